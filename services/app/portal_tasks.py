@@ -15,6 +15,7 @@ from services.domain.cameras.recorder_monitor import RecorderMonitor
 from services.domain.cases import metrics
 from services.domain.cases.stage_times import add_up
 from services.domain.notifications.channels.sender import Sender, channels_of
+from services.domain.notifications.digest import daily_digests
 from services.domain.process.instances import check_instances
 from services.domain.process.relay import Relay
 from services.runtime import metrics as runtime_metrics
@@ -29,7 +30,7 @@ ACTOR = Actor("system", "metrics")
 
 
 def open_log_head(container: Container) -> CheckpointPublisher:
-    """Make or read the log's key."""
+    """Return what signs the heads of the audit trail; the log's key is made or read first."""
     settings = container.settings
     return CheckpointPublisher(
         container.database,
@@ -49,6 +50,7 @@ def follow_clock(
         Relay(container.database, client),
         Sender(container.database, channels_of(container.settings)),
         consent_deadlines(container.database),
+        daily_digests(container.database),
         RecorderMonitor(container.database, container.recorders, container.settings.recorders.probe_interval),
     ]
 

@@ -1,23 +1,23 @@
 """Run the roles of one process, built from the settings."""
 
 import asyncio
-import itertools
-import signal
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import anyio
 from lxml import etree
 
+from services.app import store_watch
 from services.app.container import START, Container, models
+from services.app.listeners import listen_as
 from services.backup import belongings
 from services.database import leases
+from services.database.unit_of_work import Database
 from services.designers.inclusive_joins import uneven_joins
 from services.domain.process.steps import StepJournal
 from services.engine.errors import DataDirectoryInUse, GatewayError, UnusableDataFile
@@ -28,16 +28,15 @@ from services.runtime.disk_space import DiskSpace
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.health import HUNG_SECONDS, Health, serve_health
-from services.runtime.http import address_of, listen, serve
-from services.runtime.jobs.failures import Backoff
-from services.runtime.jobs.runner import JobRunner
+from services.runtime.http import address_of, serve
+from services.runtime.jobs.parking import Parking
+from services.runtime.jobs.runner import PLACES, JobRunner
 from services.runtime.jobs.worker import Worker, choose, discover
 from services.runtime.logs import get_logger
 from services.runtime.periodic import Periodic, keep_running, report_failure
 from services.runtime.settings import Settings, variable
 from services.runtime.threads import run_in_thread
-from services.runtime.waiting import set_within
-from services.vault.store.protocol import Store
+from services.runtime.waiting import signalled
 
 if TYPE_CHECKING:
     from services.domain.audit.checkpoint_publisher import CheckpointPublisher
@@ -47,10 +46,9 @@ log = get_logger(__name__)
 
 SWEEP_EVERY = timedelta(minutes=15)
 LOCK_EVERY = timedelta(seconds=30)
+RETURNS_EVERY = timedelta(seconds=15)
 PRESERVES = "preserve-footage"  # the job type whose process tries again what it could not preserve
 ENGINE_WAIT = timedelta(seconds=60)
-WATCH_STORES_EVERY = timedelta(minutes=1)
-START_PAUSES = Backoff(first=timedelta(seconds=1), factor=2, longest=timedelta(seconds=30))
 
 Ready: TypeAlias = Callable[["Addresses"], Awaitable[None]]
 
@@ -227,8 +225,8 @@ async def run(
             health.checks["disk"] = DiskSpace(settings.data_dir).check
         if roles.workers:
             health.checks["engine"] = lambda: _check_engine(client)
-        health_listener = _listen(settings, "health")
-        portal_listener = _listen(settings, "portal") if roles.portal else None
+        health_listener = listen_as(settings, "health")
+        portal_listener = listen_as(settings, "portal") if roles.portal else None
         dependencies = container.for_workers(roles.workers)
         if container.database.engine.dialect.name == "sqlite":
             # No other process uses it: one that was killed leaves nothing to wait for.
@@ -243,6 +241,8 @@ async def run(
             journal=StepJournal(container.database),
             clock=container.clock,
         )
+        container.places.freed.append(partial(runner.parking.wake, most=1))
+        container.on_turn.append(runner.parking.wake)
         try:
             if roles.deploy:
                 log.info("deployed", versions=dict(await deploy(client, settings.models_dir)))
@@ -252,11 +252,10 @@ async def run(
                 group.start_soon(serve_health, health, health_listener)
                 if portal_listener is not None:
                     group.start_soon(serve, container.portal(), portal_listener)
-                for task in _periodic_tasks(container, roles, client, log_head):
+                for task in _periodic_tasks(container, roles, client, log_head, runner.parking):
                     group.start_soon(keep_running, task.name, task.run)
                 if container.opened_stores:
-                    watch = partial(watch_stores, container.opened_stores, health)
-                    stores = Periodic("stores", WATCH_STORES_EVERY, watch)
+                    stores = store_watch.watch_of(container.opened_stores, health)
                     group.start_soon(keep_running, stores.name, stores.run)
                 group.start_soon(_run_jobs, runner, bool(roles.workers))
                 group.start_soon(keep_running, "walls", confined.report_missing_walls)
@@ -275,67 +274,9 @@ async def run(
             await channel.close()
 
 
-async def watch_stores(stores: Mapping[str, Store], health: Health) -> None:
-    """Ask each store, and say in readiness which one does not answer, is gone or cannot be used."""
-    for name, store in stores.items():
-        part = f"store {name}"
-        if (cause := await _fault_of(store)) is not None:
-            if part not in health.away:
-                log.warning("a store is away or cannot be used", store=name, cause=cause)
-            health.away[part] = cause
-        elif health.away.pop(part, None) is not None:
-            log.info("a store answers again", store=name)
-
-
-async def _fault_of(store: Store) -> str | None:
-    try:
-        gone = await run_in_thread(store.missing)
-    except (Retryable, Fatal) as error:
-        return str(error)
-    return f"{', '.join(gone)} is gone. {store.describe()}" if gone else None
-
-
-async def open_when_back(
-    settings: Settings, attempt: Callable[[], Container], error: Retryable, backoff: Backoff = START_PAUSES
-) -> Container | None:
-    """Call ``attempt`` in a thread until nothing that the start needs is away; None if a signal comes first.
-
-    Meanwhile the process is alive and not ready. Raises what a wait does not mend, such as a wrong password.
-    """
-    health, stop, opened = Health(), asyncio.Event(), list[Container]()
-    cause = str(error)
-
-    async def check() -> str:
-        return cause
-
-    health.checks["start"] = check
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    async with anyio.create_task_group() as group:
-        group.start_soon(serve_health, health, _listen(settings, "health"))
-        for number_of_try in itertools.count():
-            pause = backoff.delay(number_of_try).total_seconds()
-            log.warning("waits to start until a part is back", cause=cause, retry_in_seconds=pause)
-            if await set_within(stop, pause):
-                break
-            try:
-                opened.append(await run_in_thread(attempt))
-            except Retryable as again:
-                if again.away is None:
-                    raise
-                cause = str(again)
-            else:
-                break
-        group.cancel_scope.cancel()
-    return opened[0] if opened and not stop.is_set() else None
-
-
 async def run_until_signalled(container: Container, roles: Roles, ready: Ready | None = None) -> None:
     """Run the roles until SIGINT or SIGTERM."""
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    stop = signalled()
     running = asyncio.create_task(run(container, roles, ready))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -385,15 +326,33 @@ def _keep_locks(container: Container) -> Periodic:
 
 def _retry_preservations(container: Container) -> PeriodicTask:
     """Return the task that tries again what could not be preserved; for processes that preserve."""
+    from services.domain.cameras import measurements  # noqa: PLC0415 - as above
     from services.workers.preservation_retries import PreservationRetries  # noqa: PLC0415 - as above
 
-    return PreservationRetries(
+    task = PreservationRetries(
         container.database,
         container.store,
         container.vault_keys,
-        container.recorders,
-        at_once=container.settings.workers.heavy_concurrency,
+        recorders=container.recorders,
+        places=container.places,
+        at_once=container.places.limit + 1,
     )
+    container.database.on(measurements.BACK, task.wake)
+    return task
+
+
+def follow_recorders(database: Database, parking: Parking) -> PeriodicTask:
+    """Return the task that wakes the jobs of this process whose recorder answers again, to whoever asked it."""
+    from services.domain.cameras import measurements  # noqa: PLC0415 - a process without such jobs asks no recorder
+
+    async def wake() -> None:
+        if awaited := parking.awaited:
+            for recorder_id in await database.read(START, measurements.list_answering, awaited):
+                parking.wake(recorder_id)
+
+    task = Periodic("returned-recorders", RETURNS_EVERY, wake)
+    database.on(measurements.BACK, task.wake)
+    return task
 
 
 def _open_log_head(container: Container) -> "CheckpointPublisher":
@@ -403,7 +362,11 @@ def _open_log_head(container: Container) -> "CheckpointPublisher":
 
 
 def _periodic_tasks(
-    container: Container, roles: Roles, client: PyzeebeEngineClient, log_head: "CheckpointPublisher | None"
+    container: Container,
+    roles: Roles,
+    client: PyzeebeEngineClient,
+    log_head: "CheckpointPublisher | None",
+    parking: Parking,
 ) -> list[PeriodicTask]:
     """List the periodic tasks of these roles; those that depend on the clock are woken when it is turned."""
     by_clock: list[PeriodicTask] = [log_head] if log_head is not None else []
@@ -423,6 +386,8 @@ def _periodic_tasks(
         others.append(Periodic("sweeper", SWEEP_EVERY, partial(_sweep, container, all_open=False), at_once=False))
     if any(worker.job_type == PRESERVES for worker in roles.workers):
         by_clock.append(_retry_preservations(container))
+    if any(PLACES in worker.needs for worker in roles.workers):
+        others.append(follow_recorders(container.database, parking))
     container.on_turn.extend(task.wake for task in by_clock)
     return by_clock + others
 
@@ -439,15 +404,3 @@ async def _run_jobs(runner: JobRunner, has_work: bool) -> None:
 
 async def _check_engine(client: PyzeebeEngineClient) -> str | None:
     return None if await client.healthy() else "the engine does not answer"
-
-
-def _listen(settings: Settings, part: Literal["health", "portal"]) -> socket.socket:
-    address = settings.health if part == "health" else settings.portal
-    host, port = address.host, address.port
-    try:
-        return listen(host, port)
-    except Fatal as error:
-        raise Fatal(
-            f"could not listen | {host}:{port} | somebody else does, or this machine has no such address | stop that "
-            f"process, or set {variable(f'{part}.port')} to a free port"
-        ) from error

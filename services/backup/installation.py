@@ -1,15 +1,13 @@
 """The installation that is backed up or restored: settings, clock, stores, database."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from services.backup.inventory import Stores
 from services.database.unit_of_work import Actor, Database
-from services.domain.wiring import open_database
+from services.domain.wiring import command_database
 from services.runtime import data_folder
 from services.runtime.clock import Clock
-from services.runtime.rules import rules_of
 from services.runtime.settings import Settings
 from services.vault.store.opening import open_store
 
@@ -40,11 +38,5 @@ class Installation:
                 store.ensure()
         return cls(settings, clock, stores)
 
-    @contextmanager
-    def database(self) -> Iterator[Database]:
-        address, connections = self.settings.database_address, self.settings.database.without_limits
-        database = open_database(address, self.clock, rules_of(self.settings), connections=connections)
-        try:
-            yield database
-        finally:
-            database.close()
+    def database(self) -> AbstractContextManager[Database]:
+        return command_database(self.settings, self.clock)

@@ -23,10 +23,9 @@ from services.domain.audit import tree as audit_tree
 from services.domain.audit.signed_heads import SignedHeads
 from services.domain.audit.verification import TrailReport, verify_trail
 from services.domain.cases import viewers
-from services.domain.wiring import open_database
+from services.domain.wiring import command_database
 from services.runtime import data_folder
 from services.runtime.errors import Fatal, Retryable
-from services.runtime.rules import rules_of
 from services.runtime.settings import Settings, SettingsError
 from services.runtime.spans import Span
 from services.vault.keys.fingerprints import LOG
@@ -187,13 +186,9 @@ def _in_unit_of_work(
     settings: Settings, act: Callable[Concatenate[UnitOfWork, P], R], *arguments: P.args, **named: P.kwargs
 ) -> R:
     clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
-    connections = settings.database.without_limits
-    database = open_database(settings.database_address, clock, rules_of(settings), connections=connections)
-    try:
+    with command_database(settings, clock) as database:
         database.run_now(ACTOR, database_schema.check)
         return database.run_now(ACTOR, act, *arguments, **named)
-    finally:
-        database.close()
 
 
 def _span(start: str, minutes: int) -> Span:

@@ -15,10 +15,9 @@ from services.cli.context import load_settings, reported_errors, say
 from services.database import schema as database_schema
 from services.database.unit_of_work import Database
 from services.domain.audit import key_events
-from services.domain.wiring import open_database
+from services.domain.wiring import command_database
 from services.runtime import data_folder
 from services.runtime.manifest import read_manifest
-from services.runtime.rules import rules_of
 from services.runtime.settings import Settings
 from services.vault.keys.fingerprints import SEAL_FOLDER as SEAL
 from services.vault.keys.fingerprints import VAULT_FOLDER as VAULT
@@ -150,13 +149,8 @@ def _list(settings: Settings) -> None:
 def _open_database(settings: Settings) -> Iterator[Database]:
     """Open the database, which must exist before a key is rotated: the rotation is an audit event."""
     clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
-    with data_folder.exclusive(settings):
-        connections = settings.database.without_limits
-        database = open_database(settings.database_address, clock, rules_of(settings), connections=connections)
-        try:
-            database.run_now(ACTOR, database_schema.check)
-            yield database
-            if read_manifest(settings.data_dir) is not None:
-                belongings.save_manifest(settings, database)
-        finally:
-            database.close()
+    with data_folder.exclusive(settings), command_database(settings, clock) as database:
+        database.run_now(ACTOR, database_schema.check)
+        yield database
+        if read_manifest(settings.data_dir) is not None:
+            belongings.save_manifest(settings, database)

@@ -12,12 +12,11 @@ from services.cli.context import load_settings, reported_errors, say
 from services.database import schema as database_schema
 from services.database.unit_of_work import Actor
 from services.domain.accounts import staff
-from services.domain.wiring import open_database
+from services.domain.wiring import command_database
 from services.runtime import data_folder, incidents
 from services.runtime.channel import open_channel
 from services.runtime.clock import SystemClock
 from services.runtime.errors import Refused
-from services.runtime.rules import rules_of
 
 RESCUE = Actor("system", "administrator-reset")
 
@@ -99,14 +98,13 @@ def _add_losses(app: typer.Typer) -> None:
         """
         settings = load_settings()
         clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
-        with reported_errors(), data_folder.exclusive(settings):
-            connections = settings.database.without_limits
-            database = open_database(settings.database_address, clock, rules_of(settings), connections=connections)
-            try:
-                database.run_now(START, database_schema.check)
-                losses.accept_loss(settings, database, part, say, confirmed=confirm)
-            finally:
-                database.close()
+        with (
+            reported_errors(),
+            data_folder.exclusive(settings),
+            command_database(settings, clock) as database,
+        ):
+            database.run_now(START, database_schema.check)
+            losses.accept_loss(settings, database, part, say, confirmed=confirm)
 
     @app.command()
     def modify(

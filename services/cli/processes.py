@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.app import server
+from services.app import server, waiting_start
 from services.app.container import (
     START,
     Container,
@@ -204,7 +204,7 @@ def _opened(settings: Settings, *, apart: bool = False) -> Iterator[Container]:
         except Retryable as error:
             if error.away is None:
                 raise
-            opened = asyncio.run(server.open_when_back(settings, attempt, error))
+            opened = asyncio.run(waiting_start.open_when_back(settings, attempt, error))
             if opened is None:
                 raise typer.Exit(0) from None
             container = opened

@@ -9,15 +9,22 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from math import isfinite
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, select, tuple_
 from sqlalchemy.orm import Session
 
+from services.database.listing import Listing
+
 LONGEST_PLACE = 1000  # characters
+LARGEST = 2**63  # of whole numbers
+NO_END = 2**31
+FEW_TIMES = 3
 Line = TypeVar("Line")
+Shown = TypeVar("Shown")
 
 
 @dataclass(frozen=True)
@@ -45,8 +52,14 @@ class Section:
     def fits(self, values: Sequence[Any]) -> bool:
         """Return whether these are values of the keys, by number and type."""
         return len(values) == len(self.keys) and all(
-            isinstance(value, key.type.python_type) for key, value in zip(self.keys, values, strict=True)
+            isinstance(value, key.type.python_type) and _is_storable(value)
+            for key, value in zip(self.keys, values, strict=True)
         )
+
+
+def sections_by(key: ColumnElement[Any], by_id: ColumnElement[Any]) -> tuple[Section, Section]:
+    """Return the sections of a list in the order of one key, what has none of it last; ``by_id`` among equals."""
+    return Section((key, by_id), key.is_not(None)), Section((by_id,), key.is_(None))
 
 
 @dataclass(frozen=True)
@@ -71,6 +84,10 @@ class Page(Generic[Line]):
     previous: str = ""
     next: str = ""
 
+    def showing(self, lines: list[Shown]) -> "Page[Shown]":
+        """Return the page with these lines in place of its own."""
+        return Page(lines, self.previous, self.next)
+
 
 def read_place(text: str, order: str, sections: Sequence[Section]) -> Place | None:
     """Return the place of ``Place.text``; None for a text that is none, or of another order."""
@@ -80,13 +97,66 @@ def read_place(text: str, order: str, sections: Sequence[Section]) -> Place | No
         content = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         named, section, before, *written = content
         values = tuple(map(_read, written))
-    except (ValueError, TypeError, KeyError, binascii.Error):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError, binascii.Error):
         return None
     if named != order or not isinstance(before, bool) or type(section) is not int:
         return None
     if not 0 <= section < len(sections) or not sections[section].fits(values):
         return None
     return Place(section, values, before)
+
+
+def page_of(
+    session: Session, query: Select[*tuple[Any, ...]], sections: Sequence[Section], listing: Listing
+) -> Page[Row[*tuple[Any, ...]]]:
+    """Read the page that a listing asks for: at a place that another page of this order names, else the first.
+
+    The rows have their keys behind what the query selects. With an offset it begins behind as many rows instead, and
+    names no pages around it.
+    """
+    limit, falling = listing.limit or NO_END, listing.descending
+    if listing.offset:
+        return Page(rows_after(session, query, sections, descending=falling, limit=limit, offset=listing.offset))
+    order = f"{listing.sort}-{'desc' if falling else 'asc'}-{listing.language}"
+    begin = read_place(listing.place, order, sections)
+    rows, *around = rows_at(session, query, sections, descending=falling, limit=limit, place=begin)
+    return Page(rows, *(beside.text(order) if beside else "" for beside in around))
+
+
+def chosen_of(
+    session: Session,
+    query: Select[*tuple[Any, ...]],
+    section: Section,
+    listing: Listing,
+    choose: Callable[[Sequence[Row[*tuple[Any, ...]]]], Sequence[Line | None]],
+) -> Page[Line]:
+    """Read the page that a listing asks for, of those rows alone that ``choose`` makes a line of.
+
+    It is for what SQL cannot tell. Rows are read in the order of the list: first a few times as many as are shown, and
+    all the others only where these do not fill the page; ``choose`` gets each lot at once.
+    """
+    limit, falling = listing.limit or NO_END, listing.descending
+    order = f"{listing.sort}-{'desc' if falling else 'asc'}-{listing.language}"
+    begin = at = read_place(listing.place, order, (section,))
+    back = begin is not None and begin.before
+    found: list[tuple[Line, Place]] = []
+    for lot in (min(FEW_TIMES * limit, NO_END), NO_END):
+        rows, *around = rows_at(session, query, (section,), descending=falling, limit=lot, place=at)
+        kept = [
+            (line, Place(0, tuple(row)[-len(section.keys) :]))
+            for row, line in zip(rows, choose(rows), strict=True)
+            if line is not None
+        ]
+        found = kept + found if back else found + kept
+        at = around[0 if back else 1]
+        if len(found) > limit or at is None:
+            break
+    more = len(found) > limit
+    found = found[-limit:] if back else found[:limit]
+    if not found:
+        return Page([])
+    previous = replace(found[0][1], before=True).text(order) if (more if back else begin is not None) else ""
+    return Page([line for line, _ in found], previous, found[-1][1].text(order) if back or more else "")
 
 
 def rows_after(
@@ -173,6 +243,21 @@ def _beyond(keys: Sequence[ColumnElement[Any]], values: Sequence[Any], falling: 
     return beyond
 
 
+def _is_storable(value: Any) -> bool:
+    """Return whether both databases can compare the value with a key: a place may have been written by anybody."""
+    match value:
+        case bool():
+            return False
+        case int():
+            return abs(value) < LARGEST
+        case float():
+            return isfinite(value)
+        case str():
+            return "\0" not in value and not any(0xD800 <= ord(letter) < 0xE000 for letter in value)
+        case _:
+            return True
+
+
 def _write(value: Any) -> Any:
     return {"at": value.isoformat()} if isinstance(value, datetime) else value
 
@@ -183,4 +268,4 @@ def _read(written: Any) -> Any:
     moment = datetime.fromisoformat(written["at"])
     if moment.tzinfo is None:
         raise ValueError("a moment without a zone")
-    return moment
+    return moment.astimezone(UTC)  # raises OverflowError outside of the calendar

@@ -9,12 +9,12 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
 import anyio
-from sqlalchemy import ColumnElement, Double, delete, literal_column, or_, update
+from sqlalchemy import ColumnElement, Double, delete, literal_column, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.database.tables.leases import CountedMetrics, LeaseRow
@@ -145,15 +145,24 @@ def this_process() -> str:
 
 def take(uow: UnitOfWork, name: str, holder: str, seconds: float, time_: LeaseTime) -> bool:
     """Take or renew a lease for ``seconds``; return False if another has it."""
+    return bool(take_all(uow, [name], holder, seconds, time_))
+
+
+def take_all(uow: UnitOfWork, names: Sequence[str], holder: str, seconds: float, time_: LeaseTime) -> set[str]:
+    """Take or renew leases for ``seconds``, in this order; return those that no other has. One statement."""
+    if not names:
+        return set()
     dialect = uow.session.get_bind().dialect.name
     insert = (sqlite if dialect == "sqlite" else postgresql).insert(LeaseRow)
     now = time_.now(dialect)
-    statement = insert.values(name=name, holder=holder, until=now + seconds).on_conflict_do_update(
+    until = now + seconds
+    statement = insert.values([{"name": name, "holder": holder, "until": until} for name in names])
+    statement = statement.on_conflict_do_update(
         index_elements=[LeaseRow.name],
-        set_={"holder": holder, "until": now + seconds},
+        set_={"holder": holder, "until": until},
         where=or_(LeaseRow.holder == holder, LeaseRow.until <= now),
     )
-    return bool(uow.session.scalar(statement.returning(LeaseRow.holder)) == holder)
+    return set(uow.session.scalars(statement.returning(LeaseRow.name)))
 
 
 def give_back(uow: UnitOfWork, name: str, holder: str) -> None:
@@ -178,5 +187,4 @@ def keep_counted(uow: UnitOfWork, task: str, text: str) -> None:
 
 def list_counted(uow: UnitOfWork) -> str:
     """Return what all tasks have last counted."""
-    rows = uow.session.query(CountedMetrics).order_by(CountedMetrics.task)
-    return "".join(row.text for row in rows)
+    return "".join(uow.session.scalars(select(CountedMetrics.text).order_by(CountedMetrics.task)))

@@ -17,7 +17,7 @@ Row = TypeVar("Row")
 class Listing:
     """The parameters of a list. An unknown ``sort`` is the default order; no ``limit`` is no end.
 
-    ``language`` is the reader's: names are sorted as they are shown.
+    ``language`` is the reader's: names are sorted as they are shown. ``place`` is where a page of ``keyset`` begins.
     """
 
     text: str = ""
@@ -26,6 +26,7 @@ class Listing:
     limit: int | None = None
     offset: int = 0
     language: str = "zh"
+    place: str = ""
 
     def name(self, of: Any, field: str = "name") -> Any:
         """Return the column or value with a name in the reader's language."""

@@ -18,7 +18,7 @@ class seconds_of(GenericFunction[float]):
 
 @compiles(seconds_of)
 def _of_postgres(element: seconds_of, compiler: Any, **named: Any) -> str:
-    return f"EXTRACT(EPOCH FROM {compiler.process(element.clauses, **named)})"
+    return f"CAST(EXTRACT(EPOCH FROM {compiler.process(element.clauses, **named)}) AS DOUBLE PRECISION)"
 
 
 @compiles(seconds_of, "sqlite")

@@ -2,19 +2,21 @@
 
 import sqlite3
 
+from services.database.engine import sqlite_code
 from services.runtime.errors import Away
 
 # Of what fails while it connects libpq passes on no SQLSTATE (psycopg's is None), and a client cannot choose the words:
 # lc_messages is the superuser's, and read after the login. So they are read; a server may be set to speak Chinese.
 _REFUSALS = (
-    *(
-        "authentication failed",
-        "no password supplied",
-        "does not exist",
-        "no pg_hba.conf entry",
-        "not permitted to log",
-    ),
-    *("certificate", "does not support SSL", "认证失败", "不存在"),
+    "authentication failed",
+    "no password supplied",
+    "does not exist",
+    "no pg_hba.conf entry",
+    "not permitted to log",
+    "certificate",
+    "does not support SSL",
+    "认证失败",
+    "不存在",
 )
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
@@ -25,5 +27,5 @@ def away(error: BaseException | None) -> Away | None:
     None for a wrong password, account, database or certificate, and for a damaged file: somebody has to act.
     """
     if isinstance(error, sqlite3.Error):
-        return "database" if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY else None
+        return "database" if sqlite_code(error) in _BUSY else None
     return None if any(word in str(error) for word in _REFUSALS) else "database"

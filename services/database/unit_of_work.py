@@ -15,8 +15,8 @@ from sqlalchemy.pool import Pool, QueuePool
 from services.database.engine import READING, UNLIMITED, connect, one_writer
 from services.database.failures import busy, explain
 from services.database.group_commit import wait_for_disk
-from services.database.places import NoPlace, Places
 from services.database.readiness import Readiness
+from services.database.slots import NoSlot, Slots
 from services.runtime import metrics
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.errors import Refused
@@ -140,16 +140,18 @@ class Database:
         self.recorder_secrets = recorder_secrets or self.secrets
         self._one_writer = one_writer(self.engine)
         self._sessions = sessionmaker(expire_on_commit=False, join_transaction_mode="rollback_only")
-        self._readers = self.engine.execution_options(**{READING: True, "postgresql_readonly": True})
+        shared = self.engine.dialect.name != "sqlite"
+        # SQLite by itself shows one moment to a transaction, PostgreSQL to one that asks for it.
+        moment = {"isolation_level": "REPEATABLE READ"} if shared else {}
+        self._readers = self.engine.execution_options(**{READING: True, "postgresql_readonly": True, **moment})
         self._reading = sessionmaker(
             class_=ReadingSession, expire_on_commit=False, join_transaction_mode="rollback_only", autoflush=False
         )
         self._listeners: dict[str, list[Callable[[], None]]] = {}
         size, wait = connections.pool_size, connections.wait_seconds
         # SQLite's writers share one connection and wait for its lock: they would keep those waiting that only read.
-        shared = self.engine.dialect.name != "sqlite"
-        self._reading_places = Places(size if shared else size - 1, wait)
-        self._writing_places = self._reading_places if shared else Places(size, wait)
+        self._reading_slots = Slots(size if shared else size - 1, wait)
+        self._writing_slots = self._reading_slots if shared else Slots(size, wait)
         _watch_pool(self.engine.pool)
 
     def on(self, topic: str, listener: Callable[[], None]) -> None:
@@ -167,13 +169,13 @@ class Database:
         Rolls back and raises what ``act`` raises. For a fault of the database raises Retryable, which is Busy where all
         connections stay in use, or Refused for a value that it cannot store.
         """
-        return await self._in_place(self._writing_places, partial(self.run_now, actor, act, *args, **kwargs))
+        return await self._in_slot(self._writing_slots, partial(self.run_now, actor, act, *args, **kwargs))
 
-    async def _in_place(self, places: Places, unit: Callable[[], R]) -> R:
+    async def _in_slot(self, slots: Slots, unit: Callable[[], R]) -> R:
         try:
-            async with places.one():
+            async with slots.one():
                 return await run_in_own_thread(unit)
-        except NoPlace as error:
+        except NoSlot as error:
             raise busy(self.engine) from error
 
     def run_now(
@@ -202,7 +204,7 @@ class Database:
         The audit events that it records are appended in a transaction of their own before this returns: where they
         cannot be, it raises as ``run`` does, and what was read is not given away (F20).
         """
-        return await self._in_place(self._reading_places, partial(self.read_now, actor, query, *args, **kwargs))
+        return await self._in_slot(self._reading_slots, partial(self.read_now, actor, query, *args, **kwargs))
 
     def read_now(
         self, actor: Actor, query: Callable[Concatenate[UnitOfWork, P], R], *args: P.args, **kwargs: P.kwargs
@@ -269,7 +271,7 @@ class Database:
 
     def hung_seconds(self) -> float:
         """Return for how long no unit of work has begun or ended while all connections are in use, in seconds."""
-        return max(self._reading_places.hung_seconds(), self._writing_places.hung_seconds())
+        return max(self._reading_slots.hung_seconds(), self._writing_slots.hung_seconds())
 
     def close(self) -> None:
         self.readiness.close()

@@ -51,7 +51,7 @@ CHOSEN: Mapping[str, tuple[str, Mapping[str, str]]] = {
 
 # What each worker does, in Chinese; the English is the first line of its module.
 DOES: Mapping[str, str] = {
-    "back-up-footage": "移交之前，把母本另存一份到别处，并读回核对哈希",
+    "back-up-footage": "移交之前，把主档另存一份到别处，并读回核对哈希",
     "encrypt-copy": "按检索的时间段截取副本，用专用借用密钥加密",
     "escalate-review": "审核到期未办，替补人员也可以办理",
     "escalate-to-management": "确定由哪些管理层人员审批，并通知他们",
@@ -66,7 +66,7 @@ DOES: Mapping[str, str] = {
     "open-violation": "登记违规：超过宽限期仍未归还，或副本丢失（本案随之结案）",
     "preliminary-review": "初审的自动部分：核对申请是否完整、合理",
     "preserve-footage": "决定作出前可能被覆盖的录像，先存入隔离区",
-    "re-archive": "销毁借用密钥，终止访问，母本保留到处置日期，本案结案",
+    "re-archive": "销毁借用密钥，终止访问，主档保留到处置日期，本案结案",
     "release-preservation": "未移交而结案时，清除隔离区和副本，主档不再开启，锁定期满后自动处置，并说明结案原因",
     "remind-return": "提醒归还，每个任务提醒一次",
     "remind-reviewer": "提醒可以办理此项审核的人员",

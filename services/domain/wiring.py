@@ -1,12 +1,16 @@
 """What the domain adds to every unit of work: the audit trail's tree and the rules that hold."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from services.database.engine import UNLIMITED
 from services.database.unit_of_work import Database
 from services.domain.audit import tree
 from services.domain.rules.overrides import RuleOverrides
 from services.runtime.clock import Clock
-from services.runtime.rules import Rules
+from services.runtime.rules import Rules, rules_of
 from services.runtime.secret_box import SecretBox
+from services.runtime.settings import Settings
 from services.runtime.settings.database import DatabaseSettings
 
 
@@ -32,3 +36,14 @@ def open_database(
         real=real,
         connections=connections,
     )
+
+
+@contextmanager
+def command_database(settings: Settings, clock: Clock) -> Iterator[Database]:
+    """Open the database for the block, of a command that an operator waits for: no statement has a limit."""
+    connections = settings.database.without_limits
+    database = open_database(settings.database_address, clock, rules_of(settings), connections=connections)
+    try:
+        yield database
+    finally:
+        database.close()

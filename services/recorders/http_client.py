@@ -8,7 +8,7 @@ import json
 import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Generator, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -24,7 +24,11 @@ from services.runtime.addresses import AddressRefused, Guard, guarded_client
 LARGEST_ANSWER = 16 << 20  # bytes of a list; footage is streamed
 PATIENCE = 30.0  # seconds without a byte
 LONGEST_ANSWER = 10  # times ``PATIENCE`` for a whole list
-LEAST_RATE = 1024  # bytes a second; a slower transfer counts as broken off
+LONGEST_HEAD = 3  # times ``PATIENCE`` for the head of an answer, another sign-in included
+# A slower transfer hangs. It is judged each time that LONGEST_SLOW times ``PATIENCE`` were spent waiting for it: a
+# recorder that answers a probe and then sends a byte now and then held its job for half a day of short segments.
+LEAST_RATE = 1024  # bytes a second
+LONGEST_SLOW = 3
 RESUMES = 3  # times that a broken transfer is resumed where the recorder supports ranges
 PAGE = (b"<!doctype html", b"<html")
 HEAD_BYTES = 64  # bytes by which footage is distinguished from HTML and XML
@@ -165,6 +169,21 @@ class HttpClient:
             raise self.down("not-a-recorder", f"its answer to {path} is no JSON") from error
 
     @asynccontextmanager
+    async def _answered(
+        self, client: httpx.AsyncClient, method: str, path: str, arguments: Mapping[str, Any]
+    ) -> AsyncIterator[httpx.Response]:
+        """Send a request; yield the answer once its head is there, which may not come byte by byte for ever."""
+        async with AsyncExitStack() as stack:
+            answer = client.stream(method, self._address + path, auth=self._auth, **arguments)
+            try:
+                with anyio.fail_after(LONGEST_HEAD * self._patience):
+                    response = await stack.enter_async_context(answer)
+            except TimeoutError as error:
+                cause = f"the head of its answer to {path} did not end within {LONGEST_HEAD * self._patience:g} s"
+                raise self.down("silent", cause) from error
+            yield response
+
+    @asynccontextmanager
     async def stream(self, method: str, path: str, **request: Unpack[Request]) -> AsyncIterator[Body]:
         """Stream an answer; raises BrokenOff from its chunks where fewer bytes come than declared."""
         with self._errors_named(path):
@@ -175,7 +194,7 @@ class HttpClient:
                     for name, value in request.items()
                     if name != "accept" and value is not None
                 }
-                async with client.stream(method, self._address + path, auth=self._auth, **arguments) as response:
+                async with self._answered(client, method, path, arguments) as response:
                     if response.status_code not in request.get("accept", (200,)):
                         raise self._refusal(response, path)
                     size = response.headers.get("content-length", "")
@@ -212,7 +231,7 @@ class HttpClient:
     async def resumed(self, path: str, begin: Begin, *, ranges: bool = True) -> AsyncGenerator[bytes, None]:
         """Yield what ``begin`` opens from byte 0 on; with ``ranges`` resume RESUMES times where it broke off.
 
-        It yields None where there is nothing.
+        One that hangs is resumed once. It yields None where there is nothing.
         """
         came, tries = 0, 0
         total: int | None = None
@@ -229,17 +248,17 @@ class HttpClient:
                     async for chunk in body.chunks:
                         came += len(chunk)
                         yield chunk
-            except BrokenOff:
-                tries += 1
+            except BrokenOff as error:
+                tries += RESUMES if error.hangs else 1
                 if not ranges or not came or tries > RESUMES:
                     raise
             else:
                 return
 
-    def down(self, code: str, cause: str) -> RecorderDown:
+    def down(self, code: str, cause: str, *, hangs: bool = False) -> RecorderDown:
         """Build the error; ``cause`` completes its sentence and holds nothing secret."""
         kind = BrokenOff if code == "broken-off" else RecorderDown
-        return kind(f"Recorder {self.identity} did not give what it was asked for: {cause}.", code)
+        return kind(f"Recorder {self.identity} did not give what it was asked for: {cause}.", code, hangs=hangs)
 
     async def _chunks(self, response: httpx.Response, path: str) -> AsyncGenerator[bytes, None]:
         with self._errors_named(path, began=True):
@@ -247,9 +266,9 @@ class HttpClient:
             # As they come: chunks made to a size would be lost with a transfer that breaks off.
             async for chunk in response.aiter_bytes():
                 came, waited = came + len(chunk), waited + time.monotonic() - since
-                if waited > LONGEST_ANSWER * self._patience:
+                if waited > LONGEST_SLOW * self._patience:
                     if came < LEAST_RATE * waited:
-                        raise self.down("broken-off", f"{path} comes too slowly to ever end")
+                        raise self.down("broken-off", f"{path} comes too slowly to ever end", hangs=True)
                     waited, came = 0.0, 0
                 yield chunk
                 since = time.monotonic()  # the reader's own time is not the recorder's
@@ -262,7 +281,7 @@ class HttpClient:
             raise OutsideRoots(f"Recorder {self.identity} is where the settings let none be: {error}") from error
         except httpx.TimeoutException as error:
             what = f"nothing came for {self._patience:g} s from {path}"
-            raise self.down("broken-off" if began else "silent", what) from error
+            raise self.down("broken-off" if began else "silent", what, hangs=True) from error
         except httpx.ConnectError as error:
             if isinstance(error.__context__, ssl.SSLError) or "CERTIFICATE" in str(error).upper():
                 raise self.down("tls", "its certificate is not trusted; give its authority to the system") from error

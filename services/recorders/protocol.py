@@ -21,14 +21,16 @@ class RecorderDown(Retryable):
 
     ``code`` is missing, empty, denied or unreadable for a folder, one of those that ``HttpClient`` names for what
     answers over HTTP, zone where its own time zone is not the one entered, or down where nothing more is known. It is
-    away unless the code is one of ``REFUSALS``.
+    away unless the code is one of ``REFUSALS``; one that ``hangs`` is away too: it has begun an answer, of which
+    nothing more comes, or next to nothing.
     """
 
     runbook = "recorder-down"
 
-    def __init__(self, message: str, code: str = "down") -> None:
-        super().__init__(message, away=None if code in REFUSALS else "recorder")
+    def __init__(self, message: str, code: str = "down", *, hangs: bool = False, awaits: str | None = None) -> None:
+        super().__init__(message, away="recorder" if hangs or code not in REFUSALS else None, awaits=awaits)
         self.code = code
+        self.hangs = hangs or code == "silent"
 
 
 class OutsideRoots(Fatal):

@@ -1,7 +1,9 @@
 """Retry a fetch whose connection breaks: the broken segment is requested again, then the remaining ones.
 
 A segment that broke off is yielded again from its beginning; the clip drops the packets that it has already. Each
-segment is retried ``len(PAUSES)`` times. Where no byte of a segment comes at all, RecorderDown reaches the caller.
+segment is retried ``len(PAUSES)`` times, and once where the recorder hangs in it. Where no byte of a segment comes at
+all, RecorderDown reaches the caller; so does it where the recorder hangs in MOST_HUNG segments one after another, as
+each of the others would take its minutes too.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
@@ -17,6 +19,7 @@ from services.runtime.iterators import closing
 from services.runtime.spans import Span
 
 PAUSES = (1.0, 5.0)  # seconds before the second try and the third
+MOST_HUNG = 2  # one that hangs in a single damaged file gives the rest, which is worth having
 T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -30,15 +33,20 @@ async def fetch(
     """
     delivered: set[tuple[str, Span]] = set()
     remaining, pauses = span, iter(PAUSES)
+    hung = 0  # segments, one after another
     while True:
         try:
             async with closing(recorder.fetch(channel, remaining)) as segments:
                 async for segment in segments:
                     if (segment.name, segment.span) in delivered:
                         continue
-                    async with closing(_attempts(segment, kind, sleep)) as tries:
+                    stream = _Stream(segment, kind, sleep, iter(PAUSES))
+                    async with closing(_attempts(stream)) as tries:
                         async for attempt in tries:
                             yield attempt
+                    hung = hung + 1 if stream.fault is not None and stream.fault.hangs else 0
+                    if stream.fault is not None and hung == MOST_HUNG:
+                        raise stream.fault
                     delivered.add((segment.name, segment.span))
                     metrics.FETCHED_SEGMENTS.labels(kind).inc()
                     remaining = Span(min(max(remaining.start, segment.span.end), span.end), span.end)
@@ -46,7 +54,7 @@ async def fetch(
         except RecorderDown:
             # Its list broke off: list again what follows the last segment.
             pause = next(pauses, None)
-            if not delivered or pause is None:
+            if not delivered or pause is None or hung == MOST_HUNG:
                 raise
             if not remaining.duration:
                 return
@@ -56,11 +64,11 @@ async def fetch(
             return
 
 
-async def _attempts(segment: Segment, kind: str, sleep: Sleep) -> AsyncGenerator[Segment, None]:
+async def _attempts(stream: "_Stream") -> AsyncGenerator[Segment, None]:
     """Yield the segment, and again for as long as its stream breaks off and pauses are left."""
-    stream = _Stream(segment, kind, sleep, iter(PAUSES))
+    segment = stream.segment
     yield replace(segment, open=stream.open)
-    while stream.broken and (pause := next(stream.pauses, None)) is not None:
+    while stream.fault is not None and (pause := stream.next_pause(stream.fault)) is not None:
         await stream.wait(pause)
         if not await stream.begin():
             return  # what came is passed on, and judged by the clip
@@ -72,14 +80,21 @@ async def _attempts(segment: Segment, kind: str, sleep: Sleep) -> AsyncGenerator
 
 @dataclass
 class _Stream:
-    """The bytes of a segment. ``broken``: they ended before the segment was complete."""
+    """The bytes of a segment. ``fault``: why they ended before the segment was complete."""
 
     segment: Segment
     kind: str
     sleep: Sleep
     pauses: Iterator[float]
-    broken: bool = False
+    fault: RecorderDown | None = None
     _begun: "tuple[bytes, AsyncGenerator[bytes, None]] | None" = field(default=None, init=False)
+
+    def next_pause(self, fault: RecorderDown) -> float | None:
+        """Return the pause before the next try, None where there is none; one that hangs is tried once more."""
+        if not fault.hangs:
+            return next(self.pauses, None)
+        *_, last = (None, *self.pauses)
+        return last
 
     async def wait(self, pause: float) -> None:
         metrics.FETCH_RETRIES.labels(self.kind).inc()
@@ -97,8 +112,8 @@ class _Stream:
             try:
                 async for chunk in chunks:
                     yield self._counted(chunk)
-            except RecorderDown:
-                self.broken = True
+            except RecorderDown as error:
+                self.fault = error
 
     async def begin(self) -> bool:
         """Open the segment, with retries, until there is a first byte.
@@ -106,18 +121,18 @@ class _Stream:
         Returns False where none comes and some came before, or where the recorder has none; raises RecorderDown where
         none ever came.
         """
-        before, self.broken = self.broken, False
+        before, self.fault = self.fault, None
         while True:
             chunks = _generator(self.segment.open())
             try:
                 first = await anext(chunks, None)
-            except RecorderDown:
+            except RecorderDown as error:
                 await chunks.aclose()
-                pause = next(self.pauses, None)
-                if pause is not None:
+                if (pause := self.next_pause(error)) is not None:
                     await self.wait(pause)
                     continue
-                if before:
+                if before is not None:
+                    self.fault = error
                     return False
                 raise
             except BaseException:

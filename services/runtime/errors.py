@@ -14,14 +14,20 @@ class Retryable(Exception):
 
     ``runbook`` names the page of docs/runbooks that an operator reads when the retries are used up; each kind of
     failure has its own, and one raise may name another. ``away`` names the part that does not answer: it is waited for,
-    and no retry is used up. None for what a wait does not mend, such as a wrong password or a full store.
+    and no retry is used up. None for what a wait does not mend, such as a wrong password or a full store. ``awaits``
+    says more exactly what is waited for, such as one recorder: a job is tried again as soon as that is back.
     """
 
     runbook = "jobs-failing"
     away: Away | None = None
+    awaits: str | None = None
 
-    def __init__(self, message: str, *, runbook: str | None = None, away: Away | None = None) -> None:
+    def __init__(
+        self, message: str, *, runbook: str | None = None, away: Away | None = None, awaits: str | None = None
+    ) -> None:
         super().__init__(message)
+        if awaits is not None:
+            self.awaits = awaits
         if runbook is not None:
             self.runbook = runbook
         if away is not None:
@@ -30,6 +36,13 @@ class Retryable(Exception):
 
 class Busy(Retryable):
     """More was asked of this process at once than it can do: nothing is wrong, and it can be asked again soon."""
+
+
+class NoPlace(Retryable):
+    """All places of this process for one thing are in use, such as for one recorder: the job waits until one is free.
+
+    Nothing is away, nothing has failed, and no retry is used up. ``awaits`` is never None.
+    """
 
 
 class Outcome(Exception):

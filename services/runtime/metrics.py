@@ -217,6 +217,16 @@ NEAREST_OVERWRITE = Gauge(
 ITEMS_PRESERVED = Gauge(
     "footage_desk_items_preserved", "Items whose footage is in the quarantine", registry=DATABASE_REGISTRY
 )
+PRESERVATIONS_OPEN = Gauge(
+    "footage_desk_preservations_open",
+    "Items at risk that could not be preserved and are tried again",
+    registry=DATABASE_REGISTRY,
+)
+LONGEST_UNPRESERVED = Gauge(
+    "footage_desk_longest_unpreserved_seconds",
+    "How long ago the item that could not be preserved for longest failed first; 0 where none is tried again",
+    registry=DATABASE_REGISTRY,
+)
 HAND_OVERS_OPEN = Gauge(
     "footage_desk_hand_overs_open", "Hand-overs whose copies are not yet back", registry=DATABASE_REGISTRY
 )

@@ -1,6 +1,7 @@
-"""Wait for an event with a time limit."""
+"""Wait for an event with a time limit, and for a signal."""
 
 import asyncio
+import signal
 
 
 async def set_within(event: asyncio.Event, seconds: float) -> bool:
@@ -15,3 +16,11 @@ async def set_within(event: asyncio.Event, seconds: float) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+def signalled() -> asyncio.Event:
+    """Return an event that SIGINT and SIGTERM set from now on, instead of ending the process."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return stop

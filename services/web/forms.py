@@ -47,6 +47,16 @@ class TypedForm:
     def __contains__(self, name: object) -> bool:
         return name in self.fields
 
+    @property
+    def texts(self) -> list[tuple[str, str]]:
+        """Return all texts with their names, in order."""
+        return [(name, value) for name, value in self.fields.multi_items() if isinstance(value, str)]
+
+    @property
+    def files(self) -> list[str]:
+        """Return the names of the fields in which a file was chosen."""
+        return [name for name in self.fields if self.file(name) is not None]
+
     def body(self, model: type[Model], **more: Any) -> Model:
         """Convert the form to this body: ``items-0-cameraId`` nests, empty fields are dropped, ``more`` wins.
 
@@ -118,6 +128,17 @@ async def typed(request: Request) -> TypedForm:
         if error.status_code == HTTPStatus.BAD_REQUEST:  # how starlette reports an invalid or too long form
             raise _wrong("form-wrong") from error
         raise
+
+
+def keep(request: Request, form: TypedForm) -> None:
+    """Have the form offered once more where its act cannot be done now; for one whose CSRF token was checked."""
+    request.state.kept_form = form
+
+
+def kept(request: Request) -> TypedForm | None:
+    """Return the form of ``keep``."""
+    form = getattr(request.state, "kept_form", None)
+    return form if isinstance(form, TypedForm) else None
 
 
 def _wrong(code: str) -> Refused:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
 
+from services.database.keyset import LONGEST_PLACE, Page
 from services.database.listing import Listing
 from services.web.language import Language
 from services.web.schemas import SearchText
@@ -79,6 +80,30 @@ class ListQuery(BaseModel):
     def _parameters(self, *without: str) -> dict[str, str]:
         given = self.model_dump(exclude={"page", "form", *without}, exclude_defaults=True)
         return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items()}
+
+
+class PlacedQuery(ListQuery):
+    """The query parameters of a list whose pages begin behind or before a line of another (``database.keyset``)."""
+
+    place: Annotated[str, Field(max_length=LONGEST_PLACE)] = ""
+
+    @property
+    def narrowed(self) -> bool:
+        return bool(self._parameters("sort", "order"))
+
+    def listing(self, language: Language) -> Listing:
+        """Return the page at the place; for CSV every match."""
+        if self.as_csv:
+            return self.whole(language)
+        return Listing(self.text, self.by, self.descending, self.LENGTH, language=language, place=self.place)
+
+    def query(self, **changed: str) -> str:
+        """Return the query string without the place, with some parameters changed."""
+        return urlencode({**self._parameters("place"), **changed})
+
+    def shown_page(self, found: Page[Row]) -> dict[str, Any]:
+        """Return the template variables of a list: the page's lines, the pages around it, and this query."""
+        return {"lines": found.lines, "found": found, "wanted": self}
 
 
 def written(visitor: Visitor, when: datetime | None, zone: str | None = None) -> str:

@@ -1,6 +1,7 @@
 """Base models and field types of all bodies: camelCase outside, snake_case inside, unknown fields refused."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -9,6 +10,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from services.database.listing import LONGEST_TEXT, Listing
+from services.web.paging import PlaceText
 
 LAST_OFFSET = 1_000_000
 # Beyond these a conversion between zones may leave the calendar.
@@ -93,3 +95,22 @@ class ListParameters(Body):
 
     def listing(self) -> Listing:
         return Listing(self.text, getattr(self, "sort", ""), self.order == "desc", self.limit, self.offset)
+
+
+class PlacedParameters(ListParameters):
+    """The parameters of a list whose pages begin behind a line: ``place`` is one that the header `Link` names."""
+
+    place: PlaceText = ""
+
+    def listing(self) -> Listing:
+        return replace(super().listing(), place=self.place)
+
+
+class PageParameters(Body):
+    """The parameters of a list in one order; ``place`` is one that the header `Link` names."""
+
+    limit: Annotated[int, Field(ge=1, le=1000)] = 1000
+    place: PlaceText = ""
+
+    def listing(self) -> Listing:
+        return Listing(limit=self.limit, place=self.place)

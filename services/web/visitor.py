@@ -20,7 +20,7 @@ from services.runtime.translations import Text
 from services.web import cookies
 from services.web import language as languages
 from services.web.dependencies import GivenDatabase, GivenSettings
-from services.web.forms import CSRF_FIELD, Typed
+from services.web.forms import CSRF_FIELD, Typed, keep
 from services.web.identity import ANONYMOUS, CSRF_HEADER, SAFE_METHODS, GivenIdentity, Person, browser_of, csrf_token
 from services.web.language import Language
 from services.web.templates import render
@@ -161,6 +161,7 @@ async def visitor(
                 "The page is out of date: go back, reload it and try again.",
                 status=403,
             )
+        keep(request, form)
     try:
         person = await database.read(ANONYMOUS, accounts.person, token, browser_of(request), settings)
     except Refused as refusal:

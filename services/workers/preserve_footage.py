@@ -1,16 +1,17 @@
 """preserve-footage: footage that may be overwritten before the decision goes into the quarantine (T4, F1)."""
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.database.unit_of_work import Actor, Database
 from services.domain.cameras import clocks, protections
 from services.domain.retrieval import preservations
 from services.domain.retrieval.attempts import NoLongerWanted
 from services.domain.retrieval.preservations import Need
+from services.recorders.job_places import JobPlaces
 from services.recorders.protocol import NothingRecorded, Recorder, RecorderDown
 from services.runtime import metrics
-from services.runtime.errors import Fatal, Retryable
+from services.runtime.errors import Fatal, NoPlace, Retryable
 from services.runtime.spans import Span
 from services.vault.coverage import FootageMissing, FootageUnreadable
 from services.vault.keys.vault_keys import VaultKeys
@@ -40,10 +41,19 @@ class Result:
 
 
 async def handle(
-    command: Command, database: Database, store: Store, vault_keys: VaultKeys, recorders: Recorders
+    command: Command,
+    database: Database,
+    store: Store,
+    vault_keys: VaultKeys,
+    *,
+    recorders: Recorders,
+    places: JobPlaces,
 ) -> Result:
-    """Preserve what the present scope needs. Failures are counted and notified, and never stop the application."""
-    work = _Work(command, database, store, vault_keys, recorders)
+    """Preserve what the present scope needs. Failures are counted and notified, and never stop the application.
+
+    Raises NoPlace: what is preserved until then stays so.
+    """
+    work = _Work(command, database, store, vault_keys, recorders, places)
     if await database.run(ACTOR, preservations.begin, command.application_id):
         await work.measure()
     preserved, needs = await database.run(ACTOR, preservations.list_needs, command.application_id)
@@ -57,7 +67,13 @@ async def handle(
 
 
 async def retry(
-    item_id: str, database: Database, store: Store, vault_keys: VaultKeys, recorders: Recorders
+    item_id: str,
+    database: Database,
+    store: Store,
+    vault_keys: VaultKeys,
+    *,
+    recorders: Recorders,
+    places: JobPlaces,
 ) -> bool | None:
     """Try an item again that could not be preserved; None where it is needed no more.
 
@@ -66,8 +82,12 @@ async def retry(
     due = await database.run(ACTOR, preservations.begin_retry, item_id)
     if due is None:
         return None
-    work = _Work(Command(due.application_id, due.job_key), database, store, vault_keys, recorders)
-    return await work.try_to_preserve(due.need, measured=False)
+    work = _Work(Command(due.application_id, due.job_key), database, store, vault_keys, recorders, places)
+    try:
+        return await work.try_to_preserve(due.need, measured=False)
+    except NoPlace:  # jobs and other tries use this recorder
+        await database.run(ACTOR, preservations.postpone, item_id)
+        return False
 
 
 @dataclass(frozen=True)
@@ -77,6 +97,9 @@ class _Work:
     store: Store
     vault_keys: VaultKeys
     recorders: Recorders
+    places: JobPlaces
+    hung: set[str] = field(default_factory=set, init=False)
+    """Recorders that have hung for this job: each further item would take its minutes, and is tried again anyway."""
 
     async def measure(self) -> None:
         """Measure the oldest frames anew: they tell what is at risk. A recorder that is down keeps its last ones."""
@@ -86,7 +109,14 @@ class _Work:
                 await probe(self.database, ACTOR, open_source(self.recorders, source), source)
 
     async def try_to_preserve(self, need: Need, *, measured: bool = True) -> bool:
-        """Preserve an item; False where that failed, which is recorded. ``measured``: its recorder was asked before."""
+        """Preserve an item; False where that failed, which is recorded. ``measured``: its recorder was asked before.
+
+        Raises NoPlace where others use its recorder.
+        """
+        with self.places.one(JOB_TYPE, need.source.recorder_id):
+            return await self._try_to_preserve(need, measured=measured)
+
+    async def _try_to_preserve(self, need: Need, *, measured: bool) -> bool:
         watch = report_progress(
             self.database,
             ACTOR,
@@ -97,6 +127,7 @@ class _Work:
         )
         try:
             async with watch as reporter:
+                self._require_awake(need)
                 if not measured:
                     await probe(self.database, ACTOR, open_source(self.recorders, need.source), need.source)
                 kept = await self._preserve(need, reporter)
@@ -109,6 +140,8 @@ class _Work:
             return False
         except (Retryable, Fatal, NothingRecorded, FootageMissing, FootageUnreadable) as error:
             metrics.PRESERVATIONS.labels("failed").inc()
+            if isinstance(error, RecorderDown) and error.hangs:
+                self.hung.add(need.source.recorder_id)
             await self.database.run(
                 ACTOR,
                 preservations.record_failure,
@@ -126,8 +159,13 @@ class _Work:
         """Keep what each recorder says it has: at the retrieval it is seen what has gone since."""
         for need in await self.database.run(ACTOR, preservations.list_unreported, self.command.application_id):
             with suppress(RecorderDown, Fatal):
+                self._require_awake(need)
                 held = await open_source(self.recorders, need.source).coverage(need.source.channel, need.asked)
                 await self.database.run(ACTOR, preservations.record_report, need.item_id, need.asked, held)
+
+    def _require_awake(self, need: Need) -> None:
+        if need.source.recorder_id in self.hung:
+            raise RecorderDown(f"recorder {need.source.recorder_id} has hung a moment ago", "silent")
 
     async def _preserve(self, need: Need, reporter: ProgressReporter) -> bool:
         await self._clear(need)

@@ -5,6 +5,7 @@ that clock (`domain.cameras.clocks`). Where the quarantine holds more of the gra
 the quarantine object becomes the master as a whole: its ciphertext is copied to a master's key.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from services.database.tables.upload_attempts import UploadAttempt
@@ -15,6 +16,7 @@ from services.domain.retrieval import attempts
 from services.domain.retrieval import records as retrieval_records
 from services.domain.retrieval.attempts import NoLongerWanted
 from services.domain.retrieval.records import Order, Report, RetrievalResult
+from services.recorders.job_places import JobPlaces
 from services.recorders.protocol import NothingRecorded, RecorderDown
 from services.runtime import metrics
 from services.runtime.errors import Outcome
@@ -56,14 +58,24 @@ class Result:
 
 
 async def handle(
-    command: Command, database: Database, store: Store, vault_keys: VaultKeys, *, signer: Signer, recorders: Recorders
+    command: Command,
+    database: Database,
+    store: Store,
+    vault_keys: VaultKeys,
+    *,
+    signer: Signer,
+    recorders: Recorders,
+    places: JobPlaces,
 ) -> Result:
-    """Raises Outcome FOOTAGE_MISSING and FOOTAGE_UNREADABLE, RecorderDown, WrongFootage, NoLongerWanted."""
+    """Raises Outcome FOOTAGE_MISSING and FOOTAGE_UNREADABLE, RecorderDown, NoPlace, WrongFootage, NoLongerWanted."""
     # before anything is written: what the case does not allow leaves no trace but the refusal
     done = await database.run(ACTOR, retrieval_records.get_result, command.application_id, command.item_id)
     order = None
     if done is None:
         order = await database.run(ACTOR, retrieval_records.get_order, command.application_id, command.item_id)
+    place: AbstractContextManager[None] = nullcontext()
+    if order is not None and not order.source.uploaded:
+        place = places.one(JOB_TYPE, order.source.recorder_id)
     watch = report_progress(
         database,
         ACTOR,
@@ -72,20 +84,23 @@ async def handle(
         item_id=command.item_id,
         phase="probing",
     )
-    async with watch as reporter:
-        if order is not None:
-            await vault_actions.clear_earlier_runs(database, ACTOR, store, purpose="master", item_id=command.item_id)
-            done = await _Run(command, order, database, store, vault_keys, recorders, reporter).run()
-            metrics.COVERAGE_OUTCOMES.labels(done.outcome).inc()
-        if done is None:
-            raise RuntimeError("a retrieval without a result has an order")
-        if done.outcome in OUTCOMES:
-            raise Outcome(OUTCOMES[done.outcome], f"the footage of item {command.item_id} is {done.outcome}")
-        reporter.enter("storing")
-        await vault_locks.lock_master(database, ACTOR, store, command.item_id)
-        await labelling.label_master(database, ACTOR, store, signer, command.item_id)
-        await vault_locks.lock_master(database, ACTOR, store, command.item_id)
-        await vault_actions.discard_spent(database, ACTOR, store, command.item_id)
+    with place:
+        async with watch as reporter:
+            if order is not None:
+                await vault_actions.clear_earlier_runs(
+                    database, ACTOR, store, purpose="master", item_id=command.item_id
+                )
+                done = await _Run(command, order, database, store, vault_keys, recorders, reporter).run()
+                metrics.COVERAGE_OUTCOMES.labels(done.outcome).inc()
+            if done is None:
+                raise RuntimeError("a retrieval without a result has an order")
+            if done.outcome in OUTCOMES:
+                raise Outcome(OUTCOMES[done.outcome], f"the footage of item {command.item_id} is {done.outcome}")
+            reporter.enter("storing")
+            await vault_locks.lock_master(database, ACTOR, store, command.item_id)
+            await labelling.label_master(database, ACTOR, store, signer, command.item_id)
+            await vault_locks.lock_master(database, ACTOR, store, command.item_id)
+            await vault_actions.discard_spent(database, ACTOR, store, command.item_id)
     return Result(done.coverage if done.is_asked_about else 1.0, done.record_number)
 
 

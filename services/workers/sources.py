@@ -45,7 +45,8 @@ async def probe(database: Database, actor: Actor, recorder: Recorder, source: Ca
     """
     silent = await database.run(actor, measurements.may_ask, source.recorder_id, elsewhere=bool(_asked_while_silent))
     if silent is None:
-        raise NotAsked(_explained(source, "it did not answer a moment ago"))
+        cause = _explained(source, "it did not answer a moment ago")
+        raise NotAsked(cause, awaits=source.recorder_id)
     try:
         if silent:
             _asked_while_silent.add(source.recorder_id)
@@ -72,12 +73,12 @@ async def _ask(database: Database, recorder: Recorder, source: CameraChannel) ->
     try:  # the reason, which a probe does not tell: a wrong password is not waited for
         await recorder.coverage(source.channel, Span(now - timedelta(seconds=1), now))
     except RecorderDown as error:
-        raise _down(source, str(error), error.code) from error
+        raise _down(source, str(error), error.code, hangs=error.hangs) from error
     raise _down(source, "it cannot be reached", "down")
 
 
-def _down(source: CameraChannel, cause: str, code: str) -> RecorderDown:
-    return RecorderDown(_explained(source, cause), code)
+def _down(source: CameraChannel, cause: str, code: str, *, hangs: bool = False) -> RecorderDown:
+    return RecorderDown(_explained(source, cause), code, hangs=hangs, awaits=source.recorder_id)
 
 
 def _explained(source: CameraChannel, cause: str) -> str:

@@ -120,16 +120,15 @@ async def end_loan(
 
 async def _claim(database: Database, actor: Actor, due: Mapping[str, object], holder: str) -> None:
     """Wait until nobody else files any of these documents."""
-    left, until = set(due), time.monotonic() + locks.FILING_SECONDS
-    while left:
-        left -= await database.run(actor, locks.claim_documents, left, holder)
-        if left and time.monotonic() > until:
-            await database.run(actor, locks.release_documents, due, holder)
+    until = time.monotonic() + locks.FILING_SECONDS
+    while left := due.keys() - await database.run(actor, locks.claim_documents, due, holder):
+        # all or none: a part would run out meanwhile, and two that each have one would wait for each other
+        await database.run(actor, locks.release_documents, due, holder)
+        if time.monotonic() > until:
             raise Retryable(
                 f"could not file documents | {', '.join(sorted(left))} | another process files them | it is tried again"
             )
-        if left:
-            await anyio.sleep(LOOK_AGAIN)
+        await anyio.sleep(LOOK_AGAIN)
 
 
 def _apply(actions: VaultActions, store: Store, replica_store: Store | None, loan_keys: LoanKeys) -> None:

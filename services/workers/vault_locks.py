@@ -4,14 +4,13 @@ Rows come first: what is left to do is read from the database, done in the store
 and a run that dies is caught up by the next one (docs/sealing.md, "Locks and deletion").
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Generic, TypeVar
 
 from services.database.leases import this_process
-from services.database.unit_of_work import Actor, Database, UnitOfWork
+from services.database.unit_of_work import Actor, Database
 from services.domain.custody import locks
 from services.domain.custody.locks import DocumentToFile, MasterLock, StoredObject
 from services.domain.documents.service import Filed
@@ -167,7 +166,7 @@ class LockKeeper:
             _, away = await _each([one for one in due if one.document.number in claimed], file)
         finally:
             until = {one.document.number: one.until for one in due}
-            await self._database.run(ACTOR, _record, filed, until, claimed, self._holder)
+            await self._database.run(ACTOR, locks.record_filing, filed, until, claimed, self._holder)
         if away is not None:
             self._after["file"] = away.row.document.id
             raise away.fault
@@ -216,10 +215,3 @@ async def _each(rows: Sequence[Row], act: Callable[[Row], None]) -> tuple[list[R
         else:
             done.append(row)
     return done, None
-
-
-def _record(
-    uow: UnitOfWork, filed: Mapping[str, Filed], until: Mapping[str, datetime], claimed: Collection[str], holder: str
-) -> None:
-    locks.record_documents(uow, filed, until)
-    locks.release_documents(uow, claimed, holder)

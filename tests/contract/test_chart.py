@@ -40,7 +40,8 @@ SECRETS = {
     "worker-encrypt-copy": BOOKS | STORE | REPLICA | VAULT | SEAL,
     "worker-inspect-return": BOOKS | STORE,
     "worker-closing": BOOKS | STORE | REPLICA | SEAL,
-    "migrate": {"footage-desk-database-owner"},
+    # Whoever makes tables and buckets does nothing else.
+    "migrate": {"footage-desk-database-owner", "footage-desk-store-owner", "footage-desk-replica-owner"},
     "deploy-models": set(),
     "backup": BOOKS | STORE | REPLICA,
     "test": set(),
@@ -77,7 +78,7 @@ def test_each_part_reaches_the_ports_that_it_speaks_to() -> None:
         "worker-encrypt-copy": footage | {stamps},
         "worker-inspect-return": footage,
         "worker-closing": footage | {stamps},
-        "migrate": {names, database},
+        "migrate": {names, database, store},
         "deploy-models": {names, gateway},
         "backup": {names, database, store},
         "test": {names, gateway, 9600},

@@ -18,7 +18,7 @@ from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo.organisation import demo_id
 from services.domain.applications import service as application_service
 from services.domain.cases import timeline
-from services.domain.cases.schemas import Timeline
+from services.domain.cases.schemas.timeline import Timeline
 from services.domain.cases.stage_times import list_stage_times
 from services.domain.process import steps
 from services.runtime.jobs.worker import discover

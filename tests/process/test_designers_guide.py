@@ -127,7 +127,7 @@ async def test_an_interpreters_review_is_added_without_code(changed: Path, a_des
         await desk.as_person("luoxin", posts.assign, demo_id("chenjing"), post)
         assert desk.candidates(review) == ["chenjing"]
 
-        [line] = await desk.as_person("chenjing", case_inbox.list_waiting)
+        [line] = (await desk.as_person("chenjing", case_inbox.read_waiting)).lines
         assert line.id == review.id
         view = await desk.as_person("chenjing", case_inbox.get_review, review.id)
         assert [question.code for question in view.questions] == ["translatable"]

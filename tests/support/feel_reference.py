@@ -81,7 +81,7 @@ def ours(case: Case, known: Mapping[str, object]) -> str:
             return "= " + text_of(compile_expression(case).evaluate(known))
         tests, value = compile_unary_tests(case[0]), compile_expression(case[1]).evaluate(known)
         scope = Scope(input_bindings(value), Variables(known, system_now))
-        return "= " + text_of(tests.node.evaluate(scope))
+        return "= " + text_of(tests.evaluate_in(scope))
     except FeelSyntaxError:
         return "PARSE"
     except FeelEvaluationError:

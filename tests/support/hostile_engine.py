@@ -28,6 +28,7 @@ from services.domain.applications import forms
 from services.domain.applications import service as application_service
 from services.domain.custody import hand_overs, returns
 from services.domain.stages.catalogue import STAGES
+from services.recorders.job_places import JobPlaces
 from services.runtime.errors import Fatal, NotPermitted, Outcome, Refused, Retryable
 from services.runtime.jobs.commands import build_command
 from services.runtime.jobs.worker import Worker, discover
@@ -119,6 +120,7 @@ class HostileDesk(ReviewDesk):
             "vault_keys": ensure_keys(self.root / "keys"),
             "signer": Signer(ensure_signing_key(self.root / "seal", "本单位", datetime.now(UTC))),
             "recorders": memory_vault.open_recorder,
+            "places": JobPlaces(9),
         }
         self.cases: dict[str, str] = {}  # by what they are
         self.run(_cameras)

@@ -1,5 +1,5 @@
 {{/* A part is (dict "root" $ "values" map "component" name "access" list "own" dict "database" bool "camunda" bool "keys" bool "tmpSize" text),
-     where `values` has what an operator says of it, `own` the variables that are its alone; `job` for what ends, `owner` for who owns the tables,
+     where `values` has what an operator says of it, `own` the variables that are its alone; `job` for what ends, `owner` for who owns tables and buckets,
      `beforehand` for what runs before the release's own objects are there. */}}
 
 {{/* A value as text; YAML's whole numbers are floating ones to Helm, which would write 1e+06. */}}
@@ -56,13 +56,17 @@
 {{- range $group := list "store" "replica" }}
   {{- if has $group $.access }}
     {{- $place := index $v $group }}{{- $prefix := printf "FOOTAGE_DESK_%s" (upper $group) }}
+    {{- $id := $place.accessKey }}{{- $secret := include "footage-desk.secretRef" (dict "root" $root "name" $group) | fromJson }}
+    {{- if and $.owner $place.owner.accessKey }}
+      {{- $id = $place.owner.accessKey }}{{- $secret = dict "name" $place.owner.existingSecret "key" $place.owner.existingSecretKey }}
+    {{- end }}
     {{- $_ := set $env (printf "%s__ENDPOINT" $prefix) (dict "value" $place.endpoint) }}
     {{- $_ := set $env (printf "%s__SECURE" $prefix) (dict "value" (toString $place.secure)) }}
     {{- $_ := set $env (printf "%s__PREFIX" $prefix) (dict "value" $place.prefix) }}
-    {{- $_ := set $env (printf "%s__ACCESS_KEY" $prefix) (dict "value" $place.accessKey) }}
+    {{- $_ := set $env (printf "%s__ACCESS_KEY" $prefix) (dict "value" $id) }}
     {{- with $place.region }}{{- $_ := set $env (printf "%s__REGION" $prefix) (dict "value" .) }}{{- end }}
     {{- if $place.caSecret }}{{- $_ := set $env (printf "%s__CA_FILE" $prefix) (dict "value" (printf "/etc/footage-desk/ca/%s/ca.crt" $group)) }}{{- end }}
-    {{- $_ := set $env (printf "%s__SECRET_KEY" $prefix) (dict "valueFrom" (dict "secretKeyRef" (include "footage-desk.secretRef" (dict "root" $root "name" $group) | fromJson))) }}
+    {{- $_ := set $env (printf "%s__SECRET_KEY" $prefix) (dict "valueFrom" (dict "secretKeyRef" $secret)) }}
   {{- end }}
 {{- end }}
 {{- if and (has "recorders" .access) $v.recorders.folder.existingClaim }}

@@ -43,6 +43,9 @@
   {{- if not $place.accessKey }}
     {{- $wrong = append $wrong (printf "%s.accessKey is not set: set it to the access key's id." $group) }}
   {{- end }}
+  {{- if and $place.owner.accessKey (not $place.owner.existingSecret) }}
+    {{- $wrong = append $wrong (printf "%s.owner.accessKey is set and %s.owner.existingSecret is not: name the Secret with its secret access key." $group $group) }}
+  {{- end }}
 {{- end }}
 {{- if and $v.store.endpoint (eq (lower $v.store.endpoint) (lower $v.replica.endpoint)) }}
   {{- $wrong = append $wrong "replica.endpoint is store.endpoint: set it to another server, a backup beside the original is none." }}

@@ -10,6 +10,9 @@ from services.database.tables.notices import Notice
 
 WAITING = text("delivered_at IS NULL AND given_up_at IS NULL")
 
+# Errors of what is not sent any more, and need not be: the notice was read, or its work was done, before.
+NOT_NEEDED = frozenset({"read", "done"})
+
 
 class Delivery(Base):
     """One notice on one channel; waiting while ``delivered_at`` and ``given_up_at`` are empty.
@@ -46,4 +49,4 @@ class Delivery(Base):
             return "delivered"
         if self.given_up_at is None:
             return "waiting"
-        return "unneeded" if self.last_error == "read" else "failed"
+        return "unneeded" if self.last_error in NOT_NEEDED else "failed"

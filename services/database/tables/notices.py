@@ -9,14 +9,22 @@ from services.database.base import Base, new_id, reference
 from services.database.tables.applications import Application
 from services.database.tables.people import Person
 
-UNREAD = text("read_at IS NULL")
+UNREAD = text("read_at IS NULL AND done_at IS NULL")
+OPEN = text("done_at IS NULL")
 
 
 class Notice(Base):
-    """One notice to one person, unread while ``read_at`` is empty."""
+    """One notice to one person, unread while ``read_at`` and ``done_at`` are empty.
+
+    ``done_at``: when the work was done that it is about; notices that tell of no work have none.
+    """
 
     __tablename__ = "notices"
-    __table_args__ = (Index("ix_notices_unread", "person_id", sqlite_where=UNREAD, postgresql_where=UNREAD),)
+    __table_args__ = (
+        Index("ix_notices_unread", "person_id", sqlite_where=UNREAD, postgresql_where=UNREAD),
+        Index("ix_notices_open_of_subject", "subject_id", sqlite_where=OPEN, postgresql_where=OPEN),
+        Index("ix_notices_open_of_application", "application_id", sqlite_where=OPEN, postgresql_where=OPEN),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
@@ -25,6 +33,7 @@ class Notice(Base):
     subject_id: Mapped[str | None]
     created_at: Mapped[datetime]
     read_at: Mapped[datetime | None]
+    done_at: Mapped[datetime | None]
 
     person: Mapped[Person] = reference()
     application: Mapped[Application | None] = reference()

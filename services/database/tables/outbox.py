@@ -26,6 +26,6 @@ class OutboxMessage(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     settled_at: Mapped[datetime | None] = mapped_column(index=True)
     settled_because: Mapped[str | None]
-    # Of the request that wrote it; None where a task or a job did.
+    # Of the request that wrote it, or that led to the job which did; None where a task did.
     request_id: Mapped[str | None]
     trace_parent: Mapped[str | None]

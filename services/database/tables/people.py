@@ -36,6 +36,7 @@ class Person(Base):
     email: Mapped[str | None]
     password_hash: Mapped[str]
     locale: Mapped[str] = mapped_column(default="zh")
+    digest: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # one mail a day about open work
     active: Mapped[bool] = mapped_column(default=True)
     failed_logins: Mapped[int] = mapped_column(default=0)  # of older releases; failures are rows of login_failures
     locked_until: Mapped[datetime | None]

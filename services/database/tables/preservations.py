@@ -41,6 +41,7 @@ class FailedPreservation(Base):
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
     job_key: Mapped[int]  # of the job that failed; the tries that follow work under it
     failures: Mapped[int]  # of this job, and since
+    since: Mapped[datetime | None]  # of the first failure, of earlier jobs too; None: a process of an earlier release
     failed_at: Mapped[datetime]
     code: Mapped[str]  # the name of the last error
     next_try_at: Mapped[datetime | None]  # None: the recorder has overwritten it

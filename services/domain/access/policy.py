@@ -220,6 +220,28 @@ def stages_of(directory: Directory, person_id: str) -> list[str]:
     return [code for code, stage in STAGES.items() if held & _posts_for(stage)]
 
 
+def reach(directory: Directory, person_id: str) -> dict[str, list[str] | None]:
+    """Map the stages that the person's posts may lead to onto the departments of those cases; None for all.
+
+    Beyond these nobody is in a pool. It leaves open whose turn it is, and what bars the person.
+    """
+
+    def departments(stage: Stage) -> list[str] | None:
+        if stage.candidates == "department":
+            return led_departments(directory, person_id)
+        if isinstance(stage.candidates, str) or any(group.departments != "own" for group in stage.groups):
+            return None
+        posts = [group.posts for group in stage.groups]
+        return [i for i in directory.departments if any(person_id in directory.holders(i, *held) for held in posts)]
+
+    return {code: departments(STAGES[code]) for code in stages_of(directory, person_id)}
+
+
+def led_departments(directory: Directory, person_id: str) -> list[str]:
+    """List the departments that the person heads, or for whose head the person may stand in (T1)."""
+    return [i for i in directory.departments if any(person_id in pool for pool in _department_pools(directory, i))]
+
+
 def candidates(directory: Directory, facts: CaseFacts, review: Review) -> list[str]:
     """List who may decide the review now: the first group with somebody eligible and present.
 

@@ -120,7 +120,7 @@ def list_agreed(uow: UnitOfWork, person_ids: Collection[str] | Select[str]) -> s
     """Return those of the people, plain members too, with a valid confidentiality agreement (R59)."""
     if not isinstance(person_ids, Select) and not person_ids:
         return set()
-    return set(uow.session.scalars(_agreed(uow).where(Agreement.person_id.in_(person_ids))))
+    return set(uow.session.scalars(select_agreed(uow).where(Agreement.person_id.in_(person_ids))))
 
 
 def get_valid_agreement(uow: UnitOfWork, person_id: str) -> Agreement | None:
@@ -174,7 +174,7 @@ def _load_directory(uow: UnitOfWork) -> Directory:
             .correlate(Person)
             .scalar_subquery()
             .label("announced"),
-            _agreed(uow).where(Agreement.person_id == Person.id).correlate(Person).exists().label("agreed"),
+            select_agreed(uow).where(Agreement.person_id == Person.id).correlate(Person).exists().label("agreed"),
         )
         .join(Post, Post.person_id == Person.id)
         .where(Person.active, *held_now(uow), Person.id.in_(with_post))
@@ -267,6 +267,31 @@ def _select_acts(ids: Collection[str]) -> CompoundSelect[str, str, str | None, s
     )
 
 
+def has_part(person_id: str) -> ColumnElement[bool]:
+    """Build the condition on ``Application`` that the person did something in it, or is or was its custodian.
+
+    Of nobody else ``CaseFacts`` names an act; so ``policy.duty_refusal`` can say "was-" to nobody else.
+    """
+    of_review = Review.application_id == Application.id
+    acts = (
+        select(Revision.id).where(Revision.application_id == Application.id, Revision.submitted_by == person_id),
+        select(Consent.id).where(Consent.application_id == Application.id, Consent.person_id == person_id),
+        select(Decision.id).where(Decision.application_id == Application.id, Decision.decided_by == person_id),
+        select(HandOver.id).where(HandOver.application_id == Application.id, HandOver.custodian_id == person_id),
+        select(Proposal.id)
+        .join(Review, Review.id == Proposal.review_id)
+        .where(of_review, or_(Proposal.person_id == person_id, Proposal.refused_by == person_id)),
+        select(Confirmation.id)
+        .join(Review, Review.id == Confirmation.review_id)
+        .where(of_review, Confirmation.person_id == person_id),
+    )
+    return or_(
+        Application.drafter_id == person_id,
+        Application.custodian_id == person_id,
+        *(act.correlate(Application).exists() for act in acts),
+    )
+
+
 def _departments_of(
     uow: UnitOfWork, person_ids: Collection[str]
 ) -> tuple[Mapping[str, set[str]], Mapping[str, set[str]]]:
@@ -298,7 +323,8 @@ def _announced(uow: UnitOfWork) -> Select[datetime | None]:
     )
 
 
-def _agreed(uow: UnitOfWork) -> Select[str]:
+def select_agreed(uow: UnitOfWork) -> Select[str]:
+    """Select the people with a valid confidentiality agreement."""
     return select(Agreement.person_id).where(*_valid(uow))
 
 

@@ -80,7 +80,7 @@ def is_of_visible(uow: UnitOfWork, application_id: SQLColumnExpression[str]) -> 
     """Build the condition on a column of submitted cases' ids that the acting person may see them."""
     me = uow.actor.id
     if _sees_all(uow):
-        hidden = select(Application.id).where(_concerns(me), Application.drafter_id != me)
+        hidden = select(Application.id).where(concerns(me), Application.drafter_id != me)
         return application_id.not_in(hidden)
     return application_id.in_(select_visible(uow).with_only_columns(Application.id))
 
@@ -96,7 +96,7 @@ def count_closed(uow: UnitOfWork) -> int:
     me = uow.actor.id
     # the condition inside the sum: beside it, SQLite would rather search what has ended than what concerns somebody
     others = and_(Application.closed_at.is_not(None), Application.drafter_id != me)
-    hidden = select(func.sum(case((others, 1), else_=0))).where(_concerns(me))
+    hidden = select(func.sum(case((others, 1), else_=0))).where(concerns(me))
     return (uow.session.scalar(ended) or 0) - (uow.session.scalar(hidden) or 0)
 
 
@@ -156,7 +156,7 @@ def is_visible(uow: UnitOfWork, *, single: bool = False) -> ColumnElement[bool]:
         seen = _among([*parts, *_of_posts(kinds, heads), *_of_person(me)], single=single)
         if "storage-operator" in kinds:
             seen |= _among([FILED], single=True)  # most cases: collected for each list, they would cost more
-    return or_(drafted, ~_concerns(me) & seen)
+    return or_(drafted, ~concerns(me) & seen)
 
 
 def _sees_all(uow: UnitOfWork) -> bool:
@@ -180,7 +180,7 @@ def _among(parts: Sequence[_Part], *, single: bool) -> ColumnElement[bool]:
     return Application.id.in_(union_all(*(query for _, query in parts)))
 
 
-def _concerns(person_id: str) -> ColumnElement[bool]:
+def concerns(person_id: str) -> ColumnElement[bool]:
     """Select the cases that concern the person; few concern anybody, and these are indexed."""
     named = cast(Application.subject_ids, String).contains(f'"{person_id}"', autoescape=True)
     return and_(text(f"{Application.__tablename__}.{CONCERNS}"), named)

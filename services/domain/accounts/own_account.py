@@ -59,6 +59,11 @@ def change_language(uow: UnitOfWork, locale: str) -> None:
     person.locale = locale if locale in translations.languages() else "zh"
 
 
+def choose_digest(uow: UnitOfWork, daily: bool) -> None:
+    """Choose one mail a day about open work, or one for each notice."""
+    uow.session.get_one(Person, uow.actor.id).digest = daily
+
+
 def begin_second_factor(uow: UnitOfWork, password: str, code: str | None = None) -> Enrolment:
     """Begin to enrol a second factor, or to replace the present one."""
     _authenticate(uow, password, code)

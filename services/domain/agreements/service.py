@@ -15,6 +15,7 @@ from services.domain.accounts.signatures.given import Proof
 from services.domain.agreements import texts
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import service as document_service
+from services.domain.notifications import service as notification_service
 from services.runtime.errors import Refused
 
 TERM = timedelta(days=365)
@@ -64,6 +65,7 @@ def sign(uow: UnitOfWork, version: str, proof: Proof) -> Agreement:
     signed = signature_signing.sign(uow, statement, proof)
     agreement.statement_sha256, agreement.signature = signed.sha256, signed.signature
     uow.session.add(agreement)
+    notification_service.mark_done(uow, "agreement", person_id=uow.actor.id)
     audit_trail.record(uow, "agreement-signed", "agreement", agreement.id, version=version, **signed.event_fields)
     document_service.write_once(uow, KIND, agreement.id, lambda: _content(uow, agreement), application_id=None)
     return agreement

@@ -1,11 +1,11 @@
 """The directory as everyone signed in sees it: departments, colleagues, cameras. No logins, no recorder's address."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Select, func, select
 
-from services.database.keyset import Page, Section, read_place, rows_at
+from services.database.keyset import Page, Section, page_of
 from services.database.listing import Listing
 from services.database.tables.cameras import UPLOADED, Camera, CameraPicture, Recorder
 from services.database.tables.people import Department, Person
@@ -18,13 +18,66 @@ def departments(uow: UnitOfWork) -> list[Department]:
     return list(uow.session.scalars(select(Department).order_by(Department.name_en, Department.id)))
 
 
-def colleagues(uow: UnitOfWork, *, department_id: str | None = None, text: str = "") -> list[Colleague]:
-    """Return the active people, by name; of one department where it is given, and whose names have the text."""
-    query = select(Person).where(Person.active, Listing(text).mentioned(Person.name)).order_by(Person.name, Person.id)
+@dataclass(frozen=True)
+class FoundPeople:
+    """The first ``PEOPLE_SHOWN`` people that a search finds, each with the department, and how many more there are."""
+
+    people: Sequence[tuple[Colleague, Department]] = ()
+    more: int = 0
+
+
+def page_of_people(uow: UnitOfWork, listing: Listing, *, department_id: str | None = None) -> Page[Colleague]:
+    """Read a page of the active people whose names have the text, by name; of one department where it is given."""
+    query = select(Person).where(Person.active, listing.mentioned(Person.name))
     if department_id is not None:
         query = query.where(Person.department_id == department_id)
+    page = page_of(uow.session, query, (Section((Person.name.expression, Person.id.expression)),), listing)
+    return page.showing(_colleagues(uow, [row[0] for row in page.lines]))
+
+
+def find_people(
+    uow: UnitOfWork,
+    text: str,
+    without: Collection[str] = (),
+    *,
+    department_id: str | None = None,
+    custodians: bool = False,
+) -> FoundPeople:
+    """Find active people by name or department, those with a valid agreement first; three statements at most.
+
+    With ``custodians`` no administrators, who see no footage (R2).
+    """
+    query = (
+        select(Person, Department)
+        .join(Department, Department.id == Person.department_id)
+        .where(
+            Person.active,
+            Person.id.not_in(without),
+            Listing(text).mentioned(Person.name, Department.name_zh, Department.name_en),
+        )
+    )
+    if department_id is not None:
+        query = query.where(Person.department_id == department_id)
+    if custodians:
+        query = query.where(Person.id.not_in(access_queries.load_directory(uow).administrators))
+    agreed = Person.id.in_(access_queries.select_agreed(uow))
+    rows = uow.session.execute(query.order_by(agreed.desc(), Person.name, Person.id).limit(PEOPLE_SHOWN)).all()
+    shown = _colleagues(uow, [person for person, _ in rows])
+    more = 0
+    if len(rows) == PEOPLE_SHOWN:
+        more = (uow.session.scalar(query.with_only_columns(func.count())) or 0) - PEOPLE_SHOWN
+    return FoundPeople([(colleague, row[1]) for colleague, row in zip(shown, rows, strict=True)], more)
+
+
+def colleagues(uow: UnitOfWork, person_ids: Collection[str]) -> dict[str, Colleague]:
+    """Return the people with these ids, by id, whoever has left among them."""
+    people = uow.session.scalars(select(Person).where(Person.id.in_(person_ids))).all() if person_ids else []
+    return {colleague.id: colleague for colleague in _colleagues(uow, people)}
+
+
+def _colleagues(uow: UnitOfWork, people: Sequence[Person]) -> list[Colleague]:
     administrators = access_queries.load_directory(uow).administrators
-    agreed = access_queries.list_agreed(uow, query.with_only_columns(Person.id).order_by(None))
+    agreed = access_queries.list_agreed(uow, [person.id for person in people])
     return [
         Colleague(
             id=person.id,
@@ -33,12 +86,12 @@ def colleagues(uow: UnitOfWork, *, department_id: str | None = None, text: str =
             agreement=person.id in agreed,
             may_be_custodian=person.id not in administrators,
         )
-        for person in uow.session.scalars(query)
+        for person in people
     ]
 
 
-CAMERA_ORDER = "site"
 SHOWN = 60  # cameras to choose from at a time
+PEOPLE_SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -57,20 +110,11 @@ def cameras(uow: UnitOfWork, ids: Collection[str] | None = None) -> list[CameraC
     return [_choice(*row) for row in uow.session.execute(query)]
 
 
-def page_of_cameras(uow: UnitOfWork, text: str = "", *, limit: int, place: str = "") -> Page[CameraChoice]:
+def page_of_cameras(uow: UnitOfWork, listing: Listing) -> Page[CameraChoice]:
     """Read a page of the cameras in use that a search finds, by site and name, in one statement."""
     keys = (Recorder.site.expression, Camera.name_en.expression, Camera.id.expression)
-    sections = (Section(keys),)
-    rows, previous, following = rows_at(
-        uow.session,
-        _select_matching(text),
-        sections,
-        descending=False,
-        limit=limit,
-        place=read_place(place, CAMERA_ORDER, sections),
-    )
-    around = (beside.text(CAMERA_ORDER) if beside else "" for beside in (previous, following))
-    return Page([_choice(*row[:3]) for row in rows], *around)
+    page = page_of(uow.session, _select_matching(listing.text), (Section(keys),), listing)
+    return page.showing([_choice(*row[:3]) for row in page.lines])
 
 
 def find_cameras(uow: UnitOfWork, text: str) -> FoundCameras:

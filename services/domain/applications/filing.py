@@ -6,6 +6,7 @@ from services.domain.access import queries as access_queries
 from services.domain.applications import forms
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import service as document_service
+from services.domain.notifications import service as notification_service
 from services.domain.process import messages, outbox
 from services.domain.retrieval import preservations
 
@@ -14,6 +15,7 @@ def submit(uow: UnitOfWork, application: Application, by: str) -> None:
     """The application is submitted by ``by``: the process begins."""
     application.submitted_at = application.listed_at = uow.now
     application.number = document_service.next_number(uow, "application")
+    notification_service.mark_done(uow, "correction", application_id=application.id)
     access_queries.keep_departments(uow, application)
     revision = forms.freeze(uow, application, by)
     audit_trail.record(
@@ -39,6 +41,7 @@ def resubmit(uow: UnitOfWork, application: Application, by: str) -> None:
     """The correction of a returned application: a new round begins."""
     application.round += 1
     application.correction_until = None
+    notification_service.mark_done(uow, "correction", application_id=application.id)
     access_queries.keep_departments(uow, application)
     revision = forms.freeze(uow, application, by)
     audit_trail.record(

@@ -38,7 +38,8 @@ def request_consents(uow: UnitOfWork, application: Application, round_: int) -> 
     The same form is not asked for twice, and a form that all have consented to waits for nobody.
     """
     if not application.joint_department_ids:
-        consents.end_open(uow, application.id, "changed")
+        if consents.end_open(uow, application.id, "changed") is not None:
+            notification_service.mark_done(uow, "consent", application_id=application.id)
         return False
     form = consents.consented_part(forms.to_json(uow, application))
     sha256 = consents.hash_form(form)
@@ -141,6 +142,7 @@ def check_deadlines(uow: UnitOfWork) -> None:
 def _end(uow: UnitOfWork, application: Application, because: str) -> Consultation | None:
     ended = consents.end_open(uow, application.id, because)
     if ended is not None:
+        notification_service.mark_done(uow, "consent", application_id=application.id)
         audit_trail.record(
             uow,
             "consultation-ended",
@@ -221,6 +223,7 @@ def _sign(
     signed = signature_signing.sign(uow, statement, proof)
     row.answer, row.person_id, row.answered_at, row.reason = answer, uow.actor.id, uow.now, reason
     row.statement_sha256, row.signature = signed.sha256, signed.signature
+    notification_service.mark_done(uow, "consent", subject_id=row.id)
     audit_trail.record(
         uow,
         f"consent-{answer}",

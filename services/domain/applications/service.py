@@ -18,6 +18,7 @@ from services.domain.applications import filing, forms, joint
 from services.domain.applications.forms import SENSITIVITIES, Form
 from services.domain.audit import trail as audit_trail
 from services.domain.change_requests import holds
+from services.domain.notifications import service as notification_service
 from services.domain.process import messages, outbox
 from services.domain.retrieval import preservations, upload_sources
 from services.runtime.errors import NotFound, NotPermitted, Refused
@@ -130,6 +131,7 @@ def withdraw(uow: UnitOfWork, application_id: str, reason: str) -> Application:
     holds.check(uow, uow.actor.id)
     application.withdrawn_at = uow.now
     application.correction_until = None
+    notification_service.mark_done(uow, "correction", application_id=application.id)
     audit_trail.record(
         uow,
         "application-withdrawn",

@@ -1,25 +1,29 @@
 """Store what probes measure, and locate an item's footage (R31, R34, F3, F33)."""
 
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import and_, delete, or_, select, update
 
 from services.database.tables.applications import Item
 from services.database.tables.cameras import UPLOADED, Camera, Recorder, RetentionMeasurement
 from services.database.tables.people import Person, Post
+from services.database.tables.preservations import FailedPreservation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import clocks
 from services.domain.cameras.clocks import Clock
 from services.domain.notifications import service as notification_service
-from services.recorders.protocol import REFUSALS, RecorderFacts
+from services.recorders.protocol import REFUSALS, RecorderDown, RecorderFacts
 
 UNREACHABLE_CODES = ("outside-roots", "configuration")
 LEAST_MOVE = timedelta(seconds=2)  # of the oldest picture; names and lengths are no more exact
 HISTORY_RETENTION = timedelta(days=60)
 ASKED_APART = timedelta(seconds=30)  # between two questions of jobs to a silent recorder
+BACK = "recorder-back"  # the topic of commits that see a silent recorder answer
 # Retention now is compared with the measurement of a week ago, or the last one of the two days before.
 WEEK_AGO, OLDEST_COMPARED = timedelta(days=7), timedelta(days=9)
 
@@ -83,6 +87,8 @@ def record_measured(uow: UnitOfWork, recorder_id: str, facts: RecorderFacts) -> 
     recorder.last_seen_at = recorder.polled_at = uow.now
     if is_silent(recorder):
         recorder.last_error = None
+        _retry_preservations(uow, recorder_id)
+        uow.after_commit.add(BACK)
     for camera in uow.session.scalars(select(Camera).where(Camera.recorder_id == recorder_id)):
         oldest = facts.oldest_frame.get(camera.channel)
         if oldest is not None:
@@ -114,21 +120,26 @@ def delete_retention(uow: UnitOfWork, camera_id: str) -> None:
     uow.session.execute(delete(RetentionMeasurement).where(RetentionMeasurement.camera_id == camera_id))
 
 
-def retention_change(uow: UnitOfWork, camera: Camera) -> timedelta | None:
-    """Return how much longer recordings last than a week ago.
+def retention_changes(uow: UnitOfWork, cameras: Iterable[Camera]) -> dict[str, timedelta]:
+    """Return how much longer recordings last than a week ago, by camera; one statement.
 
-    Negative: less. None: unknown.
+    Negative: less. Cameras of which that is unknown are left out.
     """
-    if camera.oldest_frame_at is None or camera.oldest_measured_at is None:
-        return None
-    first, last = ((camera.oldest_measured_at - ago).date().isoformat() for ago in (OLDEST_COMPARED, WEEK_AGO))
-    earlier = uow.session.scalar(
-        select(RetentionMeasurement)
-        .where(RetentionMeasurement.camera_id == camera.id, RetentionMeasurement.day.between(first, last))
-        .order_by(RetentionMeasurement.day.desc())
-        .limit(1)
+    compared: dict[tuple[str, str], dict[str, timedelta]] = defaultdict(dict)
+    for camera in cameras:
+        if camera.oldest_frame_at is not None and camera.oldest_measured_at is not None:
+            first, last = ((camera.oldest_measured_at - ago).date().isoformat() for ago in (OLDEST_COMPARED, WEEK_AGO))
+            compared[first, last][camera.id] = camera.oldest_measured_at - camera.oldest_frame_at
+    if not compared:
+        return {}
+    of_cameras = (
+        and_(RetentionMeasurement.camera_id.in_(lengths), RetentionMeasurement.day.between(*days))
+        for days, lengths in compared.items()
     )
-    return None if earlier is None else (camera.oldest_measured_at - camera.oldest_frame_at) - earlier.length
+    query = select(RetentionMeasurement).where(or_(*of_cameras)).order_by(RetentionMeasurement.day)
+    earlier = {row.camera_id: row.length for row in uow.session.scalars(query)}  # the last day of each
+    now = {camera_id: length for lengths in compared.values() for camera_id, length in lengths.items()}
+    return {camera_id: now[camera_id] - length for camera_id, length in earlier.items()}
 
 
 def may_ask(uow: UnitOfWork, recorder_id: str, *, elsewhere: bool) -> bool | None:
@@ -145,6 +156,26 @@ def may_ask(uow: UnitOfWork, recorder_id: str, *, elsewhere: bool) -> bool | Non
         return None
     recorder.polled_at = uow.now
     return True
+
+
+def _retry_preservations(uow: UnitOfWork, recorder_id: str) -> None:
+    """Have what the recorder did not give, because it was away, preserved now."""
+    of_recorder = select(Item.id).join(Camera, Camera.id == Item.camera_id).where(Camera.recorder_id == recorder_id)
+    uow.session.execute(
+        update(FailedPreservation)
+        .where(
+            FailedPreservation.code == RecorderDown.__name__,
+            FailedPreservation.next_try_at > uow.now,
+            FailedPreservation.item_id.in_(of_recorder),
+        )
+        .values(next_try_at=uow.now)
+    )
+
+
+def list_answering(uow: UnitOfWork, recorder_ids: Collection[str]) -> list[str]:
+    """Return which of these recorders have answered the last request to them; one statement."""
+    rows = uow.session.scalars(select(Recorder).where(Recorder.id.in_(recorder_ids)))
+    return [row.id for row in rows if not is_silent(row)]
 
 
 def is_silent(recorder: Recorder) -> bool:

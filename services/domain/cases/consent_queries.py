@@ -10,11 +10,12 @@ from services.database.tables.people import Department
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import consents
 from services.domain.access import queries as access_queries
+from services.domain.access.policy import led_departments
 from services.domain.applications import joint
 from services.domain.applications.joint import answerers
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import queries
-from services.domain.cases.schemas import ConsentView, DepartmentConsent, JointDepartment, WaitingConsent
+from services.domain.cases.schemas.consents import ConsentView, DepartmentConsent, JointDepartment, WaitingConsent
 from services.web.errors import Problem
 
 
@@ -25,7 +26,12 @@ def list_waiting(uow: UnitOfWork) -> list[WaitingConsent]:
         .join(Department, Department.id == Consent.department_id)
         .join(Consultation, Consultation.id == Consent.consultation_id)
         .join(Application, Application.id == Consent.application_id)
-        .where(Consultation.ended_at.is_(None), Consent.answer.is_(None), Consultation.due_at > uow.now)
+        .where(
+            Consultation.ended_at.is_(None),
+            Consent.answer.is_(None),
+            Consultation.due_at > uow.now,
+            Consent.department_id.in_(led_departments(access_queries.load_directory(uow), uow.actor.id)),
+        )
         .order_by(Consultation.due_at, Consent.id)
     )
     rows = [row for row in uow.session.execute(query) if uow.actor.id in answerers(uow, row[2], row[3].id)]

@@ -1,14 +1,15 @@
 """Reviews as their deciders see them: the list of open ones, and one with all that belongs to it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select
 
+from services.database.keyset import Page, Section, chosen_of
+from services.database.listing import EVERYTHING, Listing
 from services.database.tables.applications import Application, Revision
-from services.database.tables.people import Department
+from services.database.tables.people import Department, Person
 from services.database.tables.reviews import Decision, Proposal, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
@@ -25,7 +26,6 @@ from services.domain.reviews.schemas import (
     BarredReview,
     EarlierDecision,
     GrantedItem,
-    InboxSort,
     ReviewFinding,
     ReviewProposal,
     ReviewQuestion,
@@ -39,140 +39,15 @@ from services.web.errors import Problem
 
 # Refusals that come from the person, not from whose turn it is: what one would decide by one's post, and may not.
 CONFLICTS = ("was-", "agreement-missing")
-
-
-def list_waiting(uow: UnitOfWork) -> list[WaitingReview]:
-    """Return the open reviews that the actor may decide or confirm now; overwritten first comes first."""
-    return _views(uow, _sorted_out(uow)[0])
-
-
-def list_barred(uow: UnitOfWork) -> list[BarredReview]:
-    """Return the open reviews that a conflict keeps from the actor; none that the actor may not see (T8)."""
-    return _barred(uow, _sorted_out(uow)[1])
-
-
-def list_all(uow: UnitOfWork) -> tuple[list[WaitingReview], list[BarredReview]]:
-    """Return what waits and what is barred; as many statements for one review as for thousands."""
-    decidable, conflicts = _sorted_out(uow)
-    return _views(uow, decidable), _barred(uow, conflicts)
-
-
-def list_deciders(uow: UnitOfWork) -> list[tuple[str, str]]:
-    """Return who may decide or confirm each open review now, as ids of people with the review's stage."""
-    directory, rows = access_queries.load_directory(uow), uow.session.execute(_select_open()).all()
-    facts = access_queries.load_all_facts(uow, [application for _, application, _, _ in rows])
-    return [
-        (person_id, review.stage)
-        for review, application, _, second in rows
-        for person_id in _deciders(directory, facts[application.id], review, second=second)
-    ]
-
-
-def _sorted_out(uow: UnitOfWork) -> "tuple[list[_Open], list[tuple[_Open, Refused]]]":
-    """Return what the actor may decide now, and what a conflict bars, with its refusal."""
-    directory = access_queries.load_directory(uow)
-    decidable, conflicts = [], []
-    for entry in _open(uow):
-        refusal = access_policy.refusal_for(directory, entry.facts, entry.review, uow.actor.id, second=entry.second)
-        if refusal is None:
-            decidable.append(entry)
-        elif refusal.code.startswith(CONFLICTS):
-            # so the person is neither an administrator nor a subject, and may read what comes with the post
-            conflicts.append((entry, refusal))
-    return decidable, conflicts
-
-
-def _views(uow: UnitOfWork, entries: "Sequence[_Open]") -> list[WaitingReview]:
-    """Return these reviews, overwritten first; two statements."""
-    if not entries:
-        return []
-    me = uow.actor.id
-    footage = queries.footage(uow, [entry.application for entry in entries])
-    names = access_queries.get_names(
-        uow, [name for entry in entries for name in (entry.review.claimed_by, entry.first)]
-    )
-    return sorted(
-        (
-            WaitingReview(
-                id=review.id,
-                application_id=application.id,
-                number=application.number,
-                stage=review.stage,
-                round=review.round,
-                opened_at=review.opened_at,
-                due_at=review.due_at,
-                escalated_at=review.escalated_at,
-                overwrite_at=footage[application.id].overwrite_at,
-                claimed=review.claimed_by is not None,
-                claimed_by_me=review.claimed_by == me,
-                to_confirm=entry.second,
-                department_zh=entry.department.name_zh,
-                department_en=entry.department.name_en,
-                purpose_category=application.purpose_category,
-                items=footage[application.id].items,
-                claimed_by=names[review.claimed_by] if review.claimed_by else None,
-                stands_in_for=names[entry.first] if entry.first else None,
-                hand_over_id=review.hand_over_id,
-            )
-            for entry in entries
-            for review, application in [(entry.review, entry.application)]
-        ),
-        key=_urgency,
-    )
-
-
-def _barred(uow: UnitOfWork, conflicts: "Sequence[tuple[_Open, Refused]]") -> list[BarredReview]:
-    directory, of_review = (
-        access_queries.load_directory(uow),
-        {entry.review.id: (entry, why) for entry, why in conflicts},
-    )
-    deciders = {
-        review_id: _deciders(directory, entry.facts, entry.review, second=entry.second)
-        for review_id, (entry, _) in of_review.items()
-    }
-    names = access_queries.get_names(uow, {person_id for ids in deciders.values() for person_id in ids})
-    return [
-        BarredReview(
-            review=line,
-            why_not=Problem.of(of_review[line.id][1]),
-            who_can=[names[person_id] for person_id in deciders[line.id]],
-        )
-        for line in _views(uow, [entry for entry, _ in conflicts])
-    ]
-
-
-def select_lines(
-    lines: Iterable[WaitingReview],
-    *,
-    stage: str = "",
-    search: str = "",
-    sort: InboxSort = "overwrite",
-    descending: bool = False,
-) -> list[WaitingReview]:
-    """Return the lines of a stage whose number or department holds ``search``, sorted."""
-    wanted = search.strip().casefold()
-    selected = [
-        line
-        for line in lines
-        if (not stage or line.stage == stage)
-        and any(
-            wanted in (text or "").casefold()
-            for text in (line.number, line.department_zh, line.department_en, line.claimed_by)
-        )
-    ]
-    return sorted(selected, key=ORDERS[sort], reverse=descending)
-
-
-def _deciders(directory: Directory, facts: CaseFacts, review: Review, *, second: bool) -> list[str]:
-    """Return the ids of those who may decide the review now, or confirm it as the ``second`` person."""
-    if second:
-        return directory.present(access_policy.second_people(directory, facts, review))
-    return access_policy.candidates(directory, facts, review)
+FAR_AWAY = 1e15  # seconds: sorts what nothing overwrites last
 
 
 @dataclass(frozen=True)
 class _Open:
-    """An open review; ``second`` where it waits for its second person, ``first`` whose task it is, if another's."""
+    """An open review; ``second`` where it waits for its second person, ``first`` whose task it is, if another's.
+
+    ``refusal``: why the actor may not decide it now; None for what waits for the actor.
+    """
 
     review: Review
     application: Application
@@ -180,45 +55,172 @@ class _Open:
     facts: CaseFacts
     second: bool
     first: str | None
+    refusal: Refused | None
+
+    @property
+    def is_barred(self) -> bool:
+        """Whether a conflict keeps the actor from it, who may read what comes with the post all the same."""
+        return self.refusal is not None and self.refusal.code.startswith(CONFLICTS)
 
 
-def _open(uow: UnitOfWork) -> list[_Open]:
-    """Return the open reviews that concern the actor's posts, or a copy that is offered to the actor."""
-    me, directory = uow.actor.id, access_queries.load_directory(uow)
-    receipts = (Review.stage == "receipt") & (Application.custodian_id == me)
-    mine = receipts | Review.stage.in_(access_policy.stages_of(directory, me))
-    rows = uow.session.execute(_select_open().where(mine).order_by(Review.due_at)).all()
-    facts = access_queries.load_all_facts(uow, [application for _, application, _, _ in rows])
-    entries = []
-    for review, application, department, second in rows:
-        groups = access_policy.pools(directory, facts[application.id], STAGES[review.stage])
-        if any(me in group for group in groups):
-            first = None if me in groups[0] else groups[0][0]
-            entries.append(_Open(review, application, department, facts[application.id], second, first))
-    return entries
+def read_waiting(uow: UnitOfWork, listing: Listing = EVERYTHING, *, stage: str = "") -> Page[WaitingReview]:
+    """Read a page of the open reviews that the actor may decide or confirm now; overwritten first comes first.
+
+    Searched are number, department and who has claimed it.
+    """
+    page = _read(uow, _select_open(uow, listing, stage), listing, lambda entry: entry.refusal is None)
+    return page.showing(_views(uow, page.lines))
 
 
-def _select_open() -> Select[*tuple[Any, ...]]:
-    """Select the open reviews, with application, department, and whether the second person is waited for."""
+def read_first(uow: UnitOfWork, few: int, most: int) -> tuple[list[WaitingReview], int, bool]:
+    """Read the first few that wait for a decision, how many do, counted up to the most, and whether there are more."""
+    query = _select_open(uow, EVERYTHING, "").where(Review.stage != "receipt")
+    page = _read(uow, query, Listing(limit=most), lambda entry: entry.refusal is None)
+    return _views(uow, page.lines[:few]), len(page.lines), bool(page.next)
+
+
+def read_barred(uow: UnitOfWork, listing: Listing = EVERYTHING) -> Page[BarredReview]:
+    """Read a page of the open reviews that a conflict keeps from the actor; none that the actor may not see (T8)."""
+    query, directory = _select_open(uow, listing, ""), access_queries.load_directory(uow)
+    if uow.actor.id in directory.agreed:  # without an agreement one is barred everywhere
+        query = query.where(access_queries.has_part(uow.actor.id))
+    page = _read(uow, query, listing, lambda entry: entry.is_barred)
+    return page.showing(_barred(uow, page.lines))
+
+
+def list_deciders(uow: UnitOfWork) -> list[tuple[str, str]]:
+    """Return who may decide or confirm each open review now, as ids of people with the review's stage."""
     proposed = select(Proposal.id).where(Proposal.review_id == Review.id, Proposal.refused_by.is_(None))
-    return (
+    query = (
+        select(Review, Application, proposed.exists())
+        .join(Application, Application.id == Review.application_id)
+        .where(Review.closed_at.is_(None), Application.withdrawn_at.is_(None))
+    )
+    directory, rows = access_queries.load_directory(uow), uow.session.execute(query).all()
+    facts = access_queries.load_all_facts(uow, [application for _, application, _ in rows])
+    return [
+        (person_id, review.stage)
+        for review, application, second in rows
+        for person_id in _deciders(directory, facts[application.id], review, second=second)
+    ]
+
+
+def _select_open(uow: UnitOfWork, listing: Listing, stage: str) -> Select[*tuple[Any, ...]]:
+    """Select the open reviews that the actor's posts may lead to, and the copies that are offered to the actor."""
+    me, directory = uow.actor.id, access_queries.load_directory(uow)
+    proposed = select(Proposal.id).where(Proposal.review_id == Review.id, Proposal.refused_by.is_(None))
+    claimers = select(Person.id).where(listing.mentioned(Person.name))
+    mine = [and_(Review.stage == "receipt", Application.custodian_id == me)]
+    for code, departments in access_policy.reach(directory, me).items():
+        of_stage = Review.stage == code
+        mine.append(of_stage if departments is None else and_(of_stage, Application.department_id.in_(departments)))
+    query = (
         select(Review, Application, Department, proposed.exists())
         .join(Application, Application.id == Review.application_id)
         .join(Department, Department.id == Application.department_id)
-        .where(Review.closed_at.is_(None), Application.withdrawn_at.is_(None))
+        .where(
+            Review.closed_at.is_(None),
+            Application.withdrawn_at.is_(None),
+            or_(*mine),
+            listing.mentioned(
+                *(Application.number, Department.name_zh, Department.name_en), also=Review.claimed_by.in_(claimers)
+            ),
+        )
     )
+    return query.where(Review.stage == stage) if stage else query
 
 
-def _urgency(line: WaitingReview) -> tuple[datetime, datetime]:
-    return line.overwrite_at or queries.NEVER, line.due_at
+def _read(
+    uow: UnitOfWork, query: Select[*tuple[Any, ...]], listing: Listing, fits: Callable[[_Open], bool]
+) -> Page[_Open]:
+    """Read the page of those reviews that fit. Who may decide is no matter of SQL (``access.policy``)."""
+    me, directory = uow.actor.id, access_queries.load_directory(uow)
+
+    def choose(rows: Sequence[Row[*tuple[Any, ...]]]) -> list[_Open | None]:
+        facts = access_queries.load_all_facts(uow, [row[1] for row in rows])
+        entries = [_judge(directory, facts[row[1].id], row, me) for row in rows]
+        return [entry if entry is not None and fits(entry) else None for entry in entries]
+
+    return chosen_of(uow.session, query, _section(listing), listing, choose)
 
 
-ORDERS: dict[InboxSort, Callable[[WaitingReview], Any]] = {
-    "overwrite": _urgency,
-    "due": lambda line: line.due_at,
-    "number": lambda line: line.number or "",
-    "stage": lambda line: (list(STAGES).index(line.stage), _urgency(line)),
-}
+def _judge(directory: Directory, facts: CaseFacts, row: Row[*tuple[Any, ...]], me: str) -> _Open | None:
+    """Return what the review is to the person; None where it does not concern them."""
+    review, application, department, second, *_ = row
+    groups = access_policy.pools(directory, facts, STAGES[review.stage])
+    if not any(me in group for group in groups):
+        return None
+    first = None if me in groups[0] else groups[0][0]
+    refusal = access_policy.refusal_for(directory, facts, review, me, second=second)
+    return _Open(review, application, department, facts, second, first, refusal)
+
+
+def _section(listing: Listing) -> Section:
+    """Return the order of the list: each ends with the urgency, or the id alone."""
+    due_at, by_id = Review.due_at.expression, Review.id.expression
+    urgency = (func.coalesce(queries.overwrite_order(), FAR_AWAY), due_at, by_id)
+    orders: dict[str, tuple[ColumnElement[Any], ...]] = {
+        "due": (due_at, by_id),
+        "number": (func.coalesce(Application.number, ""), by_id),
+        "stage": (case({code: place for place, code in enumerate(STAGES)}, value=Review.stage), *urgency),
+    }
+    return Section(orders.get(listing.sort, urgency))
+
+
+def _views(uow: UnitOfWork, entries: Sequence[_Open]) -> list[WaitingReview]:
+    """Return these reviews as lines, in this order; two statements."""
+    if not entries:
+        return []
+    me = uow.actor.id
+    footage = queries.footage(uow, [entry.application for entry in entries])
+    names = access_queries.get_names(
+        uow, [name for entry in entries for name in (entry.review.claimed_by, entry.first)]
+    )
+    return [
+        WaitingReview(
+            id=review.id,
+            application_id=application.id,
+            number=application.number,
+            stage=review.stage,
+            round=review.round,
+            opened_at=review.opened_at,
+            due_at=review.due_at,
+            escalated_at=review.escalated_at,
+            overwrite_at=footage[application.id].overwrite_at,
+            claimed=review.claimed_by is not None,
+            claimed_by_me=review.claimed_by == me,
+            to_confirm=entry.second,
+            department_zh=entry.department.name_zh,
+            department_en=entry.department.name_en,
+            purpose_category=application.purpose_category,
+            items=footage[application.id].items,
+            claimed_by=names[review.claimed_by] if review.claimed_by else None,
+            stands_in_for=names[entry.first] if entry.first else None,
+            hand_over_id=review.hand_over_id,
+        )
+        for entry in entries
+        for review, application in [(entry.review, entry.application)]
+    ]
+
+
+def _barred(uow: UnitOfWork, entries: Sequence[_Open]) -> list[BarredReview]:
+    directory = access_queries.load_directory(uow)
+    deciders = [_deciders(directory, entry.facts, entry.review, second=entry.second) for entry in entries]
+    names = access_queries.get_names(uow, {person_id for ids in deciders for person_id in ids})
+    return [
+        BarredReview(
+            review=line, why_not=Problem.of(entry.refusal), who_can=[names[person_id] for person_id in who_can]
+        )
+        for line, entry, who_can in zip(_views(uow, entries), entries, deciders, strict=True)
+        if entry.refusal is not None
+    ]
+
+
+def _deciders(directory: Directory, facts: CaseFacts, review: Review, *, second: bool) -> list[str]:
+    """Return the ids of those who may decide the review now, or confirm it as the ``second`` person."""
+    if second:
+        return directory.present(access_policy.second_people(directory, facts, review))
+    return access_policy.candidates(directory, facts, review)
 
 
 def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:

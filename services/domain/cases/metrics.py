@@ -11,7 +11,7 @@ from services.database.tables.cameras import UPLOADED, Camera, Recorder
 from services.database.tables.custody import HandOver
 from services.database.tables.deliveries import Delivery
 from services.database.tables.outbox import OutboxMessage
-from services.database.tables.preservations import Preservation
+from services.database.tables.preservations import FailedPreservation, Preservation
 from services.database.tables.process_steps import ProcessStep
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import UnitOfWork
@@ -44,6 +44,7 @@ def update_gauges(uow: UnitOfWork) -> None:
     _custody(uow)
     preserved = select(func.count(Preservation.item_id.distinct())).where(Preservation.released_at.is_(None))
     metrics.ITEMS_PRESERVED.set(uow.session.scalar(preserved) or 0)
+    _failed_preservations(uow)
     at_risk = (
         select(Camera, func.min(Item.asked_start))
         .join(Item, Item.camera_id == Camera.id)
@@ -92,6 +93,19 @@ def _waits(uow: UnitOfWork) -> None:
         number, since = waits.get(part, (0, None))
         metrics.STEPS_WAITING.labels(part).set(number)
         metrics.LONGEST_WAIT.labels(part).set((uow.now - since).total_seconds() if since is not None else 0)
+
+
+def _failed_preservations(uow: UnitOfWork) -> None:
+    """Count what is tried again; what the recorder has overwritten is not, and the storage office has been told."""
+    first = func.min(func.coalesce(FailedPreservation.since, FailedPreservation.failed_at))
+    query = (
+        select(func.count(), first)
+        .join(Application, Application.id == FailedPreservation.application_id)
+        .where(FailedPreservation.next_try_at.is_not(None), Application.closed_at.is_(None))
+    )
+    number, since = uow.session.execute(query).one()
+    metrics.PRESERVATIONS_OPEN.set(number)
+    metrics.LONGEST_UNPRESERVED.set((uow.now - since).total_seconds() if since is not None else 0)
 
 
 def _notices(uow: UnitOfWork) -> None:

@@ -5,7 +5,7 @@ from services.domain.access import queries as access_queries
 from services.domain.applications import joint
 from services.domain.applications import service as application_service
 from services.domain.cases.rows import CaseRows
-from services.domain.cases.schemas import NextAct
+from services.domain.cases.schemas.case import NextAct
 
 
 def of_case(rows: CaseRows) -> list[NextAct]:

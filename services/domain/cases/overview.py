@@ -6,34 +6,35 @@ from services.domain.access import queries as access_queries
 from services.domain.access import visibility
 from services.domain.cases import consent_queries, inbox, queries
 from services.domain.cases import register as case_register
-from services.domain.cases.schemas import OverviewView
+from services.domain.cases.schemas.lists import OverviewView
 from services.domain.custody import queries as custody_queries
 from services.web import menu
 
-FEW = 5
+FEW, MOST_COUNTED = 5, 100
 
 
 def get_overview(uow: UnitOfWork, posts: frozenset[str]) -> OverviewView:
     """Return the actor's overview; an administrator's has no case in it."""
     if "administrator" in posts:
         return OverviewView()
-    waiting = [line for line in inbox.list_waiting(uow) if line.stage != "receipt"]
+    waiting, waiting_count, more = inbox.read_first(uow, FEW, MOST_COUNTED)
     consents = consent_queries.list_waiting(uow)
     supervises = bool(posts & menu.WATCHES)
     drafted = visibility.list_visible(uow, limit=50, offset=0, mine=True)
     own = [line for line in queries.list_summaries(uow, drafted) if line.state != "closed"]
     held = custody_queries.open_loans(uow)
     return OverviewView(
-        waiting=waiting[:FEW],
+        waiting=waiting,
         consents=consents[:FEW],
-        waiting_count=len(waiting) + len(consents),
+        waiting_count=waiting_count + len(consents),
+        more_waiting=more,
         own=own[:FEW],
         own_count=len(own),
         held=held[:FEW],
         held_count=len(held),
         overdue_count=sum(loan.state == "overdue" for loan in held),
-        at_risk=case_register.list_next_overwritten(uow, Listing(limit=FEW)) if supervises else [],
-        copies_out=case_register.list_copies_out(uow, Listing(limit=FEW)) if supervises else [],
+        at_risk=case_register.read_next_overwritten(uow, Listing(limit=FEW)).lines if supervises else [],
+        copies_out=case_register.read_copies_out(uow, Listing(limit=FEW)).lines if supervises else [],
         troubles=case_register.list_troubles(uow, FEW) if supervises else [],
         states=dict(case_register.count_by_state(uow)) if supervises else None,
         agreed=access_queries.get_valid_agreement(uow, str(uow.actor.id)) is not None,

@@ -1,54 +1,45 @@
 """The applications of the applicant's side as a list: states, next acts and due dates (R16)."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Literal, TypeVar, get_args
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 
+from services.database.keyset import Page, Section, page_of
+from services.database.listing import Listing
+from services.database.moments import seconds_of
 from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera
 from services.database.tables.custody import HandOver
 from services.database.tables.drafts import Draft
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
+from services.domain.access import visibility
 from services.domain.cases import queries, states
-from services.domain.cases.schemas import NamePair, OwnApplication
-from services.domain.cases.states import STATES
+from services.domain.cases.schemas.lists import OwnApplication
+from services.domain.cases.schemas.names import NamePair
 
 EDITABLE = ("draft", "correction")
 Cameras = tuple[tuple[str, str], ...]
 OfCase = TypeVar("OfCase", Draft, HandOver)
+OwnSort = Literal["changed", "overwrite", "due", "number", "state"]
+SORTS: tuple[OwnSort, ...] = get_args(OwnSort)
+FALLING = frozenset({"changed", "number"})  # the newest first
 
 
-SORTS: dict[str, Callable[[OwnApplication], Any]] = {
-    "changed": lambda line: line.changed_at,
-    "overwrite": lambda line: line.overwrite_at or queries.NEVER,
-    "due": lambda line: line.due_at or queries.NEVER,
-    "number": lambda line: line.number or "",
-    "state": lambda line: STATES.index(line.state),
-}
+def read_own(
+    uow: UnitOfWork, listing: Listing, *, department: bool = False, state: str | None = None
+) -> Page[OwnApplication]:
+    """Read a page of what the actor drafted, sorted by one of ``SORTS``; what has no value there comes last.
 
-
-def list_own(
-    uow: UnitOfWork,
-    *,
-    department: bool = False,
-    state: str | None = None,
-    search: str = "",
-    sort: str = "changed",
-    descending: bool = True,
-) -> list[OwnApplication]:
-    """List what the actor drafted.
-
-    With ``department`` it is what the departments that the person heads have submitted. ``search`` looks in number,
-    reason, purpose, incident and cameras; ``state`` is one of ``STATES``, or ``open``.
+    With ``department`` it is what the departments that the person heads have submitted. Searched are number, reason,
+    purpose, incident and cameras; ``state`` is one of ``STATES``, or ``open``.
     """
-    rows = _rows(uow, department, state)
-    cameras = _cameras(uow, rows)
-    wanted = search.strip().casefold()
-    if wanted:
-        rows = [row for row in rows if wanted in _text(row, cameras[row.id]).casefold()]
-    return sorted(_lines(uow, rows, cameras), key=SORTS[sort], reverse=descending)
+    query = select(Application.id).where(_is_own(uow, department), _mentions(listing))
+    if state is not None:
+        query = query.where(states.is_under_way() if state == "open" else states.is_in(state, uow.now))
+    page = page_of(uow.session, query, _sections(uow, listing), listing)
+    return page.showing(list(_lines(uow, [row[0] for row in page.lines])))
 
 
 def may_see_department(uow: UnitOfWork) -> bool:
@@ -56,27 +47,75 @@ def may_see_department(uow: UnitOfWork) -> bool:
     return access_queries.load_directory(uow).holds(uow.actor.id, "head", "deputy")
 
 
-def _rows(uow: UnitOfWork, department: bool, state: str | None) -> list[Application]:
-    query = select(Application).order_by(Application.created_at.desc(), Application.id)
-    if state is not None:
-        query = query.where(states.is_under_way() if state == "open" else states.code(uow.now) == state)
+def _is_own(uow: UnitOfWork, department: bool) -> ColumnElement[bool]:
     me = uow.actor.id
-    if department:
-        headed = {post.department_id for post in access_queries.list_posts(uow, me) if post.kind in ("head", "deputy")}
-        query = query.where(Application.department_id.in_(headed), Application.submitted_at.is_not(None))
-    else:
-        query = query.where(Application.drafter_id == me)
-    return [row for row in uow.session.scalars(query) if row.drafter_id == me or me not in row.subject_ids]
+    if not department:
+        return Application.drafter_id == me
+    headed = {post.department_id for post in access_queries.list_posts(uow, me) if post.kind in ("head", "deputy")}
+    return and_(
+        Application.department_id.in_(headed),
+        Application.submitted_at.is_not(None),
+        or_(Application.drafter_id == me, ~visibility.concerns(me)),
+    )
 
 
-def _text(row: Application, cameras: Cameras) -> str:
-    texts = [row.number, row.reason, row.purpose, row.incident_reference]
-    return "\n".join([*(text or "" for text in texts), *(name for pair in cameras for name in pair)])
+def _mentions(listing: Listing) -> ColumnElement[bool]:
+    """Build the condition that the text is found; cameras are looked up for the own cases, which are few of all."""
+    named = (
+        select(Item.id)
+        .join(Camera, Camera.id == Item.camera_id)
+        .where(
+            Item.application_id == Application.id,
+            Item.dropped_in_round.is_(None),
+            listing.mentioned(Camera.name_zh, Camera.name_en),
+        )
+        .exists()
+    )
+    words = (Application.number, Application.reason, Application.purpose, Application.incident_reference)
+    return listing.mentioned(*words, also=named)
 
 
-def _lines(uow: UnitOfWork, rows: Sequence[Application], cameras: Mapping[str, Cameras]) -> Iterator[OwnApplication]:
-    ids = [row.id for row in rows]
-    states_of, footage = states.states_of(uow, rows), queries.footage(uow, rows)
+def _sections(uow: UnitOfWork, listing: Listing) -> tuple[Section, ...]:
+    """Return the parts of the list; those without a value have the newest first as the others rise."""
+    by_id = Application.id.expression
+    newest = (-seconds_of(Application.created_at), by_id)
+    correcting = Application.correction_until.is_not(None)
+    if listing.sort == "number":
+        number = Application.number.expression
+        oldest = (Application.created_at.expression, by_id)
+        return Section((number,), number.is_not(None)), Section(oldest, number.is_(None))
+    if listing.sort == "overwrite":
+        moment = case((~states.is_over(), queries.overwrite_order()))
+        return Section((moment, by_id), moment.is_not(None)), Section(newest, moment.is_(None))
+    if listing.sort == "due":
+        lent = and_(HandOver.accepted_at.is_not(None), HandOver.returned_at.is_(None))
+        due = case(
+            (and_(states.is_under_way(), correcting), Application.correction_until),
+            (and_(states.is_under_way(), lent), HandOver.due_at),
+        )
+
+        def with_loan(query: Select[*tuple[object, ...]]) -> Select[*tuple[object, ...]]:
+            return query.outerjoin(HandOver, HandOver.application_id == Application.id)
+
+        return Section((due, by_id), due.is_not(None), with_loan), Section(newest, due.is_(None), with_loan)
+    if listing.sort == "state":
+        return (Section((states.place(uow.now), *newest)),)
+    editable = and_(or_(Application.submitted_at.is_(None), correcting), ~states.is_over())
+    changed = case(
+        (and_(editable, Draft.saved_at.is_not(None)), Draft.saved_at),
+        else_=func.coalesce(Application.submitted_at, Application.created_at),
+    )
+    return (
+        Section((changed, by_id), joined=lambda query: query.outerjoin(Draft, Draft.application_id == Application.id)),
+    )
+
+
+def _lines(uow: UnitOfWork, ids: Sequence[str]) -> Iterator[OwnApplication]:
+    if not ids:
+        return
+    by_id = {row.id: row for row in uow.session.scalars(select(Application).where(Application.id.in_(ids)))}
+    rows = [by_id[application_id] for application_id in ids]
+    states_of, footage, cameras = states.states_of(uow, rows), queries.footage(uow, rows), _cameras(uow, ids)
     names = access_queries.get_names(uow, [row.drafter_id for row in rows])
     saved = {draft.application_id: draft.saved_at for draft in uow.session.scalars(_of(Draft, ids))}
     lent = {hand_over.application_id: hand_over.due_at for hand_over in uow.session.scalars(_of(HandOver, ids))}
@@ -105,15 +144,15 @@ def _of(table: type[OfCase], ids: Sequence[str]) -> Select[OfCase]:
     return select(table).where(table.application_id.in_(ids))
 
 
-def _cameras(uow: UnitOfWork, rows: Sequence[Application]) -> dict[str, Cameras]:
+def _cameras(uow: UnitOfWork, ids: Sequence[str]) -> dict[str, Cameras]:
     """Read the names of the cameras that each application asks for, by position."""
     query = (
         select(Item.application_id, Camera.name_zh, Camera.name_en)
         .join(Camera, Camera.id == Item.camera_id)
-        .where(Item.application_id.in_([row.id for row in rows]), Item.dropped_in_round.is_(None))
+        .where(Item.application_id.in_(ids), Item.dropped_in_round.is_(None))
         .order_by(Item.position)
     )
-    names: dict[str, dict[tuple[str, str], None]] = {row.id: {} for row in rows}
+    names: dict[str, dict[tuple[str, str], None]] = {application_id: {} for application_id in ids}
     for application_id, zh, en in uow.session.execute(query):
         names[application_id][zh, en] = None
     return {application_id: tuple(pairs) for application_id, pairs in names.items()}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, case, func, select
 
 from services.database.tables.applications import Application, Item
 from services.database.tables.audit import AuditEvent
@@ -26,9 +26,8 @@ from services.domain.audit import trail as audit_trail
 from services.domain.cases import next_actions, states
 from services.domain.cases import rows as case_rows
 from services.domain.cases.rows import CaseRows, ItemRow, ReviewRow
-from services.domain.cases.schemas import (
+from services.domain.cases.schemas.case import (
     AnsweredQuestion,
-    CameraNamed,
     CaseArchive,
     CaseDocument,
     CaseEvent,
@@ -39,19 +38,17 @@ from services.domain.cases.schemas import (
     CaseSummary,
     CaseView,
     CaseViolation,
-    ConsultationView,
     CopyView,
     CustodyLine,
-    DepartmentConsent,
-    DepartmentNamed,
     EventSubject,
     IntegrityCheckView,
-    JointDepartment,
     MasterView,
     MeasuredFootage,
     ReviewConfirmation,
     StatedApplication,
 )
+from services.domain.cases.schemas.consents import ConsultationView, DepartmentConsent, JointDepartment
+from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed
 from services.domain.custody import integrity
 from services.domain.custody import log as custody_log
 from services.domain.custody.schemas import RecorderClock
@@ -143,6 +140,19 @@ def footage(uow: UnitOfWork, applications: Collection[Application]) -> dict[str,
         )
         for application in applications
     }
+
+
+def overwrite_order() -> ColumnElement[float]:
+    """Compute the moment of ``footage`` as a number to sort by, in a query on ``Application``; NULL for None."""
+    first = (
+        select(func.min(preservations.overwrite_order()))
+        .select_from(Item)
+        .join(Camera, Camera.id == Item.camera_id)
+        .where(Item.application_id == Application.id, Item.dropped_in_round.is_(None), Camera.overwritten, ~is_safe())
+        .correlate(Application)
+        .scalar_subquery()
+    )
+    return case((Application.closed_at.is_(None), first))
 
 
 def is_safe() -> ColumnElement[bool]:

@@ -15,7 +15,6 @@ from sqlalchemy import (
     Select,
     SQLColumnExpression,
     String,
-    case,
     cast,
     func,
     literal,
@@ -25,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from services.database.keyset import Page, Section, read_place, rows_after, rows_at
+from services.database.keyset import Page, Section, page_of, read_place, rows_after, rows_at, sections_by
 from services.database.listing import EVERYTHING, LONGEST_TEXT, Listing
 from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera
@@ -38,7 +37,8 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import queries, states
-from services.domain.cases.schemas import CameraNamed, CaseLine, DepartmentNamed, OutLine, RiskLine, TroubleLine
+from services.domain.cases.schemas.lists import CaseLine, OutLine, RiskLine, TroubleLine
+from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed
 from services.domain.retrieval import preservations
 
 Sort = Literal["submitted", "number", "state", "department", "due"]
@@ -47,7 +47,6 @@ OutSort = Literal["due", "number", "custodian", "department", "accepted"]
 RiskSort = Literal["overwrite", "camera", "start", "number", "state"]
 LONGEST_SEARCH = LONGEST_TEXT
 KEEPER, OTHER = aliased(Person), aliased(Application)
-ORDER_OF_STATES = {code: place for place, code in enumerate(states.STATES)}
 
 
 @dataclass(frozen=True)
@@ -100,11 +99,10 @@ def count_by_state(uow: UnitOfWork) -> dict[str, int]:
     return {code: counts.get(code, 0) for code in states.STATES}
 
 
-def list_copies_out(
+def read_copies_out(
     uow: UnitOfWork, listing: Listing = EVERYTHING, *, overdue: bool = False, department_id: str = ""
-) -> list[OutLine]:
-    """List who holds copies, what is due first comes first; with ``overdue`` only what should be back."""
-    number, name = cast(Application.number, String), Person.name
+) -> Page[OutLine]:
+    """Read who holds copies, what is due first comes first; with ``overdue`` only what should be back."""
     query = (
         select(HandOver, Application, Person, Department)
         .join(Application, Application.id == HandOver.application_id)
@@ -115,38 +113,41 @@ def list_copies_out(
             HandOver.returned_at.is_(None),
             HandOver.ended_at.is_(None),
             visibility.is_visible(uow),
-            listing.mentioned(number, name, Department.name_zh, Department.name_en),
+            listing.mentioned(cast(Application.number, String), Person.name, Department.name_zh, Department.name_en),
         )
     )
     if overdue:
         query = query.where(HandOver.due_at <= uow.now)
     if department_id:
         query = query.where(Application.department_id == department_id)
-    columns = {
-        **{"due": HandOver.due_at, "number": Application.number, "custodian": name},
-        **{"department": listing.name(Department), "accepted": HandOver.accepted_at},
+    columns: dict[str, ColumnElement[Any]] = {
+        **{"due": HandOver.due_at.expression, "number": Application.number.expression},
+        **{"custodian": Person.name.expression, "department": listing.name(Department).expression},
+        "accepted": HandOver.accepted_at.expression,
     }
-    return [
-        OutLine(
-            application_id=application.id,
-            hand_over_id=hand_over.id,
-            number=application.number,
-            custodian=custodian.name,
-            department=DepartmentNamed.model_validate(department),
-            way_of_use=application.granted_way_of_use or application.way_of_use,
-            accepted_at=hand_over.accepted_at,
-            due_at=hand_over.due_at,
-            suspended_at=hand_over.suspended_at,
-            overdue=hand_over.due_at is not None and hand_over.due_at <= uow.now,
-        )
-        for hand_over, application, custodian, department in uow.session.execute(
-            listing.part(query, columns, HandOver.due_at, HandOver.id)
-        )
-    ]
+    sections = sections_by(columns.get(listing.sort, columns["due"]), HandOver.id.expression)
+    page = page_of(uow.session, query, sections, listing)
+    return page.showing(
+        [
+            OutLine(
+                application_id=application.id,
+                hand_over_id=hand_over.id,
+                number=application.number,
+                custodian=custodian.name,
+                department=DepartmentNamed.model_validate(department),
+                way_of_use=application.granted_way_of_use or application.way_of_use,
+                accepted_at=hand_over.accepted_at,
+                due_at=hand_over.due_at,
+                suspended_at=hand_over.suspended_at,
+                overdue=hand_over.due_at is not None and hand_over.due_at <= uow.now,
+            )
+            for hand_over, application, custodian, department, *_ in page.lines
+        ]
+    )
 
 
-def list_next_overwritten(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[RiskLine]:
-    """List what lies on recorders alone, the first to be overwritten first (T4).
+def read_next_overwritten(uow: UnitOfWork, listing: Listing = EVERYTHING) -> Page[RiskLine]:
+    """Read what lies on recorders alone, the first to be overwritten first (T4).
 
     It costs by the cases that are under way.
     """
@@ -166,25 +167,28 @@ def list_next_overwritten(uow: UnitOfWork, listing: Listing = EVERYTHING) -> lis
         )
         .with_only_columns(Application.id, Application.number, Item, Camera, state.label("state"))
     )
-    columns = {
-        **{"overwrite": moment, "camera": listing.name(Camera), "start": Item.asked_start.expression},
-        **{"number": Application.number.expression, "state": case(ORDER_OF_STATES, value=state)},
+    columns: dict[str, ColumnElement[Any]] = {
+        **{"overwrite": moment, "camera": listing.name(Camera).expression, "start": Item.asked_start.expression},
+        **{"number": Application.number.expression, "state": states.place(uow.now)},
     }
-    part = listing.part(query, columns, moment, Item.asked_start, Camera.id)
-    return [
-        RiskLine(
-            application_id=application_id,
-            number=number,
-            state=code,
-            camera=CameraNamed.model_validate(camera),
-            start=item.asked_start,
-            end=item.asked_end,
-            zone=item.zone,
-            overwrite_at=when,
-        )
-        for application_id, number, item, camera, code in uow.session.execute(part)
-        if (when := preservations.overwrite_moment(camera, item.asked_start)) is not None
-    ]
+    sections = sections_by(columns.get(listing.sort, moment), Item.id.expression)
+    page = page_of(uow.session, query, sections, listing)
+    return page.showing(
+        [
+            RiskLine(
+                application_id=application_id,
+                number=number,
+                state=code,
+                camera=CameraNamed.model_validate(camera),
+                start=item.asked_start,
+                end=item.asked_end,
+                zone=item.zone,
+                overwrite_at=when,
+            )
+            for application_id, number, item, camera, code, *_ in page.lines
+            if (when := preservations.overwrite_moment(camera, item.asked_start)) is not None
+        ]
+    )
 
 
 def list_troubles(uow: UnitOfWork, limit: int) -> list[TroubleLine]:
@@ -222,9 +226,7 @@ def _matching(uow: UnitOfWork, wanted: Search) -> Select[str]:
         sqlite = uow.session.get_bind().dialect.name == "sqlite"
         query = query.where((Application.id.concat("") if sqlite else Application.id).in_(mentioning))
     if wanted.state:
-        query = query.where(states.code(uow.now) == wanted.state)
-        if wanted.state != "closed":
-            query = query.where(Application.closed_at.is_(None))  # as the state implies; what is open is indexed
+        query = query.where(states.is_in(wanted.state, uow.now))
     if wanted.department_id:
         query = query.where(Application.department_id == wanted.department_id)
     if wanted.purpose_category:
@@ -277,7 +279,10 @@ def _sections(wanted: Search, uow: UnitOfWork) -> tuple[Section, ...]:
             ),
         )
     if wanted.sort == "state":
-        return (Section((states.code(uow.now), by_id)),)
+        # derived for what is open; in turn with what is closed, of which the index has the order
+        closed, listed = Application.closed_at, (Application.listed_at.expression, by_id)
+        open_first = Section((states.place(uow.now), *listed), closed.is_(None)), Section(listed, closed.is_not(None))
+        return open_first[::-1] if wanted.descending else open_first
     return (Section((Application.listed_at.expression, by_id)),)
 
 

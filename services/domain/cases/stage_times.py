@@ -17,7 +17,7 @@ from services.database.tables.stage_visits import StageVisit
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.cases import timeline
-from services.domain.cases.schemas import StageLine
+from services.domain.cases.schemas.lists import StageLine
 from services.domain.stages.catalogue import STAGES
 from services.runtime.models import Model
 

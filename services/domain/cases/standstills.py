@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from services.database.tables.process_steps import ProcessStep
-from services.domain.cases.schemas import Standstill
+from services.domain.cases.schemas.timeline import Standstill
 
 UNTAKEN = timedelta(minutes=10)  # after which a try that was due counts as not taken by any process
 

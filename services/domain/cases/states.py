@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, and_, case, literal, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, case, false, literal, or_, select
 from sqlalchemy.orm import aliased
 
 from services.database.tables.applications import Application
@@ -143,7 +143,7 @@ def code(now: datetime) -> ColumnElement[str]:
         return select(hand_over.id).where(handed, *conditions).correlate(Application).exists()
 
     return case(
-        (or_(Application.closed_at.is_not(None), Application.withdrawn_at.is_not(None)), literal("closed", String)),
+        (is_over(), literal("closed", String)),
         (Application.submitted_at.is_(None), "draft"),
         (Application.correction_until.is_not(None), "correction"),
         (is_handed(hand_over.returned_at.is_not(None)), "return-inspection"),
@@ -153,6 +153,57 @@ def code(now: datetime) -> ColumnElement[str]:
         (or_(in_approval.correlate(Application).exists(), ~filed.correlate(Application).exists()), "approval"),
         else_="retrieval",
     )
+
+
+def is_in(state: str, now: datetime) -> ColumnElement[bool]:
+    """Build the condition on ``Application`` that ``code`` derives this state; false for what is none.
+
+    A list that is filtered by a state finds its cases by this, from columns that are indexed, and derives the state of
+    none but those it shows.
+    """
+    hand_over, review, form = aliased(HandOver), aliased(Review), aliased(Document)
+    correcting = Application.correction_until.is_not(None)
+
+    def has(query: Select[*tuple[Any, ...]]) -> ColumnElement[bool]:
+        return query.correlate(Application).exists()
+
+    def is_handed(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+        return has(select(hand_over.id).where(hand_over.application_id == Application.id, *conditions))
+
+    back, taken = hand_over.returned_at.is_not(None), hand_over.accepted_at.is_not(None)
+    late = and_(hand_over.due_at.is_not(None), hand_over.due_at <= now)
+    in_approval = has(
+        select(review.id).where(
+            review.application_id == Application.id,
+            review.closed_at.is_(None),
+            review.stage.in_(STAGES.of_phase("approval")),
+        )
+    )
+    filed = has(select(form.number).where(form.application_id == Application.id, form.kind == "application-form"))
+    conditions: dict[str, tuple[ColumnElement[bool], ...]] = {
+        "correction": (correcting,),
+        "return-inspection": (~correcting, is_handed(back)),
+        "awaiting-receipt": (~correcting, is_handed(~back, ~taken)),
+        "overdue": (~correcting, is_handed(~back, taken, late)),
+        "in-use": (~correcting, is_handed(~back, taken, or_(hand_over.due_at.is_(None), hand_over.due_at > now))),
+        "approval": (~correcting, ~is_handed(), or_(in_approval, ~filed)),
+        "retrieval": (~correcting, ~is_handed(), ~in_approval, filed),
+    }
+    if state == "closed":
+        return is_over()
+    if state == "draft":
+        return and_(Application.submitted_at.is_(None), ~is_over())
+    return and_(is_under_way(), *conditions[state]) if state in conditions else false()
+
+
+def place(now: datetime) -> ColumnElement[int]:
+    """Derive the number of the state's place in ``STATES``, to sort by."""
+    return case({state: number for number, state in enumerate(STATES)}, value=code(now))
+
+
+def is_over() -> ColumnElement[bool]:
+    """Select what is closed, or withdrawn and about to be."""
+    return or_(Application.closed_at.is_not(None), Application.withdrawn_at.is_not(None))
 
 
 def is_under_way() -> ColumnElement[bool]:

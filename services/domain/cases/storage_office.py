@@ -3,7 +3,9 @@
 Read by the people of the storage office and by the supervision group; recorders are measured by its operators.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -25,7 +27,7 @@ from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
 from services.domain.cameras.measurements import CameraChannel
-from services.domain.cases.schemas import (
+from services.domain.cases.schemas.storage import (
     FootageProgress,
     PreservedItem,
     StorageFigures,
@@ -118,7 +120,7 @@ def list_recorders(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[Watch
         "clock": func.abs(Recorder.clock_offset_ms),
     }
     part = listing.part(query, columns, Recorder.name, Recorder.id)
-    return [_watched(uow, row) for row in uow.session.scalars(part)]
+    return _watched(uow, list(uow.session.scalars(part)))
 
 
 def may_measure(uow: UnitOfWork) -> bool:
@@ -132,7 +134,8 @@ def list_work(uow: UnitOfWork) -> tuple[list[FootageProgress], StorageFigures]:
     rows = progress.list_open(uow)
     of_items = steps.list_open_of_items(uow, {row.item_id for row in rows})
     failed = preservations.list_failed(uow, {row.item_id for row in rows if row.purpose == QUARANTINE})
-    work = [_work(uow, row, of_items.get(row.item_id), failed.get(row.item_id)) for row in rows]
+    items = _items(uow, {row.item_id for row in rows})
+    work = [_work(uow, row, items[row.item_id], of_items.get(row.item_id), failed.get(row.item_id)) for row in rows]
     return work, _figures(uow, sum(entry.last_error is not None for entry in work))
 
 
@@ -156,12 +159,12 @@ def record_measurement(uow: UnitOfWork, recorder_id: str, facts: RecorderFacts) 
     recorder = uow.session.get_one(Recorder, recorder_id)
     recorder.polled_at, recorder.last_error = uow.now, None
     audit_trail.record(uow, "recorder-measured", "recorder", recorder_id, clock_offset_ms=facts.clock_offset_ms)
-    return _watched(uow, recorder)
+    return _watched(uow, [recorder])[0]
 
 
 def get_recorder(uow: UnitOfWork, recorder_id: str) -> WatchedRecorder:
     """Return a recorder as the office sees it; the caller has checked who reads it."""
-    return _watched(uow, uow.session.get_one(Recorder, recorder_id))
+    return _watched(uow, [uow.session.get_one(Recorder, recorder_id)])[0]
 
 
 def record_unreachable(uow: UnitOfWork, recorder_id: str, code: str = "down") -> Refused:
@@ -218,22 +221,42 @@ def _releases(uow: UnitOfWork) -> list[WaitingRelease]:
     ]
 
 
+@dataclass(frozen=True)
+class _Item:
+    """An item with what its work is shown by."""
+
+    item: Item
+    camera: Camera
+    recorder: str
+    number: str | None
+
+
+def _items(uow: UnitOfWork, ids: Collection[str]) -> dict[str, _Item]:
+    """Load these items, by id; one statement."""
+    query = (
+        select(Item, Camera, Recorder.name, Application.number)
+        .join(Camera, Camera.id == Item.camera_id)
+        .join(Recorder, Recorder.id == Camera.recorder_id)
+        .join(Application, Application.id == Item.application_id)
+        .where(Item.id.in_(ids))
+    )
+    return {row[0].id: _Item(*row) for row in uow.session.execute(query)}
+
+
 def _work(
-    uow: UnitOfWork, row: Progress, step: ProcessStep | None, failed: FailedPreservation | None
+    uow: UnitOfWork, row: Progress, of: _Item, step: ProcessStep | None, failed: FailedPreservation | None
 ) -> FootageProgress:
-    item = uow.session.get_one(Item, row.item_id)
-    camera = uow.session.get_one(Camera, item.camera_id)
     trouble = progress.error_of(row)
     failed = failed if row.purpose == QUARANTINE else None
     next_try_at = failed.next_try_at if failed is not None else None
     return FootageProgress(
         application_id=row.application_id,
         item_id=row.item_id,
-        number=uow.session.get_one(Application, row.application_id).number,
-        position=item.position,
-        camera_zh=camera.name_zh,
-        camera_en=camera.name_en,
-        recorder=uow.session.get_one(Recorder, camera.recorder_id).name,
+        number=of.number,
+        position=of.item.position,
+        camera_zh=of.camera.name_zh,
+        camera_en=of.camera.name_en,
+        recorder=of.recorder,
         purpose=row.purpose,
         phase=row.phase,
         size=row.size,
@@ -251,8 +274,17 @@ def _work(
     )
 
 
-def _watched(uow: UnitOfWork, recorder: Recorder) -> WatchedRecorder:
-    cameras = uow.session.scalars(select(Camera).where(Camera.recorder_id == recorder.id).order_by(Camera.channel))
+def _watched(uow: UnitOfWork, recorders: Sequence[Recorder]) -> list[WatchedRecorder]:
+    """Return the recorders with their cameras; two statements, however many there are."""
+    of_recorders = select(Camera).where(Camera.recorder_id.in_([row.id for row in recorders]))
+    cameras: dict[str, list[Camera]] = defaultdict(list)
+    for camera in uow.session.scalars(of_recorders.order_by(Camera.channel)):
+        cameras[camera.recorder_id].append(camera)
+    changes = measurements.retention_changes(uow, (camera for some in cameras.values() for camera in some))
+    return [_watched_one(recorder, cameras[recorder.id], changes) for recorder in recorders]
+
+
+def _watched_one(recorder: Recorder, cameras: Sequence[Camera], changes: Mapping[str, timedelta]) -> WatchedRecorder:
     error: Mapping[str, str] | None = recorder.last_error
     return WatchedRecorder(
         id=recorder.id,
@@ -279,7 +311,7 @@ def _watched(uow: UnitOfWork, recorder: Recorder) -> WatchedRecorder:
                 oldest_frame_at=camera.oldest_frame_at,
                 oldest_measured_at=camera.oldest_measured_at,
                 retention_days=camera.retention_days,
-                retention_change_seconds=_seconds(measurements.retention_change(uow, camera)),
+                retention_change_seconds=_seconds(changes.get(camera.id)),
             )
             for camera in cameras
         ],

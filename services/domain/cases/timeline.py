@@ -15,7 +15,7 @@ from services.database.tables.reviews import Decision, Finding, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import rows as case_rows
 from services.domain.cases.rows import CaseRows
-from services.domain.cases.schemas import DiagramMarker, MarkerKind, Timeline
+from services.domain.cases.schemas.timeline import DiagramMarker, MarkerKind, Timeline
 from services.domain.cases.standstills import standstill_of
 from services.domain.process import steps
 from services.runtime.errors import NotFound

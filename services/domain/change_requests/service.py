@@ -241,6 +241,7 @@ def confirm(uow: UnitOfWork, change_id: str) -> ChangeRequest:
     if request.confirmed_at is not None:
         raise Refused("confirmed", "This was confirmed already.")
     request.confirmed_by, request.confirmed_at = uow.actor.id, uow.now
+    notification_service.mark_done(uow, "check", subject_id=request.id)
     audit_trail.record(uow, "change-confirmed", "change-request", request.id, person=request.person_id)
     return request
 
@@ -260,7 +261,8 @@ def object_to(uow: UnitOfWork, change_id: str) -> ChangeRequest:
     if request.requested_by == uow.actor.id or not objects:
         _withdraw(uow, request)
         return request
-    request.outcome, request.objected_by, request.objected_at = "objected", uow.actor.id, uow.now
+    _end(uow, request, "objected")
+    request.objected_by, request.objected_at = uow.actor.id, uow.now
     audit_trail.record(uow, "change-objected", "change-request", request.id, person=request.person_id)
     return request
 
@@ -406,9 +408,15 @@ def _check_effective(uow: UnitOfWork, request: ChangeRequest) -> None:
 
 
 def _apply(uow: UnitOfWork, request: ChangeRequest) -> None:
-    request.applied_at, request.outcome = uow.now, "carried-out"
+    _end(uow, request, "carried-out")
+    request.applied_at = uow.now
     audit_trail.record(uow, "change-carried-out", "change-request", request.id, person=request.person_id)
     _notify(uow, request, "change-carried-out", "change-carried-out")
+
+
+def _end(uow: UnitOfWork, request: ChangeRequest, outcome: str) -> None:
+    request.outcome = outcome
+    notification_service.mark_done(uow, "request", "check", subject_id=request.id)
 
 
 def _end_refused(uow: UnitOfWork, change_id: str) -> None:
@@ -419,7 +427,8 @@ def _end_refused(uow: UnitOfWork, change_id: str) -> None:
 
 
 def _withdraw(uow: UnitOfWork, request: ChangeRequest, **because: str) -> None:
-    request.outcome, request.objected_by, request.objected_at = "withdrawn", uow.actor.id, uow.now
+    _end(uow, request, "withdrawn")
+    request.objected_by, request.objected_at = uow.actor.id, uow.now
     audit_trail.record(uow, "change-withdrawn", "change-request", request.id, person=request.person_id, **because)
 
 

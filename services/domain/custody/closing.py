@@ -110,6 +110,7 @@ def release_case(uow: UnitOfWork, application_id: str, closing_outcome: str) -> 
     hand_over = state.hand_over
     if hand_over is not None and hand_over.ended_at is None:
         hand_over.ended_at = uow.now
+        notification_service.mark_done(uow, "offer", "return", "inspection", subject_id=hand_over.id)
         grants.end(uow, hand_over, because)
         log.append(uow, hand_over, "ended", because=because)
         if hand_over.declined_at is None:
@@ -211,6 +212,7 @@ def _end_loan(
         entry = _archive(uow, application, archived, in_order=in_order)
     if hand_over.ended_at is None:
         hand_over.ended_at = uow.now
+        notification_service.mark_done(uow, "offer", "return", "inspection", subject_id=hand_over.id)
         grants.end(uow, hand_over, because)
         log.append(uow, hand_over, "ended", because=because)
     loan_documents.write_at_end(uow, hand_over)
@@ -309,6 +311,7 @@ def _close(uow: UnitOfWork, application: Application, closed_as: str) -> None:
     application.closed_at, application.closed_as = uow.now, closed_as
     review_tasks.close_open(uow, application.id, f"case-closed:{closed_as}")
     consents.end_open(uow, application.id, "closed")
+    notification_service.mark_done(uow, "case", "correction", "consent", application_id=application.id)
     outbox.settle(uow, application.id, f"case-closed:{closed_as}")
     audit_trail.record(
         uow, "case-closed", "application", application.id, application_id=application.id, closed_as=closed_as

@@ -154,6 +154,7 @@ def accept(uow: UnitOfWork, hand_over_id: str, *, conditions_version: str, proof
         "handOver": hand_over.id,
     }
     log.append(uow, hand_over, "received", person_id=uow.actor.id, **receipt)
+    notification_service.mark_done(uow, "offer", subject_id=hand_over.id)
     _decide(uow, review, "accepted", receipt, proof, due_at=_moment(hand_over.due_at))
     loan_documents.write_receipt(uow, hand_over, review)
     locks.extend_loan(uow, hand_over.application_id, hand_over.due_at, agreed_limits.get_grace_period(uow, hand_over))
@@ -168,6 +169,7 @@ def decline(uow: UnitOfWork, hand_over_id: str, *, reason: str, proof: Proof) ->
     review = _open_receipt(uow, hand_over)
     hand_over.declined_at = uow.now
     log.append(uow, hand_over, "declined", person_id=uow.actor.id)
+    notification_service.mark_done(uow, "offer", subject_id=hand_over.id)
     _decide(
         uow,
         review,
@@ -214,6 +216,7 @@ def report_loss(uow: UnitOfWork, hand_over_id: str, *, kind: str, what_happened:
     hand_over.lost_at, hand_over.loss = uow.now, {"kind": kind, "whatHappened": what_happened.strip()}
     grants.suspend(uow, hand_over, "lost")
     log.append(uow, hand_over, "lost", person_id=uow.actor.id, kind=kind)
+    notification_service.mark_done(uow, "return", subject_id=hand_over.id)
     outbox.publish(
         uow,
         COPY_LOST,

@@ -98,7 +98,10 @@ def list_expected(uow: UnitOfWork, application_id: str) -> list[ExpectedObject]:
     on_loan = hand_over is None or hand_over.ended_at is None
     due = [
         _object(
-            *("master", row.id, positions[row.item_id], row.sealed),
+            "master",
+            row.id,
+            positions[row.item_id],
+            row.sealed,
             retain_until=row.retain_until if row.lock_due_since is None else None,
         )
         for row in masters.list_of_application(uow, application_id)

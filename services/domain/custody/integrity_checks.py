@@ -54,7 +54,7 @@ class Verifier:
         *,
         pauses: Backoff = PAUSES,
     ) -> None:
-        self._register = database
+        self._database = database
         self._store = store
         self._trusted = trusted
         self._pauses = pauses
@@ -63,7 +63,7 @@ class Verifier:
 
     async def begin(self, actor: Actor, application_id: str) -> IntegrityCheck:
         """Begin a check and say which; raises Refused and NotFound."""
-        check, due = await self._register.run(actor, integrity.start, application_id)
+        check, due = await self._database.run(actor, integrity.start, application_id)
         task = asyncio.create_task(self._run(actor, check.id, due), name=f"integrity check {check.id}")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -100,7 +100,7 @@ class Verifier:
         """Store the findings, again and again while the database is away; ``once``: the process is stopping."""
         for number in itertools.count():
             try:
-                await self._register.run(actor, integrity.finish, check_id, objects, unfinished=unfinished)
+                await self._database.run(actor, integrity.finish, check_id, objects, unfinished=unfinished)
             except Retryable as error:
                 log.warning("the findings of a check were not stored", check=check_id, cause=str(error))
             else:
@@ -113,7 +113,7 @@ class Verifier:
         while True:
             await asyncio.sleep(TELL_SECONDS)
             try:
-                await self._register.run(actor, integrity.update, check_id, progress.read, progress.objects)
+                await self._database.run(actor, integrity.update, check_id, progress.read, progress.objects)
             except Retryable as error:
                 log.warning("the progress of a check was not written", check=check_id, cause=str(error))
 

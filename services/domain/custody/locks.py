@@ -102,7 +102,9 @@ def list_lapsing(uow: UnitOfWork, limit: int) -> list[str]:
     query = (
         select(Master.application_id)
         .where(
-            *(Master.discarded_at.is_(None), Master.archived_at.is_(None), Master.unneeded_at.is_(None)),
+            Master.discarded_at.is_(None),
+            Master.archived_at.is_(None),
+            Master.unneeded_at.is_(None),
             Master.retain_until.is_(None) | (Master.retain_until < soon),
         )
         .limit(limit)
@@ -113,7 +115,7 @@ def list_lapsing(uow: UnitOfWork, limit: int) -> list[str]:
 def renew(uow: UnitOfWork, application_ids: Sequence[str]) -> None:
     """Begin the term of what these cases have in the stores anew, where it would end soon."""
     # locked: a case that ends meanwhile takes its date of disposal from the lock
-    query = select(Master).where(Master.application_id.in_(application_ids)).with_for_update()
+    query = select(Master).where(Master.application_id.in_(application_ids)).order_by(Master.id).with_for_update()
     retention.renew(uow, [row for row in uow.session.scalars(query) if _is_kept(row)])
     written = select(Document).where(Document.application_id.in_(application_ids))
     retention.renew(uow, uow.session.scalars(written))
@@ -132,8 +134,10 @@ def list_due(uow: UnitOfWork, after: str, limit: int) -> list[MasterLock]:
     query = (
         select(Master)
         .where(
-            *(Master.lock_due_since.is_not(None), Master.discarded_at.is_(None)),
-            *(Master.retain_until.is_not(None), Master.id > after),
+            Master.lock_due_since.is_not(None),
+            Master.discarded_at.is_(None),
+            Master.retain_until.is_not(None),
+            Master.id > after,
         )
         .order_by(Master.id)
         .limit(limit)
@@ -154,7 +158,8 @@ def count_waiting(uow: UnitOfWork) -> Waiting:
 def record(uow: UnitOfWork, locks: Collection[MasterLock]) -> None:
     """Record that the stores were told, of those that are still the same: a label or replica may have come since."""
     told = {lock.master_id: lock for lock in locks}
-    for row in uow.session.scalars(select(Master).where(Master.id.in_(told)).with_for_update()):
+    query = select(Master).where(Master.id.in_(told)).order_by(Master.id).with_for_update()
+    for row in uow.session.scalars(query):
         if row.retain_until is not None and lock_of(row) == told[row.id]:
             row.lock_due_since = None
 
@@ -181,8 +186,10 @@ def _ahead(uow: UnitOfWork, document: Document) -> datetime:
 
 def claim_documents(uow: UnitOfWork, numbers: Collection[str], holder: str) -> set[str]:
     """Return those documents that this holder may file now: two at once would leave two statements on one document."""
-    time = LeaseTime()
-    return {number for number in numbers if leases.take(uow, _claim(number), holder, FILING_SECONDS, time)}
+    claims = {_claim(number): number for number in sorted(numbers)}
+    # in one order: or the database would end one of two that claim the same ones
+    taken = leases.take_all(uow, list(claims), holder, FILING_SECONDS, LeaseTime())
+    return {claims[name] for name in taken}
 
 
 def release_documents(uow: UnitOfWork, numbers: Collection[str], holder: str) -> None:
@@ -199,7 +206,8 @@ def list_to_dispose(uow: UnitOfWork, passed_over: int, limit: int) -> list[Maste
     query = (
         select(Master)
         .where(
-            *(Master.discarded_at.is_(None), Master.unneeded_at.is_not(None)),
+            Master.discarded_at.is_(None),
+            Master.unneeded_at.is_not(None),
             Master.dispose_after <= uow.now,
         )
         .order_by(Master.dispose_after, Master.id)
@@ -258,8 +266,20 @@ def record_documents(
 ) -> None:
     """Record documents that were filed, by number, and until when they are locked."""
     document_service.record_filed(uow, filed)
-    query = select(Document).where(Document.number.in_(filed)).with_for_update()
+    query = select(Document).where(Document.number.in_(filed)).order_by(Document.id).with_for_update()
     for row in uow.session.scalars(query):
         row.filed_at = row.filed_at or uow.now
         if row.retain_until is None or row.retain_until <= until[row.number]:
             row.retain_until, row.lock_due_since = until[row.number], None
+
+
+def record_filing(
+    uow: UnitOfWork,
+    filed: Mapping[str, document_service.Filed],
+    until: Mapping[str, datetime],
+    claimed: Collection[str],
+    holder: str,
+) -> None:
+    """Record those of the claimed documents that were filed, and give all claims back."""
+    record_documents(uow, filed, until)
+    release_documents(uow, claimed, holder)

@@ -1,7 +1,7 @@
 """Hand-overs and the custody log (R38, R45 to R48). What people and workers do with them is in sibling modules."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import rfc8785
@@ -11,9 +11,12 @@ from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import NotFound, NotPermitted
+from services.runtime.labels import WORDS
 from services.runtime.translations import Message
 
 NOTHING_BEFORE = "0" * 64
+AT_A_TIME = 500  # entries read at once
+EVENTS = tuple(code.removeprefix("custody-") for code in WORDS if isinstance(code, str) and code.startswith("custody-"))
 
 
 def lock(uow: UnitOfWork, hand_over_id: str, application_id: str) -> HandOver:
@@ -83,7 +86,13 @@ def list_entries(uow: UnitOfWork, hand_over_id: str) -> list[CustodyEntry]:
     )
 
 
-def broken_at(entries: Sequence[CustodyEntry]) -> int | None:
+def stream_entries(uow: UnitOfWork, hand_over_id: str) -> Iterator[CustodyEntry]:
+    """Read the custody log in order, some hundred entries at a time: it may be long, and each is looked at once."""
+    query = select(CustodyEntry).where(CustodyEntry.hand_over_id == hand_over_id).order_by(CustodyEntry.seq)
+    yield from uow.session.scalars(query.execution_options(yield_per=AT_A_TIME))
+
+
+def broken_at(entries: Iterable[CustodyEntry]) -> int | None:
     """Return the number of the first line whose chain does not hold, or None when the log is whole."""
     previous = NOTHING_BEFORE
     for number, entry in enumerate(entries, start=1):

@@ -1,18 +1,20 @@
 """Hand-overs, copies and the custody log as the people concerned see them; each reading is an event (R41, R47)."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, String, case, func, literal, select
 from sqlalchemy.orm import joinedload, selectinload
 
+from services.database.keyset import Page, Section, page_of, sections_by
 from services.database.listing import EVERYTHING, Listing
+from services.database.moments import seconds_of
 from services.database.tables.applications import Application, Item, Revision
 from services.database.tables.cameras import Camera
 from services.database.tables.copies import Copy
-from services.database.tables.custody import HandOver
+from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.people import Person
 from services.database.tables.returns import Return
 from services.database.unit_of_work import UnitOfWork
@@ -36,6 +38,7 @@ from services.domain.custody.schemas import (
 )
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound
+from services.runtime.labels import word
 from services.runtime.translations import Message
 
 HELD = frozenset({"in-use", "suspended", "overdue"})
@@ -60,18 +63,50 @@ def state_of(hand_over: HandOver, now: datetime) -> str:
     return next((code for holds, code in reasons if holds), "in-use")
 
 
-def list_mine(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[HandOverView]:
-    """Return the actor's hand-overs, the most urgent first; searched in number and purpose."""
-    query = select(HandOver).where(HandOver.custodian_id == uow.actor.id).order_by(HandOver.offered_at.desc())
-    views = _by_urgency(_views(uow, query))
-    rank = {view.id: place for place, view in enumerate(views)}
-    columns: dict[str, Callable[[HandOverView], Any]] = {
-        "urgency": lambda view: rank[view.id],
-        "number": lambda view: view.number,
-        "state": lambda view: view.state,
-        "until": _end,
-    }
-    return listing.of(views, columns, lambda view: (view.number, view.purpose))
+def read_mine(uow: UnitOfWork, listing: Listing = EVERYTHING) -> Page[HandOverView]:
+    """Read a page of the actor's hand-overs, the most urgent first; searched in number and purpose."""
+    query = (
+        select(HandOver.id)
+        .join(Application, Application.id == HandOver.application_id)
+        .where(HandOver.custodian_id == uow.actor.id, listing.mentioned(Application.number, Application.purpose))
+    )
+    page = page_of(uow.session, query, _sections(uow.now, listing.sort), listing)
+    ids = [row[0] for row in page.lines]
+    views = {view.id: view for view in _views(uow, select(HandOver).where(HandOver.id.in_(ids)))} if ids else {}
+    return page.showing([views[hand_over_id] for hand_over_id in ids])
+
+
+def _sections(now: datetime, sort: str) -> tuple[Section, ...]:
+    """Return the parts of the list; by urgency first what needs an act, then what is over, the newest first."""
+    by_id, state = HandOver.id.expression, _state(now)
+    until = func.coalesce(HandOver.due_at, HandOver.take_up_until)
+    if sort == "number":
+        return (Section((func.coalesce(Application.number, ""), by_id)),)
+    if sort == "state":
+        return (Section((state, by_id)),)
+    if sort == "until":
+        return (Section((until, by_id)),)
+    return (
+        Section((until, by_id), state.in_(OPEN)),
+        Section((-seconds_of(HandOver.offered_at), by_id), state.not_in(OPEN)),
+    )
+
+
+def _state(now: datetime) -> ColumnElement[str]:
+    """Derive in SQL what ``state_of`` does."""
+    return case(
+        (HandOver.declined_at.is_not(None), literal("declined", String)),
+        (HandOver.ended_at.is_not(None), "loan-ended"),
+        (HandOver.returned_at.is_not(None), "copy-returned"),
+        (HandOver.lost_at.is_not(None), "copy-lost"),
+        (
+            HandOver.accepted_at.is_(None),
+            case((HandOver.take_up_until <= now, "take-up-over"), else_="awaiting-receipt"),
+        ),
+        (HandOver.due_at <= now, "overdue"),
+        (HandOver.suspended_at.is_not(None), "suspended"),
+        else_="in-use",
+    )
 
 
 def open_loans(uow: UnitOfWork) -> list[LoanLine]:
@@ -95,13 +130,6 @@ def open_loans(uow: UnitOfWork) -> list[LoanLine]:
     return sorted((loan for loan in loans if loan.state in OPEN), key=_end)
 
 
-def _by_urgency(views: Sequence[HandOverView]) -> list[HandOverView]:
-    """Return what needs an act first, the nearest end before the others; then what is over, the newest first."""
-    return sorted((view for view in views if view.state in OPEN), key=_end) + [
-        view for view in views if view.state not in OPEN
-    ]
-
-
 def _end(loan: LoanLine) -> datetime:
     return loan.due_at or loan.take_up_until
 
@@ -123,22 +151,57 @@ def get_copy(uow: UnitOfWork, copy_id: str) -> tuple[HandOverView, IssuedCopy]:
     return view, next(copy for copy in view.copies if copy.id == copy_id)
 
 
-def get_log(uow: UnitOfWork, hand_over_id: str) -> LogView:
-    """Return the custody log for everyone who may see the case; reading it is an event (R47)."""
+@dataclass(frozen=True)
+class LogPage:
+    """A page of the custody log; ``found`` names the pages around it."""
+
+    view: LogView
+    found: Page[LogEntry]
+
+
+def get_log(uow: UnitOfWork, hand_over_id: str, listing: Listing = EVERYTHING) -> LogPage:
+    """Return a page of the custody log for everyone who may see the case; reading it is an event (R47).
+
+    The chain is checked whole, entry by entry. Searched are events, as the reader's language calls them, and people.
+    """
     hand_over = uow.session.get(HandOver, hand_over_id)
     if hand_over is None:
         raise NotFound(Message("hand-over"), hand_over_id)
     if hand_over.custodian_id != uow.actor.id:
         visibility.get_visible(uow, hand_over.application_id)
     audit_trail.record(uow, "custody-log-read", "hand-over", hand_over_id, application_id=hand_over.application_id)
-    entries = custody_log.list_entries(uow, hand_over_id)
-    people = {entry.person_id for entry in entries}
-    return LogView(
-        number=uow.session.get_one(Application, hand_over.application_id).number or "",
-        entries=[LogEntry.model_validate(entry) for entry in entries],
-        names={row.id: row.name for row in uow.session.scalars(select(Person).where(Person.id.in_(people)))},
-        broken_at=custody_log.broken_at(entries),
+    called = {code: word(listing.language, f"custody-{code}") for code in custody_log.EVENTS}
+    wanted = listing.text.strip().casefold()
+    query = (
+        select(CustodyEntry, Person.name)
+        .outerjoin(Person, Person.id == CustodyEntry.person_id)
+        .where(
+            CustodyEntry.hand_over_id == hand_over_id,
+            listing.mentioned(
+                Person.name,
+                also=CustodyEntry.event.in_([code for code, name in called.items() if wanted in name.casefold()]),
+            ),
+        )
     )
+    page = page_of(uow.session, query, _log_sections(listing.sort, called), listing)
+    found = page.showing([LogEntry.model_validate(entry) for entry, *_ in page.lines])
+    view = LogView(
+        number=uow.session.get_one(Application, hand_over.application_id).number or "",
+        entries=found.lines,
+        names={entry.person_id: name for entry, name, *_ in page.lines if entry.person_id is not None},
+        broken_at=custody_log.broken_at(custody_log.stream_entries(uow, hand_over_id)),
+    )
+    return LogPage(view, found)
+
+
+def _log_sections(sort: str, called: Mapping[str, str]) -> tuple[Section, ...]:
+    seq = CustodyEntry.seq.expression
+    if sort == "event":
+        places = {code: place for place, code in enumerate(sorted(called, key=called.__getitem__))}
+        return (Section((case(places, value=CustodyEntry.event, else_=len(places)), seq)),)
+    if sort == "person":
+        return sections_by(Person.name.expression, seq)
+    return (Section((seq,)),)
 
 
 def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:

@@ -88,6 +88,7 @@ def return_copies(
     )
     uow.session.add(returned)
     hand_over.returned_at = uow.now
+    notification_service.mark_done(uow, "return", subject_id=hand_over.id)
     grants.end(uow, hand_over, "returned")
     log.append(uow, hand_over, "returned", person_id=uow.actor.id, return_to=return_to, statement_sha256=signed.sha256)
     audit_trail.record(

@@ -3,13 +3,13 @@
 from typing import Any, Literal
 
 from services.domain.accounts.signatures.http import FormSigning
-from services.web.schemas import Account, Answer, Body, Line, ListParameters, Moment
+from services.web.schemas import Account, Answer, Body, Line, Moment, PlacedParameters
 
 LoanSort = Literal["urgency", "number", "state", "until"]
 LogSort = Literal["seq", "event", "person"]
 
 
-class HandOversQuestion(ListParameters):
+class HandOversQuestion(PlacedParameters):
     """``text`` is searched in numbers and purposes."""
 
     sort: LoanSort = "urgency"
@@ -159,9 +159,9 @@ class LogEntry(Answer):
 
 
 class LogView(Answer):
-    """The custody log; ``brokenAt`` is the first line whose hash does not follow from the one before, or null.
+    """A page of the custody log; ``names`` are those of the people in it, by id.
 
-    ``names`` are those of the people in it, by id.
+    ``brokenAt`` is the first line of the whole log whose hash does not follow from the one before, or null.
     """
 
     number: str

@@ -8,7 +8,7 @@ from typing import Literal
 from sqlalchemy import ColumnElement, func, select, update
 
 from services.database.listing import EVERYTHING, Listing
-from services.database.tables.deliveries import Delivery
+from services.database.tables.deliveries import NOT_NEEDED, Delivery
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
@@ -22,7 +22,7 @@ from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text, Worded
 
 _OPEN = Delivery.delivered_at.is_(None) & Delivery.given_up_at.is_(None)
-_FAILED = Delivery.given_up_at.is_not(None) & (Delivery.last_error != "read")
+_FAILED = Delivery.given_up_at.is_not(None) & Delivery.last_error.not_in(NOT_NEEDED)
 # The condition of each state; ``Delivery.state`` computes the same for one row.
 STATES: Mapping[str, ColumnElement[bool]] = {
     "waiting": _OPEN,

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 
 from services.database.tables.applications import Application
-from services.database.tables.deliveries import Delivery
+from services.database.tables.deliveries import NOT_NEEDED, Delivery
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
@@ -18,17 +18,22 @@ from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.notifications import service
 from services.domain.notifications.deliveries import MAIL
+from services.domain.notifications.texts import DIGEST
 
 LEASE = timedelta(minutes=5)  # longer than any attempt may take
 RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120, 240, 480, 480))
 MAX_DETAIL_LENGTH = 200
+MOST_LINES = 50  # of a digest
 # Notices about notices: their failures are not escalated.
 UNDELIVERED, FAILING, TEST = "notice-undelivered", "deliveries-failing", "test-notice"
 
 
 @dataclass(frozen=True)
 class OutgoingNotice:
-    """One notice to send, detached from its session; ``address`` if the channel needs one."""
+    """One notice to send, detached from its session; ``address`` if the channel needs one.
+
+    ``stage``: of the review that it is about. ``lines``: of a digest, the open notices, the newest first.
+    """
 
     delivery_id: str
     attempt: int
@@ -40,6 +45,8 @@ class OutgoingNotice:
     at: datetime
     language: str
     address: str | None
+    stage: str | None = None
+    lines: tuple["OutgoingNotice", ...] = ()
 
 
 def claim_next(uow: UnitOfWork, channel: str) -> OutgoingNotice | None:
@@ -111,15 +118,25 @@ def _outgoing(uow: UnitOfWork, row: Delivery, notice: Notice, person: Person) ->
         at=notice.created_at,
         language=person.locale,
         address=(row.address or person.email) if row.channel == MAIL else None,
+        stage=service.get_stages(uow, [notice.subject_id or ""]).get(notice.subject_id or ""),
+        lines=_open_lines(uow, row, person) if notice.code == DIGEST else (),
     )
+
+
+def _open_lines(uow: UnitOfWork, row: Delivery, person: Person) -> tuple[OutgoingNotice, ...]:
+    query = select(Notice).where(Notice.person_id == person.id, *service.OPEN).order_by(Notice.created_at.desc())
+    notices = uow.session.scalars(query.limit(MOST_LINES)).all()
+    return tuple(_outgoing(uow, row, notice, person) for notice in notices)
 
 
 def _undeliverable_because(channel: str, notice: Notice, person: Person) -> str | None:
     """Return why nothing is sent to this person, or None."""
     if channel != MAIL:
         return None
-    if notice.read_at is not None:
+    if notice.code != DIGEST and notice.read_at is not None:
         return "read"
+    if notice.done_at is not None:
+        return "done"
     if not person.active:
         return "inactive"
     return None if person.email else "no-address"
@@ -127,7 +144,7 @@ def _undeliverable_because(channel: str, notice: Notice, person: Person) -> str 
 
 def _give_up(uow: UnitOfWork, row: Delivery, notice: Notice, error: str) -> None:
     row.last_error, row.given_up_at = error, uow.now
-    if error != "read":
+    if error not in NOT_NEEDED:
         audit_trail.record(
             uow,
             "delivery-given-up",
@@ -148,7 +165,7 @@ def _escalate(uow: UnitOfWork, row: Delivery, notice: Notice) -> None:
         return
     row.escalated_at = uow.now
     substitutes: list[str] = []
-    if row.channel == MAIL and notice.read_at is None:
+    if row.channel == MAIL and notice.read_at is None and notice.done_at is None:
         substitutes = service.list_substitutes(uow, notice.person_id, notice.application_id)
         for person_id in substitutes:
             _notify_once(uow, person_id, UNDELIVERED, notice.application_id)
@@ -173,6 +190,7 @@ def _notify_once(uow: UnitOfWork, person_id: str, code: str, application_id: str
         Notice.code == code,
         Notice.application_id == application_id,
         Notice.read_at.is_(None),
+        Notice.done_at.is_(None),
     )
     if uow.session.scalar(unread.limit(1)) is None:
         service.notify(uow, person_id, code, application_id=application_id)

@@ -27,6 +27,7 @@ class NoticeLine(Worded):
     link: str
     created_at: datetime
     read_at: datetime | None
+    done_at: datetime | None
 
 
 def list_own(uow: UnitOfWork, listing: Listing = EVERYTHING, *, unread_only: bool = False) -> list[NoticeLine]:
@@ -41,6 +42,7 @@ def mark_read(uow: UnitOfWork, notice_id: str) -> NoticeLine:
 
 
 def _lines(uow: UnitOfWork, rows: list[Notice]) -> list[NoticeLine]:
+    stages = service.get_stages(uow, {row.subject_id for row in rows if row.subject_id is not None})
     numbers = service.get_numbers(uow, {row.application_id for row in rows if row.application_id is not None})
     return [
         NoticeLine(
@@ -49,10 +51,11 @@ def _lines(uow: UnitOfWork, rows: list[Notice]) -> list[NoticeLine]:
             application_id=row.application_id,
             subject_id=row.subject_id,
             number=numbers.get(row.application_id or ""),
-            message=get_text(row.code).message,
+            message=get_text(row.code, stages.get(row.subject_id or "")).message,
             link=link_path(row.code, row.application_id, row.subject_id),
             created_at=row.created_at,
             read_at=row.read_at,
+            done_at=row.done_at,
         )
         for row in rows
     ]

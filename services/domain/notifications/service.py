@@ -9,12 +9,16 @@ from services.database.listing import EVERYTHING, Listing
 from services.database.tables.applications import Application
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
+from services.database.tables.reviews import Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.notifications import deliveries, texts
+from services.domain.notifications.texts import Work
 from services.runtime.errors import NotFound
 from services.runtime.translations import Message
+
+OPEN = (Notice.read_at.is_(None), Notice.done_at.is_(None))
 
 
 def notify(
@@ -53,10 +57,16 @@ def notify(
     uow.session.flush()  # the deliveries refer to them
     used = tuple(uow.rules.notice_channels if channels is None else channels)
     for notice in notices:
-        deliveries.add(uow, notice, used)
+        deliveries.add(uow, notice, _mailed_later(uow, notice, used) if channels is None else used)
     if deliveries.MAIL in used:
         deliveries.add_mails(uow, notices[0], addresses)
     return notices[0]
+
+
+def _mailed_later(uow: UnitOfWork, notice: Notice, channels: Iterable[str]) -> list[str]:
+    """Leave the mail to the digest of the day where the person wants one; what is personal is told at once."""
+    later = uow.session.get_one(Person, notice.person_id).digest and not texts.get_text(notice.code).personal
+    return [channel for channel in channels if not (later and channel == deliveries.MAIL)]
 
 
 def list_substitutes(uow: UnitOfWork, person_id: str, application_id: str | None) -> list[str]:
@@ -75,23 +85,24 @@ def list_own(uow: UnitOfWork, listing: Listing = EVERYTHING, *, unread_only: boo
         .outerjoin(Application, Application.id == Notice.application_id)
         .where(
             Notice.person_id == uow.actor.id,
+            Notice.code != texts.DIGEST,
             listing.mentioned(Application.number, also=Notice.code.in_(texts.find_codes(listing.text))),
         )
     )
     if unread_only:
-        query = query.where(Notice.read_at.is_(None))
+        query = query.where(*OPEN)
     columns = {"created": Notice.created_at, "number": Application.number, "read": Notice.read_at}
     return list(uow.session.scalars(listing.part(query, columns, Notice.created_at.desc(), Notice.id)))
 
 
 def count_unread(uow: UnitOfWork) -> int:
-    """Count the acting person's unread notices."""
+    """Count the acting person's notices that are neither read nor done."""
     return uow.session.scalar(select_unread_count(uow.actor.id)) or 0
 
 
 def select_unread_count(person_id: str) -> Select[int]:
     """Build the query of that number, to combine it with others."""
-    return select(func.count()).where(Notice.person_id == person_id, Notice.read_at.is_(None))
+    return select(func.count()).where(Notice.person_id == person_id, *OPEN)
 
 
 def get_numbers(uow: UnitOfWork, application_ids: Iterable[str]) -> dict[str, str]:
@@ -104,9 +115,35 @@ def get_numbers(uow: UnitOfWork, application_ids: Iterable[str]) -> dict[str, st
     return {application_id: str(number) for application_id, number in rows}
 
 
+def get_stages(uow: UnitOfWork, review_ids: Iterable[str]) -> dict[str, str]:
+    """Map those of the ids that are reviews to their stages."""
+    rows = uow.session.execute(select(Review.id, Review.stage).where(Review.id.in_(list(review_ids))))
+    return {row.id: row.stage for row in rows}
+
+
+def mark_done(
+    uow: UnitOfWork,
+    *works: Work,
+    subject_id: str | None = None,
+    application_id: str | None = None,
+    person_id: str | None = None,
+) -> None:
+    """Mark the open notices about this work as done: of a subject, of a whole application, or of a person."""
+    named = {"subject_id": subject_id, "application_id": application_id, "person_id": person_id}
+    conditions = [getattr(Notice, name) == value for name, value in named.items() if value is not None]
+    if not conditions:
+        raise ValueError("name the subject, the application or the person")
+    uow.session.execute(
+        update(Notice)
+        .where(*conditions, Notice.code.in_(texts.codes_of(*works)), Notice.done_at.is_(None))
+        .values(done_at=uow.now)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def mark_all_read(uow: UnitOfWork) -> int:
     """Mark all of the acting person's notices as read; return how many were unread."""
-    unread = Notice.person_id == uow.actor.id, Notice.read_at.is_(None)
+    unread = Notice.person_id == uow.actor.id, *OPEN
     count = count_unread(uow)
     uow.session.execute(update(Notice).where(*unread).values(read_at=uow.now))
     return count

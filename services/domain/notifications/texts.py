@@ -3,7 +3,8 @@
 The texts are fixed: none has a name, a reason, a place or a camera of a case (F25).
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from services.database.tables.applications import OUTCOMES
@@ -11,8 +12,13 @@ from services.domain.stages.catalogue import STAGES, BilingualLabel
 from services.runtime.errors import Fatal
 from services.runtime.translations import Bilingual, Message, Text, Worded
 
-Page = Literal["case", "review", "consent", "hand-over", "notices", "deliveries", "account", "requests"]
+Page = Literal["case", "review", "decision", "consent", "hand-over", "notices", "deliveries", "account", "requests"]
+# What a notice asks somebody to do. Its subject is the review, the consent, the hand-over or the request.
+Work = Literal[
+    "review", "consent", "offer", "return", "inspection", "request", "check", "agreement", "correction", "case"
+]
 
+DIGEST = "daily-digest"
 PLAIN_PAGES = {"deliveries": "/admin/notices", "account": "/account", "requests": "/requests"}
 
 
@@ -20,12 +26,14 @@ PLAIN_PAGES = {"deliveries": "/admin/notices", "account": "/account", "requests"
 class NoticeText(Worded):
     """A notice's sentence, and the page that its link opens.
 
-    A ``personal`` one is about others acting for the person, so nobody gets it in their place.
+    A ``personal`` one is about others acting for the person, so nobody gets it in their place. ``work`` is what it is
+    about, if any: the notice is done when the work is.
     """
 
     message: Text
     page: Page = "case"
     personal: bool = False
+    work: Work | None = None
 
 
 ENDINGS = {
@@ -40,25 +48,37 @@ ENDINGS = {
 }
 
 TEXTS = {
-    "application-incomplete": NoticeText(Message("Your application is incomplete: correct it in time.")),
-    "consent-asked": NoticeText(Message("A joint application needs your department's consent."), "consent"),
+    "application-incomplete": NoticeText(
+        Message("Your application is incomplete: correct it in time."), work="correction"
+    ),
+    "consent-asked": NoticeText(
+        Message("A joint application needs your department's consent."), "consent", work="consent"
+    ),
     "consent-reminder": NoticeText(
         Message("Reminder: a joint application still needs your department's consent, and will lapse soon."),
         "consent",
+        work="consent",
     ),
     "consents-complete": NoticeText(Message("All departments have consented: your application is submitted.")),
     "consent-refused": NoticeText(
-        Message("A department did not consent: your application is a draft again, read the reason."),
+        Message("A department did not consent: your application is a draft again, read the reason."), work="correction"
     ),
     "consents-lapsed": NoticeText(
         Message("The departments did not answer in time: your application is a draft again and can be handed in anew."),
+        work="correction",
     ),
-    "review-opened": NoticeText(Message("A review waits for you."), "review"),
-    "review-reminder": NoticeText(Message("Reminder: a review still waits for you."), "review"),
-    "review-escalated": NoticeText(Message("A review has reached its limit: you may decide it now."), "review"),
-    "receipt-overdue": NoticeText(Message("A copy for your department was not taken up in time: see to it.")),
-    "second-person-needed": NoticeText(Message("A release needs you as the second person."), "review"),
-    "release-not-confirmed": NoticeText(Message("Your release was not confirmed: check it again."), "review"),
+    "review-opened": NoticeText(Message("A review waits for you."), "review", work="review"),
+    "review-reminder": NoticeText(Message("Reminder: a review still waits for you."), "review", work="review"),
+    "review-escalated": NoticeText(
+        Message("A review has reached its limit: you may decide it now."), "review", work="review"
+    ),
+    "receipt-overdue": NoticeText(
+        Message("A copy for your department was not taken up in time: see to it."), work="review"
+    ),
+    "second-person-needed": NoticeText(Message("A release needs you as the second person."), "review", work="review"),
+    "release-not-confirmed": NoticeText(
+        Message("Your release was not confirmed: check it again."), "review", work="review"
+    ),
     "signed-in-your-place": NoticeText(
         Message("Somebody has signed in your place: see whether that is right."), "review", personal=True
     ),
@@ -72,22 +92,27 @@ TEXTS = {
         "account",
         personal=True,
     ),
-    "management-decides": NoticeText(Message("An application goes to management: a decision will wait for you.")),
-    "storage-prepare": NoticeText(Message("An application is approved: prepare the retrieval.")),
-    "preservation-failed": NoticeText(Message("Footage could not be preserved: look at the recorder at once.")),
+    "management-decides": NoticeText(
+        Message("An application goes to management: a decision will wait for you."), work="case"
+    ),
+    "storage-prepare": NoticeText(Message("An application is approved: prepare the retrieval."), work="case"),
+    "preservation-failed": NoticeText(
+        Message("Footage could not be preserved: look at the recorder at once."), work="case"
+    ),
     "footage-damaged": NoticeText(Message("A check of integrity has found damage: look at it at once.")),
     "recorder-changed": NoticeText(
-        Message("A recorder was changed while a case waits for its footage: see whether that is right."),
+        Message("A recorder was changed while a case waits for its footage: see whether that is right."), work="case"
     ),
-    "copy-offered": NoticeText(Message("A copy waits for your receipt."), "hand-over"),
+    "copy-offered": NoticeText(Message("A copy waits for your receipt."), "hand-over", work="offer"),
     "offer-ended": NoticeText(Message("The hand-over of a copy has ended."), "hand-over"),
-    "return-due-soon": NoticeText(Message("The use period of a copy ends soon: return it in time."), "hand-over"),
-    "return-overdue": NoticeText(Message("A copy is overdue: return it at once."), "hand-over"),
-    "access-suspended": NoticeText(
-        Message("The use period is over and access has stopped: return the copy."),
-        "hand-over",
+    "return-due-soon": NoticeText(
+        Message("The use period of a copy ends soon: return it in time."), "hand-over", work="return"
     ),
-    "copy-returned": NoticeText(Message("A copy is back: inspect it.")),
+    "return-overdue": NoticeText(Message("A copy is overdue: return it at once."), "hand-over", work="return"),
+    "access-suspended": NoticeText(
+        Message("The use period is over and access has stopped: return the copy."), "hand-over", work="return"
+    ),
+    "copy-returned": NoticeText(Message("A copy is back: inspect it."), work="inspection"),
     "violation-overdue": NoticeText(Message("A copy is not back: a violation is on record.")),
     "violation-loss": NoticeText(Message("A copy was lost: a violation is on record.")),
     "violation-discrepancy": NoticeText(Message("A return has a discrepancy: a violation is on record.")),
@@ -97,9 +122,12 @@ TEXTS = {
         Message("An administrator asks for a change of your account: look at it, and object if it is not right."),
         "requests",
         personal=True,
+        work="request",
     ),
     "change-to-check": NoticeText(
-        Message("An administrator asks for a change that needs a second person: confirm it or object."), "requests"
+        Message("An administrator asks for a change that needs a second person: confirm it or object."),
+        "requests",
+        work="check",
     ),
     "change-carried-out": NoticeText(Message("A change that needed a second person has taken effect."), "requests"),
     "account-changed": NoticeText(
@@ -111,6 +139,7 @@ TEXTS = {
         Message("A new version of the confidentiality agreement is issued: read it and sign it in time."),
         "account",
         personal=True,
+        work="agreement",
     ),
     "own-account-changed": NoticeText(
         Message("Your password, second factor or passkeys were changed: if it was not you, tell Security at once."),
@@ -135,11 +164,20 @@ TEXTS = {
         "account",
         personal=True,
     ),
+    DIGEST: NoticeText(Message("What is open for you today"), "notices", personal=True),
     "test-notice": NoticeText(Message("This is a test notice."), "notices"),
     **{
         f"case-closed:{outcome}": NoticeText(Message("The case is closed: {endings}.", endings=ENDINGS[outcome]))
         for outcome in OUTCOMES
     },
+}
+
+
+# Of a review the sentence names the stage, which tells nothing of the case.
+_OF_STAGE: dict[str, Callable[[Text], Message]] = {
+    "review-opened": lambda stage: Message("{stage}: a review waits for you.", stage=stage),
+    "review-reminder": lambda stage: Message("Reminder: {stage} still waits for you.", stage=stage),
+    "review-escalated": lambda stage: Message("{stage} has reached its limit: you may decide it now.", stage=stage),
 }
 
 
@@ -155,18 +193,30 @@ def all_texts() -> dict[str, NoticeText]:
 
 
 def _decided(stage: BilingualLabel, outcome: BilingualLabel) -> NoticeText:
-    name = stage.en[:1].upper() + stage.en[1:]
     return NoticeText(
-        Message("{stage}: {outcome}.", stage=Bilingual(stage.zh, name), outcome=Bilingual(outcome.zh, outcome.en))
+        Message("{stage}: {outcome}.", stage=_capital(stage), outcome=Bilingual(outcome.zh, outcome.en)), "decision"
     )
 
 
-def get_text(code: str) -> NoticeText:
-    """Return the text of a notice; raises Fatal for a code without one."""
+def _capital(stage: BilingualLabel) -> Bilingual:
+    return Bilingual(stage.zh, stage.en[:1].upper() + stage.en[1:])
+
+
+def get_text(code: str, stage: str | None = None) -> NoticeText:
+    """Return the text of a notice, with the stage of its review if it has one; raises Fatal for a code without one."""
     try:
-        return TEXTS[code] if code in TEXTS else all_texts()[code]
+        text = TEXTS[code] if code in TEXTS else all_texts()[code]
+        if code in _OF_STAGE and stage is not None and stage in STAGES:
+            name = STAGES[stage] if code == "review-reminder" else _capital(STAGES[stage])
+            return replace(text, message=_OF_STAGE[code](Bilingual(name.zh, name.en)))
+        return text
     except KeyError:
         raise Fatal(f"could not write a notice | {code} | it has no text | add it in {__name__}") from None
+
+
+def codes_of(*works: Work) -> list[str]:
+    """List the codes of the notices about such work."""
+    return [code for code, text in TEXTS.items() if text.work in works]
 
 
 def find_codes(text: str) -> list[str]:
@@ -180,6 +230,8 @@ def link_path(code: str, application_id: str | None, subject_id: str | None) -> 
     page = get_text(code).page
     if page in PLAIN_PAGES:
         return PLAIN_PAGES[page]
+    if page == "decision" and application_id is not None:
+        return f"/cases/{application_id}#review-{subject_id}" if subject_id else f"/cases/{application_id}#decisions"
     if page == "review" and subject_id is not None:
         return f"/reviews/{subject_id}"
     if page == "consent" and subject_id is not None:

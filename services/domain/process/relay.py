@@ -58,7 +58,7 @@ class Relay:
         self._periodic = Leased(self._lease, POLL_INTERVAL, self._publish, pause=PAUSE)
 
     async def run(self) -> None:
-        """Publish until cancelled: after each commit that writes a message, and every few seconds."""
+        """Publish until cancelled: after each commit of this process that writes a message, and every second."""
         self._database.on("outbox", self.wake)
         await self._periodic.run()
 

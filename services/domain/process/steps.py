@@ -4,7 +4,7 @@ Waits for people have no row here: their start and end are in the rows of review
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import select
 
@@ -36,12 +36,11 @@ class JobReference:
     item_id: str | None = None
 
 
-def start(uow: UnitOfWork, job: JobReference) -> datetime | None:
-    """Record that a job's handler starts; keep its first start. Jobs of no case are ignored.
+def start(uow: UnitOfWork, job: JobReference) -> ProcessStep | None:
+    """Record that a job's handler starts; keep its first start. Return its step; jobs of no case have none.
 
-    Return since when it has waited for a part that was away. A step that has ended keeps its end, unless the engine
-    took its job back: a job that is sent again does not rewrite what happened. A job with the key of another job's step
-    is ignored.
+    A step that has ended keeps its end, unless the engine took its job back: a job that is sent again does not rewrite
+    what happened. A job with the key of another job's step is ignored.
     """
     application_id = _case_of(uow, job)
     step = uow.session.get(ProcessStep, job.element_instance_key, with_for_update=True)
@@ -52,22 +51,22 @@ def start(uow: UnitOfWork, job: JobReference) -> datetime | None:
                 if step.stuck_since is not None:
                     _wait_no_more(step)
                 step.ended_at = step.outcome = step.stuck_since = step.next_try_at = None
-            return step.waiting_since
+            return step
         return None
-    if application_id is not None:
-        uow.session.add(
-            ProcessStep(
-                element_instance_key=job.element_instance_key,
-                application_id=application_id,
-                process_id=job.process_id,
-                process_instance_key=job.process_instance_key,
-                element_id=job.element_id,
-                item_id=job.item_id,
-                began_at=uow.now,
-                attempts=1,
-            )
-        )
-    return None
+    if application_id is None:
+        return None
+    step = ProcessStep(
+        element_instance_key=job.element_instance_key,
+        application_id=application_id,
+        process_id=job.process_id,
+        process_instance_key=job.process_instance_key,
+        element_id=job.element_id,
+        item_id=job.item_id,
+        began_at=uow.now,
+        attempts=1,
+    )
+    uow.session.add(step)
+    return step
 
 
 def list_open_of_items(uow: UnitOfWork, item_ids: set[str]) -> dict[str, ProcessStep]:
@@ -103,7 +102,7 @@ def begin(uow: UnitOfWork, job: JobReference) -> Begun:
     The last one by the time it was written, because the engine may hand the job out before the relay has noted that it
     published the message.
     """
-    waiting_since = start(uow, job)
+    step = start(uow, job)
     query = (
         select(OutboxMessage.request_id, OutboxMessage.trace_parent)
         .where(OutboxMessage.application_id == _case_of(uow, job))
@@ -111,7 +110,9 @@ def begin(uow: UnitOfWork, job: JobReference) -> Begun:
         .limit(1)
     )
     row = uow.session.execute(query).first()
-    return Begun(waiting_since, *(row or (None, None)))
+    request_id, trace_parent = row or (None, None)
+    since = step.waiting_since if step is not None else None
+    return Begun(since, request_id, trace_parent, recorded=step is not None)
 
 
 def end(uow: UnitOfWork, job: JobReference, outcome: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, or_, select, update
 from sqlalchemy.orm import joinedload
 
 from services.database.moments import DAY_SECONDS, seconds_of
@@ -76,7 +76,8 @@ def overwrite_order() -> ColumnElement[float]:
     """
     at_most = Camera.retention_days * DAY_SECONDS
     measured = seconds_of(Camera.oldest_measured_at) - seconds_of(Camera.oldest_frame_at)
-    return seconds_of(Item.asked_start) + case((measured < at_most, measured), else_=at_most)
+    seen = Camera.oldest_moved_at.is_not(None)
+    return seconds_of(Item.asked_start) + case((and_(seen, measured < at_most), measured), else_=at_most)
 
 
 def is_at_risk(uow: UnitOfWork, camera: Camera, start: datetime) -> bool:
@@ -207,7 +208,9 @@ def record_failure(
     gone = code in GONE and moment is not None and moment <= uow.now
     row = uow.session.get(FailedPreservation, item_id)
     if row is None:
-        row = FailedPreservation(item_id=item_id, application_id=application_id, job_key=job_key, failures=0)
+        row = FailedPreservation(
+            item_id=item_id, application_id=application_id, job_key=job_key, failures=0, since=uow.now
+        )
         uow.session.add(row)
     row.failures = row.failures + 1 if row.job_key == job_key else 1
     row.job_key, row.code, row.failed_at, row.claimed_until = job_key, code, uow.now, None

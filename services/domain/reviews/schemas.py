@@ -4,10 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from services.database.listing import Listing
 from services.domain.accounts.signatures.http import FormSigning
 from services.domain.reviews.scopes import Classification, Granting, Narrowed
 from services.web.errors import Problem
-from services.web.schemas import Answer, Body, Code, Identifier, Line, Moment, Paragraph, SpanAnswer
+from services.web.schemas import Answer, Body, Code, Identifier, Line, Moment, PageParameters, Paragraph, SpanAnswer
 
 InboxSort = Literal["overwrite", "due", "number", "stage"]
 
@@ -52,13 +53,16 @@ class BarredReview(Answer):
     who_can: list[str]
 
 
-class InboxQuestion(Body):
-    """``search`` is searched in number, department and who has claimed it."""
+class InboxQuestion(PageParameters):
+    """``search`` is searched in number, department and who has claimed it; ``place`` is one that `Link` names."""
 
     stage: Code | None = None
     search: Code = ""
     sort: InboxSort = "overwrite"
     descending: bool = False
+
+    def listing(self) -> Listing:
+        return Listing(self.search, self.sort, self.descending, self.limit, place=self.place)
 
 
 class ReviewQuestion(Answer):

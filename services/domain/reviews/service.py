@@ -251,7 +251,7 @@ def _write(uow: UnitOfWork, review: Review, signed: Signed) -> None:
         signature=signed.signature,
     )
     uow.session.add(decision)
-    review.closed_at, review.closed_because = uow.now, "decided"
+    tasks.end(uow, review, "decided")
     if stage.code == "preliminary" and outcome == stage.favourable:
         # T1: from here on the department is the applicant, in the person of its head (R16)
         audit_trail.record(

@@ -216,8 +216,14 @@ def answer_siblings(uow: UnitOfWork, review: Review, decision: Decision) -> None
 
 
 def _close(uow: UnitOfWork, review: Review, because: str) -> None:
-    review.closed_at, review.closed_because = uow.now, because
+    end(uow, review, because)
     audit_trail.record(uow, "review-closed", "review", review.id, application_id=review.application_id, because=because)
+
+
+def end(uow: UnitOfWork, review: Review, because: str) -> None:
+    """Close the review, and with it the notices that ask for it."""
+    review.closed_at, review.closed_because = uow.now, because
+    notification_service.mark_done(uow, "review", subject_id=review.id)
 
 
 def lock_open(uow: UnitOfWork, review_id: str) -> Review:

@@ -1,8 +1,9 @@
 """Compile and evaluate expressions and unary tests."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Generic, TypeVar
 
 from services.engine.feel.convert import from_json
 from services.engine.feel.errors import FeelEvaluationError, FeelSyntaxError
@@ -13,24 +14,37 @@ from services.engine.feel.scope import Now, Scope, Variables, system_now
 from services.engine.feel.values import Value
 
 _CACHE_SIZE = 4096
+Parsed = TypeVar("Parsed", bound=Node)
 
 
 @dataclass(frozen=True, slots=True)
-class Expression:
-    """A compiled expression."""
+class Compiled(Generic[Parsed]):
+    """A text, and what the parser has made of it."""
 
     text: str
-    node: Node
+    node: Parsed
 
     @property
     def functions(self) -> frozenset[str]:
-        """Return the functions that the expression calls and does not define."""
+        """Return the functions that the text calls and does not define."""
         return frozenset(called_functions(self.node))
 
     @property
     def meaningless(self) -> tuple[str, ...]:
         """Return clauses about parts that are null or false whatever the variables are."""
         return tuple(dict.fromkeys(meaningless_parts(self.node)))
+
+    def evaluate_in(self, scope: Scope) -> Value:
+        """Evaluate in a scope; raises FeelEvaluationError if the evaluation fails as a whole."""
+        try:
+            return self.node.evaluate(scope)
+        except RecursionError:
+            raise FeelEvaluationError(f"The expression '{self.text}' calls itself without an end.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Expression(Compiled[Node]):
+    """A compiled expression."""
 
     @property
     def variable(self) -> str | None:
@@ -44,44 +58,25 @@ class Expression:
         calls that cannot be made are null. Raises FeelEvaluationError if the evaluation fails as a whole: an `assert`
         whose condition is not true, a range without an order, a result that no value can hold.
         """
-        return _evaluate(self.node, self.text, Variables(variables, now))
+        return self.evaluate_in(Variables(variables, now))
 
 
 @dataclass(frozen=True, slots=True)
-class UnaryTests:
+class UnaryTests(Compiled[UnaryTestList]):
     """Compiled unary tests: an input entry of a decision table."""
-
-    text: str
-    node: UnaryTestList
-
-    @property
-    def functions(self) -> frozenset[str]:
-        """Return the functions that the tests call and do not define."""
-        return frozenset(called_functions(self.node))
-
-    @property
-    def meaningless(self) -> tuple[str, ...]:
-        """Return clauses about parts that are null or false whatever the variables are."""
-        return tuple(dict.fromkeys(meaningless_parts(self.node)))
 
     def matches(self, value: object, variables: Mapping[str, object], now: Now = system_now) -> bool:
         """Return whether the input matches; null does not.
 
         Raises FeelEvaluationError as `evaluate` does.
         """
-        scope = Scope(input_bindings(from_json(value)), Variables(variables, now))
-        return _evaluate(self.node, self.text, scope) is True
+        return self.evaluate_in(Scope(input_bindings(from_json(value)), Variables(variables, now))) is True
 
 
 @lru_cache(maxsize=_CACHE_SIZE)
 def compile_expression(text: str) -> Expression:
     """Compile an expression without its leading `=`; raises FeelSyntaxError."""
-    parser = Parser(text)
-    try:
-        node = parser.parse_expression()
-    except RecursionError:
-        raise _too_deep(text) from None
-    return Expression(text, node)
+    return Expression(text, _parse(text, lambda parser: parser.parse_expression()))
 
 
 @lru_cache(maxsize=_CACHE_SIZE)
@@ -90,12 +85,7 @@ def compile_unary_tests(text: str) -> UnaryTests:
 
     Examples: `< 10`, `"a","b"`, `not([1..5])`. Raises FeelSyntaxError.
     """
-    parser = Parser(text)
-    try:
-        node = parser.parse_unary_tests()
-    except RecursionError:
-        raise _too_deep(text) from None
-    return UnaryTests(text, node)
+    return UnaryTests(text, _parse(text, lambda parser: parser.parse_unary_tests()))
 
 
 def names(text: str) -> frozenset[str]:
@@ -116,12 +106,8 @@ def unreadable_tests(text: str, error: FeelSyntaxError) -> UnaryTests:
     return UnaryTests(text, UnaryTestList((Failing(str(error)),)))
 
 
-def _too_deep(text: str) -> FeelSyntaxError:
-    return FeelSyntaxError(text, 0, "the expression is nested too deeply; split it")
-
-
-def _evaluate(node: Node, text: str, scope: Scope) -> Value:
+def _parse(text: str, parse: Callable[[Parser], Parsed]) -> Parsed:
     try:
-        return node.evaluate(scope)
+        return parse(Parser(text))
     except RecursionError:
-        raise FeelEvaluationError(f"The expression '{text}' calls itself without an end.") from None
+        raise FeelSyntaxError(text, 0, "the expression is nested too deeply; split it") from None

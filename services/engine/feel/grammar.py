@@ -26,7 +26,7 @@ from services.engine.feel.nodes import (
     UnaryTest,
     UnaryTestList,
 )
-from services.engine.feel.type_grammar import parse_type
+from services.engine.feel.types import SPACED_NAMES, Type
 from services.engine.feel.value_grammar import ValueParser
 
 _COMPARISONS = ("=", "!=", "<=", ">=", "<", ">")
@@ -141,10 +141,17 @@ class Parser(ValueParser):
         if self.at_word("instance") and self.peek_second().text == "of":
             self.advance()
             self.advance()
-            return InstanceOf(left, parse_type(self))
+            return InstanceOf(left, self._type())
         if self.accept_word("in"):
             return In(left, UnaryTestList(self._in_tests()))
         return self._as_test(left)
+
+    def _type(self) -> Type:
+        """Parse a type; one that no value has can be any name."""
+        name = self.accept_phrase(SPACED_NAMES) or self.name()
+        while self.accept("."):
+            name += "." + self.name()
+        return Type(name)
 
     def _as_test(self, node: Node) -> Node:
         """Turn a range that is no operand into the test of the input that it is."""

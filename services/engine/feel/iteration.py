@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from services.engine.feel.errors import FeelEvaluationError, NoInputError, PartError
-from services.engine.feel.nodes import Node, every, or_null, some
+from services.engine.feel.nodes import Node, or_null
 from services.engine.feel.scope import Parameters, Scope
-from services.engine.feel.values import Value
+from services.engine.feel.values import Value, every, some
 
 # far above what a process iterates over, low enough to protect the memory from a mistyped range
 MAX_ITERATIONS = 1_000_000
@@ -86,14 +86,11 @@ class Span(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Binding(Node):
+class Binding:
     """`name in list`; raises PartError for what is no list."""
 
     name: str
     source: Node
-
-    def evaluate(self, scope: Scope) -> Value:
-        return self.items(scope)
 
     def items(self, scope: Scope) -> list[Value]:
         value = self.source.evaluate(scope)
@@ -119,8 +116,6 @@ class For(Node):
             if self.reads_partial:
                 bindings["partial"] = list(results)
             results.append(self._result(Parameters(bindings, scope)))
-            if len(results) > MAX_ITERATIONS:
-                raise FeelEvaluationError(f"'for' has more than {MAX_ITERATIONS} items; give it a shorter list.")
         return results
 
     def _result(self, scope: Scope) -> Value:
@@ -160,7 +155,14 @@ def _combinations(iterators: tuple[Binding, ...], scope: Scope) -> Iterator[dict
         lists = [iterator.items(scope) for iterator in iterators]
     except PartError:
         return None
-    return _joined([iterator.name for iterator in iterators], lists)
+    return _bounded(_joined([iterator.name for iterator in iterators], lists))
+
+
+def _bounded(combinations: Iterator[dict[str, Value]]) -> Iterator[dict[str, Value]]:
+    for number, bindings in enumerate(combinations):
+        if number >= MAX_ITERATIONS:
+            raise FeelEvaluationError(f"An iteration has more than {MAX_ITERATIONS} items; give it a shorter list.")
+        yield bindings
 
 
 def _joined(names: list[str], lists: list[list[Value]]) -> Iterator[dict[str, Value]]:

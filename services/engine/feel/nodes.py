@@ -11,7 +11,18 @@ from services.engine.feel import arithmetic
 from services.engine.feel.errors import FeelEvaluationError, NoInputError, PartError
 from services.engine.feel.properties import property_of
 from services.engine.feel.scope import INPUT_NAME, INPUT_SYMBOL, Missing, Parameters, Scope
-from services.engine.feel.values import Function, Range, Value, compare, equal, identical, is_point, same_kind
+from services.engine.feel.values import (
+    Function,
+    Range,
+    Value,
+    compare,
+    equal,
+    every,
+    identical,
+    is_point,
+    same_kind,
+    some,
+)
 
 ORDER_TESTS: dict[str, Callable[[int], bool]] = {
     "<": lambda order: order < 0,
@@ -322,17 +333,3 @@ class In(Node):
 def input_bindings(value: Value) -> dict[str, Value]:
     """Return the name under which unary tests read their input."""
     return {INPUT_NAME: value}
-
-
-def some(results: Sequence[Value]) -> bool | None:
-    """Compute the ternary or: true beats null, null beats false."""
-    if any(result is True for result in results):
-        return True
-    return False if all(result is False for result in results) else None
-
-
-def every(results: Sequence[Value]) -> bool | None:
-    """Compute the ternary and: false beats null, null beats true."""
-    if any(result is False for result in results):
-        return False
-    return True if all(result is True for result in results) else None

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 NANOS = 1_000_000_000
 DAY = 86_400 * NANOS
 MAX_YEAR = 999_999_999
+MAX_OFFSET = 18 * 3600  # seconds from UTC
 _MONTH_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _MONTHS_BEFORE = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
 _EPOCH = 719_162  # days from 0001-01-01 to 1970-01-01
@@ -145,15 +146,6 @@ class Zone:
         return int((offset - summer).total_seconds()) if offset is not None and summer is not None else 0
 
 
-def format_offset(seconds: int) -> str:
-    """Return an offset from UTC as text: `Z`, `+02:00`, `-01:30:15`."""
-    if seconds == 0:
-        return "Z"
-    size = abs(seconds)
-    tail = f":{size % 60:02d}" if size % 60 else ""
-    return f"{'-' if seconds < 0 else '+'}{size // 3600:02d}:{size // 60 % 60:02d}{tail}"
-
-
 @lru_cache(maxsize=512)
 def region_zone(region: str) -> ZoneInfo:
     """Return a region's zone; raises ValueError for an unknown region."""
@@ -219,6 +211,10 @@ def zoned_date_time(date: Date, nanos: int, zone: Zone | None) -> DateTime:
     """Return a local time in a zone; one that the clocks leave out is moved on by what they leave out."""
     value = DateTime(date, nanos, zone)
     return date_time_at(value.instant_nanos, zone) if zone is not None and zone.region is not None else value
+
+
+def day_of(value: Date | DateTime) -> Date:
+    return value.date if isinstance(value, DateTime) else value
 
 
 def local_date_time(local_nanos: int) -> DateTime:

@@ -7,6 +7,7 @@ import re
 
 from services.engine.feel.temporal import (
     DAY,
+    MAX_OFFSET,
     NANOS,
     Date,
     DateTime,
@@ -14,7 +15,6 @@ from services.engine.feel.temporal import (
     Time,
     YearMonths,
     Zone,
-    format_offset,
     region_zone,
     zoned_date_time,
 )
@@ -30,7 +30,6 @@ _DAY_TIME_TEXT = re.compile(
     r"(-?)P(?:(-?\d+)D)?(?:T(?:(-?\d+)H)?(?:(-?\d+)M)?(?:(-?)(\d+)(?:\.(\d{0,9}))?S)?)?", re.ASCII
 )
 _MAX_MONTHS = 12 * 2**31
-_MAX_OFFSET = 18 * 3600
 _LAST_PLAIN_YEAR = 9999  # a day behind it is written with a plus, as java.time.LocalDate does
 
 Temporal = Date | Time | DateTime | YearMonths | DayTime
@@ -126,6 +125,15 @@ def format_for_json(value: Temporal) -> str:
     return _format_day_time(value) if isinstance(value, DayTime) else format_temporal(value)
 
 
+def format_offset(seconds: int) -> str:
+    """Return an offset from UTC as text: `Z`, `+02:00`, `-01:30:15`."""
+    if seconds == 0:
+        return "Z"
+    size = abs(seconds)
+    tail = f":{size % 60:02d}" if size % 60 else ""
+    return f"{'-' if seconds < 0 else '+'}{size // 3600:02d}:{size // 60 % 60:02d}{tail}"
+
+
 def _date(match: re.Match[str]) -> Date | None:
     try:
         return Date(int(match["year"]), int(match["month"]), int(match["day"]))
@@ -145,7 +153,7 @@ def _offset_seconds(text: str) -> int:
         return 0
     hours, minutes, *rest = (int(part) for part in text[1:].split(":"))
     seconds = hours * 3600 + minutes * 60 + sum(rest)
-    if minutes > 59 or seconds > _MAX_OFFSET:
+    if minutes > 59 or seconds > MAX_OFFSET:
         raise ValueError(f"'{text}' is not an offset.")
     return -seconds if text[0] == "-" else seconds
 

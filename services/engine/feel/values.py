@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 
 from services.engine.feel.errors import FeelEvaluationError
-from services.engine.feel.temporal import Date, DateTime, DayTime, Time, YearMonths, Zone, format_offset
+from services.engine.feel.temporal import Date, DateTime, DayTime, Time, YearMonths, Zone
+from services.engine.feel.temporal_text import format_offset
 
 Value = object
 
@@ -181,3 +182,17 @@ def _zone_id(zone: Zone | None) -> str:
     if zone is None:
         return ""
     return zone.region if zone.region is not None else format_offset(zone.offset or 0)
+
+
+def some(values: Sequence[Value]) -> bool | None:
+    """Compute the ternary or: true beats null, null beats false."""
+    if any(value is True for value in values):
+        return True
+    return False if all(value is False for value in values) else None
+
+
+def every(values: Sequence[Value]) -> bool | None:
+    """Compute the ternary and: false beats null, null beats true."""
+    if any(value is False for value in values):
+        return False
+    return True if all(value is True for value in values) else None

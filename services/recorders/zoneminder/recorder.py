@@ -192,7 +192,7 @@ class ZoneMinderRecorder:
         try:
             return await measure(partial(self.client.part, event), size)
         except RecorderDown as error:
-            if error.code not in ("broken-off", "not-a-recorder"):
+            if error.hangs or error.code not in ("broken-off", "not-a-recorder"):
                 raise
             return None  # what is wrong with the file is reported when it is fetched
 

@@ -160,6 +160,10 @@ class JobAdapter(ZeebeAdapter):
         if await self._report("delay", super().fail_job(job.key, job.retries, message, back_off_ms, {})):
             metrics.JOB_INVOCATIONS.labels(current_job_type.get(), "waiting").inc()
 
+    async def keep_job(self, job_key: int, milliseconds: int) -> bool:
+        """Keep an activated job for so long; return whether the engine leaves it here."""
+        return await self._report("keep", self.update_job_timeout(job_key, milliseconds))
+
     async def throw_error(
         self, job_key: int, message: str, variables: Mapping[str, Any], error_code: str = ""
     ) -> ThrowErrorResponse:

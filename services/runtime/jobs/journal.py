@@ -29,13 +29,15 @@ class JournalledJob(JobFacts, Protocol):
 class Begun:
     """What is known of a job as it begins.
 
-    ``waiting_since``: since when it has waited for a part that was away. The request is the one that the process was
-    last told of; ``trace_parent`` (W3C Trace Context) names its trace.
+    ``waiting_since``: since when it has waited for a part that was away. ``recorded``: the journal keeps the job, so
+    that one without ``waiting_since`` waits no more, whatever process saw the end of it. The request is the one that
+    the process was last told of; ``trace_parent`` (W3C Trace Context) names its trace.
     """
 
     waiting_since: datetime | None = None
     request_id: str | None = None
     trace_parent: str | None = None
+    recorded: bool = False
 
 
 class Journal(Protocol):

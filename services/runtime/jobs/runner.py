@@ -7,6 +7,8 @@ variables to fetch. A handler may be called twice for one job, but never twice a
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import anyio
@@ -17,7 +19,7 @@ from pyzeebe import Job, JobController, ZeebeWorker
 
 from services.runtime import metrics
 from services.runtime.clock import Clock, SystemClock
-from services.runtime.errors import Away, Fatal, NotPermitted, Outcome, Refused, Retryable
+from services.runtime.errors import Away, Fatal, NoPlace, NotPermitted, Outcome, Refused, Retryable
 from services.runtime.health import Health
 from services.runtime.jobs.adapter import JobAdapter, current_job_type
 from services.runtime.jobs.commands import build_command, result_variables
@@ -34,6 +36,7 @@ from services.runtime.jobs.failures import (
 )
 from services.runtime.jobs.journal import Begun, Journal, NoJournal, Wait
 from services.runtime.jobs.lease import Interrupted, Lease, LeaseLost
+from services.runtime.jobs.parking import Parking
 from services.runtime.jobs.worker import Worker
 from services.runtime.logs import get_logger
 from services.runtime.settings import Settings
@@ -45,6 +48,9 @@ log = get_logger(__name__)
 # A poller that has not polled for this long, besides the time of its poll, is dead.
 POLL_SILENCE = 60.0
 INTERRUPT_SECONDS = 3.0
+# A place that is given back wakes the next job; where that was missed, or another process got it, it looks by itself.
+PLACE_DELAY = timedelta(minutes=1)
+PLACES = "places"  # what a handler is given whose jobs share places
 NEXT_AFTER_INCIDENT = "remove the cause, then set retries and resolve the incident"
 NEXT_AFTER_WAIT = "bring it back, then set retries and resolve the incident"
 
@@ -84,6 +90,7 @@ class JobRunner:
         self._running: dict[int, Lease] = {}
         self._scope = anyio.CancelScope()
         self._adapter = JobAdapter(channel, self.health)
+        self.parking = Parking(self._adapter.keep_job)
         self._pyzeebe = ZeebeWorker(
             channel,
             name=name,
@@ -118,6 +125,8 @@ class JobRunner:
         log.info("stopping", running=self.running, grace_seconds=seconds)
         self._adapter.draining = True
         self.health.draining = True
+        with anyio.move_on_after(INTERRUPT_SECONDS):
+            await self.parking.close()
         with anyio.move_on_after(seconds):
             await self._pyzeebe.stop()
         self._adapter.end_polls()
@@ -137,8 +146,10 @@ class JobRunner:
     def _add_worker(self, worker: Worker, bound: Mapping[str, object]) -> None:
         default = self._settings.workers.heavy_concurrency if worker.heavy else self._settings.workers.concurrency
         capacity = worker.concurrency or default
-        self.health.watch(worker.job_type, capacity, self._settings.workers.poll_seconds * 2 + POLL_SILENCE)
         metrics.expect_jobs(worker.job_type, capacity)
+        if PLACES in worker.needs:
+            capacity += 1  # which no single recorder can use (services.workers.recorder_places)
+        self.health.watch(worker.job_type, capacity, self._settings.workers.poll_seconds * 2 + POLL_SILENCE)
 
         # pyzeebe compares this annotation with the class (trap 5): keep it a class, not a string.
         async def run_job(job: Job, **_variables: object) -> dict[str, Any]:
@@ -166,6 +177,7 @@ class JobRunner:
         )
         if job.key in self._running:
             raise AlreadyRunning
+        self.parking.forget(job.key)
         poller = self.health.pollers[job.type]
         lease = Lease(self._adapter, job.key, self._timeout)
         self._running[job.key] = lease
@@ -179,12 +191,13 @@ class JobRunner:
                     structlog.contextvars.bind_contextvars(request_id=begun.request_id)
                 if begun.waiting_since is not None:
                     self._waits.note(job.key, begun.waiting_since, self._clock.now())
+                elif begun.recorded:
+                    self._waits.forget(job.key)
                 with _span(job, begun):
                     command = build_command(worker.command, job)
                     variables = result_variables(await worker.handle(command, **bound))
                     await self._journal.ended(job, "completed")
-            self._attempts.forget(job.key)
-            self._waits.forget(job.key)
+            self._forget(job)
             return variables
         except Retryable as error:
             # What was there for so long and fails is not away. It uses up a retry: where each try ends so, the limit of
@@ -207,12 +220,14 @@ class JobRunner:
             case LeaseLost():
                 metrics.LEASES_LOST.labels(job.type).inc()
                 log.warning("the job is gone, its handler was stopped")
+                self._forget(job)
                 await self._record(self._journal.ended(job, "cancelled"))
             case Interrupted():
                 log.info("stopped for shutdown, returned")
                 await self._adapter.return_job(job)
             case Outcome():
                 log.info("outcome", error_code=error.code, message=str(error))
+                self._forget(job)
                 await self._record(self._journal.ended(job, error.code))
                 # If no boundary event catches it, the engine raises an incident with this text.
                 message = failure_message(
@@ -221,6 +236,10 @@ class JobRunner:
                 await self._adapter.throw_error(job.key, message, error.variables, error.code)
             case Fatal() | Refused():
                 await self._raise_incident(error, job)
+            case NoPlace():
+                message = waiting_message(job, str(error), "nothing: it is tried again as soon as there is one")
+                log.info("all places are taken, the job waits", message=message)
+                await self._give_back(job, message, PLACE_DELAY, error.awaits)
             case Retryable() if error.away is not None:
                 await self._wait(error, error.away, job)
             case _:
@@ -239,10 +258,7 @@ class JobRunner:
         await self._adapter.fail_job(job.key, 0, message, 0, {})
 
     async def _wait(self, error: Retryable, part: Away, job: Job) -> None:
-        """Fail the job with all its retries and a back-off; an incident once it has waited for the limit.
-
-        The back-off runs in the engine, so that a job that waits takes no place of another one.
-        """
+        """Have the job tried again later, with all its retries; an incident once it has waited for the limit."""
         now = self._clock.now()
         since = self._waits.since(job.key, now)
         until = since + self._wait_limit
@@ -259,7 +275,16 @@ class JobRunner:
         message = waiting_message(job, str(error), next_step)
         log.warning("a part is away, the job waits", message=message, away=part, retry_in_seconds=delay.total_seconds())
         await self._record(self._journal.waits(job, Wait(part, since, now + delay, until)))
-        await self._adapter.wait_job(job, message, round(delay.total_seconds() * 1000))
+        await self._give_back(job, message, delay, error.awaits)
+
+    async def _give_back(self, job: Job, message: str, delay: timedelta, awaits: str | None) -> None:
+        """Fail the job with all its retries after the delay, or as soon as what it waits for is back.
+
+        The delay runs in the engine, or where the job is parked: a job that waits takes no place of another one.
+        """
+        fail = partial(self._adapter.wait_job, job, message)
+        if awaits is None or not await self.parking.keep(job, awaits, delay, partial(fail, 0)):
+            await fail(round(delay.total_seconds() * 1000))
 
     async def _stop_waiting(self, job: Job) -> None:
         """Record that what the job waited for is back: what fails now is something else."""

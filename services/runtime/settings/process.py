@@ -101,7 +101,12 @@ class WorkerSettings(Part):
     """How workers poll and run jobs."""
 
     concurrency: int = Field(default=8, ge=1, description="how many jobs of one type may run at once")
-    heavy_concurrency: int = Field(default=2, ge=1, description="how many footage jobs of one type may run at once")
+    heavy_concurrency: int = Field(
+        default=2,
+        ge=1,
+        description="how many footage jobs of one type may run at once; of those that ask recorders as many for one "
+        "recorder, and one more for another",
+    )
     job_timeout: timedelta = Field(
         default=timedelta(seconds=30), ge=timedelta(seconds=1), description="an ISO 8601 duration, such as PT30S"
     )

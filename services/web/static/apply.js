@@ -108,11 +108,11 @@ function takeBack() {
   changed(form);
 }
 
-// Enter in the search takes the only camera found, and otherwise leads to the first; it does not send the form.
+// Enter in a search takes the only one found, and otherwise leads to the first; it does not send the form.
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.isComposing || event.target.id !== "camera-search") return;
+  if (event.key !== "Enter" || event.isComposing || !event.target.dataset.finds) return;
   event.preventDefault();
-  const found = document.querySelectorAll("#cameras button");
+  const found = document.querySelectorAll(`#${event.target.dataset.finds} button`);
   if (found.length === 1) found[0].click();
   else found[0]?.focus();
 });
@@ -147,7 +147,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
 function goOn() {
   const [act, index] = pressed.split("-");
   pressed = "";
-  const place = { camera: `[name=items-${index}-start]`, pick: "#camera-search", add: "#camera-search", remove: "[value=add]", file: "[value=add]" }[act];
+  const place = { camera: `[name=items-${index}-start]`, pick: "#camera-search", add: "#camera-search", remove: "[value=add]", file: "[value=add]", person: `#f-${index}` }[act];
   if (place && document.activeElement === document.body) document.querySelector(place)?.focus();
 }
 

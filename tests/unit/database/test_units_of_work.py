@@ -109,6 +109,20 @@ def test_a_reading_waits_for_no_writer_of_any_process(database: Database) -> Non
         assert database.read_now(ACTOR, lambda uow: uow.session.scalars(select(Department.id)).all()) == ["one"]
 
 
+def test_a_reading_sees_one_moment_of_the_database(database: Database) -> None:
+    database.run_now(ACTOR, department, "one")
+
+    def read(uow: UnitOfWork) -> tuple[list[str], list[str]]:
+        names = select(Department.id)
+        before = list(uow.session.scalars(names))
+        with database.engine.begin() as writer:
+            writer.execute(insert(Department), {"id": "two", "name_zh": "二", "name_en": "two", "kind": "business"})
+        return before, list(uow.session.scalars(names))
+
+    assert database.read_now(ACTOR, read) == (["one"], ["one"])
+    assert database.read_now(ACTOR, lambda uow: set(uow.session.scalars(select(Department.id)))) == {"one", "two"}
+
+
 @pytest.mark.requirement("R52")
 def test_the_event_of_a_reading_is_kept_before_its_answer_is_given(database: Database) -> None:
     def read(uow: UnitOfWork) -> int:

@@ -94,6 +94,9 @@ NUMERIC: Cases = [
     ("odd(2)", "false"),
     ("even(5)", "false"),
     ("even(0)", "true"),
+    ('odd(number("1e999999999"))', "false"),
+    ('even(number("1e999999999"))', "true"),
+    ('floor(number("1e999999999"))', "1E+999999999"),
     ("random number() in [0..1)", "true"),
 ]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.engine.feel import FeelEvaluationError, compile_expression
+from services.engine.feel import FeelEvaluationError, compile_expression, iteration
 from services.engine.feel.convert import text_of
 
 
@@ -169,3 +169,10 @@ def test_what_breaks_a_released_engine_fails_the_evaluation(expression: str, mes
 def test_a_range_too_long_to_iterate_over_fails_the_evaluation() -> None:
     with pytest.raises(FeelEvaluationError, match="too long"):
         shown("for a in 1..10 ** 12 return a")
+
+
+@pytest.mark.parametrize("expression", ["some {} satisfies false", "every {} satisfies true", "for {} return 1"])
+def test_too_many_pairs_to_go_over_fail_the_evaluation(expression: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(iteration, "MAX_ITERATIONS", 15)
+    with pytest.raises(FeelEvaluationError, match="more than 15 items"):
+        shown(expression.format("a in [1, 2, 3, 4], b in [1, 2, 3, 4]"))

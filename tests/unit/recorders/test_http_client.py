@@ -101,7 +101,7 @@ async def test_a_recorder_that_hangs_is_not_waited_for(begun: bytes, code: str, 
     async with answering(lambda _: begun, hangs=True) as address:
         with pytest.raises(RecorderDown) as down:
             await web(address, patience=patience).request("GET", "/list")
-    assert down.value.code == code
+    assert (down.value.code, down.value.away) == (code, "recorder")
 
 
 async def test_no_recorder_is_where_nobody_listens() -> None:
@@ -208,12 +208,54 @@ async def test_an_answer_that_only_drips_is_not_waited_for() -> None:
         with pytest.raises(RecorderDown) as down:
             await dripping.request("GET", "/list")
         assert down.value.code in ("silent", "broken-off")
-        with pytest.raises(BrokenOff):
+        with pytest.raises(BrokenOff) as broken:
             [chunk async for chunk in dripping.read("/file")]
+        assert (broken.value.hangs, broken.value.away) == (True, "recorder")
     finally:
         drops.set()
         server.close()
         await server.wait_closed()
+
+
+async def test_a_head_that_only_drips_is_not_waited_for() -> None:
+    drops = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        while not drops.is_set() and not writer.is_closing():
+            writer.write(b".")
+            await set_within(drops, 0.05)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    dripping = web(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", patience=0.2)
+    try:
+        with pytest.raises(RecorderDown, match="the head of its answer") as down:
+            [chunk async for chunk in dripping.read("/file")]
+        assert (down.value.code, down.value.away) == ("silent", "recorder")
+    finally:
+        drops.set()
+        server.close()
+        await server.wait_closed()
+
+
+async def test_a_transfer_that_hangs_is_resumed_once() -> None:
+    asked = list[str]()
+
+    def respond(head: str) -> bytes:
+        asked.append(head)
+        if "range" not in head.lower():
+            return says("200 OK", b"x" * 100, length=1000)
+        came = int(head.lower().partition("range: bytes=")[2].partition("-")[0])
+        return says(
+            "206 Partial Content", b"x" * 100, length=1000 - came, headers=f"Content-Range: bytes {came}-999/1000\r\n"
+        )
+
+    async with answering(respond, hangs=True) as address:
+        with pytest.raises(BrokenOff) as broken:
+            [chunk async for chunk in web(address, patience=1).read("/file", ranges=True)]
+    assert (len(asked), broken.value.away) == (2, "recorder")
 
 
 async def test_a_transfer_does_not_go_on_with_a_file_that_has_changed() -> None:

@@ -28,6 +28,7 @@ class Breaking:
 
     recorder: FolderRecorder
     breaks: Break = lambda number, name: None
+    fault: RecorderDown | None = None
     lists: Sequence[int] = ()
     opened: list[str] = field(default_factory=list)
     asked: list[Span] = field(default_factory=list)
@@ -55,7 +56,7 @@ class Breaking:
             for start in range(0, len(whole) if end is None else end, 10_000):
                 yield whole[start : min(start + 10_000, len(whole) if end is None else end)]
             if end is not None:
-                raise RecorderDown("the connection broke")
+                raise self.fault or RecorderDown("the connection broke")
         finally:
             self.open_now -= 1
 
@@ -198,3 +199,39 @@ async def test_every_stream_is_closed_when_the_fetch_is_given_up(bench: Bench, w
     await segments.aclose()  # type: ignore[attr-defined]  # a generator
 
     assert breaking.open_now == 0
+
+
+HANGS = RecorderDown("nothing came for 30 s", "broken-off", hangs=True)
+
+
+async def test_a_recorder_that_hangs_in_one_segment_after_another_is_away(bench: Bench, written: list[Written]) -> None:
+    breaking = Breaking(bench.recorder, lambda number, asked: 30_000, fault=HANGS)
+
+    with pytest.raises(RecorderDown) as down:
+        await sealed(bench, breaking)
+
+    assert down.value.away == "recorder"
+    assert [breaking.opened.count(one.path.name) for one in written] == [2, 2, 0]
+    assert (breaking.pauses, len(breaking.asked)) == ([retrying_fetch.PAUSES[-1]] * 2, 1)
+    assert (bench.objects(), breaking.open_now) == ([], 0)
+
+
+async def test_a_recorder_that_hangs_in_one_damaged_segment_gives_the_rest(
+    bench: Bench, written: list[Written]
+) -> None:
+    name = written[1].path.name
+    breaking = Breaking(bench.recorder, lambda number, asked: 30_000 if asked == name else None, fault=HANGS)
+
+    got = await sealed(bench, breaking)
+
+    assert got.outcome == "partial"
+    assert [breaking.opened.count(one.path.name) for one in written] == [1, 2, 1]
+
+
+async def test_a_recorder_that_hangs_before_the_first_byte_is_away(bench: Bench, written: list[Written]) -> None:
+    breaking = Breaking(bench.recorder, lambda number, asked: 0, fault=HANGS)
+
+    with pytest.raises(RecorderDown) as down:
+        await sealed(bench, breaking)
+
+    assert (down.value.away, len(breaking.opened)) == ("recorder", 2)

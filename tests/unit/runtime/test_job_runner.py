@@ -2,53 +2,24 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import grpc
 import pytest
 from fake_gateway import PATIENCE, FakeGateway, made_job
+from seal_jobs import Sealed, SealItem, done, raises, running, seal_worker, settings_for
 
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Fatal, Outcome, Refused, Retryable
 from services.runtime.jobs import adapter
 from services.runtime.jobs.failures import Backoff
 from services.runtime.jobs.runner import POLL_SILENCE, JobRunner
-from services.runtime.jobs.worker import Worker, describe
+from services.runtime.jobs.worker import Worker
 from services.runtime.metrics import REGISTRY
-from services.runtime.settings import Settings
 from services.runtime.threads import run_in_thread
-
-
-@dataclass(frozen=True)
-class SealItem:
-    application_id: str
-    job_key: int
-    part: int = 1
-
-
-@dataclass(frozen=True)
-class Sealed:
-    copy_id: str
-    byte_count: int
-
-
-Act = Callable[[SealItem], Awaitable[Sealed | None]]
-
-
-def seal_worker(act: Act, job_type: str = "seal-item", **arguments: Any) -> Worker:
-    async def handle(command: SealItem) -> Sealed:
-        return await act(command)  # type: ignore[return-value]
-
-    return describe(job_type, handle, **arguments)
-
-
-def settings_for(gateway: FakeGateway, threads: int = 8, **overrides: Any) -> Settings:
-    values: dict[str, Any] = {"job_timeout": timedelta(seconds=1), "poll_seconds": 1, "drain_seconds": 5} | overrides
-    return Settings.load(zeebe_address=gateway.address, threads=threads, workers=values)
 
 
 @asynccontextmanager
@@ -56,25 +27,8 @@ async def working(
     gateway: FakeGateway, channel: grpc.aio.Channel, *workers: Worker, **overrides: Any
 ) -> AsyncIterator[JobRunner]:
     backoff = Backoff(first=timedelta(seconds=2), factor=3, jitter=0)
-    runner = JobRunner(settings_for(gateway, **overrides), workers, {}, channel, backoff=backoff)
-    task = asyncio.create_task(runner.run())
-    try:
+    async with running(JobRunner(settings_for(gateway, **overrides), workers, {}, channel, backoff=backoff)) as runner:
         yield runner
-    finally:
-        await runner.stop()
-        async with asyncio.timeout(PATIENCE):
-            await task
-
-
-async def done(_command: SealItem) -> Sealed:
-    return Sealed("copy-1", 10)
-
-
-def raises(error: Exception) -> Act:
-    async def act(_command: SealItem) -> Sealed:
-        raise error
-
-    return act
 
 
 def counted(name: str, **labels: str) -> float:

@@ -12,7 +12,7 @@ import pytest
 from broken_gateways import served
 from fake_gateway import PATIENCE, FakeGateway
 from pydantic import SecretStr
-from test_job_runner import Sealed, SealItem, raises, seal_worker, settings_for
+from seal_jobs import Sealed, SealItem, raises, seal_worker, settings_for
 from written_logs import written_logs
 
 from services.runtime.jobs.runner import JobRunner
@@ -83,7 +83,7 @@ async def test_a_failing_job_logs_its_ids_and_no_variable(
         "element_id": "Task_seal-item",
     }
     assert "builtins.KeyError" in failure["stack"]
-    assert "test_job_runner.py" in failure["stack"]
+    assert "seal_jobs.py" in failure["stack"]
     assert "Zhang San" not in written.getvalue()
 
 

@@ -1,6 +1,5 @@
 """A job whose part is away waits with all its retries; what a wait does not mend uses them up."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -8,13 +7,13 @@ from typing import Any
 
 import grpc
 import pytest
-from fake_gateway import PATIENCE, FakeGateway
-from test_job_runner import Act, Sealed, SealItem, raises, seal_worker, settings_for
+from fake_gateway import FakeGateway
+from seal_jobs import Act, Sealed, SealItem, raises, running, seal_worker, settings_for
 
 from services.database.outages import away
 from services.recorders.protocol import RecorderDown
 from services.runtime.clock import FixedClock
-from services.runtime.errors import Fatal, Retryable
+from services.runtime.errors import Fatal, Outcome, Retryable
 from services.runtime.jobs.failures import Backoff, Waits
 from services.runtime.jobs.journal import Begun, JournalledJob, NoJournal, Wait
 from services.runtime.jobs.runner import JobRunner
@@ -59,13 +58,8 @@ async def failing(
         journal=journal,
         clock=clock,
     )
-    task = asyncio.create_task(runner.run())
-    try:
+    async with running(runner):
         yield
-    finally:
-        await runner.stop()
-        async with asyncio.timeout(PATIENCE):
-            await task
 
 
 def counted(action: str) -> float:
@@ -216,3 +210,74 @@ def test_a_wait_that_was_noted_long_ago_counts_no_more() -> None:
 )
 def test_a_database_that_refuses_is_not_waited_for(said: str, waited: str | None) -> None:
     assert away(OSError(f"connection failed: {said}")) == waited
+
+
+class Recorded(Kept):
+    """Keeps the wait in a database that other processes change too."""
+
+    async def began(self, job: JournalledJob, /) -> Begun:
+        return Begun(self.since, recorded=True)
+
+
+async def test_a_wait_that_another_process_has_seen_the_end_of_is_forgotten(gateway: FakeGateway, channel: Any) -> None:
+    journal, clock = Recorded(), FixedClock(NOON)
+
+    async with failing(gateway, channel, DOWN, journal, clock):
+        await gateway.put("seal-item", 18, {"applicationId": "A1"}, retries=3)
+        await gateway.call("FailJob")
+        clock.turn(timedelta(hours=24) - timedelta(minutes=1))
+        await gateway.put("seal-item", 18, {"applicationId": "A1"}, retries=3)
+        await gateway.call("FailJob", 2)
+        # another process reports the incident, and a person resolves it
+        journal.since = None
+        clock.turn(timedelta(minutes=5))
+        await gateway.put("seal-item", 18, {"applicationId": "A1"}, retries=3)
+        failed = await gateway.call("FailJob", 3)
+
+    assert (failed.retries, journal.stopped) == (3, 0)
+    last = journal.waited[-1]
+    assert last is not None
+    assert last.since == clock.now()
+
+
+async def test_a_wait_of_which_the_journal_knows_nothing_is_kept_by_the_process(
+    gateway: FakeGateway, channel: Any
+) -> None:
+    class Forgets(Kept):
+        async def waits(self, job: JournalledJob, wait: Wait | None, /) -> None:
+            self.waited.append(wait)
+
+    journal, clock = Forgets(), FixedClock(NOON)
+    async with failing(gateway, channel, DOWN, journal, clock):
+        for number in (1, 2):
+            await gateway.put("seal-item", 19, {"applicationId": "A1"})
+            await gateway.call("FailJob", number)
+            clock.turn(timedelta(minutes=5))
+
+    assert [one.since for one in journal.waited if one is not None] == [NOON, NOON]
+
+
+@pytest.mark.parametrize("end", ["outcome", "done"])
+async def test_a_job_that_has_ended_leaves_no_wait_behind(gateway: FakeGateway, channel: Any, end: str) -> None:
+    journal, clock, tries = Kept(), FixedClock(NOON), iter([DOWN, None, DOWN])
+
+    async def act(_command: SealItem) -> Sealed:
+        if (error := next(tries)) is not None:
+            raise error
+        if end == "outcome":
+            raise Outcome("FOOTAGE_MISSING", "nothing is there")
+        return Sealed("copy", 1)
+
+    async with failing(gateway, channel, act, journal, clock):
+        for method, number in (
+            ("FailJob", 1),
+            ("ThrowError" if end == "outcome" else "CompleteJob", 1),
+            ("FailJob", 2),
+        ):
+            await gateway.put("seal-item", 20, {"applicationId": "A1"})
+            await gateway.call(method, number)
+            journal.since = None
+            clock.turn(timedelta(minutes=5))
+
+    since = [one.since for one in journal.waited if one is not None]
+    assert since == [NOON, NOON + timedelta(minutes=10)]

@@ -3,8 +3,10 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from unittest.mock import patch
 
+import anyio
 import pytest
 from asked_recorder import Asked
 from custody_desk import ASKED, Case, Desk
@@ -16,7 +18,11 @@ from services.database.tables.notices import Notice
 from services.database.tables.preservations import FailedPreservation, Preservation
 from services.database.tables.progress import Progress
 from services.domain.cameras import measurements
+from services.domain.cases import metrics as case_metrics
 from services.domain.retrieval import attempts, preservations
+from services.recorders.job_places import JobPlaces
+from services.recorders.protocol import RecorderFacts
+from services.runtime.metrics import DATABASE_REGISTRY
 from services.runtime.spans import Span
 from services.vault.store.protocol import StoreDown
 from services.workers import preserve_footage
@@ -50,9 +56,13 @@ async def failed(desk: Desk, *channels: str) -> Case:
 
 async def retry_due(desk: Desk) -> list[bool | None]:
     """Try once what is due now."""
-    given = [desk.worker[name] for name in ("database", "store", "vault_keys", "recorders")]
     due = desk.do(preservations.claim_due, (), 9)
-    return [await preserve_footage.retry(item_id, *given) for item_id in due]
+    return [await preserve_footage.retry(item_id, **given(desk)) for item_id in due]
+
+
+def given(desk: Desk) -> dict[str, Any]:
+    """What a try is given."""
+    return {name: desk.worker[name] for name in ("database", "store", "vault_keys", "recorders", "places")}
 
 
 def waits(desk: Desk) -> list[timedelta | None]:
@@ -279,9 +289,8 @@ async def test_a_long_fetch_holds_up_no_other_item(desk: Desk) -> None:
         loop.call_soon_threadsafe(kept.set)
         return done
 
-    given = [desk.worker[name] for name in ("database", "store", "vault_keys", "recorders")]
     with patch.object(preservations, "create", noted):
-        running = asyncio.create_task(PreservationRetries(*given, at_once=2).run())
+        running = asyncio.create_task(PreservationRetries(**given(desk), at_once=2).run())
         async with asyncio.timeout(30):
             await kept.wait()
         running.cancel()
@@ -294,15 +303,14 @@ async def test_a_defect_ends_neither_the_task_nor_the_other_items(desk: Desk) ->
     desk.clock.turn(MINUTE)
     tried, both = list[str](), asyncio.Event()
 
-    async def broken(item_id: str, *_: object) -> None:
+    async def broken(item_id: str, *_: object, **__: object) -> None:
         tried.append(item_id)
         if len(tried) == 2:
             both.set()
         raise ZeroDivisionError
 
-    given = [desk.worker[name] for name in ("database", "store", "vault_keys", "recorders")]
     with patch.object(preserve_footage, "retry", broken):
-        running = asyncio.create_task(PreservationRetries(*given, at_once=1).run())
+        running = asyncio.create_task(PreservationRetries(**given(desk), at_once=1).run())
         async with asyncio.timeout(30):
             await both.wait()
         assert not running.done()
@@ -321,3 +329,68 @@ async def test_a_wider_span_of_the_next_round_is_what_is_tried(desk: Desk) -> No
     assert await retry_due(desk) == [True]
     [kept] = desk.rows(Preservation)
     assert (kept.asked_start, kept.asked_end) == (ASKED.start, ASKED.end)
+
+
+async def test_tries_leave_the_jobs_of_the_process_their_places(desk: Desk) -> None:
+    case = await failed(desk, "gate", "yard")
+    recorder_back(desk)
+    desk.change(Recorder, "recorder", last_error=None)
+    desk.clock.turn(MINUTE)
+    places, asked = JobPlaces(2), Asked.of(desk)
+    retries = PreservationRetries(**given(desk) | {"places": places}, at_once=3)
+
+    with places.one(preserve_footage.JOB_TYPE, "X"), places.one(preserve_footage.JOB_TYPE, "X"):
+        async with anyio.create_task_group() as group:
+            await retries.begin(group)
+    assert len(desk.rows(Preservation)) == 1, "three at once, and two are jobs"
+
+    with places.one(preserve_footage.JOB_TYPE, "recorder"), places.one(preserve_footage.JOB_TYPE, "recorder"):
+        async with anyio.create_task_group() as group:
+            await retries.begin(group)
+    assert (len(asked.fetched), waits(desk)) == (1, [measurements.ASKED_APART]), "its recorder has no place left"
+
+    desk.clock.turn(measurements.ASKED_APART)
+    async with anyio.create_task_group() as group:
+        await retries.begin(group)
+    assert {row.item_id for row in desk.rows(Preservation)} == {case.item(1), case.item(2)}
+
+
+async def test_what_a_recorder_did_not_give_is_preserved_as_soon_as_it_answers_to_whoever_asks(desk: Desk) -> None:
+    await failed(desk)
+    for _ in range(4):
+        desk.clock.turn(timedelta(minutes=10))
+        await retry_due(desk)
+    assert waits(desk) == [10 * MINUTE]
+    recorder_back(desk)
+    answers = RecorderFacts("maker", "one", "id", True, {}, None, "unknown", None, "UTC")
+
+    desk.do(measurements.record_measured, "recorder", answers)
+
+    assert waits(desk) == [timedelta(0)]
+    desk.change(FailedPreservation, desk.rows(FailedPreservation)[0].item_id, next_try_at=desk.clock.now() + MINUTE)
+    desk.do(measurements.record_measured, "recorder", answers)
+    assert waits(desk) == [MINUTE], "it was there before"
+
+
+async def test_the_metrics_say_how_long_something_could_not_be_preserved_and_nothing_once_it_is(desk: Desk) -> None:
+    def said() -> tuple[float | None, float | None]:
+        desk.do(case_metrics.update_gauges)
+        names = ("footage_desk_preservations_open", "footage_desk_longest_unpreserved_seconds")
+        number, longest = (DATABASE_REGISTRY.get_sample_value(name) for name in names)
+        return number, longest
+
+    assert said() == (0, 0)
+    case = await failed(desk, "gate", "yard")
+    for _ in range(5):
+        desk.clock.turn(timedelta(hours=1))
+        await retry_due(desk)
+    assert said() == (2, 5 * 3600)
+    await desk.work(preserve_footage, application_id=case.id, job_key=6)
+    assert said() == (2, 5 * 3600), "of an earlier job too"
+
+    desk.change(FailedPreservation, case.item(2), next_try_at=None)
+    assert said() == (1, 5 * 3600), "what is overwritten is tried no more"
+    recorder_back(desk)
+    desk.clock.turn(timedelta(hours=1))
+    assert await retry_due(desk) == [True]
+    assert said() == (0, 0)

@@ -13,9 +13,14 @@ from services.database.tables.applications import Application, Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera
 from services.database.tables.notices import Notice
-from services.database.tables.preservations import Preservation
+from services.database.tables.preservations import FailedPreservation, Preservation
+from services.database.tables.progress import Progress
 from services.database.tables.upload_attempts import UploadAttempt
 from services.domain.retrieval import attempts, preservations
+from services.recorders import retrying_fetch
+from services.recorders.job_places import JobPlaces
+from services.recorders.protocol import RecorderDown
+from services.runtime.errors import NoPlace
 from services.runtime.spans import Span
 from services.vault.sealing import Sealed, open_sealed
 from services.vault.store.protocol import StoreDown, StoreLocked
@@ -222,3 +227,30 @@ async def test_a_job_that_was_taken_back_begins_nothing_beside_its_successor(des
     [attempt] = desk.rows(UploadAttempt)
     assert attempt.abandoned_at is None
     assert desk.rows(Notice) == []
+
+
+async def test_a_recorder_that_hangs_in_a_fetch_takes_its_time_for_one_item_of_a_case(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrying_fetch, "PAUSES", ())
+    under(desk, preserve="always")
+    case = desk.case("gate", "yard")
+
+    async def hang() -> None:
+        raise RecorderDown("nothing came for 30 s", "broken-off", hangs=True)
+
+    asked = Asked.of(desk, before=hang)
+
+    assert await preserve(desk, case) == Result(0, 2)
+    assert (len(asked.fetched), len(desk.rows(FailedPreservation))) == (1, 2)
+
+
+async def test_a_case_whose_recorder_has_no_place_waits_and_keeps_what_is_preserved(desk: Desk) -> None:
+    under(desk, preserve="always")
+    case, places = desk.case("gate", "yard"), JobPlaces(1)
+    desk.worker["places"] = places
+    with places.one(preserve_footage.JOB_TYPE, "recorder"), pytest.raises(NoPlace):
+        await preserve(desk, case)
+    assert (desk.rows(FailedPreservation), desk.rows(Progress), desk.everything()) == ([], [], [])
+
+    assert await preserve(desk, case) == Result(2, 0)

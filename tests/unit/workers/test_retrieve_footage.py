@@ -12,14 +12,16 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
+from services.database.tables.progress import Progress
 from services.database.tables.upload_attempts import UploadAttempt
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
 from services.domain.retrieval import attempts, masters
 from services.domain.retrieval import records as retrieval_records
 from services.domain.retrieval.attempts import NoLongerWanted
+from services.recorders.job_places import JobPlaces
 from services.recorders.protocol import RecorderDown
-from services.runtime.errors import Fatal, NotPermitted, Outcome
+from services.runtime.errors import Fatal, NoPlace, NotPermitted, Outcome
 from services.runtime.spans import Span
 from services.vault.coverage import WrongFootage
 from services.workers import preserve_footage, retrieve_footage
@@ -312,3 +314,17 @@ async def test_of_two_runs_at_once_one_master_stays(desk: Desk) -> None:
 
     assert desk.objects("masters") == [desk.do(masters.get_of_item, case.item()).sealed["key"]]
     assert len(records(desk)) == 1
+
+
+async def test_a_job_without_a_place_at_its_recorder_leaves_nothing_and_is_done_later(desk: Desk) -> None:
+    case, places = desk.case("gate").approve(), JobPlaces(2)
+    desk.worker["places"] = places
+    with places.one(retrieve_footage.JOB_TYPE, "recorder"), places.one(retrieve_footage.JOB_TYPE, "recorder"):
+        with pytest.raises(NoPlace) as none:
+            await retrieve(desk, case)
+        assert (none.value.away, desk.rows(UploadAttempt), desk.rows(Progress)) == (None, [], [])
+        with places.one(retrieve_footage.JOB_TYPE, "another"):
+            assert places.taken(retrieve_footage.JOB_TYPE) == 3
+
+    assert (await retrieve(desk, case)).coverage == 1.0
+    assert places.taken(retrieve_footage.JOB_TYPE) == 0

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from custody_desk import Desk
 
+from services.app import server
 from services.database.tables.cameras import Camera, Recorder
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.cameras import measurements
@@ -117,3 +118,50 @@ async def test_a_recorder_that_hangs_again_is_given_a_short_time(
     with pytest.raises(RecorderDown, match="no answer within 0 s") as down:
         await probing(desk, asked, source)
     assert down.value.away == "recorder"
+
+
+async def test_what_waits_for_a_recorder_names_it_and_is_told_that_it_is_back(
+    desk: Desk, source: CameraChannel
+) -> None:
+    asked, back = Asked(), list[int]()
+    desk.database.on(measurements.BACK, lambda: back.append(1))
+    for _ in range(2):  # asked, and not asked
+        with pytest.raises(RecorderDown) as down:
+            await probing(desk, asked, source)
+        assert down.value.awaits == source.recorder_id
+    assert desk.do(measurements.list_answering, {source.recorder_id, "a place for work at recorder x"}) == []
+    asked.code = None
+    desk.clock.turn(measurements.ASKED_APART)
+
+    await probing(desk, asked, source)
+    await probing(desk, asked, source)
+
+    assert back == [1], "once, when it has answered for the first time"
+    assert desk.do(measurements.list_answering, {source.recorder_id, "another"}) == [source.recorder_id]
+
+
+async def test_jobs_of_a_process_are_woken_whoever_has_seen_their_recorder_answer(
+    desk: Desk, source: CameraChannel
+) -> None:
+    woken, seen = list[str](), asyncio.Event()
+
+    class Parked:
+        awaited = frozenset({source.recorder_id, "another"})
+
+        def wake(self, awaits: str) -> None:
+            woken.append(awaits)
+            seen.set()
+
+    desk.change(Recorder, source.recorder_id, last_error={"code": "recorder-down", "zh": "", "en": ""})
+    task = server.follow_recorders(desk.database, Parked())  # type: ignore[arg-type]  # what the task needs of it
+    running = asyncio.create_task(task.run())
+    await desk.database.run(ACTOR, lambda _: None)
+    assert woken == []
+
+    answers = RecorderFacts("maker", "one", "id", True, {}, None, "unknown", None, "UTC")
+    desk.do(measurements.record_measured, source.recorder_id, answers)  # the monitor, say
+    async with asyncio.timeout(30):
+        await seen.wait()
+    running.cancel()
+    await asyncio.wait({running})
+    assert woken == [source.recorder_id]

@@ -8,8 +8,10 @@ from unittest.mock import patch
 
 import pytest
 from custody_desk import NOON, Case, Desk
-from sqlalchemy import event, update
+from sqlalchemy import update
+from statements import statements
 
+from services.database import leases
 from services.database.tables.audit import AuditEvent
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
@@ -55,6 +57,25 @@ async def withdrawn(desk: Desk, *channels: str) -> Case:
     case.ready_to_end("withdrawn")
     await desk.work(release_preservation, application_id=case.id, closing_outcome="withdrawn")
     return case
+
+
+async def retrieved_without_locks(desk: Desk, *channels: str) -> Case:
+    """A case whose masters are there, and whose process died each time before it locked one."""
+    case = desk.case(*channels).approve()
+    with patch.object(vault_locks, "hold", side_effect=Killed):
+        for item in case.items:
+            with pytest.raises(Killed):
+                await desk.work(retrieve_footage, application_id=case.id, item_id=item)
+    return case
+
+
+async def returned(desk: Desk) -> tuple[Case, str]:
+    """A case whose copies were lent, given back and inspected, and its hand-over."""
+    case = desk.case("gate")
+    hand_over_id = await case.lend()
+    case.give_back(hand_over_id)
+    await case.inspect(hand_over_id)
+    return case, hand_over_id
 
 
 def everything_locked(desk: Desk) -> set[Any]:
@@ -153,10 +174,7 @@ async def test_documents_are_filed_and_locked_when_they_are_made(desk: Desk) -> 
 
 async def test_of_two_who_file_the_same_documents_one_waits_for_the_other(desk: Desk) -> None:
     """Two at once would leave two statements, and a hash in the audit trail that is of only one of them."""
-    case = desk.case("gate")
-    hand_over_id = await case.lend()
-    case.give_back(hand_over_id)
-    await case.inspect(hand_over_id)
+    case, hand_over_id = await returned(desk)
     numbers = [row.number for row in desk.rows(Document)]
     assert desk.do(locks.claim_documents, numbers, "another process") == set(numbers)
 
@@ -171,6 +189,30 @@ async def test_of_two_who_file_the_same_documents_one_waits_for_the_other(desk: 
         await desk.work(re_archive, application_id=case.id, hand_over_id=hand_over_id, decision="in-order")
     assert {row.number for row in desk.rows(Document) if row.filed_at} >= set(numbers)
     assert desk.do(locks.claim_documents, numbers, "a third") == set(numbers), "no claim is left"
+
+
+async def test_a_job_that_waits_for_one_document_keeps_none_of_the_others(desk: Desk) -> None:
+    case, hand_over_id = await returned(desk)
+    first, *others = [row.number for row in desk.rows(Document)]
+    assert desk.do(locks.claim_documents, [first], "another process") == {first}
+
+    async def other_ends(_seconds: float) -> None:
+        assert desk.do(locks.claim_documents, others, "a third") == set(others)
+        desk.do(locks.release_documents, [first], "another process")
+        desk.do(locks.release_documents, others, "a third")
+
+    with patch.object(vault_actions.anyio, "sleep", other_ends):
+        await desk.work(re_archive, application_id=case.id, hand_over_id=hand_over_id, decision="in-order")
+    assert {row.number for row in desk.rows(Document) if row.filed_at} >= {first, *others}
+
+
+def test_those_who_claim_the_same_documents_take_them_at_once_and_in_one_order(desk: Desk) -> None:
+    taken = patch.object(leases, "take_all", wraps=leases.take_all)
+    with statements(desk.database.engine) as sent, taken as take_all:
+        assert desk.do(locks.claim_documents, {"b", "d", "a", "c"}, "one") == set("abcd")
+    assert take_all.call_args.args[1] == [f"document {number}" for number in "abcd"]
+    assert sum("leases" in one for one in sent) == 1
+    assert desk.do(locks.claim_documents, ["d", "e"], "another") == {"e"}
 
 
 @pytest.mark.requirement("R6", "R53")
@@ -349,11 +391,7 @@ async def test_a_store_whose_time_has_not_come_refuses_and_is_asked_again(desk: 
 
 
 async def test_what_cannot_be_locked_holds_up_nothing_behind_it(desk: Desk) -> None:
-    case = desk.case("gate", "yard", "hall").approve()
-    with patch.object(vault_locks, "hold", side_effect=Killed):
-        for item in case.items:
-            with pytest.raises(Killed):
-                await desk.work(retrieve_footage, application_id=case.id, item_id=item)
+    await retrieved_without_locks(desk, "gate", "yard", "hall")
     first = min(desk.rows(Master), key=lambda row: row.id)
     desk.store.delete("masters", first.sealed["key"], first.sealed["versionId"])
 
@@ -369,11 +407,7 @@ async def test_what_cannot_be_locked_holds_up_nothing_behind_it(desk: Desk) -> N
 
 @pytest.mark.parametrize("fault", [StoreDown("one object cannot be read"), ValueError("its facts are damaged")])
 async def test_an_object_that_always_fails_holds_up_no_other_and_no_other_step(desk: Desk, fault: Exception) -> None:
-    case = desk.case("gate", "yard", "hall").approve()
-    with patch.object(vault_locks, "hold", side_effect=Killed):
-        for item in case.items:
-            with pytest.raises(Killed):
-                await desk.work(retrieve_footage, application_id=case.id, item_id=item)
+    case = await retrieved_without_locks(desk, "gate", "yard", "hall")
     first = min(desk.rows(Master), key=lambda row: row.id)
     disposable = await withdrawn(desk, "gate")
     desk.clock.turn(TERM + timedelta(days=1))
@@ -459,11 +493,7 @@ async def test_a_turned_back_clock_locks_by_real_time(tmp_path: Path, footage: P
 
 
 async def test_masters_of_an_older_installation_are_locked_at_its_next_start(desk: Desk) -> None:
-    case = desk.case("gate", "yard").approve()
-    with patch.object(vault_locks, "hold", side_effect=Killed):
-        for item in case.items:
-            with pytest.raises(Killed):
-                await desk.work(retrieve_footage, application_id=case.id, item_id=item)
+    case = await retrieved_without_locks(desk, "gate", "yard")
     # as the migration leaves them: in the vault, without a term, with labels whose version nobody knows
     for item in case.items:
         with patch.object(vault_locks, "lock_master"):
@@ -483,14 +513,9 @@ async def test_masters_of_an_older_installation_are_locked_at_its_next_start(des
 async def test_a_run_with_nothing_to_do_writes_nothing_and_asks_four_things(desk: Desk) -> None:
     await desk.case("gate").lend()
     await desk.keep_locks()
-    told: list[str] = []
 
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        told.append(statement.split(maxsplit=1)[0])
-
-    event.listen(desk.database.engine, "before_cursor_execute", note)
-    with patch.object(desk.database, "run_now", side_effect=AssertionError("nothing is to be written")):
+    refused = patch.object(desk.database, "run_now", side_effect=AssertionError("nothing is to be written"))
+    with statements(desk.database.engine) as told, refused:
         await desk.keep_locks()
-    event.remove(desk.database.engine, "before_cursor_execute", note)
 
-    assert [one for one in told if one == "SELECT"] == ["SELECT"] * 4
+    assert sum(one.startswith("SELECT") for one in told) == 4

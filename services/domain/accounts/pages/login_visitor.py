@@ -13,7 +13,7 @@ from services.domain.accounts.sessions import IssuedSession
 from services.runtime.errors import Refused
 from services.web import cookies
 from services.web import language as languages
-from services.web.forms import CSRF_FIELD, Typed, TypedForm
+from services.web.forms import CSRF_FIELD, Typed, TypedForm, keep
 from services.web.identity import browser_of, csrf_token, require_csrf
 from services.web.language import Language
 from services.web.templates import render
@@ -67,6 +67,7 @@ class Guest:
             require_csrf(token, self.typed.text(CSRF_FIELD))
         except Refused as refusal:
             raise form_expired() from refusal
+        keep(self.request, self.typed)
 
     def page(self, template: str, *, refusal: Refused | None = None, **context: Any) -> Response:
         """Render a login page that the browser does not store."""

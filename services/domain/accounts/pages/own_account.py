@@ -18,6 +18,7 @@ from services.domain.accounts.passwords import MIN_LENGTH
 from services.domain.agreements import service as agreement_service
 from services.domain.agreements import texts
 from services.domain.agreements.schemas import AgreementBody
+from services.domain.notifications.deliveries import MAIL
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 from services.web import cookies, days, qr
@@ -58,6 +59,13 @@ async def change_language(visitor: Visiting, typed: Typed, database: GivenDataba
     answer = visitor.redirect("/account", Message("The language is changed."))
     answer.set_cookie(languages.COOKIE, language, max_age=31536000, samesite="lax", path="/")
     return answer
+
+
+@router.post("/mails")
+async def choose_mails(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+    """Choose one mail a day about open work, or one for each notice."""
+    await database.run(visitor.actor, own_account.choose_digest, typed.text("mails") == "daily")
+    return visitor.redirect("/account", Message("Saved."))
 
 
 @router.get("/password")
@@ -244,6 +252,7 @@ def _facts(uow: UnitOfWork, token: str, language: languages.Language) -> dict[st
     valid = access_queries.get_valid_agreement(uow, person.id)
     return {
         "person": person,
+        "mailed": MAIL in uow.rules.notice_channels,
         "posts": [(post, post.department) for post in access_queries.list_posts(uow, person.id)],
         "previous_session": previous,
         "previous_browser": browser_name(previous.browser, language) if previous else "",

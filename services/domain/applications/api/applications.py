@@ -1,11 +1,12 @@
 """Applying: draft, submit, correct, withdraw (R16 to R21)."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from services.database.keyset import LONGEST_PLACE, Page
+from services.database.listing import Listing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.applications import drafts, forms, previews, service
@@ -13,11 +14,12 @@ from services.domain.applications.findings import CheckFinding
 from services.domain.applications.schemas import Form
 from services.domain.cases import own_applications
 from services.domain.cases import queries as case_queries
-from services.domain.cases.schemas import CaseSummary, OwnApplication
+from services.domain.cases.schemas.case import CaseSummary
+from services.domain.cases.schemas.lists import OwnApplication
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
-from services.web.paging import page_links
+from services.web.paging import Paged, PlaceText
 from services.web.schemas import LAST_OFFSET, Answer, Body, Code, Identifier, Moment, Paragraph
 
 router = APIRouter(prefix="/api", tags=["applications"])
@@ -36,7 +38,7 @@ class ApplicationsQuestion(BaseModel):
     mine: bool = False
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     offset: Annotated[int, Field(ge=0, le=LAST_OFFSET)] = 0
-    place: Annotated[str, Field(max_length=LONGEST_PLACE)] = ""
+    place: PlaceText = ""
 
 
 class OwnQuestion(Body):
@@ -45,10 +47,14 @@ class OwnQuestion(Body):
     department: bool = False
     state: Code | None = None
     search: Code = ""
-    sort: Literal["changed", "overwrite", "due", "number", "state"] = "changed"
+    sort: own_applications.OwnSort = "changed"
     descending: bool = True
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     offset: Annotated[int, Field(ge=0, le=LAST_OFFSET)] = 0
+    place: Annotated[str, Field(max_length=LONGEST_PLACE)] = ""
+
+    def listing(self) -> Listing:
+        return Listing(self.search, self.sort, self.descending, self.limit, self.offset, place=self.place)
 
 
 class DraftBody(Form):
@@ -142,11 +148,7 @@ async def check(form: Form, actor: Acting, database: GivenDatabase) -> CheckedFo
 
 @router.get("/applications", responses=problems(401))
 async def list_applications(
-    question: Annotated[ApplicationsQuestion, Query()],
-    actor: Acting,
-    database: GivenDatabase,
-    request: Request,
-    response: Response,
+    question: Annotated[ApplicationsQuestion, Query()], actor: Acting, database: GivenDatabase, paged: Paged
 ) -> list[CaseSummary]:
     """Return the applications that the signed-in person may see, newest first.
 
@@ -162,29 +164,25 @@ async def list_applications(
         return Page(case_queries.list_summaries(uow, page.lines), page.previous, page.next)
 
     page = await database.read(actor, read)
-    if links := page_links(request, page):
-        response.headers["Link"] = links
-    return page.lines
+    return paged.lines(page)
 
 
 @router.get("/applications/own", responses=problems(401))
 async def list_own(
-    asked: Annotated[OwnQuestion, Query()], actor: Acting, database: GivenDatabase
+    asked: Annotated[OwnQuestion, Query()],
+    actor: Acting,
+    database: GivenDatabase,
+    paged: Paged,
 ) -> list[OwnApplication]:
-    """Return what I drafted, or what my department has submitted where I head it, with states and due dates."""
+    """Return what I drafted, or what my department has submitted where I head it, with states and due dates.
 
-    def read(uow: UnitOfWork) -> list[OwnApplication]:
-        lines = own_applications.list_own(
-            uow,
-            department=asked.department,
-            state=asked.state,
-            search=asked.search,
-            sort=asked.sort,
-            descending=asked.descending,
-        )
-        return lines[asked.offset : asked.offset + asked.limit]
+    The header `Link` has the addresses of the pages around this one (RFC 8288, `prev` and `next`).
+    """
 
-    return await database.read(actor, read)
+    def read(uow: UnitOfWork) -> Page[OwnApplication]:
+        return own_applications.read_own(uow, asked.listing(), department=asked.department, state=asked.state)
+
+    return paged.lines(await database.read(actor, read))
 
 
 @router.post("/applications", status_code=201, responses=problems(*USUAL))

@@ -6,7 +6,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.http import FormSigning, signed
 from services.domain.applications import joint
 from services.domain.cases import consent_queries
-from services.domain.cases.schemas import ConsentView, DepartmentConsent, WaitingConsent
+from services.domain.cases.schemas.consents import ConsentView, DepartmentConsent, WaitingConsent
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting

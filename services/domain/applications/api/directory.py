@@ -1,11 +1,13 @@
 """The directory: departments, people who may be named as custodian, cameras with the pictures to know them by."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
 
-from services.database.keyset import LONGEST_PLACE
+from services.database.keyset import Page
+from services.database.listing import Listing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.schemas import DepartmentAnswer
 from services.domain.applications import directory
@@ -14,18 +16,27 @@ from services.domain.cameras import reference_pictures
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems, problems_beside
 from services.web.identity import Acting
-from services.web.paging import page_links
-from services.web.schemas import LAST_OFFSET, Answer, Identifier, SearchText
+from services.web.paging import Paged
+from services.web.schemas import Answer, Identifier, PageParameters, SearchText
 
 router = APIRouter(prefix="/api", tags=["directory"])
 
 PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}, "description": "The picture"}}
 
 
-class CameraQuestion(BaseModel):
+class CameraQuestion(PageParameters):
+    """``text`` is searched in names, places and sites."""
+
     text: SearchText = ""
-    limit: Annotated[int, Field(ge=1, le=1000)] | None = None
-    place: Annotated[str, Field(max_length=LONGEST_PLACE)] = ""
+
+    def listing(self) -> Listing:
+        return replace(super().listing(), text=self.text)
+
+
+class PeopleQuestion(CameraQuestion):
+    """``text`` is searched in names; of all people, or of one department."""
+
+    department_id: Annotated[Identifier | None, Field(alias="department_id")] = None
 
 
 class Directory(Answer):
@@ -35,36 +46,33 @@ class Directory(Answer):
 
 @router.get("/directory", responses=problems(401))
 async def read_directory(
-    actor: Acting, database: GivenDatabase, department_id: Identifier | None = None, text: SearchText = ""
+    question: Annotated[PeopleQuestion, Query()],
+    actor: Acting,
+    database: GivenDatabase,
+    paged: Paged,
 ) -> Directory:
-    """Return all departments, and the people of all or of one; with `text` those whose names have it."""
+    """Return all departments, and the people of all or of one, by name; with `text` those whose names have it.
 
-    def read(uow: UnitOfWork) -> Directory:
-        return Directory(
-            departments=[DepartmentAnswer.model_validate(row) for row in directory.departments(uow)],
-            people=directory.colleagues(uow, department_id=department_id, text=text),
-        )
+    The header `Link` has the addresses of the pages of people around this one (RFC 8288, `prev` and `next`).
+    """
 
-    return await database.read(actor, read)
+    def read(uow: UnitOfWork) -> tuple[list[DepartmentAnswer], Page[Colleague]]:
+        rows = [DepartmentAnswer.model_validate(row) for row in directory.departments(uow)]
+        return rows, directory.page_of_people(uow, question.listing(), department_id=question.department_id)
+
+    departments, page = await database.read(actor, read)
+    return Directory(departments=departments, people=paged.lines(page))
 
 
 @router.get("/cameras", responses=problems(401))
 async def list_cameras(
-    question: Annotated[CameraQuestion, Query()],
-    actor: Acting,
-    database: GivenDatabase,
-    request: Request,
-    response: Response,
+    question: Annotated[CameraQuestion, Query()], actor: Acting, database: GivenDatabase, paged: Paged
 ) -> list[CameraChoice]:
     """Return the cameras that can be asked for, by site and name; with `text` those whose names or places have it.
 
-    With `limit` it is a page, and the header `Link` has the addresses of the pages around it (RFC 8288).
+    The header `Link` has the addresses of the pages around this one (RFC 8288, `prev` and `next`).
     """
-    limit = question.limit or LAST_OFFSET
-    page = await database.read(actor, directory.page_of_cameras, question.text, limit=limit, place=question.place)
-    if links := page_links(request, page):
-        response.headers["Link"] = links
-    return page.lines
+    return paged.lines(await database.read(actor, directory.page_of_cameras, question.listing()))
 
 
 @router.get(

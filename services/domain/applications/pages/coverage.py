@@ -1,15 +1,16 @@
-"""What the recorder holds of an item, and which cameras there are, while one is still typing (R20)."""
+"""What the recorder holds of an item, and which cameras and people there are, while one is still typing (R20)."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from services.database.listing import LONGEST_TEXT
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import directory, previews
 from services.domain.applications.pages import form_view
-from services.domain.applications.pages.typed_form import Row
+from services.domain.applications.pages.typed_form import Row, require_text
 from services.domain.retrieval import recorder_coverage
 from services.recorders.protocol import WrongChannel
 from services.runtime.errors import Retryable
@@ -87,3 +88,17 @@ async def find_cameras(
     """Return the cameras to choose from for one item, by site and place."""
     found = await database.read(visitor.actor, directory.find_cameras, search)
     return visitor.part("applications/_cameras.html", found=found, index=row, search=search, chosen="")
+
+
+@router.get("/apply/people")
+async def find_people(
+    visitor: Visiting,
+    database: GivenDatabase,
+    field: Literal["custodianId", "recipientIds", "subjectIds"] = "recipientIds",
+) -> Response:
+    """Return the people to choose from for a field of the form; searched is the text of the input beside it."""
+    typed = TypedForm(visitor.request.query_params)  # type: ignore[arg-type]  # the same kind of multi-dict
+    search = typed.text(f"{field}Search")[:LONGEST_TEXT]
+    require_text(field, search)
+    found = await database.read(visitor.actor, form_view.find_people, typed, field, search)
+    return visitor.part("applications/_people.html", found=found, field=field, search=search)

@@ -2,20 +2,22 @@
 
 from collections.abc import Mapping
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from services.database.listing import LONGEST_TEXT
 from services.database.tables.drafts import Draft
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.applications import drafts, forms, service
 from services.domain.applications.pages import form_actions, form_view, typed_form
-from services.domain.applications.pages.form_view import FormView
+from services.domain.applications.pages.form_view import FormView, Looking
 from services.runtime.errors import Refused
 from services.runtime.translations import Message, Text
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
-from services.web.schemas import Identifier
+from services.web.schemas import Identifier, SearchText
 from services.web.visitor import Visiting, Visitor
 
 router = APIRouter()
@@ -50,10 +52,17 @@ async def edit(
     application_id: str,
     visitor: Visiting,
     database: GivenDatabase,
+    *,
     pick: Annotated[int | None, Query(ge=0, le=999)] = None,
+    find: Annotated[str, Query(max_length=40)] = "",
+    search: SearchText = "",
 ) -> Response:
-    """Return a draft, or the correction of a returned application, as it was typed last."""
-    return _form(visitor, await database.read(visitor.actor, form_view.get_view, application_id), picking=pick)
+    """Return a draft, or the correction of a returned application, as it was typed last.
+
+    ``pick`` is the item whose camera is chosen, ``find`` the field for which a person or a ``camera`` is searched.
+    """
+    looking = Looking(find, search)
+    return _form(visitor, await database.read(visitor.actor, form_view.get_view, application_id, looking), picking=pick)
 
 
 @router.post("/apply")
@@ -67,16 +76,15 @@ async def act(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Respo
     except Refused as refusal:
         if refusal.status == 404:
             raise
-        shown = await database.run(visitor.actor, _unsaved, done.typed)
+        shown = await database.run(visitor.actor, _unsaved, done.typed, looking=_looking(done))
         return _form(visitor, shown, refusal=typed_form.on_page(refusal), picking=done.picking)
     if done.act == "review":
         return visitor.redirect(f"/applications/{saved.application_id}/summary")
+    looking = _looking(done)
     if visitor.is_htmx:
-        return _form(
-            visitor, await database.read(visitor.actor, form_view.get_view, saved.application_id), picking=done.picking
-        )
-    place = "" if done.picking is None else f"?pick={done.picking}#items-{done.picking}"
-    return visitor.redirect(f"/applications/{saved.application_id}/edit{place}")
+        shown = await database.read(visitor.actor, form_view.get_view, saved.application_id, looking)
+        return _form(visitor, shown, picking=done.picking)
+    return visitor.redirect(f"/applications/{saved.application_id}/edit{_place(done, looking)}")
 
 
 @router.post("/apply/save")
@@ -172,7 +180,7 @@ def _form(visitor: Visitor, shown: FormView, *, refusal: Refused | None = None, 
         "applications/form.html",
         refusal.status if refusal else 200,
         headers=headers,
-        search=shown.typed.text("cameraSearch"),
+        search=shown.looking.text if shown.looking.field == "camera" else "",
         categories=_pairs(visitor, forms.PURPOSE_CATEGORIES),
         bases=_pairs(visitor, forms.LEGAL_BASES),
         kinds=forms.SENSITIVITIES,
@@ -205,9 +213,25 @@ def _save(uow: UnitOfWork, typed: TypedForm, *, overwrite: bool = False) -> Draf
     )
 
 
-def _unsaved(uow: UnitOfWork, typed: TypedForm) -> FormView:
+def _unsaved(uow: UnitOfWork, typed: TypedForm, *, looking: Looking = form_view.NOT_LOOKING) -> FormView:
     """Return the page of what could not be saved; the caller has checked who sees it."""
-    return form_view.build(uow, typed.text("applicationId"), typed, version=_version(typed))
+    return form_view.build(uow, typed.text("applicationId"), typed, version=_version(typed), looking=looking)
+
+
+def _looking(done: form_actions.Done) -> Looking:
+    """Return what is looked for by a search button, which is there where no script runs."""
+    field = {"find": done.people, "search": "camera"}.get(done.act, "")
+    return Looking(field, done.typed.text(f"{field}Search")[:LONGEST_TEXT]) if field else Looking()
+
+
+def _place(done: form_actions.Done, looking: Looking) -> str:
+    """Return where on the form's page one goes on, after its address."""
+    asked: dict[str, str | int] = {} if done.picking is None else {"pick": done.picking}
+    if looking.field:
+        asked |= {"find": looking.field, "search": looking.text}
+    at = f"people-{done.people}" if done.people else f"items-{done.picking}"
+    there = done.people or done.picking is not None
+    return (f"?{urlencode(asked)}" if asked else "") + (f"#{at}" if there else "")
 
 
 def _version(typed: TypedForm) -> int:

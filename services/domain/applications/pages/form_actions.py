@@ -9,15 +9,21 @@ from services.web.forms import TypedForm
 
 @dataclass(frozen=True)
 class Done:
-    """The form after the button ``act``; ``picking``: the item, from 0, whose camera is being chosen."""
+    """The form after the button ``act``; ``picking``: the item, from 0, whose camera is being chosen.
+
+    ``people``: the one of ``typed_form.PEOPLE`` that the button is about.
+    """
 
     typed: TypedForm
     picking: int | None
     act: str = "save"
+    people: str = ""
 
 
 def apply(typed: TypedForm, files: Mapping[str, Mapping[str, str]]) -> Done:
-    """``add``, ``remove-0``, ``pick-0``, ``camera-0-<id>``, ``file--<id>`` change the items; others just save.
+    """``add``, ``remove-0``, ``pick-0``, ``camera-0-<id>``, ``file--<id>`` change the items.
+
+    ``person-<field>-<id>`` names a person, ``find-<field>`` looks for one; others just save.
 
     ``files`` has the item for each file that may be added.
     """
@@ -41,7 +47,10 @@ def apply(typed: TypedForm, files: Mapping[str, Mapping[str, str]]) -> Done:
         elif act == "camera" and len(where) == 2:  # the item, and the camera's id
             items[index] = {**items[index], "cameraId": where[1]}
     changed = typed_form.with_items(dict(_fields(typed)), items)
-    return Done(typed_form.typed_of(changed), picking, act)
+    of_people = where[0] if where and where[0] in typed_form.PEOPLE else ""
+    if act == "person" and of_people and len(where) == 2:
+        changed = typed_form.with_person(changed, of_people, where[1])
+    return Done(typed_form.typed_of(changed), picking, act, of_people)
 
 
 def _fields(typed: TypedForm) -> list[tuple[str, str | list[str]]]:

@@ -10,7 +10,7 @@ from services.database.tables.applications import Application
 from services.database.tables.people import Department, Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import directory, drafts, forms, item_sources, objections, previews, recipients
-from services.domain.applications.directory import FoundCameras
+from services.domain.applications.directory import FoundCameras, FoundPeople
 from services.domain.applications.findings import CheckFinding
 from services.domain.applications.item_sources import File
 from services.domain.applications.objections import Objection
@@ -18,7 +18,7 @@ from services.domain.applications.pages import typed_form
 from services.domain.applications.pages.typed_form import Reading
 from services.domain.applications.schemas import Colleague
 from services.domain.cases import queries as case_queries
-from services.domain.cases.schemas import ConsultationView
+from services.domain.cases.schemas.consents import ConsultationView
 from services.runtime import local_times
 from services.web.forms import TypedForm
 
@@ -35,6 +35,17 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Looking:
+    """The field for which something is looked for, a person or `camera`, and the text; none where nothing is."""
+
+    field: str = ""
+    text: str = ""
+
+
+NOT_LOOKING = Looking()
+
+
+@dataclass(frozen=True)
 class FormView:
     """Everything the page is made of. ``version`` is the draft's that the typing began from."""
 
@@ -46,7 +57,10 @@ class FormView:
     reading: Reading
     found: FoundCameras
     files: Sequence[File]
-    colleagues: Sequence[Colleague]
+    found_people: Mapping[str, FoundPeople]
+    looking: Looking
+    custodian: Colleague | None
+    subjects: Sequence[Person]
     departments: Sequence[Department]
     recipients: Sequence[Person]
     missing: Sequence[Line]
@@ -58,19 +72,6 @@ class FormView:
     correction_until: datetime | None
 
     @property
-    def custodians(self) -> list[Colleague]:
-        """Return who of the own department may keep copies, those with an agreement first."""
-        own = [person for person in self.colleagues if person.may_be_custodian]
-        return sorted(own, key=lambda person: not person.agreement)
-
-    @property
-    def may_see(self) -> list[Colleague]:
-        """Return who may be named as a recipient and is not yet (R2, R57)."""
-        form = self.reading.form
-        others = {form.custodian_id, *form.recipient_ids, *form.subject_ids}
-        return [person for person in self.colleagues if person.may_be_custodian and person.id not in others]
-
-    @property
     def complete(self) -> bool:
         return not any(line.finding.severity == "blocks" for line in self.missing)
 
@@ -79,9 +80,8 @@ def proposed_fields(uow: UnitOfWork, department: Department) -> dict[str, Any]:
     """Return the fields of a new form, with proposals from what the person submitted last."""
     last = drafts.latest_form(uow)
     custodian = last.custodian_id if last else None
-    colleagues = {colleague.id: colleague for colleague in directory.colleagues(uow, department_id=department.id)}
-    me = colleagues.get(uow.actor.id)
-    if custodian not in colleagues:
+    me = directory.colleagues(uow, [uow.actor.id]).get(uow.actor.id)
+    if not (custodian and is_of_department(uow, custodian, department)):
         custodian = me.id if me and me.agreement and me.may_be_custodian else None
     days = last.requested_use_days if last else forms.USUAL_USE_DAYS
     return {
@@ -92,6 +92,25 @@ def proposed_fields(uow: UnitOfWork, department: Department) -> dict[str, Any]:
         "custodianId": custodian or "",
         **FIRST_ITEM,
     }
+
+
+def is_of_department(uow: UnitOfWork, person_id: str, department: Department) -> bool:
+    """Return whether the person is active and works in the department."""
+    person = uow.session.get(Person, person_id)
+    return person is not None and person.active and person.department_id == department.id
+
+
+def find_people(uow: UnitOfWork, typed: TypedForm, field: str, text: str) -> FoundPeople:
+    """Find people for a field of the form: custodians of the own department, recipients, or anybody (R2, R57).
+
+    Whoever is named already is left out, and of the recipients the custodian and the subjects, too.
+    """
+    named = {field: typed.all(field)}
+    if field == "recipientIds":
+        named = {other: typed.all(other) for other in typed_form.PEOPLE}
+    own = uow.session.get_one(Person, uow.actor.id).department_id if field == "custodianId" else None
+    without = [person_id for ids in named.values() for person_id in ids if person_id]
+    return directory.find_people(uow, text, without, department_id=own, custodians=field != "subjectIds")
 
 
 def stored_fields(uow: UnitOfWork, form: forms.Form, application_id: str | None = None) -> dict[str, Any]:
@@ -124,9 +143,17 @@ def build(
     version: int,
     saved_at: datetime | None = None,
     application: Application | None = None,
+    looking: Looking = NOT_LOOKING,
 ) -> FormView:
     """Return the page of this form, as it is typed."""
     reading = parse(uow, typed, application_id)
+    people = {field: FoundPeople() for field in typed_form.PEOPLE}
+    custodian_id = reading.form.custodian_id
+    custodian = directory.colleagues(uow, [custodian_id]).get(custodian_id) if custodian_id else None
+    if custodian is None:
+        people["custodianId"] = find_people(uow, typed, "custodianId", "")
+    if looking.field in people:
+        people[looking.field] = find_people(uow, typed, looking.field, looking.text)
     previous_id = application.previous_id if application else typed.text("previousId") or None
     return FormView(
         application_id=application_id,
@@ -135,9 +162,12 @@ def build(
         number=application.number if application else None,
         typed=typed,
         reading=reading,
-        found=directory.find_cameras(uow, typed.text("cameraSearch")),
+        found=directory.find_cameras(uow, looking.text if looking.field == "camera" else ""),
         files=item_sources.files(uow, application_id),
-        colleagues=directory.colleagues(uow),
+        found_people=people,
+        looking=looking,
+        custodian=custodian,
+        subjects=recipients.list_people(uow, reading.form.subject_ids),
         departments=directory.departments(uow),
         recipients=recipients.list_people(uow, reading.form.recipient_ids),
         missing=list_findings(uow, reading),
@@ -180,7 +210,7 @@ def _target(finding: CheckFinding) -> str:
     return "footage" if name in (None, "items") else f"f-{name}"
 
 
-def get_view(uow: UnitOfWork, application_id: str) -> FormView:
+def get_view(uow: UnitOfWork, application_id: str, looking: Looking = NOT_LOOKING) -> FormView:
     """Return the page of a draft or of a returned application, as it was typed last."""
     application, draft = drafts.get_editable(uow, application_id)
     values: Mapping[str, Any] = draft.typed if draft else {}
@@ -193,4 +223,5 @@ def get_view(uow: UnitOfWork, application_id: str) -> FormView:
         version=draft.version if draft else 0,
         saved_at=draft.saved_at if draft else None,
         application=application,
+        looking=looking,
     )

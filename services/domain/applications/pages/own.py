@@ -7,10 +7,12 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
+from services.database.keyset import LONGEST_PLACE, Page
+from services.database.listing import Listing
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.cases import own_applications
 from services.domain.cases import states as case_states
-from services.domain.cases.schemas import OwnApplication
+from services.domain.cases.schemas.lists import OwnApplication
 from services.runtime.labels import word
 from services.web import lists
 from services.web.csv import csv_answer
@@ -47,10 +49,11 @@ class OwnListQuery:
         self,
         state: Annotated[str, Query(max_length=40)] = "",
         search: Annotated[str, Query(max_length=200)] = "",
-        sort: Literal["changed", "overwrite", "due", "number", "state"] = "changed",
+        sort: own_applications.OwnSort = "changed",
         whose: Literal["mine", "department"] = "mine",
+        place: Annotated[str, Query(max_length=LONGEST_PLACE)] = "",
     ) -> None:
-        self.state, self.search, self.sort, self.whose = state, search.strip(), sort, whose
+        self.state, self.search, self.sort, self.whose, self.place = state, search.strip(), sort, whose, place
 
     @property
     def query(self) -> str:
@@ -61,41 +64,36 @@ class OwnListQuery:
 
     @property
     def narrowed(self) -> bool:
-        return bool(self.state or self.search)
+        return bool(self.state or self.search or self.place)
+
+    def listing(self, limit: int, place: str = "") -> Listing:
+        return Listing(self.search, self.sort, self.sort in own_applications.FALLING, limit, place=place)
 
 
 Asking = Annotated[OwnListQuery, Depends()]
 
 
-async def _lines(visitor: Visitor, database: Database, asked: OwnListQuery) -> tuple[list[OwnApplication], bool]:
-    def read(uow: UnitOfWork) -> tuple[list[OwnApplication], bool]:
+async def _page(
+    visitor: Visitor, database: Database, asked: OwnListQuery, listing: Listing
+) -> tuple[Page[OwnApplication], bool]:
+    """Read a page of the list, and whether the visitor heads a department."""
+
+    def read(uow: UnitOfWork) -> tuple[Page[OwnApplication], bool]:
         heads = own_applications.may_see_department(uow)
-        lines = own_applications.list_own(
-            uow,
-            department=heads and asked.whose == "department",
-            state=asked.state or None,
-            search=asked.search,
-            sort=asked.sort,
-            descending=asked.sort in ("changed", "number"),
-        )
-        return lines, heads
+        department = heads and asked.whose == "department"
+        return own_applications.read_own(uow, listing, department=department, state=asked.state or None), heads
 
     return await database.read(visitor.actor, read)
 
 
 @router.get("/applications")
-async def my_applications(
-    visitor: Visiting, database: GivenDatabase, asked: Asking, page: Annotated[int, Query(ge=1, le=10_000)] = 1
-) -> Response:
+async def my_applications(visitor: Visiting, database: GivenDatabase, asked: Asking) -> Response:
     """Return the list, a page at a time."""
-    lines, heads = await _lines(visitor, database, asked)
-    start = (page - 1) * PAGE
+    found, heads = await _page(visitor, database, asked, asked.listing(PAGE, asked.place))
     return visitor.page(
         "applications/list.html",
-        lines=lines[start : start + PAGE],
-        total=len(lines),
-        more=len(lines) > start + PAGE,
-        page_number=page,
+        lines=found.lines,
+        found=found,
         asked=asked,
         heads=heads,
         states=case_states.STATES,
@@ -105,7 +103,7 @@ async def my_applications(
 @router.get("/applications.csv")
 async def my_applications_as_csv(visitor: Visiting, database: GivenDatabase, asked: Asking) -> Response:
     """Return the whole list, as it is filtered."""
-    lines, _heads = await _lines(visitor, database, asked)
+    found, _heads = await _page(visitor, database, asked, asked.listing(lists.MOST_ROWS))
     english = visitor.language != "zh"
     say = partial(gettext, visitor.language)
     rows = [
@@ -118,6 +116,6 @@ async def my_applications_as_csv(visitor: Visiting, database: GivenDatabase, ask
             "; ".join(camera.en if english else camera.zh for camera in line.cameras),
             *(lists.written(visitor, moment) for moment in (line.submitted_at, line.overwrite_at, line.due_at)),
         )
-        for line in lines
+        for line in found.lines
     ]
     return csv_answer(say(_("Applications")), [say(name) for name in HEADER], rows)

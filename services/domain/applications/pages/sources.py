@@ -11,7 +11,7 @@ from services.domain.applications import joint
 from services.domain.applications.api.consents import ConsentBody, RefusalBody
 from services.domain.applications.pages.upload import TypedFacts, local_start, start_of
 from services.domain.cases import consent_queries
-from services.domain.cases.schemas import ConsentView
+from services.domain.cases.schemas.consents import ConsentView
 from services.domain.retrieval import upload_receiver, uploads
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message

@@ -43,6 +43,7 @@ LISTS = {
     "sensitivities": "sensitivities",
     "jointDepartmentIds": "joint_department_ids",
 }
+PEOPLE = ("custodianId", "recipientIds", "subjectIds")  # fields that name people, who are searched for
 ITEM = ("cameraId", "start", "startWhich", "end", "endWhich")
 _ITEM_FIELD = re.compile(r"items-([0-9]{1,3})-([a-zA-Z]+)")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -160,6 +161,13 @@ def with_items(values: Mapping[str, Any], items: Iterable[Mapping[str, str]]) ->
     """Return the values with these items instead of theirs."""
     others = {name: value for name, value in values.items() if not name.startswith("items-")}
     return others | {f"items-{index}-{name}": text for index, item in enumerate(items) for name, text in item.items()}
+
+
+def with_person(values: Mapping[str, Any], field: str, person_id: str) -> dict[str, Any]:
+    """Return the values with the person named in this one of ``PEOPLE``, beside those who are where it has several."""
+    if field not in LISTS:
+        return {**values, field: person_id}
+    return {**values, field: [*values.get(field, ()), person_id]}
 
 
 def parse(typed: TypedForm, cameras: Mapping[str, CameraChoice], zone: str, first: int = 0) -> Reading:

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 
 from services.domain.cases import document_layouts, queries
-from services.domain.cases.schemas import CaseView
+from services.domain.cases.schemas.case import CaseView
 from services.domain.documents import service as document_service
 from services.runtime.threads import run_in_thread
 from services.web.dependencies import GivenDatabase

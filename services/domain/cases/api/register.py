@@ -4,20 +4,20 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query
 from pydantic import AfterValidator, Field
 
-from services.database.keyset import LONGEST_PLACE, Page
+from services.database.keyset import Page
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import register as case_register
 from services.domain.cases.api.timeline import GivenModels
-from services.domain.cases.schemas import CaseLine, OutLine, RiskLine, StageLine
+from services.domain.cases.schemas.lists import CaseLine, OutLine, RiskLine, StageLine
 from services.domain.cases.stage_times import list_stage_times
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
 from services.web.identity import Acting
-from services.web.paging import page_links
-from services.web.schemas import LAST_OFFSET, Body, ListParameters, no_control
+from services.web.paging import Paged, PlaceText
+from services.web.schemas import LAST_OFFSET, Body, PlacedParameters, no_control
 
 router = APIRouter(prefix="/api/register", tags=["register"])
 
@@ -38,7 +38,7 @@ class RegisterQuestion(Body):
     order: Literal["asc", "desc"] = "desc"
     limit: Annotated[int, Field(ge=1, le=1000)] = PAGE
     offset: Annotated[int, Field(ge=0, le=LAST_OFFSET)] = 0
-    place: Annotated[str, Field(max_length=LONGEST_PLACE)] = ""
+    place: PlaceText = ""
 
     def search(self, zone: str) -> case_register.Search:
         return case_register.Search(
@@ -53,7 +53,7 @@ class RegisterQuestion(Body):
         )
 
 
-class OutQuestion(ListParameters):
+class OutQuestion(PlacedParameters):
     """``text`` is searched in numbers, custodians and departments."""
 
     sort: case_register.OutSort = "due"
@@ -61,7 +61,7 @@ class OutQuestion(ListParameters):
     department_id: Text = ""
 
 
-class RiskQuestion(ListParameters):
+class RiskQuestion(PlacedParameters):
     """``text`` is searched in numbers, cameras and places."""
 
     sort: case_register.RiskSort = "overwrite"
@@ -69,11 +69,7 @@ class RiskQuestion(ListParameters):
 
 @router.get("", responses=problems(401))
 async def search_register(
-    question: Annotated[RegisterQuestion, Query()],
-    actor: Acting,
-    database: GivenDatabase,
-    request: Request,
-    response: Response,
+    question: Annotated[RegisterQuestion, Query()], actor: Acting, database: GivenDatabase, paged: Paged
 ) -> list[CaseLine]:
     """Return the cases that match, of those that I may see.
 
@@ -88,31 +84,39 @@ async def search_register(
         return case_register.read_page(uow, wanted, limit=question.limit, place=question.place)
 
     page = await database.read(actor, read)
-    if links := page_links(request, page):
-        response.headers["Link"] = links
-    return page.lines
+    return paged.lines(page)
 
 
 @router.get("/copies-out", responses=problems(401))
 async def copies_out(
-    question: Annotated[OutQuestion, Query()], actor: Acting, database: GivenDatabase
+    question: Annotated[OutQuestion, Query()],
+    actor: Acting,
+    database: GivenDatabase,
+    paged: Paged,
 ) -> list[OutLine]:
-    """Return who holds copies; what is due first comes first."""
+    """Return who holds copies; what is due first comes first. `Link` has the pages around this one."""
 
-    def read(uow: UnitOfWork) -> list[OutLine]:
-        return case_register.list_copies_out(
+    def read(uow: UnitOfWork) -> Page[OutLine]:
+        return case_register.read_copies_out(
             uow, question.listing(), overdue=question.overdue, department_id=question.department_id
         )
 
-    return await database.read(actor, read)
+    return paged.lines(await database.read(actor, read))
 
 
 @router.get("/next-overwritten", responses=problems(401))
 async def next_overwritten(
-    question: Annotated[RiskQuestion, Query()], actor: Acting, database: GivenDatabase
+    question: Annotated[RiskQuestion, Query()],
+    actor: Acting,
+    database: GivenDatabase,
+    paged: Paged,
 ) -> list[RiskLine]:
-    """Footage that cases ask for and that lies on its recorder alone; the first to be overwritten comes first."""
-    return await database.read(actor, case_register.list_next_overwritten, question.listing())
+    """Footage that cases ask for and that lies on its recorder alone; the first to be overwritten comes first.
+
+    The header `Link` has the addresses of the pages around this one (RFC 8288, `prev` and `next`).
+    """
+    page = await database.read(actor, case_register.read_next_overwritten, question.listing())
+    return paged.lines(page)
 
 
 @router.get("/states", responses=problems(401))

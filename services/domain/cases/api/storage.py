@@ -9,7 +9,7 @@ from pydantic import Field
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.cameras import clocks
 from services.domain.cases import storage_office
-from services.domain.cases.schemas import PreservedSort, StorageOffice, WatchedRecorder
+from services.domain.cases.schemas.storage import PreservedSort, StorageOffice, WatchedRecorder
 from services.web.dependencies import GivenDatabase, GivenRecorders, OpenRecorder
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting

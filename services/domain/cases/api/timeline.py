@@ -6,7 +6,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from services.domain.cases import queries, timeline
-from services.domain.cases.schemas import IntegrityCheckView, Timeline
+from services.domain.cases.schemas.case import IntegrityCheckView
+from services.domain.cases.schemas.timeline import Timeline
 from services.domain.custody.integrity_checks import Verifier
 from services.runtime.errors import NotFound
 from services.runtime.models import Model

@@ -11,7 +11,8 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import event_messages, queries, timeline
 from services.domain.cases import rows as case_rows
 from services.domain.cases.api.timeline import GivenModels, GivenVerifier
-from services.domain.cases.schemas import CaseEvent, CaseView, NextAct, Timeline
+from services.domain.cases.schemas.case import CaseEvent, CaseView, NextAct
+from services.domain.cases.schemas.timeline import Timeline
 from services.runtime.errors import Refused
 from services.runtime.models import Model
 from services.verifier import pyz

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Annotated, ClassVar, get_args
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
@@ -17,7 +16,7 @@ from services.domain.cases import register as case_register
 from services.domain.cases import states
 from services.domain.cases.api.register import RegisterQuestion
 from services.domain.cases.api.timeline import GivenModels
-from services.domain.cases.schemas import CaseLine, OutLine, RiskLine, StageLine
+from services.domain.cases.schemas.lists import CaseLine, OutLine, RiskLine, StageLine
 from services.domain.cases.stage_times import list_stage_times
 from services.runtime.errors import Refused
 from services.runtime.labels import word
@@ -31,7 +30,7 @@ router = APIRouter(prefix="/register")
 PERIODS = (30, 90, 365)
 
 
-class ListQuery(lists.ListQuery):
+class ListQuery(lists.PlacedQuery):
     """What the address asks for, as it was typed; what is no choice of ours counts as not chosen."""
 
     SORTS: ClassVar = case_register.SORTS
@@ -42,15 +41,6 @@ class ListQuery(lists.ListQuery):
     purpose: str = ""
     since: str = ""
     until: str = ""
-    place: str = ""  # where the page begins: behind or before a line of another
-
-    @property
-    def narrowed(self) -> bool:
-        return bool(self._parameters("sort", "order", "place") or self.place)
-
-    def query(self, **changed: str) -> str:
-        """Return the query string without the place, with some parameters changed."""
-        return urlencode({**self._parameters("place"), **changed})
 
     def question(self) -> RegisterQuestion:
         """As the API asks; Refused where a day is none."""
@@ -66,7 +56,7 @@ class ListQuery(lists.ListQuery):
         )
 
 
-class CopiesOutQuery(lists.ListQuery):
+class CopiesOutQuery(lists.PlacedQuery):
     SORTS: ClassVar = get_args(case_register.OutSort)
     FALLING: ClassVar = frozenset({"number", "accepted"})
 
@@ -74,7 +64,7 @@ class CopiesOutQuery(lists.ListQuery):
     department: str = Field("", max_length=64)
 
 
-class RiskQuery(lists.ListQuery):
+class RiskQuery(lists.PlacedQuery):
     SORTS: ClassVar = get_args(case_register.RiskSort)
     FALLING: ClassVar = frozenset({"number"})
 
@@ -95,16 +85,17 @@ async def search(visitor: Visiting, database: GivenDatabase, wanted: Annotated[L
         question = wanted.question()
     except Refused as error:
         refusal, question = error, wanted.model_copy(update={"since": "", "until": ""}).question()
+    as_csv = wanted.as_csv and refusal is None  # a refusal is a page, with what was typed
 
     def read(uow: UnitOfWork) -> tuple[Page[CaseLine], list[Department]]:
         asked = question.search(uow.rules.zone)
-        if wanted.as_csv:
+        if as_csv:
             return Page(case_register.list_cases(uow, asked, limit=lists.MOST_ROWS)), []
         found = case_register.read_page(uow, asked, limit=wanted.LENGTH, place=wanted.place)
         return found, directory.departments(uow)
 
     found, departments = await database.read(visitor.actor, read)
-    if wanted.as_csv and refusal is None:
+    if as_csv:
         return _csv(visitor, found.lines)
     return visitor.page(
         "cases/register.html",
@@ -113,9 +104,7 @@ async def search(visitor: Visiting, database: GivenDatabase, wanted: Annotated[L
         departments=departments,
         states=states.STATES,
         purposes=list(forms.PURPOSE_CATEGORIES),
-        lines=found.lines,
-        found=found,
-        wanted=wanted,
+        **wanted.shown_page(found),
     )
 
 
@@ -125,15 +114,15 @@ async def copies_out(
 ) -> Response:
     """Return who holds copies of what, until when."""
 
-    def read(uow: UnitOfWork) -> tuple[list[OutLine], list[Department]]:
+    def read(uow: UnitOfWork) -> tuple[Page[OutLine], list[Department]]:
         part = wanted.listing(visitor.language)
-        found = case_register.list_copies_out(uow, part, overdue=wanted.overdue, department_id=wanted.department)
+        found = case_register.read_copies_out(uow, part, overdue=wanted.overdue, department_id=wanted.department)
         return found, directory.departments(uow)
 
-    lines, departments = await database.read(visitor.actor, read)
+    found, departments = await database.read(visitor.actor, read)
     if wanted.as_csv:
-        return _out_csv(visitor, lines)
-    return visitor.page("cases/copies_out.html", departments=departments, **wanted.shown(lines))
+        return _out_csv(visitor, found.lines)
+    return visitor.page("cases/copies_out.html", departments=departments, **wanted.shown_page(found))
 
 
 @router.get("/next-overwritten")
@@ -141,10 +130,10 @@ async def next_overwritten(
     visitor: Visiting, database: GivenDatabase, wanted: Annotated[RiskQuery, Query()]
 ) -> Response:
     """Footage that cases ask for and that only its recorder holds, the most pressing first."""
-    lines = await database.read(visitor.actor, case_register.list_next_overwritten, wanted.listing(visitor.language))
+    found = await database.read(visitor.actor, case_register.read_next_overwritten, wanted.listing(visitor.language))
     if wanted.as_csv:
-        return _risk_csv(visitor, lines)
-    return visitor.page("cases/next_overwritten.html", **wanted.shown(lines))
+        return _risk_csv(visitor, found.lines)
+    return visitor.page("cases/next_overwritten.html", **wanted.shown_page(found))
 
 
 @router.get("/stages")

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import storage_office
-from services.domain.cases.schemas import PreservedSort, RecorderSort, WatchedRecorder
+from services.domain.cases.schemas.storage import PreservedSort, RecorderSort, WatchedRecorder
 from services.runtime.labels import word
 from services.web import lists
 from services.web.csv import Cell, csv_answer

@@ -10,17 +10,21 @@ from services.domain.custody.schemas import Acceptance, HandOversQuestion, HandO
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
-from services.web.schemas import Identifier
+from services.web.paging import Paged
+from services.web.schemas import Identifier, PageParameters
 
 router = APIRouter(prefix="/api/hand-overs", tags=["custody"])
 
 
 @router.get("", responses=problems(401))
 async def my_hand_overs(
-    question: Annotated[HandOversQuestion, Query()], actor: Acting, database: GivenDatabase
+    question: Annotated[HandOversQuestion, Query()],
+    actor: Acting,
+    database: GivenDatabase,
+    paged: Paged,
 ) -> list[HandOverView]:
-    """Return what I am custodian of, the most urgent first."""
-    return await database.read(actor, queries.list_mine, question.listing())
+    """Return what I am custodian of, the most urgent first. `Link` has the pages around this one (RFC 8288)."""
+    return paged.lines(await database.read(actor, queries.read_mine, question.listing()))
 
 
 @router.get("/{hand_over_id}", responses=problems(401, 404))
@@ -52,6 +56,18 @@ async def report_loss(hand_over_id: Identifier, body: Loss, actor: Acting, datab
 
 
 @router.get("/{hand_over_id}/custody-log", responses=problems(401, 404))
-async def read_log(hand_over_id: Identifier, actor: Acting, database: GivenDatabase) -> LogView:
-    """Return the custody log, with its chain of hashes checked (R47)."""
-    return await database.read(actor, queries.get_log, hand_over_id)
+async def read_log(
+    hand_over_id: Identifier,
+    question: Annotated[PageParameters, Query()],
+    *,
+    actor: Acting,
+    database: GivenDatabase,
+    paged: Paged,
+) -> LogView:
+    """Return the custody log, with its whole chain of hashes checked (R47).
+
+    The header `Link` has the addresses of the pages around this one (RFC 8288, `prev` and `next`).
+    """
+    page = await database.read(actor, queries.get_log, hand_over_id, question.listing())
+    paged.lines(page.found)
+    return page.view

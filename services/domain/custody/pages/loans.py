@@ -4,11 +4,10 @@ from typing import Annotated, ClassVar, get_args
 
 from fastapi import APIRouter, Query, Response
 
-from services.database.listing import Listing
 from services.domain.custody import hand_overs, queries
 from services.domain.custody.pages.loan_view import clarify, copy_times
 from services.domain.custody.queries import HELD
-from services.domain.custody.schemas import Acceptance, LoanSort, LogEntry, LogSort, LogView, Loss, Refusal
+from services.domain.custody.schemas import Acceptance, LoanSort, LogSort, Loss, Refusal
 from services.runtime.errors import NotFound, Refused
 from services.runtime.labels import word
 from services.runtime.translations import Message
@@ -22,12 +21,12 @@ from services.web.visitor import Visiting, Visitor
 router = APIRouter()
 
 
-class ListQuery(lists.ListQuery):
+class ListQuery(lists.PlacedQuery):
     SORTS: ClassVar = get_args(LoanSort)
     FALLING: ClassVar = frozenset({"number"})
 
 
-class LogQuery(lists.ListQuery):
+class LogQuery(lists.PlacedQuery):
     SORTS: ClassVar = get_args(LogSort)
     LENGTH: ClassVar = 200
 
@@ -67,14 +66,14 @@ LIST_NAME, LOG_NAME = _("In my custody"), _("Custody log")
 @router.get("/hand-overs")
 async def my_hand_overs(visitor: Visiting, database: GivenDatabase, wanted: GivenListQuery) -> Response:
     """Return what I am custodian of, the most urgent first."""
-    views = await database.read(visitor.actor, queries.list_mine, wanted.listing(visitor.language))
-    return visitor.page("custody/list.html", **wanted.shown(views))
+    found = await database.read(visitor.actor, queries.read_mine, wanted.listing(visitor.language))
+    return visitor.page("custody/list.html", **wanted.shown_page(found))
 
 
 @router.get("/hand-overs.csv")
 async def my_hand_overs_as_csv(visitor: Visiting, database: GivenDatabase, wanted: GivenListQuery) -> Response:
     """Return the same list as a table for a spreadsheet."""
-    views = await database.read(visitor.actor, queries.list_mine, wanted.whole(visitor.language))
+    found = await database.read(visitor.actor, queries.read_mine, wanted.whole(visitor.language))
     rows = [
         (
             view.number,
@@ -92,7 +91,7 @@ async def my_hand_overs_as_csv(visitor: Visiting, database: GivenDatabase, wante
             len(view.copies),
             len(view.downloads),
         )
-        for view in views
+        for view in found.lines
     ]
     return csv_answer(visitor.translated(LIST_NAME), [visitor.translated(column) for column in LIST_COLUMNS], rows)
 
@@ -176,9 +175,8 @@ async def read_log(
     hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, wanted: GivenLogQuery
 ) -> Response:
     """Return the custody log, to read and to print (R47)."""
-    log = await database.read(visitor.actor, queries.get_log, hand_over_id)
-    entries = _entries(visitor, log, wanted.listing(visitor.language))
-    return visitor.page("custody/log.html", log=log, hand_over_id=hand_over_id, **wanted.shown(entries))
+    page = await database.read(visitor.actor, queries.get_log, hand_over_id, wanted.listing(visitor.language))
+    return visitor.page("custody/log.html", log=page.view, hand_over_id=hand_over_id, **wanted.shown_page(page.found))
 
 
 @router.get("/hand-overs/{hand_over_id}/custody-log.csv")
@@ -186,7 +184,8 @@ async def read_log_as_csv(
     hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, wanted: GivenLogQuery
 ) -> Response:
     """Return the custody log for a spreadsheet, with the chain of its hashes."""
-    log = await database.read(visitor.actor, queries.get_log, hand_over_id)
+    page = await database.read(visitor.actor, queries.get_log, hand_over_id, wanted.whole(visitor.language))
+    log = page.view
     rows = [
         (
             entry.seq,
@@ -197,23 +196,10 @@ async def read_log_as_csv(
             entry.previous_sha256,
             entry.sha256,
         )
-        for entry in _entries(visitor, log, wanted.whole(visitor.language))
+        for entry in log.entries
     ]
     name = f"{visitor.translated(LOG_NAME)} {log.number}"
     return csv_answer(name, [visitor.translated(column) for column in LOG_COLUMNS], rows)
-
-
-def _entries(visitor: Visitor, log: LogView, listing: Listing) -> list[LogEntry]:
-    """Return the wanted lines of the log, searched in events and people."""
-
-    def event(entry: LogEntry) -> str:
-        return word(visitor.language, f"custody-{entry.event}")
-
-    def name(entry: LogEntry) -> str | None:
-        return log.names.get(entry.person_id or "")
-
-    columns = {"seq": lambda entry: entry.seq, "event": event, "person": name}
-    return listing.of(log.entries, columns, lambda entry: (event(entry), name(entry)))
 
 
 async def _page(

@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 
 from services.domain.notifications import queries, service
 from services.web.dependencies import GivenDatabase
@@ -34,6 +35,7 @@ class NoticeAnswer(Answer):
     link: str
     created_at: Moment
     read_at: Moment | None
+    done_at: Moment | None = Field(description="When the work was done that it is about; without work, none.")
 
 
 class UnreadAnswer(Answer):
@@ -51,7 +53,7 @@ async def list_notices(
 
 @router.get("/unread", responses=problems(401))
 async def count_unread(actor: Acting, database: GivenDatabase) -> UnreadAnswer:
-    """How many of my notices I have not read."""
+    """How many of my notices are neither read nor done."""
     return UnreadAnswer(unread=await database.read(actor, service.count_unread))
 
 

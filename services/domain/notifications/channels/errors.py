@@ -23,6 +23,7 @@ ERRORS = {
     "http-error": Message("The webhook's receiver answered with an error: ask who runs it."),
     "sender-failed": Message("The sender itself failed: look into the log."),
     "read": Message("It was read in the portal before it was sent."),
+    "done": Message("What it is about was done before it was sent."),
 }
 
 

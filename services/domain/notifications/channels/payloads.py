@@ -19,10 +19,13 @@ def build_mail(notice: OutgoingNotice, *, sender: str, portal_url: str) -> Email
     if notice.address is None or not MAIL_ADDRESS.fullmatch(notice.address):
         raise Undelivered("bad-address", for_good=True)
     language = notice.language if notice.language in languages() else "zh"
-    title, product = get_text(notice.code).message.translate(language), PRODUCT.translate(language)
+    title, product = get_text(notice.code, notice.stage).message.translate(language), PRODUCT.translate(language)
     text = [title, ""]
     if notice.number is not None:
         text.append(Message("Number: {number}", number=notice.number).translate(language))
+    for line in notice.lines:
+        named = f"{line.number}  " if line.number is not None else ""
+        text += [f"{named}{get_text(line.code, line.stage).message.translate(language)}", _link(line, portal_url), ""]
     text.append(Message("Open: {link}", link=_link(notice, portal_url)).translate(language))
     text += ["", "-- ", f"{product}  {CLOSING.translate(language)}"]
     message = EmailMessage(policy=SMTP)
@@ -41,7 +44,7 @@ def build_mail(notice: OutgoingNotice, *, sender: str, portal_url: str) -> Email
 
 def build_event(notice: OutgoingNotice, *, portal_url: str) -> bytes:
     """Build the webhook's payload as JSON; ``id`` is the same in each retry."""
-    text = get_text(notice.code)
+    text = get_text(notice.code, notice.stage)
     return json.dumps(
         {
             "id": notice.delivery_id,

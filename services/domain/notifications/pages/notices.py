@@ -54,13 +54,14 @@ async def mark_read(notice_id: Identifier, visitor: Visiting, typed: Typed, data
 
 def _csv(visitor: Visitor, lines: Sequence[NoticeLine]) -> Response:
     _ = visitor.translated
-    header = [_("Notice"), _("Application"), _("When"), _("Read")]
+    header = [_("Notice"), _("Application"), _("When"), _("Read"), _("Done")]
     rows = [
         [
             line.message.translate(visitor.language),
             line.number,
             lists.written(visitor, line.created_at),
             lists.written(visitor, line.read_at),
+            lists.written(visitor, line.done_at),
         ]
         for line in lines
     ]

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from services.database.keyset import Page
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.http import signed
 from services.domain.cases import inbox as case_inbox
@@ -20,32 +21,42 @@ from services.domain.reviews.schemas import (
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
+from services.web.paging import Paged
+from services.web.schemas import PageParameters
 
 router = APIRouter(prefix="/api/reviews", tags=["reviews"])
 
 
 @router.get("", responses=problems(401))
 async def my_reviews(
-    asked: Annotated[InboxQuestion, Query()], actor: Acting, database: GivenDatabase
+    asked: Annotated[InboxQuestion, Query()],
+    actor: Acting,
+    database: GivenDatabase,
+    paged: Paged,
 ) -> list[WaitingReview]:
-    """Return the open reviews that I may decide or confirm now; whose footage is overwritten first comes first."""
+    """Return the open reviews that I may decide or confirm now; whose footage is overwritten first comes first.
 
-    def read(uow: UnitOfWork) -> list[WaitingReview]:
-        return case_inbox.select_lines(
-            case_inbox.list_waiting(uow),
-            stage=asked.stage or "",
-            search=asked.search,
-            sort=asked.sort,
-            descending=asked.descending,
-        )
+    The header `Link` has the addresses of the pages around this one (RFC 8288, `prev` and `next`).
+    """
 
-    return await database.read(actor, read)
+    def read(uow: UnitOfWork) -> Page[WaitingReview]:
+        return case_inbox.read_waiting(uow, asked.listing(), stage=asked.stage or "")
+
+    return paged.lines(await database.read(actor, read))
 
 
 @router.get("/conflicts", responses=problems(401))
-async def conflicts(actor: Acting, database: GivenDatabase) -> list[BarredReview]:
-    """Return the open reviews of my posts that a conflict keeps from me, and who can decide them."""
-    return await database.read(actor, case_inbox.list_barred)
+async def conflicts(
+    asked: Annotated[PageParameters, Query()],
+    actor: Acting,
+    database: GivenDatabase,
+    paged: Paged,
+) -> list[BarredReview]:
+    """Return the open reviews of my posts that a conflict keeps from me, and who can decide them.
+
+    The header `Link` has the addresses of the pages around this one (RFC 8288, `prev` and `next`).
+    """
+    return paged.lines(await database.read(actor, case_inbox.read_barred, asked.listing()))
 
 
 @router.get("/{review_id}", responses=problems(401, 404))

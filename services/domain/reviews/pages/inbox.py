@@ -1,18 +1,21 @@
 """The inbox: what I may decide or confirm, whose footage is overwritten first comes first; and what a conflict bars."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
+from services.database.keyset import LONGEST_PLACE, Page
+from services.database.listing import Listing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import consent_queries
 from services.domain.cases import inbox as case_inbox
-from services.domain.cases.schemas import WaitingConsent
+from services.domain.cases.schemas.consents import WaitingConsent
 from services.domain.reviews.schemas import BarredReview, InboxQuestion, WaitingReview
 from services.domain.stages.catalogue import STAGES
 from services.runtime.labels import word
@@ -23,20 +26,27 @@ from services.web.visitor import Visiting, Visitor
 
 router = APIRouter()
 
-PER_PAGE = 50
+PER_PAGE, BARRED = 50, 20
 
 
 class ListQuestion(InboxQuestion):
-    page: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """``barred`` is the place of the page of what a conflict bars."""
+
+    model_config = ConfigDict(extra="ignore")  # pages that were left open ask by their number
+
+    barred: Annotated[str, Field(max_length=LONGEST_PLACE)] = ""
+
+    @property
+    def narrowed(self) -> bool:
+        return bool(self.stage or self.search or self.place)
 
 
 @dataclass(frozen=True)
 class Inbox:
-    """``total`` counts before the filter; ``consents`` are those that wait for the reader (R17)."""
+    """``consents`` are those that wait for the reader (R17)."""
 
-    lines: list[WaitingReview]
-    total: int
-    barred: list[BarredReview]
+    found: Page[WaitingReview]
+    barred: Page[BarredReview]
     consents: list[WaitingConsent]
 
 
@@ -44,12 +54,9 @@ class Inbox:
 async def read_inbox(asked: Annotated[ListQuestion, Query()], visitor: Visiting, database: GivenDatabase) -> Response:
     """Return what waits for my decision; htmx asks for the list alone."""
     inbox = await database.read(visitor.actor, _read, asked)
-    begin = (asked.page - 1) * PER_PAGE
     context: dict[str, Any] = {
         "asked": asked,
         "inbox": inbox,
-        "lines": inbox.lines[begin : begin + PER_PAGE],
-        "more": len(inbox.lines) > begin + PER_PAGE,
         "stages": list(STAGES),
         "query": urlencode(_parameters(asked)),
     }
@@ -61,7 +68,10 @@ async def read_inbox(asked: Annotated[ListQuestion, Query()], visitor: Visiting,
 @router.get("/inbox.csv")
 async def inbox_as_csv(asked: Annotated[ListQuestion, Query()], visitor: Visiting, database: GivenDatabase) -> Response:
     """Return the same list, all pages of it, as CSV."""
-    inbox = await database.read(visitor.actor, _read, asked)
+    listing = replace(asked.listing(), limit=lists.MOST_ROWS, place="")
+    found = await database.read(
+        visitor.actor, partial(case_inbox.read_waiting, listing=listing, stage=asked.stage or "")
+    )
     header = [
         visitor.translated(title)
         for title in (
@@ -75,7 +85,7 @@ async def inbox_as_csv(asked: Annotated[ListQuestion, Query()], visitor: Visitin
             _("Claimed by"),
         )
     ]
-    return csv_answer(visitor.translated(_("Inbox")), header, (_row(visitor, line) for line in inbox.lines))
+    return csv_answer(visitor.translated(_("Inbox")), header, (_row(visitor, line) for line in found.lines))
 
 
 def _(message: str) -> str:
@@ -84,15 +94,15 @@ def _(message: str) -> str:
 
 
 def _read(uow: UnitOfWork, asked: ListQuestion) -> Inbox:
-    waiting, barred = case_inbox.list_all(uow)
-    lines = case_inbox.select_lines(
-        waiting, stage=asked.stage or "", search=asked.search, sort=asked.sort, descending=asked.descending
+    return Inbox(
+        case_inbox.read_waiting(uow, replace(asked.listing(), limit=PER_PAGE), stage=asked.stage or ""),
+        case_inbox.read_barred(uow, Listing(limit=BARRED, place=asked.barred)),
+        consent_queries.list_waiting(uow),
     )
-    return Inbox(lines, len(waiting), barred, consent_queries.list_waiting(uow))
 
 
 def _parameters(asked: ListQuestion) -> Mapping[str, str]:
-    """Return what the reader has chosen, without the page."""
+    """Return what the reader has chosen, without the places."""
     chosen = {"stage": asked.stage or "", "search": asked.search, "sort": asked.sort}
     if asked.descending:
         chosen["descending"] = "true"

@@ -153,8 +153,7 @@ async def _redirect_to_next(
     visitor: Visitor, database: Database, view: ReviewView, decided: Decided, *, agrees: bool | None = None
 ) -> Response:
     """Redirect to the most pressing review that waits, with what became of this one."""
-    waiting = await database.run(visitor.actor, case_inbox.list_waiting)
-    following = next((line for line in waiting if line.stage != "receipt"), None)
+    waiting, *_ = await database.read(visitor.actor, case_inbox.read_first, 1, 1)
     number = view.number or ""
     if agrees is False:
         message = Message("{number}: not confirmed, the release is decided anew.", number=number)
@@ -162,10 +161,10 @@ async def _redirect_to_next(
         message = Message("{number}: signed, and waits for the second person.", number=number)
     else:
         message = Message("{number} is decided: {outcome}.", number=number, outcome=Label(decided.outcome))
-    if following is None:
+    if not waiting:
         return visitor.redirect("/inbox", Message("{done} Nothing else waits.", done=message))
     return visitor.redirect(
-        f"/reviews/{following.id}", Message("{done} This is the next one that waits.", done=message)
+        f"/reviews/{waiting[0].id}", Message("{done} This is the next one that waits.", done=message)
     )
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from services.engine.feel.builtins.registry import Unsuitable, builtin
 from services.engine.feel.convert import text_of
 from services.engine.feel.temporal import (
+    MAX_OFFSET,
     NANOS,
     Date,
     DateTime,
@@ -14,13 +15,13 @@ from services.engine.feel.temporal import (
     YearMonths,
     Zone,
     date_time_at,
+    day_of,
     zoned_date_time,
 )
 from services.engine.feel.temporal_text import parse_date, parse_date_time, parse_duration, parse_time, parse_zone
 from services.engine.feel.values import Value
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_MAX_OFFSET = 18 * 3600  # seconds
 
 
 @builtin("date", "from: any")
@@ -65,7 +66,7 @@ def time_with_offset(hour: Decimal, minute: Decimal, second: Decimal, offset: Va
     """Return a time; as in Camunda one without an offset loses its fraction of a second here."""
     if offset is None:
         return Time(_nanos(hour, minute, Decimal(int(second))))
-    if not isinstance(offset, DayTime) or abs(offset.nanos // NANOS) > _MAX_OFFSET:
+    if not isinstance(offset, DayTime) or abs(offset.nanos // NANOS) > MAX_OFFSET:
         return None
     return Time(_nanos(hour, minute, second), Zone(offset=offset.nanos // NANOS))
 
@@ -79,7 +80,7 @@ def date_and_time(source: str) -> Value:
 def date_and_time_of(day: Date | DateTime, other: Value) -> Value:
     """Combine a date with a time, or convert a date and time to a zone; raises ValueError for an unknown zone."""
     if isinstance(other, Time):
-        return zoned_date_time(day.date if isinstance(day, DateTime) else day, other.nanos, other.zone)
+        return zoned_date_time(day_of(day), other.nanos, other.zone)
     if not isinstance(other, str) or not isinstance(day, DateTime):
         return None
     zone = parse_zone(other)
@@ -96,8 +97,7 @@ def duration(source: str) -> Value:
 @builtin("years and months duration", "from: date", "to: date")
 def years_and_months_duration(start: Date | DateTime, end: Date | DateTime) -> Value:
     """Return the whole months between two days."""
-    first = start.date if isinstance(start, DateTime) else start
-    last = end.date if isinstance(end, DateTime) else end
+    first, last = day_of(start), day_of(end)
     months = (last.year - first.year) * 12 + last.month - first.month
     if months > 0 and last.day < first.day:
         months -= 1

@@ -7,7 +7,7 @@ from functools import cmp_to_key
 from services.engine.feel.arithmetic import whole_part
 from services.engine.feel.builtins.registry import Unsuitable, builtin
 from services.engine.feel.errors import PartError
-from services.engine.feel.values import Function, Value, identical, same
+from services.engine.feel.values import Function, Value, every, identical, same, some
 
 
 @builtin("list contains", "list: list", "element: any")
@@ -28,18 +28,13 @@ def is_empty(items: list[Value]) -> Value:
 @builtin("all", "list: list", variadic=True)
 @builtin("and", "list: list", variadic=True)
 def conjunction(items: list[Value]) -> Value:
-    """Compute the ternary and: false beats null, null beats true."""
-    if any(item is False for item in items):
-        return False
-    return True if all(item is True for item in items) else None
+    return every(items)
 
 
 @builtin("any", "list: list", variadic=True)
 @builtin("or", "list: list", variadic=True)
 def disjunction(items: list[Value]) -> Value:
-    if any(item is True for item in items):
-        return True
-    return False if all(item is False for item in items) else None
+    return some(items)
 
 
 def _offset(items: list[Value], position: Decimal) -> int:

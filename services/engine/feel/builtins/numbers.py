@@ -35,6 +35,9 @@ def _round(number: Decimal, scale: Decimal, mode: str) -> Value:
     places = whole_part(scale)
     if abs(places) > _MAX_SCALE:
         return None
+    exponent = number.as_tuple().exponent
+    if isinstance(exponent, int) and exponent > _MAX_SCALE:
+        return number  # it has no digits there, and would be written out with all its zeros
     context = DECIMAL.copy()
     context.prec = max(DECIMAL.prec, number.adjusted() + 2 + places)
     rounded = number.quantize(Decimal((0, (1,), -places)), rounding=mode, context=context)
@@ -135,12 +138,12 @@ def exp(number: Decimal) -> Value:
 
 @builtin("odd", "number: number")
 def odd(number: Decimal) -> Value:
-    return number == number.to_integral_value() and int(number) % 2 == 1
+    return number == number.to_integral_value() and whole_part(number) % 2 == 1
 
 
 @builtin("even", "number: number")
 def even(number: Decimal) -> Value:
-    return number == number.to_integral_value() and int(number) % 2 == 0
+    return number == number.to_integral_value() and whole_part(number) % 2 == 0
 
 
 @builtin("random number")

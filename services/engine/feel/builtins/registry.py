@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal, DecimalException
 from functools import lru_cache
 
 from services.engine.feel.errors import FeelEvaluationError
+from services.engine.feel.scope import Now
 from services.engine.feel.temporal import Date, DateTime, DayTime, Time, YearMonths
 from services.engine.feel.values import Function, Range, Value
 
 Implementation = Callable[..., Value]
-Now = Callable[[], datetime]
 
 _KINDS: dict[str, tuple[type, ...]] = {
     "boolean": (bool,),

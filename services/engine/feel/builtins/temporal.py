@@ -3,7 +3,8 @@
 from datetime import date as python_date
 from decimal import Decimal
 
-from services.engine.feel.builtins.registry import Now, builtin
+from services.engine.feel.builtins.registry import builtin
+from services.engine.feel.scope import Now
 from services.engine.feel.temporal import (
     Date,
     DateTime,
@@ -11,6 +12,7 @@ from services.engine.feel.temporal import (
     YearMonths,
     date_time_from_python,
     day_number,
+    day_of,
     month_length,
 )
 from services.engine.feel.temporal_text import format_for_json
@@ -33,36 +35,32 @@ def today(clock: Now) -> Value:
     return date_time_from_python(clock()).date
 
 
-def _as_date(value: Date | DateTime) -> Date:
-    return value.date if isinstance(value, DateTime) else value
-
-
 @builtin("day of year", "date: date")
 def day_of_year(value: Date | DateTime) -> Value:
-    date = _as_date(value)
+    date = day_of(value)
     return Decimal(date.number - day_number(date.year, 1, 1) + 1)
 
 
 @builtin("day of week", "date: date")
 def day_of_week(value: Date | DateTime) -> Value:
-    return _DAYS[_as_date(value).weekday - 1]
+    return _DAYS[day_of(value).weekday - 1]
 
 
 @builtin("month of year", "date: date")
 def month_of_year(value: Date | DateTime) -> Value:
-    return _MONTHS[_as_date(value).month - 1]
+    return _MONTHS[day_of(value).month - 1]
 
 
 @builtin("week of year", "date: date")
 def week_of_year(value: Date | DateTime) -> Value:
     """Return the ISO week; the calendar repeats every 400 years."""
-    date = _as_date(value)
+    date = day_of(value)
     return Decimal(python_date(2000 + date.year % 400, date.month, date.day).isocalendar().week)
 
 
 @builtin("last day of month", "date: date")
 def last_day_of_month(value: Date | DateTime) -> Value:
-    date = _as_date(value)
+    date = day_of(value)
     return Date(date.year, date.month, month_length(date.year, date.month))
 
 

@@ -24,7 +24,7 @@ from services.domain.applications import service as application_service
 from services.domain.applications.forms import Form, ItemAsked
 from services.domain.cases import consent_queries
 from services.domain.cases import queries as case_queries
-from services.domain.cases.schemas import WaitingConsent
+from services.domain.cases.schemas.consents import WaitingConsent
 from services.domain.reviews import filing
 from services.domain.reviews.classification import Classification
 from services.runtime.errors import NotFound, Refused

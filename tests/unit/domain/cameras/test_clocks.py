@@ -220,7 +220,9 @@ def test_a_camera_that_reaches_less_far_back_than_a_week_ago_is_known(any_regist
     def measured(reach: timedelta) -> timedelta | None:
         now = database.clock.now()
         database.run_now(CLERK, measurements.record_measured, "r", Facts(0, "api-time", oldest=now - reach))
-        return database.run_now(CLERK, lambda uow: measurements.retention_change(uow, uow.session.get_one(Camera, "c")))
+        return database.run_now(CLERK, lambda uow: measurements.retention_changes(uow, uow.session.query(Camera))).get(
+            "c"
+        )
 
     assert measured(timedelta(days=20)) is None
     database.clock.turn(timedelta(hours=1))

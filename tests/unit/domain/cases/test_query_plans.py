@@ -16,7 +16,7 @@ from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.organisation import demo_id
 from services.domain.access import visibility
 from services.domain.applications import directory
-from services.domain.cases import inbox, metrics, overview, queries, register
+from services.domain.cases import inbox, metrics, overview, own_applications, queries, register
 from services.domain.cases.register import Search
 from services.domain.custody import locks
 from services.domain.custody import queries as custody_queries
@@ -39,15 +39,17 @@ KEEPER = "keeper"  # whoever holds a copy
 PAGES: dict[str, tuple[tuple[str, ...], Callable[[UnitOfWork, Any], Any]]] = {
     "overview": (SEES_ALL, lambda uow, _: overview.get_overview(uow, POSTS)),
     "overview of others": (EVERYBODY, lambda uow, _: overview.get_overview(uow, frozenset())),
-    "inbox": (EVERYBODY, lambda uow, _: inbox.list_all(uow)),
+    "inbox": (EVERYBODY, lambda uow, _: (inbox.read_waiting(uow), inbox.read_barred(uow))),
     "states": (SEES_ALL, lambda uow, _: register.count_by_state(uow)),
-    "next overwritten": (EVERYBODY, lambda uow, _: register.list_next_overwritten(uow, Listing(limit=51))),
-    "copies out": (EVERYBODY, lambda uow, _: register.list_copies_out(uow, Listing(limit=51))),
+    "next overwritten": (EVERYBODY, lambda uow, _: register.read_next_overwritten(uow, Listing(limit=50))),
+    "copies out": (EVERYBODY, lambda uow, _: register.read_copies_out(uow, Listing(limit=50))),
     "register": (EVERYBODY, lambda uow, _: register.list_cases(uow, Search(), limit=51)),
     "register page": (EVERYBODY, lambda uow, _: register.read_page(uow, Search(), limit=50)),
     "register by department": (SEES_ALL, lambda uow, _: register.read_page(uow, Search(sort="department"), limit=50)),
     "register by due date": (SEES_ALL, lambda uow, _: register.read_page(uow, Search(sort="due"), limit=50)),
     "applications": (SEES_ALL, lambda uow, _: visibility.page_of_visible(uow, limit=50)),
+    "own applications page": (EVERYBODY, lambda uow, _: own_applications.read_own(uow, Listing(limit=20))),
+    "people": (EVERYBODY, lambda uow, _: directory.find_people(uow, "5")),
     "own applications": (EVERYBODY, lambda uow, _: visibility.page_of_visible(uow, limit=50, mine=True)),
     "register of a state": (EVERYBODY, lambda uow, _: register.list_cases(uow, Search(state="in-use"), limit=51)),
     "register by number": (EVERYBODY, lambda uow, _: register.list_cases(uow, Search(text="-000007"), limit=51)),

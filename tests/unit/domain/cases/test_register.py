@@ -88,17 +88,17 @@ def test_nobody_finds_what_is_not_theirs_to_see(desk: ReviewDesk) -> None:
     found = desk.submitted(subject_ids=("reviewer2",))
     assert find(desk, by="supervisor") == [found]
     assert find(desk, by="reviewer2") == find(desk, by="office-head") == find(desk, by="admin") == []
-    assert desk.run(case_register.list_next_overwritten, by="office-head") == []
+    assert desk.run(case_register.read_next_overwritten, by="office-head").lines == []
 
 
 @pytest.mark.requirement("R20")
 def test_what_is_overwritten_next_comes_first(desk: ReviewDesk) -> None:
     item = desk.submitted()
-    [risk] = desk.run(case_register.list_next_overwritten, by="reviewer")
+    [risk] = desk.run(case_register.read_next_overwritten, by="reviewer").lines
     assert risk.application_id == item
     assert risk.overwrite_at == risk.start + timedelta(days=30)
     for text, found in ((risk.camera.name_en.upper(), 1), (risk.number or "", 1), ("no such camera", 0)):
-        assert len(desk.run(case_register.list_next_overwritten, Listing(text), by="reviewer")) == found
+        assert len(desk.run(case_register.read_next_overwritten, Listing(text), by="reviewer").lines) == found
 
 
 @pytest.mark.requirement("R47")
@@ -114,7 +114,7 @@ def test_copies_out_say_who_holds_them_and_what_is_overdue(desk: ReviewDesk) -> 
         application_id=application_id, custodian_id="keeper", offered_at=NOON, take_up_until=NOON, use_days=5
     )
     desk.run(lambda uow: uow.session.add(offer))
-    assert desk.run(case_register.list_copies_out, by="reviewer") == []
+    assert desk.run(case_register.read_copies_out, by="reviewer").lines == []
     assert desk.run(agree) == []
 
     def accept(uow: UnitOfWork) -> None:
@@ -122,14 +122,16 @@ def test_copies_out_say_who_holds_them_and_what_is_overdue(desk: ReviewDesk) -> 
         row.accepted_at, row.due_at = NOON, NOON + timedelta(days=5)
 
     desk.run(accept)
-    [out] = desk.run(case_register.list_copies_out, by="reviewer")
+    [out] = desk.run(case_register.read_copies_out, by="reviewer").lines
     assert (out.custodian, out.overdue) == ("keeper", False)
-    assert desk.run(case_register.list_copies_out, by="office-head") == []
+    assert desk.run(case_register.read_copies_out, by="office-head").lines == []
     assert desk.run(agree) == []
     desk.clock.turn(timedelta(days=6))
-    assert [late.overdue for late in desk.run(case_register.list_copies_out, overdue=True, by="reviewer")] == [True]
+    assert [late.overdue for late in desk.run(case_register.read_copies_out, overdue=True, by="reviewer").lines] == [
+        True
+    ]
     for text, found in (("KEEPER", 1), ("nobody", 0), ("%", 0)):
-        assert len(desk.run(case_register.list_copies_out, Listing(text), by="reviewer")) == found
+        assert len(desk.run(case_register.read_copies_out, Listing(text), by="reviewer").lines) == found
     for department_id, found in (("works", 1), ("office", 0)):
-        assert len(desk.run(case_register.list_copies_out, department_id=department_id, by="reviewer")) == found
+        assert len(desk.run(case_register.read_copies_out, department_id=department_id, by="reviewer").lines) == found
     assert desk.run(agree) == []

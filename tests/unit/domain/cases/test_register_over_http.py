@@ -61,3 +61,19 @@ async def test_the_page_leads_on_and_back_and_keeps_its_filters(
     assert set(back) == {"prev"}
     assert "state=approval" in back["prev"]
     assert await read(back["prev"]) == (first, links)
+
+
+async def test_a_day_that_is_none_is_refused_on_the_page_also_where_a_table_was_asked_for(
+    desk: ReviewDesk, portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ListQuery, "LENGTH", 2)
+    for _ in range(3):
+        desk.submitted()
+    reviewer = await portal.signed_in("reviewer")
+
+    refused = await reviewer.get("/register", params={"since": "soon", "form": "csv"})
+
+    assert refused.status_code == 422
+    assert len(ROW.findall(refused.text)) == 2
+    assert 'rel="next"' in refused.text
+    assert 'value="works"' in refused.text, "the departments to choose from"

@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from review_desk import NOON, ReviewDesk
-from sqlalchemy import event
+from statements import statements
 
 from services.database.keyset import Page
 from services.database.tables.applications import Application
@@ -17,7 +16,7 @@ from services.database.tables.people import Department
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import register as case_register
 from services.domain.cases.register import Search
-from services.domain.cases.schemas import CaseLine
+from services.domain.cases.schemas.lists import CaseLine
 
 pytestmark = pytest.mark.both_databases
 CASES = 17
@@ -132,17 +131,8 @@ def test_a_place_counts_in_its_own_order_only(desk: ReviewDesk) -> None:
 
 
 def test_a_later_page_takes_no_more_statements_than_the_sections_of_its_order(desk: ReviewDesk) -> None:
-    statements: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        statements.append(statement)
-
-    event.listen(desk.database.engine, "before_cursor_execute", note)
-    try:
-        for wanted in ORDERS:
-            first = page(desk, wanted)
-            statements.clear()
+    for wanted in ORDERS:
+        first = page(desk, wanted)
+        with statements(desk.database.engine) as sent:
             page(desk, wanted, first.next)
-            assert sum("LIMIT" in one and "FROM applications" in one for one in statements) <= 2, wanted
-    finally:
-        event.remove(desk.database.engine, "before_cursor_execute", note)
+        assert sum("LIMIT" in one and "FROM applications" in one for one in sent) <= 2, wanted

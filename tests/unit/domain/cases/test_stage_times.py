@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from filled_year import filled_year
 from portal_client import MODELS
-from sqlalchemy import event, select, update
+from sqlalchemy import select, update
+from statements import statements
 
 from services.bench.year_fill import Size
 from services.database.tables.applications import Application
@@ -14,7 +15,7 @@ from services.database.tables.stage_visits import StageVisit
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.organisation import demo_id
 from services.domain.cases import stage_times
-from services.domain.cases.schemas import StageLine
+from services.domain.cases.schemas.lists import StageLine
 from services.domain.cases.stage_times import add_up, list_stage_times
 
 ACTOR = Actor("system", "test")
@@ -66,8 +67,7 @@ def test_only_what_ended_a_while_ago_is_added_up_and_each_case_once(
 
 
 def test_cases_that_have_ended_are_not_read_again(filled: Database) -> None:
-    told: list[str] = []
-    event.listen(filled.engine, "before_cursor_execute", lambda *args: told.append(args[2]))
-    times(filled, "wulei")
+    with statements(filled.engine) as told:
+        times(filled, "wulei")
     assert len([statement for statement in told if statement.startswith("SELECT")]) <= 12
     assert all("visits_added_at IS NULL" in statement for statement in told if "FROM process_steps" in statement)

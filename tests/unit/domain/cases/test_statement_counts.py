@@ -74,6 +74,41 @@ async def test_a_page_takes_few_statements_however_many_rows_there_are(
             assert 1 < len(statements) <= MOST, "\n".join((address, *statements))
 
 
+# who reads which page, and how many rows of the tables at most, however many of them there are
+ROWS = {
+    "own applications": ("drafter", "/applications", 400),
+    "own applications by state": ("drafter", "/applications?sort=state&state=open", 400),
+    "own applications, API": ("drafter", "/api/applications/own?sort=overwrite", 600),
+    "inbox": ("operator", "/inbox", 600),
+    "inbox, API": ("manager", "/api/reviews?limit=20", 600),
+    "overview": ("operator", "/", 900),
+    "copies out": ("reviewer", "/register/copies-out", 400),
+    "next overwritten": ("reviewer", "/register/next-overwritten", 400),
+    "register of a state": ("reviewer", "/register?state=in-use", 500),
+    "form": ("drafter", "/apply", 150),
+    "directory": ("drafter", "/api/directory?limit=50", 150),
+}
+
+
+@pytest.mark.parametrize("page", ROWS)
+async def test_a_page_reads_few_rows_however_many_there_are(desk: ReviewDesk, portal: Portal, page: str) -> None:
+    login, address, most = ROWS[page]
+    read: list[object] = []
+
+    def note(row: object, _context: object) -> None:
+        read.append(row)
+
+    async with portal:
+        client = await portal.signed_in(login)
+        event.listen(Base, "load", note, propagate=True)
+        try:
+            answer = await client.get(address)
+        finally:
+            event.remove(Base, "load", note)
+    assert answer.status_code == 200, answer.text
+    assert len(read) <= most
+
+
 @contextmanager
 def counted(desk: ReviewDesk) -> Iterator[list[str]]:
     """All statements that reach the database meanwhile, but for those that begin and end transactions.

@@ -320,7 +320,7 @@ def test_the_custody_log_is_one_chain_and_shows_where_it_was_changed(desk: Desk,
     for _ in range(3):
         desk.as_person("custodian", viewings.open_viewing, copy_of(desk), purpose_confirmed=True, address="192.0.2.1")
 
-    log = desk.as_person("custodian", custody_queries.get_log, hand_over_id)
+    log = desk.as_person("custodian", custody_queries.get_log, hand_over_id).view
     entries, broken_at = log.entries, log.broken_at
     assert [entry.event for entry in entries] == ["offered", "received", "viewed", "viewed", "viewed"]
     assert broken_at is None

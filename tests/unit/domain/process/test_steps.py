@@ -118,17 +118,19 @@ def test_a_job_that_the_engine_took_back_runs_again_and_one_that_was_completed_k
 
 def test_a_step_that_waits_says_for_what_until_it_ends(desk: ReviewDesk) -> None:
     reference = job(opened_case(desk))
-    assert desk.run(steps.start, reference) is None
+    begun = desk.run(steps.begin, reference)
+    assert (begun.waiting_since, begun.recorded) == (None, True)
     since = desk.clock.now()
     wait = Wait("recorder", since, since + timedelta(minutes=5), since + timedelta(hours=24))
     desk.run(steps.wait, reference, wait)
 
-    assert desk.run(steps.start, reference) == since  # also in another process, after a restart
+    assert desk.run(steps.begin, reference).waiting_since == since  # also in another process, after a restart
     [row] = rows(desk)
     assert (row["waiting_for"], row["next_try_at"], row["waiting_until"]) == ("recorder", None, wait.until)
 
     desk.run(steps.wait, reference, None)
-    assert desk.run(steps.start, reference) is None
+    begun = desk.run(steps.begin, reference)
+    assert (begun.waiting_since, begun.recorded) == (None, True)
     desk.run(steps.wait, reference, wait)
     desk.run(steps.end, reference, COMPLETED)
     [row] = rows(desk)
@@ -144,5 +146,5 @@ def test_a_step_that_stopped_keeps_what_was_away_until_it_is_tried_again(desk: R
     [row] = rows(desk)
     assert (row["waiting_for"], row["waiting_since"], row["stuck_since"]) == ("store", None, since)
 
-    assert desk.run(steps.start, reference) is None  # the wait begins anew
+    assert desk.run(steps.begin, reference).waiting_since is None  # the wait begins anew
     assert rows(desk)[0]["waiting_for"] is None

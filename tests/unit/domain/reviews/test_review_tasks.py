@@ -95,7 +95,7 @@ def test_the_receipt_is_the_custodians_until_the_time_to_take_up_is_over(desk: R
     assert desk.the(Review, id=review_id).due_at == NOON + timedelta(days=7)
     assert _told(desk, "review-opened") == ["keeper"]
     assert _told(desk, "receipt-overdue") == ["head"]
-    assert [line.id for line in desk.run(case_inbox.list_waiting, by="keeper")] == [review_id]
+    assert [line.id for line in desk.run(case_inbox.read_waiting, by="keeper").lines] == [review_id]
 
 
 @pytest.mark.requirement("R30")
@@ -199,11 +199,11 @@ def test_the_inbox_shows_first_what_is_overwritten_first(desk: ReviewDesk) -> No
     sooner = desk.opened(desk.submitted(items=(replace(FORM.items[0], camera_id="brief"),)), "security")
     desk.opened(desk.submitted(), "preliminary")
 
-    lines = desk.run(case_inbox.list_waiting, by="reviewer")
+    lines = desk.run(case_inbox.read_waiting, by="reviewer").lines
 
     assert [line.id for line in lines] == [sooner, later]
     assert lines[0].overwrite_at == NOON - timedelta(hours=2) + timedelta(days=2)
-    assert desk.run(case_inbox.list_waiting, by="admin") == []
+    assert desk.run(case_inbox.read_waiting, by="admin").lines == []
 
 
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "receipt"])
@@ -214,7 +214,7 @@ def test_whoever_may_decide_finds_the_review_in_the_inbox(desk: ReviewDesk, stag
     who = desk.candidates(review_id)
 
     assert {
-        name for name in STAFF if [line.id for line in desk.run(case_inbox.list_waiting, by=name)] == [review_id]
+        name for name in STAFF if [line.id for line in desk.run(case_inbox.read_waiting, by=name).lines] == [review_id]
     } == set(who)
     assert who
 

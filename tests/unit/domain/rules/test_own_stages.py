@@ -42,7 +42,7 @@ def told(desk: ReviewDesk, code: str) -> list[str]:
 
 def test_it_is_asked_of_its_posts_and_seen_by_nobody_else(desk: ReviewDesk, review_id: str) -> None:
     assert told(desk, "review-opened") == ["inspector"]
-    assert [line.id for line in desk.run(case_inbox.list_waiting, by="inspector")] == [review_id]
+    assert [line.id for line in desk.run(case_inbox.read_waiting, by="inspector").lines] == [review_id]
     for stranger in ("operator", "manager"):
         with pytest.raises(NotFound):
             desk.run(case_inbox.get_review, review_id, by=stranger)

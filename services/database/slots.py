@@ -1,4 +1,4 @@
-"""The places of a process at its database: how many units of work may run at once, and how long others wait."""
+"""The slots of a process at its database: how many units of work may run at once, and how long others wait."""
 
 import asyncio
 import time
@@ -9,11 +9,11 @@ from weakref import WeakKeyDictionary
 from services.runtime import metrics
 
 
-class NoPlace(Exception):
-    """No place became free in time."""
+class NoSlot(Exception):
+    """No slot became free in time."""
 
 
-class Places:
+class Slots:
     """``size`` units of work at once for each event loop; the others wait in order, ``wait_seconds`` at most.
 
     Threads that wait for the pool instead would use up those that serve everything else, and wait without end.
@@ -29,14 +29,14 @@ class Places:
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
-        """Hold a place for the block; raises NoPlace where none becomes free in time."""
+        """Hold a slot for the block; raises NoSlot where none becomes free in time."""
         semaphore = self._of_loops.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self._size))
         try:
             with metrics.CONNECTIONS_WAITED_FOR.track_inprogress():
                 async with asyncio.timeout(self._wait_seconds):
                     await semaphore.acquire()
         except TimeoutError as error:
-            raise NoPlace from error
+            raise NoSlot from error
         self._count(1)
         try:
             yield
@@ -45,7 +45,7 @@ class Places:
             self._count(-1)
 
     def hung_seconds(self) -> float:
-        """Return for how long all places have been taken and none given back; 0 while one is free."""
+        """Return for how long all slots have been taken and none given back; 0 while one is free."""
         return self._monotonic() - self._moved if self._taken >= self._size else 0.0
 
     def _count(self, by: int) -> None:
