@@ -26,13 +26,6 @@ from services.runtime.settings import Settings, variable
 from services.runtime.threads import run_in_thread
 
 DEMO = Actor("system", "demo")
-WORK = {
-    **steps.STAGES,
-    "receipt": "签收 receipt",
-    waiting.CORRECTION: "补正 correction",
-    waiting.OVERDUE: "逾期未还 overdue loan",
-    waiting.STUCK: "停住的步骤 stopped step",
-}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -188,6 +181,6 @@ def _work(accounts: Sequence[Account], work: Mapping[str, Counter[str]]) -> Tabl
     table.add_column("what waits", overflow="fold")
     busy = [(account, work[demo_id(account.login)]) for account in accounts if demo_id(account.login) in work]
     for account, counts in sorted(busy, key=lambda one: -one[1].total()):
-        waits = ", ".join(f"{number} × {WORK.get(code, code)}" for code, number in counts.most_common())
+        waits = ", ".join(f"{number} × {steps.WORK.get(code, code)}" for code, number in counts.most_common())
         table.add_row(account.login, account.name, waits)
     return table

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from services.demo import organisation
 from services.demo.people import People, wait_for
+from services.domain.cases import waiting
 
 # In the sample recordings camera 1 has a gap of 21 s in this span, and camera 2 none.
 ITEMS = (("cam1", (22, 46, 30), (22, 50, 30)), ("cam2", (22, 46, 30), (22, 47, 45)))
@@ -19,6 +20,13 @@ STAGES = {
     "storage-release": "存储放行 release",
     "partial-footage": "部分录像确认 partial footage",
     "return-inspection": "归还检查 return inspection",
+}
+WORK = {
+    **STAGES,
+    "receipt": "签收 receipt",
+    waiting.CORRECTION: "补正 correction",
+    waiting.OVERDUE: "逾期未还 overdue loan",
+    waiting.STUCK: "停住的步骤 stopped step",
 }
 NAMES = {member.login: member.name for member in organisation.PEOPLE}
 SYSTEM = "system"
