@@ -324,4 +324,6 @@ def test_a_secret_is_the_same_for_whoever_opens_the_file_and_another_for_each_pu
     one, other = (b"".join(encrypt(data[:9])) for _ in range(2))
 
     assert reader(one).export_secret(b"a") == reader(one).export_secret(b"a")
-    assert len({reader(one).export_secret(b"a"), reader(one).export_secret(b"b"), reader(other).export_secret(b"a")}) == 3
+    assert (
+        len({reader(one).export_secret(b"a"), reader(one).export_secret(b"b"), reader(other).export_secret(b"a")}) == 3
+    )
