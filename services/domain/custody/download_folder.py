@@ -44,10 +44,6 @@ SENTENCES: Mapping[str, Message] = {
     "unplayable": Message(
         "This footage is Motion JPEG or its sound is G.711, which no browser plays: open the file with VLC."
     ),
-    "absent": Message(
-        "The footage does not play from here: it does not lie beside this page under its own name, or it is damaged. "
-        "If it lies elsewhere, choose it below."
-    ),
     "elsewhere": Message("Footage that lies elsewhere"),
     "camera": Message("Camera"),
     "pictures": Message("First and last picture, by the recorder's own clock"),
@@ -55,6 +51,17 @@ SENTENCES: Mapping[str, Message] = {
     "duty": Message(
         "Do not edit, copy or forward it. Return it when it has served its purpose, on the due date at the latest, "
         "and say then what became of this download."
+    ),
+}
+
+# Where the player finds nothing that it can play.
+ABSENT: Mapping[str, Message] = {
+    "browser": Message(
+        "The footage does not play from here: open it first with open.html, and save it into this folder. "
+        "If it lies elsewhere, choose it below."
+    ),
+    "archiver": Message(
+        "The footage does not play from here: unpack the whole ZIP first. If it lies elsewhere, choose it below."
     ),
 }
 
@@ -96,6 +103,7 @@ def _said(contents: Contents) -> dict[str, list[tuple[str, str]]]:
         **SENTENCES,
         "purpose": _purpose(contents),
         "parts": _parts(contents),
+        "absent": ABSENT[contents.opens_with],
         "camera-name": contents.camera,
     }
     return {
@@ -111,8 +119,8 @@ def _languages() -> list[str]:
 def _purpose(contents: Contents) -> Message:
     if contents.opens_with == "browser":
         return Message(
-            "Only for the purpose stated in the application {number}. It is not written here, because this file is "
-            "not encrypted.",
+            "Only for the purpose stated in the application {number}. It is not written here, because the footage "
+            "alone is encrypted.",
             number=contents.number,
         )
     return Message("Only for this purpose: {purpose}", purpose=contents.purpose)

@@ -275,7 +275,7 @@ async def test_the_password_of_a_download_is_shown_once_and_told_apart_from_the_
     asked = shown(await custodian.get(f"/copies/{copy_id}/download"))
     assert re.search(r'value="browser" checked', asked)  # it needs nothing but a browser
     assert "The file manager of Windows and macOS cannot." in asked
-    assert re.search(r"<details>\s*<summary>I have an age key of my own", asked)
+    assert re.search(r'<details class="own-key">\s*<summary>I have an age key of my own', asked)
 
     listed = shown(await custodian.send(f"/copies/{copy_id}/download", opensWith=opens_with, medium=f"stick {EVIL}"))
 
@@ -299,7 +299,7 @@ async def test_a_key_beside_another_choice_is_asked_about_where_it_was_typed(
     refused = shown(await custodian.send(f"/copies/{copy_id}/download", **wish), 422)
 
     assert "chose another way to open the file" in refused
-    assert re.search(r"<details open>\s*<summary>I have an age key", refused)
+    assert re.search(r'<details class="own-key" open>\s*<summary>I have an age key', refused)
     assert re.search(r'value="archiver" checked', refused)
     assert 'value="age1nobody"' in refused
     assert desk.rows(Download) == []
