@@ -59,7 +59,7 @@ REFUSED = {
     r"under way": "in progress",
     r"pictures?|fetch(ed|es|ing)?": "frame, image; retrieve, download",
     r"this desk|(?<!identity )provider": "Footage Desk, identity provider",
-    r"sees? no|no more|any more|opens? nothing": "cannot view, no longer",
+    r"sees? no|(?<!delivered )no more|any more|opens? nothing": "cannot view, no longer",
     r"put back(?! into use)": "unclaim",
     r"take back": "put back into use",
     r"says? (why|of|that|the)|have (it|the|an?) \w+ (check|look)": "enter a reason; ask the administrator to check",
@@ -72,7 +72,14 @@ REFUSED_IN_DOCS = (
     r"books? of people",
     r"br(ing|ought) (an?|the) (recording|file)",
 )
-USER_DOCS = ("README.md", "docs/login.md", "docs/notices.md", "docs/process.md", "docs/recorders.md", "docs/runbooks/*.md")
+USER_DOCS = (
+    "README.md",
+    "docs/login.md",
+    "docs/notices.md",
+    "docs/process.md",
+    "docs/recorders.md",
+    "docs/runbooks/*.md",
+)
 
 # And in Chinese.
 REFUSED_CHINESE = {
