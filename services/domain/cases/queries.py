@@ -182,6 +182,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
     state = states.state_of_rows(rows)
     revision = rows.revisions[-1] if rows.revisions else None
     names = access_queries.get_names(uow, _people(rows))
+    positions = {row.copy.id: row.item.position for row in rows.items if row.copy is not None}
     return CaseView(
         id=application.id,
         number=application.number,
@@ -220,6 +221,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
                 at=entry.at,
                 event=entry.event,
                 person=names.get(entry.person_id, entry.person_id) if entry.person_id is not None else None,
+                item=positions.get(entry.copy_id) if entry.copy_id is not None else None,
             )
             for entry in rows.custody
         ],

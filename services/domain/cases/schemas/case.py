@@ -203,11 +203,12 @@ class CaseHandOver(Answer):
 
 
 class CustodyLine(Answer):
-    """One line of the custody log."""
+    """One line of the custody log; ``item`` is the position of the item whose copy it is about, if of one."""
 
     at: datetime
     event: str
     person: str | None
+    item: int | None = None
 
 
 class CaseArchive(Answer):
