@@ -221,7 +221,7 @@ def declared() -> dict[str, list[str]]:
     drawn = [name for name in models["devDependencies"] if name not in assets["dependencies"]]
     return {
         **named,
-        "browser": list(assets["dependencies"]),
+        "browser": [*assets["dependencies"], *assets["devDependencies"]],
         "models": drawn,
         "provider": list(provider["devDependencies"]),
     }

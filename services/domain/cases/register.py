@@ -91,8 +91,8 @@ def count_by_state(uow: UnitOfWork) -> dict[str, int]:
     The states of those that are open are derived; those that have ended are only counted.
     """
     state = states.code(uow.now).label("state")
-    seen = visibility.select_visible(uow).order_by(None)
-    opened = seen.with_only_columns(state).where(Application.closed_at.is_(None)).subquery()
+    seen = visibility.is_visible(uow, narrowed=True)
+    opened = select(state).where(Application.closed_at.is_(None), seen).subquery()
     counted = uow.session.execute(select(opened.c.state, func.count()).group_by(opened.c.state))
     counts: dict[str, int] = {str(code): int(number) for code, number in counted}
     counts["closed"] = counts.get("closed", 0) + visibility.count_closed(uow)
