@@ -50,7 +50,7 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="module", params=[DESKTOP_ZH, PHONE_EN], ids=["Chinese at a desk", "English on a phone"])
 def everybody(request: pytest.FixtureRequest, container: Running, browser: Browser) -> Iterator[People]:
-    """Who has signed in stays so for the next test before the same device."""
+    """Signatures in stays so for the next test before the same device."""
     people = People(browser, container.printed(r"ready at (http://\S+)\n"), request.param)
     yield people
     people.close()
@@ -127,7 +127,7 @@ def test_the_keyboard_alone_signs_in_and_comes_to_the_content(container: Running
 
 
 def _grant(page: Page) -> None:
-    """What was asked for, for a shorter time; a download has to be granted in so many words."""
+    """Requested by the applicant, for a shorter time; a download has to be granted in so many words."""
     page.locator("[name=wayOfUse]").select_option("download")
     page.fill("[name=usePeriodDays]", "7")
 
