@@ -95,7 +95,7 @@ def record_read(uow: UnitOfWork, copy_id: str, viewing_id: str, offset: int, len
 
 
 def list_download(
-    uow: UnitOfWork, copy_id: str, *, opens_with: OpensWith, recipient: str, medium: str, address: str
+    uow: UnitOfWork, copy_id: str, *, recipient: str, medium: str, address: str, opens_with: OpensWith = "age-key"
 ) -> Download:
     """List a download for the attestation, before its first byte leaves (T2, T9, R57).
 

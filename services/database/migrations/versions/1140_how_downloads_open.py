@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "1140"
-down_revision = "1120"
+down_revision = "1135"
 branch_labels = None
 depends_on = None
 
