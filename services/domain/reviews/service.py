@@ -29,6 +29,9 @@ from services.runtime.errors import Refused
 from services.runtime.translations import Bilingual, Joined, Message, Text
 
 
+RETURNED = "returned"  # the outcome that sends the form back to the applicant
+
+
 @dataclass(frozen=True)
 class Decided:
     """``published`` is False while the decision waits for its second person."""
@@ -262,7 +265,7 @@ def _write(uow: UnitOfWork, review: Review, signed: Signed) -> None:
             application_id=application.id,
             decision=decision.id,
         )
-    if outcome == "returned":
+    if outcome == RETURNED:
         application.correction_until = uow.now + agreed_limits.get_correction_period(uow, application)
     audit_trail.record(
         uow,
@@ -365,7 +368,10 @@ def check_text(stage: Stage, outcome: str, reason: str | None, opinion: str | No
 
 
 def check_answers(uow: UnitOfWork, review: Review, stage: Stage, outcome: str, answers: Mapping[str, Any]) -> None:
-    """Raise Refused unless every question is answered and none contradicts the outcome (R22)."""
+    """Raise Refused for an unknown question, a missing answer, or one that contradicts the outcome (R22).
+
+    A form that is sent back is decided anew when it is corrected, so its outcome needs a reason and no answers.
+    """
     if stage.code == "receipt":
         _check_receipt(uow, review, outcome)
         return
@@ -374,6 +380,8 @@ def check_answers(uow: UnitOfWork, review: Review, stage: Stage, outcome: str, a
             raise refused_missing(f"answers.{code}", Message("There is no such question: leave it out."))
     for question in stage.questions:
         answer = answers.get(question.code)
+        if answer is None and outcome == RETURNED:
+            continue
         if not isinstance(answer, bool):
             raise refused_missing(
                 f"answers.{question.code}", Message("Answer: {question}", question=Bilingual(question.zh, question.en))

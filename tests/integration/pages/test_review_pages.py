@@ -122,7 +122,7 @@ async def test_what_was_typed_stays_when_a_decision_is_refused(desk: ReviewDesk,
     assert re.search(r'name="importantInformation"[^>]*checked', refused.text)
     for kept in ("2031-03-04T18:10:00", "2031-03-04T18:40:00", 'value="7"'):
         assert kept in refused.text
-    assert re.search(r'<option value="download" selected', refused.text)
+    assert re.search(r'name="wayOfUse" value="download" checked', refused.text)
     assert PASSWORD not in refused.text
 
     wrong = await reviewer.post(f"/reviews/{review_id}/decide", data={**typed, "answers-necessary": "true"})
@@ -204,6 +204,53 @@ async def test_security_narrows_one_item_and_leaves_another_out(desk: ReviewDesk
     assert len(desk.the(Decision, stage="security").signature["statement"]["granted"]) == 1
 
 
+@pytest.mark.requirement("R4", "R24")
+async def test_who_signs_after_security_reads_what_was_asked_beside_what_is_granted(
+    desk: ReviewDesk, portal: Portal
+) -> None:
+    asked = FORM.items[0]
+    items = (asked, replace(asked, start=asked.start + timedelta(minutes=5)))
+    application_id = desk.submitted(items=items)
+    desk.decide(desk.opened(application_id, "preliminary"), "head")
+    review_id = desk.opened(application_id, "security")
+    reviewer, signer = await portal.signed_in("reviewer"), await portal.signed_in("security-head")
+
+    page = (await reviewer.get(f"/reviews/{review_id}")).text
+    # nothing narrows by itself: what was asked for is chosen, and less is a choice
+    assert re.findall(r'name="wayOfUse" value="(\w+)"( checked)?', page) == [("download", " checked"), ("view", "")]
+    assert "申请内容与批准内容" not in text_of(await reviewer.get(f"/reviews/{review_id}"))
+    fields = {
+        "scope-0-shown": "1", "scope-0-granted": "true",
+        "scope-0-start": "2031-03-04T18:10:00", "scope-0-end": "2031-03-04T18:40:00", "scope-1-shown": "1",
+        "usePeriodDays": "7", "wayOfUse": "view",
+    }  # fmt: skip
+    await reviewer.post(f"/reviews/{review_id}/decide", data=decision(desk, review_id, "approved", **fields))
+    later = text_of(await signer.get(f"/reviews/{desk.opened(application_id, 'security-signature')}"))
+
+    for sentence in (
+        "申请的是下载，只批准查看。", "使用期限批准 7 天，申请的是 20 天。", "第 2 项未批准。",
+        "第 1 项申请 1 小时，批准 30 分钟。",
+    ):  # fmt: skip
+        assert sentence in later
+    assert "按申请内容批准" not in later
+
+
+@pytest.mark.requirement("R4")
+async def test_what_is_granted_as_it_was_asked_for_is_said_so(desk: ReviewDesk, portal: Portal) -> None:
+    application_id = desk.submitted()
+    desk.decide(desk.opened(application_id, "preliminary"), "head")
+    review_id = desk.opened(application_id, "security")
+    reviewer, signer = await portal.signed_in("reviewer"), await portal.signed_in("security-head")
+    item = {"scope-0-shown": "1", "scope-0-granted": "true"}
+    typed = decision(desk, review_id, "approved", wayOfUse="download", usePeriodDays="20", **item)
+    assert (await reviewer.post(f"/reviews/{review_id}/decide", data=typed)).status_code == 303
+
+    later = text_of(await signer.get(f"/reviews/{desk.opened(application_id, 'security-signature')}"))
+
+    assert "安全审核按申请内容批准。" in later
+    assert "少于申请" not in later
+
+
 @pytest.mark.requirement("R4")
 @pytest.mark.parametrize(
     ("fields", "field"),
@@ -251,6 +298,30 @@ async def test_without_its_token_nothing_is_decided(desk: ReviewDesk, portal: Po
     assert desk.all(Decision) == []
     with_token = {**decision(desk, review_id, "approved"), "csrf_token": token}
     assert (await head.post(f"/reviews/{review_id}/decide", data=with_token)).status_code == 303
+
+
+@pytest.mark.requirement("R22")
+async def test_the_page_sends_a_form_back_without_answers_and_its_drafter_reads_the_reason(
+    desk: ReviewDesk, portal: Portal
+) -> None:
+    application_id = desk.submitted()
+    review_id = desk.opened(application_id, "preliminary")
+    head, drafter = await portal.signed_in("head"), await portal.signed_in("drafter")
+    page = (await head.get(f"/reviews/{review_id}")).text
+    typed = {name: text for name, text in decision(desk, review_id, "returned").items() if "answers" not in name}
+
+    # the browser leaves open answers alone for this one button
+    buttons = dict(re.findall(r'<button name="outcome" value="(\w+)"([^>]*)>', page))
+    assert {code for code, attributes in buttons.items() if "formnovalidate" in attributes} == {"returned"}
+    approved = await head.post(f"/reviews/{review_id}/decide", data={**typed, "outcome": "approved"})
+    unreasoned = await head.post(f"/reviews/{review_id}/decide", data=typed)
+    sent = await head.post(f"/reviews/{review_id}/decide", data={**typed, "reason": "时间段太长"})
+
+    assert (approved.status_code, unreasoned.status_code, sent.status_code) == (422, 422, 303)
+    assert "请写明理由" in text_of(unreasoned)
+    correction = text_of(await drafter.get(f"/applications/{application_id}/edit"))
+    assert "时间段太长" in correction
+    assert "回答为否" not in correction
 
 
 async def test_a_review_is_claimed_and_put_back(desk: ReviewDesk, portal: Portal) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
@@ -19,6 +20,7 @@ from services.domain.stages.catalogue import STAGES, Stage
 from services.runtime import local_times
 from services.runtime.errors import Refused
 from services.runtime.labels import Label, word
+from services.runtime.spans import Span
 from services.runtime.translations import Message
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
@@ -37,6 +39,18 @@ class Sheet:
     view: ReviewView
     items: list[SheetItem]
     return_sheet: ReturnSheet | None
+
+
+@dataclass(frozen=True)
+class GrantedLine:
+    """What was asked of an item, and what Security has granted of it; None for an item that is not granted."""
+
+    position: int
+    zh: str
+    en: str
+    zone: str
+    asked: Span
+    granted: Span | None
 
 
 @router.get("/reviews/{review_id}")
@@ -123,14 +137,36 @@ async def _page(
         form=sheet.view.form,
         marks=MARKS,
         outcomes=STAGES.outcomes,
+        returned=service.RETURNED,
         previews=PREVIEW_MOMENTS,
         with_pictures=stage.code == PICTURES_AT and sheet.view.why_not is None,
         reason_words=_reasons(visitor, stage),
         with_scope=stage.code == GRANTS_AT,
         spans=scope_fields(sheet.items),
+        granted=granted_lines(sheet),
         refusal=refusal,
         typed=typed,
     )
+
+
+def granted_lines(sheet: Sheet) -> list[GrantedLine]:
+    """Return each item of the form beside what Security has granted of it; nothing before Security has approved."""
+    view = sheet.view
+    approved = (GRANTS_AT, view.round, STAGES[GRANTS_AT].favourable)
+    if not any((decision.stage, decision.round, decision.outcome) == approved for decision in view.earlier):
+        return []
+    granted = {item.id: item.granted for item in sheet.items}
+    return [
+        GrantedLine(
+            position=asked["position"],
+            zh=asked["camera"]["zh"],
+            en=asked["camera"]["en"],
+            zone=asked["zone"],
+            asked=Span(datetime.fromisoformat(asked["from"]), datetime.fromisoformat(asked["to"])),
+            granted=granted.get(asked["id"]),
+        )
+        for asked in view.form["items"]
+    ]
 
 
 def _reasons(visitor: Visitor, stage: Stage) -> str:
