@@ -10,7 +10,7 @@ from services.database.keyset import Page, Section, chosen_of
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.applications import Application, Revision
 from services.database.tables.people import Department, Person
-from services.database.tables.reviews import Decision, Proposal, Review
+from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
@@ -24,6 +24,7 @@ from services.domain.reviews import scopes
 from services.domain.reviews import service as review_service
 from services.domain.reviews.schemas import (
     BarredReview,
+    EarlierConfirmation,
     EarlierDecision,
     GrantedItem,
     ReviewFinding,
@@ -230,9 +231,16 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
         .where(Decision.application_id == application.id, Decision.review_id != review.id)
         .order_by(Decision.decided_at)
     ).all()
+    confirmations = uow.session.scalars(
+        select(Confirmation)
+        .join(Review, Review.id == Confirmation.review_id)
+        .where(Review.application_id == application.id)
+        .order_by(Confirmation.confirmed_at)
+    ).all()
     decision = uow.session.scalar(select(Decision).where(Decision.review_id == review.id))
     proposed_by = proposal.person_id if proposal is not None else None
     named = [review.claimed_by, stands_in_for, proposed_by, *deciders, *(row.decided_by for row in earlier)]
+    named += [confirmation.person_id for confirmation in confirmations]
     names = access_queries.get_names(uow, named)
     return ReviewView(
         id=review.id,
@@ -275,6 +283,11 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
                 decided_at=row.decided_at,
                 reason=row.reason,
                 opinion=row.opinion,
+                confirmed_by=[
+                    EarlierConfirmation(by=names[one.person_id], confirmed_at=one.confirmed_at)
+                    for one in confirmations
+                    if one.review_id == row.review_id
+                ],
             )
             for row in earlier
         ],

@@ -23,7 +23,7 @@ def may_withdraw(rows: CaseRows) -> bool:
     ready = application_service.copies_ready([row.item for row in rows.items], copied)
     return (
         application.withdrawn_at is None
-        and _is_own(rows)
+        and is_own(rows)
         and application_service.withdrawal_refusal(
             application, handed_over=rows.head.hand_over is not None, copies_ready=ready
         )
@@ -31,9 +31,14 @@ def may_withdraw(rows: CaseRows) -> bool:
     )
 
 
+def are_departments_asked(rows: CaseRows) -> bool:
+    """Return whether the form waits for joint departments: it is theirs to answer, and not the applicant's turn."""
+    return any(consultation.ended_at is None for consultation, _, _ in rows.consents)
+
+
 def _as_applicant(rows: CaseRows) -> list[NextAct]:
     application = rows.application
-    if not _is_own(rows):
+    if not is_own(rows) or are_departments_asked(rows):
         return []
     if application.submitted_at is None:
         return [NextAct(kind="submit", subject_id=application.id)]
@@ -42,7 +47,7 @@ def _as_applicant(rows: CaseRows) -> list[NextAct]:
     return []
 
 
-def _is_own(rows: CaseRows) -> bool:
+def is_own(rows: CaseRows) -> bool:
     """Return whether the actor is on the applicant's side, and may correct and withdraw."""
     return application_service.is_of_applicant(rows.uow, rows.application)
 

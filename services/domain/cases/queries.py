@@ -22,6 +22,7 @@ from services.database.tables.preservations import Preservation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.applications import findings, forms
+from services.domain.applications.security_check import REVIEWERS_ONLY, words_for_applicant
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import next_actions, states
 from services.domain.cases import rows as case_rows
@@ -208,10 +209,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         next_acts=next_actions.of_case(rows),
         may_withdraw=next_actions.may_withdraw(rows),
         items=_items(rows),
-        findings=[
-            CaseFinding.model_validate(finding)
-            for finding in findings.sort(finding for finding in rows.findings if finding.round == application.round)
-        ],
+        findings=_findings(rows),
         reviews=[_review(row, names) for row in rows.reviews],
         documents=[CaseDocument.model_validate(document) for document in rows.documents],
         hand_over=_hand_over(head.hand_over, names) if head.hand_over is not None else None,
@@ -230,6 +228,21 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         consultation=_consultation(rows, names),
         integrity=_check(uow, head.check, names) if head.check is not None else None,
     )
+
+
+def _findings(rows: CaseRows) -> list[CaseFinding]:
+    """Read what the checks found in this round; the applicant's side reads its own sentences, and no internal ones."""
+    found = findings.sort(finding for finding in rows.findings if finding.round == rows.application.round)
+    views = [CaseFinding.model_validate(finding) for finding in found]
+    if not next_actions.is_own(rows):
+        return views
+    positions = {row.item.id: row.item.position for row in rows.items}
+    return [
+        view if own is None else view.model_copy(update={"zh": own.translate("zh"), "en": own.translate("en")})
+        for view in views
+        if view.code not in REVIEWERS_ONLY
+        for own in [words_for_applicant(view.code, positions.get(view.item_id or ""))]
+    ]
 
 
 def get_consultation(uow: UnitOfWork, application: Application) -> ConsultationView | None:

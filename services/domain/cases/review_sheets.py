@@ -26,6 +26,7 @@ from services.domain.cameras import clocks, measurements, reference_pictures
 from services.domain.cases import queries
 from services.domain.custody import copies
 from services.domain.retrieval import preservations, recorder_coverage
+from services.domain.retrieval.recorder_coverage import Nearest
 from services.domain.retrieval.records import granted_span, searched_span
 from services.domain.reviews import service as review_service
 from services.domain.reviews.schemas import (
@@ -146,11 +147,16 @@ async def _measure(source: CoverageSource, recorders: OpenRecorder) -> ItemCover
         return _coverage(source, trouble=RECORDER_DOWN)
     except WrongChannel:
         return _coverage(source, trouble=WRONG_CHANNEL)
-    return _coverage(source, measured.covered)
+    return _coverage(source, measured.covered, nearest=measured.nearest)
 
 
 def _coverage(
-    source: CoverageSource, held: Sequence[Span] = (), *, asked_now: bool = True, trouble: Refused | None = None
+    source: CoverageSource,
+    held: Sequence[Span] = (),
+    *,
+    asked_now: bool = True,
+    trouble: Refused | None = None,
+    nearest: Nearest | None = None,
 ) -> ItemCoverage:
     """Return the view; the share is of the searched span, as a retrieval is judged."""
     item, searched = source.item, source.searched
@@ -178,7 +184,10 @@ def _coverage(
         pictures_there=source.pictures.there if source.pictures else None,
         picture_holes=source.pictures.holes if source.pictures else None,
         longest_between_ms=source.pictures.longest_ms if source.pictures else None,
-        asked_now=asked_now,
+        nearest_before=SpanAnswer.of(nearest and nearest.before),
+        nearest_after=SpanAnswer.of(nearest and nearest.after),
+        asked_now=asked_now and not item.uploaded,
+        uploaded=item.uploaded,
         trouble=Problem.of(trouble) if trouble else None,
         overwrite_at=item.overwrite_at,
         held=item.held,

@@ -85,8 +85,15 @@ class ReviewFinding(Answer):
     item_id: str | None
 
 
+class EarlierConfirmation(Answer):
+    """Who confirmed a release as its second person."""
+
+    by: str
+    confirmed_at: Moment
+
+
 class EarlierDecision(Answer):
-    """A decision that was made before in this case."""
+    """A decision that was made before in this case; a release may have a second person (R34)."""
 
     stage: str
     round: int
@@ -95,6 +102,7 @@ class EarlierDecision(Answer):
     decided_at: Moment
     reason: str | None
     opinion: str | None
+    confirmed_by: list[EarlierConfirmation]
 
 
 class ReviewProposal(Answer):
@@ -165,6 +173,8 @@ class ItemCoverage(Answer):
     ``covered``, ``gaps`` and ``share`` are of the searched span, which is wider than the granted one because of the
     recorder's clock; nothing of it is known where ``trouble`` says why. ``clockTooFar``: the granted span alone is
     searched, and somebody has to say which time is meant. ``held``: its footage is safe in the vault.
+    Where nothing is there, ``nearestBefore`` and ``nearestAfter`` are what the recorder has next to it, within a day.
+    ``uploaded``: it is a file that a person uploaded, and no recorder is asked.
     ``picturesLost`` lack beside the gaps, at ``pictureHoles`` places with those; None where nobody has counted.
     """
 
@@ -186,6 +196,7 @@ class ItemCoverage(Answer):
     gaps: list[SpanAnswer]
     share: float
     asked_now: bool
+    uploaded: bool
     trouble: Problem | None
     overwrite_at: Moment | None
     held: bool
@@ -201,6 +212,8 @@ class ItemCoverage(Answer):
     pictures_there: int | None
     picture_holes: int | None
     longest_between_ms: int | None
+    nearest_before: SpanAnswer | None
+    nearest_after: SpanAnswer | None
 
     @property
     def granted(self) -> SpanAnswer:

@@ -28,7 +28,6 @@ from services.domain.stages.catalogue import STAGES, Stage
 from services.runtime.errors import Refused
 from services.runtime.translations import Bilingual, Joined, Message, Text
 
-
 RETURNED = "returned"  # the outcome that sends the form back to the applicant
 
 

@@ -15,6 +15,8 @@ from review_pages import HOSTILE, Lens, decision, text_of
 from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.reviews import Decision, Review
+from services.domain.applications import security_check
+from services.runtime.spans import Span
 
 
 @pytest.fixture
@@ -350,6 +352,53 @@ async def test_a_stranger_finds_no_review(desk: ReviewDesk, portal: Portal) -> N
         assert answer.status_code == 404
 
 
+@pytest.mark.requirement("R24")
+async def test_the_applicant_reads_what_the_checks_say_to_the_applicant(desk: ReviewDesk, portal: Portal) -> None:
+    asked = FORM.items[0]
+    long = replace(asked, start=asked.end - timedelta(hours=9))
+    application_id = desk.submitted(legal_basis="consent", items=(long,), subject_ids=("inspector",))
+    desk.run(security_check.review, application_id)
+    review_id = desk.opened(application_id, "preliminary")
+    desk.decide(review_id, "head")
+    security_id = desk.opened(application_id, "security")
+    internal = ("请核实书面同意", "请明确是否批准下载", "请考虑缩小范围", "安全保卫部门人员")
+    meant = ("请备好书面同意", "是否批准下载由安全审核决定", "第 1 项时间段较长：请只申请用途所需的时段")
+    drafter, reviewer = await portal.signed_in("drafter"), await portal.signed_in("reviewer")
+
+    own = text_of(await drafter.get(f"/cases/{application_id}"))
+    codes = {one["code"] for one in (await drafter.get(f"/api/cases/{application_id}")).json()["findings"]}
+    theirs = [text_of(await reviewer.get(page)) for page in (f"/cases/{application_id}", f"/reviews/{security_id}")]
+
+    assert [sentence in own for sentence in meant] == [True] * 3
+    assert [sentence in own for sentence in internal] == [False] * 4
+    assert not codes & security_check.REVIEWERS_ONLY
+    for page in theirs:
+        assert [sentence in page for sentence in internal] == [True] * 4
+        assert "请备好书面同意" not in page
+
+
+@pytest.mark.requirement("R34")
+async def test_the_second_person_of_a_release_is_named_among_the_earlier_decisions(
+    desk: ReviewDesk, portal: Portal
+) -> None:
+    application_id = desk.submitted()
+    desk.approved(application_id)
+    desk.classed(application_id, second_person=True)
+    review_id = desk.opened(application_id, "storage-release")
+    desk.decide(review_id, "operator")
+    desk.confirm(review_id, "operator2")
+    later = desk.opened(application_id, "partial-footage")
+    reviewer = await portal.signed_in("reviewer")
+
+    page = text_of(await reviewer.get(f"/reviews/{later}"))
+    earlier = (await reviewer.get(f"/api/reviews/{later}")).json()["earlier"]
+
+    assert "operator2 确认" in page
+    assert {decision["stage"]: [one["by"] for one in decision["confirmedBy"]] for decision in earlier} == {
+        "preliminary": [], "security": [], "security-signature": [], "storage-release": ["operator2"],
+    }  # fmt: skip
+
+
 async def test_a_recorder_that_is_down_is_told_and_stops_nothing(desk: ReviewDesk, portal: Portal, lens: Lens) -> None:
     review_id = desk.opened(desk.submitted(), "preliminary")
     head = await portal.signed_in("head")
@@ -363,6 +412,28 @@ async def test_a_recorder_that_is_down_is_told_and_stops_nothing(desk: ReviewDes
     assert (told[0]["share"], told[0]["clockOffsetMs"]) == (0.5, 1500)
     assert "录像机时钟快 1.5 秒" in text_of(half)
     assert (down.status_code, "录像机目前无法连接" in text_of(down)) == (200, True)
+
+
+@pytest.mark.requirement("R20")
+async def test_a_reviewer_reads_the_nearest_footage_where_nothing_is_recorded(
+    desk: ReviewDesk, portal: Portal, lens: Lens
+) -> None:
+    review_id = desk.opened(desk.submitted(), "preliminary")
+    start, end = FORM.items[0].start, FORM.items[0].end
+    hour = timedelta(hours=1)
+    lens.holds = [Span(start - 3 * hour, start - 2 * hour), Span(end + 5 * hour, end + 6 * hour)]
+    head = await portal.signed_in("head")
+
+    page = text_of(await head.get(f"/reviews/{review_id}/coverage"))
+    [item] = (await head.get(f"/api/reviews/{review_id}/coverage")).json()
+
+    assert "没有录像" in page
+    assert "最近的录像： 之前 2031-03-04 15:00:00 – 16:00:00 UTC+8 · 之后 2031-03-05 00:00:00 – 01:00:00 UTC+8" in page
+    assert [datetime.fromisoformat(item[name]["start"]) for name in ("nearestBefore", "nearestAfter")] == [
+        held.start for held in lens.holds
+    ]
+    lens.holds = None
+    assert "最近的录像" not in text_of(await head.get(f"/reviews/{review_id}/coverage"))
 
 
 @pytest.mark.requirement("R34")

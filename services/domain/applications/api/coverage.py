@@ -22,13 +22,18 @@ class CoverageQuestion(Body):
 
 
 class CoverageAnswer(Answer):
-    """What the recorder holds of a span: ``share`` is 0 to 1, from ``overwrite_at`` on the first may be gone."""
+    """What the recorder holds of a span: ``share`` is 0 to 1, from ``overwrite_at`` on the first may be gone.
+
+    Where it holds nothing, ``nearestBefore`` and ``nearestAfter`` are what it holds next to it, at most a day away.
+    """
 
     covered: list[SpanAnswer]
     gaps: list[SpanAnswer]
     share: float
     overwrite_at: Moment | None
     zone: str
+    nearest_before: SpanAnswer | None = None
+    nearest_after: SpanAnswer | None = None
 
 
 @router.get("/coverage", responses=problems(401, 404))
@@ -49,4 +54,6 @@ async def read_coverage(
         share=measured.share,
         overwrite_at=measured.overwrite_at,
         zone=measured.zone,
+        nearest_before=SpanAnswer.of(measured.nearest and measured.nearest.before),
+        nearest_after=SpanAnswer.of(measured.nearest and measured.nearest.after),
     )

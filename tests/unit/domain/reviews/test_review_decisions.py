@@ -156,7 +156,10 @@ def test_a_form_is_sent_back_with_a_reason_and_a_signature_and_no_answers(
         if outcome != "returned":
             with pytest.raises(Refused) as missing:
                 desk.decide(review_id, by, outcome, answers={})
-            assert (missing.value.code, missing.value.field) == ("missing", f"answers.{STAGES[stage].questions[0].code}")
+            assert (missing.value.code, missing.value.field) == (
+                "missing",
+                f"answers.{STAGES[stage].questions[0].code}",
+            )
     with pytest.raises(Refused) as unreasoned:
         desk.decide(review_id, by, "returned", answers={}, reason=" ")
     with pytest.raises(Refused) as unsigned:
