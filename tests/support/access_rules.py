@@ -87,6 +87,7 @@ RULES = {
     "GET /api/cases/{application_id}/timeline": Rule(SEE),
     "GET /api/cases/{application_id}/integrity": Rule(SEE),
     "POST /api/cases/{application_id}/integrity": Rule(SEE),
+    "POST /api/cases/{application_id}/questions/{question_id}/answer": Rule(APPLICANT, body={"text": "三号门"}),
     "GET /api/models/{process_id}": Rule(EVERYONE),
     "GET /api/documents/{number}": Rule(SEE),
     "GET /api/documents/{number}/print": Rule(SEE),
@@ -105,6 +106,9 @@ RULES = {
     "POST /api/storage/recorders/{recorder_id}/measure": Rule(frozenset({"operator"}), EVERYONE - {"operator"}),
     "POST /api/reviews/{review_id}/claim": Rule(frozenset({"operator"}), SEE - {"operator"}),
     "POST /api/reviews/{review_id}/unclaim": Rule(SEE),
+    "POST /api/reviews/{review_id}/questions": Rule(
+        frozenset({"operator"}), SEE - {"operator"}, body={"text": "哪一个门？"}
+    ),
     "POST /api/reviews/{review_id}/decide": Rule(
         frozenset({"operator"}), SEE - {"operator"}, body={"outcome": "approved", **SIGNED}
     ),

@@ -85,7 +85,7 @@ TO_APPLICANT: Mapping[str, Message] = {
 REVIEWERS_ONLY = frozenset({"security-involved", "management-involved", "operator-agreement-missing"})
 
 
-def words_for_applicant(code: str, position: object = None) -> Text | None:
+def words_for_applicant(code: str, position: str | int | None = None) -> Text | None:
     """Return the applicant's own sentence for a finding, of the item in this place; None where there is one for all."""
     message = TO_APPLICANT.get(code)
     return None if message is None else message.with_values(n=position or "")

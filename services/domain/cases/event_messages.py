@@ -35,6 +35,8 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "review-escalated": Message("The review was late and was opened to substitutes"),
     "review-claimed": Message("The review was claimed"),
     "review-unclaimed": Message("The review was put back"),
+    "applicant-asked": Message("{stage}: the applicant was asked"),
+    "applicant-answered": Message("{stage}: the applicant answered"),
     "review-decided": Message("{stage}: {outcome}"),
     "review-closed": Message("The review was closed without a decision"),
     "release-proposed": Message("An operator released; a second person is to confirm"),

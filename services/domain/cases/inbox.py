@@ -20,7 +20,7 @@ from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.applications import findings
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import queries
-from services.domain.reviews import scopes
+from services.domain.reviews import questions, scopes
 from services.domain.reviews import service as review_service
 from services.domain.reviews.schemas import (
     BarredReview,
@@ -224,6 +224,9 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
     directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, application.id)
     second = proposal is not None
     refusal = _refusal(uow, review, second=second)
+    held_by_other = review.claimed_by not in (None, uow.actor.id) and not access_queries.is_absent(
+        uow, str(review.claimed_by)
+    )
     stands_in_for = access_policy.stands_in_for(directory, facts, review, uow.actor.id) if refusal is None else None
     deciders = _deciders(directory, facts, review, second=second) if review.closed_at is None else []
     earlier = uow.session.scalars(
@@ -298,6 +301,8 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
         stands_in_for=names[stands_in_for] if stands_in_for else None,
         who_can=[names[person_id] for person_id in deciders],
         most_use_days=scopes.use_days(uow, application, None),
+        applicant_questions=questions.list_of_application(uow, application),
+        may_ask=refusal is None and not second and not held_by_other,
         hand_over_id=review.hand_over_id,
     )
 

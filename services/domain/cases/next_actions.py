@@ -13,7 +13,7 @@ def of_case(rows: CaseRows) -> list[NextAct]:
     application = rows.application
     if application.closed_at is not None or application.withdrawn_at is not None:
         return []
-    return [*_as_applicant(rows), *_consents(rows), *_reviews(rows), *_as_custodian(rows)]
+    return [*_as_applicant(rows), *_questions(rows), *_consents(rows), *_reviews(rows), *_as_custodian(rows)]
 
 
 def may_withdraw(rows: CaseRows) -> bool:
@@ -59,6 +59,16 @@ def _consents(rows: CaseRows) -> list[NextAct]:
         for consultation, consent, department in rows.consents
         if consultation.ended_at is None and consultation.due_at > uow.now and consent.answer is None
         if uow.actor.id in joint.answerers(uow, rows.application, department.id)
+    ]
+
+
+def _questions(rows: CaseRows) -> list[NextAct]:
+    """Return the first question that waits for the applicant's answer, due when its review is."""
+    due = {row.review.id: row.review.due_at for row in rows.reviews}
+    waiting = [question for question in rows.questions if question.may_answer]
+    return [
+        NextAct(kind="answer", subject_id=question.id, stage=question.stage, due_at=due[question.review_id])
+        for question in waiting[:1]
     ]
 
 

@@ -226,6 +226,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         violations=[CaseViolation.model_validate(violation) for violation in rows.violations],
         events=_time_line(uow, application.id),
         consultation=_consultation(rows, names),
+        applicant_questions=rows.questions,
         integrity=_check(uow, head.check, names) if head.check is not None else None,
     )
 

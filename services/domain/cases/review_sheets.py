@@ -48,6 +48,7 @@ from services.web.schemas import SpanAnswer
 
 PreviewMoment = Literal["first", "middle", "last"]
 PREVIEW_MOMENTS: tuple[PreviewMoment, ...] = ("first", "middle", "last")
+NO_FOOTAGE = Nearest()
 LAST_PICTURE = timedelta(seconds=1)
 RECORDER_DOWN = Refused(
     "recorder-down", "The recorder cannot be reached at the moment: reload the page later.", status=503
@@ -147,7 +148,7 @@ async def _measure(source: CoverageSource, recorders: OpenRecorder) -> ItemCover
         return _coverage(source, trouble=RECORDER_DOWN)
     except WrongChannel:
         return _coverage(source, trouble=WRONG_CHANNEL)
-    return _coverage(source, measured.covered, nearest=measured.nearest)
+    return _coverage(source, measured.covered, nearest=measured.nearest or NO_FOOTAGE)
 
 
 def _coverage(
@@ -156,7 +157,7 @@ def _coverage(
     *,
     asked_now: bool = True,
     trouble: Refused | None = None,
-    nearest: Nearest | None = None,
+    nearest: Nearest = NO_FOOTAGE,
 ) -> ItemCoverage:
     """Return the view; the share is of the searched span, as a retrieval is judged."""
     item, searched = source.item, source.searched
@@ -184,8 +185,8 @@ def _coverage(
         pictures_there=source.pictures.there if source.pictures else None,
         picture_holes=source.pictures.holes if source.pictures else None,
         longest_between_ms=source.pictures.longest_ms if source.pictures else None,
-        nearest_before=SpanAnswer.of(nearest and nearest.before),
-        nearest_after=SpanAnswer.of(nearest and nearest.after),
+        nearest_before=SpanAnswer.of(nearest.before),
+        nearest_after=SpanAnswer.of(nearest.after),
         asked_now=asked_now and not item.uploaded,
         uploaded=item.uploaded,
         trouble=Problem.of(trouble) if trouble else None,

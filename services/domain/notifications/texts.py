@@ -15,7 +15,17 @@ from services.runtime.translations import Bilingual, Message, Text, Worded
 Page = Literal["case", "review", "decision", "consent", "hand-over", "notices", "deliveries", "account", "requests"]
 # What a notice asks somebody to do. Its subject is the review, the consent, the hand-over or the request.
 Work = Literal[
-    "review", "consent", "offer", "return", "inspection", "request", "check", "agreement", "correction", "case"
+    "review",
+    "consent",
+    "offer",
+    "return",
+    "inspection",
+    "request",
+    "check",
+    "agreement",
+    "correction",
+    "case",
+    "question",
 ]
 
 DIGEST = "daily-digest"
@@ -79,6 +89,10 @@ TEXTS = {
     "release-not-confirmed": NoticeText(
         Message("Your release was not confirmed: check it again."), "review", work="review"
     ),
+    "applicant-asked": NoticeText(
+        Message("A reviewer asks you about your application: answer on its page."), work="question"
+    ),
+    "applicant-answered": NoticeText(Message("Your question to the applicant is answered."), "review", work="review"),
     "signed-in-your-place": NoticeText(
         Message("Somebody has signed in your place: see whether that is right."), "review", personal=True
     ),

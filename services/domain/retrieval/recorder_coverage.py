@@ -49,8 +49,8 @@ class MeasuredCoverage:
 class Nearest:
     """The recorded spans next to one of which nothing is recorded, at most ``NEAR`` away; None where there is none."""
 
-    before: Span | None
-    after: Span | None
+    before: Span | None = None
+    after: Span | None = None
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,24 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from services.database.listing import Listing
 from services.domain.accounts.signatures.http import FormSigning
 from services.domain.reviews.scopes import Classification, Granting, Narrowed
 from services.web.errors import Problem
-from services.web.schemas import Answer, Body, Code, Identifier, Line, Moment, PageParameters, Paragraph, SpanAnswer
+from services.web.schemas import (
+    Answer,
+    Body,
+    Code,
+    Identifier,
+    Line,
+    Moment,
+    PageParameters,
+    Paragraph,
+    SpanAnswer,
+    no_control,
+)
 
 InboxSort = Literal["overwrite", "due", "number", "stage"]
 
@@ -133,11 +144,33 @@ class GrantedItem(Answer):
     searched: GrantedSpan
 
 
+class AskedQuestion(Answer):
+    """What a reviewer asked the applicant, and the answer; ``mayAnswer``: you may answer it now."""
+
+    id: str
+    review_id: str
+    stage: str
+    round: int
+    asked_by: str
+    asked_at: Moment
+    text: str
+    answered_by: str | None
+    answered_at: Moment | None
+    answer: str | None
+    may_answer: bool
+
+
+class QuestionBody(Body):
+    """A question to the applicant, or the answer to one."""
+
+    text: Annotated[str, Field(max_length=2000), AfterValidator(no_control)]
+
+
 class ReviewView(ReviewHead):
     """One review. ``formSha256`` goes back with the decision; ``whyNot`` says why you may not decide (or confirm) it.
 
     ``signatureMethods`` is what the signature needs of you: ``password``, or ``password`` and ``totp``. ``whoCan`` are
-    names, ``mostUseDays`` the most that may be granted.
+    names, ``mostUseDays`` the most that may be granted. ``applicantQuestions`` are those of the whole case.
     """
 
     closed_at: Moment | None
@@ -165,6 +198,8 @@ class ReviewView(ReviewHead):
     signature_methods: list[str]
     who_can: list[str]
     most_use_days: int
+    applicant_questions: list[AskedQuestion]
+    may_ask: bool
 
 
 class ItemCoverage(Answer):

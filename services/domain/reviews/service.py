@@ -61,7 +61,7 @@ def decide(
     review = tasks.lock_open(uow, review_id)
     stage = STAGES[review.stage]
     application = uow.session.get_one(Application, review.application_id)
-    _require_no_proposal(uow, review)
+    require_no_proposal(uow, review)
     tasks.require_may_decide(uow, review)
     require_form(uow, review, proof.form_sha256)
     reason, opinion = _text(reason), _text(opinion)
@@ -327,7 +327,8 @@ def _stage_variables(
     return variables
 
 
-def _require_no_proposal(uow: UnitOfWork, review: Review) -> None:
+def require_no_proposal(uow: UnitOfWork, review: Review) -> None:
+    """Raise Refused where the release is signed and waits for its second person."""
     if open_proposal(uow, review) is not None:
         raise Refused(
             "second-person-needed",

@@ -48,12 +48,13 @@ async def read_coverage(
         raise Refused("span-backwards", "A span ends after it starts.", status=422, field="end")
     asked = Span(question.start, question.end)
     measured = await recorder_coverage.measure(database, actor, recorders, question.camera_id, asked)
+    nearest = measured.nearest or recorder_coverage.Nearest()
     return CoverageAnswer(
         covered=[SpanAnswer.model_validate(span) for span in measured.covered],
         gaps=[SpanAnswer.model_validate(span) for span in measured.gaps],
         share=measured.share,
         overwrite_at=measured.overwrite_at,
         zone=measured.zone,
-        nearest_before=SpanAnswer.of(measured.nearest and measured.nearest.before),
-        nearest_after=SpanAnswer.of(measured.nearest and measured.nearest.after),
+        nearest_before=SpanAnswer.of(nearest.before),
+        nearest_after=SpanAnswer.of(nearest.after),
     )

@@ -8,9 +8,10 @@ from pydantic import Field
 from services.domain.cases.schemas.consents import ConsultationView
 from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed
 from services.domain.custody.schemas import RecorderClock
+from services.domain.reviews.schemas import AskedQuestion
 from services.web.schemas import Answer, SpanAnswer
 
-ActKind = Literal["submit", "correct", "consent", "decide", "confirm", "accept", "return"]
+ActKind = Literal["submit", "correct", "consent", "decide", "confirm", "accept", "return", "answer"]
 
 
 class CaseSummary(Answer):
@@ -34,8 +35,8 @@ class CaseSummary(Answer):
 class NextAct(Answer):
     """One act that the reader may do now.
 
-    ``subjectId`` is that of the application, review, consent or hand-over that it is about; ``stage`` is the review's,
-    ``dueAt`` when it has to be done.
+    ``subjectId`` is that of the application, review, consent, hand-over or question that it is about; ``stage`` is the
+    review's, ``dueAt`` when it has to be done.
     """
 
     kind: ActKind
@@ -309,4 +310,5 @@ class CaseView(CaseSummary):
     violations: list[CaseViolation]
     events: list[CaseEvent]
     consultation: ConsultationView | None
+    applicant_questions: list[AskedQuestion]
     integrity: IntegrityCheckView | None

@@ -8,13 +8,14 @@ from services.database.keyset import Page
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.http import signed
 from services.domain.cases import inbox as case_inbox
-from services.domain.reviews import service, tasks
+from services.domain.reviews import questions, service, tasks
 from services.domain.reviews.schemas import (
     BarredReview,
     ConfirmationBody,
     DecidedReview,
     DecisionBody,
     InboxQuestion,
+    QuestionBody,
     ReviewView,
     WaitingReview,
 )
@@ -82,6 +83,17 @@ async def unclaim(review_id: str, actor: Acting, database: GivenDatabase) -> Rev
 
     def act(uow: UnitOfWork) -> ReviewView:
         tasks.unclaim(uow, review_id)
+        return case_inbox.get_review(uow, review_id)
+
+    return await database.run(actor, act)
+
+
+@router.post("/{review_id}/questions", responses=problems(*USUAL))
+async def ask_applicant(review_id: str, asked: QuestionBody, actor: Acting, database: GivenDatabase) -> ReviewView:
+    """Ask the applicant; the review stays open and its limit goes on."""
+
+    def act(uow: UnitOfWork) -> ReviewView:
+        questions.ask(uow, review_id, asked.text)
         return case_inbox.get_review(uow, review_id)
 
     return await database.run(actor, act)

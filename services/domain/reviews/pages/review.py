@@ -12,8 +12,8 @@ from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.cases import inbox as case_inbox
 from services.domain.cases import review_sheets
 from services.domain.cases.review_sheets import PREVIEW_MOMENTS, SheetItem
-from services.domain.reviews import service, tasks
-from services.domain.reviews.schemas import ConfirmationBody, DecisionBody, ReturnSheet, ReviewView
+from services.domain.reviews import questions, service, tasks
+from services.domain.reviews.schemas import ConfirmationBody, DecisionBody, QuestionBody, ReturnSheet, ReviewView
 from services.domain.reviews.scopes import MARKS
 from services.domain.reviews.service import Decided
 from services.domain.stages.catalogue import STAGES, Stage
@@ -69,6 +69,16 @@ async def claim(review_id: str, visitor: Visiting, database: GivenDatabase) -> R
 async def unclaim(review_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """Return the review to all who may decide it."""
     return await _act(visitor, database, review_id, tasks.unclaim)
+
+
+@router.post("/reviews/{review_id}/questions")
+async def ask_applicant(review_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+    """Ask the applicant; a refusal shows the page again with what was typed."""
+    try:
+        await database.run(visitor.actor, questions.ask, review_id, typed.body(QuestionBody).text)
+    except Refused as refusal:
+        return await _page(visitor, database, review_id, refusal=refusal, typed=typed)
+    return visitor.redirect(f"/reviews/{review_id}#questions", Message("The applicant is asked."))
 
 
 @router.post("/reviews/{review_id}/decide")
