@@ -94,6 +94,9 @@ RULES = {
     "GET /api/documents/{number}/pdf": Rule(SEE),
     "GET /api/reviews": Rule(EVERYONE),
     "GET /api/reviews/conflicts": Rule(EVERYONE),
+    # what is refused is said review by review: test_several_reviews
+    "POST /api/reviews/claim": Rule(EVERYONE, body={"reviewIds": ["none"]}),
+    "POST /api/reviews/unclaim": Rule(EVERYONE, body={"reviewIds": ["none"]}),
     "GET /api/reviews/{review_id}": Rule(SEE),
     "GET /api/reviews/{review_id}/coverage": Rule(SEE),
     "GET /api/reviews/{review_id}/return": Rule(NONE),  # the review is a release; test_return_inspection_pages
@@ -105,6 +108,7 @@ RULES = {
     ),
     "POST /api/storage/recorders/{recorder_id}/measure": Rule(frozenset({"operator"}), EVERYONE - {"operator"}),
     "POST /api/reviews/{review_id}/claim": Rule(frozenset({"operator"}), SEE - {"operator"}),
+    "POST /api/reviews/{review_id}/reassign": Rule(NONE, SEE, body={"personId": "operator2"}),  # none leads the office
     "POST /api/reviews/{review_id}/unclaim": Rule(SEE),
     "POST /api/reviews/{review_id}/questions": Rule(
         frozenset({"operator"}), SEE - {"operator"}, body={"text": "哪一个门？"}

@@ -165,11 +165,14 @@ PAGES = {
         ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"value": "19", "was": "20", "reason": "none"}
     ),
     "GET /inbox": Rule(EVERYONE),
+    "POST /inbox/claim": Rule(EVERYONE, body={"reviewIds": "none"}),
+    "POST /inbox/unclaim": Rule(EVERYONE, body={"reviewIds": "none"}),
     "GET /inbox.csv": Rule(EVERYONE),
     "GET /reviews/{review_id}": Rule(SEE),
     "GET /reviews/{review_id}/coverage": Rule(SEE),
     "GET /reviews/{review_id}/items/{item_id}/preview": Rule(SEE),
     "POST /reviews/{review_id}/claim": Rule(frozenset({"operator"}), SEE - {"operator"}),
+    "POST /reviews/{review_id}/reassign": Rule(NONE, SEE, body={"personId": "operator2"}),
     "POST /reviews/{review_id}/unclaim": Rule(SEE),
     "POST /reviews/{review_id}/questions": Rule(
         frozenset({"operator"}), SEE - {"operator"}, body={"text": "哪一个门？"}

@@ -35,6 +35,7 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "review-escalated": Message("The review was late and was opened to substitutes"),
     "review-claimed": Message("The review was claimed"),
     "review-unclaimed": Message("The review was put back"),
+    "review-reassigned": Message("{stage}: the review was given to another reviewer"),
     "applicant-asked": Message("{stage}: the applicant was asked"),
     "applicant-answered": Message("{stage}: the applicant answered"),
     "review-decided": Message("{stage}: {outcome}"),

@@ -20,10 +20,11 @@ from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.applications import findings
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import queries
-from services.domain.reviews import questions, scopes
+from services.domain.reviews import assignment, questions, scopes
 from services.domain.reviews import service as review_service
 from services.domain.reviews.schemas import (
     BarredReview,
+    Candidate,
     EarlierConfirmation,
     EarlierDecision,
     GrantedItem,
@@ -242,7 +243,8 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
     ).all()
     decision = uow.session.scalar(select(Decision).where(Decision.review_id == review.id))
     proposed_by = proposal.person_id if proposal is not None else None
-    named = [review.claimed_by, stands_in_for, proposed_by, *deciders, *(row.decided_by for row in earlier)]
+    others = assignment.list_others(uow, review) if not second and assignment.may_reassign(uow, review) else []
+    named = [*others, review.claimed_by, stands_in_for, proposed_by, *deciders, *(row.decided_by for row in earlier)]
     named += [confirmation.person_id for confirmation in confirmations]
     names = access_queries.get_names(uow, named)
     return ReviewView(
@@ -302,6 +304,7 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
         who_can=[names[person_id] for person_id in deciders],
         most_use_days=scopes.use_days(uow, application, None),
         applicant_questions=questions.list_of_application(uow, application),
+        reassign_to=[Candidate(id=person_id, name=names[person_id]) for person_id in others],
         may_ask=refusal is None and not second and not held_by_other,
         hand_over_id=review.hand_over_id,
     )

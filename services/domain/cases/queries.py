@@ -54,6 +54,7 @@ from services.domain.custody import integrity
 from services.domain.custody import log as custody_log
 from services.domain.custody.schemas import RecorderClock
 from services.domain.retrieval import preservations
+from services.domain.reviews import assignment
 from services.domain.stages.catalogue import STAGES
 from services.web.schemas import SpanAnswer
 
@@ -210,7 +211,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         may_withdraw=next_actions.may_withdraw(rows),
         items=_items(rows),
         findings=_findings(rows),
-        reviews=[_review(row, names) for row in rows.reviews],
+        reviews=[_review(uow, row, names) for row in rows.reviews],
         documents=[CaseDocument.model_validate(document) for document in rows.documents],
         hand_over=_hand_over(head.hand_over, names) if head.hand_over is not None else None,
         custody=[
@@ -362,7 +363,7 @@ def _copy(copy: Copy) -> CopyView:
     )
 
 
-def _review(row: ReviewRow, names: Mapping[str, str]) -> CaseReview:
+def _review(uow: UnitOfWork, row: ReviewRow, names: Mapping[str, str]) -> CaseReview:
     review, decision = row.review, row.decision
     view = CaseReview(
         id=review.id,
@@ -380,7 +381,7 @@ def _review(row: ReviewRow, names: Mapping[str, str]) -> CaseReview:
         ],
     )
     if decision is None:
-        return view
+        return view.model_copy(update={"may_reassign": assignment.may_reassign(uow, review)})
     questions = {question.code: question for question in STAGES[review.stage].questions}
     represented = decision.stands_in_for
     return view.model_copy(

@@ -89,6 +89,9 @@ TEXTS = {
     "release-not-confirmed": NoticeText(
         Message("Your release was not confirmed: check it again."), "review", work="review"
     ),
+    "review-assigned": NoticeText(
+        Message("A review was given to you by the head of the department."), "review", work="review"
+    ),
     "applicant-asked": NoticeText(
         Message("A reviewer asks you about your application: answer on its page."), work="question"
     ),

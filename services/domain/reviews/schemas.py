@@ -166,11 +166,39 @@ class QuestionBody(Body):
     text: Annotated[str, Field(max_length=2000), AfterValidator(no_control)]
 
 
+class Candidate(Answer):
+    """Somebody who may decide a review now."""
+
+    id: str
+    name: str
+
+
+class ReviewsBody(Body):
+    """The reviews to claim or to put back."""
+
+    review_ids: Annotated[list[Identifier], Field(min_length=1, max_length=100)]
+
+
+class ReassignmentBody(Body):
+    """Who is to decide the review in the place of the one who has claimed it."""
+
+    person_id: Identifier
+
+
+class TriedReview(Answer):
+    """What became of one of several reviews; ``number`` is null, and ``refusal`` says why, where you may not see it."""
+
+    review_id: str
+    number: str | None
+    refusal: Problem | None
+
+
 class ReviewView(ReviewHead):
     """One review. ``formSha256`` goes back with the decision; ``whyNot`` says why you may not decide (or confirm) it.
 
     ``signatureMethods`` is what the signature needs of you: ``password``, or ``password`` and ``totp``. ``whoCan`` are
     names, ``mostUseDays`` the most that may be granted. ``applicantQuestions`` are those of the whole case.
+    ``reassignTo`` are those to whom you may give the review that somebody has claimed.
     """
 
     closed_at: Moment | None
@@ -200,6 +228,7 @@ class ReviewView(ReviewHead):
     most_use_days: int
     applicant_questions: list[AskedQuestion]
     may_ask: bool
+    reassign_to: list[Candidate]
 
 
 class ItemCoverage(Answer):

@@ -159,6 +159,7 @@ class CaseReview(Answer):
     """A review; what belongs to its decision is null while there is none.
 
     ``decidedBy``, ``standsInFor`` and those who confirmed it are names; ``formSha256`` is of the form that was signed.
+    ``mayReassign``: somebody has claimed it, and you may give it to somebody else.
     """
 
     id: str
@@ -179,6 +180,7 @@ class CaseReview(Answer):
     form_sha256: str | None = None
     statement_sha256: str | None = None
     signature_method: str | None = None
+    may_reassign: bool = False
 
 
 class CaseDocument(Answer):

@@ -12,8 +12,15 @@ from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.cases import inbox as case_inbox
 from services.domain.cases import review_sheets
 from services.domain.cases.review_sheets import PREVIEW_MOMENTS, SheetItem
-from services.domain.reviews import questions, service, tasks
-from services.domain.reviews.schemas import ConfirmationBody, DecisionBody, QuestionBody, ReturnSheet, ReviewView
+from services.domain.reviews import assignment, questions, service, tasks
+from services.domain.reviews.schemas import (
+    ConfirmationBody,
+    DecisionBody,
+    QuestionBody,
+    ReassignmentBody,
+    ReturnSheet,
+    ReviewView,
+)
 from services.domain.reviews.scopes import MARKS
 from services.domain.reviews.service import Decided
 from services.domain.stages.catalogue import STAGES, Stage
@@ -69,6 +76,16 @@ async def claim(review_id: str, visitor: Visiting, database: GivenDatabase) -> R
 async def unclaim(review_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """Return the review to all who may decide it."""
     return await _act(visitor, database, review_id, tasks.unclaim)
+
+
+@router.post("/reviews/{review_id}/reassign")
+async def reassign(review_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+    """Give a claimed review to another candidate."""
+    try:
+        await database.run(visitor.actor, assignment.reassign, review_id, typed.body(ReassignmentBody).person_id)
+    except Refused as refusal:
+        return await _page(visitor, database, review_id, refusal=refusal, typed=typed)
+    return visitor.redirect(f"/reviews/{review_id}", Message("The review is given to somebody else, who is told."))
 
 
 @router.post("/reviews/{review_id}/questions")
