@@ -3,7 +3,7 @@
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import pytest
 from main_job import DESKTOP_ZH, PHONE_EN, Device, MainJob, People, PortalUser
 from playwright.sync_api import Browser, Page, expect
 from service_process import Running, environment, running
+
+from services.demo.recordings import yesterday
 
 # Where the pictures of the main pages go, such as docs/pages; without it none are taken.
 PICTURES = os.environ.get("FOOTAGE_DESK_TEST_PICTURES")
@@ -70,7 +72,7 @@ def test_the_main_job_is_done_on_the_pages(people: People, tmp_path: Path) -> No
         if name in wanted:
             _picture(people.device, name, somebody)
 
-    job = MainJob(people, (datetime.now(UTC) - timedelta(days=1)).date(), look)
+    job = MainJob(people, yesterday(datetime.now(UTC)), look)
     job.apply()
     job.decide("zhangwei", "preliminary", "approved")
     job.decide("wulei", "security", "approved", _grant)

@@ -62,26 +62,34 @@ async def read_range(reader: Reader, start: int, end: int, check: Check) -> Asyn
     position = start
     while position < end:
         stretch = min(CHECKED_EVERY, end - position)
-        try:
-            await check(position, stretch)
-        except Refused as refusal:
-            log.info("sending stopped", code=refusal.code, position=position)
-            raise SendingStopped(refusal.en) from refusal
+        await allow(check, position, stretch)
         stop = position + stretch
         while position < stop:
             try:
                 piece = await run_in_thread(_read, reader, position, min(PIECE, stop - position))
             except AgeError as error:
-                raise SendingStopped(f"the copy is damaged near byte {position} of its footage") from error
+                raise damaged_at(position) from error
             if not piece:
                 raise SendingStopped(f"the copy ends at byte {position} of its footage")
             position += len(piece)
             yield piece
 
 
-async def encrypt(reader: Reader, recipient: str, check: Check) -> AsyncIterator[bytes]:
-    """Return the whole copy as an age file for ``recipient``."""
-    encryptor = Encryptor([recipient])
+async def allow(check: Check, position: int, stretch: int) -> None:
+    """Run the check before a stretch; SendingStopped where it refuses."""
+    try:
+        await check(position, stretch)
+    except Refused as refusal:
+        log.info("sending stopped", code=refusal.code, position=position)
+        raise SendingStopped(refusal.en) from refusal
+
+
+def damaged_at(position: int) -> SendingStopped:
+    return SendingStopped(f"the copy is damaged near byte {position} of its footage")
+
+
+async def encrypt(reader: Reader, encryptor: Encryptor, check: Check) -> AsyncIterator[bytes]:
+    """Return the whole copy as an age file."""
     yield encryptor.header
     async for piece in read_range(reader, 0, reader.size, check):
         ciphertext = await run_in_thread(encryptor.update, piece)

@@ -248,7 +248,7 @@ async def test_a_camera_that_reaches_less_far_back_says_so(desk: ReviewDesk, por
 
     def measured(days: int) -> None:
         def act(uow: UnitOfWork) -> None:
-            measurements.record_oldest(uow, uow.session.get_one(Camera, "camera"), uow.now - timedelta(days=days))
+            measurements.record_oldest(uow, [(uow.session.get_one(Camera, "camera"), uow.now - timedelta(days=days))])
 
         desk.run(act)
 

@@ -17,7 +17,7 @@ from services.database.tables.drafts import Draft
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import directory
 from services.domain.cases import inbox, own_applications, register
-from services.domain.cases.schemas import OwnApplication
+from services.domain.cases.schemas.lists import OwnApplication
 from services.domain.cases.states import STATES
 from services.domain.custody import log as custody_log
 from services.domain.custody import queries as custody_queries
