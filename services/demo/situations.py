@@ -265,9 +265,9 @@ class _Scene:
         """Wait for the review, advance the clock, and decide, unless that is done."""
         if self._is_resumed(case) and await self._is_decided(case, stage):
             return
-        await case.review(login, stage)
+        review = await case.review(login, stage)
         await self._advance()
-        await case.decide(login, stage, outcome, **more)
+        await case.sign(review, login, outcome, **more)
 
     def _is_resumed(self, case: Case) -> bool:
         return case.application_id in self._resumed

@@ -180,10 +180,13 @@ class Case:
 
     async def decide(self, login: str, stage: str, outcome: str, **more: Any) -> None:
         """Wait for the open review and sign ``outcome`` over the form's hash."""
-        review = await self.review(login, stage)
+        await self.sign(await self.review(login, stage), login, outcome, **more)
+
+    async def sign(self, review: dict[str, Any], login: str, outcome: str, **more: Any) -> None:
+        """Sign ``outcome`` of an open review over the form's hash."""
         decided = await (await self.people(login)).decide(review, outcome, **more)
         waits = "" if decided["published"] else "; a second person has to confirm"
-        self._report(STAGES[stage], login, f"{outcome.replace('-', ' ')}{waits}")
+        self._report(STAGES[review["stage"]], login, f"{outcome.replace('-', ' ')}{waits}")
 
     async def review(self, login: str, stage: str) -> dict[str, Any]:
         """Wait for the person's open review of this case and return it."""

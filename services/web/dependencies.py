@@ -81,7 +81,7 @@ async def turn_clock(request: Request) -> TurnClock:
     """Return the function that turns the clock; 404 outside a demo."""
     turn = request.app.state.dependencies.get("turn_clock")
     if turn is None:
-        raise Refused("no-demo", "Only a demo has a clock to turn.", status=404)
+        raise Refused("no-demo", "The clock can only be changed in a demo.", status=404)
     return cast("TurnClock", turn)
 
 

@@ -16,6 +16,8 @@ from services.demo.recordings import yesterday
 
 # Where the pictures of the main pages go, such as docs/pages; without it none are taken.
 PICTURES = os.environ.get("FOOTAGE_DESK_TEST_PICTURES")
+CASES_SECONDS = 600.0  # on a machine that runs other tests
+pytestmark = pytest.mark.timeout(900)
 TALLEST = 1400  # pixels of a picture
 AT_A_DESK = ("apply", "inbox", "security", "storage-release", "hand-over", "watch", "case")
 ON_A_PHONE = ("summary", "hand-over")
@@ -42,13 +44,13 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The demo with its cases, as ``make run`` starts it."""
     folder = tmp_path_factory.mktemp("installation")
     with running("run", "--demo", "--cases", env=environment(data_dir=folder / "data"), cwd=folder) as process:
-        process.printed(r"(cases are there)")
+        process.printed(r"(36 cases are there)", CASES_SECONDS)
         yield process
 
 
 @pytest.fixture(scope="module", params=[DESKTOP_ZH, PHONE_EN], ids=["Chinese at a desk", "English on a phone"])
 def everybody(request: pytest.FixtureRequest, container: Running, browser: Browser) -> Iterator[People]:
-    """Who has signed in stays so for the next test before the same device."""
+    """Signatures in stays so for the next test before the same device."""
     people = People(browser, container.printed(r"ready at (http://\S+)\n"), request.param)
     yield people
     people.close()

@@ -341,8 +341,8 @@ def _proposal(proposal: Proposal, names: Mapping[str, str]) -> ReviewProposal:
 
 def _refusal(uow: UnitOfWork, review: Review, *, second: bool) -> Refused | None:
     if review.closed_at is not None:
-        return Refused("review-closed", "This review is closed already.")
+        return Refused("review-closed", "This review is already closed.")
     if review.stage == "receipt":
-        return Refused("receipt-elsewhere", "Accept or decline on the hand-over's page.")
+        return Refused("receipt-elsewhere", "Accept or decline the copies on the hand-over page.")
     directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, review.application_id)
     return access_policy.refusal_for(directory, facts, review, uow.actor.id, second=second)

@@ -23,18 +23,20 @@ UTF8_MARK, LINE = "\ufeff", "\r\n"
 
 SENTENCES: Mapping[str, Message] = {
     "title": Message("Open the footage"),
-    "choose": Message("Choose the file that lies beside this page:"),
-    "type": Message("Type the password that the portal showed. Small letters, spaces and missing hyphens do no harm."),
-    "save": Message("Save the footage into this folder: then player.html plays it."),
+    "choose": Message("Choose the file in the same folder as this page:"),
+    "type": Message(
+        "Enter the password that the portal showed. Lowercase letters, spaces and missing hyphens are accepted."
+    ),
+    "save": Message("Save the footage in this folder, then use player.html to play it."),
     "file": Message("Encrypted file"),
     "password": Message("Password"),
     "act": Message("Open and save"),
-    "opening": Message("Opening: leave this page open until it says that the footage is saved."),
-    "saved": Message("Saved: the footage is whole and unchanged."),
-    "wrong-password": Message("The password is wrong, and nothing was opened. Type it again, group by group."),
+    "opening": Message("Opening: keep this page open until “Saved” is shown."),
+    "saved": Message("Saved: the footage is complete and unchanged."),
+    "wrong-password": Message("The password is wrong, and nothing was opened. Enter it again, group by group."),
     "wrong-file": Message("This is not the encrypted file of this folder: choose the one that ends with .age."),
-    "damaged": Message("The file is damaged or was cut short, and nothing of it was saved: download it again."),
-    "not-saved": Message("Nothing was saved: no place was chosen, or the disk is full. Try again."),
+    "damaged": Message("The file is damaged or incomplete, and nothing was saved: download it again."),
+    "not-saved": Message("Nothing was saved: no location was chosen, or the disk is full. Try again."),
     "script": Message("This page needs JavaScript: open it in a current Edge, Chrome or Firefox."),
     "player": Message("Play the footage"),
     "hevc": Message(
@@ -42,38 +44,39 @@ SENTENCES: Mapping[str, Message] = {
         "decoding, or open the file with a player such as VLC."
     ),
     "unplayable": Message(
-        "This footage is Motion JPEG or its sound is G.711, which no browser plays: open the file with VLC."
+        "This footage is Motion JPEG or its audio is G.711, which browsers cannot play: open the file with VLC."
     ),
-    "elsewhere": Message("Footage that lies elsewhere"),
+    "elsewhere": Message("Footage in another folder"),
     "camera": Message("Camera"),
-    "pictures": Message("First and last picture, by the recorder's own clock"),
+    "pictures": Message("First and last frame, in recorder time"),
     "until": Message("Use until"),
     "duty": Message(
-        "Do not edit, copy or forward it. Return it when it has served its purpose, on the due date at the latest, "
-        "and say then what became of this download."
+        "Do not edit, copy or forward it. Return it after use, by the due date at the latest, and account for "
+        "this download."
     ),
 }
 
 # Where the player finds nothing that it can play.
 ABSENT: Mapping[str, Message] = {
     "browser": Message(
-        "The footage does not play from here: open it first with open.html, and save it into this folder. "
-        "If it lies elsewhere, choose it below."
+        "The footage cannot be played from here: open it with open.html first, and save it in this folder. If it "
+        "is in another folder, choose it below."
     ),
     "archiver": Message(
-        "The footage does not play from here: unpack the whole ZIP first. If it lies elsewhere, choose it below."
+        "The footage cannot be played from here: extract the whole ZIP first. If it is in another folder, choose "
+        "it below."
     ),
 }
 
 OPENING: Mapping[str, tuple[Message, ...]] = {
     "browser": (
-        Message("Unpack this folder first, then open open.html in Edge, Chrome, Firefox or a browser built on them."),
-        Message("Choose the file that ends with .age, type the password, and save the footage into this folder."),
-        Message("Nothing has to be installed, and nothing leaves this computer: no network is needed."),
+        Message("Extract this folder first, then open open.html in Edge, Chrome, Firefox or a browser based on them."),
+        Message("Choose the file that ends with .age, enter the password, and save the footage in this folder."),
+        Message("No installation or network is required, and no data leaves this computer."),
     ),
     "archiver": (
-        Message("Unpack this ZIP with 7-Zip, WinRAR, Bandizip or a program like them, and type the password there."),
-        Message("The file manager of Windows and macOS cannot open it: it knows no AES encryption."),
+        Message("Extract this ZIP with 7-Zip, WinRAR, Bandizip or a similar program, and enter the password there."),
+        Message("The file managers of Windows and macOS cannot open it: they do not support AES encryption."),
     ),
 }
 
@@ -119,17 +122,17 @@ def _languages() -> list[str]:
 def _purpose(contents: Contents) -> Message:
     if contents.opens_with == "browser":
         return Message(
-            "Only for the purpose stated in the application {number}. It is not written here, because the footage "
-            "alone is encrypted.",
+            "Only for the purpose stated in application {number}. The purpose is not shown here, because only "
+            "the footage is encrypted.",
             number=contents.number,
         )
-    return Message("Only for this purpose: {purpose}", purpose=contents.purpose)
+    return Message("For this purpose only: {purpose}", purpose=contents.purpose)
 
 
 def _parts(contents: Contents) -> Message:
     return Message(
-        "The recorder changed its picture or its sound on the way, so the file holds {count} recordings one after "
-        "another. Some players show the first alone; the portal shows all.",
+        "The recorder changed its video or audio settings during the time span, so the file contains {count} "
+        "recordings in sequence. Some players show only the first; the portal shows all.",
         count=contents.parts,
     )
 
@@ -154,7 +157,7 @@ def _lines(contents: Contents) -> list[Text | str]:
         "",
         Message("Camera: {camera}", camera=contents.camera),
         Message(
-            "Pictures: {first} to {last}, by the recorder's own clock",
+            "Frames: {first} to {last}, in recorder time",
             first=_moment(contents.first, contents.zone),
             last=_moment(contents.last, contents.zone),
         ),
@@ -164,14 +167,14 @@ def _lines(contents: Contents) -> list[Text | str]:
         SENTENCES["duty"],
         "",
         *OPENING[contents.opens_with],
-        Message("The password is told another way than this file is: never keep or send both together."),
+        Message("The password is sent separately from this file: never keep or send both together."),
         "",
         *([Message("{name}: the footage, encrypted", name=encrypted)] if contents.opens_with == "browser" else []),
         *([Message("{name}: opens it in a browser", name=OPENER)] if contents.opens_with == "browser" else []),
-        Message("{name}: the footage, as it was sealed", name=contents.footage),
+        Message("{name}: the footage, unchanged since sealed", name=contents.footage),
         Message("{name}: plays it in a browser", name=PLAYER),
-        Message("{name}: its label, signed, for a machine to check", name=f"{contents.name}.label.json"),
-        Message("{name}: its label, to read and to print", name=f"{contents.name}.label.pdf"),
+        Message("{name}: the signed label, for a program to verify", name=f"{contents.name}.label.json"),
+        Message("{name}: the label, to read and print", name=f"{contents.name}.label.pdf"),
         Message("{name}: the SHA-256 of each file", name=SUMS),
         "",
         Message(

@@ -105,7 +105,7 @@ def check_recipient(recipient: str) -> None:
     except KeyInvalid as error:
         raise Refused(
             "recipient-wrong",
-            "Give your own age recipient (it begins with age1): the file is encrypted to it alone.",
+            "Enter your own age public key (it begins with age1): the file is encrypted for this key only.",
             status=422,
             field="recipient",
         ) from error
@@ -117,7 +117,7 @@ def _unwrapper(loan_keys: LoanKeys, copy_id: str) -> Unwrapper:
     except KeyGone as error:
         raise Refused(
             "key-destroyed",
-            "The copy's loan key is destroyed: it opens no more.",
+            "The loan key is destroyed: the copy can no longer be opened.",
             status=403,
         ) from error
 
@@ -130,6 +130,6 @@ def _read(reader: Reader, position: int, length: int) -> bytes:
 def _damaged() -> Refused:
     return Refused(
         "copy-damaged",
-        "The copy is damaged: report the problem and do not handle it yourself.",
+        "The copy is damaged: report the problem and do not try to repair it yourself.",
         status=500,
     )

@@ -39,7 +39,7 @@ def open_viewing(uow: UnitOfWork, copy_id: str, *, purpose_confirmed: bool, addr
     if not purpose_confirmed:
         raise Refused(
             "purpose-not-confirmed",
-            "Confirm first that you use it for the purpose stated in the application only.",
+            "Confirm first that you use it only for the purpose stated in the application.",
             status=422,
             field="purposeConfirmed",
         )
@@ -95,7 +95,7 @@ def record_read(uow: UnitOfWork, copy_id: str, viewing_id: str, offset: int, len
 
 
 def list_download(
-    uow: UnitOfWork, copy_id: str, *, opens_with: OpensWith, recipient: str, medium: str, address: str
+    uow: UnitOfWork, copy_id: str, *, recipient: str, medium: str, address: str, opens_with: OpensWith = "age-key"
 ) -> Download:
     """List a download for the attestation, before its first byte leaves (T2, T9, R57).
 
@@ -106,21 +106,22 @@ def list_download(
     if opens_with != "age-key" and recipient:
         raise Refused(
             "recipient-unused",
-            "You gave an age recipient and chose another way to open the file: choose your age key, or leave it empty.",
+            "You entered an age public key but chose another way to open the file: choose “My age key”, or leave "
+            "the key empty.",
             status=422,
             field="recipient",
         )
     if opens_with == "age-key" and (not recipient.startswith("age1") or len(recipient) != RECIPIENT_LENGTH):
         raise Refused(
             "recipient-wrong",
-            "Give your own age recipient (it begins with age1): the file is encrypted to it alone.",
+            "Enter your own age public key (it begins with age1): the file is encrypted for this key only.",
             status=422,
             field="recipient",
         )
     if not medium.strip():
         raise Refused(
             "medium-missing",
-            "Say on which medium the file will be kept.",
+            "Enter the medium on which the file will be kept.",
             status=422,
             field="medium",
         )

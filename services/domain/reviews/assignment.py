@@ -50,11 +50,11 @@ def reassign(uow: UnitOfWork, review_id: str, person_id: str) -> Review:
         raise refusal
     service.require_no_proposal(uow, review)
     if review.claimed_by is None:
-        raise Refused("not-claimed", "Nobody has claimed this review: whoever may decide it claims it.")
+        raise Refused("not-claimed", "Nobody has claimed this review: it can be claimed by anyone who may decide it.")
     if person_id not in list_others(uow, review):
         raise Refused(
             "not-a-candidate",
-            "This person cannot decide the review now: choose one of those who can.",
+            "This person cannot decide the review now: choose a person from the list.",
             status=422,
             field="personId",
         )

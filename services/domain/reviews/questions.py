@@ -31,12 +31,12 @@ def ask(uow: UnitOfWork, review_id: str, text: str) -> ApplicantQuestion:
         raise Refused("receipt-elsewhere", "Accept or decline the copies on the page of the hand-over.")
     service.require_no_proposal(uow, review)
     tasks.require_may_decide(uow, review)
-    text = _checked(text, Message("Write your question."))
+    text = _checked(text, Message("Enter your question."))
     count = select(func.count()).select_from(ApplicantQuestion).where(ApplicantQuestion.review_id == review.id)
     if (uow.session.scalar(count) or 0) >= MOST_QUESTIONS:
         raise Refused(
             "too-many-questions",
-            "A review asks at most {most} questions: decide, or return the form.",
+            "A review can have at most {most} questions: decide the review or return the form.",
             most=MOST_QUESTIONS,
         )
     question = ApplicantQuestion(
@@ -72,14 +72,16 @@ def answer(uow: UnitOfWork, application_id: str, question_id: str, text: str) ->
     except Refused as refusal:
         if refusal.code != "review-closed":
             raise
-        raise Refused("review-closed", "The review is closed: its questions are answered no more.") from refusal
+        raise Refused("review-closed", "The review is closed: its questions can no longer be answered.") from refusal
     application_service.get_own(uow, application_id)  # others may have acted while this unit waited for the locks
     uow.session.refresh(question)
     if question.answered_at is not None:
-        raise Refused("answered-already", "This question is answered already.")
+        raise Refused("answered-already", "This question is already answered.")
     if question.asked_by == uow.actor.id:
-        raise Refused("own-question", "You asked this yourself: have the applicant answer.", status=403)
-    question.answer = _checked(text, Message("Write your answer."))
+        raise Refused(
+            "own-question", "You asked this question: another person must answer it for the applicant.", status=403
+        )
+    question.answer = _checked(text, Message("Enter your answer."))
     question.answered_by, question.answered_at = uow.actor.id, uow.now
     audit_trail.record(
         uow,

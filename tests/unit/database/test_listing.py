@@ -30,7 +30,7 @@ def lines_of(read: Callable[[UnitOfWork, Listing], Page[Any]]) -> Read:
 
 
 BOOKS: dict[str, tuple[str, Any, Read]] = {
-    "copies out": ("reviewer", case_register.OutSort, lines_of(case_register.read_copies_out)),
+    "copies on loan": ("reviewer", case_register.OutSort, lines_of(case_register.read_copies_out)),
     "at risk": ("reviewer", case_register.RiskSort, lines_of(case_register.read_next_overwritten)),
     "notices": ("drafter", notification_queries.Sort, notification_queries.list_own),
     "deliveries": (

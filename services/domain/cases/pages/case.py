@@ -75,7 +75,7 @@ async def answer_question(
             raise
         answering = Answering(question_id, refusal, typed)
         return await _page(visitor, database, application_id, models, settings, answering=answering)
-    return visitor.redirect(f"/cases/{application_id}#questions", Message("Your answer is on record."))
+    return visitor.redirect(f"/cases/{application_id}#questions", Message("Your answer is saved."))
 
 
 @dataclass(frozen=True)

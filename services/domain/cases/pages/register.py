@@ -176,7 +176,7 @@ def _day(text: str, field: str) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError as error:
-        raise Refused("day-wrong", "Write a day like 2026-01-31.", status=422, field=field) from error
+        raise Refused("day-wrong", "Enter a date such as 2026-01-31.", status=422, field=field) from error
 
 
 def _csv(visitor: Visitor, lines: Sequence[CaseLine]) -> Response:
@@ -184,7 +184,7 @@ def _csv(visitor: Visitor, lines: Sequence[CaseLine]) -> Response:
     header = _header(
         visitor,
         _("Number"),
-        _("State"),
+        _("Status"),
         _("Outcome"),
         _("Department"),
         _("Drafter"),
@@ -192,8 +192,8 @@ def _csv(visitor: Visitor, lines: Sequence[CaseLine]) -> Response:
         _("Purpose"),
         _("Class"),
         _("Items"),
-        _("Handed in"),
-        _("Overwritten from"),
+        _("Submitted"),
+        _("At risk of overwrite from"),
         _("Due"),
     )
     rows: list[list[web_csv.Cell]] = [
@@ -239,18 +239,18 @@ def _out_csv(visitor: Visitor, lines: Sequence[OutLine]) -> Response:
         ]
         for line in lines
     ]
-    return web_csv.csv_answer(visitor.translated(_("Copies out")), header, rows)
+    return web_csv.csv_answer(visitor.translated(_("Copies on loan")), header, rows)
 
 
 def _risk_csv(visitor: Visitor, lines: Sequence[RiskLine]) -> Response:
     header = _header(
         visitor,
         _("Number"),
-        _("State"),
+        _("Status"),
         _("Camera"),
         _("From"),
         _("To"),
-        _("Overwritten from"),
+        _("At risk of overwrite from"),
     )
     rows = [
         [
@@ -263,7 +263,7 @@ def _risk_csv(visitor: Visitor, lines: Sequence[RiskLine]) -> Response:
         ]
         for line in lines
     ]
-    return web_csv.csv_answer(visitor.translated(_("Next to be overwritten")), header, rows)
+    return web_csv.csv_answer(visitor.translated(_("At risk of overwrite")), header, rows)
 
 
 def _stages_csv(visitor: Visitor, times: Sequence[StageLine]) -> Response:

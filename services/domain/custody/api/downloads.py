@@ -164,7 +164,7 @@ def _archive(vault: Vault, contents: Contents, reader: Reader, download_id: str)
     except StoreMissing:
         label = None
     if label is None:
-        raise Refused("label-missing", "The copy has lost its label: report the problem to Security.", status=500)
+        raise Refused("label-missing", "The label of the copy is missing: report the problem to Security.", status=500)
     sheet = render_pdf(label.kind, label.number, label.content, label.sha256, label.made_at)
     password = password_of(reader, download_id)
     encryptor = Encryptor.for_passphrase(password) if contents.opens_with == "browser" else None

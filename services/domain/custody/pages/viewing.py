@@ -108,7 +108,7 @@ async def ask_download(
     if password is None:
         return visitor.redirect(
             f"/hand-overs/{row.hand_over_id}#downloads",
-            Message("Listed: fetch the file from the list of downloads, and say at the return what became of it."),
+            Message("Download registered: get the file from the list of downloads. On return you must account for it."),
         )
     view, copy = await database.read(visitor.actor, queries.get_copy, copy_id)
     return visitor.page("custody/download_listed.html", view=view, copy=copy, download=row, password=password)

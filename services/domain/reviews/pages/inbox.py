@@ -79,13 +79,13 @@ async def unclaim_several(
 
 async def _try_each(visitor: Visitor, database: Database, asked: ListQuestion, typed: TypedForm, act: Any) -> Response:
     if not typed.all("reviewIds"):
-        nothing = Refused("nothing-chosen", "Tick at least one review first.", status=422)
+        nothing = Refused("nothing-chosen", "Select at least one review.", status=422)
         return await _page(visitor, database, asked, refusal=nothing)
     tried = await assignment.try_each(database, visitor.actor, act, typed.body(ReviewsBody).review_ids)
     done = [one for one in tried if one.refusal is None]
     if len(done) < len(tried):
         return await _page(visitor, database, asked, tried=tried)
-    text = _("Claimed: {numbers}.") if act is tasks.claim else _("Put back: {numbers}.")
+    text = _("Claimed: {numbers}.") if act is tasks.claim else _("Unclaimed: {numbers}.")
     numbers = Joined(", ", [one.number or "—" for one in done[:NAMED]])
     query = urlencode(_parameters(asked))
     return visitor.redirect(f"/inbox?{query}" if query else "/inbox", Message(text, numbers=numbers))
@@ -130,8 +130,8 @@ async def inbox_as_csv(asked: Annotated[ListQuestion, Query()], visitor: Visitin
             _("Department"),
             _("Purpose"),
             _("Items"),
-            _("Overwritten from"),
-            _("To decide by"),
+            _("At risk of overwrite from"),
+            _("Decide by"),
             _("Claimed by"),
         )
     ]

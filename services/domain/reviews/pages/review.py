@@ -85,7 +85,7 @@ async def reassign(review_id: str, visitor: Visiting, typed: Typed, database: Gi
         await database.run(visitor.actor, assignment.reassign, review_id, typed.body(ReassignmentBody).person_id)
     except Refused as refusal:
         return await _page(visitor, database, review_id, refusal=refusal, typed=typed)
-    return visitor.redirect(f"/reviews/{review_id}", Message("The review is given to somebody else, who is told."))
+    return visitor.redirect(f"/reviews/{review_id}", Message("The review is reassigned; the person has been notified."))
 
 
 @router.post("/reviews/{review_id}/questions")
@@ -95,7 +95,7 @@ async def ask_applicant(review_id: str, visitor: Visiting, typed: Typed, databas
         await database.run(visitor.actor, questions.ask, review_id, typed.body(QuestionBody).text)
     except Refused as refusal:
         return await _page(visitor, database, review_id, refusal=refusal, typed=typed)
-    return visitor.redirect(f"/reviews/{review_id}#questions", Message("The applicant is asked."))
+    return visitor.redirect(f"/reviews/{review_id}#questions", Message("Question sent to the applicant."))
 
 
 @router.post("/reviews/{review_id}/decide")
@@ -219,15 +219,15 @@ async def _redirect_to_next(
     waiting, *_ = await database.read(visitor.actor, case_inbox.read_first, 1, 1)
     number = view.number or ""
     if agrees is False:
-        message = Message("{number}: not confirmed, the release is decided anew.", number=number)
+        message = Message("{number}: not confirmed, the release has to be decided again.", number=number)
     elif not decided.published:
-        message = Message("{number}: signed, and waits for the second person.", number=number)
+        message = Message("{number}: signed, waiting for confirmation by the second person.", number=number)
     else:
         message = Message("{number} is decided: {outcome}.", number=number, outcome=Label(decided.outcome))
     if not waiting:
-        return visitor.redirect("/inbox", Message("{done} Nothing else waits.", done=message))
+        return visitor.redirect("/inbox", Message("{done} No other reviews are waiting.", done=message))
     return visitor.redirect(
-        f"/reviews/{waiting[0].id}", Message("{done} This is the next one that waits.", done=message)
+        f"/reviews/{waiting[0].id}", Message("{done} This is the next waiting review.", done=message)
     )
 
 

@@ -38,7 +38,7 @@ async def test_more_applications_than_are_listed_are_counted_whole_and_lead_to_t
     for _ in range(7):
         desk.case("yard")
     page = await overview(desk, "drafter")
-    assert tile(page, "my applications under way") == "7"
+    assert tile(page, "my applications in progress") == "7"
     assert page.count('<li><a href="/cases/') == 5
     assert '<a href="/applications">Show all</a>' in page
 
@@ -98,6 +98,6 @@ async def test_security_sees_violations_and_stopped_steps_of_what_is_under_way_a
     page = await overview(desk, "security")
     card = page.split("Violations and stopped steps</h2>")[1].split("</section>")[0]
     assert re.findall(r'href="/cases/([^"]+)"', card) == [stopped.id, violated.id]
-    assert "a step is stopped, an administrator has to help" in card
+    assert "a step has stopped and needs an administrator" in card
     assert "Violation: overdue" in card
     assert "Violations and stopped steps" not in await overview(desk, "drafter")

@@ -84,7 +84,7 @@ ROWS = {
     "inbox": ("operator", "/inbox", 600),
     "inbox, API": ("manager", "/api/reviews?limit=20", 600),
     "overview": ("operator", "/", 900),
-    "copies out": ("reviewer", "/register/copies-out", 400),
+    "copies on loan": ("reviewer", "/register/copies-out", 400),
     "next overwritten": ("reviewer", "/register/next-overwritten", 400),
     "register of a state": ("reviewer", "/register?state=in-use", 500),
     "form": ("drafter", "/apply", 150),

@@ -255,7 +255,7 @@ async def test_a_download_for_an_archive_program_is_a_zip_that_holds_all_that_be
     sealed = desk.row(Copy, copy_id).sealed
     assert files[f"{name}.label.json"] == b"".join(desk.store.get("copies", label_key(sealed["key"])))
     readme = files["README.txt"].decode("utf-8-sig")
-    for line in ("Only for this purpose: See who moved it.", "仅限此用途：See who moved it.", "Use until 2031-03-14"):
+    for line in ("For this purpose only: See who moved it.", "仅限此用途：See who moved it.", "Use until 2031-03-14"):
         assert line in readme
     assert "See who moved it." in files["player.html"].decode()
     assert "open.html" not in files

@@ -81,7 +81,7 @@ async def test_an_offer_is_in_the_list_and_asks_to_be_accepted(custodian: Browse
 
     offered = shown(await custodian.get(path))
     assert "I have read these conditions" in offered
-    assert "Take up until" in offered
+    assert "Accept by" in offered
     assert "No footage from" in offered
     for act in ("/watch", "/return", "/report-loss", "/download"):
         assert act not in offered
@@ -102,9 +102,7 @@ async def test_the_custodian_reads_to_whom_the_copies_may_be_shown_before_taking
 
     assert "you watch the footage alone" in alone
     for read in (offered, before):
-        assert re.search(
-            r"You may show it to: Security, Supervisor <small>not before signing the confidentiality agreement", read
-        )
+        assert re.search(r"Viewers: Security, Supervisor <small>only after signing the confidentiality agreement", read)
     assert [(one["id"], one["agreement"]) for one in told["recipients"]] == [("security", True), ("supervisor", False)]
 
 
@@ -258,9 +256,9 @@ async def test_a_download_is_explained_listed_and_fetched(
     [download] = desk.rows(Download)
     page = shown(await custodian.get(path))
     assert f"/api/downloads/{download.id}/content" in page
-    assert "listed, not fetched" in page
+    assert "registered, not downloaded" in page
     assert (await custodian.get(f"/api/downloads/{download.id}/content")).status_code == 200
-    assert "fetched whole" in shown(await custodian.get(path))
+    assert "downloaded" in shown(await custodian.get(path))
 
 
 @pytest.mark.requirement("R42", "R57")
@@ -275,7 +273,7 @@ async def test_the_password_of_a_download_is_shown_once_and_told_apart_from_the_
     asked = shown(await custodian.get(f"/copies/{copy_id}/download"))
     assert re.search(r'value="browser" checked', asked)  # it needs nothing but a browser
     assert "The file manager of Windows and macOS cannot." in asked
-    assert re.search(r'<details class="own-key">\s*<summary>I have an age key of my own', asked)
+    assert re.search(r'<details class="own-key">\s*<summary>I have my own age key', asked)
 
     listed = shown(await custodian.send(f"/copies/{copy_id}/download", opensWith=opens_with, medium=f"stick {EVIL}"))
 
@@ -325,7 +323,7 @@ async def test_the_return_asks_for_each_download_and_keeps_what_was_typed(
     }  # fmt: skip
 
     forgotten = shown(await custodian.send(f"{path}/return", **fields), 422)
-    assert "Say of each download whether it was destroyed or given back." in forgotten
+    assert "For each download, choose whether it was destroyed or given back." in forgotten
     assert "shredded &lt;script&gt;" in forgotten
     fields["downloads-1-fate"] = "given-back"
     assert "Confirm that no other copy was kept" in shown(await custodian.send(f"{path}/return", **fields), 422)
