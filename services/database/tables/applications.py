@@ -76,6 +76,7 @@ class Application(Base):
     listed_at: Mapped[datetime | None] = mapped_column(default=_listed_at)
     round: Mapped[int] = mapped_column(default=0)  # corrections so far; as the process counts them
 
+    title: Mapped[str | None]  # in a few words what it is about, for lists
     reason: Mapped[str]
     purpose: Mapped[str]
     purpose_category: Mapped[str]

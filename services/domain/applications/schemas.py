@@ -2,11 +2,14 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.domain.applications import forms
-from services.web.schemas import Answer, Body, Code, Identifier, Line, Moment, Paragraph
+from services.web.schemas import Answer, Body, Code, Identifier, Line, Moment, Paragraph, one_line
+
+
+ShortTitle = Annotated[str, Field(max_length=forms.LONGEST_TITLE), AfterValidator(one_line)]
 
 
 class Colleague(Answer):
@@ -63,9 +66,11 @@ class ItemAsked(Body):
 class Form(Body):
     """The application form 《视频录像调取申请表》; drafter and department are those of the signed-in person.
 
-    A draft may leave out anything; ``/api/applications/check`` says what is missing.
+    A draft may leave out anything; ``/api/applications/check`` says what is missing. ``title`` says in a few words what it
+    is about, for lists: no names of those who were filmed.
     """
 
+    title: ShortTitle | None = None
     reason: Paragraph = ""
     purpose: Paragraph = ""
     purpose_category: Code = ""

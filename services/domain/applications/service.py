@@ -201,6 +201,15 @@ def check_storable(uow: UnitOfWork, form: Form, application: Application | None 
                 field=name,
                 longest_text=LONGEST_TEXT,
             )
+    title = form.title or ""
+    if len(title) > forms.LONGEST_TITLE or "\x00" in title or len(title.splitlines()) > 1:
+        raise Refused(
+            "title-too-long",
+            "A title is one line of at most {longest} characters.",
+            status=422,
+            field="title",
+            longest=forms.LONGEST_TITLE,
+        )
     if form.way_of_use not in WAYS_OF_USE:
         raise _unknown("way_of_use", Message("way of use"), form.way_of_use)
     for code in form.sensitivities:

@@ -47,6 +47,7 @@ class NextAct(Answer):
 class StatedApplication(Answer):
     """What the applicant states now; the case's ``form`` has what was submitted last."""
 
+    title: str | None
     reason: str
     purpose: str
     purpose_category: str
