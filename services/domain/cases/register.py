@@ -14,8 +14,6 @@ from sqlalchemy import (
     Row,
     Select,
     SQLColumnExpression,
-    String,
-    cast,
     func,
     or_,
     select,
@@ -110,7 +108,9 @@ def read_copies_out(
             HandOver.returned_at.is_(None),
             HandOver.ended_at.is_(None),
             visibility.is_visible(uow),
-            listing.mentioned(cast(Application.number, String), Person.name, Department.name_zh, Department.name_en),
+            listing.mentioned(
+                *(Application.number, Application.title, Person.name, Department.name_zh, Department.name_en)
+            ),
         )
     )
     if overdue:
@@ -124,6 +124,7 @@ def read_copies_out(
     }
     sections = sections_by(columns.get(listing.sort, columns["due"]), HandOver.id.expression)
     page = page_of(uow.session, query, sections, listing)
+    footage = queries.footage(uow, [row[1] for row in page.lines])
     return page.showing(
         [
             OutLine(
@@ -137,6 +138,7 @@ def read_copies_out(
                 due_at=hand_over.due_at,
                 suspended_at=hand_over.suspended_at,
                 overdue=hand_over.due_at is not None and hand_over.due_at <= uow.now,
+                about=footage[application.id].about,
             )
             for hand_over, application, custodian, department, *_ in page.lines
         ]
@@ -159,10 +161,11 @@ def read_next_overwritten(uow: UnitOfWork, listing: Listing = EVERYTHING) -> Pag
             Camera.overwritten,
             ~queries.is_safe(),
             listing.mentioned(
-                *(cast(Application.number, String), Camera.name_zh, Camera.name_en, Camera.place_zh, Camera.place_en)
+                *(Application.number, Application.title, Camera.name_zh, Camera.name_en),
+                *(Camera.place_zh, Camera.place_en),
             ),
         )
-        .with_only_columns(Application.id, Application.number, Item, Camera, state.label("state"))
+        .with_only_columns(Application, Item, Camera, state.label("state"))
     )
     columns: dict[str, ColumnElement[Any]] = {
         **{"overwrite": moment, "camera": listing.name(Camera).expression, "start": Item.asked_start.expression},
@@ -173,16 +176,18 @@ def read_next_overwritten(uow: UnitOfWork, listing: Listing = EVERYTHING) -> Pag
     return page.showing(
         [
             RiskLine(
-                application_id=application_id,
-                number=number,
+                application_id=application.id,
+                number=application.number,
                 state=code,
                 camera=CameraNamed.model_validate(camera),
                 start=item.asked_start,
                 end=item.asked_end,
                 zone=item.zone,
                 overwrite_at=when,
+                title=application.title,
+                purpose_category=application.purpose_category,
             )
-            for application_id, number, item, camera, code, *_ in page.lines
+            for application, item, camera, code, *_ in page.lines
             if (when := preservations.overwrite_moment(camera, item.asked_start)) is not None
         ]
     )
@@ -294,4 +299,6 @@ def _line(row: Row[*tuple[Any, ...]], footage: queries.Footage) -> CaseLine:
         due_at=due_at,
         closed_at=application.closed_at,
         awaits_disposal=footage.awaits_disposal,
+        about=footage.about,
+        incident_reference=application.incident_reference,
     )

@@ -54,7 +54,7 @@ class RegisterQuestion(Body):
 
 
 class OutQuestion(PlacedParameters):
-    """``text`` is searched in numbers, custodians and departments."""
+    """``text`` is searched in numbers, titles, custodians and departments."""
 
     sort: case_register.OutSort = "due"
     overdue: bool = False
@@ -62,7 +62,7 @@ class OutQuestion(PlacedParameters):
 
 
 class RiskQuestion(PlacedParameters):
-    """``text`` is searched in numbers, cameras and places."""
+    """``text`` is searched in numbers, titles, cameras and places."""
 
     sort: case_register.RiskSort = "overwrite"
 

@@ -12,6 +12,7 @@ from services.database.keyset import Page
 from services.database.tables.people import Department
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import directory, forms
+from services.domain.applications.pages import about
 from services.domain.cases import register as case_register
 from services.domain.cases import states
 from services.domain.cases.api.register import RegisterQuestion
@@ -196,6 +197,7 @@ def _csv(visitor: Visitor, lines: Sequence[CaseLine]) -> Response:
         _("Overwritten from"),
         _("Due"),
     )
+    header += [*about.header(visitor), visitor.translated(_("Incident or letter number"))]
     rows: list[list[web_csv.Cell]] = [
         [
             line.number or "",
@@ -210,6 +212,8 @@ def _csv(visitor: Visitor, lines: Sequence[CaseLine]) -> Response:
             lists.written(visitor, line.submitted_at),
             lists.written(visitor, line.overwrite_at),
             lists.written(visitor, line.due_at),
+            *about.cells(visitor, line.about),
+            line.incident_reference,
         ]
         for line in lines
     ]
@@ -227,6 +231,7 @@ def _out_csv(visitor: Visitor, lines: Sequence[OutLine]) -> Response:
         _("Due"),
         _("Overdue"),
     )
+    header += about.header(visitor)
     rows = [
         [
             line.number or "",
@@ -236,6 +241,7 @@ def _out_csv(visitor: Visitor, lines: Sequence[OutLine]) -> Response:
             lists.written(visitor, line.accepted_at),
             lists.written(visitor, line.due_at),
             word(visitor.language, line.overdue),
+            *about.cells(visitor, line.about),
         ]
         for line in lines
     ]
@@ -251,6 +257,8 @@ def _risk_csv(visitor: Visitor, lines: Sequence[RiskLine]) -> Response:
         _("From"),
         _("To"),
         _("Overwritten from"),
+        _("Title"),
+        _("Place"),
     )
     rows = [
         [
@@ -260,6 +268,8 @@ def _risk_csv(visitor: Visitor, lines: Sequence[RiskLine]) -> Response:
             lists.written(visitor, line.start, line.zone),
             lists.written(visitor, line.end, line.zone),
             lists.written(visitor, line.overwrite_at),
+            line.title,
+            lists.named(visitor, line.camera, "place"),
         ]
         for line in lines
     ]

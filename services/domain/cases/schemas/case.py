@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from services.domain.applications.schemas import CaseAbout
 from services.domain.cases.schemas.consents import ConsultationView
 from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed
 from services.domain.custody.schemas import RecorderClock
@@ -29,6 +30,7 @@ class CaseSummary(Answer):
     submitted_at: datetime | None
     overwrite_at: datetime | None
     way_of_use: str
+    about: CaseAbout
 
 
 class NextAct(Answer):
