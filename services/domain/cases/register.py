@@ -15,6 +15,7 @@ from sqlalchemy import (
     Select,
     SQLColumnExpression,
     func,
+    literal,
     or_,
     select,
     union_all,
@@ -27,6 +28,7 @@ from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera
 from services.database.tables.case_texts import CaseText
 from services.database.tables.custody import HandOver
+from services.database.tables.documents import Document
 from services.database.tables.people import Department, Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
@@ -46,7 +48,12 @@ KEEPER, OTHER = aliased(Person), aliased(Application)
 
 @dataclass(frozen=True)
 class Search:
-    """What is searched; ``text`` in numbers, people, departments, cameras, places and reasons."""
+    """What is searched; ``text`` in numbers, titles, people, departments, cameras, places and reasons.
+
+    ``footage_since`` and ``footage_until`` are about the footage that is asked for: a case is found of which an item
+    reaches into that time; with ``camera_id`` an item of that camera. ``incident`` and ``document`` are whole numbers,
+    in capitals or not; a document is any that was filed for the case.
+    """
 
     text: str = ""
     state: str = ""
@@ -54,6 +61,11 @@ class Search:
     purpose_category: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    camera_id: str = ""
+    footage_since: datetime | None = None
+    footage_until: datetime | None = None
+    incident: str = ""
+    document: str = ""
     sort: Sort = "submitted"
     descending: bool = True
 
@@ -213,6 +225,26 @@ def _matching(uow: UnitOfWork, wanted: Search) -> Select[str]:
         query = query.where(Application.submitted_at >= wanted.since)
     if wanted.until is not None:
         query = query.where(Application.submitted_at < wanted.until)
+    if wanted.camera_id or wanted.footage_since or wanted.footage_until:
+        query = query.where(Application.id.in_(_select_asking(wanted)))
+    if wanted.incident.strip():
+        written = literal(wanted.incident.strip())
+        query = query.where(func.lower(Application.incident_reference) == func.lower(written))
+    if wanted.document.strip():
+        numbered = Document.number == wanted.document.strip().upper()
+        query = query.where(Application.id.in_(select(Document.application_id).where(numbered)))
+    return query
+
+
+def _select_asking(wanted: Search) -> Select[str]:
+    """Select the ids of the cases that ask for footage of the camera and the time."""
+    query = select(Item.application_id).where(Item.dropped_in_round.is_(None))
+    if wanted.camera_id:
+        query = query.where(Item.camera_id == wanted.camera_id)
+    if wanted.footage_since is not None:
+        query = query.where(Item.asked_end > wanted.footage_since)
+    if wanted.footage_until is not None:
+        query = query.where(Item.asked_start < wanted.footage_until)
     return query
 
 
@@ -231,6 +263,7 @@ def _select_mentioning(text: str) -> CompoundSelect[str]:
         select(OTHER.id).where(OTHER.custodian_id.in_(people)),
         select(OTHER.id).where(OTHER.department_id.in_(departments)),
         select(Item.application_id).where(Item.camera_id.in_(cameras)),
+        select(Document.application_id).where(Document.number == text.upper()),
     )
 
 
