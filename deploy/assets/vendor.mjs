@@ -1,9 +1,11 @@
 // Copies the browser's libraries from node_modules to services/web/static/vendor, and the documents' font to
-// services/rendering/fonts, with their licences and hashes.
+// services/rendering/fonts, with their licences and hashes. age-encryption has modules alone, so it is bundled.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+
+import { buildSync } from 'esbuild';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const modules = join(here, 'node_modules');
@@ -19,12 +21,21 @@ const WANTED = {
       'dist/assets/diagram-js.css': 'diagram-js.css',
       'dist/assets/bpmn-js.css': 'bpmn-js.css',
     },
+    'age-encryption': {},
   },
   [join(services, 'rendering', 'fonts')]: {
     '@expo-google-fonts/noto-serif-sc': { '400Regular/NotoSerifSC_400Regular.ttf': 'NotoSerifSC-Regular.ttf' },
   },
 };
-const LICENCES = { 'htmx.org': '0BSD', 'hls.js': 'Apache-2.0', 'bpmn-js': 'bpmn.io', '@expo-google-fonts/noto-serif-sc': 'OFL-1.1' };
+// package -> name in the folder, what of it is wanted, and the global that has it
+const BUNDLED = { 'age-encryption': { to: 'age-decrypter.min.js', wanted: 'Decrypter', globalName: 'age' } };
+const LICENCES = {
+  'htmx.org': '0BSD',
+  'hls.js': 'Apache-2.0',
+  'bpmn-js': 'bpmn.io',
+  'age-encryption': 'BSD-3-Clause AND MIT',
+  '@expo-google-fonts/noto-serif-sc': 'OFL-1.1',
+};
 
 const told = (name) => JSON.parse(readFileSync(join(modules, name, 'package.json'), 'utf8'));
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
@@ -45,6 +56,27 @@ function licence(name) {
   const { license, author } = told(name);
   const by = typeof author === 'string' ? author : (author?.name ?? name);
   return files.map((file) => readFileSync(join(folder, file), 'utf8').trim()).join('\n\n') || `${license}, ${by}`;
+}
+
+/** One script of a package and all that it imports, and the folders below node_modules whose code is in it. */
+function bundle(name) {
+  const { to, wanted, globalName } = BUNDLED[name];
+  const { outputFiles, metafile } = buildSync({
+    stdin: { contents: `export { ${wanted} } from '${name}';`, resolveDir: here },
+    absWorkingDir: here,
+    bundle: true,
+    minify: true,
+    charset: 'ascii',
+    format: 'iife',
+    globalName,
+    target: ['chrome86', 'firefox115', 'safari15'],
+    legalComments: 'none',
+    metafile: true,
+    write: false,
+  });
+  const folders = Object.keys(metafile.inputs).map((file) => /^node_modules\/(.*node_modules\/)?(@[^/]+\/)?[^/]+/.exec(file)?.[0]);
+  const packages = [...new Set(folders.filter(Boolean))].map((folder) => folder.slice('node_modules/'.length));
+  return { files: { [to]: Buffer.from(outputFiles[0].contents) }, packages: packages.sort() };
 }
 
 /** What a font says of its own rights in its name table, in English: copyright, trademark, licence. */
@@ -73,7 +105,8 @@ for (const [target, packages] of Object.entries(WANTED)) {
   rmSync(target, { recursive: true, force: true });
   mkdirSync(target, { recursive: true });
   const manifest = Object.entries(packages).map(([name, files]) => {
-    const texts = family(name).map((one) => `${one} ${told(one).version}\n\n${licence(one)}\n`);
+    const bundled = BUNDLED[name] ? bundle(name) : { files: {}, packages: family(name) };
+    const texts = bundled.packages.map((one) => `${told(one).name} ${told(one).version}\n\n${licence(one)}\n`);
     for (const [from, to] of Object.entries(files).filter(([, one]) => one.endsWith('.ttf'))) {
       // the package's text of the licence is not the font's own
       texts.unshift(notice(readFileSync(join(modules, name, from)), to));
@@ -81,6 +114,7 @@ for (const [target, packages] of Object.entries(WANTED)) {
     const rule = `\n${'-'.repeat(80)}\n\n`;
     const all = { [`${name.split('/').pop()}.licence.txt`]: Buffer.from(texts.join(rule)) };
     for (const [from, to] of Object.entries(files)) all[to] = stripped(readFileSync(join(modules, name, from)), to);
+    Object.assign(all, bundled.files);
     for (const [to, bytes] of Object.entries(all)) writeFileSync(join(target, to), bytes);
     const hashes = Object.fromEntries(Object.entries(all).map(([to, bytes]) => [to, sha256(bytes)]));
     return { name, version: told(name).version, licence: LICENCES[name], sha256: hashes };

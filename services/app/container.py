@@ -63,7 +63,7 @@ from services.vault.time_stamping import HttpTimeStamper, read_trusted
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from services.web.dependencies import OpenRecorder
+    from services.web.dependencies import DemoFootage, OpenRecorder
 
 log = get_logger(__name__)
 
@@ -90,6 +90,7 @@ class Container:
     known_keys: Mapping[str, str] = field(default_factory=dict)  # of the installation: none of these is made anew
     apart: bool = False  # one process of several
     new_database: bool = False  # nobody had used it at the start
+    demo_footage: "list[DemoFootage]" = field(default_factory=list)  # what the demo's cameras have, for its first page
     opened_stores: dict[str, Store] = field(default_factory=dict)  # by name, those that this process uses
 
     def __post_init__(self) -> None:
@@ -200,6 +201,7 @@ class Container:
         }
         if isinstance(self.clock, TurnedClock):
             objects["turn_clock"] = self.turn_clock
+            objects["demo_footage"] = self.demo_footage
         if self.doctor is not None:
             objects["doctor"] = self.doctor
         return objects

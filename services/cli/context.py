@@ -3,15 +3,18 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
 
+from services.runtime import data_folder
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import configure_logs
 from services.runtime.settings import Settings, SettingsError, unknown_variables
 
+LOG_FILE = "footage-desk.log"
 EXPECTED_ERRORS = (Fatal, Retryable, SettingsError)
 
 console = Console(highlight=False)
@@ -34,6 +37,20 @@ def load_settings(*, quiet: bool = False, **overrides: Any) -> Settings:
     for sentence in unknown_variables():
         error_console.print(sentence, soft_wrap=True)
     return settings
+
+
+def log_to_file(settings: Settings) -> Path | None:
+    """Send the logs to a file in the data folder if they would go to a terminal; return the file.
+
+    So a terminal shows the lines that are meant for it and nothing between them.
+    """
+    if not sys.stderr.isatty():
+        return None
+    data_folder.prepare(settings.data_dir)
+    path = settings.data_dir / LOG_FILE
+    # Open until the process ends, as the standard error is.
+    configure_logs(settings.log.level, "json", path.open("a", encoding="utf-8"))
+    return path
 
 
 @contextmanager

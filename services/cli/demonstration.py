@@ -1,20 +1,31 @@
 """``footage-desk demo``, and what ``run --demo`` does besides ``run``."""
 
 import asyncio
-from datetime import timedelta
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
+from sqlalchemy import select
 
 from services.app.container import Container
 from services.app.server import Addresses
 from services.cli.context import console, error_console
-from services.demo import organisation, situations
-from services.demo.organisation import Account
+from services.database.tables.applications import Application
+from services.database.unit_of_work import Actor, UnitOfWork
+from services.demo import organisation, recordings, situations, steps
+from services.demo.organisation import Account, demo_id
 from services.demo.people import StepFailed
+from services.demo.recordings import Footage, Recordings
+from services.demo.situations import Chapter, Known, Progress, Stage
+from services.domain.cases import waiting
 from services.runtime.settings import Settings, variable
+from services.runtime.threads import run_in_thread
+
+DEMO = Actor("system", "demo")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,10 +53,95 @@ def add_to(app: typer.Typer) -> None:
         raise typer.Exit(asyncio.run(walk.demonstrate(data, console, own_store=not store)))
 
 
-def prepare(container: Container, *, cases: bool) -> list[Account]:
-    """Write the demo organisation, and recordings of the days that it needs."""
-    console.print("Preparing the demo organisation and its recordings of yesterday …", style="dim", soft_wrap=True)
-    return organisation.prepare(container, situations.RECORDED if cases else (1,))
+class Demonstration:
+    """What ``run --demo`` prepares, makes and prints."""
+
+    def __init__(self, container: Container, recordings: Recordings, chapters: Sequence[Chapter]) -> None:
+        """Use ``chapters``: the cases that are made; none for a demo without."""
+        self._container = container
+        self._recordings = recordings
+        self._chapters = chapters
+        self._accounts: list[Account] = []
+        self._progress: Progress | None = None
+
+    def prepare(self) -> None:
+        """Write the demo organisation, and draw the recordings that it needs before its cases are made."""
+        console.print("Preparing the demo organisation, and drawing what its cameras recorded …", style="dim")
+        container, now = self._container, self._container.clock.now()
+        self._accounts = organisation.prepare(container, self._recordings)
+        if self._chapters:
+            self._progress = Progress.read(container.settings.data_dir)
+            if self._progress is None and not container.database.read_now(DEMO, _known):
+                self._progress = Progress.begin(container.settings.data_dir, now)
+                self._recordings.record_oldest(now)
+        if self._left:
+            # What the first cases and a first look ask for; the rest when the clock has been turned.
+            self._recordings.record_evening(recordings.yesterday(now), ("cam1", "cam2"))
+        else:
+            self._record_latest()
+
+    def print_accounts(self) -> None:
+        """Print who can sign in."""
+        console.print("\nAccounts of the demo organisation", style="bold")
+        console.print(_accounts(self._accounts))
+
+    async def make_cases(self, addresses: Addresses) -> None:
+        """Make the cases that are not there, and print where to begin.
+
+        If a step fails, say why and let the demo run on without the rest.
+        """
+        container = self._container
+        if self._progress is not None and self._left:
+            begun = len(self._progress.finished)
+            console.print(
+                f"The demo's people go on with the cases: {begun} are there, {self._left} are left.\n"
+                if begun or container.database.read_now(DEMO, _known)
+                else f"The demo's people are leading {self._left} cases to every stage; it takes about two minutes.\n",
+                soft_wrap=True,
+            )
+            passwords = {account.login: account.password for account in self._accounts}
+            known = partial(container.database.read, DEMO, _known)
+            stage = Stage(addresses.portal or "", passwords, container.clock.now, known, self._recordings)
+            try:
+                await situations.lay_out(stage, self._progress, self._chapters)
+            except StepFailed as error:
+                error_console.print(f"The cases stopped half-way: {error}")
+            await run_in_thread(self._record_latest)
+            console.print(
+                f"{len(self._progress.finished)} cases are there; the clock of the demo is turned "
+                f"{situations.AHEAD.days} days ahead.",
+                soft_wrap=True,
+            )
+        await self._print_first_screen()
+
+    @property
+    def _left(self) -> int:
+        return 0 if self._progress is None else self._progress.left(self._chapters)
+
+    def _record_latest(self) -> None:
+        """Draw yesterday's evening of every camera and what there is of today, for people to ask for."""
+        now = self._container.clock.now()
+        footage = self._recordings.record_evening(recordings.yesterday(now))
+        self._show(footage + self._recordings.record_recent(now))
+
+    def _show(self, footage: Sequence[Footage]) -> None:
+        self._container.demo_footage[:] = recordings.grouped(footage)
+
+    async def _print_first_screen(self) -> None:
+        work = await self._container.database.read(DEMO, waiting.count_work)
+        if work:
+            console.print("\nWhere to begin: who has work waiting", style="bold")
+            console.print(_work(self._accounts, work))
+        console.print("\nFootage to ask for; the clock in the picture shows when it is from", style="bold")
+        for held in self._container.demo_footage:
+            start, end = held.start.astimezone(recordings.ZONE), held.end.astimezone(recordings.ZONE)
+            console.print(f"{start:%Y-%m-%d %H:%M:%S} to {end:%H:%M:%S}: {held.cameras_en}")
+        console.print()
+
+
+def of(container: Container, *, cases: bool) -> Demonstration:
+    """Return the demonstration of an installation, with its cases or without."""
+    return Demonstration(container, Recordings(container.settings.data_dir), situations.CHAPTERS if cases else ())
 
 
 def can_lay_out(settings: Settings) -> bool:
@@ -61,24 +157,10 @@ def can_lay_out(settings: Settings) -> bool:
     return False
 
 
-def print_accounts(accounts: list[Account]) -> None:
-    """Print who can sign in."""
-    console.print("\nAccounts of the demo organisation", style="bold")
-    console.print(_accounts(accounts))
-
-
-async def lay_out_cases(container: Container, addresses: Addresses, accounts: list[Account]) -> None:
-    """Make the demo's cases; if that fails, say why and let the demo run without them."""
-    passwords = {account.login: account.password for account in accounts}
-    console.print("The demo's people are leading a dozen cases to every stage; it takes about a minute.")
-    try:
-        day = (container.clock.now() - timedelta(days=1)).date()
-        if made := await situations.lay_out(addresses.portal or "", passwords, day):
-            console.print(
-                f"{made} cases are there; the clock of the demo is turned {situations.AHEAD.days} days ahead.\n"
-            )
-    except StepFailed as error:
-        error_console.print(f"The cases stopped half-way: {error}")
+def _known(uow: UnitOfWork) -> Mapping[str, Known]:
+    """Return the applications with an incident number, by it; without one by their id."""
+    rows = uow.session.execute(select(Application.incident_reference, Application.id, Application.number))
+    return {reference or id_: Known(id_, number or "") for reference, id_, number in rows}
 
 
 def _accounts(accounts: list[Account]) -> Table:
@@ -88,4 +170,17 @@ def _accounts(accounts: list[Account]) -> Table:
         table.add_column(heading, no_wrap=True)
     for account in accounts:
         table.add_row(account.login, account.password, account.name, account.department_zh, account.does)
+    return table
+
+
+def _work(accounts: Sequence[Account], work: Mapping[str, Counter[str]]) -> Table:
+    """Return a table of who has something to do, the most first; it fits into 80 columns."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("account", "name"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("what waits", overflow="fold")
+    busy = [(account, work[demo_id(account.login)]) for account in accounts if demo_id(account.login) in work]
+    for account, counts in sorted(busy, key=lambda one: -one[1].total()):
+        waits = ", ".join(f"{number} × {steps.WORK.get(code, code)}" for code, number in counts.most_common())
+        table.add_row(account.login, account.name, waits)
     return table

@@ -18,7 +18,7 @@ from services.app.container import (
     open_migrated_database,
 )
 from services.app.server import Addresses, Ready, Roles
-from services.cli.context import console, fail, load_settings, reported_errors
+from services.cli.context import console, fail, load_settings, log_to_file, reported_errors
 from services.database import schema as database_schema
 from services.runtime import data_folder
 from services.runtime.channel import open_channel, socket_answers
@@ -45,7 +45,14 @@ def _add_processes(app: typer.Typer) -> None:
         cases: Annotated[
             bool,
             typer.Option(
-                "--cases", help="Have the demo's people lead a dozen cases to every stage, unless there are cases."
+                "--cases", help="Have the demo's people lead three dozen cases to every stage, unless there are cases."
+            ),
+        ] = False,
+        log_to_terminal: Annotated[
+            bool,
+            typer.Option(
+                "--log-to-terminal",
+                help="With --demo at a terminal: log to it, and not to footage-desk.log in the data folder.",
             ),
         ] = False,
     ) -> None:
@@ -61,21 +68,28 @@ def _add_processes(app: typer.Typer) -> None:
         console.print(
             f"Opening database, keys and footage store in {settings.data_dir}/ …", style="dim", soft_wrap=True
         )
+        if settings.demo and not log_to_terminal:
+            with reported_errors():
+                log = log_to_file(settings)
+            if log is not None:
+                console.print(f"Logs go to {log}; --log-to-terminal shows them here.", style="dim", soft_wrap=True)
         with _opened(settings) as container:
             container.doctor = partial(doctor.examine, settings, unknown_variables())
             cases = cases and (not settings.demo or demonstration.can_lay_out(settings))
-            accounts = demonstration.prepare(container, cases=cases) if settings.demo else []
+            shown = demonstration.of(container, cases=cases) if settings.demo else None
+            if shown is not None:
+                shown.prepare()
             console.print("Starting engine, workers and portal …", style="dim", soft_wrap=True)
 
             async def ready(addresses: Addresses) -> None:
-                if accounts:
-                    demonstration.print_accounts(accounts)
+                if shown is not None:
+                    shown.print_accounts()
                 console.print(f"\nFootage Desk · 录像调取台 is ready at [bold]{addresses.portal}[/]", soft_wrap=True)
                 console.print(f"The API is described at {addresses.portal}/api/openapi.json", soft_wrap=True)
                 console.print(f"Health and metrics are at {addresses.health}", soft_wrap=True)
                 console.print("Ctrl-C stops it; the next start continues where this one stopped.\n")
-                if accounts and cases:
-                    await demonstration.lay_out_cases(container, addresses, accounts)
+                if shown is not None:
+                    await shown.make_cases(addresses)
 
             _finish(server.run_until_signalled(container, server.all_roles(), ready))
 

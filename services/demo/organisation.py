@@ -1,8 +1,7 @@
-"""The organisation of the demo: departments, people and their posts, agreements, two cameras and their pictures."""
+"""The organisation of the demo: departments, people and their posts, agreements, cameras and their pictures."""
 
 import os
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,13 +14,13 @@ from services.database.tables.agreements import Agreement
 from services.database.tables.cameras import Camera, CameraPicture, Recorder
 from services.database.tables.people import Department, Person, Post
 from services.database.unit_of_work import Actor, UnitOfWork
+from services.demo.recordings import RECORDERS, Recordings
+from services.demo.recordings import Recorder as DemoRecorder
 from services.domain.access import queries as access_queries
 from services.domain.accounts.passwords import hash_published_password
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import reference_pictures
-from services.recorders.folder.mediamtx_layout import redate
 from services.runtime.errors import Fatal
-from services.runtime.places import DEPLOY
 from services.runtime.settings import variable
 
 NAMESPACE = uuid.UUID("0f4c8d0e-6a3b-4c53-9a4e-2f6f0f7d5a10")
@@ -90,15 +89,6 @@ PEOPLE = (
     _Member("songtao", "宋涛", "management", ("deputy", "manager"), "管理层 management decision"),
     _Member("lianghong", "梁红", "management", ("manager",), "管理层 management decision"),
 )
-CAMERAS = (
-    ("cam1", "生产车间A区", "Workshop A", "一号厂房一层", "Building 1, ground floor", "ordinary", 30),
-    ("cam2", "成品仓库门口", "Warehouse door", "二号厂房北门", "Building 2, north door", "sensitive", 15),
-)
-
-
-FOLDER = DEPLOY / "demo"
-RECORDINGS = FOLDER / "recordings"
-PICTURES = FOLDER / "pictures"
 MAX_USE_DAYS = 30
 NAME = "示例制造有限公司"
 
@@ -112,21 +102,22 @@ def settings() -> dict[str, Any]:
     return chosen
 
 
-def prepare(container: Container, days_ago: Sequence[int] = (1,)) -> list[Account]:
-    """Seed the demo organisation, and write recordings of ``days_ago`` below the data folder; idempotent.
+def prepare(container: Container, recordings: Recordings) -> list[Account]:
+    """Seed the demo organisation with all its recorders and the cameras' pictures; idempotent.
 
     Raises Fatal for a database with other people: everybody knows the demo's passwords.
     """
-    recordings = (container.settings.data_dir / "recordings").absolute()
-    seeded = container.database.run_now(Actor("system", "demo"), _seed, recordings)
-    container.database.run_now(Actor("system", "demo"), seed_pictures)
-    for days in days_ago:
-        redate(RECORDINGS, recordings, (container.clock.now() - timedelta(days=days)).date())
+    actor = Actor("system", "demo")
+
+    def seed(uow: UnitOfWork) -> list[Account]:
+        seeded = seed_demo(uow, recordings.folder(RECORDERS[0]), zone=ZONE)
+        for recorder in RECORDERS[1:]:
+            _recorder(uow, recorder, recordings.folder(recorder), ZONE)
+        return seeded
+
+    seeded = container.database.run_now(actor, seed)
+    container.database.run_now(actor, seed_pictures, recordings)
     return seeded
-
-
-def _seed(uow: UnitOfWork, recordings: Path) -> list[Account]:
-    return seed_demo(uow, recordings, zone=ZONE)
 
 
 def demo_id(name: str) -> str:
@@ -144,9 +135,9 @@ def accounts() -> list[Account]:
 
 
 def seed_demo(uow: UnitOfWork, recordings: Path, *, zone: str = "UTC") -> list[Account]:
-    """Write the demo organisation; existing rows stay, an expired agreement is renewed.
+    """Write the demo organisation with its first recorder; existing rows stay, an expired agreement is renewed.
 
-    ``recordings`` is the root of a folder recorder with channels cam1 and cam2; ``zone`` is that of its file names.
+    ``recordings`` is the root of that recorder, with channels cam1 and cam2; ``zone`` is that of its file names.
     Raises Fatal for a database with other people.
     """
     if uow.session.get(Person, demo_id("lina")) is None and uow.session.scalar(select(Person.id).limit(1)):
@@ -158,16 +149,18 @@ def seed_demo(uow: UnitOfWork, recordings: Path, *, zone: str = "UTC") -> list[A
         _department(uow, department)
     for member in PEOPLE:
         _member(uow, member)
-    _recorder(uow, recordings, zone)
+    _recorder(uow, RECORDERS[0], recordings, zone)
     return accounts()
 
 
-def seed_pictures(uow: UnitOfWork) -> None:
+def seed_pictures(uow: UnitOfWork, recordings: Recordings) -> None:
     """Store the missing reference pictures of cameras, encrypted with the portal's key."""
-    for channel, *_ in CAMERAS:
-        if uow.session.get(CameraPicture, demo_id(channel)) is None:
-            picture = (PICTURES / f"{channel}.jpg").read_bytes()
-            reference_pictures.store(uow, demo_id(channel), picture, demo_id("luoxin"))
+    pictured = set(uow.session.scalars(select(CameraPicture.camera_id)))
+    for camera in (camera for recorder in RECORDERS for camera in recorder.cameras):
+        known = uow.session.get(Camera, demo_id(camera.key)) is not None
+        if known and demo_id(camera.key) not in pictured:
+            picture = recordings.photograph(camera.key)
+            reference_pictures.store(uow, demo_id(camera.key), picture, demo_id("luoxin"))
 
 
 def _department(uow: UnitOfWork, department: _Department) -> None:
@@ -212,14 +205,14 @@ def _member(uow: UnitOfWork, member: _Member) -> None:
         audit_trail.record(uow, "agreement-signed", "agreement", agreement.id, version=agreement.version)
 
 
-def _recorder(uow: UnitOfWork, recordings: Path, zone: str) -> None:
-    recorder = uow.session.get(Recorder, demo_id("recorder"))
-    configuration = {"root": str(recordings), "layout": "mediamtx", "zone": zone, "identity": "demo-recorder"}
+def _recorder(uow: UnitOfWork, given: DemoRecorder, root: Path, zone: str) -> None:
+    recorder = uow.session.get(Recorder, demo_id(given.key))
+    configuration = {"root": str(root), "layout": given.layout, "zone": zone, "identity": f"demo-{given.key}"}
     if recorder is None:
         recorder = Recorder(
-            id=demo_id("recorder"),
-            name="演示录像机",
-            site="演示厂区",
+            id=demo_id(given.key),
+            name=given.name,
+            site=given.site,
             kind="folder",
             configuration=configuration,
             zone=zone,
@@ -228,19 +221,19 @@ def _recorder(uow: UnitOfWork, recordings: Path, zone: str) -> None:
         uow.session.flush()
     recorder.configuration, recorder.zone = configuration, zone
     known = set(uow.session.scalars(select(Camera.channel).where(Camera.recorder_id == recorder.id)))
-    for channel, zh, en, place_zh, place_en, camera_class, days in CAMERAS:
-        if channel not in known:
+    for camera in given.cameras:
+        if camera.channel not in known:
             uow.session.add(
                 Camera(
-                    id=demo_id(channel),
+                    id=demo_id(camera.key),
                     recorder_id=recorder.id,
-                    channel=channel,
-                    name_zh=zh,
-                    name_en=en,
-                    place_zh=place_zh,
-                    place_en=place_en,
-                    camera_class=camera_class,
-                    retention_days=days,
+                    channel=camera.channel,
+                    name_zh=camera.zh,
+                    name_en=camera.en,
+                    place_zh=camera.place_zh,
+                    place_en=camera.place_en,
+                    camera_class=camera.camera_class,
+                    retention_days=camera.days,
                 )
             )
     uow.session.flush()

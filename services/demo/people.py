@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import httpx
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.3
 TIMEOUT = timedelta(seconds=60)
 
 

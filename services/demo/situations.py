@@ -1,258 +1,248 @@
-"""A dozen example cases at every stage, made by the demo's people through the API."""
+"""Three dozen example cases at every stage, made by the demo's people through the API.
 
-from collections.abc import Awaitable, Callable
+What is finished is noted in a file, and a case is known again by its incident number, so that a start after any end
+goes on where the last one stopped and makes no case twice.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from itertools import cycle
-from typing import Any
-from zoneinfo import ZoneInfo
+from pathlib import Path
+from typing import Any, Self
 
-from services.demo import organisation
+from services.demo import organisation, plots
 from services.demo.people import People, wait_for
+from services.demo.plots import Plot, Span
+from services.demo.recordings import NEW, ZONE, Recordings, yesterday
 from services.demo.steps import Case
 from services.runtime.logs import get_logger
+from services.runtime.threads import run_in_thread
 
 log = get_logger(__name__)
 
-USE_DAYS = 10
 # Long enough that the first loan is overdue, and short enough that its grace period is not over.
-AHEAD = timedelta(days=USE_DAYS, hours=9)
-# The time for each step, in turn; the sum stays below the time limit of the first open review.
+AHEAD = timedelta(days=10, hours=9)
+# The time for each step, in turn. On the last day their sum stays below the time limit of the first open review.
 PACE = tuple(timedelta(minutes=minutes) for minutes in (25, 50, 15, 70, 40))
-# Ages in days of the recordings on the recorder; the oldest one is overwritten next.
-RECORDED = (1, 12)
+PACE_TODAY = tuple(timedelta(minutes=minutes) for minutes in (5, 12, 3, 15, 8))
+FILE = "demo-cases.json"
 
 
 @dataclass(frozen=True)
-class Plot:
-    """What a case is about; ``cameras`` by channel, with seconds of the recordings of that evening."""
+class Chapter:
+    """Cases of one day; ``after`` the beginning, to which the clock is turned."""
 
-    drafter: str
-    category: str
-    reason: str
-    purpose: str
-    cameras: tuple[tuple[str, int, int], ...]
-    way_of_use: str = "view"
-    custodian: str = "liuyang"
-    incident: str | None = None
-    urgent: str | None = None
+    after: timedelta
+    plots: tuple[Plot, ...]
+    pace: tuple[timedelta, ...] = PACE
 
 
-COLLISION = Plot(
-    "lina",
-    "accident",
-    "昨晚二十二时许，仓库北门附近发生叉车与货架碰撞，需要查明经过。",
-    "查明事故原因，作为事故报告的依据，并用于改进作业流程。",
-    (("cam1", 0, 240),),
-    way_of_use="download",
-    incident="SG-2026-0042",
-)
-PARCEL = Plot(
-    "lina",
-    "security-incident",
-    "三号门快递柜丢失一件包裹，当事人已报案，需要确认取件人。",
-    "核对取件时间与取件人，配合治安部门处理。",
-    (("cam1", 30, 180),),
-    incident="AB-2026-0117",
-)
-HANDOVER = Plot(
-    "lina",
-    "operations",
-    "夜班交接时清点数量不符，需要回看交接过程。",
-    "核对交接清点过程，改进交接班制度。",
-    (("cam1", 60, 200),),
-)
-DISPUTE = Plot(
-    "zhangwei",
-    "dispute",
-    "装卸人员与承运司机就货损责任发生争执，双方陈述不一致。",
-    "还原装卸过程，作为责任认定的依据。",
-    (("cam1", 0, 150), ("cam2", 0, 75)),
-    incident="JF-2026-0009",
-)
-NIGHT_DOOR = Plot(
-    "lina",
-    "security-incident",
-    "成品仓库北门夜间未按规定关闭，门禁记录与值班记录不一致。",
-    "确认开门时间和人员，排查安全隐患。",
-    (("cam2", 0, 75),),
-    urgent="门禁故障尚未排除，每晚仍有同样风险。",
-)
-TRAINING = Plot(
-    "lina",
-    "training",
-    "上月装卸作业规范培训需要本车间的真实作业画面作为案例。",
-    "制作内部培训案例，只在培训课上播放。",
-    (("cam1", 0, 120),),
-)
-LOADING = Plot(
-    "lina",
-    "operations",
-    "昨晚装车数量与出库单不一致，需要核对装车过程。",
-    "核对装车数量，改进出库复核。",
-    (("cam2", 5, 65),),
-)
-SAFETY_LINE = Plot(
-    "chenjing",
-    "operations",
-    "行政部例行检查发现车间安全通道多次被占用，需要核实昨晚情况。",
-    "核实占用时间和原因，督促整改。",
-    (("cam1", 0, 200),),
-    custodian="chenjing",
+CHAPTERS = (
+    Chapter(timedelta(), plots.FIRST),
+    Chapter(timedelta(days=4), plots.SECOND),
+    Chapter(timedelta(days=7), plots.THIRD),
+    Chapter(AHEAD, plots.TODAY, PACE_TODAY),
 )
 
 
-async def lay_out(address: str, passwords: dict[str, str], day: date) -> int:
-    """Make the cases on the portal at ``address``, with the recordings of ``day``; return their number.
+@dataclass
+class Progress:
+    """What is finished, in a file of the data folder; ``begun`` is the time of the demo's clock at the beginning."""
 
-    Does nothing if there is a case already. Raises StepFailed.
+    path: Path
+    begun: datetime
+    finished: list[str]
+
+    @classmethod
+    def read(cls, folder: Path) -> Self | None:
+        """Return what was noted, or None before the beginning."""
+        path = folder / FILE
+        if not path.exists():
+            return None
+        noted = json.loads(path.read_text(encoding="utf-8"))
+        return cls(path, datetime.fromisoformat(noted["begun"]), noted["finished"])
+
+    @classmethod
+    def begin(cls, folder: Path, now: datetime) -> Self:
+        progress = cls(folder / FILE, now, [])
+        progress._write()
+        return progress
+
+    def finish(self, reference: str) -> None:
+        self.finished.append(reference)
+        self._write()
+
+    def left(self, chapters: Sequence[Chapter]) -> int:
+        """Return how many cases are not finished."""
+        return sum(plot.reference not in self.finished for chapter in chapters for plot in chapter.plots)
+
+    def _write(self) -> None:
+        unfinished = self.path.with_suffix(".unfinished")
+        unfinished.write_text(json.dumps({"begun": self.begun.isoformat(), "finished": self.finished}))
+        unfinished.replace(self.path)
+
+
+@dataclass(frozen=True)
+class Known:
+    """A case that is there already."""
+
+    id: str
+    number: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the cases are made with: the portal, the demo's clock, and what the cameras see.
+
+    ``known`` returns the cases that are there, by incident number.
     """
-    async with People(address, passwords) as people:
-        if await (await people("wulei")).get("/api/applications"):
-            return 0
-        scene = _Scene(people, day)
-        acts = (
-            scene.overdue,
-            scene.re_archived,
-            scene.in_use,
-            scene.awaiting_receipt,
-            scene.partial,
-            scene.to_release,
-            scene.for_management,
-            scene.to_sign,
-            scene.for_security,
-            scene.for_the_department,
-            scene.to_correct,
-            scene.rejected,
-            scene.draft,
-        )
-        for act in acts:
-            await act()
-        log.info("the demo's cases are made", cases=len(acts))
-        return len(acts)
+
+    address: str
+    passwords: Mapping[str, str]
+    now: Callable[[], datetime]
+    known: Callable[[], Awaitable[Mapping[str, Known]]]
+    recordings: Recordings
+
+
+async def lay_out(stage: Stage, progress: Progress, chapters: Sequence[Chapter] = CHAPTERS) -> None:
+    """Make the cases that are not finished. Raises StepFailed."""
+    async with People(stage.address, dict(stage.passwords)) as people:
+        scene = _Scene(stage, people, await stage.known())
+        for chapter in chapters:
+            left = [plot for plot in chapter.plots if plot.reference not in progress.finished]
+            if left:
+                await scene.begin(progress.begun + chapter.after, chapter)
+            for plot in left:
+                await scene.lead(plot)
+                progress.finish(plot.reference)
+    log.info("the demo's cases are made", cases=len(progress.finished))
 
 
 class _Scene:
-    """Each method leads one case to one stage; the first one turns the clock, so that its loan is overdue."""
+    """Leads each case to where it stands; what is done already is not done again."""
 
-    def __init__(self, people: People, day: date) -> None:
+    def __init__(self, stage: Stage, people: People, known: Mapping[str, Known]) -> None:
+        self._stage = stage
         self._people = people
-        self._day = day
-        self._pace = cycle(PACE)
+        self._known = known
+        self._resumed = {case.id for case in known.values()}
+        self._pace: Iterator[timedelta] = cycle(PACE)
+        self._day = date.min
 
-    async def overdue(self) -> None:
-        case = await self._lent(COLLISION, way_of_use="download")
-        hand_over = await self._accept(case)
-        await case.view(hand_over)
-        await self._turn(AHEAD)
-        await case.reminded(hand_over)
+    async def begin(self, moment: datetime, chapter: Chapter) -> None:
+        """Turn the clock to ``moment``, and record what the chapter's cases ask for of the day before."""
+        self._pace, self._day = cycle(chapter.pace), yesterday(moment)
+        await self._turn(moment - self._stage.now())
+        spans = [span for plot in chapter.plots for span in plot.spans if span.camera != NEW]
+        await run_in_thread(self._record, spans)
 
-    async def re_archived(self) -> None:
-        case = await self._lent(HANDOVER)
-        hand_over = await self._accept(case)
-        await case.view(hand_over)
-        await self._advance()
-        await case.give_back(hand_over)
+    def _record(self, spans: Sequence[Span]) -> None:
+        for span in spans:
+            self._stage.recordings.record(span.camera, self._start(span), span.seconds)
+
+    def _start(self, span: Span) -> datetime:
+        return datetime.combine(self._day, span.start, ZONE)
+
+    async def lead(self, plot: Plot) -> None:
+        """Lead a case to its target, one act after the other."""
+        case, target = await self._applied(plot), plot.target
+        if target == plots.WITHDRAWN:
+            await self._withdraw(case, plot)
+        elif target != plots.DRAFT and await self._approved(case, plot):
+            await self._lead_on(case, plot)
+        if target in plots.ENDED:  # the clock may be turned by days next
+            await wait_for("the end of the case", partial(self._is_closed, case))
+
+    async def _approved(self, case: Case, plot: Plot) -> bool:
+        """Take the decisions up to the target; return whether the footage is released."""
+        terms = {"usePeriodDays": plot.use_days, "wayOfUse": plot.way_of_use}
+        decisions: list[tuple[str, str, str, dict[str, Any]]] = [
+            (plots.DEPARTMENT, plots.HEADS[plot.drafter], "approved", {}),
+            (plots.SECURITY, "wulei", "approved", terms),
+            (plots.SIGNATURE, "zhaoqiang", "signed", {}),
+            *([(plots.MANAGEMENT, "gaofeng", "", {})] if plot.target == plots.MANAGEMENT else []),
+            (plots.RELEASE, "hutao", "approved", {}),
+        ]
+        refused_at, refusal = plots.REFUSALS.get(plot.target, ("", ""))
+        for stage, login, outcome, more in decisions:
+            if stage == plot.target:
+                await case.review(login, stage)
+                return False
+            if stage == refused_at:
+                await self._decide(case, login, stage, refusal, reason=plot.words)
+                return False
+            await self._decide(case, login, stage, outcome, **more)
+        return True
+
+    async def _lead_on(self, case: Case, plot: Plot) -> None:
+        """Lead a released case on."""
+        target = plot.target
+        if target == plots.STUCK:
+            await wait_for("the stop at the recorder", partial(self._is_stuck, case))
+        elif target == plots.PARTIAL:
+            await wait_for("the question about partial footage", partial(self._is_asked, case, target))
+        elif not (self._is_resumed(case) and await self._is_closed(case)):
+            await self._retrieved(case)
+            hand_over = await self._offered(case)
+            if target != plots.OFFERED:
+                await self._lend(case, hand_over, give_back=target == plots.ARCHIVED)
+
+    async def _lend(self, case: Case, hand_over: dict[str, Any], *, give_back: bool) -> None:
+        if hand_over["acceptedAt"] is None:
+            await self._advance()
+            hand_over = await self._accept(case, hand_over)
+        if hand_over["returnedAt"] is None:
+            await case.view(hand_over)
+        if not give_back:
+            return
+        if hand_over["returnedAt"] is None:
+            await self._advance()
+            await case.give_back(hand_over)
         await self._advance()
         await case.close()
 
-    async def in_use(self) -> None:
-        case = await self._lent(PARCEL)
-        await case.view(await self._accept(case))
+    async def _is_closed(self, case: Case) -> bool:
+        return bool((await case.show())["state"] == "closed")
 
-    async def awaiting_receipt(self) -> None:
-        case = await self._lent(HANDOVER)
+    async def _is_stuck(self, case: Case) -> bool:
+        timeline = await (await self._people("wulei")).get(f"/api/cases/{case.application_id}/timeline")
+        return any(marker["kind"] == "stuck" for marker in timeline["markers"])
 
-        async def offered() -> bool:
-            return bool((await case.show())["state"] == "awaiting-receipt")
+    async def _is_asked(self, case: Case, stage: str) -> bool:
+        return bool((await case.show())["stateDetail"] == stage)
 
-        await wait_for("the hand-over", offered)
+    async def _retrieved(self, case: Case) -> None:
+        """Wait for the footage; accept what is partial unless that is done."""
 
-    async def partial(self) -> None:
-        case = await self._released(COLLISION)
+        async def outcomes() -> list[str] | None:
+            items = await case.items()
+            return [item["outcome"] for item in items] if all(item["outcome"] for item in items) else None
 
-        async def asked() -> bool:
-            return bool((await case.show())["stateDetail"] == "partial-footage")
+        if "partial" in await wait_for("the footage", outcomes):
+            reason = "缺口处没有录像，其余部分足以查明经过。"
+            await self._decide(case, "wulei", plots.PARTIAL, "approved", reason=reason)
 
-        await wait_for("the question about partial footage", asked)
+    async def _offered(self, case: Case) -> dict[str, Any]:
+        """Return the hand-over of the case, once it can be accepted or has been."""
+        custodian = await self._people(case.custodian)
 
-    async def to_release(self) -> None:
-        case = await self._signed(PARCEL)
-        await case.review("hutao", "storage-release")
+        async def offer() -> Any:
+            waiting = {review["applicationId"] for review in await custodian.get("/api/reviews", stage="receipt")}
+            if case.application_id not in waiting and not self._is_resumed(case):
+                return None
+            held = (await case.show())["handOver"]
+            if held is None or (held["acceptedAt"] is None and case.application_id not in waiting):
+                return None
+            return await custodian.get(f"/api/hand-overs/{held['id']}")
 
-    async def for_management(self) -> None:
-        case = await self._signed(NIGHT_DOOR)
-        await case.review("gaofeng", "management")
+        hand_over: dict[str, Any] = await wait_for("the hand-over", offer)
+        return hand_over
 
-    async def to_sign(self) -> None:
-        case = await self._submitted(DISPUTE)
-        await self._decide(case, "wangfang", "preliminary", "approved")
-        await self._decide(case, "wulei", "security", "approved", usePeriodDays=7, wayOfUse="view")
-        await case.review("zhaoqiang", "security-signature")
-
-    async def for_security(self) -> None:
-        case = await self._submitted(PARCEL)
-        await self._decide(case, "zhangwei", "preliminary", "approved")
-        await case.review("wulei", "security")
-
-    async def for_the_department(self) -> None:
-        case = await self._submitted(TRAINING)
-        await case.review("zhangwei", "preliminary")
-
-    async def to_correct(self) -> None:
-        case = await self._submitted(SAFETY_LINE)
-        await self._decide(case, "gaofeng", "preliminary", "returned", reason="请写明通道的具体位置，并缩短时间段。")
-
-    async def rejected(self) -> None:
-        case = await self._submitted(TRAINING)
-        await self._decide(case, "zhangwei", "preliminary", "approved")
-        reason = "培训用途可以用演练画面代替，调取他人画面没有必要。"
-        await self._decide(case, "wulei", "security", "rejected", reason=reason)
-
-    async def draft(self) -> None:
-        drafter = await self._people("lina")
-        await drafter.post("/api/applications", {**self._form(LOADING), "submit": False})
-
-    async def _decide(self, case: Case, login: str, stage: str, outcome: str, **more: Any) -> None:
-        """Wait for the review, advance the clock, and decide."""
-        await case.review(login, stage)
-        await self._advance()
-        await case.decide(login, stage, outcome, **more)
-
-    async def _advance(self) -> None:
-        await self._turn(next(self._pace))
-
-    async def _turn(self, ahead: timedelta) -> None:
-        administrator = await self._people("luoxin")
-        await administrator.post("/api/demo/clock", {"seconds": int(ahead.total_seconds())})
-
-    async def _submitted(self, plot: Plot) -> Case:
-        drafter = await self._people(plot.drafter)
-        applied = await drafter.post("/api/applications", {**self._form(plot), "submit": True})
-        return Case(self._people, lambda *_: None, applied["id"], applied["number"])
-
-    async def _signed(self, plot: Plot, way_of_use: str = "view") -> Case:
-        case = await self._submitted(plot)
-        await self._decide(case, "zhangwei", "preliminary", "approved")
-        await self._decide(case, "wulei", "security", "approved", usePeriodDays=USE_DAYS, wayOfUse=way_of_use)
-        await self._decide(case, "zhaoqiang", "security-signature", "signed")
-        return case
-
-    async def _released(self, plot: Plot, way_of_use: str = "view") -> Case:
-        case = await self._signed(plot, way_of_use)
-        await self._decide(case, "hutao", "storage-release", "approved")
-        return case
-
-    async def _lent(self, plot: Plot, way_of_use: str = "view") -> Case:
-        case = await self._released(plot, way_of_use)
-        await case.retrieved()
-        return case
-
-    async def _accept(self, case: Case) -> dict[str, Any]:
-        """Accept this case's copies as custodian."""
-        custodian = await self._people("liuyang")
-        offered = await wait_for("the hand-over", self._poll_offer(case))
-        await self._advance()
+    async def _accept(self, case: Case, offered: dict[str, Any]) -> dict[str, Any]:
+        custodian = await self._people(case.custodian)
         accepted: dict[str, Any] = await custodian.post(
             f"/api/hand-overs/{offered['id']}/accept",
             {
@@ -263,38 +253,67 @@ class _Scene:
         )
         return accepted
 
-    def _poll_offer(self, case: Case) -> Callable[[], Awaitable[Any]]:
-        async def poll() -> Any:
-            custodian = await self._people("liuyang")
-            reviewed = [review["applicationId"] for review in await custodian.get("/api/reviews")]
-            if case.application_id not in reviewed:
-                return None
-            offers = await custodian.get("/api/hand-overs")
-            return next((offer for offer in offers if offer["number"] == case.number), None)
+    async def _withdraw(self, case: Case, plot: Plot) -> None:
+        if self._is_resumed(case) and await self._is_closed(case):
+            return
+        await case.review(plots.HEADS[plot.drafter], plots.DEPARTMENT)
+        await self._advance()
+        drafter = await self._people(plot.drafter)
+        await drafter.post(f"/api/applications/{case.application_id}/withdraw", {"reason": plot.words})
 
-        return poll
+    async def _decide(self, case: Case, login: str, stage: str, outcome: str, **more: Any) -> None:
+        """Wait for the review, advance the clock, and decide, unless that is done."""
+        if self._is_resumed(case) and await self._is_decided(case, stage):
+            return
+        review = await case.review(login, stage)
+        await self._advance()
+        await case.sign(review, login, outcome, **more)
+
+    def _is_resumed(self, case: Case) -> bool:
+        return case.application_id in self._resumed
+
+    async def _is_decided(self, case: Case, stage: str) -> bool:
+        return any(row["stage"] == stage and row["outcome"] for row in (await case.show())["reviews"])
+
+    async def _advance(self) -> None:
+        await self._turn(next(self._pace))
+
+    async def _turn(self, ahead: timedelta) -> None:
+        if ahead > timedelta():
+            administrator = await self._people("luoxin")
+            await administrator.post("/api/demo/clock", {"seconds": int(ahead.total_seconds()) + 1})
+
+    async def _applied(self, plot: Plot) -> Case:
+        """Return the case of the plot; make it unless it is there."""
+        custodian = plots.CUSTODIANS[plot.drafter]
+        known = self._known.get(plot.reference)
+        if known is not None:
+            return Case(self._people, lambda *_: None, known.id, known.number, custodian)
+        drafter = await self._people(plot.drafter)
+        form = {**self._form(plot), "submit": plot.target != plots.DRAFT}
+        applied = await drafter.post("/api/applications", form)
+        return Case(self._people, lambda *_: None, applied["id"], applied["number"], custodian)
 
     def _form(self, plot: Plot) -> dict[str, Any]:
-        start = datetime(self._day.year, self._day.month, self._day.day, 22, 46, 30, tzinfo=ZoneInfo(organisation.ZONE))
         return {
             "reason": plot.reason,
             "purpose": plot.purpose,
             "purposeCategory": plot.category,
             "legalBasis": "internal-management",
-            "incidentReference": plot.incident,
+            "incidentReference": plot.reference,
             "wayOfUse": plot.way_of_use,
-            "placeOfUse": "安全保卫部二楼查看室",
-            "requestedUseDays": USE_DAYS,
-            "custodianId": organisation.demo_id(plot.custodian),
-            "recipientIds": [organisation.demo_id("zhangwei")],
+            "placeOfUse": plot.place,
+            "requestedUseDays": plot.use_days,
+            "custodianId": organisation.demo_id(plots.CUSTODIANS[plot.drafter]),
+            "recipientIds": [organisation.demo_id(plots.HEADS[plot.drafter])],
             "urgentBecause": plot.urgent,
             "items": [
                 {
-                    "cameraId": organisation.demo_id(channel),
-                    "start": (start + timedelta(seconds=begin)).isoformat(),
-                    "end": (start + timedelta(seconds=end)).isoformat(),
-                    "zone": organisation.ZONE,
+                    "cameraId": organisation.demo_id(span.camera),
+                    "start": self._start(span).isoformat(),
+                    "end": (self._start(span) + timedelta(seconds=span.seconds)).isoformat(),
+                    "zone": ZONE.key,
                 }
-                for channel, begin, end in plot.cameras
+                for span in plot.spans
             ],
         }

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from services.demo import organisation
 from services.demo.people import People, wait_for
+from services.domain.cases import waiting
 
 # In the sample recordings camera 1 has a gap of 21 s in this span, and camera 2 none.
 ITEMS = (("cam1", (22, 46, 30), (22, 50, 30)), ("cam2", (22, 46, 30), (22, 47, 45)))
@@ -19,6 +20,13 @@ STAGES = {
     "storage-release": "存储放行 release",
     "partial-footage": "部分录像确认 partial footage",
     "return-inspection": "归还检查 return inspection",
+}
+WORK = {
+    **STAGES,
+    "receipt": "签收 receipt",
+    waiting.CORRECTION: "补正 correction",
+    waiting.OVERDUE: "逾期未还 overdue loan",
+    waiting.STUCK: "停住的步骤 stopped step",
 }
 NAMES = {member.login: member.name for member in organisation.PEOPLE}
 SYSTEM = "system"
@@ -35,6 +43,7 @@ class Case:
     report: Report
     application_id: str = ""
     number: str = ""
+    custodian: str = "liuyang"
 
     async def apply(self, day: date) -> None:
         """Draft and submit the form for ``day``, the date of the recordings."""
@@ -98,7 +107,7 @@ class Case:
 
     async def accept(self) -> dict[str, Any]:
         """Accept the copies as custodian; return the accepted hand-over."""
-        custodian = await self.people("liuyang")
+        custodian = await self.people(self.custodian)
 
         async def offered() -> Any:
             return await custodian.get("/api/reviews") and await custodian.get("/api/hand-overs")
@@ -112,22 +121,22 @@ class Case:
                 "password": custodian.password,
             },
         )
-        self._report("签收 receipt", "liuyang", f"accepted, due back on {accepted['dueAt'][:10]}")
+        self._report("签收 receipt", self.custodian, f"accepted, due back on {accepted['dueAt'][:10]}")
         return accepted
 
     async def view(self, hand_over: dict[str, Any]) -> None:
         """View the middle of each copy as custodian."""
-        custodian = await self.people("liuyang")
+        custodian = await self.people(self.custodian)
         for copy in hand_over["copies"]:
             viewing = await custodian.post(f"/api/copies/{copy['id']}/viewings", {"purposeConfirmed": True})
             middle = viewing["size"] // 2
             response = await custodian.read(viewing["content"], middle, middle + 99_999)
             result = f"read {len(response.content):,} bytes in the middle of the sealed copy of {copy['cameraZh']}"
-            self._report("查看 viewing", "liuyang", result)
+            self._report("查看 viewing", self.custodian, result)
 
     async def reminded(self, hand_over: dict[str, Any]) -> None:
         """Wait until the custody log has the reminder."""
-        custodian = await self.people("liuyang")
+        custodian = await self.people(self.custodian)
 
         async def is_reminded() -> bool:
             log = await custodian.get(f"/api/hand-overs/{hand_over['id']}/custody-log")
@@ -138,7 +147,7 @@ class Case:
 
     async def give_back(self, hand_over: dict[str, Any]) -> None:
         """Return the copies to the storage office as custodian."""
-        custodian = await self.people("liuyang")
+        custodian = await self.people(self.custodian)
         path = f"/api/hand-overs/{hand_over['id']}"
         downloads = (await custodian.get(path))["downloads"]
         await custodian.post(
@@ -150,7 +159,7 @@ class Case:
                 "password": custodian.password,
             },
         )
-        self._report("归还 return", "liuyang", "returned to the storage office, attested that nothing was kept")
+        self._report("归还 return", self.custodian, "returned to the storage office, attested that nothing was kept")
 
     async def close(self) -> dict[str, Any]:
         """Inspect the return and wait for the archive; return the closed case."""
@@ -171,10 +180,13 @@ class Case:
 
     async def decide(self, login: str, stage: str, outcome: str, **more: Any) -> None:
         """Wait for the open review and sign ``outcome`` over the form's hash."""
-        review = await self.review(login, stage)
+        await self.sign(await self.review(login, stage), login, outcome, **more)
+
+    async def sign(self, review: dict[str, Any], login: str, outcome: str, **more: Any) -> None:
+        """Sign ``outcome`` of an open review over the form's hash."""
         decided = await (await self.people(login)).decide(review, outcome, **more)
         waits = "" if decided["published"] else "; a second person has to confirm"
-        self._report(STAGES[stage], login, f"{outcome.replace('-', ' ')}{waits}")
+        self._report(STAGES[review["stage"]], login, f"{outcome.replace('-', ' ')}{waits}")
 
     async def review(self, login: str, stage: str) -> dict[str, Any]:
         """Wait for the person's open review of this case and return it."""

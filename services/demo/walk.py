@@ -24,6 +24,7 @@ from services.app.server import Addresses
 from services.demo import organisation, proof
 from services.demo.people import People, StepFailed
 from services.demo.proof import Check
+from services.demo.recordings import Recordings, yesterday
 from services.demo.steps import ITEMS, Case
 from services.evidence import package
 from services.evidence.announcement import announce
@@ -93,7 +94,7 @@ async def demonstrate(data: Path, console: Console, *, own_store: bool = True) -
         console.print("[bold]Footage Desk · 录像调取台[/]: one application, from the form to the archive.")
         console.print("Every decision is signed with the password over the form's hash.\n")
         async with _running(settings) as (container, addresses):
-            accounts = {account.login: account.password for account in organisation.prepare(container)}
+            accounts = await anyio.to_thread.run_sync(_prepare, container)
             async with People(addresses.portal or "", accounts) as people:
                 walk = Walk(container, console, data)
                 case = Case(people, walk.report)
@@ -131,8 +132,16 @@ async def _running(settings: Settings) -> AsyncIterator[tuple[Container, Address
             await asyncio.wait({running})
 
 
+def _prepare(container: Container) -> dict[str, str]:
+    """Write the organisation, and draw what its first recorder has of yesterday; return passwords by login."""
+    recordings = Recordings(container.settings.data_dir)
+    accounts = organisation.prepare(container, recordings)
+    recordings.record_evening(yesterday(container.clock.now()), [channel for channel, *_ in ITEMS])
+    return {account.login: account.password for account in accounts}
+
+
 async def _run_steps(walk: Walk, case: Case) -> None:
-    await case.apply((walk.container.clock.now() - timedelta(days=1)).date())
+    await case.apply(yesterday(walk.container.clock.now()))
     await case.approve()
     await case.release()
     await _retrieve(walk, case)

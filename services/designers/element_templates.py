@@ -42,7 +42,7 @@ FIVE_TIMES = (
 NAMES = {"open-violation": ("登记违规", "Open violation")}
 # Variables that a designer chooses at a task; all others come from a message, a job or a decision.
 CHOSEN: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    "violationKind": ("违规类型 · Kind of violation", {"overdue": "逾期未还 · overdue", "loss": "丢失 · loss"}),
+    "violationKind": ("违规类型 · Type of violation", {"overdue": "逾期未还 · overdue", "loss": "丢失 · loss"}),
     "closingOutcome": (
         "结案原因 · Why the case is closed",
         {code: f"{word('zh', outcome)} · {word('en', outcome)}" for code, outcome in CLOSED_AS.items()},
@@ -56,11 +56,11 @@ DOES: Mapping[str, str] = {
     "escalate-review": "审核到期未办，替补人员也可以办理",
     "escalate-to-management": "确定由哪些管理层人员审批，并通知他们",
     "expire-application": "期限内已收到补正的，继续办理；没有收到的，申请作废",
-    "expire-offer": "期限内已签收的，继续使用；没有签收的，不能再领取",
-    "file-application": "批准的申请表编号归档，作为调取依据",
+    "expire-offer": "期限内已签收的，继续使用；没有签收的，不能再签收",
+    "file-application": "批准的申请表编号存档，作为调取依据",
     "hand-over": "把副本交给指定的保管人签收",
     "inspect-return": "重新核对所存副本的哈希，并将下载记录与归还声明逐项对照",
-    "notify-storage": "通知存储部门有已归档的批准申请，并记录用时",
+    "notify-storage": "通知存储部门有已存档的批准申请，并记录用时",
     "open-case": "登记案件，与流程实例绑定；重复的启动静默结束",
     "open-review": "向有权办理的人员发起一项审核",
     "open-violation": "登记违规：超过宽限期仍未归还，或副本丢失（本案随之结案）",
@@ -71,7 +71,7 @@ DOES: Mapping[str, str] = {
     "remind-return": "提醒归还，每个任务提醒一次",
     "remind-reviewer": "提醒可以办理此项审核的人员",
     "resume-access": "使用期限变更后，恢复访问到新的到期日",
-    "retrieve-footage": "将一个申请项的录像取回保管库，并生成调取记录",
+    "retrieve-footage": "将一个申请项的录像调取到保管库，并生成调取记录",
     "security-review": "安全审核的自动部分：核对规定、利害关系、保密协议和摄像头级别",
     "suspend-access": "到期日停止访问",
 }

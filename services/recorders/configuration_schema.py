@@ -42,7 +42,7 @@ class Field(Worded):
     def checked(self, text: str) -> str:
         """Return the value in canonical form; raises Refused with what to enter."""
         if not text and self.required:
-            raise self.refusal(Message("fill it in."))
+            raise self.refusal(Message("required."))
         if len(text) > LONGEST or not text.isprintable():
             raise self.refusal(Message("it is too long or has control characters."))
         if not text:
@@ -50,13 +50,13 @@ class Field(Worded):
         if self.kind == "whole":
             return self._whole(text)
         if self.kind == "zone" and text not in available_timezones():
-            raise self.refusal(Message("give a time zone's name, such as Asia/Shanghai."))
+            raise self.refusal(Message("enter the name of a time zone, such as Asia/Shanghai."))
         if self.kind == "choice" and text not in self.choices:
             raise self.refusal(Message("choose {choices}.", choices=Joined(" or ", self.choices)))
         if self.kind == "pattern":
             return self._pattern(text)
         if self.kind == "folder" and (not text.startswith("/") or ".." in text.split("/")):
-            raise self.refusal(Message("give a whole path that begins with /."))
+            raise self.refusal(Message("enter a full path that begins with /."))
         return text
 
     def _whole(self, text: str) -> str:
@@ -68,7 +68,7 @@ class Field(Worded):
             or (self.most is not None and int(text) > self.most)
         ):
             limits = f"{self.least} … {self.most}"
-            raise self.refusal(Message("give a whole number, {limits}.", limits=limits))
+            raise self.refusal(Message("enter a whole number, {limits}.", limits=limits))
         return str(int(text))
 
     def _pattern(self, text: str) -> str:
@@ -76,7 +76,7 @@ class Field(Worded):
             return Pattern.of(text).text
         except PatternError as error:
             raise self.refusal(
-                Message("give day, hour, minute and second once each, such as %Y%m%d_%H%M%S."),
+                Message("include year, month, day, hour, minute and second once each, such as %Y%m%d_%H%M%S."),
             ) from error
 
     def refusal(self, message: Text) -> Refused:
@@ -92,8 +92,8 @@ class Field(Worded):
 
 
 PARALLEL = Field(
-    *("parallel_fetches", "whole", Message("fetches at once")),
-    Message("How many recordings it gives back at the same time, to each process that fetches."),
+    *("parallel_fetches", "whole", Message("parallel reads")),
+    Message("Maximum number of recordings read at the same time, for each retrieving process."),
     default="2",
     least=1,
     most=16,
@@ -102,20 +102,20 @@ PARALLEL = Field(
 
 ADDRESS = Field(
     *("address", "address", Message("address")),
-    Message("Where it answers, such as http://192.168.1.20:9996."),
+    Message("Address of the recorder, such as http://192.168.1.20:9996."),
     required=True,
     schemes=("http", "https"),
 )
-USER = Field(*("user", "text", Message("user")))
+USER = Field(*("user", "text", Message("username")))
 PASSWORD = Field(*("password", "secret", Message("password")))
 ZONE = Field(
     *("zone", "zone", Message("time zone")),
-    Message("For times that it gives without a zone."),
+    Message("For times reported without a time zone."),
     default="UTC",
 )
 IDENTITY = Field(
     *("identity", "text", Message("identity")),
-    Message("What records call it, such as its serial number."),
+    Message("Name used in records, such as the serial number."),
 )
 
 
@@ -146,7 +146,7 @@ class ConfigurationSchema(Worded):
         if unknown:
             raise Refused(
                 "configuration",
-                "A {name} has no field {unknown}: leave it out.",
+                "A {name} has no field {unknown}: remove it.",
                 status=422,
                 field=f"configuration.{unknown[0]}",
                 unknown=unknown[0],

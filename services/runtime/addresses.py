@@ -85,22 +85,22 @@ class Guard:
     def read(self, text: str) -> Target:
         """Parse and check an address, without resolving its name; AddressRefused."""
         if len(text) > MAX_LENGTH or not text.isascii() or not text.isprintable() or set(text) & set(' \\"<>^`{|}'):
-            self._refuse("malformed", Message("The address has characters that none may have."))
+            self._refuse("malformed", Message("The address contains characters that are not allowed."))
         try:
             parts = urlsplit(text)
             port, host = parts.port, parts.hostname or ""
         except ValueError:
-            self._refuse("malformed", Message("The address is not written as one: correct it."))
+            self._refuse("malformed", Message("The address is not valid: correct it."))
         if parts.scheme not in self._schemes:
             known = Joined(" or ", self._schemes)
             self._refuse("scheme", Message("The address must begin with {known}://.", known=known))
         if "@" in parts.netloc:
             self._refuse(
                 "credentials",
-                Message("Leave user and password out of the address: they have fields of their own."),
+                Message("Remove username and password from the address: enter them in their own fields."),
             )
         if not host or "%" in host or host.strip(".") != host.removesuffix("."):
-            self._refuse("malformed", Message("The address names no host: give one."))
+            self._refuse("malformed", Message("The address has no host name: enter one."))
         literal = self._literal(host)
         if literal is not None:
             self._permit(literal)
@@ -108,7 +108,7 @@ class Guard:
         if port not in FREE_PORTS and port not in DEFAULT_PORTS.values():
             self._refuse(
                 "port",
-                Message("Port {port} is not called from here: use 80, 443, 554 or one from 1024 up.", port=port),
+                Message("Port {port} is not allowed: use 80, 443, 554 or a port from 1024.", port=port),
             )
         shown = f"[{host}]" if ":" in host else host
         where = shown if port == DEFAULT_PORTS[parts.scheme] else f"{shown}:{port}"
@@ -127,7 +127,7 @@ class Guard:
         if not addresses:
             self._refuse(
                 "unknown",
-                Message("There is no host {host}: check the address, and the name service.", host=target.host),
+                Message("Host {host} not found: check the address and DNS.", host=target.host),
             )
         for address in addresses:
             self._permit(ipaddress.ip_address(address.partition("%")[0]))
@@ -149,7 +149,7 @@ class Guard:
         if last.isdecimal() or last.startswith("0x"):
             self._refuse(
                 "numeric",
-                Message("Write the IP address in the usual way, such as 192.168.1.20."),
+                Message("Enter the IP address in the usual form, such as 192.168.1.20."),
             )
         return None
 
@@ -161,8 +161,8 @@ class Guard:
             self._refuse(
                 "inside",
                 Message(
-                    "{address} is this machine, its link or a cloud's inside and is not called; list its "
-                    "network in FOOTAGE_DESK_ALLOWED_NETWORKS if it is meant.",
+                    "{address} is a local, link-local or cloud-internal address and is not allowed; if it is "
+                    "intended, add its network to FOOTAGE_DESK_ALLOWED_NETWORKS.",
                     address=str(address),
                 ),
             )

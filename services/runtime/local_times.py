@@ -35,7 +35,7 @@ def moment(text: str, zone: str, *, which: str = "") -> datetime:
     if not matches:
         raise Refused(
             "time-skipped",
-            "In {zone} there was no {shown}: the clock was put forward over it. Choose another time.",
+            "{shown} does not exist in {zone}, because the clock was set forward. Choose another time.",
             status=422,
             zone=zone,
             shown=shown,
@@ -43,7 +43,7 @@ def moment(text: str, zone: str, *, which: str = "") -> datetime:
     if len(matches) > 1 and which not in ("first", "second"):
         raise Refused(
             "time-twice",
-            "In {zone} the clock showed {shown} twice, because it was put back: say which of the two.",
+            "{shown} occurred twice in {zone}, because the clock was set back: choose one.",
             status=422,
             zone=zone,
             shown=shown,
@@ -70,6 +70,6 @@ def local_text(when: datetime, zone: str) -> tuple[str, str]:
 def _unreadable() -> Refused:
     return Refused(
         "time-unreadable",
-        "That is not a time: write it like 2026-01-31 09:30:00.",
+        "Not a valid time: enter it like 2026-01-31 09:30:00.",
         status=422,
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lxml import etree
 
+from services.runtime.diagram_labels import fit_labels
 from services.runtime.errors import Fatal
 
 BPMN = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
@@ -130,6 +131,7 @@ class Model:
                 node.set("name", element.en)
             elif node.tag in (BPMN + "sequenceFlow", BPMN + "process") and node.get("name"):
                 node.set("name", _english(node) or node.get("name", ""))
+        fit_labels(root)
         return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
 
 

@@ -34,5 +34,5 @@ def _day(text: str, field: str) -> date:
     except ValueError:
         day = date.min
     if not date(1970, 1, 1) <= day < date(2200, 1, 1):
-        raise Refused("day", "Give a day, such as 2026-01-31.", status=422, field=field)
+        raise Refused("day", "Enter a date such as 2026-01-31.", status=422, field=field)
     return day

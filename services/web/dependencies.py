@@ -1,12 +1,13 @@
 """The objects that routes work with: declare a parameter of one of these types, such as ``database: GivenDatabase``.
 
 ``create_app`` is given the objects by name: database, settings, store, loan_keys, vault_recipients, recorders;
-turn_clock in a demo, provider with single sign-on, doctor and engine where this process has them.
+turn_clock and demo_footage in a demo, provider with single sign-on, doctor and engine where this process has them.
 
 What only reads the request is ``async``: FastAPI would run it in a thread, which takes longer than all of it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Protocol, cast
 
@@ -30,6 +31,17 @@ class OpenRecorder(Protocol):
     """Open a recorder by its kind and configuration; ``recorders.registry.open_recorder`` is one."""
 
     def __call__(self, kind: str, configuration: Mapping[str, str], /) -> Recorder: ...
+
+
+@dataclass(frozen=True)
+class DemoFootage:
+    """The names of some cameras of a demo, and from when to when they were recorded; ``zone`` is theirs."""
+
+    cameras_zh: str
+    cameras_en: str
+    start: datetime
+    end: datetime
+    zone: str
 
 
 VaultRecipients = Callable[[], Sequence[str]]
@@ -69,8 +81,13 @@ async def turn_clock(request: Request) -> TurnClock:
     """Return the function that turns the clock; 404 outside a demo."""
     turn = request.app.state.dependencies.get("turn_clock")
     if turn is None:
-        raise Refused("no-demo", "Only a demo has a clock to turn.", status=404)
+        raise Refused("no-demo", "The clock can only be changed in a demo.", status=404)
     return cast("TurnClock", turn)
+
+
+def demo_footage(request: Request) -> Sequence[DemoFootage]:
+    """Return what there is to ask for in a demo; nothing elsewhere."""
+    return cast("Sequence[DemoFootage]", request.app.state.dependencies.get("demo_footage", ()))
 
 
 GivenDatabase = Annotated[Database, Depends(database)]

@@ -31,22 +31,22 @@ SECURITY_HEADERS = {
 
 # Pydantic's kinds of error, as sentences; the rest say what pydantic says.
 SENTENCES: Mapping[str, Message] = {
-    "missing": Message("Fill in {field}."),
-    "string_too_short": Message("{field} is too short: give at least {min_length} characters."),
-    "string_too_long": Message("{field} is too long: give at most {max_length} characters."),
+    "missing": Message("Enter {field}."),
+    "string_too_short": Message("{field} is too short: at least {min_length} characters."),
+    "string_too_long": Message("{field} is too long: at most {max_length} characters."),
     "too_short": Message("{field} needs at least {min_length} entries."),
     "too_long": Message("{field} takes at most {max_length} entries."),
-    "extra_forbidden": Message("There is no field {field}: leave it out."),
-    "timezone_aware": Message("Give {field} with its time zone."),
+    "extra_forbidden": Message("There is no field {field}: remove it."),
+    "timezone_aware": Message("{field} needs a time zone."),
     "greater_than_equal": Message("{field} must be {ge} or more."),
     "less_than_equal": Message("{field} must be {le} or less."),
     "int_parsing": Message("{field} must be a whole number."),
-    "control_character": Message("{field} has a control character: leave it out."),
-    "moment_format": Message("Write {field} as a date and time with its zone, such as 2026-01-31T08:00:00+08:00."),
-    "moment_range": Message("{field} must lie between 1970 and 2199."),
+    "control_character": Message("{field} contains a control character: remove it."),
+    "moment_format": Message("Enter {field} as a date and time with time zone, such as 2026-01-31T08:00:00+08:00."),
+    "moment_range": Message("{field} must be between 1970 and 2199."),
     "json_invalid": Message("The body is not valid JSON: correct it."),
 }
-FALLBACK = Message("{field} is not right, correct it: {message}.")
+FALLBACK = Message("{field} is not valid: {message}.")
 
 
 class CodedMessage(Protocol):
@@ -157,19 +157,17 @@ def delayed(error: Exception) -> RefusalResponse:
     """Answer that it can be asked again later."""
     log.warning("call_delayed", error=str(error))
     if isinstance(error, Busy):
-        return answer(
-            "busy", Message("The system has more to do than it can right now: try again in a few seconds."), 503
-        )
+        return answer("busy", Message("The system is busy: try again in a few seconds."), 503)
     if isinstance(error, Retryable) and error.away == "store":
         return answer(
             "try-again",
             Message(
-                "The object storage does not answer, so that footage and files cannot be read or stored now; "
-                "everything else works. Try again in a while."
+                "The object storage is not responding: footage and files cannot be read or stored at the moment. "
+                "Everything else works. Try again later."
             ),
             503,
         )
-    return answer("try-again", Message("A part of the system is away: try again in a while."), 503)
+    return answer("try-again", Message("A component of the system is unavailable: try again later."), 503)
 
 
 def _retryable(_request: Request, error: Exception) -> RefusalResponse:
@@ -180,7 +178,7 @@ def _fatal(_request: Request, error: Exception) -> RefusalResponse:
     log.error("call_failed", error=str(error), exc_info=error)
     return answer(
         "broken",
-        Message("Something is broken and nothing was changed: tell the administrator."),
+        Message("An error occurred and nothing was changed: contact the administrator."),
         500,
         headers={**SECURITY_HEADERS, "Cache-Control": "no-store"},  # this answer does not pass the middleware
     )
@@ -189,7 +187,7 @@ def _fatal(_request: Request, error: Exception) -> RefusalResponse:
 def _http(_request: Request, error: Exception) -> RefusalResponse:
     assert isinstance(error, HTTPException)  # noqa: S101  registered for this class alone
     if error.status_code == HTTPStatus.NOT_FOUND:
-        return answer("not-found", Message("There is no such address: check it."), 404)
+        return answer("not-found", Message("This address does not exist: check it."), 404)
     if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return too_large()
     if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's word for a body that is not even text
@@ -197,7 +195,7 @@ def _http(_request: Request, error: Exception) -> RefusalResponse:
     reason = Bilingual(str(error.status_code), HTTPStatus(error.status_code).phrase)  # the phrase is English only
     return answer(
         "http",
-        Message("The call is not accepted: {reason}.", reason=reason),
+        Message("The request was rejected: {reason}.", reason=reason),
         error.status_code,
         headers=error.headers,
     )

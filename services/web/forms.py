@@ -142,7 +142,7 @@ def kept(request: Request) -> TypedForm | None:
 
 
 def _wrong(code: str) -> Refused:
-    return Refused(code, "The form is wrong: reload the page.", status=422)
+    return Refused(code, "The form is not valid: reload the page.", status=422)
 
 
 Typed = Annotated[TypedForm, Depends(typed)]

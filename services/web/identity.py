@@ -79,7 +79,7 @@ async def session_token(request: Request) -> str:
     """Return the session's token; Refused with 401 without one, with 403 where an act comes without its CSRF token."""
     token = cookies.read(request, cookies.SESSION)
     if not token:
-        raise Refused("logged-out", in_context("logged-out", "You are not signed in: sign in."), status=401)
+        raise Refused("logged-out", in_context("logged-out", "You are not signed in: please sign in."), status=401)
     if request.method not in SAFE_METHODS:
         require_csrf(token, request.headers.get(CSRF_HEADER, ""))
     return token

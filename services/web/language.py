@@ -1,5 +1,6 @@
-"""The reader's language: English, or one of those that have a catalogue; Chinese where nobody chose."""
+"""The reader's language: chosen in this browser or in the account, else what the browser asks for, else Chinese."""
 
+import re
 from typing import Annotated
 
 from fastapi import Request
@@ -13,6 +14,9 @@ Language = str
 
 COOKIE = "footage_desk_language"
 DEFAULT: Language = "zh"
+_WISH = re.compile(
+    r"(?:^|,)\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?\s*(?=,|$)"
+)
 NAME = in_context("language name", "English")  # each catalogue has here what its language calls itself
 
 
@@ -51,9 +55,19 @@ def tag(language: Language) -> str:
     return "zh-CN" if language == "zh" else language
 
 
-def chosen(request: Request, locale: str = DEFAULT) -> Language:
-    """The language that the reader switched to in this browser, else the one of the person's locale."""
-    return known_or_default(request.cookies.get(COOKIE, locale))
+def chosen(request: Request, locale: str | None = None) -> Language:
+    """Return the language chosen in this browser, else the person's ``locale``, else what the browser asks for."""
+    wish = request.cookies.get(COOKIE, locale)
+    return known_or_default(wish) if wish else _accepted(request.headers.get("accept-language", ""))
+
+
+def _accepted(header: str) -> Language:
+    """Return the known language that the header prefers (RFC 9110, 12.5.4), by its first subtag alone."""
+    wishes = [(float(quality or 1), tag.lower()) for tag, quality in _WISH.findall(header)]
+    for quality, tag in sorted(wishes, key=lambda wish: wish[0], reverse=True):
+        if quality and tag in known():
+            return tag
+    return DEFAULT
 
 
 def gettext(language: Language, message: str) -> str:

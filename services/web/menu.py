@@ -37,7 +37,7 @@ ENTRIES = (
     Entry("/hand-overs", _("In my custody"), "film", not_posts=ADMINISTRATOR),
     Entry("/storage", _("Storage office"), "disk", STORAGE),
     Entry("/register", _("Register"), "book", WATCHES, ADMINISTRATOR),
-    Entry("/requests", _("Requests"), "lock", ADMINISTRATOR | {"supervisor", "head", "deputy"}),
+    Entry("/requests", _("Change requests"), "lock", ADMINISTRATOR | {"supervisor", "head", "deputy"}),
     Entry("/admin", _("Administration"), "gear", ADMINISTRATOR | {"supervisor"}),
 )
 

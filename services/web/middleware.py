@@ -79,10 +79,10 @@ class RequestLimits:
 
 def _refusal(scope: Scope) -> ASGIApp | None:
     if "\x00" in scope["path"]:
-        return answer("not-found", translations.Message("There is no such address: check it."), 404)
+        return answer("not-found", translations.Message("This address does not exist: check it."), 404)
     if b"%00" in scope["query_string"] or b"\x00" in scope["query_string"]:
         return answer(
-            "control-character", translations.Message("Leave the control character out of the parameters."), 422
+            "control-character", translations.Message("The parameters contain a control character: remove it."), 422
         )
     if FILES.fullmatch(scope["path"]):
         return None

@@ -21,7 +21,7 @@ SECRETS: Mapping[str, tuple[Text, str, str]] = MappingProxyType(
     {
         "password": (Message("Password"), "password", "current-password"),
         "newPassword": (Message("New password"), "password", "new-password"),
-        "repeat": (Message("The same once more"), "password", "new-password"),
+        "repeat": (Message("Repeat new password"), "password", "new-password"),
         "code": (Message("One-time code"), "text", "one-time-code"),
     }
 )

@@ -177,7 +177,7 @@ def too_long(largest: int) -> Refused:
     """Return the refusal of a file that is longer than the organisation allows."""
     return Refused(
         "upload-too-large",
-        "The file is larger than the {largest} MiB allowed: upload the part that is needed.",
+        "The file is larger than {largest} MiB: upload only the part that is needed.",
         status=413,
         field="file",
         largest=largest >> 20,
@@ -188,7 +188,7 @@ def cut_short() -> Refused:
     """Return the refusal of a body that ended early, or whose length is wrong."""
     return Refused(
         "upload-cut",
-        "The file did not arrive whole and nothing of it was kept: upload it again.",
+        "The file was not received completely and nothing was saved: upload it again.",
         status=422,
         field="file",
     )
@@ -198,7 +198,7 @@ def no_form() -> Refused:
     """Return the refusal of a body that is not the form it claims to be, or that has no file."""
     return Refused(
         "upload-no-form",
-        "The request is no proper upload form: reload the page and try again.",
+        "The request is not a valid upload form: reload the page and try again.",
         status=422,
         field="file",
     )

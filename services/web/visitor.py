@@ -158,7 +158,7 @@ async def visitor(
         if not hmac.compare_digest(given.encode(), expected.encode()):
             raise Refused(
                 "csrf",
-                "The page is out of date: go back, reload it and try again.",
+                "The page has expired: go back, reload it and try again.",
                 status=403,
             )
         keep(request, form)

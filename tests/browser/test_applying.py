@@ -120,7 +120,7 @@ def test_who_else_sees_it_is_added_and_taken_off_while_the_rest_stays(drafter: D
     page = drafter.page
     drafter.choose_footage()
     page.fill("[name=reason]", REASON)
-    who = page.get_by_role("group", name="还有谁可以观看")
+    who = page.get_by_role("group", name="知悉人员")
 
     who.get_by_label("添加人员").fill("deputy")
     expect(who.get_by_role("button", name="deputy")).to_have_count(2)  # of works and of security

@@ -3,7 +3,7 @@
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,12 @@ from main_job import DESKTOP_ZH, PHONE_EN, Device, MainJob, People, PortalUser
 from playwright.sync_api import Browser, Page, expect
 from service_process import Running, environment, running
 
+from services.demo.recordings import yesterday
+
 # Where the pictures of the main pages go, such as docs/pages; without it none are taken.
 PICTURES = os.environ.get("FOOTAGE_DESK_TEST_PICTURES")
+CASES_SECONDS = 600.0  # on a machine that runs other tests
+pytestmark = pytest.mark.timeout(900)
 TALLEST = 1400  # pixels of a picture
 AT_A_DESK = ("apply", "inbox", "security", "storage-release", "hand-over", "watch", "case")
 ON_A_PHONE = ("summary", "hand-over")
@@ -40,13 +44,13 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The demo with its cases, as ``make run`` starts it."""
     folder = tmp_path_factory.mktemp("installation")
     with running("run", "--demo", "--cases", env=environment(data_dir=folder / "data"), cwd=folder) as process:
-        process.printed(r"(cases are there)")
+        process.printed(r"(36 cases are there)", CASES_SECONDS)
         yield process
 
 
 @pytest.fixture(scope="module", params=[DESKTOP_ZH, PHONE_EN], ids=["Chinese at a desk", "English on a phone"])
 def everybody(request: pytest.FixtureRequest, container: Running, browser: Browser) -> Iterator[People]:
-    """Who has signed in stays so for the next test before the same device."""
+    """Signatures in stays so for the next test before the same device."""
     people = People(browser, container.printed(r"ready at (http://\S+)\n"), request.param)
     yield people
     people.close()
@@ -70,7 +74,7 @@ def test_the_main_job_is_done_on_the_pages(people: People, tmp_path: Path) -> No
         if name in wanted:
             _picture(people.device, name, somebody)
 
-    job = MainJob(people, (datetime.now(UTC) - timedelta(days=1)).date(), look)
+    job = MainJob(people, yesterday(datetime.now(UTC)), look)
     job.apply()
     job.decide("zhangwei", "preliminary", "approved")
     job.decide("wulei", "security", "approved", _grant)
@@ -123,7 +127,7 @@ def test_the_keyboard_alone_signs_in_and_comes_to_the_content(container: Running
 
 
 def _grant(page: Page) -> None:
-    """What was asked for, for a shorter time; a download has to be granted in so many words."""
+    """Requested by the applicant, for a shorter time; a download has to be granted in so many words."""
     page.locator("[name=wayOfUse]").select_option("download")
     page.fill("[name=usePeriodDays]", "7")
 

@@ -117,9 +117,11 @@ def test_an_administrator_unbinds_on_the_persons_page(desk: ReviewDesk, settings
     assert [one["id"] for one in Axe().run(admin).response["violations"]] == []
     picture(admin, "unbind")
 
-    admin.get_by_role("button", name="Unbind the account of the provider").click()
+    admin.get_by_role("button", name="Unlink identity provider account").click()
 
-    expect(admin.get_by_text("The account of the provider is unbound, and the sessions are ended.")).to_be_visible()
+    expect(
+        admin.get_by_text("The identity provider account was unlinked, and the sessions were ended.")
+    ).to_be_visible()
     expect(admin.get_by_text("subject-of-keeper")).to_have_count(0)
     assert desk.all(Identity, person_id="keeper", ended_at=None) == []
     context.close()

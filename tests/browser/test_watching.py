@@ -136,7 +136,7 @@ def test_a_hidden_watermark_closes_the_footage(watching: Watching) -> None:
 
     page.evaluate("() => document.styleSheets[1].insertRule('.marks { visibility: hidden }')")
 
-    expect(page.locator("#player-callout")).to_have_text("The watermark was taken away, so the footage has closed.")
+    expect(page.locator("#player-callout")).to_have_text("The watermark was removed, so the footage was closed.")
     assert page.evaluate("() => video.readyState") == 0
 
 
@@ -148,7 +148,7 @@ def test_a_grant_that_ends_meanwhile_stops_the_playing_with_its_sentence(watchin
 
     page.evaluate("() => { video.play(); }")
 
-    expect(page.locator("#player-callout")).to_have_text("Access is suspended: get in touch with Security.")
+    expect(page.locator("#player-callout")).to_have_text("Access is suspended: contact Security.")
     assert page.evaluate("() => video.paused && video.readyState === 0")
     expect(page.get_by_role("button", name="Play / pause")).to_be_disabled()
 

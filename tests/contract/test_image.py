@@ -18,7 +18,7 @@ NOISE = {
     "--no-compile",
 }  # what changes nothing of what is installed
 # The layers over Python, from the one that changes least: the stage that lays each out, and its folder there.
-LAYERS = [("packages", "packages"), ("code", "fixed"), ("code", "demo"), ("code", "code")]
+LAYERS = [("packages", "packages"), ("code", "fixed"), ("code", "code")]
 
 
 def installs(text: str) -> list[list[str]]:
@@ -103,7 +103,7 @@ def test_a_change_of_the_code_changes_the_last_layer_alone() -> None:
         assert "compileall -q --invalidation-mode unchecked-hash" in run
         assert "--no-compile" in run
     assert "find /layers -exec touch --no-dereference --date=@0 {} +" in packages
-    assert "find /layers/fixed /layers/demo -exec touch --no-dereference --date=@0 {} +" in code
+    assert "find /layers/fixed -exec touch --no-dereference --date=@0 {} +" in code
 
 
 def test_what_installs_packages_stays_outside() -> None:
@@ -188,7 +188,7 @@ def test_what_the_image_holds_shows_itself_with_the_demo(image: Path, tmp_path: 
     assert len(files) > 20
     assert fetched == dict.fromkeys(files, 200)
     assert healthy == 0
-    assert list((tmp_path / "var" / "recordings").rglob("*.mp4")), "the image's own recordings"
+    assert list((tmp_path / "var" / "recordings").rglob("*.mp4")), "drawn by the image's own scenes"
     assert written(image) == before
 
 
@@ -204,8 +204,7 @@ def test_the_image_holds_models_and_words_and_no_tests_or_tools(image: Path) -> 
     held = {path.name for path in image.iterdir()}
 
     legal = {"LICENSE", "NOTICE", "bill-of-materials.cdx.json", "docs"}
-    assert held == {"services", "bpmn", "deploy", "pyproject.toml", "README.md", "requirements.lock", *legal}
-    assert [path.name for path in (image / "deploy").iterdir()] == ["demo"]
+    assert held == {"services", "bpmn", "pyproject.toml", "README.md", "requirements.lock", *legal}
     assert [path.name for path in (image / "docs").iterdir()] == ["licences.md"]
     assert {path.name for path in (image / "bpmn").iterdir()} >= {"video-retrieval.bpmn", "review.bpmn"}
     assert list(image.rglob("*.po"))

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
+from redated import redate
 from service_process import Running, environment, once, refused, running
 
 from services.database.tables.audit import AuditEvent
@@ -23,7 +24,6 @@ from services.demo import organisation
 from services.demo.people import People
 from services.demo.steps import Case
 from services.domain.wiring import open_database
-from services.recorders.folder.mediamtx_layout import redate
 from services.runtime.clock import SystemClock
 from services.runtime.jobs.worker import discover
 from services.runtime.rules import Rules
@@ -79,7 +79,7 @@ def apart(postgres_database: Callable[[], str], s3_server: Any, key: str, tmp_pa
         migrated = once("migrate", env=env)
         assert migrated.returncode == 0, migrated.stderr
         recordings = tmp_path / "recordings"
-        redate(organisation.RECORDINGS, recordings, (datetime.now(UTC) - timedelta(days=1)).date())
+        redate(recordings, (datetime.now(UTC) - timedelta(days=1)).date())
         _register(url, lambda uow: organisation.seed_demo(uow, recordings, zone=organisation.ZONE))
         deployed = once("deploy", env=env).stdout
         light = [one.job_type for one in discover() if one.job_type not in (*FOOTAGE, "retrieve-footage")]

@@ -19,6 +19,7 @@ from services.database.tables.cameras import Recorder
 from services.database.tables.documents import Document
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo import organisation
+from services.demo.recordings import CAMERAS, ZONE, Recordings
 from services.domain.documents import service as document_service
 from services.runtime.clock import TurnedClock
 from services.runtime.labels import WORDS
@@ -45,7 +46,10 @@ async def test_a_fresh_folder_is_well_and_an_opened_one_too(tmp_path: Path) -> N
     assert not (tmp_path / "database.sqlite3").exists()
 
     container = open_container(settings(tmp_path))
-    organisation.prepare(container)
+    recordings = Recordings(container.settings.data_dir)
+    organisation.prepare(container, recordings)
+    for key in CAMERAS:
+        recordings.record(key, datetime.now(ZONE) - timedelta(days=1), 1, whole=False)
     container.database.close()
     lines = await app_doctor.examine(settings(tmp_path), [])
     assert [line for line in lines if not line.well] == []

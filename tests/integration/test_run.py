@@ -1,30 +1,41 @@
 """``footage-desk run`` as people start it: what it says, where it writes, how it goes on after an end of any kind."""
 
 import json
+import os
+import pty
 import signal
 import socket
 import stat
+import subprocess
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import drawn
 import httpx
 import pytest
-from service_process import Running, environment, once, refused, running
+from service_process import PROGRAM, Running, environment, once, refused, running
 
 from services.demo import organisation
 from services.demo.people import People
+from services.demo.recordings import yesterday
 from services.demo.steps import Case
 
 PASSWORDS = {account.login: account.password for account in organisation.accounts()}
 READY = r"ready at (http://\S+)\n"
 
 
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return drawn.draw(tmp_path_factory.mktemp("drawn"))
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, footage: Path) -> Path:
     """Where the process is started; its data folder is ``data`` in it."""
     (tmp_path / "home").mkdir()
+    drawn.link(footage, tmp_path / "data")
     return tmp_path
 
 
@@ -73,12 +84,36 @@ def test_it_says_where_it_is_and_who_can_sign_in_and_writes_in_its_data_folder_a
     assert loud == []
 
 
+def test_on_a_terminal_the_logs_go_to_a_file_and_the_demo_alone_is_read(folder: Path, env: dict[str, str]) -> None:
+    terminal, other_end = pty.openpty()
+    plain = env | {"TERM": "dumb"}  # without bold type
+    process = subprocess.Popen([PROGRAM, "run", "--demo"], env=plain, cwd=folder, stdout=other_end, stderr=other_end)
+    os.close(other_end)
+    read = b""
+    while b"Footage to ask for" not in read:
+        read += os.read(terminal, 4096)
+    process.terminate()
+    assert process.wait(60) == 0
+    while chunk := _rest_of(terminal):
+        read += chunk
+    os.close(terminal)
+
+    seen, log = read.decode(), folder / "data" / "footage-desk.log"
+    assert f"Logs go to {log}; --log-to-terminal shows them here." in seen.replace("\r\n", "\n")
+    assert "ready at http://" in seen
+    for word in ('"event"', "deployed", "services."):
+        assert word not in seen
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+    events = [json.loads(line)["event"] for line in log.read_text().splitlines()]
+    assert "deployed" in events
+
+
 async def test_a_case_goes_on_after_kill_9_and_a_turned_clock_is_not_left_for_the_machines_in_silence(
     desk: Running, folder: Path, env: dict[str, str]
 ) -> None:
     async with People(desk.printed(READY), PASSWORDS) as people:
         case = Case(people, lambda *_: None)
-        await case.apply((datetime.now(UTC) - timedelta(days=1)).date())
+        await case.apply(yesterday(datetime.now(UTC)))
         await case.approve()
         await case.release()
     desk.kill()
@@ -119,6 +154,14 @@ def _ports(desk: Running) -> set[int]:
     ]
     listening = [line for line in lines if line[3] == "0A" and f"socket:[{line[9]}]" in inodes]
     return {int(line[1].rpartition(":")[2], 16) for line in listening}
+
+
+def _rest_of(terminal: int) -> bytes:
+    """What is left to read; nothing when the other end is closed, which a terminal says by an error."""
+    try:
+        return os.read(terminal, 4096)
+    except OSError:
+        return b""
 
 
 def _width(line: str) -> int:

@@ -19,6 +19,7 @@ import httpx
 import pytest
 from compose_database import compose_database
 from image_layout import lay_out, variables, written
+from redated import redate
 from service_process import CONFINED, PROGRAM, Running, environment, running
 
 from services.database.unit_of_work import Actor, UnitOfWork
@@ -26,7 +27,6 @@ from services.demo import organisation
 from services.demo.people import People
 from services.demo.steps import Case
 from services.domain.wiring import open_database
-from services.recorders.folder.mediamtx_layout import redate
 from services.runtime.clock import SystemClock
 from services.runtime.rules import Rules
 
@@ -129,7 +129,7 @@ def databases(open_to_all: Callable[[str], str], tmp_path: Path) -> Iterator[dic
 def machine(databases: dict[str, str], s3_server: Any, tmp_path: Path) -> Iterator[Machine]:
     """Every service of ours runs, begun in the order that the file has."""
     recordings = tmp_path / "recordings"
-    redate(organisation.RECORDINGS, recordings, (datetime.now(UTC) - timedelta(days=1)).date())
+    redate(recordings, (datetime.now(UTC) - timedelta(days=1)).date())
     secrets = dict.fromkeys(compose_file.demanded(), s3_server.secret_key)
     services = compose_file.services(compose_file.offered() | secrets)
     with ExitStack() as stack:

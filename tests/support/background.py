@@ -7,12 +7,12 @@ from typing import Any
 
 
 @asynccontextmanager
-async def going(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """``work`` has begun, and is cancelled at the end."""
+async def going(work: Coroutine[Any, Any, None]) -> AsyncIterator["asyncio.Task[None]"]:
+    """The task of ``work``, which has begun and is cancelled at the end."""
     task = asyncio.create_task(work)
     await asyncio.sleep(0)
     try:
-        yield
+        yield task
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):

@@ -16,6 +16,7 @@ import httpx
 from broken_gateways import free_port
 from chaos_driver import Run, ServerDied, nothing_outlives
 from prefork import ForkedProcess
+from redated import redate
 from service_process import environment
 from sqlalchemy import select
 
@@ -27,7 +28,6 @@ from services.demo import organisation
 from services.demo.people import People, PortalUser, StepFailed
 from services.domain.process.relay import claim_due
 from services.domain.wiring import open_database
-from services.recorders.folder.mediamtx_layout import redate
 from services.runtime.channel import open_channel
 from services.runtime.clock import SystemClock
 from services.runtime.engine_client import PyzeebeEngineClient
@@ -94,7 +94,7 @@ class ApartRun(Run):
     def prepare(self) -> None:
         """Lay out the demo organisation in a migrated database, with its recordings of yesterday."""
         recordings = self.folder / "data" / "recordings"
-        redate(organisation.RECORDINGS, recordings, (datetime.now(UTC) - timedelta(days=1)).date())
+        redate(recordings, (datetime.now(UTC) - timedelta(days=1)).date())
         settings = Settings.load(**self.given)
         database = open_database(settings.database_address, SystemClock(), Rules(max_use_days=30))
         try:

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from chaos_points import Points, install
 from prefork import Announce
+from redated import redate
 
 from services.app import server
 from services.app.container import open_container
 from services.app.server import Addresses
+from services.database.unit_of_work import Actor
 from services.demo import organisation
 from services.runtime.logs import configure_logs
 from services.runtime.settings import Settings
@@ -37,7 +39,9 @@ def serve(announce: Announce, folder: Path) -> None:
     configure_logs("info", "json")
     install(Points(folder))
     container = open_container(loaded)
-    organisation.prepare(container)
+    recordings = loaded.data_dir / "recordings"
+    container.database.run_now(Actor("system", "demo"), organisation.seed_demo, recordings, zone=organisation.ZONE)
+    redate(recordings, (container.clock.now() - timedelta(days=1)).date())
 
     async def ready(addresses: Addresses) -> None:
         assert addresses.portal is not None

@@ -24,7 +24,7 @@ from services.database.tables.returns import ArchiveEntry
 from services.database.tables.reviews import Confirmation, Decision, Reminder, Review
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import Actor, UnitOfWork
-from services.demo.organisation import CAMERAS
+from services.demo.steps import ITEMS
 from services.domain.audit.checkpoint_publisher import FOLDER
 from services.vault.labels import label_key
 from services.vault.packets import packet_hashes, part_of
@@ -202,7 +202,7 @@ def _packets(truth: Truth) -> None:
     """Every packet of a master is one of the recorder's, in their order, without a hole."""
     channels = {row.id: row.channel for row in truth.rows(Camera)}
     cameras = {row.id: channels[row.camera_id] for row in truth.rows(Item)}
-    truth.same("cameras", sorted(cameras.values()), sorted(channel for channel, *_ in CAMERAS))
+    truth.same("cameras", sorted(cameras.values()), sorted(channel for channel, *_ in ITEMS))
     recordings = truth.container.settings.data_dir / "recordings"
     for master in truth.rows(Master):
         sealed = Sealed.from_json(master.sealed)

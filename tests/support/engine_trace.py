@@ -11,6 +11,7 @@ from visited_elements import VISITED
 from services.engine.state.records import Record
 
 OVER = ("COMPLETED", "CANCELED", "ERROR_THROWN")
+PARKED = 45_000  # milliseconds: what keeps a job for longer than a handler does waits for something
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class Trace:
         self._types[record.key] = record.value["type"]
         if record.intent in ("CREATED", "RECURRED_AFTER_BACKOFF", "TIMED_OUT"):
             self.jobs[record.key] = record.value["type"]
+        elif record.intent == "TIMEOUT_UPDATED" and record.value["deadline"] - record.timestamp > PARKED:
+            self.jobs.pop(record.key, None)
         elif record.intent in OVER:
             self.jobs.pop(record.key, None)
             del self._types[record.key]
@@ -72,6 +75,8 @@ class Trace:
             self.failures.append({"key": record.key, **record.value})
             if record.value["retryBackoff"] > 0 or record.value["retries"] <= 0:
                 self.jobs.pop(record.key, None)
+            else:
+                self.jobs[record.key] = record.value["type"]
 
     def _incident(self, record: Record) -> None:
         value = record.value

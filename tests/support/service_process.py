@@ -65,10 +65,10 @@ class Running:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def printed(self, pattern: str) -> str:
+    def printed(self, pattern: str, seconds: float = READY_SECONDS) -> str:
         """Wait until it has printed ``pattern``; the pattern's group."""
         with self._told:
-            self._told.wait_for(lambda: re.search(pattern, self._text) or self._ended, READY_SECONDS)
+            self._told.wait_for(lambda: re.search(pattern, self._text) or self._ended, seconds)
             found = re.search(pattern, self._text)
         assert found, f"{self.arguments} never printed {pattern!r}: {self._text}\n{self.errors[-3000:]}"
         return found.group(1)

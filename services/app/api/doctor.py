@@ -41,7 +41,7 @@ def doctor(request: Request) -> Examine:
     if examine is None:
         raise Refused(
             "no-doctor",
-            "This process cannot examine itself: run footage-desk doctor on the server.",
+            "This process cannot run the checks itself: run footage-desk doctor on the server.",
             status=404,
         )
     return cast("Examine", examine)

@@ -49,7 +49,7 @@ def _overview(uow: UnitOfWork) -> Overview:
         failing=sum(line.row.last_error is not None for line in recorders),
         cameras=len(camera_service.list_cameras(uow)),
         changed=sum(rule.change is not None for rule in rule_service.list_rules(uow)),
-        unsigned=sum(signer.state != "valid" for signer in agreement_queries.list_signers(uow)),
+        unsigned=agreement_queries.count_unsigned(uow),
         undelivered=delivery_queries.count_by_state(uow)["failed"] if administrators.is_administrator(uow) else 0,
         use_period=uow.rules.max_use_days is not None,
     )

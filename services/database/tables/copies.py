@@ -69,7 +69,10 @@ class Viewing(Base):
 
 
 class Download(Base):
-    """A downloaded file, encrypted to the custodian's own key; named in the attestation (T2)."""
+    """A downloaded file, encrypted under a password or to the custodian's own key; named in the attestation (T2).
+
+    The password is kept nowhere (``custody/download_password.py``); ``recipient`` is empty where there is one.
+    """
 
     __tablename__ = "downloads"
 
@@ -78,6 +81,7 @@ class Download(Base):
     hand_over_id: Mapped[str] = mapped_column(index=True)
     person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
     recipient: Mapped[str]
+    opens_with: Mapped[str] = mapped_column(default="age-key", server_default="age-key")  # browser, archiver, age-key
     medium: Mapped[str]
     address: Mapped[str]
     asked_at: Mapped[datetime]

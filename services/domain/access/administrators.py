@@ -19,7 +19,7 @@ def require_administrator(uow: UnitOfWork) -> None:
     if not is_administrator(uow):
         raise Refused(
             "administrators-only",
-            "Only administrators do this: ask one.",
+            "Only an administrator can do this: contact one.",
             status=403,
         )
 
@@ -30,7 +30,7 @@ def require_reader(uow: UnitOfWork) -> None:
     if not (directory.holds(me, "administrator", "supervisor") or directory.holds_in(me, "security", "head", "deputy")):
         raise Refused(
             "readers-only",
-            "This is for administrators, the head of Security and the supervision group.",
+            "This page is only for administrators, the head of Security and the supervision group.",
             status=403,
         )
 

@@ -182,29 +182,29 @@ def duty_refusal(directory: Directory, facts: CaseFacts, duty: str, person_id: s
     if person_id in directory.administrators:
         return _refused(
             "administrator",
-            Message("Administrators decide nothing and see no footage: leave it to those who may."),
+            Message("Administrators cannot decide reviews or view footage: another person has to do this."),
         )
     if person_id in facts.subjects:
         return _refused(
             "subject",
-            Message("You are a subject of this case and decide nothing in it: leave it to somebody else."),
+            Message("You are a person concerned in this case and cannot decide in it: another person has to do this."),
         )
     done = {other for other, people in facts.done.items() if other != duty and person_id in people}
     for other, who in all_duties().items() if done else ():
         if other in done:
             return _refused(
                 f"was-{other}",
-                Message("You are {who} of this case: leave this to somebody else.", who=who),
+                Message("You are {who} of this case: another person has to do this.", who=who),
             )
     if duty == "return-inspection" and person_id in facts.custodians:
         return _refused(
             "was-custodian",
-            Message("You are the custodian: somebody else inspects the return."),
+            Message("You are the custodian: another person has to inspect the return."),
         )
     if person_id not in directory.agreed:
         return _refused(
             "agreement-missing",
-            Message("You have no valid confidentiality agreement: sign one first."),
+            Message("You have no valid confidentiality agreement: sign it first."),
         )
     return None
 
@@ -262,7 +262,7 @@ def refusal_for(
         if refusal is not None and (index is not None or refusal.code != "agreement-missing"):
             return refusal
     if index is None:
-        return _refused("not-yours", Message("This review is not among your duties."))
+        return _refused("not-yours", Message("You are not assigned to this review."))
     # earlier groups than the chosen ones may decide as well, even people recorded as absent; whoever is in several
     # groups counts in the first one alone
     first = {person: number for number, group in reversed(list(enumerate(groups))) for person in group}
@@ -276,10 +276,12 @@ def refusal_for(
 def _not_yet(directory: Directory, chosen: Collection[str]) -> Message:
     """Word why a substitute waits, from when where absences are announced of all whose turn it is."""
     if not set(chosen) <= set(directory.announced):
-        return Message("You stand in: decide when those in charge are absent or the review is overdue.")
+        return Message(
+            "You are a substitute: you can decide when the people in charge are absent or the review is overdue."
+        )
     return Message(
-        "You stand in: the absence that was entered counts from {moment} on, or as soon as the absent person or an "
-        "administrator confirms it.",
+        "You are a substitute: the recorded absence takes effect at {moment}, or as soon as the absent person or "
+        "an administrator confirms it.",
         moment=f"{max(directory.announced[person] for person in chosen):%Y-%m-%d %H:%M %z}",
     )
 
@@ -323,11 +325,11 @@ def heads_represented(directory: Directory, department_id: str, person_id: str, 
 def supervision_refusal(directory: Directory, facts: CaseFacts, person_id: str) -> Refused | None:
     """Return why the person must not inspect this case, or None (R61: no own cases)."""
     if not directory.holds(person_id, "supervisor"):
-        return _refused("not-yours", Message("You are no member of the supervision group."))
+        return _refused("not-yours", Message("You are not a member of the supervision group."))
     if person_id in facts.custodians:
         return _refused(
             "was-custodian",
-            Message("You are the custodian of this case: another member supervises it."),
+            Message("You are the custodian of this case: another member has to supervise it."),
         )
     return duty_refusal(directory, facts, "supervision", person_id)
 

@@ -136,7 +136,7 @@ def require_agreement(uow: UnitOfWork, person_id: str) -> Agreement:
     if agreement is None:
         raise Refused(
             "agreement-missing",
-            in_context("agreement-missing", "You have no valid confidentiality agreement: sign one first."),
+            in_context("agreement-missing", "You have no valid confidentiality agreement: sign it first."),
             status=403,
         )
     return agreement

@@ -92,7 +92,7 @@ def count_closed(uow: UnitOfWork) -> int:
     """
     ended = select(func.count()).select_from(Application).where(Application.closed_at.is_not(None))
     if not _sees_all(uow):
-        return uow.session.scalar(ended.where(is_visible(uow))) or 0
+        return uow.session.scalar(ended.where(is_visible(uow, narrowed=True))) or 0
     me = uow.actor.id
     # the condition inside the sum: beside it, SQLite would rather search what has ended than what concerns somebody
     others = and_(Application.closed_at.is_not(None), Application.drafter_id != me)
@@ -133,11 +133,12 @@ def _is_asked(uow: UnitOfWork, application_id: str) -> bool:
     return any(policy.refusal_for(directory, facts, review, uow.actor.id) is None for review in reviews)
 
 
-def is_visible(uow: UnitOfWork, *, single: bool = False) -> ColumnElement[bool]:
+def is_visible(uow: UnitOfWork, *, single: bool = False, narrowed: bool = False) -> ColumnElement[bool]:
     """Build the condition on ``Application`` that the acting person may see it.
 
     ``single``: of a query for one case, which looks for the person's part in it. A list collects the cases instead, of
-    which most people have few among very many.
+    which most people have few among very many. ``narrowed``: of a query that looks at each of its cases anyway, as
+    those that count; so those of a department are known by their own row.
     """
     me = uow.actor.id
     directory = queries.load_directory(uow)
@@ -153,7 +154,9 @@ def is_visible(uow: UnitOfWork, *, single: bool = False) -> ColumnElement[bool]:
         if parts:
             seen |= _among(parts, single=single)
     else:
-        seen = _among([*parts, *_of_posts(kinds, heads), *_of_person(me)], single=single)
+        seen = _among([*parts, *_of_posts(kinds, () if narrowed else heads), *_of_person(me)], single=single)
+        if narrowed and heads:
+            seen |= and_(Application.department_id.in_(heads), Application.submitted_at.is_not(None))
         if "storage-operator" in kinds:
             seen |= _among([FILED], single=True)  # most cases: collected for each list, they would cost more
     return or_(drafted, ~concerns(me) & seen)

@@ -64,12 +64,12 @@ def add(uow: UnitOfWork, person_id: str, *, since: datetime, until: datetime) ->
     if until <= since:
         raise Refused(
             "until-before-since",
-            "Let the absence end after it begins.",
+            "The end of the absence must be after its start.",
             status=422,
             field="until",
         )
     if until <= uow.now:
-        raise Refused("over", "This time is over already.", status=422, field="until")
+        raise Refused("over", "This period has already ended.", status=422, field="until")
     row = Absence(id=new_id(), person_id=person_id, since=since, until=until, added_by=uow.actor.id)
     if person_id != uow.actor.id:
         if is_administrator(uow):
@@ -100,11 +100,11 @@ def confirm(uow: UnitOfWork, absence_id: str) -> Absence:
     if uow.actor.id != row.person_id and not is_administrator(uow):
         raise Refused(
             "not-yours-to-confirm",
-            "The absent person or an administrator confirms it, and nobody who may sign in the person's place.",
+            "Only the absent person or an administrator can confirm it, not a person who may sign as the substitute.",
             status=403,
         )
     if row.notice_until is None or row.notice_until <= uow.now or row.confirmed_at is not None:
-        raise Refused("confirmed", "This absence counts already: there is nothing to confirm.")
+        raise Refused("confirmed", "This absence is already in effect: there is nothing to confirm.")
     row.confirmed_by, row.confirmed_at = uow.actor.id, uow.now
     audit_trail.record(uow, "absence-confirmed", "person", row.person_id, absence=row.id)
     _notify(uow, row, "absence-confirmed")
@@ -135,7 +135,7 @@ def _lock(uow: UnitOfWork, absence_id: str) -> Absence:
         raise NotFound(Message("absence"), absence_id)
     _check_may_manage(uow, row.person_id)
     if row.until <= uow.now or row.until <= row.since:
-        raise Refused("over", "This absence is over already.")
+        raise Refused("over", "This absence has already ended.")
     return row
 
 

@@ -21,7 +21,7 @@ def get_department(uow: UnitOfWork, department_id: str, field: str = "department
     """Return the department. Refused with the field where there is none."""
     department = uow.session.get(Department, department_id)
     if department is None:
-        raise Refused("no-such-department", "There is no such department.", status=422, field=field)
+        raise Refused("no-such-department", "This department does not exist.", status=422, field=field)
     return department
 
 

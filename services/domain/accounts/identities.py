@@ -99,7 +99,7 @@ def _find_by_person(uow: UnitOfWork, issuer: str, person_id: str) -> Identity | 
 def _unknown_person() -> Refused:
     return Refused(
         "provider-nobody",
-        "The provider knows you, and this desk has no active account for you: ask an "
+        "The identity provider confirmed your identity, but you have no active account here: contact an "
         "administrator of your organisation.",
         status=403,
     )
@@ -108,7 +108,7 @@ def _unknown_person() -> Refused:
 def _other_identity() -> Refused:
     return Refused(
         "provider-other-identity",
-        "This login is bound to another account of the provider: ask an administrator of "
-        "your organisation to look into it and to unbind it.",
+        "This username is linked to another account at the identity provider: ask an administrator of your "
+        "organisation to check and unlink it.",
         status=403,
     )

@@ -73,7 +73,7 @@ def check_address(uow: UnitOfWork, address: str) -> None:
     if _count_recent(uow, counted_address(address)) >= MAX_ADDRESS_FAILURES:
         raise Refused(
             "address-locked",
-            "There were too many wrong sign-ins from this address: try again in 15 minutes.",
+            "Too many failed sign-ins from this address: try again in 15 minutes.",
             status=429,
         )
 
@@ -137,8 +137,8 @@ def check_signature(uow: UnitOfWork, person: Person) -> None:
     if locked or _is_guessed(uow, _signatures(person.id)):
         raise Refused(
             "account-locked",
-            "The password or the code was wrong too often and nothing was signed: try again in 15 minutes, after many "
-            "of them tomorrow, or ask an administrator to unlock the account.",
+            "Not signed: too many wrong passwords or codes. Try again in 15 minutes (after many attempts, "
+            "tomorrow), or ask an administrator to unlock the account.",
             status=403,
             field="password",
         )
@@ -199,8 +199,8 @@ def reset(uow: UnitOfWork, person: Person) -> None:
 def login_delayed() -> Refused:
     return Refused(
         "account-locked",
-        "There were too many wrong passwords for this name: try again in 15 minutes, sign in where you have signed in "
-        "before, or ask an administrator to unlock the account.",
+        "Too many wrong passwords for this username: try again in 15 minutes, sign in from a browser that you "
+        "have used before, or ask an administrator to unlock the account.",
         status=429,
         field="password",
     )
@@ -209,8 +209,8 @@ def login_delayed() -> Refused:
 def codes_delayed() -> Refused:
     return Refused(
         "account-locked",
-        "There were too many wrong codes for this name: try again in 15 minutes, after many of them tomorrow, sign in "
-        "where you have signed in before, or ask an administrator to unlock the account.",
+        "Too many wrong codes for this username: try again in 15 minutes (after many attempts, tomorrow), sign "
+        "in from a browser that you have used before, or ask an administrator to unlock the account.",
         status=429,
         field="code",
     )
@@ -219,8 +219,8 @@ def codes_delayed() -> Refused:
 def account_locked() -> Refused:
     return Refused(
         "account-locked",
-        "The password or the code was wrong too often and the account is locked: try again "
-        "in 15 minutes, or ask an administrator to unlock it.",
+        "The account is locked after too many wrong passwords or codes: try again in 15 minutes, or ask an "
+        "administrator to unlock it.",
         status=429,
         field="password",
     )

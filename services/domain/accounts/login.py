@@ -93,7 +93,7 @@ async def hash_new_password(login: str, old_hash: str, password: str) -> str:
     if await run_in_thread(passwords.verify, old_hash, password):
         raise Refused(
             "password-same",
-            "This is the password you had: choose another.",
+            "This is your current password: choose another.",
             status=422,
             field="newPassword",
         )
@@ -180,7 +180,7 @@ def _record_failure(uow: UnitOfWork, person: Person | None, login: str, client: 
         return lockout.login_delayed()
     return Refused(
         "login-failed",
-        "The name or the password is wrong: enter them again.",
+        "The username or password is wrong: enter them again.",
         status=401,
         field="password",
     )

@@ -93,7 +93,7 @@ def end_second_factor(uow: UnitOfWork, password: str, code: str | None) -> None:
     if second_factors.is_required(uow, uow.actor.id):
         raise Refused(
             "second-factor-required",
-            "Your post must have a second factor: set up another one in its place instead.",
+            "Your post requires a second factor: replace it with another one instead.",
             status=403,
         )
     second_factors.end(uow, uow.actor.id, "second-factor-ended")

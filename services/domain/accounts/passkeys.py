@@ -76,7 +76,7 @@ def begin_enrolment(uow: UnitOfWork, person_id: str, relying_party: RelyingParty
     if len(existing) >= MAX_PASSKEYS:
         raise Refused(
             "passkeys-enough",
-            "There are {most} passkeys already: remove one that you do not use.",
+            "You already have {most} passkeys: remove one that you do not use.",
             most=MAX_PASSKEYS,
         )
     challenge = secrets.token_bytes(32)
@@ -143,14 +143,14 @@ def finish_enrolment(
     except (WebAuthnException, ValueError) as error:
         raise Refused(
             "passkey-unsound",
-            "The passkey was not added: the authenticator's answer will not do. Try again with a "
-            "device that asks for your PIN, finger or face.",
+            "The passkey was not added: the authenticator's response is not accepted. Try again with a device "
+            "that asks for your PIN, fingerprint or face.",
             status=422,
             field="passkey",
         ) from error
     credential_id = bytes_to_base64url(registration.credential_id)
     if uow.session.scalar(select(Passkey.id).where(Passkey.credential_id == credential_id)) is not None:
-        raise Refused("passkey-known", "This passkey was added before.", field="passkey")
+        raise Refused("passkey-known", "This passkey has already been added.", field="passkey")
     passkey = Passkey(
         id=new_id(),
         person_id=person_id,
@@ -231,8 +231,8 @@ def record_use(uow: UnitOfWork, passkey: Passkey, sign_count: int) -> None:
         )
         raise Refused(
             "passkey-cloned",
-            "The passkey counts backwards and may have been cloned, so nothing was signed: "
-            "remove it, and tell an administrator.",
+            "Not signed: the passkey's counter went backwards, so it may have been copied. Remove it and inform "
+            "an administrator.",
             status=403,
             field="passkey",
         )

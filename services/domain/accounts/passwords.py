@@ -68,19 +68,20 @@ def check(password: str, login: str) -> None:
     """Refuse a password that is too weak for this login."""
     lowered = password.lower()
     if password != password.strip():
-        raise _weak(Message("Leave out the spaces at the password's beginning and end."))
+        raise _weak(Message("The password must not begin or end with a space."))
     if len(password) < MIN_LENGTH:
         raise _weak(
             Message(
-                "Give the password at least {shortest} characters: a few words in a row will do.", shortest=MIN_LENGTH
+                "The password needs at least {shortest} characters: a few words in a row are enough.",
+                shortest=MIN_LENGTH,
             ),
         )
     if len(password) > MAX_LENGTH:
-        raise _weak(Message("Give the password at most {longest} characters.", longest=MAX_LENGTH))
+        raise _weak(Message("The password can have at most {longest} characters.", longest=MAX_LENGTH))
     if lowered in COMMON_PASSWORDS or len(set(lowered)) < 4:
-        raise _weak(Message("This password is among the first that are guessed: choose another."))
+        raise _weak(Message("This password is too common: choose another."))
     if login.lower() in lowered and len(lowered.replace(login.lower(), "")) < MIN_LENGTH // 2:
-        raise _weak(Message("The password is made of the login: choose another."))
+        raise _weak(Message("The password must not be based on the username: choose another."))
 
 
 def _weak(message: Text) -> Refused:

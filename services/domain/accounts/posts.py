@@ -68,18 +68,18 @@ def assign(uow: UnitOfWork, person_id: str, request: PostRequest) -> Post:
     if request.until is not None and request.until <= (request.since or uow.now):
         raise Refused(
             "until-before-since",
-            "Let the post end after it begins.",
+            "The end of the post must be after its start.",
             status=422,
             field="until",
         )
     if person_id == uow.actor.id:
         raise Refused(
             "not-oneself",
-            "An administrator gives no post to himself: another one does it.",
+            "You cannot assign a post to yourself: ask another administrator.",
             status=403,
         )
     if not row.active:
-        raise Refused("not-active", "This person is not active: activate the account first.")
+        raise Refused("not-active", "This person's account is not active: activate it first.")
     check_compatible(uow, person_id, request)
     set_up = change_requests.is_set_up(uow)
     if request.kind != "member" or change_requests.decides(uow, person_id):
@@ -100,7 +100,7 @@ def end(uow: UnitOfWork, post_id: str, *, at: datetime | None = None) -> Post:
         raise NotFound(Message("post"), post_id)
     moment = max(at or uow.now, uow.now)
     if post.until is not None and post.until <= moment:
-        raise Refused("ended", "This post is over by then already.")
+        raise Refused("ended", "This post will already have ended by then.")
     if post.kind == "administrator":
         require_other_administrator(uow, post.person_id, moment)
     if post.kind != "member":
@@ -135,7 +135,7 @@ def require_other_administrator(uow: UnitOfWork, person_id: str, at: datetime) -
     if uow.session.scalar(query.limit(1)) is None:
         raise Refused(
             "last-administrator",
-            "This is the last administrator whose post has no end: give another person the post first.",
+            "This is the last administrator without an end date: assign the post to another person first.",
         )
 
 
@@ -147,13 +147,13 @@ def check_compatible(uow: UnitOfWork, person_id: str, request: PostRequest) -> N
         overlapping = overlapping.where(Post.since < request.until)
     for other in uow.session.scalars(overlapping):
         if other.kind == kind and other.department_id == request.department_id:
-            raise Refused("held-already", "This person holds that post already in that time.")
+            raise Refused("held-already", "This person already holds the post in that period.")
         pair = {other.kind, kind}
         if "administrator" in pair and pair.difference(POSTS_WITHOUT_FOOTAGE):
             raise Refused(
                 "administrator-sees-no-footage",
-                "Administrators see no footage: nobody holds that post together with one that "
-                "decides, releases, inspects or supervises. End the other post first.",
+                "Administrators cannot view footage: this post cannot be combined with one that decides, "
+                "releases, inspects or supervises. End the other post first.",
             )
 
 

@@ -134,7 +134,7 @@ def confirm_enrolment(uow: UnitOfWork, person_id: str, code: str) -> list[str]:
     if factor is None:
         raise Refused(
             "nothing-begun",
-            "Begin to set up the second factor first: there is no QR code yet.",
+            "Start the setup of the second factor first: there is no QR code yet.",
         )
     _verify(uow, factor, code)
     previous = get_factor(uow, person_id)
@@ -154,7 +154,7 @@ def verify_code(uow: UnitOfWork, person_id: str, code: str) -> None:
     if factor is None:
         raise Refused(
             "no-second-factor",
-            "You have no second factor yet: set one up in your account.",
+            "You have no second factor yet: set it up in your account.",
             field="code",
         )
     _verify(uow, factor, code)
@@ -185,7 +185,7 @@ def renew_recovery_codes(uow: UnitOfWork, person_id: str) -> list[str]:
     """Replace the recovery codes and return the new ones."""
     factor = get_factor(uow, person_id)
     if factor is None:
-        raise Refused("no-second-factor", "You have no second factor: set one up first.")
+        raise Refused("no-second-factor", "You have no second factor: set it up first.")
     audit_trail.record(uow, "recovery-codes-renewed", "person", person_id)
     return _create_codes(uow, factor)
 
@@ -209,7 +209,7 @@ def end(uow: UnitOfWork, person_id: str, action: str) -> bool:
 def wrong_code() -> Refused:
     return Refused(
         "code-wrong",
-        "The code is wrong: enter the six digits that your authenticator shows now.",
+        "The code is wrong: enter the six digits that your authenticator app shows now.",
         status=403,
         field="code",
     )
@@ -222,7 +222,7 @@ def _verify(uow: UnitOfWork, factor: SecondFactor, code: str) -> None:
     if used:
         raise Refused(
             "code-used",
-            "This code was used already: wait for the next one.",
+            "This code has already been used: wait for the next one.",
             status=403,
             field="code",
         )

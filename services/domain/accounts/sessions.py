@@ -80,7 +80,7 @@ def get_person(uow: UnitOfWork, token: str, browser: str) -> Person:
     if row.pending_step is not None:
         raise Refused(
             "login-unfinished",
-            "You are only half signed in: take the last step.",
+            "The sign-in is not complete: finish the last step.",
             status=401,
         )
     _record_use(uow, row)
@@ -175,7 +175,7 @@ def end_all(uow: UnitOfWork, person_id: str, *, keep: str | None = None) -> int:
 
 
 def no_session() -> Refused:
-    return Refused("logged-out", "You are not signed in: sign in.", status=401)
+    return Refused("logged-out", "You are not signed in: please sign in.", status=401)
 
 
 def _get_live(uow: UnitOfWork, token: str, browser: str) -> tuple[LoginSession, Person]:

@@ -102,7 +102,7 @@ async def reset_password(
         refuse_oneself(
             uow,
             person_id,
-            Message("Change your own password in your account."),
+            Message("You cannot reset your own password here: change it in your account."),
         )
         row = get_person_for_update(uow, person_id)
         change_requests.authorise_account_act(uow, "initial-password", person_id)
@@ -134,7 +134,7 @@ def deactivate(uow: UnitOfWork, person_id: str) -> Person:
     """
     lock_setup(uow)
     require_administrator(uow)
-    refuse_oneself(uow, person_id, Message("Another administrator deactivates your account."))
+    refuse_oneself(uow, person_id, Message("You cannot deactivate your own account: ask another administrator."))
     row = get_person_for_update(uow, person_id)
     if row.active:
         if access_queries.load_directory(uow).holds(person_id, "administrator"):
@@ -177,13 +177,13 @@ def reset_second_factor(uow: UnitOfWork, person_id: str) -> Person:
     refuse_oneself(
         uow,
         person_id,
-        Message("Another administrator resets your second factor."),
+        Message("You cannot reset your own second factor: ask another administrator."),
     )
     row = get_person_for_update(uow, person_id)
     if second_factors.get_factor(uow, person_id) is None:
         raise Refused(
             "no-second-factor",
-            "This person has no second factor: nothing to reset.",
+            "This person has no second factor to reset.",
         )
     change_requests.authorise_account_act(uow, "reset-second-factor", person_id)
     second_factors.end(uow, person_id, "second-factor-reset")
@@ -199,11 +199,11 @@ def end_passkeys(uow: UnitOfWork, person_id: str) -> Person:
     refuse_oneself(
         uow,
         person_id,
-        Message("Remove your own passkeys in your account."),
+        Message("You cannot revoke your own passkeys here: remove them in your account."),
     )
     row = get_person_for_update(uow, person_id)
     if not passkeys.list_passkeys(uow, person_id):
-        raise Refused("no-passkey", "This person has no passkey: nothing to end.")
+        raise Refused("no-passkey", "This person has no passkey to revoke.")
     change_requests.authorise_account_act(uow, "end-passkeys", person_id)
     passkeys.end_all(uow, person_id, "passkey-ended")
     holds.add(uow, person_id, "passkey-ended")
@@ -222,7 +222,7 @@ def unbind_identity(uow: UnitOfWork, person_id: str) -> Person:
     if not identities.list_identities(uow, person_id):
         raise Refused(
             "not-bound",
-            "This person is bound to no account of the provider: nothing to unbind.",
+            "This person is not linked to an identity provider account.",
         )
     change_requests.authorise_account_act(uow, "unbind-identity", person_id)
     identities.unbind(uow, person_id)
@@ -237,7 +237,9 @@ def create_first_administrator(uow: UnitOfWork, login: str, name: str, password_
     Refused where it has people.
     """
     if uow.session.scalar(select(Person.id).limit(1)) is not None:
-        raise Refused("not-empty", "The books have people: an administrator enters more.")
+        raise Refused(
+            "not-empty", "There are people in the database already: an administrator adds more in the portal."
+        )
     office = Department(id=new_id(), name_zh="系统管理", name_en="Administration", kind="administration")
     uow.session.add(office)
     uow.session.flush()
@@ -305,7 +307,7 @@ def _rescue(uow: UnitOfWork, login: str, password_hash: str) -> str:
     if row is None or row.id not in (administrators or _list_former_administrators(uow)):
         raise Refused(
             "not-administrator",
-            "Only an administrator's account is reset from here: an administrator resets all others in the portal.",
+            "Only an administrator's account can be reset here: an administrator resets all others in the portal.",
         )
     if row.id not in administrators:
         apply_changes(uow, row, "person", {"active": True})
@@ -341,14 +343,14 @@ def _add_person(uow: UnitOfWork, login: str, values: dict[str, str | None], pass
     if not LOGIN_PATTERN.fullmatch(login):
         raise Refused(
             "login-malformed",
-            "Give the login 2 to 40 small letters, digits, dots, hyphens or underscores.",
+            "The username needs 2 to 40 lowercase letters, digits, dots, hyphens or underscores.",
             status=422,
             field="login",
         )
     if uow.session.scalar(select(Person.id).where(Person.login == login)) is not None:
         raise Refused(
             "login-taken",
-            "This login is taken, perhaps by an account that is no longer active: choose another.",
+            "This username is already used, perhaps by a deactivated account: choose another.",
             field="login",
         )
     row = partial(Person, id=new_id(), login=login, password_hash=password_hash, must_change_password=True)(**values)
@@ -383,14 +385,14 @@ def _is_staffed(uow: UnitOfWork, department_id: str) -> bool:
 
 def _check_department(uow: UnitOfWork, own_id: str | None, kind: str, superior_id: str | None) -> None:
     if kind not in DEPARTMENT_KINDS:
-        raise Refused("kind", "Choose what kind of department it is.", status=422, field="kind")
+        raise Refused("kind", "Choose the type of department.", status=422, field="kind")
     if superior_id is None:
         return
     superior = get_department(uow, superior_id, "superiorId")
     if own_id in (superior.id, *access_queries.load_directory(uow).superiors(superior.id)):
         raise Refused(
             "circle",
-            "The department above must not be this one or one below it.",
+            "The parent department cannot be this department or one below it.",
             status=422,
             field="superiorId",
         )

@@ -192,6 +192,7 @@ def _post_row(post: Post, now: datetime) -> PostRow:
 class DemoAccount:
     """A demo account, with the kinds of its posts."""
 
+    id: str
     login: str
     name: str
     department: Department
@@ -206,6 +207,8 @@ def list_demo_accounts(uow: UnitOfWork) -> list[DemoAccount]:
         Department.kind != "business", Department.name_en, Person.login
     )
     return [
-        DemoAccount(person.login, person.name, person.department, [post.kind for post in posts.get(person.id, ())])
+        DemoAccount(
+            person.id, person.login, person.name, person.department, [post.kind for post in posts.get(person.id, ())]
+        )
         for person in uow.session.scalars(query)
     ]

@@ -68,7 +68,7 @@ async def issue_text(visitor: Visiting, typed: Typed, database: GivenDatabase) -
     return visitor.redirect(
         "/admin/agreements",
         Message(
-            "Version {version} is issued: everybody has to sign it within {days} days.",
+            "Version {version} was issued: everyone has to sign it within {days} days.",
             version=body.version,
             days=body.grace_days,
         ),

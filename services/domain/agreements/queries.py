@@ -1,11 +1,11 @@
 """List who has signed the confidentiality agreement, and who has not (R59)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, String, case, func, literal, select
+from sqlalchemy.orm import aliased
 
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.agreements import Agreement
@@ -37,48 +37,59 @@ def list_signers(uow: UnitOfWork, listing: Listing = EVERYTHING, *, state: str =
     The text is searched in name and department. For administrators, Security's head and supervisors.
     """
     administrators.require_reader(uow)
-    versions = {uow.rules.agreement_version, *uow.session.scalars(access_queries.select_still_valid(uow))}
-    latest: dict[str, Agreement] = {}
-    for agreement in uow.session.scalars(select(Agreement).order_by(Agreement.signed_at)):
-        latest[agreement.person_id] = agreement
-    query = (
-        select(Person, Department)
-        .join(Department, Department.id == Person.department_id)
-        .where(Person.active)
-        .order_by(Person.name, Person.id)
-    )
-    signers = [
-        _signer(uow, person, department, latest.get(person.id), versions)
-        for person, department in uow.session.execute(query)
-    ]
-    columns: dict[str, Callable[[Signer], Any]] = {
-        "name": lambda signer: signer.name,
-        "department": lambda signer: listing.name(signer.department),
-        "state": lambda signer: STATES.index(signer.state),
-        "version": lambda signer: signer.version,
-        "signed": lambda signer: signer.signed_at,
-        "expires": lambda signer: signer.expires_at,
+    code = _state(uow)
+    query = _select_signers(code).where(listing.mentioned(Person.name, Department.name_zh, Department.name_en))
+    if state:
+        query = query.where(code == state)
+    columns = {
+        **{"name": Person.name, "department": listing.name(Department), "version": Agreement.version},
+        **{"signed": Agreement.signed_at, "expires": Agreement.expires_at},
+        "state": case({name: place for place, name in enumerate(STATES)}, value=code),
     }
-    return listing.of(
-        (signer for signer in signers if not state or signer.state == state),
-        columns,
-        lambda signer: (signer.name, signer.department.name_zh, signer.department.name_en),
+    return [
+        Signer(
+            *(person.id, person.name, department, state_of),
+            *((agreement.version, agreement.signed_at, agreement.expires_at) if agreement else (None, None, None)),
+        )
+        for person, department, agreement, state_of in uow.session.execute(
+            listing.part(query, columns, Person.name, Person.id)
+        )
+    ]
+
+
+def count_unsigned(uow: UnitOfWork) -> int:
+    """Count the active people without a valid agreement."""
+    administrators.require_reader(uow)
+    code = _state(uow)
+    return uow.session.scalar(_select_signers(code).where(code != "valid").with_only_columns(func.count())) or 0
+
+
+def _select_signers(code: ColumnElement[str]) -> Select[*tuple[Any, ...]]:
+    """Select the active people, each with the department, the newest agreement and its state."""
+    other = aliased(Agreement)
+    newest = (
+        select(other.id)
+        .where(other.person_id == Person.id)
+        .order_by(other.signed_at.desc(), other.id.desc())
+        .limit(1)
+        .correlate(Person)
+        .scalar_subquery()
+    )
+    return (
+        select(Person, Department, Agreement, code)
+        .join(Department, Department.id == Person.department_id)
+        .outerjoin(Agreement, Agreement.id == newest)
+        .where(Person.active)
     )
 
 
-def _signer(
-    uow: UnitOfWork, person: Person, department: Department, agreement: Agreement | None, versions: set[str | None]
-) -> Signer:
-    if agreement is None:
-        return Signer(person.id, person.name, department, "never", None, None, None)
-    state = "valid"
-    if agreement.ended_at is not None:
-        state = "ended"
-    elif agreement.version not in versions:
-        state = "outdated"
-    elif agreement.expires_at <= uow.now:
-        state = "expired"
-    return Signer(
-        *(person.id, person.name, department, state),
-        *(agreement.version, agreement.signed_at, agreement.expires_at),
+def _state(uow: UnitOfWork) -> ColumnElement[str]:
+    """Derive the state of the agreement, in a query of ``_select_signers``."""
+    versions = [uow.rules.agreement_version, *uow.session.scalars(access_queries.select_still_valid(uow))]
+    return case(
+        (Agreement.id.is_(None), literal("never", String)),
+        (Agreement.ended_at.is_not(None), "ended"),
+        (Agreement.version.not_in([version for version in versions if version is not None]), "outdated"),
+        (Agreement.expires_at <= uow.now, "expired"),
+        else_="valid",
     )

@@ -42,7 +42,7 @@ def sign(uow: UnitOfWork, version: str, proof: Proof) -> Agreement:
     if version != uow.rules.agreement_version:
         raise Refused(
             "agreement-outdated",
-            "The agreement is now version {agreement_version}: read and sign that one.",
+            "The agreement is now version {agreement_version}: read and sign this version.",
             field="version",
             agreement_version=uow.rules.agreement_version,
         )

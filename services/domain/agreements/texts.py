@@ -102,7 +102,7 @@ def issue_version(
     if number is not None or version in (uow.rules.agreement_version, _first_version(uow)):
         raise Refused(
             "agreement-version-used",
-            "Version {version} has been issued already: give the new text a new number.",
+            "Version {version} has already been issued: use a new version number.",
             field="version",
             version=version,
         )

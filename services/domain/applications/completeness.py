@@ -58,7 +58,7 @@ def _texts(application: Application) -> Iterator[CheckFinding]:
                 f"{name}-too-short",
                 "blocks",
                 Message(
-                    "The {what} says too little: describe the concrete case in at least {least_meaning} characters.",
+                    "The {what} is too short: describe the specific case in at least {least_meaning} characters.",
                     least_meaning=LEAST_MEANING,
                     what=message,
                 ),
@@ -67,22 +67,22 @@ def _texts(application: Application) -> Iterator[CheckFinding]:
         yield CheckFinding(
             "reason-is-purpose",
             "blocks",
-            Message("Reason and purpose are the same: say what happened, and what the footage is for."),
+            Message("Reason and purpose are the same: describe what happened, and what the footage is for."),
         )
     if not application.place_of_use.strip():
-        yield CheckFinding("place-of-use-missing", "blocks", Message("Say where the footage will be used."))
+        yield CheckFinding("place-of-use-missing", "blocks", Message("Enter where the footage will be used."))
 
 
 def _facts(application: Application) -> Iterator[CheckFinding]:
     if application.purpose_category not in PURPOSE_CATEGORIES:
-        yield CheckFinding("category-unknown", "blocks", Message("Choose the category of the purpose."))
+        yield CheckFinding("category-unknown", "blocks", Message("Choose a purpose category."))
     if application.legal_basis not in LEGAL_BASES:
         yield CheckFinding("legal-basis-unknown", "blocks", Message("Choose the legal basis."))
     if application.legal_basis == "authority-request" and not application.incident_reference:
         yield CheckFinding(
             "authority-reference-missing",
             "blocks",
-            Message("Give the reference of the authority's letter."),
+            Message("Enter the reference number of the authority's letter."),
         )
 
 
@@ -95,7 +95,7 @@ def _people(uow: UnitOfWork, application: Application) -> Iterator[CheckFinding]
             yield CheckFinding(
                 "custodian-elsewhere",
                 "blocks",
-                Message("The custodian must work in the applying department: name another."),
+                Message("The custodian must be a member of the applying department: choose another person."),
             )
     yield from recipients.find_unfit(uow, application)
     most = uow.rules.max_use_days
@@ -120,7 +120,7 @@ def _spans(uow: UnitOfWork, items: Sequence[Item]) -> Iterator[CheckFinding]:
                 "items-overlap",
                 "blocks",
                 Message(
-                    "Items {position} and {position_2} overlap on one camera: merge them.",
+                    "Items {position} and {position_2} overlap on the same camera: merge them.",
                     position=first.position,
                     position_2=other.position,
                 ),
@@ -134,7 +134,7 @@ def _span(uow: UnitOfWork, item: Item, camera: Camera) -> Iterator[CheckFinding]
         yield CheckFinding(
             "span-in-future",
             "blocks",
-            Message("Item {n} ends in the future: ask for a span that has passed.", n=n),
+            Message("Item {n} ends in the future: request a time span in the past.", n=n),
             item.id,
         )
     if item.asked_end - item.asked_start > uow.rules.max_span:
@@ -152,7 +152,11 @@ def _span(uow: UnitOfWork, item: Item, camera: Camera) -> Iterator[CheckFinding]
         yield CheckFinding(
             "span-overwritten",
             "warns",
-            Message("The footage of item {n} is past its retention and may be gone; it is tried all the same.", n=n),
+            Message(
+                "The footage of item {n} is past its retention period and may have been overwritten; retrieval is "
+                "still attempted.",
+                n=n,
+            ),
             item.id,
         )
     elif preservations.is_at_risk(uow, camera, item.asked_start):
@@ -160,7 +164,7 @@ def _span(uow: UnitOfWork, item: Item, camera: Camera) -> Iterator[CheckFinding]
             "span-at-risk",
             "informs",
             Message(
-                "The footage of item {n} might be overwritten before the decisions; its preservation is arranged.", n=n
+                "The footage of item {n} may be overwritten before approval; its preservation has been scheduled.", n=n
             ),
             item.id,
         )
@@ -176,21 +180,21 @@ def _file(uow: UnitOfWork, item: Item) -> Iterator[CheckFinding]:
         yield CheckFinding(
             "span-outside-file",
             "blocks",
-            Message("Item {n} reaches beyond the uploaded file: ask for a span inside it.", n=n),
+            Message("Item {n} exceeds the uploaded file: request a time span within it.", n=n),
             item.id,
         )
     if upload.sealed["outcome"] != "complete":
         yield CheckFinding(
             "file-incomplete",
             "warns",
-            Message("The file of item {n} is damaged or has gaps: only what is sound can be had.", n=n),
+            Message("The file of item {n} is damaged or has gaps: only the intact parts are available.", n=n),
             item.id,
         )
     yield CheckFinding(
         "start-as-stated",
         "informs",
         Message(
-            "Item {n} is a file that a person brought; its start is known by: {known_by}.",
+            "Item {n} is an uploaded file; source of its start time: {known_by}.",
             n=n,
             known_by=upload.known_by,
         ),

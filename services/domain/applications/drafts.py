@@ -53,7 +53,7 @@ def save(
         if version is not None and version != (draft.version if draft else 0):
             raise Refused(
                 "draft-changed",
-                "This draft was changed and saved elsewhere: choose which of the two to keep.",
+                "This draft was changed and saved elsewhere: choose which version to keep.",
             )
         if application.submitted_at is None:
             service.update_draft(uow, application_id, form)
@@ -128,7 +128,7 @@ def _open(uow: UnitOfWork, application_id: str) -> Application:
     if application.submitted_at is not None and not returned:
         raise Refused(
             "already-submitted",
-            "The application was submitted: it can be changed when it is sent back.",
+            "The application was submitted: it can only be changed if it is returned for correction.",
         )
     return application
 
@@ -147,7 +147,7 @@ def _keep(uow: UnitOfWork, application: Application, typed: dict[str, Any]) -> D
     if len(json.dumps(typed, ensure_ascii=False)) > LARGEST:
         raise Refused(
             "draft-too-large",
-            "There is too much text to save: shorten it.",
+            "The text is too long to save: shorten it.",
             status=422,
         )
     draft = _of_round(uow, application)

@@ -32,15 +32,15 @@ PURPOSE_CATEGORIES = {
 LEGAL_BASES = {
     "internal-management": Message("Duties of internal management"),
     "law": Message("Required by law"),
-    "authority-request": Message("Request of an authority within its powers"),
-    "lawful-interest": Message("Protection of lawful interests"),
-    "consent": Message("Consent of those recorded"),
+    "authority-request": Message("Lawful request by an authority"),
+    "lawful-interest": Message("Protection of legitimate interests"),
+    "consent": Message("Consent of the people recorded"),
 }
 SENSITIVITIES = {
     "trade-secret": Message("Trade secrets"),
     "privacy": Message("Privacy"),
     "minors": Message("Minors"),
-    "medical": Message("Medical matters"),
+    "medical": Message("Medical information"),
 }
 LONGEST_TITLE = 60  # characters
 USUAL_USE_DAYS = 7  # what an empty form proposes

@@ -113,7 +113,7 @@ def consent(uow: UnitOfWork, consent_id: str, proof: Proof) -> Consent:
 def refuse(uow: UnitOfWork, consent_id: str, reason: str, proof: Proof) -> Consent:
     """Refuse for the department, signed, with a reason; the form goes back to the drafter."""
     if not reason.strip():
-        raise Refused("reason-missing", "Say why you refuse.", status=422, field="reason")
+        raise Refused("reason-missing", "Enter a reason for refusing.", status=422, field="reason")
     row, consultation, application = _answerable(uow, consent_id, proof.form_sha256)
     _sign(uow, row, consultation, "refused", proof, reason=reason.strip())
     _end(uow, application, "refused")
@@ -178,7 +178,7 @@ def _answerable(uow: UnitOfWork, consent_id: str, form_sha256: str) -> tuple[Con
     if form_sha256 != consultation.sha256:
         raise Refused(
             "form-changed",
-            "The form has changed since you read it: reload and read it again.",
+            "The form has changed since you read it: reload the page and read it again.",
             field="formSha256",
         )
     return consent, consultation, application
@@ -189,16 +189,17 @@ def refusal_for(
 ) -> Refused | None:
     """Return why the actor may not answer now, or None."""
     if consent.answer is not None:
-        return Refused("answered", "Your department has answered already.")
+        return Refused("answered", "Your department has already answered.")
     if consultation.ended_at is not None or uow.now >= consultation.due_at:
         return Refused(
             "consultation-over",
-            "This consultation is over (changed, refused by another, or out of time): there is nothing to answer.",
+            "This consultation has ended (form changed, refused by another department, or expired): there is "
+            "nothing to answer.",
         )
     if application.closed_at is not None or application.withdrawn_at is not None:
         return Refused("withdrawn", "The application was withdrawn or has ended.")
     if uow.actor.id not in answerers(uow, application, consent.department_id):
-        return Refused("not-yours", "This consent is not yours to give.", status=403)
+        return Refused("not-yours", "You are not authorised to give this consent.", status=403)
     return None
 
 
@@ -248,14 +249,14 @@ def check_departments(uow: UnitOfWork, department_ids: tuple[str, ...], own_depa
     if len(department_ids) > MOST_DEPARTMENTS:
         raise refused(
             "too-many-departments",
-            Message("A joint application names at most {most} departments: leave some out.", most=MOST_DEPARTMENTS),
+            Message("A joint application can have at most {most} departments: remove some.", most=MOST_DEPARTMENTS),
         )
     for department_id in department_ids:
         if uow.session.get(Department, department_id) is None:
             raise refused(
                 "unknown",
                 Message(
-                    "There is no department {department_id}: choose one from the list.", department_id=department_id
+                    "Department {department_id} does not exist: choose one from the list.", department_id=department_id
                 ),
             )
     if own_department_id in department_ids:
@@ -285,7 +286,7 @@ def require_answerers(uow: UnitOfWork, application: Application, department_id: 
         raise refused(
             "nobody-consents",
             Message(
-                "{name} has no head or deputy who could consent: have one named by the administrator first.",
+                "{name} has no head or deputy who can consent: ask the administrator to assign one first.",
                 name=Bilingual(department.name_zh, department.name_en),
             ),
         )

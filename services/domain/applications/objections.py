@@ -77,7 +77,7 @@ def _by_field(denied: tuple[Question, ...], blocking: tuple[CheckFinding, ...]) 
     for question in denied:
         name = QUESTION_FIELDS.get(question.code, "reason")
         fields.setdefault(name, []).append(
-            Message("“{question}” was answered with no", question=Bilingual(question.zh, question.en))
+            Message("“{question}” was answered “No”", question=Bilingual(question.zh, question.en))
         )
     for finding in blocking:
         fields.setdefault(previews.FIELDS.get(finding.code, "items"), []).append(finding.message)

@@ -67,7 +67,7 @@ def preview(uow: UnitOfWork, form: Form, positions: Sequence[int] | None = None)
     ]
     check_findings = completeness.check(uow, application, items) + security_check.for_applicant(uow, application, items)
     if not items and positions is None:
-        check_findings.append(CheckFinding("items-missing", "blocks", Message("Choose a camera and a span.")))
+        check_findings.append(CheckFinding("items-missing", "blocks", Message("Choose a camera and a time span.")))
     order = ("blocks", "warns", "informs")
     return sorted(check_findings, key=lambda finding: order.index(finding.severity))
 

@@ -54,7 +54,7 @@ def find_unfit(uow: UnitOfWork, application: Application) -> Iterator[CheckFindi
         ("left", Message("has left"), [person for person in named if not person.active]),
         (
             "is-subject",
-            Message("is concerned by the case"),
+            Message("is a person concerned in the case"),
             [person for person in named if person.id in application.subject_ids],
         ),
         (
@@ -69,7 +69,7 @@ def find_unfit(uow: UnitOfWork, application: Application) -> Iterator[CheckFindi
                 f"recipient-{code}",
                 "blocks",
                 Message(
-                    "{name} {what} and cannot be shown the footage: take the name off the list.",
+                    "{name} {what} and cannot view the footage: remove the person from the list.",
                     name=person.name,
                     what=message,
                 ),
@@ -84,7 +84,7 @@ def find_without_agreement(uow: UnitOfWork, application: Application) -> Iterato
             "recipient-agreement-missing",
             "warns",
             Message(
-                "No valid confidentiality agreement: {missing}. They are shown nothing before they sign it.",
+                "No valid confidentiality agreement: {missing}. They cannot view the footage until they sign it.",
                 missing=Joined(", ", missing),
             ),
         )

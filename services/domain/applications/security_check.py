@@ -91,13 +91,13 @@ def _subjects(application: Application) -> Iterator[CheckFinding]:
         yield CheckFinding(
             "drafter-is-subject",
             "warns",
-            Message("The drafter is a subject of the case: consider whether somebody else should apply."),
+            Message("The drafter is a person concerned in the case: consider whether another person should apply."),
         )
     if application.custodian_id is not None and application.custodian_id in application.subject_ids:
         yield CheckFinding(
             "custodian-is-subject",
             "warns",
-            Message("The custodian is a subject of the case: have another one named."),
+            Message("The custodian is a person concerned in the case: ask for another custodian."),
         )
 
 
@@ -106,13 +106,13 @@ def _conflicts(*, security: bool, management: bool) -> Iterator[CheckFinding]:
         yield CheckFinding(
             "security-involved",
             "warns",
-            Message("People of Security are involved: management decides and the signer changes."),
+            Message("People from Security are involved: management decides and the signer changes."),
         )
     if management:
         yield CheckFinding(
             "management-involved",
             "warns",
-            Message("People of management are involved: other managers decide."),
+            Message("People from management are involved: other managers decide."),
         )
 
 
@@ -140,7 +140,7 @@ def _agreements(uow: UnitOfWork, application: Application) -> Iterator[CheckFind
         yield CheckFinding(
             "custodian-agreement-ends",
             "warns",
-            Message("The custodian's agreement ends within the use period: have it renewed."),
+            Message("The custodian's confidentiality agreement expires within the use period: ask for its renewal."),
         )
 
 
@@ -151,7 +151,8 @@ def _operators(uow: UnitOfWork) -> Iterator[CheckFinding]:
             "operator-agreement-missing",
             "warns",
             Message(
-                "No storage operator has a valid confidentiality agreement: one must be signed before the retrieval."
+                "No storage operator has a valid confidentiality agreement: at least one must sign it before the "
+                "retrieval."
             ),
         )
 
@@ -164,7 +165,7 @@ def _scope(items: Sequence[Item], cameras: dict[str, Camera]) -> Iterator[CheckF
                 "camera-sensitive",
                 "warns",
                 Message(
-                    "Item {position} is a camera of a sensitive area ({name}).",
+                    "Item {position} is a camera in a sensitive area ({name}).",
                     position=item.position,
                     name=Bilingual(camera.name_zh, camera.name_en),
                 ),
@@ -174,7 +175,7 @@ def _scope(items: Sequence[Item], cameras: dict[str, Camera]) -> Iterator[CheckF
             yield CheckFinding(
                 "span-wide",
                 "informs",
-                Message("Item {position} is a long span: consider narrowing it.", position=item.position),
+                Message("Item {position} has a long time span: consider narrowing it.", position=item.position),
                 item.id,
             )
 
@@ -189,8 +190,8 @@ def _clocks(uow: UnitOfWork, items: Sequence[Item], cameras: dict[str, Camera]) 
                 "recorder-clock-too-far",
                 "warns",
                 Message(
-                    "The recorder of item {position} is off true time by {seconds} s, more than is "
-                    "searched for: say whether the recorder's time is meant or the true one.",
+                    "The recorder clock of item {position} is {seconds} s off true time, more than the search "
+                    "allows for: clarify whether recorder time or true time is meant.",
                     position=item.position,
                     seconds=seconds,
                 ),
@@ -203,11 +204,11 @@ def _use(application: Application) -> Iterator[CheckFinding]:
         yield CheckFinding(
             "consent-to-verify",
             "warns",
-            Message("The basis is consent: verify that it exists in writing."),
+            Message("The legal basis is consent: verify that it exists in writing."),
         )
     if application.way_of_use == "download":
         yield CheckFinding(
             "download-asked",
             "informs",
-            Message("A download is asked for; viewing is the default: decide whether to grant it."),
+            Message("A download is requested; the default is viewing only: decide whether to grant it."),
         )

@@ -60,7 +60,7 @@ def update_draft(uow: UnitOfWork, application_id: str, form: Form) -> Applicatio
     if application.submitted_at is not None:
         raise Refused(
             "already-submitted",
-            "The application was submitted: correct it when it is returned.",
+            "The application was submitted: it can only be changed if it is returned for correction.",
         )
     check_storable(uow, form, application)
     forms.fill(application, form)
@@ -78,7 +78,7 @@ def submit(uow: UnitOfWork, application_id: str) -> Application:
     if application.submitted_at is not None:
         return application
     if not preservations.items_in_scope(uow, application_id):
-        raise Refused("no-items", "Choose at least one camera and span.", field="items")
+        raise Refused("no-items", "Choose at least one camera and time span.", field="items")
     if not joint.request_consents(uow, application, 0):
         filing.submit(uow, application, uow.actor.id)
     return application
@@ -93,16 +93,16 @@ def correct(uow: UnitOfWork, application_id: str, form: Form) -> Application:
     if application.correction_until is None or application.closed_at is not None:
         raise Refused(
             "not-returned",
-            "The application was not returned, or the time to correct it is over.",
+            "The application was not returned, or the correction deadline has passed.",
         )
     if uow.now >= application.correction_until:
         raise Refused(
             "correction-over",
-            "The time to correct it is over: apply anew and name this application.",
+            "The correction deadline has passed: submit a new application and refer to this one.",
         )
     check_storable(uow, form, application)
     if not form.items:
-        raise Refused("no-items", "Choose at least one camera and span.", field="items")
+        raise Refused("no-items", "Choose at least one camera and time span.", field="items")
     forms.fill(application, form)
     forms.replace_items(uow, application, form.items, application.round + 1)
     if not joint.request_consents(uow, application, application.round + 1):
@@ -154,16 +154,17 @@ def withdraw(uow: UnitOfWork, application_id: str, reason: str) -> Application:
 def withdrawal_refusal(application: Application, *, handed_over: bool, copies_ready: bool) -> Refused | None:
     """Return why the application cannot be withdrawn now; None where it can, by those whose ``get_own`` it is."""
     if application.submitted_at is None or application.closed_at is not None:
-        return Refused("not-running", "Only an application that is under way can be withdrawn.")
+        return Refused("not-running", "Only an application in progress can be withdrawn.")
     if handed_over:
         return Refused(
             "handed-over",
-            "The copies were handed over: decline or return them instead of withdrawing.",
+            "The copies were handed over: the application cannot be withdrawn. Decline or return the copies instead.",
         )
     if copies_ready:
         return Refused(
             "copies-ready",
-            "The copies are ready and about to be handed over: have the custodian decline them instead.",
+            "The copies are about to be handed over: the application cannot be withdrawn. The custodian can "
+            "decline the copies instead.",
         )
     return None
 
@@ -196,7 +197,7 @@ def check_storable(uow: UnitOfWork, form: Form, application: Application | None 
         if text is not None and (len(text) > LONGEST_TEXT or "\x00" in text):
             raise Refused(
                 "text-too-long",
-                "A text holds at most {longest_text} characters and no control characters.",
+                "A text can have at most {longest_text} characters and no control characters.",
                 status=422,
                 field=name,
                 longest_text=LONGEST_TEXT,
@@ -206,11 +207,11 @@ def check_storable(uow: UnitOfWork, form: Form, application: Application | None 
         raise _unknown("way_of_use", Message("way of use"), form.way_of_use)
     for code in form.sensitivities:
         if code not in SENSITIVITIES:
-            raise _unknown("sensitivities", Message("kind of sensitive content"), code)
+            raise _unknown("sensitivities", Message("type of sensitive content"), code)
     if len(form.items) > uow.rules.max_items:
         raise Refused(
             "too-many-items",
-            "One application holds at most {max_items} items: apply for the rest separately.",
+            "An application can have at most {max_items} items: apply for the rest separately.",
             status=422,
             field="items",
             max_items=uow.rules.max_items,
@@ -222,7 +223,7 @@ def check_storable(uow: UnitOfWork, form: Form, application: Application | None 
         if asked.end <= asked.start:
             raise Refused(
                 "span-backwards",
-                "A span ends after it starts.",
+                "The end of the time span must be after its start.",
                 status=422,
                 field="items",
             )
@@ -268,7 +269,7 @@ def _camera_in_use(uow: UnitOfWork, camera_id: str) -> None:
     if not camera.active or not (recorder.active or recorder.kind == UPLOADED):
         raise Refused(
             "camera-retired",
-            "The camera {name} is not in use any more: choose another one.",
+            "The camera {name} is no longer in use: choose another one.",
             status=422,
             field="items",
             name=Bilingual(camera.name_zh, camera.name_en),
@@ -306,7 +307,7 @@ def _zones() -> frozenset[str]:
 def _unknown(field: str, message: Text, key: str) -> Refused:
     return Refused(
         "unknown",
-        "There is no {what} {key}: choose one from the list.",
+        "{key} is not a known {what}: choose one from the list.",
         status=422,
         field=field,
         key=key,

@@ -106,7 +106,7 @@ def get_for_comparison(uow: UnitOfWork, recorder_id: str) -> Recorder:
     if not access_queries.load_directory(uow).holds(uow.actor.id, "storage-operator"):
         raise Refused(
             "not-operator",
-            "Recorders' clocks are compared by storage operators.",
+            "Only storage operators can compare recorder clocks.",
             status=403,
         )
     row = uow.session.get(Recorder, recorder_id, with_for_update=True)
@@ -157,8 +157,8 @@ def record_comparison(
 def _wrong() -> Refused:
     return Refused(
         "clock-comparison",
-        "Look at both times again: the true one may not lie ahead, nor the other be ten "
-        "years off; it is right to within 1 to 600 seconds.",
+        "Check both times: the true time cannot be in the future, the difference cannot exceed ten years, and "
+        "the accuracy must be 1 to 600 seconds.",
         status=422,
         field="shown",
     )

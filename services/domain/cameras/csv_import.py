@@ -55,7 +55,7 @@ def import_cameras(uow: UnitOfWork, content: bytes, *, dry_run: bool) -> ImportR
             try:
                 entry = _entry(cells, recorders)
                 if (entry.recorder_id, entry.channel) in seen:
-                    raise _line_refused(Message("channel {channel} is in the file twice", channel=entry.channel))
+                    raise _line_refused(Message("channel {channel} occurs twice in the file", channel=entry.channel))
                 seen.add((entry.recorder_id, entry.channel))
                 counts[_apply(uow, entry)] += 1
             except Refused as refusal:
@@ -81,24 +81,24 @@ def _apply(uow: UnitOfWork, entry: service.CameraEntry) -> str:
 
 def _rows(content: bytes) -> Iterator[tuple[int, dict[str, str]]]:
     if len(content) > MAX_BYTES:
-        raise _file_refused(Message("The file is too large: bring it in parts."))
+        raise _file_refused(Message("The file is too large: upload it in parts."))
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         try:
             text = content.decode("gb18030")  # what Excel writes on a Chinese Windows
         except UnicodeDecodeError as error:
-            raise _file_refused(Message("The file is no text: save it as CSV (UTF-8).")) from error
+            raise _file_refused(Message("The file is not a text file: save it as CSV (UTF-8).")) from error
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as error:
-        raise _file_refused(Message("The file is no valid CSV: export it again.")) from error
+        raise _file_refused(Message("The file is not a valid CSV file: export it again.")) from error
     header = [cell.strip().lower() for cell in rows[0]] if rows else []
     if sorted(header) != sorted(COLUMNS):
         names = ", ".join(COLUMNS)
         raise _file_refused(Message("The first line must name the columns: {names}.", names=names))
     if len(rows) > MAX_LINES:
-        raise _file_refused(Message("{most_lines} lines at most: bring it in parts.", most_lines=MAX_LINES))
+        raise _file_refused(Message("At most {most_lines} lines: upload the file in parts.", most_lines=MAX_LINES))
     for line, cells in enumerate(rows[1:], 2):
         if any(cell.strip() for cell in cells):
             yield line, dict(zip(header, (*cells, *[""] * len(header)), strict=False))
@@ -113,13 +113,13 @@ def _entry(cells: dict[str, str], recorders: dict[str, Recorder]) -> service.Cam
             raise _line_refused(Message("{name} is too long or has control characters", name=name))
     recorder = recorders.get(values["recorder"])
     if recorder is None:
-        raise _line_refused(Message("no recorder in use is called {told}", told=values["recorder"]))
+        raise _line_refused(Message("there is no recorder in use with the name {told}", told=values["recorder"]))
     if not (
         values["retention_days"].isascii()
         and values["retention_days"].isdecimal()
         and len(values["retention_days"]) < 6
     ):
-        raise _line_refused(Message("retention_days is no whole number of days"))
+        raise _line_refused(Message("retention_days must be a whole number of days"))
     return service.CameraEntry(
         recorder_id=recorder.id,
         channel=values["channel"],

@@ -1,7 +1,7 @@
 """Store what probes measure, and locate an item's footage (R31, R34, F3, F33)."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -89,30 +89,33 @@ def record_measured(uow: UnitOfWork, recorder_id: str, facts: RecorderFacts) -> 
         recorder.last_error = None
         _retry_preservations(uow, recorder_id)
         uow.after_commit.add(BACK)
-    for camera in uow.session.scalars(select(Camera).where(Camera.recorder_id == recorder_id)):
-        oldest = facts.oldest_frame.get(camera.channel)
-        if oldest is not None:
-            record_oldest(uow, camera, oldest)
+    cameras = uow.session.scalars(select(Camera).where(Camera.recorder_id == recorder_id))
+    found = [(camera, facts.oldest_frame.get(camera.channel)) for camera in cameras]
+    record_oldest(uow, [(camera, oldest) for camera, oldest in found if oldest is not None])
     return clocks.clock_of(recorder)
 
 
-def record_oldest(uow: UnitOfWork, camera: Camera, oldest: datetime) -> None:
-    """Store a camera's oldest frame, with one measurement a day (F33)."""
-    if camera.oldest_frame_at is not None and oldest - camera.oldest_frame_at > LEAST_MOVE:
-        camera.oldest_moved_at = uow.now
-    camera.oldest_frame_at, camera.oldest_measured_at = oldest, uow.now
+def record_oldest(uow: UnitOfWork, found: Sequence[tuple[Camera, datetime]]) -> None:
+    """Store the oldest frames of cameras, with one measurement a day of each (F33)."""
     day = uow.now.date().isoformat()
-    row = uow.session.get(RetentionMeasurement, (camera.id, day))
-    if row is not None:
-        row.measured_at, row.oldest_frame_at = uow.now, oldest
-        return
-    uow.session.add(RetentionMeasurement(camera_id=camera.id, day=day, measured_at=uow.now, oldest_frame_at=oldest))
-    cutoff = (uow.now - HISTORY_RETENTION).date().isoformat()
-    uow.session.execute(
-        delete(RetentionMeasurement).where(
-            RetentionMeasurement.camera_id == camera.id, RetentionMeasurement.day < cutoff
-        )
+    ids = [camera.id for camera, _ in found]
+    of_today = select(RetentionMeasurement).where(
+        RetentionMeasurement.camera_id.in_(ids), RetentionMeasurement.day == day
     )
+    measured = {row.camera_id: row for row in uow.session.scalars(of_today)} if ids else {}
+    for camera, oldest in found:
+        if camera.oldest_frame_at is not None and oldest - camera.oldest_frame_at > LEAST_MOVE:
+            camera.oldest_moved_at = uow.now
+        camera.oldest_frame_at, camera.oldest_measured_at = oldest, uow.now
+        if (row := measured.get(camera.id)) is not None:
+            row.measured_at, row.oldest_frame_at = uow.now, oldest
+        else:
+            of_day = {"day": day, "measured_at": uow.now, "oldest_frame_at": oldest}
+            uow.session.add(RetentionMeasurement(camera_id=camera.id, **of_day))
+    if fresh := set(ids) - measured.keys():  # once a day
+        cutoff = (uow.now - HISTORY_RETENTION).date().isoformat()
+        old = RetentionMeasurement.camera_id.in_(fresh), RetentionMeasurement.day < cutoff
+        uow.session.execute(delete(RetentionMeasurement).where(*old))
 
 
 def delete_retention(uow: UnitOfWork, camera_id: str) -> None:

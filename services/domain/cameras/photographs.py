@@ -28,8 +28,8 @@ _CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # JPEG start-of-frame markers, which hold the size
 _MARKERS_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
 _OTHER_KINDS = {
-    "image": Message("a picture of another kind"),
-    None: Message("an HEIC picture or a video"),
+    "image": Message("an image in another format"),
+    None: Message("an HEIC image or a video"),
 }
 
 
@@ -46,7 +46,7 @@ async def read_photograph(request: Request, check: Check | None = None) -> bytes
         raise _refused(
             "picture-too-large",
             Message(
-                "The picture is larger than the {largest} MiB allowed and was not kept: make it smaller first.",
+                "Not saved: the image is larger than {largest} MiB. Make it smaller first.",
                 largest=MAX_BYTES >> 20,
             ),
             status=413,
@@ -73,8 +73,8 @@ async def make_thumbnail(content: bytes) -> bytes:
         raise _refused(
             "picture-size",
             Message(
-                "A picture has at least {least_width}×{least_height} and at most {millions} million pixels, "
-                "and this one has {width}×{height}: nothing was kept, choose another one.",
+                "Not saved: an image must have at least {least_width}×{least_height} and at most {millions} "
+                "million pixels, and this one has {width}×{height}. Choose another one.",
                 least_width=MIN_WIDTH,
                 least_height=MIN_HEIGHT,
                 millions=MAX_PIXELS // 1_000_000,
@@ -139,16 +139,14 @@ def _wrong_kind(content: bytes) -> Refused:
     message = _OTHER_KINDS[kind] if kind in _OTHER_KINDS else KIND_NAMES[str(kind)]
     return _refused(
         "picture-kind",
-        Message(
-            "A picture is JPEG or PNG, and this file is {what}: nothing was kept, choose another one.", what=message
-        ),
+        Message("Not saved: an image must be JPEG or PNG, and this file is {what}. Choose another one.", what=message),
     )
 
 
 def _damaged() -> Refused:
     return _refused(
         "picture-damaged",
-        Message("The picture is damaged and cannot be shown; it was not kept: check it and bring it again."),
+        Message("Not saved: the image is damaged and cannot be shown. Check it and upload it again."),
     )
 
 

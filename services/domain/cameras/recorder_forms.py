@@ -19,7 +19,7 @@ def get_kind(code: str) -> Kind:
     kind = KINDS.get(code)
     if kind is None:
         names = ", ".join(sorted(KINDS))
-        raise Refused("kind-unknown", "Choose a kind: {names}.", status=422, field="kind", names=names)
+        raise Refused("kind-unknown", "Choose a recorder type: {names}.", status=422, field="kind", names=names)
     return kind
 
 
@@ -83,9 +83,9 @@ def _check_folder(field: Field, text: str, roots: tuple[Path, ...] | None) -> No
         return
     if not roots:
         raise field.refusal(
-            Message("no folder is allowed yet: set FOOTAGE_DESK_RECORDERS__ROOTS in the environment first."),
+            Message("no allowed folder is configured: set FOOTAGE_DESK_RECORDERS__ROOTS in the environment first."),
         )
     # Symbolic links are resolved first, so that none leads out of the roots.
     if not any(Path(text).resolve().is_relative_to(root.resolve()) for root in roots):
         allowed = ", ".join(map(str, roots))
-        raise field.refusal(Message("the folder must lie under {allowed}.", allowed=allowed))
+        raise field.refusal(Message("the folder must be under {allowed}.", allowed=allowed))

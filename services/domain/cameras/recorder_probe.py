@@ -35,29 +35,34 @@ MAX_CLOCK_OFFSET_MS = 5000
 JPEG_MAGIC = b"\xff\xd8\xff"
 
 DOWN_MESSAGES = {
-    "missing": Message("Its folder is not there: check the path or mount it, then test again."),
-    "empty": Message("Its folder is empty, as without its disk: mount it, then test again."),
-    "denied": Message("It may not be read: give the account that runs this system the right to read it."),
-    "unreadable": Message("It cannot be read: look at its disk or mount."),
-    "unreachable": Message("No connection can be made: check its address and port, its power and the network."),
+    "missing": Message("The folder does not exist: check the path or mount it, then test again."),
+    "empty": Message("The folder is empty, perhaps because the disk is not mounted: mount it, then test again."),
+    "denied": Message("No read permission: grant it to the account that runs this system."),
+    "unreadable": Message("The folder cannot be read: check the disk or mount."),
+    "unreachable": Message("Cannot connect: check the address and port, the power and the network."),
     "silent": Message(
-        "It takes the connection and says nothing: see whether it hangs or is overloaded, and restart it."
+        "Connected, but no response: check whether the recorder hangs or is overloaded, and restart it if necessary."
     ),
-    "tls": Message("Its certificate is not trusted: add its authority to this system, or give it another certificate."),
-    "login": Message("It does not accept the user and password: type them again."),
+    "tls": Message(
+        "The certificate is not trusted: add its certificate authority to this system, or replace the certificate."
+    ),
+    "login": Message("The recorder does not accept the username and password: enter them again."),
     "privacy": Message(
-        "It shows its privacy page: open its pages as an administrator, answer the question there, and try again."
+        "The recorder shows its privacy page: open its web pages as an administrator, answer the question there, "
+        "and try again."
     ),
-    "forbidden": Message("The user has no right to its recordings: give it that right on the recorder."),
-    "busy": Message("It is busy: try again later, and give it fewer fetches at once where that keeps happening."),
+    "forbidden": Message("The user has no permission to play back recordings: grant it on the recorder."),
+    "busy": Message(
+        "The recorder is busy: try again later, and reduce the number of parallel reads if this happens often."
+    ),
     "not-a-recorder": Message(
-        "What answers there is no such recorder, but a login page for instance: check its address, port and kind."
+        "The response is not from a recorder of this type (perhaps a sign-in page): check the address, port and type."
     ),
     "zone": Message(
-        "Its time zone is another one than what is entered here: look which is right, and correct the other."
+        "The recorder's time zone differs from the one entered here: check which is right, and correct the other."
     ),
-    "broken-off": Message("It broke off in the middle of an answer: look at the network and at how busy it is."),
-    "down": Message("It does not answer: check its power, network and address."),
+    "broken-off": Message("The connection was lost during the transfer: check the network and the recorder's load."),
+    "down": Message("The recorder is not responding: check its power, network and address."),
 }
 
 
@@ -110,7 +115,8 @@ async def probe(recorders: OpenRecorder, row: Recorder, cameras: Sequence[Camera
             Finding(
                 "outside-roots",
                 Message(
-                    "Its folder lies outside those allowed: move it, or add its root to FOOTAGE_DESK_RECORDERS__ROOTS."
+                    "The folder is outside the allowed folders: move it, or add its root to "
+                    "FOOTAGE_DESK_RECORDERS__ROOTS."
                 ),
             )
         )
@@ -118,11 +124,11 @@ async def probe(recorders: OpenRecorder, row: Recorder, cameras: Sequence[Camera
         findings.append(
             Finding(
                 "configuration",
-                Message("Its configuration cannot be used: correct its kind and fields."),
+                Message("The configuration is not valid: correct the type and fields."),
             )
         )
     if not cameras and not findings:
-        findings.append(Finding("no-cameras", Message("No camera of it is entered yet: enter them.")))
+        findings.append(Finding("no-cameras", Message("No cameras have been added for this recorder: add them.")))
     return ProbeResult(facts, sorted(findings, key=lambda finding: finding.ok))
 
 
@@ -150,7 +156,7 @@ def _check_clock(facts: RecorderFacts) -> list[Finding]:
         return [
             Finding(
                 "clock-unknown",
-                Message("Its clock was not measured: compare it with true time and enter the offset."),
+                Message("The clock was not measured: compare it with true time and enter the offset."),
             )
         ]
     if abs(offset) > MAX_CLOCK_OFFSET_MS:
@@ -158,7 +164,7 @@ def _check_clock(facts: RecorderFacts) -> list[Finding]:
         return [
             Finding(
                 "clock-off",
-                Message("Its clock is {seconds} s off true time: set it by NTP.", seconds=seconds),
+                Message("The clock is {seconds} s off true time: synchronise it with NTP.", seconds=seconds),
             )
         ]
     return []
@@ -177,7 +183,9 @@ async def _check_camera(client: RecorderClient, facts: RecorderFacts, camera: Ca
         if not covered:
             return Finding(
                 "no-recordings",
-                Message("{what}: nothing was recorded in the last 7 days: see that its channel records.", what=name),
+                Message(
+                    "{what}: nothing was recorded in the last 7 days: check that the channel is recording.", what=name
+                ),
             )
         newest = max(span.end for span in covered)
         picture: bytes | None = await client.snapshot(camera.channel, newest - timedelta(seconds=1))
@@ -190,7 +198,8 @@ async def _check_camera(client: RecorderClient, facts: RecorderFacts, camera: Ca
         return Finding(
             "replay-unsupported",
             Message(
-                "{what}: records, but nothing can be fetched from here: export it on the recorder, and bring the file.",
+                "{what}: recording, but footage cannot be retrieved from here: export it on the recorder and "
+                "upload the file.",
                 what=name,
             ),
         )
@@ -201,15 +210,14 @@ async def _check_camera(client: RecorderClient, facts: RecorderFacts, camera: Ca
     if picture is not None and not picture.startswith(JPEG_MAGIC):
         return Finding(
             "no-picture",
-            Message("{what}: its newest recording shows no picture: look at its format.", what=name),
+            Message("{what}: the newest recording cannot be decoded: check the recording format.", what=name),
         )
     if now - newest > MAX_RECORDING_AGE:
         return Finding(
             "stale",
-            Message("{what}: its newest recording is more than 2 days old: see that it still records.", what=name),
+            Message(
+                "{what}: the newest recording is more than 2 days old: check that it is still recording.", what=name
+            ),
         )
-    if picture is None:
-        seen = Message("its newest recording is too large to be read for a picture")
-    else:
-        seen = Message("shows a picture")
-    return Finding("ok", Message("{what}: records, and {seen}.", what=name, seen=seen), ok=True)
+    seen = Message("the newest recording is too large for a test image") if picture is None else Message("image OK")
+    return Finding("ok", Message("{what}: recording, {seen}.", what=name, seen=seen), ok=True)

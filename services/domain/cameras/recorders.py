@@ -160,7 +160,7 @@ def change_recorder(uow: UnitOfWork, recorder_id: str, entry: RecorderEntry) -> 
     if entry.kind != row.kind:
         raise Refused(
             "kind-fixed",
-            "A recorder's kind stays: retire this one and enter another.",
+            "The type of a recorder cannot be changed: retire this one and add another.",
             field="kind",
         )
     _require_free_name(uow, entry.name, recorder_id)
@@ -173,7 +173,7 @@ def change_recorder(uow: UnitOfWork, recorder_id: str, entry: RecorderEntry) -> 
         # Otherwise an administrator could have the stored secret sent to an address of their choice.
         raise Refused(
             "secret-again",
-            "The address has changed: type its secrets again.",
+            "The address has changed: enter the password and other secrets again.",
             status=422,
             field=f"configuration.{min(kept)}",
         )
@@ -317,7 +317,7 @@ def _require_free_name(uow: UnitOfWork, name: str, own_id: str | None) -> None:
     if taken is not None:
         raise Refused(
             "name-taken",
-            "There is a recorder called {name} already: choose another name.",
+            "A recorder with the name {name} already exists: choose another name.",
             field="name",
             name=name,
         )
@@ -332,7 +332,7 @@ def require_no_open_cases(uow: UnitOfWork, *conditions: Any) -> None:
     if waiting:
         raise Refused(
             "case-waits",
-            "{waiting} open case(s) still have to fetch footage from here: wait until they are done.",
+            "{waiting} open case(s) still have to retrieve footage from this recorder: wait until they are done.",
             waiting=waiting,
         )
 

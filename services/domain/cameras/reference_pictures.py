@@ -26,7 +26,7 @@ def require_upload_allowed(uow: UnitOfWork, camera_id: str) -> None:
     if not (line.row.active and line.recorder.active):
         raise Refused(
             "camera-retired",
-            "This camera or its recorder is retired: take it back before you bring a picture.",
+            "This camera or its recorder is retired: put it back into use before you upload an image.",
         )
 
 
@@ -80,7 +80,7 @@ def is_shown(camera: Camera, recorder: Recorder) -> bool:
 
 
 def _not_found(camera_id: str) -> NotFound:
-    return NotFound(Message("reference picture of camera"), camera_id)
+    return NotFound(Message("reference image of camera"), camera_id)
 
 
 def _purpose(camera_id: str) -> str:

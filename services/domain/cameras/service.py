@@ -138,7 +138,7 @@ def set_active(uow: UnitOfWork, camera_id: str, active: bool) -> Camera:
 def channel_taken(channel: str) -> Refused:
     return Refused(
         "channel-taken",
-        "Channel {channel} of this recorder is entered already: check the channel.",
+        "Channel {channel} of this recorder has already been added: check the channel.",
         field="channel",
         channel=channel,
     )
@@ -156,14 +156,14 @@ def _check(uow: UnitOfWork, entry: CameraEntry) -> None:
     if entry.camera_class not in CLASSES:
         raise Refused(
             "class-unknown",
-            "The class is ordinary or sensitive: choose one.",
+            "The class must be ordinary or sensitive.",
             status=422,
             field="cameraClass",
         )
     if not 1 <= entry.retention_days <= MAX_RETENTION_DAYS:
         raise Refused(
             "retention-days",
-            "The recorder keeps footage for 1 to {most_days} days: correct the number.",
+            "The retention on the recorder must be 1 to {most_days} days.",
             status=422,
             field="retentionDays",
             most_days=MAX_RETENTION_DAYS,
@@ -171,7 +171,7 @@ def _check(uow: UnitOfWork, entry: CameraEntry) -> None:
     if entry.channel.startswith("/") or ".." in entry.channel.split("/"):
         raise Refused(
             "channel-wrong",
-            "A channel neither begins with / nor has .. in it: correct it.",
+            "A channel must not begin with “/” or contain “..”.",
             status=422,
             field="channel",
         )

@@ -88,6 +88,23 @@ def read_barred(uow: UnitOfWork, listing: Listing = EVERYTHING) -> Page[BarredRe
     return page.showing(_barred(uow, page.lines))
 
 
+def list_deciders(uow: UnitOfWork) -> list[tuple[str, str]]:
+    """Return who may decide or confirm each open review now, as ids of people with the review's stage."""
+    proposed = select(Proposal.id).where(Proposal.review_id == Review.id, Proposal.refused_by.is_(None))
+    query = (
+        select(Review, Application, proposed.exists())
+        .join(Application, Application.id == Review.application_id)
+        .where(Review.closed_at.is_(None), Application.withdrawn_at.is_(None))
+    )
+    directory, rows = access_queries.load_directory(uow), uow.session.execute(query).all()
+    facts = access_queries.load_all_facts(uow, [application for _, application, _ in rows])
+    return [
+        (person_id, review.stage)
+        for review, application, second in rows
+        for person_id in _deciders(directory, facts[application.id], review, second=second)
+    ]
+
+
 def _select_open(uow: UnitOfWork, listing: Listing, stage: str) -> Select[*tuple[Any, ...]]:
     """Select the open reviews that the actor's posts may lead to, and the copies that are offered to the actor."""
     me, directory = uow.actor.id, access_queries.load_directory(uow)
@@ -305,8 +322,8 @@ def _proposal(proposal: Proposal, names: Mapping[str, str]) -> ReviewProposal:
 
 def _refusal(uow: UnitOfWork, review: Review, *, second: bool) -> Refused | None:
     if review.closed_at is not None:
-        return Refused("review-closed", "This review is closed already.")
+        return Refused("review-closed", "This review is already closed.")
     if review.stage == "receipt":
-        return Refused("receipt-elsewhere", "Accept or decline on the hand-over's page.")
+        return Refused("receipt-elsewhere", "Accept or decline the copies on the hand-over page.")
     directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, review.application_id)
     return access_policy.refusal_for(directory, facts, review, uow.actor.id, second=second)

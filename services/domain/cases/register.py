@@ -30,11 +30,13 @@ from services.database.tables.case_texts import CaseText
 from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
 from services.database.tables.people import Department, Person
+from services.database.tables.process_steps import ProcessStep
+from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import queries, states
-from services.domain.cases.schemas.lists import CaseLine, OutLine, RiskLine
+from services.domain.cases.schemas.lists import CaseLine, OutLine, RiskLine, TroubleLine
 from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed
 from services.domain.retrieval import preservations
 
@@ -98,8 +100,8 @@ def count_by_state(uow: UnitOfWork) -> dict[str, int]:
     The states of those that are open are derived; those that have ended are only counted.
     """
     state = states.code(uow.now).label("state")
-    seen = visibility.select_visible(uow).order_by(None)
-    opened = seen.with_only_columns(state).where(Application.closed_at.is_(None)).subquery()
+    seen = visibility.is_visible(uow, narrowed=True)
+    opened = select(state).where(Application.closed_at.is_(None), seen).subquery()
     counted = uow.session.execute(select(opened.c.state, func.count()).group_by(opened.c.state))
     counts: dict[str, int] = {str(code): int(number) for code, number in counted}
     counts["closed"] = counts.get("closed", 0) + visibility.count_closed(uow)
@@ -203,6 +205,30 @@ def read_next_overwritten(uow: UnitOfWork, listing: Listing = EVERYTHING) -> Pag
             if (when := preservations.overwrite_moment(camera, item.asked_start)) is not None
         ]
     )
+
+
+def list_troubles(uow: UnitOfWork, limit: int) -> list[TroubleLine]:
+    """List the violations of cases under way and the steps that an incident has stopped, the newest first.
+
+    It costs by the cases that are under way.
+    """
+    seen = visibility.select_visible(uow).where(states.is_under_way()).order_by(None)
+    stopped = (
+        seen.join(ProcessStep, ProcessStep.application_id == Application.id)
+        .where(ProcessStep.stuck_since.is_not(None), ProcessStep.ended_at.is_(None))
+        .with_only_columns(
+            Application.id, Application.number, literal("stopped").label("kind"), ProcessStep.stuck_since.label("since")
+        )
+    )
+    violated = seen.join(Violation, Violation.application_id == Application.id).with_only_columns(
+        Application.id, Application.number, Violation.kind, Violation.opened_at
+    )
+    found = union_all(stopped, violated).subquery()
+    newest = select(found).order_by(found.c.since.desc(), found.c.id).limit(limit)
+    return [
+        TroubleLine(application_id=id_, number=number, kind=kind, since=since)
+        for id_, number, kind, since in uow.session.execute(newest)
+    ]
 
 
 def _matching(uow: UnitOfWork, wanted: Search) -> Select[str]:

@@ -52,7 +52,7 @@ RECORDER_DOWN = Refused(
     "recorder-down", "The recorder cannot be reached at the moment: reload the page later.", status=503
 )
 WRONG_CHANNEL = Refused(
-    "wrong-channel", "The recorder has no such channel: have the administrator check the camera.", status=503
+    "wrong-channel", "The recorder does not have this channel: ask the administrator to check the camera.", status=503
 )
 
 
@@ -313,7 +313,7 @@ def get_picture_source(uow: UnitOfWork, review_id: str, item_id: str, at: dateti
         raise NotFound(Message("release"), review_id)
     visibility.require_readable(uow, review)
     if review.closed_at is not None:
-        raise Refused("review-closed", "This review is closed already.")
+        raise Refused("review-closed", "This review is already closed.")
     second = review_service.open_proposal(uow, review) is not None
     refusal = access_policy.refusal_for(
         access_queries.load_directory(uow),
@@ -348,7 +348,7 @@ def require_inside(granted: Span, at: datetime) -> None:
     if not granted.start <= at < granted.end:
         raise Refused(
             "outside-scope",
-            "Only the approved span can be looked at: choose a moment inside it.",
+            "Only the approved time span can be viewed: choose a moment within it.",
             status=422,
             field="at",
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, and_, case, false, literal, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, case, false, func, literal, or_, select
 from sqlalchemy.orm import aliased
 
 from services.database.tables.applications import Application
@@ -28,6 +28,7 @@ STATES = (
     "return-inspection",
     "closed",
 )
+CUSTODY = ("awaiting-receipt", "in-use", "overdue", "return-inspection")
 
 
 @dataclass(frozen=True)
@@ -130,28 +131,12 @@ def _facts(ids: Collection[str]) -> Select[*tuple[Any, ...]]:
 
 def code(now: datetime) -> ColumnElement[str]:
     """Derive the state's code in SQL, as a column of a query on ``Application``; one of ``STATES``."""
-    hand_over, review, form = aliased(HandOver), aliased(Review), aliased(Document)
-    handed = hand_over.application_id == Application.id
-    in_approval = select(review.id).where(
-        review.application_id == Application.id,
-        review.closed_at.is_(None),
-        review.stage.in_(STAGES.of_phase("approval")),
-    )
-    filed = select(form.number).where(form.application_id == Application.id, form.kind == "application-form")
-
-    def is_handed(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-        return select(hand_over.id).where(handed, *conditions).correlate(Application).exists()
-
+    custody, approving = _custody_in_sql(now), _is_approving()
     return case(
         (is_over(), literal("closed", String)),
         (Application.submitted_at.is_(None), "draft"),
         (Application.correction_until.is_not(None), "correction"),
-        (is_handed(hand_over.returned_at.is_not(None)), "return-inspection"),
-        (is_handed(hand_over.accepted_at.is_(None)), "awaiting-receipt"),
-        (is_handed(hand_over.due_at.is_not(None), hand_over.due_at <= now), "overdue"),
-        (is_handed(), "in-use"),
-        (or_(in_approval.correlate(Application).exists(), ~filed.correlate(Application).exists()), "approval"),
-        else_="retrieval",
+        else_=func.coalesce(custody, case((approving, "approval"), else_="retrieval")),
     )
 
 
@@ -161,39 +146,46 @@ def is_in(state: str, now: datetime) -> ColumnElement[bool]:
     A list that is filtered by a state finds its cases by this, from columns that are indexed, and derives the state of
     none but those it shows.
     """
-    hand_over, review, form = aliased(HandOver), aliased(Review), aliased(Document)
-    correcting = Application.correction_until.is_not(None)
-
-    def has(query: Select[*tuple[Any, ...]]) -> ColumnElement[bool]:
-        return query.correlate(Application).exists()
-
-    def is_handed(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-        return has(select(hand_over.id).where(hand_over.application_id == Application.id, *conditions))
-
-    back, taken = hand_over.returned_at.is_not(None), hand_over.accepted_at.is_not(None)
-    late = and_(hand_over.due_at.is_not(None), hand_over.due_at <= now)
-    in_approval = has(
-        select(review.id).where(
-            review.application_id == Application.id,
-            review.closed_at.is_(None),
-            review.stage.in_(STAGES.of_phase("approval")),
-        )
-    )
-    filed = has(select(form.number).where(form.application_id == Application.id, form.kind == "application-form"))
-    conditions: dict[str, tuple[ColumnElement[bool], ...]] = {
-        "correction": (correcting,),
-        "return-inspection": (~correcting, is_handed(back)),
-        "awaiting-receipt": (~correcting, is_handed(~back, ~taken)),
-        "overdue": (~correcting, is_handed(~back, taken, late)),
-        "in-use": (~correcting, is_handed(~back, taken, or_(hand_over.due_at.is_(None), hand_over.due_at > now))),
-        "approval": (~correcting, ~is_handed(), or_(in_approval, ~filed)),
-        "retrieval": (~correcting, ~is_handed(), ~in_approval, filed),
-    }
+    custody, correcting = _custody_in_sql(now), Application.correction_until.is_not(None)
     if state == "closed":
         return is_over()
     if state == "draft":
         return and_(Application.submitted_at.is_(None), ~is_over())
-    return and_(is_under_way(), *conditions[state]) if state in conditions else false()
+    if state == "correction":
+        return and_(is_under_way(), correcting)
+    if state in CUSTODY:
+        return and_(is_under_way(), ~correcting, custody == state)
+    if state not in STATES:
+        return false()
+    approving = _is_approving() if state == "approval" else ~_is_approving()
+    return and_(is_under_way(), ~correcting, custody.is_(None), approving)
+
+
+def _custody_in_sql(now: datetime) -> ColumnElement[str | None]:
+    """Derive the state of the case's loan as ``_custody`` does; NULL without one.
+
+    A value and no EXISTS, for which PostgreSQL would read all loans first (490 ms with 100,000 cases, instead of 37).
+    """
+    loan = aliased(HandOver)
+    state = case(
+        (loan.returned_at.is_not(None), literal("return-inspection", String)),
+        (loan.accepted_at.is_(None), "awaiting-receipt"),
+        (loan.due_at <= now, "overdue"),
+        else_="in-use",
+    )
+    return select(state).where(loan.application_id == Application.id).correlate(Application).scalar_subquery()
+
+
+def _is_approving() -> ColumnElement[bool]:
+    """Select whether a case without a loan is still being approved: a review is open, or its form is not filed."""
+    review, form = aliased(Review), aliased(Document)
+    in_approval = select(review.id).where(
+        review.application_id == Application.id,
+        review.closed_at.is_(None),
+        review.stage.in_(STAGES.of_phase("approval")),
+    )
+    filed = select(form.id).where(form.application_id == Application.id, form.kind == "application-form").limit(1)
+    return or_(in_approval.correlate(Application).exists(), filed.correlate(Application).scalar_subquery().is_(None))
 
 
 def place(now: datetime) -> ColumnElement[int]:

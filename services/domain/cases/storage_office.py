@@ -144,7 +144,7 @@ def source_to_measure(uow: UnitOfWork, recorder_id: str) -> CameraChannel:
     if not may_measure(uow):
         raise Refused(
             "not-operator",
-            "Recorders are measured by storage operators.",
+            "Only storage operators can measure recorders.",
             status=403,
         )
     camera = uow.session.scalar(select(Camera).where(Camera.recorder_id == recorder_id).order_by(Camera.channel))
@@ -172,7 +172,7 @@ def record_unreachable(uow: UnitOfWork, recorder_id: str, code: str = "down") ->
     recorder = uow.session.get_one(Recorder, recorder_id)
     refusal = Refused(
         "recorder-down",
-        "The recorder “{name}” does not answer: check its power and network, then measure again.",
+        "The recorder “{name}” is not responding: check its power and network, then measure again.",
         name=recorder.name,
     )
     recorder.polled_at = uow.now
@@ -186,7 +186,7 @@ def _require_reader(uow: UnitOfWork) -> None:
         return
     raise Refused(
         "not-storage",
-        "This page is for the storage office.",
+        "This page is only for the storage office.",
         status=403,
     )
 

@@ -75,14 +75,14 @@ def check(uow: UnitOfWork, person_id: str) -> None:
     named: dict[str, Text | str] = {"until": local_time(uow, last.until), "who": who}
     message = (
         Message(
-            "You have just been given a post, so you sign from {until} on, or as soon as {who} confirms that it is you "
-            "who has this account (page Requests).",
+            "You were just assigned a post, so you can sign from {until}, or as soon as {who} confirms that this "
+            "account is yours (page “Change requests”).",
             **named,
         )
         if last.reason == POST_GIVEN
         else Message(
-            "Your password, second factor or passkeys were reset, or your second factor is new, so you sign again from "
-            "{until} on, or as soon as {who} confirms that it was you who asked for it (page Requests).",
+            "Your password, second factor or passkeys were reset, or your second factor is new, so you can sign "
+            "again from {until}, or as soon as {who} confirms that you requested it (page “Change requests”).",
             **named,
         )
     )
@@ -113,7 +113,7 @@ def release(uow: UnitOfWork, hold_id: str) -> SignatureHold:
         raise NotFound(Message("request"), hold_id)
     check(uow, uow.actor.id)
     if hold.until <= uow.now or hold.lifted_at is not None:
-        raise Refused("hold-over", "This person signs again already.")
+        raise Refused("hold-over", "This person can already sign again.")
     hold.lifted_by, hold.lifted_at = uow.actor.id, uow.now
     audit_trail.record(uow, "signatures-released", "person", hold.person_id, hold=hold.id)
     return hold

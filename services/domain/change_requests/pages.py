@@ -22,8 +22,8 @@ from services.web.visitor import Visiting, Visitor
 router = APIRouter(prefix="/requests")
 
 SIGNED_ACTS: dict[str, tuple[Callable[[UnitOfWork, str, Proof], object], Text]] = {
-    "confirm": (second_person.confirm, Message("It is confirmed: whoever asked for it can carry it out.")),
-    "release": (second_person.release_signatures, Message("It is confirmed: the person signs again.")),
+    "confirm": (second_person.confirm, Message("Confirmed: the requester can carry it out.")),
+    "release": (second_person.release_signatures, Message("Confirmed: the person can sign again.")),
 }
 
 
@@ -42,14 +42,14 @@ async def act_on_request(
         if act == "carry-out":
             initial = await requested_acts.carry_out(database, visitor.actor, change_id)
             if initial is None:
-                return visitor.redirect("/requests", Message("It is done."))
+                return visitor.redirect("/requests", Message("The change was carried out."))
             headers = {"Cache-Control": "no-store"}
             return visitor.page("accounts/first_password.html", headers=headers, initial=initial, new=False)
         if act == "object":
             await database.run(visitor.actor, service.object_to, change_id)
-            return visitor.redirect("/requests", Message("It will not be done."))
+            return visitor.redirect("/requests", Message("The request was cancelled."))
         if act not in SIGNED_ACTS:
-            raise NotFound(Message("act"), act)
+            raise NotFound(Message("action"), act)
         confirm, message = SIGNED_ACTS[act]
         await database.run(visitor.actor, confirm, change_id, typed.body(Signing).proof())
     except Refused as refusal:

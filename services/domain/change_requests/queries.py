@@ -24,21 +24,21 @@ from services.runtime.labels import word
 from services.runtime.translations import Bilingual, Message, Text
 
 TITLES = {
-    "initial-password": Message("Set a new first password"),
-    "reset-second-factor": Message("Reset the second factor"),
-    "end-passkeys": Message("End the passkeys"),
-    "unbind-identity": Message("Unbind the account of the provider"),
+    "initial-password": Message("Set a new initial password"),
+    "reset-second-factor": Message("Reset second factor"),
+    "end-passkeys": Message("Revoke passkeys"),
+    "unbind-identity": Message("Unlink identity provider account"),
     "unlock": Message("Unlock the account"),
-    "activate": Message("Activate the account again"),
+    "activate": Message("Activate the account"),
 }
 
 # what makes an account somebody else's, by its audit action
 RESETS = {
     "person-added": Message("account added"),
-    "password-reset": Message("password set anew"),
+    "password-reset": Message("password reset"),
     "second-factor-reset": Message("second factor reset"),
-    "passkey-ended": Message("passkeys ended"),
-    "identity-unbound": Message("account of the provider unbound"),
+    "passkey-ended": Message("passkeys revoked"),
+    "identity-unbound": Message("identity provider account unlinked"),
 }
 
 
@@ -134,11 +134,11 @@ def describe(uow: UnitOfWork, row: ChangeRequest) -> Text:
     context = stored.get("context", {})  # requests of the first releases have none
     if row.kind == "post":
         return Message(
-            "Give the post {post} in {department} from {since} up to {until}",
+            "Assign the post {post} in {department} from {since} until {until}",
             post=_word(stored["post"]),
             department=_with_kind(context.get("department")) or _department(uow, stored["department"]),
-            since=_moment(uow, stored["since"]) or Message("when it is carried out"),
-            until=_moment(uow, stored["until"]) or Message("an open end"),
+            since=_moment(uow, stored["since"]) or Message("when carried out"),
+            until=_moment(uow, stored["until"]) or Message("no end date"),
         )
     if row.kind == "details":
         return Message(
@@ -158,8 +158,8 @@ def describe(uow: UnitOfWork, row: ChangeRequest) -> Text:
         )
     if row.kind == "agreement":
         return Message(
-            "Issue version {version} of the confidentiality agreement in place of {replaces}, with {days} days to "
-            "sign it ({reason}): {text}",
+            "Issue version {version} of the confidentiality agreement, replacing {replaces}, with {days} days to "
+            "sign ({reason}): {text}",
             version=stored["version"],
             replaces=context.get("replaces", "—"),
             days=stored["grace_days"],
@@ -172,7 +172,7 @@ def describe(uow: UnitOfWork, row: ChangeRequest) -> Text:
 def _describe_department(uow: UnitOfWork, row: ChangeRequest) -> Text:
     stored, context = row.payload, row.payload.get("context", {})
     new = Message(
-        "{department}: {kind}, below {superior}",
+        "{department}: {kind}, parent {superior}",
         department=Bilingual(stored["name_zh"], stored["name_en"]),
         kind=_word(f"department-{stored['kind']}"),
         superior=_named(context.get("superior")) or _department(uow, stored["superior_id"]),
@@ -195,7 +195,7 @@ def _with_kind(stored: dict[str, Any] | None) -> Text | None:
     if stored is None:
         return None
     return Message(
-        "{department}: {kind}, below {superior}",
+        "{department}: {kind}, parent {superior}",
         department=Bilingual(stored["zh"], stored["en"]),
         kind=_word(f"department-{stored['kind']}"),
         superior=_named(stored["superior"]) or Bilingual("—", "—"),

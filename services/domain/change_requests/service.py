@@ -121,27 +121,28 @@ def authorise(uow: UnitOfWork, change: Change) -> None:
         if _is_asked_otherwise(uow, change):
             raise Refused(
                 "asked-otherwise",
-                "This was asked for already, in another form or by somebody else: have that request withdrawn or "
-                "carried out first (page Requests).",
+                "A request for this already exists, with other content or from another person: it has to be "
+                "withdrawn or carried out first (page “Change requests”).",
             )
         if _count_asked(uow) >= MAX_ASKED:
             raise Refused(
                 "requests-enough",
-                "There are {most} requests of yours that are open, or that you withdrew today: have some of them "
-                "confirmed and carry them out first (page Requests).",
+                "You have {most} requests that are open or were withdrawn today: have some of them confirmed and "
+                "carry them out first (page “Change requests”).",
                 most=MAX_ASKED,
             )
         uow.after_refusal.append(partial(_ask, change=change))
         if change.person_id is not None and not uow.session.get_one(Person, change.person_id).active:
             raise Refused(
                 "second-person-needed",
-                "This needs a second person and was asked for: carry it out under Requests when somebody of another "
-                "department has confirmed it. Whom it concerns could not sign in to object, so no time does instead.",
+                "This change needs confirmation by a second person and was requested: carry it out under “Change "
+                "requests” when a person of another department has confirmed it. The person concerned could not "
+                "sign in to object, so waiting does not replace the confirmation.",
             )
         raise Refused(
             "second-person-needed",
-            "This needs a second person and was asked for: carry it out under Requests when somebody of another "
-            "department has confirmed it, or from {until} on if nobody objects.",
+            "This change needs confirmation by a second person and was requested: carry it out under “Change "
+            "requests” when a person of another department has confirmed it, or from {until} if nobody objects.",
             until=holds.local_time(uow, uow.now + policy.OPEN_FOR),
         )
     _check_effective(uow, request)
@@ -149,7 +150,7 @@ def authorise(uow: UnitOfWork, change: Change) -> None:
         uow.after_refusal.append(partial(_end_refused, change_id=request.id))
         raise Refused(
             "request-outdated",
-            "What this request was about has changed since: the request is over, ask for it anew.",
+            "The data has changed since this request was made: the request has ended, make a new one.",
         )
     _apply(uow, request)
 
@@ -220,8 +221,8 @@ def check_not_objector(uow: UnitOfWork, person_id: str, *, as_checker: bool = Fa
         if policy.is_checker(directory, person_id) or (request.person_id == person_id and not as_checker):
             raise Refused(
                 "objector",
-                "This person may object to a request of yours that is open: withdraw the request first, or have "
-                "another administrator do this.",
+                "This person can object to one of your open requests: withdraw the request first, or ask another "
+                "administrator to do this.",
             )
 
 
@@ -232,14 +233,14 @@ def confirm(uow: UnitOfWork, change_id: str) -> ChangeRequest:
     if not policy.may_confirm(access_queries.load_directory(uow), request, uow.actor.id, asking):
         raise Refused(
             "not-second-person",
-            "Another administrator, the head of Security or the deputy, or a supervisor confirms this: of another "
-            "department than whoever asked, and not whom it concerns.",
+            "Only another administrator, the head of Security or the deputy, or a supervisor can confirm this: "
+            "from a different department than the requester, and not the person concerned.",
             status=403,
         )
     _check_open(uow, request)
     holds.check(uow, uow.actor.id)
     if request.confirmed_at is not None:
-        raise Refused("confirmed", "This was confirmed already.")
+        raise Refused("confirmed", "This has already been confirmed.")
     request.confirmed_by, request.confirmed_at = uow.actor.id, uow.now
     notification_service.mark_done(uow, "check", subject_id=request.id)
     audit_trail.record(uow, "change-confirmed", "change-request", request.id, person=request.person_id)
@@ -254,7 +255,7 @@ def object_to(uow: UnitOfWork, change_id: str) -> ChangeRequest:
     if not objects and not policy.may_withdraw(directory, request, uow.actor.id):
         raise Refused(
             "not-objector",
-            "Whom it concerns, Security and the supervision group object to this: tell one of them.",
+            "Only the person concerned, Security and the supervision group can object to this: inform one of them.",
             status=403,
         )
     _check_open(uow, request)
@@ -272,7 +273,7 @@ def get_own(uow: UnitOfWork, change_id: str) -> ChangeRequest:
     require_administrator(uow)
     request = _get_visible(uow, change_id)
     if request.requested_by != uow.actor.id:
-        raise Refused("not-requester", "Whoever asked for it carries it out.", status=403)
+        raise Refused("not-requester", "Only the requester can carry it out.", status=403)
     _check_open(uow, request)
     return request
 
@@ -396,13 +397,13 @@ def _check_effective(uow: UnitOfWork, request: ChangeRequest) -> None:
         if unheard:
             raise Refused(
                 "second-person-awaited",
-                "This was asked for already: carry it out when somebody of another department has confirmed it. Whom "
-                "it concerns could not sign in to object, so no time does instead.",
+                "This was already requested: carry it out when a person of another department has confirmed it. "
+                "The person concerned could not sign in to object, so waiting does not replace the confirmation.",
             )
         raise Refused(
             "second-person-awaited",
-            "This was asked for already: carry it out when somebody of another department has confirmed it, or from "
-            "{until} on if nobody objects.",
+            "This was already requested: carry it out when a person of another department has confirmed it, or "
+            "from {until} if nobody objects.",
             until=holds.local_time(uow, request.effective_at),
         )
 
@@ -442,7 +443,7 @@ def _get_visible(uow: UnitOfWork, change_id: str) -> ChangeRequest:
 
 def _check_open(uow: UnitOfWork, request: ChangeRequest) -> None:
     if request not in _list_open(uow, ChangeRequest.id == request.id):
-        raise Refused("request-over", "This request is over: it was carried out, ended or has lapsed.")
+        raise Refused("request-over", "This request has ended: it was carried out, cancelled or has expired.")
 
 
 def _sees_all(uow: UnitOfWork) -> bool:

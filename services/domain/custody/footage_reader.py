@@ -62,26 +62,34 @@ async def read_range(reader: Reader, start: int, end: int, check: Check) -> Asyn
     position = start
     while position < end:
         stretch = min(CHECKED_EVERY, end - position)
-        try:
-            await check(position, stretch)
-        except Refused as refusal:
-            log.info("sending stopped", code=refusal.code, position=position)
-            raise SendingStopped(refusal.en) from refusal
+        await allow(check, position, stretch)
         stop = position + stretch
         while position < stop:
             try:
                 piece = await run_in_thread(_read, reader, position, min(PIECE, stop - position))
             except AgeError as error:
-                raise SendingStopped(f"the copy is damaged near byte {position} of its footage") from error
+                raise damaged_at(position) from error
             if not piece:
                 raise SendingStopped(f"the copy ends at byte {position} of its footage")
             position += len(piece)
             yield piece
 
 
-async def encrypt(reader: Reader, recipient: str, check: Check) -> AsyncIterator[bytes]:
-    """Return the whole copy as an age file for ``recipient``."""
-    encryptor = Encryptor([recipient])
+async def allow(check: Check, position: int, stretch: int) -> None:
+    """Run the check before a stretch; SendingStopped where it refuses."""
+    try:
+        await check(position, stretch)
+    except Refused as refusal:
+        log.info("sending stopped", code=refusal.code, position=position)
+        raise SendingStopped(refusal.en) from refusal
+
+
+def damaged_at(position: int) -> SendingStopped:
+    return SendingStopped(f"the copy is damaged near byte {position} of its footage")
+
+
+async def encrypt(reader: Reader, encryptor: Encryptor, check: Check) -> AsyncIterator[bytes]:
+    """Return the whole copy as an age file."""
     yield encryptor.header
     async for piece in read_range(reader, 0, reader.size, check):
         ciphertext = await run_in_thread(encryptor.update, piece)
@@ -97,7 +105,7 @@ def check_recipient(recipient: str) -> None:
     except KeyInvalid as error:
         raise Refused(
             "recipient-wrong",
-            "Give your own age recipient (it begins with age1): the file is encrypted to it alone.",
+            "Enter your own age public key (it begins with age1): the file is encrypted for this key only.",
             status=422,
             field="recipient",
         ) from error
@@ -109,7 +117,7 @@ def _unwrapper(loan_keys: LoanKeys, copy_id: str) -> Unwrapper:
     except KeyGone as error:
         raise Refused(
             "key-destroyed",
-            "The copy's loan key is destroyed: it opens no more.",
+            "The loan key is destroyed: the copy can no longer be opened.",
             status=403,
         ) from error
 
@@ -122,6 +130,6 @@ def _read(reader: Reader, position: int, length: int) -> bytes:
 def _damaged() -> Refused:
     return Refused(
         "copy-damaged",
-        "The copy is damaged: report the problem and do not handle it yourself.",
+        "The copy is damaged: report the problem and do not try to repair it yourself.",
         status=500,
     )

@@ -17,29 +17,29 @@ from services.runtime.translations import Message, Text
 Action = Literal["view", "download"]
 
 # Why a copy does not open: code and message.
-NOT_ACCEPTED = ("not-accepted", Message("You have not accepted it yet: accept the copy first."))
-RETURNED = ("copy-returned", Message("The copy was returned and opens no more."))
-LOST = ("copy-lost", Message("The copy was reported lost, so access has stopped."))
+NOT_ACCEPTED = ("not-accepted", Message("You have not accepted the copy yet: accept it first."))
+RETURNED = ("copy-returned", Message("The copy was returned and can no longer be opened."))
+LOST = ("copy-lost", Message("The copy was reported lost, damaged or leaked: access has ended."))
 KEY_DESTROYED = (
     "key-destroyed",
-    Message("The copy's loan key is destroyed: it opens no more."),
+    Message("The loan key is destroyed: the copy can no longer be opened."),
 )
-NOT_GRANTED = ("not-granted", Message("The approval does not grant this; apply anew."))
+NOT_GRANTED = ("not-granted", Message("The approval does not include this: submit a new application."))
 NO_DOWNLOAD = (
     "not-granted",
-    Message("Only viewing is granted; apply anew for a download."),
+    Message("Only viewing is granted: submit a new application for a download."),
 )
-ENDED = ("grant-ended", Message("The grant has ended; apply anew if you still need it."))
-USE_PERIOD_OVER = ("use-period-over", Message("The use period is over: return the copy now."))
+ENDED = ("grant-ended", Message("The grant has ended: submit a new application if you still need the footage."))
+USE_PERIOD_OVER = ("use-period-over", Message("The use period has ended: return the copy now."))
 SUSPENDED = (
     "access-suspended",
-    Message("Access is suspended: get in touch with Security."),
+    Message("Access is suspended: contact Security."),
 )
 ADMINISTRATOR = (
     "administrator",
-    Message("Administrators see no footage: let somebody else keep the copy."),
+    Message("Administrators cannot view footage: another person has to be the custodian."),
 )
-NOT_BEGUN = ("grant-not-begun", Message("The grant has not begun: open the copy later."))
+NOT_BEGUN = ("grant-not-begun", Message("The grant has not started: open the copy later."))
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,7 @@ def accept(uow: UnitOfWork, hand_over_id: str, *, conditions_version: str, proof
     if conditions_version != uow.rules.policy_version:
         raise Refused(
             "conditions-outdated",
-            "The conditions are now version {policy_version}: read them, then accept.",
+            "The conditions of use are now version {policy_version}: read them, then accept.",
             field="conditionsVersion",
             policy_version=uow.rules.policy_version,
         )
@@ -212,7 +212,7 @@ def report_loss(uow: UnitOfWork, hand_over_id: str, *, kind: str, what_happened:
     if kind not in LOSS_KINDS:
         raise Refused("loss-kind", "Choose lost, damaged or leaked.", status=422, field="kind")
     if not what_happened.strip():
-        raise Refused("loss-facts", "Say what happened.", status=422, field="whatHappened")
+        raise Refused("loss-facts", "Describe what happened.", status=422, field="whatHappened")
     hand_over.lost_at, hand_over.loss = uow.now, {"kind": kind, "whatHappened": what_happened.strip()}
     grants.suspend(uow, hand_over, "lost")
     log.append(uow, hand_over, "lost", person_id=uow.actor.id, kind=kind)
@@ -285,11 +285,11 @@ def _require_held(hand_over: HandOver) -> None:
     if hand_over.accepted_at is None:
         raise Refused("not-accepted", "You have not accepted the copy.")
     if hand_over.returned_at is not None:
-        raise Refused("copy-returned", "The copy was returned already.")
+        raise Refused("copy-returned", "The copy has already been returned.")
     if hand_over.lost_at is not None:
         raise Refused(
             "copy-lost",
-            "The copy was reported lost: get in touch with Security.",
+            "The copy was reported lost, damaged or leaked: contact Security.",
         )
     if hand_over.ended_at is not None:
         raise Refused("loan-ended", "The loan has ended.")
@@ -300,17 +300,17 @@ require_held = _require_held
 
 def _open_receipt(uow: UnitOfWork, hand_over: HandOver) -> Review:
     if hand_over.accepted_at is not None or hand_over.declined_at is not None or hand_over.ended_at is not None:
-        raise Refused("receipt-closed", "The copy was accepted, declined or withdrawn.")
+        raise Refused("receipt-closed", "The copy has already been accepted, declined or withdrawn.")
     if uow.now >= hand_over.take_up_until:
         raise Refused(
             "take-up-over",
-            "The time to take the copy up is over; apply anew if you still need it.",
+            "The acceptance deadline has passed: submit a new application if you still need the footage.",
         )
     review = uow.session.scalar(
         select(Review).where(Review.hand_over_id == hand_over.id, Review.stage == "receipt", Review.closed_at.is_(None))
     )
     if review is None:
-        raise Refused("receipt-not-open", "The receipt is not open yet: try again shortly.")
+        raise Refused("receipt-not-open", "The copies cannot be accepted yet: try again shortly.")
     return review
 
 

@@ -62,14 +62,14 @@ def start(uow: UnitOfWork, application_id: str) -> tuple[IntegrityCheck, list[Ex
         if uow.now - running.heartbeat_at < SILENCE:
             raise Refused(
                 "check-runs",
-                "A check of this case is running: wait for its end.",
+                "An integrity check of this case is already running: wait until it ends.",
             )
         running.ended_at, running.outcome = uow.now, UNFINISHED
     due = list_expected(uow, application_id)
     if not due:
         raise Refused(
             "nothing-to-check",
-            "This case has neither footage nor documents yet: try again after the retrieval.",
+            "This case has no footage or documents yet: try again after the retrieval.",
         )
     check = IntegrityCheck(
         id=new_id(),

@@ -8,7 +8,7 @@ def lay_out(receipt: JsonView) -> list[Part]:
     terms: Pairs = [
         [("申请表编号", cell(receipt.text("application"))), ("保管人", cell(receipt.text("custodian.name")))],
         [("申请表校验值", (receipt.hash("form"),))],
-        [("移交部门", cell("存储管理部门")), ("放行人", cell(receipt.text("releasedBy.name")))],
+        [("移交部门", cell("存储部门")), ("放行人", cell(receipt.text("releasedBy.name")))],
         [("移交时间", cell(receipt.when("offeredAt"))), ("签收时间", cell(receipt.when("acceptedAt")))],
         [("归还期限", (Line(receipt.when("dueAt"), "signed"),)), ("使用期限", cell(f"{receipt.text('useDays')} 天"))],
         [("用途", cell(receipt.text("purpose")))],

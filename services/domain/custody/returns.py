@@ -56,7 +56,7 @@ def return_copies(
     if return_to not in OFFICES:
         raise Refused(
             "return-to",
-            "Choose Security or the storage office for the return.",
+            "Choose whether to return to Security or to the storage office.",
             status=422,
             field="returnTo",
         )
@@ -120,7 +120,7 @@ def _check_fates(uow: UnitOfWork, hand_over_id: str, fates: Sequence[AttestedFat
     if set(attested) != asked or len(attested) != len(asked):
         raise Refused(
             "attestation-incomplete",
-            "Say for each of the {asked} downloads what became of it.",
+            "Account for each of the {asked} downloads.",
             status=422,
             field="downloads",
             asked=len(asked),
@@ -128,14 +128,14 @@ def _check_fates(uow: UnitOfWork, hand_over_id: str, fates: Sequence[AttestedFat
     if any(fate.fate not in FATES for fate in fates):
         raise Refused(
             "attestation-fate",
-            "Say of each download whether it was destroyed or given back.",
+            "For each download, choose whether it was destroyed or given back.",
             status=422,
             field="downloads",
         )
     if not no_other_copies:
         raise Refused(
             "attestation-other-copies",
-            "Confirm that no other copy was kept; if one was lost or leaked, report the loss instead.",
+            "Confirm that no other copy was kept. If a copy was lost or leaked, report the loss instead.",
             status=422,
             field="noOtherCopies",
         )

@@ -67,11 +67,15 @@ class IssuedCopy(Answer):
 
 
 class ListedDownload(Answer):
-    """A download that the attestation at the return has to name; ``recipient`` is the age key it is encrypted to."""
+    """A download that the attestation at the return has to name.
+
+    ``opensWith`` is ``browser``, ``archiver`` or ``age-key``; ``recipient`` the age key it is encrypted to, or empty.
+    """
 
     id: str
     copy_id: str
     medium: str
+    opens_with: str
     recipient: str
     asked_at: Moment
     reads: int

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
 from services.database.base import new_id
 from services.database.tables.copies import Copy, Download, Viewing
@@ -16,6 +17,9 @@ from services.runtime.translations import Message
 AUDIT_STEP_BYTES = 16 * 1024 * 1024
 AUDIT_STEP_TIME = timedelta(minutes=1)
 RECIPIENT_LENGTH = 62
+
+# A page beside the file that opens it in a browser; a ZIP for an archive program; an age file for an own age key.
+OpensWith = Literal["browser", "archiver", "age-key"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ def open_viewing(uow: UnitOfWork, copy_id: str, *, purpose_confirmed: bool, addr
     if not purpose_confirmed:
         raise Refused(
             "purpose-not-confirmed",
-            "Confirm first that you use it for the purpose stated in the application only.",
+            "Confirm first that you use it only for the purpose stated in the application.",
             status=422,
             field="purposeConfirmed",
         )
@@ -90,21 +94,34 @@ def record_read(uow: UnitOfWork, copy_id: str, viewing_id: str, offset: int, len
     return opened
 
 
-def list_download(uow: UnitOfWork, copy_id: str, *, recipient: str, medium: str, address: str) -> Download:
-    """List a download for the attestation, before its first byte leaves (T2, T9, R57)."""
+def list_download(
+    uow: UnitOfWork, copy_id: str, *, recipient: str, medium: str, address: str, opens_with: OpensWith = "age-key"
+) -> Download:
+    """List a download for the attestation, before its first byte leaves (T2, T9, R57).
+
+    ``recipient`` is the custodian's own, and empty unless it opens with an age key.
+    """
     _lock_loan(uow, copy_id)
     opened = grants.check(uow, copy_id, "download")
-    if not recipient.startswith("age1") or len(recipient) != RECIPIENT_LENGTH:
+    if opens_with != "age-key" and recipient:
+        raise Refused(
+            "recipient-unused",
+            "You entered an age public key but chose another way to open the file: choose “My age key”, or leave "
+            "the key empty.",
+            status=422,
+            field="recipient",
+        )
+    if opens_with == "age-key" and (not recipient.startswith("age1") or len(recipient) != RECIPIENT_LENGTH):
         raise Refused(
             "recipient-wrong",
-            "Give your own age recipient (it begins with age1): the file is encrypted to it alone.",
+            "Enter your own age public key (it begins with age1): the file is encrypted for this key only.",
             status=422,
             field="recipient",
         )
     if not medium.strip():
         raise Refused(
             "medium-missing",
-            "Say on which medium the file will be kept.",
+            "Enter the medium on which the file will be kept.",
             status=422,
             field="medium",
         )
@@ -114,6 +131,7 @@ def list_download(uow: UnitOfWork, copy_id: str, *, recipient: str, medium: str,
         hand_over_id=opened.hand_over_id,
         person_id=uow.actor.id,
         recipient=recipient,
+        opens_with=opens_with,
         medium=medium.strip(),
         address=address,
         asked_at=uow.now,
@@ -122,7 +140,14 @@ def list_download(uow: UnitOfWork, copy_id: str, *, recipient: str, medium: str,
     uow.session.add(download)
     hand_over = uow.session.get_one(HandOver, opened.hand_over_id)
     log.append(
-        uow, hand_over, "downloaded", person_id=uow.actor.id, copy_id=copy_id, download=download.id, address=address
+        uow,
+        hand_over,
+        "downloaded",
+        person_id=uow.actor.id,
+        copy_id=copy_id,
+        download=download.id,
+        opensWith=opens_with,
+        address=address,
     )
     return download
 
@@ -138,6 +163,7 @@ def start_download(uow: UnitOfWork, download_id: str) -> tuple[Download, grants.
         download.copy_id,
         application_id=opened.application_id,
         download=download.id,
+        opens_with=download.opens_with,
         sendings=download.reads,
     )
     return download, opened

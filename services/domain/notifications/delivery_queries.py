@@ -94,7 +94,7 @@ def retry_delivery(uow: UnitOfWork, delivery_id: str) -> DeliveryRow:
     if row.state not in ("waiting", "failed"):
         raise Refused(
             "delivered-already",
-            "This notice has arrived or was read: nothing is to be sent again.",
+            "This notice was delivered or read: it does not need to be sent again.",
         )
     _reset(uow, Delivery.id == delivery_id)
     audit_trail.record(uow, "delivery-retried", "delivery", delivery_id)
@@ -119,12 +119,12 @@ def send_test(uow: UnitOfWork, channel: str) -> Notice:
     if channel not in uow.rules.notice_channels:
         raise Refused(
             "channel-not-set",
-            "This channel is not set: set the mail server or the webhook in the environment first.",
+            "This way of delivery is not configured: set the mail server or the webhook in the environment first.",
         )
     if channel == MAIL and not uow.session.get_one(Person, uow.actor.id).email:
         raise Refused(
             "no-address",
-            "You have no mail address: enter it in the book of people first.",
+            "You have no mail address: add it under “People” first.",
         )
     notice = service.notify(uow, uow.actor.id, TEST, application_id=None, channels=(channel,))
     audit_trail.record(uow, "test-notice", "notice", notice.id, channel=channel)

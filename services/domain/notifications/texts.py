@@ -37,12 +37,12 @@ class NoticeText(Worded):
 
 
 ENDINGS = {
-    "footage-re-archived": Message("the footage is back and archived again"),
+    "footage-re-archived": Message("the footage was returned and re-archived"),
     "rejected": Message("the application was rejected"),
     "withdrawn": Message("the application was withdrawn"),
-    "expired": Message("it was not corrected in time"),
-    "footage-unavailable": Message("the footage cannot be had"),
-    "copy-not-taken-up": Message("the copy was not taken up"),
+    "expired": Message("the application was not corrected in time"),
+    "footage-unavailable": Message("the footage is unavailable"),
+    "copy-not-taken-up": Message("the copy was not accepted"),
     "copy-lost": Message("the copy was lost"),
     "return-disputed": Message("the return is disputed"),
 }
@@ -55,116 +55,125 @@ TEXTS = {
         Message("A joint application needs your department's consent."), "consent", work="consent"
     ),
     "consent-reminder": NoticeText(
-        Message("Reminder: a joint application still needs your department's consent, and will lapse soon."),
+        Message("Reminder: a joint application still needs your department's consent and will expire soon."),
         "consent",
         work="consent",
     ),
-    "consents-complete": NoticeText(Message("All departments have consented: your application is submitted.")),
+    "consents-complete": NoticeText(Message("All departments have consented: your application was submitted.")),
     "consent-refused": NoticeText(
         Message("A department did not consent: your application is a draft again, read the reason."), work="correction"
     ),
     "consents-lapsed": NoticeText(
-        Message("The departments did not answer in time: your application is a draft again and can be handed in anew."),
+        Message(
+            "The departments did not answer in time: your application is a draft again and can be submitted again."
+        ),
         work="correction",
     ),
-    "review-opened": NoticeText(Message("A review waits for you."), "review", work="review"),
-    "review-reminder": NoticeText(Message("Reminder: a review still waits for you."), "review", work="review"),
+    "review-opened": NoticeText(Message("A review is waiting for you."), "review", work="review"),
+    "review-reminder": NoticeText(Message("Reminder: a review is still waiting for you."), "review", work="review"),
     "review-escalated": NoticeText(
-        Message("A review has reached its limit: you may decide it now."), "review", work="review"
+        Message("A review has reached its deadline: you can decide it now."), "review", work="review"
     ),
     "receipt-overdue": NoticeText(
-        Message("A copy for your department was not taken up in time: see to it."), work="review"
+        Message("A copy for your department was not accepted in time: ask the custodian to act."), work="review"
     ),
-    "second-person-needed": NoticeText(Message("A release needs you as the second person."), "review", work="review"),
+    "second-person-needed": NoticeText(
+        Message("A release is waiting for your confirmation as the second person."), "review", work="review"
+    ),
     "release-not-confirmed": NoticeText(
         Message("Your release was not confirmed: check it again."), "review", work="review"
     ),
     "signed-in-your-place": NoticeText(
-        Message("Somebody has signed in your place: see whether that is right."), "review", personal=True
+        Message("A substitute has signed on your behalf: check whether this is correct."), "review", personal=True
     ),
     "absence-entered": NoticeText(
-        Message("Somebody has entered you as absent, so that others sign in your place: if it is wrong, end it."),
+        Message("An absence was added for you, so that substitutes can sign on your behalf: if it is wrong, end it."),
         "account",
         personal=True,
     ),
     "absence-confirmed": NoticeText(
-        Message("An absence that was entered for you is confirmed, and others sign in your place."),
+        Message("An absence added for you was confirmed: substitutes can sign on your behalf."),
         "account",
         personal=True,
     ),
     "management-decides": NoticeText(
-        Message("An application goes to management: a decision will wait for you."), work="case"
+        Message("An application goes to management: a decision will be waiting for you."), work="case"
     ),
-    "storage-prepare": NoticeText(Message("An application is approved: prepare the retrieval."), work="case"),
+    "storage-prepare": NoticeText(Message("An application was approved: prepare the retrieval."), work="case"),
     "preservation-failed": NoticeText(
-        Message("Footage could not be preserved: look at the recorder at once."), work="case"
+        Message("Footage could not be preserved: check the recorder at once."), work="case"
     ),
-    "footage-damaged": NoticeText(Message("A check of integrity has found damage: look at it at once.")),
+    "footage-damaged": NoticeText(Message("An integrity check has found damage: act at once.")),
     "recorder-changed": NoticeText(
-        Message("A recorder was changed while a case waits for its footage: see whether that is right."), work="case"
+        Message("A recorder was changed while a case is waiting for its footage: check whether this is correct."),
+        work="case",
     ),
-    "copy-offered": NoticeText(Message("A copy waits for your receipt."), "hand-over", work="offer"),
+    "copy-offered": NoticeText(Message("A copy is waiting for your acceptance."), "hand-over", work="offer"),
     "offer-ended": NoticeText(Message("The hand-over of a copy has ended."), "hand-over"),
     "return-due-soon": NoticeText(
         Message("The use period of a copy ends soon: return it in time."), "hand-over", work="return"
     ),
     "return-overdue": NoticeText(Message("A copy is overdue: return it at once."), "hand-over", work="return"),
     "access-suspended": NoticeText(
-        Message("The use period is over and access has stopped: return the copy."), "hand-over", work="return"
+        Message("The use period has ended and access is suspended: return the copy."), "hand-over", work="return"
     ),
-    "copy-returned": NoticeText(Message("A copy is back: inspect it."), work="inspection"),
-    "violation-overdue": NoticeText(Message("A copy is not back: a violation is on record.")),
-    "violation-loss": NoticeText(Message("A copy was lost: a violation is on record.")),
-    "violation-discrepancy": NoticeText(Message("A return has a discrepancy: a violation is on record.")),
-    "notice-undelivered": NoticeText(Message("A notice did not reach somebody of your department: tell them.")),
-    "deliveries-failing": NoticeText(Message("Notices do not arrive: check mail and webhook."), "deliveries"),
+    "copy-returned": NoticeText(Message("A copy was returned: inspect it."), work="inspection"),
+    "violation-overdue": NoticeText(Message("A copy was not returned: a violation was recorded.")),
+    "violation-loss": NoticeText(Message("A copy was lost: a violation was recorded.")),
+    "violation-discrepancy": NoticeText(Message("A return has a discrepancy: a violation was recorded.")),
+    "notice-undelivered": NoticeText(
+        Message("A notice could not be delivered to a member of your department: inform the person.")
+    ),
+    "deliveries-failing": NoticeText(Message("Notices cannot be delivered: check mail and webhook."), "deliveries"),
     "change-requested": NoticeText(
-        Message("An administrator asks for a change of your account: look at it, and object if it is not right."),
+        Message("An administrator requests a change to your account: check it, and object if it is not right."),
         "requests",
         personal=True,
         work="request",
     ),
     "change-to-check": NoticeText(
-        Message("An administrator asks for a change that needs a second person: confirm it or object."),
+        Message("An administrator requests a change that needs confirmation by a second person: confirm it or object."),
         "requests",
         work="check",
     ),
-    "change-carried-out": NoticeText(Message("A change that needed a second person has taken effect."), "requests"),
+    "change-carried-out": NoticeText(
+        Message("A change that needed confirmation by a second person has taken effect."), "requests"
+    ),
     "account-changed": NoticeText(
-        Message("An administrator has changed an account: if it is not right, tell Security at once."),
+        Message("An administrator has changed an account: if this is not right, inform Security at once."),
         "requests",
         personal=True,
     ),
     "agreement-issued": NoticeText(
-        Message("A new version of the confidentiality agreement is issued: read it and sign it in time."),
+        Message("A new version of the confidentiality agreement was issued: read and sign it in time."),
         "account",
         personal=True,
         work="agreement",
     ),
     "own-account-changed": NoticeText(
-        Message("Your password, second factor or passkeys were changed: if it was not you, tell Security at once."),
+        Message("Your password, second factor or passkeys were changed: if it was not you, inform Security at once."),
         "account",
         personal=True,
     ),
     "code-refused": NoticeText(
         Message(
-            "Wrong codes were given for your account after the right password: if it was not you, change your password "
-            "at once."
+            "Wrong codes were entered for your account after the correct password: if it was not you, change "
+            "your password at once."
         ),
         "account",
         personal=True,
     ),
     "recovery-code-used": NoticeText(
-        Message("A recovery code was used to sign in to your account: if it was not you, tell Security at once."),
+        Message("A recovery code was used to sign in to your account: if it was not you, inform Security at once."),
         "account",
         personal=True,
     ),
     "account-locked": NoticeText(
-        Message("Your account was locked after wrong passwords or codes: if it was not you, tell Security at once."),
+        Message("Your account was locked after wrong passwords or codes: if it was not you, inform Security at once."),
         "account",
         personal=True,
     ),
-    DIGEST: NoticeText(Message("What is open for you today"), "notices", personal=True),
+    DIGEST: NoticeText(Message("Your open tasks today"), "notices", personal=True),
     "test-notice": NoticeText(Message("This is a test notice."), "notices"),
     **{
         f"case-closed:{outcome}": NoticeText(Message("The case is closed: {endings}.", endings=ENDINGS[outcome]))
@@ -175,9 +184,9 @@ TEXTS = {
 
 # Of a review the sentence names the stage, which tells nothing of the case.
 _OF_STAGE: dict[str, Callable[[Text], Message]] = {
-    "review-opened": lambda stage: Message("{stage}: a review waits for you.", stage=stage),
-    "review-reminder": lambda stage: Message("Reminder: {stage} still waits for you.", stage=stage),
-    "review-escalated": lambda stage: Message("{stage} has reached its limit: you may decide it now.", stage=stage),
+    "review-opened": lambda stage: Message("{stage}: a review is waiting for you.", stage=stage),
+    "review-reminder": lambda stage: Message("Reminder: {stage} is still waiting for you.", stage=stage),
+    "review-escalated": lambda stage: Message("{stage} has reached its deadline: you can decide it now.", stage=stage),
 }
 
 

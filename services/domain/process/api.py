@@ -39,8 +39,8 @@ def get_engine(request: Request) -> EngineInspection:
     if engine is None:
         raise Refused(
             "no-engine",
-            "The engine is not in this process: of Camunda see Operate; of a footage-desk engine "
-            "by itself run footage-desk engine instances on its machine.",
+            "The engine does not run in this process. For Camunda, see Operate; for a separate footage-desk "
+            "engine, run footage-desk engine instances on its server.",
             status=404,
         )
     return cast("EngineInspection", engine)

@@ -22,35 +22,41 @@ SILENCE = timedelta(seconds=30)
 ERRORS = {
     "RecorderDown": Message("The recorder cannot be reached: check its power and network."),
     "NotAsked": Message("The recorder cannot be reached: check its power and network."),
-    "BrokenOff": Message("The recorder broke off in mid-transfer: look at its network where that keeps happening."),
+    "BrokenOff": Message("The recorder interrupted the transfer: check its network if this happens again."),
     "ReplayUnsupported": Message(
-        "Nothing here can fetch from this recorder: export the footage there and bring the file."
+        "Footage of this recorder cannot be retrieved automatically: export it on the recorder and upload the file."
     ),
-    "OutsideRoots": Message("The recorder is where the settings let none be: have the administrator check them."),
-    "NothingRecorded": Message("The recorder holds nothing of the span: it could not be preserved."),
-    "FootageMissing": Message("The recorder holds nothing of the span: it could not be preserved."),
-    "FootageUnreadable": Message("The footage is broken and could not be preserved: look at the recorder."),
-    "WrongChannel": Message("The recorder has no such channel: have the administrator check the camera's channel."),
+    "OutsideRoots": Message(
+        "The recorder's address or folder is not allowed: ask the administrator to check the settings."
+    ),
+    "NothingRecorded": Message("Not preserved: the recorder has no footage of the time span."),
+    "FootageMissing": Message("Not preserved: the recorder has no footage of the time span."),
+    "FootageUnreadable": Message("Not preserved: the footage is damaged. Check the recorder."),
+    "WrongChannel": Message(
+        "The recorder does not have this channel: ask the administrator to check the camera's channel."
+    ),
     "WrongFootage": Message(
-        "The footage is not this camera's and was not kept: check which camera the channel carries."
+        "Not saved: the footage is not from this camera. Check which camera is connected to the channel."
     ),
-    "UnsupportedFootage": Message("The footage is in a format that cannot be handled: tell the administrator."),
-    "ClipFailed": Message("Handling the footage broke off: tell the administrator where it keeps happening."),
+    "UnsupportedFootage": Message("The footage format is not supported: contact the administrator."),
+    "ClipFailed": Message(
+        "Processing of the footage was interrupted: contact the administrator if this happens again."
+    ),
     "NotConfined": Message(
-        "The machine cannot confine the process that reads footage, so it reads none: tell the administrator."
+        "This server cannot isolate the process that reads footage, so no footage is read: contact the administrator."
     ),
-    "StoreDown": Message("The object storage is away or full: tell the administrator."),
+    "StoreDown": Message("The object storage is unavailable or full: contact the administrator."),
     "StoreRefused": Message(
-        "The object storage refuses to write: have the administrator check its account and rights."
+        "The object storage rejected the write: ask the administrator to check its account and permissions."
     ),
     "ObjectDamaged": Message(
-        "What the store holds is not what was sealed: check its disks and tell the administrator."
+        "The stored data differs from what was sealed: check the disks and contact the administrator."
     ),
     "MasterDamaged": Message(
-        "The master is not what was sealed: restore it from the replica and tell the administrator."
+        "The master differs from what was sealed: restore it from the replica and contact the administrator."
     ),
 }
-OTHER_ERROR = Message("It failed: tell the administrator where it keeps happening.")
+OTHER_ERROR = Message("Failed: contact the administrator if it happens again.")
 
 
 @dataclass(frozen=True)

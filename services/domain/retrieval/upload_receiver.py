@@ -66,7 +66,7 @@ class Receiver:
                     raise
                 raise refusal from error
         if not wanted:
-            raise Refused("upload-gone", "This upload was cancelled meanwhile.")
+            raise Refused("upload-gone", "This upload was cancelled.")
         return await self.database.run(actor, uploads.get_own, upload_id)
 
     async def _abandon(self, actor: Actor, upload_id: str, error: BaseException) -> None:
@@ -89,8 +89,8 @@ def refusal_of(error: BaseException) -> Refused | None:
             return _refused(
                 "upload-not-footage",
                 Message(
-                    "The file is {what} and no recording in MP4, MOV, MKV, MPEG-TS or MPEG-PS, and was "
-                    "not kept: export it as one of these and upload that.",
+                    "Not saved: the file is {what}, not a recording in MP4, MOV, MKV, MPEG-TS or MPEG-PS. Export "
+                    "it in one of these formats and upload it.",
                     what=message,
                 ),
             )
@@ -98,9 +98,9 @@ def refusal_of(error: BaseException) -> Refused | None:
             return _refused(
                 "upload-unsupported",
                 Message(
-                    "This file was not kept: only H.264, H.265 or MJPEG with AAC, Opus or G.711 are "
-                    "taken, and a plain MP4 of more than {window} MiB whose index comes last has to be "
-                    "made a fragmented one first. Convert it and upload that.",
+                    "Not saved: only H.264, H.265 or MJPEG with AAC, Opus or G.711 are supported, and a plain "
+                    "MP4 of more than {window} MiB with its index at the end must be converted to fragmented MP4 "
+                    "first. Convert the file and upload it again.",
                     window=uploaded_file.LIMITS.window >> 20,
                 ),
             )
@@ -108,8 +108,7 @@ def refusal_of(error: BaseException) -> Refused | None:
             return _refused(
                 "upload-unreadable",
                 Message(
-                    "The file has no picture that can be played, perhaps it is damaged; it was not kept: "
-                    "check it and upload it again."
+                    "Not saved: the file has no playable video, perhaps it is damaged. Check it and upload it again."
                 ),
             )
     return None

@@ -32,18 +32,18 @@ def check(uow: UnitOfWork, camera_ids: Iterable[str], application: Application |
             continue
         owners = {uow.actor.id} if application is None else {uow.actor.id, application.drafter_id}
         if upload.person_id not in owners:
-            raise _refused("unknown", Message("There is no such camera or file."))
+            raise _refused("unknown", Message("This camera or file does not exist."))
         if upload.state != "received" or upload.start is None:
             raise _refused(
                 "upload-not-ready",
                 Message(
-                    "The file is not received yet, has no start, or was deleted: look at it, then choose it again."
+                    "The file is not yet uploaded, has no start time, or was deleted: check it, then choose it again."
                 ),
             )
         if upload.application_id is not None and (application is None or upload.application_id != application.id):
             raise _refused(
                 "upload-elsewhere",
-                Message("Another application names this file: upload it again for this one."),
+                Message("This file is used in another application: upload it again for this one."),
             )
 
 

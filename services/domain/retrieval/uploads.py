@@ -67,7 +67,8 @@ def announce(uow: UnitOfWork, facts: Facts, size: int | None) -> Upload:
     if len(list_unused(uow)) >= MOST_OPEN:
         raise Refused(
             "too-many-uploads",
-            "{most_open} of your uploads are in no application yet: hand one in, or delete what you do not need.",
+            "You have {most_open} uploads that are not part of an application: submit an application, or delete "
+            "uploads that you do not need.",
             most_open=MOST_OPEN,
         )
     _check(uow, facts)
@@ -86,7 +87,7 @@ def start(uow: UnitOfWork, upload_id: str) -> Upload:
     if upload.state != "announced":
         raise Refused(
             "upload-begun",
-            "This upload has begun or is over: announce another one to send the file again.",
+            "This upload has started or ended: start a new upload to send the file again.",
         )
     upload.begun_at = uow.now
     return upload
@@ -170,35 +171,35 @@ def _check(uow: UnitOfWork, facts: Facts) -> None:
     if facts.source not in SOURCES:
         raise Refused(
             "unknown",
-            "Choose what was recorded: a meeting, a training, an event, or something else.",
+            "Choose the type of recording: meeting, training, event or other.",
             status=422,
             field="source",
         )
     if facts.source == "other" and not facts.description.strip():
         raise Refused(
             "description-missing",
-            "Describe a recording of another kind.",
+            "Enter a description for other business recordings.",
             status=422,
             field="description",
         )
     if facts.zone not in available_timezones():
         raise Refused(
             "unknown",
-            "There is no such time zone: write it like Asia/Shanghai.",
+            "Unknown time zone: enter a name such as Asia/Shanghai.",
             status=422,
             field="zone",
         )
     if facts.start is not None and facts.start > uow.now:
         raise Refused(
             "start-in-future",
-            "The recording begins in the future: correct its start.",
+            "The recording starts in the future: correct the start time.",
             status=422,
             field="start",
         )
     if facts.start is not None and not (facts.start_known_by or "").strip():
         raise Refused(
             "start-unexplained",
-            "Say how the start is known, for instance from the minutes or from the device's display.",
+            "Enter the source of the start time, for example the minutes or the device's display.",
             status=422,
             field="startKnownBy",
         )
@@ -248,14 +249,14 @@ def _must_be_free(uow: UnitOfWork, upload: Upload) -> None:
     if upload.removed_at is not None or upload.abandoned_at is not None:
         raise Refused(
             "upload-over",
-            "This upload has failed or was deleted: announce another one.",
+            "This upload has failed or was deleted: start a new upload.",
         )
     # what the departments are being asked about does not change either (R17)
     asked = application is not None and consents.get_open(uow, application.id) is not None
     if application is not None and (application.submitted_at is not None or asked):
         raise Refused(
             "upload-used",
-            "A submitted application names this file: it can be neither changed nor deleted.",
+            "This file is used in a submitted application: it cannot be changed or deleted.",
         )
 
 

@@ -60,19 +60,19 @@ def classify(application: Application, stage: Stage, chosen: Classification, rea
         if wanted is None or wanted == getattr(application, mark):
             continue
         if wanted and not stage.may_raise:
-            raise Refused("class-fixed", "The class is not changed at this stage.", status=422, field=mark)
+            raise Refused("class-fixed", "The class cannot be changed at this stage.", status=422, field=mark)
         if not wanted:
             if not stage.may_lower:
                 raise Refused(
                     "class-only-raised",
-                    "This stage may raise the class and never lower it.",
+                    "This stage can raise the class but not lower it.",
                     status=422,
                     field=mark,
                 )
             if not (reason or "").strip():
                 raise Refused(
                     "lowering-reason",
-                    "Say why the class is lowered.",
+                    "Enter a reason for lowering the class.",
                     status=422,
                     field="reason",
                 )
@@ -95,9 +95,7 @@ def narrow(
         item = items[span.item_id]
         if not item.asked_start <= span.start < span.end <= item.asked_end:
             raise _scope(
-                Message(
-                    "Item {position} can only be narrowed inside the span that was asked for.", position=item.position
-                ),
+                Message("Item {position} can only be narrowed within the requested time span.", position=item.position),
             )
         item.granted_start, item.granted_end = span.start, span.end
 
@@ -111,7 +109,7 @@ def _remove(uow: UnitOfWork, application: Application, items: dict[str, Item], r
         audit_trail.record(uow, "item-removed", "item", item_id, application_id=application.id, round=application.round)
     if not items:
         raise _scope(
-            Message("Grant one item at least; where none is to be granted, return or reject the application."),
+            Message("Grant at least one item; to grant none, return or reject the application."),
         )
 
 
@@ -124,7 +122,7 @@ def use_days(uow: UnitOfWork, application: Application, wanted: int | None) -> i
     if not 1 <= wanted <= most:
         raise Refused(
             "use-days",
-            "The use period is 1 to {most} days.",
+            "The use period must be 1 to {most} days.",
             status=422,
             field="usePeriodDays",
             most=most,
@@ -138,7 +136,7 @@ def way_of_use(application: Application, wanted: str | None) -> str:
     if wanted not in WAYS_OF_USE or (wanted == "download" and application.way_of_use != "download"):
         raise Refused(
             "way-of-use",
-            "No download was asked for: grant viewing.",
+            "No download was requested: only viewing can be granted.",
             status=422,
             field="wayOfUse",
         )

@@ -108,13 +108,13 @@ def confirm(uow: UnitOfWork, review_id: str, *, agrees: bool, proof: Proof, reas
     if proposal is None:
         raise Refused(
             "nothing-to-confirm",
-            "There is nothing to confirm: the review is to be decided first.",
+            "There is nothing to confirm: the review must be decided first.",
         )
     tasks.require_may_decide(uow, review, second=True)
     require_form(uow, review, proof.form_sha256)
     reason = _text(reason)
     if not agrees and reason is None:
-        raise refused_missing("reason", Message("Say why you disagree."))
+        raise refused_missing("reason", Message("Enter a reason for disagreeing."))
     directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, review.application_id)
     represented = all_before(directory, facts, review, uow.actor.id)
     statement = {
@@ -305,7 +305,7 @@ def _stage_variables(
     if granting != AS_ASKED and not (stage.code == "security" and approves):
         raise Refused(
             "grants-elsewhere",
-            "Scope, use period and way of use are set by Security's approval alone.",
+            "Scope, use period and way of use can only be set when Security approves.",
             status=422,
         )
     variables: dict[str, Any] = {}
@@ -329,7 +329,7 @@ def _require_no_proposal(uow: UnitOfWork, review: Review) -> None:
     if open_proposal(uow, review) is not None:
         raise Refused(
             "second-person-needed",
-            "It is decided and waits for the second person to confirm.",
+            "It is decided and waiting for confirmation by the second person.",
         )
 
 
@@ -343,7 +343,7 @@ def require_form(uow: UnitOfWork, review: Review, form_sha256: str) -> None:
     if revision is None or revision.round != review.round or revision.sha256 != form_sha256:
         raise Refused(
             "form-changed",
-            "The form is not the one you read: read it again, then sign.",
+            "The form has changed since you read it: read it again, then sign.",
             field="formSha256",
         )
 
@@ -353,15 +353,15 @@ def check_text(stage: Stage, outcome: str, reason: str | None, opinion: str | No
     if outcome not in stage.outcomes:
         raise Refused(
             "outcome",
-            "This stage is decided with one of: {outcomes}.",
+            "Possible outcomes at this stage: {outcomes}.",
             status=422,
             field="outcome",
             outcomes=Joined(", ", stage.outcomes),
         )
     if outcome in stage.reason_for and reason is None:
-        raise refused_missing("reason", Message("Say why."))
+        raise refused_missing("reason", Message("Enter a reason."))
     if stage.opinion_needed and opinion is None:
-        raise refused_missing("opinion", Message("Write your opinion: management decides with one."))
+        raise refused_missing("opinion", Message("Enter your opinion: it is required for the management decision."))
 
 
 def check_answers(uow: UnitOfWork, review: Review, stage: Stage, outcome: str, answers: Mapping[str, Any]) -> None:
@@ -371,7 +371,7 @@ def check_answers(uow: UnitOfWork, review: Review, stage: Stage, outcome: str, a
         return
     for code in answers:
         if code not in {question.code for question in stage.questions}:
-            raise refused_missing(f"answers.{code}", Message("There is no such question: leave it out."))
+            raise refused_missing(f"answers.{code}", Message("This question does not exist: remove it."))
     for question in stage.questions:
         answer = answers.get(question.code)
         if not isinstance(answer, bool):
@@ -381,7 +381,7 @@ def check_answers(uow: UnitOfWork, review: Review, stage: Stage, outcome: str, a
         if outcome == stage.favourable and question.yes_to_approve and not answer:
             raise Refused(
                 "answer-contradicts",
-                "With a no to “{question}” it cannot pass: change the outcome or the answer.",
+                "With the answer “No” to “{question}” the review cannot pass: change the outcome or the answer.",
                 status=422,
                 field=f"answers.{question.code}",
                 question=Bilingual(question.zh, question.en),
@@ -395,7 +395,7 @@ def _check_receipt(uow: UnitOfWork, review: Review, outcome: str) -> None:
     if not done:
         raise Refused(
             "receipt-elsewhere",
-            "Accept or decline the copies on the page of the hand-over.",
+            "Accept or decline the copies on the hand-over page.",
         )
 
 

@@ -239,19 +239,19 @@ def lock_open(uow: UnitOfWork, review_id: str) -> Review:
     if review.closed_at is not None or application.closed_at is not None:
         raise Refused(
             "review-closed",
-            "This review is closed already: there is nothing left to decide.",
+            "This review is already closed: there is nothing left to decide.",
         )
     if application.withdrawn_at is not None:
-        raise Refused("withdrawn", "The application was withdrawn: nothing is left to decide.")
+        raise Refused("withdrawn", "The application was withdrawn: there is nothing left to decide.")
     if permissions.is_past(uow, review):
-        raise Refused("no-longer-asked", "The case has gone on without this review: there is nothing left to decide.")
+        raise Refused("no-longer-asked", "The case has continued without this review: there is nothing left to decide.")
     return review
 
 
 def require_may_decide(uow: UnitOfWork, review: Review, *, second: bool = False) -> None:
     """Raise Refused when the actor may not decide the review, or somebody else has claimed it."""
     if uow.actor.kind != "person":
-        raise Refused("not-a-person", "A review is decided by a person.", status=403)
+        raise Refused("not-a-person", "A review must be decided by a person.", status=403)
     directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, review.application_id)
     refusal = access_policy.refusal_for(directory, facts, review, uow.actor.id, second=second)
     if refusal is not None:
@@ -260,7 +260,7 @@ def require_may_decide(uow: UnitOfWork, review: Review, *, second: bool = False)
     if not second and claimed not in (None, uow.actor.id) and not access_queries.is_absent(uow, str(claimed)):
         raise Refused(
             "claimed",
-            "Somebody else has claimed this review: ask them to put it back.",
+            "Another person has claimed this review: ask that person to unclaim it.",
         )
 
 

@@ -18,19 +18,19 @@ from services.runtime.translations import Bilingual, Counted, Message, Text, Wor
 
 Kind = Literal["duration", "days", "hours", "count", "per-mille", "choice", "text"]
 EXPECTED = {
-    "duration": Message("Give a duration in whole minutes, hours or days, such as PT24H or P3D, of 100 years at most."),
-    "days": Message("Give a whole number of days from 1 to 36500."),
-    "hours": Message("Give a whole number of hours from 1 to 8760."),
-    "count": Message("Give a whole number from 1 to 200."),
-    "per-mille": Message("Give a whole number from 0 to 100."),
-    "choice": Message("Choose one of those offered."),
-    "text": Message("Give a text of 100 characters at most."),
+    "duration": Message("Enter a duration in whole minutes, hours or days, such as PT24H or P3D, at most 100 years."),
+    "days": Message("Enter a whole number of days from 1 to 36500."),
+    "hours": Message("Enter a whole number of hours from 1 to 8760."),
+    "count": Message("Enter a whole number from 1 to 200."),
+    "per-mille": Message("Enter a whole number from 0 to 100."),
+    "choice": Message("Choose one of the options."),
+    "text": Message("Enter a text of at most 100 characters."),
 }
 COUNTED: dict[Kind, Callable[[int], Text]] = {
     "days": lambda count: Counted("{count} day", "{count} days", count),
     "hours": lambda count: Counted("{count} hour", "{count} hours", count),
     "count": lambda count: Counted("{count} item", "{count} items", count),
-    "per-mille": lambda count: Counted("{count} picture in 1,000", "{count} pictures in 1,000", count),
+    "per-mille": lambda count: Counted("{count} frame in 1,000", "{count} frames in 1,000", count),
 }
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 
@@ -141,101 +141,98 @@ RULES = {
     for rule in (
         Rule(
             *("organisation", "text", Message("organisation's name")),
-            Message("The name on forms, records and labels."),
+            Message("Name shown on forms, records and labels."),
         ),
         Rule(
-            *("max_use_days", "days", Message("longest use period")),
-            Message("For how many days a copy may be lent at most; nothing is handed over while it is not set."),
+            *("max_use_days", "days", Message("maximum use period")),
+            Message("Maximum number of days for the use of a copy; no copies are handed over while it is not set."),
             weakened_by="raising",
         ),
         Rule(
-            *("max_span_hours", "hours", Message("longest span of one item")),
-            Message("How much footage one item may ask for."),
+            *("max_span_hours", "hours", Message("maximum time span of an item")),
+            Message("Maximum time span of an item."),
             field="max_span",
             weakened_by="raising",  # an item shows more people
         ),
         Rule(
-            *("max_items", "count", Message("items of one application")),
-            Message("How many items one application may have at most."),
+            *("max_items", "count", Message("maximum items of an application")),
+            Message("Maximum number of items in an application."),
             weakened_by="raising",  # so does an application
         ),
         Rule(
-            *("lost_per_mille", "per-mille", Message("pictures that may lack")),
+            *("lost_per_mille", "per-mille", Message("frames that may be missing")),
             Message(
-                "How many of the pictures to be expected may lack in footage that is complete; where more lack, "
-                "Security is asked."
+                "Maximum share of expected frames that may be missing in complete footage; above it, Security decides."
             ),
             weakened_by="raising",
         ),
         Rule(
-            *("review_limit", "duration", Message("time for a review")),
+            *("review_limit", "duration", Message("review deadline")),
             Message(
-                "The time for each of preliminary review, security review, sign-off and management "
-                "decision; then it escalates."
+                "Time limit for each of preliminary review, security review, sign-off and management decision; "
+                "after it, the review is escalated."
             ),
             weakened_by="both",  # shorter: others soon sign in somebody's place; longer: a case is stalled
         ),
         Rule(
             *("first_reminder_after", "duration", Message("first reminder")),
-            Message(
-                "How long after a review has opened its people are reminded first, at half its time at the latest."
-            ),
+            Message("Time from the opening of a review to the first reminder, at most half of the time limit."),
         ),
         Rule(
-            *("notify_limit", "duration", Message("time to notify storage")),
-            Message("Within what time storage is told after the approval."),
+            *("notify_limit", "duration", Message("notification deadline for storage")),
+            Message("Time limit for notifying the storage office after the approval."),
             weakened_by="raising",  # a notice that does not arrive is passed on later
         ),
         Rule(
-            *("release_limit", "duration", Message("time for the release")),
-            Message("The time that the storage office has for the release."),
+            *("release_limit", "duration", Message("release deadline")),
+            Message("Time limit for the release by the storage office."),
             weakened_by="both",  # as the time for a review
         ),
         Rule(
-            *("correction_period", "duration", Message("time to correct")),
-            Message("Within what time an application that was sent back is corrected; then it expires."),
+            *("correction_period", "duration", Message("correction deadline")),
+            Message("Time limit for correcting a returned application; after it, the application expires."),
             weakened_by="lowering",  # the case expires at once, and its footage is no longer preserved
         ),
         Rule(
-            *("take_up_period", "duration", Message("time to take up a copy")),
-            Message("Within what time the custodian accepts a copy that is ready."),
+            *("take_up_period", "duration", Message("acceptance deadline")),
+            Message("Time limit for the custodian to accept a copy that is ready."),
             weakened_by="lowering",  # the case ends before anybody could accept the copy
         ),
         Rule(
             *("reminder_lead", "duration", Message("reminder before the due date")),
-            Message("How long before the due date the custodian is reminded to return."),
+            Message("Time before the due date at which the custodian is reminded to return."),
         ),
         Rule(
-            *("grace_period", "duration", Message("grace after the due date")),
-            Message("How long after the due date a copy that is not back becomes a violation."),
+            *("grace_period", "duration", Message("grace period after the due date")),
+            Message("Time after the due date at which a copy that was not returned becomes a violation."),
             weakened_by="raising",
         ),
         Rule(
             *("preservation", "choice", Message("preservation")),
-            Message("Which footage is preserved while an application is still being decided."),
+            Message("Footage to preserve while an application is being decided."),
             field="preserve",
             weakened_by="raising",
             choices=(
                 ("always", Message("always")),
-                ("at-risk", Message("what may be overwritten")),
+                ("at-risk", Message("footage at risk of overwrite")),
                 ("never", Message("never")),
             ),
         ),
         Rule(
             *("ordinary_retention_days", "days", Message("retention of ordinary footage")),
-            Message("For how many days ordinary footage stays in the archive."),
+            Message("Number of days that ordinary footage stays in the archive."),
             field="ordinary_retention",
             weakened_by="both",  # shorter: footage is gone; longer: a lock that nobody can undo
         ),
         Rule(
             *("important_retention_days", "days", Message("retention of important footage")),
-            Message("For how many days important footage stays in the archive."),
+            Message("Number of days that important footage stays in the archive."),
             field="important_retention",
             weakened_by="both",  # as for ordinary footage
         ),
         Rule(
             *("agreement_version", "text", Message("version of the confidentiality agreement")),
-            Message("The agreement that has to be signed; it changes when a new one is issued."),
+            Message("The agreement that must be signed; it changes when a new version is issued."),
             editable=False,
         ),
     )

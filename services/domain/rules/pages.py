@@ -78,7 +78,9 @@ async def change_rule(
             raise
         return await _page(name, visitor, database, settings, refusal=refusal, typed=typed)
     rule = RULES[name]
-    return visitor.redirect(f"/admin/rules/{name}", Message("The {rule} is changed from now on.", rule=rule.message))
+    return visitor.redirect(
+        f"/admin/rules/{name}", Message("Rule changed: {rule}. The new value is in force.", rule=rule.message)
+    )
 
 
 class _Form(RuleBody):
@@ -98,7 +100,7 @@ def _value(typed: TypedForm, name: str) -> dict[str, Any]:
         number, pattern = typed.text("amount"), UNITS.get(typed.text("unit"), "PT{}M")
         return {"value": pattern.format(number) if number.isascii() and number.isdecimal() else "?"}
     if not typed.text("value"):
-        raise Refused("missing", "Fill in the new value.", status=422, field="value")
+        raise Refused("missing", "Enter the new value.", status=422, field="value")
     return {"value": typed.text("value")}
 
 

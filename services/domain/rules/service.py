@@ -88,7 +88,7 @@ def change_rule(uow: UnitOfWork, name: str, value: str | None, reason: str, *, w
     if not rule.editable:
         raise Refused(
             "rule-follows",
-            "This rule changes with the agreement: issue a new version of the agreement instead.",
+            "This rule changes with the confidentiality agreement: issue a new version of the agreement instead.",
             field="value",
         )
     return record_change(uow, rule, value, reason, was=was)
@@ -101,14 +101,14 @@ def record_change(uow: UnitOfWork, rule: Rule, value: str | None, reason: str, *
     if (None if was is None else rule.normalise(was)) != old:
         raise Refused(
             "rule-changed",
-            "Somebody has just changed the {rule} to {said}: look at it, then change it.",
+            "Another person has just changed the {rule} to {said}: check it before you change it.",
             field="value",
             rule=rule.message,
             said=rule.describe(old),
         )
     new = None if value is None else rule.normalise(value)
     if new == old or (new is None and not list_changes(uow, rule.name)):
-        raise Refused("rule-same", "This is the value already: nothing to change.", field="value")
+        raise Refused("rule-same", "This is already the value: there is nothing to change.", field="value")
     if new is not None:
         _check_retention_order(rule.apply(uow.rules, new))
     if rule.weakens(old, new):
@@ -136,7 +136,8 @@ def _check_retention_order(rules: Rules) -> None:
     if rules.important_retention < rules.ordinary_retention:
         raise Refused(
             "retention-order",
-            "Important footage cannot be kept shorter than ordinary footage: change the other one first.",
+            "The retention of important footage cannot be shorter than that of ordinary footage: change the "
+            "other rule first.",
             status=422,
             field="value",
         )

@@ -1,10 +1,9 @@
 """MediaMTX's layout: ``<root>/<channel>/YYYY-MM-DD_HH-MM-SS-ffffff.mp4``, the start in the recorder's zone."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -51,29 +50,6 @@ class MediaMtxLayout:
 def channels_of(root: Path) -> list[str]:
     """The folders below the root that hold segments, by their path."""
     return sorted(str(folder.relative_to(root)) for folder in _folders(root, _DEPTH) if any(_named(folder)))
-
-
-def redate(source: Path, target: Path, day: date) -> list[Path]:
-    """Copy recordings so that their first day becomes ``day``; the time of day stays.
-
-    A file that exists is left alone, so it may run twice. Returns the paths in the target.
-    """
-    files = [path for channel in channels_of(source) for path in _named(source / channel)]
-    if not files:
-        raise FileNotFoundError(f"There are no recordings in {source} to be copied.")
-    shift = day - min(_moment(path) for path in files).date()
-    written = []
-    for path in sorted(files):
-        name = (_moment(path) + shift).strftime(NAME) + path.suffix
-        copy = target / path.parent.relative_to(source) / name
-        written.append(copy)
-        if copy.exists():
-            continue
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = copy.with_name(f".{copy.name}")  # a name that says no time
-        shutil.copyfile(path, unfinished)
-        unfinished.replace(copy)
-    return written
 
 
 def _folders(root: Path, depth: int) -> Iterator[Path]:

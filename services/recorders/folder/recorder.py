@@ -41,32 +41,37 @@ SCHEMA = ConfigurationSchema(
     (
         Field(
             *("root", "folder", Message("folder")),
-            Message("The folder of the recordings, with one folder below it for each channel."),
+            Message("Folder of the recordings, with one subfolder for each channel."),
             required=True,
         ),
         Field(
             *("layout", "choice", Message("layout")),
-            Message("How its files lie: as MediaMTX or Frigate writes them, or plain, with the start in each name."),
+            Message(
+                "File layout: as MediaMTX or Frigate writes them, or plain, with the start time in each file name."
+            ),
             default="mediamtx",
             choices=LAYOUTS,
         ),
         Field(
-            *("pattern", "pattern", Message("pattern of the names")),
-            Message("For plain only: how a name tells the start, such as %Y%m%d_%H%M%S; empty for the usual ones."),
+            *("pattern", "pattern", Message("file name pattern")),
+            Message(
+                "For plain only: pattern of the start time in file names, such as %Y%m%d_%H%M%S; leave empty for "
+                "common patterns."
+            ),
         ),
         Field(
-            *("zone", "zone", Message("zone of the file names")),
-            Message("The zone of the times in the files' names; Frigate's are always UTC."),
+            *("zone", "zone", Message("time zone of the file names")),
+            Message("Time zone of the times in the file names; Frigate always uses UTC."),
             default="UTC",
         ),
         IDENTITY,
         Field(
             *("clock_offset_ms", "whole", Message("clock offset (milliseconds)")),
-            Message("Its clock minus true time; empty where it was not measured."),
+            Message("Recorder clock minus true time; leave empty if not measured."),
             least=-10 * 366 * 86_400_000,
             most=10 * 366 * 86_400_000,
         ),
-        Field(*("clock_method", "text", Message("how the clock was measured"))),
+        Field(*("clock_method", "text", Message("clock measurement method"))),
         Field(
             *("clock_uncertainty_ms", "whole", Message("uncertainty (milliseconds)")),
             least=0,

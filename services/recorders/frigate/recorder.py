@@ -44,14 +44,16 @@ SCHEMA = ConfigurationSchema(
         USER,
         PASSWORD,
         Field(
-            *("fetch", "choice", Message("how footage is fetched")),
-            Message("files: the files as they were recorded; export: exports by Frigate, where those cannot be read."),
+            *("fetch", "choice", Message("retrieval method")),
+            Message(
+                "files: the original recorded files; export: exports made by Frigate, if the files cannot be read."
+            ),
             default="files",
             choices=WAYS,
         ),
         Field(
-            *("zone", "zone", Message("zone")),
-            Message("The zone that it stands in; Frigate's times themselves are always UTC."),
+            *("zone", "zone", Message("time zone")),
+            Message("Time zone of the recorder's location; Frigate's own times are always UTC."),
             default="UTC",
         ),
         IDENTITY,

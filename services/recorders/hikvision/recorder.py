@@ -40,13 +40,13 @@ SCHEMA = ConfigurationSchema(
         USER,
         PASSWORD,
         Field(
-            *("zone", "zone", Message("zone of its clock")),
-            Message("The zone that its clock is set to."),
+            *("zone", "zone", Message("time zone of the clock")),
+            Message("Time zone that the clock is set to."),
             required=True,
         ),
         Field(
-            *("times", "choice", Message("what its times mean")),
-            Message("device: its own local time, although marked Z; utc: UTC indeed."),
+            *("times", "choice", Message("meaning of its times")),
+            Message("device: local time of the recorder, although marked Z; utc: real UTC."),
             default=DEVICE,
             choices=(DEVICE, TRUE),
         ),

@@ -51,22 +51,20 @@ SCHEMA = ConfigurationSchema(
     (
         Field(
             *("address", "address", Message("playback address")),
-            Message("Where its playback server answers, such as http://192.168.1.20:9996."),
+            Message("Address of the playback server, such as http://192.168.1.20:9996."),
             required=True,
             schemes=("http", "https"),
         ),
         Field(
             *("api_address", "address", Message("API address")),
-            Message(
-                "May be empty; such as http://192.168.1.20:9997, to be told its channels and their oldest footage."
-            ),
+            Message("Optional; such as http://192.168.1.20:9997, to list the channels and their oldest footage."),
             schemes=("http", "https"),
         ),
         USER,
         PASSWORD,
         Field(
             *("channels", "text", Message("channels")),
-            Message("Looked at where no API address is given; with commas between, such as gate,hall."),
+            Message("Used if no API address is given; separated by commas, such as gate,hall."),
         ),
         ZONE,
         IDENTITY,

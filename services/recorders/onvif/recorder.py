@@ -55,12 +55,13 @@ _STREAM = (
 
 SCHEMA = ConfigurationSchema(
     "onvif",
-    Message("ONVIF recorder (can be asked, gives no footage back)"),
+    Message("ONVIF recorder (query only, no retrieval)"),
     (
         Field(
             *("address", "address", Message("address")),
             Message(
-                "Such as http://192.168.1.20. Only recordings and clock are asked; export footage there, and bring it."
+                "Such as http://192.168.1.20. Only recordings and clock are queried; export footage on the "
+                "recorder and upload it."
             ),
             required=True,
             schemes=("http", "https"),
@@ -68,9 +69,10 @@ SCHEMA = ConfigurationSchema(
         USER,
         PASSWORD,
         Field(
-            *("times", "choice", Message("its times")),
+            *("times", "choice", Message("meaning of its times")),
             Message(
-                "utc, as ONVIF asks for; device where it marks local time with Z, which is then read in the zone below."
+                "utc: as the ONVIF standard requires; device: the recorder marks local time with Z, which is "
+                "then read in the time zone below."
             ),
             default="utc",
             choices=("utc", "device"),

@@ -48,7 +48,7 @@ SCHEMA = ConfigurationSchema(
     (
         Field(
             *("address", "address", Message("address")),
-            Message("The address of its pages with their path, such as http://192.168.1.20/zm."),
+            Message("Address of its web pages with the path, such as http://192.168.1.20/zm."),
             required=True,
             schemes=("http", "https"),
         ),
@@ -56,7 +56,7 @@ SCHEMA = ConfigurationSchema(
         PASSWORD,
         Field(
             *("zone", "zone", Message("time zone")),
-            Message("Its times have none and are read in this one; it must agree with its own setting."),
+            Message("Its times have no time zone and are read in this one; it must match the recorder's own setting."),
             required=True,
         ),
         IDENTITY,

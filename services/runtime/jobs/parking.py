@@ -6,17 +6,18 @@ instead, takes no place of another one, and is returned to the engine when it is
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 
 from pyzeebe import Job
 
+from services.runtime.clock import Clock
 from services.runtime.waiting import set_within
 
 # Of each, one row and one task; the jobs beyond wait in the engine, and find out by themselves.
 MOST = 100
 # Longer than the delay: a job that its process still holds is not handed to another one.
-MARGIN = timedelta(seconds=30)
+MARGIN = timedelta(minutes=1)
 
 Return = Callable[[], Awaitable[None]]
 
@@ -24,8 +25,9 @@ Return = Callable[[], Awaitable[None]]
 class Parking:
     """The parked jobs of a process; ``extend(job_key, milliseconds)`` keeps a job, and returns whether it could."""
 
-    def __init__(self, extend: Callable[[int, int], Awaitable[bool]], most: int = MOST) -> None:
+    def __init__(self, extend: Callable[[int, int], Awaitable[bool]], clock: Clock, most: int = MOST) -> None:
         self._extend = extend
+        self._clock = clock  # the engine's: where it is turned, ``wake`` follows
         self._most = most
         self._loop: asyncio.AbstractEventLoop | None = None
         self._awaited: dict[int, str] = {}
@@ -46,13 +48,14 @@ class Parking:
         self._loop = asyncio.get_running_loop()
         if self._closed or len(self._awaited) >= self._most:
             return False
+        due = self._clock.now() + delay
         # Before the engine is asked: what wakes it meanwhile is not missed.
         woken = self._woken[job.key] = asyncio.Event()
         self._awaited[job.key] = awaits
         if not await self._extend(job.key, round((delay + MARGIN).total_seconds() * 1000)):
             self.forget(job.key)
             return False
-        task = asyncio.create_task(self._wait(job.key, woken, delay, give_back), name=f"parked job {job.key}")
+        task = asyncio.create_task(self._wait(job.key, woken, due, give_back), name=f"parked job {job.key}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return True
@@ -80,8 +83,10 @@ class Parking:
         for job_key in islice((one for one in asleep if not self._woken[one].is_set()), most):
             self._woken[job_key].set()
 
-    async def _wait(self, job_key: int, woken: asyncio.Event, delay: timedelta, give_back: Return) -> None:
-        await set_within(woken, delay.total_seconds())
+    async def _wait(self, job_key: int, woken: asyncio.Event, due: datetime, give_back: Return) -> None:
+        while (left := due - self._clock.now()) > timedelta():
+            if await set_within(woken, left.total_seconds()):
+                break
         if self._woken.get(job_key) is woken:
             self.forget(job_key)
             await give_back()

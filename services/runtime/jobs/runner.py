@@ -90,7 +90,7 @@ class JobRunner:
         self._running: dict[int, Lease] = {}
         self._scope = anyio.CancelScope()
         self._adapter = JobAdapter(channel, self.health)
-        self.parking = Parking(self._adapter.keep_job)
+        self.parking = Parking(self._adapter.keep_job, self._clock)
         self._pyzeebe = ZeebeWorker(
             channel,
             name=name,

@@ -222,7 +222,8 @@ class Settings(BaseSettings):
         """The roots that a folder recorder may lie under: those set, the demo's own in a demo, or none."""
         if self.recorders.roots is not None:
             return tuple(Path(root) for root in self.recorders.roots.split(":"))
-        return ((self.data_dir / "recordings").absolute(),) if self.demo else ()
+        data = self.data_dir.absolute()
+        return (data / "recordings", data / "recorders") if self.demo else ()
 
     @property
     def zone_info(self) -> ZoneInfo:

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from services.vault.age.errors import Corrupt, HeaderInvalid, Truncated
-from services.vault.age.header import read_header
+from services.vault.age.header import derive, read_header
 from services.vault.age.identities import Unwrapper
 from services.vault.age.stream import CHUNK, PAYLOAD_NONCE, SEALED_CHUNK, TAG, ChunkCipher
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer  # collections.abc has it from Python 3.12 on
 
+EXPORT_INFO = b"footage-desk/export"  # beside age's own "header" and "payload"
 READ_AHEAD = 64  # chunks: reading on from where the last read ended fetches up to 4 MiB at once
 
 
@@ -40,6 +41,7 @@ class Reader(io.RawIOBase):
             raise Truncated("the age file ends before its first chunk: take another copy.")
         nonce = self._fetch(header.length, PAYLOAD_NONCE)
         self._cipher = ChunkCipher(file_key, nonce)
+        self._export = derive(file_key, None, EXPORT_INFO)
         self._chunks = -(-payload // SEALED_CHUNK)
         self._size = payload - self._chunks * TAG
         self._position = 0
@@ -54,6 +56,10 @@ class Reader(io.RawIOBase):
     def size(self) -> int:
         """The plaintext's length in bytes."""
         return self._size
+
+    def export_secret(self, purpose: bytes) -> bytes:
+        """Return 32 bytes that only who can open this file can compute, others for each purpose."""
+        return derive(self._export, None, purpose)
 
     def clone(self) -> "Reader":
         """Return another reader of the same file with its own position, without reading."""

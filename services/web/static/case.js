@@ -54,8 +54,7 @@ async function draw() {
     if (marker) told.textContent = sentence(marker);
   });
   diagram.fit();
-  const soonest = SOONEST.flatMap((kind) => steps.markers.filter((marker) => marker.kind === kind)).find((marker) => !marker.elementId.startsWith("Phase_"));
-  if (soonest) told.textContent = sentence(soonest);
+  if (steps.markers.some((marker) => SOONEST.includes(marker.kind))) here(diagram);
   box.dataset.drawn = "yes";
 }
 

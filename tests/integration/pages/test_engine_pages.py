@@ -52,7 +52,7 @@ async def test_what_runs_is_seen_on_the_diagram_in_lists_and_alone(
     assert "the store is full | 门 |" in instance.text
     assert "因故障停止" in text_of(instance)
     assert "Open case" in english
-    assert "waits for the job open-case" in english
+    assert "waiting for the job open-case" in english
     assert "open-case" in jobs
     assert counts == [{"elementId": "Task_OpenCase", "active": 1, "incidents": 1}]
     assert 'name="Open case"' in model.text

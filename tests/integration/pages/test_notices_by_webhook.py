@@ -87,7 +87,7 @@ async def test_the_webhook_is_told_a_code_a_number_and_a_link_under_a_signature(
         "number": desk.run(lambda uow: notification_service.get_numbers(uow, [application_id]))[application_id],
         "link": "https://footage.example/hand-overs/loan-1",
         "title_zh": "有一份副本待您签收。",
-        "title_en": "A copy waits for your receipt.",
+        "title_en": "A copy is waiting for your acceptance.",
         "at": row.created_at.isoformat(),
     }
     signed = f"{row.id}.{call.headers['webhook-timestamp']}.".encode() + call.body

@@ -64,7 +64,7 @@ async def test_who_may_not_see_it_is_said_with_a_link_and_is_not_handed_in(desk:
     answer = await browser.post("/apply/save", data=form, headers=HURRIED)
     handed_in = await browser.post(f"/applications/{form['applicationId']}/submit", data={"version": "1"})
 
-    assert "operator是事件当事人" in answer.text
+    assert "operator是本案涉及人员" in answer.text
     assert 'href="#f-recipientIds"' in answer.text
     assert handed_in.status_code == 422
     assert desk.the(Application).submitted_at is None

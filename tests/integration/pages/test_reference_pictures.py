@@ -19,6 +19,7 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import CameraPicture
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo import organisation
+from services.demo.recordings import Recordings
 from services.domain.applications import directory
 from services.domain.cameras import photographs, reference_pictures
 from services.domain.cameras import recorders as camera_recorders
@@ -266,7 +267,7 @@ def test_the_demo_has_one_for_each_of_its_cameras(tmp_path: Path) -> None:
     clerk = Actor("system", "demo")
     database.run_now(clerk, organisation.seed_demo, tmp_path)
     for _ in range(2):  # again changes nothing
-        database.run_now(clerk, organisation.seed_pictures)
+        database.run_now(clerk, organisation.seed_pictures, Recordings(tmp_path))
 
     def read(uow: UnitOfWork) -> list[tuple[int, int]]:
         cameras = [line for line in directory.cameras(uow) if line.reference_picture]

@@ -110,7 +110,7 @@ async def test_what_follows_a_preservation_that_failed_is_said_as_it_is(
     assert await seen("录像机已将其覆盖，不再重试") == (False, False, True)
 
     desk.run(lambda uow: uow.session.delete(uow.session.get_one(FailedPreservation, item_id)))
-    assert await seen("待存储管理部门放行后直接调取") == (False, False, False)
+    assert await seen("待存储部门放行后直接调取") == (False, False, False)
 
 
 async def test_a_release_is_shown_to_the_office_and_the_supervisors_alone(
@@ -248,7 +248,7 @@ async def test_a_camera_that_reaches_less_far_back_says_so(desk: ReviewDesk, por
 
     def measured(days: int) -> None:
         def act(uow: UnitOfWork) -> None:
-            measurements.record_oldest(uow, uow.session.get_one(Camera, "camera"), uow.now - timedelta(days=days))
+            measurements.record_oldest(uow, [(uow.session.get_one(Camera, "camera"), uow.now - timedelta(days=days))])
 
         desk.run(act)
 

@@ -8,6 +8,7 @@ import pytest
 from services.app import server
 from services.app.container import Container, open_container
 from services.runtime.engine_client import PyzeebeEngineClient
+from services.runtime.jobs.parking import Parking
 from services.runtime.jobs.worker import discover
 from services.runtime.settings import Settings
 
@@ -61,11 +62,18 @@ def test_who_holds_the_loan_keys_of_what_it_uploads_sweeps_for_all() -> None:
 
 @pytest.mark.parametrize(
     ("job_type", "tasks"),
-    [("preserve-footage", {"preservations"}), ("encrypt-copy", {"locks", "sweeper"}), ("retrieve-footage", set())],
+    [
+        ("preserve-footage", {"preservations", "returned-recorders"}),
+        ("encrypt-copy", {"locks", "sweeper"}),
+        ("retrieve-footage", {"returned-recorders"}),
+        ("open-case", set()),
+    ],
 )
-def test_who_preserves_tries_again_what_could_not_be(container: Container, job_type: str, tasks: set[str]) -> None:
+def test_who_asks_recorders_follows_them_and_tries_again_what_could_not_be_preserved(
+    container: Container, job_type: str, tasks: set[str]
+) -> None:
     client = Mock(spec=PyzeebeEngineClient)
 
-    found = server._periodic_tasks(container, server.roles_for([job_type]), client, None)
+    found = server._periodic_tasks(container, server.roles_for([job_type]), client, None, Mock(spec=Parking))
 
     assert {task.name for task in found} == tasks

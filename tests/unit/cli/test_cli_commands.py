@@ -1,6 +1,7 @@
 """The command line: help that helps, settings that are wrong in one sentence each, and workers by name."""
 
 import re
+import sys
 from io import StringIO
 from pathlib import Path
 
@@ -8,12 +9,13 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from services.cli import demonstration
+from services.cli import context, demonstration, processes
 from services.cli import main as cli_main
 from services.demo import walk
 from services.runtime.data_folder import only_process
 from services.runtime.errors import Fatal
 from services.runtime.jobs.worker import discover
+from services.runtime.logs import get_logger
 from services.runtime.places import ROOT
 from services.runtime.settings import Settings, all_settings, variable
 
@@ -176,3 +178,36 @@ def test_the_demos_cases_need_an_engine_whose_clock_is_turned_with_ours(
     said = written.getvalue()
     assert (said == "") is can
     assert can or "the engine at zeebe:26500 has a clock of its own, which this program does not turn" in said
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_logs_leave_a_terminal_for_a_file_and_stay_where_they_are_read_by_a_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings.load(data_dir=tmp_path / "data")
+    monkeypatch.setattr("sys.stderr", StringIO())
+    assert context.log_to_file(settings) is None
+    assert not (tmp_path / "data").exists()
+
+    monkeypatch.setattr("sys.stderr", Terminal())
+    path = context.log_to_file(settings)
+    get_logger("somebody").info("something happened")
+    assert path == tmp_path / "data" / "footage-desk.log"
+    assert '"something happened"' in path.read_text()
+    assert sys.stderr.getvalue() == ""  # type: ignore[attr-defined] - the terminal above
+
+
+@pytest.mark.parametrize(("options", "moved"), [((), True), (("--log-to-terminal",), False)])
+def test_the_demo_moves_its_logs_unless_they_are_wanted_on_the_terminal(
+    runner: CliRunner, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], moved: bool
+) -> None:
+    asked: list[Settings] = []
+    monkeypatch.setattr(processes, "log_to_file", asked.append)
+    monkeypatch.setattr(processes, "_opened", lambda _: processes.fail("far enough", 1))
+    for demo in (("--demo",), ()):
+        runner.invoke(cli_main.app, ["run", *demo, *options], env={"FOOTAGE_DESK_RULES__MAX_USE_DAYS": "30"})
+    assert [one.demo for one in asked] == ([True] if moved else [])

@@ -10,6 +10,7 @@ from services.database.keyset import Page
 from services.database.listing import Listing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import staff_queries
+from services.domain.agreements import queries as agreement_queries
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras import service as camera_service
 from services.domain.cases import register as case_register
@@ -29,7 +30,7 @@ def lines_of(read: Callable[[UnitOfWork, Listing], Page[Any]]) -> Read:
 
 
 BOOKS: dict[str, tuple[str, Any, Read]] = {
-    "copies out": ("reviewer", case_register.OutSort, lines_of(case_register.read_copies_out)),
+    "copies on loan": ("reviewer", case_register.OutSort, lines_of(case_register.read_copies_out)),
     "at risk": ("reviewer", case_register.RiskSort, lines_of(case_register.read_next_overwritten)),
     "notices": ("drafter", notification_queries.Sort, notification_queries.list_own),
     "deliveries": (
@@ -50,6 +51,7 @@ BOOKS: dict[str, tuple[str, Any, Read]] = {
         lambda uow, listing: staff_queries.list_people(uow, staff_queries.PeopleFilter(), listing).lines,
     ),
     "departments": ("admin", staff_queries.DepartmentSort, staff_queries.list_departments),
+    "agreements": ("admin", agreement_queries.Sort, agreement_queries.list_signers),
     "preserved": ("operator", PreservedSort, storage_office.list_preserved),
     "watched recorders": ("operator", RecorderSort, storage_office.list_recorders),
 }

@@ -11,20 +11,18 @@ import av
 import pytest
 from footage_maker import NAME, Camera, numbers_in, truncate
 from recorders.behaviours import Behaviour
+from redated import RECORDINGS, redate
 from vault_bench import NOON, at, span
 
 from services.recorders.folder import layout as folder_layout
-from services.recorders.folder.mediamtx_layout import redate
 from services.recorders.folder.mp4_extents import Extent, read_extent
 from services.recorders.folder.recorder import FolderRecorder
 from services.recorders.protocol import NothingRecorded, RecorderDown, Segment, WrongChannel
 from services.recorders.registry import Bounded, open_recorder
 from services.runtime.errors import Fatal
 from services.runtime.metrics import REGISTRY
-from services.runtime.places import DEPLOY
 from services.runtime.spans import Span
 
-SAMPLES = DEPLOY / "demo" / "recordings"
 EVENING = datetime(2026, 11, 24, 22, 46, tzinfo=UTC)
 
 
@@ -43,7 +41,7 @@ async def names(recorder: FolderRecorder, asked: Span, channel: str = "cam1") ->
 
 async def test_coverage_of_real_recordings_shows_the_gap_to_the_frame() -> None:
     asked = Span(EVENING, EVENING + timedelta(minutes=10))
-    found = await recorder(SAMPLES).coverage("cam1", asked)
+    found = await recorder(RECORDINGS).coverage("cam1", asked)
     assert [(one.start.strftime("%H:%M:%S.%f"), one.end.strftime("%H:%M:%S.%f")) for one in found] == [
         ("22:46:07.242666", "22:48:45.141525"),
         ("22:49:07.322475", "22:51:07.312118"),
@@ -281,10 +279,10 @@ async def test_fetch_that_fails_gives_its_place_back(root: Path) -> None:
 
 
 async def test_redated_recordings_keep_their_time_of_day_and_bytes(root: Path) -> None:
-    copies = redate(SAMPLES, root, date(2027, 2, 3))
+    copies = redate(root, date(2027, 2, 3))
     assert len(copies) == 7
-    assert redate(SAMPLES, root, date(2027, 2, 3)) == copies
-    source = SAMPLES / "cam1" / "2026-11-24_22-46-07-242666.mp4"
+    assert redate(root, date(2027, 2, 3)) == copies
+    source = RECORDINGS / "cam1" / "2026-11-24_22-46-07-242666.mp4"
     copy = root / "cam1" / "2027-02-03_22-46-07-242666.mp4"
     assert copy.read_bytes() == source.read_bytes()
     found = await recorder(root).coverage(

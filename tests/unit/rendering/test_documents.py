@@ -115,7 +115,7 @@ def test_what_was_made_under_a_turned_clock_says_demo_on_each_page(kind: str) ->
 def test_a_form_shows_who_signed_how_and_when() -> None:
     text = text_of(pdf_of("application-form", FORM))
 
-    for told in ("王芳", "密码和动态验证码签字", "2031-03-0409:00:08", HASH[:24], "同意调取", "已签字"):
+    for told in ("王芳", "密码和验证码签字", "2031-03-0409:00:08", HASH[:24], "同意调取", "已签字"):
         assert told in text
 
 

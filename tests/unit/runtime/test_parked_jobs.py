@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import grpc
-from fake_gateway import PATIENCE, FakeGateway
-from test_job_runner import Sealed, SealItem, seal_worker, settings_for
+from fake_gateway import FakeGateway
+from seal_jobs import Sealed, SealItem, running, seal_worker, settings_for
 
 from services.recorders.job_places import JobPlaces
 from services.recorders.protocol import RecorderDown
+from services.runtime.clock import SystemClock
 from services.runtime.jobs.failures import Backoff
 from services.runtime.jobs.parking import Parking
 from services.runtime.jobs.runner import PLACE_DELAY, JobRunner
@@ -30,13 +31,8 @@ async def working(
     runner = JobRunner(settings, [worker], dependencies, channel, backoff=LONG)
     if places is not None:
         places.freed.append(lambda awaits: runner.parking.wake(awaits, most=1))
-    task = asyncio.create_task(runner.run())
-    try:
+    async with running(runner):
         yield runner
-    finally:
-        await runner.stop()
-        async with asyncio.timeout(PATIENCE):
-            await task
 
 
 def waiting(parts: dict[int, RecorderDown]) -> Worker:
@@ -105,7 +101,7 @@ async def test_no_more_jobs_are_parked_than_there_is_room_for() -> None:
     async def nothing() -> None:
         pass
 
-    parking = Parking(left, most=2)
+    parking = Parking(left, SystemClock(), most=2)
     jobs: list[Any] = [type("Job", (), {"key": key})() for key in (1, 2, 3)]
     assert [await parking.keep(job, "X", timedelta(hours=1), nothing) for job in jobs] == [True, True, False]
     await parking.close()

@@ -39,7 +39,7 @@ def test_promptly_has_numbers() -> None:
 
 def test_the_longest_use_period_has_no_default_and_is_demanded_by_name() -> None:
     with pytest.raises(
-        SettingsError, match=r"FOOTAGE_DESK_RULES__MAX_USE_DAYS is not set: set it to the longest use period"
+        SettingsError, match=r"FOOTAGE_DESK_RULES__MAX_USE_DAYS is not set: set it to the maximum use period"
     ):
         Settings.load().needed("rules.max_use_days")
 

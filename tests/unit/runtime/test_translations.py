@@ -20,7 +20,7 @@ def test_a_sentence_without_values_stays_as_it_is() -> None:
 
 
 def test_a_context_tells_translations_apart() -> None:
-    sentence = "You are not signed in: sign in."
+    sentence = "You are not signed in: please sign in."
 
     assert in_context("logged-out", sentence).zh != Message(sentence).zh
     assert in_context("logged-out", sentence).en == Message(sentence).en

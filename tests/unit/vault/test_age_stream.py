@@ -15,6 +15,7 @@ from services.vault.age import (
     KeyInvalid,
     MacMismatch,
     NotARecipient,
+    PassphraseIdentity,
     Reader,
     Truncated,
     X25519Identity,
@@ -299,3 +300,30 @@ def sealed_by_hand() -> tuple[bytes, bytes, bytes]:
 
 PLAIN = random.Random(8).randbytes(3 * CHUNK + 77)  # noqa: S311 - the same bytes in every run
 PARTS = encrypt(PLAIN)
+
+
+def test_a_passphrase_opens_what_was_encrypted_for_it_and_another_does_not(data: bytes) -> None:
+    encryptor = Encryptor.for_passphrase("ABCD-2345")
+    sealed = encryptor.header + encryptor.update(data) + encryptor.finish()
+
+    assert Reader(at(sealed), len(sealed), PassphraseIdentity("ABCD-2345")).read() == data
+    with pytest.raises(NotARecipient):
+        Reader(at(sealed), len(sealed), PassphraseIdentity("ABCD-2346"))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_length_of_the_file_is_known_before_it_is_made(data: bytes, size: int) -> None:
+    encryptor = Encryptor([RECIPIENT])
+
+    expected = encryptor.size_of(size)
+
+    assert len(encryptor.header + encryptor.update(data[:size]) + encryptor.finish()) == expected
+
+
+def test_a_secret_is_the_same_for_whoever_opens_the_file_and_another_for_each_purpose_and_file(data: bytes) -> None:
+    one, other = (b"".join(encrypt(data[:9])) for _ in range(2))
+
+    assert reader(one).export_secret(b"a") == reader(one).export_secret(b"a")
+    assert (
+        len({reader(one).export_secret(b"a"), reader(one).export_secret(b"b"), reader(other).export_secret(b"a")}) == 3
+    )

@@ -9,10 +9,11 @@ from typing import Any
 import av
 import pytest
 from footage_maker import Camera, numbers_in, truncate
+from redated import RECORDINGS
 from vault_bench import NOON, Bench, Given, assert_honest, at, given, span, stream, wanted
 
 from services.recorders.protocol import RecorderDown, Segment
-from services.runtime.places import DEPLOY, ROOT
+from services.runtime.places import ROOT
 from services.runtime.spans import Span
 from services.vault.byte_stream import in_own_thread
 from services.vault.clip.client import Clip, ClipFailed, Limits, UnsupportedFootage
@@ -20,7 +21,6 @@ from services.vault.coverage import FootageMissing, FootageUnreadable, WrongFoot
 from services.vault.packets import part_of
 
 DATA = ROOT / "tests" / "data" / "mediamtx"
-SAMPLES = DEPLOY / "demo" / "recordings"
 
 
 @pytest.mark.requirement("R32", "R36")
@@ -112,7 +112,7 @@ async def test_start_inside_a_gap_is_partial_and_begins_with_what_is_there(bench
 
 
 async def test_real_recording_with_its_gap_is_partial(bench: Bench) -> None:
-    bench.root = SAMPLES
+    bench.root = RECORDINGS
     start = NOON.replace(month=11, day=24, hour=22, minute=46, second=30)
     sealed = await bench.seal(Span(start, start + timedelta(minutes=4)))
     assert sealed.outcome == "partial"

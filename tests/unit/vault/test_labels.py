@@ -112,7 +112,7 @@ async def test_printed_label_shows_times_with_their_zone(sealed: Sealed) -> None
 async def test_printed_label_tells_what_was_asked_for_from_what_was_searched(sealed: Sealed) -> None:
     label = build_label(sealed, ORIGIN, CLOCK, replace(RETRIEVAL, asked=span(3, 12)))
     rows = {english: (chinese, value) for chinese, english, value in printable(label)}
-    asked, searched = rows["Asked span"], rows["Searched span"]
+    asked, searched = rows["Approved time span"], rows["Searched span"]
     assert (asked[0], searched[0]) == ("申请时段", "检索时段")
     assert asked[1].startswith("2026-03-01 20:00:03.000+08:00 (Asia/Shanghai) – 2026-03-01 20:00:12.000")
     assert searched[1].startswith("2026-03-01 20:00:01.000+08:00 (Asia/Shanghai) – 2026-03-01 20:00:13.000")

@@ -44,7 +44,7 @@ CHINESE_IN_CODE = {
 }
 
 # Values that have no translation, such as pydantic's own messages; left out where the language is not English.
-ENGLISH_ONLY = {"{field} is not right, correct it: {message}.": {"message"}}
+ENGLISH_ONLY = {"{field} is not valid: {message}.": {"message"}}
 
 
 def catalogues(language: str) -> Iterator[tuple[tuple[str | None, str], str, str]]:

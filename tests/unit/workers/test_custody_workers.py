@@ -57,7 +57,7 @@ async def test_the_copies_are_offered_to_the_named_custodian_once(desk: Desk, ca
 async def test_nothing_is_handed_over_while_the_longest_use_period_is_not_set(desk: Desk, case: Case) -> None:
     desk.database.rules = replace(desk.rules, max_use_days=None)
 
-    with pytest.raises(Fatal, match="longest use period is not set"):
+    with pytest.raises(Fatal, match="maximum use period is not set"):
         await offer(desk, case)
     assert desk.rows(HandOver) == []
 

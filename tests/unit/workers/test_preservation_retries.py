@@ -9,6 +9,7 @@ from unittest.mock import patch
 import anyio
 import pytest
 from asked_recorder import Asked
+from background import going
 from custody_desk import ASKED, Case, Desk
 
 from services.database.tables.applications import Item
@@ -290,11 +291,8 @@ async def test_a_long_fetch_holds_up_no_other_item(desk: Desk) -> None:
         return done
 
     with patch.object(preservations, "create", noted):
-        running = asyncio.create_task(PreservationRetries(**given(desk), at_once=2).run())
-        async with asyncio.timeout(30):
+        async with going(PreservationRetries(**given(desk), at_once=2).run()), asyncio.timeout(30):
             await kept.wait()
-        running.cancel()
-        await asyncio.wait({running})
     assert len(desk.rows(Preservation)) == 1
 
 
@@ -310,12 +308,9 @@ async def test_a_defect_ends_neither_the_task_nor_the_other_items(desk: Desk) ->
         raise ZeroDivisionError
 
     with patch.object(preserve_footage, "retry", broken):
-        running = asyncio.create_task(PreservationRetries(**given(desk), at_once=1).run())
-        async with asyncio.timeout(30):
+        async with going(PreservationRetries(**given(desk), at_once=1).run()) as running, asyncio.timeout(30):
             await both.wait()
-        assert not running.done()
-        running.cancel()
-        await asyncio.wait({running})
+            assert not running.done()
 
 
 async def test_a_wider_span_of_the_next_round_is_what_is_tried(desk: Desk) -> None:

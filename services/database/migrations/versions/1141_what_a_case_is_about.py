@@ -6,7 +6,7 @@ from alembic import op
 from services.database.base import Json, Moment
 
 revision = "1141"
-down_revision = "1135"
+down_revision = "1140"
 branch_labels = None
 depends_on = None
 

@@ -49,7 +49,7 @@ async def add_department(visitor: Visiting, typed: Typed, database: GivenDatabas
         await database.run(visitor.actor, staff.add_department, **body.model_dump())
     except Refused as refusal:
         return await _page(visitor, database, typed, refusal)
-    return visitor.redirect("/admin/departments", Message("The department is entered."))
+    return visitor.redirect("/admin/departments", Message("The department was added."))
 
 
 @router.get("/{department_id}")
@@ -90,7 +90,7 @@ async def _page(
 
 def _csv(visitor: Visitor, lines: Sequence[DepartmentRow]) -> Response:
     translated = visitor.translated
-    header = [translated("Department"), translated("Kind"), translated("Department above"), translated("People")]
+    header = [translated("Department"), translated("Type"), translated("Parent department"), translated("People")]
     rows: list[list[web_csv.Cell]] = [
         [
             lists.named(visitor, line.row),

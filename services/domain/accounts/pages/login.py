@@ -132,7 +132,7 @@ def require_same(password: str, repeated: str) -> None:
     if password != repeated:
         raise Refused(
             "not-the-same",
-            "The two new passwords are not the same: enter them again.",
+            "The two new passwords do not match: enter them again.",
             status=422,
             field="repeat",
         )

@@ -112,4 +112,4 @@ GivenGuest = Annotated[Guest, Depends(guest)]
 
 
 def form_expired() -> Refused:
-    return Refused("csrf", "The page was out of date: enter it again.", status=403)
+    return Refused("csrf", "The page has expired: enter your data again.", status=403)

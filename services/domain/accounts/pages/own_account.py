@@ -56,7 +56,7 @@ async def change_language(visitor: Visiting, typed: Typed, database: GivenDataba
     """Set the language of pages and notices, for account and browser."""
     language = languages.known_or_default(typed.text("language"))
     await database.run(visitor.actor, own_account.change_language, language)
-    answer = visitor.redirect("/account", Message("The language is changed."))
+    answer = visitor.redirect("/account", Message("The language was changed."))
     answer.set_cookie(languages.COOKIE, language, max_age=31536000, samesite="lax", path="/")
     return answer
 
@@ -85,7 +85,7 @@ async def change_password(visitor: Visiting, typed: Typed, database: GivenDataba
         )
     except Refused as refusal:
         return await _password(visitor, database, typed, refusal)
-    answer = visitor.redirect("/account", Message("The password is changed, and all other sessions are ended."))
+    answer = visitor.redirect("/account", Message("The password was changed, and all other sessions were ended."))
     write_session(visitor.request, answer, session)
     return answer
 
@@ -142,7 +142,7 @@ async def remove_second_factor(visitor: Visiting, typed: Typed, database: GivenD
         await database.run(visitor.actor, own_account.end_second_factor, typed.text("password"), typed.text("code"))
     except Refused as refusal:
         return await _second_factor(visitor, database, typed, refusal)
-    return visitor.redirect("/account", Message("The second factor is removed."))
+    return visitor.redirect("/account", Message("The second factor was removed."))
 
 
 @router.post("/second-factor/recovery-codes")
@@ -161,14 +161,14 @@ async def renew_recovery_codes(visitor: Visiting, typed: Typed, database: GivenD
 async def end_other_sessions(visitor: Visiting, database: GivenDatabase) -> Response:
     """End all sessions but this one."""
     await database.run(visitor.actor, own_account.end_other_sessions, _token(visitor))
-    return visitor.redirect("/account", Message("All other sessions are ended."))
+    return visitor.redirect("/account", Message("All other sessions were ended."))
 
 
 @router.post("/sessions/{session_id}/end")
 async def end_session(session_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """End one session."""
     await database.run(visitor.actor, sessions.end, session_id)
-    return visitor.redirect("/account", Message("The session is ended."))
+    return visitor.redirect("/account", Message("The session was ended."))
 
 
 @router.post("/absences")
@@ -179,7 +179,7 @@ async def add_absence(visitor: Visiting, typed: Typed, database: GivenDatabase) 
         await database.run(visitor.actor, absences.add, visitor.person_id, since=since, until=until)
     except Refused as refusal:
         return await _page(visitor, database, typed, refusal)
-    return visitor.redirect("/account", Message("The absence is entered."))
+    return visitor.redirect("/account", Message("The absence was added."))
 
 
 @router.post("/absences/{absence_id}/confirm")
@@ -191,7 +191,7 @@ async def confirm_absence(absence_id: str, visitor: Visiting, database: GivenDat
         raise
     except Refused as refusal:
         return await _page(visitor, database, None, refusal)
-    return visitor.redirect("/account", Message("The absence is confirmed."))
+    return visitor.redirect("/account", Message("The absence was confirmed."))
 
 
 @router.post("/absences/{absence_id}/end")
@@ -203,7 +203,7 @@ async def end_absence(absence_id: str, visitor: Visiting, database: GivenDatabas
         raise
     except Refused as refusal:
         return await _page(visitor, database, None, refusal)
-    return visitor.redirect("/account", Message("The absence is ended."))
+    return visitor.redirect("/account", Message("The absence was ended."))
 
 
 @router.get("/agreement")
@@ -221,14 +221,14 @@ async def sign_agreement(visitor: Visiting, typed: Typed, database: GivenDatabas
         await database.run(visitor.actor, agreement_service.sign, body.version, body.proof())
     except Refused as refusal:
         return await _agreement(visitor, database, typed, refusal)
-    return visitor.redirect("/account", Message("The confidentiality agreement is signed."))
+    return visitor.redirect("/account", Message("The confidentiality agreement was signed."))
 
 
 def _require_read(typed: TypedForm) -> None:
     if typed.text("read") != "true":
         raise Refused(
             "not-read",
-            "Read the agreement and say that you did.",
+            "Read the agreement and tick that you have read it.",
             status=422,
             field="read",
         )

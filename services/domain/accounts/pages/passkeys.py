@@ -35,7 +35,7 @@ async def rename(
         raise
     except Refused as refusal:
         return await _page(visitor, database, settings, typed=typed, refusal=refusal)
-    return visitor.redirect("/account/passkeys", Message("The passkey has another name."))
+    return visitor.redirect("/account/passkeys", Message("The passkey was renamed."))
 
 
 @router.post("/{passkey_id}/remove")
@@ -55,7 +55,7 @@ async def remove(
         raise
     except Refused as refusal:
         return await _page(visitor, database, settings, refusal=refusal)
-    return visitor.redirect("/account/passkeys", Message("The passkey is removed: it signs no more."))
+    return visitor.redirect("/account/passkeys", Message("The passkey was removed and can no longer be used to sign."))
 
 
 async def _page(

@@ -106,12 +106,12 @@ def _(message: str) -> str:
 
 FILE = _("people")
 HEADER = (
-    _("Login"),
+    _("Username"),
     _("Full name"),
     _("Department"),
     _("Posts"),
     _("E-mail"),
-    _("State"),
+    _("Status"),
     _("Second factor"),
     _("Confidentiality agreement"),
 )

@@ -23,21 +23,21 @@ router = APIRouter(prefix="/admin/people/{person_id}")
 ACTS = {
     "deactivate": (
         staff.deactivate,
-        Message("The account is deactivated, and its sessions ended."),
+        Message("The account was deactivated, and its sessions were ended."),
     ),
-    "activate": (staff.activate, Message("The account is active again.")),
-    "unlock": (staff.unlock, Message("The account is unlocked.")),
+    "activate": (staff.activate, Message("The account was activated.")),
+    "unlock": (staff.unlock, Message("The account was unlocked.")),
     "reset-second-factor": (
         staff.reset_second_factor,
-        Message("The second factor is reset, and the sessions are ended."),
+        Message("The second factor was reset, and the sessions were ended."),
     ),
     "end-passkeys": (
         staff.end_passkeys,
-        Message("The passkeys sign no more, and the sessions are ended."),
+        Message("The passkeys were revoked, and the sessions were ended."),
     ),
     "unbind-identity": (
         staff.unbind_identity,
-        Message("The account of the provider is unbound, and the sessions are ended."),
+        Message("The identity provider account was unlinked, and the sessions were ended."),
     ),
 }
 
@@ -81,7 +81,7 @@ async def assign_post(person_id: str, visitor: Visiting, typed: Typed, database:
         await database.run(visitor.actor, posts.assign, person_id, request)
     except Refused as refusal:
         return await _page(visitor, database, person_id, typed, refusal)
-    return _redirect(visitor, person_id, Message("The post is given."))
+    return _redirect(visitor, person_id, Message("The post was assigned."))
 
 
 @router.post("/posts/{post_id}/end")
@@ -91,7 +91,7 @@ async def end_post(person_id: str, post_id: str, visitor: Visiting, database: Gi
         await database.run(visitor.actor, posts.end, post_id)
     except Refused as refusal:
         return await _page(visitor, database, person_id, None, refusal)
-    return _redirect(visitor, person_id, Message("The post is ended."))
+    return _redirect(visitor, person_id, Message("The post was ended."))
 
 
 @router.post("/absences")
@@ -102,7 +102,7 @@ async def add_absence(person_id: str, visitor: Visiting, typed: Typed, database:
         await database.run(visitor.actor, absences.add, person_id, since=since, until=until)
     except Refused as refusal:
         return await _page(visitor, database, person_id, typed, refusal)
-    return _redirect(visitor, person_id, Message("The absence is entered."))
+    return _redirect(visitor, person_id, Message("The absence was added."))
 
 
 @router.post("/absences/{absence_id}/confirm")
@@ -112,7 +112,7 @@ async def confirm_absence(person_id: str, absence_id: str, visitor: Visiting, da
         await database.run(visitor.actor, absences.confirm, absence_id)
     except Refused as refusal:
         return await _page(visitor, database, person_id, None, refusal)
-    return _redirect(visitor, person_id, Message("The absence is confirmed."))
+    return _redirect(visitor, person_id, Message("The absence was confirmed."))
 
 
 @router.post("/absences/{absence_id}/end")
@@ -122,14 +122,14 @@ async def end_absence(person_id: str, absence_id: str, visitor: Visiting, databa
         await database.run(visitor.actor, absences.end, absence_id)
     except Refused as refusal:
         return await _page(visitor, database, person_id, None, refusal)
-    return _redirect(visitor, person_id, Message("The absence is ended."))
+    return _redirect(visitor, person_id, Message("The absence was ended."))
 
 
 @router.post("/{act}")
 async def act_on_account(person_id: str, act: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """Carry out one of ``ACTS`` on the account."""
     if act not in ACTS:
-        raise NotFound(Message("act"), act)
+        raise NotFound(Message("action"), act)
     change, message = ACTS[act]
     try:
         await database.run(visitor.actor, change, person_id)

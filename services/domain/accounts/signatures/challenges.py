@@ -133,7 +133,7 @@ def consume(uow: UnitOfWork, challenge_id: str, kind: Kind) -> PasskeyChallenge:
     if row is None:
         raise Refused(
             "challenge-over",
-            "What the passkey was asked is out of time or was used already: do it again.",
+            "The passkey request has expired or was already used: try again.",
             field="passkey",
         )
     row.used_at = uow.real_now
@@ -166,7 +166,7 @@ def require_relying_party(settings: Settings) -> RelyingParty:
     if relying_party is None:
         raise Refused(
             "passkeys-nowhere",
-            "This portal is opened by a bare IP address, where browsers give no passkeys: have "
-            "the administrator give it a name (FOOTAGE_DESK_PORTAL__PUBLIC_URL).",
+            "The portal was opened by its IP address, where browsers do not support passkeys: ask the "
+            "administrator to set a host name (FOOTAGE_DESK_PORTAL__PUBLIC_URL).",
         )
     return relying_party

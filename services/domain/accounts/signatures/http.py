@@ -60,7 +60,7 @@ class Signing(Body):
         if self.password is None:
             raise Refused(
                 "missing",
-                "Give your password, or sign with a passkey.",
+                "Enter your password, or sign with a passkey.",
                 status=422,
                 field="password",
             )
@@ -129,7 +129,7 @@ def _store(uow: UnitOfWork, prepared: Prepared, relying_party: RelyingParty) -> 
     if not person_passkeys:
         raise Refused(
             "no-passkey",
-            "You have no passkey here: add one in your account, or sign with your password.",
+            "You have no passkey for this site: add one in your account, or sign with your password.",
             field="passkey",
         )
     request = challenges.store(uow, prepared, relying_party, [passkey.credential_id for passkey in person_passkeys])

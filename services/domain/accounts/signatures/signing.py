@@ -99,8 +99,7 @@ def _sign_by_passkey(uow: UnitOfWork, statement: dict[str, Any], assertion: Asse
     if rfc8785.dumps({**statement, **{name: full_statement.get(name) for name in ADDED_FIELDS}}).decode() != text:
         raise Refused(
             "statement-changed",
-            "What you sign is not what you were shown, because something has changed meanwhile: "
-            "nothing was signed. Look at it again, then sign.",
+            "Not signed: the content has changed since it was shown to you. Check it again, then sign.",
             field="passkey",
         )
     sha256 = hashlib.sha256(text.encode()).hexdigest()
@@ -115,8 +114,8 @@ def _sign_by_passkey(uow: UnitOfWork, statement: dict[str, Any], assertion: Asse
     if "totp" in methods(uow, level) and passkey.proved_by == "password":
         raise Refused(
             "passkey-weak",
-            "This passkey was added with the password alone, which is too little here: set up a "
-            "second factor, remove the passkey and add it again.",
+            "This passkey was added with a password only, which is not sufficient here: set up a second factor, "
+            "remove the passkey and add it again.",
             status=403,
             field="passkey",
         )
@@ -134,7 +133,7 @@ def _wrong_passkey(uow: UnitOfWork) -> Refused:
     _count_after_refusal(uow)
     return Refused(
         "passkey-wrong",
-        "The passkey's signature does not hold, or it is none of your passkeys: nothing was signed.",
+        "Not signed: the passkey's signature is not valid, or the passkey is not yours.",
         status=403,
         field="passkey",
     )
@@ -155,7 +154,7 @@ def authenticate(
         _count_after_refusal(uow)
         raise Refused(
             "password-wrong",
-            "The password is wrong and nothing was signed: enter it again.",
+            "Not signed: the password is wrong. Enter it again.",
             status=403,
             field="password",
         )
@@ -176,13 +175,13 @@ def _code_missing(uow: UnitOfWork) -> Refused:
     if second_factors.get_factor(uow, uow.actor.id) is None:
         return Refused(
             "second-factor-missing",
-            "Your post signs with a second factor: set one up in your account first.",
+            "Your post requires a second factor to sign: set it up in your account first.",
             status=403,
             field="code",
         )
     return Refused(
         "code-missing",
-        "Enter the six digits that your authenticator shows.",
+        "Enter the six digits that your authenticator app shows.",
         status=422,
         field="code",
     )

@@ -87,7 +87,7 @@ def _decision(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
         yield _coded(Message("Way of use"), statement["variables"]["wayOfUse"])
     if represented := statement.get("represented") or [*filter(None, [statement["standsInFor"]])]:
         names = [uow.session.get_one(Person, person_id).name for person_id in represented]
-        yield _plain(Message("In the place of"), ", ".join(names))
+        yield _plain(Message("On behalf of"), ", ".join(names))
     yield from _signer_lines(uow, statement)
     yield _plain(Message("SHA-256 of the form"), statement["form"])
 
@@ -96,7 +96,7 @@ def _receipt(uow: UnitOfWork, answers: Mapping[str, Any]) -> Iterator[Line]:
     for copy_id, sha256 in answers.get("copies", {}).items():
         yield _copy(uow, copy_id, sha256)
     if "dueAt" in answers:
-        yield _moment(uow, Message("To be returned by"), answers["dueAt"])
+        yield _moment(uow, Message("Return by"), answers["dueAt"])
         yield _plain(Message("Version of the conditions"), answers["conditionsVersion"])
         yield _plain(Message("Version of the agreement"), answers["agreementVersion"])
 
@@ -104,10 +104,10 @@ def _receipt(uow: UnitOfWork, answers: Mapping[str, Any]) -> Iterator[Line]:
 def _confirmation(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
     review = uow.session.get_one(Review, statement["review"])
     application = uow.session.get_one(Application, review.application_id)
-    yield _coded(Message("Confirmation of"), review.stage)
+    yield _coded(Message("Confirmed review"), review.stage)
     yield _plain(Message("Application"), application.number or application.id)
     answer = Message("agrees") if statement["agrees"] else Message("disagrees")
-    yield Line(Message("Word of the second person"), answer)
+    yield Line(Message("Answer of the second person"), answer)
     if statement["reason"]:
         yield _plain(Message("Reason"), statement["reason"])
     yield from _signer_lines(uow, statement)
@@ -116,7 +116,7 @@ def _confirmation(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Lin
 
 
 def _consent(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
-    yield Line(Message("Act"), Message("Answer of a joint department"))
+    yield Line(Message("Action"), Message("Answer of a joint department"))
     for label, name in ((in_context("statements", "Department"), "department"), (Message("Applicant"), "applicant")):
         department = uow.session.get_one(Department, statement[name])
         yield Line(label, Bilingual(department.name_zh, department.name_en))
@@ -129,16 +129,16 @@ def _consent(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
 
 
 def _agreement(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
-    yield Line(Message("Act"), Message("Signing the confidentiality agreement"))
+    yield Line(Message("Action"), Message("Signing the confidentiality agreement"))
     yield _plain(Message("Version"), statement["version"])
     yield _moment(uow, Message("Signed at"), statement["signedAt"])
-    yield _moment(uow, Message("Holds until"), statement["expiresAt"])
+    yield _moment(uow, Message("Valid until"), statement["expiresAt"])
 
 
 def _return(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
     hand_over = uow.session.get_one(HandOver, statement["handOver"])
     application = uow.session.get_one(Application, hand_over.application_id)
-    yield Line(Message("Act"), Message("Returning the copies"))
+    yield Line(Message("Action"), Message("Returning the copies"))
     yield _plain(Message("Application"), application.number or application.id)
     yield _coded(Message("Returned to"), f"office-{statement['returnTo']}")
     for copy_id, sha256 in statement["copies"].items():
@@ -147,22 +147,22 @@ def _return(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
         note = f" · {fate['note']}" if fate["note"] else ""
         value = Message("{fate}{note}", fate=Label(fate["fate"]), note=note)
         yield Line(Message("Download {number}", number=number), value)
-    yield Line(Message("Other copies"), Message("none was kept"))
+    yield Line(Message("Other copies"), Message("no other copy was kept"))
     yield _moment(uow, Message("Returned at"), statement["returnedAt"])
 
 
 def _change_confirmation(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
     request = uow.session.get_one(ChangeRequest, statement["request"])
-    yield Line(Message("Act"), Message("Confirming a change as its second person"))
+    yield Line(Message("Action"), Message("Confirming a change as the second person"))
     yield Line(Message("Change"), change_queries.describe(uow, request))
     if request.person_id is not None:
-        yield _plain(Message("Concerns"), uow.session.get_one(Person, request.person_id).name)
-    yield _plain(Message("Asked for by"), uow.session.get_one(Person, request.requested_by).name)
+        yield _plain(Message("People concerned"), uow.session.get_one(Person, request.person_id).name)
+    yield _plain(Message("Requested by"), uow.session.get_one(Person, request.requested_by).name)
     yield from _signer_lines(uow, statement)
 
 
 def _signature_release(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
-    yield Line(Message("Act"), Message("Confirming that a person signs again"))
+    yield Line(Message("Action"), Message("Confirming that a person may sign again"))
     yield _plain(Message("Person"), uow.session.get_one(Person, statement["concerns"]).name)
     yield from _signer_lines(uow, statement)
 
@@ -180,7 +180,7 @@ def _copy(uow: UnitOfWork, copy_id: str, sha256: str) -> Line:
 
 
 def _signer_lines(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
-    yield _plain(Message("Who signs"), uow.session.get_one(Person, statement["person"]).name)
+    yield _plain(Message("Signer"), uow.session.get_one(Person, statement["person"]).name)
     yield _moment(uow, Message("At"), statement["decidedAt"])
 
 

@@ -7,53 +7,61 @@ from services.runtime.translations import Message
 ERRORS = {
     "not-set": (
         404,
-        Message("No provider is set here: sign in with the login and password of this desk."),
+        Message("No identity provider is configured: sign in with your username and password for Footage Desk."),
     ),
     "unreachable": (
         503,
-        Message("The provider cannot be reached: try again later, or sign in with the password of this desk."),
+        Message(
+            "The identity provider cannot be reached: try again later, or sign in with your password for Footage Desk."
+        ),
     ),
     "timeout": (
         503,
-        Message("The provider did not answer in time: try again later, or sign in with the password of this desk."),
+        Message(
+            "The identity provider did not answer in time: try again later, or sign in with your password for "
+            "Footage Desk."
+        ),
     ),
     "invalid-answer": (
         503,
         Message(
-            "The provider's answer was not as it must be: tell an administrator, or sign in with "
-            "the password of this desk."
+            "The identity provider sent an invalid answer: contact an administrator, or sign in with your "
+            "password for Footage Desk."
         ),
     ),
     "client-refused": (
         503,
         Message(
-            "The provider does not accept this desk: have an administrator look at the settings, "
-            "or sign in with the password of this desk."
+            "The identity provider does not accept Footage Desk: ask an administrator to check the settings, or "
+            "sign in with your password for Footage Desk."
         ),
     ),
     "out-of-date": (
         403,
-        Message("This sign-in is over, or began in another browser: sign in again."),
+        Message("This sign-in has expired or was started in another browser: sign in again."),
     ),
     "code-refused": (
         403,
-        Message("The provider does not know this sign-in any more: sign in again."),
+        Message("The identity provider no longer accepts this sign-in: sign in again."),
     ),
     "cancelled": (
         403,
-        Message("You stopped at the provider, or it does not let you use this desk."),
+        Message("You cancelled at the identity provider, or it does not allow you to use Footage Desk."),
     ),
     "login-error": (
         403,
-        Message("The provider could not sign you in: sign in again, and tell an administrator if it fails again."),
+        Message(
+            "The identity provider could not sign you in: sign in again, and contact an administrator if it fails "
+            "again."
+        ),
     ),
     "token": (
         403,
-        Message("What the provider said did not stand the checks and you are not signed in: tell an administrator."),
+        Message("Not signed in: the identity provider's answer failed the checks. Contact an administrator."),
     ),
     "login-missing": (
         403,
-        Message("The provider does not tell your login: have an administrator look at the settings."),
+        Message("The identity provider did not send your username: ask an administrator to check the settings."),
     ),
 }
 

@@ -40,7 +40,7 @@ async def read_coverage(
 ) -> CoverageAnswer:
     """Ask the recorder what exists of a span, before applying for it."""
     if question.end <= question.start:
-        raise Refused("span-backwards", "A span ends after it starts.", status=422, field="end")
+        raise Refused("span-backwards", "The end of the time span must be after its start.", status=422, field="end")
     asked = Span(question.start, question.end)
     measured = await recorder_coverage.measure(database, actor, recorders, question.camera_id, asked)
     return CoverageAnswer(

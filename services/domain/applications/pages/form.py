@@ -121,7 +121,7 @@ async def submit(application_id: str, visitor: Visiting, typed: Typed, database:
         if version != shown.version:
             raise Refused(
                 "draft-changed",
-                "The form was changed after you read it: read it again, then hand it in.",
+                "The form was changed after you read it: read it again, then submit it.",
             )
         if not shown.complete:
             first = shown.missing[0].finding
@@ -137,11 +137,13 @@ async def submit(application_id: str, visitor: Visiting, typed: Typed, database:
     if number is None:
         return visitor.redirect(
             "/applications",
-            Message("The joint departments are asked; with the last consent the application is handed in."),
+            Message(
+                "The joint departments were asked for consent; the application is submitted when all have consented."
+            ),
         )
     return visitor.redirect(
         f"/cases/{application_id}",
-        Message("Handed in as {number}. The head of your department decides next.", number=number),
+        Message("Submitted as {number}. Next step: preliminary review by the head of your department.", number=number),
     )
 
 
@@ -149,7 +151,7 @@ async def submit(application_id: str, visitor: Visiting, typed: Typed, database:
 async def delete(application_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """Delete an own draft that was never handed in."""
     await database.run(visitor.actor, drafts.discard, application_id)
-    return visitor.redirect("/applications", Message("The draft is deleted."))
+    return visitor.redirect("/applications", Message("The draft was deleted."))
 
 
 @router.get("/applications/{application_id}/withdraw")
@@ -168,7 +170,7 @@ async def withdraw(application_id: str, visitor: Visiting, typed: Typed, databas
         await database.run(visitor.actor, service.withdraw, application_id, reason)
     except Refused as refusal:
         return visitor.page("applications/withdraw.html", refusal.status, application=row, refusal=refusal, typed=typed)
-    return visitor.redirect("/applications", Message("The application is withdrawn."))
+    return visitor.redirect("/applications", Message("The application was withdrawn."))
 
 
 def _form(visitor: Visitor, shown: FormView, *, refusal: Refused | None = None, picking: int | None = None) -> Response:

@@ -32,13 +32,13 @@ def _(message: str) -> str:
 
 HEADER = (
     _("Number"),
-    _("State"),
+    _("Status"),
     _("Stage or outcome"),
     _("Drafter"),
     _("What happened"),
     _("Cameras"),
     _("Submitted"),
-    _("May be overwritten from"),
+    _("At risk of overwrite from"),
     _("Due"),
 )
 

@@ -93,7 +93,7 @@ async def delete(
         raise
     except Refused as refusal:
         return await _upload_page(visitor, database, settings, upload_id, refusal=refusal)
-    return visitor.redirect("/uploads", Message("The file is deleted."))
+    return visitor.redirect("/uploads", Message("The file was deleted."))
 
 
 @router.get("/consents/{consent_id}")
@@ -124,12 +124,12 @@ async def refuse(consent_id: Identifier, visitor: Visiting, database: GivenDatab
         raise
     except Refused as refusal:
         return await _consent_page(visitor, database, consent_id, refusal=refusal, typed=typed)
-    return visitor.redirect("/inbox", Message("You have refused: the form is its drafter's again."))
+    return visitor.redirect("/inbox", Message("You have refused: the application goes back to its drafter."))
 
 
 def _refusal(typed: TypedForm) -> RefusalBody:
     if not typed.text("reason"):
-        raise Refused("reason-missing", "Say why you refuse.", status=422, field="reason")
+        raise Refused("reason-missing", "Enter a reason for refusing.", status=422, field="reason")
     return typed.body(RefusalBody)
 
 

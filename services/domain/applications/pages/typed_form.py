@@ -106,7 +106,7 @@ def require_text(name: str, text: str) -> None:
     if _CONTROL.search(text):
         raise Refused(
             "control-character",
-            "There is a control character in the text: take it out.",
+            "The text contains a control character: remove it.",
             status=422,
             field=name,
         )
@@ -123,7 +123,7 @@ def reason_of_withdrawal(typed: TypedForm) -> str:
     """Return why an application is withdrawn; Refused where nothing is said."""
     reason = typed.text("reason")
     if not reason:
-        raise Refused("reason-missing", "Say why you withdraw it.", status=422, field="reason")
+        raise Refused("reason-missing", "Enter a reason for the withdrawal.", status=422, field="reason")
     require_text("reason", reason)
     return reason
 
@@ -187,7 +187,7 @@ def parse(typed: TypedForm, cameras: Mapping[str, CameraChoice], zone: str, firs
         values["requested_use_days"] = int(days)
     else:
         values["requested_use_days"] = forms.USUAL_USE_DAYS
-        problems.append(CheckFinding("use-days-unreadable", "blocks", Message("Say for how many days.")))
+        problems.append(CheckFinding("use-days-unreadable", "blocks", Message("Enter the number of days.")))
     values |= {of: typed.text(name) == "true" for name, of in MARKS.items()}
     values |= {of: tuple(dict.fromkeys(filter(None, typed.all(name)))) for name, of in LISTS.items()}
     rows = tuple(_row(index, item, cameras, zone) for index, item in enumerate(items_of(typed), first))
@@ -213,7 +213,7 @@ def _row(index: int, item: Mapping[str, str], cameras: Mapping[str, CameraChoice
     times: dict[str, datetime] = {}
     for name, message in (("start", Message("start")), ("end", Message("end"))):
         if not item[name]:
-            problems.append(say(f"item-{name}", Message("say when the footage is to {what}", what=message)))
+            problems.append(say(f"item-{name}", Message("enter the {what} time", what=message)))
             continue
         try:
             times[name] = local_times.moment(item[name], zone, which=item[f"{name}Which"])
@@ -221,7 +221,7 @@ def _row(index: int, item: Mapping[str, str], cameras: Mapping[str, CameraChoice
             problems.append(CheckFinding(f"item-{name}", "blocks", refusal.message, str(index + 1)))
     start, end = times.get("start"), times.get("end")
     if start and end and end <= start:
-        problems.append(say("item-end", Message("the end has to be after the start")))
+        problems.append(say("item-end", Message("the end must be after the start")))
     twice = frozenset(name for name in ("start", "end") if local_times.twice(item[name], zone))
     return Row(index, camera, zone, item, start, end, tuple(problems), twice)
 

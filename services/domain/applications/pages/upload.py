@@ -77,7 +77,7 @@ def start_of(typed: TypedForm, zone: str) -> dict[str, Any]:
         if refusal.code == "time-twice":
             refusal = Refused(
                 refusal.code,
-                "In {zone} the clock showed this time twice: give the start in UTC, with UTC as the time zone.",
+                "In {zone} this time occurred twice: enter the start in UTC, with UTC as the time zone.",
                 zone=zone,
             )
         raise Refused(refusal.code, refusal.message, status=422, field="startLocal") from refusal

@@ -57,7 +57,7 @@ async def add_camera(visitor: Visiting, typed: Typed, database: GivenDatabase) -
         if refusal.status == 403:
             raise
         return await _form(visitor, database, refusal=refusal, typed=typed)
-    return visitor.redirect(f"/admin/cameras/{row.id}", Message("The camera is entered."))
+    return visitor.redirect(f"/admin/cameras/{row.id}", Message("The camera was added."))
 
 
 @router.get("/list")
@@ -85,7 +85,7 @@ async def import_list(visitor: Visiting, typed: Typed, database: GivenDatabase) 
     if result is not None and result.done:
         return visitor.redirect(
             "/admin/cameras",
-            Message("The list is entered: {new} new, {changed} changed.", new=result.new, changed=result.changed),
+            Message("The list was imported: {new} new, {changed} changed.", new=result.new, changed=result.changed),
         )
     status = import_refusal.status if import_refusal else 422 if result and result.wrong else 200
     return visitor.page(
@@ -126,7 +126,7 @@ async def retire_camera(camera_id: str, visitor: Visiting, typed: Typed, databas
         if refusal.status in (403, 404):
             raise
         return await _form(visitor, database, camera_id, refusal=refusal)
-    message = Message("The camera is in use again.") if active else Message("The camera is retired.")
+    message = Message("The camera is in use again.") if active else Message("The camera was retired.")
     return visitor.redirect(f"/admin/cameras/{camera_id}", message)
 
 
@@ -145,7 +145,7 @@ async def upload_picture(
             raise
         flash(answer, refusal.message, "refused")
     else:
-        flash(answer, Message("The reference picture is kept."))
+        flash(answer, Message("The reference image was saved."))
     return answer
 
 
@@ -153,7 +153,7 @@ async def upload_picture(
 async def remove_picture(camera_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """Remove a reference picture."""
     await database.run(visitor.actor, reference_pictures.remove, camera_id)
-    return visitor.redirect(f"/admin/cameras/{camera_id}", Message("The reference picture is removed."))
+    return visitor.redirect(f"/admin/cameras/{camera_id}", Message("The reference image was deleted."))
 
 
 async def _form(

@@ -59,7 +59,7 @@ async def add_recorder(visitor: Visiting, typed: Typed, database: GivenDatabase,
         row = await database.run(visitor.actor, camera_recorders.add, entry)
     except Refused as refusal:
         return _form(visitor, typed.text("kind", "folder"), refusal=refusal, typed=typed)
-    return visitor.redirect(f"/admin/recorders/{row.id}", Message("The recorder is entered: test it."))
+    return visitor.redirect(f"/admin/recorders/{row.id}", Message("The recorder was added: test it."))
 
 
 @router.get("/{recorder_id}")
@@ -80,7 +80,7 @@ async def change_recorder(
         await database.run(visitor.actor, camera_recorders.change_recorder, recorder_id, entry)
     except Refused as refusal:
         return await _page(recorder_id, visitor, database, refusal, typed=typed)
-    return visitor.redirect(f"/admin/recorders/{recorder_id}", Message("Saved: test it again."))
+    return visitor.redirect(f"/admin/recorders/{recorder_id}", Message("Saved: run the test again."))
 
 
 @router.post("/{recorder_id}/active")
@@ -93,7 +93,7 @@ async def retire_recorder(recorder_id: str, visitor: Visiting, typed: Typed, dat
         if refusal.status in (403, 404):
             raise
         return await _page(recorder_id, visitor, database, refusal)
-    message = Message("The recorder is in use again.") if active else Message("The recorder is retired.")
+    message = Message("The recorder is in use again.") if active else Message("The recorder was retired.")
     return visitor.redirect(f"/admin/recorders/{recorder_id}", message)
 
 
@@ -111,8 +111,8 @@ async def test_recorder(
 def _csv(visitor: Visitor, lines: Sequence[RecorderLine]) -> Response:
     translated = visitor.translated
     header = [
-        translated("Name"), translated("Site"), translated("Kind"), translated("Cameras"),
-        translated("Clock off by seconds"), translated("Answered last"), translated("What was wrong"),
+        translated("Name"), translated("Site"), translated("Type"), translated("Cameras"),
+        translated("Clock offset in seconds"), translated("Last response"), translated("Problem"),
     ]  # fmt: skip
     rows: list[list[web_csv.Cell]] = [
         [

@@ -39,21 +39,21 @@ async def read_picture(
     except OutOfReach as error:
         raise Refused(
             "picture-out-of-reach",
-            "The recording is too large to be read for this picture: choose a moment nearer to its beginning.",
+            "The recording is too large to show this frame: choose a moment nearer to its start.",
             status=404,
             field="at",
         ) from error
     except NothingRecorded as error:
         raise Refused(
             "no-picture",
-            "Nothing was recorded at that moment: choose another one.",
+            "There is no recording at that moment: choose another one.",
             status=404,
             field="at",
         ) from error
     except ReplayUnsupported as error:
         raise Refused(
             "replay-unsupported",
-            "This recorder's pictures cannot be shown here: look at them on the recorder.",
+            "Frames of this recorder cannot be shown here: check them on the recorder.",
             status=404,
         ) from error
     return Response(image, media_type="image/jpeg")

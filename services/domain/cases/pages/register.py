@@ -149,18 +149,18 @@ def _out_csv(visitor: Visitor, lines: Sequence[OutLine]) -> Response:
         ]
         for line in lines
     ]
-    return web_csv.csv_answer(visitor.translated(_("Copies out")), header, rows)
+    return web_csv.csv_answer(visitor.translated(_("Copies on loan")), header, rows)
 
 
 def _risk_csv(visitor: Visitor, lines: Sequence[RiskLine]) -> Response:
     header = header_of(
         visitor,
         _("Number"),
-        _("State"),
+        _("Status"),
         _("Camera"),
         _("From"),
         _("To"),
-        _("Overwritten from"),
+        _("At risk of overwrite from"),
         _("Title"),
         _("Place"),
     )
@@ -177,7 +177,7 @@ def _risk_csv(visitor: Visitor, lines: Sequence[RiskLine]) -> Response:
         ]
         for line in lines
     ]
-    return web_csv.csv_answer(visitor.translated(_("Next to be overwritten")), header, rows)
+    return web_csv.csv_answer(visitor.translated(_("At risk of overwrite")), header, rows)
 
 
 def _stages_csv(visitor: Visitor, times: Sequence[StageLine]) -> Response:

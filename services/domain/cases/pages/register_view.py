@@ -155,7 +155,7 @@ def _day(text: str, field: str) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError as error:
-        raise Refused("day-wrong", "Write a day like 2026-01-31.", status=422, field=field) from error
+        raise Refused("day-wrong", "Enter a date such as 2026-01-31.", status=422, field=field) from error
 
 
 def _csv(visitor: Visitor, lines: Sequence[CaseLine]) -> Response:
@@ -163,7 +163,7 @@ def _csv(visitor: Visitor, lines: Sequence[CaseLine]) -> Response:
     header = header_of(
         visitor,
         _("Number"),
-        _("State"),
+        _("Status"),
         _("Outcome"),
         _("Department"),
         _("Drafter"),
@@ -171,8 +171,8 @@ def _csv(visitor: Visitor, lines: Sequence[CaseLine]) -> Response:
         _("Purpose"),
         _("Class"),
         _("Items"),
-        _("Handed in"),
-        _("Overwritten from"),
+        _("Submitted"),
+        _("At risk of overwrite from"),
         _("Due"),
     )
     header += [*about.header(visitor), visitor.translated(_("Incident or letter number"))]

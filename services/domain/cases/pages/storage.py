@@ -76,13 +76,13 @@ async def compare_clock(recorder_id: str, visitor: Visiting, database: GivenData
 def _measured(name: str, offset_ms: int | None) -> Message:
     """Return what the measurement found."""
     if offset_ms is None:
-        return Message("“{name}” was measured; it does not tell its time.", name=name)
+        return Message("“{name}” was measured: it does not report its time.", name=name)
     if offset_ms == 0:
-        return Message("“{name}” was measured; its clock is right.", name=name)
+        return Message("“{name}” was measured: the clock is correct.", name=name)
     seconds = f"{abs(offset_ms) / 1000:.1f}"
     if offset_ms > 0:
-        return Message("“{name}” was measured; its clock is {seconds} s fast.", name=name, seconds=seconds)
-    return Message("“{name}” was measured; its clock is {seconds} s slow.", name=name, seconds=seconds)
+        return Message("“{name}” was measured: the clock is {seconds} s fast.", name=name, seconds=seconds)
+    return Message("“{name}” was measured: the clock is {seconds} s slow.", name=name, seconds=seconds)
 
 
 async def _page(visitor: Visitor, database: Database, refusal: Refused | None = None) -> Response:

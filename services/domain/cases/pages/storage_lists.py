@@ -48,7 +48,7 @@ async def preserved_as_csv(
 ) -> Response:
     """Return all that matches of the quarantine."""
     items = await database.read(visitor.actor, storage_office.list_preserved, wanted.whole(visitor.language))
-    columns = (_("Number"), _("Item"), _("Camera"), _("Preserved"), _("Extent"), _("Overwritten from"))
+    columns = (_("Number"), _("Item"), _("Camera"), _("Preserved"), _("Completeness"), _("At risk of overwrite from"))
     rows: list[list[Cell]] = [
         [
             item.number,
@@ -60,7 +60,7 @@ async def preserved_as_csv(
         ]
         for item in items
     ]
-    return csv_answer(visitor.translated(_("Preserved beforehand")), list(map(visitor.translated, columns)), rows)
+    return csv_answer(visitor.translated(_("Preserved footage")), list(map(visitor.translated, columns)), rows)
 
 
 @router.get("/storage/recorders")
@@ -80,8 +80,8 @@ async def list_recorders(
 
 def _csv(visitor: Visitor, recorders: Sequence[WatchedRecorder]) -> Response:
     columns = (
-        *(_("Recorder"), _("Site"), _("Clock off by seconds"), _("Answered last")),
-        *(_("Camera"), _("Channel"), _("Oldest picture"), _("Kept for days")),
+        *(_("Recorder"), _("Site"), _("Clock offset in seconds"), _("Last response")),
+        *(_("Camera"), _("Channel"), _("Oldest footage"), _("Retention in days")),
     )
     rows: list[list[Cell]] = [
         [

@@ -54,6 +54,18 @@ class OutLine(Answer):
     about: CaseAbout
 
 
+class TroubleLine(Answer):
+    """A case under way that does not go as it should.
+
+    ``kind`` is stopped, of a step that an administrator has to retry, or that of a violation.
+    """
+
+    application_id: str
+    number: str | None
+    kind: str
+    since: datetime
+
+
 class RiskLine(Answer):
     """Footage that a case asks for, that lies on its recorder alone."""
 
@@ -121,5 +133,6 @@ class OverviewView(Answer):
     overdue_count: int = 0
     at_risk: list[RiskLine] = Field(default_factory=list)
     copies_out: list[OutLine] = Field(default_factory=list)
+    troubles: list[TroubleLine] = Field(default_factory=list)
     states: dict[str, int] | None = None
     agreed: bool = True

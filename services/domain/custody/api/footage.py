@@ -1,4 +1,4 @@
-"""Reading footage under a grant: viewings, ranges, downloads. No store address ever leaves (R52, R55, F18, F20)."""
+"""Reading footage under a grant: viewings and ranges. No store address ever leaves (R52, R55, F18, F20)."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import Field
 
 from services.database.unit_of_work import Actor, Database
 from services.domain.custody import footage_reader, grants, playlist, viewings
@@ -18,7 +17,7 @@ from services.web import ranges
 from services.web.dependencies import GivenDatabase, GivenLoanKeys, GivenStore
 from services.web.errors import problems, problems_beside
 from services.web.identity import Acting
-from services.web.schemas import Answer, Body, Identifier, Line, Moment
+from services.web.schemas import Answer, Body, Identifier
 
 router = APIRouter(prefix="/api", tags=["footage"])
 
@@ -47,23 +46,6 @@ class ViewingAnswer(Answer):
     size: int
     content: str
     playlist: str
-
-
-class DownloadBody(Body):
-    """``recipient`` is the custodian's own age recipient; ``medium`` says where the file will be stored."""
-
-    recipient: Annotated[str, Field(min_length=1, max_length=100)]
-    medium: Line
-
-
-class ListedDownloadAnswer(Answer):
-    """A download that the attestation at the return must name; ``content`` is where the file is fetched."""
-
-    id: str
-    copy_id: str
-    medium: str
-    asked_at: Moment
-    content: str
 
 
 async def _open_copies(request: Request) -> footage_reader.OpenCopies:
@@ -178,55 +160,6 @@ async def read_playlist(
     fragments = fragments_from_json(opened.sealed["fragments"])
     text = await run_in_thread(playlist.write, coverage, fragments, f"content?viewing={viewing}")
     return Response(text, headers=PRIVATE, media_type=playlist.MEDIA_TYPE)
-
-
-@router.post("/copies/{copy_id}/downloads", status_code=201, responses=problems(401, 403, 404))
-async def ask_download(
-    copy_id: Identifier, body: DownloadBody, request: Request, actor: Acting, database: GivenDatabase
-) -> ListedDownloadAnswer:
-    """List a download for use outside, where the approval grants one (T9). It is encrypted to my own key."""
-    footage_reader.check_recipient(body.recipient)
-    row = await run_allowed(
-        database,
-        actor,
-        copy_id,
-        "download",
-        lambda: database.run(
-            actor,
-            viewings.list_download,
-            copy_id,
-            recipient=body.recipient,
-            medium=body.medium,
-            address=address(request),
-        ),
-    )
-    return ListedDownloadAnswer(
-        id=row.id,
-        copy_id=copy_id,
-        medium=row.medium,
-        asked_at=row.asked_at,
-        content=f"/api/downloads/{row.id}/content",
-    )
-
-
-@router.get(
-    "/downloads/{download_id}/content", responses=problems_beside(401, 403, 404), response_class=StreamingResponse
-)
-async def read_download(
-    download_id: Identifier, actor: Acting, database: GivenDatabase, vault: Annotated[Vault, Depends()]
-) -> StreamingResponse:
-    """Return the listed download as an age file."""
-    row, opened = await database.run(actor, viewings.start_download, download_id)
-    reader = await footage_reader.open_copy(vault.store, vault.loan_keys, row.copy_id, opened.sealed)
-
-    async def check(offset: int, length: int) -> None:
-        last = offset + length >= reader.size
-        await database.run(actor, viewings.continue_download, download_id, last=last)
-
-    headers = {**PRIVATE, "Content-Disposition": f'attachment; filename="{row.copy_id}.mp4.age"'}
-    return StreamingResponse(
-        footage_reader.encrypt(reader, row.recipient, check), headers=headers, media_type="application/octet-stream"
-    )
 
 
 async def run_allowed(

@@ -14,13 +14,13 @@ from services.vault.coverage import span_from_json
 MISSING = {
     "password": Message("Enter your password."),
     "conditionsVersion": Message("Tick that you have read the conditions."),
-    "reason": Message("Say why you do not take the copies."),
+    "reason": Message("Enter a reason for declining the copies."),
     "kind": Message("Choose lost, damaged or leaked."),
-    "whatHappened": Message("Say what happened."),
-    "returnTo": Message("Choose Security or the storage office for the return."),
-    "fate": Message("Say of each download whether it was destroyed or given back."),
-    "recipient": Message("Give your own age recipient."),
-    "medium": Message("Say on which medium the file will be kept."),
+    "whatHappened": Message("Describe what happened."),
+    "returnTo": Message("Choose whether to return to Security or to the storage office."),
+    "fate": Message("For each download, choose whether it was destroyed or given back."),
+    "recipient": Message("Enter your own age public key."),
+    "medium": Message("Enter the medium on which the file will be kept."),
 }
 
 

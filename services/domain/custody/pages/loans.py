@@ -42,7 +42,7 @@ def _(message: str) -> str:
 
 LIST_COLUMNS = (
     _("Application"),
-    _("State"),
+    _("Status"),
     _("Purpose"),
     _("Offered"),
     _("Accepted"),
@@ -57,8 +57,8 @@ LOG_COLUMNS = (
     _("Event"),
     _("By"),
     _("Copy"),
-    _("Hash of the line before"),
-    _("Hash of this line"),
+    _("Hash of the previous entry"),
+    _("Hash of this entry"),
 )
 LIST_NAME, LOG_NAME = _("In my custody"), _("Custody log")
 
@@ -120,7 +120,7 @@ async def accept(hand_over_id: Identifier, visitor: Visiting, database: GivenDat
         return await _page(visitor, database, hand_over_id, typed=typed, refusal=refusal, act="accept")
     return visitor.redirect(
         f"/hand-overs/{hand_over_id}",
-        Message("Accepted: the use period begins now."),
+        Message("Accepted: the use period starts now."),
     )
 
 
@@ -134,7 +134,7 @@ async def decline(hand_over_id: Identifier, visitor: Visiting, database: GivenDa
         raise
     except Refused as refusal:
         return await _page(visitor, database, hand_over_id, typed=typed, refusal=refusal, act="decline")
-    return visitor.redirect(f"/hand-overs/{hand_over_id}", Message("Declined: the copies are not handed over."))
+    return visitor.redirect(f"/hand-overs/{hand_over_id}", Message("Declined: the copies will not be handed over."))
 
 
 @router.get("/hand-overs/{hand_over_id}/report-loss")
@@ -166,7 +166,7 @@ async def report_loss(hand_over_id: Identifier, visitor: Visiting, database: Giv
         )
     return visitor.redirect(
         f"/hand-overs/{hand_over_id}",
-        Message("Reported: access has stopped at once, and Security will get in touch with you."),
+        Message("Reported: access has ended, and Security will contact you."),
     )
 
 

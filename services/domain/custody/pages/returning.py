@@ -42,7 +42,7 @@ async def return_copies(hand_over_id: Identifier, visitor: Visiting, database: G
         return await _page(visitor, database, hand_over_id, typed, refusal)
     return visitor.redirect(
         f"/hand-overs/{hand_over_id}",
-        Message("Returned: access has ended, and you will be told what the inspection finds."),
+        Message("Returned: access has ended, and you will be notified of the inspection result."),
     )
 
 

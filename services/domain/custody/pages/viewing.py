@@ -1,9 +1,12 @@
 """Watching a copy in the browser, and asking for a download: the purpose is confirmed first, each time (R41)."""
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
 
-from services.domain.custody import footage_reader, grants, queries, viewings
-from services.domain.custody.api.footage import DownloadBody, address, run_allowed
+from fastapi import APIRouter, Depends, Request, Response
+
+from services.domain.custody import grants, queries, viewings
+from services.domain.custody.api.downloads import DownloadBody, list_download
+from services.domain.custody.api.footage import Vault, address, run_allowed
 from services.domain.custody.pages.loan_view import clarify, copy_times
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
@@ -86,34 +89,29 @@ async def explain_download(copy_id: Identifier, visitor: Visiting, database: Giv
 
 @router.post("/copies/{copy_id}/download")
 async def ask_download(
-    copy_id: Identifier, request: Request, visitor: Visiting, database: GivenDatabase, typed: Typed
+    copy_id: Identifier,
+    request: Request,
+    visitor: Visiting,
+    *,
+    database: GivenDatabase,
+    vault: Annotated[Vault, Depends()],
+    typed: Typed,
 ) -> Response:
-    """List a download for the attestation; the hand-over's page then has the link to fetch it (T2, T9)."""
+    """List a download for the attestation (T2, T9); show its password, which no other page has."""
     try:
         wish = typed.body(DownloadBody)
-        footage_reader.check_recipient(wish.recipient)
-        row = await run_allowed(
-            database,
-            visitor.actor,
-            copy_id,
-            "download",
-            lambda: database.run(
-                visitor.actor,
-                viewings.list_download,
-                copy_id,
-                recipient=wish.recipient,
-                medium=wish.medium,
-                address=address(request),
-            ),
-        )
+        row, password = await list_download(database, vault, visitor.actor, copy_id, wish, caller=address(request))
     except NotFound:
         raise
     except Refused as refusal:
         return await _download_page(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
-    return visitor.redirect(
-        f"/hand-overs/{row.hand_over_id}#downloads",
-        Message("Listed: fetch the file from the list of downloads, and say at the return what became of it."),
-    )
+    if password is None:
+        return visitor.redirect(
+            f"/hand-overs/{row.hand_over_id}#downloads",
+            Message("Download registered: get the file from the list of downloads. On return you must account for it."),
+        )
+    view, copy = await database.read(visitor.actor, queries.get_copy, copy_id)
+    return visitor.page("custody/download_listed.html", view=view, copy=copy, download=row, password=password)
 
 
 async def _purpose_page(

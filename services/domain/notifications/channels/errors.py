@@ -3,27 +3,25 @@
 from services.runtime.translations import Message
 
 ERRORS = {
-    "unreachable": Message("The server cannot be reached: see that it runs, and that host and port are right."),
-    "timeout": Message("The server did not answer in time: look at its load and the network."),
+    "unreachable": Message("The server cannot be reached: check that it is running, and the host and port."),
+    "timeout": Message("The server did not respond in time: check its load and the network."),
     "certificate": Message(
-        "No encrypted connection came about: check the server's certificate, the CA file and the security setting."
+        "No encrypted connection could be made: check the server's certificate, the CA file and the security setting."
     ),
-    "credentials": Message("The mail server does not accept user and password: correct the settings."),
+    "credentials": Message("The mail server does not accept the username and password: correct the settings."),
     "sender-refused": Message("The mail server does not accept the sender's address: correct the setting."),
-    "recipient-refused": Message(
-        "The mail server does not accept the recipient's address: correct it in the book of people."
-    ),
-    "refused": Message("The mail server does not take the mail: ask who runs it."),
-    "try-later": Message("The mail server takes nothing for now."),
-    "bad-address": Message("The mail address is not written as one: correct it in the book of people."),
-    "no-address": Message("The person has no mail address: enter it in the book of people."),
-    "inactive": Message("The person is no longer active: see who takes over."),
-    "address-refused": Message("The webhook's address leads into a network that is not called: correct the settings."),
-    "redirected": Message("The webhook points elsewhere: set the address that answers itself."),
-    "http-error": Message("The webhook's receiver answered with an error: ask who runs it."),
-    "sender-failed": Message("The sender itself failed: look into the log."),
+    "recipient-refused": Message("The mail server does not accept the recipient's address: correct it under “People”."),
+    "refused": Message("The mail server rejected the mail: contact its administrator."),
+    "try-later": Message("The mail server does not accept mail at the moment."),
+    "bad-address": Message("The mail address is not valid: correct it under “People”."),
+    "no-address": Message("The person has no mail address: add it under “People”."),
+    "inactive": Message("The person is no longer active: check who has taken over."),
+    "address-refused": Message("The webhook address is in a network that is not allowed: correct the settings."),
+    "redirected": Message("The webhook redirects: set the final address."),
+    "http-error": Message("The webhook receiver returned an error: contact its administrator."),
+    "sender-failed": Message("Sending failed: check the log."),
     "read": Message("It was read in the portal before it was sent."),
-    "done": Message("What it is about was done before it was sent."),
+    "done": Message("The task was done before the notice was sent."),
 }
 
 

@@ -11,7 +11,7 @@ from services.runtime.settings.notices import MAIL_ADDRESS
 from services.runtime.translations import Message, languages
 
 PRODUCT = Message("Footage Desk")
-CLOSING = Message("This mail was sent by a machine: do not answer it.")
+CLOSING = Message("This mail was sent automatically: please do not reply.")
 
 
 def build_mail(notice: OutgoingNotice, *, sender: str, portal_url: str) -> EmailMessage:

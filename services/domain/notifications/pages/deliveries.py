@@ -41,7 +41,7 @@ async def list_deliveries(visitor: Visiting, database: GivenDatabase, query: Ann
 @router.post(f"{PATH}/retry")
 async def retry_failed(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     count = await database.run(visitor.actor, delivery_queries.retry_failed)
-    return visitor.redirect(PATH, Message("{count} wait again and are sent in a moment.", count=count))
+    return visitor.redirect(PATH, Message("{count} queued again; they will be sent shortly.", count=count))
 
 
 @router.post(f"{PATH}/test")
@@ -53,9 +53,7 @@ async def send_test(visitor: Visiting, typed: Typed, database: GivenDatabase) ->
         return await _page(visitor, database, ListQuery(), refusal=refusal, typed=typed)
     return visitor.redirect(
         f"{PATH}?state=delivered",
-        Message(
-            "The test notice is on its way: once it has arrived it is listed here, else among those that have not."
-        ),
+        Message("The test notice is being sent: it is listed here when delivered, otherwise under “Not delivered”."),
     )
 
 
@@ -67,7 +65,7 @@ async def retry(delivery_id: Identifier, visitor: Visiting, typed: Typed, databa
         if refusal.status in (403, 404):
             raise
         return await _page(visitor, database, ListQuery(), refusal=refusal, typed=typed)
-    return visitor.redirect(PATH, Message("It waits again and is sent in a moment."))
+    return visitor.redirect(PATH, Message("Queued again; it will be sent shortly."))
 
 
 async def _page(
@@ -108,7 +106,7 @@ def _csv(visitor: Visitor, lines: Sequence[DeliveryRow]) -> Response:
         "delivered": _("delivered"),
     }
     header = [
-        _("Notice"), _("When"), _("Recipient"), _("State"), _("Times"), _("Why, and what to do"),
+        _("Notice"), _("When"), _("Recipient"), _("Status"), _("Attempts and times"), _("Reason and what to do"),
     ]  # fmt: skip
     rows: list[list[Cell]] = []
     for line in lines:
@@ -120,7 +118,7 @@ def _csv(visitor: Visitor, lines: Sequence[DeliveryRow]) -> Response:
                 line.message.translate(visitor.language),
                 lists.written(visitor, line.created_at),
                 line.email or line.person if line.channel == "mail" else _("Webhook"),
-                states.get(line.state, _("read already")),
+                states.get(line.state, _("read in the portal")),
                 line.attempts,
                 why,
             ]

@@ -40,7 +40,7 @@ async def list_notices(visitor: Visiting, database: GivenDatabase, query: Annota
 @router.post("/notices/read")
 async def mark_all_read(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     await database.run(visitor.actor, service.mark_all_read)
-    return visitor.redirect("/notices", Message("All are marked as read."))
+    return visitor.redirect("/notices", Message("All notices were marked as read."))
 
 
 @router.post("/notices/{notice_id}/read")

@@ -47,14 +47,14 @@ async def retry(
     incident = await engine_view.retry_incident(database, visitor.actor, engine, key, retries)
     return visitor.redirect(
         f"/admin/engine/instances/{incident.process_instance_key}",
-        Message("It is tried again: reload this page in a moment to see what came of it."),
+        Message("Retry started: reload this page shortly to see the result."),
     )
 
 
 def _csv(visitor: Visitor, lines: Sequence[IncidentAnswer], names: Mapping[int, Names]) -> Response:
     _ = visitor.translated
     header = [
-        _("Incident key"), _("Instance"), _("Process"), _("Element"), _("Kind"), _("Stopped since"),
+        _("Incident key"), _("Instance"), _("Process"), _("Element"), _("Type"), _("Stopped since"),
         _("What failed"), _("Job"),
     ]  # fmt: skip
     rows: list[list[web_csv.Cell]] = [

@@ -75,13 +75,13 @@ async def process_choices(engine: EngineInspection, visitor: Visitor) -> list[tu
 def _csv(visitor: Visitor, lines: Sequence[InstanceLineAnswer], names: Mapping[int, Names]) -> Response:
     _ = visitor.translated
     states = {
-        "active": _("runs"),
+        "active": _("running"),
         "incident": _("stopped by an incident"),
         "completed": _("completed"),
         "terminated": _("ended early"),
     }
     header = [
-        _("Instance"), _("Process"), _("Version"), _("State"), _("Began"), _("Ended at"),
+        _("Instance"), _("Process"), _("Version"), _("Status"), _("Started"), _("Ended at"),
     ]  # fmt: skip
     rows: list[list[web_csv.Cell]] = [
         [

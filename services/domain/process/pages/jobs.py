@@ -50,21 +50,21 @@ async def set_retries(
     retries = typed.body(RetriesBody).retries
     job = await engine_view.set_job_retries(database, visitor.actor, engine, key, retries)
     return visitor.redirect(
-        f"/admin/engine/instances/{job.process_instance_key}", Message("The tries that are left are set.")
+        f"/admin/engine/instances/{job.process_instance_key}", Message("The remaining retries were set.")
     )
 
 
 def _csv(visitor: Visitor, lines: Sequence[JobAnswer], names: Mapping[int, Names]) -> Response:
     _ = visitor.translated
     states = {
-        "ACTIVATABLE": _("waits for a worker"),
-        "ACTIVATED": _("a worker has it"),
-        "BACKING_OFF": _("waits to be tried again"),
+        "ACTIVATABLE": _("waiting for a worker"),
+        "ACTIVATED": _("being processed"),
+        "BACKING_OFF": _("waiting for a retry"),
         "FAILED": _("failed"),
-        "ERROR_THROWN": _("error nobody catches"),
+        "ERROR_THROWN": _("unhandled error"),
     }
     header = [
-        _("Job"), _("Type"), _("State"), _("Tries left"), _("Worker"), _("Element"), _("Instance"),
+        _("Job"), _("Type"), _("Status"), _("Retries left"), _("Worker"), _("Element"), _("Instance"),
         _("What failed"),
     ]  # fmt: skip
     rows: list[list[web_csv.Cell]] = [

@@ -81,8 +81,8 @@ async def inbox_as_csv(asked: Annotated[ListQuestion, Query()], visitor: Visitin
             _("Department"),
             _("Purpose"),
             _("Items"),
-            _("Overwritten from"),
-            _("To decide by"),
+            _("At risk of overwrite from"),
+            _("Decide by"),
             _("Claimed by"),
         )
     ] + about.header(visitor)

@@ -156,15 +156,15 @@ async def _redirect_to_next(
     waiting, *_ = await database.read(visitor.actor, case_inbox.read_first, 1, 1)
     number = view.number or ""
     if agrees is False:
-        message = Message("{number}: not confirmed, the release is decided anew.", number=number)
+        message = Message("{number}: not confirmed, the release has to be decided again.", number=number)
     elif not decided.published:
-        message = Message("{number}: signed, and waits for the second person.", number=number)
+        message = Message("{number}: signed, waiting for confirmation by the second person.", number=number)
     else:
         message = Message("{number} is decided: {outcome}.", number=number, outcome=Label(decided.outcome))
     if not waiting:
-        return visitor.redirect("/inbox", Message("{done} Nothing else waits.", done=message))
+        return visitor.redirect("/inbox", Message("{done} No other reviews are waiting.", done=message))
     return visitor.redirect(
-        f"/reviews/{waiting[0].id}", Message("{done} This is the next one that waits.", done=message)
+        f"/reviews/{waiting[0].id}", Message("{done} This is the next waiting review.", done=message)
     )
 
 

@@ -122,7 +122,7 @@ def test_it_is_told_in_words_item_by_item_in_both_languages(
     assert all(line.name_zh and line.name_en and line.zh and line.en for line in lines)
     in_words = {line.name_en: line.en for line in lines}
     assert in_words["Reason"] == "查明经过"
-    assert in_words["Who signs"] == "head"
+    assert in_words["Signer"] == "head"
     assert in_words["SHA-256 of the form"] == desk.form_sha256(review_id)
     assert any(name.startswith("Item 1") for name in in_words)
 

@@ -168,7 +168,7 @@ async def test_a_second_person_proves_that_it_is_them(desk: ReviewDesk, portal: 
     assert (await second.post(f"/requests/{request_id}/confirm")).status_code == 422
     assert desk.the(ChangeRequest).confirmed_at is None
     shown = (await second.post(path, json={"prepare": True})).json()
-    assert (shown["words"][0]["zh"], shown["words"][1]["zh"]) == ("作为第二人确认更改", "重设初始密码")
+    assert (shown["words"][0]["zh"], shown["words"][1]["zh"]) == ("作为第二人复核更改", "重设初始密码")
     signed = {"pending": shown["pending"], **passkey.assertion(shown["options"]["challenge"])}
     assert (await second.post(path, json={"passkey": signed})).status_code == 200
     request = desk.the(ChangeRequest)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from new_database import lay_out
+from statements import statements
 
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera, Recorder, RetentionMeasurement
@@ -41,10 +42,11 @@ class Facts:
     model: str = "model"
     identity: str = "id"
     oldest: datetime | None = None
+    channels: int = 1
 
     @property
     def oldest_frame(self) -> dict[str, datetime]:
-        return {"1": self.oldest} if self.oldest else {}
+        return {str(number): self.oldest for number in range(1, self.channels + 1)} if self.oldest else {}
 
 
 @pytest.fixture
@@ -211,6 +213,26 @@ def test_a_typed_span_over_the_turn_of_the_clock_is_as_long_as_it_is(zone: str, 
     start, end = (local_times.moment(f"2031-10-26T0{hour}:30:00", zone, which="second") for hour in (1, 2))
 
     assert end - start == timedelta(hours=hours)
+
+
+def test_a_probe_of_many_cameras_asks_as_often_as_that_of_one(any_register: Database) -> None:
+    database = any_register
+
+    def probed(cameras: int) -> int:
+        database.clock.turn(timedelta(days=1))
+        facts = Facts(0, "api-time", oldest=database.clock.now() - timedelta(days=20), channels=cameras)
+        with statements(database.engine) as sent:
+            database.run_now(CLERK, measurements.record_measured, "r", facts)
+            database.run_now(CLERK, measurements.record_measured, "r", facts)
+        return sum(one.startswith(("SELECT", "DELETE")) for one in sent)
+
+    few = probed(1)
+    texts = {"name_zh": "一", "name_en": "one", "place_zh": "门", "place_en": "gate", "retention_days": 30}
+    more = [Camera(id=f"c{number}", recorder_id="r", channel=str(number), **texts) for number in range(2, 41)]
+    database.run_now(CLERK, lambda uow: uow.session.add_all(more))
+
+    assert probed(40) == few
+    assert database.run_now(CLERK, lambda uow: uow.session.query(RetentionMeasurement).count()) == 41
 
 
 @pytest.mark.requirement("R34")

@@ -181,7 +181,7 @@ def test_another_channel_is_other_footage_and_forgets_what_was_learned(desk: Rev
     def learn(uow: UnitOfWork) -> None:
         row = uow.session.get_one(Camera, "camera")
         row.fingerprint = "abc"
-        measurements.record_oldest(uow, row, uow.now)
+        measurements.record_oldest(uow, [(row, uow.now)])
 
     desk.run(learn)
     desk.run(camera_service.change_camera, "camera", camera(channel="gate", name_zh="正门"), by="admin")

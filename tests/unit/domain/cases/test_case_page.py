@@ -231,9 +231,9 @@ async def test_the_custodian_is_led_to_the_hand_over_and_security_is_not(
 
     mine = (await custodian.get(f"/cases/{case.id}")).text
 
-    assert "For you to do" in mine
+    assert "Your tasks" in mine
     assert re.search(r'href="/hand-overs/[^"]+">View or return the copies', mine)
-    assert "For you to do" not in (await security.get(f"/cases/{case.id}")).text
+    assert "Your tasks" not in (await security.get(f"/cases/{case.id}")).text
     await custodian.client.aclose()
 
 
@@ -301,7 +301,7 @@ async def test_a_flipped_bit_is_said_in_red_and_told_to_security_once(
     assert found["outcome"] == "damaged"
     assert faults(found) == {"master": ["bytes"]}
     page = (await security.get(f"/cases/{case.id}")).text
-    assert "Its bytes are not what was sealed." in page
+    assert "The content differs from the sealed object." in page
     assert 'class="callout refused" role="alert"' in page
     await verified(security, case)
     told = [one for one in desk.rows(Notice) if one.code == integrity.DAMAGE_NOTICE]
@@ -339,7 +339,7 @@ async def test_a_label_under_a_strange_seal_is_damage_and_one_from_before_seals_
 
     relabel(desk, seal("a stranger").sign(told))
     assert faults(await verified(security, case)) == {"master": ["label-seal"]}
-    assert "The seal on its label is broken, or is not ours." in (await security.get(f"/cases/{case.id}")).text
+    assert "The signature on the label is broken, or is not ours." in (await security.get(f"/cases/{case.id}")).text
 
     since = desk.clock.now() + timedelta(days=1)  # labels were not signed yet when this one was written
     later = TrustedSigners(trusted_signers(ours).roots, since)
@@ -349,7 +349,7 @@ async def test_a_label_under_a_strange_seal_is_damage_and_one_from_before_seals_
     assert (found["outcome"], faults(found)) == ("intact", {})
     assert [one["remarks"] for one in found["objects"] if one["kind"] == "master"] == [["label-unsigned"]]
     assert (
-        "Its label is unsigned: it was written before labels were sealed." in (await old.get(f"/cases/{case.id}")).text
+        "The label is unsigned: it was created before labels were signed." in (await old.get(f"/cases/{case.id}")).text
     )
 
     nowhere = await browser_of(desk, "security", trusted_signers=lambda: trusted_signers(desk.root / "nowhere"))
@@ -420,8 +420,8 @@ async def test_a_draft_is_shown_to_its_drafter_with_the_way_on(desk: Desk) -> No
 
     page = (await drafter.get(f"/cases/{case.id}")).text
 
-    assert "Go on with the draft" in page
-    assert "The process has not begun." in page
+    assert "Continue with the draft" in page
+    assert "The process has not started." in page
     await drafter.client.aclose()
 
 

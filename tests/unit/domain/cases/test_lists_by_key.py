@@ -17,7 +17,7 @@ from services.database.tables.drafts import Draft
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import directory
 from services.domain.cases import inbox, own_applications, register
-from services.domain.cases.schemas import OwnApplication
+from services.domain.cases.schemas.lists import OwnApplication
 from services.domain.cases.states import STATES
 from services.domain.custody import log as custody_log
 from services.domain.custody import queries as custody_queries
@@ -45,7 +45,7 @@ LISTS: dict[str, tuple[str, tuple[str, ...], Read, int]] = {
     "the department's": ("head", own_applications.SORTS, _department, CASES - 4 + 10),
     "inbox": ("head", get_args(InboxSort), inbox.read_waiting, 10),
     "barred": ("head", ("",), inbox.read_barred, 10),
-    "copies out": ("reviewer", get_args(register.OutSort), register.read_copies_out, 5),
+    "copies on loan": ("reviewer", get_args(register.OutSort), register.read_copies_out, 5),
     "next overwritten": ("reviewer", get_args(register.RiskSort), register.read_next_overwritten, 25),
     "loans": ("keeper", get_args(LoanSort), custody_queries.read_mine, 10),
     "custody log": ("keeper", get_args(LogSort), _log, 25),

@@ -1,6 +1,7 @@
 """The overview: numbers are of all, lists of the first few; what a custodian is to sign leads to where it is signed."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,10 @@ from custody_browser import Browser
 from custody_desk import Desk
 
 from services.database.tables.agreements import Agreement
+from services.database.tables.applications import Application
+from services.database.tables.process_steps import ProcessStep
+from services.database.tables.violations import Violation
+from services.database.unit_of_work import UnitOfWork
 
 
 @pytest.fixture
@@ -33,7 +38,7 @@ async def test_more_applications_than_are_listed_are_counted_whole_and_lead_to_t
     for _ in range(7):
         desk.case("yard")
     page = await overview(desk, "drafter")
-    assert tile(page, "my applications under way") == "7"
+    assert tile(page, "my applications in progress") == "7"
     assert page.count('<li><a href="/cases/') == 5
     assert '<a href="/applications">Show all</a>' in page
 
@@ -57,3 +62,42 @@ async def test_who_has_not_signed_the_agreement_is_led_to_it(desk: Desk) -> None
     page = await overview(desk, "drafter")
     assert "no valid confidentiality agreement" in page
     assert 'href="/account/agreement"' in page
+
+
+async def test_security_sees_violations_and_stopped_steps_of_what_is_under_way_and_others_do_not(desk: Desk) -> None:
+    violated, stopped, closed = desk.case("yard"), desk.case("yard"), desk.case("yard")
+    hand_over_id = await violated.offer()
+
+    def write(uow: UnitOfWork) -> None:
+        now = uow.now
+        uow.session.add(
+            Violation(
+                application_id=violated.id,
+                hand_over_id=hand_over_id,
+                kind="overdue",
+                opened_at=now - timedelta(hours=1),
+                facts={},
+            )
+        )
+        for key, case, ended in ((1, stopped, None), (2, violated, now), (3, closed, None)):
+            step = ProcessStep(
+                element_instance_key=key,
+                application_id=case.id,
+                process_id="video-retrieval",
+                process_instance_key=key,
+                element_id="Task_Retrieve",
+                began_at=now,
+                ended_at=ended,
+                attempts=1,
+                stuck_since=now,
+            )
+            uow.session.add(step)
+        uow.session.get_one(Application, closed.id).closed_at = now
+
+    desk.do(write)
+    page = await overview(desk, "security")
+    card = page.split("Violations and stopped steps</h2>")[1].split("</section>")[0]
+    assert re.findall(r'href="/cases/([^"]+)"', card) == [stopped.id, violated.id]
+    assert "a step has stopped and needs an administrator" in card
+    assert "Violation: overdue" in card
+    assert "Violations and stopped steps" not in await overview(desk, "drafter")

@@ -49,7 +49,7 @@ PAGES: dict[str, tuple[tuple[str, ...], Callable[[UnitOfWork, Any], Any]]] = {
     "inbox": (EVERYBODY, lambda uow, _: (inbox.read_waiting(uow), inbox.read_barred(uow))),
     "states": (SEES_ALL, lambda uow, _: register.count_by_state(uow)),
     "next overwritten": (EVERYBODY, lambda uow, _: register.read_next_overwritten(uow, Listing(limit=50))),
-    "copies out": (EVERYBODY, lambda uow, _: register.read_copies_out(uow, Listing(limit=50))),
+    "copies on loan": (EVERYBODY, lambda uow, _: register.read_copies_out(uow, Listing(limit=50))),
     "register": (EVERYBODY, lambda uow, _: register.list_cases(uow, Search(), limit=51)),
     "register page": (EVERYBODY, lambda uow, _: register.read_page(uow, Search(), limit=50)),
     "register by department": (SEES_ALL, lambda uow, _: register.read_page(uow, Search(sort="department"), limit=50)),

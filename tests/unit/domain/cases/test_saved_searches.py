@@ -114,7 +114,7 @@ async def test_each_person_chooses_the_columns(desk: ReviewDesk) -> None:
 
         async def shown(client: Any) -> list[bool]:
             page = (await client.get("/register")).text
-            return [f'<td data-label="{name}"' in page for name in ("录像范围", "用途", "事件或文书编号")]
+            return [f'<td data-label="{name}"' in page for name in ("录像", "用途", "事件或文书编号")]
 
         assert await shown(browser) == [True, True, False]
         answer = await browser.post(

@@ -36,6 +36,7 @@ PAGES = {
     "overview": ("/", "/api/applications?mine=true", "/api/register/states", "/api/register/next-overwritten"),
     "own": ("/applications", "/api/applications/own", "/api/applications/own?department=true&search=gate"),
     "register": ("/register?form=csv", "/register", "/api/register?limit=1000", "/api/register/copies-out"),
+    "storage": ("/storage", "/storage/recorders", "/api/storage"),
     "case": ("/cases/crowded", "/api/cases/crowded", "/api/cases/crowded/timeline"),
 }
 # every post that the mixture gives something to do, and the case that is closest to them
@@ -44,6 +45,7 @@ READERS = {
     "overview": ("drafter", "head", "keeper", "reviewer", "manager", "supervisor"),
     "own": ("drafter", "head"),
     "register": ("drafter", "head", "reviewer", "supervisor", "operator"),
+    "storage": ("operator",),
     "case": ("drafter", "head", "reviewer", "manager", "supervisor"),
 }
 
@@ -82,10 +84,12 @@ ROWS = {
     "inbox": ("operator", "/inbox", 600),
     "inbox, API": ("manager", "/api/reviews?limit=20", 600),
     "overview": ("operator", "/", 900),
-    "copies out": ("reviewer", "/register/copies-out", 400),
+    "copies on loan": ("reviewer", "/register/copies-out", 400),
     "next overwritten": ("reviewer", "/register/next-overwritten", 400),
     "register of a state": ("reviewer", "/register?state=in-use", 500),
     "form": ("drafter", "/apply", 150),
+    "agreements": ("admin", "/admin/agreements", 300),
+    "administration": ("admin", "/admin", 300),
     "directory": ("drafter", "/api/directory?limit=50", 150),
 }
 

@@ -1,5 +1,9 @@
 """Custody over the JSON API: accept, view by ranges, download, return; every refusal with its reason."""
 
+import hashlib
+import io
+import json
+import zipfile
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -7,6 +11,7 @@ from unittest.mock import patch
 
 import httpx
 import pytest
+import pyzipper
 from custody_browser import Browser
 from custody_desk import PASSWORD, Case, Desk
 
@@ -14,7 +19,8 @@ from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Copy, Download, Grant, Viewing
 from services.domain.custody import footage_reader
-from services.vault.age import Reader, X25519Identity, generate_identity
+from services.vault.age import PassphraseIdentity, Reader, X25519Identity, generate_identity
+from services.vault.labels import label_key
 from services.vault.sealing import Sealed, open_sealed
 from services.workers import re_archive
 
@@ -204,7 +210,163 @@ async def test_a_download_is_for_one_key_alone_and_is_listed_for_the_attestation
     [download] = desk.rows(Download)
     assert download.finished_at is not None
     [hand_over] = (await custodian.get("/api/hand-overs")).json()
-    assert [one["id"] for one in hand_over["downloads"]] == [download.id]
+    [told] = hand_over["downloads"]
+    assert (told["id"], told["opensWith"], told["recipient"]) == (download.id, "age-key", recipient)
+    assert listed.json()["password"] is None
+    assert answer.headers["Content-Length"] == str(len(sealed))
+    assert answer.headers["Content-Disposition"].endswith('_Gate_2031-03-04_0900.mp4.age"')
+
+
+async def fetched(desk: Desk, custodian: Browser, copy_id: str, **wish: str) -> tuple[str, httpx.Response]:
+    """The password of a download that was asked for, and the file."""
+    desk.do(_grant_download, copy_id)
+    listed = await custodian.post(f"/api/copies/{copy_id}/downloads", medium="USB stick 7", **wish)
+    assert listed.status_code == 201, listed.text
+    answer = await custodian.get(listed.json()["content"])
+    assert answer.status_code == 200
+    return str(listed.json()["password"]), answer
+
+
+def files_of(archive: zipfile.ZipFile, name: str) -> dict[str, bytes]:
+    """What lies in the one folder of a download."""
+    assert all(one.startswith(f"{name}/") for one in archive.namelist())
+    return {one.removeprefix(f"{name}/"): archive.read(one) for one in archive.namelist()}
+
+
+@pytest.mark.requirement("R37", "R41", "R42")
+async def test_a_download_for_an_archive_program_is_a_zip_that_holds_all_that_belongs_to_the_copy(
+    desk: Desk, case: Case, custodian: Browser, copy_id: str
+) -> None:
+    desk.change(Application, case.id, purpose="See who moved it.")
+    password, answer = await fetched(desk, custodian, copy_id, opensWith="archiver")
+    name = f"SQ-2031-{case.id}_Gate_2031-03-04_0900"
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}.zip"'
+    assert answer.headers["Content-Length"] == str(len(answer.content))
+    assert "no-store" in answer.headers["Cache-Control"]
+
+    with pyzipper.AESZipFile(io.BytesIO(answer.content)) as archive:
+        archive.setpassword(password.encode())
+        files = files_of(archive, name)
+
+    assert files[f"{name}.mp4"] == plaintext(desk, copy_id)
+    sums = dict(reversed(line.split("  ")) for line in files.pop("SHA256SUMS").decode().splitlines())
+    assert sums == {one: hashlib.sha256(content).hexdigest() for one, content in files.items()}
+    assert files[f"{name}.label.pdf"].startswith(b"%PDF")
+    sealed = desk.row(Copy, copy_id).sealed
+    assert files[f"{name}.label.json"] == b"".join(desk.store.get("copies", label_key(sealed["key"])))
+    readme = files["README.txt"].decode("utf-8-sig")
+    for line in ("For this purpose only: See who moved it.", "仅限此用途：See who moved it.", "Use until 2031-03-14"):
+        assert line in readme
+    assert "See who moved it." in files["player.html"].decode()
+    assert "open.html" not in files
+
+
+@pytest.mark.requirement("R41", "R42", "R56")
+async def test_a_download_for_a_browser_is_the_default_and_says_no_purpose_beside_the_encrypted_footage(
+    desk: Desk, case: Case, custodian: Browser, copy_id: str
+) -> None:
+    desk.change(Application, case.id, purpose="See who moved it.")
+    password, answer = await fetched(desk, custodian, copy_id)
+    name = f"SQ-2031-{case.id}_Gate_2031-03-04_0900"
+    assert answer.headers["Content-Length"] == str(len(answer.content))
+
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        files = files_of(archive, name)
+
+    age = files.pop(f"{name}.mp4.age")
+    opened = Reader(lambda at, length: age[at : at + length], len(age), PassphraseIdentity(password)).read()
+    assert opened == plaintext(desk, copy_id)
+    sums = dict(reversed(line.split("  ")) for line in files.pop("SHA256SUMS").decode().splitlines())
+    files[f"{name}.mp4"] = opened
+    assert sums == {one: hashlib.sha256(content).hexdigest() for one, content in files.items()}
+    beside = b"".join(files[one] for one in ("README.txt", "player.html", "open.html"))
+    assert b"See who moved it." not in beside
+    assert password.encode() not in answer.content
+
+
+@pytest.mark.requirement("R47", "R52")
+async def test_the_register_says_how_a_download_opens_and_its_password_is_kept_nowhere(
+    desk: Desk, custodian: Browser, copy_id: str
+) -> None:
+    password, first = await fetched(desk, custodian, copy_id, opensWith="archiver")
+    [download] = desk.rows(Download)
+
+    again = await custodian.get(f"/api/downloads/{download.id}/content")
+
+    with pyzipper.AESZipFile(io.BytesIO(again.content)) as archive:
+        archive.setpassword(password.encode())
+        assert archive.testzip() is None  # it is the same at each sending
+    assert again.content != first.content
+    [row] = desk.rows(Download)
+    assert (row.opens_with, row.recipient, row.reads) == ("archiver", "", 2)
+    assert row.finished_at is not None
+    sent = [json.loads(event.entry)["detail"] for event in desk.rows(AuditEvent) if event.action == "download-sent"]
+    assert [(one["opens_with"], one["sendings"]) for one in sent] == [("archiver", 1), ("archiver", 2)]
+    [hand_over] = (await custodian.get("/api/hand-overs")).json()
+    log = (await custodian.get(f"/api/hand-overs/{hand_over['id']}/custody-log")).json()
+    assert log["entries"][-1]["detail"]["opensWith"] == "archiver"
+    kept = [path for path in desk.root.rglob("*") if path.is_file()]
+    words = [password, password.replace("-", "")]
+    assert [path for path in kept for word in words if word.encode() in path.read_bytes()] == []
+    assert password not in json.dumps([hand_over, log])
+
+
+@pytest.mark.parametrize("opens_with", ["browser", "archiver"])
+@pytest.mark.requirement("R52", "R55")
+async def test_a_grant_that_ends_while_a_zip_is_sent_ends_the_sending(
+    desk: Desk, custodian: Browser, copy_id: str, opens_with: str
+) -> None:
+    desk.do(_grant_download, copy_id)
+    listed = await custodian.post(f"/api/copies/{copy_id}/downloads", medium="USB stick 7", opensWith=opens_with)
+    [granted] = [grant for grant in desk.rows(Grant) if grant.action == "download"]
+    allow, checks = footage_reader.allow, 0
+
+    async def ended_meanwhile(check: footage_reader.Check, position: int, stretch: int) -> None:
+        nonlocal checks
+        checks += 1
+        if checks == 2:
+            desk.change(Grant, granted.id, ended_at=desk.clock.now())
+        await allow(check, position, stretch)
+
+    with (
+        patch.object(footage_reader, "CHECKED_EVERY", len(plaintext(desk, copy_id)) // 4),
+        patch.object(footage_reader, "allow", ended_meanwhile),
+        pytest.raises(footage_reader.SendingStopped, match="grant has ended"),
+    ):
+        await custodian.get(listed.json()["content"])
+
+    [download] = desk.rows(Download)
+    assert (download.reads, download.finished_at) == (1, None)
+
+
+@pytest.mark.parametrize("opens_with", ["browser", "archiver"])
+async def test_a_damaged_copy_is_never_sent_as_a_zip(
+    desk: Desk, custodian: Browser, copy_id: str, opens_with: str
+) -> None:
+    desk.do(_grant_download, copy_id)
+    listed = await custodian.post(f"/api/copies/{copy_id}/downloads", medium="USB stick 7", opensWith=opens_with)
+    desk.damage("copies", desk.row(Copy, copy_id).sealed["key"])
+
+    with pytest.raises(footage_reader.SendingStopped, match="damaged near byte"):
+        await custodian.get(listed.json()["content"])
+
+
+async def test_a_copy_without_its_label_is_not_sent_as_a_zip(desk: Desk, custodian: Browser, copy_id: str) -> None:
+    desk.do(_grant_download, copy_id)
+    listed = await custodian.post(f"/api/copies/{copy_id}/downloads", medium="USB stick 7")
+    desk.remove_as_root("copies", label_key(desk.row(Copy, copy_id).sealed["key"]))
+
+    assert code(await custodian.get(listed.json()["content"]), 500) == "label-missing"
+
+
+async def test_a_key_beside_another_way_to_open_is_asked_about(desk: Desk, custodian: Browser, copy_id: str) -> None:
+    desk.do(_grant_download, copy_id)
+    path, wish = f"/api/copies/{copy_id}/downloads", {"medium": "USB stick 7", "recipient": generate_identity()[1]}
+
+    assert code(await custodian.post(path, **wish, opensWith="browser"), 422) == "recipient-unused"
+    assert code(await custodian.post(path, medium="x", opensWith="age-key"), 422) == "recipient-wrong"
+    assert (await custodian.post(path, medium="x", opensWith="telepathy")).status_code == 422
+    assert desk.rows(Download) == []
 
 
 def _grant_download(uow, copy_id: str) -> None:  # type: ignore[no-untyped-def]

@@ -81,7 +81,7 @@ async def test_an_offer_is_in_the_list_and_asks_to_be_accepted(custodian: Browse
 
     offered = shown(await custodian.get(path))
     assert "I have read these conditions" in offered
-    assert "Take up until" in offered
+    assert "Accept by" in offered
     assert "No footage from" in offered
     for act in ("/watch", "/return", "/report-loss", "/download"):
         assert act not in offered
@@ -102,9 +102,7 @@ async def test_the_custodian_reads_to_whom_the_copies_may_be_shown_before_taking
 
     assert "you watch the footage alone" in alone
     for read in (offered, before):
-        assert re.search(
-            r"You may show it to: Security, Supervisor <small>not before signing the confidentiality agreement", read
-        )
+        assert re.search(r"Viewers: Security, Supervisor <small>only after signing the confidentiality agreement", read)
     assert [(one["id"], one["agreement"]) for one in told["recipients"]] == [("security", True), ("supervisor", False)]
 
 
@@ -258,9 +256,51 @@ async def test_a_download_is_explained_listed_and_fetched(
     [download] = desk.rows(Download)
     page = shown(await custodian.get(path))
     assert f"/api/downloads/{download.id}/content" in page
-    assert "listed, not fetched" in page
+    assert "registered, not downloaded" in page
     assert (await custodian.get(f"/api/downloads/{download.id}/content")).status_code == 200
-    assert "fetched whole" in shown(await custodian.get(path))
+    assert "downloaded" in shown(await custodian.get(path))
+
+
+@pytest.mark.requirement("R42", "R57")
+@pytest.mark.parametrize(
+    ("opens_with", "how", "word"),
+    [("browser", "Open open.html", "a browser, with"), ("archiver", "7-Zip, WinRAR", "an archive program, with")],
+)
+async def test_the_password_of_a_download_is_shown_once_and_told_apart_from_the_file(
+    desk: Desk, case: Case, custodian: Browser, path: str, copy_id: str, *, opens_with: str, how: str, word: str
+) -> None:
+    await lend(desk, case, download=True)
+    asked = shown(await custodian.get(f"/copies/{copy_id}/download"))
+    assert re.search(r'value="browser" checked', asked)  # it needs nothing but a browser
+    assert "The file manager of Windows and macOS cannot." in asked
+    assert re.search(r'<details class="own-key">\s*<summary>I have my own age key', asked)
+
+    listed = shown(await custodian.send(f"/copies/{copy_id}/download", opensWith=opens_with, medium=f"stick {EVIL}"))
+
+    [password] = re.findall(r'<code class="secret">([2-9A-Z-]{29})</code>', listed)
+    [download] = desk.rows(Download)
+    assert f'href="/api/downloads/{download.id}/content"' in listed
+    assert "never on the same medium" in listed
+    assert how in listed
+    loan = shown(await custodian.get(path))
+    assert word in loan
+    assert word in shown(await custodian.get(f"{path}/custody-log"))
+    assert password not in loan
+
+
+async def test_a_key_beside_another_choice_is_asked_about_where_it_was_typed(
+    desk: Desk, case: Case, custodian: Browser, copy_id: str
+) -> None:
+    await lend(desk, case, download=True)
+    wish = {"opensWith": "archiver", "recipient": "age1nobody", "medium": "stick 1"}
+
+    refused = shown(await custodian.send(f"/copies/{copy_id}/download", **wish), 422)
+
+    assert "chose another way to open the file" in refused
+    assert re.search(r'<details class="own-key" open>\s*<summary>I have an age key', refused)
+    assert re.search(r'value="archiver" checked', refused)
+    assert 'value="age1nobody"' in refused
+    assert desk.rows(Download) == []
 
 
 @pytest.mark.requirement("R38")
@@ -283,7 +323,7 @@ async def test_the_return_asks_for_each_download_and_keeps_what_was_typed(
     }  # fmt: skip
 
     forgotten = shown(await custodian.send(f"{path}/return", **fields), 422)
-    assert "Say of each download whether it was destroyed or given back." in forgotten
+    assert "For each download, choose whether it was destroyed or given back." in forgotten
     assert "shredded &lt;script&gt;" in forgotten
     fields["downloads-1-fate"] = "given-back"
     assert "Confirm that no other copy was kept" in shown(await custodian.send(f"{path}/return", **fields), 422)

@@ -13,18 +13,18 @@ import av
 import pytest
 from custody_browser import Browser
 from custody_desk import Case, Desk
+from redated import RECORDINGS
 from vault_bench import Given, stream
 
 from services.database.tables.copies import Copy, Grant, Viewing
 from services.domain.custody import playlist
-from services.runtime.places import DEPLOY
 from services.runtime.spans import Span
 from services.vault.coverage import Coverage
 from services.vault.sealing import Sealed, seal
 from services.vault.store.protocol import Store, Target
 from services.vault.verdict import FootageSource
 
-MINUTE = DEPLOY / "demo/recordings/cam1/2026-11-24_22-46-07-242666.mp4"
+MINUTE = RECORDINGS / "cam1" / "2026-11-24_22-46-07-242666.mp4"
 START = datetime(2031, 3, 4, 9, tzinfo=UTC)
 
 

@@ -66,7 +66,7 @@ def _mark(uow: UnitOfWork) -> None:
 
 @pytest.mark.requirement("R30", "R52")
 @pytest.mark.parametrize("language", ["zh", "en"])
-def test_no_notice_tells_a_title_a_name_a_reason_a_place_or_a_camera(desk: ReviewDesk, language: str) -> None:
+def test_no_notice_tells_a_name_a_reason_a_place_or_a_camera(desk: ReviewDesk, language: str) -> None:
     marked = "".join(SECRET) + FORM.reason
     application_id = desk.submitted(title="".join(SECRET), reason=marked, purpose=marked, place_of_use=marked)
 
