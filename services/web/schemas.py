@@ -40,20 +40,20 @@ def no_control(text: str) -> str:
     return text
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     if not set("\t\r\n").isdisjoint(text):
         raise PydanticCustomError("control_character", "line break")
     return no_control(text)
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_in_range)]
-Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
-Code = Annotated[str, Field(max_length=64), AfterValidator(_one_line)]
+Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(one_line)]
+Code = Annotated[str, Field(max_length=64), AfterValidator(one_line)]
 Paragraph = Annotated[str, Field(max_length=4000), AfterValidator(no_control)]
 Account = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(no_control)]
 Note = Annotated[str, Field(max_length=500), AfterValidator(no_control)]
 SearchText = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(no_control)]
-Identifier = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_one_line)]
+Identifier = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(one_line)]
 
 
 class Body(BaseModel):

@@ -21,6 +21,7 @@ ADMINISTRATOR = frozenset({"admin"})
 STORAGE = frozenset({"operator", "supervisor"})
 CONSENTER = frozenset({"security-head"})  # of the department that another, joint application names
 READERS = frozenset({"admin", "security-head", "supervisor"})  # of the administrators' desk
+SEARCHER = frozenset({"reviewer"})  # whose saved search it is
 NONE: frozenset[str] = frozenset()
 SHA = "0" * 64
 SPAN = {"start": "2031-03-04T10:00:00Z", "end": "2031-03-04T11:00:00Z"}
@@ -251,11 +252,17 @@ RULES = {
     "GET /api/register": Rule(EVERYONE),
     "GET /api/register/copies-out": Rule(EVERYONE),
     "GET /api/register/next-overwritten": Rule(EVERYONE),
+    "GET /api/register/searches": Rule(EVERYONE),
+    "POST /api/register/searches": Rule(EVERYONE, body={"name": "gate", "query": "text=gate"}),
+    "PUT /api/register/searches/{search_id}": Rule(SEARCHER, body={"name": "north gate"}),
+    "DELETE /api/register/searches/{search_id}": Rule(SEARCHER),
     "GET /api/register/stages": Rule(EVERYONE),
     "GET /api/register/states": Rule(EVERYONE),
 }
 # They end what the other routes need, so they come last.
-LAST = ("POST /api/hand-overs/{hand_over_id}/report-loss", "POST /api/logout")
+LAST = (
+    "DELETE /api/register/searches/{search_id}", "POST /api/hand-overs/{hand_over_id}/report-loss", "POST /api/logout",
+)  # fmt: skip
 # Before there is a whole session: test_login, test_session_api and test_hostile_login show what they allow.
 WITHOUT_SESSION = {
     "POST /api/login/code",

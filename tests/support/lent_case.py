@@ -22,6 +22,7 @@ from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import service as application_service
 from services.domain.applications.service import item_ids
 from services.domain.cameras import reference_pictures
+from services.domain.cases import saved_searches
 from services.domain.change_requests import holds
 from services.domain.custody import copies, hand_overs, viewings
 from services.domain.documents import service as document_service
@@ -148,6 +149,7 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "post_id": desk.the(Post, person_id="reviewer2").id,
         "absence_id": desk.run(absences.add, "reviewer2", since=since, until=until, by="reviewer2").id,
         "delivery_id": desk.run(_failed),
+        "search_id": desk.run(saved_searches.save, "mine", "text=gate", by="reviewer").id,
         "rule_name": "max_items",
         "name": "max_items",
         "version": desk.rules.agreement_version,

@@ -9,6 +9,7 @@ from access_rules import (
     NONE,
     READERS,
     RECORDING,
+    SEARCHER,
     SEE,
     SIGNED,
     STORAGE,
@@ -182,8 +183,13 @@ PAGES = {
     ),
     "POST /reviews/{review_id}/confirm": Rule(SEE, body={"agrees": "true", **SIGNED}),  # nothing is to be confirmed
     "GET /register": Rule(EVERYONE),
+    "GET /register/cameras": Rule(EVERYONE),
+    "POST /register/columns": Rule(EVERYONE, body={"columns": "state"}),
     "GET /register/copies-out": Rule(EVERYONE),
     "GET /register/next-overwritten": Rule(EVERYONE),
+    "POST /register/searches": Rule(EVERYONE, body={"name": "gate", "query": "text=gate"}),
+    "POST /register/searches/{search_id}": Rule(SEARCHER, body={"name": "north gate"}),
+    "POST /register/searches/{search_id}/delete": Rule(SEARCHER),
     "GET /register/stages": Rule(EVERYONE),
     "GET /storage": Rule(STORAGE, EVERYONE - STORAGE),
     "GET /storage/preserved.csv": Rule(STORAGE, EVERYONE - STORAGE),
@@ -205,4 +211,6 @@ PAGES_WITHOUT_SESSION = {
     "POST /login/password", "GET /login/provider", "GET /login/provider/callback",
 }  # fmt: skip
 # They end what the other pages need, so they come last.
-LAST_PAGES = ("POST /hand-overs/{hand_over_id}/report-loss", "POST /logout")
+LAST_PAGES = (
+    "POST /register/searches/{search_id}/delete", "POST /hand-overs/{hand_over_id}/report-loss", "POST /logout",
+)  # fmt: skip

@@ -68,7 +68,7 @@ class _Open:
 def read_waiting(uow: UnitOfWork, listing: Listing = EVERYTHING, *, stage: str = "") -> Page[WaitingReview]:
     """Read a page of the open reviews that the actor may decide or confirm now; overwritten first comes first.
 
-    Searched are number, department and who has claimed it.
+    Searched are number, title, department and who has claimed it.
     """
     page = _read(uow, _select_open(uow, listing, stage), listing, lambda entry: entry.refusal is None)
     return page.showing(_views(uow, page.lines))
@@ -125,7 +125,8 @@ def _select_open(uow: UnitOfWork, listing: Listing, stage: str) -> Select[*tuple
             Application.withdrawn_at.is_(None),
             or_(*mine),
             listing.mentioned(
-                *(Application.number, Department.name_zh, Department.name_en), also=Review.claimed_by.in_(claimers)
+                *(Application.number, Application.title, Department.name_zh, Department.name_en),
+                also=Review.claimed_by.in_(claimers),
             ),
         )
     )
@@ -199,6 +200,7 @@ def _views(uow: UnitOfWork, entries: Sequence[_Open]) -> list[WaitingReview]:
             claimed_by=names[review.claimed_by] if review.claimed_by else None,
             stands_in_for=names[entry.first] if entry.first else None,
             hand_over_id=review.hand_over_id,
+            about=None if entry.is_barred else footage[application.id].about,
         )
         for entry in entries
         for review, application in [(entry.review, entry.application)]

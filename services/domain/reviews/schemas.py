@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field
 
 from services.database.listing import Listing
 from services.domain.accounts.signatures.http import FormSigning
+from services.domain.applications.schemas import CaseAbout
 from services.domain.reviews.scopes import Classification, Granting, Narrowed
 from services.web.errors import Problem
 from services.web.schemas import (
@@ -44,7 +45,7 @@ class ReviewHead(Answer):
 class WaitingReview(ReviewHead):
     """One line of the inbox; from ``overwriteAt`` on the first of its footage may be gone.
 
-    ``toConfirm``: somebody has decided and a second person is to confirm.
+    ``toConfirm``: somebody has decided and a second person is to confirm. ``about`` is null where a conflict bars you.
     """
 
     overwrite_at: Moment | None
@@ -54,6 +55,7 @@ class WaitingReview(ReviewHead):
     department_en: str
     purpose_category: str
     items: int
+    about: CaseAbout | None
 
 
 class BarredReview(Answer):
@@ -65,7 +67,7 @@ class BarredReview(Answer):
 
 
 class InboxQuestion(PageParameters):
-    """``search`` is searched in number, department and who has claimed it; ``place`` is one that `Link` names."""
+    """``search`` is searched in number, title, department and claimer; ``place`` is one that `Link` names."""
 
     stage: Code | None = None
     search: Code = ""

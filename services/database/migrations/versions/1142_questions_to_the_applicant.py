@@ -6,7 +6,7 @@ from alembic import op
 from services.database.base import Moment
 
 revision = "1142"
-down_revision = "1140"
+down_revision = "1141"
 branch_labels = None
 depends_on = None
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from services.domain.applications.schemas import CaseAbout
 from services.domain.cases.schemas.consents import ConsultationView
 from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed
 from services.domain.custody.schemas import RecorderClock
@@ -30,6 +31,7 @@ class CaseSummary(Answer):
     submitted_at: datetime | None
     overwrite_at: datetime | None
     way_of_use: str
+    about: CaseAbout
 
 
 class NextAct(Answer):
@@ -48,6 +50,7 @@ class NextAct(Answer):
 class StatedApplication(Answer):
     """What the applicant states now; the case's ``form`` has what was submitted last."""
 
+    title: str | None
     reason: str
     purpose: str
     purpose_category: str
@@ -206,11 +209,12 @@ class CaseHandOver(Answer):
 
 
 class CustodyLine(Answer):
-    """One line of the custody log."""
+    """One line of the custody log; ``item`` is the position of the item whose copy it is about, if of one."""
 
     at: datetime
     event: str
     person: str | None
+    item: int | None = None
 
 
 class CaseArchive(Answer):

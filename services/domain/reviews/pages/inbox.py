@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 from services.database.keyset import LONGEST_PLACE, Page
 from services.database.listing import Listing
 from services.database.unit_of_work import Database, UnitOfWork
+from services.domain.applications.pages import about
 from services.domain.cases import consent_queries
 from services.domain.cases import inbox as case_inbox
 from services.domain.cases.schemas.consents import WaitingConsent
@@ -23,7 +24,7 @@ from services.runtime.errors import Refused
 from services.runtime.labels import word
 from services.runtime.translations import Joined, Message
 from services.web import lists
-from services.web.csv import csv_answer
+from services.web.csv import Cell, csv_answer
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.visitor import Visiting, Visitor
@@ -134,7 +135,7 @@ async def inbox_as_csv(asked: Annotated[ListQuestion, Query()], visitor: Visitin
             _("Decide by"),
             _("Claimed by"),
         )
-    ]
+    ] + about.header(visitor)
     return csv_answer(visitor.translated(_("Inbox")), header, (_row(visitor, line) for line in found.lines))
 
 
@@ -159,7 +160,7 @@ def _parameters(asked: ListQuestion) -> Mapping[str, str]:
     return {name: value for name, value in chosen.items() if value and value != "overwrite"}
 
 
-def _row(visitor: Visitor, line: WaitingReview) -> list[str | int | None]:
+def _row(visitor: Visitor, line: WaitingReview) -> list[Cell]:
     return [
         line.number,
         word(visitor.language, line.stage),
@@ -169,4 +170,5 @@ def _row(visitor: Visitor, line: WaitingReview) -> list[str | int | None]:
         lists.written(visitor, line.overwrite_at),
         lists.written(visitor, line.due_at),
         line.claimed_by,
+        *(about.cells(visitor, line.about) if line.about else ()),
     ]
