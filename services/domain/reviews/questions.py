@@ -28,7 +28,7 @@ def ask(uow: UnitOfWork, review_id: str, text: str) -> ApplicantQuestion:
     """Ask the applicant, as somebody who may decide the review; Refused for everybody else, and once it is decided."""
     review = tasks.lock_open(uow, review_id)
     if review.stage == "receipt":
-        raise Refused("receipt-elsewhere", "Accept or decline the copies on the page of the hand-over.")
+        raise Refused("receipt-elsewhere", "Accept or decline the copies on the hand-over page.")
     service.require_no_proposal(uow, review)
     tasks.require_may_decide(uow, review)
     text = _checked(text, Message("Enter your question."))

@@ -361,7 +361,7 @@ async def test_where_nothing_is_recorded_the_nearest_footage_is_said(portal: Por
     page, answer = (await browser.get("/apply/coverage", params=form)).text, (await browser.get(address)).json()
     assert len(recorder.asked) == 4  # each of the two asks once more, and no further
     assert set(recorder.asked) == {asked, asked.widen(timedelta(days=1))}
-    assert "录像机上没有这段录像" in page
+    assert "录像机上没有此时间段的录像" in page
     assert f'最近的录像： 之前 <time datetime="{before.start.isoformat()}">' in page
     assert f'<time datetime="{before.end.isoformat()}">' in page
     assert "之后" not in page

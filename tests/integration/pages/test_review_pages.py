@@ -504,7 +504,7 @@ async def test_a_second_person_confirms_a_release_or_disagrees(desk: ReviewDesk,
     page = await second.get(f"/reviews/{review_id}")
     assert "operator 的结论" in text_of(page)
     assert "待复核" in text_of(await second.get("/inbox"))
-    assert "您是本案的调取操作人" in text_of(await operator.get(f"/reviews/{review_id}"))
+    assert "您是本案的存储操作员" in text_of(await operator.get(f"/reviews/{review_id}"))
 
     signed = {"formSha256": desk.form_sha256(review_id), "password": PASSWORD}
     silent = await second.post(f"/reviews/{review_id}/confirm", data={**signed, "agrees": "false"})
