@@ -280,7 +280,7 @@ def _use_period(days: int | None) -> Line:
         return Line(
             "use period",
             False,
-            f"{name} is not set, nor is its rule in the portal: set the longest use period in days, "
+            f"{name} is not set, nor is its rule in the portal: set the maximum use period in days, "
             "or nothing is handed over",
         )
     return Line("use period", True, f"at most {days} days")

@@ -63,10 +63,10 @@ def chosen(request: Request, locale: str | None = None) -> Language:
 
 def _accepted(header: str) -> Language:
     """Return the known language that the header prefers (RFC 9110, 12.5.4), by its first subtag alone."""
-    wishes = [(float(quality or 1), tag.lower()) for tag, quality in _WISH.findall(header)]
-    for quality, tag in sorted(wishes, key=lambda wish: wish[0], reverse=True):
-        if quality and tag in known():
-            return tag
+    wishes = [(float(match[2] or 1), match[1].lower()) for match in _WISH.finditer(header)]
+    for quality, language in sorted(wishes, key=lambda wish: wish[0], reverse=True):
+        if quality and language in known():
+            return language
     return DEFAULT
 
 

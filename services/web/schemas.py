@@ -3,13 +3,14 @@
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from services.database.listing import LONGEST_TEXT, Listing
+from services.runtime.spans import Span
 from services.web.paging import PlaceText
 
 LAST_OFFSET = 1_000_000
@@ -80,6 +81,10 @@ class Done(Answer):
 class SpanAnswer(Answer):
     start: Moment
     end: Moment
+
+    @classmethod
+    def of(cls, span: Span | None) -> Self | None:
+        return None if span is None else cls(start=span.start, end=span.end)
 
 
 class ListParameters(Body):

@@ -59,7 +59,7 @@ def settings(desk: ReviewDesk, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 def page(settings: Settings, browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(base_url=settings.portal.url, viewport={"width": 1280, "height": 800})
+    context = browser.new_context(base_url=settings.portal.url, viewport={"width": 1280, "height": 800}, locale="zh-CN")
     yield context.new_page()
     context.close()
 
@@ -95,7 +95,7 @@ def test_there_and_back_and_out_at_both(desk: ReviewDesk, settings: Settings, pa
     page.wait_for_url(f"{settings.oidc.issuer}/interaction/*")  # it asks anew
     at_the_provider(page, "stranger")
     page.wait_for_url("**/login/provider/callback?*")
-    expect(page.get_by_role("alert")).to_contain_text("没有您可用的账户")
+    expect(page.get_by_role("alert")).to_contain_text("没有您可用的账号")
     picture(page, "sign-in-provider-refused")
     page.get_by_role("link", name="使用统一身份认证登录").click()
     page.wait_for_url(f"{settings.oidc.issuer}/interaction/*")  # or nobody else could come in

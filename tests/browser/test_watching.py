@@ -85,7 +85,7 @@ def test_seeking_into_a_gap_goes_to_the_picture_after_it(watching: Watching) -> 
 
     expect(page.locator("#clock")).to_contain_text("2031-03-04 09:00:16")
     page.evaluate("() => { video.currentTime -= 1.5; }")
-    expect(page.locator("#gap")).to_contain_text("The recorder has nothing from 2031-03-04 09:00:08")
+    expect(page.locator("#gap")).to_contain_text("The recorder has no footage from 2031-03-04 09:00:08")
 
 
 def test_keys_step_by_picture_jump_and_change_speed(watching: Watching) -> None:

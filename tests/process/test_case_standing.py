@@ -135,7 +135,7 @@ async def test_a_returned_application_waits_for_its_correction_and_counts_its_ro
 
 async def test_an_incomplete_application_waits_for_its_correction_too(desk: People) -> None:
     case = await desk.apply("cam1", purpose="短")
-    await desk.until(lambda _: desk.application(case).correction_until, "the correction deadline")
+    await desk.until(lambda _: desk.application(case).correction_until, "the time to correct")
     await desk.quiet()
 
     assert here(stands(desk, case)) == {"Task_AwaitCorrection": "waiting"}

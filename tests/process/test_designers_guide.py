@@ -189,7 +189,7 @@ def _holds_like_every_other_review(desk: People, case: str) -> None:
         refusal = access_policy.duty_refusal(access_queries.load_directory(uow), facts, "security", demo_id("chenjing"))
         return refusal.en if refusal else ""
 
-    assert desk.look(refused) == "You are the interpreter of this case: leave this to somebody else."
+    assert desk.look(refused) == "You are the interpreter of this case: another person has to do this."
 
 
 @pytest.mark.tool("chromium")

@@ -88,12 +88,16 @@ RULES = {
     "GET /api/cases/{application_id}/timeline": Rule(SEE),
     "GET /api/cases/{application_id}/integrity": Rule(SEE),
     "POST /api/cases/{application_id}/integrity": Rule(SEE),
+    "POST /api/cases/{application_id}/questions/{question_id}/answer": Rule(APPLICANT, body={"text": "三号门"}),
     "GET /api/models/{process_id}": Rule(EVERYONE),
     "GET /api/documents/{number}": Rule(SEE),
     "GET /api/documents/{number}/print": Rule(SEE),
     "GET /api/documents/{number}/pdf": Rule(SEE),
     "GET /api/reviews": Rule(EVERYONE),
     "GET /api/reviews/conflicts": Rule(EVERYONE),
+    # what is refused is said review by review: test_several_reviews
+    "POST /api/reviews/claim": Rule(EVERYONE, body={"reviewIds": ["none"]}),
+    "POST /api/reviews/unclaim": Rule(EVERYONE, body={"reviewIds": ["none"]}),
     "GET /api/reviews/{review_id}": Rule(SEE),
     "GET /api/reviews/{review_id}/coverage": Rule(SEE),
     "GET /api/reviews/{review_id}/return": Rule(NONE),  # the review is a release; test_return_inspection_pages
@@ -105,7 +109,11 @@ RULES = {
     ),
     "POST /api/storage/recorders/{recorder_id}/measure": Rule(frozenset({"operator"}), EVERYONE - {"operator"}),
     "POST /api/reviews/{review_id}/claim": Rule(frozenset({"operator"}), SEE - {"operator"}),
+    "POST /api/reviews/{review_id}/reassign": Rule(NONE, SEE, body={"personId": "operator2"}),  # none leads the office
     "POST /api/reviews/{review_id}/unclaim": Rule(SEE),
+    "POST /api/reviews/{review_id}/questions": Rule(
+        frozenset({"operator"}), SEE - {"operator"}, body={"text": "哪一个门？"}
+    ),
     "POST /api/reviews/{review_id}/decide": Rule(
         frozenset({"operator"}), SEE - {"operator"}, body={"outcome": "approved", **SIGNED}
     ),

@@ -69,7 +69,7 @@ class People(Desk):
         def returned(uow: UnitOfWork) -> bool:
             return uow.session.get_one(Application, application_id).correction_until is not None
 
-        await self.until(returned, "the correction deadline")
+        await self.until(returned, "the time to correct")
         await self.as_person(DRAFTER, application_service.correct, application_id, self.form(*channels, **changes))
 
     async def withdraw(self, application_id: str) -> None:

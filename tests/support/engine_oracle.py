@@ -185,7 +185,7 @@ def _sent_back(was: Row, now: Row, before: Snapshot, count: Callable[[str], None
     elif was["correction_until"] != now["correction_until"] and not (
         _moment(was["correction_until"]) <= before.now + SLACK
     ):
-        yield f"the correction deadline {was['number']} was changed"
+        yield f"the time to correct {was['number']} was changed"
 
 
 def _found(was: Row, now: Row, count: Callable[[str], None]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from services.database.tables.consents import Consent
 from services.database.tables.deliveries import Delivery
 from services.database.tables.notices import Notice
 from services.database.tables.people import Post
+from services.database.tables.reviews import ApplicantQuestion
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import absences, posts
 from services.domain.accounts.posts import PostRequest
@@ -118,6 +119,7 @@ def lend(desk: ReviewDesk, parts: Parts = Parts()) -> dict[str, str]:
     facts = Facts("meeting", "例会", "", "会议室", "王芳", "", "UTC")
     return {
         "application_id": application_id,
+        "question_id": desk.run(_question, application_id, release, parts.reviewer),
         "review_id": release,
         "item_id": item_id,
         "copy_id": copy_id,
@@ -153,6 +155,16 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "version": desk.rules.agreement_version,
         "act": "unlock",
     }
+
+
+def _question(uow: UnitOfWork, application_id: str, review_id: str, by: str) -> str:
+    """What the applicant was asked while the release is open."""
+    question = ApplicantQuestion(
+        application_id=application_id, review_id=review_id, asked_by=by, asked_at=uow.now, text="哪一个门？"
+    )
+    uow.session.add(question)
+    uow.session.flush()
+    return question.id
 
 
 def _submitted(desk: ReviewDesk, form: Any, by: str) -> str:

@@ -37,6 +37,7 @@ PAGES = {
     "GET /cases/{application_id}": Rule(SEE),
     "GET /cases/{application_id}/integrity": Rule(SEE),
     "POST /cases/{application_id}/integrity": Rule(SEE, body={}),
+    "POST /cases/{application_id}/questions/{question_id}": Rule(APPLICANT, body={"text": "三号门"}),
     "GET /apply": Rule(EVERYONE),
     "POST /apply": Rule(APPLICANT, body={"applicationId": "{application_id}", "version": "0"}),
     "POST /apply/save": Rule(APPLICANT, body={"applicationId": "{application_id}", "version": "0"}),
@@ -165,12 +166,18 @@ PAGES = {
         ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"value": "19", "was": "20", "reason": "none"}
     ),
     "GET /inbox": Rule(EVERYONE),
+    "POST /inbox/claim": Rule(EVERYONE, body={"reviewIds": "none"}),
+    "POST /inbox/unclaim": Rule(EVERYONE, body={"reviewIds": "none"}),
     "GET /inbox.csv": Rule(EVERYONE),
     "GET /reviews/{review_id}": Rule(SEE),
     "GET /reviews/{review_id}/coverage": Rule(SEE),
     "GET /reviews/{review_id}/items/{item_id}/preview": Rule(SEE),
     "POST /reviews/{review_id}/claim": Rule(frozenset({"operator"}), SEE - {"operator"}),
+    "POST /reviews/{review_id}/reassign": Rule(NONE, SEE, body={"personId": "operator2"}),
     "POST /reviews/{review_id}/unclaim": Rule(SEE),
+    "POST /reviews/{review_id}/questions": Rule(
+        frozenset({"operator"}), SEE - {"operator"}, body={"text": "哪一个门？"}
+    ),
     "POST /reviews/{review_id}/decide": Rule(
         frozenset({"operator"}), SEE - {"operator"}, body={"outcome": "approved", **SIGNED}
     ),

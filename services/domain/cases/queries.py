@@ -23,6 +23,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.applications import findings, forms
 from services.domain.applications.schemas import CaseAbout
+from services.domain.applications.security_check import REVIEWERS_ONLY, words_for_applicant
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import next_actions, states
 from services.domain.cases import rows as case_rows
@@ -54,6 +55,7 @@ from services.domain.custody import integrity
 from services.domain.custody import log as custody_log
 from services.domain.custody.schemas import RecorderClock
 from services.domain.retrieval import preservations
+from services.domain.reviews import assignment
 from services.domain.stages.catalogue import STAGES
 from services.web.schemas import SpanAnswer
 
@@ -201,6 +203,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
     state = states.state_of_rows(rows)
     revision = rows.revisions[-1] if rows.revisions else None
     names = access_queries.get_names(uow, _people(rows))
+    positions = {row.copy.id: row.item.position for row in rows.items if row.copy is not None}
     return CaseView(
         id=application.id,
         number=application.number,
@@ -228,11 +231,8 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         next_acts=next_actions.of_case(rows),
         may_withdraw=next_actions.may_withdraw(rows),
         items=_items(rows),
-        findings=[
-            CaseFinding.model_validate(finding)
-            for finding in findings.sort(finding for finding in rows.findings if finding.round == application.round)
-        ],
-        reviews=[_review(row, names) for row in rows.reviews],
+        findings=_findings(rows),
+        reviews=[_review(uow, row, names) for row in rows.reviews],
         documents=[CaseDocument.model_validate(document) for document in rows.documents],
         hand_over=_hand_over(head.hand_over, names) if head.hand_over is not None else None,
         custody=[
@@ -240,6 +240,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
                 at=entry.at,
                 event=entry.event,
                 person=names.get(entry.person_id, entry.person_id) if entry.person_id is not None else None,
+                item=positions.get(entry.copy_id) if entry.copy_id is not None else None,
             )
             for entry in rows.custody
         ],
@@ -248,8 +249,24 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         violations=[CaseViolation.model_validate(violation) for violation in rows.violations],
         events=_time_line(uow, application.id),
         consultation=_consultation(rows, names),
+        applicant_questions=rows.questions,
         integrity=_check(uow, head.check, names) if head.check is not None else None,
     )
+
+
+def _findings(rows: CaseRows) -> list[CaseFinding]:
+    """Read what the checks found in this round; the applicant's side reads its own sentences, and no internal ones."""
+    found = findings.sort(finding for finding in rows.findings if finding.round == rows.application.round)
+    views = [CaseFinding.model_validate(finding) for finding in found]
+    if not next_actions.is_own(rows):
+        return views
+    positions = {row.item.id: row.item.position for row in rows.items}
+    return [
+        view if own is None else view.model_copy(update={"zh": own.translate("zh"), "en": own.translate("en")})
+        for view in views
+        if view.code not in REVIEWERS_ONLY
+        for own in [words_for_applicant(view.code, positions.get(view.item_id or ""))]
+    ]
 
 
 def get_consultation(uow: UnitOfWork, application: Application) -> ConsultationView | None:
@@ -368,7 +385,7 @@ def _copy(copy: Copy) -> CopyView:
     )
 
 
-def _review(row: ReviewRow, names: Mapping[str, str]) -> CaseReview:
+def _review(uow: UnitOfWork, row: ReviewRow, names: Mapping[str, str]) -> CaseReview:
     review, decision = row.review, row.decision
     view = CaseReview(
         id=review.id,
@@ -386,7 +403,7 @@ def _review(row: ReviewRow, names: Mapping[str, str]) -> CaseReview:
         ],
     )
     if decision is None:
-        return view
+        return view.model_copy(update={"may_reassign": assignment.may_reassign(uow, review)})
     questions = {question.code: question for question in STAGES[review.stage].questions}
     represented = decision.stands_in_for
     return view.model_copy(

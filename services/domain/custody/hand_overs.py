@@ -75,8 +75,8 @@ def _offer(uow: UnitOfWork, state: CaseState) -> HandOver:
     if uow.rules.max_use_days is None:
         raise _fatal(
             application.id,
-            "the longest use period is not set, and nothing is handed out without one (T3, R50)",
-            "let an administrator set the longest use period among the rules, then resolve the incident",
+            "the maximum use period is not set, and nothing is handed out without one (T3, R50)",
+            "let an administrator set the maximum use period among the rules, then resolve the incident",
         )
     custodian = uow.session.get(Person, application.custodian_id) if application.custodian_id else None
     if custodian is None or not custodian.active:

@@ -1,7 +1,7 @@
 """Hand-overs, copies and the custody log as the people concerned see them; each reading is an event (R41, R47)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -189,9 +189,16 @@ def get_log(uow: UnitOfWork, hand_over_id: str, listing: Listing = EVERYTHING) -
         number=uow.session.get_one(Application, hand_over.application_id).number or "",
         entries=found.lines,
         names={entry.person_id: name for entry, name, *_ in page.lines if entry.person_id is not None},
+        items=_positions(uow, {entry.copy_id for entry, *_ in page.lines if entry.copy_id is not None}),
         broken_at=custody_log.broken_at(custody_log.stream_entries(uow, hand_over_id)),
     )
     return LogPage(view, found)
+
+
+def _positions(uow: UnitOfWork, copy_ids: Collection[str]) -> dict[str, int]:
+    """Return the position of each copy's item."""
+    query = select(Copy.id, Item.position).join(Copy.item).where(Copy.id.in_(copy_ids))
+    return {row.id: row.position for row in uow.session.execute(query)}
 
 
 def _log_sections(sort: str, called: Mapping[str, str]) -> tuple[Section, ...]:

@@ -163,7 +163,7 @@ class LogEntry(Answer):
 
 
 class LogView(Answer):
-    """A page of the custody log; ``names`` are those of the people in it, by id.
+    """A page of the custody log; ``names`` are those of the people in it, by id, ``items`` the positions by copy.
 
     ``brokenAt`` is the first line of the whole log whose hash does not follow from the one before, or null.
     """
@@ -171,4 +171,5 @@ class LogView(Answer):
     number: str
     entries: list[LogEntry]
     names: dict[str, str]
+    items: dict[str, int]
     broken_at: int | None

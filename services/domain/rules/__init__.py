@@ -1,1 +1,1 @@
-"""Keep the organisation's rules and their overrides, such as the longest use period (R49, R50)."""
+"""Keep the organisation's rules and their overrides, such as the maximum use period (R49, R50)."""

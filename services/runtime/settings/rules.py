@@ -22,7 +22,7 @@ class RuleSettings(Part):
         default="at-risk", description="always, at-risk or never (T4)"
     )
     max_use_days: Days | None = Field(
-        default=None, description="the longest use period in whole days that the organisation allows (T3)"
+        default=None, description="the maximum use period in whole days that the organisation allows (T3)"
     )
     max_span_hours: int = Field(default=24, ge=1, le=8760, description="the longest span of one item in whole hours")
     max_items: int = Field(default=20, ge=1, le=200, description="how many items one application may have")

@@ -191,7 +191,7 @@ async def test_requests_say_what_would_be_done_what_was_reset_and_when_they_laps
 
     second = await portal.signed_in("security-head")
     page = text_of(await second.get("/requests"))
-    assert "授予职务 副职（works：业务部门，上级 board），自执行时起，至2031-03-08 00:00为止" in page
+    assert "任命岗位 副职（works：业务部门，上级 board），自执行时起，至2031-03-08 00:00为止" in page
     assert "2031-03-04 20:00 UTC+8 重设密码" in page
     assert "失效时间： 2031-03-08 20:00 UTC+8" in page
     change_id = newest(desk)
@@ -199,4 +199,4 @@ async def test_requests_say_what_would_be_done_what_was_reset_and_when_they_laps
     assert (await admin.post(f"/requests/{change_id}/carry-out")).status_code == 303
 
     head = await portal.signed_in("head")
-    assert "新任职务" in text_of(await head.get("/requests"))
+    assert "新任岗位" in text_of(await head.get("/requests"))

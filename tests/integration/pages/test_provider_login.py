@@ -198,7 +198,7 @@ LIES: dict[str, dict[str, Any]] = {
     "no subject": {"claims": {"sub": None}},
     "an empty subject": {"claims": {"sub": ""}},
     "a subject that is a number": {"claims": {"sub": 7}},
-    "no end date": {"claims": {"exp": None}},
+    "no end": {"claims": {"exp": None}},
     "no beginning": {"claims": {"iat": None}},
     "another access token": {"claims": {"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"}},
     "no signature": {"signer": unsigned},

@@ -24,7 +24,7 @@ SAID: dict[str, Any] = {
 }
 SHOWN = (
     FORM.reason, FORM.purpose, FORM.place_of_use, "安全事件调查", "内部管理职责", "20 天",
-    "事件 2031-17", "货物明日转运", "reviewer2", "office-head", "商业秘密", "未成年人", "影响较大", "大门",
+    "事件 2031-17", "货物明日转运", "reviewer2", "office-head", "商业秘密", "未成年人", "较大影响", "大门",
 )  # fmt: skip
 
 
@@ -73,7 +73,7 @@ async def test_the_case_says_how_sensitive_it_was_said_to_be(desk: ReviewDesk, p
 
     page = text_of(await (await portal.signed_in("drafter")).get(f"/cases/{application_id}"))
 
-    for wanted in ("商业秘密", "未成年人", "影响较大"):
+    for wanted in ("商业秘密", "未成年人", "较大影响"):
         assert wanted in page
 
 

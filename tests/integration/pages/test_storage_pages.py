@@ -49,7 +49,7 @@ def begun(desk: ReviewDesk, item_id: str) -> None:
 @pytest.mark.requirement("R31", "R32")
 async def test_footage_on_its_way_is_seen_as_it_happens(desk: ReviewDesk, portal: Portal, item_id: str) -> None:
     operator = await portal.signed_in("operator")
-    assert "目前没有正在取回或封存的录像" in text_of(await operator.get("/storage"))
+    assert "目前没有正在调取或封存的录像" in text_of(await operator.get("/storage"))
 
     begun(desk, item_id)
     desk.run(progress.update, item_id, "master", phase="sealing", size=3 << 20, share=0.4)

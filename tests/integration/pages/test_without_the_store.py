@@ -69,8 +69,8 @@ async def test_a_case_and_the_storage_office_say_what_a_step_waits_for(desk: Rev
         def change(**values: Any) -> None:
             desk.run(lambda uow: [setattr(uow.session.get_one(ProcessStep, 10), *one) for one in values.items()])
 
-        assert "Waits for the object storage since" in (page := await told("en"))
-        assert "Next try at" in page
+        assert "Waiting for the object storage since" in (page := await told("en"))
+        assert "Next attempt at" in page
         assert "等待对象存储恢复。下次尝试" in await told("zh")
         change(next_try_at=None)
         assert "is being tried now" in await told("en")

@@ -194,10 +194,10 @@ async def test_label_says_how_the_pictures_follow_one_another_and_older_ones_are
     assert label["predicate"]["version"] == 2
     assert label["predicate"]["pictures"]["holes"] == 10
     rows = {english: value for _, english, value in printable(label)}
-    assert "10" in rows["Pictures"]
+    assert "10" in rows["Frames"]
     assert Sealed.from_json(json.loads(json.dumps(found.to_json()))) == found
     older = found.coverage.to_json()
     del older["pictures"]
     assert Coverage.from_json(older).pictures is None
     del label["predicate"]["pictures"], label["predicate"]["version"]
-    assert "Pictures" not in {english for _, english, _ in printable(label)}
+    assert "Frames" not in {english for _, english, _ in printable(label)}

@@ -1,4 +1,4 @@
-"""Signatures: names that are in the audit tree, and the addresses at which passkeys were used."""
+"""Who has signed: names that are in the audit tree, and the addresses at which passkeys were used."""
 
 import hashlib
 from typing import Any, cast

@@ -76,4 +76,4 @@ async def test_labels_say_what_was_asked_for_and_what_was_searched(desk: Desk) -
             "zone": "UTC",
         }
         rows = {english: value for _, english, value in printable(label)}
-        assert rows["Approved time span"] != rows["Searched span"]
+        assert rows["Requested time span"] != rows["Searched time span"]

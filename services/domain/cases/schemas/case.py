@@ -9,9 +9,10 @@ from services.domain.applications.schemas import CaseAbout
 from services.domain.cases.schemas.consents import ConsultationView
 from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed
 from services.domain.custody.schemas import RecorderClock
+from services.domain.reviews.schemas import AskedQuestion
 from services.web.schemas import Answer, SpanAnswer
 
-ActKind = Literal["submit", "correct", "consent", "decide", "confirm", "accept", "return"]
+ActKind = Literal["submit", "correct", "consent", "decide", "confirm", "accept", "return", "answer"]
 
 
 class CaseSummary(Answer):
@@ -36,8 +37,8 @@ class CaseSummary(Answer):
 class NextAct(Answer):
     """One act that the reader may do now.
 
-    ``subjectId`` is that of the application, review, consent or hand-over that it is about; ``stage`` is the review's,
-    ``dueAt`` when it has to be done.
+    ``subjectId`` is that of the application, review, consent, hand-over or question that it is about; ``stage`` is the
+    review's, ``dueAt`` when it has to be done.
     """
 
     kind: ActKind
@@ -161,6 +162,7 @@ class CaseReview(Answer):
     """A review; what belongs to its decision is null while there is none.
 
     ``decidedBy``, ``standsInFor`` and those who confirmed it are names; ``formSha256`` is of the form that was signed.
+    ``mayReassign``: somebody has claimed it, and you may give it to somebody else.
     """
 
     id: str
@@ -181,6 +183,7 @@ class CaseReview(Answer):
     form_sha256: str | None = None
     statement_sha256: str | None = None
     signature_method: str | None = None
+    may_reassign: bool = False
 
 
 class CaseDocument(Answer):
@@ -206,11 +209,12 @@ class CaseHandOver(Answer):
 
 
 class CustodyLine(Answer):
-    """One line of the custody log."""
+    """One line of the custody log; ``item`` is the position of the item whose copy it is about, if of one."""
 
     at: datetime
     event: str
     person: str | None
+    item: int | None = None
 
 
 class CaseArchive(Answer):
@@ -312,4 +316,5 @@ class CaseView(CaseSummary):
     violations: list[CaseViolation]
     events: list[CaseEvent]
     consultation: ConsultationView | None
+    applicant_questions: list[AskedQuestion]
     integrity: IntegrityCheckView | None

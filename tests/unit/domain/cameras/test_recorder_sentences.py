@@ -64,21 +64,34 @@ def test_each_kind_has_its_name_on_the_pages(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "zh"),
+    ("line", "zh", "en"),
     [
-        ("the recorder's clock is off by -1500 ms", "录像机时钟与标准时间相差 -1500 毫秒"),
-        ("promised and not given: 2031-03-04T12:00:00+00:00 to 2031-03-04T12:00:04+00:00", "录像机报有而未给出"),
-        ("gone since it was handed in: 2031-03-04T12:00:00+00:00 to 2031-03-04T12:00:04+00:00", "提交申请后已不在"),
+        (
+            "the recorder's clock is off by -1500 ms",
+            "录像机时钟与标准时间相差 -1500 毫秒",
+            "the recorder clock is off by -1500 ms",
+        ),
+        (
+            "promised and not given: 2031-03-04T12:00:00+00:00 to 2031-03-04T12:00:04+00:00",
+            "录像机报有而未给出",
+            "reported by the recorder but not delivered",
+        ),
+        (
+            "gone since it was handed in: 2031-03-04T12:00:00+00:00 to 2031-03-04T12:00:04+00:00",
+            "提交申请后已不在",
+            "no longer on the recorder since submission",
+        ),
         (
             "the recorder's clock differs by 3600000 ± 500 ms, more than is searched for: Security has to say which "
             "time is meant",
             "请安全保卫部门确认所指的时间",
+            "Security has to clarify which time is meant",
         ),
     ],
 )
-def test_lines_of_a_record_that_hold_values_are_read_in_both_languages(line: str, zh: str) -> None:
+def test_lines_of_a_record_that_hold_values_are_read_in_both_languages(line: str, zh: str, en: str) -> None:
     assert zh in labels.word("zh", line)
-    assert labels.word("en", line) == line
+    assert en in labels.word("en", line)
 
 
 def test_moments_in_a_line_of_a_record_are_told_in_the_zone_of_the_recorder() -> None:
@@ -87,4 +100,4 @@ def test_moments_in_a_line_of_a_record_are_told_in_the_zone_of_the_recorder() ->
     printed = rendering_formatting.line(line, "Asia/Shanghai")
     assert printed == "录像机报有而未给出：2031-03-04 20:00:00.000 至 2031-03-04 20:00:04.000"
     shown = templates.line("en", line, "Asia/Shanghai")
-    assert shown == "promised and not given: 2031-03-04 20:00:00 UTC+8 to 2031-03-04 20:00:04 UTC+8"
+    assert shown == "reported by the recorder but not delivered: 2031-03-04 20:00:00 UTC+8 to 2031-03-04 20:00:04 UTC+8"

@@ -130,7 +130,7 @@ async def test_page_and_api_say_the_same_of_a_case(desk: Desk, stage: str) -> No
     assert len(view["items"]) == page.count('<svg class="bar"') == 1
     [item] = view["items"]
     assert f"{item['position']}. {item['camera']['nameEn']}" in page
-    assert (item["master"] is not None) == ("% of the span is covered" in page) == (stage in FETCHED)
+    assert (item["master"] is not None) == ("% of the time span is covered" in page) == (stage in FETCHED)
     if item["master"] is not None:
         assert item["master"]["sha256Cipher"] in page
         assert f"{100 * item['measured']['share']:.1f} %" in page

@@ -80,11 +80,11 @@ def test_a_decision_is_told_with_its_stage_and_outcome_in_words(stage: str) -> N
 
 
 def test_a_missing_detail_leaves_no_brace() -> None:
-    assert describe("en", "application-submitted", {}, "UTC") == "The application  was handed in"
+    assert describe("en", "application-submitted", {}, "UTC") == "Application  submitted"
     assert describe("en", "never-heard-of", {}, "UTC") == "never-heard-of"
 
 
 @pytest.mark.parametrize("outcome", [INTACT, DAMAGED, UNFINISHED])
 def test_a_check_of_integrity_is_told_without_a_code(outcome: str) -> None:
     assert outcome not in describe("zh", "integrity-checked", {"outcome": outcome}, "UTC")
-    assert describe("en", "integrity-checked", {"outcome": outcome}, "UTC").startswith("Check of integrity: ")
+    assert describe("en", "integrity-checked", {"outcome": outcome}, "UTC").startswith("Integrity check: ")

@@ -212,7 +212,7 @@ async def test_what_does_not_open_says_why_instead_of_asking_for_the_purpose(
 
     refused = shown(await custodian.get(f"/copies/{copy_id}/watch"), 403)
 
-    assert "The use period is over" in refused
+    assert "The use period has ended" in refused
     assert "Open the footage" not in refused
 
 
@@ -384,7 +384,7 @@ async def test_an_overdue_loan_is_marked_and_leads_to_the_return(
     assert f"{path}/return" in shown(await custodian.get("/hand-overs"))
     late = shown(await custodian.get(path))
 
-    assert "The use period is over and the copies open no more" in late
+    assert "The use period has ended and the copies can no longer be opened" in late
     assert "/watch" not in late
     assert f"{path}/return" in late
 

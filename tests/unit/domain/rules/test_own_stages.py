@@ -84,7 +84,7 @@ def test_its_signature_takes_a_code_of_whom_the_rule_asks_for_one(desk: ReviewDe
 @pytest.mark.parametrize("dialect", [True, False])
 def test_only_a_no_that_stands_in_the_way_is_criticised(desk: ReviewDesk, review_id: str, dialect: bool) -> None:
     answers = {"translatable": False, "dialect": dialect}
-    with pytest.raises(Refused, match="With a no to “Can it be translated"):
+    with pytest.raises(Refused, match="With the answer “No” to “Can it be translated"):
         desk.decide(review_id, "inspector", "approved", answers=answers)
 
     desk.decide(review_id, "inspector", "returned", answers=answers)
