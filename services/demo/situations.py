@@ -296,6 +296,7 @@ class _Scene:
 
     def _form(self, plot: Plot) -> dict[str, Any]:
         return {
+            "title": plot.title or None,
             "reason": plot.reason,
             "purpose": plot.purpose,
             "purposeCategory": plot.category,

@@ -206,6 +206,7 @@ class Case:
 
 def _form(items: Sequence[dict[str, str]]) -> dict[str, Any]:
     return {
+        "title": "北门叉车碰撞货架",
         "reason": "昨晚二十二时许，仓库北门附近发生叉车与货架碰撞，需要查明经过。",
         "purpose": "查明事故原因，作为事故报告的依据，并用于改进作业流程。",
         "purposeCategory": "accident",

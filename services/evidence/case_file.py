@@ -113,7 +113,7 @@ def read(uow: UnitOfWork, application_id: str, note: str) -> CaseFile | None:
         number=str(application.number),
         organisation=uow.rules.organisation,
         note=note,
-        events=_events(uow, application_id, acts),
+        events=list_events(uow, application_id, acts),
         masters=_footage(
             uow, [row for row in masters.list_of_application(uow, application_id) if row.discarded_at is None]
         ),
@@ -145,7 +145,7 @@ def proofs(uow: UnitOfWork, indexes: list[int], olds: list[int], size: int) -> t
     )
 
 
-def _events(uow: UnitOfWork, application_id: str, acts: list[SignedAct]) -> list[AuditEvent]:
+def list_events(uow: UnitOfWork, application_id: str, acts: list[SignedAct]) -> list[AuditEvent]:
     """Return the case's events, and those of the confidentiality agreements that its hand-over requires."""
     events = list(uow.session.scalars(select(AuditEvent).where(AuditEvent.application_id == application_id)))
     signed = {act.signature["sha256"]: act for act in acts if act.kind == "confidentiality-agreement"}

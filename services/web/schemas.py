@@ -3,13 +3,14 @@
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from services.database.listing import LONGEST_TEXT, Listing
+from services.runtime.spans import Span
 from services.web.paging import PlaceText
 
 LAST_OFFSET = 1_000_000
@@ -39,20 +40,20 @@ def no_control(text: str) -> str:
     return text
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     if not set("\t\r\n").isdisjoint(text):
         raise PydanticCustomError("control_character", "line break")
     return no_control(text)
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_in_range)]
-Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
-Code = Annotated[str, Field(max_length=64), AfterValidator(_one_line)]
+Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(one_line)]
+Code = Annotated[str, Field(max_length=64), AfterValidator(one_line)]
 Paragraph = Annotated[str, Field(max_length=4000), AfterValidator(no_control)]
 Account = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(no_control)]
 Note = Annotated[str, Field(max_length=500), AfterValidator(no_control)]
 SearchText = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(no_control)]
-Identifier = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_one_line)]
+Identifier = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(one_line)]
 
 
 class Body(BaseModel):
@@ -80,6 +81,10 @@ class Done(Answer):
 class SpanAnswer(Answer):
     start: Moment
     end: Moment
+
+    @classmethod
+    def of(cls, span: Span | None) -> Self | None:
+        return None if span is None else cls(start=span.start, end=span.end)
 
 
 class ListParameters(Body):

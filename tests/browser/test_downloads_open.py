@@ -18,13 +18,14 @@ from portal_client import portal_over
 from served import served
 
 from services.database.tables.copies import Copy, Download, Grant
+from services.domain.custody.download_folder import SENTENCES
 from services.runtime.settings import Settings
 from services.vault.sealing import Sealed, open_sealed
 
 DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 # What says that the password is wrong, in both languages, on the page that leaves the portal.
-WRONG = re.compile("密码错误.*The password is wrong", re.DOTALL)
+WRONG = "".join(SENTENCES["wrong-password"].translate(language) for language in ("zh", "en"))
 PLAYS = "() => video.readyState >= 2 && video.videoWidth > 0"
 
 

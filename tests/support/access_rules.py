@@ -21,6 +21,7 @@ ADMINISTRATOR = frozenset({"admin"})
 STORAGE = frozenset({"operator", "supervisor"})
 CONSENTER = frozenset({"security-head"})  # of the department that another, joint application names
 READERS = frozenset({"admin", "security-head", "supervisor"})  # of the administrators' desk
+SEARCHER = frozenset({"reviewer"})  # whose saved search it is
 NONE: frozenset[str] = frozenset()
 SHA = "0" * 64
 SPAN = {"start": "2031-03-04T10:00:00Z", "end": "2031-03-04T11:00:00Z"}
@@ -87,12 +88,16 @@ RULES = {
     "GET /api/cases/{application_id}/timeline": Rule(SEE),
     "GET /api/cases/{application_id}/integrity": Rule(SEE),
     "POST /api/cases/{application_id}/integrity": Rule(SEE),
+    "POST /api/cases/{application_id}/questions/{question_id}/answer": Rule(APPLICANT, body={"text": "三号门"}),
     "GET /api/models/{process_id}": Rule(EVERYONE),
     "GET /api/documents/{number}": Rule(SEE),
     "GET /api/documents/{number}/print": Rule(SEE),
     "GET /api/documents/{number}/pdf": Rule(SEE),
     "GET /api/reviews": Rule(EVERYONE),
     "GET /api/reviews/conflicts": Rule(EVERYONE),
+    # what is refused is said review by review: test_several_reviews
+    "POST /api/reviews/claim": Rule(EVERYONE, body={"reviewIds": ["none"]}),
+    "POST /api/reviews/unclaim": Rule(EVERYONE, body={"reviewIds": ["none"]}),
     "GET /api/reviews/{review_id}": Rule(SEE),
     "GET /api/reviews/{review_id}/coverage": Rule(SEE),
     "GET /api/reviews/{review_id}/return": Rule(NONE),  # the review is a release; test_return_inspection_pages
@@ -104,7 +109,11 @@ RULES = {
     ),
     "POST /api/storage/recorders/{recorder_id}/measure": Rule(frozenset({"operator"}), EVERYONE - {"operator"}),
     "POST /api/reviews/{review_id}/claim": Rule(frozenset({"operator"}), SEE - {"operator"}),
+    "POST /api/reviews/{review_id}/reassign": Rule(NONE, SEE, body={"personId": "operator2"}),  # none leads the office
     "POST /api/reviews/{review_id}/unclaim": Rule(SEE),
+    "POST /api/reviews/{review_id}/questions": Rule(
+        frozenset({"operator"}), SEE - {"operator"}, body={"text": "哪一个门？"}
+    ),
     "POST /api/reviews/{review_id}/decide": Rule(
         frozenset({"operator"}), SEE - {"operator"}, body={"outcome": "approved", **SIGNED}
     ),
@@ -243,11 +252,17 @@ RULES = {
     "GET /api/register": Rule(EVERYONE),
     "GET /api/register/copies-out": Rule(EVERYONE),
     "GET /api/register/next-overwritten": Rule(EVERYONE),
+    "GET /api/register/searches": Rule(EVERYONE),
+    "POST /api/register/searches": Rule(EVERYONE, body={"name": "gate", "query": "text=gate"}),
+    "PUT /api/register/searches/{search_id}": Rule(SEARCHER, body={"name": "north gate"}),
+    "DELETE /api/register/searches/{search_id}": Rule(SEARCHER),
     "GET /api/register/stages": Rule(EVERYONE),
     "GET /api/register/states": Rule(EVERYONE),
 }
 # They end what the other routes need, so they come last.
-LAST = ("POST /api/hand-overs/{hand_over_id}/report-loss", "POST /api/logout")
+LAST = (
+    "DELETE /api/register/searches/{search_id}", "POST /api/hand-overs/{hand_over_id}/report-loss", "POST /api/logout",
+)  # fmt: skip
 # Before there is a whole session: test_login, test_session_api and test_hostile_login show what they allow.
 WITHOUT_SESSION = {
     "POST /api/login/code",

@@ -21,6 +21,7 @@ from services.domain.accounts.signatures.given import Proof
 from services.domain.agreements import texts
 from services.domain.applications import drafts, forms, joint
 from services.domain.applications import service as application_service
+from services.domain.cases import saved_searches
 from services.domain.custody import hand_overs, returns, viewings
 from services.domain.custody.returns import AttestedFate
 from services.domain.notifications import service as notification_service
@@ -55,7 +56,7 @@ MACHINE = {
     "fingerprint", "start_known_by", "origin", "closed_because", "old", "new", "check", "ended_because", "trouble",
     "last_error", "address",
 }  # fmt: skip
-NAMES = ("people", "recorders")  # here ``name`` is a person's or a thing's, and no message's
+NAMES = ("people", "recorders", "saved_searches")  # here ``name`` is a person's or a thing's, and no message's
 CODES = {"upload_attempts.purpose", "progress.purpose"}  # where the purpose is one of a list
 
 
@@ -220,6 +221,7 @@ class HostileOrganisation(ReviewDesk):
         form = replace(self._form, items=())
         self.run(_measure_and_fail)
         self.run(drafts.save, DRAFT, form, typed=typed, by="drafter")
+        self.run(saved_searches.save, "mine", "text=gate", by="reviewer")
 
     def known(self) -> dict[str, list[str]]:
         """The values that the parameters of addresses may take, by name."""
@@ -228,7 +230,7 @@ class HostileOrganisation(ReviewDesk):
             "hand_over_id": "hand_overs", "copy_id": "copies", "download_id": "downloads", "review_id": "reviews",
             "recorder_id": "recorders", "camera_id": "cameras", "department_id": "departments",
             "delivery_id": "deliveries", "notice_id": "notices", "post_id": "posts", "session_id": "sessions",
-            "absence_id": "absences",
+            "absence_id": "absences", "search_id": "saved_searches",
         }  # fmt: skip
         found = {name: self.ids(Base.metadata.tables[table]) for name, table in tables.items()}
         numbers = self.run(lambda uow: list(uow.session.scalars(select(Document.number))))

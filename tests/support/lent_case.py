@@ -14,6 +14,7 @@ from services.database.tables.consents import Consent
 from services.database.tables.deliveries import Delivery
 from services.database.tables.notices import Notice
 from services.database.tables.people import Post
+from services.database.tables.reviews import ApplicantQuestion
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import absences, posts
 from services.domain.accounts.posts import PostRequest
@@ -21,6 +22,7 @@ from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import service as application_service
 from services.domain.applications.service import item_ids
 from services.domain.cameras import reference_pictures
+from services.domain.cases import saved_searches
 from services.domain.change_requests import holds
 from services.domain.custody import copies, hand_overs, viewings
 from services.domain.documents import service as document_service
@@ -117,6 +119,7 @@ def lend(desk: ReviewDesk, parts: Parts = Parts()) -> dict[str, str]:
     facts = Facts("meeting", "例会", "", "会议室", "王芳", "", "UTC")
     return {
         "application_id": application_id,
+        "question_id": desk.run(_question, application_id, release, parts.reviewer),
         "review_id": release,
         "item_id": item_id,
         "copy_id": copy_id,
@@ -146,11 +149,22 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "post_id": desk.the(Post, person_id="reviewer2").id,
         "absence_id": desk.run(absences.add, "reviewer2", since=since, until=until, by="reviewer2").id,
         "delivery_id": desk.run(_failed),
+        "search_id": desk.run(saved_searches.save, "mine", "text=gate", by="reviewer").id,
         "rule_name": "max_items",
         "name": "max_items",
         "version": desk.rules.agreement_version,
         "act": "unlock",
     }
+
+
+def _question(uow: UnitOfWork, application_id: str, review_id: str, by: str) -> str:
+    """What the applicant was asked while the release is open."""
+    question = ApplicantQuestion(
+        application_id=application_id, review_id=review_id, asked_by=by, asked_at=uow.now, text="哪一个门？"
+    )
+    uow.session.add(question)
+    uow.session.flush()
+    return question.id
 
 
 def _submitted(desk: ReviewDesk, form: Any, by: str) -> str:

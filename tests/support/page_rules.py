@@ -9,6 +9,7 @@ from access_rules import (
     NONE,
     READERS,
     RECORDING,
+    SEARCHER,
     SEE,
     SIGNED,
     STORAGE,
@@ -36,6 +37,7 @@ PAGES = {
     "GET /cases/{application_id}": Rule(SEE),
     "GET /cases/{application_id}/integrity": Rule(SEE),
     "POST /cases/{application_id}/integrity": Rule(SEE, body={}),
+    "POST /cases/{application_id}/questions/{question_id}": Rule(APPLICANT, body={"text": "三号门"}),
     "GET /apply": Rule(EVERYONE),
     "POST /apply": Rule(APPLICANT, body={"applicationId": "{application_id}", "version": "0"}),
     "POST /apply/save": Rule(APPLICANT, body={"applicationId": "{application_id}", "version": "0"}),
@@ -164,19 +166,30 @@ PAGES = {
         ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"value": "19", "was": "20", "reason": "none"}
     ),
     "GET /inbox": Rule(EVERYONE),
+    "POST /inbox/claim": Rule(EVERYONE, body={"reviewIds": "none"}),
+    "POST /inbox/unclaim": Rule(EVERYONE, body={"reviewIds": "none"}),
     "GET /inbox.csv": Rule(EVERYONE),
     "GET /reviews/{review_id}": Rule(SEE),
     "GET /reviews/{review_id}/coverage": Rule(SEE),
     "GET /reviews/{review_id}/items/{item_id}/preview": Rule(SEE),
     "POST /reviews/{review_id}/claim": Rule(frozenset({"operator"}), SEE - {"operator"}),
+    "POST /reviews/{review_id}/reassign": Rule(NONE, SEE, body={"personId": "operator2"}),
     "POST /reviews/{review_id}/unclaim": Rule(SEE),
+    "POST /reviews/{review_id}/questions": Rule(
+        frozenset({"operator"}), SEE - {"operator"}, body={"text": "哪一个门？"}
+    ),
     "POST /reviews/{review_id}/decide": Rule(
         frozenset({"operator"}), SEE - {"operator"}, body={"outcome": "approved", **SIGNED}
     ),
     "POST /reviews/{review_id}/confirm": Rule(SEE, body={"agrees": "true", **SIGNED}),  # nothing is to be confirmed
     "GET /register": Rule(EVERYONE),
+    "GET /register/cameras": Rule(EVERYONE),
+    "POST /register/columns": Rule(EVERYONE, body={"columns": "state"}),
     "GET /register/copies-out": Rule(EVERYONE),
     "GET /register/next-overwritten": Rule(EVERYONE),
+    "POST /register/searches": Rule(EVERYONE, body={"name": "gate", "query": "text=gate"}),
+    "POST /register/searches/{search_id}": Rule(SEARCHER, body={"name": "north gate"}),
+    "POST /register/searches/{search_id}/delete": Rule(SEARCHER),
     "GET /register/stages": Rule(EVERYONE),
     "GET /storage": Rule(STORAGE, EVERYONE - STORAGE),
     "GET /storage/preserved.csv": Rule(STORAGE, EVERYONE - STORAGE),
@@ -198,4 +211,6 @@ PAGES_WITHOUT_SESSION = {
     "POST /login/password", "GET /login/provider", "GET /login/provider/callback",
 }  # fmt: skip
 # They end what the other pages need, so they come last.
-LAST_PAGES = ("POST /hand-overs/{hand_over_id}/report-loss", "POST /logout")
+LAST_PAGES = (
+    "POST /register/searches/{search_id}/delete", "POST /hand-overs/{hand_over_id}/report-loss", "POST /logout",
+)  # fmt: skip

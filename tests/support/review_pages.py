@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 import httpx
@@ -16,14 +17,17 @@ HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}"
 
 
 class Lens:
-    """A recorder that holds the first half of every span, nothing from ``still`` on, or is down."""
+    """A recorder that holds the first half of every span, nothing from ``still`` on, what it ``holds``, or is down."""
 
     down = False
     still: datetime | None = None
+    holds: Sequence[Span] | None = None
 
     async def coverage(self, _channel: str, span: Span) -> list[Span]:
         if self.down:
             raise RecorderDown("down")
+        if self.holds is not None:
+            return [held for held in self.holds if held.intersect(span)]
         until = span.start + span.duration / 2
         until = until if self.still is None else min(until, self.still)
         return [Span(span.start, until)] if span.start < until else []

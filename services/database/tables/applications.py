@@ -37,6 +37,8 @@ OUTCOMES = (
 
 
 TO_ADD_UP = text("visits_added_at IS NULL")
+ASKED = text("dropped_in_round IS NULL")
+OF_TIME = ("asked_end", "asked_start", "application_id")
 CONCERNS = text("subject_ids <> '[]'")
 
 
@@ -59,6 +61,7 @@ class Application(Base):
         Index("ix_applications_listed", "listed_at", "id"),
         Index("ix_applications_created", "created_at", "id"),
         Index("ix_applications_of_department", "department_id", "listed_at", "id"),
+        Index("ix_applications_incident", text("lower(incident_reference)")),
         Index("ix_applications_to_add_up", "closed_at", sqlite_where=TO_ADD_UP, postgresql_where=TO_ADD_UP),
         Index("ix_applications_concerning", "id", sqlite_where=CONCERNS, postgresql_where=CONCERNS),
     )
@@ -76,6 +79,7 @@ class Application(Base):
     listed_at: Mapped[datetime | None] = mapped_column(default=_listed_at)
     round: Mapped[int] = mapped_column(default=0)  # corrections so far; as the process counts them
 
+    title: Mapped[str | None]  # in a few words what it is about, for lists
     reason: Mapped[str]
     purpose: Mapped[str]
     purpose_category: Mapped[str]
@@ -134,6 +138,11 @@ class Item(Base):
     """One camera and one span; a correction that drops it leaves the row."""
 
     __tablename__ = "items"
+    # the cases of a camera, and of a time, are read from these alone
+    __table_args__ = (
+        Index("ix_items_of_camera", "camera_id", *OF_TIME, sqlite_where=ASKED, postgresql_where=ASKED),
+        Index("ix_items_of_time", *OF_TIME, sqlite_where=ASKED, postgresql_where=ASKED),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)

@@ -8,14 +8,15 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.database.base import Base
 from services.database.tables.applications import Application
 
-FIELDS = ("number", "reason", "incident_reference")
+FIELDS = ("number", "reason", "incident_reference", "title")
 
 
 class CaseText(Base):
-    """Number, reason and incident of one application in lower case, a line each; written with every change of them.
+    """Number, reason, incident and title of one application in lower case, a line each.
 
-    A hundred thousand of these are read in a fifth of the time that the applications themselves take. Names of people,
-    departments and cameras are not in it: they change, and their tables are small.
+    It is written with every change of them. A hundred thousand of these are read in a fifth of the time that the
+    applications themselves take. Names of people, departments and cameras are not in it: they change, and their tables
+    are small.
     """
 
     __tablename__ = "case_texts"

@@ -37,6 +37,7 @@ class Person(Base):
     password_hash: Mapped[str]
     locale: Mapped[str] = mapped_column(default="zh")
     digest: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # one mail a day about open work
+    register_columns: Mapped[list[str] | None]  # what the register shows to the person; None: what it shows to all
     active: Mapped[bool] = mapped_column(default=True)
     failed_logins: Mapped[int] = mapped_column(default=0)  # of older releases; failures are rows of login_failures
     locked_until: Mapped[datetime | None]

@@ -97,6 +97,22 @@ class Proposal(Base):
     refusal_signature: Mapped[dict[str, Any] | None]
 
 
+class ApplicantQuestion(Base):
+    """What a reviewer asks the applicant while a review is open, and the answer; neither is part of the form."""
+
+    __tablename__ = "applicant_questions"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    review_id: Mapped[str] = mapped_column(ForeignKey("reviews.id"), index=True)
+    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
+    asked_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    asked_at: Mapped[datetime]
+    text: Mapped[str]
+    answered_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    answered_at: Mapped[datetime | None]
+    answer: Mapped[str | None]
+
+
 class Reminder(Base):
     """A reminder that was sent, keyed by its job, so that a second run sends nothing."""
 

@@ -8,7 +8,7 @@ custodian's own and no decision on the case: to accept needs only what ``hand_ov
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -31,6 +31,10 @@ POSTS: dict[Rule, set[str]] = {
     "custodian": set(),
     "return-office": {"return-inspector", "security-reviewer", "storage-operator", "deputy", "head"},
 }
+
+LEADERS = frozenset({"head", "deputy"})
+# Refusals of those who have no say in who decides.
+OUTSIDE_CODES = frozenset({"administrator", "subject", "was-applicant", "was-custodian"})
 
 Pools = list[list[str]]
 
@@ -284,6 +288,39 @@ def _not_yet(directory: Directory, chosen: Collection[str]) -> Message:
         "an administrator confirms it.",
         moment=f"{max(directory.announced[person] for person in chosen):%Y-%m-%d %H:%M %z}",
     )
+
+
+def reassignment_refusal(directory: Directory, facts: CaseFacts, review: Review, person_id: str) -> Refused | None:
+    """Return why the person may not give a claimed review to another candidate, or None.
+
+    The head and the deputy of the department may, by whose post the review is claimed; the deputy not what the head
+    has claimed. Whoever is on the applicant's side, a subject or the custodian has no say in who decides (T1, T8).
+    """
+    stage = STAGES[review.stage]
+    refusal = duty_refusal(directory, facts, stage.duty, person_id)
+    if refusal is not None and refusal.code in OUTSIDE_CODES:
+        return refusal
+    for post in directory.posts_of(person_id) if review.stage != "receipt" else ():
+        holders = _holders_of_stage(directory, facts, stage, post.department_id) if post.kind in LEADERS else {}
+        kinds = holders.get(review.claimed_by, set()) if review.claimed_by is not None else set()
+        outranks = bool(kinds) and (post.kind == "head" or "head" not in kinds)
+        if outranks or (holders and review.claimed_by is None):
+            return None
+    return _refused(
+        "not-the-head",
+        Message("Only the head or the deputy of the responsible department can reassign a review."),
+    )
+
+
+def _holders_of_stage(directory: Directory, facts: CaseFacts, stage: Stage, department_id: str) -> dict[str, set[str]]:
+    """Map who is asked at this stage by a post in this department to the kinds of these posts."""
+    holders: dict[str, set[str]] = defaultdict(set)
+    for post in directory.held:
+        if post.department_id == department_id and post.kind in _posts_for(stage):
+            alone = pools(replace(directory, held=(post,)), facts, stage)
+            if any(post.person_id in pool for pool in alone):
+                holders[post.person_id].add(post.kind)
+    return dict(holders)
 
 
 def second_people(directory: Directory, facts: CaseFacts, review: Review) -> list[str]:

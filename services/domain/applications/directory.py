@@ -117,9 +117,12 @@ def page_of_cameras(uow: UnitOfWork, listing: Listing) -> Page[CameraChoice]:
     return page.showing([_choice(*row[:3]) for row in page.lines])
 
 
-def find_cameras(uow: UnitOfWork, text: str) -> FoundCameras:
-    """Find cameras in use by name, place or site, in this order of site and place; two statements."""
-    matching = _select_matching(text)
+def find_cameras(uow: UnitOfWork, text: str, *, retired: bool = False) -> FoundCameras:
+    """Find cameras in use by name, place or site, in this order of site and place; two statements.
+
+    With ``retired`` also those that are not in use any more: earlier cases ask for their footage.
+    """
+    matching = _select_matching(text, retired=retired)
     part = matching.order_by(Recorder.site, Camera.place_zh, Camera.name_en, Camera.id).limit(SHOWN)
     found = [_choice(*row) for row in uow.session.execute(part)]
     if len(found) < SHOWN:
@@ -127,18 +130,25 @@ def find_cameras(uow: UnitOfWork, text: str) -> FoundCameras:
     return FoundCameras(found, (uow.session.scalar(matching.with_only_columns(func.count())) or 0) - SHOWN)
 
 
-def _select_matching(text: str) -> Select[Camera, Recorder, str | None]:
+def get_camera(uow: UnitOfWork, camera_id: str) -> Camera | None:
+    """Return a camera by its id, in use or not; no uploaded file."""
+    query = select(Camera).join(Recorder, Recorder.id == Camera.recorder_id)
+    return uow.session.scalar(query.where(Camera.id == camera_id, Recorder.kind != UPLOADED))
+
+
+def _select_matching(text: str, *, retired: bool = False) -> Select[Camera, Recorder, str | None]:
     words = (Camera.name_zh, Camera.name_en, Camera.place_zh, Camera.place_en, Recorder.site)
-    return _select_cameras().where(Listing(text).mentioned(*words))
+    return _select_cameras(retired=retired).where(Listing(text).mentioned(*words))
 
 
-def _select_cameras() -> Select[Camera, Recorder, str | None]:
-    return (
+def _select_cameras(*, retired: bool = False) -> Select[Camera, Recorder, str | None]:
+    query = (
         select(Camera, Recorder, CameraPicture.camera_id)
         .join(Recorder, Recorder.id == Camera.recorder_id)
         .outerjoin(CameraPicture, CameraPicture.camera_id == Camera.id)
-        .where(Recorder.kind != UPLOADED, Camera.active, Recorder.active)
+        .where(Recorder.kind != UPLOADED)
     )
+    return query if retired else query.where(Camera.active, Recorder.active)
 
 
 def _choice(camera: Camera, recorder: Recorder, picture: str | None) -> CameraChoice:

@@ -25,7 +25,8 @@ def lay_out(form: JsonView) -> list[Part]:
 
 
 def _asked(form: JsonView) -> Facts:
-    rows: Pairs = [[("申请部门", cell(form.text("department.zh"))), ("申请人", cell(form.text("drafter.name")))]]
+    rows: Pairs = [[("标题", cell(form.text("caseTitle")))]] if form.get("caseTitle") else []
+    rows += [[("申请部门", cell(form.text("department.zh"))), ("申请人", cell(form.text("drafter.name")))]]
     if form.get("jointDepartments"):
         rows.append([("联合部门", joined(form.names("jointDepartments", "zh")))])
     rows += [[("申请主体确认", _consent(form, entry))] for entry in form.each("consents")]

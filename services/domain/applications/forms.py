@@ -42,6 +42,7 @@ SENSITIVITIES = {
     "minors": Message("Minors"),
     "medical": Message("Medical information"),
 }
+LONGEST_TITLE = 60  # characters
 USUAL_USE_DAYS = 7  # what an empty form proposes
 
 
@@ -62,6 +63,7 @@ class Form:
     A draft may be incomplete: ``completeness`` says what is missing, and the process sends back what was handed in so.
     """
 
+    title: str | None = None  # at most ``LONGEST_TITLE``; older forms and drafts have none
     reason: str = ""
     purpose: str = ""
     purpose_category: str = ""
@@ -83,6 +85,7 @@ class Form:
 
 
 SIMPLE_FIELDS = (
+    "title",
     "reason",
     "purpose",
     "purpose_category",
@@ -101,6 +104,7 @@ def fill(application: Application, form: Form) -> None:
     """Write the form's fields into the application; what was once submitted as important stays important (R26)."""
     for name in SIMPLE_FIELDS:
         setattr(application, name, getattr(form, name))
+    application.title = form.title or None
     for name in CLASS_FIELDS:
         marked = application.submitted_at is not None and bool(getattr(application, name))
         setattr(application, name, marked or getattr(form, name))
@@ -190,7 +194,11 @@ def current_revision(uow: UnitOfWork, application_id: str) -> Revision | None:
 
 
 def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
-    """Return the form as JSON: names beside ids, times in UTC with the zone they were typed in."""
+    """Return the form as JSON: names beside ids, times in UTC with the zone they were typed in.
+
+    ``title`` is the document's; the application's own is ``caseTitle``, which a form without one does not have, so that
+    its hash is what it was in earlier releases.
+    """
     joint = application.joint_department_ids or ()
     named = select(Department).where(Department.id.in_([application.department_id, *joint]))
     departments = {department.id: _department(department) for department in uow.session.scalars(named)}
@@ -210,6 +218,7 @@ def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
     previous = uow.session.get(Application, application.previous_id) if application.previous_id is not None else None
     return {
         "title": TITLE,
+        **({"caseTitle": application.title} if application.title else {}),
         "number": application.number,
         "policyVersion": application.policy_version,
         "organisation": uow.rules.organisation,

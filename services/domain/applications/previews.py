@@ -4,6 +4,7 @@ They are the same that the process runs: preliminary and security review read th
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from services.database.tables.applications import Application, Item
 from services.database.tables.people import Person
@@ -69,6 +70,9 @@ def preview(uow: UnitOfWork, form: Form, positions: Sequence[int] | None = None)
     if not items and positions is None:
         check_findings.append(CheckFinding("items-missing", "blocks", Message("Choose a camera and a time span.")))
     order = ("blocks", "warns", "informs")
+    for place, finding in enumerate(check_findings):
+        own = security_check.words_for_applicant(finding.code, finding.item_id)
+        check_findings[place] = finding if own is None else replace(finding, message=own)
     return sorted(check_findings, key=lambda finding: order.index(finding.severity))
 
 

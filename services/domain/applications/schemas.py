@@ -2,11 +2,13 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.domain.applications import forms
-from services.web.schemas import Answer, Body, Code, Identifier, Line, Moment, Paragraph
+from services.web.schemas import Answer, Body, Code, Identifier, Line, Moment, Paragraph, one_line
+
+ShortTitle = Annotated[str, Field(max_length=forms.LONGEST_TITLE), AfterValidator(one_line)]
 
 
 class Colleague(Answer):
@@ -17,6 +19,25 @@ class Colleague(Answer):
     department_id: str
     agreement: bool
     may_be_custodian: bool
+
+
+class CaseAbout(Answer):
+    """What a case is about, for a line of a list.
+
+    ``camera``, ``place`` and ``zone`` are those of the first item that is asked for, ``cameras`` counts the different
+    ones; ``start`` and ``end`` reach over all of them. Without an item they are null.
+    """
+
+    title: str | None
+    purpose_category: str
+    camera_zh: str | None = None
+    camera_en: str | None = None
+    place_zh: str | None = None
+    place_en: str | None = None
+    cameras: int = 0
+    start: Moment | None = None
+    end: Moment | None = None
+    zone: str | None = None
 
 
 class CameraChoice(Answer):
@@ -63,9 +84,11 @@ class ItemAsked(Body):
 class Form(Body):
     """The application form 《视频录像调取申请表》; drafter and department are those of the signed-in person.
 
-    A draft may leave out anything; ``/api/applications/check`` says what is missing.
+    A draft may leave out anything; ``/api/applications/check`` says what is missing. ``title`` says in a few words
+    what it is about, for lists: no names of those who were filmed.
     """
 
+    title: ShortTitle | None = None
     reason: Paragraph = ""
     purpose: Paragraph = ""
     purpose_category: Code = ""

@@ -1,6 +1,6 @@
 """The automatic part of the security review: do the rules allow it, and who must not decide it? (R24, R3, R5, T8)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ from services.domain.cameras import clocks
 from services.domain.process import outbox, permissions
 from services.domain.process.messages import REVIEW_DECIDED
 from services.domain.retrieval import preservations
-from services.runtime.translations import Bilingual, Message
+from services.runtime.translations import Bilingual, Message, Text
 
 CHECK = "security-review"
 CHECK_ACT = "check the application"
@@ -67,6 +67,28 @@ def camera_class(uow: UnitOfWork, items: Sequence[Item]) -> str:
     """Return the highest class of the items' cameras: sensitive or ordinary (R5)."""
     classes = {camera.camera_class for camera in _cameras(uow, items).values()}
     return "sensitive" if "sensitive" in classes else "ordinary"
+
+
+# What a finding says to its applicant, where the sentence of the reviewers does not fit; {n} is the item's number.
+TO_APPLICANT: Mapping[str, Message] = {
+    "custodian-is-subject": Message("The custodian is concerned by the case: name another one."),
+    "span-wide": Message("Item {n} is a long span: ask for no more than the purpose needs; less may be granted."),
+    "recorder-clock-too-far": Message(
+        "The clock of the recorder of item {n} is far off: the reviewers settle which time is meant."
+    ),
+    "consent-to-verify": Message("The basis is consent: have it ready in writing."),
+    "download-asked": Message(
+        "A download is asked for; viewing is the default, and Security decides whether a download is granted."
+    ),
+}
+# Who decides and who operates is nothing that an applicant could mend.
+REVIEWERS_ONLY = frozenset({"security-involved", "management-involved", "operator-agreement-missing"})
+
+
+def words_for_applicant(code: str, position: str | int | None = None) -> Text | None:
+    """Return the applicant's own sentence for a finding, of the item in this place; None where there is one for all."""
+    message = TO_APPLICANT.get(code)
+    return None if message is None else message.with_values(n=position or "")
 
 
 def for_applicant(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> list[CheckFinding]:

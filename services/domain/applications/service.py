@@ -202,6 +202,7 @@ def check_storable(uow: UnitOfWork, form: Form, application: Application | None 
                 field=name,
                 longest_text=LONGEST_TEXT,
             )
+    _check_title(form.title or "")
     if form.way_of_use not in WAYS_OF_USE:
         raise _unknown("way_of_use", Message("way of use"), form.way_of_use)
     for code in form.sensitivities:
@@ -236,6 +237,17 @@ def check_storable(uow: UnitOfWork, form: Form, application: Application | None 
         for person_id in person_ids:
             if uow.session.get(Person, person_id) is None:
                 raise _unknown(name, Message("person"), person_id)
+
+
+def _check_title(title: str) -> None:
+    if len(title) > forms.LONGEST_TITLE or "\x00" in title or len(title.splitlines()) > 1:
+        raise Refused(
+            "title-too-long",
+            "A title is one line of at most {longest} characters.",
+            status=422,
+            field="title",
+            longest=forms.LONGEST_TITLE,
+        )
 
 
 def lock_case(uow: UnitOfWork, application_id: str, act: str) -> Application:

@@ -1,7 +1,5 @@
 """Consents of joint departments: what waits for the actor, and one with its form (R17)."""
 
-from datetime import datetime
-
 from sqlalchemy import select
 
 from services.database.tables.applications import Application
@@ -37,7 +35,7 @@ def list_waiting(uow: UnitOfWork) -> list[WaitingConsent]:
     rows = [row for row in uow.session.execute(query) if uow.actor.id in answerers(uow, row[2], row[3].id)]
     footage = queries.footage(uow, [application for _, _, application, _ in rows])
     lines = [
-        _line(consent, consultation, department, footage[application.id].overwrite_at)
+        _line(consent, consultation, department, footage[application.id])
         for consent, consultation, application, department in rows
     ]
     return sorted(lines, key=lambda line: (line.overwrite_at or queries.NEVER, line.due_at))
@@ -52,7 +50,7 @@ def get_consent(uow: UnitOfWork, consent_id: str) -> ConsentView:
     audit_trail.record(uow, "consent-read", "consent", consent.id, application_id=application.id)
     refusal = joint.refusal_for(uow, consent, consultation, application)
     department = uow.session.get_one(Department, consent.department_id)
-    line = _line(consent, consultation, department, queries.nearest_overwrite(uow, application))
+    line = _line(consent, consultation, department, queries.footage(uow, [application])[application.id])
     return ConsentView(
         **dict(line),
         form=consultation.form,
@@ -77,7 +75,7 @@ def answer_of(uow: UnitOfWork, consent: Consent) -> DepartmentConsent:
 
 
 def _line(
-    consent: Consent, consultation: Consultation, department: Department, overwrite_at: datetime | None
+    consent: Consent, consultation: Consultation, department: Department, footage: queries.Footage
 ) -> WaitingConsent:
     form = consultation.form
     return WaitingConsent(
@@ -88,7 +86,8 @@ def _line(
         drafter=form["drafter"]["name"],
         asked_at=consultation.asked_at,
         due_at=consultation.due_at,
-        overwrite_at=overwrite_at,
+        overwrite_at=footage.overwrite_at,
+        about=footage.about,
     )
 
 

@@ -10,7 +10,7 @@ from services.database.keyset import Page, Section, chosen_of
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.applications import Application, Revision
 from services.database.tables.people import Department, Person
-from services.database.tables.reviews import Decision, Proposal, Review
+from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
@@ -20,10 +20,12 @@ from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.applications import findings
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import queries
-from services.domain.reviews import scopes
+from services.domain.reviews import assignment, questions, scopes
 from services.domain.reviews import service as review_service
 from services.domain.reviews.schemas import (
     BarredReview,
+    Candidate,
+    EarlierConfirmation,
     EarlierDecision,
     GrantedItem,
     ReviewFinding,
@@ -66,7 +68,7 @@ class _Open:
 def read_waiting(uow: UnitOfWork, listing: Listing = EVERYTHING, *, stage: str = "") -> Page[WaitingReview]:
     """Read a page of the open reviews that the actor may decide or confirm now; overwritten first comes first.
 
-    Searched are number, department and who has claimed it.
+    Searched are number, title, department and who has claimed it.
     """
     page = _read(uow, _select_open(uow, listing, stage), listing, lambda entry: entry.refusal is None)
     return page.showing(_views(uow, page.lines))
@@ -123,7 +125,8 @@ def _select_open(uow: UnitOfWork, listing: Listing, stage: str) -> Select[*tuple
             Application.withdrawn_at.is_(None),
             or_(*mine),
             listing.mentioned(
-                *(Application.number, Department.name_zh, Department.name_en), also=Review.claimed_by.in_(claimers)
+                *(Application.number, Application.title, Department.name_zh, Department.name_en),
+                also=Review.claimed_by.in_(claimers),
             ),
         )
     )
@@ -197,6 +200,7 @@ def _views(uow: UnitOfWork, entries: Sequence[_Open]) -> list[WaitingReview]:
             claimed_by=names[review.claimed_by] if review.claimed_by else None,
             stands_in_for=names[entry.first] if entry.first else None,
             hand_over_id=review.hand_over_id,
+            about=None if entry.is_barred else footage[application.id].about,
         )
         for entry in entries
         for review, application in [(entry.review, entry.application)]
@@ -240,6 +244,9 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
     directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, application.id)
     second = proposal is not None
     refusal = _refusal(uow, review, second=second)
+    held_by_other = review.claimed_by not in (None, uow.actor.id) and not access_queries.is_absent(
+        uow, str(review.claimed_by)
+    )
     stands_in_for = access_policy.stands_in_for(directory, facts, review, uow.actor.id) if refusal is None else None
     deciders = _deciders(directory, facts, review, second=second) if review.closed_at is None else []
     earlier = uow.session.scalars(
@@ -247,9 +254,17 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
         .where(Decision.application_id == application.id, Decision.review_id != review.id)
         .order_by(Decision.decided_at)
     ).all()
+    confirmations = uow.session.scalars(
+        select(Confirmation)
+        .join(Review, Review.id == Confirmation.review_id)
+        .where(Review.application_id == application.id)
+        .order_by(Confirmation.confirmed_at)
+    ).all()
     decision = uow.session.scalar(select(Decision).where(Decision.review_id == review.id))
     proposed_by = proposal.person_id if proposal is not None else None
-    named = [review.claimed_by, stands_in_for, proposed_by, *deciders, *(row.decided_by for row in earlier)]
+    others = assignment.list_others(uow, review) if not second and assignment.may_reassign(uow, review) else []
+    named = [*others, review.claimed_by, stands_in_for, proposed_by, *deciders, *(row.decided_by for row in earlier)]
+    named += [confirmation.person_id for confirmation in confirmations]
     names = access_queries.get_names(uow, named)
     return ReviewView(
         id=review.id,
@@ -292,6 +307,11 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
                 decided_at=row.decided_at,
                 reason=row.reason,
                 opinion=row.opinion,
+                confirmed_by=[
+                    EarlierConfirmation(by=names[one.person_id], confirmed_at=one.confirmed_at)
+                    for one in confirmations
+                    if one.review_id == row.review_id
+                ],
             )
             for row in earlier
         ],
@@ -302,6 +322,9 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
         stands_in_for=names[stands_in_for] if stands_in_for else None,
         who_can=[names[person_id] for person_id in deciders],
         most_use_days=scopes.use_days(uow, application, None),
+        applicant_questions=questions.list_of_application(uow, application),
+        reassign_to=[Candidate(id=person_id, name=names[person_id]) for person_id in others],
+        may_ask=refusal is None and not second and not held_by_other,
         hand_over_id=review.hand_over_id,
     )
 

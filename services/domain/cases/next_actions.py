@@ -13,7 +13,7 @@ def of_case(rows: CaseRows) -> list[NextAct]:
     application = rows.application
     if application.closed_at is not None or application.withdrawn_at is not None:
         return []
-    return [*_as_applicant(rows), *_consents(rows), *_reviews(rows), *_as_custodian(rows)]
+    return [*_as_applicant(rows), *_questions(rows), *_consents(rows), *_reviews(rows), *_as_custodian(rows)]
 
 
 def may_withdraw(rows: CaseRows) -> bool:
@@ -23,7 +23,7 @@ def may_withdraw(rows: CaseRows) -> bool:
     ready = application_service.copies_ready([row.item for row in rows.items], copied)
     return (
         application.withdrawn_at is None
-        and _is_own(rows)
+        and is_own(rows)
         and application_service.withdrawal_refusal(
             application, handed_over=rows.head.hand_over is not None, copies_ready=ready
         )
@@ -31,9 +31,14 @@ def may_withdraw(rows: CaseRows) -> bool:
     )
 
 
+def are_departments_asked(rows: CaseRows) -> bool:
+    """Return whether the form waits for joint departments: it is theirs to answer, and not the applicant's turn."""
+    return any(consultation.ended_at is None for consultation, _, _ in rows.consents)
+
+
 def _as_applicant(rows: CaseRows) -> list[NextAct]:
     application = rows.application
-    if not _is_own(rows):
+    if not is_own(rows) or are_departments_asked(rows):
         return []
     if application.submitted_at is None:
         return [NextAct(kind="submit", subject_id=application.id)]
@@ -42,7 +47,7 @@ def _as_applicant(rows: CaseRows) -> list[NextAct]:
     return []
 
 
-def _is_own(rows: CaseRows) -> bool:
+def is_own(rows: CaseRows) -> bool:
     """Return whether the actor is on the applicant's side, and may correct and withdraw."""
     return application_service.is_of_applicant(rows.uow, rows.application)
 
@@ -54,6 +59,16 @@ def _consents(rows: CaseRows) -> list[NextAct]:
         for consultation, consent, department in rows.consents
         if consultation.ended_at is None and consultation.due_at > uow.now and consent.answer is None
         if uow.actor.id in joint.answerers(uow, rows.application, department.id)
+    ]
+
+
+def _questions(rows: CaseRows) -> list[NextAct]:
+    """Return the first question that waits for the applicant's answer, due when its review is."""
+    due = {row.review.id: row.review.due_at for row in rows.reviews}
+    waiting = [question for question in rows.questions if question.may_answer]
+    return [
+        NextAct(kind="answer", subject_id=question.id, stage=question.stage, due_at=due[question.review_id])
+        for question in waiting[:1]
     ]
 
 

@@ -32,8 +32,8 @@ def read_own(
 ) -> Page[OwnApplication]:
     """Read a page of what the actor drafted, sorted by one of ``SORTS``; what has no value there comes last.
 
-    With ``department`` it is what the departments that the person heads have submitted. Searched are number, reason,
-    purpose, incident and cameras; ``state`` is one of ``STATES``, or ``open``.
+    With ``department`` it is what the departments that the person heads have submitted. Searched are number, title,
+    reason, purpose, incident and cameras; ``state`` is one of ``STATES``, or ``open``.
     """
     query = select(Application.id).where(_is_own(uow, department), _mentions(listing))
     if state is not None:
@@ -71,7 +71,13 @@ def _mentions(listing: Listing) -> ColumnElement[bool]:
         )
         .exists()
     )
-    words = (Application.number, Application.reason, Application.purpose, Application.incident_reference)
+    words = (
+        Application.number,
+        Application.title,
+        Application.reason,
+        Application.purpose,
+        Application.incident_reference,
+    )
     return listing.mentioned(*words, also=named)
 
 
@@ -137,6 +143,7 @@ def _lines(uow: UnitOfWork, ids: Sequence[str]) -> Iterator[OwnApplication]:
             submitted_at=row.submitted_at,
             overwrite_at=footage[row.id].overwrite_at if state.code != "closed" else None,
             due_at=due.get(state.code),
+            about=footage[row.id].about,
         )
 
 

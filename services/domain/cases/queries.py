@@ -1,7 +1,7 @@
 """The case as people see it, as the typed view that page and API share. Derived, never stored (F24)."""
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +22,8 @@ from services.database.tables.preservations import Preservation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.applications import findings, forms
+from services.domain.applications.schemas import CaseAbout
+from services.domain.applications.security_check import REVIEWERS_ONLY, words_for_applicant
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import next_actions, states
 from services.domain.cases import rows as case_rows
@@ -53,6 +55,7 @@ from services.domain.custody import integrity
 from services.domain.custody import log as custody_log
 from services.domain.custody.schemas import RecorderClock
 from services.domain.retrieval import preservations
+from services.domain.reviews import assignment
 from services.domain.stages.catalogue import STAGES
 from services.web.schemas import SpanAnswer
 
@@ -71,9 +74,10 @@ class Footage:
     of it that nobody needs.
     """
 
-    items: int = 0
-    overwrite_at: datetime | None = None
-    awaits_disposal: bool = False
+    about: CaseAbout
+    items: int
+    overwrite_at: datetime | None
+    awaits_disposal: bool
 
 
 def get_summary(uow: UnitOfWork, application: Application) -> CaseSummary:
@@ -95,6 +99,7 @@ def list_summaries(uow: UnitOfWork, applications: Sequence[Application]) -> list
             submitted_at=application.submitted_at,
             overwrite_at=footage_of[application.id].overwrite_at,
             way_of_use=application.granted_way_of_use or application.way_of_use,
+            about=footage_of[application.id].about,
         )
         for application in applications
     ]
@@ -110,36 +115,52 @@ def footage(uow: UnitOfWork, applications: Collection[Application]) -> dict[str,
     if not applications:
         return {}
     query = (
-        select(
-            Item.application_id,
-            Item.asked_start,
-            Camera,
-            is_safe().label("safe"),
-            _awaits_disposal().label("kept"),
-        )
+        select(Item, Camera, is_safe().label("safe"), _awaits_disposal().label("kept"))
         .join(Camera, Camera.id == Item.camera_id)
         .where(
             Item.application_id.in_([application.id for application in applications]), Item.dropped_in_round.is_(None)
         )
+        .order_by(Item.position)
     )
-    count: Counter[str] = Counter()
+    asked: dict[str, list[tuple[Item, Camera]]] = defaultdict(list)
     moments: dict[str, list[datetime]] = defaultdict(list)
     waiting: set[str] = set()
-    for application_id, start, camera, safe, kept in uow.session.execute(query):
-        count[application_id] += 1
+    for item, camera, safe, kept in uow.session.execute(query):
+        asked[item.application_id].append((item, camera))
         if kept:
-            waiting.add(application_id)
-        moment = preservations.overwrite_moment(camera, start)
+            waiting.add(item.application_id)
+        moment = preservations.overwrite_moment(camera, item.asked_start)
         if moment is not None and not safe:
-            moments[application_id].append(moment)
+            moments[item.application_id].append(moment)
     return {
         application.id: Footage(
-            count[application.id],
+            about_of(application, asked[application.id]),
+            len(asked[application.id]),
             None if application.closed_at else min(moments[application.id], default=None),
             application.id in waiting,
         )
         for application in applications
     }
+
+
+def about_of(application: Application, asked: Sequence[tuple[Item, Camera]]) -> CaseAbout:
+    """Return what a case is about: its title, and where and when the items with their cameras are, by position."""
+    about = CaseAbout(title=application.title, purpose_category=application.purpose_category)
+    if not asked:
+        return about
+    first, camera = asked[0]
+    return about.model_copy(
+        update={
+            "camera_zh": camera.name_zh,
+            "camera_en": camera.name_en,
+            "place_zh": camera.place_zh,
+            "place_en": camera.place_en,
+            "cameras": len({camera.id for _, camera in asked}),
+            "start": min(item.asked_start for item, _ in asked),
+            "end": max(item.asked_end for item, _ in asked),
+            "zone": first.zone,
+        }
+    )
 
 
 def overwrite_order() -> ColumnElement[float]:
@@ -198,6 +219,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         submitted_at=application.submitted_at,
         overwrite_at=_overwrite_at(rows),
         way_of_use=application.granted_way_of_use or application.way_of_use,
+        about=about_of(application, [(row.item, row.camera) for row in rows.items]),
         round=application.round,
         form=revision.form if revision else forms.to_json(uow, application),
         form_sha256=revision.sha256 if revision else None,
@@ -209,11 +231,8 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         next_acts=next_actions.of_case(rows),
         may_withdraw=next_actions.may_withdraw(rows),
         items=_items(rows),
-        findings=[
-            CaseFinding.model_validate(finding)
-            for finding in findings.sort(finding for finding in rows.findings if finding.round == application.round)
-        ],
-        reviews=[_review(row, names) for row in rows.reviews],
+        findings=_findings(rows),
+        reviews=[_review(uow, row, names) for row in rows.reviews],
         documents=[CaseDocument.model_validate(document) for document in rows.documents],
         hand_over=_hand_over(head.hand_over, names) if head.hand_over is not None else None,
         custody=[
@@ -230,8 +249,24 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         violations=[CaseViolation.model_validate(violation) for violation in rows.violations],
         events=_time_line(uow, application.id),
         consultation=_consultation(rows, names),
+        applicant_questions=rows.questions,
         integrity=_check(uow, head.check, names) if head.check is not None else None,
     )
+
+
+def _findings(rows: CaseRows) -> list[CaseFinding]:
+    """Read what the checks found in this round; the applicant's side reads its own sentences, and no internal ones."""
+    found = findings.sort(finding for finding in rows.findings if finding.round == rows.application.round)
+    views = [CaseFinding.model_validate(finding) for finding in found]
+    if not next_actions.is_own(rows):
+        return views
+    positions = {row.item.id: row.item.position for row in rows.items}
+    return [
+        view if own is None else view.model_copy(update={"zh": own.translate("zh"), "en": own.translate("en")})
+        for view in views
+        if view.code not in REVIEWERS_ONLY
+        for own in [words_for_applicant(view.code, positions.get(view.item_id or ""))]
+    ]
 
 
 def get_consultation(uow: UnitOfWork, application: Application) -> ConsultationView | None:
@@ -350,7 +385,7 @@ def _copy(copy: Copy) -> CopyView:
     )
 
 
-def _review(row: ReviewRow, names: Mapping[str, str]) -> CaseReview:
+def _review(uow: UnitOfWork, row: ReviewRow, names: Mapping[str, str]) -> CaseReview:
     review, decision = row.review, row.decision
     view = CaseReview(
         id=review.id,
@@ -368,7 +403,7 @@ def _review(row: ReviewRow, names: Mapping[str, str]) -> CaseReview:
         ],
     )
     if decision is None:
-        return view
+        return view.model_copy(update={"may_reassign": assignment.may_reassign(uow, review)})
     questions = {question.code: question for question in STAGES[review.stage].questions}
     represented = decision.stands_in_for
     return view.model_copy(

@@ -14,8 +14,6 @@ from sqlalchemy import (
     Row,
     Select,
     SQLColumnExpression,
-    String,
-    cast,
     func,
     literal,
     or_,
@@ -30,6 +28,7 @@ from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera
 from services.database.tables.case_texts import CaseText
 from services.database.tables.custody import HandOver
+from services.database.tables.documents import Document
 from services.database.tables.people import Department, Person
 from services.database.tables.process_steps import ProcessStep
 from services.database.tables.violations import Violation
@@ -51,7 +50,12 @@ KEEPER, OTHER = aliased(Person), aliased(Application)
 
 @dataclass(frozen=True)
 class Search:
-    """What is searched; ``text`` in numbers, people, departments, cameras, places and reasons."""
+    """What is searched; ``text`` in numbers, titles, people, departments, cameras, places and reasons.
+
+    ``footage_since`` and ``footage_until`` are about the footage that is asked for: a case is found of which an item
+    reaches into that time; with ``camera_id`` an item of that camera. ``incident`` and ``document`` are whole numbers,
+    in capitals or not; a document is any that was filed for the case.
+    """
 
     text: str = ""
     state: str = ""
@@ -59,6 +63,11 @@ class Search:
     purpose_category: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    camera_id: str = ""
+    footage_since: datetime | None = None
+    footage_until: datetime | None = None
+    incident: str = ""
+    document: str = ""
     sort: Sort = "submitted"
     descending: bool = True
 
@@ -113,7 +122,9 @@ def read_copies_out(
             HandOver.returned_at.is_(None),
             HandOver.ended_at.is_(None),
             visibility.is_visible(uow),
-            listing.mentioned(cast(Application.number, String), Person.name, Department.name_zh, Department.name_en),
+            listing.mentioned(
+                *(Application.number, Application.title, Person.name, Department.name_zh, Department.name_en)
+            ),
         )
     )
     if overdue:
@@ -127,6 +138,7 @@ def read_copies_out(
     }
     sections = sections_by(columns.get(listing.sort, columns["due"]), HandOver.id.expression)
     page = page_of(uow.session, query, sections, listing)
+    footage = queries.footage(uow, [row[1] for row in page.lines])
     return page.showing(
         [
             OutLine(
@@ -140,6 +152,7 @@ def read_copies_out(
                 due_at=hand_over.due_at,
                 suspended_at=hand_over.suspended_at,
                 overdue=hand_over.due_at is not None and hand_over.due_at <= uow.now,
+                about=footage[application.id].about,
             )
             for hand_over, application, custodian, department, *_ in page.lines
         ]
@@ -162,10 +175,11 @@ def read_next_overwritten(uow: UnitOfWork, listing: Listing = EVERYTHING) -> Pag
             Camera.overwritten,
             ~queries.is_safe(),
             listing.mentioned(
-                *(cast(Application.number, String), Camera.name_zh, Camera.name_en, Camera.place_zh, Camera.place_en)
+                *(Application.number, Application.title, Camera.name_zh, Camera.name_en),
+                *(Camera.place_zh, Camera.place_en),
             ),
         )
-        .with_only_columns(Application.id, Application.number, Item, Camera, state.label("state"))
+        .with_only_columns(Application, Item, Camera, state.label("state"))
     )
     columns: dict[str, ColumnElement[Any]] = {
         **{"overwrite": moment, "camera": listing.name(Camera).expression, "start": Item.asked_start.expression},
@@ -176,16 +190,18 @@ def read_next_overwritten(uow: UnitOfWork, listing: Listing = EVERYTHING) -> Pag
     return page.showing(
         [
             RiskLine(
-                application_id=application_id,
-                number=number,
+                application_id=application.id,
+                number=application.number,
                 state=code,
                 camera=CameraNamed.model_validate(camera),
                 start=item.asked_start,
                 end=item.asked_end,
                 zone=item.zone,
                 overwrite_at=when,
+                title=application.title,
+                purpose_category=application.purpose_category,
             )
-            for application_id, number, item, camera, code, *_ in page.lines
+            for application, item, camera, code, *_ in page.lines
             if (when := preservations.overwrite_moment(camera, item.asked_start)) is not None
         ]
     )
@@ -235,6 +251,26 @@ def _matching(uow: UnitOfWork, wanted: Search) -> Select[str]:
         query = query.where(Application.submitted_at >= wanted.since)
     if wanted.until is not None:
         query = query.where(Application.submitted_at < wanted.until)
+    if wanted.camera_id or wanted.footage_since or wanted.footage_until:
+        query = query.where(Application.id.in_(_select_asking(wanted)))
+    if wanted.incident.strip():
+        written = literal(wanted.incident.strip())
+        query = query.where(func.lower(Application.incident_reference) == func.lower(written))
+    if wanted.document.strip():
+        numbered = Document.number == wanted.document.strip().upper()
+        query = query.where(Application.id.in_(select(Document.application_id).where(numbered)))
+    return query
+
+
+def _select_asking(wanted: Search) -> Select[str]:
+    """Select the ids of the cases that ask for footage of the camera and the time."""
+    query = select(Item.application_id).where(Item.dropped_in_round.is_(None))
+    if wanted.camera_id:
+        query = query.where(Item.camera_id == wanted.camera_id)
+    if wanted.footage_since is not None:
+        query = query.where(Item.asked_end > wanted.footage_since)
+    if wanted.footage_until is not None:
+        query = query.where(Item.asked_start < wanted.footage_until)
     return query
 
 
@@ -253,6 +289,7 @@ def _select_mentioning(text: str) -> CompoundSelect[str]:
         select(OTHER.id).where(OTHER.custodian_id.in_(people)),
         select(OTHER.id).where(OTHER.department_id.in_(departments)),
         select(Item.application_id).where(Item.camera_id.in_(cameras)),
+        select(Document.application_id).where(Document.number == text.upper()),
     )
 
 
@@ -321,4 +358,6 @@ def _line(row: Row[*tuple[Any, ...]], footage: queries.Footage) -> CaseLine:
         due_at=due_at,
         closed_at=application.closed_at,
         awaits_disposal=footage.awaits_disposal,
+        about=footage.about,
+        incident_reference=application.incident_reference,
     )

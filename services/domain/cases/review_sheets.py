@@ -26,6 +26,7 @@ from services.domain.cameras import clocks, measurements, reference_pictures
 from services.domain.cases import queries
 from services.domain.custody import copies
 from services.domain.retrieval import preservations, recorder_coverage
+from services.domain.retrieval.recorder_coverage import Nearest
 from services.domain.retrieval.records import granted_span, searched_span
 from services.domain.reviews import service as review_service
 from services.domain.reviews.schemas import (
@@ -47,6 +48,7 @@ from services.web.schemas import SpanAnswer
 
 PreviewMoment = Literal["first", "middle", "last"]
 PREVIEW_MOMENTS: tuple[PreviewMoment, ...] = ("first", "middle", "last")
+NO_FOOTAGE = Nearest()
 LAST_PICTURE = timedelta(seconds=1)
 RECORDER_DOWN = Refused(
     "recorder-down", "The recorder cannot be reached at the moment: reload the page later.", status=503
@@ -146,11 +148,16 @@ async def _measure(source: CoverageSource, recorders: OpenRecorder) -> ItemCover
         return _coverage(source, trouble=RECORDER_DOWN)
     except WrongChannel:
         return _coverage(source, trouble=WRONG_CHANNEL)
-    return _coverage(source, measured.covered)
+    return _coverage(source, measured.covered, nearest=measured.nearest or NO_FOOTAGE)
 
 
 def _coverage(
-    source: CoverageSource, held: Sequence[Span] = (), *, asked_now: bool = True, trouble: Refused | None = None
+    source: CoverageSource,
+    held: Sequence[Span] = (),
+    *,
+    asked_now: bool = True,
+    trouble: Refused | None = None,
+    nearest: Nearest = NO_FOOTAGE,
 ) -> ItemCoverage:
     """Return the view; the share is of the searched span, as a retrieval is judged."""
     item, searched = source.item, source.searched
@@ -178,7 +185,10 @@ def _coverage(
         pictures_there=source.pictures.there if source.pictures else None,
         picture_holes=source.pictures.holes if source.pictures else None,
         longest_between_ms=source.pictures.longest_ms if source.pictures else None,
-        asked_now=asked_now,
+        nearest_before=SpanAnswer.of(nearest.before),
+        nearest_after=SpanAnswer.of(nearest.after),
+        asked_now=asked_now and not item.uploaded,
+        uploaded=item.uploaded,
         trouble=Problem.of(trouble) if trouble else None,
         overwrite_at=item.overwrite_at,
         held=item.held,

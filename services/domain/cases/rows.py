@@ -27,6 +27,8 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
+from services.domain.reviews import questions
+from services.domain.reviews.schemas import AskedQuestion
 from services.runtime.errors import NotFound
 from services.runtime.translations import Message
 
@@ -115,6 +117,11 @@ class CaseRows:
                 confirmed.append(confirmation)
             by_id[review.id] = ReviewRow(review, decision, confirmed, waits)
         return list(by_id.values())
+
+    @cached_property
+    def questions(self) -> list[AskedQuestion]:
+        """What reviewers asked the applicant; without a review nobody did."""
+        return questions.list_of_application(self.uow, self.application) if self.reviews else []
 
     @cached_property
     def documents(self) -> list[Document]:

@@ -95,7 +95,7 @@ def names_of(number: str, copies: Sequence[Copy]) -> dict[str, str]:
     """Return a name for each copy of one loan, such as ``SQ-2026-000014_WorkshopA_2026-11-26_2246``, by its id.
 
     The time is that of the first delivered picture, in the camera's zone; letters that no system refuses. Where two
-    would have the same name, the later ones are numbered.
+    would have the same name, on a disk that knows no capitals too, the later ones are numbered.
     """
     names: dict[str, str] = {}
     taken: set[str] = set()
@@ -103,10 +103,10 @@ def names_of(number: str, copies: Sequence[Copy]) -> dict[str, str]:
         first = datetime.fromisoformat(copy.sealed["coverage"]["firstFrame"]).astimezone(ZoneInfo(copy.item.zone))
         name = plain = f"{_plain(number)}_{_camera(copy)}_{first:%Y-%m-%d_%H%M}"
         count = 1
-        while name in taken:
+        while name.casefold() in taken:
             count += 1
             name = f"{plain}_{count}"
-        taken.add(name)
+        taken.add(name.casefold())
         names[copy.id] = name
     return names
 

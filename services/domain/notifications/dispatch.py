@@ -124,8 +124,8 @@ def _outgoing(uow: UnitOfWork, row: Delivery, notice: Notice, person: Person) ->
 
 
 def _open_lines(uow: UnitOfWork, row: Delivery, person: Person) -> tuple[OutgoingNotice, ...]:
-    query = select(Notice).where(Notice.person_id == person.id, *service.OPEN).order_by(Notice.created_at.desc())
-    notices = uow.session.scalars(query.limit(MOST_LINES)).all()
+    query = select(Notice).where(Notice.person_id == person.id, Notice.code != DIGEST, *service.OPEN)
+    notices = uow.session.scalars(query.order_by(Notice.created_at.desc()).limit(MOST_LINES)).all()
     return tuple(_outgoing(uow, row, notice, person) for notice in notices)
 
 

@@ -1,4 +1,4 @@
-"""Read a person's notices for pages and API: text, application's number, link."""
+"""Read a person's notices for pages and API: text, application's number and title, link."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +23,7 @@ class NoticeLine(Worded):
     application_id: str | None
     subject_id: str | None
     number: str | None
+    title: str | None
     message: Text
     link: str
     created_at: datetime
@@ -44,6 +45,7 @@ def mark_read(uow: UnitOfWork, notice_id: str) -> NoticeLine:
 def _lines(uow: UnitOfWork, rows: list[Notice]) -> list[NoticeLine]:
     stages = service.get_stages(uow, {row.subject_id for row in rows if row.subject_id is not None})
     numbers = service.get_numbers(uow, {row.application_id for row in rows if row.application_id is not None})
+    titles = service.get_titles(uow, {row.application_id for row in rows if row.application_id is not None})
     return [
         NoticeLine(
             id=row.id,
@@ -51,6 +53,7 @@ def _lines(uow: UnitOfWork, rows: list[Notice]) -> list[NoticeLine]:
             application_id=row.application_id,
             subject_id=row.subject_id,
             number=numbers.get(row.application_id or ""),
+            title=titles.get(row.application_id or ""),
             message=get_text(row.code, stages.get(row.subject_id or "")).message,
             link=link_path(row.code, row.application_id, row.subject_id),
             created_at=row.created_at,

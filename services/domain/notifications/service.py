@@ -13,6 +13,7 @@ from services.database.tables.reviews import Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
+from services.domain.access import visibility
 from services.domain.notifications import deliveries, texts
 from services.domain.notifications.texts import Work
 from services.runtime.errors import NotFound
@@ -103,6 +104,17 @@ def count_unread(uow: UnitOfWork) -> int:
 def select_unread_count(person_id: str) -> Select[int]:
     """Build the query of that number, to combine it with others."""
     return select(func.count()).where(Notice.person_id == person_id, *OPEN)
+
+
+def get_titles(uow: UnitOfWork, application_ids: Iterable[str]) -> dict[str, str]:
+    """Return the titles of applications by id, of those that have one and that the actor may see.
+
+    For the portal's own pages alone: no mail and no webhook tells a title (F25).
+    """
+    query = select(Application.id, Application.title).where(
+        Application.id.in_(application_ids), Application.title.is_not(None), visibility.is_visible(uow, single=True)
+    )
+    return {application_id: title for application_id, title in uow.session.execute(query) if title is not None}
 
 
 def get_numbers(uow: UnitOfWork, application_ids: Iterable[str]) -> dict[str, str]:

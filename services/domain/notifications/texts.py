@@ -15,7 +15,17 @@ from services.runtime.translations import Bilingual, Message, Text, Worded
 Page = Literal["case", "review", "decision", "consent", "hand-over", "notices", "deliveries", "account", "requests"]
 # What a notice asks somebody to do. Its subject is the review, the consent, the hand-over or the request.
 Work = Literal[
-    "review", "consent", "offer", "return", "inspection", "request", "check", "agreement", "correction", "case"
+    "review",
+    "consent",
+    "offer",
+    "return",
+    "inspection",
+    "request",
+    "check",
+    "agreement",
+    "correction",
+    "case",
+    "question",
 ]
 
 DIGEST = "daily-digest"
@@ -83,6 +93,12 @@ TEXTS = {
     "release-not-confirmed": NoticeText(
         Message("Your release was not confirmed: check it again."), "review", work="review"
     ),
+    "review-assigned": NoticeText(Message("A review was reassigned to you."), "review", work="review"),
+    "applicant-asked": NoticeText(
+        Message("A reviewer has a question about your application: answer it on the application's page."),
+        work="question",
+    ),
+    "applicant-answered": NoticeText(Message("The applicant has answered your question."), "review", work="review"),
     "signed-in-your-place": NoticeText(
         Message("A substitute has signed on your behalf: check whether this is correct."), "review", personal=True
     ),

@@ -1,8 +1,14 @@
-"""What a recorder holds of a span, asked for while somebody types: few questions at once, and a short wait (R20)."""
+"""What a recorder holds of a span, asked for while somebody types: few questions at once, and a short wait (R20).
+
+Where it holds nothing of the span, it is asked once more, for the day before and the day after: a wrong hour or zone is
+then seen at once.
+"""
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from anyio.lowlevel import RunVar
 
@@ -11,19 +17,24 @@ from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.cameras import measurements
 from services.domain.cameras.measurements import CameraChannel
 from services.domain.retrieval import preservations
-from services.recorders.protocol import RecorderDown
-from services.runtime.errors import NotFound
-from services.runtime.spans import Span, covered_share, gaps
+from services.recorders.protocol import RecorderDown, WrongChannel
+from services.runtime.errors import NotFound, Retryable
+from services.runtime.spans import Span, covered_share, gaps, merge
 from services.runtime.translations import Message
 from services.web.dependencies import OpenRecorder
 
 TIMEOUT = 5.0  # seconds
 MOST_QUESTIONS = 2  # to one recorder
+NEAR = timedelta(days=1)  # how far from a span of which nothing is there footage is looked for
+JOINED = timedelta(seconds=2)  # files follow one another with less between them
 
 
 @dataclass(frozen=True)
 class MeasuredCoverage:
-    """What exists of ``asked``; ``share`` is 0 to 1. ``overwrite_at``: from then on the first of it may be gone."""
+    """What exists of ``asked``; ``share`` is 0 to 1. ``overwrite_at``: from then on the first of it may be gone.
+
+    ``nearest`` is there where nothing exists of it, and could be asked for.
+    """
 
     asked: Span
     covered: list[Span]
@@ -31,6 +42,15 @@ class MeasuredCoverage:
     share: float
     overwrite_at: datetime | None
     zone: str
+    nearest: "Nearest | None" = None
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The recorded spans next to one of which nothing is recorded, at most ``NEAR`` away; None where there is none."""
+
+    before: Span | None = None
+    after: Span | None = None
 
 
 @dataclass(frozen=True)
@@ -60,15 +80,27 @@ async def measure_source(camera: CameraSource, recorders: OpenRecorder, asked: S
     """Ask the recorder of a source that is known; raises as ``measure`` does."""
     source = camera.source
 
-    async def ask() -> list[Span]:
+    async def ask(span: Span) -> list[Span]:
         async with _limit(source.recorder_id):
-            return await recorders(source.kind, source.configuration).coverage(source.channel, asked)
+            return await recorders(source.kind, source.configuration).coverage(source.channel, span)
 
-    held = await _in_time(asyncio.create_task(ask()))
+    held = await _in_time(asyncio.create_task(ask(asked)))
     covered = [part for span in held if (part := span.intersect(asked)) is not None]
-    return MeasuredCoverage(
-        asked, covered, gaps(asked, covered), covered_share(asked, covered), camera.overwrite_at, source.zone
-    )
+    nearest = None
+    if not covered:
+        with suppress(Retryable, WrongChannel):  # what was asked is answered all the same
+            nearest = find_nearest(asked, await _in_time(asyncio.create_task(ask(asked.widen(NEAR)))))
+    share = covered_share(asked, covered)
+    return MeasuredCoverage(asked, covered, gaps(asked, covered), share, camera.overwrite_at, source.zone, nearest)
+
+
+def find_nearest(asked: Span, held: Sequence[Span]) -> Nearest:
+    """Return the spans next to ``asked`` of what a recorder lists around it, within ``NEAR``."""
+    near = asked.widen(NEAR)
+    spans = merge((part for span in held if (part := span.intersect(near)) is not None), tolerance=JOINED)
+    before = [span for span in spans if span.end <= asked.start]
+    after = [span for span in spans if span.start >= asked.end]
+    return Nearest(before[-1] if before else None, after[0] if after else None)
 
 
 async def _in_time(question: asyncio.Task[list[Span]]) -> list[Span]:

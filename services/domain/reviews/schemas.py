@@ -2,13 +2,25 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from services.database.listing import Listing
 from services.domain.accounts.signatures.http import FormSigning
+from services.domain.applications.schemas import CaseAbout
 from services.domain.reviews.scopes import Classification, Granting, Narrowed
 from services.web.errors import Problem
-from services.web.schemas import Answer, Body, Code, Identifier, Line, Moment, PageParameters, Paragraph, SpanAnswer
+from services.web.schemas import (
+    Answer,
+    Body,
+    Code,
+    Identifier,
+    Line,
+    Moment,
+    PageParameters,
+    Paragraph,
+    SpanAnswer,
+    no_control,
+)
 
 InboxSort = Literal["overwrite", "due", "number", "stage"]
 
@@ -33,7 +45,7 @@ class ReviewHead(Answer):
 class WaitingReview(ReviewHead):
     """One line of the inbox; from ``overwriteAt`` on the first of its footage may be gone.
 
-    ``toConfirm``: somebody has decided and a second person is to confirm.
+    ``toConfirm``: somebody has decided and a second person is to confirm. ``about`` is null where a conflict bars you.
     """
 
     overwrite_at: Moment | None
@@ -43,6 +55,7 @@ class WaitingReview(ReviewHead):
     department_en: str
     purpose_category: str
     items: int
+    about: CaseAbout | None
 
 
 class BarredReview(Answer):
@@ -54,7 +67,7 @@ class BarredReview(Answer):
 
 
 class InboxQuestion(PageParameters):
-    """``search`` is searched in number, department and who has claimed it; ``place`` is one that `Link` names."""
+    """``search`` is searched in number, title, department and claimer; ``place`` is one that `Link` names."""
 
     stage: Code | None = None
     search: Code = ""
@@ -85,8 +98,15 @@ class ReviewFinding(Answer):
     item_id: str | None
 
 
+class EarlierConfirmation(Answer):
+    """Who confirmed a release as its second person."""
+
+    by: str
+    confirmed_at: Moment
+
+
 class EarlierDecision(Answer):
-    """A decision that was made before in this case."""
+    """A decision that was made before in this case; a release may have a second person (R34)."""
 
     stage: str
     round: int
@@ -95,6 +115,7 @@ class EarlierDecision(Answer):
     decided_at: Moment
     reason: str | None
     opinion: str | None
+    confirmed_by: list[EarlierConfirmation]
 
 
 class ReviewProposal(Answer):
@@ -125,11 +146,61 @@ class GrantedItem(Answer):
     searched: GrantedSpan
 
 
+class AskedQuestion(Answer):
+    """What a reviewer asked the applicant, and the answer; ``mayAnswer``: you may answer it now."""
+
+    id: str
+    review_id: str
+    stage: str
+    round: int
+    asked_by: str
+    asked_at: Moment
+    text: str
+    answered_by: str | None
+    answered_at: Moment | None
+    answer: str | None
+    may_answer: bool
+
+
+class QuestionBody(Body):
+    """A question to the applicant, or the answer to one."""
+
+    text: Annotated[str, Field(max_length=2000), AfterValidator(no_control)]
+
+
+class Candidate(Answer):
+    """Somebody who may decide a review now."""
+
+    id: str
+    name: str
+
+
+class ReviewsBody(Body):
+    """The reviews to claim or to put back."""
+
+    review_ids: Annotated[list[Identifier], Field(min_length=1, max_length=100)]
+
+
+class ReassignmentBody(Body):
+    """Who is to decide the review in the place of the one who has claimed it."""
+
+    person_id: Identifier
+
+
+class TriedReview(Answer):
+    """What became of one of several reviews; ``number`` is null, and ``refusal`` says why, where you may not see it."""
+
+    review_id: str
+    number: str | None
+    refusal: Problem | None
+
+
 class ReviewView(ReviewHead):
     """One review. ``formSha256`` goes back with the decision; ``whyNot`` says why you may not decide (or confirm) it.
 
     ``signatureMethods`` is what the signature needs of you: ``password``, or ``password`` and ``totp``. ``whoCan`` are
-    names, ``mostUseDays`` the most that may be granted.
+    names, ``mostUseDays`` the most that may be granted. ``applicantQuestions`` are those of the whole case.
+    ``reassignTo`` are those to whom you may give the review that somebody has claimed.
     """
 
     closed_at: Moment | None
@@ -157,6 +228,9 @@ class ReviewView(ReviewHead):
     signature_methods: list[str]
     who_can: list[str]
     most_use_days: int
+    applicant_questions: list[AskedQuestion]
+    may_ask: bool
+    reassign_to: list[Candidate]
 
 
 class ItemCoverage(Answer):
@@ -165,6 +239,8 @@ class ItemCoverage(Answer):
     ``covered``, ``gaps`` and ``share`` are of the searched span, which is wider than the granted one because of the
     recorder's clock; nothing of it is known where ``trouble`` says why. ``clockTooFar``: the granted span alone is
     searched, and somebody has to say which time is meant. ``held``: its footage is safe in the vault.
+    Where nothing is there, ``nearestBefore`` and ``nearestAfter`` are what the recorder has next to it, within a day.
+    ``uploaded``: it is a file that a person uploaded, and no recorder is asked.
     ``picturesLost`` lack beside the gaps, at ``pictureHoles`` places with those; None where nobody has counted.
     """
 
@@ -186,6 +262,7 @@ class ItemCoverage(Answer):
     gaps: list[SpanAnswer]
     share: float
     asked_now: bool
+    uploaded: bool
     trouble: Problem | None
     overwrite_at: Moment | None
     held: bool
@@ -201,6 +278,8 @@ class ItemCoverage(Answer):
     pictures_there: int | None
     picture_holes: int | None
     longest_between_ms: int | None
+    nearest_before: SpanAnswer | None
+    nearest_after: SpanAnswer | None
 
     @property
     def granted(self) -> SpanAnswer:

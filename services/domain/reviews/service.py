@@ -28,6 +28,8 @@ from services.domain.stages.catalogue import STAGES, Stage
 from services.runtime.errors import Refused
 from services.runtime.translations import Bilingual, Joined, Message, Text
 
+RETURNED = "returned"  # the outcome that sends the form back to the applicant
+
 
 @dataclass(frozen=True)
 class Decided:
@@ -59,7 +61,7 @@ def decide(
     review = tasks.lock_open(uow, review_id)
     stage = STAGES[review.stage]
     application = uow.session.get_one(Application, review.application_id)
-    _require_no_proposal(uow, review)
+    require_no_proposal(uow, review)
     tasks.require_may_decide(uow, review)
     require_form(uow, review, proof.form_sha256)
     reason, opinion = _text(reason), _text(opinion)
@@ -262,7 +264,7 @@ def _write(uow: UnitOfWork, review: Review, signed: Signed) -> None:
             application_id=application.id,
             decision=decision.id,
         )
-    if outcome == "returned":
+    if outcome == RETURNED:
         application.correction_until = uow.now + agreed_limits.get_correction_period(uow, application)
     audit_trail.record(
         uow,
@@ -325,7 +327,8 @@ def _stage_variables(
     return variables
 
 
-def _require_no_proposal(uow: UnitOfWork, review: Review) -> None:
+def require_no_proposal(uow: UnitOfWork, review: Review) -> None:
+    """Raise Refused where the release is signed and waits for its second person."""
     if open_proposal(uow, review) is not None:
         raise Refused(
             "second-person-needed",
@@ -365,7 +368,10 @@ def check_text(stage: Stage, outcome: str, reason: str | None, opinion: str | No
 
 
 def check_answers(uow: UnitOfWork, review: Review, stage: Stage, outcome: str, answers: Mapping[str, Any]) -> None:
-    """Raise Refused unless every question is answered and none contradicts the outcome (R22)."""
+    """Raise Refused for an unknown question, a missing answer, or one that contradicts the outcome (R22).
+
+    A form that is sent back is decided anew when it is corrected, so its outcome needs a reason and no answers.
+    """
     if stage.code == "receipt":
         _check_receipt(uow, review, outcome)
         return
@@ -374,6 +380,8 @@ def check_answers(uow: UnitOfWork, review: Review, stage: Stage, outcome: str, a
             raise refused_missing(f"answers.{code}", Message("This question does not exist: remove it."))
     for question in stage.questions:
         answer = answers.get(question.code)
+        if answer is None and outcome == RETURNED:
+            continue
         if not isinstance(answer, bool):
             raise refused_missing(
                 f"answers.{question.code}", Message("Answer: {question}", question=Bilingual(question.zh, question.en))

@@ -223,7 +223,7 @@ def _close(uow: UnitOfWork, review: Review, because: str) -> None:
 def end(uow: UnitOfWork, review: Review, because: str) -> None:
     """Close the review, and with it the notices that ask for it."""
     review.closed_at, review.closed_because = uow.now, because
-    notification_service.mark_done(uow, "review", subject_id=review.id)
+    notification_service.mark_done(uow, "review", "question", subject_id=review.id)
 
 
 def lock_open(uow: UnitOfWork, review_id: str) -> Review:

@@ -1,4 +1,5 @@
-// A picture that is not there says so; sliders move the times of a span. The pages work without this.
+// A picture that is not there says so; sliders move the times of a span; a form is returned without answers.
+// The pages work without this.
 document.addEventListener("error", (event) => {
   const image = event.target;
   if (!(image instanceof HTMLImageElement) || !image.dataset.missing) return;
@@ -54,4 +55,13 @@ for (const grant of document.querySelectorAll(".grant")) {
   grant.addEventListener("change", tell);
   granted.addEventListener("change", tell);
   tell();
+}
+
+// Without this, the button that returns a form has the browser check nothing; with it, all but the answers.
+for (const button of document.querySelectorAll("form.decide button[name=outcome]")) {
+  const unanswered = "unanswered" in button.dataset;
+  if (unanswered) button.formNoValidate = false;
+  button.addEventListener("click", () => {
+    for (const answer of button.form.querySelectorAll("input[type=radio][name^=answers-]")) answer.required = !unanswered;
+  });
 }

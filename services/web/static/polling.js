@@ -1,4 +1,5 @@
-// A page that asks for news by itself stops when nobody is there: it must not keep a session alive.
+// A page that asks for news by itself stops when nobody is there: it must not keep a session alive. Nor does it take away
+// what somebody has ticked.
 const AWAY = 10 * 60 * 1000;
 let lastSeen = Date.now();
 for (const sign of ["pointermove", "pointerdown", "keydown", "scroll", "focusin"]) {
@@ -6,5 +7,6 @@ for (const sign of ["pointermove", "pointerdown", "keydown", "scroll", "focusin"
 }
 document.addEventListener("htmx:beforeRequest", (event) => {
   const polls = event.detail.elt.matches("[data-polls]");
-  if (polls && (document.hidden || Date.now() - lastSeen > AWAY)) event.preventDefault();
+  const ticked = polls && event.detail.elt.querySelector("input[type=checkbox]:checked");
+  if (polls && (ticked || document.hidden || Date.now() - lastSeen > AWAY)) event.preventDefault();
 });

@@ -3,8 +3,8 @@
 import asyncio
 import html
 import re
-from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,18 @@ HOUR = timedelta(hours=1)
 
 
 class Folder:
-    """A recorder that has the first half of whatever is asked for, is away, or hangs."""
+    """A recorder that has the first half of whatever is asked for, or what it ``holds``; is away, or hangs."""
 
     mode = "there"
+    holds: Sequence[Span] | None = None
+
+    def __init__(self) -> None:
+        self.asked: list[Span] = []
 
     async def coverage(self, _channel: str, span: Span) -> list[Span]:
+        self.asked.append(span)
+        if self.holds is not None:
+            return [held for held in self.holds if held.intersect(span)]
         if self.mode == "away":
             raise RecorderDown("down")
         if self.mode == "hangs":
@@ -336,6 +343,45 @@ async def test_the_bar_says_what_the_recorder_has_and_until_when(portal: Portal)
     assert "20 分钟" in answer.text
 
 
+@pytest.mark.requirement("R20")
+async def test_where_nothing_is_recorded_the_nearest_footage_is_said(portal: Portal, recorder: Folder) -> None:
+    browser = await portal.signed_in("drafter")
+    form = {name: value for name, value in filled().items() if name.startswith("items-")}
+    asked = Span(datetime(2031, 3, 4, 10, tzinfo=UTC), datetime(2031, 3, 4, 10, 20, tzinfo=UTC))
+    address = f"/api/coverage?cameraId=camera&start={asked.start:%FT%TZ}&end={asked.end:%FT%TZ}"
+
+    def at(hours: float, minutes: float = 10) -> Span:
+        start = asked.start + timedelta(hours=hours)
+        return Span(start, start + timedelta(minutes=minutes))
+
+    far = [at(-49), at(-25), at(26)]
+    # two files that follow one another are one recording; of what is farther than a day nothing is said
+    recorder.holds = [*far, at(-3), at(-1), Span(at(-1).end + timedelta(seconds=1), at(-1).end + timedelta(minutes=5))]
+    before = Span(at(-1).start, at(-1).end + timedelta(minutes=5))
+    page, answer = (await browser.get("/apply/coverage", params=form)).text, (await browser.get(address)).json()
+    assert len(recorder.asked) == 4  # each of the two asks once more, and no further
+    assert set(recorder.asked) == {asked, asked.widen(timedelta(days=1))}
+    assert "录像机上没有此时间段的录像" in page
+    assert f'最近的录像： 之前 <time datetime="{before.start.isoformat()}">' in page
+    assert f'<time datetime="{before.end.isoformat()}">' in page
+    assert "之后" not in page
+    assert (answer["nearestAfter"], answer["share"]) == (None, 0)
+    assert datetime.fromisoformat(answer["nearestBefore"]["start"]) == before.start
+
+    recorder.holds = [*far, at(5)]
+    page, answer = (await browser.get("/apply/coverage", params=form)).text, (await browser.get(address)).json()
+    assert f'最近的录像： 之后 <time datetime="{at(5).start.isoformat()}">' in page
+    assert (answer["nearestBefore"], answer["nearestAfter"]["end"][:16]) == (None, f"{at(5).end:%FT%H:%M}")
+
+    recorder.holds = far
+    assert "前后一天内也没有录像" in (await browser.get("/apply/coverage", params=form)).text
+
+    recorder.asked.clear()
+    recorder.holds = [at(0, 1)]
+    assert "最近的录像" not in (await browser.get("/apply/coverage", params=form)).text
+    assert recorder.asked == [asked]
+
+
 @pytest.mark.parametrize("mode", ["away", "hangs"])
 async def test_a_recorder_that_does_not_answer_is_said_and_holds_nothing_up(
     portal: Portal, recorder: Folder, monkeypatch: pytest.MonkeyPatch, mode: str
@@ -489,6 +535,32 @@ async def test_joint_departments_are_asked_when_it_is_handed_in(desk: ReviewDesk
     assert "如修改申请，须重新征求" in form_again
     assert desk.the(Application).submitted_at is None
     assert "正在征求联合部门同意" in page
+
+
+@pytest.mark.requirement("R17")
+async def test_a_corrected_joint_application_says_that_the_departments_are_asked(
+    desk: ReviewDesk, portal: Portal
+) -> None:
+    application_id = desk.submitted()
+    desk.decide(desk.opened(application_id, "preliminary"), "head", "returned", reason="请列明联合部门")
+    browser = await portal.signed_in("drafter")
+    page = f"/cases/{application_id}"
+    assert "补正申请" in (await browser.get(page)).text
+    form = filled(applicationId=application_id, version="0", jointDepartmentIds=["office"])
+    await saved(browser, form)
+
+    answer = await browser.post(f"/applications/{application_id}/submit", data={"version": "1"})
+    told = (await browser.get(answer.headers["location"])).text
+
+    assert desk.the(Application).correction_until is not None
+    assert "联合部门" in told
+    for shown in (told, (await browser.get(page)).text):
+        assert "由部门负责人初审" not in shown
+        assert "补正申请" not in shown
+        assert ">补正<" not in shown
+    assert "正在征求联合部门同意" in (await browser.get(page)).text
+    assert (await browser.get(f"/api/cases/{application_id}")).json()["nextActs"] == []
+    assert (await browser.get(f"/applications/{application_id}/edit")).text.count("如修改申请，须重新征求") == 2
 
 
 @pytest.mark.requirement("R20")

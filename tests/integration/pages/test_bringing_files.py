@@ -17,6 +17,7 @@ from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.uploads import Upload
 from services.database.unit_of_work import Actor
 from services.domain.retrieval import upload_sources, uploads
+from services.recorders.registry import open_recorder
 from services.runtime.settings import Settings
 from services.runtime.settings.stores import FolderStore
 from services.vault.age import generate_identity
@@ -47,7 +48,9 @@ def store(tmp_path: Path) -> Store:
 @pytest.fixture
 async def portal(desk: ReviewDesk, store: Store) -> AsyncIterator[Portal]:
     _, recipient = generate_identity()
-    async with Portal(desk, store=PortalStore(store), vault_recipients=lambda: [recipient]) as opened:
+    async with Portal(
+        desk, store=PortalStore(store), vault_recipients=lambda: [recipient], recorders=open_recorder
+    ) as opened:
         yield opened
 
 
@@ -333,6 +336,23 @@ async def test_an_item_names_it_in_a_cameras_place_and_the_form_says_what_it_is(
         await drafter.put(f"/api/uploads/{upload_id}", json=RECORDING),
     ):
         assert problem(answer)[1] == "upload-used"
+
+
+async def test_nobody_says_that_a_recorder_was_asked_for_a_file(
+    desk: ReviewDesk, portal: Portal, drafter: httpx.AsyncClient, film: bytes
+) -> None:
+    upload_id = await announced(drafter)
+    await sent(drafter, upload_id, film)
+    made = await drafter.post("/api/applications", json={**asking(upload_id), "submit": True})
+    head = await portal.signed_in("head")
+    review_id = desk.opened(made.json()["id"], "preliminary")
+
+    page = (await head.get(f"/reviews/{review_id}/coverage")).text
+    [item] = (await head.get(f"/api/reviews/{review_id}/coverage")).json()
+
+    assert (item["uploaded"], item["askedNow"], item["trouble"]) == (True, False, None)
+    assert "以上传文件的实测结果为准" in page
+    assert "录像机" not in page
 
 
 async def test_it_is_no_camera_that_others_could_choose(drafter: httpx.AsyncClient, film: bytes) -> None:

@@ -15,6 +15,8 @@ from review_pages import HOSTILE, Lens, decision, text_of
 from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.reviews import Decision, Review
+from services.domain.applications import security_check
+from services.runtime.spans import Span
 
 
 @pytest.fixture
@@ -122,7 +124,7 @@ async def test_what_was_typed_stays_when_a_decision_is_refused(desk: ReviewDesk,
     assert re.search(r'name="importantInformation"[^>]*checked', refused.text)
     for kept in ("2031-03-04T18:10:00", "2031-03-04T18:40:00", 'value="7"'):
         assert kept in refused.text
-    assert re.search(r'<option value="download" selected', refused.text)
+    assert re.search(r'name="wayOfUse" value="download" checked', refused.text)
     assert PASSWORD not in refused.text
 
     wrong = await reviewer.post(f"/reviews/{review_id}/decide", data={**typed, "answers-necessary": "true"})
@@ -204,6 +206,53 @@ async def test_security_narrows_one_item_and_leaves_another_out(desk: ReviewDesk
     assert len(desk.the(Decision, stage="security").signature["statement"]["granted"]) == 1
 
 
+@pytest.mark.requirement("R4", "R24")
+async def test_who_signs_after_security_reads_what_was_asked_beside_what_is_granted(
+    desk: ReviewDesk, portal: Portal
+) -> None:
+    asked = FORM.items[0]
+    items = (asked, replace(asked, start=asked.start + timedelta(minutes=5)))
+    application_id = desk.submitted(items=items)
+    desk.decide(desk.opened(application_id, "preliminary"), "head")
+    review_id = desk.opened(application_id, "security")
+    reviewer, signer = await portal.signed_in("reviewer"), await portal.signed_in("security-head")
+
+    page = (await reviewer.get(f"/reviews/{review_id}")).text
+    # nothing narrows by itself: what was asked for is chosen, and less is a choice
+    assert re.findall(r'name="wayOfUse" value="(\w+)"( checked)?', page) == [("download", " checked"), ("view", "")]
+    assert "申请内容与批准内容" not in text_of(await reviewer.get(f"/reviews/{review_id}"))
+    fields = {
+        "scope-0-shown": "1", "scope-0-granted": "true",
+        "scope-0-start": "2031-03-04T18:10:00", "scope-0-end": "2031-03-04T18:40:00", "scope-1-shown": "1",
+        "usePeriodDays": "7", "wayOfUse": "view",
+    }  # fmt: skip
+    await reviewer.post(f"/reviews/{review_id}/decide", data=decision(desk, review_id, "approved", **fields))
+    later = text_of(await signer.get(f"/reviews/{desk.opened(application_id, 'security-signature')}"))
+
+    for sentence in (
+        "申请的是下载，只批准查看。", "使用期限批准 7 天，申请的是 20 天。", "第 2 项未批准。",
+        "第 1 项申请 1 小时，批准 30 分钟。",
+    ):  # fmt: skip
+        assert sentence in later
+    assert "按申请内容批准" not in later
+
+
+@pytest.mark.requirement("R4")
+async def test_what_is_granted_as_it_was_asked_for_is_said_so(desk: ReviewDesk, portal: Portal) -> None:
+    application_id = desk.submitted()
+    desk.decide(desk.opened(application_id, "preliminary"), "head")
+    review_id = desk.opened(application_id, "security")
+    reviewer, signer = await portal.signed_in("reviewer"), await portal.signed_in("security-head")
+    item = {"scope-0-shown": "1", "scope-0-granted": "true"}
+    typed = decision(desk, review_id, "approved", wayOfUse="download", usePeriodDays="20", **item)
+    assert (await reviewer.post(f"/reviews/{review_id}/decide", data=typed)).status_code == 303
+
+    later = text_of(await signer.get(f"/reviews/{desk.opened(application_id, 'security-signature')}"))
+
+    assert "安全审核按申请内容批准。" in later
+    assert "少于申请" not in later
+
+
 @pytest.mark.requirement("R4")
 @pytest.mark.parametrize(
     ("fields", "field"),
@@ -253,6 +302,30 @@ async def test_without_its_token_nothing_is_decided(desk: ReviewDesk, portal: Po
     assert (await head.post(f"/reviews/{review_id}/decide", data=with_token)).status_code == 303
 
 
+@pytest.mark.requirement("R22")
+async def test_the_page_sends_a_form_back_without_answers_and_its_drafter_reads_the_reason(
+    desk: ReviewDesk, portal: Portal
+) -> None:
+    application_id = desk.submitted()
+    review_id = desk.opened(application_id, "preliminary")
+    head, drafter = await portal.signed_in("head"), await portal.signed_in("drafter")
+    page = (await head.get(f"/reviews/{review_id}")).text
+    typed = {name: text for name, text in decision(desk, review_id, "returned").items() if "answers" not in name}
+
+    # the browser leaves open answers alone for this one button
+    buttons = dict(re.findall(r'<button name="outcome" value="(\w+)"([^>]*)>', page))
+    assert {code for code, attributes in buttons.items() if "formnovalidate" in attributes} == {"returned"}
+    approved = await head.post(f"/reviews/{review_id}/decide", data={**typed, "outcome": "approved"})
+    unreasoned = await head.post(f"/reviews/{review_id}/decide", data=typed)
+    sent = await head.post(f"/reviews/{review_id}/decide", data={**typed, "reason": "时间段太长"})
+
+    assert (approved.status_code, unreasoned.status_code, sent.status_code) == (422, 422, 303)
+    assert "请写明理由" in text_of(unreasoned)
+    correction = text_of(await drafter.get(f"/applications/{application_id}/edit"))
+    assert "时间段太长" in correction
+    assert "回答为否" not in correction
+
+
 async def test_a_review_is_claimed_and_put_back(desk: ReviewDesk, portal: Portal) -> None:
     application_id = desk.submitted()
     desk.decide(desk.opened(application_id, "preliminary"), "head")
@@ -279,6 +352,53 @@ async def test_a_stranger_finds_no_review(desk: ReviewDesk, portal: Portal) -> N
         assert answer.status_code == 404
 
 
+@pytest.mark.requirement("R24")
+async def test_the_applicant_reads_what_the_checks_say_to_the_applicant(desk: ReviewDesk, portal: Portal) -> None:
+    asked = FORM.items[0]
+    long = replace(asked, start=asked.end - timedelta(hours=9))
+    application_id = desk.submitted(legal_basis="consent", items=(long,), subject_ids=("inspector",))
+    desk.run(security_check.review, application_id)
+    review_id = desk.opened(application_id, "preliminary")
+    desk.decide(review_id, "head")
+    security_id = desk.opened(application_id, "security")
+    internal = ("请核实书面同意", "请明确是否批准下载", "请考虑缩小范围", "安全保卫部门人员")
+    meant = ("请备好书面同意", "是否批准下载由安全审核决定", "第 1 项时间段较长：请只申请用途所需的时段")
+    drafter, reviewer = await portal.signed_in("drafter"), await portal.signed_in("reviewer")
+
+    own = text_of(await drafter.get(f"/cases/{application_id}"))
+    codes = {one["code"] for one in (await drafter.get(f"/api/cases/{application_id}")).json()["findings"]}
+    theirs = [text_of(await reviewer.get(page)) for page in (f"/cases/{application_id}", f"/reviews/{security_id}")]
+
+    assert [sentence in own for sentence in meant] == [True] * 3
+    assert [sentence in own for sentence in internal] == [False] * 4
+    assert not codes & security_check.REVIEWERS_ONLY
+    for page in theirs:
+        assert [sentence in page for sentence in internal] == [True] * 4
+        assert "请备好书面同意" not in page
+
+
+@pytest.mark.requirement("R34")
+async def test_the_second_person_of_a_release_is_named_among_the_earlier_decisions(
+    desk: ReviewDesk, portal: Portal
+) -> None:
+    application_id = desk.submitted()
+    desk.approved(application_id)
+    desk.classed(application_id, second_person=True)
+    review_id = desk.opened(application_id, "storage-release")
+    desk.decide(review_id, "operator")
+    desk.confirm(review_id, "operator2")
+    later = desk.opened(application_id, "partial-footage")
+    reviewer = await portal.signed_in("reviewer")
+
+    page = text_of(await reviewer.get(f"/reviews/{later}"))
+    earlier = (await reviewer.get(f"/api/reviews/{later}")).json()["earlier"]
+
+    assert "operator2 确认" in page
+    assert {decision["stage"]: [one["by"] for one in decision["confirmedBy"]] for decision in earlier} == {
+        "preliminary": [], "security": [], "security-signature": [], "storage-release": ["operator2"],
+    }  # fmt: skip
+
+
 async def test_a_recorder_that_is_down_is_told_and_stops_nothing(desk: ReviewDesk, portal: Portal, lens: Lens) -> None:
     review_id = desk.opened(desk.submitted(), "preliminary")
     head = await portal.signed_in("head")
@@ -292,6 +412,28 @@ async def test_a_recorder_that_is_down_is_told_and_stops_nothing(desk: ReviewDes
     assert (told[0]["share"], told[0]["clockOffsetMs"]) == (0.5, 1500)
     assert "录像机时钟快 1.5 秒" in text_of(half)
     assert (down.status_code, "录像机目前无法连接" in text_of(down)) == (200, True)
+
+
+@pytest.mark.requirement("R20")
+async def test_a_reviewer_reads_the_nearest_footage_where_nothing_is_recorded(
+    desk: ReviewDesk, portal: Portal, lens: Lens
+) -> None:
+    review_id = desk.opened(desk.submitted(), "preliminary")
+    start, end = FORM.items[0].start, FORM.items[0].end
+    hour = timedelta(hours=1)
+    lens.holds = [Span(start - 3 * hour, start - 2 * hour), Span(end + 5 * hour, end + 6 * hour)]
+    head = await portal.signed_in("head")
+
+    page = text_of(await head.get(f"/reviews/{review_id}/coverage"))
+    [item] = (await head.get(f"/api/reviews/{review_id}/coverage")).json()
+
+    assert "没有录像" in page
+    assert "最近的录像： 之前 2031-03-04 15:00:00 – 16:00:00 UTC+8 · 之后 2031-03-05 00:00:00 – 01:00:00 UTC+8" in page
+    assert [datetime.fromisoformat(item[name]["start"]) for name in ("nearestBefore", "nearestAfter")] == [
+        held.start for held in lens.holds
+    ]
+    lens.holds = None
+    assert "最近的录像" not in text_of(await head.get(f"/reviews/{review_id}/coverage"))
 
 
 @pytest.mark.requirement("R34")
@@ -362,7 +504,7 @@ async def test_a_second_person_confirms_a_release_or_disagrees(desk: ReviewDesk,
     page = await second.get(f"/reviews/{review_id}")
     assert "operator 的结论" in text_of(page)
     assert "待复核" in text_of(await second.get("/inbox"))
-    assert "您是本案的调取操作人" in text_of(await operator.get(f"/reviews/{review_id}"))
+    assert "您是本案的存储操作员" in text_of(await operator.get(f"/reviews/{review_id}"))
 
     signed = {"formSha256": desk.form_sha256(review_id), "password": PASSWORD}
     silent = await second.post(f"/reviews/{review_id}/confirm", data={**signed, "agrees": "false"})

@@ -22,13 +22,18 @@ class CoverageQuestion(Body):
 
 
 class CoverageAnswer(Answer):
-    """What the recorder holds of a span: ``share`` is 0 to 1, from ``overwrite_at`` on the first may be gone."""
+    """What the recorder holds of a span: ``share`` is 0 to 1, from ``overwrite_at`` on the first may be gone.
+
+    Where it holds nothing, ``nearestBefore`` and ``nearestAfter`` are what it holds next to it, at most a day away.
+    """
 
     covered: list[SpanAnswer]
     gaps: list[SpanAnswer]
     share: float
     overwrite_at: Moment | None
     zone: str
+    nearest_before: SpanAnswer | None = None
+    nearest_after: SpanAnswer | None = None
 
 
 @router.get("/coverage", responses=problems(401, 404))
@@ -43,10 +48,13 @@ async def read_coverage(
         raise Refused("span-backwards", "The end of the time span must be after its start.", status=422, field="end")
     asked = Span(question.start, question.end)
     measured = await recorder_coverage.measure(database, actor, recorders, question.camera_id, asked)
+    nearest = measured.nearest or recorder_coverage.Nearest()
     return CoverageAnswer(
         covered=[SpanAnswer.model_validate(span) for span in measured.covered],
         gaps=[SpanAnswer.model_validate(span) for span in measured.gaps],
         share=measured.share,
         overwrite_at=measured.overwrite_at,
         zone=measured.zone,
+        nearest_before=SpanAnswer.of(nearest.before),
+        nearest_after=SpanAnswer.of(nearest.after),
     )

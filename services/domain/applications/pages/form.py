@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from services.database.listing import LONGEST_TEXT
 from services.database.tables.drafts import Draft
 from services.database.unit_of_work import Database, UnitOfWork
+from services.domain.access import consents
 from services.domain.applications import drafts, forms, service
 from services.domain.applications.pages import form_actions, form_view, typed_form
 from services.domain.applications.pages.form_view import FormView, Looking
@@ -114,6 +115,7 @@ async def submit(application_id: str, visitor: Visiting, typed: Typed, database:
     version = _version(typed)
 
     def submit_form(uow: UnitOfWork) -> str | None:
+        """Return the number; None where the joint departments are asked first, also of a correction."""
         application = service.get_own(uow, application_id)
         if application.submitted_at is not None and application.correction_until is None:
             return application.number
@@ -126,7 +128,8 @@ async def submit(application_id: str, visitor: Visiting, typed: Typed, database:
         if not shown.complete:
             first = shown.missing[0].finding
             raise Refused("incomplete", first.message, status=422)
-        return drafts.submit(uow, application_id, shown.reading.form).number
+        number = drafts.submit(uow, application_id, shown.reading.form).number
+        return None if consents.get_open(uow, application_id) is not None else number
 
     try:
         number = await database.run(visitor.actor, submit_form)

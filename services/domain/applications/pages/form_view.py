@@ -72,6 +72,10 @@ class FormView:
     correction_until: datetime | None
 
     @property
+    def longest_title(self) -> int:
+        return forms.LONGEST_TITLE
+
+    @property
     def complete(self) -> bool:
         return not any(line.finding.severity == "blocks" for line in self.missing)
 

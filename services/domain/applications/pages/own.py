@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from services.database.keyset import LONGEST_PLACE, Page
 from services.database.listing import Listing
 from services.database.unit_of_work import Database, UnitOfWork
+from services.domain.applications.pages import about
 from services.domain.cases import own_applications
 from services.domain.cases import states as case_states
 from services.domain.cases.schemas.lists import OwnApplication
@@ -115,7 +116,8 @@ async def my_applications_as_csv(visitor: Visiting, database: GivenDatabase, ask
             line.reason,
             "; ".join(camera.en if english else camera.zh for camera in line.cameras),
             *(lists.written(visitor, moment) for moment in (line.submitted_at, line.overwrite_at, line.due_at)),
+            *about.cells(visitor, line.about),
         )
         for line in found.lines
     ]
-    return csv_answer(say(_("Applications")), [say(name) for name in HEADER], rows)
+    return csv_answer(say(_("Applications")), [*(say(name) for name in HEADER), *about.header(visitor)], rows)

@@ -20,6 +20,7 @@ from services.runtime.translations import Message, Text
 from services.web.forms import TypedForm
 
 TEXTS = {
+    "title": "title",
     "reason": "reason",
     "purpose": "purpose",
     "purposeCategory": "purpose_category",
@@ -31,7 +32,7 @@ TEXTS = {
     "incidentReference": "incident_reference",
     "urgentBecause": "urgent_because",
 }
-OPTIONAL = ("custodian_id", "incident_reference", "urgent_because")
+OPTIONAL = ("title", "custodian_id", "incident_reference", "urgent_because")
 MARKS = {
     "importantInformation": "important_information",
     "sensitiveEvent": "sensitive_event",

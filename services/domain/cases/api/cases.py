@@ -6,12 +6,15 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 
+from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import document_layouts, queries
 from services.domain.cases.schemas.case import CaseView
 from services.domain.documents import service as document_service
+from services.domain.reviews import questions
+from services.domain.reviews.schemas import QuestionBody
 from services.runtime.threads import run_in_thread
 from services.web.dependencies import GivenDatabase
-from services.web.errors import problems, problems_beside
+from services.web.errors import USUAL, problems, problems_beside
 from services.web.identity import Acting
 from services.web.schemas import Answer, Moment
 
@@ -37,6 +40,19 @@ class DocumentAnswer(Answer):
 async def read_case(application_id: str, actor: Acting, database: GivenDatabase) -> CaseView:
     """Read the whole case: form, consents, items, findings, reviews with decisions, documents, custody, time line."""
     return await database.read(actor, queries.get_case, application_id)
+
+
+@router.post("/cases/{application_id}/questions/{question_id}/answer", responses=problems(*USUAL))
+async def answer_question(
+    application_id: str, question_id: str, answer: QuestionBody, actor: Acting, database: GivenDatabase
+) -> CaseView:
+    """Answer a reviewer's question for the applicant, once, while its review is open."""
+
+    def act(uow: UnitOfWork) -> CaseView:
+        questions.answer(uow, application_id, question_id, answer.text)
+        return queries.get_case(uow, application_id)
+
+    return await database.run(actor, act)
 
 
 @router.get("/documents/{number:path}/print", responses=problems_beside(401, 404), response_class=HTMLResponse)

@@ -26,7 +26,12 @@ Text = Annotated[str, Field(max_length=case_register.LONGEST_SEARCH), AfterValid
 
 
 class RegisterQuestion(Body):
-    """What is searched; days are of the organisation's zone, both included."""
+    """What is searched; days are of the organisation's zone, both included.
+
+    ``cameraId`` with ``footageSince`` and ``footageUntil`` finds cases that ask for footage of that camera and of those
+    days, ``incident`` those with this incident or letter number, ``document`` the one of which a document has this
+    number.
+    """
 
     text: Text = ""
     state: Text = ""
@@ -34,6 +39,11 @@ class RegisterQuestion(Body):
     purpose_category: Text = ""
     since: date | None = None
     until: date | None = None
+    camera_id: Text = ""
+    footage_since: date | None = None
+    footage_until: date | None = None
+    incident: Text = ""
+    document: Text = ""
     sort: case_register.Sort = "submitted"
     order: Literal["asc", "desc"] = "desc"
     limit: Annotated[int, Field(ge=1, le=1000)] = PAGE
@@ -48,13 +58,18 @@ class RegisterQuestion(Body):
             purpose_category=self.purpose_category,
             since=midnight(self.since, zone),
             until=midnight(self.until, zone, days=1),
+            camera_id=self.camera_id,
+            footage_since=midnight(self.footage_since, zone),
+            footage_until=midnight(self.footage_until, zone, days=1),
+            incident=self.incident,
+            document=self.document,
             sort=self.sort,
             descending=self.order == "desc",
         )
 
 
 class OutQuestion(PlacedParameters):
-    """``text`` is searched in numbers, custodians and departments."""
+    """``text`` is searched in numbers, titles, custodians and departments."""
 
     sort: case_register.OutSort = "due"
     overdue: bool = False
@@ -62,7 +77,7 @@ class OutQuestion(PlacedParameters):
 
 
 class RiskQuestion(PlacedParameters):
-    """``text`` is searched in numbers, cameras and places."""
+    """``text`` is searched in numbers, titles, cameras and places."""
 
     sort: case_register.RiskSort = "overwrite"
 

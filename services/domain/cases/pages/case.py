@@ -1,22 +1,28 @@
 """The case page, its diagram of one review, and the check of what the vault holds."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from services.database.unit_of_work import UnitOfWork
+from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.cases import event_messages, queries, timeline
 from services.domain.cases import rows as case_rows
 from services.domain.cases.api.timeline import GivenModels, GivenVerifier
 from services.domain.cases.schemas.case import CaseEvent, CaseView, NextAct
 from services.domain.cases.schemas.timeline import Timeline
+from services.domain.reviews import questions
+from services.domain.reviews.schemas import QuestionBody
 from services.runtime.errors import Refused
 from services.runtime.models import Model
+from services.runtime.settings import Settings
+from services.runtime.translations import Message
 from services.verifier import pyz
 from services.web.dependencies import GivenDatabase, GivenSettings
+from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier
 from services.web.visitor import Visiting, Visitor
 
@@ -32,6 +38,7 @@ PATHS: Mapping[str, str] = {
     "confirm": "/reviews/{}",
     "accept": "/hand-overs/{}",
     "return": "/hand-overs/{}",
+    "answer": "#question-{}",
 }
 
 
@@ -46,9 +53,55 @@ async def show(
     review: Annotated[Identifier | None, Query()] = None,
 ) -> Response:
     """Return the case; with ``review`` the diagram shows that review's own process."""
+    return await _page(visitor, database, application_id, models, settings, review=review)
+
+
+@router.post("/{application_id}/questions/{question_id}")
+async def answer_question(
+    application_id: str,
+    question_id: str,
+    visitor: Visiting,
+    typed: Typed,
+    *,
+    database: GivenDatabase,
+    models: GivenModels,
+    settings: GivenSettings,
+) -> Response:
+    """Answer a reviewer for the applicant; a refusal shows the page again with what was typed."""
+    try:
+        await database.run(visitor.actor, questions.answer, application_id, question_id, typed.body(QuestionBody).text)
+    except Refused as refusal:
+        if refusal.status == 404:
+            raise
+        answering = Answering(question_id, refusal, typed)
+        return await _page(visitor, database, application_id, models, settings, answering=answering)
+    return visitor.redirect(f"/cases/{application_id}#questions", Message("Your answer is saved."))
+
+
+@dataclass(frozen=True)
+class Answering:
+    """An answer that was refused, and what was typed."""
+
+    question_id: str
+    refusal: Refused
+    typed: TypedForm
+
+
+async def _page(
+    visitor: Visitor,
+    database: Database,
+    application_id: str,
+    models: Mapping[str, Model],
+    settings: Settings,
+    *,
+    review: str | None = None,
+    answering: Answering | None = None,
+) -> Response:
     case, case_timeline = await database.read(visitor.actor, _read, application_id, models, review)
     return visitor.page(
         "cases/case.html",
+        answering.refusal.status if answering else 200,
+        answering=answering,
         case=case,
         timeline=case_timeline,
         shown_review=review,
@@ -117,5 +170,5 @@ def _event_line(visitor: Visitor, event: CaseEvent) -> dict[str, object]:
         "at": event.at,
         "actor": event.actor if event.by_person else None,
         "what": event_messages.describe(visitor.language, event.action, event.detail, visitor.zone),
-        "reason": event.detail.get("reason"),
+        "reason": event.detail.get("reason") or event.detail.get("text"),
     }

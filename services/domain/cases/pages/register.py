@@ -1,7 +1,7 @@
 """The register: all cases to search and sort, copies out, what is overwritten next, the time in each stage."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated, ClassVar, get_args
 
 from fastapi import APIRouter, Query
@@ -11,49 +11,23 @@ from pydantic import BaseModel, Field
 from services.database.keyset import Page
 from services.database.tables.people import Department
 from services.database.unit_of_work import UnitOfWork
-from services.domain.applications import directory, forms
+from services.domain.applications import directory
+from services.domain.applications.pages import about
 from services.domain.cases import register as case_register
-from services.domain.cases import states
-from services.domain.cases.api.register import RegisterQuestion
 from services.domain.cases.api.timeline import GivenModels
-from services.domain.cases.schemas.lists import CaseLine, OutLine, RiskLine, StageLine
+from services.domain.cases.pages.register_view import ListQuery, header_of, show
+from services.domain.cases.schemas.lists import OutLine, RiskLine, StageLine
 from services.domain.cases.stage_times import list_stage_times
-from services.runtime.errors import Refused
 from services.runtime.labels import word
 from services.web import csv as web_csv
 from services.web import lists
 from services.web.dependencies import GivenDatabase
+from services.web.schemas import SearchText
 from services.web.visitor import Visiting, Visitor
 
 router = APIRouter(prefix="/register")
 
 PERIODS = (30, 90, 365)
-
-
-class ListQuery(lists.PlacedQuery):
-    """What the address asks for, as it was typed; what is no choice of ours counts as not chosen."""
-
-    SORTS: ClassVar = case_register.SORTS
-    FALLING: ClassVar = frozenset({"submitted", "number"})
-
-    state: str = ""
-    department: str = Field("", max_length=64)
-    purpose: str = ""
-    since: str = ""
-    until: str = ""
-
-    def question(self) -> RegisterQuestion:
-        """As the API asks; Refused where a day is none."""
-        return RegisterQuestion(
-            text=self.text,
-            state=self.state if self.state in states.STATES else "",
-            department_id=self.department,
-            purpose_category=self.purpose if self.purpose in forms.PURPOSE_CATEGORIES else "",
-            since=_day(self.since, "since"),
-            until=_day(self.until, "until"),
-            sort=next(sort for sort in case_register.SORTS if sort == self.by),
-            order="desc" if self.descending else "asc",
-        )
 
 
 class CopiesOutQuery(lists.PlacedQuery):
@@ -80,32 +54,14 @@ class Period(BaseModel):
 @router.get("")
 async def search(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
     """Show the cases that the visitor may see: searched, filtered, sorted; ``form=csv`` answers with all."""
-    refusal = None
-    try:
-        question = wanted.question()
-    except Refused as error:
-        refusal, question = error, wanted.model_copy(update={"since": "", "until": ""}).question()
-    as_csv = wanted.as_csv and refusal is None  # a refusal is a page, with what was typed
+    return await show(visitor, database, wanted)
 
-    def read(uow: UnitOfWork) -> tuple[Page[CaseLine], list[Department]]:
-        asked = question.search(uow.rules.zone)
-        if as_csv:
-            return Page(case_register.list_cases(uow, asked, limit=lists.MOST_ROWS)), []
-        found = case_register.read_page(uow, asked, limit=wanted.LENGTH, place=wanted.place)
-        return found, directory.departments(uow)
 
-    found, departments = await database.read(visitor.actor, read)
-    if as_csv:
-        return _csv(visitor, found.lines)
-    return visitor.page(
-        "cases/register.html",
-        status=refusal.status if refusal else 200,
-        refusal=refusal,
-        departments=departments,
-        states=states.STATES,
-        purposes=list(forms.PURPOSE_CATEGORIES),
-        **wanted.shown_page(found),
-    )
+@router.get("/cameras")
+async def find_cameras(visitor: Visiting, database: GivenDatabase, camera_search: SearchText = "") -> Response:
+    """Return the cameras to filter by, those out of use too."""
+    found = await database.read(visitor.actor, directory.find_cameras, text=camera_search, retired=True)
+    return visitor.part("applications/_cameras.html", found=found, search=camera_search, button="pick")
 
 
 @router.get("/copies-out")
@@ -168,56 +124,8 @@ def _(message: str) -> str:
     return message
 
 
-def _header(visitor: Visitor, *columns: str) -> list[str]:
-    return [visitor.translated(column) for column in columns]
-
-
-def _day(text: str, field: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError as error:
-        raise Refused("day-wrong", "Enter a date such as 2026-01-31.", status=422, field=field) from error
-
-
-def _csv(visitor: Visitor, lines: Sequence[CaseLine]) -> Response:
-    language = visitor.language
-    header = _header(
-        visitor,
-        _("Number"),
-        _("Status"),
-        _("Outcome"),
-        _("Department"),
-        _("Drafter"),
-        _("Custodian"),
-        _("Purpose"),
-        _("Class"),
-        _("Items"),
-        _("Submitted"),
-        _("At risk of overwrite from"),
-        _("Due"),
-    )
-    rows: list[list[web_csv.Cell]] = [
-        [
-            line.number or "",
-            word(language, line.state),
-            word(language, line.outcome) if line.outcome else "",
-            lists.named(visitor, line.department),
-            line.drafter,
-            line.custodian or "",
-            word(language, line.purpose_category),
-            word(language, line.importance) if line.importance else "",
-            line.items,
-            lists.written(visitor, line.submitted_at),
-            lists.written(visitor, line.overwrite_at),
-            lists.written(visitor, line.due_at),
-        ]
-        for line in lines
-    ]
-    return web_csv.csv_answer(visitor.translated(_("Register")), header, rows)
-
-
 def _out_csv(visitor: Visitor, lines: Sequence[OutLine]) -> Response:
-    header = _header(
+    header = header_of(
         visitor,
         _("Number"),
         _("Custodian"),
@@ -227,6 +135,7 @@ def _out_csv(visitor: Visitor, lines: Sequence[OutLine]) -> Response:
         _("Due"),
         _("Overdue"),
     )
+    header += about.header(visitor)
     rows = [
         [
             line.number or "",
@@ -236,6 +145,7 @@ def _out_csv(visitor: Visitor, lines: Sequence[OutLine]) -> Response:
             lists.written(visitor, line.accepted_at),
             lists.written(visitor, line.due_at),
             word(visitor.language, line.overdue),
+            *about.cells(visitor, line.about),
         ]
         for line in lines
     ]
@@ -243,7 +153,7 @@ def _out_csv(visitor: Visitor, lines: Sequence[OutLine]) -> Response:
 
 
 def _risk_csv(visitor: Visitor, lines: Sequence[RiskLine]) -> Response:
-    header = _header(
+    header = header_of(
         visitor,
         _("Number"),
         _("Status"),
@@ -251,6 +161,8 @@ def _risk_csv(visitor: Visitor, lines: Sequence[RiskLine]) -> Response:
         _("From"),
         _("To"),
         _("At risk of overwrite from"),
+        _("Title"),
+        _("Place"),
     )
     rows = [
         [
@@ -260,6 +172,8 @@ def _risk_csv(visitor: Visitor, lines: Sequence[RiskLine]) -> Response:
             lists.written(visitor, line.start, line.zone),
             lists.written(visitor, line.end, line.zone),
             lists.written(visitor, line.overwrite_at),
+            line.title,
+            lists.named(visitor, line.camera, "place"),
         ]
         for line in lines
     ]
@@ -267,7 +181,7 @@ def _risk_csv(visitor: Visitor, lines: Sequence[RiskLine]) -> Response:
 
 
 def _stages_csv(visitor: Visitor, times: Sequence[StageLine]) -> Response:
-    header = _header(
+    header = header_of(
         visitor,
         _("Stage"),
         _("Ended"),

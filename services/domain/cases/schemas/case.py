@@ -5,12 +5,14 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from services.domain.applications.schemas import CaseAbout
 from services.domain.cases.schemas.consents import ConsultationView
 from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed
 from services.domain.custody.schemas import RecorderClock
+from services.domain.reviews.schemas import AskedQuestion
 from services.web.schemas import Answer, SpanAnswer
 
-ActKind = Literal["submit", "correct", "consent", "decide", "confirm", "accept", "return"]
+ActKind = Literal["submit", "correct", "consent", "decide", "confirm", "accept", "return", "answer"]
 
 
 class CaseSummary(Answer):
@@ -29,13 +31,14 @@ class CaseSummary(Answer):
     submitted_at: datetime | None
     overwrite_at: datetime | None
     way_of_use: str
+    about: CaseAbout
 
 
 class NextAct(Answer):
     """One act that the reader may do now.
 
-    ``subjectId`` is that of the application, review, consent or hand-over that it is about; ``stage`` is the review's,
-    ``dueAt`` when it has to be done.
+    ``subjectId`` is that of the application, review, consent, hand-over or question that it is about; ``stage`` is the
+    review's, ``dueAt`` when it has to be done.
     """
 
     kind: ActKind
@@ -47,6 +50,7 @@ class NextAct(Answer):
 class StatedApplication(Answer):
     """What the applicant states now; the case's ``form`` has what was submitted last."""
 
+    title: str | None
     reason: str
     purpose: str
     purpose_category: str
@@ -158,6 +162,7 @@ class CaseReview(Answer):
     """A review; what belongs to its decision is null while there is none.
 
     ``decidedBy``, ``standsInFor`` and those who confirmed it are names; ``formSha256`` is of the form that was signed.
+    ``mayReassign``: somebody has claimed it, and you may give it to somebody else.
     """
 
     id: str
@@ -178,6 +183,7 @@ class CaseReview(Answer):
     form_sha256: str | None = None
     statement_sha256: str | None = None
     signature_method: str | None = None
+    may_reassign: bool = False
 
 
 class CaseDocument(Answer):
@@ -310,4 +316,5 @@ class CaseView(CaseSummary):
     violations: list[CaseViolation]
     events: list[CaseEvent]
     consultation: ConsultationView | None
+    applicant_questions: list[AskedQuestion]
     integrity: IntegrityCheckView | None

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from services.domain.applications.schemas import CaseAbout
 from services.web.errors import Problem
 from services.web.schemas import Answer
 
@@ -38,6 +39,7 @@ class WaitingConsent(Answer):
     asked_at: datetime
     due_at: datetime
     overwrite_at: datetime | None
+    about: CaseAbout
 
 
 class ConsentView(WaitingConsent):

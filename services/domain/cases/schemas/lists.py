@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
+from services.domain.applications.schemas import CaseAbout
 from services.domain.cases.schemas.case import CaseSummary
 from services.domain.cases.schemas.consents import WaitingConsent
 from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed, NamePair
@@ -33,6 +34,8 @@ class CaseLine(Answer):
     due_at: datetime | None
     closed_at: datetime | None
     awaits_disposal: bool
+    about: CaseAbout
+    incident_reference: str | None
 
 
 class OutLine(Answer):
@@ -48,6 +51,7 @@ class OutLine(Answer):
     due_at: datetime | None
     suspended_at: datetime | None
     overdue: bool
+    about: CaseAbout
 
 
 class TroubleLine(Answer):
@@ -73,6 +77,8 @@ class RiskLine(Answer):
     end: datetime
     zone: str
     overwrite_at: datetime
+    title: str | None
+    purpose_category: str
 
 
 class StageLine(Answer):
@@ -106,6 +112,7 @@ class OwnApplication(Answer):
     submitted_at: datetime | None
     overwrite_at: datetime | None
     due_at: datetime | None
+    about: CaseAbout
 
 
 class OverviewView(Answer):

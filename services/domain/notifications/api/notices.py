@@ -1,4 +1,4 @@
-"""Serve a person's own notices: a sentence, a number and a link, never footage or names."""
+"""Serve a person's own notices: a sentence, a link, number and title of the case; never footage or names."""
 
 from typing import Annotated, Literal
 
@@ -23,13 +23,17 @@ class NoticesQuestion(ListParameters):
 
 
 class NoticeAnswer(Answer):
-    """``zh`` and ``en`` are the notice's sentence; ``link`` the path of its page."""
+    """``zh`` and ``en`` are the notice's sentence; ``link`` the path of its page.
+
+    ``title`` is the application's, where you may see it; it is never mailed.
+    """
 
     id: str
     code: str
     application_id: str | None
     subject_id: str | None
     number: str | None
+    title: str | None
     zh: str
     en: str
     link: str

@@ -54,7 +54,7 @@ async def mark_read(notice_id: Identifier, visitor: Visiting, typed: Typed, data
 
 def _csv(visitor: Visitor, lines: Sequence[NoticeLine]) -> Response:
     _ = visitor.translated
-    header = [_("Notice"), _("Application"), _("When"), _("Read"), _("Done")]
+    header = [_("Notice"), _("Application"), _("When"), _("Read"), _("Done"), _("Title")]
     rows = [
         [
             line.message.translate(visitor.language),
@@ -62,6 +62,7 @@ def _csv(visitor: Visitor, lines: Sequence[NoticeLine]) -> Response:
             lists.written(visitor, line.created_at),
             lists.written(visitor, line.read_at),
             lists.written(visitor, line.done_at),
+            line.title,
         ]
         for line in lines
     ]

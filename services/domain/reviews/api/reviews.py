@@ -8,18 +8,22 @@ from services.database.keyset import Page
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.http import signed
 from services.domain.cases import inbox as case_inbox
-from services.domain.reviews import service, tasks
+from services.domain.reviews import assignment, questions, service, tasks
 from services.domain.reviews.schemas import (
     BarredReview,
     ConfirmationBody,
     DecidedReview,
     DecisionBody,
     InboxQuestion,
+    QuestionBody,
+    ReassignmentBody,
+    ReviewsBody,
     ReviewView,
+    TriedReview,
     WaitingReview,
 )
 from services.web.dependencies import GivenDatabase
-from services.web.errors import USUAL, problems
+from services.web.errors import USUAL, Problem, problems
 from services.web.identity import Acting
 from services.web.paging import Paged
 from services.web.schemas import PageParameters
@@ -59,6 +63,25 @@ async def conflicts(
     return paged.lines(await database.read(actor, case_inbox.read_barred, asked.listing()))
 
 
+@router.post("/claim", responses=problems(401, 403, 422))
+async def claim_several(body: ReviewsBody, actor: Acting, database: GivenDatabase) -> list[TriedReview]:
+    """Claim several reviews; each one that is refused says why, and the others are claimed."""
+    tried = await assignment.try_each(database, actor, tasks.claim, body.review_ids)
+    return [_tried(one) for one in tried]
+
+
+@router.post("/unclaim", responses=problems(401, 403, 422))
+async def unclaim_several(body: ReviewsBody, actor: Acting, database: GivenDatabase) -> list[TriedReview]:
+    """Put several reviews back; each one that is refused says why, and the others are put back."""
+    tried = await assignment.try_each(database, actor, tasks.unclaim, body.review_ids)
+    return [_tried(one) for one in tried]
+
+
+def _tried(one: assignment.Tried) -> TriedReview:
+    refusal = Problem.of(one.refusal) if one.refusal is not None else None
+    return TriedReview(review_id=one.review_id, number=one.number, refusal=refusal)
+
+
 @router.get("/{review_id}", responses=problems(401, 404))
 async def read_review(review_id: str, actor: Acting, database: GivenDatabase) -> ReviewView:
     """Return one review with its questions, the form and its hash, and what the checks found."""
@@ -76,12 +99,34 @@ async def claim(review_id: str, actor: Acting, database: GivenDatabase) -> Revie
     return await database.run(actor, act)
 
 
+@router.post("/{review_id}/reassign", responses=problems(*USUAL))
+async def reassign(review_id: str, body: ReassignmentBody, actor: Acting, database: GivenDatabase) -> ReviewView:
+    """Give a claimed review to another candidate, as head or deputy of the department in charge."""
+
+    def act(uow: UnitOfWork) -> ReviewView:
+        assignment.reassign(uow, review_id, body.person_id)
+        return case_inbox.get_review(uow, review_id)
+
+    return await database.run(actor, act)
+
+
 @router.post("/{review_id}/unclaim", responses=problems(*USUAL))
 async def unclaim(review_id: str, actor: Acting, database: GivenDatabase) -> ReviewView:
     """Return a claimed review to all who may decide it."""
 
     def act(uow: UnitOfWork) -> ReviewView:
         tasks.unclaim(uow, review_id)
+        return case_inbox.get_review(uow, review_id)
+
+    return await database.run(actor, act)
+
+
+@router.post("/{review_id}/questions", responses=problems(*USUAL))
+async def ask_applicant(review_id: str, asked: QuestionBody, actor: Acting, database: GivenDatabase) -> ReviewView:
+    """Ask the applicant; the review stays open and its limit goes on."""
+
+    def act(uow: UnitOfWork) -> ReviewView:
+        questions.ask(uow, review_id, asked.text)
         return case_inbox.get_review(uow, review_id)
 
     return await database.run(actor, act)

@@ -1,6 +1,6 @@
 """The inbox: what I may decide or confirm, whose footage is overwritten first comes first; and what a conflict bars."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any
@@ -12,21 +12,27 @@ from pydantic import ConfigDict, Field
 
 from services.database.keyset import LONGEST_PLACE, Page
 from services.database.listing import Listing
-from services.database.unit_of_work import UnitOfWork
+from services.database.unit_of_work import Database, UnitOfWork
+from services.domain.applications.pages import about
 from services.domain.cases import consent_queries
 from services.domain.cases import inbox as case_inbox
 from services.domain.cases.schemas.consents import WaitingConsent
-from services.domain.reviews.schemas import BarredReview, InboxQuestion, WaitingReview
+from services.domain.reviews import assignment, tasks
+from services.domain.reviews.schemas import BarredReview, InboxQuestion, ReviewsBody, WaitingReview
 from services.domain.stages.catalogue import STAGES
+from services.runtime.errors import Refused
 from services.runtime.labels import word
+from services.runtime.translations import Joined, Message
 from services.web import lists
-from services.web.csv import csv_answer
+from services.web.csv import Cell, csv_answer
 from services.web.dependencies import GivenDatabase
+from services.web.forms import Typed, TypedForm
 from services.web.visitor import Visiting, Visitor
 
 router = APIRouter()
 
 PER_PAGE, BARRED = 50, 20
+NAMED = 20  # numbers in the sentence on what was done
 
 
 class ListQuestion(InboxQuestion):
@@ -53,16 +59,61 @@ class Inbox:
 @router.get("/inbox")
 async def read_inbox(asked: Annotated[ListQuestion, Query()], visitor: Visiting, database: GivenDatabase) -> Response:
     """Return what waits for my decision; htmx asks for the list alone."""
+    return await _page(visitor, database, asked)
+
+
+@router.post("/inbox/claim")
+async def claim_several(
+    asked: Annotated[ListQuestion, Query()], visitor: Visiting, typed: Typed, database: GivenDatabase
+) -> Response:
+    """Claim the reviews that are ticked; those that are refused are named with the reason."""
+    return await _try_each(visitor, database, asked, typed, tasks.claim)
+
+
+@router.post("/inbox/unclaim")
+async def unclaim_several(
+    asked: Annotated[ListQuestion, Query()], visitor: Visiting, typed: Typed, database: GivenDatabase
+) -> Response:
+    """Put the reviews back that are ticked; those that are refused are named with the reason."""
+    return await _try_each(visitor, database, asked, typed, tasks.unclaim)
+
+
+async def _try_each(visitor: Visitor, database: Database, asked: ListQuestion, typed: TypedForm, act: Any) -> Response:
+    if not typed.all("reviewIds"):
+        nothing = Refused("nothing-chosen", "Select at least one review.", status=422)
+        return await _page(visitor, database, asked, refusal=nothing)
+    tried = await assignment.try_each(database, visitor.actor, act, typed.body(ReviewsBody).review_ids)
+    done = [one for one in tried if one.refusal is None]
+    if len(done) < len(tried):
+        return await _page(visitor, database, asked, tried=tried)
+    text = _("Claimed: {numbers}.") if act is tasks.claim else _("Unclaimed: {numbers}.")
+    numbers = Joined(", ", [one.number or "—" for one in done[:NAMED]])
+    query = urlencode(_parameters(asked))
+    return visitor.redirect(f"/inbox?{query}" if query else "/inbox", Message(text, numbers=numbers))
+
+
+async def _page(
+    visitor: Visitor,
+    database: Database,
+    asked: ListQuestion,
+    *,
+    refusal: Refused | None = None,
+    tried: Sequence[assignment.Tried] = (),
+) -> Response:
     inbox = await database.read(visitor.actor, _read, asked)
     context: dict[str, Any] = {
         "asked": asked,
         "inbox": inbox,
         "stages": list(STAGES),
         "query": urlencode(_parameters(asked)),
+        "refusal": refusal,
+        "tried": tried,
     }
     if visitor.is_htmx:
         return visitor.part("reviews/_list.html", **context)
-    return visitor.page("reviews/list.html", **context)
+    nothing_done = bool(tried) and all(one.refusal is not None for one in tried)
+    status = refusal.status if refusal else 409 if nothing_done else 200
+    return visitor.page("reviews/list.html", status, **context)
 
 
 @router.get("/inbox.csv")
@@ -84,7 +135,7 @@ async def inbox_as_csv(asked: Annotated[ListQuestion, Query()], visitor: Visitin
             _("Decide by"),
             _("Claimed by"),
         )
-    ]
+    ] + about.header(visitor)
     return csv_answer(visitor.translated(_("Inbox")), header, (_row(visitor, line) for line in found.lines))
 
 
@@ -109,7 +160,7 @@ def _parameters(asked: ListQuestion) -> Mapping[str, str]:
     return {name: value for name, value in chosen.items() if value and value != "overwrite"}
 
 
-def _row(visitor: Visitor, line: WaitingReview) -> list[str | int | None]:
+def _row(visitor: Visitor, line: WaitingReview) -> list[Cell]:
     return [
         line.number,
         word(visitor.language, line.stage),
@@ -119,4 +170,5 @@ def _row(visitor: Visitor, line: WaitingReview) -> list[str | int | None]:
         lists.written(visitor, line.overwrite_at),
         lists.written(visitor, line.due_at),
         line.claimed_by,
+        *(about.cells(visitor, line.about) if line.about else ()),
     ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
@@ -11,14 +12,22 @@ from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.cases import inbox as case_inbox
 from services.domain.cases import review_sheets
 from services.domain.cases.review_sheets import PREVIEW_MOMENTS, SheetItem
-from services.domain.reviews import service, tasks
-from services.domain.reviews.schemas import ConfirmationBody, DecisionBody, ReturnSheet, ReviewView
+from services.domain.reviews import assignment, questions, service, tasks
+from services.domain.reviews.schemas import (
+    ConfirmationBody,
+    DecisionBody,
+    QuestionBody,
+    ReassignmentBody,
+    ReturnSheet,
+    ReviewView,
+)
 from services.domain.reviews.scopes import MARKS
 from services.domain.reviews.service import Decided
 from services.domain.stages.catalogue import STAGES, Stage
 from services.runtime import local_times
 from services.runtime.errors import Refused
 from services.runtime.labels import Label, word
+from services.runtime.spans import Span
 from services.runtime.translations import Message
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
@@ -39,6 +48,18 @@ class Sheet:
     return_sheet: ReturnSheet | None
 
 
+@dataclass(frozen=True)
+class GrantedLine:
+    """What was asked of an item, and what Security has granted of it; None for an item that is not granted."""
+
+    position: int
+    zh: str
+    en: str
+    zone: str
+    asked: Span
+    granted: Span | None
+
+
 @router.get("/reviews/{review_id}")
 async def read_review(review_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """Return the review with everything that it is decided on."""
@@ -55,6 +76,26 @@ async def claim(review_id: str, visitor: Visiting, database: GivenDatabase) -> R
 async def unclaim(review_id: str, visitor: Visiting, database: GivenDatabase) -> Response:
     """Return the review to all who may decide it."""
     return await _act(visitor, database, review_id, tasks.unclaim)
+
+
+@router.post("/reviews/{review_id}/reassign")
+async def reassign(review_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+    """Give a claimed review to another candidate."""
+    try:
+        await database.run(visitor.actor, assignment.reassign, review_id, typed.body(ReassignmentBody).person_id)
+    except Refused as refusal:
+        return await _page(visitor, database, review_id, refusal=refusal, typed=typed)
+    return visitor.redirect(f"/reviews/{review_id}", Message("The review is reassigned; the person has been notified."))
+
+
+@router.post("/reviews/{review_id}/questions")
+async def ask_applicant(review_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+    """Ask the applicant; a refusal shows the page again with what was typed."""
+    try:
+        await database.run(visitor.actor, questions.ask, review_id, typed.body(QuestionBody).text)
+    except Refused as refusal:
+        return await _page(visitor, database, review_id, refusal=refusal, typed=typed)
+    return visitor.redirect(f"/reviews/{review_id}#questions", Message("Question sent to the applicant."))
 
 
 @router.post("/reviews/{review_id}/decide")
@@ -123,14 +164,36 @@ async def _page(
         form=sheet.view.form,
         marks=MARKS,
         outcomes=STAGES.outcomes,
+        returned=service.RETURNED,
         previews=PREVIEW_MOMENTS,
         with_pictures=stage.code == PICTURES_AT and sheet.view.why_not is None,
         reason_words=_reasons(visitor, stage),
         with_scope=stage.code == GRANTS_AT,
         spans=scope_fields(sheet.items),
+        granted=granted_lines(sheet),
         refusal=refusal,
         typed=typed,
     )
+
+
+def granted_lines(sheet: Sheet) -> list[GrantedLine]:
+    """Return each item of the form beside what Security has granted of it; nothing before Security has approved."""
+    view = sheet.view
+    approved = (GRANTS_AT, view.round, STAGES[GRANTS_AT].favourable)
+    if not any((decision.stage, decision.round, decision.outcome) == approved for decision in view.earlier):
+        return []
+    granted = {item.id: item.granted for item in sheet.items}
+    return [
+        GrantedLine(
+            position=asked["position"],
+            zh=asked["camera"]["zh"],
+            en=asked["camera"]["en"],
+            zone=asked["zone"],
+            asked=Span(datetime.fromisoformat(asked["from"]), datetime.fromisoformat(asked["to"])),
+            granted=granted.get(asked["id"]),
+        )
+        for asked in view.form["items"]
+    ]
 
 
 def _reasons(visitor: Visitor, stage: Stage) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -32,7 +33,13 @@ FULL = re.compile(rf"SCAN ({'|'.join(BIG)})(_\d+)?\b(?! USING)")
 
 EVERYBODY = ("wulei", "zhaoqiang", "hanxue", "zhangwei", "hutao", "gaofeng", "machao", "lina")
 SEES_ALL = ("wulei", "zhaoqiang", "hanxue")
+CAMERA = "bench-camera-1"
 KEEPER = "keeper"  # whoever holds a copy
+
+
+def of_both(uow: UnitOfWork) -> Search:
+    """A camera on one day, sorted as the register is."""
+    return Search(camera_id=CAMERA, footage_since=uow.now - timedelta(days=1), footage_until=uow.now)
 
 
 # by page: who asks, and what is read. Of all cases those alone count who see the overview with them
@@ -47,6 +54,11 @@ PAGES: dict[str, tuple[tuple[str, ...], Callable[[UnitOfWork, Any], Any]]] = {
     "register page": (EVERYBODY, lambda uow, _: register.read_page(uow, Search(), limit=50)),
     "register by department": (SEES_ALL, lambda uow, _: register.read_page(uow, Search(sort="department"), limit=50)),
     "register by due date": (SEES_ALL, lambda uow, _: register.read_page(uow, Search(sort="due"), limit=50)),
+    "register of a camera": (EVERYBODY, lambda uow, _: register.read_page(uow, Search(camera_id=CAMERA), limit=50)),
+    "register of a time": (EVERYBODY, lambda uow, _: register.read_page(uow, Search(footage_since=uow.now), limit=50)),
+    "register of both": (EVERYBODY, lambda uow, _: register.read_page(uow, of_both(uow), limit=50)),
+    "register of an incident": (EVERYBODY, lambda uow, _: register.read_page(uow, Search(incident="x"), limit=50)),
+    "register of a document": (EVERYBODY, lambda uow, _: register.read_page(uow, Search(document="x"), limit=50)),
     "applications": (SEES_ALL, lambda uow, _: visibility.page_of_visible(uow, limit=50)),
     "own applications page": (EVERYBODY, lambda uow, _: own_applications.read_own(uow, Listing(limit=20))),
     "people": (EVERYBODY, lambda uow, _: directory.find_people(uow, "5")),

@@ -31,11 +31,18 @@ MIXTURE = (
     *("preliminary", "security", "security-signature", "management", "storage-release", "return-inspection"),
     *("draft", "correction", "retrieval", "offered", "in-use", "closed"),
 )
+FILTERED = "camera=camera&footage_since=2031-03-01&incident=SJ-1&document=x&camera_search=gate"
 PAGES = {
     "inbox": ("/inbox", "/api/reviews", "/api/reviews/conflicts"),
     "overview": ("/", "/api/applications?mine=true", "/api/register/states", "/api/register/next-overwritten"),
     "own": ("/applications", "/api/applications/own", "/api/applications/own?department=true&search=gate"),
-    "register": ("/register?form=csv", "/register", "/api/register?limit=1000", "/api/register/copies-out"),
+    "register": (
+        "/register?form=csv",
+        "/register",
+        "/api/register?limit=1000",
+        "/api/register/copies-out",
+        f"/register?{FILTERED}",
+    ),
     "storage": ("/storage", "/storage/recorders", "/api/storage"),
     "case": ("/cases/crowded", "/api/cases/crowded", "/api/cases/crowded/timeline"),
 }
@@ -76,6 +83,8 @@ async def test_a_page_takes_few_statements_however_many_rows_there_are(
             assert 1 < len(statements) <= MOST, "\n".join((address, *statements))
 
 
+OF_FOOTAGE = "camera=camera&footage_since=2031-03-01&footage_until=2031-03-31"
+
 # who reads which page, and how many rows of the tables at most, however many of them there are
 ROWS = {
     "own applications": ("drafter", "/applications", 400),
@@ -87,6 +96,8 @@ ROWS = {
     "copies on loan": ("reviewer", "/register/copies-out", 400),
     "next overwritten": ("reviewer", "/register/next-overwritten", 400),
     "register of a state": ("reviewer", "/register?state=in-use", 500),
+    "register of a camera and a time": ("reviewer", f"/register?{OF_FOOTAGE}", 500),
+    "notices": ("head", "/notices", 200),
     "form": ("drafter", "/apply", 150),
     "agreements": ("admin", "/admin/agreements", 300),
     "administration": ("admin", "/admin", 300),

@@ -68,7 +68,7 @@ def _mark(uow: UnitOfWork) -> None:
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_no_notice_tells_a_name_a_reason_a_place_or_a_camera(desk: ReviewDesk, language: str) -> None:
     marked = "".join(SECRET) + FORM.reason
-    application_id = desk.submitted(reason=marked, purpose=marked, place_of_use=marked)
+    application_id = desk.submitted(title="".join(SECRET), reason=marked, purpose=marked, place_of_use=marked)
 
     def tell_everything(uow: UnitOfWork) -> str:
         uow.session.get_one(Person, "drafter").locale = language

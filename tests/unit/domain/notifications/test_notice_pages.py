@@ -224,3 +224,19 @@ async def test_no_act_without_its_token(portal: Portal) -> None:
 
     for path in ("/notices/read", "/admin/notices/retry", "/admin/notices/test"):
         assert (await client.post(path)).status_code == 403, path
+
+
+async def test_the_list_shows_number_and_title_to_whoever_may_see_the_case(desk: ReviewDesk, portal: Portal) -> None:
+    case = desk.submitted(title="三号门货物丢失")
+
+    def tell(uow: UnitOfWork) -> None:
+        for person in ("drafter", "office-head"):  # whose post ended since, say
+            notification_service.notify(uow, person, "application-incomplete", application_id=case)
+
+    desk.run(tell)
+    shown = {}
+    for login in ("drafter", "office-head"):
+        browser = await portal.signed_in(login)
+        texts = [(await browser.get(path)).text for path in ("/notices", "/notices?form=csv", "/api/notices")]
+        shown[login] = ["三号门货物丢失" in text for text in texts], all("SQ-2031-000001" in text for text in texts)
+    assert shown == {"drafter": ([True] * 3, True), "office-head": ([False] * 3, True)}

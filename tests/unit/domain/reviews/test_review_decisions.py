@@ -144,6 +144,36 @@ def test_every_question_is_answered_for_itself_and_a_no_does_not_pass(
     desk.decide(review_id, by, "returned", answers=dict.fromkeys(codes, False))
 
 
+@pytest.mark.requirement("R22", "R24")
+@pytest.mark.parametrize(
+    ("stage", "by"), [("preliminary", "head"), ("security", "reviewer"), ("storage-release", "operator")]
+)
+def test_a_form_is_sent_back_with_a_reason_and_a_signature_and_no_answers(
+    desk: ReviewDesk, stage: str, by: str
+) -> None:
+    review_id = desk.opened(desk.submitted(), stage)
+    for outcome in STAGES[stage].outcomes:
+        if outcome != "returned":
+            with pytest.raises(Refused) as missing:
+                desk.decide(review_id, by, outcome, answers={})
+            assert (missing.value.code, missing.value.field) == (
+                "missing",
+                f"answers.{STAGES[stage].questions[0].code}",
+            )
+    with pytest.raises(Refused) as unreasoned:
+        desk.decide(review_id, by, "returned", answers={}, reason=" ")
+    with pytest.raises(Refused) as unsigned:
+        desk.decide(review_id, by, "returned", answers={}, proof=Proof(desk.form_sha256(review_id), "guess"))
+    with pytest.raises(Refused) as unread:
+        desk.decide(review_id, by, "returned", answers={STAGES[stage].questions[0].code: "maybe"})
+    assert (unreasoned.value.field, unsigned.value.code) == ("reason", "password-wrong")
+    assert unread.value.field == f"answers.{STAGES[stage].questions[0].code}"
+
+    assert desk.decide(review_id, by, "returned", answers={}).published
+
+    assert desk.the(Decision, review_id=review_id).answers == {}
+
+
 @pytest.mark.requirement("R24", "R27")
 @pytest.mark.parametrize(
     ("stage", "by", "outcome", "left_out"),
