@@ -72,7 +72,7 @@ def camera_class(uow: UnitOfWork, items: Sequence[Item]) -> str:
 # What a finding says to its applicant, where the sentence of the reviewers does not fit; {n} is the item's number.
 TO_APPLICANT: Mapping[str, Message] = {
     "custodian-is-subject": Message("The custodian is concerned by the case: name another one."),
-    "span-wide": Message("Item {n} is a long span: ask for no more than the purpose needs; less may be granted."),
+    "span-wide": Message("Item {n} is a long span: ask only for what the purpose needs; less may be granted."),
     "recorder-clock-too-far": Message(
         "The clock of the recorder of item {n} is far off: the reviewers settle which time is meant."
     ),
