@@ -101,7 +101,7 @@ async def test_printed_label_shows_times_with_their_zone(sealed: Sealed) -> None
     }
     assert rows["Retrieved at"] == ("调取时间", "2026-03-02 09:30:00.000+08:00 (Asia/Shanghai)")
     assert rows["Gaps"][1].startswith("2026-03-01 20:00:04.000+08:00 (Asia/Shanghai) – 2026-03-01 20:00:10.000")
-    assert rows["Recorder clock against true time"][1] == "-1500 ms ± 200 ms (compared with a radio clock)"
+    assert rows["Recorder clock offset from true time"][1] == "-1500 ms ± 200 ms (compared with a radio clock)"
     shown, true = rows["First and last frame in recorder time"], rows["First and last frame in true time"]
     assert shown[1].startswith("2026-03-01 20:00:01.000+08:00 (Asia/Shanghai) – ")
     assert true[1].startswith("2026-03-01 20:00:02.500+08:00 (Asia/Shanghai) – "), "the recorder is slow by 1.5 s"
@@ -121,7 +121,7 @@ async def test_printed_label_tells_what_was_asked_for_from_what_was_searched(sea
 async def test_clock_that_was_not_measured_is_printed_so(sealed: Sealed) -> None:
     label = build_label(sealed, ORIGIN, ClockReading(None, "unknown", None), replace(RETRIEVAL, record_number=None))
     rows = {english: value for _, english, value in printable(label)}
-    assert rows["Recorder clock against true time"] == "— (unknown)"
+    assert rows["Recorder clock offset from true time"] == "— (unknown)"
     assert rows["First and last frame in true time"] == rows["Retrieval record"] == "—"
 
 
