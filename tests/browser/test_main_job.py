@@ -50,7 +50,7 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="module", params=[DESKTOP_ZH, PHONE_EN], ids=["Chinese at a desk", "English on a phone"])
 def everybody(request: pytest.FixtureRequest, container: Running, browser: Browser) -> Iterator[People]:
-    """Signatures in stays so for the next test before the same device."""
+    """Who has signed in stays so for the next test before the same device."""
     people = People(browser, container.printed(r"ready at (http://\S+)\n"), request.param)
     yield people
     people.close()

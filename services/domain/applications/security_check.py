@@ -71,14 +71,14 @@ def camera_class(uow: UnitOfWork, items: Sequence[Item]) -> str:
 
 # What a finding says to its applicant, where the sentence of the reviewers does not fit; {n} is the item's number.
 TO_APPLICANT: Mapping[str, Message] = {
-    "custodian-is-subject": Message("The custodian is concerned by the case: name another one."),
-    "span-wide": Message("Item {n} is a long span: ask only for what the purpose needs; less may be granted."),
+    "custodian-is-subject": Message("The custodian is a person concerned in the case: choose another one."),
+    "span-wide": Message("Item {n} has a long time span: request only what the purpose requires; less may be granted."),
     "recorder-clock-too-far": Message(
-        "The clock of the recorder of item {n} is far off: the reviewers settle which time is meant."
+        "The recorder clock of item {n} is far off: the reviewers clarify which time is meant."
     ),
-    "consent-to-verify": Message("The basis is consent: have it ready in writing."),
+    "consent-to-verify": Message("The legal basis is consent: keep the written consent ready."),
     "download-asked": Message(
-        "A download is asked for; viewing is the default, and Security decides whether a download is granted."
+        "A download is requested; the default is viewing only, and Security decides whether to grant a download."
     ),
 }
 # Who decides and who operates is nothing that an applicant could mend.

@@ -85,7 +85,7 @@ def company(tmp_path: Path) -> Iterator[Company]:
 
 
 def enter(key: str, then: Act | None = None) -> Act:
-    """Add a department with its event; answers which there are."""
+    """Enter a department with its event; answers which there are."""
 
     def act(uow: UnitOfWork) -> list[str]:
         uow.session.add(Department(id=key, name_zh="生产部", name_en="Production", kind="business"))
