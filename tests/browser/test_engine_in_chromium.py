@@ -57,7 +57,7 @@ def test_a_stuck_case_is_found_on_the_diagram_and_goes_on(
     expect(page.locator("#variables")).to_contain_text("applicationId")
     well_made(page, f"engine-instance-{language}")
     page.locator("form[action$='/retry'] button").click()
-    expect(page.locator("#callouts")).to_contain_text("已重试" if language == "zh" else "tried again")
+    expect(page.locator("#callouts")).to_contain_text("已重试" if language == "zh" else "Retry started")
     expect(page.locator("form[action$='/retry']")).to_have_count(0)
 
     for path in ("incidents", "jobs"):

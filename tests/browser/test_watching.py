@@ -31,7 +31,7 @@ class Watching:
     def open(self) -> None:
         page = self.page
         page.goto(f"{self.address}/copies/{self.copy_id}/watch")
-        page.get_by_label("I watch this footage for the purpose above").check()
+        page.get_by_label("I view this footage only for the purpose above").check()
         page.get_by_role("button", name="Open the footage").click()
         page.locator("#video").wait_for()  # the page before has none
         page.wait_for_function(PLAYS)
@@ -157,7 +157,7 @@ def test_a_grant_that_ends_meanwhile_stops_the_playing_with_its_sentence(watchin
     ("codecs", "sentence"),
     [
         (["hevc"], "This footage is H.265, which this browser cannot play."),
-        (["h264", "pcm_alaw"], "its sound is G.711, which no browser plays."),
+        (["h264", "pcm_alaw"], "its audio is G.711, which browsers cannot play."),
     ],
 )
 def test_footage_that_the_browser_cannot_decode_is_a_sentence_and_no_black_picture(
@@ -172,7 +172,7 @@ def test_footage_that_the_browser_cannot_decode_is_a_sentence_and_no_black_pictu
     )
 
     page.goto(f"{watching.address}/copies/{watching.copy_id}/watch")
-    page.get_by_label("I watch this footage for the purpose above").check()
+    page.get_by_label("I view this footage only for the purpose above").check()
     page.get_by_role("button", name="Open the footage").click()
 
     expect(page.locator("#player-callout")).to_contain_text(sentence)

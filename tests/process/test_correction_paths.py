@@ -191,10 +191,10 @@ async def test_nothing_is_withdrawn_after_the_hand_over(desk: People) -> None:
     case = await desk.apply("cam1")
     await desk.reach(case, "receipt")
 
-    with pytest.raises(Refused, match="decline or return"):
+    with pytest.raises(Refused, match="Decline or return"):
         await desk.withdraw(case)
     await desk.accept(case)
-    with pytest.raises(Refused, match="decline or return"):
+    with pytest.raises(Refused, match="Decline or return"):
         await desk.withdraw(case)
 
     await desk.returned(case)

@@ -68,7 +68,7 @@ async def test_reminders_come_daily_from_three_days_before_then_access_stops_the
     await desk.as_person(CUSTODIAN, grants.check, copy.id, "view")
     await desk.turn(days=1)
     await desk.until(lambda _: desk.hand_over(case).suspended_at, "the suspension")
-    with pytest.raises(Refused, match="use period is over"):
+    with pytest.raises(Refused, match="use period has ended"):
         await desk.as_person(CUSTODIAN, grants.check, copy.id, "view")
     assert all(grant.suspended_at for grant in desk.rows(Grant))
     assert desk.rows(Violation) == []

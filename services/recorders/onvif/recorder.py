@@ -172,7 +172,7 @@ class OnvifRecorder:
             where = ""  # what is to be said holds without it
         return ReplayUnsupported(
             f"Recorder {self.soap.client.identity} gives its footage by ONVIF replay over RTSP{where} or by "
-            f"ExportRecordedData, and neither is supported: export channel {channel} on the recorder and bring the "
+            f"ExportRecordedData, and neither is supported: export channel {channel} on the recorder and upload the "
             "file, or enter the recorder as another kind."
         )
 

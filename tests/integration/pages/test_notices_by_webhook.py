@@ -139,7 +139,7 @@ async def test_an_address_inside_is_not_called_unless_its_network_is_allowed(des
             closed = settings(f"http://{host}:{port}/", allowed_networks=None)
             await send(desk, closed)
             desk.clock.turn(timedelta(minutes=5))
-            with pytest.raises(Fatal, match="leads into a network that is not called"):
+            with pytest.raises(Fatal, match="is in a network that is not allowed"):
                 await check_webhook(closed)
 
     assert site.calls == []

@@ -429,7 +429,7 @@ async def test_nobody_is_made_by_signing_in(desk: ReviewDesk, portal: Portal, cr
     answer = await signed_in(browser, crooked)
 
     assert answer.status_code == 403
-    assert "没有您可用的账户" in answer.text
+    assert "没有您可用的账号" in answer.text
     assert len(desk.all(Person)) == people
     assert "provider-nobody" in events(desk, "login-refused")[0].entry
 
@@ -450,7 +450,7 @@ async def test_a_login_given_to_somebody_else_inherits_nothing(
     newcomer = portal.anonymous()
     answer = await signed_in(newcomer, crooked)
     assert answer.status_code == 403
-    assert "已绑定统一认证的另一账户" in answer.text
+    assert "已绑定统一认证的另一账号" in answer.text
     assert not await is_in(newcomer)
 
     crooked.subject, crooked.login = "subject-1", "renamed"

@@ -109,5 +109,5 @@ async def test_a_refusal_on_the_page_needs_a_reason_that_the_drafter_reads(desk:
     assert "请写明不同意的理由" in silent.text
     assert refused.status_code == 303
     form = (await drafter.get(f"/applications/{desk.the(Application).id}/edit")).text
-    assert form.index("联合部门未全部同意") < form.index("需要哪些录像")  # told where the drafter begins to read
+    assert form.index("联合部门未全部同意") < form.index("时间按摄像头所在时区")  # above all
     assert "应由我部门申请" in (await drafter.get(f"/applications/{desk.the(Application).id}/edit")).text

@@ -43,7 +43,7 @@ async def test_what_needs_the_store_says_so_with_a_time_to_come_again(away: Sett
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
         answer = await client.get("/api/needs-the-store")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
-    assert answer.json()["en"].startswith("The object storage does not answer")
+    assert answer.json()["en"].startswith("The object storage is not responding")
     assert answer.json()["zh"].startswith("对象存储没有应答")
     container.database.close()
 

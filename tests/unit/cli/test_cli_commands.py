@@ -130,11 +130,11 @@ def test_the_first_administrator_is_entered_once_and_told_a_password_once(
     again = runner.invoke(cli_main.app, ["administrator", "second", "梁红"])
 
     assert malformed.exit_code == 1
-    assert malformed.stderr.startswith("Give the login 2 to 40 small letters")
+    assert malformed.stderr.startswith("The username needs 2 to 40 lowercase letters")
     assert entered.exit_code == 0, entered.stderr
     assert re.search(r"luo\.xin signs in once with the password \S{12,} and chooses a new one", entered.stdout)
     assert again.exit_code == 1
-    assert "an administrator enters more" in again.stderr
+    assert "an administrator adds more" in again.stderr
 
     for nothing in (["luo.xin"], ["luo.xin", "罗欣", "--reset"]):
         assert runner.invoke(cli_main.app, ["administrator", *nothing]).exit_code == 2

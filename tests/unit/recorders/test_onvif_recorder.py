@@ -376,7 +376,7 @@ async def test_footage_is_not_fetched_and_where_it_is_replayed_is_said() -> None
     async with serving(device()) as address:
         source = recorder(address)
         assert await source.replay_addresses("source-1") == ["rtsp://127.0.0.1:8554/replay/REC_1"]
-        with pytest.raises(ReplayUnsupported, match="bring the file") as caught:
+        with pytest.raises(ReplayUnsupported, match="upload the file") as caught:
             [one async for one in source.fetch("REC_1", span(0, 60))]
         with pytest.raises(ReplayUnsupported):
             await source.snapshot("REC_1", at(1))
@@ -401,7 +401,7 @@ async def test_test_button_says_that_nothing_can_be_fetched() -> None:
         tested = await recorder_probe.probe(lambda *_: recorder(address), row, [camera], at(250))
     [found] = tested.findings
     assert (found.code, found.ok) == ("replay-unsupported", False)
-    assert "bring the file" in found.en
+    assert "upload the file" in found.en
 
 
 async def test_device_service_may_lie_elsewhere() -> None:
@@ -410,7 +410,7 @@ async def test_device_service_may_lie_elsewhere() -> None:
 
 
 def test_kind_is_known_and_says_what_it_lacks() -> None:
-    assert "gives no footage" in KINDS["onvif"].schema.en
+    assert "no retrieval" in KINDS["onvif"].schema.en
     opened = open_recorder("onvif", {"address": "http://127.0.0.1"}, Places(guard=LOOPBACK))
     assert opened is not None
     for told in ({}, {"address": "http://127.0.0.1", "zone": "Peking"}):

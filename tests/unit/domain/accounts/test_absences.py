@@ -185,7 +185,7 @@ def test_who_waits_for_another_head_is_not_said_a_time(desk: ReviewDesk) -> None
     desk.post("keeper", "head", "works")
     enter(desk, "deputy")
 
-    assert "absence that was entered" not in refusal(desk, review_id).message.en
+    assert "recorded absence" not in refusal(desk, review_id).message.en
 
 
 def test_an_absence_that_ends_within_its_notice_lets_nobody_sign(desk: ReviewDesk) -> None:
@@ -193,7 +193,7 @@ def test_an_absence_that_ends_within_its_notice_lets_nobody_sign(desk: ReviewDes
     desk.run(absences.add, "head", since=NOON, until=NOON + NOTICE, by="deputy")
 
     assert listed(desk, "head").effective_from is None
-    assert "absence that was entered" not in refusal(desk, review_id).message.en
+    assert "recorded absence" not in refusal(desk, review_id).message.en
 
 
 def test_a_claim_holds_until_the_absence_of_who_claimed_it_counts(desk: ReviewDesk) -> None:

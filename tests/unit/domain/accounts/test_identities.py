@@ -231,5 +231,5 @@ async def test_wrong_codes_of_a_stranger_keep_nobody_out_who_comes_by_the_provid
         with pytest.raises(Refused) as found:
             await account_login.submit_code(desk.database, half.token, HERE, app.wrong_code())
         assert found.value.code == ("code-wrong" if number < lockout.MAX_FAILURES - 1 else "account-locked")
-    with pytest.raises(Refused, match="too many wrong codes"):
+    with pytest.raises(Refused, match="Too many wrong codes"):
         await come_in(desk, "one", "head")

@@ -102,7 +102,7 @@ def test_guesses_that_are_under_way_together_are_no_more_than_five(desk: ReviewD
 
     assert answers.count("code-wrong") == lockout.MAX_FAILURES
     assert set(answers[lockout.MAX_FAILURES :]) == {"account-locked"}
-    with pytest.raises(Refused, match="too often"):
+    with pytest.raises(Refused, match="too many wrong"):
         desk.run(signing.authenticate, PASSWORD, app.next_code(), level="password+totp", by="head")
     desk.real.turn(lockout.LOCK_DURATION)
     desk.run(signing.authenticate, PASSWORD, app.next_code(), level="password+totp", by="head")

@@ -98,7 +98,7 @@ def test_who_may_not_see_footage_cannot_be_named(desk: ReviewDesk, changes: dict
 
     finding = codes(desk, application_id)[code]
     assert finding.severity == "blocks"
-    assert finding.en.endswith("take the name off the list.")
+    assert finding.en.endswith("remove the person from the list.")
     with pytest.raises(Refused) as refusal:
         desk.run(
             drafts.submit,

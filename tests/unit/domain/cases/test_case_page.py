@@ -163,7 +163,7 @@ async def test_the_page_has_the_verifier_of_packages_and_its_hash(case: Case, se
     program = (await security.get("/api/verifier")).content
 
     assert f'<code class="hash">{hashlib.sha256(program).hexdigest()}</code>' in page
-    assert "The copy that lies in a package proves nothing by itself." in page
+    assert "The copy inside a package is not proof by itself." in page
     assert program == pyz.build()
 
 
@@ -283,7 +283,7 @@ async def test_a_check_of_sound_footage_is_kept_with_who_asked_for_it(
     assert found["bytesRead"] == found["bytesTotal"] > 0
     assert {one["kind"] for one in found["objects"]} == {"master", "copy", "record"}
     page = (await security.get(f"/cases/{case.id}")).text
-    assert "Everything is as it was sealed" in page
+    assert "All objects are unchanged" in page
     [event] = [one for one in desk.rows(AuditEvent) if one.action == "integrity-checked"]
     assert event.actor_id == "security"
     assert [one for one in desk.rows(Notice) if one.code == integrity.DAMAGE_NOTICE] == []
@@ -365,7 +365,7 @@ async def test_one_check_of_a_case_runs_at_a_time(desk: Desk, case: Case, securi
     part = await security.client.post(f"/cases/{case.id}/integrity", headers={"HX-Request": "true"})
 
     assert (answer.status_code, answer.json()["code"]) == (409, "check-runs")
-    assert "A check of this case is running" in part.text
+    assert "An integrity check of this case is already running" in part.text
     assert f'hx-get="/cases/{case.id}/integrity"' in part.text
 
 
@@ -390,7 +390,7 @@ async def test_a_store_that_is_away_leaves_the_check_unfinished_and_nobody_is_al
 
     assert found["outcome"] == "unfinished"
     assert faults(found) == {}
-    assert "did not reach its end" in (await browser.get(f"/cases/{case.id}")).text
+    assert "The check was interrupted" in (await browser.get(f"/cases/{case.id}")).text
     assert [one for one in desk.rows(Notice) if one.code == integrity.DAMAGE_NOTICE] == []
     await browser.client.aclose()
 
@@ -400,7 +400,7 @@ async def test_the_button_works_as_a_plain_form_and_needs_its_token(desk: Desk, 
     assert (answer.status_code, answer.headers["location"]) == (303, f"/cases/{case.id}#integrity")
     await idle(security)
     part = await security.get(f"/cases/{case.id}/integrity", **{"HX-Request": "true"})
-    assert "Everything is as it was sealed" in part.text
+    assert "All objects are unchanged" in part.text
 
     del security.client.headers["X-CSRF-Token"]
     assert (await security.send(f"/cases/{case.id}/integrity")).status_code == 403

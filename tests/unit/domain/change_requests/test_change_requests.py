@@ -131,7 +131,7 @@ async def test_a_confirmation_is_for_this_change_and_for_whoever_asked(desk: Rev
 
     assert refused(desk, posts.assign, "keeper", PostRequest("head", "works"), by="admin") == "second-person-needed"
     assert refused(desk, posts.assign, "keeper", DEPUTY, by="manager2") == "asked-otherwise"
-    with pytest.raises(Refused, match="Whoever asked"):
+    with pytest.raises(Refused, match="Only the requester"):
         await requested_acts.carry_out(desk.database, Actor("person", "manager2"), request)
 
 

@@ -189,7 +189,7 @@ async def test_whoever_gets_a_first_post_signs_after_a_day_or_when_the_head_conf
     with pytest.raises(Refused) as found:
         desk.run(agreements.sign, desk.rules.agreement_version, Proof(password=PASSWORD), by=initial.person_id)
     assert found.value.code == "signature-held"
-    assert "given a post" in found.value.en
+    assert "assigned a post" in found.value.en
     [hold] = desk.run(holds.list_current)
     assert refused(desk, holds.release, hold.id) == "not-found"
     desk.run(holds.release, hold.id, by="head")

@@ -139,7 +139,7 @@ def test_after_the_take_up_time_nobody_accepts(desk: Desk, lent: tuple[Case, str
     desk.do(lambda uow: grants.list_of_hand_over(uow, hand_over_id))
     desk.clock.turn(MINUTE)
 
-    with pytest.raises(Refused, match="take the copy up is over"):
+    with pytest.raises(Refused, match="acceptance deadline has passed"):
         case.accept(hand_over_id)
 
 

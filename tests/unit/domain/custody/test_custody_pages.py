@@ -101,7 +101,7 @@ async def test_the_custodian_reads_to_whom_the_copies_may_be_shown_before_taking
     before = shown(await custodian.get(f"/copies/{copy_id}/watch"))
     [told] = (await custodian.get("/api/hand-overs")).json()
 
-    assert "you watch the footage alone" in alone
+    assert "only you may view the footage" in alone
     for read in (offered, before):
         assert re.search(r"Viewers: Security, Supervisor <small>only after signing the confidentiality agreement", read)
     assert [(one["id"], one["agreement"]) for one in told["recipients"]] == [("security", True), ("supervisor", False)]
@@ -128,7 +128,7 @@ async def test_a_wrong_password_accepts_nothing_and_the_tick_stays(
 ) -> None:
     refused = shown(await custodian.send(f"{path}/accept", **acceptance(desk, case, password="wrong")), 403)
 
-    assert "The password is wrong and nothing was signed" in refused
+    assert "Not signed: the password is wrong" in refused
     assert "required checked>" in refused
     assert "wrong" not in refused.partition('name="password"')[2].partition(">")[0]
     [hand_over] = desk.rows(HandOver)
@@ -151,7 +151,7 @@ async def test_accepting_opens_watching_and_the_return(desk: Desk, case: Case, c
 
     assert (answer.status_code, answer.headers["location"]) == (303, path)
     held = shown(await custodian.get(path))
-    assert "the use period begins now" in held
+    assert "the use period starts now" in held
     assert "Use until" in held
     assert f"{path}/return" in held
     assert "/watch" in held
@@ -181,7 +181,7 @@ async def test_declining_keeps_the_reason_when_it_is_refused(
     assert "<details open>" in refused
 
     assert (await custodian.send(f"{path}/decline", **fields)).status_code == 303
-    assert "the case ended without a hand-over" in shown(await custodian.get(path))
+    assert "The case ended without a hand-over" in shown(await custodian.get(path))
 
 
 @pytest.mark.requirement("R41")
@@ -203,11 +203,24 @@ async def test_the_purpose_is_confirmed_before_each_watching(
         assert forbidden not in watched.replace('xmlns="http://www.w3.org/2000/svg"', "")
 
 
+@pytest.mark.requirement("R47")
+async def test_the_log_and_the_case_say_of_which_copy_a_viewing_is(
+    desk: Desk, case: Case, custodian: Browser, copy_id: str, path: str
+) -> None:
+    await lend(desk, case)
+    assert "Item 1" not in shown(await custodian.get(f"{path}/custody-log"))
+
+    await custodian.send(f"/copies/{copy_id}/watch", purposeConfirmed="true")
+
+    assert "Item 1 <small>from" in shown(await custodian.get(f"{path}/custody-log"))
+    assert "viewed · Item 1" in shown(await custodian.get(f"/cases/{case.id}"))
+
+
 @pytest.mark.requirement("R41", "R51")
 async def test_what_does_not_open_says_why_instead_of_asking_for_the_purpose(
     desk: Desk, case: Case, custodian: Browser, copy_id: str
 ) -> None:
-    assert "You have not accepted it yet" in shown(await custodian.get(f"/copies/{copy_id}/watch"), 403)
+    assert "You have not accepted the copy yet" in shown(await custodian.get(f"/copies/{copy_id}/watch"), 403)
     await lend(desk, case)
     desk.clock.turn(timedelta(days=40))
 
@@ -344,7 +357,7 @@ async def test_a_loss_is_explained_and_reported_with_its_story(
     desk: Desk, case: Case, custodian: Browser, path: str
 ) -> None:
     await lend(desk, case)
-    assert "stops at once" in shown(await custodian.get(f"{path}/report-loss"))
+    assert "ends at once" in shown(await custodian.get(f"{path}/report-loss"))
     story = f"Left on a train. {EVIL}"
 
     refused = shown(await custodian.send(f"{path}/report-loss", whatHappened=story), 422)
@@ -363,7 +376,7 @@ async def test_the_custody_log_is_a_page_and_a_table_and_shows_a_change(
 ) -> None:
     await lend(desk, case)
     page = shown(await custodian.get(f"{path}/custody-log"))
-    assert "The log is whole" in page
+    assert "The log is complete" in page
     assert "Custodian" in page
 
     table = await custodian.get(f"{path}/custody-log.csv")
@@ -372,7 +385,7 @@ async def test_the_custody_log_is_a_page_and_a_table_and_shows_a_change(
 
     entry = desk.rows(CustodyEntry)[0]
     desk.change(CustodyEntry, entry.id, event="viewed")
-    assert "line 1 does not follow" in shown(await custodian.get(f"{path}/custody-log"))
+    assert "entry 1 does not match" in shown(await custodian.get(f"{path}/custody-log"))
 
 
 async def test_an_overdue_loan_is_marked_and_leads_to_the_return(

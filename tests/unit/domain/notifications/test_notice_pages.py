@@ -199,7 +199,7 @@ async def test_a_channel_that_is_not_set_cannot_be_tried(tmp_path: Path) -> None
     async with Portal(desk) as portal:
         admin = await portal.signed_in("admin")
         page = await admin.get("/admin/notices")
-        assert "尚未设置邮件服务器和回调地址" in page.text
+        assert "尚未设置邮件服务器和消息推送" in page.text
         answer = await admin.post("/api/deliveries/test", json={"channel": "webhook"})
         assert (answer.status_code, answer.json()["code"]) == (409, "channel-not-set")
     desk.close()

@@ -186,4 +186,4 @@ def test_the_words_of_stages_and_outcomes_come_from_the_file() -> None:
     assert (STAGES.label("security"), STAGES.label("nothing")) == (STAGES["security"], None)
     words = STAGES.label("returned")
     assert words is not None
-    assert (words.zh, words.en) == ("退回", "sent back")
+    assert (words.zh, words.en) == ("退回", "returned")
