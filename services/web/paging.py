@@ -4,11 +4,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
-from pydantic import Field
 
-from services.database.keyset import LONGEST_PLACE, Line, Page
-
-PlaceText = Annotated[str, Field(max_length=LONGEST_PLACE)]
+from services.database.keyset import Line, Page
 
 
 @dataclass(frozen=True)

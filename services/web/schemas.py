@@ -9,9 +9,9 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from services.database.keyset import LONGEST_PLACE
 from services.database.listing import LONGEST_TEXT, Listing
 from services.runtime.spans import Span
-from services.web.paging import PlaceText
 
 LAST_OFFSET = 1_000_000
 # Beyond these a conversion between zones may leave the calendar.
@@ -52,6 +52,7 @@ Code = Annotated[str, Field(max_length=64), AfterValidator(one_line)]
 Paragraph = Annotated[str, Field(max_length=4000), AfterValidator(no_control)]
 Account = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(no_control)]
 Note = Annotated[str, Field(max_length=500), AfterValidator(no_control)]
+PlaceText = Annotated[str, Field(max_length=LONGEST_PLACE)]  # where a page begins
 SearchText = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(no_control)]
 Identifier = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(one_line)]
 

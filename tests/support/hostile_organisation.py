@@ -27,7 +27,7 @@ from services.domain.custody.returns import AttestedFate
 from services.domain.notifications import service as notification_service
 from services.domain.retrieval import uploads
 from services.domain.retrieval.uploads import Facts
-from services.domain.reviews import filing
+from services.domain.reviews import filing, questions
 from services.domain.reviews.classification import Classification
 from services.domain.rules import service as rule_service
 from services.runtime.errors import Retryable
@@ -140,7 +140,9 @@ class HostileOrganisation(ReviewDesk):
         self.run(application_service.withdraw, self.case(), hostile("withdrawal.reason"), by="drafter")
         at_security = self.case()
         self.decide(self.opened(at_security, "preliminary"), "head", **words)
-        self.opened(at_security, "security")
+        review_id = self.opened(at_security, "security")
+        asked = [self.run(questions.ask, review_id, hostile("question"), by="reviewer").id for _ in range(2)]
+        self.run(questions.answer, at_security, asked[0], hostile("answer"), by="drafter")
         important = self.case()
         self.approved(important)
         self.classed(important, important_information=True)

@@ -189,7 +189,7 @@ TEXTS = {
         "account",
         personal=True,
     ),
-    DIGEST: NoticeText(Message("Your open tasks today"), "notices", personal=True),
+    DIGEST: NoticeText(Message("Your open tasks today."), "notices", personal=True),
     "test-notice": NoticeText(Message("This is a test notice."), "notices"),
     **{
         f"case-closed:{outcome}": NoticeText(Message("The case is closed: {endings}.", endings=ENDINGS[outcome]))

@@ -19,8 +19,8 @@ from services.domain.cases.schemas.lists import OwnApplication
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
-from services.web.paging import Paged, PlaceText
-from services.web.schemas import LAST_OFFSET, Answer, Body, Code, Identifier, Moment, Paragraph
+from services.web.paging import Paged
+from services.web.schemas import LAST_OFFSET, Answer, Body, Code, Identifier, Moment, Paragraph, PlaceText
 
 router = APIRouter(prefix="/api", tags=["applications"])
 

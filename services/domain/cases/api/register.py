@@ -16,8 +16,8 @@ from services.domain.cases.stage_times import list_stage_times
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
 from services.web.identity import Acting
-from services.web.paging import Paged, PlaceText
-from services.web.schemas import LAST_OFFSET, Body, PlacedParameters, no_control
+from services.web.paging import Paged
+from services.web.schemas import LAST_OFFSET, Body, PlacedParameters, PlaceText, no_control
 
 router = APIRouter(prefix="/api/register", tags=["register"])
 
