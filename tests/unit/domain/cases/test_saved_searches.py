@@ -77,7 +77,7 @@ async def test_a_search_is_saved_on_the_page_and_opened_again(desk: ReviewDesk) 
         link = f'<a href="/register?{QUERY.replace("&", "&amp;")}" aria-current="true">北门</a>'
         assert link in page
         again = await browser.post("/register/searches", data={"name": "北门", "query": QUERY})
-        assert (again.status_code, "已有同名的查询" in again.text, 'value="2031-03-01"' in again.text) == (
+        assert (again.status_code, "已有同名的查找" in again.text, 'value="2031-03-01"' in again.text) == (
             409,
             True,
             True,
