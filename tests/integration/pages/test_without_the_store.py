@@ -79,7 +79,10 @@ async def test_a_case_and_the_storage_office_say_what_a_step_waits_for(desk: Rev
         desk.clock.turn(timedelta(minutes=11))
         assert "did not start, perhaps because no worker is running" in await told("en")
         change(stuck_since=desk.clock.now(), waiting_since=None)
-        assert "the object storage was away for too long. It goes on only when an administrator" in await told("en")
+        assert (
+            "the object storage was unavailable for too long. It continues only after an administrator"
+            in await told("en")
+        )
         assert "须由系统管理员排除故障并重试后才能继续" in await told("zh")
         change(waiting_for=None)
         assert "by an incident. It continues only after an administrator has removed the cause" in await told("en")
