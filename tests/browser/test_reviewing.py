@@ -35,7 +35,7 @@ class Reviewer:
     page: Page
 
     def answer(self, with_what: str) -> None:
-        for question in self.page.locator(".decide .radios").all():
+        for question in self.page.locator(".decide .radios:has([name^=answers-])").all():
             question.get_by_label(with_what, exact=True).check()
 
 

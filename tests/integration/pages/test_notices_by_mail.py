@@ -196,7 +196,7 @@ async def test_a_server_that_says_nothing_is_left_alone_after_the_time_set(desk:
 
     async with silent_server() as port:
         await send(desk, settings(port, timeout_seconds=0.1))
-        with pytest.raises(Fatal, match="did not answer in time"):
+        with pytest.raises(Fatal, match="did not respond in time"):
             await check_mail(settings(port, timeout_seconds=0.1))
 
     assert (delivery(desk).state, delivery(desk).last_error) == ("waiting", "timeout")
