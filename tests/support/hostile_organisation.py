@@ -100,7 +100,10 @@ class Away:
 
 
 class HostileOrganisation(ReviewDesk):
-    """``portal()`` opens it; ``known`` are the values that the parameters of its addresses may take."""
+    """``portal()`` opens it; ``known`` are the values that the parameters of its addresses may take.
+
+    ``questioned``: the case whose applicant has a question to answer.
+    """
 
     def __init__(self, url: str) -> None:
         super().__init__(url, rules=Rules(max_use_days=30, organisation=hostile("rules.organisation")))
@@ -138,7 +141,7 @@ class HostileOrganisation(ReviewDesk):
             back = self.case()
             self.decide(self.opened(back, "preliminary"), "head", outcome, **words)
         self.run(application_service.withdraw, self.case(), hostile("withdrawal.reason"), by="drafter")
-        at_security = self.case()
+        at_security = self.questioned = self.case()
         self.decide(self.opened(at_security, "preliminary"), "head", **words)
         review_id = self.opened(at_security, "security")
         asked = [self.run(questions.ask, review_id, hostile("question"), by="reviewer").id for _ in range(2)]

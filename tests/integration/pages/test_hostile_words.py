@@ -190,6 +190,7 @@ class Walk:
     role: str
     browser: httpx.AsyncClient
     routes: Sequence[Route]
+    first: Sequence[str]  # of their routes, of which links may lead to other kinds alone
     shown: set[str] = field(default_factory=set)
     opened: Counter[str] = field(default_factory=Counter)
     wrong: list[tuple[str, str, str]] = field(default_factory=list)
@@ -199,7 +200,7 @@ class Walk:
         ways, known = ["/"], set[str]()
         if self.role in THOROUGH:
             ways += [route.path for route in self.routes if not route.parameters]
-        ways.append(f"/applications/{DRAFT}/edit")  # first of its route, of which links may lead to other kinds alone
+        ways += self.first
         while ways:
             address = ways.pop()
             route = self._route_of(address)
@@ -264,9 +265,10 @@ async def test_nothing_that_anybody_wrote_becomes_markup_or_a_formula_anywhere(
 ) -> None:
     opened, shown, wrong, walks = Counter[str](), set[str](), list[tuple[str, str, str]](), list[Walk]()
     sent, names, known = set[str](), set[str](), container.known()
+    first = [f"/applications/{DRAFT}/edit", f"/cases/{container.questioned}"]
     with capture_logs():
         for role, browser in (await browsers_of(portal)).items():
-            walks.append(Walk(role, browser, to_read()))
+            walks.append(Walk(role, browser, to_read(), first))
             await walks[-1].go()
         for walk in walks:
             opened += walk.opened
