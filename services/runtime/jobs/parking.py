@@ -55,6 +55,10 @@ class Parking:
         if not await self._extend(job.key, round((delay + MARGIN).total_seconds() * 1000)):
             self.forget(job.key)
             return False
+        if self._closed and self._woken.get(job.key) is woken:  # meanwhile: nobody waits for what begins now
+            self.forget(job.key)
+            await give_back()
+            return True
         task = asyncio.create_task(self._wait(job.key, woken, due, give_back), name=f"parked job {job.key}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

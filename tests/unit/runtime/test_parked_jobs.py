@@ -108,6 +108,23 @@ async def test_no_more_jobs_are_parked_than_there_is_room_for() -> None:
     assert not await parking.keep(jobs[0], "X", timedelta(hours=1), nothing)
 
 
+async def test_a_job_that_is_parked_while_its_process_ends_is_returned_before_that() -> None:
+    returned: list[int] = []
+
+    async def closed_meanwhile(_job_key: int, _milliseconds: int) -> bool:
+        await parking.close()
+        return True
+
+    async def give_back() -> None:
+        returned.append(1)
+
+    parking = Parking(closed_meanwhile, SystemClock())
+    job: Any = type("Job", (), {"key": 1})()
+    assert await parking.keep(job, "X", timedelta(minutes=5), give_back)
+    assert returned == [1]
+    assert parking.awaited == frozenset()
+
+
 async def test_a_recorder_that_hangs_leaves_a_place_to_the_jobs_of_another_one(
     gateway: FakeGateway, channel: Any
 ) -> None:
