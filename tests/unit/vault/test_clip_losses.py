@@ -14,7 +14,7 @@ from footage_formats import FPS, Shot, shoot
 from vault_bench import Bench, Given, span
 
 from services.runtime.boxes import boxes
-from services.runtime.places import DEPLOY
+from services.runtime.places import ROOT
 from services.runtime.spans import Span
 from services.vault.coverage import Coverage
 from services.vault.labels import ClockReading, Origin, Retrieval, build_label, printable
@@ -158,7 +158,7 @@ async def test_pictures_that_all_came_are_complete_whatever_their_times(bench: B
 
 @pytest.mark.parametrize("camera", ["cam1", "cam2"])
 async def test_real_recordings_without_a_gap_lack_nothing(bench: Bench, camera: str) -> None:
-    bench.root = DEPLOY / "demo" / "recordings"
+    bench.root = ROOT / "tests" / "data" / "recordings"
     whole = (await bench.recorder.coverage(camera, span(-366 * 86_400, 366 * 86_400)))[0]
     found = await bench.seal(Span(whole.start + timedelta(seconds=1), whole.end), channel=camera)
     assert (found.outcome, found.coverage.share) == ("complete", 1.0)

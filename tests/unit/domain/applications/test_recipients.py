@@ -75,7 +75,7 @@ def test_the_custodian_named_again_is_no_recipient(desk: ReviewDesk) -> None:
 
 @pytest.mark.requirement("R57")
 def test_somebody_unknown_is_refused_with_a_sentence(desk: ReviewDesk) -> None:
-    with pytest.raises(Refused, match="There is no person nobody") as refusal:
+    with pytest.raises(Refused, match="nobody is not a known person") as refusal:
         desk.run(application_service.create_draft, replace(FORM, recipient_ids=("deputy", "nobody")), by="drafter")
 
     assert (refusal.value.status, refusal.value.field) == (422, "recipient_ids")

@@ -119,7 +119,7 @@ async def test_what_nobody_objects_to_is_open_after_a_day_and_lapses(desk: Revie
     assert [post.kind for post in desk.run(access_queries.list_posts, "keeper")].count("deputy") == 1
     lapsed = asked(desk, posts.assign, "drafter", DEPUTY)
     desk.clock.turn(timedelta(days=9))
-    with pytest.raises(Refused, match="lapsed"):
+    with pytest.raises(Refused, match="has expired"):
         await requested_acts.carry_out(desk.database, ADMIN, lapsed)
     assert asked(desk, posts.assign, "drafter", DEPUTY) != lapsed
 

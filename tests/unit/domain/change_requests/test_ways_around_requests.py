@@ -125,7 +125,7 @@ def test_a_request_names_the_department_as_it_was_when_it_was_asked_for(desk: Re
 
     what = shown(desk).what_en
 
-    assert "Laboratory: business, below works" in what
+    assert "Laboratory: business, parent works" in what
     assert "from when carried out up to 2031-03-07 20:00" in what
     assert "自执行时起，至2031-03-07 20:00为止" in shown(desk).what_zh
 
@@ -210,7 +210,7 @@ def test_a_department_of_security_or_management_is_added_by_two(desk: ReviewDesk
     for kind in ("security", "management"):
         # above Security, the head of works would sign in its place
         request = asked(desk, staff.add_department, **{**LAB, "superior_id": "works"}, kind=kind)
-        assert f"Laboratory: {kind}, below works" in shown(desk).what_en
+        assert f"Laboratory: {kind}, parent works" in shown(desk).what_en
         desk.run(change_requests.object_to, request, by="security-head")
 
     request = asked(desk, staff.add_department, **LAB, kind="security")
@@ -237,8 +237,8 @@ def test_a_department_with_people_is_renamed_by_two(desk: ReviewDesk) -> None:
 
     asked(desk, staff.change_department, "works", **renamed)
 
-    assert "works: business, below board" in shown(desk).what_en
-    assert "to Security: business, below board" in shown(desk).what_en
+    assert "works: business, parent board" in shown(desk).what_en
+    assert "to Security: business, parent board" in shown(desk).what_en
     assert desk.the(Department, id="works").name_en == "works"
 
 
