@@ -126,7 +126,7 @@ def test_a_request_names_the_department_as_it_was_when_it_was_asked_for(desk: Re
     what = shown(desk).what_en
 
     assert "Laboratory: business, parent works" in what
-    assert "from when carried out up to 2031-03-07 20:00" in what
+    assert "from when carried out until 2031-03-07 20:00" in what
     assert "自执行时起，至2031-03-07 20:00为止" in shown(desk).what_zh
 
 
