@@ -224,6 +224,15 @@ class ReviewDesk:
 
         self.run(act)
 
+    def add_north_gate(self) -> None:
+        """Add a second camera, ``north``, whose footage is kept for ten years."""
+
+        def add(uow: UnitOfWork) -> None:
+            names = {"name_zh": "北门", "name_en": "North gate", "place_zh": "北区", "place_en": "north"}
+            uow.session.add(Camera(id="north", recorder_id="recorder", channel="2", retention_days=3650, **names))
+
+        self.run(add)
+
     def close(self) -> None:
         self.database.close()
 

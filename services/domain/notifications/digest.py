@@ -40,7 +40,10 @@ def write_digests(uow: UnitOfWork) -> int:
     begun = _begin_of_day(uow)
     written = select(Notice.person_id).where(Notice.code == DIGEST, Notice.created_at >= begun)
     wanting = select(Person.id).where(
-        *(Person.digest, Person.active, Person.email.is_not(None), Person.id.not_in(written)),
+        Person.digest,
+        Person.active,
+        Person.email.is_not(None),
+        Person.id.not_in(written),
         Person.id.in_(select(Notice.person_id).where(*service.OPEN)),
     )
     people = uow.session.scalars(wanting).all()

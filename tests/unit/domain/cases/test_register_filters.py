@@ -24,12 +24,7 @@ DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 @pytest.fixture
 def desk(any_database_url: str) -> Iterator[ReviewDesk]:
     desk = ReviewDesk(any_database_url)
-
-    def add(uow: UnitOfWork) -> None:
-        names = {"name_zh": "北门", "name_en": "North gate", "place_zh": "北区", "place_en": "north"}
-        uow.session.add(Camera(id="north", recorder_id="recorder", channel="2", retention_days=3650, **names))
-
-    desk.run(add)
+    desk.add_north_gate()
     yield desk
     desk.close()
 

@@ -10,9 +10,7 @@ import pytest
 from portal_client import Portal
 from review_desk import NOON, ReviewDesk
 
-from services.database.tables.cameras import Camera
 from services.database.tables.custody import HandOver
-from services.database.unit_of_work import UnitOfWork
 from services.domain.applications.forms import ItemAsked
 
 pytestmark = pytest.mark.requirement("R20")
@@ -29,12 +27,7 @@ FIRST = {("North gate", "2", "north")}
 @pytest.fixture
 def desk(any_database_url: str) -> Iterator[ReviewDesk]:
     desk = ReviewDesk(any_database_url)
-
-    def add(uow: UnitOfWork) -> None:
-        names = {"name_zh": "北门", "name_en": "North gate", "place_zh": "北区", "place_en": "north"}
-        uow.session.add(Camera(id="north", recorder_id="recorder", channel="2", retention_days=3650, **names))
-
-    desk.run(add)
+    desk.add_north_gate()
     yield desk
     desk.close()
 
