@@ -418,7 +418,7 @@ class _Records:
     def __init__(self) -> None:
         self.batch: list[Record] = []
 
-    def prune(self, before: int, limit: int) -> int:  # noqa: ARG002 - there is nothing to delete
+    def prune(self, before: int, limit: int) -> int:
         return 0
 
 
