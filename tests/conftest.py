@@ -14,6 +14,6 @@ gc.disable()
 
 pytest_plugins = ["fixtures_portal", "fixtures_postgres", "fixtures_s3", "run_plugin", "visited_elements"]
 
-# A fault that a test provokes is logged with its stack; to colour the source around it took 3 percent of the tests' time.
+# A fault that a test provokes is logged with its stack; to colour the source in it took 3 percent of the tests' time.
 console = structlog.get_config()["processors"][-1]
 console.exception_formatter = structlog.dev.plain_traceback

@@ -105,7 +105,7 @@ class _Subprocess:
     def __getattr__(self, name: str) -> Any:
         return getattr(subprocess, name)
 
-    def Popen(self, args: Any, **options: Any) -> Any:  # noqa: N802 - the name that asyncio calls
+    def Popen(self, args: Any, **options: Any) -> Any:
         if tuple(args[:4]) == COMMAND:
             return self._forks.start(list(args[4:]), options)
         return subprocess.Popen(args, **options)
