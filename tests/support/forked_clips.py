@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from typing import IO, Any
 
@@ -21,7 +22,7 @@ _LARGEST = 1 << 16  # bytes of a request
 _MOST_FILES = 8
 # A child of whoever started this process, which alone can wait for it: os.fork() would make it a child of this one.
 _SERVE = """
-import ctypes, json, os, platform, signal, socket, sys
+import ctypes, fcntl, json, os, platform, signal, socket, sys
 from services.vault.clip import process
 CLONE_PARENT, CLONE = 0x8000, {"x86_64": 56, "aarch64": 220}[platform.machine()]
 asked = socket.socket(fileno=int(sys.argv[1]))
@@ -38,15 +39,14 @@ while True:
 ctypes.pythonapi.PyOS_AfterFork_Child()
 asked.close()
 told = json.loads(request)
-files = [os.dup2(file, 100 + place) for place, file in enumerate(files)]  # none stands where another belongs
-for place, number in enumerate(told["files"]):
-    os.dup2(files[place], number, inheritable=False)
-os.closerange(100, 100 + len(files))
-for number in set(range(3, 100)) - set(told["files"]):
-    try:
-        os.close(number)
-    except OSError:
-        pass
+above = max(told["files"]) + 1
+high = [fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, above) for file in files]  # none stands where another belongs
+for file, number in zip(high, told["files"]):
+    os.dup2(file, number, inheritable=False)
+last = 2
+for number in sorted(told["files"])[3:] + [max(high) + 1]:
+    os.closerange(last + 1, number)
+    last = number
 os.environ.clear()
 os.environ.update(told["environment"])
 sys.argv[1:] = told["arguments"]
@@ -80,6 +80,7 @@ class _Forks:
     """The process that is forked; start it in the main thread: what it forks ends with the thread that started it."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._asking, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         serve = _SERVE % (_LARGEST, _MOST_FILES)
         subprocess.Popen(
@@ -91,9 +92,11 @@ class _Forks:
         errors, written = os.pipe()
         files = [options["stdin"], options["stdout"], written, *options["pass_fds"]]
         told = {"files": [0, 1, 2, *options["pass_fds"]], "environment": options["env"], "arguments": arguments}
-        socket.send_fds(self._asking, [json.dumps(told).encode()], files)
+        with self._lock:
+            socket.send_fds(self._asking, [json.dumps(told).encode()], files)
+            pid = int(self._asking.recv(_LARGEST))
         os.close(written)
-        return _Forked(int(self._asking.recv(_LARGEST)), os.fdopen(errors, "rb", buffering=0))
+        return _Forked(pid, os.fdopen(errors, "rb", buffering=0))
 
 
 class _Subprocess:
