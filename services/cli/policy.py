@@ -81,7 +81,7 @@ def add_to(app: typer.Typer) -> None:
         if as_json:
             say(json.dumps(found.as_json(), ensure_ascii=False, indent=2))
         else:
-            _print_report(found, lang)
+            print_report(found, lang)
         raise typer.Exit(found.exit_code)
 
 
@@ -93,7 +93,8 @@ def _print_rules(rules: Iterable[listing.Watched], lang: Lang) -> None:
         )
 
 
-def _print_report(found: Report, lang: Lang) -> None:
+def print_report(found: Report, lang: Lang = Lang.en) -> None:
+    """Print what is broken, with its path, and what is not decided."""
     for verdict in found.broken:
         _print_verdict(verdict, "✗", lang)
     for verdict in found.undecided:

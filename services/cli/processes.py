@@ -18,12 +18,12 @@ from services.app.container import (
     open_migrated_database,
 )
 from services.app.server import Addresses, Ready, Roles
+from services.cli import model_deployment
 from services.cli.context import console, fail, load_settings, log_to_file, reported_errors
 from services.database import schema as database_schema
 from services.runtime import data_folder
-from services.runtime.channel import open_channel, socket_answers
+from services.runtime.channel import socket_answers
 from services.runtime.clock import SystemClock
-from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Retryable
 from services.runtime.jobs.worker import WorkerError
 from services.runtime.settings import Settings, unknown_variables, variable
@@ -129,25 +129,25 @@ def _add_processes(app: typer.Typer) -> None:
 
 def _add_preparations(app: typer.Typer) -> None:
     @app.command()
-    def deploy() -> None:
-        """Deploy the models to the engine; unchanged content makes no new version.
+    def deploy(
+        unchecked: Annotated[
+            str | None,
+            typer.Option(
+                metavar="REASON", help="Deploy the models though they are not checked; the audit trail keeps why."
+            ),
+        ] = None,
+    ) -> None:
+        """Check the models against the policy, deploy them to the engine, and enter that in the audit trail.
 
-        The engine is the one at ZEEBE_ADDRESS, or that of footage-desk run with the same FOOTAGE_DESK_DATA_DIR.
+        The shipped models were checked when they were released. Exits with 1 where a rule is broken, 2 where something
+        was not decided, 3 where a file cannot be read; then nothing is deployed. Unchanged content makes no new
+        version. The engine is the one at ZEEBE_ADDRESS, or that of footage-desk run with the same
+        FOOTAGE_DESK_DATA_DIR.
         """
         settings = load_settings()
         with reported_errors():
             check_models(settings.models_dir)
-
-        async def work() -> None:
-            channel = open_channel(settings)
-            try:
-                versions = await server.deploy(PyzeebeEngineClient(channel), settings.models_dir)
-                for name, version in sorted(versions.items()):
-                    console.print(f"{name} version {version}")
-            finally:
-                await channel.close()
-
-        _finish(work())
+            model_deployment.deploy(settings, unchecked)
 
     @app.command()
     def migrate() -> None:

@@ -115,7 +115,13 @@ def changed(place: Path) -> Path:
 
 async def test_an_interpreters_review_is_added_without_code(changed: Path, a_desk: OpenDesk) -> None:
     async with a_desk(models_dir=changed) as desk:
-        deployed = await asyncio.to_thread(run, "deploy", changed.parent, ZEEBE_ADDRESS=desk.addresses.engine)
+        deployed = await asyncio.to_thread(
+            run,
+            "deploy",
+            changed.parent,
+            ZEEBE_ADDRESS=desk.addresses.engine,
+            FOOTAGE_DESK_DATA_DIR=str(desk.settings.data_dir),
+        )
         assert "video-retrieval version 1" in deployed  # what runs is what was drawn, so there is no newer version
         review = await _reached(desk)
         assert desk.candidates(review) == ["yangfan"]  # nobody is an interpreter yet

@@ -87,7 +87,12 @@ def test_a_folder_that_is_not_there_or_has_no_models_is_told(
 def test_doctor_says_whether_the_models_fit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ZEEBE_ADDRESS", raising=False)
     monkeypatch.setattr(context.console, "width", 1000)
-    assert f"those of {folder}; they and their review stages fit together" in _doctor(folder)
+    assert "models those shipped; they and their review stages fit together" in _doctor(folder)
+    model = folder / "review.bpmn"
+    model.write_text(model.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert f"those of {folder}; they and their review stages fit together; footage-desk deploy checks" in _doctor(
+        folder
+    )
 
     (folder / stage_file.NAME).write_text("{}", encoding="utf-8")
     assert "stages: is missing" in _doctor(folder)
