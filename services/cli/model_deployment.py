@@ -31,7 +31,7 @@ def deploy(settings: Settings, unchecked: str | None) -> None:
         return
     with _opened_database(settings) as database:
         known = unchecked is None and database.read_now(ACTOR, deployments.is_on_record, files)
-        if known:
+        if known and not shipped:
             console.print("These models were deployed on record before.")
         examined = Examined(files, "shipped") if shipped or known else _examine(settings, unchecked)
         versions = asyncio.run(_deploy(settings))
