@@ -1,5 +1,6 @@
 """``footage-desk bpmn …``: check, format and draw the models."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +8,7 @@ from typing import Annotated
 import typer
 
 from services.cli.context import reported_errors
-from services.designers import element_templates, node_tools
+from services.designers import element_templates, model_diff, node_tools
 from services.designers.consistency import find_problems
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import Fatal
@@ -55,6 +56,30 @@ def add_to(app: typer.Typer) -> None:
             _make(to)
             code = node_tools.run("render", f"--to={to.absolute()}", *models)
         raise typer.Exit(code)
+
+    @group.command("diff")
+    def diff_(
+        before: Annotated[Path, typer.Argument(help="The folder of the models before.")],
+        after: Annotated[Path, typer.Argument(help="The folder of the models after.")] = DEFAULT,
+        as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of the changes.")] = False,
+        pictures: Annotated[
+            Path | None, typer.Option(help="Draw the diagrams there, with the numbers of the changes.")
+        ] = None,
+        chinese: Annotated[bool, typer.Option("--zh", help="Say it in Chinese.")] = False,
+    ) -> None:
+        """List what changed between two folders of models: elements, conditions, timers, rows, review stages."""
+        language = "zh" if chinese else "en"
+        with reported_errors():
+            changes = model_diff.diff(before, after)
+            drawn = model_diff.draw_changes(changes, before, after, pictures, language) if pictures else []
+        if as_json:
+            typer.echo(json.dumps([change.as_json() for change in changes], ensure_ascii=False, indent=2))
+            return
+        for number, change in enumerate(changes, 1):
+            typer.echo(f"{number:3} {change.sentence(language)}")
+        typer.echo(f"{len(changes)} changes" if changes else "Nothing changed but the drawing, if anything did.")
+        for picture in drawn:
+            typer.echo(str(picture))
 
     @group.command()
     def templates(
