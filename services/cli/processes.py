@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from services.app import server, waiting_start
 from services.app.container import (
+    MODELS,
     START,
     Container,
     check_models,
@@ -25,7 +27,7 @@ from services.runtime.channel import open_channel, socket_answers
 from services.runtime.clock import SystemClock
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Retryable
-from services.runtime.jobs.worker import WorkerError
+from services.runtime.jobs.worker import WorkerError, discover
 from services.runtime.settings import Settings, unknown_variables, variable
 
 
@@ -129,19 +131,34 @@ def _add_processes(app: typer.Typer) -> None:
 
 def _add_preparations(app: typer.Typer) -> None:
     @app.command()
-    def deploy() -> None:
+    def deploy(
+        folder: Annotated[
+            Path | None,
+            typer.Argument(help="The folder of the models; without it FOOTAGE_DESK_MODELS_DIR, or those shipped."),
+        ] = None,
+    ) -> None:
         """Deploy the models to the engine; unchanged content makes no new version.
 
-        The engine is the one at ZEEBE_ADDRESS, or that of footage-desk run with the same FOOTAGE_DESK_DATA_DIR.
+        What lint finds to correct stops it; advice is printed. The engine is the one at ZEEBE_ADDRESS, or that of
+        footage-desk run with the same FOOTAGE_DESK_DATA_DIR.
         """
+        from services.cli.bpmn import print_findings  # noqa: PLC0415 - the other processes start without the linter
+        from services.designers.lint import check as lint_check  # noqa: PLC0415 - as above
+        from services.designers.lint.findings import ExitCode, exit_code  # noqa: PLC0415 - as above
+
         settings = load_settings()
+        models_dir = folder or settings.models_dir
         with reported_errors():
-            check_models(settings.models_dir)
+            check_models(models_dir)
+            found = lint_check.find(models_dir or MODELS, discover(), templates=False)
+        print_findings(found)
+        if exit_code(found) is ExitCode.ERRORS:
+            fail("Nothing was deployed: correct the errors above; footage-desk bpmn lint shows all of them again.", 1)
 
         async def work() -> None:
             channel = open_channel(settings)
             try:
-                versions = await server.deploy(PyzeebeEngineClient(channel), settings.models_dir)
+                versions = await server.deploy(PyzeebeEngineClient(channel), models_dir)
                 for name, version in sorted(versions.items()):
                     console.print(f"{name} version {version}")
             finally:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from services.app import server
 from services.app.container import MODELS
 from services.cli import context
 from services.cli import main as cli_main
@@ -82,6 +83,36 @@ def test_a_folder_that_is_not_there_or_has_no_models_is_told(
     assert "it has no review.bpmn | put it there, or let FOOTAGE_DESK_MODELS_DIR name" in start(command, monkeypatch)
     shutil.rmtree(folder)
     assert "review-stages.json | line 1: the file cannot be read: No such file" in start(command, monkeypatch)
+
+
+def test_deploy_stops_at_errors_and_goes_on_with_advice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZEEBE_ADDRESS", "127.0.0.1:9")
+    reached: list[Path | None] = []
+
+    async def deploy(client: object, models: Path | None = None) -> dict[str, int]:
+        reached.append(models)
+        return {"review": 7}
+
+    monkeypatch.setattr(server, "deploy", deploy)
+    path = folder / "video-retrieval.bpmn"
+    text = path.read_text(encoding="utf-8")
+    end = '<bpmn:endEvent id="Event_FootagePreserved"'
+    path.write_text(text.replace(end, f'<bpmn:task id="Task_Own" name="统计" />{end}'), encoding="utf-8")
+    advised = CliRunner().invoke(cli_main.app, ["deploy"])
+    path.write_text(text.replace(end, f'<bpmn:task id="Task_Own" name="翻译审核" />{end}'), encoding="utf-8")
+    stopped = CliRunner().invoke(cli_main.app, ["deploy"])
+    monkeypatch.delenv("FOOTAGE_DESK_MODELS_DIR")
+    named = CliRunner().invoke(cli_main.app, ["deploy", str(folder)])
+    shipped = CliRunner().invoke(cli_main.app, ["deploy"])
+
+    assert (advised.exit_code, advised.stdout) == (0, "review version 7\n")
+    assert "advice: video-retrieval.bpmn:" in advised.stderr
+    for refused in (stopped, named):
+        assert refused.exit_code == 1
+        assert "error: video-retrieval.bpmn:" in refused.stderr
+        assert "Nothing was deployed: correct the errors above" in refused.stderr
+    assert (shipped.exit_code, shipped.stderr) == (0, "")
+    assert reached == [folder, None]
 
 
 def test_doctor_says_whether_the_models_fit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
