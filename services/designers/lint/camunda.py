@@ -16,6 +16,8 @@ from services.designers import element_templates, node_tools
 from services.designers.lint.findings import Finding, Level
 from services.runtime.translations import Bilingual, Joined, Message, Text
 
+# Camunda's rule on functions (bpmnlint-plugin-camunda-compat 2.61) finds them missing in the version that has them too.
+_NEEDS = re.compile(r"requires Camunda >=(\d+)\.(\d+)")
 _PROFILE = re.compile(r"Camunda (\d+)\.(\d+)")
 _PLATFORM = "{http://camunda.org/schema/modeler/1.0}executionPlatformVersion"
 _CONFIGURED_AS_STYLE = ("warn", "info")
@@ -73,7 +75,8 @@ def find(paths: Sequence[Path]) -> list[Finding]:
     found: defaultdict[_Report, list[str]] = defaultdict(list)
     for one in node_tools.read("lint", "--json", *paths):
         report = _Report(one["file"], one["rule"], one["category"] or "", one["id"] or "", one["message"])
-        found[report].append(one["profile"])
+        if not _is_met(report, one["profile"]):
+            found[report].append(one["profile"])
     places = {str(path): _places(path) for path in paths}
     return [_finding(report, profiles, places[report.file]) for report, profiles in found.items()]
 
@@ -96,6 +99,15 @@ def find_templates(folder: Path) -> list[Finding]:
     ]
 
 
+def _is_met(report: _Report, profile: str) -> bool:
+    needs, version = _NEEDS.search(report.message), _PROFILE.match(profile)
+    return needs is not None and version is not None and _numbers(version) >= _numbers(needs)
+
+
+def _numbers(match: re.Match[str]) -> tuple[int, int]:
+    return int(match[1]), int(match[2])
+
+
 @dataclass(frozen=True)
 class _Places:
     """The lines of a file's elements, and the version that it says it is for."""
@@ -111,7 +123,7 @@ def _places(path: Path) -> _Places:
         return _Places({}, None)
     lines = {node.get("id", ""): node.sourceline or 1 for node in reversed(list(root.iter("*"))) if node.get("id")}
     named = re.match(r"(\d+)\.(\d+)", root.get(_PLATFORM, ""))
-    return _Places(lines, (int(named[1]), int(named[2])) if named else None)
+    return _Places(lines, _numbers(named) if named else None)
 
 
 def _finding(report: _Report, profiles: Iterable[str], places: _Places) -> Finding:
@@ -131,5 +143,5 @@ def _finding(report: _Report, profiles: Iterable[str], places: _Places) -> Findi
         else:
             text = Message("Camunda {versions} does not run this: {cause}.", versions=refusing, cause=cause)
             meant = places.version or (0, 0)
-            level = Level.ERROR if any((int(v[1]), int(v[2])) >= meant for v in versions) else Level.ADVICE
+            level = Level.ERROR if any(_numbers(version) >= meant for version in versions) else Level.ADVICE
     return Finding(level, report.rule, name, places.lines.get(report.element), report.element, text)
