@@ -4,14 +4,16 @@ import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from services.designers.lint.concurrency import Concurrency, TooManyStates
 from services.designers.lint.findings import Finding, Level
 from services.designers.lint.folder import Diagram, Folder
-from services.designers.lint.reviews import Call, calls
+from services.designers.lint.reviews import DECISION, Call, calls
 from services.designers.own_workers import Value
-from services.engine.feel import FeelEvaluationError
+from services.engine.feel import Expression, FeelEvaluationError, to_json
 from services.engine.feel.names import free_names
+from services.engine.feel.nodes import ContextNode, Node
 from services.engine.model.bpmn import Element, ElementType, Flow, Process
 from services.runtime.translations import Joined, Message
 
@@ -117,33 +119,55 @@ class Answer:
     """
 
     name: str
-    outcomes: Sequence[Mapping[str, Value]]
+    outcomes: Sequence[Mapping[str, Any]]
     open: frozenset[str]
     is_review: bool
 
 
 def _answers(process: Process, found: Mapping[str, Call], folder: Folder) -> dict[str, Answer]:
     answers: dict[str, Answer] = {}
-    for call in found.values():
-        if call.stage is None or process.elements[call.id].loop is not None:
-            continue
-        written = call.written()
-        outcomes = [
-            {target: outcome for target, source in written.items() if source == "decision"}
-            for outcome in call.stage.outcomes
-        ]
-        answers[call.id] = Answer(call.name, outcomes, frozenset(written) - frozenset(outcomes[0]), is_review=True)
     for element in process.elements.values():
-        worker = folder.declared.get(element.job.type.text) if element.job is not None else None
-        if worker is None or element.loop is not None or element.outputs is not None:
+        if element.loop is not None:
             continue
-        given = list(itertools.islice(worker.outcomes(), _MOST_COMBINATIONS + 1))
-        if worker.outputs and len(given) <= _MOST_COMBINATIONS:
-            # a local variable of the same name takes the value instead
-            local = _targets(element)
-            left = [{name: value for name, value in one.items() if name not in local} for one in given]
-            answers[element.id] = Answer(element.name or element.id, left, local, is_review=False)
+        name = element.name or element.id
+        call = found.get(element.id)
+        worker = folder.declared.get(element.job.type.text) if element.job is not None else None
+        if call is not None and call.stage is not None:
+            decisions = [{DECISION: outcome} for outcome in call.stage.outcomes]
+            if call.takes_all:
+                answers[element.id] = Answer(name, decisions, frozenset(call.stage.returns), is_review=True)
+            else:
+                answers[element.id] = _mapped(element, name, decisions, is_review=True)
+        elif worker is not None and worker.outputs:
+            given = list(itertools.islice(worker.outcomes(), _MOST_COMBINATIONS + 1))
+            if len(given) <= _MOST_COMBINATIONS:
+                answers[element.id] = _mapped(element, name, given, is_review=False)
     return answers
+
+
+def _mapped(element: Element, name: str, given: Sequence[Mapping[str, Value]], *, is_review: bool) -> Answer:
+    """Return the answer as the element's outputs hand it on; without outputs a job's variables are the answer."""
+    if element.outputs is None:
+        # a local variable of the same name takes the value instead
+        local = _targets(element)
+        left = [{key: value for key, value in one.items() if key not in local} for one in given]
+        return Answer(name, left if not is_review else [{} for _ in given], local, is_review)
+    node = element.outputs.compiled.node if element.outputs.compiled is not None else None
+    entries = node.entries if isinstance(node, ContextNode) else ()
+    known = {target: source for target, source in entries if set(free_names(source)) <= given[0].keys()}
+    return Answer(
+        name,
+        [{target: _evaluated(source, one) for target, source in known.items()} for one in given],
+        frozenset(target for target, _ in entries) - known.keys(),
+        is_review,
+    )
+
+
+def _evaluated(source: Node, variables: Mapping[str, Value]) -> Any:
+    try:
+        return to_json(Expression("", source).evaluate(variables))
+    except FeelEvaluationError:
+        return None
 
 
 def _gateways(diagram: Diagram, process: Process, answers: Mapping[str, Answer]) -> Iterator[Finding]:
@@ -194,7 +218,7 @@ def _ways(diagram: Diagram, gateway: Element, answer: Answer) -> Iterator[Findin
         yield diagram.finding(Level.ADVICE, "never-taken", flow.id, text)
 
 
-def _told(outcome: Mapping[str, Value]) -> str:
+def _told(outcome: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in outcome.items())
 
 
@@ -203,7 +227,7 @@ def _names(flow: Flow) -> frozenset[str]:
     return frozenset(free_names(compiled.node, inside_filters=True)) if compiled is not None else frozenset()
 
 
-def _holds(flow: Flow, outcome: Mapping[str, Value]) -> bool:
+def _holds(flow: Flow, outcome: Mapping[str, Any]) -> bool:
     compiled = flow.condition.compiled if flow.condition is not None else None
     if compiled is None:
         return False

@@ -8,14 +8,13 @@ from lxml import etree
 from services.designers import element_templates, inclusive_joins, own_workers, required_steps
 from services.designers.lint.findings import Finding, Level
 from services.designers.lint.folder import Diagram, Folder
-from services.designers.lint.reviews import Call, calls
+from services.designers.lint.reviews import DECISION, Call, calls
 from services.domain.stages import file as stage_file
 from services.domain.stages.schema import Returned
 from services.runtime.labels import WORDS
 from services.runtime.models import ZEEBE
 from services.runtime.translations import Message, Text
 
-DECISION = "decision"
 _ALL_RETURNED: tuple[str, ...] = Returned.__args__  # type: ignore[attr-defined]  # a Literal's values
 
 

@@ -8,6 +8,8 @@ from services.designers.lint.folder import Diagram
 from services.domain.stages.schema import Stage
 from services.runtime.models import BPMN, ZEEBE
 
+DECISION = "decision"  # the variable of a review that has its answer
+
 
 @dataclass(frozen=True)
 class Call:
@@ -42,7 +44,7 @@ class Call:
     def written(self) -> Mapping[str, str]:
         """Map each variable that the call writes in its caller to the review's variable that it is."""
         if self.takes_all and self.stage is not None:
-            return {name: name for name in ("decision", *self.stage.returns)}
+            return {name: name for name in (DECISION, *self.stage.returns)}
         return self.sources
 
 

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 
 from services.designers.lint.findings import Finding, Level
 from services.designers.lint.folder import Diagram, Folder
+from services.designers.lint.reviews import DECISION
 from services.designers.own_workers import OwnWorker
 from services.domain.stages.schema import Returned
 from services.engine.feel.names import free_names
@@ -17,7 +18,6 @@ from services.runtime.jobs.worker import Worker
 from services.runtime.models import BPMN
 from services.runtime.translations import Message
 
-_REVIEW = ("decision", "stage")
 _GIVEN_BY_ENGINE = ("loopCounter", "error", "camunda")
 _NONE: frozenset[str] = frozenset()
 
@@ -123,7 +123,7 @@ def _hint(name: str, known: Iterable[str]) -> Message | str:
 
 def _given(folder: Folder, workers: Iterable[Worker]) -> frozenset[str]:
     """Return every name that a worker reads or gives, a review returns, or a model sets."""
-    names = {*_REVIEW, *_GIVEN_BY_ENGINE, *Returned.__args__}  # type: ignore[attr-defined]  # a Literal's values
+    names = {DECISION, "stage", *_GIVEN_BY_ENGINE, *Returned.__args__}  # type: ignore[attr-defined]  # a Literal's values
     for worker in workers:
         names |= set(worker.variables)
         if dataclasses.is_dataclass(worker.result):
