@@ -1,5 +1,7 @@
 // Lints the models: BPMN with bpmnlint's recommended rules and Camunda's rules for every version that we support,
-// DMN with dmnlint's recommended rules. Warnings count as errors.
+// DMN with dmnlint's recommended rules.
+//   node lint.mjs [file …]           one line for each finding; exit code 1 where there is any
+//   node lint.mjs --json [file …]    one JSON list instead, and always 0: "footage-desk bpmn lint" weighs them
 import { createRequire } from 'node:module';
 
 import { modelFiles, readModel } from './files.mjs';
@@ -30,25 +32,34 @@ function profilesFor(file) {
   return bpmnProfiles.map((profile) => ({ ...profile, linter }));
 }
 
-let found = 0;
-for (const file of modelFiles(process.argv.slice(2))) {
+const args = process.argv.slice(2);
+const found = [];
+for (const file of modelFiles(args)) {
   let model;
   try {
     model = await readModel(file);
   } catch (error) {
-    console.error(error.message);
-    found += 1;
-    continue;
+    for (const message of error.message.split('\n')) {
+      found.push({ file, profile: 'reading', rule: 'reading', category: 'error', id: null, message });
+    }
   }
+  if (model === undefined) continue;
   for (const { name, config, linter } of profilesFor(file)) {
     const results = await linter.lint(model.rootElement, config);
     for (const [rule, reports] of Object.entries(results)) {
-      for (const report of reports) {
-        console.error(`${file} (${name}) ${rule}: ${report.id}: ${report.message}`);
-        found += 1;
+      for (const { category, id, message } of reports) {
+        found.push({ file, profile: name, rule, category, id: id ?? null, message });
       }
     }
   }
 }
-console.log(found ? `${found} finding(s).` : 'Clean on every profile.');
-process.exitCode = found ? 1 : 0;
+
+if (args.includes('--json')) {
+  console.log(JSON.stringify(found));
+} else {
+  for (const { file, profile, rule, id, message } of found) {
+    console.error(profile === 'reading' ? message : `${file} (${profile}) ${rule}: ${id}: ${message}`);
+  }
+  console.log(found.length ? `${found.length} finding(s).` : 'Clean on every profile.');
+  process.exitCode = found.length ? 1 : 0;
+}

@@ -1,5 +1,6 @@
 // Validates element templates against Camunda's schema, and applies them to an empty diagram.
 //   node templates.mjs [folder]                  exit code 1 where a template is wrong
+//   node templates.mjs --json [folder]           one JSON list of what is wrong, and exit code 0
 //   node templates.mjs --apply=folder [folder]   also writes one diagram for each template: start, the task, end
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -52,7 +53,7 @@ const silently = async (work) => {
   }
 };
 
-let found = 0;
+const found = [];
 for (const file of readdirSync(folder).filter((name) => name.endsWith('.json')).sort()) {
   const path = join(folder, file);
   const text = readFileSync(path, 'utf8');
@@ -65,9 +66,13 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith('.json')).
       writeFileSync(join(target, `${name}.bpmn`), await silently(() => applyTemplate(empty(name), text, 'Task_Tried')));
     }
   } catch (error) {
-    console.error(`${path}: ${error.message}`);
-    found += 1;
+    found.push({ file: path, message: error.message });
   }
 }
-console.log(found ? `${found} template(s) to correct.` : 'Every element template is valid.');
-process.exitCode = found ? 1 : 0;
+if (args.includes('--json')) {
+  console.log(JSON.stringify(found));
+} else {
+  for (const { file, message } of found) console.error(`${file}: ${message}`);
+  console.log(found.length ? `${found.length} template(s) to correct.` : 'Every element template is valid.');
+  process.exitCode = found.length ? 1 : 0;
+}

@@ -1,10 +1,13 @@
 """Examine models before they are deployed: lint, then the policy check (R2)."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from services.app.deployments import Examined, are_shipped, digests
-from services.designers.consistency import find_problems
+from services.designers.lint import check as lint_check
+from services.designers.lint.findings import ExitCode as LintCode
+from services.designers.lint.findings import Finding, exit_code
 from services.designers.policy_check import rules
 from services.designers.policy_check.check import check
 from services.designers.policy_check.report import ExitCode, Report
@@ -16,13 +19,11 @@ SHORTEST_REASON = 8  # characters
 
 
 class NotClean(Exception):
-    """The models were not found to keep the policy; ``report`` says why, and ``problems`` where lint stopped first."""
+    """The models were not found to keep the policy; ``report`` says why, and ``findings`` where lint did first."""
 
-    def __init__(
-        self, *, problems: list[str] | None = None, report: Report | None = None, unreadable: str = ""
-    ) -> None:
+    def __init__(self, *, findings: Sequence[Finding] = (), report: Report | None = None, unreadable: str = "") -> None:
         super().__init__(unreadable)
-        self.problems = problems or []
+        self.findings = findings
         self.report = report
         self.unreadable = unreadable
 
@@ -33,10 +34,17 @@ class NotClean(Exception):
         return ExitCode.BROKEN if self.report is None else self.report.exit_code
 
 
-def examine(folder: Path | None, *, unchecked: str | None = None, seconds: float = 300) -> Examined:
+def examine(
+    folder: Path | None,
+    *,
+    unchecked: str | None = None,
+    seconds: float = 300,
+    advise: Callable[[Sequence[Finding]], None] | None = None,
+) -> Examined:
     """Lint the models and walk them against the policy's rules, unless they are shipped or there is a reason not to.
 
-    Takes up to ``seconds`` of the processor. Raises NotClean; ValueError for a reason that says nothing.
+    Takes up to ``seconds`` of the processor. ``advise`` gets what lint advises. Raises NotClean; ValueError for a
+    reason that says nothing.
     """
     files = digests(folder)
     if are_shipped(files):
@@ -47,8 +55,11 @@ def examine(folder: Path | None, *, unchecked: str | None = None, seconds: float
         return Examined(files, "unchecked", unchecked.strip())
     place = folder or BPMN
     workers = discover()
-    if problems := find_problems(place, workers):
-        raise NotClean(problems=problems)
+    found = lint_check.find(place, workers, templates=False)
+    if exit_code(found) is LintCode.ERRORS:
+        raise NotClean(findings=found)
+    if advise is not None:
+        advise(found)
     try:
         report = check(place, workers, seconds=seconds)
     except UnreadableFile as error:

@@ -1,15 +1,18 @@
 """``footage-desk bpmn …``: check, format and draw the models."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from services.cli.context import reported_errors
-from services.designers import element_templates, model_diff, node_tools
-from services.designers.consistency import find_problems
+from services.cli.context import error_console, reported_errors, say
+from services.designers import element_templates, model_diff, node_tools, own_workers
+from services.designers.lint import camunda
+from services.designers.lint import check as lint_check
+from services.designers.lint.findings import Finding, Level, exit_code, in_order
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import Fatal
 from services.runtime.jobs.worker import discover
@@ -19,21 +22,41 @@ Folder = Annotated[Path, typer.Argument(help="The folder of the models.")]
 DEFAULT = Path("bpmn")
 
 
+class Lang(StrEnum):
+    """The language of the sentences."""
+
+    zh = "zh"
+    en = "en"
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the group ``bpmn``."""
     group = typer.Typer(help="Check, format and draw the models; make their element templates.", no_args_is_help=True)
     app.add_typer(group, name="bpmn")
+    _add_diff(group)
 
     @group.command()
-    def lint(folder: Folder = DEFAULT) -> None:
-        """Check models, review stages and element templates for every Camunda version. Exits with 0 if all is well."""
+    def lint(
+        folder: Folder = DEFAULT,
+        as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+        lang: Annotated[Lang, typer.Option(help="The language of the sentences.")] = Lang.en,
+    ) -> None:
+        """Check models, review stages, declared workers and element templates, for every Camunda version.
+
+        Exits with 0 where nothing is found, 1 where something has to be corrected, 2 where there is only advice.
+        """
         with reported_errors():
             models = _models(folder)
-            problems = find_problems(folder, discover())
-            for sentence in problems:
-                typer.echo(sentence, err=True)
-            codes = [node_tools.run("lint", *models), _templates(folder)]
-        raise typer.Exit(1 if problems or any(codes) else 0)
+            found = lint_check.find(folder, discover())
+            found = in_order([*found, *camunda.find(models), *camunda.find_templates(folder)])
+        errors = sum(finding.level is Level.ERROR for finding in found)
+        if as_json:
+            listed = [finding.as_json() for finding in found]
+            say(json.dumps({"errors": errors, "advice": len(found) - errors, "findings": listed}, ensure_ascii=False))
+        else:
+            print_findings(found, lang)
+            say(f"{errors} to correct, {len(found) - errors} advised." if found else "Clean on every profile.")
+        raise typer.Exit(exit_code(found))
 
     @group.command("format")
     def format_(
@@ -57,6 +80,27 @@ def add_to(app: typer.Typer) -> None:
             code = node_tools.run("render", f"--to={to.absolute()}", *models)
         raise typer.Exit(code)
 
+    @group.command()
+    def templates(
+        folder: Folder = DEFAULT,
+        check: Annotated[bool, typer.Option("--check", help="Change nothing; exit with 1 if one differs.")] = False,
+    ) -> None:
+        """Write the element templates from workers, yours too, and review stages; a changed one gets a new version."""
+        with reported_errors():
+            paths = _models(folder)
+            STAGES.use(folder)
+            models = read_models(path for path in paths if path.suffix == ".bpmn")
+            workers = discover()
+            declared = own_workers.read(folder, frozenset(worker.job_type for worker in workers))
+            made = element_templates.templates(workers, models.values(), declared)
+            place = folder / element_templates.FOLDER
+            names = element_templates.stale(made, place) if check else element_templates.write(made, place)
+        for name in names:
+            typer.echo(f"{place / name} {'is out of date' if check else 'was written'}")
+        raise typer.Exit(1 if check and names else 0)
+
+
+def _add_diff(group: typer.Typer) -> None:
     @group.command("diff")
     def diff_(
         before: Annotated[Path, typer.Argument(help="The folder of the models before.")],
@@ -65,38 +109,26 @@ def add_to(app: typer.Typer) -> None:
         pictures: Annotated[
             Path | None, typer.Option(help="Draw the diagrams there, with the numbers of the changes.")
         ] = None,
-        chinese: Annotated[bool, typer.Option("--zh", help="Say it in Chinese.")] = False,
+        lang: Annotated[Lang, typer.Option(help="The language of the sentences.")] = Lang.en,
     ) -> None:
         """List what changed between two folders of models: elements, conditions, timers, rows, review stages."""
-        language = "zh" if chinese else "en"
         with reported_errors():
             changes = model_diff.diff(before, after)
-            drawn = model_diff.draw_changes(changes, before, after, pictures, language) if pictures else []
+            drawn = model_diff.draw_changes(changes, before, after, pictures, lang) if pictures else []
         if as_json:
-            typer.echo(json.dumps([change.as_json() for change in changes], ensure_ascii=False, indent=2))
+            say(json.dumps([change.as_json() for change in changes], ensure_ascii=False, indent=2))
             return
         for number, change in enumerate(changes, 1):
-            typer.echo(f"{number:3} {change.sentence(language)}")
-        typer.echo(f"{len(changes)} changes" if changes else "Nothing changed but the drawing, if anything did.")
+            say(f"{number:3} {change.sentence(lang)}")
+        say(f"{len(changes)} changes" if changes else "Nothing changed but the drawing, if anything did.")
         for picture in drawn:
-            typer.echo(str(picture))
+            say(str(picture))
 
-    @group.command()
-    def templates(
-        folder: Folder = DEFAULT,
-        check: Annotated[bool, typer.Option("--check", help="Change nothing; exit with 1 if one differs.")] = False,
-    ) -> None:
-        """Write the element templates from the workers and review stages; a changed one gets a new version."""
-        with reported_errors():
-            paths = _models(folder)
-            STAGES.use(folder)
-            models = read_models(path for path in paths if path.suffix == ".bpmn")
-            made = element_templates.templates(discover(), models.values())
-            place = folder / element_templates.FOLDER
-            names = element_templates.stale(made, place) if check else element_templates.write(made, place)
-        for name in names:
-            typer.echo(f"{place / name} {'is out of date' if check else 'was written'}")
-        raise typer.Exit(1 if check and names else 0)
+
+def print_findings(found: Iterable[Finding], lang: Lang = Lang.en) -> None:
+    """Print each finding on a line of the standard error, after its level."""
+    for finding in found:
+        error_console.print(finding.sentence(lang), soft_wrap=True)
 
 
 def _models(folder: Path) -> Sequence[Path]:
@@ -119,8 +151,3 @@ def _make(folder: Path) -> None:
         raise Fatal(
             f"could not draw the models | {folder} | {error.strerror} | name a folder for the pictures with --to"
         ) from error
-
-
-def _templates(folder: Path) -> int:
-    place = folder / element_templates.FOLDER
-    return node_tools.run("templates", place.absolute()) if place.is_dir() else 0

@@ -43,22 +43,23 @@ def deploy(settings: Settings, unchecked: str | None) -> None:
 def _examine(settings: Settings, unchecked: str | None) -> Examined:
     # These load the checker, which an installation of the shipped models does not need.
     from services.app import model_examination  # noqa: PLC0415 - as above
-    from services.cli import policy  # noqa: PLC0415 - as above
+    from services.cli import bpmn, policy  # noqa: PLC0415 - as above
 
     if unchecked is None:
         console.print("Checking the models against the policy; it takes up to a minute …", style="dim")
     try:
-        return model_examination.examine(settings.models_dir, unchecked=unchecked)
+        return model_examination.examine(settings.models_dir, unchecked=unchecked, advise=bpmn.print_findings)
     except ValueError as error:
         fail(f"{error}: --unchecked 'the reason'", 2)
     except model_examination.NotClean as refused:
-        for problem in refused.problems:
-            say(problem)
+        bpmn.print_findings(refused.findings)
         if refused.report is not None:
             policy.print_report(refused.report)
         if refused.unreadable:
             say(refused.unreadable)
-        fail("Nothing was deployed. Mend what is named, or name a reason with --unchecked.", refused.exit_code)
+        if refused.findings:
+            fail("Nothing was deployed: correct the errors above; footage-desk bpmn lint shows all of them again.", 1)
+        fail("Nothing was deployed: correct what is named above, or say why not with --unchecked.", refused.exit_code)
 
 
 async def _deploy(settings: Settings) -> Mapping[str, int]:

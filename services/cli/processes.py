@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -130,6 +131,10 @@ def _add_processes(app: typer.Typer) -> None:
 def _add_preparations(app: typer.Typer) -> None:
     @app.command()
     def deploy(
+        folder: Annotated[
+            Path | None,
+            typer.Argument(help="The folder of the models; without it FOOTAGE_DESK_MODELS_DIR, or those shipped."),
+        ] = None,
         unchecked: Annotated[
             str | None,
             typer.Option(
@@ -139,15 +144,16 @@ def _add_preparations(app: typer.Typer) -> None:
     ) -> None:
         """Check the models against the policy, deploy them to the engine, and enter that in the audit trail.
 
-        The shipped models were checked when they were released. Exits with 1 where a rule is broken, 2 where something
-        was not decided, 3 where a file cannot be read; then nothing is deployed. Unchanged content makes no new
-        version. The engine is the one at ZEEBE_ADDRESS, or that of footage-desk run with the same
-        FOOTAGE_DESK_DATA_DIR.
+        What lint finds to correct stops it; advice is printed. Exits with 1 where something is to correct or a rule is
+        broken, 2 where something was not decided, 3 where a file cannot be read; then nothing is deployed. The shipped
+        models were checked when they were released. Unchanged content makes no new version. The engine is the one at
+        ZEEBE_ADDRESS, or that of footage-desk run with the same FOOTAGE_DESK_DATA_DIR.
         """
         settings = load_settings()
+        models_dir = folder or settings.models_dir
         with reported_errors():
-            check_models(settings.models_dir)
-            model_deployment.deploy(settings, unchecked)
+            check_models(models_dir)
+            model_deployment.deploy(settings.model_copy(update={"models_dir": models_dir}), unchecked)
 
     @app.command()
     def migrate() -> None:

@@ -1,7 +1,7 @@
 """Generate element templates for Camunda Modeler: one for each worker, and one for the review call.
 
-Job type, inputs and results come from the worker registry, the names from the models, the stages from
-``review-stages.json``. Modeler finds them in ``.camunda/element-templates`` beside the diagrams.
+Job type, inputs and results come from the worker registry and ``workers.json``, the names from the models, the stages
+from ``review-stages.json``. Modeler finds them in ``.camunda/element-templates`` beside the diagrams.
 """
 
 import dataclasses
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from services.designers.own_workers import USER_TASK, OwnWorker
 from services.domain.custody.closing import CLOSED_AS
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import Fatal
@@ -24,8 +25,10 @@ FOLDER = Path(".camunda") / "element-templates"
 SCHEMA = "https://unpkg.com/@camunda/zeebe-element-templates-json-schema/resources/schema.json"
 ENGINES = {"camunda": "^8.6"}
 PREFIX = "footage-desk."
+OWN = "own."  # after the prefix: of a worker that workers.json declares
 REVIEW = "review"
 WORK_CATEGORY = {"id": "footage-desk-work", "name": "录像调取台 自动任务 · Footage Desk work"}
+OWN_CATEGORY = {"id": "footage-desk-own-work", "name": "本单位自动任务 · Work of your own"}
 REVIEW_CATEGORY = {"id": "footage-desk-reviews", "name": "录像调取台 人工审核 · Footage Desk reviews"}
 
 # Work on recorders and storage is tried five times, the rest three times.
@@ -82,10 +85,15 @@ Property: TypeAlias = dict[str, Any]
 _references = re.compile(r" \([^()]*\)\.?$")
 
 
-def templates(workers: Iterable[Worker], models: Iterable[Model]) -> dict[str, Template]:
-    """Return every template by its file name, without a version."""
+def templates(
+    workers: Iterable[Worker], models: Iterable[Model], declared: Mapping[str, OwnWorker]
+) -> dict[str, Template]:
+    """Return every template by its file name, without a version; ``declared`` are workers of the organisation's own."""
     names = _names(models)
     made = {f"{worker.job_type}.json": _of_worker(worker, names) for worker in workers}
+    # a user task has no job type that Modeler could set
+    own = {job_type: worker for job_type, worker in declared.items() if job_type != USER_TASK}
+    made |= {f"{_file_name(job_type)}.json": _of_own_worker(job_type, worker) for job_type, worker in own.items()}
     return {**made, f"{REVIEW}.json": _of_review()}
 
 
@@ -158,17 +166,38 @@ def _names(models: Iterable[Model]) -> dict[str, tuple[str, str]]:
 def _of_worker(worker: Worker, names: Mapping[str, tuple[str, str]]) -> Template:
     zh, en = names.get(worker.job_type, (worker.job_type, worker.job_type))
     retries = "5" if worker.job_type in FIVE_TIMES else "3"
+    chosen = [_chosen(name) for name in worker.variables if name in CHOSEN]
+    head = {**_head(worker.job_type, zh, en, _description(worker)), "category": WORK_CATEGORY}
+    return _of_job(head, worker.job_type, zh, retries=retries, properties=chosen)
+
+
+def _of_own_worker(job_type: str, worker: OwnWorker) -> Template:
+    does = f"{worker.zh.rstrip('。')}。 · {worker.en.rstrip('.')}."
+    description = _with_facts(does, worker.variables, worker.outputs)
+    head = _head(f"{OWN}{job_type}", _short(worker.zh), _short(worker.en), description)
+    return _of_job({**head, "category": OWN_CATEGORY}, job_type, _short(worker.zh), retries="3")
+
+
+def _short(sentence: str) -> str:
+    """Return the first clause of a sentence, for a task's name."""
+    return re.split("[，。；：,.;:]", sentence, maxsplit=1)[0].strip()
+
+
+def _file_name(job_type: str) -> str:
+    return re.sub("[^A-Za-z0-9._-]", "-", job_type)
+
+
+def _of_job(head: Template, job_type: str, name: str, *, retries: str, properties: Iterable[Property] = ()) -> Template:
     return {
-        **_head(worker.job_type, zh, en, _description(worker)),
-        "category": WORK_CATEGORY,
+        **head,
         "appliesTo": ["bpmn:Task"],
         "elementType": {"value": "bpmn:ServiceTask"},
         "engines": ENGINES,
         "properties": [
-            _name(zh),
-            _hidden(worker.job_type, "zeebe:taskDefinition", property="type"),
+            _name(name),
+            _hidden(job_type, "zeebe:taskDefinition", property="type"),
             _hidden(retries, "zeebe:taskDefinition", property="retries"),
-            *(_chosen(name) for name in worker.variables if name in CHOSEN),
+            *properties,
         ],
     }
 
@@ -179,10 +208,16 @@ def _description(worker: Worker) -> str:
     does = (module.__doc__ or "").partition("\n")[0].removeprefix(f"{worker.job_type}: ")
     does = _references.sub("", does).rstrip(".")
     fields = dataclasses.fields(worker.result) if dataclasses.is_dataclass(worker.result) else ()
-    reads = ", ".join(name for name in worker.variables if name not in CHOSEN)
-    gives = ", ".join(camel(field.name) for field in fields)
-    facts = [f"读取 · Reads: {reads}.", *([f"给出 · Gives: {gives}."] if gives else [])]
-    return " ".join([f"{DOES[worker.job_type]}。 · {does[:1].upper()}{does[1:]}.", *facts])
+    return _with_facts(
+        f"{DOES[worker.job_type]}。 · {does[:1].upper()}{does[1:]}.",
+        [name for name in worker.variables if name not in CHOSEN],
+        [camel(field.name) for field in fields],
+    )
+
+
+def _with_facts(does: str, reads: Iterable[str], gives: Iterable[str]) -> str:
+    facts = (("读取 · Reads", ", ".join(reads)), ("给出 · Gives", ", ".join(gives)))
+    return " ".join([does, *(f"{label}: {names}." for label, names in facts if names)])
 
 
 def _of_review() -> Template:

@@ -1,12 +1,13 @@
 """The tools for BPMN files that run on Node, in ``deploy/bpmn``: lint, format, render, element templates."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from services.runtime.errors import Fatal
 from services.runtime.places import DEPLOY
@@ -20,11 +21,30 @@ CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 
 def run(tool: Tool, *arguments: str | Path, tools: Path = TOOLS) -> int:
     """Run one tool with this process's output; return its exit code. Fatal if something that it needs is missing."""
+    command = _command(tool, arguments, tools)
+    return subprocess.run(command, check=False, cwd=Path.cwd()).returncode  # noqa: S603 - our own tool, no shell
+
+
+def read(tool: Tool, *arguments: str | Path, tools: Path = TOOLS) -> list[Mapping[str, Any]]:
+    """Run one tool and return the list that it prints as JSON. Fatal if something is missing, or the tool fails."""
+    command = _command(tool, arguments, tools)
+    done = subprocess.run(  # noqa: S603 - our own tool, no shell
+        command, check=False, cwd=Path.cwd(), stdout=subprocess.PIPE, text=True
+    )
+    try:
+        found = json.loads(done.stdout)
+    except ValueError:
+        found = None
+    if done.returncode or not isinstance(found, list):
+        raise _missing(tool, "it ended without an answer", "correct what it says above, or report it")
+    return found
+
+
+def _command(tool: Tool, arguments: Sequence[str | Path], tools: Path) -> Sequence[str]:
     node = _node(tool, tools)
     if tool == "render":
         _require_chromium()
-    command: Sequence[str] = (node, str(tools / f"{tool}.mjs"), *map(str, arguments))
-    return subprocess.run(command, check=False, cwd=Path.cwd()).returncode  # noqa: S603 - our own tool, no shell
+    return (node, str(tools / f"{tool}.mjs"), *map(str, arguments))
 
 
 def _node(tool: Tool, tools: Path) -> str:

@@ -4,8 +4,9 @@ The numbers are those of docs/policy.md; the elements of the shipped models name
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
-from services.runtime.models import Model
+from services.runtime.models import Element
 
 STAGES: Mapping[str, str] = {
     "preliminary": "R16 R17 R22 R23",
@@ -44,13 +45,18 @@ JOBS: Mapping[str, str] = {
 }
 
 
-def unmet(models: Iterable[Model]) -> Iterator[str]:
-    """Yield a sentence for each required review and job that no model has; their paths are not checked."""
-    elements = [element for model in models for element in model.elements.values()]
-    stages, job_types = {element.stage for element in elements}, {element.job_type for element in elements}
-    for code, requirements in STAGES.items():
-        if code not in stages:
-            yield f"no model calls the stage {code}, which the policy requires ({requirements}): draw its review again"
-    for job_type, requirements in JOBS.items():
-        if job_type not in job_types:
-            yield f"no model does {job_type}, which the policy requires ({requirements}): draw its task again"
+@dataclass(frozen=True)
+class Step:
+    """A review stage or a job type that is missing, with its requirements."""
+
+    name: str
+    requirements: str
+    is_stage: bool
+
+
+def unmet(elements: Iterable[Element]) -> Iterator[Step]:
+    """Yield each required review and job that none of these elements is; their paths are not checked."""
+    present = list(elements)
+    stages, job_types = {element.stage for element in present}, {element.job_type for element in present}
+    yield from (Step(code, text, is_stage=True) for code, text in STAGES.items() if code not in stages)
+    yield from (Step(name, text, is_stage=False) for name, text in JOBS.items() if name not in job_types)

@@ -13,8 +13,8 @@ from bpmn_contract import JOBS, STAGES, STORAGE_JOBS
 from engine_harness import EngineHarness
 from lxml import etree
 
-from services.designers import element_templates, node_tools, required_steps
-from services.designers.consistency import find_problems
+from services.designers import element_templates, node_tools, own_workers, required_steps
+from services.designers.own_workers import OwnWorker
 from services.runtime.errors import Fatal
 from services.runtime.jobs.worker import discover
 from services.runtime.models import read
@@ -47,7 +47,7 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_there_is_one_for_each_worker_and_one_for_the_review_as_they_would_be_made_now() -> None:
-    made = element_templates.templates(WORKERS.values(), read(bpmn.PROCESS_FILES).values())
+    made = element_templates.templates(WORKERS.values(), read(bpmn.PROCESS_FILES).values(), {})
 
     assert set(made) == {"review.json", *(f"{job_type}.json" for job_type in JOBS)}
     assert element_templates.stale(made, FOLDER) == [], "make them anew: footage-desk bpmn templates"
@@ -142,66 +142,6 @@ def test_a_template_that_is_no_json_is_named(tmp_path: Path) -> None:
         element_templates.stale({}, tmp_path)
 
 
-# --------------------------------------------------------------------------------------- what fits together
-
-
-@pytest.fixture
-def models(tmp_path: Path) -> Path:
-    for path in (*bpmn.PROCESS_FILES, bpmn.MODELS / "review-stages.json"):
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    return tmp_path
-
-
-def change(path: Path, old: str, new: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
-
-
-def test_models_stages_workers_and_templates_fit_together() -> None:
-    assert find_problems(bpmn.MODELS, WORKERS.values()) == []
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "sentence"),
-    [
-        ('type="notify-storage"', 'type="notify-everybody"', "Task_NotifyStorage: no worker does notify-everybody"),
-        ("&#34;management&#34;", "&#34;board&#34;", "Call_ManagementDecides: review-stages.json has no stage board"),
-        ("&#34;management&#34;", "&#34;board&#34;", "no model calls the stage management"),
-        ('<zeebe:input source="=null" target="wayOfUse" />', "", "wayOfUse has to start as =null"),
-        ('<zeebe:output source="=highImpact" target="highImpact" />', "", "highImpact of the review is not mapped"),
-        (
-            '<zeebe:output source="=decision" target="decision" />',
-            '<zeebe:output source="=decision" target="decision" /><zeebe:output source="=dueAt" target="dueAt" />',
-            "the stage preliminary returns no dueAt",
-        ),
-        ('<zeebe:input source="=handOverId" target="handOverId" />', "", "is about copies: give it handOverId"),
-        (
-            '<bpmn:serviceTask id="Task_NotifyStorage"',
-            '<bpmn:serviceTask id="Task_NotifyStorage" zeebe:modelerTemplate="footage-desk.gone"',
-            "there is no element template footage-desk.gone",
-        ),
-        (
-            "&#34;return-inspection&#34;",
-            "&#34;board&#34;",
-            "no model calls the stage return-inspection, which the policy requires (R39): draw its review again",
-        ),
-        (
-            'type="back-up-footage"',
-            'type="notify-storage"',
-            "no model does back-up-footage, which the policy requires (R14 R15): draw its task again",
-        ),
-        ("<bpmn:process ", "<<", "video-retrieval.bpmn | it is no XML"),
-    ],
-)
-def test_what_does_not_fit_is_said_with_its_element(models: Path, old: str, new: str, sentence: str) -> None:
-    change(models / "video-retrieval.bpmn", old, new)
-
-    found = find_problems(models, WORKERS.values())
-
-    assert any(sentence in one for one in found), found
-
-
 def test_what_the_policy_demands_is_what_the_shipped_models_say_they_satisfy() -> None:
     said: dict[str, set[str]] = {}
     for root in map(bpmn.tree, bpmn.PROCESS_FILES):
@@ -216,30 +156,44 @@ def test_what_the_policy_demands_is_what_the_shipped_models_say_they_satisfy() -
     } == said
 
 
-def test_an_element_behind_its_template_and_a_retired_stage_that_is_asked_are_told(models: Path) -> None:
-    made = models / element_templates.FOLDER
-    made.mkdir(parents=True)
-    (made / "a.json").write_text('{"id": "footage-desk.notify-storage", "version": 3}', encoding="utf-8")
-    old = '<bpmn:serviceTask id="Task_NotifyStorage"'
-    marks = 'zeebe:modelerTemplate="footage-desk.notify-storage" zeebe:modelerTemplateVersion="2"'
-    change(models / "video-retrieval.bpmn", old, f"{old} {marks}")
-    stages = json.loads((models / "review-stages.json").read_text(encoding="utf-8"))
-    stages["stages"]["other"] = {**stages["stages"]["partial-footage"], "retired": True}
-    (models / "review-stages.json").write_text(json.dumps(stages), encoding="utf-8")
-    change(models / "video-retrieval.bpmn", "&#34;partial-footage&#34;", "&#34;other&#34;")
-
-    found = "\n".join(find_problems(models, WORKERS.values()))
-
-    assert "is at version 3, the element at 2: update it in Modeler" in found
-    assert "the stage other is retired, but called here" in found
-
-
-def test_a_folder_without_models_is_told(tmp_path: Path) -> None:
-    assert find_problems(tmp_path, []) == [f"{tmp_path} has no BPMN files: name the folder of the models"]
-
-
 def test_the_applied_diagrams_carry_the_template_that_modeler_offers_to_update(applied: Path) -> None:
     (tried,) = bpmn.find(bpmn.tree(applied / "retrieve-footage.bpmn"), TASK)
 
     assert etree.QName(tried).localname == "serviceTask"
     assert tried.get(f"{{{bpmn.NS['zeebe']}}}modelerTemplate") == "footage-desk.retrieve-footage"
+
+
+DECLARED = {
+    "check-translation": OwnWorker(
+        zh="核对译文，并记录页数。",
+        en="Check the translation, and count its pages.",
+        inputs=("applicationId",),
+        outputs={"translated": (True, False)},
+    ),
+    own_workers.USER_TASK: OwnWorker(zh="任务列表", en="The task list."),
+}
+
+
+def test_a_declared_worker_has_a_template_and_runs_where_it_is_applied(tmp_path: Path) -> None:
+    made = element_templates.templates([], [], DECLARED)
+    assert set(made) == {"check-translation.json", "review.json"}  # Modeler sets no job type of a user task
+    element_templates.write(made, tmp_path / "made")
+    node = ["node", node_tools.TOOLS / "templates.mjs", f"--apply={tmp_path / 'applied'}", tmp_path / "made"]
+    subprocess.run(node, capture_output=True, text=True, check=True)
+    desk = EngineHarness()
+    desk.deploy((tmp_path / "applied" / "check-translation.bpmn").read_bytes())
+
+    desk.create("try-check-translation", applicationId="a")
+    (handed_out,) = desk.fetch("check-translation")
+
+    whole = made["check-translation.json"]
+    assert (whole["name"], whole["id"]) == ("核对译文 · Check the translation", "footage-desk.own.check-translation")
+    assert "读取 · Reads: applicationId. 给出 · Gives: translated." in whole["description"]
+    assert handed_out.variables["applicationId"] == "a"
+
+
+def test_the_template_of_a_worker_that_is_no_longer_declared_goes(tmp_path: Path) -> None:
+    element_templates.write(element_templates.templates([], [], DECLARED), tmp_path)
+
+    assert element_templates.write(element_templates.templates([], [], {}), tmp_path) == ["check-translation.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["review.json"]

@@ -7,7 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from services.database.tables.documents import Document
 from services.database.tables.reviews import Decision, Review
 from services.database.unit_of_work import UnitOfWork
 from services.demo.organisation import demo_id
+from services.designers import own_workers
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.accounts import posts
@@ -165,23 +167,99 @@ async def _reached(desk: People) -> Review:
     return review
 
 
-async def test_a_worker_of_ones_own_reaches_the_engine_by_its_socket(tmp_path: Path) -> None:
-    (tmp_path / "own.bpmn").write_bytes(
-        diagram(start() + job("check", job_type="check-translation") + end(), "s>check check>e", process_id="own")
+@pytest.fixture
+def with_worker(place: Path) -> Path:
+    """The models with the guide's worker of one's own: declared, drawn, checked."""
+    run("", place)
+    models = place / "my-models"
+    (models / own_workers.NAME).write_text(block("json workers"), encoding="utf-8")
+    assert "check-translation.json was written" in run("templates", place)
+    drawing = Drawing(models / "video-retrieval.bpmn", "Phase_Approval")
+    drawing.make_room(after=800, by=240)
+    drawing.put(block("xml own"))
+    drawing.place("Task_CheckTranslation", 810, 260, 100, 80)
+    drawing.place("Gateway_Translated", 955, 275, 50, 50)
+    drawing.place("Event_NotTranslated", 962, 152, 36, 36)
+    drawing.turn("Flow_DepartmentApproved", "Task_CheckTranslation", instead="Flow_Translated")
+    drawing.draw("Flow_DepartmentApproved", (765, 300), (810, 300))
+    drawing.draw("Flow_TranslationChecked", (910, 300), (955, 300))
+    drawing.draw("Flow_Translated", (1005, 300), (1050, 300))
+    drawing.draw("Flow_NotTranslated", (980, 275), (980, 188))
+    drawing.save()
+    assert "Clean on every profile." in run("check", place)
+    return models
+
+
+@asynccontextmanager
+async def own_worker(address: str, folder: Path) -> AsyncIterator[None]:
+    """The guide's program in a process of its own, on pyzeebe alone."""
+    program = folder / "check_translation.py"
+    program.write_text(block("python worker"), encoding="utf-8")
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable, program, cwd=folder, env={**os.environ, "ZEEBE_ADDRESS": address}
     )
-    folder = tmp_path / "var" / "engine"
-    engine = EngineServer(folder, SystemClock(), f"unix:{folder}/gateway.socket")
-    client = ZeebeClient(create_insecure_channel(await engine.start()))
-    worker = await asyncio.create_subprocess_exec(sys.executable, "-c", block("python worker"), cwd=tmp_path)
     try:
-        await client.deploy_resource(tmp_path / "own.bpmn")
-        answer = await client.run_process_with_result("own", {"applicationId": "A1"}, timeout=60_000)
+        yield
     finally:
         worker.kill()
         await worker.wait()
+
+
+async def test_a_case_goes_through_a_worker_of_ones_own(with_worker: Path, a_desk: OpenDesk) -> None:
+    async with a_desk(models_dir=with_worker) as desk:
+        folder = with_worker.parent
+        deployed = await asyncio.to_thread(run, "deploy", folder, ZEEBE_ADDRESS=desk.addresses.engine)
+        assert "video-retrieval version 1" in deployed
+        async with own_worker(desk.addresses.engine, folder):
+            case = await desk.apply("cam1")
+            await desk.decide(case, "preliminary")
+
+            assert (await desk.reach(case, "security")).round == 0
+
+
+OWN = diagram(start() + job("check", job_type="check-translation") + end(), "s>check check>e", process_id="own")
+
+
+async def answer_of(address: str, folder: Path) -> object:
+    client = ZeebeClient(create_insecure_channel(address))
+    (folder / "own.bpmn").write_bytes(OWN)
+    async with own_worker(address, folder):
+        await client.deploy_resource(folder / "own.bpmn")
+        done = await client.run_process_with_result("own", {"applicationId": "A1"}, timeout=60_000)
+    return done.variables["translation"]
+
+
+@pytest.mark.parametrize("address", ["unix:{folder}/gateway.socket", "127.0.0.1:0"], ids=["socket", "port"])
+async def test_the_worker_reaches_an_engine_by_its_address(address: str, tmp_path: Path) -> None:
+    folder = tmp_path / "var" / "engine"
+    # on a port of this machine an engine whose clock is controlled asks for no token, as a cluster without OAuth
+    engine = EngineServer(folder, SystemClock(), address.format(folder=folder), controlled_clock=True)
+    try:
+        assert await answer_of(await engine.start(), tmp_path) == "there"
+    finally:
         await engine.stop()
 
-    assert answer.variables["translated"] is True
+
+@pytest.mark.zeebe
+@pytest.mark.skipif("ZEEBE_ADDRESS" not in os.environ, reason="ZEEBE_ADDRESS is not set")
+async def test_the_worker_reaches_a_cluster(tmp_path: Path) -> None:
+    assert await answer_of(os.environ["ZEEBE_ADDRESS"], tmp_path) == "there"
+
+
+def test_the_guide_gives_the_worker_the_address_of_either() -> None:
+    embedded, cluster = block("console embedded").split(), block("console cluster").split()
+
+    assert embedded == ["ZEEBE_ADDRESS=unix:$(realpath", "var/engine/gateway.socket)", "python", "check_translation.py"]
+    assert cluster == ["ZEEBE_ADDRESS=zeebe:26500", "python", "check_translation.py"]
+
+
+def test_the_guide_names_every_key_of_a_worker() -> None:
+    table = GUIDE.partition("### A worker of your own")[2].partition("\n## ")[0]
+    named = {
+        name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall("`([A-Za-z]+)`", row)
+    }
+
+    assert {field.alias or name for name, field in own_workers.OwnWorker.model_fields.items()} == named
 
 
 def _holds_like_every_other_review(desk: People, case: str) -> None:

@@ -1,19 +1,15 @@
 """Read ``review-stages.json``; report each problem with its line and key."""
 
-import json
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-
 from services.database.tables.people import POSTS
 from services.domain.stages.schema import LIMITS, Stage, StageFile, duration
+from services.runtime import json_lines
 from services.runtime.errors import Fatal
+from services.runtime.json_lines import KeyPath, Problem
 
 NAME = "review-stages.json"
 CUSTODIAN = "custodian"  # the duty of the receipt, which is not a duty in the case
@@ -30,31 +26,11 @@ POLICY: dict[str, tuple[str, str | None, tuple[str, ...]]] = {
 }
 RETURNED_BY = {"usePeriodDays": "security", "wayOfUse": "security", "dueAt": "receipt"}
 DECIDING_POSTS = tuple(post for post in POSTS if post not in ("member", "administrator", "supervisor"))
-PYDANTIC_MESSAGES = {
-    "missing": "is missing",
-    "extra_forbidden": "is no key that is known here",
-    "bool_type": "is true or false",
-    "string_type": "is a text",
-    "model_type": "is an object in braces",
-    "dict_type": "is an object in braces",
-    "tuple_type": "is a list in brackets",
+PATTERNS = {
+    "zh": "has no Chinese",
+    "en": "has to be English",
+    "": "is made of small letters, digits and hyphens",
 }
-PATTERNS = {"zh": "has no Chinese", "en": "has to be English"}
-
-KeyPath = tuple[str | int, ...]
-_parts = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One problem, with its line (from 1) and its key."""
-
-    line: int
-    key: str
-    sentence: str
-
-    def __str__(self) -> str:
-        return f"line {self.line}, {self.key}: {self.sentence}" if self.key else f"line {self.line}: {self.sentence}"
 
 
 def read(path: Path) -> StageFile:
@@ -70,64 +46,9 @@ def read(path: Path) -> StageFile:
 
 def check(file_path: Path) -> tuple[StageFile | None, list[Problem]]:
     """Parse the file; return its content, None if malformed, and its problems."""
-    try:
-        text = file_path.read_text(encoding="utf-8")
-        content = json.loads(text, object_pairs_hook=_reject_duplicates)
-    except OSError as error:
-        return None, [Problem(1, "", f"the file cannot be read: {error.strerror}")]
-    except json.JSONDecodeError as error:
-        return None, [Problem(error.lineno, "", f"no JSON: {error.msg}")]
-    except (UnicodeDecodeError, _DuplicateKey) as error:
-        return None, [Problem(1, "", f"{error}" if isinstance(error, _DuplicateKey) else "the file is not UTF-8")]
-    lines = line_positions(text)
-    try:
-        file = StageFile.model_validate_json(json.dumps(_with_codes(content)), strict=True)
-    except ValidationError as error:
-        return None, [_problem(lines, tuple(fault["loc"]), _message(fault)) for fault in error.errors()]
-    return file, [_problem(lines, path, sentence) for path, sentence in _contradictions(file)]
-
-
-def line_positions(text: str) -> dict[KeyPath, int]:
-    """Map each key and list entry of a valid JSON text to its first line."""
-    lines: dict[KeyPath, int] = {(): 1}
-    at: list[str | int | None] = []
-    expects_key = False
-    for match in _parts.finditer(text):
-        part, line = match[0], text.count("\n", 0, match.start()) + 1
-        if part in "]}":
-            at.pop()
-            expects_key = False
-        elif part == ",":
-            expects_key = at[-1] is None or isinstance(at[-1], str)
-            if isinstance(at[-1], int):
-                at[-1] += 1
-        elif part == ":":
-            expects_key = False
-        elif expects_key:
-            at[-1] = json.loads(part)
-            lines[_current_path(at)] = line
-        else:
-            lines.setdefault(_current_path(at), line)
-            if part in "[{":
-                at.append(0 if part == "[" else None)
-                expects_key = part == "{"
-    return lines
-
-
-class _DuplicateKey(ValueError):
-    pass
-
-
-def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise _DuplicateKey(f"the key {twice[0]} is twice in one object: keep one of them")
-    return dict(pairs)
-
-
-def _current_path(at: list[str | int | None]) -> KeyPath:
-    return tuple(part for part in at if part is not None)
+    return json_lines.read(
+        file_path, StageFile, patterns=PATTERNS, contradictions=_contradictions, prepared=_with_codes
+    )
 
 
 def _with_codes(content: Any) -> Any:
@@ -137,28 +58,6 @@ def _with_codes(content: Any) -> Any:
         return content
     coded = {code: {"code": code, **body} if isinstance(body, dict) else body for code, body in stages.items()}
     return {**content, "stages": coded}
-
-
-def _message(error: ErrorDetails) -> str:
-    if error["type"] == "string_pattern_mismatch":
-        return PATTERNS.get(str(error["loc"][-1]), "is made of small letters, digits and hyphens")
-    return PYDANTIC_MESSAGES.get(error["type"], error["msg"][:1].lower() + error["msg"][1:])
-
-
-def _problem(lines: dict[KeyPath, int], path: KeyPath, sentence: str) -> Problem:
-    """Locate a problem; a missing key has the line of its object.
-
-    The key leaves out names that only pydantic knows.
-    """
-    known: KeyPath = ()
-    key: list[str] = []
-    for part in path:
-        if (*known, part) in lines:
-            known = (*known, part)
-            key.append(str(part))
-        elif part not in ("rule", "groups", "[key]"):
-            key.append(str(part))
-    return Problem(lines[known], ".".join(key), sentence)
 
 
 def _contradictions(file: StageFile) -> Iterator[tuple[KeyPath, str]]:

@@ -103,7 +103,7 @@ def test_models_that_do_not_fit_together_are_not_even_checked(monkeypatch: pytes
     model.save()
     with pytest.raises(NotClean) as refused:
         model_examination.examine(folder)
-    assert refused.value.problems
+    assert refused.value.findings
     assert (refused.value.exit_code, asked) == (1, [])
 
 

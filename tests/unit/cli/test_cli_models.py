@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from services.app import model_examination, server
 from services.app.container import MODELS
 from services.cli import context
 from services.cli import main as cli_main
+from services.designers.policy_check.report import Report
 from services.domain.stages import file as stage_file
 from services.domain.stages.catalogue import STAGES
 
@@ -84,6 +86,40 @@ def test_a_folder_that_is_not_there_or_has_no_models_is_told(
     assert "review-stages.json | line 1: the file cannot be read: No such file" in start(command, monkeypatch)
 
 
+def test_deploy_stops_at_errors_and_goes_on_with_advice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZEEBE_ADDRESS", "127.0.0.1:9")
+    reached: list[Path | None] = []
+
+    async def deploy(client: object, models: Path | None = None) -> dict[str, int]:
+        reached.append(models)
+        return {"review": 7}
+
+    monkeypatch.setattr(server, "deploy", deploy)
+    clean = Report((), (), (), states=1, moves=1, is_complete=True, happened=(), tried=())
+    monkeypatch.setattr(model_examination, "check", lambda *_models, **_options: clean)
+    assert CliRunner().invoke(cli_main.app, ["migrate"]).exit_code == 0
+    path = folder / "video-retrieval.bpmn"
+    text = path.read_text(encoding="utf-8")
+    end = '<bpmn:endEvent id="Event_FootagePreserved"'
+    path.write_text(text.replace(end, f'<bpmn:task id="Task_Own" name="统计" />{end}'), encoding="utf-8")
+    advised = CliRunner().invoke(cli_main.app, ["deploy"])
+    path.write_text(text.replace(end, f'<bpmn:task id="Task_Own" name="翻译审核" />{end}'), encoding="utf-8")
+    stopped = CliRunner().invoke(cli_main.app, ["deploy"])
+    monkeypatch.delenv("FOOTAGE_DESK_MODELS_DIR")
+    named = CliRunner().invoke(cli_main.app, ["deploy", str(folder)])
+    shipped = CliRunner().invoke(cli_main.app, ["deploy"])
+
+    assert advised.exit_code == 0, advised.stderr
+    assert advised.stdout.splitlines()[-1] == "review version 7"
+    assert "advice: video-retrieval.bpmn:" in advised.stderr
+    for refused in (stopped, named):
+        assert refused.exit_code == 1
+        assert "error: video-retrieval.bpmn:" in refused.stderr
+        assert "Nothing was deployed: correct the errors above" in refused.stderr
+    assert (shipped.exit_code, shipped.stderr) == (0, "")
+    assert reached == [folder, None]
+
+
 def test_doctor_says_whether_the_models_fit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ZEEBE_ADDRESS", raising=False)
     monkeypatch.setattr(context.console, "width", 1000)
@@ -100,3 +136,23 @@ def test_doctor_says_whether_the_models_fit(folder: Path, monkeypatch: pytest.Mo
 
 def _doctor(folder: Path) -> str:
     return " ".join(CliRunner().invoke(cli_main.app, ["doctor"]).output.split())
+
+
+def test_models_of_ones_own_are_not_deployed_where_nothing_keeps_the_record(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZEEBE_ADDRESS", "127.0.0.1:9")
+    model = folder / "review.bpmn"
+    model.write_text(model.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    refused = CliRunner().invoke(cli_main.app, ["deploy", "--unchecked", "an exercise of ours"])
+    assert refused.exit_code == 2
+    assert "are deployed on record: set FOOTAGE_DESK_DATA_DIR" in refused.stderr
+
+
+def test_a_reason_that_says_nothing_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZEEBE_ADDRESS", "127.0.0.1:9")
+    model = folder / "review.bpmn"
+    model.write_text(model.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert CliRunner().invoke(cli_main.app, ["migrate"]).exit_code == 0
+    refused = CliRunner().invoke(cli_main.app, ["deploy", "--unchecked", "x"])
+    assert (refused.exit_code, "say in a few words why" in refused.stderr) == (2, True)

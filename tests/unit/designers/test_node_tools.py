@@ -31,6 +31,11 @@ def test_the_exit_code_is_the_tool_s_own(tools: Path) -> None:
     assert node_tools.run("lint", tools=tools) == 3
 
 
+def test_a_tool_that_ends_without_an_answer_is_told(tools: Path) -> None:
+    with pytest.raises(Fatal, match=r"could not run the tool lint .* it ended without an answer"):
+        node_tools.read("lint", tools=tools)
+
+
 def test_a_place_without_tools_is_told(tmp_path: Path) -> None:
     with pytest.raises(Fatal, match="run this in a checkout of Footage Desk; an image has no tools"):
         node_tools.run("lint", tools=tmp_path)

@@ -10,6 +10,7 @@ import pytest
 
 from services.domain.stages import file as stage_file
 from services.domain.stages.catalogue import DEFAULT_FOLDER, STAGES, StageCatalogue, approval_limit
+from services.runtime import json_lines
 from services.runtime.errors import Fatal
 from services.runtime.rules import Rules
 
@@ -53,7 +54,7 @@ def test_the_file_beside_the_models_is_well() -> None:
 def test_every_key_has_the_line_on_which_it_stands() -> None:
     text = '{"a": {"b": [1,\n {"c": "x, }"},\n "y"]},\n "d": "\\"{"}'
 
-    assert stage_file.line_positions(text) == {
+    assert json_lines.line_positions(text) == {
         (): 1,
         ("a",): 1,
         ("a", "b"): 1,
