@@ -73,6 +73,8 @@ def add_to(app: typer.Typer) -> None:
                 return
             found = check_models(folder, discover(), items=items, seconds=seconds)
         except UnreadableFile as error:
+            if as_json:
+                say(json.dumps({"result": "unreadable", "sentence": str(error)}, ensure_ascii=False))
             fail(str(error), report.ExitCode.UNREADABLE)
         if write_facts and found.is_complete:
             listing.write_facts(found, folder)

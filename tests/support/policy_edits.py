@@ -305,6 +305,33 @@ def a_legal_review_ends_the_phase_and_leaves_the_other_open(folder: Path) -> Non
     model.save()
 
 
+# -- by somebody who had not seen the rules -----------------------------------------------------------------------------
+
+
+@_breaks("management-where-important")
+def a_short_use_needs_no_management(folder: Path) -> None:
+    model = Model(folder)
+    model.condition("Flow_ManagementNeeded", "=managementNeeded and usePeriodDays >= 5")
+    model.condition("Flow_ManagementNotNeeded", "=not(managementNeeded) or usePeriodDays < 5")
+    model.save()
+
+
+@_breaks("partial-accepted")
+def nine_tenths_are_the_whole(folder: Path) -> None:
+    model = Model(folder)
+    model.condition("Flow_AllRetrieved", "=every r in retrieved satisfies r.coverage >= 0.9")
+    model.condition(
+        "Flow_SomeRetrieved",
+        "=(some r in retrieved satisfies r.coverage > 0) and (some r in retrieved satisfies r.coverage < 0.9)",
+    )
+    model.save()
+
+
+@_breaks("department-answers")
+def the_department_cannot_raise_the_class(folder: Path) -> None:
+    change_stage(folder, "preliminary", mayRaise=None)
+
+
 # -- harmless ----------------------------------------------------------------------------------------------------------
 
 
@@ -449,3 +476,11 @@ def items_are_retrieved_one_by_one(folder: Path) -> None:
     )
     loop.set("isSequential", "true")
     model.save()
+
+
+@_harmless
+def every_use_is_shorter(folder: Path) -> None:
+    table = Table(folder)
+    for row, days in enumerate((7, 7, 14, 14, 14), 1):
+        table.cell(f"Table_Classification_Rule_{row}_Out_6", str(days))
+    table.save()

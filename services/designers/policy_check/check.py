@@ -8,6 +8,7 @@ from pathlib import Path
 from lxml import etree
 
 from services.designers.policy_check import report, rules, stage_demands
+from services.designers.policy_check.compared_numbers import compared_numbers
 from services.designers.policy_check.explorer import Broken, Explorer, Walk
 from services.designers.policy_check.moves import Refused, Simulation
 from services.designers.policy_check.replay import replay, scenario
@@ -110,7 +111,8 @@ def check(
 ) -> Report:
     """Walk the models of the folder through everything, or until a rule is broken; raises UnreadableFile."""
     files = read(folder)
-    world = World(folder if (folder / "policy-world.yaml").exists() else BPMN, workers, files.stage_file.stages, items)
+    of_world = folder if (folder / "policy-world.yaml").exists() else BPMN
+    world = World(of_world, workers, files.stage_file.stages, items, compared_numbers(files.resources))
     watched = Rules(files.rules, world.items)
     try:
         simulation = Simulation(files.resources, world, watched, reduces=reduces)
@@ -153,7 +155,15 @@ class _Check:
             if rule.id not in told:
                 verdicts.append(self._unbroken(rule, is_tried=rule.id in tried))
         notes: list[Sentence] = []
-        if len(self._world.items) < 2:
+        if self._files.rules_path.parent != self._files.path:
+            notes.append(
+                ("此文件夹没有规则：用的是随版本发布的规则", "this folder has no rules: it is held to the shipped ones")
+            )
+        if len(self._world.items) >= 2:
+            notes.append(
+                ("试了两个条目：第三个起没有试过", "two items were tried: what happens from a third one on was not")
+            )
+        else:
             notes.append(
                 (
                     "只试了一个条目：多个条目的不同结果没有试过",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from services.designers.policy_check import facts, yaml_lines
+from services.designers.policy_check.compared_numbers import Number, between
 from services.designers.policy_check.facts import Fact, Pattern, PatternError
 from services.designers.policy_check.yaml_lines import UnreadableFile
 from services.domain.process.messages import SENT, Sent
@@ -23,7 +24,7 @@ from services.runtime.jobs.commands import RESERVED, camel
 from services.runtime.jobs.worker import Worker
 
 NAME = "policy-world.yaml"
-_KEYS = {"values", "jobs", "errors", "messages", "means", "meant", "counters"}
+_KEYS = {"values", "ranges", "jobs", "errors", "messages", "means", "meant", "counters"}
 Values = Mapping[str, Any]
 
 # A value that is made when it is given: an id of its own, or a moment so long after now.
@@ -46,8 +47,18 @@ class Meaning:
 class World:
     """The outcomes that a walk tries, with ``items`` items in an application."""
 
-    def __init__(self, folder: Path, workers: Iterable[Worker], stages: Mapping[str, Stage], items: int) -> None:
-        """Read ``policy-world.yaml`` of the folder, if it has one; raises UnreadableFile."""
+    def __init__(
+        self,
+        folder: Path,
+        workers: Iterable[Worker],
+        stages: Mapping[str, Stage],
+        items: int,
+        compared: Mapping[str, frozenset[Number]] | None = None,
+    ) -> None:
+        """Read ``policy-world.yaml`` of the folder, if it has one; raises UnreadableFile.
+
+        ``compared`` are the numbers that the models compare a variable with (``compared_numbers``).
+        """
         self.path = folder / NAME
         self.workers = {worker.job_type: worker for worker in workers}
         self.stages = stages
@@ -59,7 +70,11 @@ class World:
                     self.path, given.lines[key], f"{key} is no part of the world: {', '.join(sorted(_KEYS))}"
                 )
         self._given = given
-        self.values: Mapping[str, list[Any]] = self._mapping("values")
+        self._ranges: Mapping[str, list[Number]] = self._mapping("ranges")
+        self._compared = compared or {}
+        self.values: Mapping[str, list[Any]] = {
+            name: [*values, *self._beside(name, values)] for name, values in self._mapping("values").items()
+        }
         self._jobs: Mapping[str, list[Values]] = self._mapping("jobs")
         self._errors: Mapping[str, list[str]] = self._mapping("errors")
         self._messages: Mapping[str, list[Values]] = self._mapping("messages")
@@ -155,12 +170,27 @@ class World:
                 name = camel(field.name)
                 typed[name] = self.values.get(name) or _values_of(hints[field.name])
         given = self._jobs.get(job_type)
-        if given is None:
-            given = [{}]
+        given = [{}] if given is None else self._on_each_side(given)
         for outcome in given:
             open_names = [name for name in typed if name not in outcome]
             for chosen in itertools.product(*(typed[name] for name in open_names)):
                 yield self._with_items({**dict(zip(open_names, chosen, strict=True)), **outcome})
+
+    def _beside(self, name: str, values: Sequence[Any]) -> list[Number]:
+        """Return more values of a variable, where the models compare it with numbers that these are no measure of."""
+        if name not in self._ranges:
+            return []
+        lowest, highest = self._ranges[name]
+        return between(self._compared.get(name, ()), values, lowest, highest)
+
+    def _on_each_side(self, outcomes: Sequence[Values]) -> list[Values]:
+        """Return the outcomes with one more for each value that the models tell apart from those given."""
+        found = list(outcomes)
+        for name in self._ranges:
+            of_name = [outcome for outcome in outcomes if name in outcome]
+            more = self._beside(name, [outcome[name] for outcome in of_name]) if of_name else []
+            found += [{**outcome, name: value} for outcome in of_name[:1] for value in more]
+        return found
 
     def _with_items(self, outcome: Values) -> Values:
         lists = {ITEMS: list(self.items), f"{ITEMS}[1]": list(self.items[:1])}
