@@ -305,7 +305,7 @@ def a_legal_review_ends_the_phase_and_leaves_the_other_open(folder: Path) -> Non
     model.save()
 
 
-# -- by somebody who had not seen the rules -----------------------------------------------------------------------------
+# -- by somebody who had not seen the rules ----------------------------------------------------------------------------
 
 
 @_breaks("management-where-important")
