@@ -1,4 +1,4 @@
-"""What the policy check takes to come from outside is what workers and portal give: a wrong world weakens every rule."""
+"""What the policy check takes to come from outside is what workers and portal give."""
 
 import functools
 from collections.abc import Callable

@@ -266,7 +266,7 @@ def _followed(  # noqa: PLR0911, PLR0917 - one for each operator, of one entry
         _need(path, entry, rule, "never")
         all_of = bool(values.get("all of", False))
         precedence = Precedence(found["never"], found["before"], groups, found["afresh"], all_of)
-        # that what may not be did not happen is no lack: it is enough that the job or the stage did, whatever its values
+        # that what may not be did not happen is no lack: the job or stage has to have happened, with whatever values
         bare = [replace(pattern, conditions=()) for pattern in found["never"]]
         patterns = (*patterns, *bare)
         tried_by = (bare, *groups)
