@@ -89,10 +89,8 @@ def add_to(app: typer.Typer) -> None:
 
 def _print_rules(rules: Iterable[listing.Watched], lang: Lang) -> None:
     for watched in rules:
-        say(
-            f"{watched.requirement}\t"
-            + ("; ".join(f"{name} ({_of(lang, text)})" for name, text in watched.rules) or "—")
-        )
+        named = "; ".join(f"{name} ({_of(lang, text)})" for name, text in watched.rules) or "—"
+        typer.echo(f"{watched.requirement}\t{named}")
 
 
 def print_report(found: Report, lang: Lang = Lang.en) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import amount
 import pytest
+from golden_scenario import Scenario
 from policy_edits import BREAKING, HARMLESS, Edit
 from typer.testing import CliRunner
 
@@ -121,6 +122,20 @@ def test_the_paths_are_written_as_scenarios_and_pictures(models: Path, tmp_path:
         path.name for path in folder.iterdir()
     }
     assert "<svg" in (folder / "Phase_Approval.svg").read_text(encoding="utf-8")
+
+
+def test_a_path_replays_on_the_engine_as_a_scenario(models: Path, tmp_path: Path) -> None:
+    _invoke(str(_edited(models, "silence_is_consent")), "--items", "1", "--paths", str(tmp_path / "paths"))
+    folder = tmp_path / "paths" / "sign-off-first"
+    steps = json.loads((folder / "scenario.json").read_text(encoding="utf-8"))["steps"]
+    (folder / "golden.json").write_text(json.dumps({"order": "set", "steps": [{}] * len(steps)}), encoding="utf-8")
+    scenario = Scenario(folder)
+
+    answers = scenario.run()["steps"]
+
+    assert [answer["status"] for answer in answers] == ["OK"] * len(steps)
+    created = [r.value["type"] for _, r in scenario.records or [] if (r.value_type, r.intent) == ("JOB", "CREATED")]
+    assert created[-1] == "file-application"
 
 
 @pytest.mark.parametrize(

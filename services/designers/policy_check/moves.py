@@ -27,7 +27,8 @@ from services.engine.state.instances import ProcessInstance
 from services.engine.state.memory import MemoryStore, State
 from services.engine.state.records import Record
 
-START = datetime(2026, 1, 5, 8, tzinfo=UTC)
+START = datetime(2026, 3, 2, 8, tzinfo=UTC)
+"""Where the clock of golden scenarios begins, which a path that is written as a scenario keeps to."""
 REVIEW_ID, HAND_OVER_ID, STAGE = "reviewId", "handOverId", "stage"
 OPENS_REVIEW = "open-review"
 CASE_ENDS = ("case", "ends")

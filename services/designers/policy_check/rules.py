@@ -266,8 +266,11 @@ def _followed(  # noqa: PLR0911, PLR0917 - one for each operator, of one entry
         _need(path, entry, rule, "never")
         all_of = bool(values.get("all of", False))
         precedence = Precedence(found["never"], found["before"], groups, found["afresh"], all_of)
+        # that what may not be did not happen is no lack: the job or stage has to have happened, with whatever values
+        bare = [replace(pattern, conditions=()) for pattern in found["never"]]
+        patterns = (*patterns, *bare)
+        tried_by = (bare, *groups)
         seen = (*patterns, *found["afresh"])
-        tried_by = (found["never"], *groups)
         return replace(rule, patterns=seen, tried_by=tried_by, monitor=precedence, asks=found["before"])
     if found["never"]:
         absence = Absence(found["never"], found["after"], found["until"])

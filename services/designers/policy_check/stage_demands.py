@@ -65,6 +65,15 @@ def _decided_by(stage: Stage, rule: str) -> Sentence | None:
     return f"决定人不再由制度规定的办法（{rule}）确定", f"who decides is not found by the policy's rule {rule} any more"
 
 
+def _duty(stage: Stage, duty: str) -> Sentence | None:
+    if stage.duty == duty:
+        return None
+    return (
+        f"职责改为 {stage.duty}：职责分离不再按 {duty} 计算",
+        f"its duty is {stage.duty}, so {duty} is not kept apart any more",
+    )
+
+
 def _departments(stage: Stage, allowed: Sequence[str]) -> Sentence | None:
     others = sorted({str(group.departments) for group in stage.groups} - set(allowed))
     if isinstance(stage.candidates, str):
@@ -114,6 +123,7 @@ _DEMANDS: Mapping[str, Any] = {
     "questions": _questions,
     "reasons for": _reasons,
     "decided by": _decided_by,
+    "duty": _duty,
     "departments": _departments,
     "limit": _limit,
     "returns": _returns,
