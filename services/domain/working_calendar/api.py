@@ -58,7 +58,7 @@ async def compute_deadline(
     return await database.read(actor, act)
 
 
-@router.post("", responses=problems(401, 403))
+@router.post("", responses=problems(401, 403, 409))
 async def import_year(body: ImportBody, actor: Acting, database: GivenDatabase) -> ChangesAnswer:
     """Set the days of a year from now on; reviews that are open keep their moments. A second person confirms it."""
     table = body.table()

@@ -72,6 +72,18 @@ async def test_wrong_lines_and_no_file_are_named_and_nothing_is_imported(desk: R
     assert desk.all(CalendarYear) == []
 
 
+@pytest.mark.requirement("R52")
+async def test_the_name_of_a_day_becomes_no_markup(portal: Portal) -> None:
+    browser = await portal.signed_in("admin")
+
+    shown = await upload(browser, f'{FILE}2031-10-03,off,国庆节,"<img src=x>\'""{{{{7*7}}}}"\n')
+
+    assert shown.status_code == 200
+    assert "<img src=x>" not in shown.text
+    assert "49" not in text_of(shown)
+    assert "&lt;img src=x&gt;" in shown.text
+
+
 async def test_a_table_of_the_release_is_checked_without_a_file(portal: Portal) -> None:
     browser = await portal.signed_in("admin")
 
