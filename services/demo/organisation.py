@@ -103,6 +103,7 @@ FIXED_HOLIDAYS = (
     (10, 3, "国庆节", "National Day"),
 )
 CALENDAR_REASON = "演示数据 demo"
+FIXED_REASON = "演示数据，仅含日期固定的节日 demo, holidays of a fixed date alone"
 MAX_USE_DAYS = 30
 NAME = "示例制造有限公司"
 
@@ -180,17 +181,15 @@ def _calendar_year(uow: UnitOfWork, year: int) -> None:
     """Import what this release knows of the year, or the holidays whose date is the same in every year."""
     if year in calendar_tables.list_shipped():
         table, _wrong = calendar_tables.read(calendar_tables.read_shipped(str(year)))
-        days = [] if table is None else [day.as_json() for day in table.days]
+        known, reason = () if table is None else table.days, CALENDAR_REASON
     else:
-        days = [CalendarDay(date(year, month, day), "off", zh, en).as_json() for month, day, zh, en in FIXED_HOLIDAYS]
-    imported = CalendarYear(
-        year=year, days=days, imported_at=uow.now, imported_by=demo_id("luoxin"), reason=CALENDAR_REASON
-    )
+        known = tuple(CalendarDay(date(year, month, day), "off", zh, en) for month, day, zh, en in FIXED_HOLIDAYS)
+        reason = FIXED_REASON
+    days = [day.as_json() for day in known]
+    imported = CalendarYear(year=year, days=days, imported_at=uow.now, imported_by=demo_id("luoxin"), reason=reason)
     uow.session.add(imported)
     uow.session.flush()
-    audit_trail.record(
-        uow, "calendar-imported", "calendar", str(year), days=days, reason=CALENDAR_REASON, change=imported.seq
-    )
+    audit_trail.record(uow, "calendar-imported", "calendar", str(year), days=days, reason=reason, change=imported.seq)
 
 
 def seed_pictures(uow: UnitOfWork, recordings: Recordings) -> None:
