@@ -9,6 +9,7 @@ from pathlib import Path
 from lxml import etree
 
 from services.designers import own_workers
+from services.designers.lint.engine_words import told
 from services.designers.lint.findings import Finding, Level
 from services.designers.own_workers import OwnWorker
 from services.domain.stages import file as stage_file
@@ -134,10 +135,12 @@ def _engine_findings(name: str, content: bytes, lines: Mapping[str, int]) -> Ite
             element = match[1] if match else ""
             cause = problem.removeprefix(match[0]) if match else problem
             if any(text in cause for text in _OF_A_CLUSTER):
-                text = Message("A Camunda cluster runs this, the embedded engine refuses it: {cause}", cause=cause)
+                text = Message(
+                    "A Camunda cluster runs this, the embedded engine refuses it: {cause}.", cause=told(cause)
+                )
                 yield Finding(Level.ADVICE, "cluster-only", name, lines.get(element), element, text)
             else:
-                text = Message("The engine refuses the model: {cause}", cause=cause)
+                text = Message("The engine refuses the model: {cause}.", cause=told(cause))
                 yield Finding(Level.ERROR, "engine", name, lines.get(element), element, text)
 
 
@@ -153,7 +156,7 @@ def _check_table(file: Path, findings: list[Finding]) -> None:
         for problem in error.problems:
             match = re.search(r"'([^']*)'", problem)
             element = match[1] if match and match[1] in lines else ""
-            text = Message("The engine refuses the model: {cause}", cause=problem)
+            text = Message("The engine refuses the model: {cause}.", cause=told(problem))
             findings.append(Finding(Level.ERROR, "engine", file.name, lines.get(element), element, text))
 
 
