@@ -8,6 +8,7 @@ import certifi
 import pytest
 from cheap_passwords import use_cheap_passwords
 from custody_desk import film
+from forked_clips import use_forked_clips
 from portal_client import Portal
 from quick_storage import use_quick_storage
 from review_desk import ReviewDesk
@@ -17,6 +18,7 @@ from review_desk import ReviewDesk
 def _cheap(tmp_path_factory: pytest.TempPathFactory) -> None:
     use_cheap_passwords()
     use_quick_storage()
+    use_forked_clips()
     # Each client that could speak TLS reads every authority of the machine, for 30 ms of the processor.
     end = "-----END CERTIFICATE-----\n"
     authority = tmp_path_factory.mktemp("authorities") / "one.pem"

@@ -22,6 +22,9 @@ log = get_logger(__name__)
 DISK_FULL = "53100"  # PostgreSQL's code
 CANCELLED = "57014"  # PostgreSQL's code of a statement that took too long
 CONFLICTS = ("40001", "40P01")  # PostgreSQL's codes of a serialization failure and of a deadlock
+# A value that lacks or that no row may have: no other act can be the cause. PostgreSQL's codes and SQLite's.
+WRONG_ROWS = ("23502", "23514")
+SQLITE_WRONG_ROWS = (sqlite3.SQLITE_CONSTRAINT_NOTNULL, sqlite3.SQLITE_CONSTRAINT_CHECK)
 
 
 def explain(error: Exception, engine: Engine) -> Exception | None:
@@ -57,7 +60,7 @@ def busy(engine: Engine) -> Busy:
 
 def _of_driver(original: BaseException, error: Exception, engine: Engine) -> Exception:
     driver, code = engine.dialect.loaded_dbapi, _code(original)
-    if isinstance(original, driver.IntegrityError) or code in CONFLICTS:
+    if code in CONFLICTS or (isinstance(original, driver.IntegrityError) and not _is_wrong_row(original)):
         metrics.TRANSACTION_FAILURES.labels("conflict").inc()
         how = "the database ended this one in its favour" if code in CONFLICTS else "its row is in the database already"
         return Retryable(f"another act came first | {how} | try again")
@@ -104,6 +107,10 @@ def _waited_for(original: BaseException, error: Exception, engine: Engine) -> Aw
     if isinstance(original, engine.dialect.loaded_dbapi.OperationalError):
         return away(original)
     return "database" if isinstance(error, DBAPIError) and error.connection_invalidated else None
+
+
+def _is_wrong_row(original: BaseException) -> bool:
+    return _code(original) in WRONG_ROWS or getattr(original, "sqlite_errorcode", 0) in SQLITE_WRONG_ROWS
 
 
 def _is_full(original: BaseException) -> bool:

@@ -15,7 +15,7 @@ ITEMS = (("cam1", (22, 46, 30), (22, 50, 30)), ("cam2", (22, 46, 30), (22, 47, 4
 STAGES = {
     "preliminary": "部门初审 preliminary review",
     "security": "安全审核 security review",
-    "security-signature": "安保签字 sign-off",
+    "security-signature": "安全保卫签字 sign-off",
     "management": "管理层审批 management decision",
     "storage-release": "存储放行 release",
     "partial-footage": "部分录像确认 partial footage",

@@ -1,16 +1,21 @@
 """The whole main job in Chromium, by the people who do it: Chinese at a desk, English on a phone."""
 
+import asyncio
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import amount
+import demo_server
 import pytest
 from main_job import DESKTOP_ZH, PHONE_EN, Device, MainJob, People, PortalUser
 from playwright.sync_api import Browser, Page, expect
-from service_process import Running, environment, running
+from prefork import ForkedProcess
+from service_process import environment, running
 
 from services.demo.recordings import yesterday
 
@@ -40,18 +45,27 @@ OF_LISTS = {
 
 
 @pytest.fixture(scope="module")
-def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The demo with its cases, as ``make run`` starts it."""
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The portal of the demo with a case for each stage, or with all its cases, as ``make run`` starts it."""
     folder = tmp_path_factory.mktemp("installation")
-    with running("run", "--demo", "--cases", env=environment(data_dir=folder / "data"), cwd=folder) as process:
-        process.printed(r"(36 cases are there)", CASES_SECONDS)
-        yield process
+    if amount.all_of_it() or PICTURES:
+        with running("run", "--demo", "--cases", env=environment(data_dir=folder / "data"), cwd=folder) as process:
+            process.printed(r"(36 cases are there)", CASES_SECONDS)
+            yield process.printed(r"ready at (http://\S+)\n")
+        return
+    forked = ForkedProcess(demo_server.serve_one_of_each, folder, log=folder / "log")
+    with ThreadPoolExecutor(1) as thread:  # the browser's loop runs in this one
+        address = thread.submit(asyncio.run, forked.announced()).result()
+        assert address, (folder / "log").read_text()[-3000:]
+        yield address
+        forked.terminate()
+        assert thread.submit(asyncio.run, forked.wait()).result() == 0
 
 
 @pytest.fixture(scope="module", params=[DESKTOP_ZH, PHONE_EN], ids=["Chinese at a desk", "English on a phone"])
-def everybody(request: pytest.FixtureRequest, container: Running, browser: Browser) -> Iterator[People]:
+def everybody(request: pytest.FixtureRequest, address: str, browser: Browser) -> Iterator[People]:
     """Who has signed in stays so for the next test before the same device."""
-    people = People(browser, container.printed(r"ready at (http://\S+)\n"), request.param)
+    people = People(browser, address, request.param)
     yield people
     people.close()
 
@@ -108,8 +122,8 @@ def test_every_list_is_well_made(people: People) -> None:
                 _picture(people.device, name, somebody)
 
 
-def test_the_keyboard_alone_signs_in_and_comes_to_the_content(container: Running, browser: Browser) -> None:
-    page = browser.new_page(base_url=container.printed(r"ready at (http://\S+)\n"), viewport=DESKTOP_ZH.viewport)
+def test_the_keyboard_alone_signs_in_and_comes_to_the_content(address: str, browser: Browser) -> None:
+    page = browser.new_page(base_url=address, viewport=DESKTOP_ZH.viewport)
     page.goto("/login?next=/inbox")
     page.locator("[name=login]").focus()
     for keys in ("zhaoqiang", "demo-zhaoqiang"):

@@ -1,4 +1,4 @@
-"""The demo in one process that makes a few cases, and kills itself beside a planned act of the demo's people.
+"""The demo in one process that makes some of its cases, and may kill itself beside a planned act of the demo's people.
 
 FOLDER/data holds the data, FOLDER/printed what the demo says. Announces its address when all cases are there.
 """
@@ -6,18 +6,20 @@ FOLDER/data holds the data, FOLDER/printed what the demo says. Announces its add
 import asyncio
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from prefork import Announce
 
-from services.app import server
+from services.app import doctor, server
 from services.app.container import open_container
 from services.app.server import Addresses
 from services.cli import context, demonstration
-from services.demo import organisation, plots
+from services.demo import organisation, plots, situations
 from services.demo.people import PortalUser
 from services.demo.recordings import CAMERAS, EVENING, ZONE, Footage, Recordings
 from services.demo.situations import Chapter
@@ -49,24 +51,41 @@ class ShortRecordings(Recordings):
         return None
 
 
-def settings(folder: Path) -> Settings:
-    return Settings.load(
-        **organisation.settings(),
-        data_dir=folder / "data",
-        portal={"port": 0},
-        health={"port": 0},
-        workers={"job_timeout": timedelta(seconds=2), "poll_seconds": 1, "drain_seconds": 2},
-    )
+def settings(folder: Path, **workers: Any) -> Settings:
+    """The demo's settings on free ports; jobs of a killed worker are soon handed out again, unless told otherwise."""
+    workers = workers or {"job_timeout": timedelta(seconds=2), "poll_seconds": 1, "drain_seconds": 2}
+    free = {"portal": {"port": 0}, "health": {"port": 0}}
+    return Settings.load(**organisation.settings(), **free, data_dir=folder / "data", workers=workers)
 
 
 def serve(announce: Announce, folder: Path, when: str, act: str) -> None:
-    """Run until it is ended; ``when`` (before, after) the first act whose path ends so, it is killed."""
-    loaded = settings(folder)
+    """Run four cases until it is ended; ``when`` (before, after) the first act whose path ends so, it is killed."""
+    _kill(when, act)
+    _serve(announce, folder, settings(folder), ShortRecordings, CHAPTERS)
+
+
+def serve_one_of_each(announce: Announce, folder: Path) -> None:
+    """Run a case for each stage until it is ended, with all that the cameras recorded."""
+    _serve(announce, folder, settings(folder, drain_seconds=2), Recordings, list(_one_of_each()))
+
+
+def _one_of_each() -> Iterator[Chapter]:
+    seen = set[str]()
+    for chapter in situations.CHAPTERS:
+        chosen = [plot for plot in chapter.plots if plot.target not in seen]
+        seen |= {plot.target for plot in chosen}
+        first = {plot.target: plot for plot in reversed(chosen)}
+        yield replace(chapter, plots=tuple(first.values()))
+
+
+def _serve(
+    announce: Announce, folder: Path, loaded: Settings, kind: type[Recordings], chapters: Sequence[Chapter]
+) -> None:
     configure_logs("info", "json")
     context.console.file = (folder / "printed").open("a", encoding="utf-8", buffering=1)
-    _kill(when, act)
     container = open_container(loaded)
-    shown = demonstration.Demonstration(container, ShortRecordings(loaded.data_dir), CHAPTERS)
+    container.doctor = partial(doctor.examine, loaded, ())
+    shown = demonstration.Demonstration(container, kind(loaded.data_dir), chapters)
     shown.prepare()
 
     async def ready(addresses: Addresses) -> None:

@@ -99,18 +99,20 @@ class Box:
 
 @dataclass
 class ReviewDesk:
-    """``url`` is an empty database."""
+    """``url`` is an empty database, or with ``laid_out`` one that a desk had before."""
 
     url: str
     rules: Rules = field(default_factory=lambda: Rules(max_use_days=30))
     keys: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     box: Box = field(default_factory=Box)
+    laid_out: bool = False
 
     def __post_init__(self) -> None:
         self.clock = FixedClock(NOON)
         self.real = FixedClock(REAL)
         self.database = open_database(self.url, self.clock, self.rules, secrets=self.box, real=self.real)
-        lay_out(self.database, _seed)
+        if not self.laid_out:
+            lay_out(self.database, _seed)
 
     def run(self, act: Callable[..., T], *args: Any, by: str | None = None, **named: Any) -> T:
         """``act(unit, …)`` by a person, or by the clerk."""

@@ -65,6 +65,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_collection_finish() -> None:
     gc.freeze()  # what was imported and collected stays to the end: nothing in it has to be looked for
+    gc.enable()
 
 
 def pytest_report_header() -> list[str]:

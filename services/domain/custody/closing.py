@@ -311,7 +311,7 @@ def _close(uow: UnitOfWork, application: Application, closed_as: str) -> None:
     application.closed_at, application.closed_as = uow.now, closed_as
     review_tasks.close_open(uow, application.id, f"case-closed:{closed_as}")
     consents.end_open(uow, application.id, "closed")
-    notification_service.mark_done(uow, "case", "correction", "consent", application_id=application.id)
+    notification_service.mark_done(uow, "case", "correction", "consent", "progress", application_id=application.id)
     outbox.settle(uow, application.id, f"case-closed:{closed_as}")
     audit_trail.record(
         uow, "case-closed", "application", application.id, application_id=application.id, closed_as=closed_as

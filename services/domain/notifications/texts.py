@@ -13,7 +13,8 @@ from services.runtime.errors import Fatal
 from services.runtime.translations import Bilingual, Message, Text, Worded
 
 Page = Literal["case", "review", "decision", "consent", "hand-over", "notices", "deliveries", "account", "requests"]
-# What a notice asks somebody to do. Its subject is the review, the consent, the hand-over or the request.
+# What a notice asks somebody to do. Its subject is the review, the consent, the hand-over or the request. ``progress``
+# asks for nothing: the decision of a stage is news until the next one.
 Work = Literal[
     "review",
     "consent",
@@ -26,6 +27,7 @@ Work = Literal[
     "correction",
     "case",
     "question",
+    "progress",
 ]
 
 DIGEST = "daily-digest"
@@ -219,7 +221,9 @@ def all_texts() -> dict[str, NoticeText]:
 
 def _decided(stage: BilingualLabel, outcome: BilingualLabel) -> NoticeText:
     return NoticeText(
-        Message("{stage}: {outcome}.", stage=_capital(stage), outcome=Bilingual(outcome.zh, outcome.en)), "decision"
+        Message("{stage}: {outcome}.", stage=_capital(stage), outcome=Bilingual(outcome.zh, outcome.en)),
+        "decision",
+        work="progress",
     )
 
 
@@ -241,7 +245,7 @@ def get_text(code: str, stage: str | None = None) -> NoticeText:
 
 def codes_of(*works: Work) -> list[str]:
     """List the codes of the notices about such work."""
-    return [code for code, text in TEXTS.items() if text.work in works]
+    return [code for code, text in all_texts().items() if text.work in works]
 
 
 def find_codes(text: str) -> list[str]:

@@ -290,6 +290,7 @@ def _write(uow: UnitOfWork, review: Review, signed: Signed) -> None:
     )
     tasks.answer_siblings(uow, review, decision)
     if review.stage != "receipt":
+        notification_service.mark_done(uow, "progress", application_id=application.id)
         notification_service.notify(
             uow,
             application.drafter_id,

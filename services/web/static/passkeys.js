@@ -31,15 +31,13 @@
     const list = element("dl", "", { class: "facts" });
     for (const line of told.words) list.append(element("dt", zh ? line.nameZh : line.nameEn), element("dd", zh ? line.zh : line.en));
     dialog.append(list);
-    const hash = element("p", zh ? "签署内容的 SHA-256：" : "SHA-256 of what is signed: ");
-    hash.append(element("code", sha256, { class: "whole-hash" }));
     const raw = element("details");
-    raw.append(element("summary", zh ? "签署内容原文" : "As it is signed"), element("pre", told.statement));
+    raw.append(element("summary", zh ? "签署内容原文与 SHA-256" : "As it is signed, with its SHA-256"), element("pre", told.statement), element("code", sha256, { class: "whole-hash" }));
     const acts = element("p", "", { class: "acts" });
     const yes = element("button", zh ? "用通行密钥签字" : "Sign with the passkey", { type: "button" });
     const no = element("button", zh ? "返回修改" : "Back", { type: "button", class: "quiet" });
     acts.append(yes, no);
-    dialog.append(hash, raw, acts);
+    dialog.append(raw, acts);
     document.body.append(dialog);
     dialog.showModal();
     return new Promise((resolve) => {

@@ -200,16 +200,19 @@ class Walk:
         ways, known = ["/"], set[str]()
         if self.role in THOROUGH:
             ways += [route.path for route in self.routes if not route.parameters]
-        ways += self.first
+        for address in self.first:
+            ways += await self._ways_from(address, known)
         while ways:
-            address = ways.pop()
-            route = self._route_of(address)
-            if route is None or (address in known) or self.opened[route.path] >= MOST:
-                continue
-            known.add(address)
-            self.opened[route.path] += 1
-            page = await self.open(address)
-            ways += [way.partition("#")[0] for way in page.ways]
+            ways += await self._ways_from(ways.pop(), known)
+
+    async def _ways_from(self, address: str, known: set[str]) -> list[str]:
+        """Open an address, unless it is known or enough of its route are; return where its links lead."""
+        route = self._route_of(address)
+        if route is None or (address in known) or self.opened[route.path] >= MOST:
+            return []
+        known.add(address)
+        self.opened[route.path] += 1
+        return [way.partition("#")[0] for way in (await self.open(address)).ways]
 
     async def send(self, form: Form, words: Mapping[str, str]) -> None:
         """Send a form, and look at what it answers or leads to."""

@@ -55,6 +55,8 @@ def raised(database: Database, *statements: str) -> Exception:
         ("40001", "conflict", "another act came first"),
         ("40P01", "conflict", "another act came first"),
         ("23505", "conflict", "another act came first"),
+        ("23502", "unavailable", "refused a statement"),  # a value lacks
+        ("23514", "unavailable", "refused a statement"),  # no row may have the value
         ("08006", "unavailable", "did not answer"),
         ("53100", "unavailable", "the disk is full"),
         ("53300", "unavailable", "did not answer"),  # too many connections
@@ -122,6 +124,14 @@ def test_a_connection_that_the_server_ends_is_replaced(database: Database, where
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("any_database_url", ["postgres"], indirect=True)
+@pytest.mark.both_databases
+def test_a_row_that_is_wrong_by_itself_is_not_said_to_be_another_acts_fault(database: Database) -> None:
+    """Nothing but a defect of the product writes one: whoever acts is not told to try again for ever."""
+    row = "INSERT INTO departments (id, name_zh, name_en, kind) VALUES ('d', {}, 'en', 'business')"
+    assert "refused a statement" in str(raised(database, row.format("NULL")))
+    assert "came first" in str(raised(database, row.format("'zh'"), row.format("'zh'")))
+
+
 def test_what_is_no_error_of_the_database_stays_what_it_is(database: Database) -> None:
     with pytest.raises(NoResultFound):
         database.run_now(ACTOR, lambda uow: uow.session.get_one(Department, "nowhere"))

@@ -6,6 +6,7 @@ from itertools import pairwise, product
 from typing import Any, get_args
 
 import pytest
+from prepared_desk import prepared_desk
 from review_desk import NOON, ReviewDesk
 
 from services.database.keyset import Page
@@ -56,7 +57,12 @@ LISTS: dict[str, tuple[str, tuple[str, ...], Read, int]] = {
 
 @pytest.fixture
 def desk(any_database_url: str) -> Iterator[ReviewDesk]:
-    desk = ReviewDesk(any_database_url)
+    desk, _ = prepared_desk(any_database_url, _lay_out)
+    yield desk
+    desk.close()
+
+
+def _lay_out(desk: ReviewDesk) -> None:
     desk.run(_add_cameras)
     cases = [desk.submitted() for _ in range(CASES)]
     own = [desk.submitted(by="head") for _ in range(10)]
@@ -64,8 +70,6 @@ def desk(any_database_url: str) -> Iterator[ReviewDesk]:
     for application_id in (*cases[:10], *own):
         desk.opened(application_id, "preliminary")
     desk.run(_append)
-    yield desk
-    desk.close()
 
 
 def _add_cameras(uow: UnitOfWork) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 from itertools import pairwise
 
 import pytest
+from prepared_desk import prepared_desk
 from review_desk import NOON, ReviewDesk
 from statements import statements
 
@@ -29,8 +30,13 @@ ORDERS = [Search(sort=sort, descending=falling) for sort in case_register.SORTS 
 
 @pytest.fixture
 def desk(any_database_url: str) -> Iterator[ReviewDesk]:
+    desk, _ = prepared_desk(any_database_url, _lay_out)
+    yield desk
+    desk.close()
+
+
+def _lay_out(desk: ReviewDesk) -> None:
     """Seventeen cases of two departments of the same name; some are due, some at the same moment, two are drafts."""
-    desk = ReviewDesk(any_database_url)
     cases = [desk.submitted() for _ in range(CASES)]
 
     def spread(uow: UnitOfWork) -> None:
@@ -57,8 +63,6 @@ def desk(any_database_url: str) -> Iterator[ReviewDesk]:
                 )
 
     desk.run(spread)
-    yield desk
-    desk.close()
 
 
 def page(desk: ReviewDesk, wanted: Search, place: str = "", by: str = "reviewer") -> Page[CaseLine]:

@@ -53,6 +53,18 @@ def test_a_review_that_one_has_decided_waits_for_none_of_the_others(desk: Review
 
 
 @pytest.mark.requirement("R30")
+def test_of_an_applications_decisions_the_newest_alone_is_news(desk: ReviewDesk) -> None:
+    application_id, other = desk.submitted(), desk.submitted()
+    desk.decide(desk.opened(other, "preliminary"), "head")
+    desk.decide(desk.opened(application_id, "preliminary"), "head")
+    desk.decide(desk.opened(application_id, "security"), "reviewer")
+
+    assert sorted(unread(desk, "drafter")) == ["decided:preliminary:approved", "decided:security:approved"]
+    [open_still] = [notice for notice in desk.all(Notice, code="decided:preliminary:approved") if not notice.done_at]
+    assert open_still.application_id == other
+
+
+@pytest.mark.requirement("R30")
 def test_what_is_withdrawn_waits_for_nobody(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
     review_id = desk.opened(application_id, "preliminary")
