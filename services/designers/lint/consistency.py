@@ -105,7 +105,7 @@ def _stages(folder: Folder) -> Iterator[Finding]:
             yield Finding(Level.ADVICE, "uncalled-stage", *place, text)
         if code in WORDS:
             text = Message("{stage} means something else on the pages: give the stage another code.", stage=code)
-            yield Finding(Level.ERROR, "stage-code", *place, text)
+            yield Finding(Level.ADVICE, "stage-code", *place, text)
 
 
 def _calls(diagram: Diagram, folder: Folder) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from lxml import etree
 
 from services.designers import own_workers
+from services.designers.lint.engine_words import told
 from services.designers.lint.findings import Finding, Level
 from services.designers.own_workers import OwnWorker
 from services.domain.stages import file as stage_file
@@ -29,7 +30,7 @@ _OF_A_CLUSTER = ("Camunda user tasks need REST", "execution listeners are not su
 
 @dataclass(frozen=True)
 class Diagram:
-    """One BPMN file. ``processes`` is empty where the engine cannot read the file at all."""
+    """One BPMN file. ``processes`` are those in which tokens can be followed; of others the engine says why not."""
 
     name: str
     root: etree._Element
@@ -118,10 +119,20 @@ def _diagram(file: Path, findings: list[Finding]) -> Diagram | None:
     lines = {node.get("id", ""): node.sourceline or 1 for node in reversed(list(root.iter("*"))) if node.get("id")}
     findings += _engine_findings(file.name, content, lines)
     try:
-        processes = parse_bpmn(content, deployed=True)
+        processes = [process for process in parse_bpmn(content, deployed=True) if _is_whole(process)]
     except (InvalidModel, LookupError):
         processes = []  # the engine's findings say why
     return Diagram(file.name, root, read_models, processes, lines)
+
+
+def _is_whole(process: Process) -> bool:
+    """Return whether all flows and boundary events stay in their scope, so that tokens can be followed."""
+    elements = process.elements
+    for element in elements.values():
+        ends = [flow.target for flow in element.outgoing] + ([element.attached_to] if element.attached_to else [])
+        if any(end not in elements or elements[end].scope != element.scope for end in ends):
+            return False
+    return True
 
 
 def _engine_findings(name: str, content: bytes, lines: Mapping[str, int]) -> Iterator[Finding]:
@@ -134,10 +145,12 @@ def _engine_findings(name: str, content: bytes, lines: Mapping[str, int]) -> Ite
             element = match[1] if match else ""
             cause = problem.removeprefix(match[0]) if match else problem
             if any(text in cause for text in _OF_A_CLUSTER):
-                text = Message("A Camunda cluster runs this, the embedded engine refuses it: {cause}", cause=cause)
+                text = Message(
+                    "A Camunda cluster runs this, the embedded engine refuses it: {cause}.", cause=told(cause)
+                )
                 yield Finding(Level.ADVICE, "cluster-only", name, lines.get(element), element, text)
             else:
-                text = Message("The engine refuses the model: {cause}", cause=cause)
+                text = Message("The engine refuses the model: {cause}.", cause=told(cause))
                 yield Finding(Level.ERROR, "engine", name, lines.get(element), element, text)
 
 
@@ -153,7 +166,7 @@ def _check_table(file: Path, findings: list[Finding]) -> None:
         for problem in error.problems:
             match = re.search(r"'([^']*)'", problem)
             element = match[1] if match and match[1] in lines else ""
-            text = Message("The engine refuses the model: {cause}", cause=problem)
+            text = Message("The engine refuses the model: {cause}.", cause=told(problem))
             findings.append(Finding(Level.ERROR, "engine", file.name, lines.get(element), element, text))
 
 

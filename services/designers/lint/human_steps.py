@@ -12,15 +12,20 @@ from services.domain.stages.schema import Stage
 from services.runtime.models import BPMN
 from services.runtime.translations import Message
 
-# What people do, in the names of tasks. The English words are whole ones, with their usual endings.
+# What people do, in the names of tasks; not what machines count, label or signal with the same letters.
 _CHINESE = re.compile(
-    "审|批|核|签|会商|同意|意见|确认|决定|复查|检查|查验|查看|评估|鉴定|把关|盖章|用印|授权|许可|准予|答复|填写|填报|讨论|约谈|征求|询问"
-    "|人工|商议|会签|表决"
+    "审(?!计日志)|批(?!量|次|处理)|(?<!标)(?<!书)签(?!名验证)|核(?!心|算)|会商|同意|意见|确认|表决|复查|检查|查验|查看|评估|鉴定|把关|盖章|用印|授权|许可"
+    "|准予|答复|填写|填报|讨论|约谈|征求|询问|人工|商议|决定"
 )
 _ENGLISH = re.compile(
-    r"\b(?:review|approv|sign|sign-off|decid|decision|confirm|check|verif|inspect|consent|assess|examin|authori[sz]|opinion"
-    r"|agree|acknowledg|vet|ask|interview|endors|certif|discuss|consult|vote|judg|evaluat|permit|fill|manual|attest"
-    r"|accept|reject|refus)(?:s|es|ed|e|ing|al|als|ion|ions|y|ies|ment|ature|atures|er|ers|ation)?\b",
+    r"\b(?:review(?:s|ed|er|ers|ing)?|approv(?:e|es|ed|al|als|ing)|sign(?:s|ed|ing|ature|atures|-off|off)?"
+    r"|decid(?:e|es|ed|ing)|decisions?|confirm(?:s|ed|ing|ation)?|verif(?:y|ies|ied|ication)|check(?:s|ed|ing)?"
+    r"|inspect(?:s|ed|ing|ion)?|consent(?:s|ed)?|assess(?:es|ed|ing|ment)?|examin(?:e|es|ed|ation)"
+    r"|authori[sz](?:e|es|ed|ation)|opinions?|agree(?:s|d|ment)?|acknowledg(?:e|es|ed|ement)|vet(?:s|ted|ting)?|ask(?:s|ed|ing)?"
+    r"|interview(?:s|ed|ing)?|endors(?:e|es|ed|ement)|certif(?:y|ies|ied|ication)|discuss(?:es|ed|ion)?"
+    r"|consult(?:s|ed|ation)?|vot(?:e|es|ed|ing)|judg(?:e|es|ed|ement|ment)|evaluat(?:e|es|ed|ion)|permission"
+    r"|manual(?:ly)?|attest(?:s|ed|ation)?|accept(?:s|ed|ance)?|reject(?:s|ed|ion)?|refus(?:e|es|ed|al)"
+    r"|fill(?:s|ed)? in)\b",
     re.IGNORECASE,
 )
 

@@ -62,7 +62,8 @@ def _declared(
             )
             yield diagram.finding(Level.ADVICE, "worker-inputs", element.id, text)
     for name in sorted(_read_by_outputs(element)):
-        if name in worker.outputs or name in mapped or (name in given and not _is_only_copied(element, name)):
+        is_given = name in given
+        if name in worker.outputs or name in mapped or (is_given and not _is_only_copied(element, name)):
             continue
         text = Message(
             "The worker of {job_type} gives no {variable}{hint}: correct the output, or the worker's declaration.",
@@ -70,7 +71,8 @@ def _declared(
             variable=name,
             hint=_hint(name, worker.outputs),
         )
-        yield diagram.finding(Level.ERROR if certain else Level.ADVICE, "worker-outputs", element.id, text)
+        level = Level.ERROR if certain and not is_given else Level.ADVICE
+        yield diagram.finding(level, "worker-outputs", element.id, text)
     caught = {
         event.event.code.text
         for name in element.boundaries

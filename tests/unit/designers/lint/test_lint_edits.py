@@ -281,6 +281,19 @@ def a_phase_has_no_start(models: Models) -> None:
     models.drop("Flow_DepartmentApproved", '<bpmn:subProcess id="New" name="翻译" />')
 
 
+def a_flow_leads_out_of_its_phase(models: Models) -> None:
+    models.turn("Flow_DepartmentApproved", "Task_OpenCase")
+
+
+def a_flow_leads_to_nothing(models: Models) -> None:
+    models.drawing.element("Flow_DepartmentApproved").set("targetRef", "Gone")
+
+
+def a_timer_is_drawn_at_an_element_of_another_phase(models: Models) -> None:
+    a_timer_leads_nowhere(models)
+    models.drawing.element("New").set("attachedToRef", "Task_OpenCase")
+
+
 def a_declared_worker_lacks_an_input(models: Models) -> None:
     models.declare("check-translation", inputs=["applicationId", "language"])
     models.drop("Flow_DepartmentApproved", job("New", "check-translation"))
@@ -333,6 +346,9 @@ ERRORS: dict[Edit, tuple[str, str, str]] = {
     a_service_task_has_no_job_type: ("engine", "New", "it needs a task definition with a job type"),
     a_timer_leads_nowhere: ("engine", "New", "a boundary event needs an outgoing flow"),
     a_phase_has_no_start: ("engine", "New", "it needs a start event"),
+    a_flow_leads_out_of_its_phase: ("engine", "Flow_DepartmentApproved", "a flow stays in its process or subprocess"),
+    a_flow_leads_to_nothing: ("engine", "Flow_DepartmentApproved", "the flow refers to 'Gone', which does not exist"),
+    a_timer_is_drawn_at_an_element_of_another_phase: ("engine", "New", "a boundary event"),
     a_declared_worker_lacks_an_input: (
         "worker-inputs",
         "New",
@@ -428,6 +444,12 @@ def a_declared_worker(models: Models) -> None:
     models.flow("Answer", "Returned", '=quality = "bad"', "差")
 
 
+def a_declared_worker_beside_which_a_variable_is_copied(models: Models) -> None:
+    models.declare("check-translation", inputs=["applicationId"], outputs={"quality": ["good", "bad"]})
+    mapping = '<zeebe:output source="=applicationId" target="translatedApplicationId" />'
+    models.drop("Flow_DepartmentApproved", job("New", "check-translation", mapping))
+
+
 def a_user_task_that_a_declared_task_list_serves(models: Models) -> None:
     models.declare("io.camunda.zeebe:userTask")
     models.drop("Flow_DepartmentApproved", '<bpmn:userTask id="New" name="法务会签" />')
@@ -503,6 +525,7 @@ HARMLESS: dict[Edit, tuple[str, ...]] = {
     one_review_after_the_other: (),
     a_worker_that_nobody_declared: ("undeclared-job",),
     a_declared_worker: (),
+    a_declared_worker_beside_which_a_variable_is_copied: ("worker-outputs",),
     a_user_task_that_a_declared_task_list_serves: (),
     a_user_task_that_a_message_ends: (),
     a_task_that_only_says_something: ("undefined-task",),
