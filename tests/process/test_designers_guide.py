@@ -208,7 +208,10 @@ async def own_worker(address: str, folder: Path) -> AsyncIterator[None]:
 async def test_a_case_goes_through_a_worker_of_ones_own(with_worker: Path, a_desk: OpenDesk) -> None:
     async with a_desk(models_dir=with_worker) as desk:
         folder = with_worker.parent
-        deployed = await asyncio.to_thread(run, "deploy", folder, ZEEBE_ADDRESS=desk.addresses.engine)
+        data = str(desk.settings.data_dir)
+        deployed = await asyncio.to_thread(
+            run, "deploy", folder, ZEEBE_ADDRESS=desk.addresses.engine, FOOTAGE_DESK_DATA_DIR=data
+        )
         assert "video-retrieval version 1" in deployed
         async with own_worker(desk.addresses.engine, folder):
             case = await desk.apply("cam1")
