@@ -17,6 +17,7 @@ from services.verifier import pyz
 
 TITLE = "视频录像副本封面"
 CHINESE = "zh"
+RECORDER_TIME = Line("录像机时间", "note")
 
 
 def render(contents: Contents) -> bytes:
@@ -38,10 +39,11 @@ def render(contents: Contents) -> bytes:
 
 
 def lay_out(cover: JsonView) -> list[Part]:
+    first, last = (cell(cover.when(frame), RECORDER_TIME) for frame in ("firstFrame", "lastFrame"))
     copy: Pairs = [
         [("申请表编号", cell(cover.text("application"))), ("标签编号", cell(cover.text("label")))],
         [("摄像头", cell(cover.text("camera")))],
-        [("首个画面", cell(cover.when("firstFrame"))), ("末个画面", cell(cover.when("lastFrame")))],
+        [("首个画面", first), ("末个画面", last)],
         [("录像文件", cell(cover.text("file"), Line(f"{cover.get('size', 0):,} 字节", "note")))],
         [("录像 SHA-256", (cover.hash("sha256"),))],
     ]
