@@ -21,6 +21,7 @@ from services.database.tables.people import Person
 from services.database.tables.preservations import Preservation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
+from services.domain.access import visibility
 from services.domain.applications import findings, forms
 from services.domain.applications.schemas import CaseAbout
 from services.domain.applications.security_check import REVIEWERS_ONLY, words_for_applicant
@@ -142,6 +143,16 @@ def footage(uow: UnitOfWork, applications: Collection[Application]) -> dict[str,
         )
         for application in applications
     }
+
+
+def abouts(uow: UnitOfWork, application_ids: Collection[str]) -> dict[str, CaseAbout]:
+    """Read what cases are about, by id, of those that the actor may see; two statements, however many there are."""
+    if not application_ids:
+        return {}
+    seen = uow.session.scalars(
+        select(Application).where(Application.id.in_(application_ids), visibility.is_visible(uow, single=True))
+    ).all()
+    return {application_id: found.about for application_id, found in footage(uow, seen).items()}
 
 
 def about_of(application: Application, asked: Sequence[tuple[Item, Camera]]) -> CaseAbout:

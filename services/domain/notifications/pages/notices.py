@@ -1,11 +1,16 @@
 """Show my notices: open one by its link, mark all as read, filter the unread (R30)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, get_args
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from services.database.listing import Listing
+from services.database.unit_of_work import UnitOfWork
+from services.domain.applications.pages import about
+from services.domain.applications.schemas import CaseAbout
+from services.domain.cases import queries as case_queries
 from services.domain.notifications import queries, service
 from services.domain.notifications.queries import NoticeLine
 from services.runtime.translations import Message
@@ -17,6 +22,8 @@ from services.web.schemas import Identifier
 from services.web.visitor import Visiting, Visitor
 
 router = APIRouter()
+
+NOTHING = CaseAbout(title=None, purpose_category="")
 
 
 class ListQuery(lists.ListQuery):
@@ -31,10 +38,16 @@ class ListQuery(lists.ListQuery):
 async def list_notices(visitor: Visiting, database: GivenDatabase, query: Annotated[ListQuery, Query()]) -> Response:
     """List my notices, newest first."""
     part = query.listing(visitor.language)
-    lines = await database.read(visitor.actor, queries.list_own, part, unread_only=query.unread)
+    lines, abouts = await database.read(visitor.actor, _read, part, unread_only=query.unread)
     if query.as_csv:
-        return _csv(visitor, lines)
-    return visitor.page("notifications/list.html", **query.shown(lines))
+        return _csv(visitor, lines, abouts)
+    return visitor.page("notifications/list.html", abouts=abouts, **query.shown(lines))
+
+
+def _read(uow: UnitOfWork, listing: Listing, *, unread_only: bool) -> tuple[list[NoticeLine], Mapping[str, CaseAbout]]:
+    """Return the notices, and what the cases are about that the person may see."""
+    lines = queries.list_own(uow, listing, unread_only=unread_only)
+    return lines, case_queries.abouts(uow, {line.application_id for line in lines if line.application_id is not None})
 
 
 @router.post("/notices/read")
@@ -52,9 +65,9 @@ async def mark_read(notice_id: Identifier, visitor: Visiting, typed: Typed, data
     return visitor.redirect("/notices?unread=true" if typed.text("unread") else "/notices")
 
 
-def _csv(visitor: Visitor, lines: Sequence[NoticeLine]) -> Response:
+def _csv(visitor: Visitor, lines: Sequence[NoticeLine], abouts: Mapping[str, CaseAbout]) -> Response:
     _ = visitor.translated
-    header = [_("Notice"), _("Application"), _("When"), _("Read"), _("Done"), _("Title")]
+    header = [_("Notice"), _("Application"), _("When"), _("Read"), _("Done"), *about.header(visitor)]
     rows = [
         [
             line.message.translate(visitor.language),
@@ -62,7 +75,7 @@ def _csv(visitor: Visitor, lines: Sequence[NoticeLine]) -> Response:
             lists.written(visitor, line.created_at),
             lists.written(visitor, line.read_at),
             lists.written(visitor, line.done_at),
-            line.title,
+            *about.cells(visitor, abouts.get(line.application_id or "", NOTHING)),
         ]
         for line in lines
     ]
