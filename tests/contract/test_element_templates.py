@@ -170,7 +170,7 @@ DECLARED = {
         inputs=("applicationId",),
         outputs={"translated": (True, False)},
     ),
-    own_workers.USER_TASK: OwnWorker(zh="任务列表", en="The task list."),
+    own_workers.TASK_LIST: OwnWorker(zh="任务列表", en="The task list."),
 }
 
 
