@@ -20,11 +20,13 @@ from services.domain.audit import key_events
 from services.domain.audit.key_events import PRIMARY, REPLICA
 from services.domain.custody import locks
 from services.domain.notifications.channels.check import check_mail, check_webhook
+from services.domain.stages.catalogue import DEFAULT_FOLDER, StageCatalogue
 from services.domain.wiring import open_database
+from services.domain.working_calendar import queries as calendar_queries
 from services.recorders.registry import open_recorder, places_of
 from services.runtime import confined, data_folder
 from services.runtime.channel import open_channel, socket_answers
-from services.runtime.clock import SystemClock
+from services.runtime.clock import Clock, SystemClock
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.manifest import FILE_NAME as MANIFEST
@@ -86,6 +88,7 @@ async def examine(settings: Settings, unknown: Sequence[str], *, portal: bool = 
     if database:
         lines.append(await _line("escrow drill", partial(_drilled, settings)))
         lines.append(await _line("locks", partial(_locks, settings)))
+        lines.append(await _line("working calendar", partial(_calendar, settings)))
         lines += await _recorders(settings)
     return lines
 
@@ -121,6 +124,24 @@ async def _locks(settings: Settings) -> str:
     if waiting.since is not None:
         return f"{what} are about to be locked in the store"
     return "what the database knows is locked in the store, while its case is open and until its disposal"
+
+
+async def _calendar(settings: Settings) -> str:
+    """Say which years have a working calendar; Fatal where the organisation keeps one and a year is missing."""
+    clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
+    catalogue = StageCatalogue(settings.models_dir or DEFAULT_FOLDER)
+    with _reading(settings, clock) as database:
+        coverage = await database.run(ACTOR, calendar_queries.read_coverage, catalogue)
+    years = " and ".join(map(str, coverage.missing))
+    stages = ", ".join(coverage.stages) or "no stage"
+    if coverage.missing and coverage.imported:
+        raise Fatal(
+            f"no table of {years}, and without one only weekends count as days off ({stages} in working time): "
+            "import it in the portal under /admin/calendar"
+        )
+    if coverage.missing and coverage.stages:
+        return f"none was imported, so that only weekends count as days off for {stages}; see /admin/calendar"
+    return f"{stages} in working time; " + ("none was imported" if coverage.missing else "this year is imported")
 
 
 async def _line(part: str, check: Callable[[], Awaitable[str]]) -> Line:
@@ -306,13 +327,13 @@ async def _database(settings: Settings) -> str:
 
 
 @contextmanager
-def _reading(settings: Settings) -> Iterator[Database]:
-    """Open the database to read; SQLite's files stay as they are."""
+def _reading(settings: Settings, clock: Clock | None = None) -> Iterator[Database]:
+    """Open the database to read; SQLite's files stay as they are. ``clock`` is the machine's if it is left out."""
     portal, recorders = KeyFileBox(settings.keys / PORTAL_KEY), KeyFileBox(settings.keys / RECORDERS_KEY)
     with reading.unchanged(settings.database_address) as url:
         database = open_database(
             url,
-            SystemClock(),
+            clock or SystemClock(),
             rules_of(settings),
             secrets=portal,
             recorder_secrets=recorders,

@@ -3,9 +3,10 @@
 import os
 import uuid
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
@@ -13,6 +14,7 @@ from services.app.container import Container
 from services.database.tables.agreements import Agreement
 from services.database.tables.cameras import Camera, CameraPicture, Recorder
 from services.database.tables.people import Department, Person, Post
+from services.database.tables.working_calendar import CalendarYear
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo.recordings import RECORDERS, Recordings
 from services.demo.recordings import Recorder as DemoRecorder
@@ -20,6 +22,9 @@ from services.domain.access import queries as access_queries
 from services.domain.accounts.passwords import hash_published_password
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import reference_pictures
+from services.domain.working_calendar import queries as calendar_queries
+from services.domain.working_calendar import tables as calendar_tables
+from services.runtime.calendar_days import CalendarDay
 from services.runtime.errors import Fatal
 from services.runtime.settings import variable
 
@@ -89,6 +94,16 @@ PEOPLE = (
     _Member("songtao", "宋涛", "management", ("deputy", "manager"), "管理层 management decision"),
     _Member("lianghong", "梁红", "management", ("manager",), "管理层 management decision"),
 )
+FIXED_HOLIDAYS = (
+    (1, 1, "元旦", "New Year's Day"),
+    (5, 1, "劳动节", "Labour Day"),
+    (5, 2, "劳动节", "Labour Day"),
+    (10, 1, "国庆节", "National Day"),
+    (10, 2, "国庆节", "National Day"),
+    (10, 3, "国庆节", "National Day"),
+)
+CALENDAR_REASON = "演示数据 demo"
+FIXED_REASON = "演示数据，仅含日期固定的节日 demo, holidays of a fixed date alone"
 MAX_USE_DAYS = 30
 NAME = "示例制造有限公司"
 
@@ -113,6 +128,7 @@ def prepare(container: Container, recordings: Recordings) -> list[Account]:
         seeded = seed_demo(uow, recordings.folder(RECORDERS[0]), zone=ZONE)
         for recorder in RECORDERS[1:]:
             _recorder(uow, recorder, recordings.folder(recorder), ZONE)
+        seed_calendar(uow)
         return seeded
 
     seeded = container.database.run_now(actor, seed)
@@ -151,6 +167,29 @@ def seed_demo(uow: UnitOfWork, recordings: Path, *, zone: str = "UTC") -> list[A
         _member(uow, member)
     _recorder(uow, RECORDERS[0], recordings, zone)
     return accounts()
+
+
+def seed_calendar(uow: UnitOfWork) -> None:
+    """Import the working calendar of the demo's year and the next, which its clock may reach; existing ones stay."""
+    this_year = uow.now.astimezone(ZoneInfo(ZONE)).year
+    for year in (this_year, this_year + 1):
+        if calendar_queries.get_newest(uow, year) is None:
+            _calendar_year(uow, year)
+
+
+def _calendar_year(uow: UnitOfWork, year: int) -> None:
+    """Import what this release knows of the year, or the holidays whose date is the same in every year."""
+    if year in calendar_tables.list_shipped():
+        table, _wrong = calendar_tables.read(calendar_tables.read_shipped(str(year)))
+        known, reason = () if table is None else table.days, CALENDAR_REASON
+    else:
+        known = tuple(CalendarDay(date(year, month, day), "off", zh, en) for month, day, zh, en in FIXED_HOLIDAYS)
+        reason = FIXED_REASON
+    days = [day.as_json() for day in known]
+    imported = CalendarYear(year=year, days=days, imported_at=uow.now, imported_by=demo_id("luoxin"), reason=reason)
+    uow.session.add(imported)
+    uow.session.flush()
+    audit_trail.record(uow, "calendar-imported", "calendar", str(year), days=days, reason=reason, change=imported.seq)
 
 
 def seed_pictures(uow: UnitOfWork, recordings: Recordings) -> None:

@@ -25,7 +25,8 @@ class Element:
     """A flow node. ``scope`` is its subprocess, or the process; ``host`` the element of a boundary event.
 
     ``called`` is the process that a call activity runs, ``stage`` what it asks there, ``job_type`` who does a service
-    task, ``outcome`` the business result that an end event gives.
+    task, ``decision`` the table that a business rule task asks, ``message`` the name of what it waits for, ``outcome``
+    the business result that an end event gives.
     """
 
     id: str
@@ -38,6 +39,8 @@ class Element:
     stage: str | None = None
     job_type: str | None = None
     outcome: str | None = None
+    decision: str | None = None
+    message: str | None = None
 
     @property
     def timeless(self) -> bool:
@@ -59,6 +62,23 @@ class Model:
     def of_stage(self, stage: str) -> Element | None:
         """Return the call activity of this review stage."""
         return next((element for element in self.elements.values() if element.stage == stage), None)
+
+    def of_job(self, job_type: str) -> list[Element]:
+        """Return the elements at which this work is done."""
+        return [element for element in self.elements.values() if element.job_type == job_type]
+
+    def of_decision(self, decision: str) -> list[Element]:
+        """Return the elements that ask this decision table."""
+        return [element for element in self.elements.values() if element.decision == decision]
+
+    def awaiting(self, message: str) -> Element | None:
+        """Return the first element that waits for a message of this name, at the start or on the way."""
+        return next((element for element in self.elements.values() if element.message == message), None)
+
+    def ending_after(self, element: Element) -> Element | None:
+        """Return the end event to which an element leads at once."""
+        targets = [self.elements[target] for target in self.follows.get(element.id, ())]
+        return targets[0] if len(targets) == 1 and targets[0].kind == "endEvent" else None
 
     def of_outcome(self, outcome: str) -> Element | None:
         """Return the end event of this business result."""
@@ -157,6 +177,8 @@ def parse(content: bytes) -> dict[str, Model]:
 
 
 def _model(process: etree._Element, content: bytes) -> Model:
+    root = process.getroottree().getroot()
+    messages = {message.get("id", ""): message.get("name", "") for message in root.iter(BPMN + "message")}
     nodes = [node for node in process.iter() if _is_flow_node(node)]
     flows: dict[str, list[str]] = {}
     for flow in process.iter(BPMN + "sequenceFlow"):
@@ -166,20 +188,21 @@ def _model(process: etree._Element, content: bytes) -> Model:
         zh=process.get("name", ""),
         en=_english(process),
         content=content,
-        elements={node.get("id", ""): _element(node) for node in nodes},
+        elements={node.get("id", ""): _element(node, messages) for node in nodes},
         follows={source: tuple(targets) for source, targets in flows.items()},
     )
 
 
-def _element(node: etree._Element) -> Element:
+def _element(node: etree._Element, messages: Mapping[str, str]) -> Element:
     english = _english(node)
     extensions = node.find(BPMN + "extensionElements")
-    inputs, outputs, called, job_type = {}, {}, None, None
+    inputs, outputs, called, job_type, decision = {}, {}, None, None, None
     if extensions is not None:
         inputs = {entry.get("target"): _text(entry.get("source")) for entry in extensions.iter(ZEEBE + "input")}
         outputs = {entry.get("target"): _text(entry.get("source")) for entry in extensions.iter(ZEEBE + "output")}
         called = next((entry.get("processId") for entry in extensions.iter(ZEEBE + "calledElement")), None)
         job_type = next((entry.get("type") for entry in extensions.iter(ZEEBE + "taskDefinition")), None)
+        decision = next((entry.get("decisionId") for entry in extensions.iter(ZEEBE + "calledDecision")), None)
     kind, parent = _kind(node), node.getparent()
     scope = parent.get("id", "") if parent is not None else ""
     return Element(
@@ -193,7 +216,15 @@ def _element(node: etree._Element) -> Element:
         stage=inputs.get("stage") if called else None,
         job_type=job_type,
         outcome=outputs.get("applicationOutcome") if kind == "endEvent" else None,
+        decision=decision,
+        message=messages.get(_message_of(node) or ""),
     )
+
+
+def _message_of(node: etree._Element) -> str | None:
+    """Return the id of the message that an element waits for."""
+    event = node.find(BPMN + "messageEventDefinition")
+    return node.get("messageRef") if event is None else event.get("messageRef")
 
 
 def _is_flow_node(node: etree._Element) -> bool:

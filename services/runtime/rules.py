@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Literal
 
 from services.runtime.settings import Settings
+from services.runtime.working_hours import DEFAULT as DEFAULT_HOURS
 
 # How long a lock lasts beyond the longest loan: time for the offer before it, and for return and inspection after it.
 LOCK_MARGIN = timedelta(days=30)
@@ -22,6 +23,7 @@ class Rules:
     release_limit: timedelta = timedelta(hours=24)
     notify_limit: timedelta = timedelta(hours=1)
     first_reminder_after: timedelta = timedelta(hours=12)
+    working_hours: str = DEFAULT_HOURS
     correction_period: timedelta = timedelta(days=7)
     take_up_period: timedelta = timedelta(days=7)
     reminder_lead: timedelta = timedelta(days=3)
@@ -67,6 +69,7 @@ def rules_of(settings: Settings) -> Rules:
         max_items=settings.rules.max_items,
         lost_per_mille=settings.rules.lost_per_mille,
         first_reminder_after=settings.rules.first_reminder_after,
+        working_hours=settings.rules.working_hours,
         ordinary_retention=timedelta(days=settings.rules.ordinary_retention_days),
         important_retention=timedelta(days=settings.rules.important_retention_days),
         agreement_version=settings.rules.agreement_version,

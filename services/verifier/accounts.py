@@ -1,7 +1,8 @@
 """Check what happened to the accounts of those who signed, in the 30 days before each signature.
 
 A signature is worth what its account was worth: whether somebody else had just set its password is part of the case. So
-are the absences of those in whose place it was given, and changes of departments and rules, by which it counted.
+are the absences of those in whose place it was given, and changes of departments, rules and the working calendar, by
+which it counted.
 """
 
 from collections.abc import Mapping
@@ -26,7 +27,7 @@ ACTIONS = frozenset({
 ABSENCES = frozenset(
     {"absence-added", "absence-confirmed", "absence-ended"}
 )  # of the signer, or of whom they stand in for
-ORGANISATION = frozenset({"department-changed", "rule-changed"})  # before every signature
+ORGANISATION = frozenset({"calendar-imported", "department-changed", "rule-changed"})  # before every signature
 ALL_ACTIONS = ACTIONS | ABSENCES | ORGANISATION
 SHOWN = 5
 

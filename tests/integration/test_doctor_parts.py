@@ -1,5 +1,6 @@
 """The doctor: each part that is not well says in a sentence what to do, and the parts that are say what they are."""
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,15 +9,17 @@ from typing import Any
 import pytest
 from minio import Minio
 from missing_wall import without_landlock
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from typer.testing import CliRunner
+from working_stages import working_stages
 
 from services.app import doctor as app_doctor
-from services.app.container import open_container
+from services.app.container import MODELS, open_container
 from services.app.doctor import Line
 from services.cli import main as cli_main
 from services.database.tables.cameras import Recorder
 from services.database.tables.documents import Document
+from services.database.tables.working_calendar import CalendarYear
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo import organisation
 from services.demo.recordings import CAMERAS, ZONE, Recordings
@@ -238,3 +241,37 @@ async def test_a_missing_wall_is_named_and_fails_where_both_are_required(tmp_pat
     for one in (free, required):
         assert one.sentence.startswith("one wall of two; Landlock is missing: ")
         assert "FOOTAGE_DESK_CONFINEMENT__REQUIRED" in one.sentence
+
+
+async def test_a_year_without_a_working_calendar_is_named_where_the_organisation_keeps_one(tmp_path: Path) -> None:
+    loaded, year = settings(tmp_path), datetime.now(ZONE).year
+    container = open_container(loaded)
+    organisation.prepare(container, Recordings(container.settings.data_dir))
+    imported = delete(CalendarYear)
+
+    async def line() -> Line:
+        [found] = [line for line in await app_doctor.examine(loaded, []) if line.part == "working calendar"]
+        return found
+
+    known = await line()
+    container.database.run_now(
+        Actor("system", "test"), lambda uow: uow.session.execute(imported.where(CalendarYear.year == year))
+    )
+    lacking = await line()
+    container.database.run_now(Actor("system", "test"), lambda uow: uow.session.execute(imported))
+    never = await line()
+    models = tmp_path / "models"
+    shutil.copytree(MODELS, models)
+    with working_stages(models, "security"):
+        pass  # the file stays, and this process works by the shipped one again
+    apart = settings(tmp_path, models_dir=models)
+    [needed] = [line for line in await app_doctor.examine(apart, []) if line.part == "working calendar"]
+    container.database.close()
+
+    assert (known.well, known.sentence) == (True, "no stage in working time; this year is imported")
+    assert (lacking.well, never.well) == (False, True)
+    assert f"no table of {year}" in lacking.sentence
+    assert "/admin/calendar" in lacking.sentence
+    assert never.sentence == "no stage in working time; none was imported"
+    assert needed.well
+    assert "only weekends count as days off for security" in needed.sentence

@@ -41,6 +41,7 @@ CAMERA = {
     "recorderId": "recorder", "channel": "gate", "nameZh": "门", "nameEn": "gate", "placeZh": "门", "placeEn": "gate",
     "retentionDays": 30,
 }  # fmt: skip
+CALENDAR = {"days": [{"date": "2031-05-01", "kind": "off", "zh": "劳动节", "en": "Labour Day"}], "reason": "none"}
 RECORDER = {"name": "R", "site": "S", "configuration": {}}
 
 
@@ -223,6 +224,13 @@ RULES = {
         EVERYONE - ADMINISTRATOR,
         body={"version": "no", "textZh": "x" * 20, "textEn": "x" * 20, "reason": "none"},
     ),
+    "GET /api/admin/calendar": Rule(READERS, EVERYONE - READERS),
+    "POST /api/admin/calendar": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=CALENDAR),
+    "GET /api/admin/calendar/deadline": Rule(
+        READERS, EVERYONE - READERS, query="?start=2031-03-04T09:00:00Z&limit=P2D"
+    ),
+    "GET /api/admin/calendar/{year}": Rule(READERS, EVERYONE - READERS),
+    "GET /api/admin/calendar/{year}.csv": Rule(READERS, EVERYONE - READERS),
     "GET /api/admin/cameras": Rule(READERS, EVERYONE - READERS),
     "POST /api/admin/cameras": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=CAMERA),
     "GET /api/admin/cameras/list.csv": Rule(READERS, EVERYONE - READERS),

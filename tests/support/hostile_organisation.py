@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from lent_case import TIMES, offered
@@ -16,6 +17,7 @@ from services.database.tables.cameras import Recorder
 from services.database.tables.consents import Consent, Consultation
 from services.database.tables.deliveries import Delivery
 from services.database.tables.documents import Document
+from services.database.tables.working_calendar import CalendarYear
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.agreements import texts
@@ -30,6 +32,7 @@ from services.domain.retrieval.uploads import Facts
 from services.domain.reviews import filing, questions
 from services.domain.reviews.classification import Classification
 from services.domain.rules import service as rule_service
+from services.runtime.calendar_days import CalendarDay
 from services.runtime.errors import Retryable
 from services.runtime.rules import Rules
 from services.vault.age import generate_identity
@@ -227,6 +230,7 @@ class HostileOrganisation(ReviewDesk):
         self.run(_measure_and_fail)
         self.run(drafts.save, DRAFT, form, typed=typed, by="drafter")
         self.run(saved_searches.save, "mine", "text=gate", by="reviewer")
+        self.run(_calendar)
 
     def known(self) -> dict[str, list[str]]:
         """The values that the parameters of addresses may take, by name."""
@@ -248,6 +252,7 @@ class HostileOrganisation(ReviewDesk):
             "process_id": ["review"],
             "version": ["2026", "2031-1"],
             "act": ["unlock"],
+            "year": ["2031"],
         }
 
     def ids(self, table: Table) -> list[str]:
@@ -268,6 +273,14 @@ class HostileOrganisation(ReviewDesk):
 def _sign_again(uow: UnitOfWork) -> None:
     """A new text is out, without which nobody would find anything to do."""
     uow.session.execute(update(Agreement).values(version="2031-1"))
+
+
+def _calendar(uow: UnitOfWork) -> None:
+    """A year whose holiday has a hostile name."""
+    zh, en = hostile("calendar_years.zh"), hostile("calendar_years.en")
+    days = [CalendarDay(date(2031, 5, 1), "off", zh, en).as_json()]
+    reason = hostile("calendar_years.reason")
+    uow.session.add(CalendarYear(year=2031, days=days, imported_at=uow.now, imported_by="admin", reason=reason))
 
 
 def _measure_and_fail(uow: UnitOfWork) -> None:

@@ -23,6 +23,7 @@ CAMERA = {
     "recorderId": "recorder", "channel": "gate", "nameZh": "门", "nameEn": "gate", "placeZh": "门", "placeEn": "gate",
     "retentionDays": "30",
 }  # fmt: skip
+TABLE = "date,kind,name_zh,name_en\n2031-05-01,off,劳动节,Labour Day"
 DEPARTMENT = {"nameZh": "x", "nameEn": "x", "kind": "administration"}
 PAGES = {
     "GET /uploads": Rule(EVERYONE),
@@ -102,6 +103,13 @@ PAGES = {
     "GET /admin/agreements/issue": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /admin/agreements/issue": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"version": "no"}),
     "GET /admin/agreements/texts": Rule(READERS, EVERYONE - READERS),
+    "GET /admin/calendar": Rule(READERS, EVERYONE - READERS),
+    "POST /admin/calendar": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"table": TABLE, "was": "1", "reason": "none"}
+    ),
+    "POST /admin/calendar/check": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"shipped": "2026"}),
+    "GET /admin/calendar/{year}": Rule(READERS, EVERYONE - READERS),
+    "GET /admin/calendar/{year}.csv": Rule(READERS, EVERYONE - READERS),
     "GET /admin/cameras": Rule(READERS, EVERYONE - READERS),
     "GET /admin/cameras/list": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /admin/cameras/list": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),

@@ -12,6 +12,7 @@ from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras import service as camera_service
 from services.domain.notifications import delivery_queries
 from services.domain.rules import service as rule_service
+from services.domain.working_calendar import queries as calendar_queries
 from services.web.dependencies import GivenDatabase
 from services.web.visitor import Visiting
 
@@ -22,7 +23,8 @@ router = APIRouter()
 class Overview:
     """The counts of the overview. ``failing``: recorders whose last probe failed.
 
-    ``undelivered``: notices that could not be sent; counted for administrators only.
+    ``undelivered``: notices that could not be sent; counted for administrators only. ``years_missing``: those that
+    lack a working calendar, where one is used.
     """
 
     recorders: int
@@ -32,6 +34,7 @@ class Overview:
     unsigned: int
     undelivered: int
     use_period: bool
+    years_missing: tuple[int, ...]
 
 
 @router.get("/admin")
@@ -44,6 +47,7 @@ async def show_overview(visitor: Visiting, database: GivenDatabase) -> Response:
 def _overview(uow: UnitOfWork) -> Overview:
     administrators.require_reader(uow)
     recorders = camera_recorders.list_recorders(uow)
+    coverage = calendar_queries.read_coverage(uow)
     return Overview(
         recorders=len(recorders),
         failing=sum(line.row.last_error is not None for line in recorders),
@@ -52,4 +56,5 @@ def _overview(uow: UnitOfWork) -> Overview:
         unsigned=agreement_queries.count_unsigned(uow),
         undelivered=delivery_queries.count_by_state(uow)["failed"] if administrators.is_administrator(uow) else 0,
         use_period=uow.rules.max_use_days is not None,
+        years_missing=coverage.missing if coverage.used else (),
     )

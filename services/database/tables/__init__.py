@@ -37,6 +37,7 @@ from services.database.tables import (
     upload_attempts,
     uploads,
     violations,
+    working_calendar,
 )
 
 __all__ = [
@@ -76,4 +77,5 @@ __all__ = [
     "upload_attempts",
     "uploads",
     "violations",
+    "working_calendar",
 ]

@@ -27,6 +27,8 @@ class Review(Base):
     process_instance_key: Mapped[int]
     opened_at: Mapped[datetime]
     due_at: Mapped[datetime]
+    first_reminder_at: Mapped[datetime | None]  # None: before schema 1143, and of a receipt
+    due_reason: Mapped[dict[str, Any] | None]  # of ``due_at``: working_calendar/deadlines.py; None as above
     escalated_at: Mapped[datetime | None]
     claimed_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     claimed_at: Mapped[datetime | None]

@@ -9,6 +9,9 @@ from services.domain.accounts.posts import PostRequest
 from services.domain.accounts.staff import Details, InitialPassword
 from services.domain.change_requests import service as change_requests
 from services.domain.rules import service as rules
+from services.domain.working_calendar import service as working_calendar
+from services.domain.working_calendar.tables import check_table
+from services.runtime.calendar_days import CalendarDay
 
 ACCOUNT_ACTS: Mapping[str, Callable[[UnitOfWork, str], object]] = {
     "activate": staff.activate,
@@ -51,5 +54,8 @@ def _act(uow: UnitOfWork, kind: str, person_id: str, payload: Mapping[str, Any])
         staff.add_department(uow, **payload)
     elif kind == "rule":
         rules.change_rule(uow, payload["rule"], payload["value"], payload["reason"], was=payload["was"])
+    elif kind == "calendar":
+        table = check_table([CalendarDay.from_json(day) for day in payload["days"]])
+        working_calendar.import_year(uow, table, payload["reason"], was=payload["was"])
     else:
         ACCOUNT_ACTS[kind](uow, person_id)

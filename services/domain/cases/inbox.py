@@ -35,6 +35,7 @@ from services.domain.reviews.schemas import (
     WaitingReview,
 )
 from services.domain.stages.catalogue import STAGES
+from services.domain.working_calendar import deadlines
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 from services.web.errors import Problem
@@ -266,6 +267,7 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
     named = [*others, review.claimed_by, stands_in_for, proposed_by, *deciders, *(row.decided_by for row in earlier)]
     named += [confirmation.person_id for confirmation in confirmations]
     names = access_queries.get_names(uow, named)
+    due_reason = deadlines.describe(review.due_reason)
     return ReviewView(
         id=review.id,
         application_id=application.id,
@@ -274,6 +276,8 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
         round=review.round,
         opened_at=review.opened_at,
         due_at=review.due_at,
+        due_reason_zh=due_reason.zh if due_reason else None,
+        due_reason_en=due_reason.en if due_reason else None,
         escalated_at=review.escalated_at,
         closed_at=review.closed_at,
         closed_because=review.closed_because,

@@ -57,6 +57,7 @@ from services.domain.custody.schemas import RecorderClock
 from services.domain.retrieval import preservations
 from services.domain.reviews import assignment
 from services.domain.stages.catalogue import STAGES
+from services.domain.working_calendar import deadlines
 from services.web.schemas import SpanAnswer
 
 NEVER = datetime.max.replace(tzinfo=UTC)  # sorts what has no moment last
@@ -387,12 +388,15 @@ def _copy(copy: Copy) -> CopyView:
 
 def _review(uow: UnitOfWork, row: ReviewRow, names: Mapping[str, str]) -> CaseReview:
     review, decision = row.review, row.decision
+    due_reason = deadlines.describe(review.due_reason)
     view = CaseReview(
         id=review.id,
         stage=review.stage,
         round=review.round,
         opened_at=review.opened_at,
         due_at=review.due_at,
+        due_reason_zh=due_reason.zh if due_reason else None,
+        due_reason_en=due_reason.en if due_reason else None,
         closed_at=review.closed_at,
         closed_because=review.closed_because,
         confirmed_by=[

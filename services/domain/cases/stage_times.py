@@ -18,18 +18,19 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.cases import timeline
 from services.domain.cases.schemas.lists import StageLine
+from services.domain.process.messages import APPLICATION_CORRECTED, COPY_RETURNED
 from services.domain.stages.catalogue import STAGES
 from services.runtime.models import Model
 
 SETTLED = timedelta(hours=1)
 AT_ONCE = 200  # cases that one unit of work adds up
-# Beside the reviews: what the process waits for elsewhere, and the work that takes time. By element of the model.
+# Beside the reviews: the work that takes time, by job type, and what the process waits for elsewhere, by message.
 OTHER_STAGES = {
-    "Task_PreserveFootage": "preservation",
-    "Task_AwaitCorrection": "correction",
-    "Task_RetrieveFootage": "retrieval",
-    "Task_EncryptCopy": "issuing",
-    "Task_AwaitReturn": "in-use",
+    "preserve-footage": "preservation",
+    APPLICATION_CORRECTED: "correction",
+    "retrieve-footage": "retrieval",
+    "encrypt-copy": "issuing",
+    COPY_RETURNED: "in-use",
 }
 
 # What a timeline reads of them; their forms and signatures are long.
@@ -144,7 +145,9 @@ def _histories(uow: UnitOfWork, query: Select[Application]) -> Iterator[timeline
 def _stages(history: timeline.History, model: Model) -> Iterator[tuple[str, timeline.Visit]]:
     for visit in timeline.main_visits(history, model):
         element = model.elements.get(visit.element_id)
-        stage = element.stage if element is not None and element.stage else OTHER_STAGES.get(visit.element_id)
+        if element is None:
+            continue
+        stage = element.stage or OTHER_STAGES.get(element.job_type or element.message or "")
         if stage is not None:
             yield stage, visit
 

@@ -17,16 +17,14 @@ from services.domain.cases import rows as case_rows
 from services.domain.cases.rows import CaseRows
 from services.domain.cases.schemas.timeline import DiagramMarker, MarkerKind, Timeline
 from services.domain.cases.standstills import standstill_of
-from services.domain.process import steps
+from services.domain.process import messages, steps
 from services.runtime.errors import NotFound
 from services.runtime.models import Element, Model
 from services.runtime.translations import Message
 
 MAIN, REVIEW = "video-retrieval", "review"
-SUBMITTED, USE = "Event_Submitted", "Task_AwaitReturn"
-CORRECTION, EXPIRY = "Task_AwaitCorrection", "Task_ExpireApplication"
-CLASSIFICATION = "Task_ClassifyApplication"
-OPENING, ANSWER, ANSWERED = "Task_OpenReview", "Task_AwaitDecision", "Event_Decided"
+# What the elements of a model do is known by their jobs, messages and tables: ids and names are the designer's.
+EXPIRY, OPENING, CLASSIFICATION = "expire-application", "open-review", "classification"
 
 STRONGEST: tuple[MarkerKind, ...] = ("passed", "working", "waiting", "stuck")
 
@@ -76,7 +74,8 @@ def of_rows(rows: CaseRows, models: Mapping[str, Model]) -> Timeline:
     visits = main_visits(_history(rows), models[MAIN])
     waiting = application.closed_at is None and rows.head.in_transit
     # the engine classifies by itself, and the database has it once something rests on it
-    classified = [CLASSIFICATION] if application.importance is not None else []
+    tables = models[MAIN].of_decision(CLASSIFICATION)
+    classified = [table.id for table in tables] if application.importance is not None else []
     markers = _markers(models[MAIN], visits, now, classified) + _unopened(rows, models[REVIEW])
     here = any(marker.here for marker in markers)
     return Timeline(process_id=models[MAIN].process_id, markers=markers, in_transit=waiting and not here)
@@ -84,10 +83,11 @@ def of_rows(rows: CaseRows, models: Mapping[str, Model]) -> Timeline:
 
 def _unopened(rows: CaseRows, model: Model) -> list[DiagramMarker]:
     """Return what stops or delays a review before it is open: its stage is not stored yet."""
+    opening = {element.id for element in model.of_job(OPENING)}
     stopped = [
         _worked(step, rows.application)
         for step in rows.steps
-        if step.process_id == model.process_id and step.element_id == OPENING
+        if step.process_id == model.process_id and step.element_id in opening
         if step.stuck_since is not None or step.waiting_since is not None
     ]
     return [marker for marker in _markers(model, stopped, rows.uow.now) if marker.here]
@@ -109,10 +109,15 @@ def review_of_rows(rows: CaseRows, review_id: str, models: Mapping[str, Model]) 
         if step.process_instance_key == review.process_instance_key
     ]
     decided = review.closed_because == "decided"
-    visits.append(Visit(ANSWER, review.opened_at, review.closed_at, "waiting", whole=decided, review_id=review.id))
-    if decided and review.closed_at is not None:
-        visits.append(Visit(ANSWERED, review.closed_at, review.closed_at))
-    return Timeline(process_id=models[REVIEW].process_id, markers=_markers(models[REVIEW], visits, rows.uow.now))
+    model = models[REVIEW]
+    answer = model.awaiting(messages.REVIEW_DECIDED)
+    if answer is not None:
+        wait = Visit(answer.id, review.opened_at, review.closed_at, "waiting", whole=decided, review_id=review.id)
+        end = model.ending_after(answer)
+        visits.append(wait)
+        if decided and review.closed_at is not None and end is not None:
+            visits.append(Visit(end.id, review.closed_at, review.closed_at))
+    return Timeline(process_id=model.process_id, markers=_markers(model, visits, rows.uow.now))
 
 
 def _history(rows: CaseRows) -> History:
@@ -132,15 +137,17 @@ def main_visits(history: History, model: Model) -> list[Visit]:
     application = history.application
     if application.submitted_at is None:
         return []
-    visits = [_submission(application)]
+    visits = _submission(application, model)
     visits += [_worked(step, application) for step in history.own_steps if step.process_id == model.process_id]
     visits += _reviews(history, model)
-    visits += _corrections(history)
+    visits += _corrections(history, model)
     hand_over = history.hand_over
     if hand_over is not None and hand_over.accepted_at is not None:
         back = hand_over.returned_at or hand_over.lost_at
         until = back or application.closed_at
-        visits.append(Visit(USE, hand_over.accepted_at, until, "waiting", whole=hand_over.returned_at is not None))
+        use = model.awaiting(messages.COPY_RETURNED)
+        whole = hand_over.returned_at is not None
+        visits += [] if use is None else [Visit(use.id, hand_over.accepted_at, until, "waiting", whole=whole)]
     end = model.of_outcome(application.closed_as) if application.closed_as else None
     if end is not None and application.closed_at is not None:
         visits.append(Visit(end.id, application.closed_at, application.closed_at))
@@ -171,11 +178,13 @@ def _left(model: Model, visits: list[Visit]) -> list[Visit]:
     return [ended.get(id(visit), visit) for visit in visits]
 
 
-def _submission(application: Application) -> Visit:
+def _submission(application: Application, model: Model) -> list[Visit]:
     """Return the time from the submission to the opening of the case."""
+    start = model.awaiting(messages.APPLICATION_SUBMITTED)
     assert application.submitted_at is not None  # noqa: S101  asked by the caller
     taken = application.process_instance_key is not None or application.closed_at is not None
-    return Visit(SUBMITTED, application.submitted_at, application.submitted_at if taken else None)
+    until = application.submitted_at if taken else None
+    return [] if start is None else [Visit(start.id, application.submitted_at, until)]
 
 
 def _worked(step: ProcessStep, application: Application) -> Visit:
@@ -205,7 +214,7 @@ def _reviews(history: History, model: Model) -> list[Visit]:
     return visits
 
 
-def _corrections(history: History) -> list[Visit]:
+def _corrections(history: History, model: Model) -> list[Visit]:
     """Return one wait for each round that went back: by a decision, or by the automatic check of what is complete."""
     returned = {decision.round: decision.decided_at for decision in history.decisions if decision.outcome == "returned"}
     incomplete = {
@@ -214,19 +223,23 @@ def _corrections(history: History) -> list[Visit]:
         if finding.check == "preliminary-review" and finding.severity == "blocks"
     }
     corrected = {revision.round: revision.submitted_at for revision in history.revisions}
+    correction = model.awaiting(messages.APPLICATION_CORRECTED)
+    if correction is None:
+        return []
     visits = []
     for round_, since in sorted({**incomplete, **returned}.items()):
         until = corrected.get(round_ + 1)
         whole = until is not None
         if until is None:
-            until = _given_up(history, since)
-        visits.append(Visit(CORRECTION, since, until, "waiting", whole=whole))
+            until = _given_up(history, model, since)
+        visits.append(Visit(correction.id, since, until, "waiting", whole=whole))
     return visits
 
 
-def _given_up(history: History, since: datetime) -> datetime | None:
+def _given_up(history: History, model: Model, since: datetime) -> datetime | None:
     """Return when the wait for a correction ended without one; None while it lasts."""
-    expired = (step.began_at for step in history.steps if step.element_id == EXPIRY and step.began_at >= since)
+    expiry = {element.id for element in model.of_job(EXPIRY)}
+    expired = (step.began_at for step in history.steps if step.element_id in expiry and step.began_at >= since)
     return next(expired, None) or history.application.withdrawn_at or history.application.closed_at
 
 

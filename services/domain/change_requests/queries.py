@@ -20,8 +20,10 @@ from services.domain.change_requests.schemas import (
     OpenRequestsAnswer,
     SignatureHoldAnswer,
 )
+from services.runtime import calendar_days
+from services.runtime.calendar_days import CalendarDay
 from services.runtime.labels import word
-from services.runtime.translations import Bilingual, Message, Text
+from services.runtime.translations import Bilingual, Joined, Message, Text
 
 TITLES = {
     "initial-password": Message("Set a new initial password"),
@@ -148,14 +150,8 @@ def describe(uow: UnitOfWork, row: ChangeRequest) -> Text:
         )
     if row.kind in ("department", "new-department"):
         return _describe_department(uow, row)
-    if row.kind == "rule":
-        return Message(
-            "Change the rule {rule} from {old} to {new} ({reason})",
-            rule=stored["rule"],
-            old=stored["was"] or "—",
-            new=stored["value"] or "—",
-            reason=stored["reason"],
-        )
+    if row.kind in ("rule", "calendar"):
+        return _describe_rule(row)
     if row.kind == "agreement":
         return Message(
             "Issue version {version} of the confidentiality agreement, replacing {replaces}, with {days} days to "
@@ -167,6 +163,25 @@ def describe(uow: UnitOfWork, row: ChangeRequest) -> Text:
             text=Bilingual(stored["text_zh"], stored["text_en"]),
         )
     return TITLES[row.kind]
+
+
+def _describe_rule(row: ChangeRequest) -> Text:
+    stored = row.payload
+    if row.kind == "rule":
+        return Message(
+            "Change the rule {rule} from {old} to {new} ({reason})",
+            rule=stored["rule"],
+            old=stored["was"] or "—",
+            new=stored["value"] or "—",
+            reason=stored["reason"],
+        )
+    runs = calendar_days.runs_of(map(CalendarDay.from_json, stored["days"]))
+    return Message(
+        "Import the working calendar of {year} ({reason}): {days}",
+        year=stored["year"],
+        reason=stored["reason"],
+        days=Joined("; ", calendar_days.describe([run.as_json() for run in runs])),
+    )
 
 
 def _describe_department(uow: UnitOfWork, row: ChangeRequest) -> Text:

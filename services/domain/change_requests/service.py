@@ -365,9 +365,9 @@ def _is_asked_otherwise(uow: UnitOfWork, change: Change) -> bool:
     return any(_about(row.kind, row.payload) == about for row in _list_open(uow, same_person))
 
 
-def _about(kind: str, payload: Mapping[str, Any]) -> tuple[str | None, ...]:
+def _about(kind: str, payload: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what of its person or set-up a change is about; each department that is added stands for itself."""
-    named = [payload.get(name) for name in ("post", "department", "rule")]
+    named = [payload.get(name) for name in ("post", "department", "rule", "year")]
     return (kind, *named, *([payload["name_zh"], payload["name_en"]] if kind == "new-department" else []))
 
 

@@ -18,7 +18,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
 from services.domain.process import permissions
 from services.domain.retrieval import attempts
-from services.domain.stages.catalogue import approval_limit
+from services.domain.working_calendar import deadlines
 from services.runtime.spans import Span
 
 PRESERVATION_FAILED = "preservation-failed"  # the action in the audit trail, and the notice
@@ -83,7 +83,7 @@ def overwrite_order() -> ColumnElement[float]:
 def is_at_risk(uow: UnitOfWork, camera: Camera, start: datetime) -> bool:
     """Return whether the overwriting may come before the approvals are through (T4)."""
     moment = overwrite_moment(camera, start)
-    return moment is not None and moment <= uow.now + approval_limit(uow.rules)
+    return moment is not None and moment <= deadlines.compute_approval_end(uow)
 
 
 def begin(uow: UnitOfWork, application_id: str) -> bool:

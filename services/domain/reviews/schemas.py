@@ -200,9 +200,12 @@ class ReviewView(ReviewHead):
 
     ``signatureMethods`` is what the signature needs of you: ``password``, or ``password`` and ``totp``. ``whoCan`` are
     names, ``mostUseDays`` the most that may be granted. ``applicantQuestions`` are those of the whole case.
-    ``reassignTo`` are those to whom you may give the review that somebody has claimed.
+    ``reassignTo`` are those to whom you may give the review that somebody has claimed. ``dueReason…`` says why it
+    is due at ``dueAt``; null where an older release opened it, and for a receipt.
     """
 
+    due_reason_zh: str | None
+    due_reason_en: str | None
     closed_at: Moment | None
     closed_because: str | None
     outcomes: list[str]

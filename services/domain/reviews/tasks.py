@@ -17,6 +17,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.notifications import service as notification_service
 from services.domain.process import messages, outbox, permissions
 from services.domain.stages.catalogue import STAGES
+from services.domain.working_calendar import deadlines
 from services.runtime.errors import Fatal, NotFound, NotPermitted, Refused
 from services.runtime.translations import Message
 
@@ -53,6 +54,7 @@ def open_review(
     application = state.application
     review = uow.session.scalar(select(Review).where(Review.job_key == job_key))
     if review is None:
+        deadline = deadlines.compute(uow, STAGES[stage])
         review = Review(
             application_id=application_id,
             stage=stage,
@@ -61,7 +63,9 @@ def open_review(
             job_key=job_key,
             process_instance_key=process_instance_key,
             opened_at=uow.now,
-            due_at=uow.now + STAGES[stage].limit(uow.rules),
+            due_at=deadline.due_at,
+            first_reminder_at=deadline.first_reminder_at,
+            due_reason=deadline.reason,
         )
         permissions.require_running(state, f"open the review {stage}")
         permissions.require_stage(uow, state, stage, hand_over_id)
@@ -71,7 +75,7 @@ def open_review(
             f"open the review {stage}", application_id, "another question has the key of this job"
         )
     limit = review.due_at - review.opened_at
-    reminder = review.opened_at + min(uow.rules.first_reminder_after, limit / 2)
+    reminder = review.first_reminder_at or review.opened_at + min(uow.rules.first_reminder_after, limit / 2)
     return Opened(review.id, reminder, limit, application.number or "")
 
 
@@ -87,6 +91,7 @@ def _open(uow: UnitOfWork, application: Application, review: Review, hand_over: 
     )
     if review.stage == "receipt" and hand_over is not None:
         review.due_at = max(hand_over.take_up_until, uow.now)
+        review.first_reminder_at = review.due_reason = None
     uow.session.add(review)
     uow.session.flush()
     candidates = _require_candidates(uow, review)
@@ -100,14 +105,20 @@ def _open(uow: UnitOfWork, application: Application, review: Review, hand_over: 
         round=review.round,
         due_at=review.due_at.isoformat(),
         candidates=candidates,
+        **({"due_reason": review.due_reason} if STAGES[review.stage].limit_counts == "working-time" else {}),
     )
     _notify(uow, review, candidates, "review-opened")
 
 
 def remind(uow: UnitOfWork, review_id: str, job_key: int) -> None:
-    """Remind the one who has claimed the review, else all who may decide it; once for each job and period."""
+    """Remind the one who has claimed the review, else all who may decide it; once for each job and period.
+
+    The process reminds daily: on a day off nobody is reminded of a review that counts working time.
+    """
     review = _lock(uow, review_id)
     if review.closed_at is not None or not is_reminder_due(uow, job_key, "review", review_id):
+        return
+    if deadlines.is_paused(uow, review.due_reason):
         return
     uow.session.add(Reminder(job_key=job_key, kind="review", subject_id=review_id, sent_at=uow.now))
     people = [review.claimed_by] if review.claimed_by else _candidates(uow, review)

@@ -16,7 +16,7 @@ from services.runtime.rules import Rules
 from services.runtime.settings import all_settings
 from services.runtime.translations import Bilingual, Counted, Message, Text, Worded
 
-Kind = Literal["duration", "days", "hours", "count", "per-mille", "choice", "text"]
+Kind = Literal["duration", "days", "hours", "count", "per-mille", "choice", "working-hours", "text"]
 EXPECTED = {
     "duration": Message("Enter a duration in whole minutes, hours or days, such as PT24H or P3D, at most 100 years."),
     "days": Message("Enter a whole number of days from 1 to 36500."),
@@ -24,6 +24,9 @@ EXPECTED = {
     "count": Message("Enter a whole number from 1 to 200."),
     "per-mille": Message("Enter a whole number from 0 to 100."),
     "choice": Message("Choose one of the options."),
+    "working-hours": Message(
+        "Enter spans of hours and minutes that follow each other, such as 09:00-12:00,13:00-18:00."
+    ),
     "text": Message("Enter a text of at most 100 characters."),
 }
 COUNTED: dict[Kind, Callable[[int], Text]] = {
@@ -186,6 +189,13 @@ RULES = {
         Rule(
             *("release_limit", "duration", Message("release deadline")),
             Message("Time limit for the release by the storage office."),
+            weakened_by="both",  # as the time for a review
+        ),
+        Rule(
+            *("working_hours", "working-hours", Message("working hours")),
+            Message(
+                "Hours of a working day; the time limits of stages that count working time run only in these hours."
+            ),
             weakened_by="both",  # as the time for a review
         ),
         Rule(

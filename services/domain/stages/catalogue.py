@@ -4,7 +4,6 @@ They are data, ``review-stages.json`` beside the models, so that designers add a
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from pathlib import Path
 
 from services.database.tables.people import POSTS
@@ -12,9 +11,8 @@ from services.domain.stages import file as stage_file
 from services.domain.stages.schema import BilingualLabel, Outcome, Phase, Question, Stage, StageFile
 from services.runtime import labels
 from services.runtime.places import BPMN
-from services.runtime.rules import Rules
 
-__all__ = ["STAGES", "BilingualLabel", "Outcome", "Question", "Stage", "StageCatalogue", "approval_limit"]
+__all__ = ["STAGES", "BilingualLabel", "Outcome", "Question", "Stage", "StageCatalogue", "list_approvals"]
 
 DEFAULT_FOLDER = BPMN
 
@@ -83,8 +81,6 @@ def _labels(code: str) -> Mapping[str, str] | None:
 labels.add_lookup(_labels)
 
 
-def approval_limit(rules: Rules) -> timedelta:
-    """Add up the limits of the approvals and the release; decides what is at risk (T4)."""
-    approvals = [STAGES[code] for code in STAGES.of_phase("approval") if not STAGES[code].retired]
-    limits = (stage.limit(rules) for stage in (*approvals, STAGES["storage-release"]))
-    return sum(limits, rules.notify_limit)
+def list_approvals() -> list[Stage]:
+    """List the stages of the approval, without those that no model asks any more."""
+    return [STAGES[code] for code in STAGES.of_phase("approval") if not STAGES[code].retired]

@@ -86,6 +86,8 @@ def _check_stage(file: StageFile, stage: Stage) -> Iterator[tuple[KeyPath, str]]
         yield ("duty",), f"{stage.duty} is not among the duties: add it there, with its words"
     if not _is_limit(stage.limit_of):
         yield ("limit",), f"is {', '.join(LIMITS)} or a duration such as PT8H"
+    if stage.limit_counts == "working-time" and (stage.limit_of == "take-up" or stage.code == "receipt"):
+        yield ("limitCounts",), "the time to accept copies is calendar time, as use periods are: leave it out"
     yield from _check_outcomes(file, stage)
     yield from _check_candidates(file, stage)
     codes = [question.code for question in stage.questions]

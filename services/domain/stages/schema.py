@@ -17,6 +17,7 @@ Phase = Literal["approval", "retrieval", "custody", "return"]
 Rule = Literal["department", "sign-off", "management", "custodian", "return-office"]
 # The class of a case, what Security grants, and when a loan is due: what a decision may return besides its outcome.
 Returned = Literal["importantInformation", "sensitiveEvent", "highImpact", "usePeriodDays", "wayOfUse", "dueAt"]
+Counting = Literal["calendar", "working-time"]  # which time a limit counts
 LIMITS = {
     "review": lambda rules: rules.review_limit,
     "release": lambda rules: rules.release_limit,
@@ -73,7 +74,8 @@ class Stage(BilingualLabel):
     With the level ``password+totp`` a person who has a second factor, or must have one, gives a one-time code as well.
     ``candidates`` are asked group by group, the substitutes after those whose task it is. A ``retired`` stage is asked
     by no model any more; cases that had it keep its words. ``accepts_lost_per_mille`` accepts in advance that so many
-    of a thousand pictures lack, at places of a second at most: then the question is not asked.
+    of a thousand pictures lack, at places of a second at most: then the question is not asked. A limit that counts
+    ``working-time`` runs in the working hours of working days alone (``domain.working_calendar``).
     """
 
     code: Code
@@ -81,6 +83,7 @@ class Stage(BilingualLabel):
     duty: Code
     candidates: Candidates
     limit_of: str = Field(alias="limit")
+    limit_counts: Counting = "calendar"
     level: Level = Field(alias="signature")
     outcomes: Annotated[tuple[str, ...], Field(min_length=2)]
     questions: Annotated[tuple[Question, ...], Field(max_length=20)] = ()

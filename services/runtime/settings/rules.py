@@ -5,7 +5,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from services.runtime.settings.kinds import Days, Duration, Lead, Part
+from services.runtime.settings.kinds import Days, Duration, Lead, Part, WorkingHours
+from services.runtime.working_hours import DEFAULT as DEFAULT_HOURS
 
 
 class RuleSettings(Part):
@@ -31,6 +32,11 @@ class RuleSettings(Part):
     )
     first_reminder_after: Duration = Field(
         default=timedelta(hours=12), description="an ISO 8601 duration, such as PT12H"
+    )
+    working_hours: WorkingHours = Field(
+        default=DEFAULT_HOURS,
+        description="the working hours of a day, for review stages that count working time, such as "
+        "09:00-12:00,13:00-18:00",
     )
     ordinary_retention_days: Days = Field(
         default=365, description="for how many days ordinary footage is kept in the archive"

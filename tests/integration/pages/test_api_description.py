@@ -9,7 +9,7 @@ from typing import Any
 import amount
 import pytest
 import schemathesis
-from access_rules import ROLES, RULES, SIGNED, Rule
+from access_rules import CALENDAR, ROLES, RULES, SIGNED, Rule
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, Phase, given, settings
@@ -57,6 +57,7 @@ DONE: dict[str, dict[str, Any]] = {
     "POST /api/copies/{copy_id}/viewings": {"purposeConfirmed": True},
     "POST /api/people": {"login": "new.person", "name": "新人", "departmentId": "works"},
     "POST /api/account/password": {"password": PASSWORD, "newPassword": "another one that is long"},
+    "POST /api/admin/calendar": {**CALENDAR, "dryRun": True},
     "POST /api/admin/recorders": {"name": "New", "site": "S", "configuration": {"root": ROOTS}},
     "PUT /api/admin/recorders/{recorder_id}": {"name": "New", "site": "S", "configuration": {"root": ROOTS}},
 }  # fmt: skip

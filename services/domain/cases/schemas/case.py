@@ -162,7 +162,8 @@ class CaseReview(Answer):
     """A review; what belongs to its decision is null while there is none.
 
     ``decidedBy``, ``standsInFor`` and those who confirmed it are names; ``formSha256`` is of the form that was signed.
-    ``mayReassign``: somebody has claimed it, and you may give it to somebody else.
+    ``mayReassign``: somebody has claimed it, and you may give it to somebody else. ``dueReason…`` says why it
+    is due then; null where an older release opened it, and for a receipt.
     """
 
     id: str
@@ -170,6 +171,8 @@ class CaseReview(Answer):
     round: int
     opened_at: datetime
     due_at: datetime
+    due_reason_zh: str | None
+    due_reason_en: str | None
     closed_at: datetime | None
     closed_because: str | None
     outcome: str | None = None

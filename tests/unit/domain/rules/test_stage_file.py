@@ -2,17 +2,15 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.domain.stages import file as stage_file
-from services.domain.stages.catalogue import DEFAULT_FOLDER, STAGES, StageCatalogue, approval_limit
+from services.domain.stages.catalogue import DEFAULT_FOLDER, STAGES, StageCatalogue
 from services.runtime import json_lines
 from services.runtime.errors import Fatal
-from services.runtime.rules import Rules
 
 SHIPPED_FILE = DEFAULT_FOLDER / stage_file.NAME
 INTERPRETER: dict[str, Any] = {
@@ -75,6 +73,8 @@ def test_every_key_has_the_line_on_which_it_stands() -> None:
         (having("security", zh="review"), "stages.security.zh", "has no Chinese"),
         (having("security", limit="8 hours"), "stages.security.limit", "a duration such as PT8H"),
         (having("security", limit="PT0S"), "stages.security.limit", "a duration such as PT8H"),
+        (having("security", limitCounts="weekdays"), "stages.security.limitCounts", "input should be 'calendar'"),
+        (having("receipt", limitCounts="working-time"), "stages.receipt.limitCounts", "is calendar time"),
         (having("security", duty="cleaning"), "stages.security.duty", "add it there"),
         (having("security", mayRaise="yes"), "stages.security.mayRaise", "is true or false"),
         (having("security", phase="later"), "stages.security.phase", "input should be 'approval'"),
@@ -167,20 +167,6 @@ def test_a_file_that_is_not_there_or_not_text_is_told(tmp_path: Path) -> None:
     assert str(stage_file.check(path)[1][0]) == "line 1: the file cannot be read: No such file or directory"
     path.write_bytes(b"\xff\xfe")
     assert str(stage_file.check(path)[1][0]) == "line 1: the file is not UTF-8"
-
-
-@pytest.mark.requirement("R5")
-def test_a_new_approval_lengthens_the_time_that_counts_for_what_is_at_risk(tmp_path: Path) -> None:
-    rules = Rules(None)
-    assert approval_limit(rules) == timedelta(days=5, hours=1)
-    write(tmp_path, lambda content: content["stages"].update(interpreting=INTERPRETER))
-    try:
-        STAGES.use(tmp_path)
-        assert approval_limit(rules) == timedelta(days=5, hours=9)
-        assert STAGES["interpreting"].limit(rules) == timedelta(hours=8)
-    finally:
-        STAGES.use(DEFAULT_FOLDER)
-    assert "interpreting" not in STAGES
 
 
 def test_the_words_of_stages_and_outcomes_come_from_the_file() -> None:
