@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url, select
 
+from services.app import deployments
 from services.app.container import check_models
 from services.backup import belongings
 from services.database import reading
@@ -177,8 +178,11 @@ def _checks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Aw
 
     async def models() -> str:
         await run_in_thread(check_models, settings.models_dir)
-        whose = f"those of {settings.models_dir}" if settings.models_dir else "those shipped"
-        return f"{whose}; they and their review stages fit together"
+        files = await run_in_thread(deployments.digests, settings.models_dir)
+        if deployments.are_shipped(files):
+            return "those shipped; they and their review stages fit together"
+        whose = settings.models_dir or "this program, changed"
+        return f"those of {whose}; they and their review stages fit together; footage-desk deploy checks them"
 
     return [
         ("models", models),

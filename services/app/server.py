@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import anyio
 from lxml import etree
 
-from services.app import store_watch
+from services.app import deployments, store_watch
 from services.app.container import START, Container, models
 from services.app.listeners import listen_as
 from services.backup import belongings
@@ -172,6 +172,31 @@ async def deploy(client: PyzeebeEngineClient, folder: Path | None = None) -> Map
             await asyncio.sleep(1)
 
 
+async def _deploy_known(container: Container, client: PyzeebeEngineClient) -> None:
+    """Deploy the models at the start if they are the shipped ones, or were deployed on record before.
+
+    In a demo others are deployed unchecked, to try them.
+    """
+    folder = container.settings.models_dir
+    files = deployments.digests(folder)
+    shipped, database = deployments.are_shipped(files), container.database
+    known = await database.read(START, deployments.is_on_record, files)
+    if not (shipped or known or container.settings.demo):
+        log.error(
+            "the models are not deployed, what was deployed before goes on",
+            folder=str(folder or "those shipped"),
+            cause="they were changed after they were checked",
+            next="run footage-desk deploy, which checks and deploys them",
+        )
+        return
+    versions = dict(await deploy(client, folder))
+    log.info("deployed", versions=versions)
+    if not known:
+        tried = deployments.Examined(files, "unchecked", "tried in the demo")
+        examined = deployments.Examined(files, "shipped") if shipped else tried
+        await database.run(START, deployments.record, examined, versions, "start")
+
+
 class PeriodicTask(Protocol):
     """A task that runs periodically until it is cancelled."""
 
@@ -245,7 +270,7 @@ async def run(
         container.on_turn.append(runner.parking.wake)
         try:
             if roles.deploy:
-                log.info("deployed", versions=dict(await deploy(client, settings.models_dir)))
+                await _deploy_known(container, client)
             if roles.sweeper:
                 await sweep(container, all_open=settings.embedded)
             async with anyio.create_task_group() as group:

@@ -13,6 +13,7 @@ import typer
 
 from services.backup.database_export import check_empty
 from services.bench import clip, engine, portal, relay, submissions, trail
+from services.bench import policy_check as policy_checks
 from services.bench import seal as sealing
 from services.bench import verify as verifying
 from services.bench.figures import size_of
@@ -20,6 +21,7 @@ from services.bench.year_fill import Size as Year
 from services.cli.context import load_settings, reported_errors, say
 from services.database.engine import connect
 from services.runtime.logs import configure_logs
+from services.runtime.places import BPMN
 
 Folder = Annotated[
     Path | None,
@@ -147,6 +149,16 @@ def add_to(app: typer.Typer) -> None:
         """Run instances in the embedded engine over gRPC; the peer commits rows, or is a Zeebe broker."""
         with reported_errors(), _folder(folder) as place:
             _print(engine.measure(place, instances=instances, opened=opened, ended=ended, runs=runs, zeebe=zeebe))
+
+    @group.command("policy-check")
+    def policy_check(
+        items: Annotated[int, typer.Option(min=1, max=2, help="How many items an application has.")] = 2,
+        runs: Runs = 3,
+    ) -> None:
+        """Walk the shipped models through everything that may happen, and hold the policy's rules to it."""
+        with reported_errors():
+            configure_logs("warning")
+            _print(policy_checks.measure(BPMN, items=items, runs=runs))
 
     @group.command("portal")
     def pages(  # noqa: PLR0917 - each is an option of the command line

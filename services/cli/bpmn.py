@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from services.cli.context import error_console, reported_errors, say
-from services.designers import element_templates, node_tools, own_workers
+from services.designers import element_templates, model_diff, node_tools, own_workers
 from services.designers.lint import camunda
 from services.designers.lint import check as lint_check
 from services.designers.lint.findings import Finding, Level, exit_code, in_order
@@ -33,6 +33,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the group ``bpmn``."""
     group = typer.Typer(help="Check, format and draw the models; make their element templates.", no_args_is_help=True)
     app.add_typer(group, name="bpmn")
+    _add_diff(group)
 
     @group.command()
     def lint(
@@ -97,6 +98,31 @@ def add_to(app: typer.Typer) -> None:
         for name in names:
             typer.echo(f"{place / name} {'is out of date' if check else 'was written'}")
         raise typer.Exit(1 if check and names else 0)
+
+
+def _add_diff(group: typer.Typer) -> None:
+    @group.command("diff")
+    def diff_(
+        before: Annotated[Path, typer.Argument(help="The folder of the models before.")],
+        after: Annotated[Path, typer.Argument(help="The folder of the models after.")] = DEFAULT,
+        as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of the changes.")] = False,
+        pictures: Annotated[
+            Path | None, typer.Option(help="Draw the diagrams there, with the numbers of the changes.")
+        ] = None,
+        lang: Annotated[Lang, typer.Option(help="The language of the sentences.")] = Lang.en,
+    ) -> None:
+        """List what changed between two folders of models: elements, conditions, timers, rows, review stages."""
+        with reported_errors():
+            changes = model_diff.diff(before, after)
+            drawn = model_diff.draw_changes(changes, before, after, pictures, lang) if pictures else []
+        if as_json:
+            say(json.dumps([change.as_json() for change in changes], ensure_ascii=False, indent=2))
+            return
+        for number, change in enumerate(changes, 1):
+            say(f"{number:3} {change.sentence(lang)}")
+        say(f"{len(changes)} changes" if changes else "Nothing changed but the drawing, if anything did.")
+        for picture in drawn:
+            say(str(picture))
 
 
 def print_findings(found: Iterable[Finding], lang: Lang = Lang.en) -> None:

@@ -1,13 +1,29 @@
-"""``footage-desk policy …``: what satisfies the policy's requirements."""
+"""``footage-desk policy …``: what satisfies the policy's requirements, and whether an edit keeps them."""
 
+import json
+from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from services.cli.context import console, fail
+from services.cli.context import console, fail, say
+from services.designers.policy_check import listing, report
+from services.designers.policy_check.check import check as check_models
+from services.designers.policy_check.report import Report, Verdict
+from services.designers.policy_check.yaml_lines import UnreadableFile
 from services.designers.policy_coverage import coverage as read_coverage
+from services.runtime.jobs.worker import discover
+from services.runtime.places import BPMN
+
+
+class Lang(StrEnum):
+    """The language of the sentences."""
+
+    zh = "zh"
+    en = "en"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,3 +46,83 @@ def add_to(app: typer.Typer) -> None:
         in_models = sum(bool(requirement.elements) for requirement in requirements)
         tested = sum(bool(requirement.tests) for requirement in requirements)
         console.print(f"{len(requirements)} requirements, {in_models} in the models, {tested} shown by tests.")
+
+    @group.command("check")
+    def check(  # noqa: PLR0917 - each is an option of the command line
+        folder: Annotated[Path, typer.Argument(help="The folder of the models.")] = BPMN,
+        as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, with the paths.")] = False,
+        listed: Annotated[bool, typer.Option("--list", help="List R1 to R67 with the rules that watch each.")] = False,
+        items: Annotated[int, typer.Option(min=1, max=2, help="How many items an application has.")] = 2,
+        seconds: Annotated[float, typer.Option(min=1, help="End undecided after so many seconds of work.")] = 300,
+        paths: Annotated[
+            Path | None, typer.Option(help="Write each path that breaks a rule there, as scenario file and pictures.")
+        ] = None,
+        write_facts: Annotated[
+            bool, typer.Option("--write-facts", help="Write down what can happen in these models, for later edits.")
+        ] = False,
+        lang: Annotated[Lang, typer.Option(help="The language of the sentences.")] = Lang.en,
+    ) -> None:
+        """Walk the models through everything that may happen, and hold the policy's rules to it.
+
+        Exits with 0 where every rule holds, 1 where one is broken, 2 where something was not decided, 3 where a file
+        cannot be read.
+        """
+        try:
+            if listed:
+                _print_rules(listing.rules_by_requirement(folder), lang)
+                return
+            found = check_models(folder, discover(), items=items, seconds=seconds)
+        except UnreadableFile as error:
+            if as_json:
+                say(json.dumps({"result": "unreadable", "sentence": str(error)}, ensure_ascii=False))
+            fail(str(error), report.ExitCode.UNREADABLE)
+        if write_facts and found.is_complete:
+            listing.write_facts(found, folder)
+        if paths is not None:
+            listing.write_paths(found, folder, paths, lang)
+        if as_json:
+            say(json.dumps(found.as_json(), ensure_ascii=False, indent=2))
+        else:
+            print_report(found, lang)
+        raise typer.Exit(found.exit_code)
+
+
+def _print_rules(rules: Iterable[listing.Watched], lang: Lang) -> None:
+    for watched in rules:
+        named = "; ".join(f"{name} ({_of(lang, text)})" for name, text in watched.rules) or "—"
+        typer.echo(f"{watched.requirement}\t{named}")
+
+
+def print_report(found: Report, lang: Lang = Lang.en) -> None:
+    """Print what is broken, with its path, and what is not decided."""
+    for verdict in found.broken:
+        _print_verdict(verdict, "✗", lang)
+    for verdict in found.undecided:
+        _print_verdict(verdict, "?", lang)
+    for sentence in found.unseen:
+        say(f"? {_of(lang, sentence)}")
+    for sentence in found.notes:
+        say(f"  {_of(lang, sentence)}")
+    holding = sum(verdict.result == report.HOLDS for verdict in found.verdicts)
+    say(
+        f"{found.exit_code.name.lower()}: {holding} rules hold, {len(found.broken)} broken, {len(found.undecided)} not "
+        f"decided; {found.states} states, {found.moves} moves"
+    )
+
+
+def _print_verdict(verdict: Verdict, mark: str, lang: Lang) -> None:
+    say(f"{mark} {verdict.rule} [{' '.join(verdict.requirements)}]: {_of(lang, (verdict.zh, verdict.en))}")
+    if verdict.why[0]:
+        say(f"    {_of(lang, verdict.why)}")
+    shown = verdict.counterexample
+    if shown is not None:
+        for step in shown.steps:
+            say(f"    {step.number:2} {_of(lang, (step.zh, step.en))}")
+        if shown.expected[0]:
+            say(f"    {_of(lang, ('之前应有', 'what should have come'))}: {_of(lang, shown.expected)}")
+    if verdict.floor is not None and verdict.result == report.BROKEN:
+        say(f"    {_of(lang, report.FLOORS[verdict.floor])}")
+
+
+def _of(lang: Lang, sentence: tuple[str, str]) -> str:
+    return sentence[0] if lang is Lang.zh else sentence[1]

@@ -11,7 +11,6 @@ import typer
 
 from services.app import server, waiting_start
 from services.app.container import (
-    MODELS,
     START,
     Container,
     check_models,
@@ -20,14 +19,14 @@ from services.app.container import (
     open_migrated_database,
 )
 from services.app.server import Addresses, Ready, Roles
+from services.cli import model_deployment
 from services.cli.context import console, fail, load_settings, log_to_file, reported_errors
 from services.database import schema as database_schema
 from services.runtime import data_folder
-from services.runtime.channel import open_channel, socket_answers
+from services.runtime.channel import socket_answers
 from services.runtime.clock import SystemClock
-from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.errors import Retryable
-from services.runtime.jobs.worker import WorkerError, discover
+from services.runtime.jobs.worker import WorkerError
 from services.runtime.settings import Settings, unknown_variables, variable
 
 
@@ -136,35 +135,25 @@ def _add_preparations(app: typer.Typer) -> None:
             Path | None,
             typer.Argument(help="The folder of the models; without it FOOTAGE_DESK_MODELS_DIR, or those shipped."),
         ] = None,
+        unchecked: Annotated[
+            str | None,
+            typer.Option(
+                metavar="REASON", help="Deploy the models though they are not checked; the audit trail keeps why."
+            ),
+        ] = None,
     ) -> None:
-        """Deploy the models to the engine; unchanged content makes no new version.
+        """Check the models against the policy, deploy them to the engine, and enter that in the audit trail.
 
-        What lint finds to correct stops it; advice is printed. The engine is the one at ZEEBE_ADDRESS, or that of
-        footage-desk run with the same FOOTAGE_DESK_DATA_DIR.
+        What lint finds to correct stops it; advice is printed. Exits with 1 where something is to correct or a rule is
+        broken, 2 where something was not decided, 3 where a file cannot be read; then nothing is deployed. The shipped
+        models were checked when they were released. Unchanged content makes no new version. The engine is the one at
+        ZEEBE_ADDRESS, or that of footage-desk run with the same FOOTAGE_DESK_DATA_DIR.
         """
-        from services.cli.bpmn import print_findings  # noqa: PLC0415 - the other processes start without the linter
-        from services.designers.lint import check as lint_check  # noqa: PLC0415 - as above
-        from services.designers.lint.findings import ExitCode, exit_code  # noqa: PLC0415 - as above
-
         settings = load_settings()
         models_dir = folder or settings.models_dir
         with reported_errors():
             check_models(models_dir)
-            found = lint_check.find(models_dir or MODELS, discover(), templates=False)
-        print_findings(found)
-        if exit_code(found) is ExitCode.ERRORS:
-            fail("Nothing was deployed: correct the errors above; footage-desk bpmn lint shows all of them again.", 1)
-
-        async def work() -> None:
-            channel = open_channel(settings)
-            try:
-                versions = await server.deploy(PyzeebeEngineClient(channel), models_dir)
-                for name, version in sorted(versions.items()):
-                    console.print(f"{name} version {version}")
-            finally:
-                await channel.close()
-
-        _finish(work())
+            model_deployment.deploy(settings.model_copy(update={"models_dir": models_dir}), unchecked)
 
     @app.command()
     def migrate() -> None:

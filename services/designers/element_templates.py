@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from services.designers.own_workers import TASK_LIST, OwnWorker
+from services.designers.own_workers import HUMAN_STEP, OwnWorker
 from services.domain.custody.closing import CLOSED_AS
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import Fatal
@@ -92,7 +92,7 @@ def templates(
     names = _names(models)
     made = {f"{worker.job_type}.json": _of_worker(worker, names) for worker in workers}
     # a user task has no job type that Modeler could set
-    own = {job_type: worker for job_type, worker in declared.items() if job_type != TASK_LIST}
+    own = {job_type: worker for job_type, worker in declared.items() if job_type != HUMAN_STEP}
     made |= {f"{_file_name(job_type)}.json": _of_own_worker(job_type, worker) for job_type, worker in own.items()}
     return {**made, f"{REVIEW}.json": _of_review()}
 

@@ -17,7 +17,7 @@ from services.runtime.errors import Fatal
 from services.runtime.json_lines import KeyPath, Problem
 
 NAME = "workers.json"
-TASK_LIST = "io.camunda.zeebe:userTask"
+HUMAN_STEP = "io.camunda.zeebe:userTask"
 """The job type of a user task; who declares it serves the user tasks of the models."""
 
 JobType = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9._:-]*$", max_length=120)]

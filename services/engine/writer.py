@@ -122,7 +122,7 @@ class Writer:
 
     async def read(self, query: Callable[[Store], Any]) -> Any:
         """Run ``query`` on the committed state, between two batches."""
-        return await self.submit(lambda execution: query(execution.store))
+        return await self.submit(lambda _execution: query(self._store))
 
     def add_exporter(self, exporter: Callable[[list[Record]], None]) -> None:
         """Call ``exporter`` on the event loop with each batch's committed records."""

@@ -14,8 +14,9 @@ Language = str
 
 COOKIE = "footage_desk_language"
 DEFAULT: Language = "zh"
+# Possessive: whoever sends a header of many spaces would have them tried in all ways, for seconds.
 _WISH = re.compile(
-    r"(?:^|,)\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?\s*(?=,|$)"
+    r"(?:^|,)\s*+([A-Za-z]{1,8})(?:-[A-Za-z0-9-]*+)?\s*+(?:;\s*+q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*+)?(?=,|$)"
 )
 NAME = in_context("language name", "English")  # each catalogue has here what its language calls itself
 

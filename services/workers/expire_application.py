@@ -6,6 +6,7 @@ from services.database.unit_of_work import Actor, Database
 from services.domain.applications import opening as application_opening
 
 JOB_TYPE = "expire-application"
+CHECKS_REGISTER = True
 ACTOR = Actor("worker", JOB_TYPE)
 
 

@@ -6,6 +6,7 @@ from services.database.unit_of_work import Actor, Database
 from services.domain.custody import hand_overs
 
 JOB_TYPE = "expire-offer"
+CHECKS_REGISTER = True
 ACTOR = Actor("worker", JOB_TYPE)
 
 

@@ -175,16 +175,38 @@ def test_nothing_is_saved_beside_a_button_that_is_under_way(drafter: Drafter) ->
 
     page.locator("[name=reason]").press_sequentially("昨")
     page.clock.run_for(3000)
+    assert saves == []
     with page.expect_response("**/apply"):
         held[0].continue_()
     page.clock.run_for(1000)
 
     expect(page.locator(".item")).to_have_count(2)
-    assert saves == []
     page.fill("[name=reason]", REASON)
     with page.expect_response("**/apply/save") as saved:
         page.clock.run_for(3000)
     assert saved.value.status == 200
+    assert drafter.said == []
+
+
+@pytest.mark.requirement("R20")
+def test_what_is_typed_while_a_button_is_under_way_stays_and_is_saved(drafter: Drafter) -> None:
+    page, held = drafter.page, list[Route]()
+    page.route("**/apply", lambda route: held.append(route))  # noqa: PLW0108  it wants a function
+    with page.expect_request("**/apply"):
+        page.locator(".cameras button").first.click()
+
+    page.fill("[name=title]", "三号门碰撞")
+    page.fill("[name=reason]", REASON)
+    page.get_by_label("事故调查").check()
+    with page.expect_response("**/apply/save"):
+        held[0].continue_()
+
+    expect(page.locator(".chosen")).to_be_visible()
+    expect(page.locator("[name=title]")).to_have_value("三号门碰撞")
+    expect(page.locator("[name=reason]")).to_have_value(REASON)
+    expect(page.get_by_label("事故调查")).to_be_checked()
+    drafter.saved()
+    assert drafter.desk.the(Application).title == "三号门碰撞"
     assert drafter.said == []
 
 

@@ -63,6 +63,8 @@ def test_a_list_by_camera_and_days_is_saved_and_opened(desk: ReviewDesk, opened:
     rows, day = page.locator("tbody tr"), (NOON - timedelta(days=2)).date().isoformat()
     page.goto("/register")
     expect(rows).to_have_count(3)
+    wide = page.locator(".wide")
+    assert wide.evaluate_all("all => all.every(one => one.scrollWidth <= one.clientWidth)")
 
     page.fill("[name=footage_since]", day)
     page.fill("[name=footage_until]", day)

@@ -83,9 +83,9 @@ def test_storage_work_is_tried_five_times_other_work_three_times(path: Path) -> 
 
 
 def test_every_message_has_a_publisher_and_the_reverse() -> None:
-    published = {value for name, value in vars(messages).items() if name.isupper()}
+    published = {value for name, value in vars(messages).items() if name.isupper() and isinstance(value, str)}
     awaited = {message.get("name") for path in PROCESS_FILES for message in bpmn.elements(bpmn.tree(path), "message")}
-    assert awaited == published == set(MESSAGES)
+    assert awaited == published == set(MESSAGES) == set(messages.SENT)
 
 
 @every_process

@@ -42,7 +42,8 @@ SECRETS = {
     "worker-closing": BOOKS | STORE | REPLICA | SEAL,
     # Whoever makes tables and buckets does nothing else.
     "migrate": {"footage-desk-database-owner", "footage-desk-store-owner", "footage-desk-replica-owner"},
-    "deploy-models": set(),
+    # It enters in the audit trail what it deploys.
+    "deploy-models": BOOKS,
     "backup": BOOKS | STORE | REPLICA,
     "test": set(),
 }
@@ -79,7 +80,7 @@ def test_each_part_reaches_the_ports_that_it_speaks_to() -> None:
         "worker-inspect-return": footage,
         "worker-closing": footage | {stamps},
         "migrate": {names, database, store},
-        "deploy-models": {names, gateway},
+        "deploy-models": process,
         "backup": {names, database, store},
         "test": {names, gateway, 9600},
     }

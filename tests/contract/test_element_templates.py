@@ -170,7 +170,7 @@ DECLARED = {
         inputs=("applicationId",),
         outputs={"translated": (True, False)},
     ),
-    own_workers.TASK_LIST: OwnWorker(zh="任务列表", en="The task list."),
+    own_workers.HUMAN_STEP: OwnWorker(zh="任务列表", en="The task list."),
 }
 
 

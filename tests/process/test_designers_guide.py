@@ -117,7 +117,13 @@ def changed(place: Path) -> Path:
 
 async def test_an_interpreters_review_is_added_without_code(changed: Path, a_desk: OpenDesk) -> None:
     async with a_desk(models_dir=changed) as desk:
-        deployed = await asyncio.to_thread(run, "deploy", changed.parent, ZEEBE_ADDRESS=desk.addresses.engine)
+        deployed = await asyncio.to_thread(
+            run,
+            "deploy",
+            changed.parent,
+            ZEEBE_ADDRESS=desk.addresses.engine,
+            FOOTAGE_DESK_DATA_DIR=str(desk.settings.data_dir),
+        )
         assert "video-retrieval version 1" in deployed  # what runs is what was drawn, so there is no newer version
         review = await _reached(desk)
         assert desk.candidates(review) == ["yangfan"]  # nobody is an interpreter yet
@@ -202,7 +208,10 @@ async def own_worker(address: str, folder: Path) -> AsyncIterator[None]:
 async def test_a_case_goes_through_a_worker_of_ones_own(with_worker: Path, a_desk: OpenDesk) -> None:
     async with a_desk(models_dir=with_worker) as desk:
         folder = with_worker.parent
-        deployed = await asyncio.to_thread(run, "deploy", folder, ZEEBE_ADDRESS=desk.addresses.engine)
+        data = str(desk.settings.data_dir)
+        deployed = await asyncio.to_thread(
+            run, "deploy", folder, ZEEBE_ADDRESS=desk.addresses.engine, FOOTAGE_DESK_DATA_DIR=data
+        )
         assert "video-retrieval version 1" in deployed
         async with own_worker(desk.addresses.engine, folder):
             case = await desk.apply("cam1")

@@ -2,6 +2,7 @@
 
 import asyncio
 import weakref
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,9 @@ class _Here:
 
     stopping = False
 
-    def __init__(self, directory: Path | None) -> None:
+    def __init__(self, directory: Path | None, make_store: Callable[[], Any] | None) -> None:
         self._directory = directory
+        self._make_store = make_store or (lambda: Store(directory))
         self.clock = TurnableClock()
         self.records: list[Record] = []
         self._results: dict[int, dict[str, Any]] = {}
@@ -56,7 +58,7 @@ class _Here:
         self._open()
 
     def _open(self) -> None:
-        self._store = Store(self._directory)
+        self._store = self._make_store()
         self._core = CommandProcessor(self._store, self.clock)
 
     def start_anew(self) -> None:
@@ -111,10 +113,10 @@ class _Here:
 
 
 class CoreEngine:
-    """With a ``directory`` it is started anew on its data before every step."""
+    """With a ``directory`` it is started anew on its data before every step; else on what ``make_store`` makes."""
 
-    def __init__(self, directory: Path | None = None) -> None:
-        self._here = _Here(directory)
+    def __init__(self, directory: Path | None = None, make_store: Callable[[], Any] | None = None) -> None:
+        self._here = _Here(directory, make_store)
         self._gateway = Gateway(self._here, lambda: "here:0")
         self._loop = asyncio.new_event_loop()
         weakref.finalize(self, self._loop.close)
@@ -158,6 +160,8 @@ class CoreEngine:
 class Scenario(Steps):
     """One folder, run to its end by ``run``."""
 
-    def __init__(self, folder: Path, directory: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, directory: Path | None = None, make_store: Callable[[], Any] | None = None
+    ) -> None:
         """With a ``directory`` the engine is started anew on its data before every step."""
-        super().__init__(folder, CoreEngine(directory))
+        super().__init__(folder, CoreEngine(directory, make_store))

@@ -24,8 +24,9 @@ from sqlalchemy import select
 from whole_broker import BARRIERS, BOUND_SECONDS, Broker, Works, deploy_barrier, pass_barrier
 from whole_footage import Footage, lay_out
 
-from services.app import server
+from services.app import deployments, server
 from services.app.container import Container
+from services.app.deployments import Examined
 from services.app.server import Addresses, Roles
 from services.database.tables.audit import AuditEvent
 from services.database.tables.outbox import OutboxMessage
@@ -261,6 +262,9 @@ async def open_desk(
     # A broker's clock runs far beyond the agreements of a prepared database: they are renewed.
     prepared = places.database is not None and places.database_url is None and broker is None
     container.database.run_now(CLERK, seed, footage.root, prepared=prepared)
+    if loaded.models_dir is not None:  # the start deploys what was deployed on record, or shipped
+        examined = Examined(deployments.digests(loaded.models_dir), "unchecked", "models of a test")
+        container.database.run_now(CLERK, deployments.record, examined, {}, "test")
     engine = None if broker else EngineServer(places.engine, clock, loaded.gateway_address)
     desk = kind(container, footage, loaded, broker, clock, engine)
     loop, looking = asyncio.get_running_loop(), threading.get_ident()

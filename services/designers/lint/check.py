@@ -6,18 +6,8 @@ from pathlib import Path
 from services.designers.lint import answers, consistency, human_steps, variables
 from services.designers.lint.findings import Finding, in_order
 from services.designers.lint.folder import read
-from services.domain.process import messages
+from services.domain.process.messages import SENT
 from services.runtime.jobs.worker import Worker
-
-SENT = (
-    messages.APPLICATION_SUBMITTED,
-    messages.APPLICATION_CORRECTED,
-    messages.APPLICATION_WITHDRAWN,
-    messages.REVIEW_DECIDED,
-    messages.COPY_RETURNED,
-    messages.USE_PERIOD_CHANGED,
-    messages.COPY_LOST,
-)
 
 
 def find(folder: Path, workers: Iterable[Worker], *, templates: bool = True) -> list[Finding]:
@@ -33,5 +23,5 @@ def find(folder: Path, workers: Iterable[Worker], *, templates: bool = True) -> 
     findings += human_steps.find(found)
     findings += answers.find(found)
     if found.declaration_is_read:
-        findings += variables.find(found, shipped, SENT)
+        findings += variables.find(found, shipped, tuple(SENT))
     return in_order(findings)

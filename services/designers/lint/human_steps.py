@@ -66,7 +66,7 @@ def _is_human(text: str, stages: Mapping[str, Stage]) -> bool:
 
 
 def _user_tasks(diagram: Diagram, folder: Folder) -> Iterator[Finding]:
-    if own_workers.TASK_LIST in folder.declared:
+    if own_workers.HUMAN_STEP in folder.declared:
         return
     for task in diagram.root.iter(BPMN + "userTask"):
         element = task.get("id", "")
@@ -77,7 +77,7 @@ def _user_tasks(diagram: Diagram, folder: Folder) -> Iterator[Finding]:
             "instead: the template 人工审核 · Review with its stage. If a task list of yours serves it, declare "
             "{job_type} in {file}.",
             name=task.get("name") or element,
-            job_type=own_workers.TASK_LIST,
+            job_type=own_workers.HUMAN_STEP,
             file=own_workers.NAME,
         )
         yield diagram.finding(Level.ERROR, "unserved-user-task", element, text)

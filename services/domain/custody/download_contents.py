@@ -28,14 +28,16 @@ class Contents:
 
     ``first`` and ``last`` are the delivered pictures' times by the recorder's clock, ``due_at`` the end of the use
     period; each zone is an IANA name. ``codecs`` are FFmpeg's names; ``parts`` says how many whole files the footage
-    consists of, one after another. ``label`` is the document, if there is one, and ``signed_label`` bucket and key of
-    the statement in the store.
+    consists of, one after another. ``label`` is the document, if there is one, ``signed_label`` bucket and key of the
+    statement in the store, and ``receipt`` the number of the document that the custodian has signed.
     """
 
     name: str
     ending: str
     number: str
     organisation: str
+    policy_version: str
+    demo: bool
     purpose: str
     camera: Bilingual
     first: datetime
@@ -51,6 +53,7 @@ class Contents:
     opens_with: str
     label: Document | None
     signed_label: tuple[str, str]
+    receipt: str | None
 
     @property
     def footage(self) -> str:
@@ -67,12 +70,15 @@ def get(uow: UnitOfWork, download_id: str) -> Contents:
     copy = next(copy for copy in lent if copy.id == download.copy_id)
     if hand_over.due_at is None:
         raise ValueError(f"the download {download_id} is of a loan that nobody has accepted")
+    receipt = document_service.of_subject(uow, "hand-over-receipt", hand_over.id)
     sealed, coverage, camera = copy.sealed, copy.sealed["coverage"], copy.item.camera
     return Contents(
         name=names_of(application.number or application.id, lent)[copy.id],
         ending="mov" if any(part.get("container") == "mov" for part in coverage["parts"]) else "mp4",
         number=application.number or "",
         organisation=uow.rules.organisation,
+        policy_version=uow.rules.policy_version,
+        demo=uow.demo,
         purpose=application.purpose,
         camera=Bilingual(f"{camera.place_zh} {camera.name_zh}", f"{camera.place_en} {camera.name_en}"),
         first=datetime.fromisoformat(coverage["firstFrame"]),
@@ -88,6 +94,7 @@ def get(uow: UnitOfWork, download_id: str) -> Contents:
         opens_with=download.opens_with,
         label=document_service.of_subject(uow, "label", copy.id),
         signed_label=(sealed["bucket"], label_key(sealed["key"])),
+        receipt=receipt.number if receipt else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""The small files beside the footage of a download: label, sheet, pages, what to know of it, and all the hashes."""
+"""The small files beside the footage of a download: label, sheets, pages, what to know of it, and all the hashes."""
 
 import base64
 import hashlib
@@ -81,14 +81,16 @@ OPENING: Mapping[str, tuple[Message, ...]] = {
 }
 
 
-def papers(contents: Contents, *, label: bytes, sheet: bytes) -> dict[str, bytes]:
+def papers(contents: Contents, *, label: bytes, sheet: bytes, cover: bytes) -> dict[str, bytes]:
     """Return the files beside the footage by their names; ``label`` is the signed statement, ``sheet`` its PDF.
 
+    ``cover`` is the cover sheet as PDF.
     Where the footage alone is encrypted, none of them says what it is used for.
     """
     said = _said(contents)
     files = {
         README: _readme(contents),
+        f"{contents.name}.cover.pdf": cover,
         f"{contents.name}.label.json": label,
         f"{contents.name}.label.pdf": sheet,
         PLAYER: _page("player.html", contents, said, ("player.js",), "media-src file: blob:"),
@@ -104,7 +106,7 @@ def _said(contents: Contents) -> dict[str, list[tuple[str, str]]]:
     """Return each sentence in every language, under the language's tag; Chinese first."""
     texts: dict[str, Text] = {
         **SENTENCES,
-        "purpose": _purpose(contents),
+        "purpose": purpose_of(contents),
         "parts": _parts(contents),
         "absent": ABSENT[contents.opens_with],
         "camera-name": contents.camera,
@@ -119,7 +121,14 @@ def _languages() -> list[str]:
     return sorted(languages.known(), key=lambda language: (language != languages.DEFAULT, language))
 
 
-def _purpose(contents: Contents) -> Message:
+def opening_of(contents: Contents) -> list[Message]:
+    """Return how the download opens, in sentences."""
+    apart = Message("The password is sent separately from this file: never keep or send both together.")
+    return [*OPENING[contents.opens_with], apart]
+
+
+def purpose_of(contents: Contents) -> Message:
+    """Return for what the footage may be used; where the footage alone is encrypted, that it is not said here."""
     if contents.opens_with == "browser":
         return Message(
             "Only for the purpose stated in application {number}. The purpose is not shown here, because only "
@@ -161,18 +170,18 @@ def _lines(contents: Contents) -> list[Text | str]:
             first=_moment(contents.first, contents.zone),
             last=_moment(contents.last, contents.zone),
         ),
-        _purpose(contents),
+        purpose_of(contents),
         *([_parts(contents)] if contents.parts > 1 else []),
         Message("Use until {due}", due=_moment(contents.due_at, contents.due_zone)),
         SENTENCES["duty"],
         "",
-        *OPENING[contents.opens_with],
-        Message("The password is sent separately from this file: never keep or send both together."),
+        *opening_of(contents),
         "",
         *([Message("{name}: the footage, encrypted", name=encrypted)] if contents.opens_with == "browser" else []),
         *([Message("{name}: opens it in a browser", name=OPENER)] if contents.opens_with == "browser" else []),
         Message("{name}: the footage, unchanged since sealed", name=contents.footage),
         Message("{name}: plays it in a browser", name=PLAYER),
+        Message("{name}: the cover sheet, to read and print", name=f"{contents.name}.cover.pdf"),
         Message("{name}: the signed label, for a program to verify", name=f"{contents.name}.label.json"),
         Message("{name}: the label, to read and print", name=f"{contents.name}.label.pdf"),
         Message("{name}: the SHA-256 of each file", name=SUMS),

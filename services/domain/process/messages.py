@@ -1,4 +1,7 @@
-"""The names of the messages to the process; the BPMN waits for exactly these."""
+"""The names of the messages to the process, and the keys that they are sent with; the BPMN waits for exactly these."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 APPLICATION_SUBMITTED = "application-submitted"
 APPLICATION_CORRECTED = "application-corrected"
@@ -7,3 +10,25 @@ REVIEW_DECIDED = "review-decided"
 COPY_RETURNED = "copy-returned"
 USE_PERIOD_CHANGED = "use-period-changed"
 COPY_LOST = "copy-lost"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """How a message is sent: ``key`` names, in order and joined by colons, what its correlation key is made of.
+
+    ``application``, ``round`` (of corrections, from 1), ``hand-over`` and ``review`` are those of the database.
+    """
+
+    key: tuple[str, ...]
+
+
+SENT: Mapping[str, Sent] = {
+    APPLICATION_SUBMITTED: Sent(("application",)),
+    APPLICATION_CORRECTED: Sent(("application", "round")),
+    APPLICATION_WITHDRAWN: Sent(("application",)),
+    REVIEW_DECIDED: Sent(("review",)),
+    COPY_RETURNED: Sent(("hand-over",)),
+    USE_PERIOD_CHANGED: Sent(("hand-over",)),
+    COPY_LOST: Sent(("hand-over",)),
+}
+"""Every message that the portal sends; tests hold it against what the outbox has held."""

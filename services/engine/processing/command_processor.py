@@ -21,8 +21,8 @@ from services.engine.processing.execution import (
 )
 from services.engine.processing.lifecycle import apply_step
 from services.engine.processing.model_cache import ModelCache
+from services.engine.state.protocol import Store
 from services.engine.state.records import Record
-from services.engine.state.store import Store
 
 Command = Callable[[Execution], Any]
 

@@ -13,8 +13,8 @@ from services.engine.processing.model_cache import ModelCache
 from services.engine.state.incidents import Incident
 from services.engine.state.instances import ElementInstance, ProcessInstance, Trigger
 from services.engine.state.messages import Message, MessageSubscription
+from services.engine.state.protocol import Store
 from services.engine.state.records import Record
-from services.engine.state.store import Store
 
 
 @dataclass(frozen=True, slots=True)

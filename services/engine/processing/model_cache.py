@@ -8,7 +8,7 @@ from services.engine.model.decisions import DecisionRequirements
 from services.engine.model.dmn import parse_dmn
 from services.engine.model.parse import parse_bpmn
 from services.engine.state.decisions import RequirementsVersion
-from services.engine.state.store import Store
+from services.engine.state.protocol import Store
 
 _MAX_CACHED = 200
 

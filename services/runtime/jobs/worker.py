@@ -20,7 +20,11 @@ class WorkerError(Exception):
 
 @dataclass(frozen=True)
 class Worker:
-    """One job type and its handler. ``heavy`` jobs move footage: fewer of them run at once."""
+    """One job type and its handler. ``heavy`` jobs move footage: fewer of them run at once.
+
+    ``checks_register``: it looks in the database for what a message may not have brought yet, so that a timer which
+    ends a wait may lead to it.
+    """
 
     job_type: str
     handle: Handler
@@ -28,6 +32,7 @@ class Worker:
     result: type[Any]
     heavy: bool = False
     concurrency: int | None = None
+    checks_register: bool = False
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -49,7 +54,14 @@ class Worker:
         return {p.name: dependencies[p.name] for p in parameters if p.name in dependencies}
 
 
-def describe(job_type: str, handle: Handler, *, heavy: bool = False, concurrency: int | None = None) -> Worker:
+def describe(
+    job_type: str,
+    handle: Handler,
+    *,
+    heavy: bool = False,
+    concurrency: int | None = None,
+    checks_register: bool = False,
+) -> Worker:
     """Read command and result from the handler's annotations; raises WorkerError if invalid.
 
     The annotations are resolved, so they may be strings (docs/zeebe.md, trap 5).
@@ -67,13 +79,13 @@ def describe(job_type: str, handle: Handler, *, heavy: bool = False, concurrency
     result = hints.get("return", inspect.Parameter.empty)
     if result is not type(None) and not (inspect.isclass(result) and dataclasses.is_dataclass(result)):
         raise WorkerError(f"{job_type}: handle must say what it returns, a dataclass or None.")
-    return Worker(job_type, handle, command, result, heavy, concurrency)
+    return Worker(job_type, handle, command, result, heavy, concurrency, checks_register)
 
 
 def describe_module(module: ModuleType) -> Worker | None:
     """Return the worker of a module, or None for a module without one.
 
-    A worker's module has ``JOB_TYPE`` and ``handle``, and may have ``HEAVY`` and ``CONCURRENCY``.
+    A worker's module has ``JOB_TYPE`` and ``handle``, and may have ``HEAVY``, ``CONCURRENCY`` and ``CHECKS_REGISTER``.
     """
     job_type, handle = getattr(module, "JOB_TYPE", None), getattr(module, "handle", None)
     if job_type is None and handle is None:
@@ -84,7 +96,11 @@ def describe_module(module: ModuleType) -> Worker | None:
     if job_type != expected:
         raise WorkerError(f"{module.__name__} is for {job_type}: its JOB_TYPE must be {expected}, after the module.")
     return describe(
-        job_type, handle, heavy=getattr(module, "HEAVY", False), concurrency=getattr(module, "CONCURRENCY", None)
+        job_type,
+        handle,
+        heavy=getattr(module, "HEAVY", False),
+        concurrency=getattr(module, "CONCURRENCY", None),
+        checks_register=getattr(module, "CHECKS_REGISTER", False),
     )
 
 

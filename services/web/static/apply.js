@@ -85,6 +85,17 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (successful && ["autosave", FORM].includes(event.target.id) && !signedOut(xhr)) unsaved = false;
 });
 
+function fill(form, names, fields) {
+  for (const name of names) {
+    if (name === "version") continue;
+    const values = fields.filter(([other]) => other === name).map(([, value]) => value);
+    for (const element of form.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
+      if (element.type === "checkbox" || element.type === "radio") element.checked = values.includes(element.value);
+      else element.value = values[values.length - 1];
+    }
+  }
+}
+
 function takeBack() {
   const form = document.getElementById(FORM);
   const kept = sessionStorage.getItem(FORM);
@@ -96,14 +107,7 @@ function takeBack() {
   }
   if (form.elements.version.value !== "0" && form.elements.applicationId.value !== id) return;
   sessionStorage.removeItem(FORM);
-  for (const name of new Set(fields.map(([name]) => name))) {
-    const values = fields.filter(([other]) => other === name).map(([, value]) => value);
-    for (const element of form.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
-      if (name === "version") continue;
-      if (element.type === "checkbox" || element.type === "radio") element.checked = values.includes(element.value);
-      else element.value = values[values.length - 1];
-    }
-  }
+  fill(form, new Set(fields.map(([name]) => name)), fields);
   unsaved = true;
   changed(form);
 }
@@ -132,9 +136,32 @@ document.addEventListener("htmx:confirm", (event) => {
   if (acting && event.target.id === "autosave") event.preventDefault();
 });
 
+// Somebody types on while a button is under way: what has changed since it was sent is put into the form that comes.
+let sent = [];
+let typedOn = null;
+const typed = (form) => [...new FormData(form)].filter(([, value]) => typeof value === "string");
+const named = (fields, name) => JSON.stringify(fields.filter(([other]) => other === name));
+
 document.addEventListener("htmx:configRequest", (event) => {
-  if (event.target.id === FORM && pressed) event.detail.parameters.act = pressed;
+  if (event.target.id !== FORM) return;
+  if (pressed) event.detail.parameters.act = pressed;
+  sent = typed(event.target);
 });
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.target.id !== FORM) return;
+  const fields = typed(event.target);
+  const names = new Set([...sent, ...fields].map(([name]) => name));
+  typedOn = { fields, names: [...names].filter((name) => named(sent, name) !== named(fields, name)) };
+});
+
+function putBack(form) {
+  if (typedOn?.names.length) {
+    fill(form, typedOn.names, typedOn.fields);
+    changed(form);
+  }
+  typedOn = null;
+}
 
 document.addEventListener("htmx:afterRequest", (event) => {
   const { pathInfo, xhr } = event.detail;
@@ -153,7 +180,9 @@ function goOn() {
 
 document.addEventListener("htmx:afterSettle", (event) => {
   prepare(event.target);
-  if (event.target.id === FORM) goOn();
+  if (event.target.id !== FORM) return;
+  putBack(event.target);
+  goOn();
 });
 prepare(document);
 window.addEventListener("load", takeBack);

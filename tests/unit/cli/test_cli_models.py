@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from services.app import server
+from services.app import model_examination, server
 from services.app.container import MODELS
 from services.cli import context
 from services.cli import main as cli_main
+from services.designers.policy_check.report import Report
 from services.domain.stages import file as stage_file
 from services.domain.stages.catalogue import STAGES
 
@@ -94,6 +95,9 @@ def test_deploy_stops_at_errors_and_goes_on_with_advice(folder: Path, monkeypatc
         return {"review": 7}
 
     monkeypatch.setattr(server, "deploy", deploy)
+    clean = Report((), (), (), states=1, moves=1, is_complete=True, happened=(), tried=())
+    monkeypatch.setattr(model_examination, "check", lambda *_models, **_options: clean)
+    assert CliRunner().invoke(cli_main.app, ["migrate"]).exit_code == 0
     path = folder / "video-retrieval.bpmn"
     text = path.read_text(encoding="utf-8")
     end = '<bpmn:endEvent id="Event_FootagePreserved"'
@@ -105,7 +109,8 @@ def test_deploy_stops_at_errors_and_goes_on_with_advice(folder: Path, monkeypatc
     named = CliRunner().invoke(cli_main.app, ["deploy", str(folder)])
     shipped = CliRunner().invoke(cli_main.app, ["deploy"])
 
-    assert (advised.exit_code, advised.stdout) == (0, "review version 7\n")
+    assert advised.exit_code == 0, advised.stderr
+    assert advised.stdout.splitlines()[-1] == "review version 7"
     assert "advice: video-retrieval.bpmn:" in advised.stderr
     for refused in (stopped, named):
         assert refused.exit_code == 1
@@ -118,7 +123,12 @@ def test_deploy_stops_at_errors_and_goes_on_with_advice(folder: Path, monkeypatc
 def test_doctor_says_whether_the_models_fit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ZEEBE_ADDRESS", raising=False)
     monkeypatch.setattr(context.console, "width", 1000)
-    assert f"those of {folder}; they and their review stages fit together" in _doctor(folder)
+    assert "models those shipped; they and their review stages fit together" in _doctor(folder)
+    model = folder / "review.bpmn"
+    model.write_text(model.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert f"those of {folder}; they and their review stages fit together; footage-desk deploy checks" in _doctor(
+        folder
+    )
 
     (folder / stage_file.NAME).write_text("{}", encoding="utf-8")
     assert "stages: is missing" in _doctor(folder)
@@ -126,3 +136,23 @@ def test_doctor_says_whether_the_models_fit(folder: Path, monkeypatch: pytest.Mo
 
 def _doctor(folder: Path) -> str:
     return " ".join(CliRunner().invoke(cli_main.app, ["doctor"]).output.split())
+
+
+def test_models_of_ones_own_are_not_deployed_where_nothing_keeps_the_record(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZEEBE_ADDRESS", "127.0.0.1:9")
+    model = folder / "review.bpmn"
+    model.write_text(model.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    refused = CliRunner().invoke(cli_main.app, ["deploy", "--unchecked", "an exercise of ours"])
+    assert refused.exit_code == 2
+    assert "are deployed on record: set FOOTAGE_DESK_DATA_DIR" in refused.stderr
+
+
+def test_a_reason_that_says_nothing_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZEEBE_ADDRESS", "127.0.0.1:9")
+    model = folder / "review.bpmn"
+    model.write_text(model.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert CliRunner().invoke(cli_main.app, ["migrate"]).exit_code == 0
+    refused = CliRunner().invoke(cli_main.app, ["deploy", "--unchecked", "x"])
+    assert (refused.exit_code, "say in a few words why" in refused.stderr) == (2, True)

@@ -138,6 +138,8 @@ def test_three_dozen_cases_of_every_stage_each_with_its_own_number() -> None:
     reached = {plot.target for plot in all_of_them}
     assert reached >= {plots.DRAFT, plots.DEPARTMENT, plots.SECURITY, plots.SIGNATURE, plots.MANAGEMENT, plots.RELEASE}
     assert reached >= {plots.PARTIAL, plots.OFFERED, plots.LENT, plots.ARCHIVED, plots.STUCK, plots.RETURNED}
+    downloads = [plot for plot in plots.TODAY if plot.way_of_use == "download"]
+    assert plots.LENT in {plot.target for plot in downloads}  # one can be tried
     assert reached >= {plots.REJECTED, plots.REJECTED_BY_HEAD, plots.WITHDRAWN}
     assert {span.camera for plot in all_of_them for span in plot.spans} == CAMERAS.keys()
     assert all(plot.words for plot in all_of_them if plot.target in plots.REFUSALS or plot.target == plots.WITHDRAWN)

@@ -33,6 +33,11 @@ def test_the_browser_is_asked_where_nobody_chose(accepted: str | None, language:
     assert chosen(asked(accepted)) == language
 
 
+def test_a_header_of_many_spaces_is_read_once() -> None:
+    assert chosen(asked("en" + " " * 200_000 + "x")) == "zh"
+    assert chosen(asked("de," + " " * 200_000 + "en" + " " * 200_000 + ";" + " " * 200_000 + "q=0.5")) == "en"
+
+
 def test_the_account_and_this_browser_go_before() -> None:
     assert chosen(asked("en"), "zh") == "zh"
     assert chosen(asked("zh", cookie="en"), "zh") == "en"

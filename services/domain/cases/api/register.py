@@ -22,6 +22,7 @@ from services.web.schemas import LAST_OFFSET, Body, PlacedParameters, PlaceText,
 router = APIRouter(prefix="/api/register", tags=["register"])
 
 PAGE = 50
+EARLIEST, LATEST = date(1970, 1, 1), date(2199, 12, 31)  # of what every zone and database can store
 Text = Annotated[str, Field(max_length=case_register.LONGEST_SEARCH), AfterValidator(no_control)]
 
 
@@ -153,7 +154,8 @@ async def stage_lengths(
 
 
 def midnight(day: date | None, zone: str, *, days: int = 0) -> datetime | None:
-    """Return the beginning of the day, ``days`` later, in this zone."""
-    if day is None or not 1970 <= day.year <= 2199:
+    """Return the beginning of the day, ``days`` later, in this zone; a day that no case can have counts as the next."""
+    if day is None:
         return None
+    day = min(max(day, EARLIEST), LATEST)
     return datetime.combine(day + timedelta(days=days), datetime.min.time(), ZoneInfo(zone))

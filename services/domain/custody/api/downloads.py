@@ -12,6 +12,7 @@ from services.database.tables.copies import Download
 from services.database.unit_of_work import Actor, Database
 from services.domain.cases.document_layouts import render_pdf
 from services.domain.custody import (
+    cover_sheet,
     download_archive,
     download_contents,
     download_folder,
@@ -170,7 +171,7 @@ def _archive(vault: Vault, contents: Contents, reader: Reader, download_id: str)
     encryptor = Encryptor.for_passphrase(password) if contents.opens_with == "browser" else None
     archive = Archive(
         folder=contents.name,
-        papers=download_folder.papers(contents, label=signed, sheet=sheet),
+        papers=download_folder.papers(contents, label=signed, sheet=sheet, cover=cover_sheet.render(contents)),
         footage=f"{contents.footage}.age" if encryptor else contents.footage,
         modified=contents.listed_at.astimezone(ZoneInfo(contents.zone)),
         password=None if encryptor else password,

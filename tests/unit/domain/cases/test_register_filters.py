@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from portal_client import Portal
+from pydantic.alias_generators import to_camel
 from review_desk import NOON, ReviewDesk
 from statements import statements
 
@@ -120,6 +121,27 @@ async def test_days_of_the_footage_are_those_of_the_organisation(desk: ReviewDes
             assert len(rows) == 1 + len(cases)
         wrong = await browser.get("/register", params={"footage_since": "gestern", "camera": "north"})
         assert (wrong.status_code, "2026-01-31" in wrong.text, f"/cases/{case}" in wrong.text) == (422, True, True)
+
+
+@pytest.mark.parametrize(
+    ("days", "found"),
+    [
+        ({"footage_since": "9999-12-31"}, False),
+        ({"footage_until": "0001-01-01"}, False),
+        ({"since": "9999-12-31"}, False),
+        ({"until": "0202-03-04"}, False),
+        ({"footage_since": "0001-01-01", "footage_until": "9999-12-31"}, True),
+        ({"since": "0202-03-04", "until": "9999-12-31"}, True),
+    ],
+)
+async def test_a_day_that_no_case_has_still_filters(desk: ReviewDesk, days: dict[str, str], *, found: bool) -> None:
+    case = desk.submitted()
+    async with Portal(desk) as portal:
+        browser = await portal.signed_in("reviewer")
+        page = await browser.get("/register", params=days)
+        api = await browser.get("/api/register", params={to_camel(name): day for name, day in days.items()})
+    assert (page.status_code, f"/cases/{case}" in page.text) == (200, found)
+    assert [line["id"] for line in api.json()] == [case] * found
 
 
 async def test_a_camera_is_chosen_by_a_search_as_on_the_form(desk: ReviewDesk) -> None:

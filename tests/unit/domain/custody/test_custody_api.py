@@ -14,6 +14,7 @@ import pytest
 import pyzipper
 from custody_browser import Browser
 from custody_desk import PASSWORD, Case, Desk
+from pypdf import PdfReader
 
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
@@ -233,6 +234,11 @@ def files_of(archive: zipfile.ZipFile, name: str) -> dict[str, bytes]:
     return {one.removeprefix(f"{name}/"): archive.read(one) for one in archive.namelist()}
 
 
+def printed(pdf: bytes) -> str:
+    """What is on the pages of a PDF, without spaces and breaks."""
+    return "".join("".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages).split())
+
+
 @pytest.mark.requirement("R37", "R41", "R42")
 async def test_a_download_for_an_archive_program_is_a_zip_that_holds_all_that_belongs_to_the_copy(
     desk: Desk, case: Case, custodian: Browser, copy_id: str
@@ -252,6 +258,9 @@ async def test_a_download_for_an_archive_program_is_a_zip_that_holds_all_that_be
     sums = dict(reversed(line.split("  ")) for line in files.pop("SHA256SUMS").decode().splitlines())
     assert sums == {one: hashlib.sha256(content).hexdigest() for one, content in files.items()}
     assert files[f"{name}.label.pdf"].startswith(b"%PDF")
+    cover = printed(files[f"{name}.cover.pdf"])
+    for said in ("仅限此用途：Seewhomovedit.", f"SQ-2031-{case.id}", f"{name}.mp4", "2031-03-14", "7-Zip"):
+        assert said in cover
     sealed = desk.row(Copy, copy_id).sealed
     assert files[f"{name}.label.json"] == b"".join(desk.store.get("copies", label_key(sealed["key"])))
     readme = files["README.txt"].decode("utf-8-sig")
@@ -281,6 +290,11 @@ async def test_a_download_for_a_browser_is_the_default_and_says_no_purpose_besid
     assert sums == {one: hashlib.sha256(content).hexdigest() for one, content in files.items()}
     beside = b"".join(files[one] for one in ("README.txt", "player.html", "open.html"))
     assert b"See who moved it." not in beside
+    cover = files[f"{name}.cover.pdf"]
+    [attached] = [data for [data] in PdfReader(io.BytesIO(cover)).attachments.values()]
+    assert "Seewhomovedit." not in printed(cover)
+    assert b"See who moved it." not in attached
+    assert f"SQ-2031-{case.id}" in printed(cover)
     assert password.encode() not in answer.content
 
 

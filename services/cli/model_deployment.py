@@ -1,0 +1,95 @@
+"""``footage-desk deploy``: examine the models, deploy them, and enter it in the audit trail."""
+
+import asyncio
+import getpass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from services.app import deployments, server
+from services.app.deployments import Examined
+from services.cli.context import console, fail, say
+from services.database import schema as database_schema
+from services.database.unit_of_work import Actor, Database
+from services.domain.wiring import command_database
+from services.runtime import data_folder
+from services.runtime.channel import open_channel
+from services.runtime.engine_client import PyzeebeEngineClient
+from services.runtime.settings import Settings, variable
+
+ACTOR = Actor("system", "deploy")
+
+
+def deploy(settings: Settings, unchecked: str | None) -> None:
+    """Deploy the models of the settings; ends the command where they may not be deployed."""
+    files = deployments.digests(settings.models_dir)
+    shipped = deployments.are_shipped(files)
+    if shipped and not _has_database(settings):  # a machine from which only the engine is reached
+        _print(asyncio.run(_deploy(settings)))
+        return
+    with _opened_database(settings) as database:
+        known = unchecked is None and database.read_now(ACTOR, deployments.is_on_record, files)
+        if known and not shipped:
+            console.print("These models were deployed on record before.")
+        examined = Examined(files, "shipped") if shipped or known else _examine(settings, unchecked)
+        versions = asyncio.run(_deploy(settings))
+        if not known:
+            database.run_now(ACTOR, deployments.record, examined, versions, getpass.getuser())
+    _print(versions)
+
+
+def _examine(settings: Settings, unchecked: str | None) -> Examined:
+    # These load the checker, which an installation of the shipped models does not need.
+    from services.app import model_examination  # noqa: PLC0415 - as above
+    from services.cli import bpmn, policy  # noqa: PLC0415 - as above
+
+    if unchecked is None:
+        console.print("Checking the models against the policy; it takes up to a minute …", style="dim")
+    try:
+        return model_examination.examine(settings.models_dir, unchecked=unchecked, advise=bpmn.print_findings)
+    except ValueError as error:
+        fail(f"{error}: --unchecked 'the reason'", 2)
+    except model_examination.NotClean as refused:
+        bpmn.print_findings(refused.findings)
+        if refused.report is not None:
+            policy.print_report(refused.report)
+        if refused.unreadable:
+            say(refused.unreadable)
+        if refused.findings:
+            fail("Nothing was deployed: correct the errors above; footage-desk bpmn lint shows all of them again.", 1)
+        fail("Nothing was deployed: correct what is named above, or say why not with --unchecked.", refused.exit_code)
+
+
+async def _deploy(settings: Settings) -> Mapping[str, int]:
+    channel = open_channel(settings)
+    try:
+        return await server.deploy(PyzeebeEngineClient(channel), settings.models_dir)
+    finally:
+        await channel.close()
+
+
+def _has_database(settings: Settings) -> bool:
+    file = make_url(settings.database_address).database
+    return not settings.database_address.startswith("sqlite") or bool(file and Path(file).exists())
+
+
+@contextmanager
+def _opened_database(settings: Settings) -> Iterator[Database]:
+    """Open the installation's database, which keeps the deployment on record."""
+    if not _has_database(settings):
+        fail(
+            f"There is no database in {settings.data_dir}/, and models of one's own are deployed on record: set "
+            f"{variable('data_dir')} or {variable('database_url')} as footage-desk run or portal have it.",
+            2,
+        )
+    clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
+    with command_database(settings, clock) as database:
+        database.run_now(ACTOR, database_schema.check)
+        yield database
+
+
+def _print(versions: Mapping[str, int]) -> None:
+    for name, version in sorted(versions.items()):
+        console.print(f"{name} version {version}")

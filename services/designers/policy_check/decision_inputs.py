@@ -1,0 +1,53 @@
+"""Find which of the names in a DMN file its decisions depend on, by trying every value that the world knows."""
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.designers.policy_check.live_variables import Names, names_in_decisions
+from services.engine.clock import SystemClock
+from services.engine.model.dmn import parse_dmn
+from services.engine.processing.decision_engine import evaluate_decision
+
+_MOST_COMBINATIONS = 4096
+
+
+def names_that_matter(contents: Sequence[bytes], values: Mapping[str, Sequence[Any]]) -> Names:
+    """Return the names of which another value gives another result; all where they are too many to try.
+
+    ``values`` are those that the world knows of a name. Whether a name is null is another matter: it may always be.
+    """
+    found: set[str] = set()
+    for content in contents:
+        names = names_in_decisions(content)
+        known = sorted(name for name in names if len(values.get(name, ())) > 1)
+        combinations = 1
+        for name in known:
+            combinations *= len(values[name])
+        if combinations > _MOST_COMBINATIONS:
+            found |= names
+            continue
+        found |= {name for name in names if name not in values}
+        found |= _dependent(content, known, {name: values[name] for name in names if name in values})
+    return frozenset(found)
+
+
+def _dependent(content: bytes, known: Sequence[str], values: Mapping[str, Sequence[Any]]) -> set[str]:
+    model = parse_dmn(content, deployed=True)
+    clock = SystemClock()
+    fixed = {name: values[name][0] for name in values if name not in known and values[name]}
+    results: dict[tuple[int, ...], str] = {}
+    for chosen in itertools.product(*(range(len(values[name])) for name in known)):
+        variables = {**fixed, **{name: values[name][index] for name, index in zip(known, chosen, strict=True)}}
+        outputs = [evaluate_decision(model, decision, variables, clock.now) for decision in sorted(model.decisions)]
+        results[chosen] = json.dumps([(result.output, result.failure_message) for result in outputs], default=str)
+    found = set()
+    for place, name in enumerate(known):
+        others: dict[tuple[int, ...], str] = {}
+        for chosen, result in results.items():
+            rest = chosen[:place] + chosen[place + 1 :]
+            if others.setdefault(rest, result) != result:
+                found.add(name)
+                break
+    return found

@@ -1,0 +1,292 @@
+"""Walk through every combination of outcomes, decisions, errors, messages and timers, breadth first.
+
+States that go on alike are one (``case.Canonicalizer``), so that the walk ends; the first path to each is the shortest.
+What makes it small, and why nothing is lost by it:
+
+* Variables that nothing reads any more leave the state: no condition, mapping, table, job or rule can tell them apart.
+  Of what a decision table reads, only that is kept on which a result depends for some values of the others.
+* Outcomes that differ only in what nothing reads are one, for the same reason.
+* Keys and ids are renamed, and moments reduced to their order: the engine compares nothing else of them.
+* A job that has one way to end, that no rule sees and of which nothing reads a variable is run at once: what else
+  can happen can happen after it as well, and comes out alike.
+* A job that failed and was resolved equals one that is not done yet: a failure alone changes nothing.
+* A message that nobody awaits is not published: the relay sends it again until the process has taken it, so that it
+  comes once it is awaited. That it is awaited in time is what the rules ``can come`` are for.
+* A rule's state is left out where nothing that could break the rule can happen any more (``reach.Reach``).
+* What a timer began beside the way has ended before it begins the same again. This is the one approximation: two
+  reminders of one timer at the same time are not tried.
+"""
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from services.designers.policy_check.case import Canonical, Canonicalizer, Case
+from services.designers.policy_check.facts import Fact
+from services.designers.policy_check.live_variables import ALL, all_names
+from services.designers.policy_check.moves import ERROR, JOB, SILENT, Finding, Move, Simulation, Taken
+from services.designers.policy_check.reach import Reach
+from services.designers.policy_check.rules import Rule, Rules
+
+MOST_STATES = 500_000
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A way from a state to another: the moves, of which the first was chosen and the others were run at once."""
+
+    target: int
+    moves: tuple[Move, ...]
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it needs nobody: workers work, time passes."""
+        return self.moves[0].kind in SILENT
+
+    @property
+    def is_of_workers(self) -> bool:
+        return self.moves[0].kind in (JOB, ERROR)
+
+
+@dataclass(slots=True)
+class Broken:
+    """A rule or a built-in rule that is broken, with the way there: the state before, and the last moves."""
+
+    rule: Rule | None
+    finding: Finding | None
+    state: int
+    moves: tuple[Move, ...]
+    fact: Fact | None = None
+    note: tuple[str, str] = ("", "")
+
+
+@dataclass(slots=True)
+class Walk:
+    """What the walk found: a graph of numbered states, 0 being the first."""
+
+    parents: list[tuple[int, tuple[Move, ...]]] = field(default_factory=list)
+    edges: list[list[Edge]] = field(default_factory=list)
+    monitors: list[tuple[int, ...]] = field(default_factory=list)
+    awaited: list[frozenset[str]] = field(default_factory=list)
+    ended: set[int] = field(default_factory=set)
+    stopped: set[int] = field(default_factory=set)
+    """The states in which an incident stands."""
+    comes: dict[str, set[int]] = field(default_factory=dict)
+    """By rule, the states from which what it awaits comes with the next silent step."""
+    begun: dict[str, list[tuple[int, Case, Fact]]] = field(default_factory=dict)
+    """By timed rule, the different cases in which its time began."""
+    broken: dict[tuple[str, str, str], Broken] = field(default_factory=dict)
+    happened: set[str] = field(default_factory=set)
+    is_complete: bool = False
+    why_incomplete: str = ""
+    moves_made: int = 0
+
+    def path(self, state: int) -> list[Move]:
+        """Return the moves from the first state to this one."""
+        found: list[tuple[Move, ...]] = []
+        while state:
+            state, moves = self.parents[state]
+            found.append(moves)
+        return [move for moves in reversed(found) for move in moves]
+
+    def add(self, broken: Broken) -> None:
+        """Keep the first, and so the shortest, of each rule or finding."""
+        if broken.rule is not None:
+            key = ("rule", broken.rule.id, "")
+        elif broken.finding is not None:
+            key = (broken.finding.kind, broken.finding.element_id, broken.finding.detail)
+        else:
+            key = ("", "", "")
+        self.broken.setdefault(key, broken)
+
+
+class Explorer:
+    """Walks the models of a simulation under its rules."""
+
+    def __init__(
+        self,
+        simulation: Simulation,
+        rules: Rules,
+        *,
+        reduces: bool = True,
+        seconds: float = 300,
+        most_states: int = MOST_STATES,
+        until: str | None = None,
+    ) -> None:
+        """Without ``reduces``, no variable is dropped and no job is run at once.
+
+        ``until`` ends the walk once this rule is broken.
+        """
+        self._until = until
+        self._simulation = simulation
+        self._rules = rules
+        self._reduces = reduces
+        self._seconds = seconds
+        self._most_states = most_states
+        self.canonicalizer = Canonicalizer(simulation.world, simulation.live, simulation.numbers, drops=reduces)
+        self._reach = Reach(simulation.processes, simulation.world, rules)
+        self._timed = [rule for rule in rules.rules if rule.timing is not None]
+        self._read = all_names(simulation.processes.values())
+        self._seen: dict[tuple[Canonical, tuple[int, ...]], int] = {}
+        self._begun: set[tuple[str, Canonical]] = set()
+        self.walk = Walk()
+
+    def explore(self) -> Walk:
+        """Walk until all has been seen, or time or states are over."""
+        # the clock of the process: another process must not make a check that ends look as if it did not
+        end = time.process_time() + self._seconds
+        walk = self.walk
+        first = self._simulation.start()
+        monitors, _ = self._rules.step(self._rules.initial, first.facts)
+        self._note(first.facts)
+        start, _ = self._number(first.case, monitors, 0, ())
+        frontier: deque[tuple[int, Case]] = deque()
+        if first.findings:
+            self._report(0, (), first, [])
+        if not any(finding.kind == "incident" for finding in first.findings):
+            frontier.append((start, first.case))
+        while frontier:
+            if len(walk.parents) > self._most_states or time.process_time() > end:
+                over = "states" if len(walk.parents) > self._most_states else "seconds"
+                walk.why_incomplete = f"the limit of {over} was reached"
+                break
+            if self._until is not None and any(self._until in key[:2] for key in walk.broken):
+                walk.why_incomplete = f"{self._until} is broken"
+                break
+            state, case = frontier.popleft()
+            frontier.extend(self._expand(state, case))
+        walk.is_complete = not walk.why_incomplete
+        walk.moves_made = self._simulation.moves_made
+        return walk
+
+    def _expand(self, state: int, case: Case) -> Iterator[tuple[int, Case]]:
+        """Take each move of a state; yield the states that are new."""
+        walk = self.walk
+        if case.has_ended:
+            walk.ended.add(state)
+            return
+        moves = self._simulation.moves(case)
+        if not moves:
+            stands = ", ".join(sorted(_standing(case)))
+            walk.add(Broken(None, _dead_end(stands), state, ()))
+            return
+        for move in moves:
+            taken = self._simulation.take(case, move)
+            monitors, broken = self._rules.step(walk.monitors[state], taken.facts)
+            facts = list(taken.facts)
+            followed: list[Move] = [move]
+            is_stopped = any(finding.kind in ("incident", "refused") for finding in taken.findings)
+            if self._reduces and not broken and not taken.findings:
+                taken, monitors = self._run_on(taken, monitors, facts, followed)
+            self._note(facts)
+            self._report(state, (move,), taken, broken)
+            if any(finding.kind == "refused" for finding in taken.findings):
+                continue
+            target, is_new = self._number(taken.case, monitors, state, tuple(followed))
+            edge = Edge(target, tuple(followed))
+            walk.edges[state].append(edge)
+            self._note_timed(state, target, edge, facts, taken.case)
+            if is_stopped:
+                walk.stopped.add(target)
+            elif is_new:
+                yield target, taken.case
+
+    def _number(self, case: Case, monitors: tuple[int, ...], parent: int, moves: tuple[Move, ...]) -> tuple[int, bool]:
+        """Return the number of a state, and whether it is new."""
+        if self._reduces:
+            monitors = self._reach.without_dead(case, monitors)
+        key = (self.canonicalizer.canonical(case), monitors)
+        known = self._seen.get(key)
+        if known is not None:
+            return known, False
+        walk = self.walk
+        number = self._seen[key] = len(walk.parents)
+        walk.parents.append((parent, moves))
+        walk.edges.append([])
+        walk.monitors.append(monitors)
+        walk.awaited.append(self._simulation.awaited(case))
+        return number, True
+
+    def _report(self, state: int, moves: tuple[Move, ...], taken: Taken, broken: Sequence[tuple[Rule, Fact]]) -> None:
+        for finding in taken.findings:
+            self.walk.add(Broken(None, finding, state, moves))
+        for rule, fact in broken:
+            self.walk.add(Broken(rule, None, state, moves, fact))
+
+    def _note(self, facts: Sequence[Fact]) -> None:
+        self.walk.happened.update(str(fact) for fact in facts if fact.kind in ("job", "stage", "message"))
+
+    def _note_timed(self, state: int, target: int, edge: Edge, facts: Sequence[Fact], case: Case) -> None:
+        for rule in self._timed:
+            timing = rule.timing
+            if timing is None:
+                continue
+            if edge.is_silent and any(pattern.fits(fact) for pattern in timing.comes for fact in facts):
+                self.walk.comes.setdefault(rule.id, set()).add(state)
+            if timing.within is timing.at is timing.not_before is timing.every is None:
+                continue
+            begins = next((f for f in facts if any(pattern.fits(f) for pattern in rule.begins)), None)
+            if begins is None:
+                continue
+            key = (rule.id, self.canonicalizer.canonical(case))
+            if key not in self._begun:
+                self._begun.add(key)
+                self.walk.begun.setdefault(rule.id, []).append((target, case, begins))
+
+    def _run_on(
+        self, taken: Taken, monitors: tuple[int, ...], facts: list[Fact], followed: list[Move]
+    ) -> tuple[Taken, tuple[int, ...]]:
+        """Run the jobs at once that need not be weighed against anything else; the states between are not kept."""
+        while taken.case.open_jobs():
+            following = self._independent(taken.case)
+            if following is None:
+                break
+            move, taken = following
+            followed.append(move)
+            facts += taken.facts
+        return taken, monitors
+
+    def _independent(self, case: Case) -> tuple[Move, Taken] | None:
+        """Return a job that can go first whatever else happens, with what comes of it."""
+        moves = self._simulation.moves(case)
+        ways: dict[int, list[Move]] = {}
+        for move in moves:
+            if move.kind in (JOB, ERROR):
+                ways.setdefault(move.key, []).append(move)
+        others = {move.identity for move in moves}
+        for of_job in ways.values():
+            if len(of_job) != 1 or self._rules.could_see("job", of_job[0].name, "done"):
+                continue
+            taken = self._simulation.take(case, of_job[0])
+            if taken.findings or any(self._rules.sees(fact) or fact.kind == "case" for fact in taken.facts):
+                continue
+            if self._sets_what_is_read(taken):
+                continue
+            still = {move.identity for move in self._simulation.moves(taken.case)}
+            if others - {of_job[0].identity} <= still:
+                return of_job[0], taken
+        return None
+
+    def _sets_what_is_read(self, taken: Taken) -> bool:
+        if ALL in self._read:
+            return True
+        return any(r.value_type == "VARIABLE" and r.value["name"] in self._read for r in taken.records)
+
+
+def _standing(case: Case) -> Iterator[str]:
+    for instance in case.state.instances.values():
+        for element in instance.element_instances.values():
+            if not element.children and element.element_id != instance.bpmn_process_id:
+                yield element.element_id
+
+
+def _dead_end(stands: str) -> Finding:
+    return Finding(
+        "dead-end",
+        stands.partition(",")[0],
+        (
+            f"此后什么都不会再发生，而案件没有结束；停在：{stands}",
+            f"nothing can happen any more, and the case has not ended: {stands}",
+        ),
+    )

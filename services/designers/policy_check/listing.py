@@ -1,0 +1,63 @@
+"""List the rules by requirement, and write the paths that break one: scenario files and pictures."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.designers.policy_check import rules
+from services.designers.policy_check.check import FACTS
+from services.designers.policy_check.drawing import draw
+from services.designers.policy_check.report import Report, Sentence
+from services.runtime.models import read as read_models
+from services.runtime.places import BPMN
+
+LAST_REQUIREMENT = 67
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A requirement of the policy with the rules that watch it, each with its sentence."""
+
+    requirement: str
+    rules: tuple[tuple[str, Sentence], ...]
+
+
+def rules_by_requirement(folder: Path) -> Iterator[Watched]:
+    """Yield R1 to R67; raises UnreadableFile."""
+    path = folder / rules.NAME if (folder / rules.NAME).exists() else BPMN / rules.NAME
+    found = rules.read(path)
+    for number in range(1, LAST_REQUIREMENT + 1):
+        requirement = f"R{number}"
+        yield Watched(requirement, tuple((r.id, (r.zh, r.en)) for r in found if requirement in r.requirements))
+
+
+def write_facts(found: Report, models: Path) -> None:
+    """Write down what can happen in the models, so that an edit after which it cannot is told."""
+    content = {"facts": list(found.happened), "tried": list(found.tried)}
+    (models / FACTS).write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def write_paths(found: Report, models: Path, to: Path, language: str) -> None:
+    """Write a folder for each broken rule: the scenario, the models that it deploys, and the path as pictures."""
+    diagrams = read_models(sorted(models.glob("*.bpmn")))
+    for verdict in found.broken:
+        shown = verdict.counterexample
+        if shown is None:
+            continue
+        folder = to / verdict.rule
+        folder.mkdir(parents=True, exist_ok=True)
+        content = json.dumps(shown.scenario, ensure_ascii=False, indent=2)
+        (folder / "scenario.json").write_text(content + "\n", encoding="utf-8")
+        for path in sorted(models.glob("*")):
+            if path.suffix in (".bpmn", ".dmn"):
+                shutil.copyfile(path, folder / path.name)
+        for process_id, model in diagrams.items():
+            numbers: dict[str, list[int]] = {}
+            for step in shown.steps:
+                for process, element in step.elements:
+                    if process == process_id:
+                        numbers.setdefault(element, []).append(step.number)
+            for plane, svg in draw(model, language, numbers, shown.steps[-1].number):
+                (folder / f"{plane}.svg").write_text(svg, encoding="utf-8")

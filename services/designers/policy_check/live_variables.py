@@ -1,0 +1,300 @@
+"""Find which variables can still matter where a case stands, so that the others leave the state of a walk.
+
+A backward analysis over the elements of one process. It errs towards keeping a variable: names are not told apart by
+scope, and what might be read is read.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from services.engine.feel.names import free_names
+from services.engine.feel.nodes import ContextNode
+from services.engine.model.bpmn import SCOPES, Element, ElementType, Process
+from services.engine.model.expression import Expression
+from services.engine.state.instances import ElementInstance, ProcessInstance
+
+Names = frozenset[str]
+NONE: Names = frozenset()
+ALL = "*"
+"""Stands for every name: where all variables are passed on."""
+
+_NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.])")
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_TEXT = re.compile(r"<(?:\w+:)?text>(.*?)</(?:\w+:)?text>", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Uses:
+    """What the analysis cannot see in the process: what a job reads and gives, a decision reads, the caller reads.
+
+    ``job_reads("*")`` is what a job reads whose type is computed.
+    """
+
+    job_reads: Callable[[str], Names]
+    job_gives: Callable[[str], Names]
+    decision_reads: Names
+    after_end: Names = NONE
+
+
+def names_of(expression: Expression | None) -> Names:
+    """Return the variables that an expression may read."""
+    if expression is None or expression.compiled is None:
+        return NONE
+    return frozenset(free_names(expression.compiled.node, inside_filters=True))
+
+
+def names_in_decisions(content: bytes) -> Names:
+    """Return all names in the texts of a DMN file, which are more than it reads."""
+    found: set[str] = set()
+    for text in _TEXT.findall(content.decode("utf-8", "replace")):
+        found.update(_WORD.findall(_STRING.sub(" ", text)))
+    return frozenset(found)
+
+
+def numbers_in(processes: Iterable[Process], decisions: Iterable[bytes]) -> frozenset[int]:
+    """Return the whole numbers that the expressions of the models name."""
+    texts = [
+        _STRING.sub(" ", text) for content in decisions for text in _TEXT.findall(content.decode("utf-8", "replace"))
+    ]
+    texts += [part.text for process in processes for part in _parts(process) if part.compiled is not None]
+    return frozenset(int(number) for text in texts for number in _NUMBER.findall(text))
+
+
+def _parts(process: Process) -> Iterator[Expression]:
+    """Yield every expression of a process."""
+    for element in process.elements.values():
+        parts: list[Expression | None] = [element.inputs, element.outputs]
+        parts += [flow.condition for flow in element.outgoing]
+        if element.event is not None:
+            parts += [element.event.name, element.event.key, element.event.timer, element.event.code]
+        if element.loop is not None:
+            parts += [element.loop.collection, element.loop.condition, element.loop.output_element]
+        if element.job is not None:
+            parts += [element.job.type, element.job.retries, *(value for _, value in element.job.headers)]
+        if element.script is not None:
+            parts.append(element.script.expression)
+        if element.called is not None:
+            parts.append(element.called.id)
+        yield from (part for part in parts if part is not None)
+
+
+def _targets(expression: Expression | None) -> dict[str, Names]:
+    """Map what a mapping sets to the names that it reads for it."""
+    if expression is None or expression.compiled is None or not isinstance(expression.compiled.node, ContextNode):
+        return {}
+    found: dict[str, Names] = {}
+    for key, node in expression.compiled.node.entries:
+        # an entry sees the entries before it under their names
+        found[key] = frozenset(free_names(node, inside_filters=True)) | frozenset(
+            name for other in free_names(node, inside_filters=True) for name in found.get(other, NONE)
+        )
+    return found
+
+
+class LiveVariables:
+    """``before[e]`` are the names that matter as ``e`` is entered, ``during[e]`` while it is active."""
+
+    def __init__(self, process: Process, uses: Uses) -> None:
+        self._process = process
+        self._uses = uses
+        self.after_end = uses.after_end
+        self._inside: dict[str, list[Element]] = {}
+        for element in process.elements.values():
+            self._inside.setdefault(element.scope, []).append(element)
+        self._jumps = {element.id: self._events_around(element) for element in process.elements.values()}
+        self._flow_targets = {flow.id: flow.target for e in process.elements.values() for flow in e.outgoing}
+        self.before: dict[str, Names] = dict.fromkeys(process.elements, NONE)
+        self.during: dict[str, Names] = dict.fromkeys(process.elements, NONE)
+        self._outside: dict[str, Names] = dict.fromkeys(process.elements, NONE)
+        self._at_end: dict[str, Names] = dict.fromkeys(process.elements, NONE)
+        self._known: dict[frozenset[tuple[object, ...]], Names] = {}
+        self._solve()
+        self.is_everything = any(ALL in names for names in (*self.before.values(), *self.during.values()))
+
+    def at(self, instance: ProcessInstance) -> Names | None:
+        """Return the names that matter for an instance as it stands; None for all."""
+        if self.is_everything:
+            return None
+        stands = frozenset(
+            (active.element_id, active.state == "ACTIVATING", *sorted(active.tokens), self._own_names(active))
+            for active in instance.element_instances.values()
+        )
+        known = self._known.get(stands)
+        if known is None:
+            known = self._known[stands] = self._at(instance)
+        return known
+
+    def own(self, element_id: str) -> Names:
+        """Return the names that an element reads at its end, which its own variables may hold."""
+        return self._at_end[element_id]
+
+    def _own_names(self, active: ElementInstance) -> Names:
+        """Return what the element reads at its end from its own variables, so that no other scope's matter for it."""
+        element = self._process.elements[active.element_id]
+        if element.loop is not None or element.element_type in SCOPES:
+            return NONE
+        return frozenset(name for name in self._at_end[element.id] if name in active.variables)
+
+    def _at(self, instance: ProcessInstance) -> Names:
+        found: set[str] = set()
+        for active in instance.element_instances.values():
+            found |= self._outside[active.element_id]
+            found |= self._at_end[active.element_id] - self._own_names(active)
+            if active.state == "ACTIVATING":
+                found |= self.before[active.element_id]
+            for token in active.tokens:
+                target = self._flow_targets.get(token)
+                found |= self.before[target] if target is not None else NONE
+        return frozenset(found)
+
+    def given(self, element_id: str, names: Iterable[str]) -> Names:
+        """Return those of a job's or a message's variables that anything reads after the element's completion."""
+        element = self._process.elements[element_id]
+        read = self.during[element_id] | self._completion_reads(element, self._after(element))
+        return frozenset(name for name in names if self.is_everything or name in read)
+
+    def given_to_caller(self, caller: Element) -> Names:
+        """Return what the completion of a call activity reads of the called process."""
+        return self._completion_reads(caller, self._after(caller)) | self.during[caller.id]
+
+    def _solve(self) -> None:
+        order = list(reversed(self._process.elements.values()))
+        changed = True
+        while changed:
+            changed = False
+            for element in order:
+                after = self._after(element)
+                self._at_end[element.id] = self._completion_reads(element, after)
+                self._outside[element.id] = self._during(element, after)
+                during, before = self._outside[element.id] | self._at_end[element.id], self._before(element)
+                if during != self.during[element.id] or before != self.before[element.id]:
+                    self.during[element.id], self.before[element.id] = during, before
+                    changed = True
+
+    def _after(self, element: Element) -> Names:
+        """Return what matters once the element has been left."""
+        if element.element_type == ElementType.PROCESS:
+            return self._uses.after_end
+        targets = [flow.target for flow in element.outgoing] + list(self._process.links.get(element.id, []))
+        found = frozenset[str]().union(*(self.before[target] for target in targets))
+        if not targets or element.element_type == ElementType.EVENT_SUB_PROCESS:
+            found |= self._completed(self._process.elements[element.scope])
+        return found
+
+    def _completed(self, element: Element) -> Names:
+        """Return what matters as an active element completes."""
+        return self._completion_reads(element, self._after(element)) | (
+            self._after(element) - (NONE if element.loop is not None else self._sets(element))
+        )
+
+    def _sets(self, element: Element) -> Names:
+        """Return what the completion of an element always sets outside it."""
+        if element.outputs is not None:
+            return frozenset(_targets(element.outputs))
+        found: set[str] = set()
+        if element.job is not None and element.job.type.compiled is None:
+            found |= self._uses.job_gives(element.job.type.text)
+        if element.called is not None and element.called.result_variable:
+            found.add(element.called.result_variable)
+        if element.script is not None:
+            found.add(element.script.result_variable)
+        # a local variable of the same name takes the value instead
+        return frozenset(found - set(_targets(element.inputs)))
+
+    def _completion_reads(self, element: Element, after: Names) -> Names:
+        """Return what the completion of an element reads: its output mapping, the loop's output."""
+        read: set[str] = set()
+        for name, sources in _targets(element.outputs).items():
+            if name in after or ALL in after:
+                read |= sources
+        if element.loop is not None:
+            loop = element.loop
+            read |= names_of(loop.collection) | names_of(loop.condition) | names_of(loop.output_element)
+            read |= {loop.output_collection} if loop.output_collection else set()
+            read |= frozenset[str]().union(*_targets(element.outputs).values())
+            if loop.sequential:
+                read |= self.before[element.id]
+        return frozenset(read)
+
+    def _during(self, element: Element, after: Names) -> Names:
+        """Return what matters while an element is active, besides what it reads at its end."""
+        found = set(after - (NONE if element.loop is not None else self._sets(element)))
+        for flow in element.outgoing:
+            found |= names_of(flow.condition)
+        found |= self._of_events_around(element)
+        if element.element_type == ElementType.EVENT_BASED_GATEWAY:
+            for flow in element.outgoing:
+                found |= self.before[flow.target]
+        return frozenset(found)
+
+    def _before(self, element: Element) -> Names:
+        """Return what matters as the element is entered."""
+        inner = set(self._outside[element.id] | self._at_end[element.id])
+        if element.element_type in SCOPES:
+            starts = [e for e in self._inside.get(element.id, []) if e.element_type == ElementType.START_EVENT]
+            inner |= frozenset[str]().union(*(self.before[start.id] for start in starts))
+        inner |= self._read_on_entry(element)
+        inputs = _targets(element.inputs)
+        found = inner - set(inputs) if element.loop is None else set(inner)
+        for name, sources in inputs.items():
+            if name in inner or element.element_type == ElementType.CALL_ACTIVITY:
+                found |= sources
+        found |= self._of_events_around(element)
+        if element.loop is not None and element.loop.item is not None:
+            found |= names_of(element.loop.collection)
+        return frozenset(found)
+
+    def _read_on_entry(self, element: Element) -> set[str]:
+        read: set[str] = set()
+        if element.job is not None:
+            read |= names_of(element.job.type) | names_of(element.job.retries)
+            read |= frozenset[str]().union(*(names_of(value) for _, value in element.job.headers))
+            read |= self._uses.job_reads("*" if element.job.type.compiled is not None else element.job.type.text)
+        if element.event is not None:
+            event = element.event
+            read |= names_of(event.name) | names_of(event.key) | names_of(event.timer) | names_of(event.code)
+        if element.script is not None:
+            read |= names_of(element.script.expression)
+        if element.called is not None:
+            read |= names_of(element.called.id)
+            if element.element_type == ElementType.BUSINESS_RULE_TASK:
+                read |= self._uses.decision_reads
+            elif element.called.all_parent_variables:
+                read.add(ALL)
+        return read
+
+    def _events_around(self, element: Element) -> list[str]:
+        """List the events that can interrupt an element, or start something beside it: its own and its scopes'."""
+        found: list[str] = []
+        current: Element | None = element
+        while current is not None:
+            found += current.boundaries
+            for subprocess in current.event_subprocesses:
+                found += self._process.elements[subprocess].event_starts
+            current = None if current.element_type == ElementType.PROCESS else self._process.elements[current.scope]
+        return found
+
+    def _of_events_around(self, element: Element) -> Names:
+        return frozenset[str]().union(*(self.before[event] for event in self._jumps[element.id]))
+
+
+def reads_of_caller(caller: Element, live: LiveVariables) -> Names:
+    """Return the variables of a called process that its caller reads at the end."""
+    if caller.called is not None and caller.called.all_child_variables and caller.outputs is None:
+        return frozenset({ALL})
+    return live.given_to_caller(caller)
+
+
+def all_names(processes: Iterable[Process]) -> Names:
+    """Return every name that an expression of these processes may read."""
+    found: set[str] = set()
+    for process in processes:
+        for element in process.elements.values():
+            called = element.called
+            if called is not None and element.element_type == ElementType.CALL_ACTIVITY and called.all_parent_variables:
+                found.add(ALL)
+        for part in _parts(process):
+            found |= names_of(part)
+    return frozenset(found)

@@ -1,0 +1,602 @@
+"""What can happen where a case stands, and what the engine makes of it."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from services.designers.policy_check.case import APPLICATION, Case, LiveOf, OpenReview, Register, is_open
+from services.designers.policy_check.decision_inputs import names_that_matter
+from services.designers.policy_check.facts import Fact
+from services.designers.policy_check.live_variables import Uses, names_in_decisions, numbers_in
+from services.designers.policy_check.rules import Rules
+from services.designers.policy_check.world import FROM_NOW, KEEP, NEW_ID, Values, World
+from services.domain.process.messages import APPLICATION_CORRECTED, APPLICATION_SUBMITTED, REVIEW_DECIDED
+from services.engine.clock import MAX_MILLIS, ControlledClock, from_millis
+from services.engine.errors import Rejection
+from services.engine.model.bpmn import ElementType, Process
+from services.engine.model.timers import parse_duration
+from services.engine.processing import jobs, messages, signals, timers
+from services.engine.processing.command_processor import Command, CommandProcessor
+from services.engine.processing.deployments import Deployed, Resource, deploy
+from services.engine.processing.model_cache import ModelCache
+from services.engine.processing.variables import visible_variables
+from services.engine.state.instances import ProcessInstance
+from services.engine.state.memory import MemoryStore, State
+from services.engine.state.records import Record
+
+START = datetime(2026, 3, 2, 8, tzinfo=UTC)
+"""Where the clock of golden scenarios begins, which a path that is written as a scenario keeps to."""
+REVIEW_ID, HAND_OVER_ID, STAGE = "reviewId", "handOverId", "stage"
+OPENS_REVIEW = "open-review"
+CASE_ENDS = ("case", "ends")
+JOB, ERROR, DECISION, MESSAGE, SIGNAL, TIMER = "job", "error", "decision", "message", "signal", "timer"
+SILENT = frozenset({JOB, ERROR, TIMER})
+"""The moves that need nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One thing that can happen. ``key`` is the engine's, of the job, the timer or the subscription.
+
+    ``name`` is the job type, stage, message, signal or timer; ``what`` the outcome or error code; ``of`` the values
+    that tell a job from others of its element (the item); ``due`` in ms, of a timer.
+    """
+
+    kind: str
+    key: int
+    process_id: str
+    element_id: str
+    name: str
+    what: str = ""
+    values: Values = field(default_factory=dict, compare=False)
+    of: tuple[tuple[str, Any], ...] = ()
+    due: int = 0
+    review: str = ""
+    choice: int = 0
+
+    @property
+    def identity(self) -> tuple[str, int, str, int]:
+        return self.kind, self.key, self.what, self.choice
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong in one step, whatever the rules say: an incident, a job without its variables, a wrong key."""
+
+    kind: str
+    element_id: str
+    text: tuple[str, str]
+    """In Chinese and in English."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The case after a move, with what happened."""
+
+    case: Case
+    facts: tuple[Fact, ...]
+    records: Sequence[Record]
+    findings: tuple[Finding, ...] = ()
+
+
+class Refused(Exception):
+    """The engine refuses the models at deployment."""
+
+
+class Simulation:
+    """The models, deployed on a store in memory, and the engine's own processing on it."""
+
+    def __init__(
+        self,
+        resources: Sequence[Resource],
+        world: World,
+        rules: Rules,
+        *,
+        reduces: bool = True,
+        begins: Command | None = None,
+    ) -> None:
+        """Raise Refused for models that the engine does not deploy.
+
+        Without ``reduces`` each outcome is tried, also those that differ only in what nothing reads. ``begins`` is
+        what starts a case, where it is not the submission of an application.
+        """
+        self._begins = begins
+        self.world = world
+        self.rules = rules
+        self.reduces = reduces
+        self.moves_made = 0
+        self.visited: set[tuple[str, str]] = set()
+        """The elements and flows that a walk entered, by process."""
+        self.used: set[tuple[str, str, int]] = set()
+        self._clock = ControlledClock()
+        self._clock.pin(START)
+        self._store = MemoryStore()
+        self._processor = CommandProcessor(self._store, self._clock)
+        [response] = self._processor.apply([partial(deploy, resources=list(resources))]).responses
+        if isinstance(response, Rejection):
+            raise Refused(str(response))
+        self.deployed: Deployed = response
+        models = ModelCache(self._store)
+        self.processes: Mapping[int, Process] = {d.key: models.process(d.key) for d in self.deployed.processes}
+        self.by_id = {process.id: process for process in self.processes.values()}
+        self._ahead: dict[tuple[str, str], frozenset[str]] = {}
+        self.empty = Case(self._store.state, Register(), START)
+        decisions = [r.content for r in resources if r.name.endswith(".dmn")]
+        self.numbers = numbers_in(self.processes.values(), decisions)
+        self.live = LiveOf(self.processes, self._uses(decisions, required=False), self._uses(decisions, required=True))
+
+    def _uses(self, decisions: Sequence[bytes], *, required: bool) -> Uses:
+        """Return what is read outside the processes; ``required``: what a worker cannot work without, too."""
+
+        def reads(job_type: str) -> frozenset[str]:
+            if job_type == "*":
+                return frozenset().union(*(reads(known) for known in self.world.workers))
+            # what a job gives itself is not read from the case
+            at_end = self.rules.compared("job", job_type, "done")
+            at_end |= {n for m in self.world.meanings if job_type in m.of.names for n in m.of.variables}
+            names = self.rules.compared("job", job_type, "starts") | (at_end - gives(job_type))
+            for code in self.world.errors(job_type):
+                names |= self.rules.compared("job", job_type, f"error {code}")
+            names |= {STAGE} if job_type == OPENS_REVIEW else set()
+            return frozenset(names | set(self.world.required(job_type) if required else ()))
+
+        def gives(job_type: str) -> frozenset[str]:
+            outcomes = self.world.outcomes(job_type)
+            return frozenset.intersection(*(frozenset(outcome) for outcome in outcomes)) if outcomes else frozenset()
+
+        in_decisions = frozenset[str]().union(*map(names_in_decisions, decisions))
+        if not required and self.reduces:
+            in_decisions = names_that_matter(decisions, self.world.known_values())
+        return Uses(reads, gives, in_decisions, self.rules.compared(*CASE_ENDS))
+
+    def start(self) -> Taken:
+        """Begin a case: submit an application, with the message that the portal sends."""
+        if self._begins is not None:
+            return self._applied(self.empty, self._begins, [], self.empty.now, self.empty.register)
+        values = {"applicationId": APPLICATION}
+        command = partial(
+            messages.publish, name=APPLICATION_SUBMITTED, key=APPLICATION, ttl=0, message_id="", variables=values
+        )
+        first = Fact("message", APPLICATION_SUBMITTED, values=values)
+        return self._applied(self.empty, command, [first], self.empty.now, self.empty.register)
+
+    # -- what can happen ------------------------------------------------------------------------------------------
+
+    def moves(self, case: Case) -> list[Move]:
+        return [
+            *self._job_moves(case),
+            *self._message_moves(case),
+            *self._signal_moves(case),
+            *self._timer_moves(case),
+        ]
+
+    def _job_moves(self, case: Case) -> Iterator[Move]:
+        state = case.state
+        for key in sorted(state.jobs):
+            job = state.jobs[key]
+            # a job that failed and is resolved equals one that is not done yet: nothing else moves meanwhile
+            if not is_open(job.state):
+                continue
+            instance = state.instances[job.process_instance_key]
+            of = self._item(instance, job.element_instance_key)
+            for choice, values in self._distinct(instance, job.element_id, job.type, state):
+                yield Move(JOB, key, instance.bpmn_process_id, job.element_id, job.type, "", values, of, choice=choice)
+            for code in self.world.errors(job.type):
+                yield Move(ERROR, key, instance.bpmn_process_id, job.element_id, job.type, code, {}, of)
+
+    def _item(self, instance: ProcessInstance, element_key: int) -> tuple[tuple[str, Any], ...]:
+        names = {rule.for_each for rule in self.rules.rules if rule.for_each}
+        if not names:
+            return ()
+        visible = visible_variables(instance, instance.element_instances[element_key], sorted(names))
+        return tuple(sorted((name, value) for name, value in visible.items() if isinstance(value, str)))
+
+    def _distinct(
+        self, instance: ProcessInstance, element_id: str, job_type: str, state: State
+    ) -> Iterator[tuple[int, Values]]:
+        """Yield a job's outcomes; those that differ only in what nothing reads are one."""
+        compared = self.rules.compared("job", job_type) | {
+            name for meaning in self.world.meanings for name in meaning.of.variables
+        }
+        read, _ = self.live(instance, state)
+        told: set[str] = set()
+        for choice, values in enumerate(self.world.outcomes(job_type)):
+            matters = {*read.given(element_id, values), *(compared & values.keys())} if self.reduces else values.keys()
+            key = repr(sorted((name, values[name]) for name in matters))
+            self.used.add((JOB, job_type, choice))
+            if key not in told:
+                told.add(key)
+                yield choice, values
+
+    def _message_moves(self, case: Case) -> Iterator[Move]:
+        state, register = case.state, case.register
+        told: set[tuple[str, str]] = set()
+        for key in sorted(state.message_subscriptions):
+            subscription = state.message_subscriptions[key]
+            if (subscription.name, subscription.correlation_key) in told:
+                continue
+            told.add((subscription.name, subscription.correlation_key))
+            process_id = subscription.bpmn_process_id
+            if subscription.name == REVIEW_DECIDED:
+                yield from self._decision_moves(case, key)
+                continue
+            sent = self.world.sent.get(subscription.name)
+            if sent is not None and subscription.correlation_key != register.keys(sent.key):
+                continue  # the portal sends it with another key, so it never comes here
+            for choice, values in enumerate(self.world.message(subscription.name)):
+                yield Move(
+                    MESSAGE, key, process_id, subscription.element_id, subscription.name, "", values, choice=choice
+                )
+
+    def _decision_moves(self, case: Case, key: int) -> Iterator[Move]:
+        subscription = case.state.message_subscriptions[key]
+        review = next((r for r in case.register.reviews if r.id == subscription.correlation_key), None)
+        if review is None:
+            return
+        instance = case.state.instances[subscription.process_instance_key]
+        read, _ = self.live(instance, case.state)
+        compared = self.rules.compared("stage", review.stage)
+        told: set[str] = set()
+        for choice, (outcome, values) in enumerate(self.world.decisions(review.stage, case.register.marks)):
+            matters = {*read.given(subscription.element_id, values), *(compared & values.keys()), "decision"}
+            key_of = repr((outcome, sorted((n, values[n]) for n in (matters if self.reduces else values))))
+            if key_of not in told:
+                told.add(key_of)
+                yield Move(
+                    DECISION,
+                    key,
+                    instance.bpmn_process_id,
+                    subscription.element_id,
+                    review.stage,
+                    outcome,
+                    values,
+                    review=review.id,
+                    choice=choice,
+                )
+
+    def _signal_moves(self, case: Case) -> Iterator[Move]:
+        told: set[str] = set()
+        for key in sorted(case.state.signal_subscriptions):
+            subscription = case.state.signal_subscriptions[key]
+            if subscription.name not in told:
+                told.add(subscription.name)
+                process_id = case.state.instances[subscription.process_instance_key].bpmn_process_id
+                yield Move(SIGNAL, key, process_id, subscription.element_id, subscription.name)
+
+    def _timer_moves(self, case: Case) -> Iterator[Move]:
+        """Yield the timers that may be next: of those that were set in one step, the earliest.
+
+        Between timers of different steps any time may have passed, so that either may be the first.
+        """
+        earliest: dict[int, int] = {}
+        timers_left = case.state.timers.values()
+        found = [t for t in timers_left if t.process_instance_key and t.due_date < MAX_MILLIS]
+        for timer in found:
+            born = case.born.get(timer.key, 0)
+            earliest[born] = min(earliest.get(born, timer.due_date), timer.due_date)
+        for timer in sorted(found, key=lambda timer: timer.key):
+            if timer.due_date > earliest[case.born.get(timer.key, 0)]:
+                continue
+            instance = case.state.instances[timer.process_instance_key]
+            # The one approximation: what a timer began beside the way has ended before it begins the same again.
+            if self._is_busy(instance, timer.element_id):
+                continue
+            yield Move(
+                TIMER, timer.key, instance.bpmn_process_id, timer.element_id, timer.element_id, due=timer.due_date
+            )
+
+    def _is_busy(self, instance: ProcessInstance, element_id: str) -> bool:
+        if self.processes[instance.process_definition_key].elements[element_id].interrupting:
+            return False
+        ahead = self._elements_ahead(instance, element_id)
+        return any(active.element_id in ahead for active in instance.element_instances.values())
+
+    def _elements_ahead(self, instance: ProcessInstance, element_id: str) -> frozenset[str]:
+        key = (instance.bpmn_process_id, element_id)
+        if key not in self._ahead:
+            process = self.processes[instance.process_definition_key]
+            found: set[str] = set()
+            todo = [flow.target for flow in process.elements[element_id].outgoing]
+            while todo:
+                current = todo.pop()
+                if current not in found:
+                    found.add(current)
+                    todo += [flow.target for flow in process.elements[current].outgoing]
+            self._ahead[key] = frozenset(found)
+        return self._ahead[key]
+
+    # -- what the engine makes of it --------------------------------------------------------------------------------
+
+    def take(self, case: Case, move: Move) -> Taken:
+        """Apply a move; ``case`` stays as it is."""
+        now, register = case.now, case.register
+        if move.kind == TIMER:
+            now = max(now, from_millis(move.due))
+        values = self.filled(move.values, now, case)
+        first = self._first_facts(case, move, values)
+        register = self._registered(case, move, values, first)
+        command: Command
+        match move.kind:
+            case "job":
+                command = partial(jobs.complete_job, key=move.key, variables=values)
+            case "error":
+                command = partial(jobs.throw_job_error, key=move.key, code=move.what, text="", variables={})
+            case "decision" | "message":
+                subscription = case.state.message_subscriptions[move.key]
+                command = partial(
+                    messages.publish,
+                    name=subscription.name,
+                    key=subscription.correlation_key,
+                    ttl=0,
+                    message_id="",
+                    variables=values,
+                )
+            case "signal":
+                command = partial(signals.broadcast, name=move.name, variables={})
+            case _:
+                command = partial(timers.trigger_timer, key=move.key)
+        return self._applied(case, command, first, now, register, move)
+
+    @staticmethod
+    def filled(values: Values, now: datetime, case: Case) -> dict[str, Any]:
+        """Return the values with an id or a moment where one is made as they are given."""
+        filled: dict[str, Any] = {}
+        for name, value in values.items():
+            if value == KEEP:
+                continue
+            if value == NEW_ID:
+                filled[name] = f"{name}~{case.step + 1}"
+            elif isinstance(value, str) and value.startswith(FROM_NOW) and value != NEW_ID:
+                moment = parse_duration(value.removeprefix(FROM_NOW)).after(now)
+                filled[name] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+            else:
+                filled[name] = value
+        return filled
+
+    def _first_facts(self, case: Case, move: Move, values: dict[str, Any]) -> list[Fact]:
+        """Return what the move itself tells, and what that means."""
+        match move.kind:
+            case "job" | "error":
+                what = "done" if move.kind == JOB else f"error {move.what}"
+                seen = self._seen_by_job(case.state, move.key, move.name)
+                fact = Fact("job", move.name, what, {**seen, **values}, move.element_id)
+            case "decision":
+                fact = Fact("stage", move.name, move.what, values, move.element_id)
+            case kind:
+                fact = Fact(kind, move.name, "", values, move.element_id)
+        also = [
+            replace(meaning.is_also, values=values, element_id=move.element_id)
+            for meaning in self.world.meanings
+            if meaning.of.fits(fact)
+        ]
+        return [fact, *also]
+
+    def _seen_by_job(self, state: State, key: int, job_type: str) -> dict[str, Any]:
+        names = self.rules.compared("job", job_type) | {
+            name for meaning in self.world.meanings for name in meaning.of.variables
+        }
+        if job_type == OPENS_REVIEW:
+            names |= {STAGE}
+        if not names:
+            return {}
+        job = state.jobs[key]
+        instance = state.instances[job.process_instance_key]
+        element = instance.element_instances[job.element_instance_key]
+        return visible_variables(instance, element, [name for name in names if self._is_seen(job_type, name)] or [""])
+
+    def _is_seen(self, job_type: str, name: str) -> bool:
+        # an item belongs to the jobs of items alone, though other jobs could see the name
+        return not any(rule.for_each == name for rule in self.rules.rules) or self.world.takes(job_type, name)
+
+    def _registered(self, case: Case, move: Move, values: dict[str, Any], happened: Sequence[Fact]) -> Register:
+        """Return the register after what workers and people did."""
+        register = case.register
+        if move.kind == JOB and move.name == OPENS_REVIEW and isinstance(values.get(REVIEW_ID), str):
+            stage = happened[0].values.get(STAGE)
+            instance = case.state.jobs[move.key].process_instance_key
+            register = register.opened(OpenReview(values[REVIEW_ID], str(stage), instance))
+        elif move.kind == JOB and isinstance(values.get(HAND_OVER_ID), str):
+            register = replace(register, hand_over=values[HAND_OVER_ID])
+        for fact in happened:
+            if fact.kind == "stage" and fact.name in self.world.stages:
+                stage_of = self.world.stages[fact.name]
+                register = register.decided(stage_of, fact.what, values, move.review or None)
+            elif fact.kind == "message" and fact.name == APPLICATION_CORRECTED:
+                register = replace(register, corrections=register.corrections + 1)
+        return register
+
+    def _applied(  # noqa: PLR0917 - the parts of one move
+        self,
+        case: Case,
+        command: Callable[..., Any],
+        first: Sequence[Fact],
+        now: datetime,
+        register: Register,
+        move: Move | None = None,
+    ) -> Taken:
+        self._store.state = case.state
+        self._clock.pin(now)
+        batch = self._processor.apply([command])
+        self.moves_made += 1
+        state = self._store.state
+        [response] = batch.responses
+        if isinstance(response, Rejection):
+            finding = Finding(
+                "refused",
+                move.element_id if move is not None else "",
+                (f"引擎拒绝了这一步：{response}", f"the engine refuses this step: {response}"),
+            )
+            return Taken(case, tuple(first), [], (finding,))
+        step = case.step + 1
+        born = {key: case.born.get(key, step) for key in state.timers}
+        after = Case(state, register.without_ended(state.instances), now, born, step)
+        followed, findings = self._read(case, after, batch.records, move)
+        return Taken(after, (*first, *followed), batch.records, findings)
+
+    def _read(
+        self, before: Case, after: Case, records: Sequence[Record], move: Move | None
+    ) -> tuple[list[Fact], tuple[Finding, ...]]:
+        """Read the records: which jobs start, how the case ends, what went wrong, where it passed."""
+        happened: list[Fact] = []
+        findings: list[Finding] = []
+        root_values: dict[int, dict[str, Any]] = {}
+        for record in records:
+            value = record.value
+            if record.value_type == "PROCESS_INSTANCE":
+                if record.intent in ("ELEMENT_ACTIVATED", "SEQUENCE_FLOW_TAKEN"):
+                    self.visited.add((value["bpmnProcessId"], value["elementId"]))
+                elif (
+                    record.intent in ("ELEMENT_COMPLETED", "ELEMENT_TERMINATED")
+                    and value["bpmnElementType"] == ElementType.PROCESS
+                    and value["parentProcessInstanceKey"] == -1
+                ):
+                    happened.append(self._end(before, record, root_values.get(record.key, {})))
+            elif record.value_type == "VARIABLE":
+                root_values.setdefault(value["scopeKey"], {})[value["name"]] = value["value"]
+            elif record.value_type == "JOB" and record.intent == "CREATED":
+                happened.append(self._started(after, record, findings))
+            elif record.value_type == "INCIDENT" and record.intent == "CREATED":
+                findings.append(
+                    Finding(
+                        "incident",
+                        value["elementId"] if value["elementId"] != jobs.NO_CATCH_EVENT_FOUND else _element(move),
+                        (
+                            f"流程在此停住（事件 {value['errorType']}）：{value['errorMessage']}",
+                            f"the process stops here with an incident ({value['errorType']}): {value['errorMessage']}",
+                        ),
+                        value["errorType"],
+                    )
+                )
+        if move is not None and move.kind == TIMER:
+            findings += self._unchecked_timer(before, move, happened)
+        findings += self._wrong_keys(after)
+        return happened, tuple(findings)
+
+    def _end(self, before: Case, record: Record, set_in_step: Mapping[str, Any]) -> Fact:
+        instance = before.state.instances.get(record.key)
+        values = dict(instance.root.variables) if instance is not None else {}
+        values |= {name: json.loads(text) for name, text in set_in_step.items()}
+        compared = self.rules.compared(*CASE_ENDS)
+        return Fact("case", "ends", "", {name: values.get(name) for name in compared})
+
+    def _started(self, after: Case, record: Record, findings: list[Finding]) -> Fact:
+        job_type, element_id = record.value["type"], record.value["elementId"]
+        job = after.state.jobs.get(record.key)
+        if job is None:
+            return Fact("job", job_type, "starts", {}, element_id)
+        values = self._seen_by_job(after.state, record.key, job_type)
+        instance = after.state.instances[job.process_instance_key]
+        element = instance.element_instances[job.element_instance_key]
+        required = self.world.required(job_type)
+        given = visible_variables(instance, element, list(required)) if required else {}
+        for name in required:
+            if given.get(name) is None:
+                findings.append(
+                    Finding(
+                        "missing",
+                        element_id,
+                        (
+                            f"{job_type} 需要变量 {name}，此时没有值：案件会在此以事件停住",
+                            f"{job_type} needs the variable {name}, which has no value here: "
+                            "the case would stop with an incident",
+                        ),
+                        name,
+                    )
+                )
+        return Fact("job", job_type, "starts", values, element_id)
+
+    def _unchecked_timer(self, before: Case, move: Move, happened: Sequence[Fact]) -> Iterator[Finding]:
+        """A timer that ends a wait leads first to a job that looks into the register: a message may be on its way."""
+        process = self.by_id[move.process_id]
+        event = process.elements[move.element_id]
+        if not self._ends_a_wait(process, event.id):
+            return
+        first = next((fact for fact in happened if fact.kind == "job" and fact.what == "starts"), None)
+        if first is None or not self.world.is_checking(first.name):
+            after = "nothing" if first is None else first.name
+            yield Finding(
+                "unchecked-timer",
+                event.id,
+                (
+                    "定时到点就结束等待，却没有先核对登记：已经签字、消息还在途中的决定会作废",
+                    f"this timer ends a wait and leads to {after}, which does not look into the register first: "
+                    "what somebody signed in time would be undone where its message comes late",
+                ),
+            )
+
+    def _ends_a_wait(self, process: Process, event_id: str) -> bool:
+        """Return whether the event takes away a wait for a message or a decision."""
+        event = process.elements[event_id]
+        waited: set[str] = set()
+        if event.element_type == ElementType.BOUNDARY_EVENT and event.interrupting and event.attached_to:
+            waited = _within(process, event.attached_to)
+        elif event.element_type == ElementType.START_EVENT and event.interrupting:
+            scope = process.elements[event.scope]
+            waited = _within(process, scope.scope) - _within(process, scope.id)
+        elif event.element_type == ElementType.INTERMEDIATE_CATCH_EVENT:
+            sources = [process.elements[flow.source] for flow in event.incoming]
+            gateways = [s for s in sources if s.element_type == ElementType.EVENT_BASED_GATEWAY]
+            waited = {flow.target for gateway in gateways for flow in gateway.outgoing} - {event_id}
+        return any(_waits(process, element_id) for element_id in waited)
+
+    def _wrong_keys(self, after: Case) -> Iterator[Finding]:
+        for subscription in after.state.message_subscriptions.values():
+            sent = self.world.sent.get(subscription.name)
+            if sent is None:
+                continue
+            if "review" in sent.key:
+                expected = {review.id for review in after.register.reviews}
+            else:
+                expected = {after.register.keys(sent.key) or ""}
+            if subscription.correlation_key not in expected:
+                parts = " + ".join(sent.key)
+                yield Finding(
+                    "key",
+                    subscription.element_id,
+                    (
+                        f"此处以另一个键等待消息 {subscription.name}（门户发送时的键：{parts}），消息永远不会到",
+                        f"this waits for {subscription.name} by another key than the portal sends it with "
+                        f"({parts}): it would never come",
+                    ),
+                    subscription.name,
+                )
+
+    def awaited(self, case: Case) -> frozenset[str]:
+        """Return the portal's messages that the case takes now."""
+        return frozenset(
+            s.name
+            for s in case.state.message_subscriptions.values()
+            if (sent := self.world.sent.get(s.name)) is not None and s.correlation_key == case.register.keys(sent.key)
+        )
+
+
+def _element(move: Move | None) -> str:
+    return move.element_id if move is not None else ""
+
+
+def _within(process: Process, element_id: str) -> set[str]:
+    """Return an element with all that lies in it."""
+    found = {element_id}
+    for element in process.elements.values():
+        scope = element.scope
+        while scope and scope in process.elements:
+            if scope == element_id:
+                found.add(element.id)
+                break
+            scope = process.elements[scope].scope
+    return found
+
+
+def _waits(process: Process, element_id: str) -> bool:
+    element = process.elements[element_id]
+    if element.element_type == ElementType.CALL_ACTIVITY:
+        return True
+    is_message = element.event is not None and element.event.event_type == "MESSAGE"
+    return is_message and element.element_type in (
+        ElementType.RECEIVE_TASK,
+        ElementType.INTERMEDIATE_CATCH_EVENT,
+    )

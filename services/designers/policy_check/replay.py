@@ -1,0 +1,155 @@
+"""Replay a path as it would go in time, before it is shown to anybody.
+
+The walk lets either of two timers be first where time may have passed between their settings. A replay turns the
+clock, and every timer that is due fires, as on a running engine; what else fires is taken along. So a path that
+depends on an order that no clock gives does not replay, and is no counterexample.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from services.designers.policy_check.case import Case
+from services.designers.policy_check.explorer import Broken
+from services.designers.policy_check.facts import Fact
+from services.designers.policy_check.moves import DECISION, ERROR, JOB, MESSAGE, SIGNAL, TIMER, Move, Simulation, Taken
+from services.designers.policy_check.rules import Rules
+from services.engine.clock import to_millis
+
+
+@dataclass
+class Replay:
+    """What a path did: the moves as they were taken, and all facts; ``holds``: it ended as the walk said."""
+
+    steps: list[tuple[Move, Case, Case]] = field(default_factory=list)
+    """Each move with the case before and after it."""
+    facts: list[Fact] = field(default_factory=list)
+    elements: list[tuple[int, str, str]] = field(default_factory=list)
+    """The number of the step, the process, and the element that was entered in it."""
+    holds: bool = False
+
+
+class NotReplayed(Exception):
+    """A step of the path cannot happen any more."""
+
+
+def replay(simulation: Simulation, rules: Rules, path: Sequence[Move], broken: Broken) -> Replay:
+    """Take the path of what was found broken again, in time."""
+    result = Replay()
+    first = simulation.start()
+    monitors, _ = rules.step(rules.initial, first.facts)
+    found = [*_kinds(first)]
+    case = first.case
+    _note(result, 0, first)
+    try:
+        for number, move in enumerate(path, 1):
+            while True:
+                taken_move, is_the_one = _next(simulation, case, move)
+                taken = simulation.take(case, taken_move)
+                monitors, now_broken = rules.step(monitors, taken.facts)
+                found += [*_kinds(taken), *(("rule", rule.id) for rule, _ in now_broken)]
+                result.steps.append((taken_move, case, taken.case))
+                _note(result, number, taken)
+                case = taken.case
+                if is_the_one:
+                    break
+    except NotReplayed:
+        return result
+    result.holds = _is_shown(broken, found)
+    return result
+
+
+def _is_shown(broken: Broken, found: Sequence[tuple[str, str]]) -> bool:
+    if broken.rule is not None and broken.fact is not None and broken.moves:
+        return ("rule", broken.rule.id) in found
+    if broken.finding is not None and broken.moves:
+        return (broken.finding.kind, broken.finding.element_id) in found or not _is_of_step(broken.finding.kind)
+    # what the whole graph shows begins where this path ends
+    return True
+
+
+def _is_of_step(kind: str) -> bool:
+    return kind in ("incident", "missing", "key", "unchecked-timer", "refused")
+
+
+def _kinds(taken: Taken) -> list[tuple[str, str]]:
+    return [(finding.kind, finding.element_id) for finding in taken.findings]
+
+
+def _note(result: Replay, number: int, taken: Taken) -> None:
+    result.facts += taken.facts
+    for record in taken.records:
+        if record.value_type == "PROCESS_INSTANCE" and record.intent == "ELEMENT_ACTIVATED":
+            result.elements.append((number, record.value["bpmnProcessId"], record.value["elementId"]))
+
+
+def _next(simulation: Simulation, case: Case, move: Move) -> tuple[Move, bool]:
+    """Return the move as it is now; before a timer, one that is due sooner. Raises NotReplayed."""
+    now = [other for other in simulation.moves(case) if _is_like(other, move)]
+    if not now:
+        raise NotReplayed
+    chosen = replace(now[0], values=move.values)
+    if move.kind != TIMER:
+        return chosen, True
+    sooner = [t for t in case.state.timers.values() if t.process_instance_key and t.due_date < chosen.due]
+    if not sooner:
+        return chosen, True
+    timer = min(sooner, key=lambda t: (t.due_date, t.key))
+    process_id = case.state.instances[timer.process_instance_key].bpmn_process_id
+    return Move(TIMER, timer.key, process_id, timer.element_id, timer.element_id, due=timer.due_date), False
+
+
+def _is_like(other: Move, move: Move) -> bool:
+    same = (other.kind, other.process_id, other.element_id, other.name) == (
+        move.kind,
+        move.process_id,
+        move.element_id,
+        move.name,
+    )
+    if not same or other.of != move.of:
+        return False
+    return move.kind not in (ERROR, DECISION) or other.what == move.what
+
+
+def scenario(replayed: Replay, files: Sequence[str], about: str) -> dict[str, Any]:
+    """Return the path as a scenario: the steps that a client of the engine takes, for any engine."""
+    steps: list[dict[str, Any]] = [{"do": "deploy", "files": list(files)}]
+    steps.append(
+        {
+            "do": "publish",
+            "name": "application-submitted",
+            "correlationKey": "application-1",
+            "variables": {"applicationId": "application-1"},
+        }
+    )
+    clock: int | None = None
+    for move, before, after in replayed.steps:
+        clock = to_millis(before.now) if clock is None else clock
+        if move.kind == TIMER and to_millis(after.now) > clock:
+            steps.append({"do": "advanceClock", "ms": to_millis(after.now) - clock})
+            clock = to_millis(after.now)
+        steps += _client_steps(move, before, after)
+    return {"about": about, "steps": steps}
+
+
+def _client_steps(move: Move, before: Case, after: Case) -> list[dict[str, Any]]:
+    if move.kind in (JOB, ERROR):
+        reference: dict[str, Any] = {"type": move.name, "elementId": move.element_id}
+        if move.of:
+            reference["where"] = dict(move.of)
+        fetch = {"do": "activate", "type": move.name}
+        if move.kind == ERROR:
+            return [fetch, {"do": "throwError", "job": reference, "code": move.what}]
+        return [fetch, {"do": "complete", "job": reference, "variables": _given(move, before, after)}]
+    if move.kind in (DECISION, MESSAGE):
+        subscription = before.state.message_subscriptions[move.key]
+        step = {"do": "publish", "name": subscription.name, "correlationKey": subscription.correlation_key}
+        return [{**step, "variables": _given(move, before, after)}]
+    if move.kind == SIGNAL:
+        return [{"do": "signal", "name": move.name}]
+    return []
+
+
+def _given(move: Move, before: Case, after: Case) -> dict[str, Any]:
+    """Return the values as they were given, with the ids and moments that were made for them."""
+    return Simulation.filled(move.values, after.now, before)

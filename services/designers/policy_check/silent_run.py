@@ -1,0 +1,182 @@
+"""Let time pass while nobody does anything, and see when what has to come by itself comes.
+
+Workers work at once, and the clock goes from timer to timer, as the engine fires them: all that are due, in their
+order. A run ends when nothing is left to happen, or when it repeats itself: then it does so for ever.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from services.designers.policy_check.case import Canonicalizer, Case
+from services.designers.policy_check.explorer import Broken, Walk
+from services.designers.policy_check.facts import Fact
+from services.designers.policy_check.monitors import fits
+from services.designers.policy_check.moves import JOB, TIMER, Move, Simulation
+from services.designers.policy_check.rules import Rule, Rules, Timing
+from services.engine.clock import to_millis
+from services.engine.model.timers import parse_date, parse_duration
+
+_MOST_STEPS = 400
+_TERM = re.compile(r"\s*([+-])?\s*(\w+)")
+Happening = tuple[datetime, Fact]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What happened after ``begun``; ``repeats``: the last steps go on for ever."""
+
+    begun: datetime
+    happened: Sequence[Happening]
+    repeats: bool
+    is_over: bool
+
+
+class SilentRuns:
+    """Runs of a simulation, kept by where they begin."""
+
+    def __init__(self, simulation: Simulation, canonicalizer: Canonicalizer) -> None:
+        self._simulation = simulation
+        self._canonicalizer = canonicalizer
+        self._known: dict[object, Run] = {}
+
+    def find_broken(self, walk: Walk, rules: Rules) -> list[Broken]:
+        """Return the timed rules of which the time is not kept."""
+        found: list[Broken] = []
+        for rule in rules.rules:
+            for state, case, begins in walk.begun.get(rule.id, []):
+                note = self._late(rule, case, begins)
+                if note is not None:
+                    found.append(Broken(rule, None, state, (), begins, note))
+                    break
+        return found
+
+    def _late(self, rule: Rule, case: Case, begins: Fact) -> tuple[str, str] | None:
+        timing = rule.timing
+        if timing is None:
+            return None
+        run = self._run(case)
+        until = rule.ends
+        times: list[datetime] = []
+        ended: datetime | None = None
+        for moment, fact in run.happened:
+            if fits(timing.comes, fact):
+                times.append(moment)
+            if fits(until, fact):
+                ended = moment
+                break
+        return self._judge(timing, run, times, ended, begins.values)
+
+    def _judge(
+        self, timing: Timing, run: Run, times: list[datetime], ended: datetime | None, values: Any
+    ) -> tuple[str, str] | None:
+        moment = self._moments(run.begun, values)
+        first = times[0] if times else None
+        if timing.not_before is not None and first is not None and first < moment(timing.not_before):
+            return (f"它来得太早：{_when(first, run)}", f"it comes too early, after {_when(first, run)}")
+        for text, latest in (
+            (timing.within, None if timing.within is None else run.begun + _length(timing.within, run.begun)),
+            (timing.at, None if timing.at is None else moment(timing.at)),
+        ):
+            if latest is None or (ended is not None and ended <= latest):
+                continue
+            if first is None:
+                return (f"它不会来（应在 {text} 之内）", f"it does not come at all, though it has to by {text}")
+            if first > latest:
+                return (
+                    f"它在 {_when(first, run)} 之后才来，不在 {text} 之内",
+                    f"it comes after {_when(first, run)} only, not by {text}",
+                )
+        if timing.every is not None:
+            return self._gap(timing.every, run, times, ended)
+        return None
+
+    def _gap(self, every: str, run: Run, times: list[datetime], ended: datetime | None) -> tuple[str, str] | None:
+        step = _length(every, run.begun)
+        if not times:
+            return ("它一次都不会来", "it never comes")
+        for one, next_one in pairwise(times):
+            if next_one - one > step:
+                return (
+                    f"两次之间相隔 {next_one - one}，超过 {every}",
+                    f"{next_one - one} pass between two of them, more than {every}",
+                )
+        if ended is None and not run.repeats and run.is_over:
+            return (
+                f"它来了 {len(times)} 次之后就不再来",
+                f"it comes {len(times)} times, and then no more",
+            )
+        return None
+
+    def _moments(self, begun: datetime, values: Any) -> Callable[[str], datetime]:
+        def moment(text: str) -> datetime:
+            """Return the moment of a sum such as ``dueAt + gracePeriod - P1D``, from the beginning."""
+            total, sign = begun, 1
+            for match in _TERM.finditer(text):
+                sign = -1 if match[1] == "-" else 1
+                word = match[2]
+                value = values.get(word) if word[0].islower() else word
+                value = self._simulation.world.constant(word) if value is None else value
+                if value is None:
+                    raise LookupError(f"{word} of {text!r} has no one value in the world")
+                if str(value).startswith("P"):
+                    length = parse_duration(str(value)).after(total) - total
+                    total = total + length if sign > 0 else total - length
+                else:
+                    total = parse_date(str(value))
+            return total
+
+        return moment
+
+    def _run(self, case: Case) -> Run:
+        key = (self._canonicalizer.canonical(case), self._clocks(case))
+        if key not in self._known:
+            self._known[key] = self._walk(case)
+        return self._known[key]
+
+    def _clocks(self, case: Case) -> tuple[tuple[str, int], ...]:
+        now = to_millis(case.now)
+        return tuple(
+            sorted((t.element_id, t.due_date - now) for t in case.state.timers.values() if t.process_instance_key)
+        )
+
+    def _walk(self, case: Case) -> Run:
+        begun, happened = case.now, list[Happening]()
+        seen: set[object] = set()
+        for _ in range(_MOST_STEPS):
+            move = self._next(case)
+            if move is None:
+                return Run(begun, happened, repeats=False, is_over=True)
+            if move.kind == TIMER:
+                here = (self._canonicalizer.canonical(case), self._clocks(case))
+                if here in seen:
+                    return Run(begun, happened, repeats=True, is_over=True)
+                seen.add(here)
+            taken = self._simulation.take(case, move)
+            if any(finding.kind in ("incident", "refused") for finding in taken.findings):
+                return Run(begun, happened, repeats=False, is_over=False)
+            case = taken.case
+            happened += [(case.now, fact) for fact in taken.facts]
+        return Run(begun, happened, repeats=False, is_over=False)
+
+    def _next(self, case: Case) -> Move | None:
+        """Return an open job as it ends when nothing has happened meanwhile, else the timer that is due first."""
+        moves = [move for move in self._simulation.moves(case) if move.kind in (JOB, TIMER)]
+        job = next((move for move in moves if move.kind == JOB), None)
+        if job is not None:
+            return job
+        return min((move for move in moves if move.kind == TIMER), key=lambda move: (move.due, move.key), default=None)
+
+
+def _length(text: str, begun: datetime) -> timedelta:
+    return parse_duration(text).after(begun) - begun
+
+
+def _when(moment: datetime, run: Run) -> str:
+    """Return a span in days and hours."""
+    hours = (moment - run.begun) // timedelta(hours=1)
+    days, rest = divmod(hours, 24)
+    return f"P{days}D" + (f"T{rest}H" if rest else "")

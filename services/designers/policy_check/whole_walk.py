@@ -1,0 +1,122 @@
+"""What only the whole graph of a walk shows: that every case can end, that nothing goes in circles, what can come."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from services.designers.policy_check.explorer import Broken, Edge, Walk
+from services.designers.policy_check.moves import Finding
+from services.designers.policy_check.rules import Rule, Rules
+
+
+def find_broken(walk: Walk, rules: Rules) -> Iterator[Broken]:
+    """Yield what is wrong with the graph of a complete walk."""
+    before = _reversed(walk)
+    yield from _never_ends(walk, before)
+    yield from _endless(walk)
+    for rule in rules.rules:
+        if rule.timing is not None and rule.timing.comes:
+            yield from _never_comes(walk, before, rule, rules)
+        if rule.can_come is not None:
+            yield from _cannot_come(walk, rule, rules)
+
+
+def _reversed(walk: Walk) -> list[list[tuple[int, Edge]]]:
+    before: list[list[tuple[int, Edge]]] = [[] for _ in walk.edges]
+    for state, edges in enumerate(walk.edges):
+        for edge in edges:
+            before[edge.target].append((state, edge))
+    return before
+
+
+def _backwards(before: list[list[tuple[int, Edge]]], goals: Iterable[int], follows: Callable[[Edge], bool]) -> set[int]:
+    """Return the states from which a goal can be reached by edges that ``follows`` accepts."""
+    found = set(goals)
+    todo = list(found)
+    while todo:
+        for state, edge in before[todo.pop()]:
+            if state not in found and follows(edge):
+                found.add(state)
+                todo.append(state)
+    return found
+
+
+def _never_ends(walk: Walk, before: list[list[tuple[int, Edge]]]) -> Iterator[Broken]:
+    ending = _backwards(before, walk.ended | walk.stopped, lambda edge: True)
+    # a dead end has its own finding, and so what leads nowhere but there
+    dead = _backwards(before, (state for state, edges in enumerate(walk.edges) if not edges), lambda edge: True)
+    for state in range(len(walk.edges)):
+        if state not in ending and state not in dead:
+            text = ("从这里起，案件再也无法结束", "from here the case can never end")
+            yield Broken(None, Finding("never-ends", "", text), state, ())
+            return
+
+
+def _endless(walk: Walk) -> Iterator[Broken]:
+    """Find a circle of workers alone: nobody decides, no message comes, no time passes."""
+    colour = [0] * len(walk.edges)
+    for root in range(len(walk.edges)):
+        if colour[root]:
+            continue
+        stack: list[tuple[int, Iterator[Edge]]] = [(root, iter(walk.edges[root]))]
+        colour[root] = 1
+        while stack:
+            state, edges = stack[-1]
+            edge = next((e for e in edges if e.is_of_workers), None)
+            if edge is None:
+                colour[state] = 2
+                stack.pop()
+            elif colour[edge.target] == 1:
+                text = (
+                    "只有程序在原地循环：没有人决定，没有消息，也没有时间经过",
+                    "workers alone go in a circle here: nobody decides, no message comes and no time passes",
+                )
+                yield Broken(None, Finding("endless-loop", edge.moves[0].element_id, text), state, edge.moves)
+                return
+            elif not colour[edge.target]:
+                colour[edge.target] = 1
+                stack.append((edge.target, iter(walk.edges[edge.target])))
+
+
+def _never_comes(walk: Walk, before: list[list[tuple[int, Edge]]], rule: Rule, rules: Rules) -> Iterator[Broken]:
+    """Find a state in which something is awaited that does not come if nobody does anything."""
+    coming = _backwards(before, walk.comes.get(rule.id, set()), lambda edge: edge.is_silent)
+    places = rules.pending(rule)
+    for state, monitors in enumerate(walk.monitors):
+        is_pending = any(monitors[place] for place in places)
+        if is_pending and walk.edges[state] and state not in coming and state not in walk.stopped:
+            note = ("从这里起，如果没有人做任何事，它不会发生", "from here it does not come if nobody does anything")
+            yield Broken(rule, None, state, (), note=note)
+            return
+
+
+def _cannot_come(walk: Walk, rule: Rule, rules: Rules) -> Iterator[Broken]:
+    """Find a state in which a message should be taken and is not, now or once the open jobs are done.
+
+    The relay keeps a message meanwhile, so a state with open jobs is as good as those that its jobs lead to.
+    """
+    places = rules.pending(rule)
+    message = rule.can_come or ""
+
+    def is_pending(state: int) -> bool:
+        return any(walk.monitors[state][place] for place in places)
+
+    pending = [s for s in range(len(walk.edges)) if is_pending(s) and s not in walk.stopped and s not in walk.ended]
+    bad: set[int] = set()
+    waiting: list[int] = []
+    for state in pending:
+        if message in walk.awaited[state]:
+            continue
+        jobs = [edge for edge in walk.edges[state] if edge.is_of_workers]
+        if not jobs or any(not is_pending(edge.target) for edge in jobs):
+            bad.add(state)
+        else:
+            waiting.append(state)
+    changed = True
+    while changed:
+        changed = False
+        for state in waiting:
+            if state not in bad and any(e.target in bad for e in walk.edges[state] if e.is_of_workers):
+                bad.add(state)
+                changed = True
+    if bad:
+        note = (f"这里收不到消息 {message}", f"the message {message} is not taken here")
+        yield Broken(rule, None, min(bad), (), note=note)

@@ -1,0 +1,282 @@
+"""What comes to a model from outside: how jobs end, what people decide, which messages the portal sends.
+
+It is read from what there is: the workers' result types, the review stages, the messages of the portal. The folder's
+``policy-world.yaml`` adds what the types do not say: the classes of a value, and the errors of our workers.
+"""
+
+import dataclasses
+import itertools
+import types
+import typing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from services.designers.policy_check import facts, yaml_lines
+from services.designers.policy_check.compared_numbers import Number, between
+from services.designers.policy_check.facts import Fact, Pattern, PatternError
+from services.designers.policy_check.yaml_lines import UnreadableFile
+from services.domain.process.messages import SENT, Sent
+from services.domain.stages.schema import Stage
+from services.runtime.jobs.commands import RESERVED, camel
+from services.runtime.jobs.worker import Worker
+
+NAME = "policy-world.yaml"
+_KEYS = {"values", "ranges", "jobs", "errors", "messages", "means", "meant", "counters"}
+Values = Mapping[str, Any]
+
+# A value that is made when it is given: an id of its own, or a moment so long after now.
+NEW_ID = "@new"
+FROM_NOW = "@+"
+ITEMS = "@items"
+KEEP = "@keep"
+DUE_AT = "dueAt"
+MARKS = ("importantInformation", "sensitiveEvent", "highImpact")
+
+
+@dataclasses.dataclass(frozen=True)
+class Meaning:
+    """A fact that means another one: a job that finds in the register what a message did not bring."""
+
+    of: Pattern
+    is_also: Fact
+
+
+class World:
+    """The outcomes that a walk tries, with ``items`` items in an application."""
+
+    def __init__(
+        self,
+        folder: Path,
+        workers: Iterable[Worker],
+        stages: Mapping[str, Stage],
+        items: int,
+        compared: Mapping[str, frozenset[Number]] | None = None,
+    ) -> None:
+        """Read ``policy-world.yaml`` of the folder, if it has one; raises UnreadableFile.
+
+        ``compared`` are the numbers that the models compare a variable with (``compared_numbers``).
+        """
+        self.path = folder / NAME
+        self.workers = {worker.job_type: worker for worker in workers}
+        self.stages = stages
+        self.items = tuple(f"item-{number}" for number in range(1, items + 1))
+        given = yaml_lines.read(self.path) if self.path.exists() else yaml_lines.Entry({}, 1, {})
+        for key in given.values:
+            if key not in _KEYS:
+                raise UnreadableFile(
+                    self.path, given.lines[key], f"{key} is no part of the world: {', '.join(sorted(_KEYS))}"
+                )
+        self._given = given
+        self._ranges: Mapping[str, list[Number]] = self._mapping("ranges")
+        self._compared = compared or {}
+        self.values: Mapping[str, list[Any]] = {
+            name: [*values, *self._beside(name, values)] for name, values in self._mapping("values").items()
+        }
+        self._jobs: Mapping[str, list[Values]] = self._mapping("jobs")
+        self._errors: Mapping[str, list[str]] = self._mapping("errors")
+        self._messages: Mapping[str, list[Values]] = self._mapping("messages")
+        self.counters: Mapping[str, str] = self._mapping("counters")
+        self.meant: Mapping[str, list[str]] = self._mapping("meant")
+        self.meanings = [self._meaning(text, other) for text, other in self._mapping("means").items()]
+
+    def check_names(self, job_types: set[str]) -> None:
+        """Raise UnreadableFile for a name that nobody has: a wrong world would weaken the check in silence."""
+        fields = {
+            job_type: {camel(f.name) for f in dataclasses.fields(worker.result)}
+            for job_type, worker in self.workers.items()
+            if dataclasses.is_dataclass(worker.result)
+        }
+        returned = {name for stage in self.stages.values() for name in stage.returns}
+        for key in ("jobs", "errors"):
+            for job_type in self._mapping(key):
+                if job_type not in job_types:
+                    raise self._unknown(key, f"no model and no worker has the job {job_type}")
+        for job_type, outcomes in self._jobs.items():
+            for name in {name for outcome in outcomes for name in outcome}:
+                if job_type in self.workers and name not in fields.get(job_type, set()):
+                    raise self._unknown("jobs", f"the worker of {job_type} gives no {name}")
+        for name in self.values:
+            if name not in returned and not any(name in names for names in fields.values()):
+                raise self._unknown("values", f"no worker and no review gives {name}")
+        for name in self._messages:
+            if name not in self.sent:
+                raise self._unknown("messages", f"the portal sends no message {name}")
+
+    def _unknown(self, key: str, sentence: str) -> UnreadableFile:
+        return UnreadableFile(self.path, self._given.lines.get(key, 1), sentence)
+
+    def _mapping(self, key: str) -> Mapping[str, Any]:
+        found = self._given.values.get(key) or {}
+        if not isinstance(found, dict):
+            raise UnreadableFile(self.path, self._given.lines[key], f"{key}: has to have names, each with its values")
+        return found
+
+    def _meaning(self, text: str, other: str) -> Meaning:
+        try:
+            also = facts.parse(other)
+            [name] = also.names
+            return Meaning(facts.parse(text), Fact(also.kind, name, next(iter(also.whats), "")))
+        except (PatternError, ValueError) as error:
+            raise UnreadableFile(self.path, self._given.lines["means"], str(error)) from error
+
+    @property
+    def sent(self) -> Mapping[str, Sent]:
+        """The messages that the portal sends, with their keys."""
+        return SENT
+
+    def required(self, job_type: str) -> tuple[str, ...]:
+        """Return the variables without which the worker of a job cannot work."""
+        worker = self.workers.get(job_type)
+        if worker is None:
+            return ()
+        fields = dataclasses.fields(worker.command)
+        return tuple(
+            camel(field.name)
+            for field in fields
+            if field.name not in RESERVED
+            and field.default is dataclasses.MISSING
+            and field.default_factory is dataclasses.MISSING
+        )
+
+    def takes(self, job_type: str, name: str) -> bool:
+        """Return whether the worker of a job reads the variable; unknown workers may read any."""
+        worker = self.workers.get(job_type)
+        return worker is None or name in worker.variables
+
+    def is_checking(self, job_type: str) -> bool:
+        """Return whether the worker declares that it looks into the register for what no message has brought yet."""
+        worker = self.workers.get(job_type)
+        return worker is not None and worker.checks_register
+
+    def outcomes(self, job_type: str) -> Sequence[Values]:
+        """Return the ways in which a job ends well; one without variables where nobody declared it."""
+        if job_type not in self._outcomes:
+            self._outcomes[job_type] = list(self._compute_outcomes(job_type))
+        return self._outcomes[job_type]
+
+    @cached_property
+    def _outcomes(self) -> dict[str, list[Values]]:
+        return {}
+
+    def _compute_outcomes(self, job_type: str) -> Iterable[Values]:
+        worker = self.workers.get(job_type)
+        typed: dict[str, list[Any]] = {}
+        if worker is not None and dataclasses.is_dataclass(worker.result):
+            hints = typing.get_type_hints(worker.result)
+            for field in dataclasses.fields(worker.result):
+                name = camel(field.name)
+                typed[name] = self.values.get(name) or _values_of(hints[field.name])
+        given = self._jobs.get(job_type)
+        given = [{}] if given is None else self._on_each_side(given)
+        for outcome in given:
+            open_names = [name for name in typed if name not in outcome]
+            for chosen in itertools.product(*(typed[name] for name in open_names)):
+                yield self._with_items({**dict(zip(open_names, chosen, strict=True)), **outcome})
+
+    def _beside(self, name: str, values: Sequence[Any]) -> list[Number]:
+        """Return more values of a variable, where the models compare it with numbers that these are no measure of."""
+        if name not in self._ranges:
+            return []
+        lowest, highest = self._ranges[name]
+        return between(self._compared.get(name, ()), values, lowest, highest)
+
+    def _on_each_side(self, outcomes: Sequence[Values]) -> list[Values]:
+        """Return the outcomes with one more for each value that the models tell apart from those given."""
+        found = list(outcomes)
+        for name in self._ranges:
+            of_name = [outcome for outcome in outcomes if name in outcome]
+            more = self._beside(name, [outcome[name] for outcome in of_name]) if of_name else []
+            found += [{**outcome, name: value} for outcome in of_name[:1] for value in more]
+        return found
+
+    def _with_items(self, outcome: Values) -> Values:
+        lists = {ITEMS: list(self.items), f"{ITEMS}[1]": list(self.items[:1])}
+        return {
+            name: lists[value] if isinstance(value, str) and value in lists else value
+            for name, value in outcome.items()
+        }
+
+    def errors(self, job_type: str) -> Sequence[str]:
+        """Return the BPMN errors that the worker of a job throws."""
+        return self._errors.get(job_type, [])
+
+    def declared_errors(self) -> Mapping[str, list[str]]:
+        return self._errors
+
+    def decisions(self, stage_code: str, marks: tuple[bool, ...] | None) -> Sequence[tuple[str, Values]]:
+        """Return the outcomes of a review with the variables that each brings.
+
+        ``marks`` are those that somebody has set before: a stage that may not lower them keeps them.
+        """
+        stage = self.stages.get(stage_code)
+        if stage is None:
+            return ()
+        floor = marks if marks is not None and not stage.may_lower else (False,) * len(MARKS)
+        kept = dict(zip(MARKS, floor, strict=True))
+        found: list[tuple[str, Values]] = []
+        for outcome in stage.outcomes:
+            approves = outcome == stage.favourable
+            names = [name for name in stage.returns if approves or name != DUE_AT]
+            # what a refusal brings as well is never read differently, so one value of each is enough
+            choices = [
+                [True] if kept.get(name) else self.values.get(name, [None])[: None if approves else 1] for name in names
+            ]
+            for chosen in itertools.product(*choices):
+                found.append((outcome, {"decision": outcome, **dict(zip(names, chosen, strict=True))}))
+        return found
+
+    def message(self, name: str) -> Sequence[Values]:
+        """Return what a message brings."""
+        return [self._with_items(values) for values in self._messages.get(name, [{}])]
+
+    def constant(self, name: str) -> Any:
+        """Return the value of a variable of which the world has one; None else."""
+        found = {repr(outcome[name]): outcome[name] for outcome in self._all_outcomes() if name in outcome}
+        return next(iter(found.values())) if len(found) == 1 else None
+
+    def _all_outcomes(self) -> Iterator[Values]:
+        for job_type in self.workers:
+            yield from self.outcomes(job_type)
+
+    def known_values(self) -> Mapping[str, list[Any]]:
+        """Return the values that the world gives each variable, null left out."""
+        found: dict[str, dict[str, Any]] = {}
+        decided = [values for code in self.stages for _, values in self.decisions(code, None)]
+        for outcome in (*self._all_outcomes(), *decided):
+            for name, value in outcome.items():
+                if value is not None:
+                    found.setdefault(name, {})[repr(value)] = value
+        return {name: list(values.values()) for name, values in found.items()}
+
+    def numbers(self) -> frozenset[int]:
+        """Return the numbers that the world gives: a walk keeps them apart, however large they are."""
+        given = [
+            value for job_type in self.workers for outcome in self.outcomes(job_type) for value in outcome.values()
+        ]
+        given += [value for values in self.values.values() for value in values]
+        return frozenset(value for value in given if isinstance(value, int) and not isinstance(value, bool))
+
+
+def _values_of(hint: Any) -> list[Any]:  # noqa: PLR0911 - one for each type
+    """Return the values that a walk tries of a type."""
+    origin = typing.get_origin(hint)
+    if origin is Literal:
+        return list(typing.get_args(hint))
+    if origin in (typing.Union, types.UnionType):
+        return [value for part in typing.get_args(hint) for value in _values_of(part)]
+    if hint is bool:
+        return [False, True]
+    if hint is type(None):
+        return [None]
+    if hint is datetime:
+        return [f"{FROM_NOW}PT0S"]
+    if hint is timedelta:
+        return ["P1D"]
+    if hint in (int, float):
+        return [1]
+    if origin is list:
+        return [ITEMS]
+    return ["given"]

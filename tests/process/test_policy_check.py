@@ -1,0 +1,181 @@
+"""`footage-desk policy check`: the shipped models are clean, and edits of them are told apart by what they do."""
+
+import json
+import shutil
+from functools import cache
+from pathlib import Path
+
+import amount
+import pytest
+from golden_scenario import Scenario
+from policy_edits import BREAKING, HARMLESS, Edit
+from typer.testing import CliRunner
+
+from services.cli import main as cli_main
+from services.designers.policy_check.check import FACTS, check
+from services.designers.policy_check.report import ExitCode, Report
+from services.runtime.jobs.worker import discover
+from services.runtime.places import BPMN
+
+_SAMPLE = 2
+
+
+@cache
+def _shipped() -> Report:
+    return check(BPMN, discover())
+
+
+def _some(edits: list[Edit]) -> list[Edit]:
+    return edits if amount.all_of_it() else edits[:: max(1, len(edits) // _SAMPLE)][:_SAMPLE]
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    """A copy of the models; in a sample with one mark of importance, because the three are alike to the edits."""
+    folder = Path(shutil.copytree(BPMN, tmp_path / "models"))
+    if not amount.all_of_it():
+        world = folder / "policy-world.yaml"
+        text = world.read_text(encoding="utf-8")
+        for name in ("sensitiveEvent", "highImpact"):
+            text = text.replace(f"{name}: [false, true]", f"{name}: [false]")
+        world.write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.requirement("R2", "R22", "R24", "R25", "R27", "R38", "R51")
+def test_the_shipped_models_are_clean() -> None:
+    report = _shipped()
+
+    assert [(v.rule, v.why[1]) for v in report.broken + report.undecided] == []
+    assert report.unseen == ()
+    assert report.exit_code == ExitCode.CLEAN
+
+
+def test_what_can_happen_in_the_shipped_models_is_what_is_written_down() -> None:
+    written = json.loads((BPMN / FACTS).read_text(encoding="utf-8"))
+
+    assert written == {"facts": list(_shipped().happened), "tried": list(_shipped().tried)}
+
+
+@pytest.mark.parametrize("edit", _some(BREAKING), ids=str)
+def test_an_edit_that_breaks_the_policy_is_found_by_its_rule(edit: Edit, models: Path) -> None:
+    edit.apply(models)
+
+    report = check(models, discover(), until=edit.breaks)
+
+    assert edit.breaks in {verdict.rule for verdict in report.broken}
+    assert report.exit_code == ExitCode.BROKEN
+
+
+@pytest.mark.parametrize("edit", _some(HARMLESS), ids=str)
+def test_a_harmless_edit_is_clean(edit: Edit, models: Path) -> None:
+    edit.apply(models)
+
+    report = check(models, discover())
+
+    assert [(v.rule, v.why[1]) for v in report.broken + report.undecided] == []
+    assert report.exit_code == ExitCode.CLEAN
+
+
+def _edited(models: Path, name: str) -> Path:
+    next(edit for edit in BREAKING if edit.name == name).apply(models)
+    return models
+
+
+def test_a_path_is_told_in_the_names_of_the_elements_with_what_should_have_come(models: Path) -> None:
+    report = check(_edited(models, "the_department_is_skipped"), discover(), items=1)
+
+    [verdict] = [v for v in report.broken if v.rule == "department-first"]
+    assert verdict.counterexample is not None
+    shown = [step.zh for step in verdict.counterexample.steps]
+    assert any("核对申请材料" in step for step in shown)
+    assert verdict.counterexample.expected == ("部门初审：同意", "preliminary review: approved")
+
+
+def test_one_item_says_what_it_did_not_try() -> None:
+    report = check(BPMN, discover(), items=1)
+
+    assert any("two items" in english for _, english in report.notes)
+
+
+def test_a_check_that_has_to_stop_is_never_clean() -> None:
+    report = check(BPMN, discover(), items=1, seconds=0.001)
+
+    assert report.exit_code == ExitCode.UNDECIDED
+    assert any("not decided after" in english for _, english in report.notes)
+
+
+def _invoke(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(cli_main.app, ["policy", "check", *arguments])
+    return result.exit_code, result.output
+
+
+def test_the_paths_are_written_as_scenarios_and_pictures(models: Path, tmp_path: Path) -> None:
+    code, output = _invoke(
+        str(_edited(models, "the_department_is_skipped")), "--items", "1", "--json", "--paths", str(tmp_path / "paths")
+    )
+
+    assert code == ExitCode.BROKEN
+    assert "department-first" in {verdict["rule"] for verdict in json.loads(output)["verdicts"]}
+    folder = tmp_path / "paths" / "department-first"
+    assert {"scenario.json", "video-retrieval.bpmn", "review.bpmn", "classification.dmn"} <= {
+        path.name for path in folder.iterdir()
+    }
+    assert "<svg" in (folder / "Phase_Approval.svg").read_text(encoding="utf-8")
+
+
+def test_a_path_replays_on_the_engine_as_a_scenario(models: Path, tmp_path: Path) -> None:
+    _invoke(str(_edited(models, "silence_is_consent")), "--items", "1", "--paths", str(tmp_path / "paths"))
+    folder = tmp_path / "paths" / "sign-off-first"
+    steps = json.loads((folder / "scenario.json").read_text(encoding="utf-8"))["steps"]
+    (folder / "golden.json").write_text(json.dumps({"order": "set", "steps": [{}] * len(steps)}), encoding="utf-8")
+    scenario = Scenario(folder)
+
+    answers = scenario.run()["steps"]
+
+    assert [answer["status"] for answer in answers] == ["OK"] * len(steps)
+    created = [r.value["type"] for _, r in scenario.records or [] if (r.value_type, r.intent) == ("JOB", "CREATED")]
+    assert created[-1] == "file-application"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "sentence"),
+    [
+        ("policy-rules.yaml", "never: job notify-storage starts", "never: job tell-storage starts", "tell-storage"),
+        ("policy-rules.yaml", "requirements: R30", "requirements: R68", "R68 is no requirement"),
+        ("policy-rules.yaml", "rules:", "rules: [", "no YAML"),
+        ("policy-world.yaml", "  cameraClass:", "  cameraKind:", "gives cameraKind"),
+        ("policy-world.yaml", "  hand-over:", "  hand-back:", "hand-back"),
+        ("video-retrieval.bpmn", "<bpmn:process", "<bpmn:process <", "no XML"),
+        ("review-stages.json", '"posts": {},', '"posts": {', "no JSON"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named_with_its_line(
+    models: Path, file: str, old: str, new: str, sentence: str
+) -> None:
+    path = models / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    code, output = _invoke(str(models))
+
+    assert code == ExitCode.UNREADABLE
+    assert f"{file}, line " in output.replace("\n", "")
+    assert sentence in output.replace("\n", " ")
+
+
+def test_a_folder_without_models_is_named(tmp_path: Path) -> None:
+    code, output = _invoke(str(tmp_path / "nowhere"))
+
+    assert code == ExitCode.UNREADABLE
+    assert "there are no models" in output.replace("\n", " ")
+
+
+def test_the_list_names_every_requirement_and_its_rules() -> None:
+    code, output = _invoke("--list")
+
+    lines = output.splitlines()
+    assert code == 0
+    assert [line.split("\t")[0] for line in lines] == [f"R{number}" for number in range(1, 68)]
+    assert "sign-off-first" in next(line for line in lines if line.startswith("R25\t"))

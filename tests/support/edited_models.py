@@ -1,0 +1,280 @@
+"""What a designer does to a copy of the models: elements, flows, conditions, cells of tables, stages."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lxml import etree
+from modeler import DECLARED, NS
+
+BPMN, ZEEBE = f"{{{NS['bpmn']}}}", f"{{{NS['zeebe']}}}"
+BPMNDI, DC, DI = f"{{{NS['bpmndi']}}}", f"{{{NS['dc']}}}", f"{{{NS['di']}}}"
+_SIZES = (("Task", (100, 80)), ("Activity", (100, 80)), ("Gateway", (50, 50)), ("Event", (36, 36)))
+_BEFORE_FLOWS = ("documentation", "extensionElements", "incoming", "outgoing")
+
+
+class Model:
+    """One BPMN file, open for changes; ``save`` writes it."""
+
+    def __init__(self, folder: Path, name: str = "video-retrieval.bpmn") -> None:
+        self.path = folder / name
+        self.tree = etree.parse(self.path)
+        self.root = self.tree.getroot()
+
+    def save(self) -> None:
+        self.tree.write(self.path, encoding="UTF-8", xml_declaration=True)
+
+    def one(self, identity: str) -> Any:
+        [found] = self.root.xpath(f'//bpmn:*[@id="{identity}"]', namespaces=NS)
+        return found
+
+    def make(self, xml: str) -> Any:
+        [new] = etree.fromstring(f"<x {DECLARED}>{xml}</x>")
+        return new
+
+    def add(self, scope: str, xml: str) -> Any:
+        """Put a new element into a scope, drawn somewhere."""
+        new = self.make(xml)
+        self.one(scope).append(new)
+        kind = etree.QName(new).localname
+        width, height = next((size for end, size in _SIZES if kind.endswith(end)), (100, 80))
+        self._draw(new.get("id"), scope, width, height)
+        return new
+
+    def _draw(self, identity: str, scope: str, width: float, height: float) -> None:
+        plane = self._plane(scope)
+        shape = etree.SubElement(plane, f"{BPMNDI}BPMNShape", id=f"{identity}_di", bpmnElement=identity)
+        sides = {"x": 100, "y": 2000, "width": width, "height": height}
+        etree.SubElement(shape, f"{DC}Bounds", {side: f"{length:g}" for side, length in sides.items()})
+
+    def _plane(self, scope: str) -> Any:
+        found = self.root.xpath(f'//bpmndi:BPMNPlane[@bpmnElement="{scope}"]', namespaces=NS)
+        return found[0] if found else self.root.xpath("//bpmndi:BPMNPlane", namespaces=NS)[0]
+
+    def flow(self, identity: str, source: str, target: str, condition: str | None = None) -> None:
+        start, end = self.one(source), self.one(target)
+        flow = etree.Element(f"{BPMN}sequenceFlow", id=identity, sourceRef=source, targetRef=target)
+        if condition:
+            text = etree.SubElement(flow, f"{BPMN}conditionExpression")
+            text.set(f"{{{NS['xsi']}}}type", "bpmn:tFormalExpression")
+            text.text = condition
+        start.getparent().append(flow)
+        self._refer(start, "outgoing", identity)
+        self._refer(end, "incoming", identity)
+        edge = etree.SubElement(
+            self._plane(start.getparent().get("id")), f"{BPMNDI}BPMNEdge", id=f"{identity}_di", bpmnElement=identity
+        )
+        for x in (100, 200):
+            etree.SubElement(edge, f"{DI}waypoint", x=f"{x}", y="2000")
+
+    def _refer(self, element: Any, tag: str, flow: str) -> None:
+        new = etree.Element(f"{BPMN}{tag}")
+        new.text = flow
+        order, place = _BEFORE_FLOWS.index(tag), 0
+        for index, child in enumerate(element):
+            name = etree.QName(child).localname if isinstance(child.tag, str) else ""
+            if name in _BEFORE_FLOWS and _BEFORE_FLOWS.index(name) <= order:
+                place = index + 1
+        element.insert(place, new)
+
+    def _unrefer(self, element: Any, tag: str, flow: str) -> None:
+        for child in element.findall(f"{BPMN}{tag}"):
+            if child.text == flow:
+                element.remove(child)
+
+    def retarget(self, flow: str, target: str) -> None:
+        """Drag the end of a flow to another element."""
+        line = self.one(flow)
+        self._unrefer(self.one(line.get("targetRef")), "incoming", flow)
+        line.set("targetRef", target)
+        self._refer(self.one(target), "incoming", flow)
+
+    def resource(self, flow: str, source: str) -> None:
+        """Drag the beginning of a flow to another element."""
+        line = self.one(flow)
+        self._unrefer(self.one(line.get("sourceRef")), "outgoing", flow)
+        line.set("sourceRef", source)
+        self._refer(self.one(source), "outgoing", flow)
+
+    def remove_flow(self, flow: str) -> None:
+        line = self.one(flow)
+        self._unrefer(self.one(line.get("sourceRef")), "outgoing", flow)
+        self._unrefer(self.one(line.get("targetRef")), "incoming", flow)
+        line.getparent().remove(line)
+        self._erase(flow)
+
+    def remove(self, identity: str, *, bridge: bool = True) -> None:
+        """Delete an element as Modeler does: what came in goes on to where it led."""
+        element = self.one(identity)
+        incoming = [child.text for child in element.findall(f"{BPMN}incoming")]
+        outgoing = [child.text for child in element.findall(f"{BPMN}outgoing")]
+        if bridge and len(outgoing) == 1:
+            target = self.one(outgoing[0]).get("targetRef")
+            for flow in incoming:
+                self.retarget(flow, target)
+            self.remove_flow(outgoing[0])
+        else:
+            for flow in incoming + outgoing:
+                self.remove_flow(flow)
+        for boundary in self.root.xpath(f'//bpmn:boundaryEvent[@attachedToRef="{identity}"]', namespaces=NS):
+            self.remove(boundary.get("id"), bridge=False)
+        element.getparent().remove(element)
+        self._erase(identity)
+
+    def remove_branch(self, identity: str) -> None:
+        """Delete an element, and everything behind it that nothing else leads to."""
+        element = self.one(identity)
+        targets = [self.one(c.text).get("targetRef") for c in element.findall(f"{BPMN}outgoing")]
+        self.remove(identity, bridge=False)
+        for target in targets:
+            found = self.root.xpath(f'//bpmn:*[@id="{target}"]', namespaces=NS)
+            if found and not found[0].findall(f"{BPMN}incoming"):
+                self.remove_branch(target)
+
+    def _erase(self, identity: str) -> None:
+        for drawn in self.root.xpath(f'//bpmndi:*[@bpmnElement="{identity}"]', namespaces=NS):
+            drawn.getparent().remove(drawn)
+
+    def insert(self, flow: str, xml: str, new_flow: str) -> None:
+        """Drop a new element on a flow."""
+        line = self.one(flow)
+        target = line.get("targetRef")
+        new = self.add(line.getparent().get("id"), xml)
+        self.retarget(flow, new.get("id"))
+        self.flow(new_flow, new.get("id"), target)
+
+    def condition(self, flow: str, text: str) -> None:
+        self.one(flow).find(f"{BPMN}conditionExpression").text = text
+
+    def mapping(self, identity: str, direction: str, target: str, source: str | None) -> None:
+        """Set an input or output of an element; None takes it away."""
+        element = self.one(identity)
+        extensions = element.find(f"{BPMN}extensionElements")
+        if extensions is None:
+            extensions = etree.Element(f"{BPMN}extensionElements")
+            element.insert(0 if element.find(f"{BPMN}documentation") is None else 1, extensions)
+        mappings = extensions.find(f"{ZEEBE}ioMapping")
+        if mappings is None:
+            mappings = etree.SubElement(extensions, f"{ZEEBE}ioMapping")
+        for one in mappings.findall(f"{ZEEBE}{direction}"):
+            if one.get("target") == target:
+                if source is None:
+                    mappings.remove(one)
+                else:
+                    one.set("source", source)
+                return
+        if source is not None:
+            new = etree.Element(f"{ZEEBE}{direction}", source=source, target=target)
+            mappings.insert(0 if direction == "input" else len(mappings), new)
+
+    def timer(self, identity: str, text: str) -> None:
+        [definition] = self.one(identity).findall(f"{BPMN}timerEventDefinition")
+        definition[0].text = text
+
+    def key(self, message: str, text: str) -> None:
+        """Set the correlation key of a message."""
+        [subscription] = self.one(message).iter(f"{ZEEBE}subscription")
+        subscription.set("correlationKey", text)
+
+    def loop(self, identity: str, **attributes: str) -> None:
+        [loop] = self.one(identity).iter(f"{ZEEBE}loopCharacteristics")
+        for name, value in attributes.items():
+            loop.set(name, value)
+
+    def timer_boundary(self, identity: str, host: str, kind: str, text: str, *, interrupting: bool = True) -> None:
+        cancel = "" if interrupting else ' cancelActivity="false"'
+        scope = self.one(host).getparent().get("id")
+        self.add(
+            scope,
+            f'<bpmn:boundaryEvent id="{identity}" name="时间已到"{cancel} attachedToRef="{host}">'
+            f'<bpmn:timerEventDefinition id="{identity}_t"><bpmn:{kind} xsi:type="bpmn:tFormalExpression">{text}'
+            f"</bpmn:{kind}></bpmn:timerEventDefinition></bpmn:boundaryEvent>",
+        )
+
+    def end(self, scope: str, identity: str, *, terminates: bool = False, outputs: str = "") -> None:
+        extensions = f"<bpmn:extensionElements><zeebe:ioMapping>{outputs}</zeebe:ioMapping></bpmn:extensionElements>"
+        ends = f'<bpmn:terminateEventDefinition id="{identity}_t" />' if terminates else ""
+        body = (extensions if outputs else "") + ends
+        self.add(scope, f'<bpmn:endEvent id="{identity}" name="结束">{body}</bpmn:endEvent>')
+
+
+def review(identity: str, stage: str, variable: str = "decision") -> str:
+    """Return the call of a review."""
+    return (
+        f'<bpmn:callActivity id="{identity}" name="审核"><bpmn:extensionElements>'
+        '<zeebe:calledElement processId="review" propagateAllChildVariables="false"'
+        ' propagateAllParentVariables="false" bindingType="deployment" />'
+        '<zeebe:ioMapping><zeebe:input source="=null" target="decision" />'
+        '<zeebe:input source="=applicationId" target="applicationId" />'
+        f'<zeebe:input source="=&#34;{stage}&#34;" target="stage" />'
+        f'<zeebe:output source="=decision" target="{variable}" /></zeebe:ioMapping>'
+        "</bpmn:extensionElements></bpmn:callActivity>"
+    )
+
+
+def task(identity: str, job_type: str) -> str:
+    """Return a service task."""
+    return (
+        f'<bpmn:serviceTask id="{identity}" name="任务"><bpmn:extensionElements>'
+        f'<zeebe:taskDefinition type="{job_type}" retries="3" /></bpmn:extensionElements></bpmn:serviceTask>'
+    )
+
+
+class Table:
+    """The decision table, open for changes."""
+
+    def __init__(self, folder: Path, name: str = "classification.dmn") -> None:
+        self.path = folder / name
+        self.tree = etree.parse(self.path)
+        self.root = self.tree.getroot()
+        self._names = {"d": self.root.nsmap[None]}
+
+    def cell(self, identity: str, text: str) -> None:
+        [found] = self.root.xpath(f'//d:*[@id="{identity}"]/d:text', namespaces=self._names)
+        found.text = text
+
+    def remove_rule(self, identity: str) -> None:
+        [rule] = self.root.xpath(f'//d:rule[@id="{identity}"]', namespaces=self._names)
+        rule.getparent().remove(rule)
+
+    def save(self) -> None:
+        self.tree.write(self.path, encoding="UTF-8", xml_declaration=True)
+
+
+def add_stage(folder: Path, code: str, zh: str, en: str, outcomes: Sequence[str] = ("approved", "returned")) -> None:
+    """Add a stage of the approval to the review stages, before that of Security."""
+    path = folder / "review-stages.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["duties"][f"{code}-duty"] = {"zh": f"{zh}人", "en": f"the {en}"}
+    new = {
+        "zh": zh,
+        "en": en,
+        "phase": "approval",
+        "duty": f"{code}-duty",
+        "candidates": [{"posts": ["head"], "departments": "legal"}],
+        "limit": "PT8H",
+        "signature": "password",
+        "outcomes": list(outcomes),
+        "reasonFor": list(outcomes[1:]),
+        "questions": [{"code": f"{code}-ok", "zh": "是否可以？", "en": "Is it all right?"}],
+    }
+    stages = {}
+    for name, stage in content["stages"].items():
+        if name == "security":
+            stages[code] = new
+        stages[name] = stage
+    content["stages"] = stages
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def change_stage(folder: Path, code: str, **changes: Any) -> None:
+    """Set keys of a stage; None takes one away."""
+    path = folder / "review-stages.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    for key, value in changes.items():
+        if value is None:
+            content["stages"][code].pop(key, None)
+        else:
+            content["stages"][code][key] = value
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
