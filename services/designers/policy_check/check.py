@@ -1,12 +1,14 @@
 """Check the models of a folder against the policy's rules."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lxml import etree
 
+from services.designers import own_workers
+from services.designers.own_workers import OwnWorker
 from services.designers.policy_check import report, rules, stage_demands
 from services.designers.policy_check.compared_numbers import compared_numbers
 from services.designers.policy_check.explorer import Broken, Explorer, Walk
@@ -100,6 +102,19 @@ def read(folder: Path) -> Folder:
     )
 
 
+def _declared(folder: Path, shipped: frozenset[str]) -> Mapping[str, OwnWorker]:
+    """Read the workers that the folder declares; raises UnreadableFile."""
+    path = folder / own_workers.NAME
+    if not path.exists():
+        return {}
+    content, problems = own_workers.check(path, shipped)
+    for problem in problems:
+        raise UnreadableFile(
+            path, problem.line, f"{problem.key}: {problem.sentence}" if problem.key else problem.sentence
+        )
+    return {} if content is None else content.workers
+
+
 def check(
     folder: Path,
     workers: Iterable[Worker],
@@ -112,7 +127,10 @@ def check(
     """Walk the models of the folder through everything, or until a rule is broken; raises UnreadableFile."""
     files = read(folder)
     of_world = folder if (folder / "policy-world.yaml").exists() else BPMN
-    world = World(of_world, workers, files.stage_file.stages, items, compared_numbers(files.resources))
+    shipped = list(workers)
+    declared = _declared(folder, frozenset(worker.job_type for worker in shipped))
+    compared = compared_numbers(files.resources)
+    world = World(of_world, shipped, files.stage_file.stages, items, compared=compared, declared=declared)
     watched = Rules(files.rules, world.items)
     try:
         simulation = Simulation(files.resources, world, watched, reduces=reduces)

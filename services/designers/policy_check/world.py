@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from services.designers.own_workers import OwnWorker
 from services.designers.policy_check import facts, yaml_lines
 from services.designers.policy_check.compared_numbers import Number, between
 from services.designers.policy_check.facts import Fact, Pattern, PatternError
@@ -53,14 +54,18 @@ class World:
         workers: Iterable[Worker],
         stages: Mapping[str, Stage],
         items: int,
+        *,
         compared: Mapping[str, frozenset[Number]] | None = None,
+        declared: Mapping[str, OwnWorker] | None = None,
     ) -> None:
         """Read ``policy-world.yaml`` of the folder, if it has one; raises UnreadableFile.
 
-        ``compared`` are the numbers that the models compare a variable with (``compared_numbers``).
+        ``declared`` are the workers of the organisation's own; ``compared`` are the numbers that the models compare a
+        variable with (``compared_numbers``).
         """
         self.path = folder / NAME
         self.workers = {worker.job_type: worker for worker in workers}
+        self.declared = declared or {}
         self.stages = stages
         self.items = tuple(f"item-{number}" for number in range(1, items + 1))
         given = yaml_lines.read(self.path) if self.path.exists() else yaml_lines.Entry({}, 1, {})
@@ -89,6 +94,7 @@ class World:
             for job_type, worker in self.workers.items()
             if dataclasses.is_dataclass(worker.result)
         }
+        fields |= {job_type: set(worker.outputs) for job_type, worker in self.declared.items()}
         returned = {name for stage in self.stages.values() for name in stage.returns}
         for key in ("jobs", "errors"):
             for job_type in self._mapping(key):
@@ -96,7 +102,7 @@ class World:
                     raise self._unknown(key, f"no model and no worker has the job {job_type}")
         for job_type, outcomes in self._jobs.items():
             for name in {name for outcome in outcomes for name in outcome}:
-                if job_type in self.workers and name not in fields.get(job_type, set()):
+                if job_type in fields and name not in fields.get(job_type, set()):
                     raise self._unknown("jobs", f"the worker of {job_type} gives no {name}")
         for name in self.values:
             if name not in returned and not any(name in names for names in fields.values()):
@@ -129,6 +135,8 @@ class World:
 
     def required(self, job_type: str) -> tuple[str, ...]:
         """Return the variables without which the worker of a job cannot work."""
+        if job_type in self.declared:
+            return self.declared[job_type].inputs
         worker = self.workers.get(job_type)
         if worker is None:
             return ()
@@ -143,12 +151,12 @@ class World:
 
     def takes(self, job_type: str, name: str) -> bool:
         """Return whether the worker of a job reads the variable; unknown workers may read any."""
-        worker = self.workers.get(job_type)
+        worker = self.declared.get(job_type) or self.workers.get(job_type)
         return worker is None or name in worker.variables
 
     def is_checking(self, job_type: str) -> bool:
         """Return whether the worker declares that it looks into the register for what no message has brought yet."""
-        worker = self.workers.get(job_type)
+        worker = self.declared.get(job_type) or self.workers.get(job_type)
         return worker is not None and worker.checks_register
 
     def outcomes(self, job_type: str) -> Sequence[Values]:
@@ -163,7 +171,10 @@ class World:
 
     def _compute_outcomes(self, job_type: str) -> Iterable[Values]:
         worker = self.workers.get(job_type)
-        typed: dict[str, list[Any]] = {}
+        own = self.declared.get(job_type)
+        typed: dict[str, list[Any]] = (
+            {} if own is None else {name: list(values) for name, values in own.outputs.items()}
+        )
         if worker is not None and dataclasses.is_dataclass(worker.result):
             hints = typing.get_type_hints(worker.result)
             for field in dataclasses.fields(worker.result):
@@ -201,7 +212,8 @@ class World:
 
     def errors(self, job_type: str) -> Sequence[str]:
         """Return the BPMN errors that the worker of a job throws."""
-        return self._errors.get(job_type, [])
+        own = self.declared[job_type].errors if job_type in self.declared else ()
+        return [*self._errors.get(job_type, []), *own]
 
     def declared_errors(self) -> Mapping[str, list[str]]:
         return self._errors
@@ -238,7 +250,7 @@ class World:
         return next(iter(found.values())) if len(found) == 1 else None
 
     def _all_outcomes(self) -> Iterator[Values]:
-        for job_type in self.workers:
+        for job_type in (*self.workers, *self.declared):
             yield from self.outcomes(job_type)
 
     def known_values(self) -> Mapping[str, list[Any]]:
