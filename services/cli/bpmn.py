@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from services.cli.context import error_console, reported_errors, say
+from services.cli.context import Lang, error_console, reported_errors, say
 from services.designers import element_templates, model_diff, node_tools, own_workers
 from services.designers.lint import camunda
 from services.designers.lint import check as lint_check
@@ -20,13 +19,6 @@ from services.runtime.models import read as read_models
 
 Folder = Annotated[Path, typer.Argument(help="The folder of the models.")]
 DEFAULT = Path("bpmn")
-
-
-class Lang(StrEnum):
-    """The language of the sentences."""
-
-    zh = "zh"
-    en = "en"
 
 
 def add_to(app: typer.Typer) -> None:

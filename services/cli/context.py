@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -75,6 +76,13 @@ def fail(sentence: str, code: int) -> NoReturn:
     """Print the sentence to the standard error and exit with the code."""
     error_console.print(sentence, soft_wrap=True)
     raise typer.Exit(code)
+
+
+class Lang(StrEnum):
+    """The language of a command's sentences."""
+
+    zh = "zh"
+    en = "en"
 
 
 def say(text: str) -> None:

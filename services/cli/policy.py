@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Iterable
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from services.cli.context import console, fail, say
+from services.cli.context import Lang, console, fail, say
 from services.designers.policy_check import listing, report
 from services.designers.policy_check.check import check as check_models
 from services.designers.policy_check.report import Report, Verdict
@@ -17,13 +16,6 @@ from services.designers.policy_check.yaml_lines import UnreadableFile
 from services.designers.policy_coverage import coverage as read_coverage
 from services.runtime.jobs.worker import discover
 from services.runtime.places import BPMN
-
-
-class Lang(StrEnum):
-    """The language of the sentences."""
-
-    zh = "zh"
-    en = "en"
 
 
 def add_to(app: typer.Typer) -> None:
