@@ -35,7 +35,7 @@ STYLE: Mapping[str, Message] = {
     "global": Message("A message, signal or error has no name, is not used, or has the name of another one."),
     "label-required": Message("It has no name: write what it does, asks or means; the page of a case shows it."),
     "link-event": Message("A link needs a name, and one that throws and one that catches it."),
-    "no-bpmndi": Message("It is not drawn: the picture of the case does not show it."),
+    "no-bpmndi": Message("It is not drawn: the diagram of the case does not show it."),
     "no-complex-gateway": Message("Complex gateways are not supported: draw exclusive, parallel or inclusive ones."),
     "no-disconnected": Message("Nothing is connected to it: draw the flows, or delete it."),
     "no-duplicate-sequence-flows": Message("Two flows lead from and to the same elements: keep one."),

@@ -172,7 +172,7 @@ def _check_table(file: Path, findings: list[Finding]) -> None:
 
 def _no_xml(file: Path, error: etree.XMLSyntaxError) -> Finding:
     text = Message(
-        "It is no XML ({cause}): correct that line, or save the model anew in Camunda Modeler.", cause=error.msg
+        "It is no XML ({cause}): correct that line, or save the model in Camunda Modeler once more.", cause=error.msg
     )
     return Finding(Level.ERROR, "xml", file.name, error.lineno or 1, "", text)
 

@@ -139,6 +139,7 @@ document.addEventListener("htmx:confirm", (event) => {
 // Somebody types on while a button is under way: what has changed since it was sent is put into the form that comes.
 let sent = [];
 let typedOn = null;
+const OF_THE_SERVER = ["version", "applicationId", "csrf_token"]; // another one after each save
 const typed = (form) => [...new FormData(form)].filter(([, value]) => typeof value === "string");
 const named = (fields, name) => JSON.stringify(fields.filter(([other]) => other === name));
 
@@ -152,7 +153,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   if (event.target.id !== FORM) return;
   const fields = typed(event.target);
   const names = new Set([...sent, ...fields].map(([name]) => name));
-  typedOn = { fields, names: [...names].filter((name) => named(sent, name) !== named(fields, name)) };
+  typedOn = { fields, names: [...names].filter((name) => !OF_THE_SERVER.includes(name) && named(sent, name) !== named(fields, name)) };
 });
 
 function putBack(form) {
