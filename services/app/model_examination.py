@@ -13,7 +13,7 @@ from services.designers.policy_check.check import check
 from services.designers.policy_check.report import ExitCode, Report
 from services.designers.policy_check.yaml_lines import UnreadableFile
 from services.runtime.jobs.worker import discover
-from services.runtime.places import BPMN
+from services.runtime.places import BPMN, own_or_shipped
 
 SHORTEST_REASON = 8  # characters
 
@@ -66,7 +66,7 @@ def examine(
         raise NotClean(unreadable=str(error)) from error
     if report.exit_code != ExitCode.CLEAN:
         raise NotClean(report=report)
-    of_rules = place / rules.NAME if (place / rules.NAME).exists() else BPMN / rules.NAME
+    of_rules = own_or_shipped(place, rules.NAME)
     return Examined(
         files,
         "clean",

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from lxml import etree
 
-from services.designers.policy_check.drawing import draw
+from services.designers.drawing import draw
 from services.domain.stages import file as stage_file
 from services.runtime.errors import Fatal
 from services.runtime.models import BPMN, ZEEBE, read

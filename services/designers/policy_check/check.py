@@ -12,13 +12,14 @@ from services.designers.own_workers import OwnWorker
 from services.designers.policy_check import report, rules, stage_demands
 from services.designers.policy_check.compared_numbers import compared_numbers
 from services.designers.policy_check.explorer import Broken, Explorer, Walk
-from services.designers.policy_check.moves import Refused, Simulation
+from services.designers.policy_check.moves import NotDeployed, Simulation
 from services.designers.policy_check.replay import replay, scenario
 from services.designers.policy_check.report import Counterexample, Report, Sentence, Step, Verdict
 from services.designers.policy_check.rules import Rule, Rules
 from services.designers.policy_check.silent_run import SilentRuns
 from services.designers.policy_check.whole_walk import find_broken
 from services.designers.policy_check.words import SUBMITTED, Words
+from services.designers.policy_check.world import NAME as WORLD
 from services.designers.policy_check.world import World
 from services.designers.policy_check.yaml_lines import UnreadableFile
 from services.domain.process.messages import SENT
@@ -28,7 +29,7 @@ from services.engine.model.bpmn import ElementType, Process
 from services.engine.processing.deployments import Resource
 from services.runtime import models as diagrams
 from services.runtime.jobs.worker import Worker
-from services.runtime.places import BPMN
+from services.runtime.places import own_or_shipped
 
 FACTS = "policy-facts.json"
 """What can happen in the models as they are: an edit after which it cannot is told."""
@@ -90,7 +91,7 @@ def read(folder: Path) -> Folder:
     stages, problems = stage_file.check(stages_path)
     if stages is None:
         raise UnreadableFile(stages_path, problems[0].line, "; ".join(problem.sentence for problem in problems))
-    rules_path = folder / rules.NAME if (folder / rules.NAME).exists() else BPMN / rules.NAME
+    rules_path = own_or_shipped(folder, rules.NAME)
     return Folder(
         folder,
         resources,
@@ -126,7 +127,7 @@ def check(
 ) -> Report:
     """Walk the models of the folder through everything, or until a rule is broken; raises UnreadableFile."""
     files = read(folder)
-    of_world = folder if (folder / "policy-world.yaml").exists() else BPMN
+    of_world = own_or_shipped(folder, WORLD).parent
     shipped = list(workers)
     declared = _declared(folder, frozenset(worker.job_type for worker in shipped))
     compared = compared_numbers(files.resources)
@@ -134,7 +135,7 @@ def check(
     watched = Rules(files.rules, world.items)
     try:
         simulation = Simulation(files.resources, world, watched, reduces=reduces)
-    except Refused as error:
+    except NotDeployed as error:
         raise UnreadableFile(folder, 0, f"the engine does not deploy these models: {error}") from error
     _check_names(files, world, simulation)
     explorer = Explorer(simulation, watched, reduces=reduces, seconds=seconds, until=until)
@@ -193,7 +194,7 @@ class _Check:
             notes.append((f"走过 {states} 个状态仍未走完", f"not decided after {states} states: {walk.why_incomplete}"))
         if merged_numbers:
             notes.append(
-                ("模型算出的大于 12 的数被当作同一个", "numbers above 12 that the models compute were taken as one")
+                ("模型算出的大于 12 的数被当作同一个", "numbers above 12 that the models compute were applied as one")
             )
         return Report(
             tuple(sorted(verdicts, key=lambda verdict: verdict.result != report.BROKEN)),
@@ -283,7 +284,7 @@ class _Check:
                 "从未发生：" + "，或 ".join(zh for zh, _ in words),
                 "this happens on no path: " + ", or ".join(en for _, en in words),
             )
-            # what the models tried before the edit, and no longer do, the edit has taken away
+            # what the models tried before the edit, and no longer do, the edit has applied away
             was_tried = rule.id in self._before.get("tried", [])
             result = report.BROKEN if was_tried else report.NEVER_TRIED
         return Verdict(rule.id, rule.requirements, rule.zh, rule.en, result, why, rule.floor)
@@ -326,7 +327,7 @@ def _drawn(process: Process) -> Iterator[str]:
 
 
 def _facts_before(folder: Path) -> dict[str, list[str]]:
-    path = folder / FACTS if (folder / FACTS).exists() else BPMN / FACTS
+    path = own_or_shipped(folder, FACTS)
     try:
         content: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

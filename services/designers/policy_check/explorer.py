@@ -10,7 +10,7 @@ What makes it small, and why nothing is lost by it:
 * A job that has one way to end, that no rule sees and of which nothing reads a variable is run at once: what else
   can happen can happen after it as well, and comes out alike.
 * A job that failed and was resolved equals one that is not done yet: a failure alone changes nothing.
-* A message that nobody awaits is not published: the relay sends it again until the process has taken it, so that it
+* A message that nobody awaits is not published: the relay sends it again until the process has applied it, so that it
   comes once it is awaited. That it is awaited in time is what the rules ``can come`` are for.
 * A rule's state is left out where nothing that could break the rule can happen any more (``reach.Reach``).
 * What a timer began beside the way has ended before it begins the same again. This is the one approximation: two
@@ -25,9 +25,10 @@ from dataclasses import dataclass, field
 from services.designers.policy_check.case import Canonical, Canonicalizer, Case
 from services.designers.policy_check.facts import Fact
 from services.designers.policy_check.live_variables import ALL, all_names
-from services.designers.policy_check.moves import ERROR, JOB, SILENT, Finding, Move, Simulation, Taken
+from services.designers.policy_check.moves import ERROR, JOB, SILENT, Applied, Move, Simulation
 from services.designers.policy_check.reach import Reach
 from services.designers.policy_check.rules import Rule, Rules
+from services.designers.policy_check.step_findings import Finding
 
 MOST_STATES = 500_000
 
@@ -172,25 +173,25 @@ class Explorer:
             walk.add(Broken(None, _dead_end(stands), state, ()))
             return
         for move in moves:
-            taken = self._simulation.take(case, move)
-            monitors, broken = self._rules.step(walk.monitors[state], taken.facts)
-            facts = list(taken.facts)
+            applied = self._simulation.apply(case, move)
+            monitors, broken = self._rules.step(walk.monitors[state], applied.facts)
+            facts = list(applied.facts)
             followed: list[Move] = [move]
-            is_stopped = any(finding.kind in ("incident", "refused") for finding in taken.findings)
-            if self._reduces and not broken and not taken.findings:
-                taken, monitors = self._run_on(taken, monitors, facts, followed)
+            is_stopped = any(finding.kind in ("incident", "refused") for finding in applied.findings)
+            if self._reduces and not broken and not applied.findings:
+                applied, monitors = self._run_on(applied, monitors, facts, followed)
             self._note(facts)
-            self._report(state, (move,), taken, broken)
-            if any(finding.kind == "refused" for finding in taken.findings):
+            self._report(state, (move,), applied, broken)
+            if any(finding.kind == "refused" for finding in applied.findings):
                 continue
-            target, is_new = self._number(taken.case, monitors, state, tuple(followed))
+            target, is_new = self._number(applied.case, monitors, state, tuple(followed))
             edge = Edge(target, tuple(followed))
             walk.edges[state].append(edge)
-            self._note_timed(state, target, edge, facts, taken.case)
+            self._note_timed(state, target, edge, facts, applied.case)
             if is_stopped:
                 walk.stopped.add(target)
             elif is_new:
-                yield target, taken.case
+                yield target, applied.case
 
     def _number(self, case: Case, monitors: tuple[int, ...], parent: int, moves: tuple[Move, ...]) -> tuple[int, bool]:
         """Return the number of a state, and whether it is new."""
@@ -208,8 +209,10 @@ class Explorer:
         walk.awaited.append(self._simulation.awaited(case))
         return number, True
 
-    def _report(self, state: int, moves: tuple[Move, ...], taken: Taken, broken: Sequence[tuple[Rule, Fact]]) -> None:
-        for finding in taken.findings:
+    def _report(
+        self, state: int, moves: tuple[Move, ...], applied: Applied, broken: Sequence[tuple[Rule, Fact]]
+    ) -> None:
+        for finding in applied.findings:
             self.walk.add(Broken(None, finding, state, moves))
         for rule, fact in broken:
             self.walk.add(Broken(rule, None, state, moves, fact))
@@ -235,19 +238,19 @@ class Explorer:
                 self.walk.begun.setdefault(rule.id, []).append((target, case, begins))
 
     def _run_on(
-        self, taken: Taken, monitors: tuple[int, ...], facts: list[Fact], followed: list[Move]
-    ) -> tuple[Taken, tuple[int, ...]]:
+        self, applied: Applied, monitors: tuple[int, ...], facts: list[Fact], followed: list[Move]
+    ) -> tuple[Applied, tuple[int, ...]]:
         """Run the jobs at once that need not be weighed against anything else; the states between are not kept."""
-        while taken.case.open_jobs():
-            following = self._independent(taken.case)
+        while applied.case.open_jobs():
+            following = self._independent(applied.case)
             if following is None:
                 break
-            move, taken = following
+            move, applied = following
             followed.append(move)
-            facts += taken.facts
-        return taken, monitors
+            facts += applied.facts
+        return applied, monitors
 
-    def _independent(self, case: Case) -> tuple[Move, Taken] | None:
+    def _independent(self, case: Case) -> tuple[Move, Applied] | None:
         """Return a job that can go first whatever else happens, with what comes of it."""
         moves = self._simulation.moves(case)
         ways: dict[int, list[Move]] = {}
@@ -258,20 +261,20 @@ class Explorer:
         for of_job in ways.values():
             if len(of_job) != 1 or self._rules.could_see("job", of_job[0].name, "done"):
                 continue
-            taken = self._simulation.take(case, of_job[0])
-            if taken.findings or any(self._rules.sees(fact) or fact.kind == "case" for fact in taken.facts):
+            applied = self._simulation.apply(case, of_job[0])
+            if applied.findings or any(self._rules.sees(fact) or fact.kind == "case" for fact in applied.facts):
                 continue
-            if self._sets_what_is_read(taken):
+            if self._sets_what_is_read(applied):
                 continue
-            still = {move.identity for move in self._simulation.moves(taken.case)}
+            still = {move.identity for move in self._simulation.moves(applied.case)}
             if others - {of_job[0].identity} <= still:
-                return of_job[0], taken
+                return of_job[0], applied
         return None
 
-    def _sets_what_is_read(self, taken: Taken) -> bool:
+    def _sets_what_is_read(self, applied: Applied) -> bool:
         if ALL in self._read:
             return True
-        return any(r.value_type == "VARIABLE" and r.value["name"] in self._read for r in taken.records)
+        return any(r.value_type == "VARIABLE" and r.value["name"] in self._read for r in applied.records)
 
 
 def _standing(case: Case) -> Iterator[str]:

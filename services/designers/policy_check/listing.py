@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.designers.drawing import draw
 from services.designers.policy_check import rules
 from services.designers.policy_check.check import FACTS
-from services.designers.policy_check.drawing import draw
 from services.designers.policy_check.report import Report, Sentence
 from services.runtime.models import read as read_models
-from services.runtime.places import BPMN
+from services.runtime.places import own_or_shipped
 
 LAST_REQUIREMENT = 67
 
@@ -26,7 +26,7 @@ class Watched:
 
 def rules_by_requirement(folder: Path) -> Iterator[Watched]:
     """Yield R1 to R67; raises UnreadableFile."""
-    path = folder / rules.NAME if (folder / rules.NAME).exists() else BPMN / rules.NAME
+    path = own_or_shipped(folder, rules.NAME)
     found = rules.read(path)
     for number in range(1, LAST_REQUIREMENT + 1):
         requirement = f"R{number}"

@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from services.designers.policy_check import step_findings
 from services.designers.policy_check.case import APPLICATION, Case, LiveOf, OpenReview, Register, is_open
 from services.designers.policy_check.decision_inputs import names_that_matter
 from services.designers.policy_check.facts import Fact
 from services.designers.policy_check.live_variables import Uses, names_in_decisions, numbers_in
 from services.designers.policy_check.rules import Rules
+from services.designers.policy_check.step_findings import Finding
 from services.designers.policy_check.world import FROM_NOW, KEEP, NEW_ID, Values, World
 from services.domain.process.messages import APPLICATION_CORRECTED, APPLICATION_SUBMITTED, REVIEW_DECIDED
 from services.engine.clock import MAX_MILLIS, ControlledClock, from_millis
@@ -63,18 +65,7 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What is wrong in one step, whatever the rules say: an incident, a job without its variables, a wrong key."""
-
-    kind: str
-    element_id: str
-    text: tuple[str, str]
-    """In Chinese and in English."""
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Applied:
     """The case after a move, with what happened."""
 
     case: Case
@@ -83,7 +74,7 @@ class Taken:
     findings: tuple[Finding, ...] = ()
 
 
-class Refused(Exception):
+class NotDeployed(Exception):
     """The engine refuses the models at deployment."""
 
 
@@ -99,7 +90,7 @@ class Simulation:
         reduces: bool = True,
         begins: Command | None = None,
     ) -> None:
-        """Raise Refused for models that the engine does not deploy.
+        """Raise NotDeployed for models that the engine does not deploy.
 
         Without ``reduces`` each outcome is tried, also those that differ only in what nothing reads. ``begins`` is
         what starts a case, where it is not the submission of an application.
@@ -118,7 +109,7 @@ class Simulation:
         self._processor = CommandProcessor(self._store, self._clock)
         [response] = self._processor.apply([partial(deploy, resources=list(resources))]).responses
         if isinstance(response, Rejection):
-            raise Refused(str(response))
+            raise NotDeployed(str(response))
         self.deployed: Deployed = response
         models = ModelCache(self._store)
         self.processes: Mapping[int, Process] = {d.key: models.process(d.key) for d in self.deployed.processes}
@@ -153,7 +144,7 @@ class Simulation:
             in_decisions = names_that_matter(decisions, self.world.known_values())
         return Uses(reads, gives, in_decisions, self.rules.compared(*CASE_ENDS))
 
-    def start(self) -> Taken:
+    def start(self) -> Applied:
         """Begin a case: submit an application, with the message that the portal sends."""
         if self._begins is not None:
             return self._applied(self.empty, self._begins, [], self.empty.now, self.empty.register)
@@ -311,7 +302,7 @@ class Simulation:
 
     # -- what the engine makes of it --------------------------------------------------------------------------------
 
-    def take(self, case: Case, move: Move) -> Taken:
+    def apply(self, case: Case, move: Move) -> Applied:
         """Apply a move; ``case`` stays as it is."""
         now, register = case.now, case.register
         if move.kind == TIMER:
@@ -417,7 +408,7 @@ class Simulation:
         now: datetime,
         register: Register,
         move: Move | None = None,
-    ) -> Taken:
+    ) -> Applied:
         self._store.state = case.state
         self._clock.pin(now)
         batch = self._processor.apply([command])
@@ -425,17 +416,13 @@ class Simulation:
         state = self._store.state
         [response] = batch.responses
         if isinstance(response, Rejection):
-            finding = Finding(
-                "refused",
-                move.element_id if move is not None else "",
-                (f"引擎拒绝了这一步：{response}", f"the engine refuses this step: {response}"),
-            )
-            return Taken(case, tuple(first), [], (finding,))
+            finding = step_findings.refused(_element(move), str(response))
+            return Applied(case, tuple(first), [], (finding,))
         step = case.step + 1
         born = {key: case.born.get(key, step) for key in state.timers}
         after = Case(state, register.without_ended(state.instances), now, born, step)
         followed, findings = self._read(case, after, batch.records, move)
-        return Taken(after, (*first, *followed), batch.records, findings)
+        return Applied(after, (*first, *followed), batch.records, findings)
 
     def _read(
         self, before: Case, after: Case, records: Sequence[Record], move: Move | None
@@ -460,20 +447,13 @@ class Simulation:
             elif record.value_type == "JOB" and record.intent == "CREATED":
                 happened.append(self._started(after, record, findings))
             elif record.value_type == "INCIDENT" and record.intent == "CREATED":
-                findings.append(
-                    Finding(
-                        "incident",
-                        value["elementId"] if value["elementId"] != jobs.NO_CATCH_EVENT_FOUND else _element(move),
-                        (
-                            f"流程在此停住（事件 {value['errorType']}）：{value['errorMessage']}",
-                            f"the process stops here with an incident ({value['errorType']}): {value['errorMessage']}",
-                        ),
-                        value["errorType"],
-                    )
-                )
+                at = value["elementId"] if value["elementId"] != jobs.NO_CATCH_EVENT_FOUND else _element(move)
+                findings.append(step_findings.incident(at, value["errorType"], value["errorMessage"]))
         if move is not None and move.kind == TIMER:
-            findings += self._unchecked_timer(before, move, happened)
-        findings += self._wrong_keys(after)
+            first = next((fact for fact in happened if fact.kind == "job" and fact.what == "starts"), None)
+            process = self.by_id[move.process_id]
+            findings += step_findings.unchecked_timer(process, move.element_id, first, self.world)
+        findings += step_findings.wrong_keys(after, self.world)
         return happened, tuple(findings)
 
     def _end(self, before: Case, record: Record, set_in_step: Mapping[str, Any]) -> Fact:
@@ -495,75 +475,8 @@ class Simulation:
         given = visible_variables(instance, element, list(required)) if required else {}
         for name in required:
             if given.get(name) is None:
-                findings.append(
-                    Finding(
-                        "missing",
-                        element_id,
-                        (
-                            f"{job_type} 需要变量 {name}，此时没有值：案件会在此以事件停住",
-                            f"{job_type} needs the variable {name}, which has no value here: "
-                            "the case would stop with an incident",
-                        ),
-                        name,
-                    )
-                )
+                findings.append(step_findings.missing(element_id, job_type, name))
         return Fact("job", job_type, "starts", values, element_id)
-
-    def _unchecked_timer(self, before: Case, move: Move, happened: Sequence[Fact]) -> Iterator[Finding]:
-        """A timer that ends a wait leads first to a job that looks into the register: a message may be on its way."""
-        process = self.by_id[move.process_id]
-        event = process.elements[move.element_id]
-        if not self._ends_a_wait(process, event.id):
-            return
-        first = next((fact for fact in happened if fact.kind == "job" and fact.what == "starts"), None)
-        if first is None or not self.world.is_checking(first.name):
-            after = "nothing" if first is None else first.name
-            yield Finding(
-                "unchecked-timer",
-                event.id,
-                (
-                    "定时到点就结束等待，却没有先核对登记：已经签字、消息还在途中的决定会作废",
-                    f"this timer ends a wait and leads to {after}, which does not look into the register first: "
-                    "what somebody signed in time would be undone where its message comes late",
-                ),
-            )
-
-    def _ends_a_wait(self, process: Process, event_id: str) -> bool:
-        """Return whether the event takes away a wait for a message or a decision."""
-        event = process.elements[event_id]
-        waited: set[str] = set()
-        if event.element_type == ElementType.BOUNDARY_EVENT and event.interrupting and event.attached_to:
-            waited = _within(process, event.attached_to)
-        elif event.element_type == ElementType.START_EVENT and event.interrupting:
-            scope = process.elements[event.scope]
-            waited = _within(process, scope.scope) - _within(process, scope.id)
-        elif event.element_type == ElementType.INTERMEDIATE_CATCH_EVENT:
-            sources = [process.elements[flow.source] for flow in event.incoming]
-            gateways = [s for s in sources if s.element_type == ElementType.EVENT_BASED_GATEWAY]
-            waited = {flow.target for gateway in gateways for flow in gateway.outgoing} - {event_id}
-        return any(_waits(process, element_id) for element_id in waited)
-
-    def _wrong_keys(self, after: Case) -> Iterator[Finding]:
-        for subscription in after.state.message_subscriptions.values():
-            sent = self.world.sent.get(subscription.name)
-            if sent is None:
-                continue
-            if "review" in sent.key:
-                expected = {review.id for review in after.register.reviews}
-            else:
-                expected = {after.register.keys(sent.key) or ""}
-            if subscription.correlation_key not in expected:
-                parts = " + ".join(sent.key)
-                yield Finding(
-                    "key",
-                    subscription.element_id,
-                    (
-                        f"此处以另一个键等待消息 {subscription.name}（门户发送时的键：{parts}），消息永远不会到",
-                        f"this waits for {subscription.name} by another key than the portal sends it with "
-                        f"({parts}): it would never come",
-                    ),
-                    subscription.name,
-                )
 
     def awaited(self, case: Case) -> frozenset[str]:
         """Return the portal's messages that the case takes now."""
@@ -576,27 +489,3 @@ class Simulation:
 
 def _element(move: Move | None) -> str:
     return move.element_id if move is not None else ""
-
-
-def _within(process: Process, element_id: str) -> set[str]:
-    """Return an element with all that lies in it."""
-    found = {element_id}
-    for element in process.elements.values():
-        scope = element.scope
-        while scope and scope in process.elements:
-            if scope == element_id:
-                found.add(element.id)
-                break
-            scope = process.elements[scope].scope
-    return found
-
-
-def _waits(process: Process, element_id: str) -> bool:
-    element = process.elements[element_id]
-    if element.element_type == ElementType.CALL_ACTIVITY:
-        return True
-    is_message = element.event is not None and element.event.event_type == "MESSAGE"
-    return is_message and element.element_type in (
-        ElementType.RECEIVE_TASK,
-        ElementType.INTERMEDIATE_CATCH_EVENT,
-    )

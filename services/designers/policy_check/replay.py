@@ -1,7 +1,7 @@
 """Replay a path as it would go in time, before it is shown to anybody.
 
 The walk lets either of two timers be first where time may have passed between their settings. A replay turns the
-clock, and every timer that is due fires, as on a running engine; what else fires is taken along. So a path that
+clock, and every timer that is due fires, as on a running engine; what else fires is applied along. So a path that
 depends on an order that no clock gives does not replay, and is no counterexample.
 """
 
@@ -12,14 +12,24 @@ from typing import Any
 from services.designers.policy_check.case import Case
 from services.designers.policy_check.explorer import Broken
 from services.designers.policy_check.facts import Fact
-from services.designers.policy_check.moves import DECISION, ERROR, JOB, MESSAGE, SIGNAL, TIMER, Move, Simulation, Taken
+from services.designers.policy_check.moves import (
+    DECISION,
+    ERROR,
+    JOB,
+    MESSAGE,
+    SIGNAL,
+    TIMER,
+    Applied,
+    Move,
+    Simulation,
+)
 from services.designers.policy_check.rules import Rules
 from services.engine.clock import to_millis
 
 
 @dataclass
 class Replay:
-    """What a path did: the moves as they were taken, and all facts; ``holds``: it ended as the walk said."""
+    """What a path did: the moves as they were applied, and all facts; ``holds``: it ended as the walk said."""
 
     steps: list[tuple[Move, Case, Case]] = field(default_factory=list)
     """Each move with the case before and after it."""
@@ -44,13 +54,13 @@ def replay(simulation: Simulation, rules: Rules, path: Sequence[Move], broken: B
     try:
         for number, move in enumerate(path, 1):
             while True:
-                taken_move, is_the_one = _next(simulation, case, move)
-                taken = simulation.take(case, taken_move)
-                monitors, now_broken = rules.step(monitors, taken.facts)
-                found += [*_kinds(taken), *(("rule", rule.id) for rule, _ in now_broken)]
-                result.steps.append((taken_move, case, taken.case))
-                _note(result, number, taken)
-                case = taken.case
+                chosen, is_the_one = _next(simulation, case, move)
+                applied = simulation.apply(case, chosen)
+                monitors, now_broken = rules.step(monitors, applied.facts)
+                found += [*_kinds(applied), *(("rule", rule.id) for rule, _ in now_broken)]
+                result.steps.append((chosen, case, applied.case))
+                _note(result, number, applied)
+                case = applied.case
                 if is_the_one:
                     break
     except NotReplayed:
@@ -72,13 +82,13 @@ def _is_of_step(kind: str) -> bool:
     return kind in ("incident", "missing", "key", "unchecked-timer", "refused")
 
 
-def _kinds(taken: Taken) -> list[tuple[str, str]]:
-    return [(finding.kind, finding.element_id) for finding in taken.findings]
+def _kinds(applied: Applied) -> list[tuple[str, str]]:
+    return [(finding.kind, finding.element_id) for finding in applied.findings]
 
 
-def _note(result: Replay, number: int, taken: Taken) -> None:
-    result.facts += taken.facts
-    for record in taken.records:
+def _note(result: Replay, number: int, applied: Applied) -> None:
+    result.facts += applied.facts
+    for record in applied.records:
         if record.value_type == "PROCESS_INSTANCE" and record.intent == "ELEMENT_ACTIVATED":
             result.elements.append((number, record.value["bpmnProcessId"], record.value["elementId"]))
 

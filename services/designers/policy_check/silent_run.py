@@ -155,11 +155,11 @@ class SilentRuns:
                 if here in seen:
                     return Run(begun, happened, repeats=True, is_over=True)
                 seen.add(here)
-            taken = self._simulation.take(case, move)
-            if any(finding.kind in ("incident", "refused") for finding in taken.findings):
+            applied = self._simulation.apply(case, move)
+            if any(finding.kind in ("incident", "refused") for finding in applied.findings):
                 return Run(begun, happened, repeats=False, is_over=False)
-            case = taken.case
-            happened += [(case.now, fact) for fact in taken.facts]
+            case = applied.case
+            happened += [(case.now, fact) for fact in applied.facts]
         return Run(begun, happened, repeats=False, is_over=False)
 
     def _next(self, case: Case) -> Move | None:

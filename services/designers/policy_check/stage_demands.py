@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from services.designers.policy_check.report import Sentence
 from services.designers.policy_check.rules import Rule
 from services.designers.policy_check.yaml_lines import UnreadableFile
 from services.domain.stages.schema import LIMITS, Stage, duration
 
-Sentence = tuple[str, str]
 LEVELS = ("password", "password+totp")
 
 

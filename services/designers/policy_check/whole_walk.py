@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from services.designers.policy_check.explorer import Broken, Edge, Walk
-from services.designers.policy_check.moves import Finding
 from services.designers.policy_check.rules import Rule, Rules
+from services.designers.policy_check.step_findings import Finding
 
 
 def find_broken(walk: Walk, rules: Rules) -> Iterator[Broken]:
@@ -89,7 +89,7 @@ def _never_comes(walk: Walk, before: list[list[tuple[int, Edge]]], rule: Rule, r
 
 
 def _cannot_come(walk: Walk, rule: Rule, rules: Rules) -> Iterator[Broken]:
-    """Find a state in which a message should be taken and is not, now or once the open jobs are done.
+    """Find a state in which a message should be applied and is not, now or once the open jobs are done.
 
     The relay keeps a message meanwhile, so a state with open jobs is as good as those that its jobs lead to.
     """
@@ -118,5 +118,5 @@ def _cannot_come(walk: Walk, rule: Rule, rules: Rules) -> Iterator[Broken]:
                 bad.add(state)
                 changed = True
     if bad:
-        note = (f"这里收不到消息 {message}", f"the message {message} is not taken here")
+        note = (f"这里收不到消息 {message}", f"the message {message} is not applied here")
         yield Broken(rule, None, min(bad), (), note=note)

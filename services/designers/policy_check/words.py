@@ -5,11 +5,11 @@ from typing import Any
 
 from services.designers.policy_check.facts import Fact, Pattern
 from services.designers.policy_check.moves import DECISION, ERROR, JOB, MESSAGE, SIGNAL, Move
+from services.designers.policy_check.report import Sentence
 from services.designers.policy_check.world import World
 from services.domain.stages.schema import StageFile
 from services.runtime.models import Element, Model
 
-Sentence = tuple[str, str]
 SUBMITTED: Sentence = ("申请提交", "an application is submitted")
 _SHOWN = (bool, int, float, str)
 

@@ -12,6 +12,7 @@ from services.domain.access.policy import led_departments
 from services.domain.applications import joint
 from services.domain.applications.joint import answerers
 from services.domain.audit import trail as audit_trail
+from services.domain.cases import footage as case_footage
 from services.domain.cases import queries
 from services.domain.cases.schemas.consents import ConsentView, DepartmentConsent, JointDepartment, WaitingConsent
 from services.web.errors import Problem
@@ -33,7 +34,7 @@ def list_waiting(uow: UnitOfWork) -> list[WaitingConsent]:
         .order_by(Consultation.due_at, Consent.id)
     )
     rows = [row for row in uow.session.execute(query) if uow.actor.id in answerers(uow, row[2], row[3].id)]
-    footage = queries.footage(uow, [application for _, _, application, _ in rows])
+    footage = case_footage.read(uow, [application for _, _, application, _ in rows])
     lines = [
         _line(consent, consultation, department, footage[application.id])
         for consent, consultation, application, department in rows
@@ -50,7 +51,7 @@ def get_consent(uow: UnitOfWork, consent_id: str) -> ConsentView:
     audit_trail.record(uow, "consent-read", "consent", consent.id, application_id=application.id)
     refusal = joint.refusal_for(uow, consent, consultation, application)
     department = uow.session.get_one(Department, consent.department_id)
-    line = _line(consent, consultation, department, queries.footage(uow, [application])[application.id])
+    line = _line(consent, consultation, department, case_footage.read(uow, [application])[application.id])
     return ConsentView(
         **dict(line),
         form=consultation.form,
@@ -75,7 +76,7 @@ def answer_of(uow: UnitOfWork, consent: Consent) -> DepartmentConsent:
 
 
 def _line(
-    consent: Consent, consultation: Consultation, department: Department, footage: queries.Footage
+    consent: Consent, consultation: Consultation, department: Department, footage: case_footage.Footage
 ) -> WaitingConsent:
     form = consultation.form
     return WaitingConsent(

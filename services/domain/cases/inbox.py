@@ -19,7 +19,7 @@ from services.domain.access.policy import CaseFacts, Directory
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.applications import findings
 from services.domain.audit import trail as audit_trail
-from services.domain.cases import queries
+from services.domain.cases import footage as case_footage
 from services.domain.reviews import assignment, questions, scopes
 from services.domain.reviews import service as review_service
 from services.domain.reviews.schemas import (
@@ -162,7 +162,7 @@ def _judge(directory: Directory, facts: CaseFacts, row: Row[*tuple[Any, ...]], m
 def _section(listing: Listing) -> Section:
     """Return the order of the list: each ends with the urgency, or the id alone."""
     due_at, by_id = Review.due_at.expression, Review.id.expression
-    urgency = (func.coalesce(queries.overwrite_order(), FAR_AWAY), due_at, by_id)
+    urgency = (func.coalesce(case_footage.overwrite_order(), FAR_AWAY), due_at, by_id)
     orders: dict[str, tuple[ColumnElement[Any], ...]] = {
         "due": (due_at, by_id),
         "number": (func.coalesce(Application.number, ""), by_id),
@@ -176,7 +176,7 @@ def _views(uow: UnitOfWork, entries: Sequence[_Open]) -> list[WaitingReview]:
     if not entries:
         return []
     me = uow.actor.id
-    footage = queries.footage(uow, [entry.application for entry in entries])
+    footage = case_footage.read(uow, [entry.application for entry in entries])
     names = access_queries.get_names(
         uow, [name for entry in entries for name in (entry.review.claimed_by, entry.first)]
     )

@@ -17,7 +17,8 @@ from services.database.tables.reviews import Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import checkpoints
 from services.domain.cameras import measurements
-from services.domain.cases import queries, states
+from services.domain.cases import footage as case_footage
+from services.domain.cases import states
 from services.domain.cases.standstills import UNTAKEN
 from services.domain.retrieval.preservations import overwrite_moment
 from services.runtime import metrics
@@ -49,7 +50,7 @@ def update_gauges(uow: UnitOfWork) -> None:
         select(Camera, func.min(Item.asked_start))
         .join(Item, Item.camera_id == Camera.id)
         .join(Application, Application.id == Item.application_id)
-        .where(Application.closed_at.is_(None), Item.dropped_in_round.is_(None), ~queries.is_safe())
+        .where(Application.closed_at.is_(None), Item.dropped_in_round.is_(None), ~case_footage.is_safe())
         .group_by(Camera.id)
     )
     earliest = [overwrite_moment(camera, start) for camera, start in uow.session.execute(at_risk)]

@@ -15,7 +15,8 @@ from services.database.tables.drafts import Draft
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
-from services.domain.cases import queries, states
+from services.domain.cases import footage as case_footage
+from services.domain.cases import states
 from services.domain.cases.schemas.lists import OwnApplication
 from services.domain.cases.schemas.names import NamePair
 
@@ -91,7 +92,7 @@ def _sections(uow: UnitOfWork, listing: Listing) -> tuple[Section, ...]:
         oldest = (Application.created_at.expression, by_id)
         return Section((number,), number.is_not(None)), Section(oldest, number.is_(None))
     if listing.sort == "overwrite":
-        moment = case((~states.is_over(), queries.overwrite_order()))
+        moment = case((~states.is_over(), case_footage.overwrite_order()))
         return Section((moment, by_id), moment.is_not(None)), Section(newest, moment.is_(None))
     if listing.sort == "due":
         lent = and_(HandOver.accepted_at.is_not(None), HandOver.returned_at.is_(None))
@@ -121,7 +122,7 @@ def _lines(uow: UnitOfWork, ids: Sequence[str]) -> Iterator[OwnApplication]:
         return
     by_id = {row.id: row for row in uow.session.scalars(select(Application).where(Application.id.in_(ids)))}
     rows = [by_id[application_id] for application_id in ids]
-    states_of, footage, cameras = states.states_of(uow, rows), queries.footage(uow, rows), _cameras(uow, ids)
+    states_of, footage, cameras = states.states_of(uow, rows), case_footage.read(uow, rows), _cameras(uow, ids)
     names = access_queries.get_names(uow, [row.drafter_id for row in rows])
     saved = {draft.application_id: draft.saved_at for draft in uow.session.scalars(_of(Draft, ids))}
     lent = {hand_over.application_id: hand_over.due_at for hand_over in uow.session.scalars(_of(HandOver, ids))}

@@ -1,31 +1,26 @@
 """The case as people see it, as the typed view that page and API share. Derived, never stored (F24)."""
 
 import json
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import select
 
-from services.database.tables.applications import Application, Item
+from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
-from services.database.tables.cameras import Camera
 from services.database.tables.copies import Copy
 from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
 from services.database.tables.integrity_checks import IntegrityCheck
 from services.database.tables.masters import Master
 from services.database.tables.people import Person
-from services.database.tables.preservations import Preservation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
-from services.domain.access import visibility
 from services.domain.applications import findings, forms
-from services.domain.applications.schemas import CaseAbout
 from services.domain.applications.security_check import REVIEWERS_ONLY, words_for_applicant
 from services.domain.audit import trail as audit_trail
+from services.domain.cases import footage as case_footage
 from services.domain.cases import next_actions, states
 from services.domain.cases import rows as case_rows
 from services.domain.cases.rows import CaseRows, ItemRow, ReviewRow
@@ -68,20 +63,6 @@ VAULT_ADDRESS = ("bucket", "key", "version")
 SHOWN_AS_NUMBERS = ("gap: ", "the recorder's clock is off")
 
 
-@dataclass(frozen=True)
-class Footage:
-    """What a case asks for: how many items, and when the first that is not in the vault yet may be overwritten.
-
-    The moment is None where there is no such item, and for a closed case. ``awaits_disposal``: the vault keeps a master
-    of it that nobody needs.
-    """
-
-    about: CaseAbout
-    items: int
-    overwrite_at: datetime | None
-    awaits_disposal: bool
-
-
 def get_summary(uow: UnitOfWork, application: Application) -> CaseSummary:
     """Read one line of a list."""
     return list_summaries(uow, [application])[0]
@@ -89,7 +70,7 @@ def get_summary(uow: UnitOfWork, application: Application) -> CaseSummary:
 
 def list_summaries(uow: UnitOfWork, applications: Sequence[Application]) -> list[CaseSummary]:
     """Read the lines of a list, in the given order; three statements, however many there are."""
-    states_of, footage_of = states.states_of(uow, applications), footage(uow, applications)
+    states_of, footage_of = states.states_of(uow, applications), case_footage.read(uow, applications)
     names = access_queries.get_names(uow, [application.drafter_id for application in applications])
     return [
         CaseSummary(
@@ -105,102 +86,6 @@ def list_summaries(uow: UnitOfWork, applications: Sequence[Application]) -> list
         )
         for application in applications
     ]
-
-
-def nearest_overwrite(uow: UnitOfWork, application: Application) -> datetime | None:
-    """Compute from when on footage that is asked for and not yet in the vault may be overwritten."""
-    return footage(uow, [application])[application.id].overwrite_at
-
-
-def footage(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, Footage]:
-    """Read what the cases ask for, by id; one statement, however many there are."""
-    if not applications:
-        return {}
-    query = (
-        select(Item, Camera, is_safe().label("safe"), _awaits_disposal().label("kept"))
-        .join(Camera, Camera.id == Item.camera_id)
-        .where(
-            Item.application_id.in_([application.id for application in applications]), Item.dropped_in_round.is_(None)
-        )
-        .order_by(Item.position)
-    )
-    asked: dict[str, list[tuple[Item, Camera]]] = defaultdict(list)
-    moments: dict[str, list[datetime]] = defaultdict(list)
-    waiting: set[str] = set()
-    for item, camera, safe, kept in uow.session.execute(query):
-        asked[item.application_id].append((item, camera))
-        if kept:
-            waiting.add(item.application_id)
-        moment = preservations.overwrite_moment(camera, item.asked_start)
-        if moment is not None and not safe:
-            moments[item.application_id].append(moment)
-    return {
-        application.id: Footage(
-            about_of(application, asked[application.id]),
-            len(asked[application.id]),
-            None if application.closed_at else min(moments[application.id], default=None),
-            application.id in waiting,
-        )
-        for application in applications
-    }
-
-
-def abouts(uow: UnitOfWork, application_ids: Collection[str]) -> dict[str, CaseAbout]:
-    """Read what cases are about, by id, of those that the actor may see; two statements, however many there are."""
-    if not application_ids:
-        return {}
-    seen = uow.session.scalars(
-        select(Application).where(Application.id.in_(application_ids), visibility.is_visible(uow, single=True))
-    ).all()
-    return {application_id: found.about for application_id, found in footage(uow, seen).items()}
-
-
-def about_of(application: Application, asked: Sequence[tuple[Item, Camera]]) -> CaseAbout:
-    """Return what a case is about: its title, and where and when the items with their cameras are, by position."""
-    about = CaseAbout(title=application.title, purpose_category=application.purpose_category)
-    if not asked:
-        return about
-    first, camera = asked[0]
-    return about.model_copy(
-        update={
-            "camera_zh": camera.name_zh,
-            "camera_en": camera.name_en,
-            "place_zh": camera.place_zh,
-            "place_en": camera.place_en,
-            "cameras": len({camera.id for _, camera in asked}),
-            "start": min(item.asked_start for item, _ in asked),
-            "end": max(item.asked_end for item, _ in asked),
-            "zone": first.zone,
-        }
-    )
-
-
-def overwrite_order() -> ColumnElement[float]:
-    """Compute the moment of ``footage`` as a number to sort by, in a query on ``Application``; NULL for None."""
-    first = (
-        select(func.min(preservations.overwrite_order()))
-        .select_from(Item)
-        .join(Camera, Camera.id == Item.camera_id)
-        .where(Item.application_id == Application.id, Item.dropped_in_round.is_(None), Camera.overwritten, ~is_safe())
-        .correlate(Application)
-        .scalar_subquery()
-    )
-    return case((Application.closed_at.is_(None), first))
-
-
-def is_safe() -> ColumnElement[bool]:
-    """Select whether the vault holds an item, as its master or in the quarantine; of a query on ``Item``."""
-    preserved = select(Preservation.id).where(Preservation.item_id == Item.id, Preservation.released_at.is_(None))
-    return select(Master.id).where(Master.item_id == Item.id).exists() | preserved.exists()
-
-
-def _awaits_disposal() -> ColumnElement[bool]:
-    """Select whether an item's master is only kept until its lock has ended; of a query on ``Item``."""
-    return (
-        select(Master.id)
-        .where(Master.item_id == Item.id, Master.unneeded_at.is_not(None), Master.discarded_at.is_(None))
-        .exists()
-    )
 
 
 def get_case(uow: UnitOfWork, application_id: str) -> CaseView:
@@ -231,7 +116,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         submitted_at=application.submitted_at,
         overwrite_at=_overwrite_at(rows),
         way_of_use=application.granted_way_of_use or application.way_of_use,
-        about=about_of(application, [(row.item, row.camera) for row in rows.items]),
+        about=case_footage.about_of(application, [(row.item, row.camera) for row in rows.items]),
         round=application.round,
         form=revision.form if revision else forms.to_json(uow, application),
         form_sha256=revision.sha256 if revision else None,
@@ -294,7 +179,7 @@ def get_integrity_check(uow: UnitOfWork, application_id: str) -> IntegrityCheckV
 
 
 def _overwrite_at(rows: CaseRows) -> datetime | None:
-    """Compute what ``nearest_overwrite`` does, from rows that are read."""
+    """Compute what ``case_footage.nearest_overwrite`` does, from rows that are read."""
     if rows.application.closed_at is not None:
         return None
     moments = [

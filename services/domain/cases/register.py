@@ -35,7 +35,8 @@ from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.audit import trail as audit_trail
-from services.domain.cases import queries, states
+from services.domain.cases import footage as case_footage
+from services.domain.cases import states
 from services.domain.cases.schemas.lists import CaseLine, OutLine, RiskLine, TroubleLine
 from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed
 from services.domain.retrieval import preservations
@@ -138,7 +139,7 @@ def read_copies_out(
     }
     sections = sections_by(columns.get(listing.sort, columns["due"]), HandOver.id.expression)
     page = page_of(uow.session, query, sections, listing)
-    footage = queries.footage(uow, [row[1] for row in page.lines])
+    footage = case_footage.read(uow, [row[1] for row in page.lines])
     return page.showing(
         [
             OutLine(
@@ -173,7 +174,7 @@ def read_next_overwritten(uow: UnitOfWork, listing: Listing = EVERYTHING) -> Pag
             states.is_under_way(),
             Item.dropped_in_round.is_(None),
             Camera.overwritten,
-            ~queries.is_safe(),
+            ~case_footage.is_safe(),
             listing.mentioned(
                 *(Application.number, Application.title, Camera.name_zh, Camera.name_en),
                 *(Camera.place_zh, Camera.place_en),
@@ -336,11 +337,11 @@ def _lines(uow: UnitOfWork, ids: Sequence[str]) -> list[CaseLine]:
         .where(Application.id.in_(ids))
     )
     rows = {row[0].id: row for row in uow.session.execute(query)}
-    footage = queries.footage(uow, [rows[id_][0] for id_ in ids])
+    footage = case_footage.read(uow, [rows[id_][0] for id_ in ids])
     return [_line(rows[id_], footage[id_]) for id_ in ids]
 
 
-def _line(row: Row[*tuple[Any, ...]], footage: queries.Footage) -> CaseLine:
+def _line(row: Row[*tuple[Any, ...]], footage: case_footage.Footage) -> CaseLine:
     application, department, state, drafter, custodian, due_at = row
     return CaseLine(
         id=application.id,

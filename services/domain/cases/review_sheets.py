@@ -23,7 +23,7 @@ from services.domain.access import queries as access_queries
 from services.domain.access import visibility
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import clocks, measurements, reference_pictures
-from services.domain.cases import queries
+from services.domain.cases import footage as case_footage
 from services.domain.custody import copies
 from services.domain.retrieval import preservations, recorder_coverage
 from services.domain.retrieval.recorder_coverage import Nearest
@@ -266,7 +266,7 @@ def _in_scope(application_id: str) -> Select[Item, Camera, Recorder, bool, bool]
 def _items() -> Select[Item, Camera, Recorder, bool, bool]:
     picture = select(CameraPicture.camera_id).where(CameraPicture.camera_id == Camera.id)
     return (
-        select(Item, Camera, Recorder, queries.is_safe(), picture.exists())
+        select(Item, Camera, Recorder, case_footage.is_safe(), picture.exists())
         .join(Camera, Camera.id == Item.camera_id)
         .join(Recorder, Recorder.id == Camera.recorder_id)
     )

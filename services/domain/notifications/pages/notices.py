@@ -10,7 +10,7 @@ from services.database.listing import Listing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications.pages import about
 from services.domain.applications.schemas import CaseAbout
-from services.domain.cases import queries as case_queries
+from services.domain.cases import footage as case_footage
 from services.domain.notifications import queries, service
 from services.domain.notifications.queries import NoticeLine
 from services.runtime.translations import Message
@@ -47,7 +47,9 @@ async def list_notices(visitor: Visiting, database: GivenDatabase, query: Annota
 def _read(uow: UnitOfWork, listing: Listing, *, unread_only: bool) -> tuple[list[NoticeLine], Mapping[str, CaseAbout]]:
     """Return the notices, and what the cases are about that the person may see."""
     lines = queries.list_own(uow, listing, unread_only=unread_only)
-    return lines, case_queries.abouts(uow, {line.application_id for line in lines if line.application_id is not None})
+    return lines, case_footage.list_abouts(
+        uow, {line.application_id for line in lines if line.application_id is not None}
+    )
 
 
 @router.post("/notices/read")

@@ -12,6 +12,7 @@ from services.database.tables.audit import AuditEvent
 from services.domain.access import visibility
 from services.domain.applications import service as application_service
 from services.domain.applications.forms import ItemAsked
+from services.domain.cases import footage as case_footage
 from services.domain.cases import queries as case_queries
 from services.domain.cases import states as case_states
 from services.runtime.errors import NotFound
@@ -145,6 +146,6 @@ def test_the_overwrite_countdown_is_the_nearest_of_what_is_not_yet_kept(desk: Re
     early = ItemAsked("camera", NOON - timedelta(days=20), NOON - timedelta(days=20, hours=-1), "Asia/Shanghai")
     application_id = desk.submitted(items=(*FORM.items, early))
 
-    moment = desk.run(lambda uow: case_queries.nearest_overwrite(uow, uow.session.get_one(Application, application_id)))
+    moment = desk.run(lambda uow: case_footage.nearest_overwrite(uow, uow.session.get_one(Application, application_id)))
 
     assert moment == early.start + timedelta(days=30)
