@@ -111,3 +111,17 @@ def test_an_item_that_is_left_out_takes_its_times_off_the_form(reviewer: Reviewe
     expect(start).to_be_disabled()
     page.locator("[name=scope-0-granted]").check()
     expect(start).to_be_enabled()
+
+
+def test_one_box_ticks_every_review_of_the_inbox(reviewer: Reviewer) -> None:
+    desk, page = reviewer.desk, reviewer.page
+    application_id = desk.submitted()
+    desk.decide(desk.opened(application_id, "preliminary"), "head")
+    desk.opened(application_id, "security")
+    page.goto("/inbox")
+    boxes, every = page.locator("input[name=reviewIds]"), page.get_by_label("全选", exact=True)
+
+    every.check()
+    assert [box.is_checked() for box in boxes.all()] == [True, True]
+    boxes.first.uncheck()
+    assert (every.is_checked(), boxes.last.is_checked()) == (False, True)
