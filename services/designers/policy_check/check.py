@@ -125,7 +125,10 @@ def check(
     reduces: bool = True,
     until: str | None = None,
 ) -> Report:
-    """Walk the models of the folder through everything, or until a rule is broken; raises UnreadableFile."""
+    """Walk the models of the folder through everything; raises UnreadableFile.
+
+    ``until`` ends the walk once this rule is broken; ``explorer.ANYTHING``, once one is.
+    """
     files = read(folder)
     of_world = own_or_shipped(folder, WORLD).parent
     shipped = list(workers)

@@ -31,6 +31,8 @@ from services.designers.policy_check.rules import Rule, Rules
 from services.designers.policy_check.step_findings import Finding
 
 MOST_STATES = 500_000
+ANYTHING = "*"
+"""Stands for every rule and finding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class Explorer:
     ) -> None:
         """Without ``reduces``, no variable is dropped and no job is run at once.
 
-        ``until`` ends the walk once this rule is broken.
+        ``until`` ends the walk once this rule is broken; ``ANYTHING``, once one is.
         """
         self._until = until
         self._simulation = simulation
@@ -152,7 +154,7 @@ class Explorer:
                 over = "states" if len(walk.parents) > self._most_states else "seconds"
                 walk.why_incomplete = f"the limit of {over} was reached"
                 break
-            if self._until is not None and any(self._until in key[:2] for key in walk.broken):
+            if self._until is not None and any(self._until in (ANYTHING, *key[:2]) for key in walk.broken):
                 walk.why_incomplete = f"{self._until} is broken"
                 break
             state, case = frontier.popleft()
