@@ -54,7 +54,7 @@ def mutants(folder: Path) -> Iterator[Mutant]:
 
 
 def examine(folder: Path, workers: Sequence[Worker], shipped: Report, *, seconds: float = 120) -> str:
-    """Return what is said of a folder: what lint or the check finds in it, ``equal`` to the shipped, or ``survived``."""
+    """Return what lint or the check finds in a folder; else ``equal`` (to the shipped models) or ``survived``."""
     found = lint_check.find(folder, workers, templates=False)
     if errors := [finding.rule for finding in found if finding.level is Level.ERROR]:
         return f"lint: {errors[0]}"
@@ -120,12 +120,7 @@ def _of_parts(name: str, element: Any, kind: str) -> Iterator[Mutant]:
         yield _mutant(name, identity, "ends its own way alone", _without("terminateEventDefinition"))
     if element.find(f"{BPMN}multiInstanceLoopCharacteristics") is not None:
         yield _mutant(name, identity, "once", _without("multiInstanceLoopCharacteristics"))
-    if (
-        kind == "startEvent"
-        and element.get("isInterrupting") is not None
-        or kind == "startEvent"
-        and _is_inner(element)
-    ):
+    if kind == "startEvent" and _is_inner(element):
         yield _mutant(name, identity, "interrupts the other way", _flip_start)
     for extension in element.findall(f"{BPMN}extensionElements"):
         for mapping in extension.iter(f"{{{NS['zeebe']}}}input", f"{{{NS['zeebe']}}}output"):
