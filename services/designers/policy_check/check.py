@@ -322,11 +322,15 @@ class _Check:
 
 
 def _drawn(process: Process) -> Iterator[str]:
-    """Yield the elements and flows of a process that a case can pass."""
+    """Yield the elements and flows of a process that a case can pass.
+
+    The engine takes no flow out of an event-based gateway: the event that came is next.
+    """
     for element in process.elements.values():
         if element.element_type != ElementType.PROCESS and not element.for_compensation:
             yield element.id
-        yield from (flow.id for flow in element.outgoing)
+        if element.element_type != ElementType.EVENT_BASED_GATEWAY:
+            yield from (flow.id for flow in element.outgoing)
 
 
 def _facts_before(folder: Path) -> dict[str, list[str]]:
