@@ -24,6 +24,7 @@ from services.domain.process import engine_models, steps
 from services.domain.process.deployed_models import ProcessVersion
 from services.domain.process.model_library import ModelLibrary
 from services.domain.process.steps import JobReference
+from services.domain.reviews import tasks
 from services.runtime.engine_client import DeployedProcess, Deployment
 from services.runtime.errors import NotFound
 from services.runtime.places import BPMN
@@ -231,6 +232,16 @@ async def test_the_engine_tells_what_nobody_does_and_what_the_case_waits_for(des
     assert "在此看不到" not in page
     assert "unserved" not in {one["kind"] for one in served["awaits"]}
     assert {one["kind"] for one in served["markers"]} == {"event"}
+
+
+async def test_a_case_of_which_nothing_is_known_to_be_in_progress_is_told_so(desk: ReviewDesk) -> None:
+    """As on a cluster, where a timer, a signal or a job that no worker takes cannot be seen."""
+    case = case_on(desk, SECOND)
+    review = desk.the(Review, application_id=case)
+    desk.run(lambda uow: tasks.close(uow, uow.session.get_one(Review, review.id), tasks.BRANCH_ENDED))
+    async with Portal(desk) as portal:
+        page = (await (await portal.signed_in("drafter")).get(f"/cases/{case}")).text
+    assert "目前没有已知正在进行的作业、审核或消息" in page
 
 
 async def test_a_case_whose_process_is_gone_is_said(desk: ReviewDesk) -> None:
