@@ -11,6 +11,7 @@ from review_desk import PASSWORD, ReviewDesk
 from served import served
 
 from services.database.tables.reviews import Decision
+from services.domain.process.model_library import ModelLibrary
 from services.runtime import models
 from services.runtime.places import BPMN
 from services.runtime.settings import Settings
@@ -50,7 +51,7 @@ def reviewer(tmp_path: Path, browser: Browser) -> Iterator[Reviewer]:
         "database": desk.database,
         "settings": Settings(data_dir=tmp_path),
         "recorders": lambda *_: Whole(),
-        "models": models.read(sorted(bpmn.glob("*.bpmn"))),
+        "models": ModelLibrary(models.read(sorted(bpmn.glob("*.bpmn")))),
     }
     with served(portal_over(dependencies)) as address:
         context = browser.new_context(base_url=address, viewport={"width": 390, "height": 844})
