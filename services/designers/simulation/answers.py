@@ -57,7 +57,9 @@ class Answers:
             "file-application": self._file,
             "retrieve-footage": self._retrieve,
             "hand-over": self._hand_over,
-            "expire-application": lambda case, _: JobEnd({"correctedMeanwhile": False, "itemIds": list(case.recordings)}),
+            "expire-application": lambda case, _: JobEnd(
+                {"correctedMeanwhile": False, "itemIds": list(case.recordings)}
+            ),
             "expire-offer": lambda _, __: JobEnd({"acceptedMeanwhile": False, "dueAt": None}),
         }
 
@@ -195,5 +197,3 @@ class Answers:
             "reminderLead": iso(rules.reminder_lead),
         }
         return JobEnd(values)
-
-

@@ -19,7 +19,7 @@ class Decisions:
         self._profile, self._draws = profile, draws
         self._outcomes: dict[str, Weights[str]] = {}
         self._values = {
-            name: Weights({value: weight for value, weight in weights.items()})
+            name: Weights(dict(weights))
             for name, weights in profile.values.items()
             if any(weight > 0 for weight in weights.values())
         }

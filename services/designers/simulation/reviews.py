@@ -18,7 +18,7 @@ STORAGE_RELEASE = "storage-release"
 class OpenReview:
     """``groups`` are those in charge, then each group of substitutes; ``ready`` when somebody turns to it.
 
-    ``number`` counts the reviews of a stage in a case. ``needed`` is how many people sign it; ``signed`` those who have.
+    ``number`` counts the reviews of a stage in a case. ``needed`` is how many people sign it, ``signed`` who has.
     ``begun_asking``: the process waits for the answer.
     """
 

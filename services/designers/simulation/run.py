@@ -2,7 +2,7 @@
 
 import heapq
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from datetime import time as clock_time
@@ -47,7 +47,6 @@ class Watch(Protocol):
     """Sees what happens in cases, as an event log wants it."""
 
     def happened(self, case: SimulatedCase, what: str, at: datetime, **facts: Any) -> None: ...
-    def ended(self, case: SimulatedCase, at: datetime) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -57,16 +56,31 @@ class Ran:
     tally: Tally
     cases: int
     cpu_seconds: float
-    horizon: datetime
 
 
-def run(models: Models, profile: Profile, *, cases: int, seed: int, watch: Watch | None = None) -> Ran:
-    """Run the cases of a year to their end, or for a year after the last was submitted. Raises CannotEnd."""
+def run(
+    models: Models,
+    profile: Profile,
+    *,
+    cases: int,
+    seed: int,
+    watch: Watch | None = None,
+    consume: Callable[[Iterable[SimulatedCase]], object] | None = None,
+) -> Ran:
+    """Run the cases of a year to their end, or for a year after the last was submitted. Raises CannotEnd.
+
+    ``consume`` gets each case when it has ended, and those that have not at last; it has to take all.
+    """
     begun = time.process_time()
     draws = Draws(seed)
     year = _Year(models, profile, draws, watch)
-    year.run(arrivals(profile, cases, draws))
-    return Ran(year.tally, cases, time.process_time() - begun, year.horizon)
+    ended = year.steps(arrivals(profile, cases, draws))
+    if consume is None:
+        for _ in ended:
+            pass
+    else:
+        consume(ended)
+    return Ran(year.tally, cases, time.process_time() - begun)
 
 
 class _Year:
@@ -83,11 +97,13 @@ class _Year:
         self._wakes: dict[str, datetime] = {}
         self._reviews: dict[str, tuple[SimulatedCase, OpenReview]] = {}
         self._open: dict[str, SimulatedCase] = {}
+        self._done: list[SimulatedCase] = []
         self.tally = Tally(models)
         begins = datetime.combine(profile.start, clock_time(), profile.calendar.zone).astimezone(UTC)
         self.horizon = begins + 2 * YEAR
 
-    def run(self, coming: Sequence[Arrival]) -> None:
+    def steps(self, coming: Sequence[Arrival]) -> Iterator[SimulatedCase]:
+        """Take one step after another; yield the cases that have ended, and those that have not at last."""
         for arrival in coming:
             self._plan(arrival.at, partial(self._submit, arrival))
         for person in sorted({post.person_id for post in self._profile.directory.held}):
@@ -96,8 +112,12 @@ class _Year:
         while self._planned and self._planned[0][0] < self.horizon:
             at, _, act = heapq.heappop(self._planned)
             act(at)
+            if self._done:
+                yield from self._done
+                self._done.clear()
         for case in self._open.values():
             self.tally.close(case, self.horizon)
+            yield case
 
     def _plan(self, at: datetime, act: Act) -> None:
         self._number += 1
@@ -185,8 +205,9 @@ class _Year:
             self._close_review(case, review)
         del self._open[case.id]
         self.tally.close(case, self.horizon)
-        if self._watch is not None:
-            self._watch.ended(case, now)
+        self._note(case, "ended", now)
+        case.state = self._models.empty  # what is still planned for it holds the case for weeks
+        self._done.append(case)
 
     def _finish_job(self, case: SimulatedCase, key: int, now: datetime) -> None:
         job = case.state.jobs.get(key)

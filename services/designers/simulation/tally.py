@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from services.designers.simulation.case import Place, SimulatedCase
 from services.designers.simulation.models import Models
@@ -13,6 +14,8 @@ from services.engine.model.bpmn import ElementType
 
 IN_USE = f"message {COPY_RETURNED}"
 DAY_SECONDS = 86400.0
+Numbers: TypeAlias = "array[float]"
+"""A year has a hundred thousand of them."""
 
 
 @dataclass
@@ -32,8 +35,8 @@ class StageTimes:
     """The visits of one stage in s; of reviews, how long each waited for somebody who was free and there."""
 
     place: Place
-    seconds: "array[float]" = field(default_factory=lambda: array("d"))
-    waits: "array[float]" = field(default_factory=lambda: array("d"))
+    seconds: Numbers = field(default_factory=lambda: array("d"))
+    waits: Numbers = field(default_factory=lambda: array("d"))
 
 
 class Tally:
@@ -47,7 +50,7 @@ class Tally:
         self.timers: Counter[Place] = Counter()
         self.ends: Counter[Place] = Counter()
         self.stops: Counter[tuple[Place, str]] = Counter()
-        self.durations: "array[float]" = array("d")
+        self.durations: Numbers = array("d")
         self.ended = 0
         self.unended: Counter[Place] = Counter()
         self.recordings: Counter[str] = Counter()
@@ -95,7 +98,7 @@ class Tally:
                 self.recordings["lost before the application" if early else "lost while it waited"] += 1
 
     def _name(self, place: Place) -> str | None:
-        """Return the stage that an element is; None for gateways, phases, calls of own processes and the review's own."""
+        """Return the stage that an element is; None for gateways, phases, and what a review is made of."""
         if place not in self._names:
             self._names[place] = self._find_name(place)
         return self._names[place]

@@ -21,7 +21,7 @@ def new_file(target: Path) -> Iterator[BinaryIO]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         partial.unlink(missing_ok=True)  # left by a run that was killed
-        with open(partial, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:  # noqa: PTH123
+        with open(partial, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             yield file
         partial.rename(target)
     except OSError as error:

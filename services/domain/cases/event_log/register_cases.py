@@ -21,6 +21,8 @@ from services.database.tables.people import Department, Person
 from services.database.tables.preservations import Preservation
 from services.database.tables.process_steps import ProcessStep
 from services.database.tables.reviews import Decision, Review
+from services.domain.cases.event_log import activities
+from services.domain.cases.event_log.activities import OF_CUSTODY
 from services.domain.cases.event_log.people import Known, PeopleOfLog
 from services.domain.cases.event_log.shapes import (
     CASE,
@@ -36,17 +38,6 @@ from services.domain.process.steps import CANCELLED, COMPLETED
 from services.domain.stages.catalogue import STAGES
 
 CASES_AT_ONCE = 500
-# The lines of the custody log that say how copies pass from hand to hand; who viewed what, and when, is not exported.
-OF_CUSTODY = {
-    "offered": "copies offered",
-    "received": "copies received",
-    "declined": "copies declined",
-    "suspended": "access suspended",
-    "resumed": "access resumed",
-    "lost": "copies reported lost",
-    "returned": "copies returned",
-    "inspected": "return checked",
-}
 Rows = dict[str, list[Row[Any]]]
 
 
@@ -109,7 +100,9 @@ class _OfCase:
         self.seen.add(person_id)
         return self.people.code(person_id)
 
-    def happened(self, activity: str, at: datetime | None, objects: Related, person: str | None = None, **more: Any) -> None:
+    def happened(
+        self, activity: str, at: datetime | None, objects: Related, person: str | None = None, **more: Any
+    ) -> None:
         """Note an event, if it has happened."""
         if at is None:
             return
@@ -179,10 +172,12 @@ class _Page:
         attributes = {"department": row.department, "wayOfUse": row.way_of_use, "corrections": row.round}
         attributes |= {} if row.importance is None else {"importance": row.importance}
         attributes |= {} if row.closed_as is None else {"outcome": row.closed_as}
+        names = {item.id: f"{case}/{item.position}-{item.id[-4:]}" for item in self.items[row.id]}
         for revision in self.revisions[row.id]:
-            activity = "application submitted" if revision.round == 0 else "application corrected"
-            found.happened(activity, revision.submitted_at, [("case", case)], revision.submitted_by)
-        self._footage(row.id, case, found)
+            activity = activities.SUBMITTED if revision.round == 0 else activities.CORRECTED
+            asked = [("case", case), *(("item", name) for name in names.values())]
+            found.happened(activity, revision.submitted_at, asked, revision.submitted_by)
+        self._footage(row.id, case, names, found)
         loans = {loan.id: f"{case}/loan" for loan in self.hand_overs[row.id]}
         for loan in self.hand_overs[row.id]:
             lent = {"useDays": loan.use_days, **({} if loan.due_at is None else {"dueAt": loan.due_at})}
@@ -192,14 +187,13 @@ class _Page:
         for entry in self.custody[row.id]:
             related = [("case", case), *(("hand-over", loan) for loan in loans.values())]
             found.happened(OF_CUSTODY[entry.event], entry.at, related, entry.person_id)
-        found.happened("application withdrawn", row.withdrawn_at, [("case", case)])
-        found.happened("case closed", row.closed_at, [("case", case)], attributes={"outcome": row.closed_as or ""})
+        found.happened(activities.WITHDRAWN, row.withdrawn_at, [("case", case)])
+        found.happened(activities.CLOSED, row.closed_at, [("case", case)], attributes={"outcome": row.closed_as or ""})
         found.events.sort(key=lambda event: event.at)
         of_case = LogObject(case, CASE, row.submitted_at, attributes)
         return CaseLog(of_case, found.objects, [], found.events), found.seen
 
-    def _footage(self, application_id: str, case: str, found: _OfCase) -> None:
-        names = {item.id: f"{case}/{item.position}-{item.id[-4:]}" for item in self.items[application_id]}
+    def _footage(self, application_id: str, case: str, names: dict[str, str], found: _OfCase) -> None:
         submitted = self.revisions[application_id]
         for item in self.items[application_id]:
             attributes: dict[str, Any] = {
@@ -212,9 +206,9 @@ class _Page:
             since = submitted[0].submitted_at if submitted else item.asked_end
             found.objects.append(LogObject(names[item.id], ITEM, since, attributes, [("of", case)]))
         for rows, activity, moment in (
-            (self.preserved, "footage preserved", "preserved_at"),
-            (self.masters, "footage retrieved", "retrieved_at"),
-            (self.copies, "copy made", "made_at"),
+            (self.preserved, activities.PRESERVED, "preserved_at"),
+            (self.masters, activities.RETRIEVED, "retrieved_at"),
+            (self.copies, activities.COPY_MADE, "made_at"),
         ):
             for done in rows[application_id]:
                 related = [("case", case), *((("item", names[done.item_id]),) if done.item_id in names else ())]
@@ -222,7 +216,7 @@ class _Page:
         for failed in self.failures[application_id]:
             if failed.item_id in names:
                 related = [("case", case), ("item", names[failed.item_id])]
-                found.happened("footage not retrieved", failed.ended_at, related, attributes={"why": failed.outcome})
+                found.happened(activities.NOT_RETRIEVED, failed.ended_at, related, attributes={"why": failed.outcome})
 
     @staticmethod
     def _review(review: Row[Any], name: str, case: str, loans: dict[str, str], found: _OfCase) -> None:
@@ -233,6 +227,6 @@ class _Page:
         found.objects.append(LogObject(name, REVIEW, review.opened_at, attributes, about))
         related = [("case", case), ("review", name)]
         found.happened(activity, review.opened_at, related, transition="schedule")
-        found.happened(f"{activity} escalated", review.escalated_at, related)
+        found.happened(activities.escalated(activity), review.escalated_at, related)
         decided = {} if review.outcome is None else {"outcome": review.outcome}
         found.happened(activity, review.decided_at, related, review.decided_by, attributes=decided)
