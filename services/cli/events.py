@@ -13,6 +13,7 @@ from services.database import schema as database_schema
 from services.database.unit_of_work import Actor
 from services.domain.cases.event_log import export as event_log
 from services.domain.cases.event_log.file import new_file
+from services.domain.stages.catalogue import STAGES
 from services.domain.wiring import command_database
 from services.runtime import data_folder
 
@@ -57,7 +58,9 @@ def add_to(app: typer.Typer) -> None:
         settings = load_settings()
         clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
         with reported_errors(), command_database(settings, clock) as database, new_file(to) as file:
-            database.run_now(ACTOR, database_schema.check)
+            if settings.models_dir is not None:
+                STAGES.use(settings.models_dir)
+            database.read_now(ACTOR, database_schema.check)
             zone = ZoneInfo(database.read_now(ACTOR, lambda uow: uow.rules.zone))
             # The trail has the export before the file has its name.
             written = database.read_now(

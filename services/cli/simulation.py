@@ -22,6 +22,7 @@ from services.designers.simulation.result import Result, StageFigures, result_of
 from services.designers.simulation.run import Ran, run
 from services.domain.cases.event_log import ocel, xes
 from services.domain.cases.event_log.file import new_file
+from services.domain.stages.catalogue import STAGES
 from services.domain.wiring import command_database
 from services.runtime import data_folder
 from services.runtime.jobs.worker import discover
@@ -95,9 +96,11 @@ def add_to(app: typer.Typer) -> None:
 def _from_register() -> Profile:
     settings = load_settings(quiet=True)
     clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
+    if settings.models_dir is not None:
+        STAGES.use(settings.models_dir)
     with command_database(settings, clock) as database:
         database.read_now(ACTOR, database_schema.check)
-        return database.read_now(ACTOR, history.read)
+        return database.read_now(ACTOR, history.read, settings.models_dir or BPMN)
 
 
 def _simulate(models: Models, wish: _Wish, log: Path | None = None) -> tuple[Result, Ran]:

@@ -60,9 +60,10 @@ def _hours(profile: Profile) -> Iterator[tuple[datetime, float]]:
     day: date = profile.start
     while day < profile.start + YEAR:
         weights = profile.hours if calendar.works_on(day) else profile.hours_off
-        midnight = datetime.combine(day, time(), calendar.zone)
+        # once a day: where clocks are turned, one day of the year is an hour off
+        midnight = datetime.combine(day, time(), calendar.zone).astimezone(UTC)
         for hour, weight in enumerate(weights):
-            yield (midnight + timedelta(hours=hour)).astimezone(UTC), weight
+            yield midnight + timedelta(hours=hour), weight
         day += DAY
 
 

@@ -105,7 +105,7 @@ class SimulatedLog:
         related = [*_of_case(case), ("review", review.id)]
         activity = review.stage.en
         if name == "opened":
-            attributes = {"stage": review.stage.code, "round": case.corrections}
+            attributes: dict[str, Value] = {"stage": review.stage.code, "round": case.corrections}
             self._objects[case.id].append(LogObject(review.id, REVIEW, at, attributes, _of_case(case)))
             self._events[case.id].append(LogEvent(activity, at, related, "schedule"))
         elif name == "escalated":

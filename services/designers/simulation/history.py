@@ -4,6 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 
 from sqlalchemy import func, select
 
@@ -30,17 +32,20 @@ LONGEST_WORK = 2 * 3600.0
 """Between two decisions of one person that lay open together, longer than this (s of working time) is no work."""
 
 
-def read(uow: UnitOfWork) -> Profile:
-    """Return what the last year was like; raises Fatal where it had too few cases. Reads only."""
+def read(uow: UnitOfWork, models: Path) -> Profile:
+    """Return what the last year was like; raises Fatal where it had too few cases. Reads only.
+
+    ``models`` is the folder that the installation works by, from which the jobs of its elements are known.
+    """
     since, calendar = uow.now - YEAR, calendar_queries.load(uow)
-    samples = history_pages.read(uow, calendar, since)
+    samples = history_pages.read(uow, models, calendar, since)
     if samples.applications < LEAST_CASES:
         raise Fatal(
             f"nothing was simulated | the register | it has {samples.applications} cases of the last year, which are "
             "too few to draw from | leave --history out, to draw from the demo set"
         )
-    named = {person.person_id for person in access_queries.load_directory(uow).held}
-    codes = _codes(access_queries.load_directory(uow), named)
+    directory = access_queries.load_directory(uow)
+    codes = _codes(directory)
     demo, stages = demo_year.read(), _stages(uow, calendar, since)
     return replace(
         demo,
@@ -50,7 +55,7 @@ def read(uow: UnitOfWork) -> Profile:
         hours=_by_hour(samples.hours, _days(calendar, since, works=True)),
         hours_off=_by_hour(samples.hours_off, _days(calendar, since, works=False)),
         departments=Weights(dict(samples.departments)),
-        directory=_with_codes(access_queries.load_directory(uow), codes),
+        directory=_with_codes(directory, codes),
         absences=_absences(uow, since, codes),
         stages={code: _deciding(found, demo.deciding(code)) for code, found in stages.items()},
         other_stage=_other_stage(stages, demo.other_stage),
@@ -63,12 +68,12 @@ def read(uow: UnitOfWork) -> Profile:
     )
 
 
-def _codes(directory: Directory, people: set[str]) -> Mapping[str, str]:
-    """Give each person a code: a post and a number. What is drawn for them is so the same each time."""
-    posts = {person_id: directory.posts_of(person_id)[0].kind for person_id in people}
+def _codes(directory: Directory) -> Mapping[str, str]:
+    """Give each person with a post a code: the post and a number. What is drawn for them is so the same each time."""
+    posts = {post.person_id: post.kind for post in directory.held}
     counted: Counter[str] = Counter()
     codes = {}
-    for person_id in sorted(people):
+    for person_id in sorted(posts):
         counted[posts[person_id]] += 1
         codes[person_id] = f"{posts[person_id]}-{counted[posts[person_id]]}"
     return codes
@@ -125,12 +130,16 @@ def _stages(uow: UnitOfWork, calendar: WorkingCalendar, since: datetime) -> dict
         last[person] = decided
         begun = max(filter(None, (before, claimed)), default=None)
         if begun is not None and opened < begun < decided:
-            worked = calendar.between(begun, decided).total_seconds()
+            worked = _worked(calendar, begun, decided)
             if worked <= LONGEST_WORK:
                 of_stage.work.add(worked)
                 continue
-        of_stage.response.offer(lambda start=opened, end=decided: calendar.between(start, end).total_seconds())
+        of_stage.response.offer(partial(_worked, calendar, opened, decided))
     return found
+
+
+def _worked(calendar: WorkingCalendar, begin: datetime, end: datetime) -> float:
+    return calendar.between(begin, end).total_seconds()
 
 
 def _deciding(found: StageSamples, demo: Deciding) -> Deciding:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Row, select, tuple_
@@ -19,7 +20,6 @@ from services.designers.simulation.samples import Samples
 from services.domain.process.steps import COMPLETED
 from services.domain.working_calendar.working_time import WorkingCalendar
 from services.runtime.models import read as read_models
-from services.runtime.places import BPMN
 
 CASES_AT_ONCE = 500
 STEPS_OF = 25  # cases of a page: the times of jobs are many and alike
@@ -35,12 +35,12 @@ EXTENSION_LEAST = timedelta(hours=1)
 RETURNED, CHECK, BLOCKS = "returned", "preliminary-review", "blocks"
 
 
-def read(uow: UnitOfWork, calendar: WorkingCalendar, since: datetime) -> Samples:
-    """Return what the cases say that were submitted from ``since`` on."""
+def read(uow: UnitOfWork, models: Path, calendar: WorkingCalendar, since: datetime) -> Samples:
+    """Return what the cases say that were submitted from ``since`` on; ``models`` is the folder that they ran on."""
     samples = Samples()
     jobs = {
         (process_id, element.id): element.job_type
-        for process_id, model in read_models(sorted(BPMN.glob("*.bpmn"))).items()
+        for process_id, model in read_models(sorted(models.glob("*.bpmn"))).items()
         for element in model.elements.values()
         if element.job_type is not None
     }

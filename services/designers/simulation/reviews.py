@@ -99,7 +99,7 @@ class Deciders:
             facts = CaseFacts("", duties.department, decided_by=duties.decided_by, near=duties.near)
             directory = self._with_near(duties.near)
             pools = policy.pools(directory, facts, stage)
-            fit = self._directory.agreed - self._directory.administrators
+            fit = set(self._directory.agreed) - self._directory.administrators
             self._known[key] = [[person for person in pool if person in fit] for pool in pools]
         return self._known[key]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import Row, Select, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from services.database.tables.applications import Application, Item, Revision
 from services.database.tables.cameras import Camera
@@ -159,7 +159,7 @@ class _Page:
             ProcessStep.application_id,
         )
 
-    def _of(self, query: Select[*tuple[Any, ...]], key: ColumnElement[str]) -> Rows:
+    def _of(self, query: Select[*tuple[Any, ...]], key: InstrumentedAttribute[str]) -> Rows:
         found: Rows = defaultdict(list)
         for row in self._session.execute(query.where(key.in_(self._ids))):
             found[row.application_id].append(row)
