@@ -83,7 +83,8 @@ def add_to(app: typer.Typer) -> None:
             except UnreadableFile as error:
                 fail(str(error), ExitCode.UNREADABLE)
             except CannotEnd as error:
-                fail(_of(lang, (f"流程无法结束：{error}", f"The cases cannot end: {error}")), 1)
+                zh, en = error.sentence
+                fail(_of(lang, (f"流程无法结束：{zh}。", f"The cases cannot end: {en}")), 1)
         if to is not None:
             _draw(models, ran, to, lang)
         if as_json:

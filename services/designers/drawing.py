@@ -116,7 +116,7 @@ def _drawn(shape: _Shape, mark: Mark | None) -> Iterator[str]:
 
 def _lines(name: str) -> list[str]:
     """Break a name: at blanks, or every few characters where it has none."""
-    if " " not in name:
+    if " " not in name and not name.isascii():
         return [name[start : start + _LABEL_LENGTH] for start in range(0, len(name), _LABEL_LENGTH)]
     lines = [""]
     for word in name.split():

@@ -1,7 +1,7 @@
 """One simulated case: its state in the engine, and what the register would hold of it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -74,11 +74,18 @@ class SimulatedCase:
         found = [parts[part] for part in sent.key]
         return None if None in found else ":".join(part for part in found if part is not None)
 
-    def standing(self) -> Sequence[Place]:
-        """List where it stands: the elements that wait, without the phases and calls around them."""
+    def standing(self, reviews: Container[str]) -> Sequence[Place]:
+        """List where it stands: the elements that wait, without the phases and calls around them.
+
+        ``reviews`` are the processes of reviews: of those it stands at the call, which says which review it is.
+        """
         found: list[Place] = []
         for instance in self.state.instances.values():
+            if instance.bpmn_process_id in reviews:
+                continue
             for element in instance.element_instances.values():
-                if not element.children and not element.called_child_instance_key:
+                called = self.state.instances.get(element.called_child_instance_key)
+                is_left = called is None or called.bpmn_process_id in reviews
+                if not element.children and is_left:
                     found.append((instance.bpmn_process_id, element.element_id))
         return [place for place in found if place[0] != place[1]]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from services.designers.policy_check import check
 from services.designers.policy_check.compared_numbers import compared_numbers
+from services.designers.policy_check.report import Sentence
 from services.designers.policy_check.words import Words
 from services.designers.policy_check.world import NAME as WORLD
 from services.designers.policy_check.world import World
@@ -28,7 +29,11 @@ _DEPLOYED_AT = datetime(2026, 1, 1, tzinfo=UTC)  # no model asks when it was dep
 
 
 class CannotEnd(Exception):
-    """A case of these models would go on without an end; the text says where."""
+    """A case of these models would go on without an end; ``sentence`` says where, in Chinese and in English."""
+
+    def __init__(self, zh: str, en: str) -> None:
+        super().__init__(en)
+        self.sentence: Sentence = (zh, en)
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,9 @@ class Models:
         if isinstance(response, Rejection):
             raise UnreadableFile(folder, 0, f"the engine does not deploy these models: {response}")
         self.empty = self._store.state
+        calls = (element for model in self.diagrams.values() for element in model.elements.values())
+        self.review_processes = frozenset(call.called for call in calls if call.stage and call.called)
+        """The processes that are called for reviews."""
 
     def apply(self, state: State, now: datetime, command: Command) -> Applied:
         """Apply a command to a case; ``state`` stays as it is. Raises CannotEnd for a loop without a wait."""
@@ -76,7 +84,7 @@ class Models:
         [response] = batch.responses
         if isinstance(response, Rejection):
             if response.reason == RejectionType.EXHAUSTED:
-                raise CannotEnd(str(response))
+                raise CannotEnd("流程不断循环，中间没有任何等待", str(response))
             return Applied(state, [], str(response))
         return Applied(self._store.state, batch.records)
 

@@ -140,7 +140,7 @@ class _Year:
     def _apply(self, case: SimulatedCase, command: Command, now: datetime) -> None:
         case.steps += 1
         if case.steps > MOST_STEPS:
-            raise CannotEnd(f"a case has gone {MOST_STEPS} steps, and stands at {self._standing(case)}")
+            raise self._cannot_end(case)
         before = case.state
         applied = self._models.apply(before, now, command)
         if applied.refused:
@@ -352,12 +352,15 @@ class _Year:
             self._watch.happened(case, what, at, **facts)
 
     def _place(self, case: SimulatedCase) -> tuple[str, str]:
-        standing = case.standing()
+        standing = case.standing(self._models.review_processes)
         return standing[0] if standing else ("", "")
 
-    def _standing(self, case: SimulatedCase) -> str:
-        names = [self._models.words.element(*place) for place in case.standing()]
-        return "、".join(f"{zh} ({en})" for zh, en in names)
+    def _cannot_end(self, case: SimulatedCase) -> CannotEnd:
+        names = [self._models.words.element(*place) for place in case.standing(self._models.review_processes)]
+        zh, en = "、".join(f"“{zh}”" for zh, _ in names), ", ".join(en for _, en in names)
+        return CannotEnd(
+            f"一个案件走了 {MOST_STEPS} 步仍未结束，停在{zh}", f"a case has gone {MOST_STEPS} steps, and stands at {en}"
+        )
 
 
 def _is_end_of_case(value: Mapping[str, Any]) -> bool:

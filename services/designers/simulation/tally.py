@@ -81,7 +81,7 @@ class Tally:
     def close(self, case: SimulatedCase, horizon: datetime) -> None:
         """Add what a case comes to: when it has ended, or when the simulated time has."""
         if case.ended is None:
-            for place in case.standing():
+            for place in case.standing(self._models.review_processes):
                 self.unended[place] += 1
         else:
             self.ended += 1
@@ -105,18 +105,12 @@ class Tally:
 
     def _find_name(self, place: Place) -> str | None:
         element = self._models.element(*place)
-        if element is None or place[0] in self._review_processes:
+        if element is None or place[0] in self._models.review_processes:
             return None
         for kind, what in (("stage", element.stage), ("job", element.job_type), ("message", element.message)):
             if what is not None and element.kind not in ("startEvent", "boundaryEvent"):
                 return f"{kind} {what}"
         return f"wait {element.id}" if element.kind in ("intermediateCatchEvent", "userTask") else None
-
-    @property
-    def _review_processes(self) -> frozenset[str]:
-        """The processes that are called for reviews: the call is the stage."""
-        calls = (element for model in self._models.diagrams.values() for element in model.elements.values())
-        return frozenset(call.called for call in calls if call.stage is not None and call.called is not None)
 
 
 def passes(record: Mapping[str, object]) -> bool:

@@ -164,7 +164,7 @@ def test_a_stage_that_nobody_may_decide_is_told(tmp_path: Path) -> None:
     assert result.ended < 3
     told = [en for _, en in sentences.warnings(result)]
     assert any(en.startswith("Nobody may decide interpreter's review") for en in told)
-    assert any("still at" in en for en in told)
+    assert any("still at 审核" in en or "still at Call_Interprets" in en for en in told)
 
 
 def test_an_incident_of_the_model_is_told_with_its_element(tmp_path: Path) -> None:
@@ -191,8 +191,9 @@ def test_a_loop_of_jobs_is_a_sentence_that_says_where(tmp_path: Path, monkeypatc
     model = edited(tmp_path / "models")
     model.retarget("Flow_NotDuplicate", "Task_OpenCase")
     model.save()
-    with pytest.raises(CannotEnd, match="登记案件"):
+    with pytest.raises(CannotEnd, match="stands at Open case") as raised:
         simulate(read(tmp_path / "models"), cases=1)
+    assert "停在“登记案件”" in raised.value.sentence[0]
 
 
 def test_each_phase_is_drawn_with_the_time_of_its_elements() -> None:
