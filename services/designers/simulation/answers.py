@@ -154,8 +154,11 @@ class Answers:
         return JobEnd({"itemsPreserved": kept, "itemsNotPreserved": failed})
 
     def _check_security(self, case: SimulatedCase, _: Job) -> JobEnd:
+        """Find what the check finds: the class of the cameras, and whom the case involves by its drafter."""
         classes = {recording.item.camera_class for recording in case.recordings.values()}
-        return JobEnd({"cameraClass": SENSITIVE if SENSITIVE in classes else "ordinary"})
+        kind = self._profile.directory.departments[case.arrival.department].kind
+        involved = {f"{kind}Involved": True} if kind in ("security", "management") else {}
+        return JobEnd({"cameraClass": SENSITIVE if SENSITIVE in classes else "ordinary", **involved})
 
     def _file(self, case: SimulatedCase, job: Job) -> JobEnd:
         granted, most = job.seen.get("usePeriodDays"), job.seen.get("maxUseDays")

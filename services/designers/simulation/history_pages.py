@@ -1,4 +1,4 @@
-"""Read the cases of the register's last year, some hundred at a time: six statements a page."""
+"""Read the cases of the register's last year, some hundred at a time: seven statements a page."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

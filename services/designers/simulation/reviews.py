@@ -1,13 +1,13 @@
 """One open review of a simulated case, and who may decide it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
 from services.designers.simulation.profile import Profile
 from services.domain.access import policy
-from services.domain.access.policy import CaseFacts, Directory
+from services.domain.access.policy import CaseFacts
 from services.domain.stages.schema import Stage
 
 CUSTODIAN = "custodian"  # the rule of the receipt, which is nobody's duty in the case
@@ -77,10 +77,10 @@ class Deciders:
         """A department of each kind, in which somebody whom a case involves may be."""
         return {department.kind: name for name, department in self._directory.departments.items()}
 
-    def involved(self, *kinds: str) -> Mapping[str, Sequence[str]]:
-        """Return the departments of a person of these kinds, as the facts of a case name whom it involves."""
-        departments = [self._kinds[kind] for kind in kinds if kind in self._kinds]
-        return {"subject": departments} if departments else {}
+    def near(self, drafter: str, department: str, *kinds: str) -> Mapping[str, Sequence[str]]:
+        """Return the departments of those near a case: its drafter, and a subject in a department of each kind."""
+        subject = [self._kinds[kind] for kind in kinds if kind in self._kinds]
+        return {drafter: [department], **({"subject": subject} if subject else {})}
 
     def groups(self, stage: Stage, duties: CaseDuties) -> list[list[str]]:
         """List who may decide: those in charge, then their substitutes; without those who did another duty."""
@@ -97,15 +97,7 @@ class Deciders:
         key = (stage.code, duties.department, duties.decided_by, near)
         if key not in self._known:
             facts = CaseFacts("", duties.department, decided_by=duties.decided_by, near=duties.near)
-            directory = self._with_near(duties.near)
-            pools = policy.pools(directory, facts, stage)
+            pools = policy.pools(self._directory, facts, stage)
             fit = set(self._directory.agreed) - self._directory.administrators
             self._known[key] = [[person for person in pool if person in fit] for pool in pools]
         return self._known[key]
-
-    def _with_near(self, near: Mapping[str, Sequence[str]]) -> Directory:
-        """Return the directory with the people near the case, who hold no post."""
-        if not near:
-            return self._directory
-        people = {name: policy.PersonInfo(name, own[0]) for name, own in near.items()}
-        return replace(self._directory, people={**self._directory.people, **people})

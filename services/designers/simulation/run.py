@@ -126,7 +126,8 @@ class _Year:
     # -- a case goes on --------------------------------------------------------------------------------------------
 
     def _submit(self, arrival: Arrival, now: datetime) -> None:
-        duties = CaseDuties(arrival.department, arrival.drafter)
+        near = self._deciders.near(arrival.drafter, arrival.department)
+        duties = CaseDuties(arrival.department, arrival.drafter, near=near)
         recordings = {item.id: Recording(item) for item in arrival.items}
         case = SimulatedCase(arrival, self._models.empty, duties, recordings)
         self._open[case.id] = case
@@ -226,7 +227,7 @@ class _Year:
             self._escalate(case, str(seen.get("reviewId")), now)
         elif job.type == "security-review":
             kinds = [kind for kind in ("security", "management") if end.values.get(f"{kind}Involved")]
-            case.duties.near = self._deciders.involved(*kinds)
+            case.duties.near = self._deciders.near(case.arrival.drafter, case.arrival.department, *kinds)
         self._apply(case, partial(jobs.complete_job, key=key, variables=end.values), now)
 
     def _fire(self, case: SimulatedCase, key: int, now: datetime) -> None:

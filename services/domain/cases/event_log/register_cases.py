@@ -1,4 +1,4 @@
-"""Read what happened in the register's cases, page by page: a page takes nine statements, however many cases it has.
+"""Read what happened in the register's cases, page by page: eleven statements each, however many cases it has.
 
 What was written by people (reasons, purposes, names of subjects) is not read. Whom a case concerns is in no log.
 """

@@ -12,7 +12,7 @@ from simulated_year import simulate
 from sqlalchemy import func, select
 from typer.testing import CliRunner
 
-from services.bench.year_fill import Size
+from services.bench.year_fill import Size, fill
 from services.cli import main as cli_main
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
@@ -20,6 +20,7 @@ from services.database.tables.people import Person
 from services.database.tables.reviews import Decision
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.designers.simulation import history, history_pages
+from services.domain.cases.event_log import export as event_log
 from services.domain.cases.event_log import register_cases
 from services.runtime.places import BPMN
 
@@ -165,3 +166,17 @@ def test_a_year_is_simulated_as_the_last_one_was(filled: Database, monkeypatch: 
     result = simulate(profile=profile, cases=8)
     assert result.ended == 8
     assert result.source == "history"
+
+
+@pytest.mark.both_databases
+def test_both_databases_tell_their_history(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history_pages, "CASES_AT_ONCE", 10)
+    monkeypatch.setattr(register_cases, "CASES_AT_ONCE", 10)
+    fill(database, tmp_path / "recordings", Size(cases=30, open=6, people=45, cameras=4))
+    profile = database.read_now(ACTOR, history.read, BPMN)
+    assert profile.cases >= history.LEAST_CASES
+    with (tmp_path / "log.json").open("wb") as file:
+        written = database.read_now(ACTOR, event_log.export, file, "ocel")
+    assert written.cases == sum(thing["type"] == "case" for thing in read_ocel(tmp_path / "log.json")["objects"])
+    with (tmp_path / "log.xes").open("wb") as file:
+        assert database.read_now(ACTOR, event_log.export, file, "xes") == written
