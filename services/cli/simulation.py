@@ -83,8 +83,7 @@ def add_to(app: typer.Typer) -> None:
             except UnreadableFile as error:
                 fail(str(error), ExitCode.UNREADABLE)
             except CannotEnd as error:
-                zh, en = error.sentence
-                fail(_of(lang, (f"流程无法结束：{zh}。", f"The cases cannot end: {en}")), 1)
+                fail(_of(lang, sentences.no_end(error)), 1)
         if to is not None:
             _draw(models, ran, to, lang)
         if as_json:
@@ -146,16 +145,7 @@ def _print(before: Result | None, result: Result, lang: Lang) -> None:
 
 
 def _print_stages(result: Result, lang: Lang) -> None:
-    heads: tuple[Sentence, ...] = (
-        ("环节", "stage"),
-        ("次数", "times"),
-        ("平均（小时）", "mean, hours"),
-        ("中位数", "median"),
-        ("九成以内", "nine of ten"),
-        ("其中等人", "of it for people"),
-        ("占比", "share"),
-    )
-    table = Table(*(_of(lang, head) for head in heads))
+    table = Table(*(_of(lang, head) for head in sentences.STAGE_HEADS))
     for stage in result.stages[:FEW]:
         times = (stage.mean, stage.median, stage.ninetieth, stage.waited)
         table.add_row(_name(stage, lang), str(stage.visits), *(f"{hours:.1f}" for hours in times), f"{stage.share:.0%}")
@@ -163,13 +153,7 @@ def _print_stages(result: Result, lang: Lang) -> None:
 
 
 def _print_changes(before: Result, result: Result, lang: Lang) -> None:
-    heads: tuple[Sentence, ...] = (
-        ("环节（每案小时）", "stage, hours a case"),
-        ("改动前", "before"),
-        ("改动后", "after"),
-        ("差", "change"),
-    )
-    table = Table(*(_of(lang, head) for head in heads))
+    table = Table(*(_of(lang, head) for head in sentences.CHANGE_HEADS))
     for stage, was, is_now in sentences.changes_by_stage(before, result)[:FEW]:
         table.add_row(_name(stage, lang), f"{was:.1f}", f"{is_now:.1f}", f"{is_now - was:+.1f}")
     console.print(table)

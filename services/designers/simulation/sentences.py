@@ -3,12 +3,28 @@
 from collections.abc import Iterator
 
 from services.designers.policy_check.report import Sentence
+from services.designers.simulation.models import CannotEnd
 from services.designers.simulation.result import Count, Result, StageFigures
 
 SOURCES: dict[str, Sentence] = {
     "demo": ("演示数据", "the demo set"),
     "history": ("登记的历史", "the register's history"),
 }
+STAGE_HEADS: tuple[Sentence, ...] = (
+    ("环节", "stage"),
+    ("次数", "times"),
+    ("平均（小时）", "mean, hours"),
+    ("中位数", "median"),
+    ("九成以内", "nine of ten"),
+    ("其中等人", "of it for people"),
+    ("占比", "share"),
+)
+CHANGE_HEADS: tuple[Sentence, ...] = (
+    ("环节（每案小时）", "stage, hours a case"),
+    ("改动前", "before"),
+    ("改动后", "after"),
+    ("差", "change"),
+)
 _HOURS_IN_DAY = 24
 _LONG = 48  # hours, from which on days are said
 
@@ -63,6 +79,12 @@ def warnings(result: Result) -> Iterator[Sentence]:
             f"{count.count} 个案件一年之后仍停在“{count.zh}”。",
             f"{_many(count)} still at {count.en} a year after the last was submitted.",
         )
+
+
+def no_end(error: CannotEnd) -> Sentence:
+    """Say that a case would go on for ever, and where."""
+    zh, en = error.sentence
+    return f"流程无法结束：{zh}。", f"The cases cannot end: {en}"
 
 
 def _many(count: Count) -> str:
