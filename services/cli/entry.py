@@ -17,7 +17,8 @@ MODULES = {
     **dict.fromkeys(("package", "verify", "verifier"), "evidence"),
     **dict.fromkeys(("resolve", "modify", "accept-loss", "administrator"), "operations"),
     **dict.fromkeys(("demo",), "demonstration"),
-    **{name: name for name in ("audit", "bench", "bpmn", "doctor", "engine", "keys", "policy")},
+    **dict.fromkeys(("simulate",), "simulation"),
+    **{name: name for name in ("audit", "bench", "bpmn", "doctor", "engine", "events", "keys", "policy")},
 }
 INSPECTING = {"instances", "instance", "variables", "incidents", "jobs", "resolve", "retry", "retries"}
 

@@ -8,11 +8,13 @@ from services.cli import (
     demonstration,
     doctor,
     engine,
+    events,
     evidence,
     keys,
     operations,
     policy,
     processes,
+    simulation,
 )
 from services.cli.entry import make_app
 
@@ -22,10 +24,12 @@ for module in (
     demonstration,
     doctor,
     policy,
+    simulation,
     bpmn,
     backup,
     evidence,
     audit,
+    events,
     keys,
     bench,
     operations,

@@ -1,4 +1,4 @@
-"""Draw a path on the diagram: what it passed in colour, with the number of the step, as one SVG for each plane."""
+"""Draw on the diagram: a path with the numbers of its steps, or any other marks; one SVG for each plane."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from services.runtime.models import BPMN, Model
 MARGIN = 30
 _PASSED, _LAST, _LINE, _PLAIN = "#ffe9c7", "#ffc9c9", "#333333", "#ffffff"
 _RADIUS = 10
+_BADGE_WIDTH = 4  # half of a character
 _FONT = 11
 _LABEL_LENGTH = 8  # characters of a line, which are Chinese
 
@@ -24,19 +25,37 @@ class _Shape:
     box: Box
 
 
+@dataclass(frozen=True)
+class Mark:
+    """How an element is drawn: its colour, a few characters at its corner, and what is said of it on the pointer."""
+
+    fill: str
+    badge: str
+    title: str = ""
+
+
 def draw(model: Model, language: str, numbers: Mapping[str, list[int]], last: int) -> Iterator[tuple[str, str]]:
     """Yield the planes that the path passes: the element whose plane it is, and the SVG.
 
     ``numbers`` are the steps in which each element was entered, ``last`` is the last of the path.
     """
+    marks = {
+        element_id: Mark(_LAST if last in steps else _PASSED, ", ".join(map(str, dict.fromkeys(steps))))
+        for element_id, steps in numbers.items()
+    }
+    yield from draw_marks(model, language, marks)
+
+
+def draw_marks(model: Model, language: str, marks: Mapping[str, Mark]) -> Iterator[tuple[str, str]]:
+    """Yield the planes that have a marked element: the element whose plane it is, and the SVG."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True)
     root = etree.fromstring(model.xml(language), parser)
     nodes = {node.get("id", ""): node for node in root.iter() if isinstance(node.tag, str)}
     for plane in root.iter(BPMNDI + "BPMNPlane"):
         shapes = [_shape(drawn, nodes) for drawn in plane.iterfind(BPMNDI + "BPMNShape")]
-        if any(shape.element_id in numbers for shape in shapes):
+        if any(shape.element_id in marks for shape in shapes):
             lines = [_points(edge) for edge in plane.iterfind(BPMNDI + "BPMNEdge")]
-            yield plane.get("bpmnElement", ""), _svg(shapes, lines, numbers, last)
+            yield plane.get("bpmnElement", ""), _svg(shapes, lines, marks)
 
 
 def _shape(drawn: etree._Element, nodes: Mapping[str, etree._Element]) -> _Shape:
@@ -52,9 +71,7 @@ def _points(edge: etree._Element) -> list[tuple[float, float]]:
     return [(float(point.get("x", 0)), float(point.get("y", 0))) for point in edge.iterfind(DI + "waypoint")]
 
 
-def _svg(
-    shapes: list[_Shape], lines: list[list[tuple[float, float]]], numbers: Mapping[str, list[int]], last: int
-) -> str:
+def _svg(shapes: list[_Shape], lines: list[list[tuple[float, float]]], marks: Mapping[str, Mark]) -> str:
     xs = [x for shape in shapes for x in (shape.box.x, shape.box.right)]
     ys = [y for shape in shapes for y in (shape.box.y, shape.box.bottom)]
     left, top = min(xs) - MARGIN, min(ys) - MARGIN
@@ -69,12 +86,12 @@ def _svg(
         path = " ".join(f"{x:g},{y:g}" for x, y in points)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{_LINE}" marker-end="url(#end)"/>')
     for shape in sorted(shapes, key=lambda shape: shape.kind == "boundaryEvent"):
-        parts += _drawn(shape, numbers.get(shape.element_id, []), last)
+        parts += _drawn(shape, marks.get(shape.element_id))
     return "\n".join([*parts, "</svg>\n"])
 
 
-def _drawn(shape: _Shape, steps: list[int], last: int) -> Iterator[str]:
-    fill = _PLAIN if not steps else _LAST if last in steps else _PASSED
+def _drawn(shape: _Shape, mark: Mark | None) -> Iterator[str]:
+    fill = _PLAIN if mark is None else mark.fill
     style = f'fill="{fill}" stroke="{_LINE}" stroke-width="{3 if shape.kind == "endEvent" else 1.5}"'
     box = shape.box
     x, y = box.middle
@@ -89,15 +106,17 @@ def _drawn(shape: _Shape, steps: list[int], last: int) -> Iterator[str]:
     for line, text in enumerate(_lines(shape.name)):
         at = (y - 4 if is_inside else box.bottom + 12) + line * (_FONT + 2)
         yield f'<text x="{x:g}" y="{at:g}" text-anchor="middle">{escape(text)}</text>'
-    if steps:
-        shown = ", ".join(map(str, dict.fromkeys(steps)))
-        yield f'<circle cx="{box.x:g}" cy="{box.y:g}" r="{_RADIUS}" fill="#b35c00"/>'
-        yield f'<text x="{box.x:g}" y="{box.y + 4:g}" text-anchor="middle" fill="#ffffff">{shown}</text>'
+    if mark is not None:
+        radius = max(_RADIUS, _BADGE_WIDTH * len(mark.badge))
+        yield f"<g><title>{escape(mark.title)}</title>" if mark.title else "<g>"
+        yield f'<ellipse cx="{box.x:g}" cy="{box.y:g}" rx="{radius:g}" ry="{_RADIUS}" fill="#b35c00"/>'
+        badge = escape(mark.badge)
+        yield f'<text x="{box.x:g}" y="{box.y + 4:g}" text-anchor="middle" fill="#ffffff">{badge}</text></g>'
 
 
 def _lines(name: str) -> list[str]:
     """Break a name: at blanks, or every few characters where it has none."""
-    if " " not in name:
+    if " " not in name and not name.isascii():
         return [name[start : start + _LABEL_LENGTH] for start in range(0, len(name), _LABEL_LENGTH)]
     lines = [""]
     for word in name.split():

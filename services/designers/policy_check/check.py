@@ -103,7 +103,7 @@ def read(folder: Path) -> Folder:
     )
 
 
-def _declared(folder: Path, shipped: frozenset[str]) -> Mapping[str, OwnWorker]:
+def declared_workers(folder: Path, shipped: frozenset[str]) -> Mapping[str, OwnWorker]:
     """Read the workers that the folder declares; raises UnreadableFile."""
     path = folder / own_workers.NAME
     if not path.exists():
@@ -132,7 +132,7 @@ def check(
     files = read(folder)
     of_world = own_or_shipped(folder, WORLD).parent
     shipped = list(workers)
-    declared = _declared(folder, frozenset(worker.job_type for worker in shipped))
+    declared = declared_workers(folder, frozenset(worker.job_type for worker in shipped))
     compared = compared_numbers(files.resources)
     world = World(of_world, shipped, files.stage_file.stages, items, compared=compared, declared=declared)
     watched = Rules(files.rules, world.items)

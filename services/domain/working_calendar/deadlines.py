@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from services.database.unit_of_work import UnitOfWork
 from services.domain.rules.catalogue import duration_text
 from services.domain.stages.catalogue import STAGES, list_approvals
 from services.domain.stages.schema import Stage
-from services.domain.working_calendar import queries
+from services.domain.working_calendar import limits, queries
 from services.domain.working_calendar.working_time import WorkingCalendar
 from services.runtime import calendar_days, working_hours
 from services.runtime.calendar_days import DAY
@@ -29,34 +30,18 @@ class Deadline:
 
 def compute(uow: UnitOfWork, stage: Stage) -> Deadline:
     """Compute the moments of a review of this stage that opens now; a later change of the calendar moves neither."""
-    limit, first = stage.limit(uow.rules), uow.rules.first_reminder_after
+    limit, get = stage.limit(uow.rules), partial(queries.load, uow)
+    due_at = limits.due_at(stage, uow.rules, get, uow.now)
+    first_reminder_at = limits.first_reminder_at(stage, uow.rules, get, uow.now)
     if stage.limit_counts == "calendar":
-        reason = {"counts": "calendar", "seconds": int(limit.total_seconds())}
-        return Deadline(uow.now + limit, uow.now + min(first, limit / 2), reason)
-    calendar = queries.load(uow)
-    working = calendar.working_limit(limit)
-    due_at = calendar.add(uow.now, working)
-    first_reminder_at = calendar.add(uow.now, min(calendar.working_limit(first), working / 2))
-    return Deadline(due_at, first_reminder_at, _reason(uow, calendar, uow.now, due_at, limit))
+        return Deadline(due_at, first_reminder_at, {"counts": "calendar", "seconds": int(limit.total_seconds())})
+    return Deadline(due_at, first_reminder_at, _reason(uow, get(), uow.now, due_at, limit))
 
 
 def compute_approval_end(uow: UnitOfWork) -> datetime:
-    """Return when approvals and release that begin now end at the latest; decides what is at risk (T4).
-
-    Each begins when the one before it has reached its limit, so that days off between them count.
-    """
-    moment = uow.now
-    for stage in list_approvals():
-        moment = _end(uow, stage, moment)
-    return _end(uow, STAGES["storage-release"], moment + uow.rules.notify_limit)
-
-
-def _end(uow: UnitOfWork, stage: Stage, start: datetime) -> datetime:
-    limit = stage.limit(uow.rules)
-    if stage.limit_counts == "calendar":
-        return start + limit
-    calendar = queries.load(uow)
-    return calendar.add(start, calendar.working_limit(limit))
+    """Return when approvals and release that begin now end at the latest; decides what is at risk (T4)."""
+    release = STAGES["storage-release"]
+    return limits.approval_end(list_approvals(), release, uow.rules, partial(queries.load, uow), uow.now)
 
 
 def try_out(uow: UnitOfWork, start: datetime, limit: timedelta) -> Deadline:

@@ -21,7 +21,7 @@ from services.runtime.settings import Settings, all_settings, variable
 
 COMMANDS = (
     "run", "portal", "worker", "engine", "deploy", "migrate", "administrator", "backup", "restore", "demo", "doctor",
-    "policy",
+    "policy", "simulate", "events",
 )  # fmt: skip
 WRONG = {
     "FOOTAGE_DESK_PORTAL__PORT": "eighty",

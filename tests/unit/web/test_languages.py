@@ -26,6 +26,7 @@ CHINESE_IN_CODE = {
     "designers/*.py": "templates that a modeller shows in both languages side by side",
     "designers/policy_check/*.py": "what it finds is told in both languages side by side, as its rules file does",
     "cli/policy.py": "the same: a word of its report",
+    "designers/simulation/*.py": "the same: what a simulated year came to",
     "designers/lint/human_steps.py": "the words by which a task's name means a person, and a template's name",
     "domain/**/*_sheet.py": "a filed document is Chinese by the organisation's rule",
     "domain/custody/l*_documents.py": "the same",

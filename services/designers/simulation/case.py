@@ -1,0 +1,91 @@
+"""One simulated case: its state in the engine, and what the register would hold of it."""
+
+from collections import Counter
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.designers.simulation.arrivals import Arrival, Item
+from services.designers.simulation.reviews import CaseDuties, OpenReview
+from services.domain.process.messages import SENT
+from services.engine.state.memory import State
+
+Place = tuple[str, str]
+"""A process and an element of it."""
+
+
+@dataclass(eq=False)
+class Recording:
+    """What became of an item. ``lost``: it was overwritten, wholly or in part, before anybody had it."""
+
+    item: Item
+    preserved: datetime | None = None
+    retrieved: datetime | None = None
+    lost: bool = False
+
+
+@dataclass(eq=False)
+class SimulatedCase:
+    """``corrections`` counts as the process does; ``known`` are the keys of what was planned for."""
+
+    arrival: Arrival
+    state: State
+    duties: CaseDuties
+    recordings: dict[str, Recording]
+    corrections: int = 0
+    hand_over: str | None = None
+    use_days: float = 0
+    due: datetime | None = None
+    marks: dict[str, bool] = field(default_factory=dict)
+    reviews: dict[str, OpenReview] = field(default_factory=dict)
+    known: set[int] = field(default_factory=set)
+    timers: dict[int, int] = field(default_factory=dict)
+    active: dict[int, tuple[Place, datetime]] = field(default_factory=dict)
+    times: Counter[str] = field(default_factory=Counter)
+    steps: int = 0
+    pending: int = 0
+    ended: datetime | None = None
+    in_use: float = 0
+    """Seconds in which the copies were with their custodian."""
+
+    @property
+    def id(self) -> str:
+        return self.arrival.id
+
+    def nth(self, what: str) -> int:
+        """Count what happens again in a case, from 1, so that each time has its own chance."""
+        self.times[what] += 1
+        return self.times[what]
+
+    def key_of(self, message: str, sent_key: str) -> str | None:
+        """Return the key with which the portal sends a message of this name now; None where it sends none.
+
+        ``sent_key`` is the one that the model waits with, which a message of the designer's own is sent with.
+        """
+        sent = SENT.get(message)
+        if sent is None:
+            return sent_key
+        parts: dict[str, str | None] = {
+            "application": self.id,
+            "round": str(self.corrections + 1),
+            "hand-over": self.hand_over,
+            "review": sent_key if sent_key in self.reviews else None,
+        }
+        found = [parts[part] for part in sent.key]
+        return None if None in found else ":".join(part for part in found if part is not None)
+
+    def standing(self, reviews: Container[str]) -> Sequence[Place]:
+        """List where it stands: the elements that wait, without the phases and calls around them.
+
+        ``reviews`` are the processes of reviews: of those it stands at the call, which says which review it is.
+        """
+        found: list[Place] = []
+        for instance in self.state.instances.values():
+            if instance.bpmn_process_id in reviews:
+                continue
+            for element in instance.element_instances.values():
+                called = self.state.instances.get(element.called_child_instance_key)
+                is_left = called is None or called.bpmn_process_id in reviews
+                if not element.children and is_left:
+                    found.append((instance.bpmn_process_id, element.element_id))
+        return [place for place in found if place[0] != place[1]]
