@@ -7,14 +7,18 @@ from pathlib import Path
 
 import amount
 import pytest
+from edit_lists import Edit
 from edited_models import with_one_mark
+from further_policy_edits import BREAKING, HARMLESS, REFUSED
 from golden_scenario import Scenario
-from policy_edits import BREAKING, HARMLESS, Edit
 from typer.testing import CliRunner
 
 from services.cli import main as cli_main
+from services.designers.lint.check import find
+from services.designers.lint.findings import Level
 from services.designers.policy_check.check import FACTS, check
 from services.designers.policy_check.report import ExitCode, Report
+from services.designers.policy_check.yaml_lines import UnreadableFile
 from services.runtime.jobs.worker import discover
 from services.runtime.places import BPMN
 
@@ -58,14 +62,27 @@ def test_what_can_happen_in_the_shipped_models_is_what_is_written_down() -> None
 def test_an_edit_that_breaks_the_policy_is_found_by_its_rule(edit: Edit, models: Path) -> None:
     edit.apply(models)
 
-    report = check(models, discover(), until=edit.breaks)
+    report = check(models, discover(), until=edit.found_by)
 
-    assert edit.breaks in {verdict.rule for verdict in report.broken}
+    assert edit.found_by in {verdict.rule for verdict in report.broken}
     assert report.exit_code == ExitCode.BROKEN
 
 
+@pytest.mark.parametrize("edit", REFUSED, ids=str)
+def test_an_edit_that_lint_refuses_is_not_walked(edit: Edit, models: Path) -> None:
+    edit.apply(models)
+
+    refusals = {finding.rule for finding in find(models, discover()) if finding.level is Level.ERROR}
+
+    assert edit.found_by in refusals
+    with pytest.raises(UnreadableFile, match="the engine does not deploy these models"):
+        check(models, discover())
+
+
 @pytest.mark.parametrize("edit", _some(HARMLESS), ids=str)
-def test_a_harmless_edit_is_clean(edit: Edit, models: Path) -> None:
+def test_a_harmless_edit_is_clean(edit: Edit, models: Path, request: pytest.FixtureRequest) -> None:
+    if edit.too_strict:
+        request.applymarker(pytest.mark.xfail(reason=edit.too_strict, raises=AssertionError, strict=True))
     edit.apply(models)
 
     report = check(models, discover())

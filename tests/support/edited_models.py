@@ -136,24 +136,49 @@ class Model:
         for drawn in self.root.xpath(f'//bpmndi:*[@bpmnElement="{identity}"]', namespaces=NS):
             drawn.getparent().remove(drawn)
 
-    def insert(self, flow: str, xml: str, new_flow: str) -> None:
+    def move(self, identity: str, scope: str) -> None:
+        """Drag an element or a flow, with what is drawn of it, into another scope."""
+        self.one(scope).append(self.one(identity))
+        for drawn in self.root.xpath(f'//bpmndi:*[@bpmnElement="{identity}"]', namespaces=NS):
+            self._plane(scope).append(drawn)
+
+    def insert(self, flow: str, xml: str, new_flow: str, condition: str | None = None) -> None:
         """Drop a new element on a flow."""
         line = self.one(flow)
         target = line.get("targetRef")
         new = self.add(line.getparent().get("id"), xml)
         self.retarget(flow, new.get("id"))
-        self.flow(new_flow, new.get("id"), target)
+        self.flow(new_flow, new.get("id"), target, condition)
 
     def condition(self, flow: str, text: str) -> None:
         self.one(flow).find(f"{BPMN}conditionExpression").text = text
 
+    def default(self, flow: str) -> None:
+        """Let a flow of a gateway be taken where no other is."""
+        line = self.one(flow)
+        line.remove(line.find(f"{BPMN}conditionExpression"))
+        self.one(line.get("sourceRef")).set("default", flow)
+
+    def interrupts(self, boundary: str, *, interrupting: bool) -> None:
+        """Let a boundary event end what it is attached to, or stand beside it."""
+        self.one(boundary).set("cancelActivity", "true" if interrupting else "false")
+
+    def terminates(self, end_event: str) -> None:
+        """Let an end event end everything in its scope."""
+        self.one(end_event).append(self.make(f'<bpmn:terminateEventDefinition id="{end_event}_t" />'))
+
+    def extensions(self, identity: str) -> Any:
+        """Return the extension elements of an element; makes them where it has none."""
+        element = self.one(identity)
+        found = element.find(f"{BPMN}extensionElements")
+        if found is None:
+            found = etree.Element(f"{BPMN}extensionElements")
+            element.insert(0 if element.find(f"{BPMN}documentation") is None else 1, found)
+        return found
+
     def mapping(self, identity: str, direction: str, target: str, source: str | None) -> None:
         """Set an input or output of an element; None takes it away."""
-        element = self.one(identity)
-        extensions = element.find(f"{BPMN}extensionElements")
-        if extensions is None:
-            extensions = etree.Element(f"{BPMN}extensionElements")
-            element.insert(0 if element.find(f"{BPMN}documentation") is None else 1, extensions)
+        extensions = self.extensions(identity)
         mappings = extensions.find(f"{ZEEBE}ioMapping")
         if mappings is None:
             mappings = etree.SubElement(extensions, f"{ZEEBE}ioMapping")
@@ -213,11 +238,26 @@ def review(identity: str, stage: str, variable: str = "decision") -> str:
     )
 
 
-def task(identity: str, job_type: str) -> str:
+def task(identity: str, job_type: str, outputs: str = "") -> str:
     """Return a service task."""
+    mapping = f"<zeebe:ioMapping>{outputs}</zeebe:ioMapping>" if outputs else ""
     return (
         f'<bpmn:serviceTask id="{identity}" name="任务"><bpmn:extensionElements>'
-        f'<zeebe:taskDefinition type="{job_type}" retries="3" /></bpmn:extensionElements></bpmn:serviceTask>'
+        f'<zeebe:taskDefinition type="{job_type}" retries="3" />{mapping}</bpmn:extensionElements></bpmn:serviceTask>'
+    )
+
+
+def gateway(identity: str, kind: str = "exclusive") -> str:
+    """Return a gateway; ``kind`` is exclusive, parallel or eventBased."""
+    return f'<bpmn:{kind}Gateway id="{identity}" name="如何继续？" />'
+
+
+def timer_event(identity: str, duration: str) -> str:
+    """Return an intermediate event that waits for a time."""
+    return (
+        f'<bpmn:intermediateCatchEvent id="{identity}" name="时间已到"><bpmn:timerEventDefinition id="{identity}_t">'
+        f'<bpmn:timeDuration xsi:type="bpmn:tFormalExpression">{duration}</bpmn:timeDuration>'
+        "</bpmn:timerEventDefinition></bpmn:intermediateCatchEvent>"
     )
 
 
@@ -234,15 +274,42 @@ class Table:
         [found] = self.root.xpath(f'//d:*[@id="{identity}"]/d:text', namespaces=self._names)
         found.text = text
 
+    def _one(self, identity: str) -> Any:
+        [found] = self.root.xpath(f'//d:*[@id="{identity}"]', namespaces=self._names)
+        return found
+
     def remove_rule(self, identity: str) -> None:
-        [rule] = self.root.xpath(f'//d:rule[@id="{identity}"]', namespaces=self._names)
+        rule = self._one(identity)
         rule.getparent().remove(rule)
+
+    def add_rule(self, table: str, number: int, cells: Sequence[str], results: Sequence[str]) -> None:
+        """Add a row at the end of a table; an empty cell fits everything."""
+        new = etree.SubElement(self._one(table), f"{{{self._names['d']}}}rule", id=f"{table}_Rule_{number}")
+        for kind, short, texts in (("inputEntry", "In", cells), ("outputEntry", "Out", results)):
+            for column, text in enumerate(texts, 1):
+                entry = etree.SubElement(new, f"{{{self._names['d']}}}{kind}", id=f"{new.get('id')}_{short}_{column}")
+                etree.SubElement(entry, f"{{{self._names['d']}}}text").text = text
+
+    def move_to_top(self, rule: str) -> None:
+        row = self._one(rule)
+        row.getparent().find("d:rule", self._names).addprevious(row)
+
+    def hit_policy(self, table: str, policy: str) -> None:
+        self._one(table).set("hitPolicy", policy)
 
     def save(self) -> None:
         self.tree.write(self.path, encoding="UTF-8", xml_declaration=True)
 
 
-def add_stage(folder: Path, code: str, zh: str, en: str, outcomes: Sequence[str] = ("approved", "returned")) -> None:
+def add_stage(
+    folder: Path,
+    code: str,
+    zh: str,
+    en: str,
+    outcomes: Sequence[str] = ("approved", "returned"),
+    *,
+    department: str = "legal",
+) -> None:
     """Add a stage of the approval to the review stages, before that of Security."""
     path = folder / "review-stages.json"
     content = json.loads(path.read_text(encoding="utf-8"))
@@ -252,7 +319,7 @@ def add_stage(folder: Path, code: str, zh: str, en: str, outcomes: Sequence[str]
         "en": en,
         "phase": "approval",
         "duty": f"{code}-duty",
-        "candidates": [{"posts": ["head"], "departments": "legal"}],
+        "candidates": [{"posts": ["head"], "departments": department}],
         "limit": "PT8H",
         "signature": "password",
         "outcomes": list(outcomes),
@@ -278,6 +345,20 @@ def change_stage(folder: Path, code: str, **changes: Any) -> None:
         else:
             content["stages"][code][key] = value
     path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def stage(folder: Path, code: str) -> dict[str, Any]:
+    """Return what a stage has."""
+    content = json.loads((folder / "review-stages.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = content["stages"][code]
+    return found
+
+
+def declare_worker(folder: Path, job_type: str, outputs: dict[str, list[str]]) -> None:
+    """Declare a job of one's own, with the values that its outputs can have."""
+    worker = {"zh": "自有任务", "en": "A job of our own.", "inputs": ["applicationId"], "outputs": outputs}
+    text = json.dumps({"workers": {job_type: worker}}, ensure_ascii=False, indent=2)
+    (folder / "workers.json").write_text(text + "\n", encoding="utf-8")
 
 
 def with_one_mark(folder: Path) -> None:

@@ -1,41 +1,16 @@
 """Edits of the models as designers make them: some break the policy, each by the rule that it names, some do not."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
+from edit_lists import Edits
 from edited_models import Model, Table, add_stage, change_stage, review, task
 
 _NOT_IMPORTANT = '=not(managementNeeded and importance = "important")'
 
 
-@dataclass(frozen=True)
-class Edit:
-    """``breaks`` is the rule that finds it; empty for a harmless edit."""
-
-    name: str
-    apply: Callable[[Path], None]
-    breaks: str = ""
-
-    def __str__(self) -> str:
-        return self.name
-
-
-BREAKING: list[Edit] = []
-HARMLESS: list[Edit] = []
-
-
-def _breaks(rule: str) -> Callable[[Callable[[Path], None]], Callable[[Path], None]]:
-    def kept(edit: Callable[[Path], None]) -> Callable[[Path], None]:
-        BREAKING.append(Edit(edit.__name__, edit, rule))
-        return edit
-
-    return kept
-
-
-def _harmless(edit: Callable[[Path], None]) -> Callable[[Path], None]:
-    HARMLESS.append(Edit(edit.__name__, edit))
-    return edit
+_EDITS = Edits()
+BREAKING, HARMLESS = _EDITS.breaking, _EDITS.harmless
+_breaks, _harmless = _EDITS.breaks, _EDITS.does_no_harm
 
 
 # -- the first ten -----------------------------------------------------------------------------------------------------
@@ -251,8 +226,7 @@ def the_correction_expires_without_a_look_into_the_register(folder: Path) -> Non
 def a_return_ends_the_overdue_violation(folder: Path) -> None:
     model = Model(folder)
     model.mapping("Phase_UsePeriod", "output", "custodyOutcome", '="returned"')
-    element = model.one("Event_CustodyEnded")
-    element.append(model.make('<bpmn:terminateEventDefinition id="Terminate_CustodyEnded" />'))
+    model.terminates("Event_CustodyEnded")
     model.save()
 
 
