@@ -11,6 +11,7 @@ from services.cli import (
     evidence,
     keys,
     operations,
+    play,
     policy,
     processes,
 )
@@ -22,6 +23,7 @@ for module in (
     demonstration,
     doctor,
     policy,
+    play,
     bpmn,
     backup,
     evidence,
