@@ -196,7 +196,7 @@ def plane_of(models: Models, process_id: str, element_id: str) -> str:
     here = (
         plane.element_id
         for plane in drawn
-        if any(one.element_id == element_id for one in (*plane.shapes, *plane.lines))
+        if element_id in {*(shape.element_id for shape in plane.shapes), *(line.element_id for line in plane.lines)}
     )
     return plane_id(process_id, next(here, process_id))
 
@@ -210,7 +210,7 @@ def links(models: Models, plane: str, address: str) -> dict[str, str]:
         element_id: address + plane_id(process_id, element_id) for element_id in inner if element_id in model.elements
     }
     for element in model.elements.values():
-        if element.called in models.diagrams:
+        if element.called is not None and element.called in models.diagrams:
             drawn = models.planes(element.called)
             if drawn:
                 found[element.id] = address + plane_id(element.called, drawn[0].element_id)
