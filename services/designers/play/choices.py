@@ -10,7 +10,7 @@ from services.designers.play.models import Models
 from services.designers.policy_check.case import Case
 from services.designers.policy_check.moves import DECISION, ERROR, JOB, MESSAGE, SIGNAL, TIMER, Move
 from services.runtime.errors import Refused
-from services.runtime.translations import Bilingual, Message, Text
+from services.runtime.translations import Bilingual, Message, Text, in_context
 
 _GROUPS = (DECISION, JOB, MESSAGE, SIGNAL)
 MOST_BUTTONS = 4
@@ -122,7 +122,7 @@ def _decisions(models: Models, case: Case, moves: Sequence[Move]) -> list[Answer
 def _job_ends(models: Models, moves: Sequence[Move]) -> list[Answer]:
     done = [move for move in moves if move.kind == JOB]
     fields = value_fields.of_job(models.world, done[0].name)
-    answers = [Answer("done", Message("Done"), done, fields)]
+    answers = [Answer("done", in_context("play", "Done"), done, fields)]
     for move in moves:
         if move.kind == ERROR:
             answers.append(

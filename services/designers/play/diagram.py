@@ -56,8 +56,8 @@ def draw(plane: Plane, marks: Mapping[str, Mark], links: Mapping[str, str]) -> M
     parts = [
         Markup(
             '<svg xmlns="http://www.w3.org/2000/svg" class="bpmn" viewBox="{} {} {} {}" width="{}" height="{}" '
-            'role="img"><defs><marker id="arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" '
-            'markerHeight="8" orient="auto"><path d="M0 0L10 5L0 10z"/></marker></defs>'
+            'role="img"><defs><marker id="arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="10" '
+            'markerHeight="10" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L10 5L0 10z"/></marker></defs>'
         ).format(*map(_number, (bounds.x, bounds.y, bounds.width, bounds.height, bounds.width, bounds.height)))
     ]
     for line in plane.lines:
