@@ -18,8 +18,10 @@ from services.runtime.jobs.commands import camel
 from services.runtime.translations import Message, Text
 
 Kind = Literal["choice", "whole", "number", "text", "moment", "duration", "list", "any"]
+_MOST = 2**53  # what every engine keeps exactly
 LONGEST = 2000  # characters of one value
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")  # half of a character, which no page can show
 _MOMENT = Message("a moment such as 2026-03-19T08:00:00Z, or @+P17D for 17 days from now")
 _LATE = datetime(2400, 1, 1, tzinfo=UTC)  # a walk's clock ends before
 _SEPARATOR = re.compile(r"[,，、\s]+")
@@ -57,7 +59,7 @@ class Field:
         refusal = self.refusal(value)
         if refusal is not None:
             raise Refused("value-outside", refusal, status=422, field=self.name)
-        return value
+        return int(value) if self.kind == "whole" and value is not None else value
 
     def _parsed(self, text: str) -> Any:  # noqa: PLR0911 - one for each kind
         if len(text) > LONGEST:
@@ -78,7 +80,8 @@ class Field:
                     number = float(text)
                 except ValueError:
                     return text
-                return int(text) if re.fullmatch(r"[+-]?[0-9]+", text) else number
+                is_whole = math.isfinite(number) and re.fullmatch(r"[+-]?[0-9]+", text)
+                return int(text) if is_whole else number
             case "list":
                 return [part for part in _SEPARATOR.split(text) if part]
             case "moment":
@@ -105,7 +108,7 @@ class Field:
         return None if is_one(value) else what
 
     def _expected_number(self, value: Any) -> Text | None:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and -_MOST < value < _MOST
         if not is_number or (self.kind == "whole" and not float(value).is_integer()):
             return Message("a whole number") if self.kind == "whole" else Message("a number")
         if self.lowest is not None and self.highest is not None and not self.lowest <= value <= self.highest:
@@ -186,7 +189,7 @@ def any_values(text: str) -> dict[str, Any]:
         raise Refused(
             "not-json", "The variables have to be a JSON object: {cause}.", status=422, cause=str(error)
         ) from error
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or _SURROGATE.search(json.dumps(found, ensure_ascii=False)):
         raise Refused("not-json", 'The variables have to be a JSON object, such as {{"name": "value"}}.', status=422)
     return found
 

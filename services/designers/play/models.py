@@ -142,6 +142,8 @@ def digest_of(folder: Path) -> str:
 
 
 def _as_lint_finds(folder: Path, workers: Sequence[Worker]) -> list[Finding]:
+    if not any(folder.glob("*.bpmn")):
+        return []
     try:
         found = lint_check.find(folder, workers, templates=False)
     except OSError:

@@ -204,14 +204,17 @@ def _text(content: Mapping[str, Any]) -> str:
 
 
 def paths(folder: Path) -> list[Path]:
-    """Return the walks that are saved beside the models of a folder."""
-    return sorted((folder / FOLDER).glob("*.json"))
+    """Return the walks that are saved beside the models of a folder; a name that no page can show is none of ours."""
+    return sorted(path for path in (folder / FOLDER).glob("*.json") if path.name.isprintable())
 
 
 def read(path: Path) -> SavedWalk:
     """Read a scenario file; raises UnreadableFile."""
     patterns = {"": "is a text that is not allowed here"}
-    content, problems = json_lines.read(path, _File, patterns=patterns, contradictions=lambda _file: iter(()))
+    try:
+        content, problems = json_lines.read(path, _File, patterns=patterns, contradictions=lambda _file: iter(()))
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, or a nest of brackets
+        raise UnreadableFile(path, 1, f"it cannot be read: {error}") from error
     if content is None:
         first = problems[0]
         sentence = f"{first.key}: {first.sentence}" if first.key else first.sentence

@@ -50,6 +50,8 @@ class Session:
         self._results: dict[Path, tuple[bytes, WalkResult]] = {}
         self.models = self._load(None)
         self.walk = Walk(self.models)
+        self.before: Walk | None = None
+        """The walk that the present one took the place of, or that lost several steps at once."""
         self.generation = 0
 
     @property
@@ -130,16 +132,33 @@ class Session:
         """Begin again, with another beginning if one is wanted; raises Refused for one that the models do not have."""
         if wanted is not None and wanted not in self.models.beginnings():
             raise play_choices.moved_on()
-        beginning = wanted or self.models.beginning
-        self.models = self._models_of(beginning)
-        self.walk = Walk(self.models)
+        models = self._readable(wanted or self.models.beginning)
+        self._replace(Walk(models))
+
+    def back_to(self, number: int) -> None:
+        """Take back all steps after this one; they can be restored."""
+        walk = self.walk.copy()
+        walk.back_to(number)
+        self._replace(walk)
+
+    def restore(self) -> None:
+        """Return to the walk before; raises Refused without one."""
+        if self.before is None:
+            raise play_choices.moved_on()
+        self._replace(self.before)
+
+    def _replace(self, walk: Walk) -> None:
+        self.before, self.walk, self.models = self.walk, walk, walk.models
         self.generation += 1
 
     # -- the folder ---------------------------------------------------------------------------------------------
 
     def has_changed(self) -> bool:
         """Return whether a file was saved since it was loaded, or since loading it failed."""
-        return digest_of(self.folder) not in (self.models.digest, self._tried)
+        digest = digest_of(self.folder)
+        if digest == self.models.digest:
+            self.unreadable = None  # the file is as it was when it was loaded
+        return digest not in (self.models.digest, self._tried)
 
     def reload(self) -> None:
         """Load the folder again and take the same way as far as it goes; what cannot be read changes nothing."""
@@ -170,8 +189,7 @@ class Session:
         return models
 
     def _use(self, run: Run, done: Text) -> None:
-        self.walk, self.models = run.walk, run.walk.models
-        self.generation += 1
+        self._replace(run.walk)
         if run.is_same:
             steps = Counted("It goes the same way: {count} step.", "It goes the same way: {count} steps.", run.steps)
             self.said = Said(done, details=(steps,))
@@ -200,8 +218,16 @@ class Session:
         if result.unreadable:
             raise Refused("walk-unreadable", "The walk cannot be read: {cause}", cause=result.unreadable)
         found = saved.read(path)
-        run = saved.run(self._models_of(found.beginning), found.first, found.acts)
+        run = saved.run(self._readable(found.beginning), found.first, found.acts)
         self._use(run, Message("The walk {name} was taken.", name=name))
+
+    def _readable(self, beginning: Beginning) -> Models:
+        """Return the models to begin in this way; raises Refused where a file cannot be read meanwhile."""
+        try:
+            return self._models_of(beginning)
+        except UnreadableModels as error:
+            self.unreadable = error
+            raise Refused("unreadable", "The models cannot be read: correct the file first.") from error
 
     def results(self) -> list[WalkResult]:
         """Run each saved walk on these models; one that has not changed is not run twice."""

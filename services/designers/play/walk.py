@@ -4,6 +4,7 @@ Each step keeps the case before and after it; the engine's state forks, so that 
 """
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -151,6 +152,12 @@ class Walk:
     def back_to(self, number: int) -> None:
         """Take back all steps after this one; the beginning is 0."""
         del self.steps[max(1, number + 1) :]
+
+    def copy(self) -> "Walk":
+        """Return a walk of the same steps, which goes on apart from this one."""
+        other = copy(self)
+        other.steps = list(self.steps)
+        return other
 
     def calls(self) -> Iterator[dict[str, Any]]:
         """Yield the calls of all steps."""

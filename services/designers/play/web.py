@@ -156,7 +156,7 @@ def _begin(session: Session, form: TypedForm) -> None:
 def _back(session: Session, form: TypedForm) -> None:
     number = form.text("to")
     if number.isascii() and number.isdigit() and len(number) < 9:
-        session.walk.back_to(int(number))
+        session.back_to(int(number))
     else:
         session.walk.back()
 
@@ -174,6 +174,7 @@ ACTS: Mapping[str, Act] = {
     "turn": lambda session, form: session.turn_by(form.text("amount")),
     "back": _back,
     "begin": _begin,
+    "restore": lambda session, _form: session.restore(),
     "reload": lambda session, _form: session.reload(),
     "save": lambda session, form: session.save(form.text("name"), replaces="replace" in form),
     "open": lambda session, form: session.open(form.text("name")),

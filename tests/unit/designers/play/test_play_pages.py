@@ -325,6 +325,45 @@ async def test_a_model_that_the_engine_refuses_is_told_with_its_element(editing:
     assert "Flow_DepartmentApproved" in shown
 
 
+async def test_steps_that_were_taken_back_at_once_can_be_restored(designer: Designer) -> None:
+    await designer.choose("open-case", number=1)
+    await designer.choose("preliminary-review", number=1)
+    await designer.post("back", to="1")
+    assert len(designer.session.walk.steps) == 2
+    await designer.post("begin")
+    shown = await designer.post("restore")
+    assert "1 step ·" in text(shown)
+
+    await designer.post("back", to="0")
+    shown = await designer.post("restore")
+
+    assert "1 · Open case is done, duplicate = false" in text(shown)
+    assert len(designer.session.walk.steps) == 2
+
+
+async def test_a_worker_that_nobody_declared_may_give_anything_that_is_json(editing: Designer) -> None:
+    model = Model(editing.session.folder)
+    [definition] = [
+        one for one in model.one("Task_PreliminaryReview").iter() if str(one.tag).endswith("taskDefinition")
+    ]
+    definition.set("type", "our-own-check")
+    model.save()
+    await editing.post("reload")
+    await editing.choose("open-case", number=1)
+    choice = editing.choice("our-own-check")
+    field = f"v-{choice}-done-any-values"
+
+    for wrong in ("[1]", "{", '{"a": NaN}', '{"a": "\\ud800"}', '{"a": "@+soon"}', "[" * 2000):
+        refused = await editing.post("typed", choice=choice, answer="done", **{field: wrong})
+        assert refused.status_code == 422
+    shown = await editing.post("typed", choice=choice, answer="done", **{field: '{"applicationComplete": true}'})
+
+    assert "Department decides" in text(shown)
+    await editing.post("back")
+    shown = await editing.post("throw", choice=choice, error="NO_SUCH")
+    assert "The process stops" in text(shown) or "the process stops here with an incident" in text(shown)
+
+
 async def test_a_walk_of_five_hundred_steps_shows_the_last_ones_and_all_on_demand(designer: Designer) -> None:
     await designer.choose("open-case", number=1)
     for _ in range(500):

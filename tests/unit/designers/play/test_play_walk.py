@@ -70,6 +70,7 @@ def test_a_step_back_leaves_the_case_as_it_was_and_another_answer_goes_another_w
         ("security-review", {"cameraClass": "secret"}, "cameraClass has to be one of: ordinary, sensitive."),
         ("security-review", {"securityFindings": 1.5}, "securityFindings has to be a whole number."),
         ("security-review", {"securityFindings": True}, "securityFindings has to be a whole number."),
+        ("security-review", {"securityFindings": 10**400}, "securityFindings has to be a whole number."),
         ("security", {"usePeriodDays": 366}, "usePeriodDays has to be between 1 and 365."),
         ("retrieve-footage", {"coverage": 0}, "coverage has to be between 0.001 and 1."),
         ("receipt", {"dueAt": "@+forever"}, "dueAt has to be a moment such as"),

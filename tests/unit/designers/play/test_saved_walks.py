@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,20 @@ from services.runtime.places import BPMN
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
+    """A copy of the models that the test edits."""
     return Path(shutil.copytree(BPMN, tmp_path / "models"))
 
 
+@pytest.fixture(scope="module")
+def _loaded(tmp_path_factory: pytest.TempPathFactory) -> Models:
+    return load(Path(shutil.copytree(BPMN, tmp_path_factory.mktemp("walks") / "shipped")), workers(), items=1)
+
+
 @pytest.fixture
-def loaded(models: Path) -> Models:
-    return load(models, workers(), items=1)
+def loaded(_loaded: Models) -> Iterator[Models]:
+    """Another copy, as it was shipped; its walks are for one test."""
+    yield _loaded
+    shutil.rmtree(_loaded.folder / saved.FOLDER, ignore_errors=True)
 
 
 def walked(loaded: Models) -> Walk:
@@ -47,14 +56,14 @@ def departures(models: Path, file: Path) -> list[str]:
     return [departure.sentence.en for departure in run.departures]
 
 
-def test_a_saved_walk_goes_the_same_way_again(models: Path, loaded: Models) -> None:
+def test_a_saved_walk_goes_the_same_way_again(loaded: Models) -> None:
     walk = walked(loaded)
 
     file = saved.save(walk, "reminded 提醒")
 
-    assert file == models / "walks" / "reminded 提醒.json"
+    assert file == loaded.folder / "walks" / "reminded 提醒.json"
     found = saved.read(file)
-    assert (found.folder.resolve(), len(found.acts)) == (models.resolve(), len(walk.steps) - 1)
+    assert (found.folder.resolve(), len(found.acts)) == (loaded.folder.resolve(), len(walk.steps) - 1)
     run = saved.run(loaded, found.first, found.acts)
     assert (run.is_same, len(run.walk.steps), run.walk.case.now) == (True, len(walk.steps), walk.case.now)
     assert [step.entered for step in run.walk.steps] == [step.entered for step in walk.steps]
@@ -133,12 +142,12 @@ def test_an_element_with_another_id_goes_the_same_way(models: Path, loaded: Mode
 def test_a_path_of_the_policy_check_runs_without_saying_what_starts(loaded: Models, tmp_path: Path) -> None:
     content = saved.scenario(walked(loaded), "as the check writes it", loaded.files)
     steps = [{key: value for key, value in step.items() if key != "then"} for step in content["steps"]]
-    file = tmp_path / "models" / "scenario.json"
+    file = tmp_path / "scenario.json"
     file.write_text(json.dumps({"about": content["about"], "steps": steps}), encoding="utf-8")
 
     found = saved.read(file)
 
-    assert found.folder == tmp_path / "models"
+    assert found.folder == tmp_path
     assert saved.run(loaded, found.first, found.acts).is_same
 
 
@@ -167,6 +176,8 @@ def test_a_walk_is_replaced_only_when_that_is_asked(loaded: Models) -> None:
     ("content", "sentence"),
     [
         ("{", "line 1: no JSON"),
+        ('{"steps": ' + "9" * 5000 + "}", "it cannot be read"),
+        ("[" * 100_000, "it cannot be read"),
         ('{"version": 2, "steps": []}', "version"),
         ('{"steps": [\n{"do": "deploy", "files": []},\n{"do": "dance"}]}', "line 3"),
         ('{"steps": [{"do": "signal", "name": "x"}]}', "the first step has to publish"),
@@ -205,8 +216,9 @@ def play(*words: Any) -> Result:
 
 def test_the_command_runs_saved_walks_and_its_exit_code_says_whether_one_departs(models: Path, loaded: Models) -> None:
     saved.save(walked(loaded), "one")
-    ran = play("--run", models)
+    ran = play("--run", loaded.folder)
     assert (ran.exit_code, ran.stdout.count("✓")) == (0, 1)
+    shutil.copytree(loaded.folder / "walks", models / "walks")
     model = Model(models)
     model.remove("Task_SecurityReview")
     model.save()
@@ -218,12 +230,13 @@ def test_the_command_runs_saved_walks_and_its_exit_code_says_whether_one_departs
     assert "不再发生" in ran.stdout
     printed = json.loads(play("--run", "--json", models).stdout)
     assert (printed[0]["result"], printed[0]["departures"][0]["en"].startswith("Step")) == ("departs", True)
-    # on the models as they were shipped it goes the same way
-    assert play("--run", models, "--models", BPMN).exit_code == 0
+    assert play("--run", models, "--models", loaded.folder).exit_code == 0
 
 
 def test_the_command_names_what_it_cannot_read(models: Path) -> None:
     assert "there are no saved walks" in play("--run", models).stderr
+    nowhere = play(models / "nowhere")
+    assert (nowhere.exit_code, "there are no models" in nowhere.stderr) == (3, True)
     (models / "walks").mkdir()
     (models / "walks" / "bad.json").write_text("[]", encoding="utf-8")
 
