@@ -43,8 +43,8 @@ def add_to(app: typer.Typer) -> None:
     ) -> None:
         """Walk through a case of edited models in the browser: choose each answer, turn the clock, save it as a test.
 
-        Nothing but the folder of the models is read or written. With --run, exits with 0 where every walk goes the same
-        way, 1 where one departs, 3 where a file cannot be read.
+        No data, database or engine is touched; walks are written beside the models. With --run, exits with 0 where
+        every walk goes the same way, 1 where one departs, 3 where a file cannot be read.
         """
         if run:
             raise typer.Exit(_run(paths or [BPMN], models, items=items, as_json=as_json, lang=lang or Lang.en))

@@ -162,7 +162,9 @@ def _drawn(shape: Shape, steps: list[int], last: int) -> Iterator[str]:
 
 
 def broken(name: str) -> list[str]:
-    """Break a name: at blanks, or every few characters where it has none."""
+    """Break a name: at blanks, or every few characters where it is Chinese; a word of letters stays whole."""
+    if name.isascii() and " " not in name:
+        return [name] if name else []
     if " " not in name:
         return [name[start : start + _LABEL_LENGTH] for start in range(0, len(name), _LABEL_LENGTH)]
     lines = [""]

@@ -55,8 +55,8 @@ def draw(plane: Plane, marks: Mapping[str, Mark], links: Mapping[str, str]) -> M
     bounds = plane.bounds
     parts = [
         Markup(
-            '<svg xmlns="http://www.w3.org/2000/svg" class="bpmn" viewBox="{} {} {} {}" width="{}" height="{}" '
-            'role="img"><defs><marker id="arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="10" '
+            '<svg xmlns="http://www.w3.org/2000/svg" class="bpmn" viewBox="{} {} {} {}" width="{}" height="{}">'
+            '<defs><marker id="arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="10" '
             'markerHeight="10" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L10 5L0 10z"/></marker></defs>'
         ).format(*map(_number, (bounds.x, bounds.y, bounds.width, bounds.height, bounds.width, bounds.height)))
     ]

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from services.designers.play.coverage import Coverage
 from services.designers.play.diagram import Mark
 from services.designers.play.models import Models
-from services.designers.play.walk import Passed, Step, Walk, timers
+from services.designers.play.walk import Step, Walk, timers
 from services.designers.policy_check.case import Case
 from services.engine.clock import from_millis
-from services.engine.model.bpmn import ElementType
+from services.engine.model.bpmn import ElementType, Process
 from services.engine.state.instances import ElementInstance, ProcessInstance
 from services.runtime.translations import Bilingual, Message, Text
 
@@ -236,12 +237,18 @@ def walk_marks(walk: Walk, process_id: str, language: str) -> dict[str, Mark]:
     return marks
 
 
-def coverage_marks(models: Models, times: Mapping[Passed, int], process_id: str, ids: Iterable[str]) -> dict[str, Mark]:
-    """Return the marks of a process: how many walks visited each element, and which none did."""
-    elements = models.simulation.by_id[process_id].elements
-    found = {}
-    for element_id in ids:
-        count = times.get((process_id, element_id), 0)
-        # a number at each flow as well would hide the diagram
-        found[element_id] = Mark("passed", count if element_id in elements else 0) if count else Mark("missed")
-    return found
+def coverage_marks(found: Coverage, process: Process | None) -> dict[str, Mark]:
+    """Return the marks of a process: how many walks visited each element, and which none did.
+
+    What is meant to be visited by none has no mark, nor has a process that is only drawn beside the others (None).
+    """
+    if process is None:
+        return {}
+    # a number at each flow as well would hide the diagram
+    marks = {
+        element_id: Mark("passed", count if element_id in process.elements else 0)
+        for (process_id, element_id), count in found.times.items()
+        if process_id == process.id
+    }
+    marks |= {one.element_id: Mark("missed") for one in found.unvisited if one.process_id == process.id}
+    return marks

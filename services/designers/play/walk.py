@@ -3,7 +3,7 @@
 Each step keeps the case before and after it; the engine's state forks, so that a step back costs nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -13,10 +13,11 @@ from services.designers.play.fields import shown
 from services.designers.play.models import Models
 from services.designers.policy_check.case import Case, is_open
 from services.designers.policy_check.facts import Fact
-from services.designers.policy_check.moves import ERROR, JOB, TIMER, Applied, Move
+from services.designers.policy_check.moves import DECISION, ERROR, JOB, TIMER, Applied, Move
 from services.designers.policy_check.replay import client_steps
 from services.designers.policy_check.rules import Rule
 from services.designers.policy_check.step_findings import Finding
+from services.designers.policy_check.world import NEW_ID
 from services.engine.clock import MAX_MILLIS, from_millis, to_millis
 from services.engine.processing.variables import visible_variables
 from services.engine.state.jobs import Job
@@ -104,7 +105,9 @@ class Walk:
         self._note(happened, applied)
         calls = client_steps(move, before, applied.case)
         calls[-1] = {**calls[-1], "then": started(applied.facts)}
-        step = self._step(Bilingual(*self.models.words.step(move)), before, applied.case, happened, calls)
+        step = self._step(
+            Bilingual(*self.models.words.step(self._as_offered(before, move))), before, applied.case, happened, calls
+        )
         self.steps.append(step)
         return step
 
@@ -214,6 +217,23 @@ class Walk:
             if isinstance(value, str | int) and all(one.get(name) != value for one in seen):
                 return replace(move, of=(*move.of, (name, value)))
         return move
+
+    def _as_offered(self, before: Case, move: Move) -> Move:
+        """Return the move with ids and moments as the world writes them, where they are those that it would make."""
+        world = self.models.world
+        offered: list[Mapping[str, Any]] = []
+        if move.kind == JOB:
+            offered = list(world.outcomes(move.name))
+        elif move.kind == DECISION:
+            offered = [values for code, values in world.decisions(move.name, None) if code == move.what]
+        values = dict(move.values)
+        for outcome in offered[:1]:
+            made = self.models.simulation.filled(outcome, before.now, before)
+            for name, value in outcome.items():
+                is_id = value == NEW_ID and str(values.get(name)).startswith(f"{name}~")
+                if name in values and (is_id or made.get(name) == values[name]):
+                    values[name] = value
+        return replace(move, values=values)
 
     def _timer(self, case: Case, timer: Timer) -> Move:
         process_id = case.state.instances[timer.process_instance_key].bpmn_process_id

@@ -89,8 +89,7 @@ async def show_coverage(request: Request, session: Playing, plane: str = "") -> 
     context: dict[str, Any] = {"tabs": tabs, "plane": shown, "diagram": None}
     if shown is not None:
         drawn = _drawn(session, shown, language)
-        ids = [*(shape.element_id for shape in drawn.shapes), *(line.element_id for line in drawn.lines)]
-        marks = view.coverage_marks(models, found.times, shown.partition(":")[0], ids)
+        marks = view.coverage_marks(found, models.simulation.by_id.get(shown.partition(":")[0]))
         links = view.links(models, shown, f"/{request.app.state.token}/coverage?plane=")
         context["diagram"] = draw(drawn, marks, links)
     return _page(

@@ -67,6 +67,7 @@ def test_a_saved_walk_goes_the_same_way_again(loaded: Models) -> None:
     run = saved.run(loaded, found.first, found.acts)
     assert (run.is_same, len(run.walk.steps), run.walk.case.now) == (True, len(walk.steps), walk.case.now)
     assert [step.entered for step in run.walk.steps] == [step.entered for step in walk.steps]
+    assert [step.said.zh for step in run.walk.steps] == [step.said.zh for step in walk.steps]
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
