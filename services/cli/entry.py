@@ -18,7 +18,7 @@ MODULES = {
     **dict.fromkeys(("resolve", "modify", "accept-loss", "administrator"), "operations"),
     **dict.fromkeys(("demo",), "demonstration"),
     **dict.fromkeys(("simulate",), "simulation"),
-    **{name: name for name in ("audit", "bench", "bpmn", "doctor", "engine", "events", "keys", "policy")},
+    **{name: name for name in ("audit", "bench", "bpmn", "doctor", "engine", "events", "keys", "play", "policy")},
 }
 INSPECTING = {"instances", "instance", "variables", "incidents", "jobs", "resolve", "retry", "retries"}
 

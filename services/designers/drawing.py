@@ -1,6 +1,6 @@
 """Draw on the diagram: a path with the numbers of its steps, or any other marks; one SVG for each plane."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -18,11 +18,46 @@ _LABEL_LENGTH = 8  # characters of a line, which are Chinese
 
 
 @dataclass(frozen=True)
-class _Shape:
+class Shape:
+    """A drawn element. ``label`` is where its name stands if that is outside of it; ``event`` what an event is of."""
+
     element_id: str
     kind: str
     name: str
     box: Box
+    label: Box | None = None
+    event: str = ""
+    interrupts: bool = True
+    repeats: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """A drawn flow or association: the points that it runs through."""
+
+    element_id: str
+    kind: str
+    name: str
+    points: Sequence[tuple[float, float]]
+    label: Box | None = None
+
+
+@dataclass(frozen=True)
+class Plane:
+    """One drawing of a model: the process, or a phase; ``element_id`` is what it is the inside of."""
+
+    element_id: str
+    shapes: Sequence[Shape]
+    lines: Sequence[Line]
+
+    @property
+    def bounds(self) -> Box:
+        """What is drawn, with a margin; its names may need more below."""
+        corners = [(x, y) for shape in self.shapes for x, y in _corners(shape)]
+        corners += [point for line in self.lines for point in line.points]
+        xs, ys = [x for x, _ in corners] or [0.0], [y for _, y in corners] or [0.0]
+        left, top = min(xs) - MARGIN, min(ys) - MARGIN
+        return Box(left, top, max(xs) - left + MARGIN, max(ys) - top + 2 * MARGIN)
 
 
 @dataclass(frozen=True)
@@ -48,49 +83,82 @@ def draw(model: Model, language: str, numbers: Mapping[str, list[int]], last: in
 
 def draw_marks(model: Model, language: str, marks: Mapping[str, Mark]) -> Iterator[tuple[str, str]]:
     """Yield the planes that have a marked element: the element whose plane it is, and the SVG."""
+    for plane in planes(model, language):
+        if any(shape.element_id in marks for shape in plane.shapes):
+            yield plane.element_id, _svg(plane, marks)
+
+
+def planes(model: Model, language: str) -> Iterator[Plane]:
+    """Yield the drawings of a model with names in this language, the outermost first."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True)
     root = etree.fromstring(model.xml(language), parser)
     nodes = {node.get("id", ""): node for node in root.iter() if isinstance(node.tag, str)}
     for plane in root.iter(BPMNDI + "BPMNPlane"):
         shapes = [_shape(drawn, nodes) for drawn in plane.iterfind(BPMNDI + "BPMNShape")]
-        if any(shape.element_id in marks for shape in shapes):
-            lines = [_points(edge) for edge in plane.iterfind(BPMNDI + "BPMNEdge")]
-            yield plane.get("bpmnElement", ""), _svg(shapes, lines, marks)
+        lines = [_line(drawn, nodes) for drawn in plane.iterfind(BPMNDI + "BPMNEdge")]
+        yield Plane(plane.get("bpmnElement", ""), shapes, lines)
 
 
-def _shape(drawn: etree._Element, nodes: Mapping[str, etree._Element]) -> _Shape:
+def _shape(drawn: etree._Element, nodes: Mapping[str, etree._Element]) -> Shape:
     element_id = drawn.get("bpmnElement", "")
     node = nodes.get(element_id)
-    bounds = drawn.find(DC + "Bounds")
-    sides = [0.0] * 4 if bounds is None else [float(bounds.get(side, 0)) for side in ("x", "y", "width", "height")]
-    kind = "" if node is None else str(node.tag).removeprefix(BPMN)
-    return _Shape(element_id, kind, "" if node is None else node.get("name") or "", Box(*sides))
+    box = _box(drawn.find(DC + "Bounds")) or Box(0, 0, 0, 0)
+    label = _box(drawn.find(f"{BPMNDI}BPMNLabel/{DC}Bounds"))
+    if node is None:
+        return Shape(element_id, "", "", box, label)
+    definitions = (str(child.tag).removeprefix(BPMN) for child in node)
+    event = next((tag.removesuffix("EventDefinition") for tag in definitions if tag.endswith("EventDefinition")), "")
+    return Shape(
+        element_id,
+        str(node.tag).removeprefix(BPMN),
+        node.get("name") or "",
+        box,
+        label,
+        event,
+        interrupts="false" not in (node.get("cancelActivity"), node.get("isInterrupting")),
+        repeats=node.find(BPMN + "multiInstanceLoopCharacteristics") is not None,
+    )
 
 
-def _points(edge: etree._Element) -> list[tuple[float, float]]:
-    return [(float(point.get("x", 0)), float(point.get("y", 0))) for point in edge.iterfind(DI + "waypoint")]
+def _line(drawn: etree._Element, nodes: Mapping[str, etree._Element]) -> Line:
+    element_id = drawn.get("bpmnElement", "")
+    node = nodes.get(element_id)
+    points = [(float(point.get("x", 0)), float(point.get("y", 0))) for point in drawn.iterfind(DI + "waypoint")]
+    kind, name = ("", "") if node is None else (str(node.tag).removeprefix(BPMN), node.get("name") or "")
+    return Line(element_id, kind, name, points, _box(drawn.find(f"{BPMNDI}BPMNLabel/{DC}Bounds")))
 
 
-def _svg(shapes: list[_Shape], lines: list[list[tuple[float, float]]], marks: Mapping[str, Mark]) -> str:
-    xs = [x for shape in shapes for x in (shape.box.x, shape.box.right)]
-    ys = [y for shape in shapes for y in (shape.box.y, shape.box.bottom)]
-    left, top = min(xs) - MARGIN, min(ys) - MARGIN
-    width, height = max(xs) - left + MARGIN, max(ys) - top + 2 * MARGIN
+def _box(bounds: etree._Element | None) -> Box | None:
+    if bounds is None:
+        return None
+    return Box(*(float(bounds.get(side, 0)) for side in ("x", "y", "width", "height")))
+
+
+def _corners(shape: Shape) -> Iterator[tuple[float, float]]:
+    for box in (shape.box, shape.label):
+        if box is not None:
+            yield box.x, box.y
+            yield box.right, box.bottom
+
+
+def _svg(plane: Plane, marks: Mapping[str, Mark]) -> str:
+    bounds = plane.bounds
+    left, top, width, height = bounds.x, bounds.y, bounds.width, bounds.height
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{left:g} {top:g} {width:g} {height:g}" '
         f'width="{width:g}" height="{height:g}" font-family="sans-serif" font-size="{_FONT}">',
         '<defs><marker id="end" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto">'
         f'<path d="M0 0 L10 5 L0 10 z" fill="{_LINE}"/></marker></defs>',
     ]
-    for points in lines:
-        path = " ".join(f"{x:g},{y:g}" for x, y in points)
+    for line in plane.lines:
+        path = " ".join(f"{x:g},{y:g}" for x, y in line.points)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{_LINE}" marker-end="url(#end)"/>')
-    for shape in sorted(shapes, key=lambda shape: shape.kind == "boundaryEvent"):
+    for shape in sorted(plane.shapes, key=lambda shape: shape.kind == "boundaryEvent"):
         parts += _drawn(shape, marks.get(shape.element_id))
     return "\n".join([*parts, "</svg>\n"])
 
 
-def _drawn(shape: _Shape, mark: Mark | None) -> Iterator[str]:
+def _drawn(shape: Shape, mark: Mark | None) -> Iterator[str]:
     fill = _PLAIN if mark is None else mark.fill
     style = f'fill="{fill}" stroke="{_LINE}" stroke-width="{3 if shape.kind == "endEvent" else 1.5}"'
     box = shape.box
@@ -103,7 +171,7 @@ def _drawn(shape: _Shape, mark: Mark | None) -> Iterator[str]:
     else:
         yield f'<rect x="{box.x:g}" y="{box.y:g}" width="{box.width:g}" height="{box.height:g}" rx="8" {style}/>'
     is_inside = not shape.kind.endswith(("Event", "Gateway"))
-    for line, text in enumerate(_lines(shape.name)):
+    for line, text in enumerate(broken(shape.name)):
         at = (y - 4 if is_inside else box.bottom + 12) + line * (_FONT + 2)
         yield f'<text x="{x:g}" y="{at:g}" text-anchor="middle">{escape(text)}</text>'
     if mark is not None:
@@ -114,9 +182,11 @@ def _drawn(shape: _Shape, mark: Mark | None) -> Iterator[str]:
         yield f'<text x="{box.x:g}" y="{box.y + 4:g}" text-anchor="middle" fill="#ffffff">{badge}</text></g>'
 
 
-def _lines(name: str) -> list[str]:
-    """Break a name: at blanks, or every few characters where it has none."""
-    if " " not in name and not name.isascii():
+def broken(name: str) -> list[str]:
+    """Break a name: at blanks, or every few characters where it is Chinese; a word of letters stays whole."""
+    if name.isascii() and " " not in name:
+        return [name] if name else []
+    if " " not in name:
         return [name[start : start + _LABEL_LENGTH] for start in range(0, len(name), _LABEL_LENGTH)]
     lines = [""]
     for word in name.split():

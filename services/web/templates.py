@@ -32,7 +32,8 @@ def render(template: str, language: Language, zone: str, context: Mapping[str, A
 
 def _folders() -> dict[str, FileSystemLoader]:
     """Return the template folders of the packages below services/, by package name."""
-    folders = sorted([*SERVICES.glob("domain/*/templates"), *SERVICES.glob("app/templates")])
+    packages = ("domain/*/templates", "app/templates", "designers/play/templates")
+    folders = sorted(folder for package in packages for folder in SERVICES.glob(package))
     return {folder.parent.name: FileSystemLoader(folder) for folder in folders}
 
 

@@ -26,6 +26,7 @@ from services.domain.process.messages import SENT
 from services.domain.stages import file as stage_file
 from services.domain.stages.schema import StageFile
 from services.engine.model.bpmn import ElementType, Process
+from services.engine.processing.command_processor import Command
 from services.engine.processing.deployments import Resource
 from services.runtime import models as diagrams
 from services.runtime.jobs.worker import Worker
@@ -116,6 +117,40 @@ def declared_workers(folder: Path, shipped: frozenset[str]) -> Mapping[str, OwnW
     return {} if content is None else content.workers
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """The models of a folder, deployed in memory, with the world and the rules around them."""
+
+    files: Folder
+    world: World
+    rules: Rules
+    simulation: Simulation
+
+
+def prepare(
+    folder: Path,
+    workers: Iterable[Worker],
+    *,
+    items: int,
+    reduces: bool = True,
+    begins: Command | None = None,
+) -> Prepared:
+    """Read a folder and deploy its models in memory; raises UnreadableFile. ``begins`` as Simulation's."""
+    files = read(folder)
+    of_world = own_or_shipped(folder, WORLD).parent
+    shipped = list(workers)
+    declared = declared_workers(folder, frozenset(worker.job_type for worker in shipped))
+    compared = compared_numbers(files.resources)
+    world = World(of_world, shipped, files.stage_file.stages, items, compared=compared, declared=declared)
+    watched = Rules(files.rules, world.items)
+    try:
+        simulation = Simulation(files.resources, world, watched, reduces=reduces, begins=begins)
+    except NotDeployed as error:
+        raise UnreadableFile(folder, 0, f"the engine does not deploy these models: {error}") from error
+    _check_names(files, world, simulation)
+    return Prepared(files, world, watched, simulation)
+
+
 def check(
     folder: Path,
     workers: Iterable[Worker],
@@ -129,18 +164,8 @@ def check(
 
     ``until`` ends the walk once this rule is broken; ``explorer.ANYTHING``, once one is.
     """
-    files = read(folder)
-    of_world = own_or_shipped(folder, WORLD).parent
-    shipped = list(workers)
-    declared = declared_workers(folder, frozenset(worker.job_type for worker in shipped))
-    compared = compared_numbers(files.resources)
-    world = World(of_world, shipped, files.stage_file.stages, items, compared=compared, declared=declared)
-    watched = Rules(files.rules, world.items)
-    try:
-        simulation = Simulation(files.resources, world, watched, reduces=reduces)
-    except NotDeployed as error:
-        raise UnreadableFile(folder, 0, f"the engine does not deploy these models: {error}") from error
-    _check_names(files, world, simulation)
+    prepared = prepare(folder, workers, items=items, reduces=reduces)
+    files, world, watched, simulation = prepared.files, prepared.world, prepared.rules, prepared.simulation
     explorer = Explorer(simulation, watched, reduces=reduces, seconds=seconds, until=until)
     walk = explorer.explore()
     found = list(walk.broken.values())
@@ -298,7 +323,7 @@ class _Check:
             return
         meant = set(self._world.meant.get("never visited", []))
         for process in self._simulation.processes.values():
-            for element_id in _drawn(process):
+            for element_id in drawn(process):
                 if (process.id, element_id) not in self._simulation.visited and element_id not in meant:
                     zh, en = self._words.element(process.id, element_id)
                     yield (f"没有走到：“{zh}”（{element_id}）", f"no walk came to {en} ({element_id})")
@@ -321,7 +346,7 @@ class _Check:
                     )
 
 
-def _drawn(process: Process) -> Iterator[str]:
+def drawn(process: Process) -> Iterator[str]:
     """Yield the elements and flows of a process that a case can pass.
 
     The engine takes no flow out of an event-based gateway: the event that came is next.

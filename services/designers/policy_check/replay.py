@@ -157,11 +157,12 @@ def scenario(replayed: Replay, files: Sequence[str], about: str) -> dict[str, An
         if move.kind == TIMER and to_millis(after.now) > clock:
             steps.append({"do": "advanceClock", "ms": to_millis(after.now) - clock})
             clock = to_millis(after.now)
-        steps += _client_steps(move, before, after)
+        steps += client_steps(move, before, after)
     return {"about": about, "steps": steps}
 
 
-def _client_steps(move: Move, before: Case, after: Case) -> list[dict[str, Any]]:
+def client_steps(move: Move, before: Case, after: Case) -> list[dict[str, Any]]:
+    """Return a move as the calls of a client of the engine; none for a timer, which the clock fires."""
     if move.kind in (JOB, ERROR):
         reference: dict[str, Any] = {"type": move.name, "elementId": move.element_id}
         if move.of:

@@ -75,7 +75,7 @@ class World:
                     self.path, given.lines[key], f"{key} is no part of the world: {', '.join(sorted(_KEYS))}"
                 )
         self._given = given
-        self._ranges: Mapping[str, list[Number]] = self._mapping("ranges")
+        self.ranges: Mapping[str, list[Number]] = self._mapping("ranges")
         self._compared = compared or {}
         self.values: Mapping[str, list[Any]] = {
             name: [*values, *self._beside(name, values)] for name, values in self._mapping("values").items()
@@ -189,15 +189,15 @@ class World:
 
     def _beside(self, name: str, values: Sequence[Any]) -> list[Number]:
         """Return more values of a variable, where the models compare it with numbers that these are no measure of."""
-        if name not in self._ranges:
+        if name not in self.ranges:
             return []
-        lowest, highest = self._ranges[name]
+        lowest, highest = self.ranges[name]
         return between(self._compared.get(name, ()), values, lowest, highest)
 
     def _on_each_side(self, outcomes: Sequence[Values]) -> list[Values]:
         """Return the outcomes with one more for each value that the models tell apart from those given."""
         found = list(outcomes)
-        for name in self._ranges:
+        for name in self.ranges:
             of_name = [outcome for outcome in outcomes if name in outcome]
             more = self._beside(name, [outcome[name] for outcome in of_name]) if of_name else []
             found += [{**outcome, name: value} for outcome in of_name[:1] for value in more]
