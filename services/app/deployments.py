@@ -17,7 +17,10 @@ from services.app.container import models
 from services.database.tables.audit import AuditEvent
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
+from services.domain.process import deployed_models
+from services.domain.process.deployed_models import ProcessVersion
 from services.domain.stages import file as stage_file
+from services.runtime.engine_client import Deployment
 from services.runtime.places import BPMN
 
 DEPLOYED = "models-deployed"  # the action in the audit trail
@@ -38,10 +41,15 @@ class Examined:
     states: int = 0
 
 
-def digests(folder: Path | None = None) -> dict[str, str]:
-    """Return the SHA-256 of each file of the folder that decides what the process does: models and review stages."""
+def contents(folder: Path | None = None) -> dict[str, bytes]:
+    """Return the files of the folder that decide what the process does, by name: models and review stages."""
     paths = [*models(folder), (folder or BPMN) / stage_file.NAME]
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    return {path.name: path.read_bytes() for path in paths}
+
+
+def digests(folder: Path | None = None) -> dict[str, str]:
+    """Return the SHA-256 of each of these files by its name."""
+    return {name: hashlib.sha256(content).hexdigest() for name, content in contents(folder).items()}
 
 
 def are_shipped(files: Mapping[str, str]) -> bool:
@@ -65,6 +73,18 @@ def record(uow: UnitOfWork, examined: Examined, versions: Mapping[str, int], by:
         rules_sha256=examined.rules_sha256,
         states=examined.states,
         versions=dict(versions),
+    )
+
+
+def keep(uow: UnitOfWork, files: Mapping[str, bytes], deployment: Deployment) -> None:
+    """Keep the files of a deployment, and which version of a process is in which of them; it may run again."""
+    kept = deployed_models.keep_files(uow, files)
+    deployed_models.keep_versions(
+        uow,
+        {
+            ProcessVersion(process.process_id, process.version, process.definition_key): kept[Path(process.file).name]
+            for process in deployment.processes
+        },
     )
 
 

@@ -1,7 +1,7 @@
 """Run the roles of one process, built from the settings."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,7 +25,7 @@ from services.runtime import confined
 from services.runtime.addresses import is_loopback
 from services.runtime.channel import open_channel
 from services.runtime.disk_space import DiskSpace
-from services.runtime.engine_client import PyzeebeEngineClient
+from services.runtime.engine_client import Deployment, PyzeebeEngineClient
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.health import HUNG_SECONDS, Health, serve_health
 from services.runtime.http import address_of, serve
@@ -153,8 +153,8 @@ def _engine_addresses(settings: Settings) -> list[str]:
     return [settings.gateway_address, address]
 
 
-async def deploy(client: PyzeebeEngineClient, folder: Path | None = None) -> Mapping[str, int]:
-    """Deploy the models of a folder, or those shipped, once the engine answers; return versions by id.
+async def deploy(client: PyzeebeEngineClient, folder: Path | None = None) -> Deployment:
+    """Deploy the models of a folder, or those shipped, once the engine answers.
 
     Warns of inclusive joins at which a cluster can wait for ever.
     """
@@ -164,7 +164,7 @@ async def deploy(client: PyzeebeEngineClient, folder: Path | None = None) -> Map
     deadline = asyncio.get_running_loop().time() + ENGINE_WAIT.total_seconds()
     while True:
         try:
-            return (await client.deploy(models(folder))).versions
+            return await client.deploy(models(folder))
         except Retryable as error:
             if asyncio.get_running_loop().time() > deadline:
                 raise
@@ -189,12 +189,13 @@ async def _deploy_known(container: Container, client: PyzeebeEngineClient) -> No
             next="run footage-desk deploy, which checks and deploys them",
         )
         return
-    versions = dict(await deploy(client, folder))
-    log.info("deployed", versions=versions)
+    deployment = await deploy(client, folder)
+    log.info("deployed", versions=dict(deployment.versions))
+    await database.run(START, deployments.keep, deployments.contents(folder), deployment)
     if not known:
         tried = deployments.Examined(files, "unchecked", "tried in the demo")
         examined = deployments.Examined(files, "shipped") if shipped else tried
-        await database.run(START, deployments.record, examined, versions, "start")
+        await database.run(START, deployments.record, examined, deployment.versions, "start")
 
 
 class PeriodicTask(Protocol):

@@ -16,7 +16,7 @@ from services.database.unit_of_work import Actor, Database
 from services.domain.wiring import command_database
 from services.runtime import data_folder
 from services.runtime.channel import open_channel
-from services.runtime.engine_client import PyzeebeEngineClient
+from services.runtime.engine_client import Deployment, PyzeebeEngineClient
 from services.runtime.settings import Settings, variable
 
 ACTOR = Actor("system", "deploy")
@@ -27,17 +27,18 @@ def deploy(settings: Settings, unchecked: str | None) -> None:
     files = deployments.digests(settings.models_dir)
     shipped = deployments.are_shipped(files)
     if shipped and not _has_database(settings):  # a machine from which only the engine is reached
-        _print(asyncio.run(_deploy(settings)))
+        _print(asyncio.run(_deploy(settings)).versions)
         return
     with _opened_database(settings) as database:
         known = unchecked is None and database.read_now(ACTOR, deployments.is_on_record, files)
         if known and not shipped:
             console.print("These models were deployed on record before.")
         examined = Examined(files, "shipped") if shipped or known else _examine(settings, unchecked)
-        versions = asyncio.run(_deploy(settings))
+        deployment = asyncio.run(_deploy(settings))
+        database.run_now(ACTOR, deployments.keep, deployments.contents(settings.models_dir), deployment)
         if not known:
-            database.run_now(ACTOR, deployments.record, examined, versions, getpass.getuser())
-    _print(versions)
+            database.run_now(ACTOR, deployments.record, examined, deployment.versions, getpass.getuser())
+    _print(deployment.versions)
 
 
 def _examine(settings: Settings, unchecked: str | None) -> Examined:
@@ -62,7 +63,7 @@ def _examine(settings: Settings, unchecked: str | None) -> Examined:
         fail("Nothing was deployed: correct what is named above, or say why not with --unchecked.", refused.exit_code)
 
 
-async def _deploy(settings: Settings) -> Mapping[str, int]:
+async def _deploy(settings: Settings) -> Deployment:
     channel = open_channel(settings)
     try:
         return await server.deploy(PyzeebeEngineClient(channel), settings.models_dir)

@@ -25,6 +25,7 @@ from pyzeebe.errors import (
     ZeebeGatewayUnavailableError,
     ZeebeInternalError,
 )
+from pyzeebe.grpc_internals.types import DeployResourceResponse
 from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto import gateway_pb2_grpc as rpc
 
@@ -59,11 +60,22 @@ class Topology:
 
 
 @dataclass(frozen=True)
+class DeployedProcess:
+    """A process of a deployment, and the name of the file that it is in."""
+
+    process_id: str
+    version: int
+    definition_key: int
+    file: str
+
+
+@dataclass(frozen=True)
 class Deployment:
     """The result of a deployment: ``name -> version`` of each process and decision."""
 
     key: int
     versions: Mapping[str, int]
+    processes: Sequence[DeployedProcess] = ()
 
 
 class EngineClient(Protocol):
@@ -128,11 +140,16 @@ class PyzeebeEngineClient:
         async with transport("deploy " + ", ".join(path.name for path in paths), self._call_seconds):
             response = await self._client.deploy_resource(*paths)
         versions: dict[str, int] = {}
+        processes = [
+            DeployedProcess(part.bpmn_process_id, part.version, part.process_definition_key, part.resource_name)
+            for part in response.deployments
+            if isinstance(part, DeployResourceResponse.ProcessMetadata)
+        ]
         for part in response.deployments:
             name = getattr(part, "bpmn_process_id", None) or getattr(part, "dmn_decision_id", None)
             if name is not None:
                 versions[name] = part.version
-        return Deployment(response.key, versions)
+        return Deployment(response.key, versions, processes)
 
     async def has_instance(self, process_instance_key: int) -> bool:
         # The gateway has no query. To set no variable at all is what it answers by, and changes nothing.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from services.database.unit_of_work import Actor, Database
 from services.domain.applications import opening as application_opening
+from services.domain.process.deployed_models import ProcessVersion
 from services.runtime.rules import iso
 
 JOB_TYPE = "open-case"
@@ -14,6 +15,9 @@ ACTOR = Actor("worker", JOB_TYPE)
 class Command:
     application_id: str
     process_instance_key: int
+    bpmn_process_id: str
+    process_definition_version: int
+    process_definition_key: int
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,10 @@ class Result:
 
 
 async def handle(command: Command, database: Database) -> Result:
+    process = ProcessVersion(
+        command.bpmn_process_id, command.process_definition_version, command.process_definition_key
+    )
     opened = await database.run(
-        ACTOR, application_opening.open_case, command.application_id, command.process_instance_key
+        ACTOR, application_opening.open_case, command.application_id, command.process_instance_key, process
     )
     return Result(opened.duplicate, opened.item_ids, iso(opened.correction_period), opened.application_number)

@@ -97,6 +97,8 @@ class Job:
     element_instance_key: int = 1
     process_instance_key: int = 4711
     bpmn_process_id: str = "hostile"
+    process_definition_version: int = 1
+    process_definition_key: int = 1
 
 
 @dataclass

@@ -109,6 +109,12 @@ class Application(Base):
     granted_use_days: Mapped[int | None]
 
     process_instance_key: Mapped[int | None]
+    # the version of the process that the instance runs on, as the engine numbers it, and the SHA-256 of the model's
+    # file; None before schema 1144, the digest also where the model was not deployed on record
+    process_id: Mapped[str | None]
+    process_version: Mapped[int | None]
+    process_definition_key: Mapped[int | None]
+    model_sha256: Mapped[str | None]
     storage_notified_at: Mapped[datetime | None]
     correction_until: Mapped[datetime | None]
     correction_seconds: Mapped[int | None]  # how long this case has for each correction, as its process counts

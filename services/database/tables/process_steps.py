@@ -25,6 +25,8 @@ class ProcessStep(Base):
     process_id: Mapped[str]
     process_instance_key: Mapped[int] = mapped_column(index=True)
     element_id: Mapped[str]
+    process_version: Mapped[int | None]  # as the engine numbers it; None before schema 1144, like the next
+    process_definition_key: Mapped[int | None]
     item_id: Mapped[str | None]
     began_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]

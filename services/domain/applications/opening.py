@@ -7,7 +7,8 @@ from services.database.tables.applications import Application
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import service
 from services.domain.audit import trail as audit_trail
-from services.domain.process import messages, outbox, permissions
+from services.domain.process import deployed_models, messages, outbox, permissions
+from services.domain.process.deployed_models import ProcessVersion
 from services.domain.rules import agreed_limits
 from services.runtime.errors import NotPermitted
 
@@ -20,8 +21,12 @@ class Opened:
     application_number: str  # what people call the case; Operate shows it from here on
 
 
-def open_case(uow: UnitOfWork, application_id: str, process_instance_key: int) -> Opened:
+def open_case(
+    uow: UnitOfWork, application_id: str, process_instance_key: int, process: ProcessVersion | None = None
+) -> Opened:
     """Bind the application to the process instance that runs it; any other instance is a duplicate and ends.
+
+    ``process`` is the version that the instance runs on.
 
     Raises NotPermitted for an application that was not submitted or has no items: such a case cannot run.
     """
@@ -34,6 +39,8 @@ def open_case(uow: UnitOfWork, application_id: str, process_instance_key: int) -
         )
     if application.process_instance_key is None:
         application.process_instance_key = process_instance_key
+        if process is not None:
+            deployed_models.set_version(uow, application, process)
         application.correction_seconds = uow.rules.correction_period // timedelta(seconds=1)
         audit_trail.record(
             uow,
@@ -42,6 +49,9 @@ def open_case(uow: UnitOfWork, application_id: str, process_instance_key: int) -
             application_id,
             application_id=application_id,
             process_instance=str(process_instance_key),
+            process=application.process_id,
+            process_version=application.process_version,
+            model_sha256=application.model_sha256,
         )
     outbox.settle(uow, application_id, "the process has opened the case", messages.APPLICATION_SUBMITTED)
     duplicate = application.process_instance_key != process_instance_key

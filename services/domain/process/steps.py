@@ -15,7 +15,10 @@ from services.database.tables.process_steps import ProcessStep
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.audit import trail as audit_trail
-from services.runtime.jobs.journal import Begun, JournalledJob, Wait
+from services.domain.process import deployed_models
+from services.domain.process.deployed_models import ProcessVersion
+from services.runtime.jobs.commands import JobFacts
+from services.runtime.jobs.journal import Begun, Wait
 
 COMPLETED, CANCELLED = "completed", "cancelled"
 REFUSED = "job-refused"  # the action in the audit trail
@@ -34,6 +37,7 @@ class JobReference:
     application_id: str | None
     review_id: str | None = None
     item_id: str | None = None
+    version: ProcessVersion | None = None  # None: not known
 
 
 def start(uow: UnitOfWork, job: JobReference) -> ProcessStep | None:
@@ -43,6 +47,7 @@ def start(uow: UnitOfWork, job: JobReference) -> ProcessStep | None:
     what happened. A job with the key of another job's step is ignored.
     """
     application_id = _case_of(uow, job)
+    _follow_version(uow, job, application_id)
     step = uow.session.get(ProcessStep, job.element_instance_key, with_for_update=True)
     if step is not None:
         if _is_of(step, job, application_id):
@@ -60,6 +65,8 @@ def start(uow: UnitOfWork, job: JobReference) -> ProcessStep | None:
         application_id=application_id,
         process_id=job.process_id,
         process_instance_key=job.process_instance_key,
+        process_version=job.version.version if job.version else None,
+        process_definition_key=job.version.definition_key if job.version else None,
         element_id=job.element_id,
         item_id=job.item_id,
         began_at=uow.now,
@@ -67,6 +74,15 @@ def start(uow: UnitOfWork, job: JobReference) -> ProcessStep | None:
     )
     uow.session.add(step)
     return step
+
+
+def _follow_version(uow: UnitOfWork, job: JobReference, application_id: str | None) -> None:
+    """Note the version that the case's own process runs on, where it is not known, or was moved to another one."""
+    application = uow.session.get(Application, application_id) if application_id is not None else None
+    if application is None or job.version is None or application.process_instance_key != job.process_instance_key:
+        return
+    if application.process_definition_key != job.version.definition_key:
+        deployed_models.set_version(uow, application, job.version)
 
 
 def list_open_of_items(uow: UnitOfWork, item_ids: set[str]) -> dict[str, ProcessStep]:
@@ -174,23 +190,23 @@ class StepJournal:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def began(self, job: JournalledJob, /) -> Begun:
+    async def began(self, job: JobFacts, /) -> Begun:
         return await self._database.run(ACTOR, begin, _job_reference(job))
 
-    async def waits(self, job: JournalledJob, waited: Wait | None, /) -> None:
+    async def waits(self, job: JobFacts, waited: Wait | None, /) -> None:
         await self._database.run(ACTOR, wait, _job_reference(job), waited)
 
-    async def ended(self, job: JournalledJob, outcome: str, /) -> None:
+    async def ended(self, job: JobFacts, outcome: str, /) -> None:
         await self._database.run(ACTOR, end, _job_reference(job), outcome)
 
-    async def stuck(self, job: JournalledJob, /) -> None:
+    async def stuck(self, job: JobFacts, /) -> None:
         await self._database.run(ACTOR, mark_stuck, _job_reference(job))
 
-    async def refused(self, job: JournalledJob, sentence: str, /) -> None:
+    async def refused(self, job: JobFacts, sentence: str, /) -> None:
         await self._database.run(ACTOR, refuse, _job_reference(job), job.type, sentence)
 
 
-def _job_reference(job: JournalledJob) -> JobReference:
+def _job_reference(job: JobFacts) -> JobReference:
     return JobReference(
         element_instance_key=job.element_instance_key,
         process_id=job.bpmn_process_id,
@@ -199,10 +215,11 @@ def _job_reference(job: JournalledJob) -> JobReference:
         application_id=_text(job, "applicationId"),
         review_id=_text(job, "reviewId"),
         item_id=_text(job, "itemId"),
+        version=ProcessVersion(job.bpmn_process_id, job.process_definition_version, job.process_definition_key),
     )
 
 
-def _text(job: JournalledJob, name: str) -> str | None:
+def _text(job: JobFacts, name: str) -> str | None:
     value = job.variables.get(name)
     return value if isinstance(value, str) else None
 

@@ -14,7 +14,17 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.runtime.errors import Fatal
 
-RESERVED = frozenset({"job_key", "element_instance_key", "process_instance_key", "element_id"})
+RESERVED = frozenset(
+    {
+        "job_key",
+        "element_instance_key",
+        "process_instance_key",
+        "element_id",
+        "bpmn_process_id",
+        "process_definition_version",
+        "process_definition_key",
+    }
+)
 
 C = TypeVar("C")
 
@@ -34,6 +44,12 @@ class JobFacts(Protocol):
     def element_instance_key(self) -> int: ...
     @property
     def process_instance_key(self) -> int: ...
+    @property
+    def bpmn_process_id(self) -> str: ...
+    @property
+    def process_definition_version(self) -> int: ...
+    @property
+    def process_definition_key(self) -> int: ...
     @property
     def variables(self) -> Mapping[str, Any]: ...
 

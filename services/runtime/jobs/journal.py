@@ -18,13 +18,6 @@ class Wait:
     until: datetime
 
 
-class JournalledJob(JobFacts, Protocol):
-    """A job with the model it belongs to; pyzeebe's ``Job`` is one."""
-
-    @property
-    def bpmn_process_id(self) -> str: ...
-
-
 @dataclass(frozen=True)
 class Begun:
     """What is known of a job as it begins.
@@ -43,23 +36,23 @@ class Begun:
 class Journal(Protocol):
     """Record every job, perhaps more than once. May raise Retryable: then the job is retried."""
 
-    async def began(self, job: JournalledJob, /) -> Begun:
+    async def began(self, job: JobFacts, /) -> Begun:
         """A handler is about to run for the job."""
         ...
 
-    async def waits(self, job: JournalledJob, wait: Wait | None, /) -> None:
+    async def waits(self, job: JobFacts, wait: Wait | None, /) -> None:
         """The job is tried again because a part is away; None: it has failed otherwise, and waits no more."""
         ...
 
-    async def ended(self, job: JournalledJob, outcome: str, /) -> None:
+    async def ended(self, job: JobFacts, outcome: str, /) -> None:
         """The job is done: ``completed``, the code of the BPMN error it ends with, or ``cancelled`` by the engine."""
         ...
 
-    async def stuck(self, job: JournalledJob, /) -> None:
+    async def stuck(self, job: JobFacts, /) -> None:
         """The job continues only when a person has removed the cause."""
         ...
 
-    async def refused(self, job: JournalledJob, sentence: str, /) -> None:
+    async def refused(self, job: JobFacts, sentence: str, /) -> None:
         """The job asked for what the database does not allow now, as the sentence says; it is stuck too."""
         ...
 
@@ -67,17 +60,17 @@ class Journal(Protocol):
 class NoJournal:
     """Record nothing."""
 
-    async def began(self, job: JournalledJob, /) -> Begun:
+    async def began(self, job: JobFacts, /) -> Begun:
         return Begun()
 
-    async def waits(self, job: JournalledJob, wait: Wait | None, /) -> None:
+    async def waits(self, job: JobFacts, wait: Wait | None, /) -> None:
         pass
 
-    async def ended(self, job: JournalledJob, outcome: str, /) -> None:
+    async def ended(self, job: JobFacts, outcome: str, /) -> None:
         pass
 
-    async def stuck(self, job: JournalledJob, /) -> None:
+    async def stuck(self, job: JobFacts, /) -> None:
         pass
 
-    async def refused(self, job: JournalledJob, sentence: str, /) -> None:
+    async def refused(self, job: JobFacts, sentence: str, /) -> None:
         pass

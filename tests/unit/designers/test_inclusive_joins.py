@@ -81,7 +81,7 @@ def test_a_deployment_warns_of_it_and_goes_on(tmp_path: Path) -> None:
             return type("Deployed", (), {"versions": {"p": 1}})
 
     with written_logs() as log:
-        versions = asyncio.run(server.deploy(Client(), tmp_path))  # type: ignore[arg-type]  # what is used of it
+        deployed = asyncio.run(server.deploy(Client(), tmp_path))  # type: ignore[arg-type]  # what is used of it
 
-    assert versions == {"p": 1}
+    assert deployed.versions == {"p": 1}
     assert "a token that leaves at choice never comes to this inclusive join" in log.getvalue()

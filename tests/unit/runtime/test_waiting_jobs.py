@@ -14,8 +14,9 @@ from services.database.outages import away
 from services.recorders.protocol import RecorderDown
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Fatal, Outcome, Retryable
+from services.runtime.jobs.commands import JobFacts
 from services.runtime.jobs.failures import Backoff, Waits
-from services.runtime.jobs.journal import Begun, JournalledJob, NoJournal, Wait
+from services.runtime.jobs.journal import Begun, NoJournal, Wait
 from services.runtime.jobs.runner import JobRunner
 from services.runtime.metrics import REGISTRY
 from services.vault.store.protocol import StoreDown
@@ -32,16 +33,16 @@ class Kept(NoJournal):
         self.waited: list[Wait | None] = []
         self.stopped = 0
 
-    async def began(self, job: JournalledJob, /) -> Begun:
+    async def began(self, job: JobFacts, /) -> Begun:
         if self.error is not None:
             raise self.error
         return Begun(self.since)
 
-    async def waits(self, job: JournalledJob, wait: Wait | None, /) -> None:
+    async def waits(self, job: JobFacts, wait: Wait | None, /) -> None:
         self.waited.append(wait)
         self.since = wait.since if wait is not None else None
 
-    async def stuck(self, job: JournalledJob, /) -> None:
+    async def stuck(self, job: JobFacts, /) -> None:
         self.stopped += 1
 
 
@@ -215,7 +216,7 @@ def test_a_database_that_refuses_is_not_waited_for(said: str, waited: str | None
 class Recorded(Kept):
     """Keeps the wait in a database that other processes change too."""
 
-    async def began(self, job: JournalledJob, /) -> Begun:
+    async def began(self, job: JobFacts, /) -> Begun:
         return Begun(self.since, recorded=True)
 
 
@@ -244,7 +245,7 @@ async def test_a_wait_of_which_the_journal_knows_nothing_is_kept_by_the_process(
     gateway: FakeGateway, channel: Any
 ) -> None:
     class Forgets(Kept):
-        async def waits(self, job: JournalledJob, wait: Wait | None, /) -> None:
+        async def waits(self, job: JobFacts, wait: Wait | None, /) -> None:
             self.waited.append(wait)
 
     journal, clock = Forgets(), FixedClock(NOON)

@@ -200,6 +200,7 @@ class Job:
 
     type, element_id, bpmn_process_id = "check-completeness", "Task_Check", "video-retrieval"
     element_instance_key, process_instance_key = 12, 4711
+    process_definition_version, process_definition_key = 1, 2
 
     def __init__(self, application_id: str) -> None:
         self.variables = {"applicationId": application_id}

@@ -1,0 +1,84 @@
+"""Which model a case runs on: what was deployed is kept, so that it can be drawn when the folder has another one."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+
+from services.database.tables.applications import Application
+from services.database.tables.deployed_models import DeployedProcess, ModelFile
+from services.database.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True)
+class ProcessVersion:
+    """A version of a process as the engine numbers it; a job tells its own."""
+
+    process_id: str
+    version: int
+    definition_key: int
+
+
+def keep_files(uow: UnitOfWork, files: Mapping[str, bytes]) -> dict[str, str]:
+    """Keep the content of these files, by name; return their SHA-256 by name."""
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    query = select(ModelFile.sha256).where(ModelFile.sha256.in_(digests.values()))
+    known = set(uow.session.scalars(query))
+    for name, digest in digests.items():
+        if digest not in known:
+            known.add(digest)
+            uow.session.add(ModelFile(sha256=digest, name=name, content=files[name], kept_at=uow.now))
+    uow.session.flush()  # rows of versions refer to them
+    return digests
+
+
+def keep_versions(uow: UnitOfWork, digests: Mapping[ProcessVersion, str]) -> None:
+    """Record in which kept file each version of a process is; cases that began on it before are completed.
+
+    A case may begin between the deployment and this.
+    """
+    keys = [process.definition_key for process in digests]
+    query = select(DeployedProcess).where(DeployedProcess.process_definition_key.in_(keys))
+    known = {row.process_definition_key: row for row in uow.session.scalars(query)}
+    for process, digest in digests.items():
+        row = known.get(process.definition_key)
+        if row is None:
+            row = DeployedProcess(process_definition_key=process.definition_key)
+            uow.session.add(row)
+        elif (row.process_id, row.version, row.sha256) == (process.process_id, process.version, digest):
+            continue
+        row.process_id, row.version, row.sha256 = process.process_id, process.version, digest
+        row.deployed_at = uow.now
+        uow.session.execute(
+            update(Application)
+            .where(
+                Application.process_definition_key == process.definition_key,
+                Application.process_id == process.process_id,
+                Application.process_version == process.version,
+                Application.model_sha256.is_(None),
+            )
+            .values(model_sha256=digest)
+        )
+
+
+def set_version(uow: UnitOfWork, application: Application, process: ProcessVersion) -> None:
+    """Record on which version of its process the case runs, and the digest of the model where that is known."""
+    application.process_id, application.process_version = process.process_id, process.version
+    application.process_definition_key = process.definition_key
+    application.model_sha256 = find_digests(uow, [process]).get(process)
+
+
+def find_digests(uow: UnitOfWork, processes: Iterable[ProcessVersion]) -> dict[ProcessVersion, str]:
+    """Return the SHA-256 of the file of each version that was deployed on record; one statement."""
+    keys = {process.definition_key: process for process in processes}
+    query = select(DeployedProcess).where(DeployedProcess.process_definition_key.in_(keys))
+    return {
+        process: row.sha256
+        for row in (uow.session.scalars(query) if keys else ())
+        if (process := keys[row.process_definition_key]) == _version_of(row)
+    }
+
+
+def _version_of(row: DeployedProcess) -> ProcessVersion:
+    return ProcessVersion(row.process_id, row.version, row.process_definition_key)
