@@ -24,7 +24,7 @@ from services.designers.policy_check.world import World
 from services.designers.policy_check.yaml_lines import UnreadableFile
 from services.domain.process.messages import SENT
 from services.domain.stages import file as stage_file
-from services.domain.stages.schema import StageFile
+from services.domain.stages.schema import Stage, StageFile
 from services.engine.model.bpmn import ElementType, Process
 from services.engine.processing.deployments import Resource
 from services.runtime import models as diagrams
@@ -116,6 +116,29 @@ def _declared(folder: Path, shipped: frozenset[str]) -> Mapping[str, OwnWorker]:
     return {} if content is None else content.workers
 
 
+def world_of(
+    files: Folder,
+    workers: Sequence[Worker],
+    items: int,
+    *,
+    stages: Mapping[str, Stage] | None = None,
+    older: Sequence[Resource] = (),
+) -> World:
+    """Return what comes to the models of the folder from outside; raises UnreadableFile.
+
+    ``stages`` and ``older`` are those of models that were deployed before, where a walk begins in them.
+    """
+    declared = _declared(files.path, frozenset(worker.job_type for worker in workers))
+    return World(
+        own_or_shipped(files.path, WORLD).parent,
+        workers,
+        files.stage_file.stages if stages is None else stages,
+        items,
+        compared=compared_numbers([*files.resources, *older]),
+        declared=declared,
+    )
+
+
 def check(
     folder: Path,
     workers: Iterable[Worker],
@@ -127,11 +150,7 @@ def check(
 ) -> Report:
     """Walk the models of the folder through everything, or until a rule is broken; raises UnreadableFile."""
     files = read(folder)
-    of_world = own_or_shipped(folder, WORLD).parent
-    shipped = list(workers)
-    declared = _declared(folder, frozenset(worker.job_type for worker in shipped))
-    compared = compared_numbers(files.resources)
-    world = World(of_world, shipped, files.stage_file.stages, items, compared=compared, declared=declared)
+    world = world_of(files, list(workers), items)
     watched = Rules(files.rules, world.items)
     try:
         simulation = Simulation(files.resources, world, watched, reduces=reduces)

@@ -1,0 +1,183 @@
+"""Check whether a case that runs may go on in other models: every rule has to hold from where it stands."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.designers.policy_check import check
+from services.designers.policy_check.case import Canonicalizer, Case
+from services.designers.policy_check.check import BUILT_IN
+from services.designers.policy_check.explorer import Broken, Explorer, Walk
+from services.designers.policy_check.moves import Simulation
+from services.designers.policy_check.past import Follower, NotFollowed, Record, Standing, Unmigratable
+from services.designers.policy_check.replay import replay
+from services.designers.policy_check.report import Sentence, Step
+from services.designers.policy_check.rules import Rules
+from services.designers.policy_check.silent_run import SilentRuns
+from services.designers.policy_check.whole_walk import find_broken
+from services.designers.policy_check.words import Words
+from services.designers.version_mapping import map_elements
+from services.domain.stages.schema import Stage
+from services.engine.model.bpmn import Process
+from services.engine.processing.deployments import Resource
+from services.runtime.jobs.worker import Worker
+
+ALLOWED, BROKEN, UNDECIDED, UNMAPPED = "allowed", "broken", "not-decided", "unmapped"
+MOST_ITEMS = 2
+_SHOWN_STEPS = 12
+
+
+@dataclass(frozen=True)
+class OlderModels:
+    """Models that were deployed before, with their review stages."""
+
+    resources: Sequence[Resource]
+    stages: Mapping[str, Stage]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a case may be moved; ``why`` says what stands in the way, ``rule`` is the one that would be broken."""
+
+    result: str
+    why: Sentence = ("", "")
+    rule: str = ""
+    steps: tuple[Step, ...] = ()
+    rules: int = 0
+    states: int = 0
+
+    @property
+    def is_allowed(self) -> bool:
+        return self.result == ALLOWED
+
+
+class Onward:
+    """Checks cases that have run on ``older`` models, oldest first, against the models of a folder.
+
+    Cases that stand alike are checked once.
+    """
+
+    def __init__(
+        self, folder: Path, older: Sequence[OlderModels], workers: Iterable[Worker], *, items: int, seconds: float
+    ) -> None:
+        """Raise UnreadableFile for the folder, NotDeployed for models that the engine does not take."""
+        self._files = check.read(folder)
+        shipped = list(workers)
+        self._items = min(max(items, 1), MOST_ITEMS)
+        self._seconds = seconds
+        self._older = [list(models.resources) for models in older]
+        stages = self._files.stage_file.stages
+        past_stages = dict(stages)
+        for models in older:
+            past_stages |= models.stages
+        of_older = [resource for resources in self._older for resource in resources]
+        past, future = (
+            check.world_of(self._files, shipped, self._items, stages=of, older=of_older) for of in (past_stages, stages)
+        )
+        self._rules = Rules(self._files.rules, future.items)
+        # both give the same keys to the same models, so a case of one goes on in the other
+        self._past = Simulation(self._files.resources, past, self._rules, earlier=self._older)
+        self._future = Simulation(self._files.resources, future, self._rules, earlier=self._older)
+        canonicalizer = Canonicalizer(self._past.world, self._past.live, self._past.numbers)
+        self._follower = Follower(self._past, self._rules, canonicalizer)
+        self._canonicalizer = canonicalizer
+        self._words = Words(self._files.diagrams, self._files.stage_file, self._future.world)
+        self._known: dict[object, Verdict] = {}
+
+    def mapping(self, process_id: str, number: int) -> dict[str, str]:
+        """Return the element ids of the models of this number in the folder's, by their own."""
+        return map_elements(self._process(process_id, number), self._process(process_id, len(self._older)))
+
+    def check(self, record: Record, process_id: str, number: int) -> Verdict:
+        """Return whether a case with this past, on the models of this number now, may go on in those of the folder."""
+        try:
+            standings = self._follower.settle(self._follower.follow(record))
+        except NotFollowed as error:
+            text = str(error)
+            return Verdict(
+                UNDECIDED, (f"无法由登记推知案件所在之处：{text}", f"where the case stands is not known: {text}")
+            )
+        ids = list(self.mapping(process_id, number).items())
+        starts: dict[object, Standing] = {}
+        refused: dict[str, None] = {}
+        for case, monitors in standings:
+            here = self._follower.redeployed(case, len(self._older))
+            try:
+                moved = self._follower.migrated(here, ids)
+            except Unmigratable as error:
+                refused[self._unmapped(case, dict(ids)) or str(error)] = None
+                continue
+            starts[self._canonicalizer.canonical(moved), monitors] = (moved, monitors)
+        if refused and not starts:
+            text = next(iter(refused))
+            return Verdict(
+                UNMAPPED, (f"案件所在之处在新模型中没有对应：{text}", f"where it stands has no place there: {text}")
+            )
+        key = frozenset(starts)
+        if key not in self._known:
+            self._known[key] = self._walked(list(starts.values()))
+        return self._known[key]
+
+    def _unmapped(self, case: Case, ids: Mapping[str, str]) -> str:
+        """Return the active elements of the case that the folder has no more, in words."""
+        [root] = [instance for instance in case.state.instances.values() if instance.parent is None]
+        left = [e.element_id for e in root.element_instances.values() if e.key != root.key and e.element_id not in ids]
+        return ", ".join(sorted(set(left)))
+
+    def _walked(self, starts: Sequence[Standing]) -> Verdict:
+        explorer = Explorer(self._future, self._rules, seconds=self._seconds)
+        walk = explorer.explore_from(starts)
+        found = list(walk.broken.values())
+        if walk.is_complete:
+            found += find_broken(walk, self._rules)
+            found += SilentRuns(self._future, explorer.canonicalizer).find_broken(walk, self._rules)
+        states, rules = len(walk.parents), len(self._rules.rules)
+        if found:
+            return self._broken(found[0], walk, states)
+        if not walk.is_complete:
+            text = (f"走过 {states} 个状态仍未走完", f"not decided after {states} states: {walk.why_incomplete}")
+            return Verdict(UNDECIDED, text, rules=rules, states=states)
+        return Verdict(ALLOWED, rules=rules, states=states)
+
+    def _broken(self, broken: Broken, walk: Walk, states: int) -> Verdict:
+        start, path = walk.path_from_start(broken.state)
+        path = [*path, *broken.moves]
+        rules = len(self._rules.rules)
+        if not replay(self._future, self._rules, path, broken, walk.began[start]).holds:
+            text = (
+                "找到的路径在引擎上无法重演，因此未作判断",
+                "the path that was found does not replay, so nothing is said",
+            )
+            return Verdict(UNDECIDED, text, rules=rules, states=states)
+        steps = []
+        for number, move in enumerate(path, 1):
+            zh, en = self._words.step(move)
+            steps.append(Step(number, zh, en, move.process_id, move.element_id))
+        if broken.rule is not None:
+            name, sentence = broken.rule.id, (broken.rule.zh, broken.rule.en)
+        else:
+            name = broken.finding.kind if broken.finding is not None else ""
+            sentence = BUILT_IN[name][1]
+        zh, en = _path(steps)
+        return Verdict(
+            BROKEN,
+            (f"违反规则“{sentence[0]}”（{name}）：{zh}", f"it would break {name}, {sentence[1]}: {en}"),
+            name,
+            tuple(steps),
+            rules,
+            states,
+        )
+
+    def _process(self, process_id: str, number: int) -> Process:
+        definitions = self._past.deployments[number].definitions.values()
+        newest = max((d for d in definitions if d.bpmn_process_id == process_id), key=lambda d: d.version)
+        return self._past.processes[newest.key]
+
+
+def _path(steps: Sequence[Step]) -> Sentence:
+    """Return the steps in one line, the last ones where there are many."""
+    if not steps:
+        return "就在此处", "at once, where it stands"
+    shown = list(steps[-_SHOWN_STEPS:])
+    more_zh, more_en = ("…… → ", "… → ") if len(shown) < len(steps) else ("", "")
+    return more_zh + " → ".join(step.zh for step in shown), more_en + " → ".join(step.en for step in shown)
