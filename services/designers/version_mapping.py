@@ -4,7 +4,8 @@ What it does is its job type, the process that it calls and the stage that it as
 table, the element that its event belongs to; names and places in the drawing say nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from services.designers.policy_check.reach import STAGE, literal_input
 from services.engine.model.bpmn import Element, ElementType, Event, EventType, Flow, Process
@@ -33,6 +34,32 @@ def map_elements(source: Process, target: Process) -> dict[str, str]:
         found[element.id] = there.id
     found.pop(source.id)
     return found | dict(_flows(source, target, found))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A mapping without what it does not change: the ids that become others, and those that have no counterpart."""
+
+    changed: Mapping[str, str]
+    without: Sequence[str]
+
+
+def difference(source: Process, ids: Mapping[str, str]) -> Difference:
+    """Return what a mapping of this process changes; ``pairs`` gives it back."""
+    known = _ids(source)
+    changed = {one: ids[one] for one in known if ids.get(one, one) != one}
+    return Difference(changed, [one for one in known if one not in ids])
+
+
+def pairs(source: Process, of: Difference) -> list[tuple[str, str]]:
+    """Return the mapping that a difference was made of."""
+    without = set(of.without)
+    return [(one, of.changed.get(one, one)) for one in _ids(source) if one not in without]
+
+
+def _ids(process: Process) -> list[str]:
+    elements = [element for element in process.elements.values() if element.element_type != ElementType.PROCESS]
+    return [*(e.id for e in elements), *(flow.id for e in process.elements.values() for flow in e.outgoing)]
 
 
 def _outside_in(process: Process) -> Iterator[Element]:

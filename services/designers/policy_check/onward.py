@@ -9,14 +9,14 @@ from services.designers.policy_check.case import Canonicalizer, Case
 from services.designers.policy_check.check import BUILT_IN
 from services.designers.policy_check.explorer import Broken, Explorer, Walk
 from services.designers.policy_check.moves import Simulation
-from services.designers.policy_check.past import Follower, NotFollowed, Record, Standing, Unmigratable
+from services.designers.policy_check.past import Follower, NotFollowed, Record, Standing, Unmigratable, root_of
 from services.designers.policy_check.replay import replay
 from services.designers.policy_check.report import Sentence, Step
 from services.designers.policy_check.rules import Rules
 from services.designers.policy_check.silent_run import SilentRuns
 from services.designers.policy_check.whole_walk import find_broken
 from services.designers.policy_check.words import Words
-from services.designers.version_mapping import map_elements
+from services.designers.version_mapping import Difference, difference, map_elements
 from services.domain.stages.schema import Stage
 from services.engine.model.bpmn import Process
 from services.engine.processing.deployments import Resource
@@ -88,6 +88,10 @@ class Onward:
         """Return the element ids of the models of this number in the folder's, by their own."""
         return map_elements(self._process(process_id, number), self._process(process_id, len(self._older)))
 
+    def difference(self, process_id: str, number: int) -> Difference:
+        """Return what that mapping changes."""
+        return difference(self._process(process_id, number), self.mapping(process_id, number))
+
     def check(self, record: Record, process_id: str, number: int) -> Verdict:
         """Return whether a case with this past, on the models of this number now, may go on in those of the folder."""
         try:
@@ -120,7 +124,7 @@ class Onward:
 
     def _unmapped(self, case: Case, ids: Mapping[str, str]) -> str:
         """Return the active elements of the case that the folder has no more, in words."""
-        [root] = [instance for instance in case.state.instances.values() if instance.parent is None]
+        root = root_of(case)
         left = [e.element_id for e in root.element_instances.values() if e.key != root.key and e.element_id not in ids]
         return ", ".join(sorted(set(left)))
 

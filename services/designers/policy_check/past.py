@@ -13,7 +13,10 @@ from typing import Any
 from services.designers.policy_check.case import Canonical, Canonicalizer, Case
 from services.designers.policy_check.moves import DECISION, ERROR, JOB, MESSAGE, SIGNAL, TIMER, Move, Simulation
 from services.designers.policy_check.rules import Rules
+from services.designers.version_mapping import Difference, pairs
+from services.engine.model.bpmn import Process
 from services.engine.processing.migration import migrate
+from services.engine.state.instances import ProcessInstance
 from services.engine.state.memory import State
 
 Standing = tuple[Case, tuple[int, ...]]
@@ -40,9 +43,9 @@ class Deployed(Event):
 
 @dataclass(frozen=True)
 class Migrated(Event):
-    """The case was moved to the newest models of that time, with these pairs of element ids."""
+    """The case was moved to the newest models of that time, with such a mapping of its elements."""
 
-    ids: Sequence[tuple[str, str]]
+    ids: Difference
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,12 @@ class _Place:
     monitors: tuple[int, ...]
     done: frozenset[int] = frozenset()
     timers: int = 0
+
+
+def root_of(case: Case) -> ProcessInstance:
+    """Return the process instance that no other has called."""
+    [root] = [instance for instance in case.state.instances.values() if instance.parent is None]
+    return root
 
 
 class Follower:
@@ -156,7 +165,7 @@ class Follower:
 
     def migrated(self, case: Case, ids: Sequence[tuple[str, str]]) -> Case:
         """Return the case on the newest version of its process; raises Unmigratable."""
-        [root] = [instance for instance in case.state.instances.values() if instance.parent is None]
+        root = root_of(case)
         newest = max(
             (d for d in case.state.definitions.values() if d.bpmn_process_id == root.bpmn_process_id),
             key=lambda definition: definition.version,
@@ -165,6 +174,9 @@ class Follower:
         if any(finding.kind == "refused" for finding in applied.findings):
             raise Unmigratable("; ".join(finding.text[1] for finding in applied.findings))
         return applied.case
+
+    def _process(self, case: Case) -> Process:
+        return self._simulation.processes[root_of(case).process_definition_key]
 
     def redeployed(self, case: Case, number: int) -> Case:
         """Return the case in an engine that has the models of this number as its newest."""
@@ -206,7 +218,8 @@ class Follower:
             yield _Place(self.redeployed(place.case, event.number), place.monitors, done)
         elif isinstance(event, Migrated):
             try:
-                yield _Place(self.migrated(place.case, event.ids), place.monitors, done)
+                ids = pairs(self._process(place.case), event.ids)
+                yield _Place(self.migrated(place.case, ids), place.monitors, done)
             except Unmigratable:
                 return
         else:
@@ -232,11 +245,10 @@ class Follower:
 def _fits(move: Move, event: Event) -> bool:
     match event:
         case JobEnded():
-            if move.kind != (JOB if event.error is None else ERROR) or move.what != (event.error or ""):
-                return False
-            if (move.process_id, move.element_id) != (event.process_id, event.element_id):
-                return False
-            return event.item is None or not move.of or event.item in [value for _, value in move.of]
+            kind = JOB if event.error is None else ERROR
+            ended = (kind, event.error or "", event.process_id, event.element_id)
+            of_item = event.item is None or not move.of or event.item in [value for _, value in move.of]
+            return (move.kind, move.what, move.process_id, move.element_id) == ended and of_item
         case Decided():
             if move.kind != DECISION or (move.name, move.what) != (event.stage, event.outcome):
                 return False

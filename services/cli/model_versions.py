@@ -1,0 +1,223 @@
+"""``footage-desk models …``: which versions cases run on, and moving them to another one, on record."""
+
+import asyncio
+import getpass
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.app import case_migration, deployments, model_versions, server
+from services.app.case_migration import MAIN, Planned, Planner, Target
+from services.app.case_moves import Moved, Mover, Order, must_be_completed
+from services.app.model_versions import Version
+from services.cli.context import Lang, fail, load_settings, reported_errors, say
+from services.cli.model_deployment import opened_database
+from services.database.unit_of_work import Actor, Database
+from services.designers.policy_check import rules
+from services.designers.policy_check.yaml_lines import UnreadableFile
+from services.domain.process import running_cases
+from services.domain.process.deployed_models import ProcessVersion
+from services.runtime.channel import open_channel
+from services.runtime.engine_client import Deployment, PyzeebeEngineClient
+from services.runtime.errors import Fatal
+from services.runtime.jobs.worker import discover
+from services.runtime.places import own_or_shipped
+from services.runtime.settings import Settings
+
+ACTOR = Actor("system", "migrate")
+Sentence = tuple[str, str]
+Language = Annotated[Lang, typer.Option(help="The language of the sentences.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the group ``models``."""
+    group = typer.Typer(help="The deployed versions of the models, and the cases on them.", no_args_is_help=True)
+    app.add_typer(group, name="models")
+
+    @group.command()
+    def versions(
+        against: Annotated[
+            Path | None, typer.Option(help="Count the cases before, at and past what this folder changes.")
+        ] = None,
+        as_json: AsJson = False,
+        lang: Language = Lang.en,
+    ) -> None:
+        """List the versions of the case process, with how many open cases run on each."""
+        with reported_errors(), opened_database(load_settings()) as database:
+            found = database.read_now(ACTOR, model_versions.list_versions, MAIN)
+            if against is not None:
+                found = _positions(database, found, against)
+        if as_json:
+            say(json.dumps([_as_json(version) for version in found], ensure_ascii=False, indent=2))
+            return
+        for version in found:
+            say(_of(lang, _line(version, compared=against is not None)))
+        if not found:
+            say(_of(lang, ("没有部署记录", "no version is on record")))
+
+    @group.command()
+    def migrate(  # noqa: PLR0917 - each is an option of the command line
+        folder: Annotated[Path, typer.Argument(help="The folder of the models, which were deployed on record.")],
+        reason: Annotated[str, typer.Option(help="Why the cases are moved; it goes into the audit trail.")] = "",
+        case: Annotated[str | None, typer.Option(help="Only this case, by its number or id.")] = None,
+        from_version: Annotated[int | None, typer.Option(help="Only the cases on this version.")] = None,
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")] = False,
+        seconds: Annotated[float, typer.Option(min=1, help="Decide on one case within so many seconds of work.")] = 300,
+        as_json: AsJson = False,
+        lang: Language = Lang.en,
+    ) -> None:
+        """Move running cases to these models, each only where every rule of the policy holds from where it stands.
+
+        Exits with 0 where every case is on them now, 1 where one was not moved.
+        """
+        if not dry_run and not reason.strip():
+            fail("say why the cases are moved: --reason 'the reason'", 2)
+        settings = load_settings()
+        with reported_errors(), opened_database(settings) as database:
+            try:
+                target = case_migration.target_of(folder)
+                outcomes = asyncio.run(
+                    _migrate(
+                        settings, database, target, reason.strip(), case, from_version, dry_run=dry_run, seconds=seconds
+                    )
+                )
+            except UnreadableFile as error:
+                fail(str(error), 3)
+            except (LookupError, FileNotFoundError) as error:
+                fail(f"{error}: name the folder of the models", 3)
+        _report(outcomes, lang, as_json=as_json, dry_run=dry_run)
+        raise typer.Exit(0 if all(outcome.is_moved for outcome in outcomes) else 1)
+
+
+def _positions(database: Database, found: Sequence[Version], folder: Path) -> list[Version]:
+    cases = database.read_now(ACTOR, running_cases.list_running)
+    recorded = database.read_now(ACTOR, case_migration.read_recorded)
+    return database.read_now(
+        ACTOR, lambda uow: list(model_versions.count_positions(uow, found, cases, of=recorded, folder=folder))
+    )
+
+
+async def _migrate(  # noqa: PLR0917 - what the command was given
+    settings: Settings,
+    database: Database,
+    target: Target,
+    reason: str,
+    case: str | None,
+    from_version: int | None,
+    *,
+    dry_run: bool,
+    seconds: float,
+) -> list[Moved]:
+    if not dry_run and not await database.read(ACTOR, deployments.is_on_record, target.files):
+        raise Fatal(
+            f"nothing was moved | {target.folder} | these models were not deployed on record | footage-desk deploy "
+            "checks and deploys them; then run this again"
+        )
+    cases = await database.read(ACTOR, lambda uow: running_cases.list_running(uow, case=case, version=from_version))
+    if case is not None and not cases:
+        raise Fatal(f"nothing was moved | {case} | no such case is open | name its number or id")
+    recorded = await database.read(ACTOR, case_migration.read_recorded)
+    planner = Planner(target, discover(), seconds)
+    if dry_run:
+        return [_would_be(planned) for planned in planner.plan(cases, recorded)]
+    channel = open_channel(settings)
+    try:
+        deployed = await server.deploy(PyzeebeEngineClient(channel), target.folder)
+        await database.run(ACTOR, deployments.keep, deployments.contents(target.folder), deployed)
+        mover = Mover(database, channel, _order(target, deployed, reason))
+        return [await _moved(mover, planned) for planned in planner.plan(cases, recorded)]
+    finally:
+        await channel.close()
+
+
+def _order(target: Target, deployed: Deployment, reason: str) -> Order:
+    version = next(process for process in deployed.processes if process.process_id == MAIN)
+    of_rules = hashlib.sha256(own_or_shipped(target.folder, rules.NAME).read_bytes()).hexdigest()
+    process = ProcessVersion(version.process_id, version.version, version.definition_key)
+    return Order(target, process, of_rules, getpass.getuser(), reason)
+
+
+async def _moved(mover: Mover, planned: Planned) -> Moved:
+    if planned.is_there and not must_be_completed(planned):
+        return Moved(planned, True, ("已在此版本上", "it runs on them already"))
+    if planned.is_there or planned.verdict.is_allowed:
+        return await mover.move(planned)
+    return Moved(planned, False, planned.verdict.why)
+
+
+def _would_be(planned: Planned) -> Moved:
+    if planned.is_there:
+        return Moved(planned, True, ("已在此版本上", "it runs on them already"))
+    if planned.verdict.is_allowed:
+        return Moved(planned, True, ("将会迁移：各条规则都成立", "it would be moved: every rule holds"))
+    return Moved(planned, False, planned.verdict.why)
+
+
+def _report(outcomes: Sequence[Moved], lang: Lang, *, as_json: bool, dry_run: bool) -> None:
+    if as_json:
+        listed = [
+            {
+                "case": outcome.planned.case.name,
+                "moved": outcome.is_moved and not dry_run,
+                "result": outcome.planned.verdict.result,
+                "rule": outcome.planned.verdict.rule,
+                "zh": outcome.sentence[0],
+                "en": outcome.sentence[1],
+                "steps": [{"zh": step.zh, "en": step.en} for step in outcome.planned.verdict.steps],
+            }
+            for outcome in outcomes
+        ]
+        say(json.dumps(listed, ensure_ascii=False, indent=2))
+        return
+    for outcome in outcomes:
+        name = outcome.planned.case.name
+        zh, en = outcome.sentence
+        mark = "✓" if outcome.is_moved else "✗"
+        said = (f"{mark} {name}：{zh}", f"{mark} {name}: {en}")
+        if not outcome.is_moved:
+            said = (f"{mark} {name} 不迁移：{zh}", f"{mark} {name} is not moved: {en}")
+        say(_of(lang, said))
+    done = sum(outcome.is_moved for outcome in outcomes)
+    left = len(outcomes) - done
+    say(_of(lang, (f"{done} 件可以或已经迁移，{left} 件没有", f"{done} cases are or can be there, {left} are not")))
+
+
+def _line(version: Version, *, compared: bool) -> Sentence:
+    if version.number is None:
+        return f"版本不明：{version.cases} 件在办", f"version not known: {_cases(version.cases)}"
+    when = "" if version.deployed_at is None else f" ({version.deployed_at:%Y-%m-%d %H:%M}Z)"
+    zh = f"{MAIN} 第 {version.number} 版{when}：{version.cases} 件在办"
+    en = f"{MAIN} version {version.number}{when}: {_cases(version.cases)}"
+    if compared and version.cases:
+        counts = version.positions
+        before, there, past = (counts.get(position, 0) for position in ("before", "at", "past"))
+        zh += f"，改动之前 {before}，正在改动处 {there}，已过 {past}"
+        en += f", {before} before the changes, {there} at, {past} past them"
+        if counts.get("unknown"):
+            zh += f"，不明 {counts['unknown']}"
+            en += f", {counts['unknown']} not known"
+    return zh, en
+
+
+def _cases(number: int) -> str:
+    return "1 open case" if number == 1 else f"{number} open cases"
+
+
+def _as_json(version: Version) -> dict[str, object]:
+    return {
+        "process": MAIN,
+        "version": version.number,
+        "sha256": version.sha256,
+        "deployedAt": None if version.deployed_at is None else version.deployed_at.isoformat(),
+        "cases": version.cases,
+        **({"positions": dict(version.positions)} if version.positions else {}),
+    }
+
+
+def _of(lang: Lang, sentence: Sentence) -> str:
+    return sentence[0] if lang is Lang.zh else sentence[1]
