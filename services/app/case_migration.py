@@ -38,6 +38,9 @@ from services.engine.processing.deployments import Resource
 from services.runtime.jobs.worker import Worker
 
 MAIN = "video-retrieval"
+_LAST = 2**63
+_Timed = tuple[datetime, int, Event]
+"""An event with its moment and, where moments are alike, its place: keys of the engine grow."""
 KNOWN = "on-record"
 """The result of a case that was moved before, and of which this was not recorded yet."""
 
@@ -185,9 +188,19 @@ def record_of(case: RunningCase, sets: Sequence[ModelSet], target: Target) -> Re
     """Return the past of the case as the explorer follows it, on its chain of models and then the target's."""
     chain = chain_of(case, sets, target) or []
     later = sets[len(sets) - len(chain) :] if chain and chain[-1] is sets[-1] else sets[len(sets) - len(chain) - 1 :]
-    timed: list[tuple[datetime, int, Event]] = [
-        (models.at, 0, Deployed(number)) for number, models in enumerate(later) if number
-    ]
+    timed: list[_Timed] = [(models.at, 0, Deployed(number)) for number, models in enumerate(later) if number]
+    timed += [*_of_steps(case), *_of_messages(case)]
+    for event in case.migrations:
+        if event.action == running_cases.MIGRATED:
+            detail = json.loads(event.entry)["detail"]
+            at = datetime.fromisoformat(detail["ordered_at"]) if "ordered_at" in detail else event.at
+            timed.append((at, 0, Migrated(Difference(detail["changed"], detail["without"]))))
+    timed.sort(key=lambda entry: entry[:2])
+    return Record(0, [event for _, _, event in timed])
+
+
+def _of_steps(case: RunningCase) -> Iterator[_Timed]:
+    """Yield the ends of the case's jobs, items beyond the second left out as in the policy check."""
     items = {item: f"item-{number}" for number, item in enumerate(case.items[:2], 1)}
     instances = {review.process_instance_key for review in case.reviews.values()}
     for step in case.steps:
@@ -198,25 +211,23 @@ def record_of(case: RunningCase, sets: Sequence[ModelSet], target: Target) -> Re
         if not is_main and step.process_id == "review" and step.process_instance_key not in instances:
             continue
         if step.item_id is not None and step.item_id not in items:
-            continue  # as in the policy check, items beyond the second are left out
+            continue
         error = None if step.outcome in (None, steps.COMPLETED) else step.outcome
         item = items.get(step.item_id or "")
         ended = JobEnded(step.process_id, step.element_id, item, error, optional=step.ended_at is None)
-        timed.append((step.ended_at or step.began_at, 1, ended))
+        yield step.ended_at or step.began_at, step.element_instance_key, ended
+
+
+def _of_messages(case: RunningCase) -> Iterator[_Timed]:
+    """Yield what was sent to the case; whether it came is seen by what followed."""
     for message in case.messages:
         if message.name == REVIEW_DECIDED and message.correlation_key in case.reviews:
-            stage = case.reviews[message.correlation_key].stage
+            review = case.reviews[message.correlation_key]
             outcome = str(message.variables.get("decision"))
-            timed.append((message.created_at, 1, Decided(stage, outcome, dict(message.variables), optional=True)))
+            decided = Decided(review.stage, outcome, dict(message.variables), optional=True)
+            yield message.created_at, review.job_key, decided
         elif message.name not in (REVIEW_DECIDED, APPLICATION_SUBMITTED):
-            timed.append((message.created_at, 1, Received(message.name, optional=True)))
-    for event in case.migrations:
-        if event.action == running_cases.MIGRATED:
-            detail = json.loads(event.entry)["detail"]
-            at = datetime.fromisoformat(detail["ordered_at"]) if "ordered_at" in detail else event.at
-            timed.append((at, 1, Migrated(Difference(detail["changed"], detail["without"]))))
-    timed.sort(key=lambda entry: entry[:2])
-    return Record(0, [event for _, _, event in timed])
+            yield message.created_at, _LAST, Received(message.name, optional=True)
 
 
 def _runs_on(case: RunningCase, chain: Sequence[ModelSet]) -> int | None:

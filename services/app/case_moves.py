@@ -56,7 +56,8 @@ class Mover:
         if planned.is_there:
             await self._database.run(ACTOR, self._complete, planned)
             return Moved(planned, True, ("先前已迁移", "it was moved before"))
-        await self._database.run(ACTOR, self._order_move, planned)
+        if not await self._database.run(ACTOR, self._order_move, planned):
+            return Moved(planned, False, ("案件此间已结束或已迁移", "it has ended or was moved meanwhile"))
         loop = asyncio.get_running_loop()
 
         def call(ids: Any) -> None:
@@ -66,11 +67,15 @@ class Mover:
 
         return await self._database.run(ACTOR, self._move, planned, call)
 
-    def _order_move(self, uow: UnitOfWork, planned: Planned) -> None:
-        """Write down what is about to be done, so that a call that is killed leaves a trace."""
+    def _order_move(self, uow: UnitOfWork, planned: Planned) -> bool:
+        """Write down what is about to be done, so that a call that is killed leaves a trace; False for a case gone."""
+        application = running_cases.lock(uow, planned.case.application.id)
+        if application.closed_at is not None or application.model_sha256 == self._order.target.sha256:
+            return False
         ordered = planned.case.ordered()
         if ordered is None or json.loads(ordered.entry)["detail"]["to_sha256"] != self._order.target.sha256:
             self._record(uow, running_cases.ORDERED, planned)
+        return True
 
     def _move(self, uow: UnitOfWork, planned: Planned, call: Callable[[Any], None]) -> Moved:
         """Have the engine move the case while nobody decides in it and no job of it begins."""

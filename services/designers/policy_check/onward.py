@@ -77,7 +77,9 @@ class Onward:
         self._rules = Rules(self._files.rules, future.items)
         # both give the same keys to the same models, so a case of one goes on in the other
         self._past = Simulation(self._files.resources, past, self._rules, earlier=self._older)
-        self._future = Simulation(self._files.resources, future, self._rules, earlier=self._older)
+        self._future = self._past
+        if past_stages != stages:
+            self._future = Simulation(self._files.resources, future, self._rules, earlier=self._older)
         canonicalizer = Canonicalizer(self._past.world, self._past.live, self._past.numbers)
         self._follower = Follower(self._past, self._rules, canonicalizer)
         self._canonicalizer = canonicalizer
