@@ -28,7 +28,7 @@ from services.designers.policy_check.past import (
     Received,
     Record,
 )
-from services.designers.version_mapping import Difference
+from services.designers.policy_check.version_mapping import Difference
 from services.domain.process import deployed_models, running_cases, steps
 from services.domain.process.messages import APPLICATION_SUBMITTED, REVIEW_DECIDED
 from services.domain.process.running_cases import RunningCase

@@ -14,9 +14,9 @@ from services.designers.policy_check.replay import replay
 from services.designers.policy_check.report import Sentence, Step
 from services.designers.policy_check.rules import Rules
 from services.designers.policy_check.silent_run import SilentRuns
+from services.designers.policy_check.version_mapping import Difference, difference, map_elements
 from services.designers.policy_check.whole_walk import find_broken
 from services.designers.policy_check.words import Words
-from services.designers.version_mapping import Difference, difference, map_elements
 from services.domain.stages.schema import Stage
 from services.engine.model.bpmn import Process
 from services.engine.processing.deployments import Resource

@@ -13,7 +13,7 @@ from typing import Any
 from services.designers.policy_check.case import Canonical, Canonicalizer, Case
 from services.designers.policy_check.moves import DECISION, ERROR, JOB, MESSAGE, SIGNAL, TIMER, Move, Simulation
 from services.designers.policy_check.rules import Rules
-from services.designers.version_mapping import Difference, pairs
+from services.designers.policy_check.version_mapping import Difference, pairs
 from services.engine.model.bpmn import Process
 from services.engine.processing.migration import migrate
 from services.engine.state.instances import ProcessInstance

@@ -10,7 +10,7 @@ from edited_models import Model
 from services.designers.policy_check import check, onward
 from services.designers.policy_check.onward import OlderModels, Onward, Verdict
 from services.designers.policy_check.past import Decided, Deployed, Event, JobEnded, Migrated, Received, Record
-from services.designers.version_mapping import Difference
+from services.designers.policy_check.version_mapping import Difference
 from services.runtime.jobs.worker import discover
 from services.runtime.places import BPMN
 
