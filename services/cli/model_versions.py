@@ -4,7 +4,8 @@ import asyncio
 import getpass
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -78,20 +79,37 @@ def add_to(app: typer.Typer) -> None:
         if not dry_run and not reason.strip():
             fail("say why the cases are moved: --reason 'the reason'", 2)
         settings = load_settings()
+        outcomes: list[Moved] = []
+
+        def tell(outcome: Moved) -> None:
+            outcomes.append(outcome)
+            if not as_json:
+                say(_of(lang, _outcome(outcome)))
+
         with reported_errors(), opened_database(settings) as database:
             try:
-                target = case_migration.target_of(folder)
-                outcomes = asyncio.run(
-                    _migrate(
-                        settings, database, target, reason.strip(), case, from_version, dry_run=dry_run, seconds=seconds
-                    )
-                )
+                wish = _Wish(case_migration.target_of(folder), reason.strip(), case, from_version, seconds)
+                asyncio.run(_migrate(settings, database, wish, tell, dry_run=dry_run))
             except UnreadableFile as error:
                 fail(str(error), 3)
             except (LookupError, FileNotFoundError) as error:
                 fail(f"{error}: name the folder of the models", 3)
-        _report(outcomes, lang, as_json=as_json, dry_run=dry_run)
+        if as_json:
+            say(json.dumps([_outcome_json(one, dry_run=dry_run) for one in outcomes], ensure_ascii=False, indent=2))
+        else:
+            say(_of(lang, _total(outcomes)))
         raise typer.Exit(0 if all(outcome.is_moved for outcome in outcomes) else 1)
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """What the command was asked for."""
+
+    target: Target
+    reason: str
+    case: str | None
+    from_version: int | None
+    seconds: float
 
 
 def _positions(database: Database, found: Sequence[Version], folder: Path) -> list[Version]:
@@ -102,35 +120,34 @@ def _positions(database: Database, found: Sequence[Version], folder: Path) -> li
     )
 
 
-async def _migrate(  # noqa: PLR0917 - what the command was given
-    settings: Settings,
-    database: Database,
-    target: Target,
-    reason: str,
-    case: str | None,
-    from_version: int | None,
-    *,
-    dry_run: bool,
-    seconds: float,
-) -> list[Moved]:
-    if not dry_run and not await database.read(ACTOR, deployments.is_on_record, target.files):
-        raise Fatal(
-            f"nothing was moved | {target.folder} | these models were not deployed on record | footage-desk deploy "
-            "checks and deploys them; then run this again"
-        )
-    cases = await database.read(ACTOR, lambda uow: running_cases.list_running(uow, case=case, version=from_version))
-    if case is not None and not cases:
-        raise Fatal(f"nothing was moved | {case} | no such case is open | name its number or id")
+async def _migrate(
+    settings: Settings, database: Database, wish: _Wish, tell: Callable[[Moved], None], *, dry_run: bool
+) -> None:
+    """Move the cases one by one; ``tell`` gets each as it is done, so that a call that is ended has told so far."""
     recorded = await database.read(ACTOR, case_migration.read_recorded)
-    planner = Planner(target, discover(), seconds)
+    newest = recorded.sets[-1].fingerprint if recorded.sets else ""
+    if not dry_run and newest != deployments.fingerprint(wish.target.files):
+        raise Fatal(
+            f"nothing was moved | {wish.target.folder} | these models were not deployed on record, or others after "
+            "them | footage-desk deploy checks and deploys them; then run this again"
+        )
+    cases = await database.read(
+        ACTOR, lambda uow: running_cases.list_running(uow, case=wish.case, version=wish.from_version)
+    )
+    if wish.case is not None and not cases:
+        raise Fatal(f"nothing was moved | {wish.case} | no such case is open | name its number or id")
+    planner = Planner(wish.target, discover(), wish.seconds)
     if dry_run:
-        return [_would_be(planned) for planned in planner.plan(cases, recorded)]
+        for planned in planner.plan(cases, recorded):
+            tell(_would_be(planned))
+        return
     channel = open_channel(settings)
     try:
-        deployed = await server.deploy(PyzeebeEngineClient(channel), target.folder)
-        await database.run(ACTOR, deployments.keep, deployments.contents(target.folder), deployed)
-        mover = Mover(database, channel, _order(target, deployed, reason))
-        return [await _moved(mover, planned) for planned in planner.plan(cases, recorded)]
+        deployed = await server.deploy(PyzeebeEngineClient(channel), wish.target.folder)
+        await database.run(ACTOR, deployments.keep, deployments.contents(wish.target.folder), deployed)
+        mover = Mover(database, channel, _order(wish.target, deployed, wish.reason))
+        for planned in planner.plan(cases, recorded):
+            tell(await _moved(mover, planned))
     finally:
         await channel.close()
 
@@ -158,33 +175,30 @@ def _would_be(planned: Planned) -> Moved:
     return Moved(planned, False, planned.verdict.why)
 
 
-def _report(outcomes: Sequence[Moved], lang: Lang, *, as_json: bool, dry_run: bool) -> None:
-    if as_json:
-        listed = [
-            {
-                "case": outcome.planned.case.name,
-                "moved": outcome.is_moved and not dry_run,
-                "result": outcome.planned.verdict.result,
-                "rule": outcome.planned.verdict.rule,
-                "zh": outcome.sentence[0],
-                "en": outcome.sentence[1],
-                "steps": [{"zh": step.zh, "en": step.en} for step in outcome.planned.verdict.steps],
-            }
-            for outcome in outcomes
-        ]
-        say(json.dumps(listed, ensure_ascii=False, indent=2))
-        return
-    for outcome in outcomes:
-        name = outcome.planned.case.name
-        zh, en = outcome.sentence
-        mark = "✓" if outcome.is_moved else "✗"
-        said = (f"{mark} {name}：{zh}", f"{mark} {name}: {en}")
-        if not outcome.is_moved:
-            said = (f"{mark} {name} 不迁移：{zh}", f"{mark} {name} is not moved: {en}")
-        say(_of(lang, said))
+def _outcome(outcome: Moved) -> Sentence:
+    name, (zh, en) = outcome.planned.case.name, outcome.sentence
+    if outcome.is_moved:
+        return f"✓ {name}：{zh}", f"✓ {name}: {en}"
+    return f"✗ {name} 不迁移：{zh}", f"✗ {name} is not moved: {en}"
+
+
+def _outcome_json(outcome: Moved, *, dry_run: bool) -> dict[str, object]:
+    verdict = outcome.planned.verdict
+    return {
+        "case": outcome.planned.case.name,
+        "moved": outcome.is_moved and not dry_run,
+        "result": verdict.result,
+        "rule": verdict.rule,
+        "zh": outcome.sentence[0],
+        "en": outcome.sentence[1],
+        "steps": [{"zh": step.zh, "en": step.en} for step in verdict.steps],
+    }
+
+
+def _total(outcomes: Sequence[Moved]) -> Sentence:
     done = sum(outcome.is_moved for outcome in outcomes)
     left = len(outcomes) - done
-    say(_of(lang, (f"{done} 件可以或已经迁移，{left} 件没有", f"{done} cases are or can be there, {left} are not")))
+    return f"{done} 件在新版本上或可以迁移，{left} 件不可", f"{done} are on these models or may be, {left} are not"
 
 
 def _line(version: Version, *, compared: bool) -> Sentence:

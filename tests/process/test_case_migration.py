@@ -57,10 +57,14 @@ async def _own_job(desk: People, job_type: str) -> int:
     return int(key)
 
 
+_planners: dict[Path, Planner] = {}
+
+
 async def _planned(desk: People, target: Target) -> list[Planned]:
     cases = await desk.database.read(CLERK, running_cases.list_running)
     recorded = await desk.database.read(CLERK, case_migration.read_recorded)
-    return list(Planner(target, discover(), 60).plan(cases, recorded))
+    planner = _planners.setdefault(target.folder, Planner(target, discover(), 60))
+    return list(planner.plan(cases, recorded))
 
 
 async def _deploy(desk: People, target: Target) -> ProcessVersion:
@@ -129,7 +133,8 @@ async def test_a_case_goes_on_in_a_newer_version_with_its_jobs_and_its_end(a_des
         [found] = desk.look(
             lambda uow: list(model_versions.count_positions(uow, [counted], cases, of=recorded, folder=second))
         )
-        assert (found.number, found.cases) == (before.process_version, 1)
+        # the database does not hear of an organisation's own workers
+        assert (found.number, found.cases, found.positions) == (before.process_version, 1, {"unknown": 1})
 
         # killed once the engine has moved it: the next call enters it; a call more finds nothing to do
         [planned] = await _planned(desk, target)
