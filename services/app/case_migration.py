@@ -17,6 +17,7 @@ from sqlalchemy import select
 from services.app import deployments
 from services.database.tables.audit import AuditEvent
 from services.database.unit_of_work import UnitOfWork
+from services.designers import migration_words as words
 from services.designers.policy_check.moves import NotDeployed
 from services.designers.policy_check.onward import UNDECIDED, UNMAPPED, OlderModels, Onward, Verdict
 from services.designers.policy_check.past import (
@@ -114,21 +115,15 @@ class Planner:
             return Planned(case, Verdict(KNOWN))
         chain = chain_of(case, sets, self._target)
         if chain is None or any(digest not in contents for models in chain for digest in models.files.values()):
-            text = (
-                "案件开始时所用的模型没有记录在案",
-                "the models that it began on are not on record, so its way cannot be followed",
-            )
-            return Planned(case, Verdict(UNDECIDED, text))
+            return Planned(case, Verdict(UNDECIDED, words.NOT_RECORDED))
         record = record_of(case, sets, self._target)
         number = _runs_on(case, chain)
         if number is None:
-            text = ("案件目前所用的版本没有记录在案", "the version that it runs on now is not on record")
-            return Planned(case, Verdict(UNDECIDED, text))
+            return Planned(case, Verdict(UNDECIDED, words.VERSION_UNKNOWN))
         try:
             onward = self._onward(chain, contents, len(case.items))
         except NotDeployed as error:
-            text = (f"引擎不接受这些模型：{error}", f"the engine does not take these models: {error}")
-            return Planned(case, Verdict(UNMAPPED, text))
+            return Planned(case, Verdict(UNMAPPED, words.not_deployed(str(error))))
         process_id = case.application.process_id or MAIN
         return Planned(
             case,

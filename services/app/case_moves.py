@@ -11,13 +11,14 @@ import grpc
 from services.app import case_migration
 from services.app.case_migration import KNOWN, Planned, Target
 from services.database.unit_of_work import Actor, Database, UnitOfWork
+from services.designers import migration_words as words
+from services.designers.migration_words import Sentence
 from services.domain.audit import trail as audit_trail
 from services.domain.process import deployed_models, running_cases
 from services.domain.process.deployed_models import ProcessVersion
 from services.runtime.migration import Rejected, migrate
 
 ACTOR = Actor("system", "migrate")
-Sentence = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,9 @@ class Mover:
         """
         if planned.is_there:
             await self._database.run(ACTOR, self._complete, planned)
-            return Moved(planned, True, ("先前已迁移", "it was moved before"))
+            return Moved(planned, True, words.MOVED_BEFORE)
         if not await self._database.run(ACTOR, self._order_move, planned):
-            return Moved(planned, False, ("案件此间已结束或已迁移", "it has ended or was moved meanwhile"))
+            return Moved(planned, False, words.GONE)
         loop = asyncio.get_running_loop()
 
         def call(ids: Any) -> None:
@@ -83,18 +84,18 @@ class Mover:
         running_cases.lock(uow, case.application.id)
         found = running_cases.list_running(uow, case=case.application.id)
         if not found:
-            return Moved(planned, False, ("案件已经结束", "it has ended meanwhile"))
+            return Moved(planned, False, words.ENDED)
         now = case_migration.record_of(found[0], case_migration.list_sets(uow), self._order.target)
         if now != planned.record:
-            return Moved(planned, False, ("案件此间有进展，请再运行一次", "it went on meanwhile: run this again"))
+            return Moved(planned, False, words.WENT_ON)
         try:
             call(planned.ids)
         except Rejected as error:
             if not error.is_done:
                 self._record(uow, running_cases.REJECTED, planned, sentence=str(error))
-                return Moved(planned, False, (f"引擎拒绝：{error}", f"the engine rejects it: {error}"))
+                return Moved(planned, False, words.rejected(str(error)))
         self._enter(uow, planned)
-        return Moved(planned, True, ("已迁移", "it was moved"))
+        return Moved(planned, True, words.MOVED)
 
     def _enter(self, uow: UnitOfWork, planned: Planned) -> None:
         self._record(uow, running_cases.MIGRATED, planned)

@@ -18,6 +18,8 @@ from services.app.model_versions import Version
 from services.cli.context import Lang, fail, load_settings, reported_errors, say
 from services.cli.model_deployment import opened_database
 from services.database.unit_of_work import Actor, Database
+from services.designers import migration_words as words
+from services.designers.migration_words import Sentence
 from services.designers.policy_check import rules
 from services.designers.policy_check.yaml_lines import UnreadableFile
 from services.domain.process import running_cases
@@ -30,7 +32,6 @@ from services.runtime.places import own_or_shipped
 from services.runtime.settings import Settings
 
 ACTOR = Actor("system", "migrate")
-Sentence = tuple[str, str]
 Language = Annotated[Lang, typer.Option(help="The language of the sentences.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -39,6 +40,11 @@ def add_to(app: typer.Typer) -> None:
     """Add the group ``models``."""
     group = typer.Typer(help="The deployed versions of the models, and the cases on them.", no_args_is_help=True)
     app.add_typer(group, name="models")
+    add_commands(group)
+
+
+def add_commands(group: typer.Typer) -> None:
+    """Add the commands to the group ``models``."""
 
     @group.command()
     def versions(
@@ -59,7 +65,7 @@ def add_to(app: typer.Typer) -> None:
         for version in found:
             say(_of(lang, _line(version, compared=against is not None)))
         if not found:
-            say(_of(lang, ("没有部署记录", "no version is on record")))
+            say(_of(lang, words.NOTHING))
 
     @group.command()
     def migrate(  # noqa: PLR0917 - each is an option of the command line
@@ -161,7 +167,7 @@ def _order(target: Target, deployed: Deployment, reason: str) -> Order:
 
 async def _moved(mover: Mover, planned: Planned) -> Moved:
     if planned.is_there and not must_be_completed(planned):
-        return Moved(planned, True, ("已在此版本上", "it runs on them already"))
+        return Moved(planned, True, words.THERE)
     if planned.is_there or planned.verdict.is_allowed:
         return await mover.move(planned)
     return Moved(planned, False, planned.verdict.why)
@@ -169,17 +175,14 @@ async def _moved(mover: Mover, planned: Planned) -> Moved:
 
 def _would_be(planned: Planned) -> Moved:
     if planned.is_there:
-        return Moved(planned, True, ("已在此版本上", "it runs on them already"))
+        return Moved(planned, True, words.THERE)
     if planned.verdict.is_allowed:
-        return Moved(planned, True, ("将会迁移：各条规则都成立", "it would be moved: every rule holds"))
+        return Moved(planned, True, words.WOULD_BE)
     return Moved(planned, False, planned.verdict.why)
 
 
 def _outcome(outcome: Moved) -> Sentence:
-    name, (zh, en) = outcome.planned.case.name, outcome.sentence
-    if outcome.is_moved:
-        return f"✓ {name}：{zh}", f"✓ {name}: {en}"
-    return f"✗ {name} 不迁移：{zh}", f"✗ {name} is not moved: {en}"
+    return words.outcome(outcome.planned.case.name, outcome.sentence, is_moved=outcome.is_moved)
 
 
 def _outcome_json(outcome: Moved, *, dry_run: bool) -> dict[str, object]:
@@ -197,29 +200,16 @@ def _outcome_json(outcome: Moved, *, dry_run: bool) -> dict[str, object]:
 
 def _total(outcomes: Sequence[Moved]) -> Sentence:
     done = sum(outcome.is_moved for outcome in outcomes)
-    left = len(outcomes) - done
-    return f"{done} 件在新版本上或可以迁移，{left} 件不可", f"{done} are on these models or may be, {left} are not"
+    return words.total(done, len(outcomes) - done)
 
 
 def _line(version: Version, *, compared: bool) -> Sentence:
-    if version.number is None:
-        return f"版本不明：{version.cases} 件在办", f"version not known: {_cases(version.cases)}"
-    when = "" if version.deployed_at is None else f" ({version.deployed_at:%Y-%m-%d %H:%M}Z)"
-    zh = f"{MAIN} 第 {version.number} 版{when}：{version.cases} 件在办"
-    en = f"{MAIN} version {version.number}{when}: {_cases(version.cases)}"
-    if compared and version.cases:
-        counts = version.positions
-        before, there, past = (counts.get(position, 0) for position in ("before", "at", "past"))
-        zh += f"，改动之前 {before}，正在改动处 {there}，已过 {past}"
-        en += f", {before} before the changes, {there} at, {past} past them"
-        if counts.get("unknown"):
-            zh += f"，不明 {counts['unknown']}"
-            en += f", {counts['unknown']} not known"
+    zh, en = words.version(MAIN, version.number, version.deployed_at, version.cases)
+    if compared and version.cases and version.number is not None:
+        counts = (version.positions.get(position, 0) for position in ("before", "at", "past", "unknown"))
+        more_zh, more_en = words.positions(*counts)
+        return zh + more_zh, en + more_en
     return zh, en
-
-
-def _cases(number: int) -> str:
-    return "1 open case" if number == 1 else f"{number} open cases"
 
 
 def _as_json(version: Version) -> dict[str, object]:
