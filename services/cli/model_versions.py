@@ -28,7 +28,7 @@ from services.runtime.channel import open_channel
 from services.runtime.engine_client import Deployment, PyzeebeEngineClient
 from services.runtime.errors import Fatal
 from services.runtime.jobs.worker import discover
-from services.runtime.places import own_or_shipped
+from services.runtime.places import BPMN, own_or_shipped
 from services.runtime.settings import Settings
 
 ACTOR = Actor("system", "migrate")
@@ -69,7 +69,7 @@ def add_commands(group: typer.Typer) -> None:
 
     @group.command()
     def migrate(  # noqa: PLR0917 - each is an option of the command line
-        folder: Annotated[Path, typer.Argument(help="The folder of the models, which were deployed on record.")],
+        folder: Annotated[Path, typer.Argument(help="The folder of the models, which were deployed on record.")] = BPMN,
         reason: Annotated[str, typer.Option(help="Why the cases are moved; it goes into the audit trail.")] = "",
         case: Annotated[str | None, typer.Option(help="Only this case, by its number or id.")] = None,
         from_version: Annotated[int | None, typer.Option(help="Only the cases on this version.")] = None,
