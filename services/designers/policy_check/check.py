@@ -156,7 +156,7 @@ def check(
         simulation = Simulation(files.resources, world, watched, reduces=reduces)
     except NotDeployed as error:
         raise UnreadableFile(folder, 0, f"the engine does not deploy these models: {error}") from error
-    _check_names(files, world, simulation)
+    check_names(files, world, simulation)
     explorer = Explorer(simulation, watched, reduces=reduces, seconds=seconds, until=until)
     walk = explorer.explore()
     found = list(walk.broken.values())
@@ -363,7 +363,7 @@ def _content(path: Path) -> bytes:
         raise UnreadableFile(path, 1, f"the file cannot be read: {error.strerror}") from error
 
 
-def _check_names(files: Folder, world: World, simulation: Simulation) -> None:
+def check_names(files: Folder, world: World, simulation: Simulation) -> None:
     """Raise UnreadableFile for a name in the rules or the world that nobody has, so that no rule sleeps unseen."""
     elements = [e for process in simulation.processes.values() for e in process.elements.values()]
     job_types = {e.job.type.text for e in elements if e.job is not None} | set(world.workers)

@@ -17,9 +17,11 @@ from services.designers.policy_check.silent_run import SilentRuns
 from services.designers.policy_check.version_mapping import Difference, difference, map_elements
 from services.designers.policy_check.whole_walk import find_broken
 from services.designers.policy_check.words import Words
+from services.designers.policy_check.yaml_lines import UnreadableFile
 from services.domain.stages.schema import Stage
 from services.engine.model.bpmn import Process
 from services.engine.processing.deployments import Resource
+from services.runtime import models as diagrams
 from services.runtime.jobs.worker import Worker
 
 ALLOWED, BROKEN, UNDECIDED, UNMAPPED = "allowed", "broken", "not-decided", "unmapped"
@@ -80,6 +82,7 @@ class Onward:
         self._future = self._past
         if past_stages != stages:
             self._future = Simulation(self._files.resources, future, self._rules, earlier=self._older)
+        check.check_names(self._files, future, self._future)
         canonicalizer = Canonicalizer(self._past.world, self._past.live, self._past.numbers)
         self._follower = Follower(self._past, self._rules, canonicalizer)
         self._canonicalizer = canonicalizer
@@ -105,30 +108,35 @@ class Onward:
             )
         ids = list(self.mapping(process_id, number).items())
         starts: dict[object, Standing] = {}
-        refused: dict[str, None] = {}
+        refused: list[Sentence] = []
         for case, monitors in standings:
             here = self._follower.redeployed(case, len(self._older))
             try:
                 moved = self._follower.migrated(here, ids)
             except Unmigratable as error:
-                refused[self._unmapped(case, dict(ids)) or str(error)] = None
+                refused.append(self._unmapped(case, dict(ids)) or (str(error), str(error)))
                 continue
             starts[self._canonicalizer.canonical(moved), monitors] = (moved, monitors)
         if refused and not starts:
-            text = next(iter(refused))
+            zh, en = refused[0]
             return Verdict(
-                UNMAPPED, (f"案件所在之处在新模型中没有对应：{text}", f"where it stands has no place there: {text}")
+                UNMAPPED, (f"案件所在之处在新模型中没有对应：{zh}", f"where it stands has no place there: {en}")
             )
         key = frozenset(starts)
         if key not in self._known:
             self._known[key] = self._walked(list(starts.values()))
         return self._known[key]
 
-    def _unmapped(self, case: Case, ids: Mapping[str, str]) -> str:
-        """Return the active elements of the case that the folder has no more, in words."""
+    def _unmapped(self, case: Case, ids: Mapping[str, str]) -> Sentence | None:
+        """Return the active elements of the case that the folder has no more, in words; None where it has them all."""
         root = root_of(case)
-        left = [e.element_id for e in root.element_instances.values() if e.key != root.key and e.element_id not in ids]
-        return ", ".join(sorted(set(left)))
+        left = {e.element_id for e in root.element_instances.values() if e.key != root.key} - ids.keys()
+        if not left:
+            return None
+        content = case.state.definitions[root.process_definition_key].content
+        elements = diagrams.parse(content)[root.bpmn_process_id].elements
+        named = [(elements[one].zh, elements[one].en) if one in elements else (one, one) for one in sorted(left)]
+        return "、".join(zh or en for zh, en in named), ", ".join(en or zh for zh, en in named)
 
     def _walked(self, starts: Sequence[Standing]) -> Verdict:
         explorer = Explorer(self._future, self._rules, seconds=self._seconds)
@@ -136,7 +144,10 @@ class Onward:
         found = list(walk.broken.values())
         if walk.is_complete:
             found += find_broken(walk, self._rules)
-            found += SilentRuns(self._future, explorer.canonicalizer).find_broken(walk, self._rules)
+            try:
+                found += SilentRuns(self._future, explorer.canonicalizer).find_broken(walk, self._rules)
+            except LookupError as error:
+                raise UnreadableFile(self._files.rules_path, 0, str(error)) from error
         states, rules = len(walk.parents), len(self._rules.rules)
         if found:
             return self._broken(found[0], walk, states)

@@ -11,11 +11,12 @@ from fake_gateway import running_gateway
 from review_desk import ReviewDesk
 from typer.testing import CliRunner
 
-from services.app import case_migration, deployments
+from services.app import case_migration, case_moves, deployments, server
 from services.app.deployments import Examined
 from services.cli import main as cli_main
-from services.designers.policy_check.onward import UNDECIDED, Verdict
-from services.designers.policy_check.past import JobEnded, Record
+from services.database.tables.applications import Application
+from services.designers.policy_check.onward import ALLOWED, UNDECIDED, Verdict
+from services.designers.policy_check.past import Deployed, JobEnded, Record
 from services.designers.policy_check.version_mapping import Difference
 from services.domain.applications import opening
 from services.domain.process import steps
@@ -83,8 +84,15 @@ class Walked:
 
     def check(self, record: Record, process: str, number: int) -> Verdict:
         assert (record.first, process, number) == (0, "video-retrieval", 0)
-        assert record.events == [JobEnded("video-retrieval", "Task_OpenCase", optional=True)]
+        jobs = [event for event in record.events if not isinstance(event, Deployed)]
+        assert jobs == [JobEnded("video-retrieval", "Task_OpenCase", optional=True)]
         return Verdict(UNDECIDED, ("未定", f"not decided in {self._seconds:g} seconds"))
+
+
+class Allowed(Walked):
+    def check(self, record: Record, process: str, number: int) -> Verdict:
+        super().check(record, process, number)
+        return Verdict(ALLOWED)
 
 
 @pytest.mark.requirement("R2")
@@ -126,6 +134,36 @@ def test_without_a_reason_a_record_or_a_case_nothing_is_moved(
     assert "is not moved: the models that it began on are not on record" in undecided.output
     there = _models("migrate", BPMN, "--case", case, "--dry-run")
     assert (there.exit_code, "it runs on them already" in there.output) == (0, True)
+
+
+@pytest.mark.requirement("R2")
+def test_a_case_that_may_be_moved_is_moved_and_each_is_told(
+    desk: ReviewDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = _edited(tmp_path / "edited")
+    digests = deployments.digests(folder)
+    desk.run(deployments.record, Examined(digests, "clean"), {"video-retrieval": 2}, "test")
+    case = _at(desk, "Task_OpenCase", instance=1000)
+    asked: list[tuple[int, int, dict[str, str]]] = []
+
+    async def deploy(_client: object, _folder: Path) -> Deployment:
+        return Deployment(2, {}, [DeployedProcess("video-retrieval", 2, 200, "video-retrieval.bpmn")])
+
+    async def migrate_one(_channel: object, key: int, definition: int, ids: dict[str, str]) -> None:
+        asked.append((key, definition, ids))
+
+    monkeypatch.setattr(server, "deploy", deploy)
+    monkeypatch.setattr(case_moves, "migrate", migrate_one)
+    monkeypatch.setattr(case_migration, "Onward", Allowed)
+    moved = _models("migrate", folder, "--reason", "a better form")
+    again = _models("migrate", folder, "--reason", "a better form", "--lang", "zh")
+
+    assert (moved.exit_code, again.exit_code) == (0, 0), moved.output
+    assert "it was moved" in moved.output.splitlines()[0]
+    assert "已在此版本上" in again.output.splitlines()[0]
+    assert asked == [(1000, 200, {})]
+    assert desk.the(Application, id=case).model_sha256 == digests["video-retrieval.bpmn"]
+    assert "version 2" in _models("versions").output.splitlines()[0]
 
 
 async def test_a_broker_without_the_command_is_named() -> None:

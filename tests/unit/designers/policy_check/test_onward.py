@@ -60,7 +60,7 @@ def without_the_receipt(tmp_path_factory: pytest.TempPathFactory) -> Onward:
 def test_a_case_at_what_is_gone_has_no_place_in_the_new_models(without_the_receipt: Onward) -> None:
     verdict = without_the_receipt.check(Record(0, TO_RECEIPT), MAIN, 0)
     assert verdict.result == onward.UNMAPPED
-    assert "Call_CustodianAccepts" in verdict.why[1]
+    assert "has no place there: Custodian accepts" in verdict.why[1]
     assert not verdict.is_allowed
 
 
