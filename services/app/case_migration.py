@@ -121,7 +121,7 @@ class Planner:
         if number is None:
             return Planned(case, Verdict(UNDECIDED, words.VERSION_UNKNOWN))
         try:
-            onward = self._onward(chain, contents, len(case.items))
+            onward = self._onward(chain, contents, len(items_of(case)))
         except NotDeployed as error:
             return Planned(case, Verdict(UNMAPPED, words.not_deployed(str(error))))
         process_id = case.application.process_id or MAIN
@@ -134,7 +134,7 @@ class Planner:
         )
 
     def _onward(self, chain: Sequence[ModelSet], contents: Mapping[str, bytes], items: int) -> Onward:
-        key = (tuple(models.fingerprint for models in chain), min(items, 2))
+        key = (tuple(models.fingerprint for models in chain), items)
         if key not in self._known:
             older = [_older(models, contents) for models in chain]
             self._known[key] = Onward(self._target.folder, older, self._workers, items=items, seconds=self._seconds)
@@ -194,9 +194,19 @@ def record_of(case: RunningCase, sets: Sequence[ModelSet], target: Target) -> Re
     return Record(0, [event for _, _, event in timed])
 
 
+def items_of(case: RunningCase) -> Sequence[str]:
+    """Return the items that are followed: two, as in the policy check, where all have come equally far; else all."""
+    ways = {
+        item: sorted((step.element_id, step.outcome or "") for step in case.steps if step.item_id == item)
+        for item in case.items
+    }
+    alike = all(way == ways[case.items[0]] for way in ways.values())
+    return case.items[:2] if alike else case.items
+
+
 def _of_steps(case: RunningCase) -> Iterator[_Timed]:
-    """Yield the ends of the case's jobs, items beyond the second left out as in the policy check."""
-    items = {item: f"item-{number}" for number, item in enumerate(case.items[:2], 1)}
+    """Yield the ends of the case's jobs."""
+    items = {item: f"item-{number}" for number, item in enumerate(items_of(case), 1)}
     instances = {review.process_instance_key for review in case.reviews.values()}
     for step in case.steps:
         own = step.process_instance_key == case.application.process_instance_key

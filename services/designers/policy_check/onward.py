@@ -25,7 +25,6 @@ from services.runtime import models as diagrams
 from services.runtime.jobs.worker import Worker
 
 ALLOWED, BROKEN, UNDECIDED, UNMAPPED = "allowed", "broken", "not-decided", "unmapped"
-MOST_ITEMS = 2
 _SHOWN_STEPS = 12
 
 
@@ -65,7 +64,7 @@ class Onward:
         """Raise UnreadableFile for the folder, NotDeployed for models that the engine does not take."""
         self._files = check.read(folder)
         shipped = list(workers)
-        self._items = min(max(items, 1), MOST_ITEMS)
+        self._items = max(items, 1)
         self._seconds = seconds
         self._older = [list(models.resources) for models in older]
         stages = self._files.stage_file.stages

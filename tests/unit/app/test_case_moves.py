@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -130,3 +131,13 @@ async def test_an_engine_that_is_away_leaves_the_order_and_the_next_call_takes_i
 
     assert moved.is_moved
     assert [action for action, _ in _told(desk)] == [running_cases.ORDERED, running_cases.MIGRATED]
+
+
+@pytest.mark.parametrize(
+    ("ended", "followed"),
+    [({}, 2), ({"a": "completed", "b": "completed", "c": "completed"}, 2), ({"a": "completed", "b": "completed"}, 3)],
+)
+def test_items_are_followed_as_two_only_where_all_have_come_equally_far(ended: dict[str, str], followed: int) -> None:
+    rows = [SimpleNamespace(item_id=item, element_id="Task", outcome=outcome) for item, outcome in ended.items()]
+    case = SimpleNamespace(items=["a", "b", "c"], steps=rows)
+    assert len(case_migration.items_of(case)) == followed  # type: ignore[arg-type]  # what is read of it
