@@ -7,7 +7,7 @@ an order whose end is not there is taken up again by the next call.
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -99,7 +99,15 @@ def target_of(folder: Path, process_id: str = MAIN) -> Target:
 class Planner:
     """Finds out for each case whether it may be moved; cases with the same models behind them share what is learnt."""
 
-    def __init__(self, target: Target, workers: Iterable[Worker], seconds: float) -> None:
+    def __init__(
+        self,
+        target: Target,
+        workers: Iterable[Worker],
+        seconds: float,
+        active: Callable[[int], frozenset[str] | None] = lambda key: None,
+    ) -> None:
+        """``active`` returns the elements at which an instance is, by its key; None where no engine can be asked."""
+        self._active = active
         self._target = target
         self._workers = list(workers)
         self._seconds = seconds
@@ -127,7 +135,7 @@ class Planner:
         process_id = case.application.process_id or MAIN
         return Planned(
             case,
-            onward.check(record, process_id, number),
+            onward.check(record, process_id, number, self._active(case.application.process_instance_key or 0)),
             record,
             onward.mapping(process_id, number),
             onward.difference(process_id, number),

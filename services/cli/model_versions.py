@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,7 @@ from services.designers.policy_check import rules
 from services.designers.policy_check.yaml_lines import UnreadableFile
 from services.domain.process import running_cases
 from services.domain.process.deployed_models import ProcessVersion
+from services.engine.inspection.client import InspectionError, query_engine
 from services.runtime.channel import open_channel
 from services.runtime.engine_client import Deployment, PyzeebeEngineClient
 from services.runtime.errors import Fatal
@@ -142,7 +144,7 @@ async def _migrate(
     )
     if wish.case is not None and not cases:
         raise Fatal(f"nothing was moved | {wish.case} | no such case is open | name its number or id")
-    planner = Planner(wish.target, discover(), wish.seconds)
+    planner = Planner(wish.target, discover(), wish.seconds, partial(_active_elements, settings))
     if dry_run:
         for planned in planner.plan(cases, recorded):
             tell(_would_be(planned))
@@ -156,6 +158,17 @@ async def _migrate(
             tell(await _moved(mover, planned))
     finally:
         await channel.close()
+
+
+def _active_elements(settings: Settings, key: int) -> frozenset[str] | None:
+    """Return the elements at which the embedded engine has an instance; None for an engine that is another process."""
+    if not settings.embedded:
+        return None
+    try:
+        found = query_engine(settings.data_dir / "engine", "instance", key=key)
+    except InspectionError as error:
+        raise Fatal(str(error)) from error
+    return None if found is None else frozenset(element["element_id"] for element in found["active_elements"])
 
 
 def _order(target: Target, deployed: Deployment, reason: str) -> Order:

@@ -19,6 +19,8 @@ from services.database.tables.process_steps import ProcessStep
 from services.database.unit_of_work import Actor
 from services.domain.process import running_cases
 from services.domain.process.deployed_models import ProcessVersion
+from services.engine.inspection import queries
+from services.engine.state.store import Store
 from services.runtime.channel import open_channel
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.jobs.worker import discover
@@ -58,13 +60,23 @@ async def _own_job(desk: People, job_type: str) -> int:
 
 
 _planners: dict[Path, Planner] = {}
+_where: dict[int, frozenset[str]] = {}
 
 
 async def _planned(desk: People, target: Target) -> list[Planned]:
     cases = await desk.database.read(CLERK, running_cases.list_running)
     recorded = await desk.database.read(CLERK, case_migration.read_recorded)
-    planner = _planners.setdefault(target.folder, Planner(target, discover(), 60))
+    assert desk.engine is not None
+    keys = [case.application.process_instance_key or 0 for case in cases]
+    active = await desk.engine.writer.read(lambda store: {key: _active(store, key) for key in keys})
+    _where.update(active)
+    planner = _planners.setdefault(target.folder, Planner(target, discover(), 60, _where.get))
     return list(planner.plan(cases, recorded))
+
+
+def _active(store: Store, key: int) -> frozenset[str]:
+    found = queries.instance(store, key)
+    return frozenset(element.element_id for element in found.active_elements) if found is not None else frozenset()
 
 
 async def _deploy(desk: People, target: Target) -> ProcessVersion:

@@ -96,16 +96,20 @@ class Onward:
         """Return what that mapping changes."""
         return difference(self._process(process_id, number), self.mapping(process_id, number))
 
-    def check(self, record: Record, process_id: str, number: int) -> Verdict:
-        """Return whether a case with this past, on the models of this number now, may go on in those of the folder."""
+    def check(self, record: Record, process_id: str, number: int, active: frozenset[str] | None = None) -> Verdict:
+        """Return whether a case with this past, on the models of this number now, may go on in those of the folder.
+
+        ``active`` are the elements at which the engine says that it is; None where the engine cannot be asked.
+        """
+        mapping = self.mapping(process_id, number)
+        ids = list(mapping.items())
         try:
-            standings = self._follower.settle(self._follower.follow(record))
+            standings = self._stands(record, active, mapping)
         except NotFollowed as error:
             text = str(error)
             return Verdict(
                 UNDECIDED, (f"无法由登记推知案件所在之处：{text}", f"where the case stands is not known: {text}")
             )
-        ids = list(self.mapping(process_id, number).items())
         starts: dict[object, Standing] = {}
         refused: list[Sentence] = []
         for case, monitors in standings:
@@ -113,7 +117,7 @@ class Onward:
             try:
                 moved = self._follower.migrated(here, ids)
             except Unmigratable as error:
-                refused.append(self._unmapped(case, dict(ids)) or (str(error), str(error)))
+                refused.append(self._unmapped(case, mapping) or (str(error), str(error)))
                 continue
             starts[self._canonicalizer.canonical(moved), monitors] = (moved, monitors)
         if refused and not starts:
@@ -126,10 +130,25 @@ class Onward:
             self._known[key] = self._walked(list(starts.values()))
         return self._known[key]
 
+    def _stands(self, record: Record, active: frozenset[str] | None, ids: Mapping[str, str]) -> Sequence[Standing]:
+        """Return where the case can be, also once its open jobs have ended; raises NotFollowed."""
+        standings = self._follower.settle(self._follower.follow(record))
+        if active is None:
+            return standings
+        there = []
+        for standing in standings:
+            here = _active(standing[0])
+            # a call that was killed may have moved it, and not have entered it
+            if active in (here, frozenset(ids.get(element, element) for element in here)):
+                there.append(standing)
+        if not there:
+            raise NotFollowed(f"the engine has it at {', '.join(sorted(active))}, its past leads elsewhere")
+        return self._follower.settle(there)
+
     def _unmapped(self, case: Case, ids: Mapping[str, str]) -> Sentence | None:
         """Return the active elements of the case that the folder has no more, in words; None where it has them all."""
         root = root_of(case)
-        left = {e.element_id for e in root.element_instances.values() if e.key != root.key} - ids.keys()
+        left = _active(case) - ids.keys()
         if not left:
             return None
         content = case.state.definitions[root.process_definition_key].content
@@ -188,6 +207,12 @@ class Onward:
         definitions = self._past.deployments[number].definitions.values()
         newest = max((d for d in definitions if d.bpmn_process_id == process_id), key=lambda d: d.version)
         return self._past.processes[newest.key]
+
+
+def _active(case: Case) -> frozenset[str]:
+    """Return the elements at which the case's own process is."""
+    root = root_of(case)
+    return frozenset(e.element_id for e in root.element_instances.values() if e.key != root.key)
 
 
 def _path(steps: Sequence[Step]) -> Sentence:

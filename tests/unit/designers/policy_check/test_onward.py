@@ -72,6 +72,13 @@ def test_a_past_that_the_models_do_not_lead_through_decides_nothing(without_the_
     assert "the decision approved of management" in verdict.why[1]
 
 
+@pytest.mark.requirement("R2")
+def test_what_the_engine_says_is_elsewhere_is_not_decided(without_the_receipt: Onward) -> None:
+    verdict = without_the_receipt.check(Record(0, TO_RECEIPT), MAIN, 0, frozenset({"Task_InspectReturn"}))
+    assert verdict.result == onward.UNDECIDED
+    assert "the engine has it at Task_InspectReturn" in verdict.why[1]
+
+
 def test_what_may_not_have_come_yet_is_tried_both_ways(without_the_receipt: Onward) -> None:
     on_its_way: list[Event] = [*TO_RECEIPT, Decided("receipt", "accepted", optional=True)]
     standings = without_the_receipt._follower.follow(Record(0, on_its_way))
