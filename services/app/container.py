@@ -15,6 +15,7 @@ from services.domain.audit import key_events
 from services.domain.audit.key_events import PRIMARY, REPLICA
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.process.engine_view import EngineInspection
+from services.domain.process.model_library import ModelLibrary
 from services.domain.reviews import tasks as review_tasks
 from services.domain.stages import file as stage_file
 from services.domain.stages.catalogue import STAGES
@@ -23,11 +24,11 @@ from services.recorders.job_places import JobPlaces
 from services.recorders.registry import open_recorder, places_of
 from services.runtime import confined, data_folder
 from services.runtime.clock import Clock, TurnedClock
+from services.runtime.engine_client import EngineClient
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.jobs.worker import Worker
 from services.runtime.logs import get_logger
 from services.runtime.manifest import Manifest
-from services.runtime.models import Model
 from services.runtime.models import read as read_models
 from services.runtime.places import BPMN
 from services.runtime.rules import rules_of
@@ -86,6 +87,7 @@ class Container:
     on_turn: list[Callable[[], None]] = field(default_factory=list)
     doctor: Callable[[], Awaitable[Sequence[object]]] | None = None  # for the portal, if set
     engine: EngineInspection | None = None  # for the portal, if the engine runs in this process
+    engine_client: EngineClient | None = None  # for the portal, once the process has a channel
     manifest: Manifest | None = None  # of the data folder, where everything is one process
     known_keys: Mapping[str, str] = field(default_factory=dict)  # of the installation: none of these is made anew
     apart: bool = False  # one process of several
@@ -163,9 +165,9 @@ class Container:
         return partial(open_recorder, places=places_of(self.settings), secrets=self.database.recorder_secrets)
 
     @cached_property
-    def process_models(self) -> Mapping[str, Model]:
-        """Return the processes that are deployed, by id."""
-        return read_models(path for path in models(self.settings.models_dir) if path.suffix == ".bpmn")
+    def process_models(self) -> ModelLibrary:
+        """Return the processes of the folder by id, and what was deployed before by its digest."""
+        return ModelLibrary(read_models(path for path in models(self.settings.models_dir) if path.suffix == ".bpmn"))
 
     def for_workers(self, workers: Sequence[Worker]) -> dict[str, object]:
         """Return the objects that these handlers need, by parameter name; nothing else is opened."""
@@ -185,6 +187,8 @@ class Container:
             objects["provider"] = Provider(self.settings, self.database.real)
         if self.engine is not None:
             objects["engine"] = self.engine
+        if self.engine_client is not None:
+            objects["engine_client"] = self.engine_client
         return objects
 
     @property

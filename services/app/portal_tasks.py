@@ -1,8 +1,8 @@
 """What runs beside the portal: relay, notices, consents, recorders, figures, and the signed heads of the log."""
 
-from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
+from itertools import islice
 
 from prometheus_client import CollectorRegistry, generate_latest
 
@@ -16,16 +16,22 @@ from services.domain.cases import metrics
 from services.domain.cases.stage_times import add_up
 from services.domain.notifications.channels.sender import Sender, channels_of
 from services.domain.notifications.digest import daily_digests
+from services.domain.process import deployed_models
+from services.domain.process.engine_models import keep_models
+from services.domain.process.engine_view import EngineInspection
 from services.domain.process.instances import check_instances
+from services.domain.process.model_library import ModelLibrary
 from services.domain.process.relay import Relay
+from services.domain.reviews.ending import EndedBranches, close_of_ended_instances
 from services.runtime import metrics as runtime_metrics
 from services.runtime.engine_client import PyzeebeEngineClient
-from services.runtime.models import Model
 from services.runtime.periodic import Periodic
 
 COUNT_EVERY = timedelta(seconds=30)
 CHECK_EVERY = timedelta(minutes=5)
 ADD_UP_EVERY = timedelta(minutes=10)
+KEEP_EVERY = timedelta(hours=1)
+ENDS_AT_ONCE, MOST_ENDS = 500, 20_000  # keys of ended process instances, in a statement and kept
 ACTOR = Actor("system", "metrics")
 
 
@@ -73,20 +79,52 @@ def count(database: Database, *, lease: Lease | None = None) -> Periodic:
     )
 
 
-def add_up_stages(database: Database, models: Mapping[str, Model]) -> Periodic:
+def add_up_stages(database: Database, library: ModelLibrary) -> Periodic:
     """Return the task that adds up the stages of cases that have ended."""
     lease = Lease.between_runs(database, "stage-times", ADD_UP_EVERY)
-    return Leased(lease, ADD_UP_EVERY, partial(database.run, ACTOR, add_up, models))
+    return Leased(lease, ADD_UP_EVERY, partial(database.run, ACTOR, add_up, library))
 
 
 def check_cases(database: Database, client: PyzeebeEngineClient) -> Periodic:
-    """Return the task that looks for open cases which the engine does not have."""
+    """Return the task that looks for open cases which the engine does not have, and for reviews of ended branches."""
+
+    branches = EndedBranches(database, client)
 
     async def check() -> None:
         await check_instances(database, client)
+        await branches.look()
         await database.run(ACTOR, _keep, "instances", runtime_metrics.INSTANCE_REGISTRY)
 
     return Leased(Lease.between_runs(database, "instances", CHECK_EVERY), CHECK_EVERY, check, at_once=False)
+
+
+def keep_engine_models(database: Database, engine: EngineInspection) -> Periodic:
+    """Return the task that keeps the models of the engine of this process which nobody has deployed on record."""
+    task = Periodic("engine-models", KEEP_EVERY, partial(keep_models, database, engine))
+    database.on(deployed_models.UNKNOWN, task.wake)
+    return task
+
+
+def close_reviews(database: Database, engine: EngineInspection) -> Periodic:
+    """Return the task that closes the reviews of branches that the engine of this process ends, as it ends them."""
+    ended = set[int]()
+
+    async def close() -> bool:
+        keys = set(islice(ended, ENDS_AT_ONCE))
+        if keys:
+            await close_of_ended_instances(database, keys)
+        ended.difference_update(keys)
+        return bool(ended)
+
+    task = Periodic("ended-reviews", CHECK_EVERY, close, at_once=False)
+
+    def note(keys: set[int]) -> None:
+        if len(ended) < MOST_ENDS:  # beyond, ``check_cases`` finds them
+            ended.update(keys)
+        task.wake()
+
+    engine.follow_ends(note)
+    return task
 
 
 def _count(uow: UnitOfWork) -> None:

@@ -243,7 +243,7 @@ async def run(
     health = Health()
     async with _traced(container), engine_of(container, engine, health) as engine_address:
         channel = open_channel(settings, engine_address)
-        client = PyzeebeEngineClient(channel)
+        container.engine_client = client = PyzeebeEngineClient(channel)
         health.checks["database"] = container.database.readiness.check
         health.hung_seconds = container.database.hung_seconds
         health.hung_limit = max(HUNG_SECONDS, 2.0 * settings.database.statement_seconds)
@@ -406,6 +406,11 @@ def _periodic_tasks(
             portal_tasks.add_up_stages(container.database, container.process_models),
             portal_tasks.check_cases(container.database, client),
         ]
+        if container.engine is not None:
+            others += [
+                portal_tasks.close_reviews(container.database, container.engine),
+                portal_tasks.keep_engine_models(container.database, container.engine),
+            ]
     if roles.sweeper:
         by_clock.append(_keep_locks(container))
         # The first sweep was before the workers began.

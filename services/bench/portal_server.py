@@ -17,6 +17,7 @@ from sqlalchemy import event
 from services.app import portal_tasks
 from services.app.container import models, use_models
 from services.app.web import create_app
+from services.domain.process.model_library import ModelLibrary
 from services.domain.wiring import open_database
 from services.runtime.clock import SystemClock
 from services.runtime.http import address_of, listen, serve
@@ -39,7 +40,7 @@ async def _serve(url: str) -> None:
         statements[0] += 1
 
     event.listen(database.engine, "before_cursor_execute", count)
-    shown = read(path for path in models() if path.suffix == ".bpmn")
+    shown = ModelLibrary(read(path for path in models() if path.suffix == ".bpmn"))
     portal = create_app({"settings": settings, "database": database, "models": shown})
     listeners = listen("127.0.0.1", 0), listen("127.0.0.1", 0)
     async with anyio.create_task_group() as group:

@@ -146,6 +146,10 @@ class Writer:
         """Return whether several workers wait for jobs of the type."""
         return self._job_notifications.count(job_type) > 1
 
+    def is_asked_for(self, job_type: str) -> bool:
+        """Return whether workers ask for jobs of the type, or did so until shortly before."""
+        return self._job_notifications.was_asked(job_type)
+
     async def submit_with_result(self, create: Command) -> tuple[ProcessInstance, asyncio.Future[dict[str, Any]]]:
         """Create an instance; return it with a future of its final variables.
 

@@ -3,6 +3,7 @@
 The files are read, not the engine, which may be another product. They are ours and valid (docs/bpmn.md).
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -105,6 +106,24 @@ class Model:
         }
         return before | {after for element in completed for after in self._led_to(element)}
 
+    @cached_property
+    def leads_to(self) -> Mapping[str, frozenset[str]]:
+        """Map each element to those of its scope that may follow it."""
+        hosted: dict[str, list[str]] = {}
+        for element in self.elements.values():
+            if element.host is not None:
+                hosted.setdefault(element.host, []).append(element.id)
+        found = {}
+        for start in self.elements:
+            reached, ahead = set[str](), [start]
+            while ahead:
+                current = ahead.pop()
+                new = {*self.follows.get(current, ()), *hosted.get(current, ())} - reached
+                reached |= new
+                ahead += new
+            found[start] = frozenset(reached)
+        return found
+
     def _led_to(self, element_id: str) -> Iterator[str]:
         while len(self.follows.get(element_id, ())) == 1:
             [element_id] = self.follows[element_id]
@@ -113,6 +132,11 @@ class Model:
                 return
             if element.kind == "endEvent" or len(self.follows.get(element_id, ())) == 1:
                 yield element_id
+
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of the file."""
+        return hashlib.sha256(self.content).hexdigest()
 
     @cached_property
     def _only_through(self) -> Mapping[str, frozenset[str]]:

@@ -8,12 +8,14 @@ no neighbouring host can set it.
 
 from fastapi import Request, Response
 
+from services.web import language as languages
 from services.web.dependencies import is_https
 
 SESSION = "footage_desk_session"
 ROUND_TRIP = "footage_desk_oidc"  # on the way to the provider and back
 KNOWN = "footage_desk_known"  # who has logged in with this browser before
 DOOR = "footage_desk_login"  # before there is a session: the sign-in form's CSRF token is derived from it
+YEAR = 31536000  # in seconds
 
 
 def read(request: Request, cookie: str) -> str | None:
@@ -32,6 +34,12 @@ def write(request: Request, response: Response, cookie: str, value: str, *, seco
         secure=is_https(request),
         path="/",
     )
+
+
+def write_language(request: Request, response: Response, language: str) -> None:
+    """Let this browser's pages be in this language for a year; it is no secret, and has one name under https too."""
+    secure = is_https(request)
+    response.set_cookie(languages.COOKIE, language, max_age=YEAR, samesite="lax", path="/", secure=secure)
 
 
 def remove(request: Request, response: Response, cookie: str) -> None:

@@ -1,7 +1,8 @@
 """The objects that routes work with: declare a parameter of one of these types, such as ``database: GivenDatabase``.
 
 ``create_app`` is given the objects by name: database, settings, store, loan_keys, vault_recipients, recorders;
-turn_clock and demo_footage in a demo, provider with single sign-on, doctor and engine where this process has them.
+turn_clock and demo_footage in a demo, provider with single sign-on, doctor, engine and engine_client where this process
+has them.
 
 What only reads the request is ``async``: FastAPI would run it in a thread, which takes longer than all of it.
 """
@@ -15,6 +16,7 @@ from fastapi import Depends, Request
 
 from services.database.unit_of_work import Database
 from services.recorders.protocol import Recorder
+from services.runtime.engine_client import EngineClient
 from services.runtime.errors import Refused
 from services.runtime.settings import Settings
 from services.vault.keys.vault_keys import LoanKeys
@@ -57,6 +59,10 @@ async def database(request: Request) -> Database:
     return cast("Database", given(request, "database"))
 
 
+async def engine_client(request: Request) -> EngineClient | None:
+    return cast("EngineClient | None", request.app.state.dependencies.get("engine_client"))
+
+
 async def settings(request: Request) -> Settings:
     return cast("Settings", given(request, "settings"))
 
@@ -90,6 +96,7 @@ def demo_footage(request: Request) -> Sequence[DemoFootage]:
     return cast("Sequence[DemoFootage]", request.app.state.dependencies.get("demo_footage", ()))
 
 
+GivenEngineClient = Annotated[EngineClient | None, Depends(engine_client)]
 GivenDatabase = Annotated[Database, Depends(database)]
 GivenSettings = Annotated[Settings, Depends(settings)]
 GivenStore = Annotated[Store, Depends(store)]

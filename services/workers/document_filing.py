@@ -69,15 +69,14 @@ def _render(document: Document) -> bytes:
 
 def _put(store: Store, document: Document, key: str, made: Callable[[], bytes], content_type: str) -> str:
     """Store an object unless it is there; return its version."""
-    there = store.stat(BUCKET, key)
-    if there is None:
+    if (there := store.stat(BUCKET, key)) is None:
         metadata = {"kind": document.kind, "sha256": document.sha256}
         with suppress(StoreConflict):  # another process has filed it meanwhile
-            stored = store.put(BUCKET, key, io.BytesIO(made()), metadata=metadata, content_type=content_type)
-            # What a run that died has left; not before, or another's put that is under way would be lost.
-            store.sweep(BUCKET, key)
-            return stored.version_id
+            store.put(BUCKET, key, io.BytesIO(made()), metadata=metadata, content_type=content_type)
         there = store.stat(BUCKET, key)
         if there is None:
             raise StoreDown(f"{BUCKET}/{key} was filed by another process and is gone: it is tried again.")
+    # What runs that died have left, one of them perhaps between its put and this; not before the object is there, or
+    # another's put that is under way would be lost.
+    store.sweep(BUCKET, key)
     return there.version_id

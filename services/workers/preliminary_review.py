@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from services.database.unit_of_work import Actor, Database
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.applications import completeness
+from services.domain.reviews import ending
 
 JOB_TYPE = "preliminary-review"
 ACTOR = Actor("worker", JOB_TYPE)
@@ -20,5 +21,11 @@ class Result:
 
 
 async def handle(command: Command, database: Database) -> Result:
-    complete = await database.run(ACTOR, completeness.review, command.application_id)
-    return Result(complete)
+    return Result(await database.run(ACTOR, _review, command.application_id))
+
+
+def _review(uow: UnitOfWork, application_id: str) -> bool:
+    complete = completeness.review(uow, application_id)
+    if not complete:
+        ending.close_passed(uow, application_id)
+    return complete

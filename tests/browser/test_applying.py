@@ -15,6 +15,7 @@ from served import served
 from services.database.tables.applications import Application
 from services.database.tables.cameras import Camera, Recorder
 from services.database.unit_of_work import UnitOfWork
+from services.domain.process.model_library import ModelLibrary
 from services.runtime import models
 from services.runtime.places import BPMN
 from services.runtime.settings import Settings
@@ -66,7 +67,7 @@ def drafter(tmp_path: Path, browser: Browser) -> Iterator[Drafter]:
         "database": desk.database,
         "settings": settings,
         "recorders": lambda *_: Half(),
-        "models": models.read(sorted(bpmn.glob("*.bpmn"))),
+        "models": ModelLibrary(models.read(sorted(bpmn.glob("*.bpmn")))),
     }
     with served(portal_over(dependencies)) as address:
         context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 900})

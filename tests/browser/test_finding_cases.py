@@ -16,6 +16,7 @@ from services.database.tables.applications import Application
 from services.database.tables.cameras import Camera
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications.forms import ItemAsked
+from services.domain.process.model_library import ModelLibrary
 from services.runtime import models
 from services.runtime.places import BPMN
 from services.runtime.settings import Settings
@@ -44,7 +45,7 @@ def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
 
 @pytest.fixture
 def opened(desk: ReviewDesk, tmp_path: Path, browser: Browser, language: str, device: Any) -> Iterator[BrowserContext]:
-    settings, deployed = Settings(data_dir=tmp_path), models.read(sorted(BPMN.glob("*.bpmn")))
+    settings, deployed = Settings(data_dir=tmp_path), ModelLibrary(models.read(sorted(BPMN.glob("*.bpmn"))))
     with served(portal_over({"database": desk.database, "settings": settings, "models": deployed})) as address:
         context = browser.new_context(base_url=address, **device)
         context.add_cookies([{"name": "footage_desk_language", "value": language, "url": address}])

@@ -16,6 +16,7 @@ from served import served
 from services.database.tables.passkeys import Passkey
 from services.database.tables.reviews import Decision
 from services.domain.accounts.signatures import signed_acts
+from services.domain.process.model_library import ModelLibrary
 from services.domain.reviews import filing
 from services.domain.reviews.classification import Classification
 from services.runtime import models
@@ -57,7 +58,7 @@ def browsers(tmp_path: Path, desk: ReviewDesk, browser: Browser) -> Iterator[Cal
         "database": desk.database,
         "settings": Settings(data_dir=tmp_path),
         "recorders": lambda *_: Whole(),
-        "models": models.read(sorted(bpmn.glob("*.bpmn"))),
+        "models": ModelLibrary(models.read(sorted(bpmn.glob("*.bpmn")))),
     }
     app = portal_over(dependencies)
     with served(app) as address:

@@ -11,6 +11,7 @@ from review_desk import PASSWORD, ReviewDesk
 from served import served
 
 from services.database.tables.reviews import Decision
+from services.domain.process.model_library import ModelLibrary
 from services.runtime import models
 from services.runtime.places import BPMN
 from services.runtime.settings import Settings
@@ -50,7 +51,7 @@ def reviewer(tmp_path: Path, browser: Browser) -> Iterator[Reviewer]:
         "database": desk.database,
         "settings": Settings(data_dir=tmp_path),
         "recorders": lambda *_: Whole(),
-        "models": models.read(sorted(bpmn.glob("*.bpmn"))),
+        "models": ModelLibrary(models.read(sorted(bpmn.glob("*.bpmn")))),
     }
     with served(portal_over(dependencies)) as address:
         context = browser.new_context(base_url=address, viewport={"width": 390, "height": 844})
@@ -111,3 +112,17 @@ def test_an_item_that_is_left_out_takes_its_times_off_the_form(reviewer: Reviewe
     expect(start).to_be_disabled()
     page.locator("[name=scope-0-granted]").check()
     expect(start).to_be_enabled()
+
+
+def test_one_box_ticks_every_review_of_the_inbox(reviewer: Reviewer) -> None:
+    desk, page = reviewer.desk, reviewer.page
+    application_id = desk.submitted()
+    desk.decide(desk.opened(application_id, "preliminary"), "head")
+    desk.opened(application_id, "security")
+    page.goto("/inbox")
+    boxes, every = page.locator("input[name=reviewIds]"), page.get_by_label("全选", exact=True)
+
+    every.check()
+    assert [box.is_checked() for box in boxes.all()] == [True, True]
+    boxes.first.uncheck()
+    assert (every.is_checked(), boxes.last.is_checked()) == (False, True)

@@ -21,10 +21,11 @@ from services.domain.cases import timeline
 from services.domain.cases.schemas.timeline import Timeline
 from services.domain.cases.stage_times import list_stage_times
 from services.domain.process import steps
+from services.domain.process.model_library import ModelLibrary
 from services.runtime.jobs.worker import discover
 from services.runtime.models import read
 
-MODELS = read(path for path in models() if path.suffix == ".bpmn")
+MODELS = ModelLibrary(read(path for path in models() if path.suffix == ".bpmn"))
 SECURITY = "wulei"
 
 

@@ -37,6 +37,8 @@ from whole_footage import AGO, MADE_FOR, Footage
 from services.app.evidence import sources_of
 from services.backup.bundle import Bundle
 from services.backup.restore import RestoreRequest, restore
+from services.database.tables.applications import Application
+from services.database.tables.deployed_models import ModelFile
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.domain.accounts import login
@@ -116,9 +118,23 @@ async def check_copies(desk: People) -> None:
             assert [part for part in sealed.coverage.parts if packet_hashes(part_of(reader, part), "video")]
 
 
+async def check_models(desk: People) -> None:
+    """The engine tells on which version the open cases run; those that have ended are told as not recorded."""
+
+    def are_known(_: object) -> bool:
+        running = [row for row in desk.rows(Application, closed_at=None) if row.process_instance_key is not None]
+        return bool(running) and all(row.process_version and row.model_sha256 for row in running)
+
+    await desk.until(are_known, "the versions that the open cases run on")
+    kept = {file.sha256 for file in desk.rows(ModelFile)}
+    for row in desk.rows(Application):
+        assert row.model_sha256 in (kept if row.closed_at is None and row.process_instance_key else {None})
+
+
 async def check(desk: People) -> None:
     """Read what the installation holds."""
     assert desk.loan_keys() == set(FACTS.loan_keys)
+    await check_models(desk)
     await check_copies(desk)
     place = Client("a browser", "127.0.0.1")
     session = await login.log_in(desk.database, SECOND_FACTOR, f"demo-{SECOND_FACTOR}", place)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import amount
 import pytest
+from edited_models import with_one_mark
 from golden_scenario import Scenario
 from policy_edits import BREAKING, HARMLESS, Edit
 from typer.testing import CliRunner
@@ -34,11 +35,7 @@ def models(tmp_path: Path) -> Path:
     """A copy of the models; in a sample with one mark of importance, because the three are alike to the edits."""
     folder = Path(shutil.copytree(BPMN, tmp_path / "models"))
     if not amount.all_of_it():
-        world = folder / "policy-world.yaml"
-        text = world.read_text(encoding="utf-8")
-        for name in ("sensitiveEvent", "highImpact"):
-            text = text.replace(f"{name}: [false, true]", f"{name}: [false]")
-        world.write_text(text, encoding="utf-8")
+        with_one_mark(folder)
     return folder
 
 

@@ -111,6 +111,9 @@ async def _beside_the_case(desk: People, bench: Bench) -> None:
     """Another case, of which the process itself has opened the first review; then it is closed from the bench."""
     case = await desk.apply("cam2")
     waiting = await desk.review(case, "preliminary")
+    # Its own process would go on beside the bench, and ask what the bench has decided meanwhile.
+    (own,) = (key for key, name in desk.trace.running.items() if name == "video-retrieval")
+    await desk.gateway.CancelProcessInstance(pb.CancelProcessInstanceRequest(processInstanceKey=own))
     named: dict[str, Any] = {"applicationId": case, "round": 0, "decidedBy": "management", "handOverId": None}
     await bench.does("expire-application", **named)
     await _asked_and_answered(desk, bench, case, waiting)

@@ -278,3 +278,12 @@ def change_stage(folder: Path, code: str, **changes: Any) -> None:
         else:
             content["stages"][code][key] = value
     path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def with_one_mark(folder: Path) -> None:
+    """Let the world know one mark of importance: the three are alike, and a walk takes a third of the time."""
+    world = folder / "policy-world.yaml"
+    text = world.read_text(encoding="utf-8")
+    for name in ("sensitiveEvent", "highImpact"):
+        text = text.replace(f"{name}: [false, true]", f"{name}: [false]")
+    world.write_text(text, encoding="utf-8")

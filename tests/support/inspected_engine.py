@@ -1,6 +1,6 @@
 """An engine without a loop of its own, for pages that inspect it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -8,7 +8,7 @@ from engine_harness import EngineHarness, ManualClock
 
 from services.app.container import models
 from services.engine.errors import Rejection
-from services.engine.inspection import inspector, queries
+from services.engine.inspection import inspector, queries, standing
 from services.engine.processing import deployments, jobs, messages
 from services.engine.processing.command_processor import Command
 from services.engine.processing.execution import Execution
@@ -22,6 +22,10 @@ class InspectedEngine:
 
     def __init__(self, clock: ManualClock | None = None) -> None:
         self.core = EngineHarness(clock=clock)
+        self.asked_for: set[str] = set()
+
+    def follow_ends(self, listener: Callable[[set[int]], None]) -> None:
+        pass
 
     async def processes(self) -> Sequence[object]:
         return queries.processes(self.core.store)
@@ -37,6 +41,12 @@ class InspectedEngine:
 
     async def instance(self, key: int) -> object | None:
         return queries.instance(self.core.store, key)
+
+    async def standing(self, key: int) -> Sequence[object]:
+        return standing.standing(self.core.store, key, lambda job_type: job_type in self.asked_for)
+
+    async def running(self, keys: list[int]) -> Sequence[object]:
+        return standing.running(self.core.store, keys)
 
     async def variables(self, process_instance_key: int) -> Sequence[object]:
         return queries.variables(self.core.store, process_instance_key)

@@ -7,10 +7,11 @@ from built_portal import portal_over
 from review_desk import PASSWORD, ReviewDesk
 
 from services.app.container import models
+from services.domain.process.model_library import ModelLibrary
 from services.runtime.models import read
 from services.runtime.settings import Settings
 
-MODELS = read(path for path in models() if path.suffix == ".bpmn")
+MODELS = ModelLibrary(read(path for path in models() if path.suffix == ".bpmn"))
 
 
 class Portal:

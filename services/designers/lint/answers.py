@@ -196,6 +196,7 @@ def _gateways(diagram: Diagram, process: Process, answers: Mapping[str, Answer])
 def _ways(diagram: Diagram, gateway: Element, answer: Answer) -> Iterator[Finding]:
     """Evaluate every condition with every outcome; nothing else is read."""
     unused = {flow.id: flow for flow in gateway.outgoing if flow.condition is not None}
+    told = set[str]()
     for outcome in answer.outcomes:
         taken = [flow for flow in gateway.outgoing if _holds(flow, outcome)]
         for flow in taken:
@@ -208,11 +209,22 @@ def _ways(diagram: Diagram, gateway: Element, answer: Answer) -> Iterator[Findin
                 values=_told(outcome),
             )
             yield diagram.finding(Level.ERROR, "no-way-out", gateway.id, text)
+        if len(taken) > 1 and taken[0].id not in told:
+            told.add(taken[0].id)
+            text = Message(
+                "“{name}” can end with {values}. This flow is for that, and so is the one with the condition {other}: "
+                "which of them is taken depends on their order in the file. Draw this instead: conditions that exclude "
+                "each other.",
+                name=answer.name,
+                values=_told(outcome),
+                other=_condition(taken[-1]),
+            )
+            yield diagram.finding(Level.ADVICE, "two-ways", taken[0].id, text)
     for flow in unused.values():
         text = Message(
             "This flow is never taken: “{name}” never ends so that {condition}. It ends with {values}.",
             name=answer.name,
-            condition=flow.condition.text.removeprefix("=") if flow.condition is not None else "",
+            condition=_condition(flow),
             values=Joined("; ", [_told(outcome) for outcome in answer.outcomes]),
         )
         yield diagram.finding(Level.ADVICE, "never-taken", flow.id, text)
@@ -220,6 +232,10 @@ def _ways(diagram: Diagram, gateway: Element, answer: Answer) -> Iterator[Findin
 
 def _told(outcome: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in outcome.items())
+
+
+def _condition(flow: Flow) -> str:
+    return flow.condition.text.removeprefix("=") if flow.condition is not None else ""
 
 
 def _names(flow: Flow) -> frozenset[str]:

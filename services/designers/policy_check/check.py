@@ -148,7 +148,10 @@ def check(
     reduces: bool = True,
     until: str | None = None,
 ) -> Report:
-    """Walk the models of the folder through everything, or until a rule is broken; raises UnreadableFile."""
+    """Walk the models of the folder through everything; raises UnreadableFile.
+
+    ``until`` ends the walk once this rule is broken; ``explorer.ANYTHING``, once one is.
+    """
     files = read(folder)
     world = world_of(files, list(workers), items)
     watched = Rules(files.rules, world.items)
@@ -338,11 +341,15 @@ class _Check:
 
 
 def _drawn(process: Process) -> Iterator[str]:
-    """Yield the elements and flows of a process that a case can pass."""
+    """Yield the elements and flows of a process that a case can pass.
+
+    The engine takes no flow out of an event-based gateway: the event that came is next.
+    """
     for element in process.elements.values():
         if element.element_type != ElementType.PROCESS and not element.for_compensation:
             yield element.id
-        yield from (flow.id for flow in element.outgoing)
+        if element.element_type != ElementType.EVENT_BASED_GATEWAY:
+            yield from (flow.id for flow in element.outgoing)
 
 
 def _facts_before(folder: Path) -> dict[str, list[str]]:

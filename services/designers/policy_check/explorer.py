@@ -31,6 +31,8 @@ from services.designers.policy_check.rules import Rule, Rules
 from services.designers.policy_check.step_findings import Finding
 
 MOST_STATES = 500_000
+ANYTHING = "*"
+"""Stands for every rule and finding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,16 @@ class Edge:
     @property
     def is_of_workers(self) -> bool:
         return self.moves[0].kind in (JOB, ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A case in which the time of a rule began, by which fact, and what else happened in that step after it."""
+
+    state: int
+    case: Case
+    by: Fact
+    at_once: tuple[Fact, ...]
 
 
 @dataclass(slots=True)
@@ -75,7 +87,7 @@ class Walk:
     """The states in which an incident stands."""
     comes: dict[str, set[int]] = field(default_factory=dict)
     """By rule, the states from which what it awaits comes with the next silent step."""
-    begun: dict[str, list[tuple[int, Case, Fact]]] = field(default_factory=dict)
+    begun: dict[str, list[Begun]] = field(default_factory=dict)
     """By timed rule, the different cases in which its time began."""
     broken: dict[tuple[str, str, str], Broken] = field(default_factory=dict)
     happened: set[str] = field(default_factory=set)
@@ -124,7 +136,7 @@ class Explorer:
     ) -> None:
         """Without ``reduces``, no variable is dropped and no job is run at once.
 
-        ``until`` ends the walk once this rule is broken.
+        ``until`` ends the walk once this rule is broken; ``ANYTHING``, once one is.
         """
         self._until = until
         self._simulation = simulation
@@ -137,7 +149,7 @@ class Explorer:
         self._timed = [rule for rule in rules.rules if rule.timing is not None]
         self._read = all_names(simulation.processes.values())
         self._seen: dict[tuple[Canonical, tuple[int, ...]], int] = {}
-        self._begun: set[tuple[str, Canonical]] = set()
+        self._begun: set[tuple[str, Canonical, tuple[str, ...]]] = set()
         self.walk = Walk()
 
     def explore(self) -> Walk:
@@ -167,7 +179,7 @@ class Explorer:
                 over = "states" if len(walk.parents) > self._most_states else "seconds"
                 walk.why_incomplete = f"the limit of {over} was reached"
                 break
-            if self._until is not None and any(self._until in key[:2] for key in walk.broken):
+            if self._until is not None and any(self._until in (ANYTHING, *key[:2]) for key in walk.broken):
                 walk.why_incomplete = f"{self._until} is broken"
                 break
             state, case = frontier.popleft()
@@ -244,13 +256,14 @@ class Explorer:
                 self.walk.comes.setdefault(rule.id, set()).add(state)
             if timing.within is timing.at is timing.not_before is timing.every is None:
                 continue
-            begins = next((f for f in facts if any(pattern.fits(f) for pattern in rule.begins)), None)
-            if begins is None:
+            at = next((n for n, f in enumerate(facts) if any(pattern.fits(f) for pattern in rule.begins)), None)
+            if at is None:
                 continue
-            key = (rule.id, self.canonicalizer.canonical(case))
+            begun = Begun(target, case, facts[at], tuple(facts[at + 1 :]))
+            key = (rule.id, self.canonicalizer.canonical(case), tuple(map(str, begun.at_once)))
             if key not in self._begun:
                 self._begun.add(key)
-                self.walk.begun.setdefault(rule.id, []).append((target, case, begins))
+                self.walk.begun.setdefault(rule.id, []).append(begun)
 
     def _run_on(
         self, applied: Applied, monitors: tuple[int, ...], facts: list[Fact], followed: list[Move]

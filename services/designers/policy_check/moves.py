@@ -365,7 +365,9 @@ class Simulation:
                 seen = self._seen_by_job(case.state, move.key, move.name)
                 fact = Fact("job", move.name, what, {**seen, **values}, move.element_id)
             case "decision":
-                fact = Fact("stage", move.name, move.what, values, move.element_id)
+                stage = self.world.stages.get(move.name)
+                of_stage = {} if stage is None else {"phase": stage.phase}
+                fact = Fact("stage", move.name, move.what, {**values, **of_stage}, move.element_id)
             case kind:
                 fact = Fact(kind, move.name, "", values, move.element_id)
         also = [

@@ -1,8 +1,9 @@
 """Replay a path as it would go in time, before it is shown to anybody.
 
 The walk lets either of two timers be first where time may have passed between their settings. A replay turns the
-clock, and every timer that is due fires, as on a running engine; what else fires is applied along. So a path that
-depends on an order that no clock gives does not replay, and is no counterexample.
+clock, and every timer that is due fires, as on a running engine; what else fires is applied along, and the jobs that it
+begins are done before it begins them again, as in the walk. So a path that depends on an order that no clock gives does
+not replay, and is no counterexample.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ from services.designers.policy_check.moves import (
 )
 from services.designers.policy_check.rules import Rules
 from services.engine.clock import to_millis
+
+_MOST_JOBS = 100  # that a timer beside the way begins
 
 
 @dataclass
@@ -64,22 +67,38 @@ def replay(
         _note(result, 0, first)
     else:
         case, monitors = start
+
+    def take(number: int, move: Move) -> None:
+        nonlocal case, monitors
+        applied = simulation.apply(case, move)
+        monitors, now_broken = rules.step(monitors, applied.facts)
+        found.extend([*_kinds(applied), *(("rule", rule.id) for rule, _ in now_broken)])
+        result.steps.append((move, case, applied.case))
+        _note(result, number, applied)
+        case = applied.case
+
     try:
         for number, move in enumerate(path, 1):
             while True:
-                chosen, is_the_one = _next(simulation, case, move)
-                applied = simulation.apply(case, chosen)
-                monitors, now_broken = rules.step(monitors, applied.facts)
-                found += [*_kinds(applied), *(("rule", rule.id) for rule, _ in now_broken)]
-                result.steps.append((chosen, case, applied.case))
-                _note(result, number, applied)
-                case = applied.case
+                before, (chosen, is_the_one) = case, _next(simulation, case, move)
+                take(number, chosen)
                 if is_the_one:
                     break
+                for _ in range(_MOST_JOBS):
+                    job = _job_begun_since(simulation, before, case)
+                    if job is None:
+                        break
+                    take(number, job)
     except NotReplayed:
         return result
     result.holds = _is_shown(broken, found)
     return result
+
+
+def _job_begun_since(simulation: Simulation, before: Case, case: Case) -> Move | None:
+    """Return a job that was not there before, as it ends when nothing has happened meanwhile."""
+    known = before.state.jobs
+    return next((move for move in simulation.moves(case) if move.kind == JOB and move.key not in known), None)
 
 
 def _is_shown(broken: Broken, found: Sequence[tuple[str, str]]) -> bool:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from services.designers.policy_check.case import Canonicalizer, Case
-from services.designers.policy_check.explorer import Broken, Walk
+from services.designers.policy_check.explorer import Begun, Broken, Walk
 from services.designers.policy_check.facts import Fact
 from services.designers.policy_check.monitors import fits
 from services.designers.policy_check.moves import JOB, TIMER, Move, Simulation
@@ -47,28 +47,28 @@ class SilentRuns:
         """Return the timed rules of which the time is not kept."""
         found: list[Broken] = []
         for rule in rules.rules:
-            for state, case, begins in walk.begun.get(rule.id, []):
-                note = self._late(rule, case, begins)
+            for begun in walk.begun.get(rule.id, []):
+                note = self._late(rule, begun)
                 if note is not None:
-                    found.append(Broken(rule, None, state, (), begins, note))
+                    found.append(Broken(rule, None, begun.state, (), begun.by, note))
                     break
         return found
 
-    def _late(self, rule: Rule, case: Case, begins: Fact) -> tuple[str, str] | None:
+    def _late(self, rule: Rule, begun: Begun) -> tuple[str, str] | None:
         timing = rule.timing
         if timing is None:
             return None
-        run = self._run(case)
+        run = self._run(begun.case)
         until = rule.ends
         times: list[datetime] = []
         ended: datetime | None = None
-        for moment, fact in run.happened:
+        for moment, fact in [*((run.begun, fact) for fact in begun.at_once), *run.happened]:
             if fits(timing.comes, fact):
                 times.append(moment)
             if fits(until, fact):
                 ended = moment
                 break
-        return self._judge(timing, run, times, ended, begins.values)
+        return self._judge(timing, run, times, ended, begun.by.values)
 
     def _judge(
         self, timing: Timing, run: Run, times: list[datetime], ended: datetime | None, values: Any

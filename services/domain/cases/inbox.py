@@ -22,6 +22,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.cases import footage as case_footage
 from services.domain.reviews import assignment, questions, scopes
 from services.domain.reviews import service as review_service
+from services.domain.reviews import tasks as review_tasks
 from services.domain.reviews.schemas import (
     BarredReview,
     Candidate,
@@ -347,7 +348,7 @@ def _proposal(proposal: Proposal, names: Mapping[str, str]) -> ReviewProposal:
 
 def _refusal(uow: UnitOfWork, review: Review, *, second: bool) -> Refused | None:
     if review.closed_at is not None:
-        return Refused("review-closed", "This review is already closed.")
+        return review_tasks.closed_refusal(review)
     if review.stage == "receipt":
         return Refused("receipt-elsewhere", "Accept or decline the copies on the hand-over page.")
     directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, review.application_id)

@@ -4,7 +4,7 @@ What ends a case is followed by the end of its last step, so its visits are adde
 change then.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from math import ceil
 
@@ -16,11 +16,13 @@ from services.database.tables.reviews import Decision, Finding, Review
 from services.database.tables.stage_visits import StageVisit
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
-from services.domain.cases import timeline
+from services.domain.cases import case_models, timeline
+from services.domain.cases.case_models import CaseModels
 from services.domain.cases.schemas.lists import StageLine
 from services.domain.process.messages import APPLICATION_CORRECTED, COPY_RETURNED
+from services.domain.process.model_library import ModelLibrary
 from services.domain.stages.catalogue import STAGES
-from services.runtime.models import Model
+from services.runtime.models import Element
 
 SETTLED = timedelta(hours=1)
 AT_ONCE = 200  # cases that one unit of work adds up
@@ -40,7 +42,7 @@ REVISION = (Revision.round, Revision.submitted_at)
 
 
 def list_stage_times(
-    uow: UnitOfWork, models: Mapping[str, Model], since: datetime, until: datetime, *, department_id: str | None = None
+    uow: UnitOfWork, library: ModelLibrary, since: datetime, until: datetime, *, department_id: str | None = None
 ) -> list[StageLine]:
     """Sum up the stages that began from ``since`` up to ``until``, in their order.
 
@@ -55,8 +57,8 @@ def list_stage_times(
     if department_id is not None:
         query = query.where(Application.department_id == department_id)
     lasting: dict[str, int] = {}
-    for history in _histories(uow, query):
-        for stage, visit in _stages(history, models[timeline.MAIN]):
+    for history, models in _histories(uow, query, library):
+        for stage, visit in _stages(history, models):
             if not since <= visit.since < until:
                 continue
             lengths = took.setdefault(stage, [])
@@ -67,7 +69,7 @@ def list_stage_times(
     return [_summed(stage, took[stage], lasting.get(stage, 0)) for stage in stage_order() if stage in took]
 
 
-def add_up(uow: UnitOfWork, models: Mapping[str, Model]) -> bool:
+def add_up(uow: UnitOfWork, library: ModelLibrary) -> bool:
     """Write the visits of cases that have ended, ``AT_ONCE`` at most; return whether more are left."""
     query = (
         select(Application.id)
@@ -77,7 +79,7 @@ def add_up(uow: UnitOfWork, models: Mapping[str, Model]) -> bool:
         .with_for_update(skip_locked=True)
     )
     ids = uow.session.scalars(query).all()
-    for history in _histories(uow, select(Application).where(Application.id.in_(ids))):
+    for history, models in _histories(uow, select(Application).where(Application.id.in_(ids)), library):
         application = history.application
         uow.session.add_all(
             StageVisit(
@@ -87,7 +89,7 @@ def add_up(uow: UnitOfWork, models: Mapping[str, Model]) -> bool:
                 since=visit.since,
                 seconds=(visit.until - visit.since).total_seconds(),
             )
-            for place, (stage, visit) in enumerate(_stages(history, models[timeline.MAIN]))
+            for place, (stage, visit) in enumerate(_stages(history, models))
             if visit.until is not None
         )
         application.visits_added_at = uow.now
@@ -121,8 +123,10 @@ def stage_order() -> tuple[str, ...]:
     )
 
 
-def _histories(uow: UnitOfWork, query: Select[Application]) -> Iterator[timeline.History]:
-    """Load the history of each case of the query: six statements, however many cases there are."""
+def _histories(
+    uow: UnitOfWork, query: Select[Application], library: ModelLibrary
+) -> Iterator[tuple[timeline.History, CaseModels]]:
+    """Load each case of the query with its models: eight statements at most, however many cases there are."""
     loaded = query.options(
         joinedload(Application.hand_over),
         subqueryload(Application.reviews).joinedload(Review.decision).load_only(*DECISION),
@@ -130,8 +134,10 @@ def _histories(uow: UnitOfWork, query: Select[Application]) -> Iterator[timeline
         subqueryload(Application.findings).load_only(*FINDING),
         subqueryload(Application.revisions).load_only(*REVISION),
     )
-    for application in uow.session.scalars(loaded):
-        yield timeline.History(
+    applications = uow.session.scalars(loaded).all()
+    known = case_models.load(uow, library, [(application, application.steps) for application in applications])
+    for application in applications:
+        history = timeline.History(
             application=application,
             reviews=application.reviews,
             decisions=[review.decision for review in application.reviews if review.decision is not None],
@@ -140,16 +146,23 @@ def _histories(uow: UnitOfWork, query: Select[Application]) -> Iterator[timeline
             revisions=application.revisions,
             hand_over=application.hand_over,
         )
+        yield history, CaseModels(known, application, application.steps)
 
 
-def _stages(history: timeline.History, model: Model) -> Iterator[tuple[str, timeline.Visit]]:
-    for visit in timeline.main_visits(history, model):
-        element = model.elements.get(visit.element_id)
-        if element is None:
-            continue
-        stage = element.stage or OTHER_STAGES.get(element.job_type or element.message or "")
-        if stage is not None:
-            yield stage, visit
+def _stages(history: timeline.History, models: CaseModels) -> Iterator[tuple[str, timeline.Visit]]:
+    """List the stages through which the case went, in its own process and in those that it has called."""
+    visits = [(models.main.model, timeline.main_visits(history, models))]
+    visits += [(drawn.model, timeline.called_visits(history, models, drawn.model)) for drawn in models.called.values()]
+    for model, of_model in visits:
+        for visit in of_model:
+            element = model.elements.get(visit.element_id)
+            stage = _stage_of(element) if element is not None else None
+            if stage is not None:
+                yield stage, visit
+
+
+def _stage_of(element: Element) -> str | None:
+    return element.stage or OTHER_STAGES.get(element.job_type or element.message or "")
 
 
 def _summed(stage: str, lengths: Sequence[float], lasting: int) -> StageLine:

@@ -4,29 +4,33 @@ The database knows when work was done (steps), when people were asked (reviews),
 copies were out; the model knows what lies around and between (docs/process.md).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Literal
 
 from services.database.tables.applications import Application, Revision
 from services.database.tables.custody import HandOver
 from services.database.tables.process_steps import ProcessStep
 from services.database.tables.reviews import Decision, Finding, Review
 from services.database.unit_of_work import UnitOfWork
+from services.domain.cases import case_models
 from services.domain.cases import rows as case_rows
+from services.domain.cases.case_models import MAIN, REVIEW, CaseModels, DrawnModel, version_of
 from services.domain.cases.rows import CaseRows
-from services.domain.cases.schemas.timeline import DiagramMarker, MarkerKind, Timeline
+from services.domain.cases.schemas.timeline import Await, CalledProcess, DiagramMarker, MarkerKind, Timeline
 from services.domain.cases.standstills import standstill_of
 from services.domain.process import messages, steps
+from services.domain.process.model_library import ModelLibrary
 from services.runtime.errors import NotFound
 from services.runtime.models import Element, Model
 from services.runtime.translations import Message
 
-MAIN, REVIEW = "video-retrieval", "review"
 # What the elements of a model do is known by their jobs, messages and tables: ids and names are the designer's.
 EXPIRY, OPENING, CLASSIFICATION = "expire-application", "open-review", "classification"
 
-STRONGEST: tuple[MarkerKind, ...] = ("passed", "working", "waiting", "stuck")
+NOWHERE = frozenset[str]()
+STRONGEST: tuple[MarkerKind, ...] = ("passed", "working", "event", "waiting", "unserved", "stuck")
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,12 @@ class Visit:
     item_id: str | None = None
     attempts: int = 1
     step: ProcessStep | None = None
+    called: str | None = None
 
 
 @dataclass(frozen=True)
 class History:
-    """The rows of one case that say how it went through its main process."""
+    """The rows of one case that say how it went through its processes."""
 
     application: Application
     reviews: Sequence[Review]
@@ -63,53 +68,149 @@ class History:
         return [step for step in self.steps if step.process_instance_key in instances]
 
 
-def get_timeline(uow: UnitOfWork, application_id: str, models: Mapping[str, Model]) -> Timeline:
-    """Derive the timeline of the case, for one who may see it."""
-    return of_rows(case_rows.of_case(uow, application_id), models)
+def get_timeline(
+    uow: UnitOfWork, application_id: str, library: ModelLibrary, process_id: str | None = None
+) -> Timeline:
+    """Derive the timeline of the case, for one who may see it; of its own process, or of one that it has called."""
+    return of_rows(case_rows.of_case(uow, application_id), library, process_id)
 
 
-def of_rows(rows: CaseRows, models: Mapping[str, Model]) -> Timeline:
-    """Derive the timeline of the case from rows that are read."""
-    application, now = rows.application, rows.uow.now
-    visits = main_visits(_history(rows), models[MAIN])
+def of_rows(rows: CaseRows, library: ModelLibrary, process_id: str | None = None) -> Timeline:
+    """Derive the timeline of the case from rows that are read; NotFound for a process that it does not call."""
+    models = models_of(rows, library)
+    if process_id is not None and process_id != MAIN:
+        return _of_called(rows, models, process_id)
+    application, now, history = rows.application, rows.uow.now, _history(rows)
+    drawn = models.main
+    visits = main_visits(history, models)
     waiting = application.closed_at is None and rows.head.in_transit
     # the engine classifies by itself, and the database has it once something rests on it
-    tables = models[MAIN].of_decision(CLASSIFICATION)
+    tables = drawn.model.of_decision(CLASSIFICATION)
     classified = [table.id for table in tables] if application.importance is not None else []
-    markers = _markers(models[MAIN], visits, now, classified) + _unopened(rows, models[REVIEW])
+    markers = _markers(drawn.model, visits, now, classified) + _unopened(rows, models)
     here = any(marker.here for marker in markers)
-    return Timeline(process_id=models[MAIN].process_id, markers=markers, in_transit=waiting and not here)
+    line = _timeline(
+        drawn, markers, application, in_transit=waiting and not here, called=_called_processes(history, models)
+    )
+    return line.model_copy(update={"awaits": list(_awaits(history, models))})
 
 
-def _unopened(rows: CaseRows, model: Model) -> list[DiagramMarker]:
+def _awaits(history: History, models: CaseModels) -> Iterator[Await]:
+    """Yield what people have to do before the process goes on, and until when, by the database alone."""
+    application, hand_over = history.application, history.hand_over
+    if application.closed_at is not None or application.withdrawn_at is not None:
+        return
+    for drawn in (models.main, *models.called.values()):
+        model = drawn.model
+        for review in history.reviews:
+            call = model.of_stage(review.stage)
+            if call is not None and review.closed_at is None:
+                yield _await(model, call, "review", review.stage, review.due_at)
+        correction, use = model.awaiting(messages.APPLICATION_CORRECTED), model.awaiting(messages.COPY_RETURNED)
+        if correction is not None and application.correction_until is not None:
+            yield _await(model, correction, "message", messages.APPLICATION_CORRECTED, application.correction_until)
+        if use is not None and hand_over is not None and _is_out(hand_over):
+            yield _await(model, use, "message", messages.COPY_RETURNED, hand_over.due_at)
+
+
+def _is_out(hand_over: HandOver) -> bool:
+    return hand_over.accepted_at is not None and not (hand_over.returned_at or hand_over.lost_at or hand_over.ended_at)
+
+
+def _await(
+    model: Model, element: Element, kind: Literal["review", "message"], name: str, due_at: datetime | None
+) -> Await:
+    return Await(
+        kind=kind,
+        process_id=model.process_id,
+        element_id=element.id,
+        zh=element.zh,
+        en=element.en,
+        name=name,
+        due_at=due_at,
+    )
+
+
+def models_of(rows: CaseRows, library: ModelLibrary) -> CaseModels:
+    """Return the models that the case runs on."""
+    known = case_models.load(rows.uow, library, [(rows.application, rows.steps)])
+    return CaseModels(known, rows.application, rows.steps)
+
+
+def _timeline(
+    drawn: DrawnModel,
+    markers: list[DiagramMarker],
+    application: Application,
+    *,
+    in_transit: bool = False,
+    called: Sequence[CalledProcess] = (),
+) -> Timeline:
+    return Timeline(
+        process_id=drawn.model.process_id,
+        markers=markers,
+        in_transit=in_transit,
+        process_version=drawn.version,
+        model_sha256=drawn.model.sha256,
+        model_source=drawn.source,
+        runs=application.process_instance_key is not None
+        and application.closed_at is None
+        and application.withdrawn_at is None,
+        called=list(called),
+    )
+
+
+def _of_called(rows: CaseRows, models: CaseModels, process_id: str) -> Timeline:
+    drawn = models.called.get(process_id)
+    if drawn is None:
+        raise NotFound(Message("process"), process_id)
+    visits = called_visits(_history(rows), models, drawn.model)
+    return _timeline(drawn, _markers(drawn.model, visits, rows.uow.now), rows.application)
+
+
+def _called_processes(history: History, models: CaseModels) -> list[CalledProcess]:
+    """List the designers' own processes in which the case has been, or is."""
+    found = []
+    for process_id, drawn in models.called.items():
+        visits = called_visits(history, models, drawn.model)
+        if visits:
+            here = any(visit.until is None for visit in visits)
+            found.append(CalledProcess(process_id=process_id, zh=drawn.model.zh, en=drawn.model.en, here=here))
+    return found
+
+
+def _unopened(rows: CaseRows, models: CaseModels) -> list[DiagramMarker]:
     """Return what stops or delays a review before it is open: its stage is not stored yet."""
-    opening = {element.id for element in model.of_job(OPENING)}
     stopped = [
-        _worked(step, rows.application)
+        step
         for step in rows.steps
-        if step.process_id == model.process_id and step.element_id in opening
-        if step.stuck_since is not None or step.waiting_since is not None
+        if step.process_id == REVIEW and (step.stuck_since is not None or step.waiting_since is not None)
     ]
-    return [marker for marker in _markers(model, stopped, rows.uow.now) if marker.here]
+    drawn = models.of_process(REVIEW) if stopped else None
+    if drawn is None:
+        return []
+    opening = {element.id for element in drawn.model.of_job(OPENING)}
+    visits = [_worked(step, rows.application) for step in stopped if step.element_id in opening]
+    return [marker for marker in _markers(drawn.model, visits, rows.uow.now) if marker.here]
 
 
-def get_review_timeline(uow: UnitOfWork, application_id: str, review_id: str, models: Mapping[str, Model]) -> Timeline:
+def get_review_timeline(uow: UnitOfWork, application_id: str, review_id: str, library: ModelLibrary) -> Timeline:
     """Derive the timeline of one review of the case, in the process that it is."""
-    return review_of_rows(case_rows.of_case(uow, application_id), review_id, models)
+    return review_of_rows(case_rows.of_case(uow, application_id), review_id, library)
 
 
-def review_of_rows(rows: CaseRows, review_id: str, models: Mapping[str, Model]) -> Timeline:
+def review_of_rows(rows: CaseRows, review_id: str, library: ModelLibrary) -> Timeline:
     """Derive the timeline of one review from rows that are read."""
     review = next((row.review for row in rows.reviews if row.review.id == review_id), None)
     if review is None:
         raise NotFound(Message("review"), review_id)
-    visits = [
-        _worked(step, rows.application)
-        for step in rows.own_steps
-        if step.process_instance_key == review.process_instance_key
-    ]
+    steps = [step for step in rows.own_steps if step.process_instance_key == review.process_instance_key]
+    version = next((version for step in steps if (version := version_of(step)) is not None), None)
+    models = models_of(rows, library)
+    drawn = models.of_version(REVIEW, version) if version is not None else models.of_process(REVIEW)
+    assert drawn is not None  # noqa: S101  no installation is without it
+    visits = [_worked(step, rows.application) for step in steps]
     decided = review.closed_because == "decided"
-    model = models[REVIEW]
+    model = drawn.model
     answer = model.awaiting(messages.REVIEW_DECIDED)
     if answer is not None:
         wait = Visit(answer.id, review.opened_at, review.closed_at, "waiting", whole=decided, review_id=review.id)
@@ -117,7 +218,7 @@ def review_of_rows(rows: CaseRows, review_id: str, models: Mapping[str, Model]) 
         visits.append(wait)
         if decided and review.closed_at is not None and end is not None:
             visits.append(Visit(end.id, review.closed_at, review.closed_at))
-    return Timeline(process_id=model.process_id, markers=_markers(model, visits, rows.uow.now))
+    return _timeline(drawn, _markers(model, visits, rows.uow.now), rows.application)
 
 
 def _history(rows: CaseRows) -> History:
@@ -132,30 +233,71 @@ def _history(rows: CaseRows) -> History:
     )
 
 
-def main_visits(history: History, model: Model) -> list[Visit]:
+def main_visits(history: History, models: CaseModels) -> list[Visit]:
     """List all known visits of the case in its main process, oldest first."""
-    application = history.application
+    application, model = history.application, models.main.model
     if application.submitted_at is None:
         return []
     visits = _submission(application, model)
     visits += [_worked(step, application) for step in history.own_steps if step.process_id == model.process_id]
-    visits += _reviews(history, model)
-    visits += _corrections(history, model)
-    hand_over = history.hand_over
-    if hand_over is not None and hand_over.accepted_at is not None:
-        back = hand_over.returned_at or hand_over.lost_at
-        until = back or application.closed_at
-        use = model.awaiting(messages.COPY_RETURNED)
-        whole = hand_over.returned_at is not None
-        visits += [] if use is None else [Visit(use.id, hand_over.accepted_at, until, "waiting", whole=whole)]
+    visits += _waits(history, models, model)
     end = model.of_outcome(application.closed_as) if application.closed_as else None
     if end is not None and application.closed_at is not None:
         visits.append(Visit(end.id, application.closed_at, application.closed_at))
     return _left(model, sorted(visits, key=lambda visit: visit.since))
 
 
+def called_visits(history: History, models: CaseModels, model: Model, within: frozenset[str] = NOWHERE) -> list[Visit]:
+    """List all known visits of the case in a process that it calls, oldest first; ``within`` are its callers."""
+    visits = [
+        _worked(step, history.application)
+        for step in history.steps
+        if step.process_id == model.process_id and step.process_instance_key != history.application.process_instance_key
+    ]
+    visits += _waits(history, models, model, within | {model.process_id})
+    return _left(model, sorted(visits, key=lambda visit: visit.since))
+
+
+def _waits(history: History, models: CaseModels, model: Model, within: frozenset[str] = NOWHERE) -> list[Visit]:
+    """List what a process has waited for: reviews, corrections, the use of copies, and what it has called."""
+    visits = _reviews(history, model) + _corrections(history, model) + _calls(history, models, model, within)
+    use = model.awaiting(messages.COPY_RETURNED)
+    hand_over = history.hand_over
+    if use is not None and hand_over is not None and hand_over.accepted_at is not None:
+        until = hand_over.returned_at or hand_over.lost_at or history.application.closed_at
+        whole = hand_over.returned_at is not None
+        visits.append(Visit(use.id, hand_over.accepted_at, until, "waiting", whole=whole))
+    return visits
+
+
+def _calls(history: History, models: CaseModels, model: Model, within: frozenset[str]) -> list[Visit]:
+    """Return one visit for each process of the designers' own that is called at one place, from all that it did.
+
+    The database knows what was done in such a process and not which of several calls did it.
+    """
+    calls: dict[str, list[Element]] = {}
+    for element in model.elements.values():
+        if element.called in models.called and element.called not in within:
+            calls.setdefault(str(element.called), []).append(element)
+    visits = []
+    for process_id, elements in calls.items():
+        inner = called_visits(history, models, models.called[process_id].model, within) if len(elements) == 1 else []
+        if inner:
+            open_ones = [visit for visit in inner if visit.until is None]
+            visits.append(
+                Visit(
+                    elements[0].id,
+                    min(visit.since for visit in inner),
+                    None if open_ones else max(visit.until for visit in inner if visit.until is not None),
+                    max((visit.kind for visit in open_ones), key=STRONGEST.index, default="working"),
+                    called=process_id,
+                )
+            )
+    return visits
+
+
 def _left(model: Model, visits: list[Visit]) -> list[Visit]:
-    """End visits whose end is not recorded although their phase was left: phases follow one another.
+    """End visits whose end is not recorded although their phase was left: one that follows it was entered.
 
     Of two phases that began at one moment and both seem to last, the later of the model is the one.
     """
@@ -172,7 +314,8 @@ def _left(model: Model, visits: list[Visit]) -> list[Visit]:
     known = [visit for visit in visits if visit.element_id in model.elements]
     ended = {}
     for visit in known:
-        after = [other.since for other in known if phase(other) != phase(visit) and follows(other, visit)]
+        following = model.leads_to[phase(visit)] - {phase(visit)}
+        after = [other.since for other in known if phase(other) in following and follows(other, visit)]
         if visit.until is None and after:
             ended[id(visit)] = replace(visit, until=min(after), whole=False)
     return [ended.get(id(visit), visit) for visit in visits]
@@ -290,5 +433,6 @@ def _marker(element: Element, visits: list[Visit], now: datetime) -> DiagramMark
         times=0 if phase else len(visits),
         attempts=0 if phase else max(visit.attempts for visit in visits),
         review_id=None if phase else visits[-1].review_id,
+        called=None if phase else visits[-1].called,
         standstill=None if phase else max(standstills, key=lambda one: (one.stopped, one.since), default=None),
     )

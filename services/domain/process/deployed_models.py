@@ -10,6 +10,8 @@ from services.database.tables.applications import Application
 from services.database.tables.deployed_models import DeployedProcess, ModelFile
 from services.database.unit_of_work import UnitOfWork
 
+UNKNOWN = "models-unknown"  # commits after which a case runs on a version whose model is not kept
+
 
 @dataclass(frozen=True)
 class ProcessVersion:
@@ -64,9 +66,16 @@ def keep_versions(uow: UnitOfWork, digests: Mapping[ProcessVersion, str]) -> Non
 
 def set_version(uow: UnitOfWork, application: Application, process: ProcessVersion) -> None:
     """Record on which version of its process the case runs, and the digest of the model where that is known."""
+    set_known_version(application, process, find_digests(uow, [process]))
+    if application.model_sha256 is None:
+        uow.after_commit.add(UNKNOWN)
+
+
+def set_known_version(application: Application, process: ProcessVersion, digests: Mapping[ProcessVersion, str]) -> None:
+    """Record the same with digests that were found before."""
     application.process_id, application.process_version = process.process_id, process.version
     application.process_definition_key = process.definition_key
-    application.model_sha256 = find_digests(uow, [process]).get(process)
+    application.model_sha256 = digests.get(process)
 
 
 def find_digests(uow: UnitOfWork, processes: Iterable[ProcessVersion]) -> dict[ProcessVersion, str]:

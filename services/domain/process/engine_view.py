@@ -1,7 +1,7 @@
 """Read and administer the embedded engine; every act and every reading of variables is audited (F29)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal, Protocol
@@ -25,14 +25,18 @@ _DEEPEST_CALL = 20
 class EngineInspection(Protocol):
     """The engine in this process. Its answers have the fields of the models below.
 
-    ``retry`` and ``update_job_retries`` return why they were refused, or None.
+    ``retry`` and ``update_job_retries`` return why they were refused, or None. ``follow_ends`` calls its listener with
+    the keys of process instances that have just ended.
     """
 
+    def follow_ends(self, listener: Callable[[set[int]], None]) -> None: ...
     async def processes(self) -> Sequence[object]: ...
     async def elements(self, process_definition_key: int) -> Sequence[object]: ...
     async def model(self, process_definition_key: int) -> tuple[str, bytes] | None: ...
     async def instances(self, **query: Any) -> Sequence[object]: ...
     async def instance(self, key: int) -> object | None: ...
+    async def standing(self, key: int) -> Sequence[object]: ...
+    async def running(self, keys: list[int]) -> Sequence[object]: ...
     async def variables(self, process_instance_key: int) -> Sequence[object]: ...
     async def incidents(self, **query: Any) -> Sequence[object]: ...
     async def jobs(self, **query: Any) -> Sequence[object]: ...
@@ -146,6 +150,48 @@ class InstanceAnswer(Answer):
     jobs: list[JobAnswer]
     element_instances: list[PassageAnswer]
     history_complete: bool
+
+
+class StandingWaitAnswer(Answer):
+    """What an element waits for; ``served`` is false for a job that no worker takes, null for one that waits."""
+
+    kind: Literal["job", "timer", "message", "signal", "call"]
+    element_id: str
+    name: str
+    due_date: datetime | None
+    key: int
+    served: bool | None
+
+
+class StandingElementAnswer(Answer):
+    """An active element; the process itself has no ``elementId``."""
+
+    element_id: str
+    element_type: str
+    since: datetime | None
+    has_incident: bool
+    waits: list[StandingWaitAnswer]
+
+
+class StandingInstanceAnswer(Answer):
+    """A running process instance of a case; ``parentKey`` is 0 for the case's own."""
+
+    key: int
+    process_definition_key: int
+    bpmn_process_id: str
+    version: int
+    parent_key: int
+    elements: list[StandingElementAnswer]
+
+
+class RunningAnswer(Answer):
+    """The version that an instance runs on; ``checksum`` is the SHA-256 of its file."""
+
+    key: int
+    process_definition_key: int
+    bpmn_process_id: str
+    version: int
+    checksum: str
 
 
 class VariableAnswer(Answer):

@@ -270,7 +270,11 @@ def is_past(uow: UnitOfWork, review: Review) -> bool:
 
     The engine may open several questions beforehand, and people answer them in any order.
     """
-    state = lock(uow, review.application_id, f"decide the review {review.stage}")
+    return passed(lock(uow, review.application_id, f"decide the review {review.stage}"), review)
+
+
+def passed(state: CaseState, review: Review) -> bool:
+    """Return the same of a case that is loaded."""
     return review.round != state.application.round or next(_past(state, review.stage), None) is not None
 
 

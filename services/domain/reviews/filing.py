@@ -17,6 +17,7 @@ from services.domain.process import outbox, permissions
 from services.domain.process.messages import REVIEW_DECIDED
 from services.domain.process.permissions import CaseState
 from services.domain.retrieval import preservations
+from services.domain.reviews import ending
 from services.domain.reviews.classification import IMPORTANT, ORDINARY, Classification, compute_floor
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotPermitted
@@ -44,6 +45,7 @@ def file(uow: UnitOfWork, application_id: str, claimed: Classification) -> Filed
     application, document = state.application, state.form
     if document is None:
         document = _file(uow, state, claimed)
+        ending.close_passed(uow, application_id)
     days = application.granted_use_days or application.requested_use_days
     return Filed(document.number, days, [item.id for item in state.items])
 

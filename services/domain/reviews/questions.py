@@ -70,7 +70,7 @@ def answer(uow: UnitOfWork, application_id: str, question_id: str, text: str) ->
     try:
         review = tasks.lock_open(uow, question.review_id)
     except Refused as refusal:
-        if refusal.code != "review-closed":
+        if refusal.code not in ("review-closed", "no-longer-asked"):
             raise
         raise Refused("review-closed", "The review is closed: its questions can no longer be answered.") from refusal
     application_service.get_own(uow, application_id)  # others may have acted while this unit waited for the locks

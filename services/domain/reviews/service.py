@@ -21,7 +21,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox
 from services.domain.process.messages import REVIEW_DECIDED
-from services.domain.reviews import scopes, tasks
+from services.domain.reviews import ending, scopes, tasks
 from services.domain.reviews.scopes import AS_ASKED, UNCHANGED, Classification, Granting
 from services.domain.rules import agreed_limits
 from services.domain.stages.catalogue import STAGES, Stage
@@ -289,6 +289,7 @@ def _write(uow: UnitOfWork, review: Review, signed: Signed) -> None:
         variables=decision.variables,
     )
     tasks.answer_siblings(uow, review, decision)
+    ending.close_passed(uow, application.id)
     if review.stage != "receipt":
         notification_service.mark_done(uow, "progress", application_id=application.id)
         notification_service.notify(

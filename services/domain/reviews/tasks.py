@@ -21,6 +21,9 @@ from services.domain.working_calendar import deadlines
 from services.runtime.errors import Fatal, NotFound, NotPermitted, Refused
 from services.runtime.translations import Message
 
+# Why a review was closed without a decision, beside ``answered:`` and ``case-closed:``.
+PASSED, BRANCH_ENDED = "passed", "branch-ended"
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -198,7 +201,7 @@ def close_open(uow: UnitOfWork, application_id: str, because: str) -> int:
         select(Review).where(Review.application_id == application_id, Review.closed_at.is_(None)).with_for_update()
     ).all()
     for review in rows:
-        _close(uow, review, because)
+        close(uow, review, because)
     return len(rows)
 
 
@@ -215,7 +218,7 @@ def answer_siblings(uow: UnitOfWork, review: Review, decision: Decision) -> None
         Review.closed_at.is_(None),
     )
     for sibling in uow.session.scalars(siblings.with_for_update()).all():
-        _close(uow, sibling, f"answered:{review.id}")
+        close(uow, sibling, f"answered:{review.id}")
         outbox.publish(
             uow,
             messages.REVIEW_DECIDED,
@@ -226,9 +229,14 @@ def answer_siblings(uow: UnitOfWork, review: Review, decision: Decision) -> None
         )
 
 
-def _close(uow: UnitOfWork, review: Review, because: str) -> None:
+def close(uow: UnitOfWork, review: Review, because: str) -> None:
+    """Close a review without a decision; a claim ends with it."""
+    claimed = {"claimed_by": review.claimed_by} if review.claimed_by else {}
+    review.claimed_by = review.claimed_at = None
     end(uow, review, because)
-    audit_trail.record(uow, "review-closed", "review", review.id, application_id=review.application_id, because=because)
+    audit_trail.record(
+        uow, "review-closed", "review", review.id, application_id=review.application_id, because=because, **claimed
+    )
 
 
 def end(uow: UnitOfWork, review: Review, because: str) -> None:
@@ -248,15 +256,27 @@ def lock_open(uow: UnitOfWork, review_id: str) -> Review:
     if uow.actor.kind == "person":
         visibility.require_readable(uow, review)
     if review.closed_at is not None or application.closed_at is not None:
-        raise Refused(
-            "review-closed",
-            "This review is already closed: there is nothing left to decide.",
-        )
+        raise closed_refusal(review)
     if application.withdrawn_at is not None:
         raise Refused("withdrawn", "The application was withdrawn: there is nothing left to decide.")
     if permissions.is_past(uow, review):
-        raise Refused("no-longer-asked", "The case has continued without this review: there is nothing left to decide.")
+        raise _no_longer_asked()
     return review
+
+
+def closed_refusal(review: Review) -> Refused:
+    """Return why a closed review, or one of a closed case, is decided no more."""
+    if review.closed_because == PASSED:
+        return _no_longer_asked()
+    if review.closed_because == BRANCH_ENDED:
+        return Refused(
+            "no-longer-asked", "The process ended this question without an answer: there is nothing left to decide."
+        )
+    return Refused("review-closed", "This review is already closed: there is nothing left to decide.")
+
+
+def _no_longer_asked() -> Refused:
+    return Refused("no-longer-asked", "The case has continued without this review: there is nothing left to decide.")
 
 
 def require_may_decide(uow: UnitOfWork, review: Review, *, second: bool = False) -> None:

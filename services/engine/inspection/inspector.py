@@ -1,11 +1,12 @@
 """Inspect the engine from the process that runs it."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.engine.errors import Rejection
-from services.engine.inspection import queries
+from services.engine.inspection import queries, standing
+from services.engine.inspection.standing import Running, StandingInstance
 from services.engine.inspection.views import (
     ElementStatistics,
     IncidentSummary,
@@ -20,6 +21,7 @@ from services.engine.processing.command_processor import Command
 from services.engine.processing.execution import Execution
 from services.engine.processing.incidents import resolve
 from services.engine.state.overview import ListFilter
+from services.engine.state.records import Record
 from services.engine.writer import Writer
 
 _log = logging.getLogger(__name__)
@@ -33,6 +35,16 @@ class Inspector:
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
+
+    def follow_ends(self, listener: Callable[[set[int]], None]) -> None:
+        """Call ``listener`` on the event loop with the keys of process instances that have ended."""
+
+        def export(records: list[Record]) -> None:
+            ended = {record.key for record in records if queries.ends_instance(record)}
+            if ended:
+                listener(ended)
+
+        self._writer.add_exporter(export)
 
     async def processes(self) -> Sequence[ProcessSummary]:
         """List the versions that are the latest or have running instances."""
@@ -66,6 +78,18 @@ class Inspector:
         """
         details: InstanceDetails | None = await self._writer.read(lambda store: queries.instance(store, key))
         return details
+
+    async def standing(self, key: int) -> Sequence[StandingInstance]:
+        """Return where an instance and those that it has called stand; none once it has ended."""
+        found: list[StandingInstance] = await self._writer.read(
+            lambda store: standing.standing(store, key, self._writer.is_asked_for)
+        )
+        return found
+
+    async def running(self, keys: list[int]) -> Sequence[Running]:
+        """Return the versions on which these instances run; those that have ended are left out."""
+        found: list[Running] = await self._writer.read(lambda store: standing.running(store, keys))
+        return found
 
     async def variables(self, process_instance_key: int) -> Sequence[Variable]:
         """List the variables of one instance."""

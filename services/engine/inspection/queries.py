@@ -22,6 +22,7 @@ from services.engine.state.incidents import Incident
 from services.engine.state.instances import ElementInstance, ProcessInstance
 from services.engine.state.jobs import Job
 from services.engine.state.overview import EndedInstance, ListFilter, Version
+from services.engine.state.records import Record
 from services.engine.state.store import Store
 
 MAX_DETAIL_ROWS = 500
@@ -101,6 +102,15 @@ def instance(store: Store, key: int) -> InstanceDetails | None:
         jobs=jobs(store, list_filter),
         element_instances=element_instances,
         history_complete=complete,
+    )
+
+
+def ends_instance(record: Record) -> bool:
+    """Return whether with this record a process instance has ended."""
+    return (
+        record.value_type == "PROCESS_INSTANCE"
+        and record.intent in _END_STATES
+        and record.key == record.value["processInstanceKey"]
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, String, case, cast, func, or_, select, text
 
 from services.engine.state.incidents import Incident
-from services.engine.state.jobs import Job
+from services.engine.state.jobs import ACTIVATED, Job
 from services.engine.state.records import Record
 from services.engine.state.tables import (
     INSTANCE_ENDED,
@@ -218,6 +218,24 @@ class Overview:
             records.c.process_instance_key == process_instance_key, records.c.key == key, records.c.intent == intent
         )
         return self._connection.execute(query.order_by(records.c.position).limit(1)).scalar()
+
+    def first_timestamps(self, process_instance_key: int, keys: list[int], intent: str) -> dict[int, int]:
+        """Return the timestamps (ms) of the first such records by key, without those that are deleted."""
+        query = (
+            select(records.c.key, func.min(records.c.timestamp))
+            .where(
+                records.c.process_instance_key == process_instance_key,
+                records.c.key.in_(keys),
+                records.c.intent == intent,
+            )
+            .group_by(records.c.key)
+        )
+        return {row[0]: row[1] for row in self._connection.execute(query)}
+
+    def has_activated(self, job_type: str) -> bool:
+        """Return whether a worker has a job of the type now."""
+        query = select(jobs.c.key).where(jobs.c.type == job_type, jobs.c.state == ACTIVATED).limit(1)
+        return self._connection.execute(query).first() is not None
 
     def history(self, process_instance_key: int, value_type: str, limit: int) -> list[Record]:
         """Return an instance's latest ``limit`` records of a value type, oldest first."""

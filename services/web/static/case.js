@@ -3,7 +3,7 @@ const { moment, fetched, drawn, mark, begin } = window.Diagram;
 const box = document.getElementById("diagram");
 const told = document.getElementById("diagram-told");
 const words = box ? box.dataset : {};
-const SOONEST = ["stuck", "waiting", "working"];
+const SOONEST = ["stuck", "unserved", "waiting", "event", "working"];
 
 function length(seconds) {
   const zh = words.language === "zh";
@@ -30,7 +30,7 @@ async function draw() {
   const [xml, steps] = await Promise.all([fetched(words.model, "text"), fetched(words.steps, "json")]);
   const here = ({ registry, turnTo }) => {
     const here = SOONEST.flatMap((kind) => steps.markers.filter((marker) => marker.kind === kind && registry.get(marker.elementId)));
-    const task = here.find((marker) => !marker.elementId.startsWith("Phase_")) || here[0] || steps.markers.findLast((marker) => marker.since && registry.get(marker.elementId));
+    const task = here.find((marker) => marker.elementKind !== "subProcess") || here[0] || steps.markers.findLast((marker) => marker.since && registry.get(marker.elementId));
     if (!task) return;
     turnTo(task.elementId);
     told.textContent = sentence(task);
@@ -40,9 +40,10 @@ async function draw() {
   for (const marker of marked.values()) {
     if (!diagram.registry.get(marker.elementId)) continue;
     mark(diagram, marker.elementId, `case-${marker.kind}`, sentence(marker), told);
-    if (marker.reviewId && !words.steps.includes("review=")) {
+    const called = marker.reviewId && !words.steps.includes("review=") ? ["review", marker.reviewId] : ["process", marker.called];
+    if (called[1]) {
       const link = document.createElement("a");
-      link.href = `${words.case}?review=${encodeURIComponent(marker.reviewId)}#process`;
+      link.href = `${words.case}?${called[0]}=${encodeURIComponent(called[1])}#process`;
       link.textContent = "↗";
       link.className = "called";
       link.setAttribute("aria-label", marker[words.language]);

@@ -10,3 +10,9 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   const ticked = polls && event.detail.elt.querySelector("input[type=checkbox]:checked");
   if (polls && (ticked || document.hidden || Date.now() - lastSeen > AWAY)) event.preventDefault();
 });
+// The box of a list that ticks them all.
+document.addEventListener("change", ({ target }) => {
+  const { all } = target.dataset;
+  if (all) for (const box of target.form.querySelectorAll(`input[name=${all}]`)) box.checked = target.checked;
+  else if (target.form) for (const box of target.form.querySelectorAll(`[data-all="${target.name}"]`)) box.checked = false;
+});

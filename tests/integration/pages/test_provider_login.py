@@ -168,6 +168,12 @@ async def test_what_the_browser_keeps_meanwhile_is_sealed_and_short(portal: Port
     assert asked["state"] not in cookie
 
 
+async def test_the_language_of_the_browser_is_kept_under_https_alone(portal: Portal) -> None:
+    answer = await portal.anonymous().post("/language", data={"language": "en", "back": "/"})
+
+    assert "secure" in answer.headers["set-cookie"].lower()
+
+
 async def test_the_session_is_a_new_one_and_no_token_is_kept(
     desk: ReviewDesk, portal: Portal, crooked: CrookedProvider
 ) -> None:

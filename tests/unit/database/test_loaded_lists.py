@@ -28,6 +28,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import staff_queries
 from services.domain.cases.stage_times import list_stage_times
 from services.domain.custody import queries as custody_queries
+from services.domain.process.model_library import ModelLibrary
 from services.runtime.models import read
 
 pytestmark = pytest.mark.both_databases
@@ -39,7 +40,7 @@ SEALED = {
     "fragments": [],
 }
 SIGNED: dict[str, Any] = {"statement_sha256": "", "signature": {}}
-MODELS = read(path for path in models() if path.suffix == ".bpmn")
+MODELS = ModelLibrary(read(path for path in models() if path.suffix == ".bpmn"))
 LISTS: dict[str, tuple[str, Callable[[UnitOfWork], list[Any]]]] = {
     "staff": (
         "admin",

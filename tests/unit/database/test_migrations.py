@@ -15,6 +15,7 @@ from services.database.tables.case_texts import CaseText
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.preservations import FailedPreservation
+from services.database.tables.process_steps import ProcessStep
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
@@ -175,6 +176,24 @@ def test_cases_of_before_are_listed_and_found(empty_database_url: str) -> None:
 
 
 @pytest.mark.requirement("R6", "R28")
+def test_on_which_version_a_case_of_before_runs_is_not_recorded(empty_database_url: str) -> None:
+    database = open_database(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
+    database_schema.migrate(database.engine, "1143")
+    case = {**CASE, "id": "a", "reason": "", "created_at": NOON, "submitted_at": NOON, "process_instance_key": 1}
+    step = {"element_instance_key": 2, "application_id": "a", "process_id": "p", "process_instance_key": 1}
+    insert(database, {**PEOPLE, "applications": [case]})
+    insert(database, {"process_steps": [{**step, "element_id": "e", "began_at": NOON, "attempts": 1}]})
+
+    database_schema.migrate(database.engine)
+
+    def read(uow: UnitOfWork) -> list[object]:
+        application, begun = uow.session.get_one(Application, "a"), uow.session.get_one(ProcessStep, 2)
+        return [application.process_version, application.model_sha256, begun.process_version]
+
+    assert database.run_now(Actor("system", "test"), read) == [None, None, None]
+    database.close()
+
+
 def test_what_an_open_case_of_before_has_in_the_vault_is_to_be_locked(empty_database_url: str) -> None:
     database = open_database(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
     database_schema.migrate(database.engine, "1090")

@@ -1,5 +1,8 @@
 """One subscriber is notified for each activatable job, and no job is missed while a subscriber waits."""
 
+import pytest
+
+from services.engine import job_notifications
 from services.engine.job_notifications import JobNotifications
 
 
@@ -52,3 +55,29 @@ def test_a_delivering_subscriber_is_paused_until_it_subscribes_again() -> None:
     notifications.notify("work", 2)
     assert [delivering.is_set(), other.is_set()] == [False, True]
     assert notifications.count("work") == 2
+
+
+def test_a_type_counts_as_asked_for_until_nobody_has_asked_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(job_notifications.time, "monotonic", lambda: now[0])
+    notifications = JobNotifications()
+    assert notifications.was_asked("work")  # perhaps before this engine began
+
+    now[0] += job_notifications.SILENT_SECONDS
+    assert not notifications.was_asked("work")
+    event = notifications.subscribe("work")
+    now[0] += 3600
+    assert notifications.was_asked("work")
+    assert not notifications.was_asked("other")
+    notifications.unsubscribe("work", event)
+    assert notifications.was_asked("work")
+    now[0] += job_notifications.SILENT_SECONDS
+    assert not notifications.was_asked("work")
+
+
+def test_no_flood_of_types_fills_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_notifications, "_MOST_TYPES", 3)
+    notifications = JobNotifications()
+    for number in range(9):
+        notifications.unsubscribe(f"type-{number}", notifications.subscribe(f"type-{number}"))
+    assert len(notifications._last_asked) == 3

@@ -166,6 +166,19 @@ async def test_a_run_that_dies_between_data_and_pdf_is_taken_up_where_it_was(des
     assert keys == {f"{row.number}.{form}" for row in desk.rows(Document) for form in ("json", "pdf", "label.json")}
 
 
+async def test_what_two_runs_have_left_that_died_in_a_put_and_behind_it_is_removed(desk: Desk) -> None:
+    _, ids = await returned(desk)
+    with patch.object(desk.store, "sweep", side_effect=StoreDown("away")), pytest.raises(StoreDown):
+        await desk.work(re_archive, **ids, decision="in-order")
+    [first] = desk.store.list_keys("documents")
+    unfinished = desk.root / "store" / "t-documents" / "unfinished"
+    (unfinished / f"{first}.0123456789abcdef").mkdir()
+
+    await desk.work(re_archive, **ids, decision="in-order")
+
+    assert list(unfinished.iterdir()) == []
+
+
 @pytest.mark.requirement("R52")
 async def test_a_filed_document_that_was_touched_is_found(closed: Desk) -> None:
     [entry] = closed.rows(ArchiveEntry)

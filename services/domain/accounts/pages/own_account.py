@@ -57,7 +57,7 @@ async def change_language(visitor: Visiting, typed: Typed, database: GivenDataba
     language = languages.known_or_default(typed.text("language"))
     await database.run(visitor.actor, own_account.change_language, language)
     answer = visitor.redirect("/account", Message("The language was changed."))
-    answer.set_cookie(languages.COOKIE, language, max_age=31536000, samesite="lax", path="/")
+    cookies.write_language(visitor.request, answer, language)
     return answer
 
 

@@ -5,12 +5,15 @@ from typing import Annotated, cast
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from services.domain.cases import queries, timeline
+from services.database.unit_of_work import UnitOfWork
+from services.domain.cases import queries, standing
+from services.domain.cases import rows as case_rows
 from services.domain.cases.schemas.case import IntegrityCheckView
 from services.domain.cases.schemas.timeline import Timeline
 from services.domain.custody.integrity_checks import Verifier
+from services.domain.process.engine_view import EngineInspection
+from services.domain.process.model_library import ModelLibrary
 from services.runtime.errors import NotFound
-from services.runtime.models import Model
 from services.runtime.translations import Message
 from services.web.dependencies import GivenDatabase, given
 from services.web.errors import USUAL, problems, problems_beside
@@ -21,8 +24,13 @@ from services.web.schemas import Identifier
 router = APIRouter(prefix="/api", tags=["cases"])
 
 
-async def models(request: Request) -> dict[str, Model]:
-    return cast("dict[str, Model]", given(request, "models"))
+async def library(request: Request) -> ModelLibrary:
+    return cast("ModelLibrary", given(request, "models"))
+
+
+async def engine_here(request: Request) -> EngineInspection | None:
+    """Return the engine where it runs in this process."""
+    return cast("EngineInspection | None", request.app.state.dependencies.get("engine"))
 
 
 async def verifier(request: Request) -> Verifier:
@@ -34,19 +42,28 @@ async def verifier(request: Request) -> Verifier:
     return cast("Verifier", state.verifier)
 
 
-GivenModels = Annotated[dict[str, Model], Depends(models)]
+GivenModels = Annotated[ModelLibrary, Depends(library)]
+EngineHere = Annotated[EngineInspection | None, Depends(engine_here)]
 GivenVerifier = Annotated[Verifier, Depends(verifier)]
 
 
 @router.get("/models/{process_id}", responses=problems_beside(401, 404), response_class=Response)
 async def read_model(
     process_id: Identifier,
-    _actor: Acting,
+    actor: Acting,
+    database: GivenDatabase,
     models: GivenModels,
+    *,
     language: Annotated[KnownLanguage, Query()] = "zh",
+    sha256: Annotated[str | None, Query(pattern="^[0-9a-f]{64}$")] = None,
 ) -> Response:
-    """Return the deployed BPMN of a process, its names in one language."""
+    """Return the BPMN of a process, its names in one language: the newest, or the deployed file of this SHA-256."""
     model = models.get(process_id)
+    if sha256 is not None and (model is None or model.sha256 != sha256):
+        known = models.peek([sha256], ())
+        if known is None:
+            known = await database.read(actor, models.known, [sha256])
+        model = known.find(process_id, sha256)
     if model is None:
         raise NotFound(Message("process"), process_id)
     return Response(model.xml(language), media_type="application/xml")
@@ -58,12 +75,19 @@ async def read_steps(
     actor: Acting,
     database: GivenDatabase,
     models: GivenModels,
+    *,
+    engine: EngineHere,
     review: Annotated[Identifier | None, Query()] = None,
+    process: Annotated[Identifier | None, Query()] = None,
 ) -> Timeline:
-    """Read the timeline of the case in its process, or in one ``review`` that the process called."""
-    if review is None:
-        return await database.read(actor, timeline.get_timeline, application_id, models)
-    return await database.read(actor, timeline.get_review_timeline, application_id, review, models)
+    """Read the timeline of the case in its process, in one ``review`` or in another ``process`` that it called."""
+
+    def read(uow: UnitOfWork) -> tuple[Timeline, standing.Place]:
+        rows = case_rows.of_case(uow, application_id)
+        return standing.timeline_of(rows, models, review, process)
+
+    line, place = await database.read(actor, read)
+    return await standing.complete(line, place, engine, database=database, actor=actor, library=models)
 
 
 @router.post("/cases/{application_id}/integrity", status_code=202, responses=problems(*USUAL))

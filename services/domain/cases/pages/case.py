@@ -9,15 +9,17 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from services.database.unit_of_work import Database, UnitOfWork
-from services.domain.cases import event_messages, queries, timeline
+from services.domain.cases import event_messages, queries, standing
 from services.domain.cases import rows as case_rows
-from services.domain.cases.api.timeline import GivenModels, GivenVerifier
+from services.domain.cases.api.timeline import EngineHere, GivenModels, GivenVerifier
+from services.domain.cases.case_models import MAIN
 from services.domain.cases.schemas.case import CaseEvent, CaseView, NextAct
 from services.domain.cases.schemas.timeline import Timeline
+from services.domain.process.engine_view import EngineInspection
+from services.domain.process.model_library import ModelLibrary
 from services.domain.reviews import questions
 from services.domain.reviews.schemas import QuestionBody
 from services.runtime.errors import Refused
-from services.runtime.models import Model
 from services.runtime.settings import Settings
 from services.runtime.translations import Message
 from services.verifier import pyz
@@ -50,10 +52,13 @@ async def show(
     models: GivenModels,
     settings: GivenSettings,
     *,
+    engine: EngineHere,
     review: Annotated[Identifier | None, Query()] = None,
+    process: Annotated[Identifier | None, Query()] = None,
 ) -> Response:
-    """Return the case; with ``review`` the diagram shows that review's own process."""
-    return await _page(visitor, database, application_id, models, settings, review=review)
+    """Return the case; with ``review`` or ``process`` the diagram shows that review's, or that called process."""
+    shown = Shown(review, process)
+    return await _page(visitor, database, application_id, models, settings, engine=engine, shown=shown)
 
 
 @router.post("/{application_id}/questions/{question_id}")
@@ -66,6 +71,7 @@ async def answer_question(
     database: GivenDatabase,
     models: GivenModels,
     settings: GivenSettings,
+    engine: EngineHere,
 ) -> Response:
     """Answer a reviewer for the applicant; a refusal shows the page again with what was typed."""
     try:
@@ -74,8 +80,16 @@ async def answer_question(
         if refusal.status == 404:
             raise
         answering = Answering(question_id, refusal, typed)
-        return await _page(visitor, database, application_id, models, settings, answering=answering)
+        return await _page(visitor, database, application_id, models, settings, engine=engine, answering=answering)
     return visitor.redirect(f"/cases/{application_id}#questions", Message("Your answer is saved."))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the diagram shows: a review by id, a called process by id, or without both the case's own process."""
+
+    review: str | None = None
+    process: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,20 +105,23 @@ async def _page(
     visitor: Visitor,
     database: Database,
     application_id: str,
-    models: Mapping[str, Model],
+    library: ModelLibrary,
     settings: Settings,
     *,
-    review: str | None = None,
+    engine: EngineInspection | None,
+    shown: Shown = Shown(),
     answering: Answering | None = None,
 ) -> Response:
-    case, case_timeline = await database.read(visitor.actor, _read, application_id, models, review)
+    case, line, place = await database.read(visitor.actor, _read, application_id, library, shown)
+    line = await standing.complete(line, place, engine, database=database, actor=visitor.actor, library=library)
     return visitor.page(
         "cases/case.html",
         answering.refusal.status if answering else 200,
         answering=answering,
         case=case,
-        timeline=case_timeline,
-        shown_review=review,
+        timeline=line,
+        shown_review=shown.review,
+        shown_process=line.process_id if shown.process is not None and line.process_id != MAIN else None,
         path_of=path_of,
         events=[_event_line(visitor, event) for event in case.events if not event.action.startswith(MECHANICS)],
         operate=operate_link(settings.portal.operate_url, case),
@@ -156,13 +173,10 @@ def operate_link(operate_url: str | None, case: CaseView) -> str | None:
 
 
 def _read(
-    uow: UnitOfWork, application_id: str, models: Mapping[str, Model], review_id: str | None
-) -> tuple[CaseView, Timeline]:
+    uow: UnitOfWork, application_id: str, library: ModelLibrary, shown: Shown
+) -> tuple[CaseView, Timeline, standing.Place]:
     rows = case_rows.of_case(uow, application_id)
-    case = queries.case_of_rows(rows)
-    if review_id is None:
-        return case, timeline.of_rows(rows, models)
-    return case, timeline.review_of_rows(rows, review_id, models)
+    return queries.case_of_rows(rows), *standing.timeline_of(rows, library, shown.review, shown.process)
 
 
 def _event_line(visitor: Visitor, event: CaseEvent) -> dict[str, object]:

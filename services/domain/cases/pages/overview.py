@@ -4,8 +4,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from services.domain.cases.overview import get_overview
+from services.web import cookies, menu
 from services.web import language as languages
-from services.web import menu
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed
 from services.web.visitor import Visiting, own_path
@@ -25,7 +25,5 @@ async def switch_language(request: Request, typed: Typed) -> Response:
     """Switch this browser's language and go back to the page. Changes nothing else, so it needs no token."""
     answer = RedirectResponse(own_path(typed.text("back")), 303)
     language = languages.known_or_default(typed.text("language"))
-    answer.set_cookie(
-        languages.COOKIE, language, max_age=31536000, samesite="lax", path="/", secure=request.url.scheme == "https"
-    )
+    cookies.write_language(request, answer, language)
     return answer

@@ -12,7 +12,7 @@ from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.cases import inbox as case_inbox
 from services.domain.cases import review_sheets
 from services.domain.cases.review_sheets import PREVIEW_MOMENTS, SheetItem
-from services.domain.reviews import assignment, questions, service, tasks
+from services.domain.reviews import assignment, ending, questions, service, tasks
 from services.domain.reviews.schemas import (
     ConfirmationBody,
     DecisionBody,
@@ -29,7 +29,7 @@ from services.runtime.errors import Refused
 from services.runtime.labels import Label, word
 from services.runtime.spans import Span
 from services.runtime.translations import Message
-from services.web.dependencies import GivenDatabase
+from services.web.dependencies import GivenDatabase, GivenEngineClient
 from services.web.forms import Typed, TypedForm
 from services.web.visitor import Visiting, Visitor
 
@@ -99,8 +99,11 @@ async def ask_applicant(review_id: str, visitor: Visiting, typed: Typed, databas
 
 
 @router.post("/reviews/{review_id}/decide")
-async def decide(review_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+async def decide(
+    review_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase, engine: GivenEngineClient
+) -> Response:
     """Decide and sign; on to the next review. A refusal shows the page again with all that was typed."""
+    await ending.close_if_ended(database, engine, review_id)
     try:
         sheet = await database.read(visitor.actor, _read, review_id)
         body = _decision(typed, sheet)
@@ -111,8 +114,11 @@ async def decide(review_id: str, visitor: Visiting, typed: Typed, database: Give
 
 
 @router.post("/reviews/{review_id}/confirm")
-async def confirm(review_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+async def confirm(
+    review_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase, engine: GivenEngineClient
+) -> Response:
     """Confirm a release as the second person, or disagree."""
+    await ending.close_if_ended(database, engine, review_id)
     try:
         sheet = await database.read(visitor.actor, _read, review_id)
         body = typed.body(ConfirmationBody)

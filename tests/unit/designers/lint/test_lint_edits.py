@@ -393,6 +393,10 @@ def a_review_with_a_variable_of_its_own(models: Models) -> None:
     )
 
 
+def two_flows_for_one_answer(models: Models) -> None:
+    own_review(models, ("=true", "Task_SecurityReview"), RETURNED)
+
+
 def a_gateway_with_a_default(models: Models) -> None:
     own_review(models, APPROVED, default=True)
 
@@ -519,6 +523,7 @@ HARMLESS: dict[Edit, tuple[str, ...]] = {
     an_annotation_is_added: (),
     a_review_is_added: (),
     a_review_with_a_variable_of_its_own: (),
+    two_flows_for_one_answer: ("two-ways",),
     a_gateway_with_a_default: (),
     two_reviews_at_once_with_variables_of_their_own: (),
     two_reviews_at_once_each_in_a_subprocess: (),

@@ -1,7 +1,7 @@
 """A model whose elements all have other ids shows each case where it is, and counts the same times (R2, R62)."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from services.database.tables.stage_visits import StageVisit
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.organisation import demo_id
 from services.domain.cases import stage_times, timeline
+from services.domain.process.model_library import ModelLibrary
 from services.runtime.models import Model, parse
 from services.runtime.places import BPMN
 
@@ -27,11 +28,11 @@ def renamed(text: str) -> str:
     return ID.sub(r"\1_own_\2", text)
 
 
-def models(change: Any = str) -> Mapping[str, Model]:
+def models(change: Any = str) -> ModelLibrary:
     found: dict[str, Model] = {}
     for path in sorted(BPMN.glob("*.bpmn")):
         found |= parse(change(path.read_text(encoding="utf-8")).encode())
-    return found
+    return ModelLibrary(found)
 
 
 SHIPPED, REDRAWN = models(), models(renamed)
@@ -43,7 +44,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
         yield database
 
 
-def _shown(uow: UnitOfWork, found: Mapping[str, Model]) -> dict[str, Any]:
+def _shown(uow: UnitOfWork, found: ModelLibrary) -> dict[str, Any]:
     """The timeline of each case and of each of its reviews, without ids of elements and what the clock adds."""
     shown: dict[str, Any] = {}
     for application in uow.session.query(Application).filter(Application.submitted_at.is_not(None)):
@@ -65,7 +66,7 @@ def _rename_steps(uow: UnitOfWork) -> None:
         step.element_id = renamed(step.element_id)
 
 
-def _times(uow: UnitOfWork, found: Mapping[str, Model]) -> list[Any]:
+def _times(uow: UnitOfWork, found: ModelLibrary) -> list[Any]:
     return stage_times.list_stage_times(uow, found, uow.now - timedelta(days=300), uow.now)
 
 

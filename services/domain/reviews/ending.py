@@ -1,0 +1,140 @@
+"""Reviews that end without an answer: nobody is asked what no process waits for any more (R22).
+
+A case goes on without an answer for two reasons. The database knows the first itself: a decision, a correction or the
+filing has made the question past (``permissions.passed``). Only the engine knows the second: the branch of the process
+that asked has ended, by an interrupting event, a terminate end or a person.
+"""
+
+import asyncio
+from collections.abc import Collection
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from services.database.tables.applications import Application
+from services.database.tables.reviews import Review
+from services.database.unit_of_work import Actor, Database, UnitOfWork
+from services.domain.process import permissions
+from services.domain.reviews import tasks
+from services.runtime.engine_client import EngineClient
+from services.runtime.errors import Fatal, Retryable
+from services.runtime.logs import get_logger
+
+log = get_logger(__name__)
+ACTOR = Actor("system", "ended-reviews")
+ANSWER_SECONDS = 2.0  # that a decision waits for the engine
+AT_ONCE = 2000  # open reviews of which one look asks the engine
+# An engine hands a job out, and ends its branch, before the transaction that opens the review is over.
+SETTLED = timedelta(minutes=1)
+
+
+def close_passed(uow: UnitOfWork, application_id: str) -> None:
+    """Close the open reviews of the case whose answer would change nothing any more."""
+    query = select(Review).where(Review.application_id == application_id, Review.closed_at.is_(None))
+    reviews = uow.session.scalars(query.with_for_update()).all()
+    if not reviews:
+        return
+    state = permissions.lock(uow, application_id, "close what is asked no more")
+    for review in reviews:
+        if permissions.passed(state, review):
+            tasks.close(uow, review, tasks.PASSED)
+
+
+async def close_of_ended_instances(database: Database, instance_keys: Collection[int]) -> list[str]:
+    """Close the open reviews whose own process instances have ended; return their ids."""
+    if not await database.read(ACTOR, _list_of_instances, instance_keys):
+        return []
+    return await database.run(ACTOR, _close_of_instances, instance_keys)
+
+
+def _list_of_instances(uow: UnitOfWork, instance_keys: Collection[int]) -> list[str]:
+    query = select(Review.application_id).where(
+        Review.closed_at.is_(None), Review.process_instance_key.in_(instance_keys)
+    )
+    return sorted(set(uow.session.scalars(query)))
+
+
+def _close_of_instances(uow: UnitOfWork, instance_keys: Collection[int]) -> list[str]:
+    cases = _list_of_instances(uow, instance_keys)
+    locked = select(Application.id).where(Application.id.in_(cases)).order_by(Application.id)
+    uow.session.execute(locked.with_for_update())
+    query = select(Review).where(Review.closed_at.is_(None), Review.process_instance_key.in_(instance_keys))
+    reviews = uow.session.scalars(query.with_for_update()).all()
+    for review in reviews:
+        tasks.close(uow, review, tasks.BRANCH_ENDED)
+    return [review.id for review in reviews]
+
+
+class EndedBranches:
+    """Asks any engine whether the processes of open reviews still run, and closes those that do not.
+
+    A broker tells nobody that it has ended a branch, so that each open review is asked for, ``AT_ONCE`` in a look, the
+    next look beginning where the last one ended. A review whose whole case the engine does not have stays: such a case
+    stands still, for which there is an alert (``process.instances``), and is not one that has gone on.
+    """
+
+    def __init__(self, database: Database, client: EngineClient) -> None:
+        self._database = database
+        self._client = client
+        self._after = ""
+
+    async def look(self) -> list[str]:
+        """Close the reviews whose branch has ended; return their ids. Raises Retryable without an engine."""
+        asked = await self._database.read(ACTOR, _list_open, self._after)
+        self._after = asked[-1][0] if len(asked) == AT_ONCE else ""
+        ended = [
+            own
+            for _, own, of_case in asked
+            if not await self._client.has_instance(own) and await self._client.has_instance(of_case)
+        ]
+        closed = await close_of_ended_instances(self._database, ended) if ended else []
+        if closed:
+            log.info("closed reviews whose branch has ended", reviews=len(closed))
+        return closed
+
+
+async def close_if_ended(database: Database, client: EngineClient | None, review_id: str) -> None:
+    """Close a review that somebody is about to decide if no process waits for it; without an answer leave it open.
+
+    A decision does not wait for an engine that is away.
+    """
+    keys = await database.read(ACTOR, _find_open, review_id) if client is not None else None
+    if client is None or keys is None:
+        return
+    own, of_case = keys
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            ended = not await client.has_instance(own) and await client.has_instance(of_case)
+    except (Retryable, Fatal, TimeoutError) as error:
+        log.warning("the engine did not say whether it waits for a review", cause=str(error) or type(error).__name__)
+        return
+    if ended:
+        await close_of_ended_instances(database, [own])
+
+
+def _find_open(uow: UnitOfWork, review_id: str) -> tuple[int, int] | None:
+    query = (
+        select(Review.process_instance_key, Application.process_instance_key)
+        .join(Application, Application.id == Review.application_id)
+        .where(Review.id == review_id, Review.closed_at.is_(None), Application.process_instance_key.is_not(None))
+    )
+    row = uow.session.execute(query).one_or_none()
+    return None if row is None or row[1] is None else (row[0], row[1])
+
+
+def _list_open(uow: UnitOfWork, after: str) -> list[tuple[str, int, int]]:
+    """List id, own process instance and that of the case of open reviews, by id."""
+    query = (
+        select(Review.id, Review.process_instance_key, Application.process_instance_key)
+        .join(Application, Application.id == Review.application_id)
+        .where(
+            Review.closed_at.is_(None),
+            Review.id > after,
+            Review.opened_at < uow.now - SETTLED,
+            Application.closed_at.is_(None),
+            Application.process_instance_key.is_not(None),
+        )
+        .order_by(Review.id)
+        .limit(AT_ONCE)
+    )
+    return [(review_id, own, of_case) for review_id, own, of_case in uow.session.execute(query) if of_case is not None]
