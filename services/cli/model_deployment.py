@@ -29,7 +29,7 @@ def deploy(settings: Settings, unchecked: str | None) -> None:
     if shipped and not _has_database(settings):  # a machine from which only the engine is reached
         _print(asyncio.run(_deploy(settings)).versions)
         return
-    with _opened_database(settings) as database:
+    with opened_database(settings) as database:
         known = unchecked is None and database.read_now(ACTOR, deployments.is_on_record, files)
         if known and not shipped:
             console.print("These models were deployed on record before.")
@@ -77,7 +77,7 @@ def _has_database(settings: Settings) -> bool:
 
 
 @contextmanager
-def _opened_database(settings: Settings) -> Iterator[Database]:
+def opened_database(settings: Settings) -> Iterator[Database]:
     """Open the installation's database, which keeps the deployment on record."""
     if not _has_database(settings):
         fail(

@@ -12,7 +12,6 @@ from pyzeebe.proto import gateway_pb2_grpc as rpc
 
 from services.engine.access import TokenCheck
 from services.engine.documents import parse_document
-from services.engine.errors import Rejection, RejectionType
 from services.engine.job_activation import ActivationRequest, poll_jobs, stream_jobs, stream_request
 from services.engine.processing import (
     decisions,
@@ -21,6 +20,7 @@ from services.engine.processing import (
     instances,
     jobs,
     messages,
+    migration,
     modification,
     signals,
 )
@@ -237,9 +237,14 @@ class Gateway(rpc.GatewayServicer):
     async def MigrateProcessInstance(
         self, request: pb.MigrateProcessInstanceRequest, context: Context
     ) -> pb.MigrateProcessInstanceResponse:
-        raise Rejection(
-            RejectionType.UNIMPLEMENTED, "Migrating process instances is not supported; instances keep their version."
+        plan = request.migrationPlan
+        instructions = [(m.sourceElementId, m.targetElementId) for m in plan.mappingInstructions]
+        await self._writer.submit(
+            lambda execution: migration.migrate(
+                execution, request.processInstanceKey, plan.targetProcessDefinitionKey, instructions
+            )
         )
+        return pb.MigrateProcessInstanceResponse()
 
     @rpc_handler("CREATE")
     async def DeployProcess(self, request: pb.DeployProcessRequest, context: Context) -> pb.DeployProcessResponse:

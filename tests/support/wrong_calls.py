@@ -305,11 +305,19 @@ WRONG: dict[str, tuple[str, Callable[[Keys], Message], grpc.StatusCode, str]] = 
         INVALID,
         "object",
     ),
-    "migrate": (
+    "migrate what is unknown": (
         "MigrateProcessInstance",
-        lambda k: pb.MigrateProcessInstanceRequest(),
-        grpc.StatusCode.UNIMPLEMENTED,
-        "keep their version",
+        lambda k: pb.MigrateProcessInstanceRequest(processInstanceKey=5),
+        NOT_FOUND,
+        "no process instance found with key '5'",
+    ),
+    "migrate to what is unknown": (
+        "MigrateProcessInstance",
+        lambda k: pb.MigrateProcessInstanceRequest(
+            processInstanceKey=k.running, migrationPlan={"targetProcessDefinitionKey": 5}
+        ),
+        NOT_FOUND,
+        "no process definition found with key '5'",
     ),
     "delete what is unknown": ("DeleteResource", lambda k: DELETE(resourceKey=5), NOT_FOUND, "key `5`"),
     "delete twice": ("DeleteResource", lambda k: DELETE(resourceKey=k.deleted), NOT_FOUND, "no resource found"),

@@ -24,7 +24,7 @@ from services.designers.policy_check.world import World
 from services.designers.policy_check.yaml_lines import UnreadableFile
 from services.domain.process.messages import SENT
 from services.domain.stages import file as stage_file
-from services.domain.stages.schema import StageFile
+from services.domain.stages.schema import Stage, StageFile
 from services.engine.model.bpmn import ElementType, Process
 from services.engine.processing.command_processor import Command
 from services.engine.processing.deployments import Resource
@@ -117,6 +117,29 @@ def declared_workers(folder: Path, shipped: frozenset[str]) -> Mapping[str, OwnW
     return {} if content is None else content.workers
 
 
+def world_of(
+    files: Folder,
+    workers: Sequence[Worker],
+    items: int,
+    *,
+    stages: Mapping[str, Stage] | None = None,
+    older: Sequence[Resource] = (),
+) -> World:
+    """Return what comes to the models of the folder from outside; raises UnreadableFile.
+
+    ``stages`` and ``older`` are those of models that were deployed before, where a walk begins in them.
+    """
+    declared = declared_workers(files.path, frozenset(worker.job_type for worker in workers))
+    return World(
+        own_or_shipped(files.path, WORLD).parent,
+        workers,
+        files.stage_file.stages if stages is None else stages,
+        items,
+        compared=compared_numbers([*files.resources, *older]),
+        declared=declared,
+    )
+
+
 @dataclass(frozen=True)
 class Prepared:
     """The models of a folder, deployed in memory, with the world and the rules around them."""
@@ -137,17 +160,13 @@ def prepare(
 ) -> Prepared:
     """Read a folder and deploy its models in memory; raises UnreadableFile. ``begins`` as Simulation's."""
     files = read(folder)
-    of_world = own_or_shipped(folder, WORLD).parent
-    shipped = list(workers)
-    declared = declared_workers(folder, frozenset(worker.job_type for worker in shipped))
-    compared = compared_numbers(files.resources)
-    world = World(of_world, shipped, files.stage_file.stages, items, compared=compared, declared=declared)
+    world = world_of(files, list(workers), items)
     watched = Rules(files.rules, world.items)
     try:
         simulation = Simulation(files.resources, world, watched, reduces=reduces, begins=begins)
     except NotDeployed as error:
         raise UnreadableFile(folder, 0, f"the engine does not deploy these models: {error}") from error
-    _check_names(files, world, simulation)
+    check_names(files, world, simulation)
     return Prepared(files, world, watched, simulation)
 
 
@@ -376,7 +395,7 @@ def _content(path: Path) -> bytes:
         raise UnreadableFile(path, 1, f"the file cannot be read: {error.strerror}") from error
 
 
-def _check_names(files: Folder, world: World, simulation: Simulation) -> None:
+def check_names(files: Folder, world: World, simulation: Simulation) -> None:
     """Raise UnreadableFile for a name in the rules or the world that nobody has, so that no rule sleeps unseen."""
     elements = [e for process in simulation.processes.values() for e in process.elements.values()]
     job_types = {e.job.type.text for e in elements if e.job is not None} | set(world.workers)

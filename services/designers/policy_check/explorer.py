@@ -95,13 +95,20 @@ class Walk:
     why_incomplete: str = ""
     moves_made: int = 0
 
+    began: list[tuple[Case, tuple[int, ...]]] = field(default_factory=list)
+    """The states that the walk began in, by their numbers: case and monitors."""
+
     def path(self, state: int) -> list[Move]:
-        """Return the moves from the first state to this one."""
+        """Return the moves from the state in which the walk began to this one."""
+        return self.path_from_start(state)[1]
+
+    def path_from_start(self, state: int) -> tuple[int, list[Move]]:
+        """Return the number of the state that the walk began in, and the moves from there to this one."""
         found: list[tuple[Move, ...]] = []
-        while state:
+        while state >= len(self.began):
             state, moves = self.parents[state]
             found.append(moves)
-        return [move for moves in reversed(found) for move in moves]
+        return state, [move for moves in reversed(found) for move in moves]
 
     def add(self, broken: Broken) -> None:
         """Keep the first, and so the shortest, of each rule or finding."""
@@ -147,18 +154,26 @@ class Explorer:
 
     def explore(self) -> Walk:
         """Walk until all has been seen, or time or states are over."""
-        # the clock of the process: another process must not make a check that ends look as if it did not
-        end = time.process_time() + self._seconds
-        walk = self.walk
         first = self._simulation.start()
         monitors, _ = self._rules.step(self._rules.initial, first.facts)
         self._note(first.facts)
-        start, _ = self._number(first.case, monitors, 0, ())
-        frontier: deque[tuple[int, Case]] = deque()
         if first.findings:
             self._report(0, (), first, [])
-        if not any(finding.kind == "incident" for finding in first.findings):
-            frontier.append((start, first.case))
+        return self.explore_from([(first.case, monitors)], goes_on=not _has_incident(first))
+
+    def explore_from(self, starts: Sequence[tuple[Case, tuple[int, ...]]], *, goes_on: bool = True) -> Walk:
+        """Walk from these cases, each with the states of the monitors there."""
+        # the clock of the process: another process must not make a check that ends look as if it did not
+        end = time.process_time() + self._seconds
+        walk = self.walk
+        frontier: deque[tuple[int, Case]] = deque()
+        for case, monitors in starts:
+            start, is_new = self._number(case, monitors, 0, ())
+            if not is_new:
+                continue
+            walk.began.append((case, monitors))
+            if goes_on:
+                frontier.append((start, case))
         while frontier:
             if len(walk.parents) > self._most_states or time.process_time() > end:
                 over = "states" if len(walk.parents) > self._most_states else "seconds"
@@ -288,6 +303,10 @@ class Explorer:
         if ALL in self._read:
             return True
         return any(r.value_type == "VARIABLE" and r.value["name"] in self._read for r in applied.records)
+
+
+def _has_incident(applied: Applied) -> bool:
+    return any(finding.kind == "incident" for finding in applied.findings)
 
 
 def _standing(case: Case) -> Iterator[str]:

@@ -89,11 +89,13 @@ class Simulation:
         *,
         reduces: bool = True,
         begins: Command | None = None,
+        earlier: Sequence[Sequence[Resource]] = (),
     ) -> None:
         """Raise NotDeployed for models that the engine does not deploy.
 
         Without ``reduces`` each outcome is tried, also those that differ only in what nothing reads. ``begins`` is
-        what starts a case, where it is not the submission of an application.
+        what starts a case, where it is not the submission of an application. ``earlier`` are the models that were
+        deployed before, oldest first: a case may have begun on them (``past``).
         """
         self._begins = begins
         self.world = world
@@ -107,16 +109,20 @@ class Simulation:
         self._clock.pin(START)
         self._store = MemoryStore()
         self._processor = CommandProcessor(self._store, self._clock)
-        [response] = self._processor.apply([partial(deploy, resources=list(resources))]).responses
-        if isinstance(response, Rejection):
-            raise NotDeployed(str(response))
-        self.deployed: Deployed = response
+        self.deployments: list[State] = []
+        """The state after each deployment, in which no case runs."""
+        for deployed in (*earlier, resources):
+            [response] = self._processor.apply([partial(deploy, resources=list(deployed))]).responses
+            if isinstance(response, Rejection):
+                raise NotDeployed(str(response))
+            self.deployed: Deployed = response
+            self.deployments.append(self._store.state)
         models = ModelCache(self._store)
-        self.processes: Mapping[int, Process] = {d.key: models.process(d.key) for d in self.deployed.processes}
-        self.by_id = {process.id: process for process in self.processes.values()}
-        self._ahead: dict[tuple[str, str], frozenset[str]] = {}
+        self.processes: Mapping[int, Process] = {key: models.process(key) for key in self._store.state.definitions}
+        self._ahead: dict[tuple[int, str], frozenset[str]] = {}
         self.empty = Case(self._store.state, Register(), START)
-        decisions = [r.content for r in resources if r.name.endswith(".dmn")]
+        decisions = [r.content for deployed in (*earlier, resources) for r in deployed if r.name.endswith(".dmn")]
+        self.by_id = {process.id: process for process in self.processes.values()}  # the newest version of each
         self.numbers = numbers_in(self.processes.values(), decisions)
         self.live = LiveOf(self.processes, self._uses(decisions, required=False), self._uses(decisions, required=True))
 
@@ -144,16 +150,20 @@ class Simulation:
             in_decisions = names_that_matter(decisions, self.world.known_values())
         return Uses(reads, gives, in_decisions, self.rules.compared(*CASE_ENDS))
 
-    def start(self) -> Applied:
-        """Begin a case: submit an application, with the message that the portal sends."""
+    def start(self, empty: Case | None = None) -> Applied:
+        """Begin a case: submit an application, with the message that the portal sends.
+
+        ``empty`` is a state without cases: with other models, where they are not the newest.
+        """
         if self._begins is not None:
             return self._applied(self.empty, self._begins, [], self.empty.now, self.empty.register)
+        empty = empty or self.empty
         values = {"applicationId": APPLICATION}
         command = partial(
             messages.publish, name=APPLICATION_SUBMITTED, key=APPLICATION, ttl=0, message_id="", variables=values
         )
         first = Fact("message", APPLICATION_SUBMITTED, values=values)
-        return self._applied(self.empty, command, [first], self.empty.now, self.empty.register)
+        return self._applied(empty, command, [first], empty.now, empty.register)
 
     # -- what can happen ------------------------------------------------------------------------------------------
 
@@ -287,7 +297,7 @@ class Simulation:
         return any(active.element_id in ahead for active in instance.element_instances.values())
 
     def _elements_ahead(self, instance: ProcessInstance, element_id: str) -> frozenset[str]:
-        key = (instance.bpmn_process_id, element_id)
+        key = (instance.process_definition_key, element_id)
         if key not in self._ahead:
             process = self.processes[instance.process_definition_key]
             found: set[str] = set()
@@ -453,7 +463,7 @@ class Simulation:
                 findings.append(step_findings.incident(at, value["errorType"], value["errorMessage"]))
         if move is not None and move.kind == TIMER:
             first = next((fact for fact in happened if fact.kind == "job" and fact.what == "starts"), None)
-            process = self.by_id[move.process_id]
+            process = self.processes[before.state.timers[move.key].process_definition_key]
             findings += step_findings.unchecked_timer(process, move.element_id, first, self.world)
         findings += step_findings.wrong_keys(after, self.world)
         return happened, tuple(findings)
@@ -479,6 +489,10 @@ class Simulation:
             if given.get(name) is None:
                 findings.append(step_findings.missing(element_id, job_type, name))
         return Fact("job", job_type, "starts", values, element_id)
+
+    def run(self, case: Case, command: Command) -> Applied:
+        """Give the engine a command that is no move of the case; ``case`` stays as it is."""
+        return self._applied(case, command, [], case.now, case.register)
 
     def awaited(self, case: Case) -> frozenset[str]:
         """Return the portal's messages that the case takes now."""

@@ -35,7 +35,7 @@ class Reach:
             if isinstance(monitor, Precedence | Absence)
         }
         self._initial = rules.initial
-        self._ahead: dict[tuple[str, str], frozenset[Head]] = {}
+        self._ahead: dict[tuple[int, str], frozenset[Head]] = {}
         self._whole: dict[str, frozenset[Head]] = {}
         self._dead: dict[object, tuple[int, ...]] = {}
 
@@ -56,7 +56,7 @@ class Reach:
         for instance in case.state.instances.values():
             stage = instance.root.variables.get(STAGE)
             for active in instance.element_instances.values():
-                yield instance.bpmn_process_id, active.element_id, tuple(sorted(active.tokens)), str(stage)
+                yield instance.process_definition_key, active.element_id, tuple(sorted(active.tokens)), str(stage)
 
     def _compute_dead(self, case: Case) -> tuple[int, ...]:
         heads: set[Head] = set()
@@ -91,7 +91,7 @@ class Reach:
 
     def _from(self, process: Process, element_id: str) -> frozenset[Head]:
         """Return what can happen from entering an element on."""
-        key = (process.id, element_id)
+        key = (id(process), element_id)  # of this version
         if key not in self._ahead:
             found: set[Head] = set()
             seen: set[str] = set()
@@ -156,7 +156,7 @@ class Reach:
         if target is None or target.compiled is not None or target.text not in self._by_id:
             everything = frozenset[Head]().union(*(self._all_of(process) for process in self._by_id.values()))
             return frozenset(("stage", "*", "") if head == ("stage", "?", "") else head for head in everything)
-        stage = _literal_input(element, STAGE)
+        stage = literal_input(element, STAGE)
         heads = self._all_of(self._by_id[target.text])
         named: Head = ("stage", "*" if stage is None else stage, "")
         return frozenset(named if head == ("stage", "?", "") else head for head in heads)
@@ -171,7 +171,7 @@ class Reach:
         return self._whole[process.id]
 
 
-def _literal_input(element: Element, name: str) -> str | None:
+def literal_input(element: Element, name: str) -> str | None:
     """Return the text that an input mapping sets a variable to; None where it is computed."""
     if element.inputs is None or element.inputs.compiled is None:
         return None

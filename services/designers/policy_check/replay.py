@@ -46,14 +46,27 @@ class NotReplayed(Exception):
     """A step of the path cannot happen any more."""
 
 
-def replay(simulation: Simulation, rules: Rules, path: Sequence[Move], broken: Broken) -> Replay:
-    """Take the path of what was found broken again, in time."""
+def replay(
+    simulation: Simulation,
+    rules: Rules,
+    path: Sequence[Move],
+    broken: Broken,
+    start: tuple[Case, tuple[int, ...]] | None = None,
+) -> Replay:
+    """Take the path of what was found broken again, in time.
+
+    ``start`` is a case in the midst with the states of its monitors; without it, the path begins with a new case.
+    """
     result = Replay()
-    first = simulation.start()
-    monitors, _ = rules.step(rules.initial, first.facts)
-    found = [*_kinds(first)]
-    case = first.case
-    _note(result, 0, first)
+    found: list[tuple[str, str]] = []
+    if start is None:
+        first = simulation.start()
+        monitors, _ = rules.step(rules.initial, first.facts)
+        found += _kinds(first)
+        case = first.case
+        _note(result, 0, first)
+    else:
+        case, monitors = start
 
     def take(number: int, move: Move) -> None:
         nonlocal case, monitors

@@ -107,6 +107,9 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     # the process engine
     "incident-retry-ordered": Message("Administrator retried a failed step"),
     "job-retries-set": Message("Administrator set the retries of a job to {retries}"),
+    "case-migration-ordered": Message("Move of the process to version {to_version} ordered"),
+    "case-migrated": Message("Process moved from version {from_version} to version {to_version}"),
+    "case-migration-rejected": Message("The process engine rejected the move to version {to_version}"),
     # notices
     "delivery-escalated": Message("Notice not delivered, escalated"),
     "delivery-given-up": Message("Notice never delivered"),

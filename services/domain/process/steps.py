@@ -231,8 +231,12 @@ def _locked(uow: UnitOfWork, job: JobReference) -> ProcessStep | None:
 
 
 def _is_of(step: ProcessStep, job: JobReference, application_id: str | None) -> bool:
-    of_step = (step.application_id, step.process_instance_key, step.process_id, step.element_id)
-    return of_step == (application_id, job.process_instance_key, job.process_id, job.element_id)
+    of_step = (step.application_id, step.process_instance_key, step.process_id)
+    if of_step != (application_id, job.process_instance_key, job.process_id):
+        return False
+    # an instance that was moved to another version while its job was under way has another element there
+    known = (step.process_definition_key, job.version.definition_key if job.version else None)
+    return step.element_id == job.element_id or (None not in known and known[0] != known[1])
 
 
 def _is_own(uow: UnitOfWork, step: ProcessStep) -> bool:

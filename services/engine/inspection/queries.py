@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from services.engine.clock import from_millis
@@ -248,6 +249,8 @@ def _element_instances(store: Store, process_instance_key: int) -> tuple[list[El
             entered[record.key] = ElementInstanceSummary(
                 element_id, element_type, start_date, end_date=timestamp, state=_END_STATES[record.intent]
             )
+        elif record.intent == "ELEMENT_MIGRATED" and known is not None:
+            entered[record.key] = replace(known, element_id=element_id)
         elif record.intent.startswith("ELEMENT_") and known is None:
             entered[record.key] = ElementInstanceSummary(
                 element_id, element_type, timestamp, end_date=None, state="active"

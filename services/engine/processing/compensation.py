@@ -4,12 +4,13 @@ As in Zeebe 8.6, a throw event triggers the completed activities of its own scop
 All handlers run at once in the scope of the throw event, which waits for them.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from services.engine.model.bpmn import Element, ElementType, EventType, required
 from services.engine.processing.execution import Complete, ElementContext, Enter, Execution
 from services.engine.processing.joins import NO_FLOW
-from services.engine.state.instances import CompensationSubscription, ElementInstance
+from services.engine.processing.migration_checks import Plan, compensation_changed, compensation_scope_changed
+from services.engine.state.instances import CompensationSubscription, ElementInstance, ProcessInstance
 
 _CONTAINERS = frozenset(
     {ElementType.SUB_PROCESS, ElementType.MULTI_INSTANCE_BODY}
@@ -75,6 +76,51 @@ def complete_handler(execution: Execution, context: ElementContext) -> None:
 def delete_subscriptions(execution: Execution, context: ElementContext) -> None:
     """Delete the subscriptions inside a terminated scope."""
     _delete_nested(execution, context, context.element_instance.key)
+
+
+def migrate_subscriptions(execution: Execution, instance: ProcessInstance, plan: Plan) -> None:
+    """Give the subscriptions of mapped compensation events to the target's activities; delete the others.
+
+    A subprocess is kept with what is kept inside it. Raises Rejection.
+    """
+    subscriptions = instance.root.compensation_subscriptions
+    if not subscriptions:
+        return
+    activities = dict[str, str]()
+    for compensation in subscriptions:
+        activities |= dict(_mapped_activities(plan, compensation))
+    context = execution.element_context(instance, instance.root)
+    for compensation in list(subscriptions):
+        target_id = activities.get(compensation.activity_id)
+        if target_id is None:
+            _remove(execution, context, compensation, "DELETED")
+            continue
+        compensation.activity_id = target_id
+        if compensation.handler_id:
+            boundary = next(iter(_compensation_events(context, plan.target.elements[target_id])))
+            compensation.handler_id = required(boundary.handler)
+        _record(execution, context, compensation, "MIGRATED")
+
+
+def _mapped_activities(plan: Plan, compensation: CompensationSubscription) -> Iterator[tuple[str, str]]:
+    """Yield the activity of a mapped compensation event and its enclosing scopes, each with those of the target."""
+    if not compensation.handler_id:
+        return
+    source = plan.source.elements[compensation.activity_id]
+    boundaries = [plan.source.elements[b] for b in source.boundaries]
+    boundary = next((b.id for b in boundaries if b.handler == compensation.handler_id and b.id in plan.ids), None)
+    if boundary is None:
+        return
+    mapped = plan.target.elements[plan.ids[boundary]]
+    event_type = mapped.event.event_type if mapped.event is not None else EventType.NONE
+    if event_type != EventType.COMPENSATION:
+        raise compensation_changed(plan, boundary, mapped.id, event_type)
+    target = plan.target.elements[required(mapped.attached_to)]
+    while ElementType.PROCESS not in (source.element_type, target.element_type):
+        yield source.id, target.id
+        source, target = plan.source.elements[source.scope], plan.target.elements[target.scope]
+    if source.element_type != target.element_type:
+        raise compensation_scope_changed(plan, source.id, target.id)
 
 
 def _trigger(

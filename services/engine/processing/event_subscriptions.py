@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from services.engine.clock import from_millis, to_millis
 from services.engine.errors import ErrorType, Failure
-from services.engine.model.bpmn import Element, ElementType, Event, EventType, TimerType, required
+from services.engine.model.bpmn import Element, ElementType, Event, EventType, Process, TimerType, required
 from services.engine.model.expression import Expression, type_name
 from services.engine.model.timers import parse_cycle, parse_date, parse_duration
 from services.engine.processing.execution import CorrelateBufferedMessage, ElementContext, Execution
@@ -32,22 +32,43 @@ def catch_events(context: ElementContext) -> Iterator[Element]:
 
     Boundary events belong to the body of a multi-instance, all others to its inner instances.
     """
-    elements = context.process.elements
-    if not context.is_multi_instance_body:
-        if context.element.catches:
-            yield context.element
-        if context.element.element_type == ElementType.EVENT_BASED_GATEWAY:
-            yield from (elements[f.target] for f in context.element.outgoing)
-        yield from (elements[s] for e in context.element.event_subprocesses for s in elements[e].event_starts)
-    if not context.is_inner_instance:
-        yield from (elements[b] for b in context.element.boundaries)
+    return events_of(
+        context.process,
+        context.element,
+        is_body=context.is_multi_instance_body,
+        is_inner=context.is_inner_instance,
+    )
 
 
-def subscribe_to_events(execution: Execution, context: ElementContext) -> None:
-    """Open all subscriptions of an element, or raise Failure and open none."""
-    subscriptions = [s for e in catch_events(context) if (s := _evaluate(execution, context, e)) is not None]
+def events_of(process: Process, element: Element, *, is_body: bool, is_inner: bool) -> Iterator[Element]:
+    """List the catch events that an element hosts once it is active, as ``catch_events`` does."""
+    elements = process.elements
+    if not is_body:
+        if element.catches:
+            yield element
+        if element.element_type == ElementType.EVENT_BASED_GATEWAY:
+            yield from (elements[f.target] for f in element.outgoing)
+        yield from (elements[s] for e in element.event_subprocesses for s in elements[e].event_starts)
+    if not is_inner:
+        yield from (elements[b] for b in element.boundaries)
+
+
+def subscribe_to_events(
+    execution: Execution, context: ElementContext, matches: Callable[[str], bool] = lambda element_id: True
+) -> list[tuple[str, str]]:
+    """Open the subscriptions of an element to the catch events that ``matches`` accepts.
+
+    Raises Failure, and then opens none. Returns the name and the catch event of each message subscription.
+    """
+    accepted = [event for event in catch_events(context) if matches(event.id)]
+    subscriptions = [s for e in accepted if (s := _evaluate(execution, context, e)) is not None]
     for subscription in subscriptions:
         _open(execution, context, subscription)
+    return [
+        (s.name, s.catch_event.id)
+        for s in subscriptions
+        if required(s.catch_event.event).event_type == EventType.MESSAGE
+    ]
 
 
 def unsubscribe_from_events(

@@ -1,7 +1,7 @@
 """Create jobs and process the commands of their workers."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
@@ -120,6 +120,17 @@ def create_job(execution: Execution, context: ElementContext, spec: JobSpec) -> 
     context.element_instance.jobs.append(job.key)
     execution.available_jobs.add(job.type)
     _record(execution, job, "CREATED")
+
+
+def migrate_job(execution: Execution, key: int, element_id: str, process_definition_key: int) -> None:
+    """Give a job to an element of another definition; its key, type, headers and worker stay."""
+    job = execution.store.jobs.get(key)
+    if job is None:
+        return
+    execution.store.jobs.remove(key)
+    job = replace(job, element_id=element_id, process_definition_key=process_definition_key)
+    execution.store.jobs.add(job)
+    _record(execution, job, "MIGRATED")
 
 
 def cancel_jobs(execution: Execution, context: ElementContext) -> None:

@@ -147,6 +147,13 @@ class Instances:
             _UNINDEX.run_each(self._connection, [{"element_instance": e} for e in instance.indexed])
         self._changed[key] = None
 
+    def reindex(self, key: int) -> None:
+        """Have the elements of a changed instance indexed anew, as they are when the batch is written."""
+        instance = self._changed.get(key)
+        if instance is not None and instance.indexed:
+            _UNINDEX.run_each(self._connection, [{"element_instance": e} for e in instance.indexed])
+            instance.indexed = frozenset()
+
     def get_by_element_instance(self, element_instance_key: int) -> tuple[ProcessInstance, ElementInstance] | None:
         """Return an element instance with its process instance, for changes."""
         process_instance_key = _OWNER.number(self._connection, element_instance=element_instance_key)

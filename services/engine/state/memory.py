@@ -156,6 +156,9 @@ class _Instances:
     def remove(self, key: int) -> None:
         self._store.state.instances.pop(key, None)
 
+    def reindex(self, key: int) -> None:
+        """Do nothing: elements are found by looking."""
+
 
 class _Table:
     """A part of the store that counts its changes."""
