@@ -14,6 +14,7 @@ from services.database.unit_of_work import Database
 from services.domain.audit import key_events
 from services.domain.audit.key_events import PRIMARY, REPLICA
 from services.domain.cameras import recorders as camera_recorders
+from services.domain.deployments import in_use
 from services.domain.process.engine_view import EngineInspection
 from services.domain.reviews import tasks as review_tasks
 from services.domain.stages import file as stage_file
@@ -28,6 +29,7 @@ from services.runtime.jobs.worker import Worker
 from services.runtime.logs import get_logger
 from services.runtime.manifest import Manifest
 from services.runtime.models import Model
+from services.runtime.models import parse as parse_model
 from services.runtime.models import read as read_models
 from services.runtime.places import BPMN
 from services.runtime.rules import rules_of
@@ -163,9 +165,27 @@ class Container:
         return partial(open_recorder, places=places_of(self.settings), secrets=self.database.recorder_secrets)
 
     @cached_property
-    def process_models(self) -> Mapping[str, Model]:
+    def process_models(self) -> dict[str, Model]:
         """Return the processes that are deployed, by id."""
-        return read_models(path for path in models(self.settings.models_dir) if path.suffix == ".bpmn")
+        return self._read_models()
+
+    def reload_models(self) -> None:
+        """Have this process draw what was just deployed; others do so from their next start on."""
+        shown, models_now = self.process_models, self._read_models()
+        shown.update(models_now)  # never empty: others read it meanwhile
+        for process_id in shown.keys() - models_now.keys():
+            del shown[process_id]
+
+    def _read_models(self) -> dict[str, Model]:
+        files = self.database.read_now(START, in_use.read_set)
+        if files is None:
+            return dict(read_models(path for path in models(self.settings.models_dir) if path.suffix == ".bpmn"))
+        return {
+            process_id: model
+            for name, content in files.items()
+            if name.endswith(".bpmn")
+            for process_id, model in parse_model(content).items()
+        }
 
     def for_workers(self, workers: Sequence[Worker]) -> dict[str, object]:
         """Return the objects that these handlers need, by parameter name; nothing else is opened."""

@@ -10,6 +10,7 @@ from services.cli import (
     engine,
     evidence,
     keys,
+    models,
     operations,
     policy,
     processes,
@@ -28,6 +29,7 @@ for module in (
     audit,
     keys,
     bench,
+    models,
     operations,
     engine,
 ):

@@ -25,6 +25,7 @@ from pyzeebe.errors import (
     ZeebeGatewayUnavailableError,
     ZeebeInternalError,
 )
+from pyzeebe.grpc_internals.types import DeployResourceResponse
 from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto import gateway_pb2_grpc as rpc
 
@@ -59,11 +60,21 @@ class Topology:
 
 
 @dataclass(frozen=True)
+class DeployedProcess:
+    """A process definition as the engine has it: ``key`` is given once, ``version`` counts from 1 for each process."""
+
+    key: int
+    process_id: str
+    version: int
+
+
+@dataclass(frozen=True)
 class Deployment:
-    """The result of a deployment: ``name -> version`` of each process and decision."""
+    """The result of a deployment: ``name -> version`` of each process and decision, and the processes by their keys."""
 
     key: int
     versions: Mapping[str, int]
+    processes: Sequence[DeployedProcess] = ()
 
 
 class EngineClient(Protocol):
@@ -128,11 +139,14 @@ class PyzeebeEngineClient:
         async with transport("deploy " + ", ".join(path.name for path in paths), self._call_seconds):
             response = await self._client.deploy_resource(*paths)
         versions: dict[str, int] = {}
+        processes = []
         for part in response.deployments:
             name = getattr(part, "bpmn_process_id", None) or getattr(part, "dmn_decision_id", None)
             if name is not None:
                 versions[name] = part.version
-        return Deployment(response.key, versions)
+            if isinstance(part, DeployResourceResponse.ProcessMetadata):
+                processes.append(DeployedProcess(part.process_definition_key, part.bpmn_process_id, part.version))
+        return Deployment(response.key, versions, processes)
 
     async def has_instance(self, process_instance_key: int) -> bool:
         # The gateway has no query. To set no variable at all is what it answers by, and changes nothing.

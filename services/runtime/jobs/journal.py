@@ -23,6 +23,10 @@ class JournalledJob(JobFacts, Protocol):
 
     @property
     def bpmn_process_id(self) -> str: ...
+    @property
+    def process_definition_key(self) -> int: ...
+    @property
+    def process_definition_version(self) -> int: ...
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from services.cli import main as cli_main
 from services.designers.policy_check.report import Report
 from services.domain.stages import file as stage_file
 from services.domain.stages.catalogue import STAGES
+from services.runtime.engine_client import Deployment
 
 STARTS = (("run",), ("portal",), ("worker", "open-review"), ("deploy",))
 SPOILT = {
@@ -90,9 +91,9 @@ def test_deploy_stops_at_errors_and_goes_on_with_advice(folder: Path, monkeypatc
     monkeypatch.setenv("ZEEBE_ADDRESS", "127.0.0.1:9")
     reached: list[Path | None] = []
 
-    async def deploy(client: object, models: Path | None = None) -> dict[str, int]:
+    async def deploy(client: object, models: Path | None = None) -> Deployment:
         reached.append(models)
-        return {"review": 7}
+        return Deployment(1, {"review": 7})
 
     monkeypatch.setattr(server, "deploy", deploy)
     clean = Report((), (), (), states=1, moves=1, is_complete=True, happened=(), tried=())
