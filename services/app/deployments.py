@@ -55,7 +55,9 @@ def are_shipped(files: Mapping[str, str]) -> bool:
     return files == shipped
 
 
-def record(uow: UnitOfWork, examined: Examined, deployed: Deployment, by: str, **more: str | None) -> None:
+def record(
+    uow: UnitOfWork, examined: Examined, deployed: Deployment, by: str, more: Mapping[str, str | None] | None = None
+) -> None:
     """Enter a deployment in the audit trail, and its versions among those whose jobs are done.
 
     Nothing is entered twice: what a start deploys again, and the engine has, is on record. ``by`` is the account of the
@@ -81,7 +83,7 @@ def record(uow: UnitOfWork, examined: Examined, deployed: Deployment, by: str, *
         rules_sha256=examined.rules_sha256,
         states=examined.states,
         versions=dict(deployed.versions),
-        **more,
+        **(more or {}),
     )
 
 
@@ -92,7 +94,7 @@ def find_recorded(uow: UnitOfWork, files: Mapping[str, str]) -> Examined | None:
     if event is None:
         return None
     detail = _detail(event)
-    told = {name: detail.get(name) for name in ("result", "reason", "rules", "rules_sha256", "states")}
+    told: dict[str, Any] = {name: detail[name] for name in ("result", "reason", "rules", "rules_sha256", "states")}
     return Examined(files, **told)
 
 

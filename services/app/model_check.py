@@ -74,13 +74,14 @@ def _linted(found: Iterable[Finding]) -> list[dict[str, str]]:
 
 def _told(report: Report) -> dict[str, Any]:
     undecided = [_verdict(verdict) for verdict in report.undecided]
-    undecided += [_both(sentence) | {"why_zh": "", "why_en": ""} for sentence in (*report.unseen, *report.notes)]
+    undecided += [_both(sentence) | {"why_zh": "", "why_en": ""} for sentence in report.unseen]
     return {
         "verdict": VERDICTS[report.exit_code],
         "rules": len(report.verdicts),
         "states": report.states,
         "broken": [_verdict(verdict) for verdict in report.broken][:MOST_FINDINGS],
         "undecided": undecided[:MOST_FINDINGS],
+        "notes": [_both(sentence) for sentence in report.notes][:MOST_FINDINGS],
     }
 
 

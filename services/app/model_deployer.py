@@ -110,16 +110,8 @@ def _note_deployed(uow: UnitOfWork, set_id: str, deployed: Deployment) -> None:
     if row.deployed_at is not None:
         return
     row.deployed_at = uow.now
-    deployments.record(
-        uow,
-        examined_of(row),
-        deployed,
-        "portal",
-        set=row.id,
-        why=row.reason,
-        requested_by=row.approved_by,
-        confirmed_by=row.confirmed_by,
-    )
+    people = {"requested_by": row.approved_by, "confirmed_by": row.confirmed_by}
+    deployments.record(uow, examined_of(row), deployed, "portal", {"set": row.id, "why": row.reason, **people})
 
 
 def examined_of(row: ModelSet) -> Examined:

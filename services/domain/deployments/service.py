@@ -87,7 +87,8 @@ def ask(uow: UnitOfWork, set_id: str, reason: str, unchecked: str | None) -> Mod
     verdict = result["verdict"]
     if verdict in NEVER:
         raise Refused(
-            "models-unusable", "The check could not read these models or did not end: correct them, then upload them again."
+            "models-unusable",
+            "The check could not read these models or did not end: correct them, then upload them again.",
         )
     unchecked = (unchecked or "").strip() or None
     if verdict != CLEAN and (unchecked is None or len(unchecked) < SHORTEST_REASON):
