@@ -75,6 +75,27 @@ REVIEW = "review"
 NEEDED = ("video-retrieval", REVIEW)
 
 
+class ModelsInUse(Mapping[str, Model]):
+    """The processes in use, by id; ``reload`` replaces all of them at once, while others read."""
+
+    def __init__(self, read: Callable[[], Mapping[str, Model]]) -> None:
+        self._read = read
+        self._models = read()
+
+    def reload(self) -> None:
+        """Read what was just deployed; other processes do so at their next start."""
+        self._models = self._read()
+
+    def __getitem__(self, process_id: str) -> Model:
+        return self._models[process_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._models)
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+
 @dataclass
 class Container:
     """The objects that workers and portal get by name; opened on first use."""
@@ -165,21 +186,14 @@ class Container:
         return partial(open_recorder, places=places_of(self.settings), secrets=self.database.recorder_secrets)
 
     @cached_property
-    def process_models(self) -> dict[str, Model]:
+    def process_models(self) -> ModelsInUse:
         """Return the processes that are deployed, by id."""
-        return self._read_models()
+        return ModelsInUse(self._read_models)
 
-    def reload_models(self) -> None:
-        """Have this process draw what was just deployed; others do so from their next start on."""
-        shown, models_now = self.process_models, self._read_models()
-        shown.update(models_now)  # never empty: others read it meanwhile
-        for process_id in shown.keys() - models_now.keys():
-            del shown[process_id]
-
-    def _read_models(self) -> dict[str, Model]:
+    def _read_models(self) -> Mapping[str, Model]:
         files = self.database.read_now(START, in_use.read_set)
         if files is None:
-            return dict(read_models(path for path in models(self.settings.models_dir) if path.suffix == ".bpmn"))
+            return read_models(path for path in models(self.settings.models_dir) if path.suffix == ".bpmn")
         return {
             process_id: model
             for name, content in files.items()

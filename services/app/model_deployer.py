@@ -91,7 +91,7 @@ class ModelDeployer:
             await self._database.run(ACTOR, _fail, set_id, str(error))
             return
         await self._database.run(ACTOR, _note_deployed, set_id, deployed)
-        self._container.reload_models()
+        await run_in_thread(self._container.process_models.reload)
         log.info("deployed from the portal", versions=dict(deployed.versions))
 
 

@@ -27,7 +27,7 @@ from services.domain.applications import service as application_service
 from services.domain.cases import saved_searches
 from services.domain.custody import hand_overs, returns, viewings
 from services.domain.custody.returns import AttestedFate
-from services.domain.deployments import versions
+from services.domain.deployments import in_use, versions
 from services.domain.deployments.uploads import pack
 from services.domain.notifications import service as notification_service
 from services.domain.retrieval import uploads
@@ -64,14 +64,8 @@ MACHINE = {
     "last_error", "address",
 }  # fmt: skip
 NAMES = ("people", "recorders", "saved_searches")  # here ``name`` is a person's or a thing's, and no message's
-CODES = {  # one of a list, or made by the machine
-    "upload_attempts.purpose", "progress.purpose", "model_sets.base", "model_versions.result",
-}  # fmt: skip
-    "upload_attempts.purpose",
-    "progress.purpose",
-    "model_sets.base",
-    "model_versions.result",
-}  # where the purpose is one of a list
+# one of a list, or made by the machine
+CODES = {"upload_attempts.purpose", "progress.purpose", "model_sets.base", "model_versions.result"}
 
 
 SPAN = {"start": TIMES[0], "end": TIMES[1], "zone": "UTC"}
@@ -306,19 +300,11 @@ def _models(uow: UnitOfWork) -> None:
         **{"lint": [sentence], "notes": [sentence], "unreadable": hostile("model_sets.unreadable")},
     }
     files = {"review.bpmn": "0" * 64, f"{hostile('model_sets.file')}.bpmn": "0" * 64}
-    given = {
-        "uploaded_by": "admin",
-        "uploaded_at": uow.now,
-        "files": files,
-        "content": pack({}),
-        "base": "",
-        "tries": 1,
-    }
+    given = {"uploaded_by": "admin", "uploaded_at": uow.now, "checked_at": uow.now, "files": files, "result": result}
+    given |= {"content": pack({}), "base": in_use.load(uow).fingerprint, "tries": 1}
     asked = {"reason": hostile("model_sets.reason"), "unchecked": hostile("model_sets.unchecked")}
     uow.session.add(ModelSet(**given))
-    uow.session.add(
-        ModelSet(**given, **asked, failure=hostile("model_sets.failure"))
-    )
+    uow.session.add(ModelSet(**given, **asked, failure=hostile("model_sets.failure")))
     versions.enter(uow, [DeployedProcess(1, "review", 1)], "shipped")
     versions.note_unrecorded(uow, DeployedProcess(2, hostile("model_versions.process_id"), 1))
 

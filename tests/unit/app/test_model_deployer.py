@@ -3,12 +3,13 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from review_desk import ReviewDesk
 
-from services.app import deployments, model_check, model_deployer
+from services.app import deployments, model_check
 from services.app.model_deployer import OUTDATED, ModelDeployer
 from services.database.tables.audit import AuditEvent
 from services.database.tables.deployments import ModelSet, ModelVersion
@@ -46,8 +47,9 @@ class Installation:
     def __init__(self, desk: ReviewDesk) -> None:
         self.database = desk.database
         self.reloaded = 0
+        self.process_models = SimpleNamespace(reload=self._reload)
 
-    def reload_models(self) -> None:
+    def _reload(self) -> None:
         self.reloaded += 1
 
 
@@ -170,4 +172,3 @@ async def test_what_cannot_be_deployed_any_more_says_why(
     assert view.failure == (OUTDATED if cause == "outdated" else "could not deploy | the engine refuses it")
     assert (engine.deployed, desk.run(service.list_approved)) == ([], [])
     assert json.loads(desk.the(AuditEvent, action="models-not-deployed").entry)["detail"]["why"] == view.failure
-    assert model_deployer.OUTDATED
