@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from review_desk import ReviewDesk
 
-from services.app import deployments, model_check
+from services.app import deployments, model_check, server
 from services.app.model_deployer import OUTDATED, ModelDeployer
 from services.database.tables.audit import AuditEvent
 from services.database.tables.deployments import ModelSet, ModelVersion
@@ -32,12 +32,14 @@ CLEAN = {"verdict": "clean", "rules": 36, "rules_sha256": "ab", "states": 1735, 
 class Engine:
     def __init__(self) -> None:
         self.deployed: list[list[str]] = []
+        self.contents: dict[str, bytes] = {}
         self.error: Exception | None = None
 
     async def deploy(self, paths: Sequence[Path]) -> Deployment:
         if self.error is not None:
             raise self.error
         self.deployed.append([path.name for path in paths])
+        self.contents = {path.name: path.read_bytes() for path in paths}
         return Deployment(1, {"review": 2}, [DeployedProcess(70, "review", 2)])
 
 
@@ -150,6 +152,11 @@ async def test_what_was_confirmed_is_deployed_once_on_record_with_both_names(
     found = desk.run(deployments.find_from_portal)
     assert found is not None
     assert (found[0][FILE], found[1].result) == (RENAMED, "clean")
+    engine.contents = {}
+    settings = SimpleNamespace(models_dir=None, demo=False)
+    await server._deploy_known(SimpleNamespace(settings=settings, database=desk.database), engine)
+    assert engine.contents[FILE] == RENAMED
+    assert len(desk.all(AuditEvent, action=record.DEPLOYED)) == 1
     desk.run(lambda uow: audit_trail.record(uow, record.DEPLOYED, "models", "those of a folder", versions={}))
     assert desk.run(in_use.read_set) is None, "what was deployed after it counts"
 
