@@ -50,16 +50,17 @@ class ModelDeployer:
         """
         for set_id in await self._database.read(ACTOR, service.list_approved):
             await self._deploy(set_id)
+        if not await self._database.read(ACTOR, service.is_waiting):
+            return False
         claimed = await self._database.run(ACTOR, service.claim_unchecked)
         if claimed is None:
             return False
         set_id, packed = claimed
         result = await self._check(packed, await self._database.read(ACTOR, _in_use_or_nothing))
-        if result is not None:
-            await self._database.run(ACTOR, service.keep_result, set_id, result)
+        await self._database.run(ACTOR, service.keep_result, set_id, result)
         return True
 
-    async def _check(self, packed: bytes, before: Mapping[str, bytes] | None) -> dict[str, Any] | None:
+    async def _check(self, packed: bytes, before: Mapping[str, bytes] | None) -> dict[str, Any]:
         files = await run_in_thread(uploads.unpack, packed)
         with uploads.written(files) as new, uploads.written(before if before is not None else files) as old:
             output = await confined.answer_of(

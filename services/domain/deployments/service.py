@@ -127,6 +127,11 @@ def get(uow: UnitOfWork, set_id: str) -> ModelSet:
     return row
 
 
+def is_waiting(uow: UnitOfWork) -> bool:
+    """Return whether any set was not checked yet."""
+    return uow.session.scalar(select(ModelSet.id).where(ModelSet.checked_at.is_(None)).limit(1)) is not None
+
+
 def claim_unchecked(uow: UnitOfWork) -> tuple[str, bytes] | None:
     """Return the id and the packed files of the set to check next, and count the try; None if none waits."""
     waits = or_(ModelSet.check_began_at.is_(None), ModelSet.check_began_at < uow.now - TRY_FOR)
