@@ -18,6 +18,11 @@ def add_to(app: typer.Typer) -> None:
     """Add the group ``models``."""
     group = typer.Typer(help="Models in the engine that are on no record, whose jobs are refused.")
     app.add_typer(group, name="models")
+    add_commands(group)
+
+
+def add_commands(group: typer.Typer) -> None:
+    """Add the commands to the group ``models``."""
 
     @group.command("list")
     def list_unrecorded() -> None:

@@ -61,16 +61,17 @@ class Topology:
 
 @dataclass(frozen=True)
 class DeployedProcess:
-    """A process definition as the engine has it: ``key`` is given once, ``version`` counts from 1 for each process."""
+    """A process of a deployment, and the name of the file that it is in."""
 
-    key: int
     process_id: str
     version: int
+    definition_key: int
+    file: str
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """The result of a deployment: ``name -> version`` of each process and decision, and the processes by their keys."""
+    """The result of a deployment: ``name -> version`` of each process and decision."""
 
     key: int
     versions: Mapping[str, int]
@@ -139,13 +140,15 @@ class PyzeebeEngineClient:
         async with transport("deploy " + ", ".join(path.name for path in paths), self._call_seconds):
             response = await self._client.deploy_resource(*paths)
         versions: dict[str, int] = {}
-        processes = []
+        processes = [
+            DeployedProcess(part.bpmn_process_id, part.version, part.process_definition_key, part.resource_name)
+            for part in response.deployments
+            if isinstance(part, DeployResourceResponse.ProcessMetadata)
+        ]
         for part in response.deployments:
             name = getattr(part, "bpmn_process_id", None) or getattr(part, "dmn_decision_id", None)
             if name is not None:
                 versions[name] = part.version
-            if isinstance(part, DeployResourceResponse.ProcessMetadata):
-                processes.append(DeployedProcess(part.process_definition_key, part.bpmn_process_id, part.version))
         return Deployment(response.key, versions, processes)
 
     async def has_instance(self, process_instance_key: int) -> bool:

@@ -43,18 +43,18 @@ async def test_a_model_of_another_process_does_nothing_until_an_operator_accepts
 
     incident = await desk.incident("task")
     assert "its model is on no record" in incident.text
-    assert f"footage-desk models accept {hostile.key}" in incident.text
+    assert f"footage-desk models accept {hostile.definition_key}" in incident.text
     assert "docs/runbooks/models-unrecorded.md" in incident.text
     assert refused() == count + 1
     assert len(desk.rows(ProcessStep)) == steps
     assert desk.application(case).closed_at is None
     [event] = desk.events("model-unrecorded")
-    assert json.loads(event.entry)["detail"] == {"key": str(hostile.key), "version": 1}
+    assert json.loads(event.entry)["detail"] == {"key": str(hostile.definition_key), "version": 1}
     assert desk.look(versions.count_unrecorded) == 1
     told = {notice.person_id for notice in desk.rows(Notice) if notice.code == "model-unrecorded"}
     assert len(told) >= 2, "the administrators, and who watches over changes"
 
-    await desk.database.run(CLERK, versions.accept, hostile.key, "the exercise of 4 March", "li.na")
+    await desk.database.run(CLERK, versions.accept, hostile.definition_key, "the exercise of 4 March", "li.na")
     await desk.resolve(incident)
     await desk.quiet()
 

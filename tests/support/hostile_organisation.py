@@ -29,6 +29,7 @@ from services.domain.custody import hand_overs, returns, viewings
 from services.domain.custody.returns import AttestedFate
 from services.domain.deployments import in_use, versions
 from services.domain.deployments.uploads import pack
+from services.domain.deployments.versions import Definition
 from services.domain.notifications import service as notification_service
 from services.domain.retrieval import uploads
 from services.domain.retrieval.uploads import Facts
@@ -36,7 +37,6 @@ from services.domain.reviews import filing, questions
 from services.domain.reviews.classification import Classification
 from services.domain.rules import service as rule_service
 from services.runtime.calendar_days import CalendarDay
-from services.runtime.engine_client import DeployedProcess
 from services.runtime.errors import Retryable
 from services.runtime.rules import Rules
 from services.vault.age import generate_identity
@@ -305,8 +305,8 @@ def _models(uow: UnitOfWork) -> None:
     asked = {"reason": hostile("model_sets.reason"), "unchecked": hostile("model_sets.unchecked")}
     uow.session.add(ModelSet(**given))
     uow.session.add(ModelSet(**given, **asked, failure=hostile("model_sets.failure")))
-    versions.enter(uow, [DeployedProcess(1, "review", 1)], "shipped")
-    versions.note_unrecorded(uow, DeployedProcess(2, hostile("model_versions.process_id"), 1))
+    versions.enter(uow, [Definition("review", 1, 1)], "shipped")
+    versions.note_unrecorded(uow, Definition(hostile("model_versions.process_id"), 1, 2))
 
 
 def _measure_and_fail(uow: UnitOfWork) -> None:

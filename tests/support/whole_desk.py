@@ -191,7 +191,9 @@ class Desk:
         resources = [pb.Resource(name=name, content=content) for name, content in files]
         answer = await self.gateway.DeployResource(pb.DeployResourceRequest(resources=resources))
         found = [one.process for one in answer.deployments if one.HasField("process")]
-        return [DeployedProcess(one.processDefinitionKey, one.bpmnProcessId, one.version) for one in found]
+        return [
+            DeployedProcess(one.bpmnProcessId, one.version, one.processDefinitionKey, one.resourceName) for one in found
+        ]
 
     def loan_keys(self) -> set[str]:
         """The ids of the copies that somebody could open."""

@@ -8,8 +8,7 @@ from datetime import timedelta
 
 from services.database.unit_of_work import Actor, Database
 from services.domain.deployments import versions
-from services.domain.deployments.versions import Standing
-from services.runtime.engine_client import DeployedProcess
+from services.domain.deployments.versions import Definition, Standing
 from services.runtime.errors import NotPermitted, NotYet
 from services.runtime.jobs.journal import Begun, Journal, JournalledJob, Wait
 
@@ -45,19 +44,20 @@ class RecordedModels:
         await self._journal.refused(job, sentence)
 
     async def _check(self, job: JournalledJob) -> None:
-        definition = DeployedProcess(job.process_definition_key, job.bpmn_process_id, job.process_definition_version)
+        definition = Definition(job.bpmn_process_id, job.process_definition_version, job.process_definition_key)
         found = await self._database.read(ACTOR, versions.standing, definition, job.process_instance_key)
         if found in (Standing.RECORDED, Standing.BEFORE):
-            self._known.add(definition.key)
+            self._known.add(definition.definition_key)
         if found is not Standing.UNRECORDED:
             return
         first = await self._database.run(ACTOR, versions.note_unrecorded, definition)
-        named = f"process {definition.process_id}, version {definition.version}, key {definition.key}"
+        key = definition.definition_key
+        named = f"process {definition.process_id}, version {definition.version}, key {key}"
         if self._database.clock.now() - first < GRACE:
             raise NotYet(f"could not begin | {named} | its deployment is not on record yet")
         raise NotPermitted(
             f"could not begin | {named} | its model is on no record: it was deployed past footage-desk deploy and the "
-            f"portal | unless it is yours tell Security; footage-desk models accept {definition.key} lets it run, then "
+            f"portal | unless it is yours tell Security; footage-desk models accept {key} lets it run, then "
             "resolve the incident",
             runbook=RUNBOOK,
         )

@@ -8,9 +8,10 @@ known: versions of a process below the first that is on record, and process inst
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import ColumnElement, func, select
 
@@ -22,7 +23,6 @@ from services.domain.access.administrators import lock_setup
 from services.domain.audit import trail as audit_trail
 from services.domain.change_requests import policy as change_policy
 from services.domain.notifications import service as notification_service
-from services.runtime.engine_client import DeployedProcess
 from services.runtime.errors import Fatal
 
 ACCEPTED = "accepted"
@@ -30,6 +30,29 @@ SEEN_EVERY = timedelta(minutes=10)  # a worker that meets a version again and ag
 NOTIFIED_EVERY = timedelta(hours=1)  # of any: a hundred versions at once are one notice
 SHOWN_FOR = timedelta(days=1)  # after the last job: then the alert ends
 SHORTEST_REASON = 8  # characters
+
+
+class Versioned(Protocol):
+    """A version of a process; ``definition_key`` is the engine's."""
+
+    @property
+    def process_id(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def definition_key(self) -> int: ...
+
+
+V = TypeVar("V", bound=Versioned)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """The version that a job names."""
+
+    process_id: str
+    version: int
+    definition_key: int
 
 
 class Standing(StrEnum):
@@ -41,10 +64,10 @@ class Standing(StrEnum):
     UNRECORDED = "unrecorded"
 
 
-def enter(uow: UnitOfWork, definitions: Iterable[DeployedProcess], result: str) -> list[DeployedProcess]:
+def enter(uow: UnitOfWork, definitions: Iterable[V], result: str) -> list[V]:
     """Enter what the engine answered to a deployment; return those that were not on record."""
     new = []
-    for definition in sorted(definitions, key=lambda definition: definition.key):
+    for definition in sorted(definitions, key=lambda definition: definition.definition_key):
         row = _row(uow, definition)
         if row.recorded_at is None:
             row.recorded_at, row.result = uow.now, result
@@ -52,9 +75,9 @@ def enter(uow: UnitOfWork, definitions: Iterable[DeployedProcess], result: str) 
     return new
 
 
-def standing(uow: UnitOfWork, definition: DeployedProcess, process_instance_key: int) -> Standing:
+def standing(uow: UnitOfWork, definition: Versioned, process_instance_key: int) -> Standing:
     """Return whether the version of a job's model is known."""
-    row = uow.session.get(ModelVersion, definition.key)
+    row = uow.session.get(ModelVersion, definition.definition_key)
     if row is not None and row.recorded_at is not None:
         return Standing.RECORDED
     began = uow.session.scalar(select(func.min(ModelVersion.recorded_at)))
@@ -77,11 +100,11 @@ def standing(uow: UnitOfWork, definition: DeployedProcess, process_instance_key:
     return Standing.UNTIL_NOW if uow.session.scalar(ran.limit(1)) is not None else Standing.UNRECORDED
 
 
-def note_unrecorded(uow: UnitOfWork, definition: DeployedProcess) -> datetime:
+def note_unrecorded(uow: UnitOfWork, definition: Versioned) -> datetime:
     """Keep that a job of a version came which is on no record, and notify once; return when the first one came."""
     lock_setup(uow)  # several workers may meet it at once
     latest = uow.session.scalar(select(func.max(ModelVersion.first_seen_at)).where(_is_unrecorded()))
-    known = uow.session.get(ModelVersion, definition.key) is not None
+    known = uow.session.get(ModelVersion, definition.definition_key) is not None
     row = _row(uow, definition)
     if row.last_seen_at + SEEN_EVERY < uow.now:
         row.last_seen_at = uow.now
@@ -108,7 +131,7 @@ def accept(uow: UnitOfWork, key: int, reason: str, by: str) -> ModelVersion:
     if len(reason.strip()) < SHORTEST_REASON:
         raise Fatal("say in a few words why these models may run: --reason 'the reason'")
     row.recorded_at, row.result = uow.now, ACCEPTED
-    definition = DeployedProcess(row.definition_key, row.process_id, row.version)
+    definition = Definition(row.process_id, row.version, row.definition_key)
     audit_trail.record(
         uow, "model-accepted", "model", row.process_id, **_detail(definition), reason=reason.strip(), by=by
     )
@@ -131,11 +154,11 @@ def _is_unrecorded() -> ColumnElement[bool]:
     return ModelVersion.recorded_at.is_(None)
 
 
-def _row(uow: UnitOfWork, definition: DeployedProcess) -> ModelVersion:
-    row = uow.session.get(ModelVersion, definition.key)
+def _row(uow: UnitOfWork, definition: Versioned) -> ModelVersion:
+    row = uow.session.get(ModelVersion, definition.definition_key)
     if row is None:
         row = ModelVersion(
-            definition_key=definition.key,
+            definition_key=definition.definition_key,
             process_id=definition.process_id,
             version=definition.version,
             first_seen_at=uow.now,
@@ -146,5 +169,8 @@ def _row(uow: UnitOfWork, definition: DeployedProcess) -> ModelVersion:
     return row
 
 
-def _detail(definition: DeployedProcess) -> dict[str, Any]:
-    return {"version": definition.version, "key": str(definition.key)}  # JSON has no whole numbers of 64 bits
+def _detail(definition: Versioned) -> dict[str, Any]:
+    return {
+        "version": definition.version,
+        "key": str(definition.definition_key),
+    }  # JSON has no whole numbers of 64 bits

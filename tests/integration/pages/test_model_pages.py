@@ -11,7 +11,7 @@ from services.database.tables.change_requests import ChangeRequest
 from services.database.tables.deployments import ModelSet
 from services.domain.change_requests import service as change_requests
 from services.domain.deployments import service, uploads, versions
-from services.runtime.engine_client import DeployedProcess
+from services.domain.deployments.versions import Definition
 from services.runtime.places import BPMN
 
 EDITED = (BPMN / "review.bpmn").read_bytes() + b"<!-- edited -->"
@@ -127,8 +127,8 @@ async def test_what_is_no_model_is_refused_with_a_sentence_and_nothing_is_kept(
 
 @pytest.mark.requirement("R52")
 async def test_versions_on_no_record_are_on_the_overview_and_the_page(desk: ReviewDesk, portal: Portal) -> None:
-    desk.run(versions.enter, [DeployedProcess(1, "review", 1)], "shipped")
-    desk.run(versions.note_unrecorded, DeployedProcess(2**60, "hostile", 1))
+    desk.run(versions.enter, [Definition("review", 1, 1)], "shipped")
+    desk.run(versions.note_unrecorded, Definition("hostile", 1, 2**60))
     browser = await portal.signed_in("security-head")
     assert "1 个未经登记的部署" in text_of(await browser.get("/admin"))
     assert "1 deployed without a record" in text_of(await in_english(browser, "/admin"))

@@ -141,7 +141,7 @@ class _Engine:
 
     async def deploy(self, paths: Sequence[Path]) -> Deployment:
         self.take(b"".join(path.read_bytes() for path in paths))
-        process = DeployedProcess(2**60 + self.version, "review", self.version)
+        process = DeployedProcess("review", self.version, 2**60 + self.version, "review.bpmn")
         return Deployment(1, {"review": self.version}, [process])
 
     def take(self, content: bytes) -> None:

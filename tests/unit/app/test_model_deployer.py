@@ -40,7 +40,7 @@ class Engine:
             raise self.error
         self.deployed.append([path.name for path in paths])
         self.contents = {path.name: path.read_bytes() for path in paths}
-        return Deployment(1, {"review": 2}, [DeployedProcess(70, "review", 2)])
+        return Deployment(1, {"review": 2}, [DeployedProcess("review", 2, 70, "review.bpmn")])
 
 
 class Installation:

@@ -9,6 +9,7 @@ from services.app import server
 from services.cli import context, model_deployment
 from services.cli import main as cli_main
 from services.domain.deployments import versions
+from services.domain.deployments.versions import Definition
 from services.runtime.engine_client import DeployedProcess, Deployment
 from services.runtime.settings import Settings
 
@@ -28,7 +29,7 @@ def test_what_is_on_no_record_is_listed_and_accepted(tmp_path: Path, monkeypatch
     monkeypatch.setattr(context.console, "width", 200)
 
     async def deploy(_client: object, _folder: Path | None = None) -> Deployment:
-        return Deployment(1, {"review": 3}, [DeployedProcess(KEY - 1, "review", 3)])
+        return Deployment(1, {"review": 3}, [DeployedProcess("review", 3, KEY - 1, "review.bpmn")])
 
     monkeypatch.setattr(server, "deploy", deploy)
     assert cli("deploy")[0] == 2, "a deployment that nothing keeps on record would stand still"
@@ -37,7 +38,7 @@ def test_what_is_on_no_record_is_listed_and_accepted(tmp_path: Path, monkeypatch
     assert cli("models", "list")[0] == 0
 
     with model_deployment.opened_database(Settings.load()) as database:
-        database.run_now(model_deployment.ACTOR, versions.note_unrecorded, DeployedProcess(KEY, "hostile", 1))
+        database.run_now(model_deployment.ACTOR, versions.note_unrecorded, Definition("hostile", 1, KEY))
     code, listed = cli("models", "list")
     assert (code, str(KEY) in listed, "hostile" in listed) == (1, True, True)
     for key, reason, says in (

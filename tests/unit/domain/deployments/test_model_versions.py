@@ -12,8 +12,7 @@ from services.database.tables.notices import Notice
 from services.database.tables.process_steps import ProcessStep
 from services.database.unit_of_work import UnitOfWork
 from services.domain.deployments import versions
-from services.domain.deployments.versions import Standing
-from services.runtime.engine_client import DeployedProcess
+from services.domain.deployments.versions import Definition, Standing
 from services.runtime.errors import Fatal
 
 FAR = 2**60  # keys of a cluster do not fit into JavaScript's numbers
@@ -27,11 +26,11 @@ def any_desk(any_database_url: str) -> Iterator[ReviewDesk]:
     desk.close()
 
 
-def review(version: int, key: int | None = None) -> DeployedProcess:
-    return DeployedProcess(FAR + version if key is None else key, "review", version)
+def review(version: int, key: int | None = None) -> Definition:
+    return Definition("review", version, FAR + version if key is None else key)
 
 
-def standing(desk: ReviewDesk, definition: DeployedProcess, instance: int = 1) -> Standing:
+def standing(desk: ReviewDesk, definition: Definition, instance: int = 1) -> Standing:
     found: Standing = desk.run(versions.standing, definition, instance)
     return found
 
@@ -63,9 +62,9 @@ def test_what_ran_before_the_record_goes_on_and_what_comes_past_it_does_not(any_
     assert standing(desk, review(4)) is Standing.RECORDED
     assert standing(desk, review(3)) is Standing.BEFORE
     assert standing(desk, review(5)) is Standing.UNRECORDED
-    assert standing(desk, DeployedProcess(FAR, "somebody-elses", 1)) is Standing.UNRECORDED
-    assert standing(desk, DeployedProcess(FAR, "of-long-ago", 2), 70) is Standing.UNTIL_NOW
-    assert standing(desk, DeployedProcess(FAR, "of-long-ago", 2), 71) is Standing.UNRECORDED
+    assert standing(desk, Definition("somebody-elses", 1, FAR)) is Standing.UNRECORDED
+    assert standing(desk, Definition("of-long-ago", 2, FAR), 70) is Standing.UNTIL_NOW
+    assert standing(desk, Definition("of-long-ago", 2, FAR), 71) is Standing.UNRECORDED
 
     # The number of a version says nothing: an engine that begins anew gives it again, with another key.
     assert standing(desk, review(4, key=17)) is Standing.UNRECORDED
