@@ -44,7 +44,8 @@ async def download_set(set_id: Identifier, visitor: Visiting, database: GivenDat
     """Download the files of a set."""
     content = await database.read(visitor.actor, queries.read_content, set_id)
     headers = {"Content-Disposition": 'attachment; filename="models.zip"', "Cache-Control": "no-store"}
-    return Response(content, media_type="application/zip", headers=headers)
+    # As bytes that no browser opens by itself: it is what somebody uploaded.
+    return Response(content, media_type="application/octet-stream", headers=headers)
 
 
 @router.get("/{set_id}")
