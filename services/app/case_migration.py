@@ -30,6 +30,7 @@ from services.designers.policy_check.past import (
     Record,
 )
 from services.designers.policy_check.version_mapping import Difference
+from services.domain.deployments import record as deployment_record
 from services.domain.process import deployed_models, running_cases, steps
 from services.domain.process.messages import APPLICATION_SUBMITTED, REVIEW_DECIDED
 from services.domain.process.running_cases import RunningCase
@@ -47,7 +48,7 @@ KNOWN = "on-record"
 
 
 @dataclass(frozen=True)
-class ModelSet:
+class DeployedSet:
     """Models that were deployed together: when, and the SHA-256 of each file by its name."""
 
     at: datetime
@@ -55,7 +56,7 @@ class ModelSet:
 
     @property
     def fingerprint(self) -> str:
-        return deployments.fingerprint(self.files)
+        return deployment_record.fingerprint(self.files)
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class Planner:
         for case in cases:
             yield self._planned(case, of.sets, of.contents)
 
-    def _planned(self, case: RunningCase, sets: Sequence[ModelSet], contents: Mapping[str, bytes]) -> Planned:
+    def _planned(self, case: RunningCase, sets: Sequence[DeployedSet], contents: Mapping[str, bytes]) -> Planned:
         if case.application.model_sha256 == self._target.sha256:
             return Planned(case, Verdict(KNOWN))
         chain = chain_of(case, sets, self._target)
@@ -141,7 +142,7 @@ class Planner:
             onward.difference(process_id, number),
         )
 
-    def _onward(self, chain: Sequence[ModelSet], contents: Mapping[str, bytes], items: int) -> Onward:
+    def _onward(self, chain: Sequence[DeployedSet], contents: Mapping[str, bytes], items: int) -> Onward:
         key = (tuple(models.fingerprint for models in chain), items)
         if key not in self._known:
             older = [_older(models, contents) for models in chain]
@@ -149,12 +150,12 @@ class Planner:
         return self._known[key]
 
 
-def list_sets(uow: UnitOfWork) -> list[ModelSet]:
+def list_sets(uow: UnitOfWork) -> list[DeployedSet]:
     """Return what was deployed on record, oldest first; the same models one after another count once."""
-    query = select(AuditEvent).where(AuditEvent.action == deployments.DEPLOYED).order_by(AuditEvent.seq)
-    found: list[ModelSet] = []
+    query = select(AuditEvent).where(AuditEvent.action == deployment_record.DEPLOYED).order_by(AuditEvent.seq)
+    found: list[DeployedSet] = []
     for event in uow.session.scalars(query):
-        models = ModelSet(event.at, json.loads(event.entry)["detail"]["files"])
+        models = DeployedSet(event.at, json.loads(event.entry)["detail"]["files"])
         if not found or found[-1].fingerprint != models.fingerprint:
             found.append(models)
     return found
@@ -164,7 +165,7 @@ def list_sets(uow: UnitOfWork) -> list[ModelSet]:
 class Recorded:
     """All models that were deployed on record, oldest first, and the content of their files by SHA-256."""
 
-    sets: Sequence[ModelSet]
+    sets: Sequence[DeployedSet]
     contents: Mapping[str, bytes]
 
 
@@ -174,7 +175,7 @@ def read_recorded(uow: UnitOfWork) -> Recorded:
     return Recorded(sets, deployed_models.read_files(uow, digests))
 
 
-def chain_of(case: RunningCase, sets: Sequence[ModelSet], target: Target) -> list[ModelSet] | None:
+def chain_of(case: RunningCase, sets: Sequence[DeployedSet], target: Target) -> list[DeployedSet] | None:
     """Return the models that the case began on and all later ones but the target; None where they are not known."""
     began = case.application.submitted_at
     with_model = [n for n, models in enumerate(sets) if case.began_on in models.files.values()]
@@ -182,12 +183,12 @@ def chain_of(case: RunningCase, sets: Sequence[ModelSet], target: Target) -> lis
         return None
     first = max((n for n in with_model if sets[n].at <= began), default=with_model[0])
     later = list(sets[first:])
-    if later[-1].fingerprint == deployments.fingerprint(target.files):
+    if later[-1].fingerprint == deployment_record.fingerprint(target.files):
         later.pop()
     return later or None
 
 
-def record_of(case: RunningCase, sets: Sequence[ModelSet], target: Target) -> Record:
+def record_of(case: RunningCase, sets: Sequence[DeployedSet], target: Target) -> Record:
     """Return the past of the case as the explorer follows it, on its chain of models and then the target's."""
     chain = chain_of(case, sets, target) or []
     later = sets[len(sets) - len(chain) :] if chain and chain[-1] is sets[-1] else sets[len(sets) - len(chain) - 1 :]
@@ -243,13 +244,13 @@ def _of_messages(case: RunningCase) -> Iterator[_Timed]:
             yield message.created_at, _LAST, Received(message.name, optional=True)
 
 
-def _runs_on(case: RunningCase, chain: Sequence[ModelSet]) -> int | None:
+def _runs_on(case: RunningCase, chain: Sequence[DeployedSet]) -> int | None:
     """Return the number of the models that the case's own process runs on now."""
     digest = case.application.model_sha256
     return next((number for number in reversed(range(len(chain))) if digest in chain[number].files.values()), None)
 
 
-def _older(models: ModelSet, contents: Mapping[str, bytes]) -> OlderModels:
+def _older(models: DeployedSet, contents: Mapping[str, bytes]) -> OlderModels:
     resources = [
         Resource(name, contents[digest])
         for name, digest in sorted(models.files.items())

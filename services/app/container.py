@@ -14,6 +14,7 @@ from services.database.unit_of_work import Database
 from services.domain.audit import key_events
 from services.domain.audit.key_events import PRIMARY, REPLICA
 from services.domain.cameras import recorders as camera_recorders
+from services.domain.deployments import in_use
 from services.domain.process.engine_view import EngineInspection
 from services.domain.process.model_library import ModelLibrary
 from services.domain.reviews import tasks as review_tasks
@@ -29,6 +30,8 @@ from services.runtime.errors import Fatal, Retryable
 from services.runtime.jobs.worker import Worker
 from services.runtime.logs import get_logger
 from services.runtime.manifest import Manifest
+from services.runtime.models import Model
+from services.runtime.models import parse as parse_model
 from services.runtime.models import read as read_models
 from services.runtime.places import BPMN
 from services.runtime.rules import rules_of
@@ -166,8 +169,23 @@ class Container:
 
     @cached_property
     def process_models(self) -> ModelLibrary:
-        """Return the processes of the folder by id, and what was deployed before by its digest."""
-        return ModelLibrary(read_models(path for path in models(self.settings.models_dir) if path.suffix == ".bpmn"))
+        """Return the processes that are deployed by id, and what was deployed before by its digest."""
+        return ModelLibrary(self._read_models())
+
+    def reload_models(self) -> None:
+        """Read what was just deployed; other processes do so at their next start."""
+        self.process_models.replace(self._read_models())
+
+    def _read_models(self) -> Mapping[str, Model]:
+        files = self.database.read_now(START, in_use.read_set)
+        if files is None:
+            return read_models(path for path in models(self.settings.models_dir) if path.suffix == ".bpmn")
+        return {
+            process_id: model
+            for name, content in files.items()
+            if name.endswith(".bpmn")
+            for process_id, model in parse_model(content).items()
+        }
 
     def for_workers(self, workers: Sequence[Worker]) -> dict[str, object]:
         """Return the objects that these handlers need, by parameter name; nothing else is opened."""

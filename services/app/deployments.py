@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import select
 
@@ -17,13 +17,17 @@ from services.app.container import models
 from services.database.tables.audit import AuditEvent
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
+from services.domain.deployments import in_use, uploads, versions
+from services.domain.deployments.record import DEPLOYED, decisive, fingerprint, get_newest
 from services.domain.process import deployed_models
 from services.domain.process.deployed_models import ProcessVersion
 from services.domain.stages import file as stage_file
 from services.runtime.engine_client import Deployment
+from services.runtime.logs import get_logger
 from services.runtime.places import BPMN
 
-DEPLOYED = "models-deployed"  # the action in the audit trail
+log = get_logger(__name__)
+
 SHIPPED = Path(__file__).with_name("shipped_models.json")
 
 Result = Literal["shipped", "clean", "unchecked"]
@@ -58,8 +62,21 @@ def are_shipped(files: Mapping[str, str]) -> bool:
     return files == shipped
 
 
-def record(uow: UnitOfWork, examined: Examined, versions: Mapping[str, int], by: str) -> None:
-    """Enter a deployment in the audit trail; ``by`` is the account of the machine that ran the command."""
+def record(
+    uow: UnitOfWork, examined: Examined, deployed: Deployment, by: str, more: Mapping[str, str | None] | None = None
+) -> None:
+    """Enter a deployment in the audit trail, and its versions among those whose jobs are done.
+
+    Nothing is entered twice: what a start deploys again, and the engine has, is on record. ``by`` is the account of the
+    machine that ran the command; ``more`` is told in the event too.
+    """
+    new = versions.enter(uow, deployed.processes, examined.result)
+    newest = get_newest(uow)
+    same = newest is not None and newest.subject_id == fingerprint(examined.files)
+    if same and newest is not None and _detail(newest)["versions"] == dict(deployed.versions):
+        return
+    if same and new:
+        log.warning("other models had been deployed past this record; they are replaced", versions=deployed.versions)
     audit_trail.record(
         uow,
         DEPLOYED,
@@ -72,7 +89,8 @@ def record(uow: UnitOfWork, examined: Examined, versions: Mapping[str, int], by:
         rules=examined.rules,
         rules_sha256=examined.rules_sha256,
         states=examined.states,
-        versions=dict(versions),
+        versions=dict(deployed.versions),
+        **(more or {}),
     )
 
 
@@ -88,12 +106,24 @@ def keep(uow: UnitOfWork, files: Mapping[str, bytes], deployment: Deployment) ->
     )
 
 
-def fingerprint(files: Mapping[str, str]) -> str:
-    """Return one SHA-256 for all files."""
-    return hashlib.sha256(json.dumps(sorted(files.items())).encode()).hexdigest()
+def find_recorded(uow: UnitOfWork, files: Mapping[str, str]) -> Examined | None:
+    """Return how exactly these files were examined when they were last deployed on record; None if never."""
+    query = select(AuditEvent).where(AuditEvent.action == DEPLOYED, AuditEvent.subject_id == fingerprint(files))
+    event = uow.session.scalar(query.order_by(AuditEvent.seq.desc()).limit(1))
+    if event is None:
+        return None
+    detail = _detail(event)
+    told: dict[str, Any] = {name: detail[name] for name in ("result", "reason", "rules", "rules_sha256", "states")}
+    return Examined(files, **told)
 
 
-def is_on_record(uow: UnitOfWork, files: Mapping[str, str]) -> bool:
-    """Return whether exactly these files were deployed on record before."""
-    query = select(AuditEvent.seq).where(AuditEvent.action == DEPLOYED, AuditEvent.subject_id == fingerprint(files))
-    return uow.session.scalar(query.limit(1)) is not None
+def find_from_portal(uow: UnitOfWork) -> tuple[Mapping[str, bytes], Examined] | None:
+    """Return the set from the portal that is in use, with how it was examined; None where the folder's models are."""
+    files = in_use.read_set(uow)
+    examined = None if files is None else find_recorded(uow, decisive(uploads.digests(files)))
+    return None if files is None or examined is None else (files, examined)
+
+
+def _detail(event: AuditEvent) -> dict[str, Any]:
+    detail: dict[str, Any] = json.loads(event.entry)["detail"]
+    return detail

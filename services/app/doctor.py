@@ -20,6 +20,7 @@ from services.domain.accounts.single_sign_on.provider import check_provider
 from services.domain.audit import key_events
 from services.domain.audit.key_events import PRIMARY, REPLICA
 from services.domain.custody import locks
+from services.domain.deployments import versions
 from services.domain.notifications.channels.check import check_mail, check_webhook
 from services.domain.stages.catalogue import DEFAULT_FOLDER, StageCatalogue
 from services.domain.wiring import open_database
@@ -90,6 +91,7 @@ async def examine(settings: Settings, unknown: Sequence[str], *, portal: bool = 
         lines.append(await _line("escrow drill", partial(_drilled, settings)))
         lines.append(await _line("locks", partial(_locks, settings)))
         lines.append(await _line("working calendar", partial(_calendar, settings)))
+        lines.append(await _line("models on record", partial(_unrecorded, settings)))
         lines += await _recorders(settings)
     return lines
 
@@ -143,6 +145,19 @@ async def _calendar(settings: Settings) -> str:
     if coverage.missing and coverage.stages:
         return f"none was imported, so that only weekends count as days off for {stages}; see /admin/calendar"
     return f"{stages} in working time; " + ("none was imported" if coverage.missing else "this year is imported")
+
+
+async def _unrecorded(settings: Settings) -> str:
+    """Say whether all models whose jobs came are on record; Fatal where some are not."""
+    with _reading(settings, data_folder.clock_of(settings.data_dir, demo=settings.demo)) as database:
+        found = await database.run(ACTOR, versions.list_unrecorded)
+    if found:
+        named = ", ".join(f"{row.process_id} version {row.version} (key {row.definition_key})" for row in found[:5])
+        raise Fatal(
+            f"{len(found)} version(s) of models were deployed past footage-desk deploy and the portal, and their jobs "
+            f"are refused: {named}; find out who deployed them, see docs/runbooks/models-unrecorded.md"
+        )
+    return "every model whose jobs came within a day was deployed on record"
 
 
 async def _line(part: str, check: Callable[[], Awaitable[str]]) -> Line:

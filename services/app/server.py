@@ -19,6 +19,8 @@ from services.backup import belongings
 from services.database import leases
 from services.database.unit_of_work import Database
 from services.designers.inclusive_joins import uneven_joins
+from services.domain.deployments import uploads
+from services.domain.deployments.job_gate import RecordedModels
 from services.domain.process.steps import StepJournal
 from services.engine.errors import DataDirectoryInUse, GatewayError, UnusableDataFile
 from services.runtime import confined
@@ -175,13 +177,24 @@ async def deploy(client: PyzeebeEngineClient, folder: Path | None = None) -> Dep
 async def _deploy_known(container: Container, client: PyzeebeEngineClient) -> None:
     """Deploy the models at the start if they are the shipped ones, or were deployed on record before.
 
-    In a demo others are deployed unchecked, to try them.
+    A set that was deployed from the portal stays in use, whatever the folder has. In a demo others are deployed
+    unchecked, to try them.
     """
-    folder = container.settings.models_dir
+    folder, database = container.settings.models_dir, container.database
+    from_portal = await database.read(START, deployments.find_from_portal)
+    if from_portal is not None:
+        with uploads.written(from_portal[0]) as written:
+            deployed = await deploy(client, written)
+        log.info("deployed, as from the portal", versions=dict(deployed.versions))
+        await database.run(START, deployments.record, from_portal[1], deployed, "start")
+        await database.run(START, deployments.keep, from_portal[0], deployed)
+        return
     files = deployments.digests(folder)
-    shipped, database = deployments.are_shipped(files), container.database
-    known = await database.read(START, deployments.is_on_record, files)
-    if not (shipped or known or container.settings.demo):
+    shipped = deployments.Examined(files, "shipped") if deployments.are_shipped(files) else None
+    examined = shipped or await database.read(START, deployments.find_recorded, files)
+    if examined is None and container.settings.demo:
+        examined = deployments.Examined(files, "unchecked", "tried in the demo")
+    if examined is None:
         log.error(
             "the models are not deployed, what was deployed before goes on",
             folder=str(folder or "those shipped"),
@@ -189,13 +202,10 @@ async def _deploy_known(container: Container, client: PyzeebeEngineClient) -> No
             next="run footage-desk deploy, which checks and deploys them",
         )
         return
-    deployment = await deploy(client, folder)
-    log.info("deployed", versions=dict(deployment.versions))
-    await database.run(START, deployments.keep, deployments.contents(folder), deployment)
-    if not known:
-        tried = deployments.Examined(files, "unchecked", "tried in the demo")
-        examined = deployments.Examined(files, "shipped") if shipped else tried
-        await database.run(START, deployments.record, examined, deployment.versions, "start")
+    deployed = await deploy(client, folder)
+    log.info("deployed", versions=dict(deployed.versions))
+    await database.run(START, deployments.record, examined, deployed, "start")
+    await database.run(START, deployments.keep, deployments.contents(folder), deployed)
 
 
 class PeriodicTask(Protocol):
@@ -264,7 +274,7 @@ async def run(
             dependencies,
             channel,
             health=health,
-            journal=StepJournal(container.database),
+            journal=RecordedModels(container.database, StepJournal(container.database)),
             clock=container.clock,
         )
         container.places.freed.append(partial(runner.parking.wake, most=1))
@@ -398,13 +408,14 @@ def _periodic_tasks(
     by_clock: list[PeriodicTask] = [log_head] if log_head is not None else []
     others: list[PeriodicTask] = []
     if roles.relay:
-        from services.app import portal_tasks  # noqa: PLC0415 - as above
+        from services.app import model_deployer, portal_tasks  # noqa: PLC0415 - as above
 
         by_clock += portal_tasks.follow_clock(container, client)
         others += [
             portal_tasks.count(container.database),
             portal_tasks.add_up_stages(container.database, container.process_models),
             portal_tasks.check_cases(container.database, client),
+            model_deployer.check_and_deploy(container, client),
         ]
         if container.engine is not None:
             others += [

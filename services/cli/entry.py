@@ -17,9 +17,11 @@ MODULES = {
     **dict.fromkeys(("package", "verify", "verifier"), "evidence"),
     **dict.fromkeys(("resolve", "modify", "accept-loss", "administrator"), "operations"),
     **dict.fromkeys(("demo",), "demonstration"),
-    **dict.fromkeys(("models",), "model_versions"),
     **dict.fromkeys(("simulate",), "simulation"),
-    **{name: name for name in ("audit", "bench", "bpmn", "doctor", "engine", "events", "keys", "play", "policy")},
+    **{
+        name: name
+        for name in ("audit", "bench", "bpmn", "doctor", "engine", "events", "keys", "models", "play", "policy")
+    },
 }
 INSPECTING = {"instances", "instance", "variables", "incidents", "jobs", "resolve", "retry", "retries"}
 

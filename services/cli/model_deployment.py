@@ -2,17 +2,19 @@
 
 import asyncio
 import getpass
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import make_url
 
 from services.app import deployments, server
+from services.app.container import use_models
 from services.app.deployments import Examined
 from services.cli.context import console, fail, say
 from services.database import schema as database_schema
 from services.database.unit_of_work import Actor, Database
+from services.domain.deployments import uploads
 from services.domain.wiring import command_database
 from services.runtime import data_folder
 from services.runtime.channel import open_channel
@@ -22,23 +24,36 @@ from services.runtime.settings import Settings, variable
 ACTOR = Actor("system", "deploy")
 
 
-def deploy(settings: Settings, unchecked: str | None) -> None:
-    """Deploy the models of the settings; ends the command where they may not be deployed."""
+def deploy(settings: Settings, unchecked: str | None, *, named: bool = False) -> None:
+    """Deploy the models of the settings; ends the command where they may not be deployed.
+
+    A set that was deployed from the portal is deployed instead, unless the folder was ``named`` or was changed.
+    """
+    use_models(settings.models_dir)
     files = deployments.digests(settings.models_dir)
-    shipped = deployments.are_shipped(files)
-    if shipped and not _has_database(settings):  # a machine from which only the engine is reached
-        _print(asyncio.run(_deploy(settings)).versions)
-        return
+    examined = Examined(files, "shipped") if deployments.are_shipped(files) else None
     with opened_database(settings) as database:
-        known = unchecked is None and database.read_now(ACTOR, deployments.is_on_record, files)
-        if known and not shipped:
-            console.print("These models were deployed on record before.")
-        examined = Examined(files, "shipped") if shipped or known else _examine(settings, unchecked)
-        deployment = asyncio.run(_deploy(settings))
-        database.run_now(ACTOR, deployments.keep, deployments.contents(settings.models_dir), deployment)
-        if not known:
-            database.run_now(ACTOR, deployments.record, examined, deployment.versions, getpass.getuser())
-    _print(deployment.versions)
+        if examined is None and unchecked is None:
+            examined = database.read_now(ACTOR, deployments.find_recorded, files)
+            if examined is not None:
+                console.print("These models were deployed on record before.")
+        from_portal = None
+        if not named and examined is not None:
+            from_portal = database.read_now(ACTOR, deployments.find_from_portal)
+        if from_portal is not None:
+            console.print("Models that were deployed from the portal stay in use; name a folder to replace them.")
+            examined = from_portal[1]
+            contents = from_portal[0]
+            with uploads.written(contents) as written:
+                deployed = asyncio.run(_deploy(settings, written))
+        else:
+            examined = examined or _examine(settings, unchecked)
+            contents = deployments.contents(settings.models_dir)
+            deployed = asyncio.run(_deploy(settings, settings.models_dir))
+        database.run_now(ACTOR, deployments.record, examined, deployed, getpass.getuser())
+        database.run_now(ACTOR, deployments.keep, contents, deployed)
+    for name, version in sorted(deployed.versions.items()):
+        console.print(f"{name} version {version}")
 
 
 def _examine(settings: Settings, unchecked: str | None) -> Examined:
@@ -63,10 +78,10 @@ def _examine(settings: Settings, unchecked: str | None) -> Examined:
         fail("Nothing was deployed: correct what is named above, or say why not with --unchecked.", refused.exit_code)
 
 
-async def _deploy(settings: Settings) -> Deployment:
+async def _deploy(settings: Settings, folder: Path | None) -> Deployment:
     channel = open_channel(settings)
     try:
-        return await server.deploy(PyzeebeEngineClient(channel), settings.models_dir)
+        return await server.deploy(PyzeebeEngineClient(channel), folder)
     finally:
         await channel.close()
 
@@ -81,7 +96,7 @@ def opened_database(settings: Settings) -> Iterator[Database]:
     """Open the installation's database, which keeps the deployment on record."""
     if not _has_database(settings):
         fail(
-            f"There is no database in {settings.data_dir}/, and models of one's own are deployed on record: set "
+            f"There is no database in {settings.data_dir}/, and models are deployed on record: set "
             f"{variable('data_dir')} or {variable('database_url')} as footage-desk run or portal have it.",
             2,
         )
@@ -89,8 +104,3 @@ def opened_database(settings: Settings) -> Iterator[Database]:
     with command_database(settings, clock) as database:
         database.run_now(ACTOR, database_schema.check)
         yield database
-
-
-def _print(versions: Mapping[str, int]) -> None:
-    for name, version in sorted(versions.items()):
-        console.print(f"{name} version {version}")

@@ -23,6 +23,7 @@ from services.designers import migration_words as words
 from services.designers.migration_words import Sentence
 from services.designers.policy_check import rules
 from services.designers.policy_check.yaml_lines import UnreadableFile
+from services.domain.deployments import record as deployment_record
 from services.domain.process import running_cases
 from services.domain.process.deployed_models import ProcessVersion
 from services.engine.inspection.client import InspectionError, query_engine
@@ -36,13 +37,6 @@ from services.runtime.settings import Settings
 ACTOR = Actor("system", "migrate")
 Language = Annotated[Lang, typer.Option(help="The language of the sentences.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the group ``models``."""
-    group = typer.Typer(help="The deployed versions of the models, and the cases on them.", no_args_is_help=True)
-    app.add_typer(group, name="models")
-    add_commands(group)
 
 
 def add_commands(group: typer.Typer) -> None:
@@ -134,7 +128,8 @@ async def _migrate(
     """Move the cases one by one; ``tell`` gets each as it is done, so that a call that is ended has told so far."""
     recorded = await database.read(ACTOR, case_migration.read_recorded)
     newest = recorded.sets[-1].fingerprint if recorded.sets else ""
-    if not dry_run and newest != deployments.fingerprint(wish.target.files):
+    examined = await database.read(ACTOR, deployments.find_recorded, wish.target.files)
+    if not dry_run and (examined is None or newest != deployment_record.fingerprint(wish.target.files)):
         raise Fatal(
             f"nothing was moved | {wish.target.folder} | these models were not deployed on record, or others after "
             "them | footage-desk deploy checks and deploys them; then run this again"
@@ -152,6 +147,8 @@ async def _migrate(
     channel = open_channel(settings)
     try:
         deployed = await server.deploy(PyzeebeEngineClient(channel), wish.target.folder)
+        if examined is not None:
+            await database.run(ACTOR, deployments.record, examined, deployed, getpass.getuser())
         await database.run(ACTOR, deployments.keep, deployments.contents(wish.target.folder), deployed)
         mover = Mover(database, channel, _order(wish.target, deployed, wish.reason))
         for planned in planner.plan(cases, recorded):

@@ -153,7 +153,8 @@ def _add_preparations(app: typer.Typer) -> None:
         models_dir = folder or settings.models_dir
         with reported_errors():
             check_models(models_dir)
-            model_deployment.deploy(settings.model_copy(update={"models_dir": models_dir}), unchecked)
+            given = settings.model_copy(update={"models_dir": models_dir})
+            model_deployment.deploy(given, unchecked, named=folder is not None)
 
     @app.command()
     def migrate() -> None:

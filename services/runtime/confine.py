@@ -89,7 +89,7 @@ def raise_walls(limits: Limits) -> dict[str, str]:
             ready[name] = prepare()
         except WallMissing as error:
             missing[name] = str(error)
-    _set_limits(limits)
+    set_limits(limits)
     for name, apply in ready.items():
         try:
             apply()
@@ -98,7 +98,8 @@ def raise_walls(limits: Limits) -> dict[str, str]:
     return missing
 
 
-def _set_limits(limits: Limits) -> None:
+def set_limits(limits: Limits) -> None:
+    """Bound this process, have it end with its parent, and write no file; without walls."""
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
         libc.prctl(_PARENT_DEATH_SIGNAL, int(signal.SIGKILL), 0, 0, 0)

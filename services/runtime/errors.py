@@ -45,6 +45,10 @@ class NoPlace(Retryable):
     """
 
 
+class NotYet(Retryable):
+    """What the job needs is about to come by itself: it is tried again in a moment, and no retry is used up."""
+
+
 class Outcome(Exception):
     """A result that the diagram draws: the runner throws a BPMN error with this code."""
 

@@ -276,6 +276,11 @@ CHECKPOINT_LAG = Gauge(
 NOTICES_WAITING = Gauge(
     "footage_desk_notices_waiting", "Notices that wait to be sent", ["channel"], registry=DATABASE_REGISTRY
 )
+MODELS_UNRECORDED = Gauge(
+    "footage_desk_models_unrecorded",
+    "Versions of process models on no record whose jobs came within a day",
+    registry=DATABASE_REGISTRY,
+)
 AUDIT_EVENTS = Gauge("footage_desk_audit_events", "Events in the audit trail", registry=DATABASE_REGISTRY)
 
 JOB_ACTIONS = ("activated", "completed", "failed", "waiting", "bpmn-error")

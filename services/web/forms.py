@@ -44,6 +44,10 @@ class TypedForm:
         value = self.fields.get(name)
         return value if isinstance(value, UploadFile) and value.filename else None
 
+    def all_files(self, name: str) -> list[UploadFile]:
+        """Return all files that were chosen in one field."""
+        return [value for value in self.fields.getlist(name) if isinstance(value, UploadFile) and value.filename]
+
     def __contains__(self, name: object) -> bool:
         return name in self.fields
 

@@ -34,7 +34,7 @@ LISTS = {
     "luoxin": (
         *("/", "/admin", "/admin/people", "/admin/people/new", "/admin/departments", "/admin/recorders"),
         *("/admin/recorders/new", "/admin/cameras", "/admin/agreements", "/admin/rules", "/admin/rules/history"),
-        *("/admin/calendar",),
+        *("/admin/calendar", "/admin/models"),
         *("/admin/doctor", "/admin/notices", "/admin/engine", "/admin/engine/instances"),
     ),
 }

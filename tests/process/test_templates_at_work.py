@@ -69,8 +69,7 @@ class Bench:
 
 
 async def test_every_worker_does_its_work_where_its_template_is_applied(desk: People, applied: list[Path]) -> None:
-    diagrams = [pb.Resource(name=path.name, content=path.read_bytes()) for path in applied]
-    await desk.gateway.DeployResource(pb.DeployResourceRequest(resources=diagrams))
+    await desk.deploy_on_record(*((path.name, path.read_bytes()) for path in applied))
     bench = Bench(desk)
 
     await _until_the_loan(desk, bench)

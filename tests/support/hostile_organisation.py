@@ -16,6 +16,7 @@ from services.database.tables.agreements import Agreement
 from services.database.tables.cameras import Recorder
 from services.database.tables.consents import Consent, Consultation
 from services.database.tables.deliveries import Delivery
+from services.database.tables.deployments import ModelSet
 from services.database.tables.documents import Document
 from services.database.tables.working_calendar import CalendarYear
 from services.database.unit_of_work import UnitOfWork
@@ -26,6 +27,9 @@ from services.domain.applications import service as application_service
 from services.domain.cases import saved_searches
 from services.domain.custody import hand_overs, returns, viewings
 from services.domain.custody.returns import AttestedFate
+from services.domain.deployments import in_use, versions
+from services.domain.deployments.uploads import pack
+from services.domain.deployments.versions import Definition
 from services.domain.notifications import service as notification_service
 from services.domain.retrieval import uploads
 from services.domain.retrieval.uploads import Facts
@@ -60,7 +64,8 @@ MACHINE = {
     "last_error", "address",
 }  # fmt: skip
 NAMES = ("people", "recorders", "saved_searches")  # here ``name`` is a person's or a thing's, and no message's
-CODES = {"upload_attempts.purpose", "progress.purpose"}  # where the purpose is one of a list
+# one of a list, or made by the machine
+CODES = {"upload_attempts.purpose", "progress.purpose", "model_sets.base", "model_versions.result"}
 
 
 SPAN = {"start": TIMES[0], "end": TIMES[1], "zone": "UTC"}
@@ -231,6 +236,7 @@ class HostileOrganisation(ReviewDesk):
         self.run(drafts.save, DRAFT, form, typed=typed, by="drafter")
         self.run(saved_searches.save, "mine", "text=gate", by="reviewer")
         self.run(_calendar)
+        self.run(_models)
 
     def known(self) -> dict[str, list[str]]:
         """The values that the parameters of addresses may take, by name."""
@@ -239,7 +245,7 @@ class HostileOrganisation(ReviewDesk):
             "hand_over_id": "hand_overs", "copy_id": "copies", "download_id": "downloads", "review_id": "reviews",
             "recorder_id": "recorders", "camera_id": "cameras", "department_id": "departments",
             "delivery_id": "deliveries", "notice_id": "notices", "post_id": "posts", "session_id": "sessions",
-            "absence_id": "absences", "search_id": "saved_searches",
+            "absence_id": "absences", "search_id": "saved_searches", "set_id": "model_sets",
         }  # fmt: skip
         found = {name: self.ids(Base.metadata.tables[table]) for name, table in tables.items()}
         numbers = self.run(lambda uow: list(uow.session.scalars(select(Document.number))))
@@ -281,6 +287,26 @@ def _calendar(uow: UnitOfWork) -> None:
     days = [CalendarDay(date(2031, 5, 1), "off", zh, en).as_json()]
     reason = hostile("calendar_years.reason")
     uow.session.add(CalendarYear(year=2031, days=days, imported_at=uow.now, imported_by="admin", reason=reason))
+
+
+def _models(uow: UnitOfWork) -> None:
+    """Sets of models: one that can be asked for, and one that was not deployed; and a version on no record."""
+    found = {name: hostile(f"model_sets.{name}") for name in ("zh", "en", "why_zh", "why_en", "floor_zh", "floor_en")}
+    found |= {"expected_zh": hostile("model_sets.zh"), "expected_en": hostile("model_sets.en")}
+    sentence = {"zh": hostile("model_sets.zh"), "en": hostile("model_sets.en")}
+    result = {
+        **{"verdict": "broken", "rules": 1, "rules_sha256": None, "states": 1, "changes": [sentence]},
+        **{"broken": [{**found, "requirements": ["R2"], "steps": [sentence]}], "undecided": [found]},
+        **{"lint": [sentence], "notes": [sentence], "unreadable": hostile("model_sets.unreadable")},
+    }
+    files = {"review.bpmn": "0" * 64, f"{hostile('model_sets.file')}.bpmn": "0" * 64}
+    given = {"uploaded_by": "admin", "uploaded_at": uow.now, "checked_at": uow.now, "files": files, "result": result}
+    given |= {"content": pack({}), "base": in_use.load(uow).fingerprint, "tries": 1}
+    asked = {"reason": hostile("model_sets.reason"), "unchecked": hostile("model_sets.unchecked")}
+    uow.session.add(ModelSet(**given))
+    uow.session.add(ModelSet(**given, **asked, failure=hostile("model_sets.failure")))
+    versions.enter(uow, [Definition("review", 1, 1)], "shipped")
+    versions.note_unrecorded(uow, Definition(hostile("model_versions.process_id"), 1, 2))
 
 
 def _measure_and_fail(uow: UnitOfWork) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from services.database.tables.applications import Item
 from services.database.tables.consents import Consent
 from services.database.tables.deliveries import Delivery
+from services.database.tables.deployments import ModelSet
 from services.database.tables.notices import Notice
 from services.database.tables.people import Post
 from services.database.tables.reviews import ApplicantQuestion
@@ -26,6 +27,7 @@ from services.domain.cameras import reference_pictures
 from services.domain.cases import saved_searches
 from services.domain.change_requests import holds
 from services.domain.custody import copies, hand_overs, viewings
+from services.domain.deployments import uploads as uploads_of_models
 from services.domain.documents import service as document_service
 from services.domain.notifications import service as notification_service
 from services.domain.retrieval import attempts, masters, uploads
@@ -156,6 +158,7 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "version": desk.rules.agreement_version,
         "act": "unlock",
         "year": desk.run(_calendar),
+        "set_id": desk.run(_models),
     }
 
 
@@ -163,6 +166,18 @@ def _calendar(uow: UnitOfWork) -> str:
     """A year of the working calendar, without a day that differs from the week."""
     uow.session.add(CalendarYear(year=2031, days=[], imported_at=uow.now, imported_by="admin", reason="none"))
     return "2031"
+
+
+def _models(uow: UnitOfWork) -> str:
+    """A set of models that was uploaded and checked."""
+    row = ModelSet(
+        **{"uploaded_by": "admin", "uploaded_at": uow.now, "files": {}, "content": uploads_of_models.pack({})},
+        **{"base": "", "tries": 1, "checked_at": uow.now},
+        result={"verdict": "broken", "rules": 1, "rules_sha256": None, "states": 1},
+    )
+    uow.session.add(row)
+    uow.session.flush()
+    return row.id
 
 
 def _question(uow: UnitOfWork, application_id: str, review_id: str, by: str) -> str:

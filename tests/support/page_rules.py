@@ -120,6 +120,11 @@ PAGES = {
     "POST /admin/cameras/{camera_id}/active": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"active": "true"}),
     "POST /admin/cameras/{camera_id}/picture": Rule(NONE, EVERYONE),  # its token comes inside a form of many parts
     "POST /admin/cameras/{camera_id}/picture/remove": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /admin/models": Rule(READERS, EVERYONE - READERS),
+    "POST /admin/models": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /admin/models/{set_id}": Rule(READERS, EVERYONE - READERS),
+    "POST /admin/models/{set_id}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"reason": "none"}),
+    "GET /admin/models/{set_id}.zip": Rule(READERS, EVERYONE - READERS),
     "GET /admin/departments": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /admin/departments": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=DEPARTMENT),
     "GET /admin/departments/{department_id}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),

@@ -32,8 +32,10 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import EVERY_COMMIT, Database, UnitOfWork
+from services.domain.deployments import versions
 from services.engine.server import EngineServer
 from services.runtime.clock import FixedClock, TurnedClock
+from services.runtime.engine_client import DeployedProcess, Deployment
 from services.runtime.jobs.worker import Worker, discover
 from services.runtime.settings import Settings
 from services.workers.vault_locks import LockKeeper
@@ -179,6 +181,20 @@ class Desk:
             )
         )
 
+    async def deploy_on_record(self, *files: tuple[str, bytes]) -> None:
+        """Deploy models by their names, and enter them as ``footage-desk deploy`` does."""
+        answer = await self.deploy_past_record(*files)
+        await self.database.run(CLERK, versions.enter, answer, "unchecked")
+
+    async def deploy_past_record(self, *files: tuple[str, bytes]) -> list[DeployedProcess]:
+        """Deploy models as somebody does who reaches the engine."""
+        resources = [pb.Resource(name=name, content=content) for name, content in files]
+        answer = await self.gateway.DeployResource(pb.DeployResourceRequest(resources=resources))
+        found = [one.process for one in answer.deployments if one.HasField("process")]
+        return [
+            DeployedProcess(one.bpmnProcessId, one.version, one.processDefinitionKey, one.resourceName) for one in found
+        ]
+
     def loan_keys(self) -> set[str]:
         """The ids of the copies that somebody could open."""
         return {path.stem for path in (self.settings.keys / "loans").glob("*.key")}
@@ -264,7 +280,7 @@ async def open_desk(
     container.database.run_now(CLERK, seed, footage.root, prepared=prepared)
     if loaded.models_dir is not None:  # the start deploys what was deployed on record, or shipped
         examined = Examined(deployments.digests(loaded.models_dir), "unchecked", "models of a test")
-        container.database.run_now(CLERK, deployments.record, examined, {}, "test")
+        container.database.run_now(CLERK, deployments.record, examined, Deployment(0, {}), "test")
     engine = None if broker else EngineServer(places.engine, clock, loaded.gateway_address)
     desk = kind(container, footage, loaded, broker, clock, engine)
     loop, looking = asyncio.get_running_loop(), threading.get_ident()

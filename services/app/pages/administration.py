@@ -10,6 +10,7 @@ from services.domain.access import administrators
 from services.domain.agreements import queries as agreement_queries
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras import service as camera_service
+from services.domain.deployments import versions
 from services.domain.notifications import delivery_queries
 from services.domain.rules import service as rule_service
 from services.domain.working_calendar import queries as calendar_queries
@@ -24,7 +25,7 @@ class Overview:
     """The counts of the overview. ``failing``: recorders whose last probe failed.
 
     ``undelivered``: notices that could not be sent; counted for administrators only. ``years_missing``: those that
-    lack a working calendar, where one is used.
+    lack a working calendar, where one is used. ``unrecorded``: versions of models whose jobs are refused.
     """
 
     recorders: int
@@ -35,6 +36,7 @@ class Overview:
     undelivered: int
     use_period: bool
     years_missing: tuple[int, ...]
+    unrecorded: int
 
 
 @router.get("/admin")
@@ -57,4 +59,5 @@ def _overview(uow: UnitOfWork) -> Overview:
         undelivered=delivery_queries.count_by_state(uow)["failed"] if administrators.is_administrator(uow) else 0,
         use_period=uow.rules.max_use_days is not None,
         years_missing=coverage.missing if coverage.used else (),
+        unrecorded=versions.count_unrecorded(uow),
     )

@@ -31,6 +31,7 @@ class ChangeRequest(Base):
     signature: Mapped[dict[str, Any] | None]  # of the confirmation, with its statement; None: before schema 1090
     objected_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     objected_at: Mapped[datetime | None]
+    objection_reason: Mapped[str | None]
     applied_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(index=True)  # carried-out, objected, withdrawn (or then refused)
 

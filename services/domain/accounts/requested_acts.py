@@ -8,6 +8,7 @@ from services.domain.accounts import posts, staff
 from services.domain.accounts.posts import PostRequest
 from services.domain.accounts.staff import Details, InitialPassword
 from services.domain.change_requests import service as change_requests
+from services.domain.deployments import service as deployments
 from services.domain.rules import service as rules
 from services.domain.working_calendar import service as working_calendar
 from services.domain.working_calendar.tables import check_table
@@ -57,5 +58,7 @@ def _act(uow: UnitOfWork, kind: str, person_id: str, payload: Mapping[str, Any])
     elif kind == "calendar":
         table = check_table([CalendarDay.from_json(day) for day in payload["days"]])
         working_calendar.import_year(uow, table, payload["reason"], was=payload["was"])
+    elif kind == "models":
+        deployments.ask(uow, payload["set"], payload["reason"], payload["unchecked"])
     else:
         ACCOUNT_ACTS[kind](uow, person_id)

@@ -21,7 +21,7 @@ from services.domain.applications import findings, forms
 from services.domain.applications.security_check import REVIEWERS_ONLY, words_for_applicant
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import footage as case_footage
-from services.domain.cases import next_actions, states
+from services.domain.cases import management_reasons, next_actions, states
 from services.domain.cases import rows as case_rows
 from services.domain.cases.rows import CaseRows, ItemRow, ReviewRow
 from services.domain.cases.schemas.case import (
@@ -32,6 +32,7 @@ from services.domain.cases.schemas.case import (
     CaseFinding,
     CaseHandOver,
     CaseItem,
+    CaseReason,
     CaseReview,
     CaseSummary,
     CaseView,
@@ -122,6 +123,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         form_sha256=revision.sha256 if revision else None,
         correction_until=application.correction_until,
         importance=application.importance,
+        management_reasons=[CaseReason(zh=text.zh, en=text.en) for text in management_reasons.of_case(rows)],
         granted_way_of_use=application.granted_way_of_use,
         granted_use_days=application.granted_use_days,
         process_instance=str(application.process_instance_key) if application.process_instance_key else None,

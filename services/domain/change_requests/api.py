@@ -10,7 +10,7 @@ from services.domain.accounts import second_person
 from services.domain.accounts.signatures.http import Signing, signed
 from services.domain.agreements import requested_acts
 from services.domain.change_requests import queries, service
-from services.domain.change_requests.schemas import OpenRequestsAnswer
+from services.domain.change_requests.schemas import ObjectionBody, OpenRequestsAnswer
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
 from services.web.identity import Acting
@@ -41,10 +41,12 @@ async def confirm_request(
     return await _after(database, actor, second_person.confirm, change_id, body.proof())
 
 
-@router.post("/change-requests/{change_id}/object", responses=problems(401, 403, 404, 409))
-async def object_to_request(change_id: Identifier, actor: Acting, database: GivenDatabase) -> OpenRequestsAnswer:
+@router.post("/change-requests/{change_id}/object", responses=problems(401, 403, 404, 409, 422))
+async def object_to_request(
+    change_id: Identifier, actor: Acting, database: GivenDatabase, body: ObjectionBody | None = None
+) -> OpenRequestsAnswer:
     """Object to a change, or withdraw one's own request or, as an administrator, another's."""
-    return await _after(database, actor, service.object_to, change_id)
+    return await _after(database, actor, service.object_to, change_id, body.reason if body is not None else None)
 
 
 @router.post("/change-requests/{change_id}/carry-out", responses=problems(401, 403, 404, 409))

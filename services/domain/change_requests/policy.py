@@ -9,6 +9,7 @@ from services.runtime.translations import Message
 
 OPEN_FOR = timedelta(hours=24)  # to objections, unless a second person confirms
 LAPSES_AFTER = timedelta(days=3)  # from when it could have been carried out
+ONLY_CONFIRMED = frozenset({"models"})  # kinds for which no time takes the second person's place
 
 
 def checkers(directory: Directory) -> list[str]:
@@ -47,7 +48,8 @@ def may_withdraw(directory: Directory, request: ChangeRequest, person_id: str) -
 def is_effective(request: ChangeRequest, now: datetime, *, unheard: bool) -> bool:
     """Return whether the change may be carried out now.
 
-    ``unheard``: whom it concerns could not object, so it needs a second person however much time has passed.
+    ``unheard``: it needs a second person however much time has passed, because of its kind (``ONLY_CONFIRMED``), or
+    because whom it concerns could not object.
     """
     in_time = not unheard and request.effective_at <= now
     return request.outcome is None and (request.confirmed_at is not None or in_time)

@@ -111,6 +111,7 @@ def _answer(
         kind=row.kind,
         what_zh=what.zh,
         what_en=what.en,
+        page=f"/admin/models/{row.payload['set']}" if row.kind == "models" else None,
         person_id=row.person_id,
         person=names.get(row.person_id or ""),
         resets=resets,
@@ -150,8 +151,8 @@ def describe(uow: UnitOfWork, row: ChangeRequest) -> Text:
         )
     if row.kind in ("department", "new-department"):
         return _describe_department(uow, row)
-    if row.kind in ("rule", "calendar"):
-        return _describe_rule(row)
+    if row.kind in ("rule", "calendar", "models"):
+        return _describe_models(stored) if row.kind == "models" else _describe_rule(row)
     if row.kind == "agreement":
         return Message(
             "Issue version {version} of the confidentiality agreement, replacing {replaces}, with {days} days to "
@@ -181,6 +182,30 @@ def _describe_rule(row: ChangeRequest) -> Text:
         year=stored["year"],
         reason=stored["reason"],
         days=Joined("; ", calendar_days.describe([run.as_json() for run in runs])),
+    )
+
+
+# how the check of a set of models ended
+VERDICTS = {
+    "clean": Message("no rule broken"),
+    "lint": Message("errors in the models"),
+    "broken": Message("rules broken"),
+    "undecided": Message("not decided"),
+}
+
+
+def _describe_models(stored: dict[str, Any]) -> Text:
+    named: dict[str, Any] = {
+        "digest": stored["fingerprint"][:12],
+        "result": VERDICTS[stored["result"]],
+        "reason": stored["reason"],
+    }
+    if stored["unchecked"] is None:
+        return Message("Deploy the process models {digest} ({reason}); policy check: {result}", **named)
+    return Message(
+        "Deploy the process models {digest} ({reason}); policy check: {result}; deployed all the same because: {why}",
+        **named,
+        why=stored["unchecked"],
     )
 
 

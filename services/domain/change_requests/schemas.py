@@ -2,7 +2,13 @@
 
 from datetime import datetime
 
-from services.web.schemas import Answer
+from services.web.schemas import Answer, Body, Line
+
+
+class ObjectionBody(Body):
+    """Why somebody objects; an objection to models has to say so."""
+
+    reason: Line | None = None
 
 
 class AccountResetAnswer(Answer):
@@ -17,7 +23,8 @@ class AccountResetAnswer(Answer):
 class ChangeRequestAnswer(Answer):
     """An open request. ``what`` says in words what would be done; the last four say what the reader may do.
 
-    ``only_confirmed``: whom it concerns could not sign in to object, so ``effective_at`` does not count.
+    ``only_confirmed``: no time takes the second person's place, so ``effective_at`` does not count.
+    ``page``: where to read all that would be done, if the sentence does not say it.
     ``objects``: whether what ``may_object`` allows is an objection, or else a withdrawal.
     """
 
@@ -25,6 +32,7 @@ class ChangeRequestAnswer(Answer):
     kind: str
     what_zh: str
     what_en: str
+    page: str | None
     person_id: str | None
     person: str | None
     resets: list[AccountResetAnswer]

@@ -107,15 +107,15 @@ def authorise_account_act(uow: UnitOfWork, kind: str, person_id: str) -> None:
         notify_change(uow, person_id)
 
 
-def authorise(uow: UnitOfWork, change: Change) -> None:
-    """Return where the change may be carried out now, and mark it as carried out.
+def authorise(uow: UnitOfWork, change: Change) -> ChangeRequest | None:
+    """Return where the change may be carried out now, and mark its request as carried out.
 
     Else it is asked for, once, and refused with the time from which on it may be. The caller has checked everything
-    else before.
+    else before. None where there is no second person yet, so that it was not asked for.
     """
     lock_setup(uow)
     if not is_set_up(uow):
-        return
+        return None
     request = uow.session.info.get(CARRIED_OUT) or _find_open(uow, change)
     if request is None:
         if _is_asked_otherwise(uow, change):
@@ -132,6 +132,13 @@ def authorise(uow: UnitOfWork, change: Change) -> None:
                 most=MAX_ASKED,
             )
         uow.after_refusal.append(partial(_ask, change=change))
+        if change.kind in policy.ONLY_CONFIRMED:
+            raise Refused(
+                "second-person-needed",
+                "This change needs confirmation by a second person and was requested: carry it out under “Change "
+                "requests” when a person of another department has confirmed it. Waiting does not replace the "
+                "confirmation.",
+            )
         if change.person_id is not None and not uow.session.get_one(Person, change.person_id).active:
             raise Refused(
                 "second-person-needed",
@@ -153,6 +160,7 @@ def authorise(uow: UnitOfWork, change: Change) -> None:
             "The data has changed since this request was made: the request has ended, make a new one.",
         )
     _apply(uow, request)
+    return request
 
 
 def begin(uow: UnitOfWork, change_id: str) -> ChangeRequest:
@@ -185,13 +193,15 @@ def end_all_of(uow: UnitOfWork, person_id: str) -> None:
 
 
 def list_unheard(uow: UnitOfWork, requests: Collection[ChangeRequest]) -> set[str]:
-    """Return the ids of the requests whose person could not always sign in to object since it was asked for.
+    """Return the ids of the requests for which no time takes the second person's place.
 
-    They are inactive, or were put out or let in again meanwhile. For these no time takes the second person's place.
+    Those of such a kind; and those whose person could not always sign in to object since it was asked for: inactive, or
+    put out or let in again meanwhile.
     """
+    of_kind = {request.id for request in requests if request.kind in policy.ONLY_CONFIRMED}
     asked = {request.person_id for request in requests if request.person_id is not None}
     if not asked:
-        return set()
+        return of_kind
     inactive = set(uow.session.scalars(select(Person.id).where(Person.id.in_(asked), ~Person.active)))
     changes = select(AuditEvent.subject_id, AuditEvent.at, AuditEvent.entry).where(
         AuditEvent.action == "person-changed",
@@ -203,7 +213,7 @@ def list_unheard(uow: UnitOfWork, requests: Collection[ChangeRequest]) -> set[st
         for person_id, at, entry in uow.session.execute(changes)
         if "active" in json.loads(entry)["detail"].get("new", {})
     ]
-    return {
+    return of_kind | {
         request.id
         for request in requests
         if request.person_id in inactive
@@ -247,8 +257,11 @@ def confirm(uow: UnitOfWork, change_id: str) -> ChangeRequest:
     return request
 
 
-def object_to(uow: UnitOfWork, change_id: str) -> ChangeRequest:
-    """End a request: by an objection, or withdrawn by whoever asked or another administrator."""
+def object_to(uow: UnitOfWork, change_id: str, reason: str | None = None) -> ChangeRequest:
+    """End a request: by an objection, or withdrawn by whoever asked or another administrator.
+
+    An objection to models says why, for whoever has to correct them.
+    """
     request = _get_visible(uow, change_id)
     directory = access_queries.load_directory(uow)
     objects = policy.may_object(directory, request, uow.actor.id)
@@ -262,9 +275,13 @@ def object_to(uow: UnitOfWork, change_id: str) -> ChangeRequest:
     if request.requested_by == uow.actor.id or not objects:
         _withdraw(uow, request)
         return request
+    reason = (reason or "").strip() or None
+    if reason is None and request.kind in policy.ONLY_CONFIRMED:
+        raise Refused("objection-reason", "Enter why you object, so that it can be corrected.", status=422)
     _end(uow, request, "objected")
-    request.objected_by, request.objected_at = uow.actor.id, uow.now
-    audit_trail.record(uow, "change-objected", "change-request", request.id, person=request.person_id)
+    request.objected_by, request.objected_at, request.objection_reason = uow.actor.id, uow.now, reason
+    told = {} if reason is None else {"reason": reason}
+    audit_trail.record(uow, "change-objected", "change-request", request.id, person=request.person_id, **told)
     return request
 
 
@@ -394,6 +411,12 @@ def _count_asked(uow: UnitOfWork) -> int:
 def _check_effective(uow: UnitOfWork, request: ChangeRequest) -> None:
     unheard = request.id in list_unheard(uow, [request])
     if not policy.is_effective(request, uow.now, unheard=unheard):
+        if request.kind in policy.ONLY_CONFIRMED:
+            raise Refused(
+                "second-person-awaited",
+                "This was already requested: carry it out when a person of another department has confirmed it. "
+                "Waiting does not replace the confirmation.",
+            )
         if unheard:
             raise Refused(
                 "second-person-awaited",

@@ -12,7 +12,9 @@ from services.domain.stages.catalogue import STAGES, BilingualLabel
 from services.runtime.errors import Fatal
 from services.runtime.translations import Bilingual, Message, Text, Worded
 
-Page = Literal["case", "review", "decision", "consent", "hand-over", "notices", "deliveries", "account", "requests"]
+Page = Literal[
+    "case", "review", "decision", "consent", "hand-over", "notices", "deliveries", "account", "requests", "models"
+]
 # What a notice asks somebody to do. Its subject is the review, the consent, the hand-over or the request. ``progress``
 # asks for nothing: the decision of a stage is news until the next one.
 Work = Literal[
@@ -31,7 +33,12 @@ Work = Literal[
 ]
 
 DIGEST = "daily-digest"
-PLAIN_PAGES = {"deliveries": "/admin/notices", "account": "/account", "requests": "/requests"}
+PLAIN_PAGES = {
+    "deliveries": "/admin/notices",
+    "account": "/account",
+    "requests": "/requests",
+    "models": "/admin/models",
+}
 
 
 @dataclass(frozen=True)
@@ -161,6 +168,10 @@ TEXTS = {
         Message("An administrator has changed an account: if this is not right, inform Security at once."),
         "requests",
         personal=True,
+    ),
+    "model-unrecorded": NoticeText(
+        Message("Process models were deployed without a record, and their jobs are refused: check who deployed them."),
+        "models",
     ),
     "agreement-issued": NoticeText(
         Message("A new version of the confidentiality agreement was issued: read and sign it in time."),

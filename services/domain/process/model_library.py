@@ -36,13 +36,17 @@ class ModelLibrary(Mapping[str, Model]):
     """The newest processes by id, and ``known`` for the others. Threads share it."""
 
     def __init__(self, newest: Processes) -> None:
-        self._newest = newest
-        self._of_newest: dict[str, dict[str, Model]] = {}
-        for process_id, model in newest.items():
-            self._of_newest.setdefault(model.sha256, {})[process_id] = model
+        self.replace(newest)
         self._files: OrderedDict[str, Processes] = OrderedDict()
         self._versions: OrderedDict[ProcessVersion, str] = OrderedDict()
         self._lock = threading.Lock()
+
+    def replace(self, newest: Processes) -> None:
+        """Take other processes for the newest, all at once, while others read."""
+        of_newest: dict[str, dict[str, Model]] = {}
+        for process_id, model in newest.items():
+            of_newest.setdefault(model.sha256, {})[process_id] = model
+        self._newest, self._of_newest = newest, of_newest
 
     def __getitem__(self, process_id: str) -> Model:
         return self._newest[process_id]

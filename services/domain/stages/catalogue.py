@@ -32,6 +32,11 @@ class StageCatalogue(Mapping[str, Stage]):
         self._folder, self._file = folder, stage_file.read(folder / stage_file.NAME)
 
     @property
+    def folder(self) -> Path:
+        """The folder of the file, which is that of the models."""
+        return self._folder
+
+    @property
     def file(self) -> StageFile:
         if self._file is None:
             self._file = stage_file.read(self._folder / stage_file.NAME)

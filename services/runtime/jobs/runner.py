@@ -19,7 +19,7 @@ from pyzeebe import Job, JobController, ZeebeWorker
 
 from services.runtime import metrics
 from services.runtime.clock import Clock, SystemClock
-from services.runtime.errors import Away, Fatal, NoPlace, NotPermitted, Outcome, Refused, Retryable
+from services.runtime.errors import Away, Fatal, NoPlace, NotPermitted, NotYet, Outcome, Refused, Retryable
 from services.runtime.health import Health
 from services.runtime.jobs.adapter import JobAdapter, current_job_type
 from services.runtime.jobs.commands import build_command, result_variables
@@ -50,6 +50,7 @@ POLL_SILENCE = 60.0
 INTERRUPT_SECONDS = 3.0
 # A place that is given back wakes the next job; where that was missed, or another process got it, it looks by itself.
 PLACE_DELAY = timedelta(minutes=1)
+NOT_YET_DELAY = timedelta(seconds=2)
 PLACES = "places"  # what a handler is given whose jobs share places
 NEXT_AFTER_INCIDENT = "remove the cause, then set retries and resolve the incident"
 NEXT_AFTER_WAIT = "bring it back, then set retries and resolve the incident"
@@ -240,6 +241,10 @@ class JobRunner:
                 message = waiting_message(job, str(error), "nothing: it is tried again as soon as there is one")
                 log.info("all places are taken, the job waits", message=message)
                 await self._give_back(job, message, PLACE_DELAY, error.awaits)
+            case NotYet():
+                message = waiting_message(job, str(error), "nothing: it is tried again in a moment")
+                log.info("it is too early, the job waits", message=message)
+                await self._give_back(job, message, NOT_YET_DELAY, None)
             case Retryable() if error.away is not None:
                 await self._wait(error, error.away, job)
             case _:

@@ -18,7 +18,7 @@ from services.database.tables.audit import AuditEvent
 from services.database.unit_of_work import Actor, Database
 from services.designers.policy_check import report
 from services.designers.policy_check.report import Report, Verdict
-from services.runtime.engine_client import Deployment
+from services.runtime.engine_client import DeployedProcess, Deployment
 from services.runtime.places import BPMN
 
 CLERK = Actor("system", "test")
@@ -120,12 +120,12 @@ def test_without_a_check_a_reason_is_wanted(monkeypatch: pytest.MonkeyPatch, fol
 @pytest.mark.both_databases
 def test_a_deployment_is_on_record_with_each_file(database: Database, folder: Path) -> None:
     examined = Examined(deployments.digests(folder), "unchecked", "the exercise of 4 March")
-    assert not database.read_now(CLERK, deployments.is_on_record, examined.files)
+    assert database.read_now(CLERK, deployments.find_recorded, examined.files) is None
 
-    database.run_now(CLERK, deployments.record, examined, {"review": 2}, "li.na")
+    database.run_now(CLERK, deployments.record, examined, Deployment(1, {"review": 2}), "li.na")
 
-    assert database.read_now(CLERK, deployments.is_on_record, examined.files)
-    assert not database.read_now(CLERK, deployments.is_on_record, deployments.digests())
+    assert database.read_now(CLERK, deployments.find_recorded, examined.files) == examined
+    assert database.read_now(CLERK, deployments.find_recorded, deployments.digests()) is None
     [event] = database.read_now(CLERK, lambda uow: uow.session.query(AuditEvent).all())
     detail = json.loads(event.entry)["detail"]
     assert detail["files"] == examined.files
@@ -133,14 +133,20 @@ def test_a_deployment_is_on_record_with_each_file(database: Database, folder: Pa
 
 
 class _Engine:
-    """Knows what was deployed to it."""
+    """Gives a new version to what differs from what was deployed last, as every engine does."""
 
     def __init__(self) -> None:
-        self.deployed: list[Sequence[Path]] = []
+        self.deployed: list[bytes] = []
+        self.version = 0
 
     async def deploy(self, paths: Sequence[Path]) -> Deployment:
-        self.deployed.append(paths)
-        return Deployment(1, {"review": len(self.deployed)})
+        self.take(b"".join(path.read_bytes() for path in paths))
+        process = DeployedProcess("review", self.version, 2**60 + self.version, "review.bpmn")
+        return Deployment(1, {"review": self.version}, [process])
+
+    def take(self, content: bytes) -> None:
+        self.version += self.deployed[-1:] != [content]
+        self.deployed.append(content)
 
 
 Start = Callable[[Path | None, bool], Any]
@@ -172,7 +178,9 @@ async def test_a_start_deploys_nothing_that_was_changed_and_not_deployed_on_reco
     assert (engine.deployed, _recorded(database)) == ([], [])
     assert "footage-desk deploy" in log[-1]["next"]
 
-    database.run_now(CLERK, deployments.record, Examined(deployments.digests(folder), "clean"), {}, "li.na")
+    database.run_now(
+        CLERK, deployments.record, Examined(deployments.digests(folder), "clean"), Deployment(0, {}), "li.na"
+    )
     await begin(folder, False)
     assert len(engine.deployed) == 1
 
@@ -185,6 +193,21 @@ async def test_the_shipped_models_are_on_record_from_the_first_start(
     await begin(None, False)
     assert len(engine.deployed) == 2
     assert [(one["result"], one["versions"]) for one in _recorded(database)] == [("shipped", {"review": 1})]
+
+
+@pytest.mark.requirement("R2")
+async def test_what_was_deployed_between_two_starts_is_replaced_and_told(
+    start: tuple[Start, _Engine], database: Database
+) -> None:
+    begin, engine = start
+    await begin(None, False)
+    engine.take(b"by somebody who reaches the engine")
+    with capture_logs() as log:
+        await begin(None, False)
+    assert [one["versions"] for one in _recorded(database)] == [{"review": 1}, {"review": 3}]
+    assert [one["event"] for one in log if one["log_level"] == "warning"] == [
+        "other models had been deployed past this record; they are replaced"
+    ]
 
 
 async def test_a_demo_tries_what_is_not_checked_and_says_so(

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from review_desk import ReviewDesk
 from typer.testing import CliRunner
 
 from services.cli import main as cli_main
@@ -38,6 +39,7 @@ def seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Settings]:
 
 async def test_an_engine_apart_is_found_by_its_socket(seen: list[Settings], tmp_path: Path) -> None:
     address = f"unix:{tmp_path}/engine/gateway.socket"
+    ReviewDesk(f"sqlite:///{tmp_path / 'database.sqlite3'}").close()  # models are deployed on record
     engine = EngineServer(tmp_path / "engine", SystemClock(), address)
     before = CliRunner().invoke(cli_main.app, ["worker", "open-case"])
     await engine.start()

@@ -44,7 +44,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReviewDesk
     file = "video-retrieval.bpmn"
     deployed = Deployment(1, {"video-retrieval": 1}, [DeployedProcess("video-retrieval", 1, 100, file)])
     desk.run(deployments.keep, contents, deployed)
-    desk.run(deployments.record, Examined(deployments.digests(BPMN), "shipped"), {"video-retrieval": 1}, "test")
+    desk.run(deployments.record, Examined(deployments.digests(BPMN), "shipped"), deployed, "test")
     yield desk
     desk.close()
 
@@ -144,7 +144,8 @@ def test_a_case_that_may_be_moved_is_moved_and_each_is_told(
 ) -> None:
     folder = _edited(tmp_path / "edited")
     digests = deployments.digests(folder)
-    desk.run(deployments.record, Examined(digests, "clean"), {"video-retrieval": 2}, "test")
+    newer = Deployment(2, {"video-retrieval": 2}, [DeployedProcess("video-retrieval", 2, 200, "video-retrieval.bpmn")])
+    desk.run(deployments.record, Examined(digests, "clean"), newer, "test")
     case = _at(desk, "Task_OpenCase", instance=1000)
     asked: list[tuple[int, int, dict[str, str]]] = []
 

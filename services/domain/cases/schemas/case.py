@@ -136,6 +136,13 @@ class CaseItem(Answer):
         return (self.span.start, self.span.end) != (self.asked_start, self.asked_end)
 
 
+class CaseReason(Answer):
+    """One reason why management was asked."""
+
+    zh: str
+    en: str
+
+
 class CaseFinding(Answer):
     """What an automatic check found. ``severity``: blocks, warns or informs."""
 
@@ -303,6 +310,7 @@ class CaseView(CaseSummary):
     form_sha256: str | None
     correction_until: datetime | None
     importance: str | None
+    management_reasons: list[CaseReason]
     granted_way_of_use: str | None
     granted_use_days: int | None
     process_instance: str | None
