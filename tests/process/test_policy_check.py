@@ -132,7 +132,7 @@ def test_the_paths_are_written_as_scenarios_and_pictures(models: Path, tmp_path:
     assert code == ExitCode.BROKEN
     assert "department-first" in {verdict["rule"] for verdict in json.loads(output)["verdicts"]}
     folder = tmp_path / "paths" / "department-first"
-    assert {"scenario.json", "video-retrieval.bpmn", "review.bpmn", "classification.dmn"} <= {
+    assert {"scenario.json", "video-retrieval.bpmn", "review.bpmn", "classification.dmn", "review-stages.json"} <= {
         path.name for path in folder.iterdir()
     }
     assert "<svg" in (folder / "Phase_Approval.svg").read_text(encoding="utf-8")

@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.designers import own_workers
 from services.designers.drawing import draw
-from services.designers.policy_check import rules
+from services.designers.policy_check import rules, world
 from services.designers.policy_check.check import FACTS
 from services.designers.policy_check.report import Report, Sentence
+from services.domain.stages import file as stage_file
 from services.runtime.models import read as read_models
 from services.runtime.places import own_or_shipped
 
 LAST_REQUIREMENT = 67
+# What the models are read with, so that a path runs where it was written.
+_BESIDE_MODELS = (stage_file.NAME, own_workers.NAME, rules.NAME, world.NAME)
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ def write_paths(found: Report, models: Path, to: Path, language: str) -> None:
         content = json.dumps(shown.scenario, ensure_ascii=False, indent=2)
         (folder / "scenario.json").write_text(content + "\n", encoding="utf-8")
         for path in sorted(models.glob("*")):
-            if path.suffix in (".bpmn", ".dmn"):
+            if path.suffix in (".bpmn", ".dmn") or path.name in _BESIDE_MODELS:
                 shutil.copyfile(path, folder / path.name)
         for process_id, model in diagrams.items():
             numbers: dict[str, list[int]] = {}
