@@ -98,7 +98,8 @@ class Office:
         worker = describe_module(module)
         assert worker is not None
         wanted = {field.name for field in fields(worker.command)}
-        given = {"job_key": next(self.job_keys), "process_instance_key": 4711, **variables}
+        process = {"bpmn_process_id": "video-retrieval", "process_definition_version": 1, "process_definition_key": 1}
+        given = {"job_key": next(self.job_keys), "process_instance_key": 4711, **process, **variables}
         command = worker.command(**{name: value for name, value in given.items() if name in wanted})
         first = await worker.handle(command, database=self.database)
         assert await worker.handle(command, database=self.database) == first
