@@ -26,7 +26,10 @@ class Recording:
 
 @dataclass(eq=False)
 class SimulatedCase:
-    """``corrections`` counts as the process does; ``known`` are the keys of what was planned for."""
+    """``corrections`` counts as the process does; ``known`` are the keys of what was planned for.
+
+    ``coming`` counts the messages that will come, ``silent`` the timers that fired since the last message or decision.
+    """
 
     arrival: Arrival
     state: State
@@ -43,10 +46,23 @@ class SimulatedCase:
     active: dict[int, tuple[Place, datetime]] = field(default_factory=dict)
     times: Counter[str] = field(default_factory=Counter)
     steps: int = 0
-    pending: int = 0
+    coming: int = 0
+    silent: int = 0
+    given_up: bool = False
     ended: datetime | None = None
     in_use: float = 0
     """Seconds in which the copies were with their custodian."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is done with it."""
+        return self.ended is not None or self.given_up
+
+    def can_only_repeat(self) -> bool:
+        """Return whether nobody will do anything any more, and all that is left are timers that repeat."""
+        can_be_decided = any(review.groups for review in self.reviews.values())
+        own = (timer for timer in self.state.timers.values() if timer.process_instance_key)
+        return not self.coming and not can_be_decided and all(timer.cycle is not None for timer in own)
 
     @property
     def id(self) -> str:

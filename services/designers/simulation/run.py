@@ -39,6 +39,8 @@ from services.engine.state.records import Record
 
 MOST_STEPS = 20_000
 """Of one case: daily reminders of two years are a tenth of it."""
+MOST_SILENT = 60
+"""How often timers fire while nobody does anything: then what only repeats itself is left where it is."""
 ESCALATES_REVIEW = "escalate-review"
 Act = Callable[[datetime], None]
 
@@ -135,6 +137,7 @@ class _Year:
         self._publish(case, APPLICATION_SUBMITTED, case.id, {"applicationId": case.id}, now)
 
     def _publish(self, case: SimulatedCase, name: str, key: str, values: dict[str, Any], now: datetime) -> None:
+        case.silent = 0
         command = partial(messages.publish, name=name, key=key, ttl=0, message_id="", variables=values)
         self._apply(case, command, now)
 
@@ -212,7 +215,7 @@ class _Year:
 
     def _finish_job(self, case: SimulatedCase, key: int, now: datetime) -> None:
         job = case.state.jobs.get(key)
-        if job is None or case.ended is not None:
+        if job is None or case.is_over:
             return
         instance = case.state.instances[job.process_instance_key]
         seen = visible_variables(instance, instance.element_instances[job.element_instance_key])
@@ -232,12 +235,16 @@ class _Year:
 
     def _fire(self, case: SimulatedCase, key: int, now: datetime) -> None:
         timer = case.state.timers.get(key)
-        if case.ended is not None or timer is None or timer.due_date != case.timers.get(key):
+        if case.is_over or timer is None or timer.due_date != case.timers.get(key):
             return
         if timer.due_date > to_millis(now):
             return
         process_id = case.state.instances[timer.process_instance_key].bpmn_process_id
         self.tally.timers[process_id, timer.element_id] += 1
+        case.silent += 1
+        if case.silent > MOST_SILENT and case.can_only_repeat():
+            case.given_up = True
+            return
         self._apply(case, partial(timers.trigger_timer, key=key), now)
 
     def _await(self, case: SimulatedCase, key: int, now: datetime) -> None:
@@ -247,11 +254,13 @@ class _Year:
             return  # the portal sends it with another key, so it never comes here
         sending = self._senders.sending(case, subscription.name, now)
         if sending is not None:
+            case.coming += 1
             self._plan(sending.at, partial(self._send, case, key, dict(sending.values)))
 
     def _send(self, case: SimulatedCase, key: int, values: dict[str, Any], now: datetime) -> None:
         subscription = case.state.message_subscriptions.get(key)
-        if case.ended is not None or subscription is None:
+        case.coming -= 1
+        if case.is_over or subscription is None:
             return
         if subscription.name == APPLICATION_CORRECTED:
             case.corrections += 1

@@ -160,6 +160,8 @@ def test_a_stage_that_nobody_may_decide_is_told(tmp_path: Path) -> None:
     folder = with_one_more_review(tmp_path / "models")
     change_stage(folder, INTERPRETING, candidates=[{"posts": ["deputy"], "departments": "legal"}])
     result = simulate(read(folder), cases=3)
+    # a reminder a day for nobody is not simulated for years
+    assert fired(result)["Event_ReviewReminderDue"] < 3 * 2 * run.MOST_SILENT
     assert result.undecidable[0].en == "interpreter's review"
     assert result.ended < 3
     told = [en for _, en in sentences.warnings(result)]
