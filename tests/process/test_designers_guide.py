@@ -1,4 +1,7 @@
-"""docs/designers.md, followed: the blocks of the guide are what this test writes into a copy of the models and runs."""
+"""docs/designers.md, followed: the blocks of the guide are what this test writes into a copy of the models and runs.
+
+``FOOTAGE_DESK_TEST_PICTURES=docs/guide pytest tests/process/test_designers_guide.py`` makes the guide's pictures again.
+"""
 
 import asyncio
 import json
@@ -12,6 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import guide_pages
 import pytest
 import tools
 from bpmn_makers import diagram, end, job, start
@@ -24,7 +28,11 @@ from services.database.tables.documents import Document
 from services.database.tables.reviews import Decision, Review
 from services.database.unit_of_work import UnitOfWork
 from services.demo.organisation import demo_id
-from services.designers import own_workers
+from services.designers import model_diff, own_workers
+from services.designers.lint import check as lint_check
+from services.designers.lint.findings import Level
+from services.designers.policy_check import listing
+from services.designers.policy_check.check import check
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.accounts import posts
@@ -37,10 +45,14 @@ from services.domain.stages.catalogue import STAGES, Stage
 from services.engine.clock import SystemClock
 from services.engine.server import EngineServer
 from services.runtime.errors import Refused
+from services.runtime.jobs.worker import discover
 from services.runtime.labels import word
 from services.runtime.places import ROOT
 
-GUIDE = (ROOT / "docs" / "designers.md").read_text(encoding="utf-8")
+DOCS = ROOT / "docs"
+GUIDE, CHINESE = ((DOCS / name).read_text(encoding="utf-8") for name in ("designers.md", "designers.zh.md"))
+LANGUAGES = ("zh", "en")
+PICTURES = os.environ.get("FOOTAGE_DESK_TEST_PICTURES")
 COMMAND = Path(sys.executable).with_name("footage-desk")
 
 
@@ -94,7 +106,9 @@ def draw_review(models: Path) -> None:
     drawing.put(elements)
     drawing.place("Call_InterpreterDecides", 810, 260, 100, 80)
     drawing.place("Gateway_Interpretable", 955, 275, 50, 50)
+    drawing.label("Gateway_Interpretable", 914, 259, 55, 14)
     drawing.place("Event_InterpreterReturned", 962, 152, 36, 36)
+    drawing.label("Event_InterpreterReturned", 952, 134, 55, 14)
     drawing.turn("Flow_DepartmentApproved", "Call_InterpreterDecides", instead="Flow_Interpretable")
     drawing.draw("Flow_DepartmentApproved", (765, 300), (810, 300))
     drawing.draw("Flow_InterpreterDecided", (910, 300), (955, 300))
@@ -103,18 +117,61 @@ def draw_review(models: Path) -> None:
     drawing.save()
 
 
-@pytest.fixture
-def changed(place: Path) -> Path:
-    """The models after steps 1 to 4."""
-    run("", place)
-    models = place / "my-models"
+SILENCE = """
+<bpmn:boundaryEvent id="Event_DepartmentSilent" name="三天未答复" attachedToRef="Call_DepartmentDecides">
+  <bpmn:documentation>No answer for three days.
+Requirements: R22</bpmn:documentation>
+  <bpmn:outgoing>Flow_DepartmentSilent</bpmn:outgoing>
+  <bpmn:timerEventDefinition id="Timer_DepartmentSilent">
+    <bpmn:timeDuration xsi:type="bpmn:tFormalExpression">P3D</bpmn:timeDuration>
+  </bpmn:timerEventDefinition>
+</bpmn:boundaryEvent>
+<bpmn:sequenceFlow id="Flow_DepartmentSilent" sourceRef="Event_DepartmentSilent" targetRef="Call_InterpreterDecides" />
+"""
+
+
+def draw_silence(models: Path) -> None:
+    """Step 4, the edit that breaks a rule: the department's silence is taken for its approval."""
+    drawing = Drawing(models / "video-retrieval.bpmn", "Phase_Approval")
+    drawing.put(SILENCE)
+    drawing.place("Event_DepartmentSilent", 622, 322, 36, 36)
+    drawing.label("Event_DepartmentSilent", 562, 346, 55, 14)
+    drawing.draw("Flow_DepartmentSilent", (640, 358), (640, 380), (860, 380), (860, 340))
+    drawing.enter("Call_InterpreterDecides", "Flow_DepartmentSilent")
+    drawing.save()
+
+
+def is_the_picture(name: str, drawn: Path) -> None:
+    """The picture of the guide is what was drawn; it is made again where the run asks for pictures."""
+    kept = DOCS / "guide" / name
+    if PICTURES:
+        shutil.copyfile(drawn, Path(PICTURES) / name)
+    assert kept.read_text(encoding="utf-8") == drawn.read_text(encoding="utf-8"), f"{name}: {__doc__}"
+
+
+@pytest.fixture(scope="module")
+def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout's folder after steps 1 to 4, which are followed once; the tests work with copies of it."""
+    folder = tmp_path_factory.mktemp("followed") / "checkout"
+    shutil.copytree(MODELS, folder / "bpmn")
+    run("", folder)
+    models = folder / "my-models"
     add_stage(models)
-    assert "review.json was written" in run("templates", place)
+    assert "review.json was written" in run("templates", folder)
     draw_review(models)
-    assert "Clean on every profile." in run("check", place)
-    return models
+    assert "Clean on every profile." in run("check", folder)
+    return folder
 
 
+@pytest.fixture
+def changed(followed: Path, tmp_path: Path) -> Iterator[Path]:
+    """The models after steps 1 to 4; afterwards the process works by the shipped ones."""
+    folder = Path(shutil.copytree(followed, tmp_path / "checkout"))
+    yield folder / "my-models"
+    STAGES.use(MODELS)
+
+
+@pytest.mark.tool("chromium")
 async def test_an_interpreters_review_is_added_without_code(changed: Path, a_desk: OpenDesk) -> None:
     async with a_desk(models_dir=changed) as desk:
         deployed = await asyncio.to_thread(
@@ -134,6 +191,7 @@ async def test_an_interpreters_review_is_added_without_code(changed: Path, a_des
         await desk.as_person("zhaoqiang", change_requests.confirm, request.id)
         await desk.as_person("luoxin", posts.assign, demo_id("chenjing"), post)
         assert desk.candidates(review) == ["chenjing"]
+        await asyncio.to_thread(_follow_the_pages, desk)
 
         [line] = (await desk.as_person("chenjing", case_inbox.read_waiting)).lines
         assert line.id == review.id
@@ -158,6 +216,14 @@ async def test_an_interpreters_review_is_added_without_code(changed: Path, a_des
         (1, "interpreting"),
         (1, "security"),
     ]
+
+
+def _follow_the_pages(desk: People) -> None:
+    stage = json.loads(block("json stages"))["stages"]["interpreting"]
+    pictures = Path(PICTURES) if PICTURES else None
+    guide_pages.follow(
+        desk.container, "chenjing", stage=stage["zh"], question=stage["questions"][0]["zh"], pictures=pictures
+    )
 
 
 async def _reached(desk: People) -> Review:
@@ -285,6 +351,50 @@ def test_the_pictures_of_the_changed_models_are_drawn(changed: Path) -> None:
     drawn = (changed / "process-approval.svg").read_text(encoding="utf-8")
 
     assert "翻译审核" in drawn
+
+
+def test_the_pictures_of_the_change_are_those_of_the_guide(changed: Path, tmp_path: Path) -> None:
+    assert "翻译审核 (Call_InterpreterDecides)" in run("diff", changed.parent)
+    changes = model_diff.diff(MODELS, changed)
+
+    for language in LANGUAGES:
+        [drawn] = model_diff.draw_changes(changes, MODELS, changed, tmp_path / language, language)
+        is_the_picture(f"change.{language}.svg", drawn)
+
+
+@pytest.mark.requirement("R22")
+def test_an_edit_that_breaks_a_rule_is_drawn_as_in_the_guide(changed: Path, tmp_path: Path) -> None:
+    draw_silence(changed)
+    assert [one.sentence("en") for one in lint_check.find(changed, discover()) if one.level is Level.ERROR] == []
+
+    report = check(changed, discover(), items=1, until="department-first")
+
+    [verdict] = [one for one in report.broken if one.rule == "department-first"]
+    assert verdict.en == "No retrieval without the department's approval in this round"
+    options = " --items 1 --seconds 60 --paths my-paths"
+    assert block("console paths").strip() == block("console policy").strip() + options
+    for language in LANGUAGES:
+        listing.write_paths(report, changed, tmp_path / language, language)
+        is_the_picture(f"broken.{language}.svg", tmp_path / language / verdict.rule / "Phase_Approval.svg")
+
+
+def test_the_guide_is_the_same_in_both_languages() -> None:
+    blocks, headings, pictures = r"^```.*?^```$", r"^(#+) ", r"\]\((?:guide/)?([\w-]+)(?:\.zh|\.en)?\.(svg|png)\)"
+
+    assert re.findall(blocks, GUIDE, re.MULTILINE | re.DOTALL) == re.findall(blocks, CHINESE, re.MULTILINE | re.DOTALL)
+    assert _outside_blocks(headings, GUIDE) == _outside_blocks(headings, CHINESE)
+    assert re.findall(pictures, GUIDE) == re.findall(pictures, CHINESE)
+    assert _codes_of_rows(GUIDE) == _codes_of_rows(CHINESE)
+    assert ("(designers.zh.md)" in GUIDE[:200], "(designers.md)" in CHINESE[:200]) == (True, True)
+
+
+def _codes_of_rows(page: str) -> list[list[str]]:
+    """The code in the first cell of each row of a table."""
+    return [re.findall("`([^`]+)`", cell) for cell in re.findall(r"^\| (.*?) \|", page, re.MULTILINE)]
+
+
+def _outside_blocks(pattern: str, page: str) -> list[str]:
+    return re.findall(pattern, re.sub(r"^```.*?^```$", "", page, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
 
 
 def test_the_guide_names_every_key_of_a_stage() -> None:

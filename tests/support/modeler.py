@@ -44,8 +44,17 @@ class Drawing:
 
     def place(self, name: str, x: float, y: float, width: float, height: float) -> None:
         shape = etree.SubElement(self.plane, f"{{{NS['bpmndi']}}}BPMNShape", id=f"{name}_di", bpmnElement=name)
+        self._bound(shape, x, y, width, height)
+
+    def label(self, name: str, x: float, y: float, width: float, height: float) -> None:
+        """Drag the name of an event or a gateway to where it hides nothing."""
+        shape = self.one(f'//bpmndi:BPMNShape[@bpmnElement="{name}"]')
+        label = etree.SubElement(shape, f"{{{NS['bpmndi']}}}BPMNLabel")
+        self._bound(label, x, y, width, height)
+
+    def _bound(self, drawn: Any, x: float, y: float, width: float, height: float) -> None:
         sides = {"x": x, "y": y, "width": width, "height": height}
-        etree.SubElement(shape, f"{{{NS['dc']}}}Bounds", {side: f"{length:g}" for side, length in sides.items()})
+        etree.SubElement(drawn, f"{{{NS['dc']}}}Bounds", {side: f"{length:g}" for side, length in sides.items()})
 
     def draw(self, flow: str, *points: tuple[float, float]) -> None:
         """The line of a flow, new or anew."""
@@ -64,6 +73,13 @@ class Drawing:
         else:
             entry.text = instead
         line.set("targetRef", target)
+
+    def enter(self, name: str, flow: str) -> None:
+        """Say at an element that a new flow ends there."""
+        before = self.element(name).find(f"{{{NS['bpmn']}}}outgoing")
+        entry = etree.Element(f"{{{NS['bpmn']}}}incoming")
+        entry.text = flow
+        before.addprevious(entry)
 
     def save(self) -> None:
         self.tree.write(self.path, xml_declaration=True, encoding="UTF-8")
