@@ -9,15 +9,11 @@ Apply = Callable[[Path], None]
 
 @dataclass(frozen=True)
 class Edit:
-    """``found_by`` is the rule that finds it; empty for a harmless edit.
-
-    ``too_strict``: why the check is not clean after this harmless edit, though it should be.
-    """
+    """``found_by`` is the rule that finds it; empty for a harmless edit."""
 
     name: str
     apply: Apply
     found_by: str = ""
-    too_strict: str = ""
 
     def __str__(self) -> str:
         return self.name
@@ -45,14 +41,10 @@ class Edits:
     def does_no_harm(self, edit: Apply) -> Apply:
         return _keep(self.harmless)(edit)
 
-    def does_no_harm_but(self, too_strict: str) -> Callable[[Apply], Apply]:
-        """Return the decorator of a harmless edit after which the check is not clean yet."""
-        return _keep(self.harmless, too_strict=too_strict)
 
-
-def _keep(edits: list[Edit], found_by: str = "", too_strict: str = "") -> Callable[[Apply], Apply]:
+def _keep(edits: list[Edit], found_by: str = "") -> Callable[[Apply], Apply]:
     def kept(edit: Apply) -> Apply:
-        edits.append(Edit(edit.__name__, edit, found_by, too_strict))
+        edits.append(Edit(edit.__name__, edit, found_by))
         return edit
 
     return kept

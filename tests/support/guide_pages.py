@@ -1,6 +1,7 @@
 """The pages that the designers' guide shows, seen in Chromium by the person who decides the new review."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import tools
@@ -18,7 +19,8 @@ def follow(container: Container, login: str, *, stage: str, question: str, pictu
 
     ``pictures`` is the folder for inbox.png, review.png and case.png; without it none are taken.
     """
-    with served(container.portal()) as address, sync_playwright() as playwright:
+    # In a thread of its own, where the engine's loop cannot be asked.
+    with served(replace(container, engine=None).portal()) as address, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=tools.chromium(), args=["--no-sandbox"], env=tools.chromium_environment()
         )
