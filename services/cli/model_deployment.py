@@ -36,7 +36,8 @@ def deploy(settings: Settings, unchecked: str | None, *, named: bool = False) ->
         if examined is None and unchecked is None:
             examined = database.read_now(ACTOR, deployments.find_recorded, files)
             if examined is not None:
-                console.print("These models were deployed on record before.")
+                why = "" if examined.reason is None else f", {examined.result}: {examined.reason}"
+                console.print(f"These models were deployed on record before{why}.")
         from_portal = None
         if not named and examined is not None:
             from_portal = database.read_now(ACTOR, deployments.find_from_portal)

@@ -17,6 +17,12 @@ from services.designers.policy_coverage import coverage as read_coverage
 from services.runtime.jobs.worker import discover
 from services.runtime.places import BPMN
 
+_RESULTS = {
+    report.ExitCode.CLEAN: "符合",
+    report.ExitCode.BROKEN: "有规则被违反",
+    report.ExitCode.UNDECIDED: "未能判定",
+}
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the group ``policy``."""
@@ -89,16 +95,29 @@ def print_report(found: Report, lang: Lang = Lang.en) -> None:
     """Print what is broken, with its path, and what is not decided."""
     for verdict in found.broken:
         _print_verdict(verdict, "✗", lang)
+    not_walked = [verdict for verdict in found.undecided if verdict.why == report.NOT_WALKED]
     for verdict in found.undecided:
-        _print_verdict(verdict, "?", lang)
+        if verdict not in not_walked:
+            _print_verdict(verdict, "?", lang)
+    if not_walked:
+        names = ", ".join(verdict.rule for verdict in not_walked)
+        say(f"? {_of(lang, report.NOT_WALKED)} ({len(not_walked)}): {names}")
     for sentence in found.unseen:
         say(f"? {_of(lang, sentence)}")
     for sentence in found.notes:
         say(f"  {_of(lang, sentence)}")
     holding = sum(verdict.result == report.HOLDS for verdict in found.verdicts)
+    broken, undecided = len(found.broken), len(found.undecided)
     say(
-        f"{found.exit_code.name.lower()}: {holding} rules hold, {len(found.broken)} broken, {len(found.undecided)} not "
-        f"decided; {found.states} states, {found.moves} moves"
+        _of(
+            lang,
+            (
+                f"{_RESULTS[found.exit_code]}：{holding} 条规则成立，{broken} 条被违反，{undecided} 条未能判定；"
+                f"{found.states} 个状态，{found.moves} 步",
+                f"{found.exit_code.name.lower()}: {holding} rules hold, {broken} broken, {undecided} not decided; "
+                f"{found.states} states, {found.moves} moves",
+            ),
+        )
     )
 
 

@@ -323,7 +323,7 @@ class _Check:
     def _unbroken(self, rule: Rule, *, is_tried: bool) -> Verdict:
         result, why = report.HOLDS, ("", "")
         if not self._walk.is_complete and rule.stage is None:
-            result, why = report.UNDECIDED, ("没有走完", "the walk did not end")
+            result, why = report.UNDECIDED, report.NOT_WALKED
         elif not is_tried:
             group = next(g for of, g in self._rules.never_tried() if of is rule)
             words = [self._words.pattern(pattern) for pattern in group]

@@ -8,16 +8,17 @@ Sentence = tuple[str, str]
 """In Chinese and in English."""
 
 HOLDS, BROKEN, NEVER_TRIED, UNDECIDED = "holds", "broken", "never-tried", "not-decided"
+NOT_WALKED: Sentence = ("没有走完", "the walk did not end")
 FLOORS: dict[str, Sentence] = {
     "holds": (
-        "登记系统自己会守住：它按更严的值办理，但页面与模型会不一致",
+        "数据库自己会守住：它按更严的值办理，但页面与模型会不一致",
         "The register holds the stricter value by itself, so the model would say otherwise than what is done.",
     ),
     "refuses": (
-        "登记系统会在后面拒绝这一步：案件会以事件停住，等人处理",
+        "数据库会在后面拒绝这一步：案件会因故障停住，等人处理",
         "The register would refuse this late: the case would stop with an incident.",
     ),
-    "follows": ("登记系统会照模型办理，不会拦住", "The register follows the model here, and stops nothing."),
+    "follows": ("数据库会照模型办理，不会拦住", "The register follows the model here, and stops nothing."),
 }
 
 

@@ -34,7 +34,7 @@ def incident(element_id: str, error_type: str, message: str) -> Finding:
 
 def missing(element_id: str, job_type: str, name: str) -> Finding:
     text = (
-        f"{job_type} 需要变量 {name}，此时没有值：案件会在此以事件停住",
+        f"{job_type} 需要变量 {name}，此时没有值：案件会在此因故障停住",
         f"{job_type} needs the variable {name}, which has no value here: the case would stop with an incident",
     )
     return Finding("missing", element_id, text, name)
