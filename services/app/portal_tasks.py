@@ -85,10 +85,10 @@ def add_up_stages(database: Database, library: ModelLibrary) -> Periodic:
     return Leased(lease, ADD_UP_EVERY, partial(database.run, ACTOR, add_up, library))
 
 
-def check_cases(database: Database, client: PyzeebeEngineClient) -> Periodic:
+def check_cases(database: Database, client: PyzeebeEngineClient, engine: EngineInspection | None) -> Periodic:
     """Return the task that looks for open cases which the engine does not have, and for reviews of ended branches."""
 
-    branches = EndedBranches(database, client)
+    branches = EndedBranches(database, client, engine)
 
     async def check() -> None:
         await check_instances(database, client)

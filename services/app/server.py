@@ -414,7 +414,7 @@ def _periodic_tasks(
         others += [
             portal_tasks.count(container.database),
             portal_tasks.add_up_stages(container.database, container.process_models),
-            portal_tasks.check_cases(container.database, client),
+            portal_tasks.check_cases(container.database, client, container.engine),
             model_deployer.check_and_deploy(container, client),
         ]
         if container.engine is not None:

@@ -33,6 +33,14 @@ Key = Annotated[int, Field(ge=0, lt=10**18)]
 Language = Annotated[KnownLanguage, Query()]
 
 
+async def find_engine(request: Request) -> EngineInspection | None:
+    """Return the engine where it runs in this process."""
+    return cast("EngineInspection | None", request.app.state.dependencies.get("engine"))
+
+
+EngineHere = Annotated[EngineInspection | None, Depends(find_engine)]
+
+
 def get_engine(request: Request) -> EngineInspection:
     """Return the engine of this process; Refused (404) if another one runs the processes."""
     engine = request.app.state.dependencies.get("engine")

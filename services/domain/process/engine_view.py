@@ -26,7 +26,7 @@ class EngineInspection(Protocol):
     """The engine in this process. Its answers have the fields of the models below.
 
     ``retry`` and ``update_job_retries`` return why they were refused, or None. ``follow_ends`` calls its listener with
-    the keys of process instances that have just ended.
+    the keys of process instances that were just ended before they came to their end.
     """
 
     def follow_ends(self, listener: Callable[[set[int]], None]) -> None: ...

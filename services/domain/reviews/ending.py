@@ -3,18 +3,25 @@
 A case goes on without an answer for two reasons. The database knows the first itself: a decision, a correction or the
 filing has made the question past (``permissions.passed``). Only the engine knows the second: the branch of the process
 that asked has ended, by an interrupting event, a terminate end or a person.
+
+A review whose process has come to its own end is another matter: it was told of an answer that the database does not
+have. Who may decide still can, so that whoever repairs the process finds the decision. The engine of this process tells
+the two apart; over gRPC nobody can, and there such a review is closed too.
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Collection
 from datetime import timedelta
 
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from services.database.tables.applications import Application
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.process import permissions
+from services.domain.process.engine_view import EngineInspection, InstanceAnswer
 from services.domain.reviews import tasks
 from services.runtime.engine_client import EngineClient
 from services.runtime.errors import Fatal, Retryable
@@ -73,27 +80,27 @@ class EndedBranches:
     stands still, for which there is an alert (``process.instances``), and is not one that has gone on.
     """
 
-    def __init__(self, database: Database, client: EngineClient) -> None:
+    def __init__(self, database: Database, client: EngineClient, engine: EngineInspection | None = None) -> None:
+        """``engine`` is the engine of this process, where it has one."""
         self._database = database
         self._client = client
+        self._engine = engine
         self._after = ""
 
     async def look(self) -> list[str]:
         """Close the reviews whose branch has ended; return their ids. Raises Retryable without an engine."""
         asked = await self._database.read(ACTOR, _list_open, self._after)
         self._after = asked[-1][0] if len(asked) == AT_ONCE else ""
-        ended = [
-            own
-            for _, own, of_case in asked
-            if not await self._client.has_instance(own) and await self._client.has_instance(of_case)
-        ]
+        ended = [own for _, own, of_case in asked if await _has_ended(own, of_case, self._client, self._engine)]
         closed = await close_of_ended_instances(self._database, ended) if ended else []
         if closed:
             log.info("closed reviews whose branch has ended", reviews=len(closed))
         return closed
 
 
-async def close_if_ended(database: Database, client: EngineClient | None, review_id: str) -> None:
+async def close_if_ended(
+    database: Database, client: EngineClient | None, review_id: str, engine: EngineInspection | None = None
+) -> None:
     """Close a review that somebody is about to decide if no process waits for it; without an answer leave it open.
 
     A decision does not wait for an engine that is away.
@@ -104,12 +111,20 @@ async def close_if_ended(database: Database, client: EngineClient | None, review
     own, of_case = keys
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            ended = not await client.has_instance(own) and await client.has_instance(of_case)
-    except (Retryable, Fatal, TimeoutError) as error:
+            ended = await _has_ended(own, of_case, client, engine)
+    except (Retryable, Fatal, TimeoutError, SQLAlchemyError, sqlite3.Error, OSError) as error:
         log.warning("the engine did not say whether it waits for a review", cause=str(error) or type(error).__name__)
         return
     if ended:
         await close_of_ended_instances(database, [own])
+
+
+async def _has_ended(own: int, of_case: int, client: EngineClient, engine: EngineInspection | None) -> bool:
+    """Return whether the engine has ended the process of a review, while that of its case goes on."""
+    if await client.has_instance(own) or not await client.has_instance(of_case):
+        return False
+    found = await engine.instance(own) if engine is not None else None
+    return found is None or InstanceAnswer.model_validate(found).process_instance.state == "terminated"
 
 
 def _find_open(uow: UnitOfWork, review_id: str) -> tuple[int, int] | None:

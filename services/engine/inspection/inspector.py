@@ -37,10 +37,10 @@ class Inspector:
         self._writer = writer
 
     def follow_ends(self, listener: Callable[[set[int]], None]) -> None:
-        """Call ``listener`` on the event loop with the keys of process instances that have ended."""
+        """Call ``listener`` on the event loop with the keys of process instances that were ended from outside."""
 
         def export(records: list[Record]) -> None:
-            ended = {record.key for record in records if queries.ends_instance(record)}
+            ended = {record.key for record in records if queries.cuts_instance(record)}
             if ended:
                 listener(ended)
 

@@ -105,11 +105,11 @@ def instance(store: Store, key: int) -> InstanceDetails | None:
     )
 
 
-def ends_instance(record: Record) -> bool:
-    """Return whether with this record a process instance has ended."""
+def cuts_instance(record: Record) -> bool:
+    """Return whether with this record a process instance was ended from outside, and did not come to its end."""
     return (
         record.value_type == "PROCESS_INSTANCE"
-        and record.intent in _END_STATES
+        and record.intent == "ELEMENT_TERMINATED"
         and record.key == record.value["processInstanceKey"]
     )
 

@@ -11,7 +11,7 @@ from services.domain.cases import rows as case_rows
 from services.domain.cases.schemas.case import IntegrityCheckView
 from services.domain.cases.schemas.timeline import Timeline
 from services.domain.custody.integrity_checks import Verifier
-from services.domain.process.engine_view import EngineInspection
+from services.domain.process.api import EngineHere
 from services.domain.process.model_library import ModelLibrary
 from services.runtime.errors import NotFound
 from services.runtime.translations import Message
@@ -28,11 +28,6 @@ async def library(request: Request) -> ModelLibrary:
     return cast("ModelLibrary", given(request, "models"))
 
 
-async def engine_here(request: Request) -> EngineInspection | None:
-    """Return the engine where it runs in this process."""
-    return cast("EngineInspection | None", request.app.state.dependencies.get("engine"))
-
-
 async def verifier(request: Request) -> Verifier:
     """Return the application's verifier, which bounds how many checks run at once."""
     state = request.app.state
@@ -43,7 +38,6 @@ async def verifier(request: Request) -> Verifier:
 
 
 GivenModels = Annotated[ModelLibrary, Depends(library)]
-EngineHere = Annotated[EngineInspection | None, Depends(engine_here)]
 GivenVerifier = Annotated[Verifier, Depends(verifier)]
 
 

@@ -11,10 +11,11 @@ from fastapi.responses import Response
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.cases import event_messages, queries, standing
 from services.domain.cases import rows as case_rows
-from services.domain.cases.api.timeline import EngineHere, GivenModels, GivenVerifier
+from services.domain.cases.api.timeline import GivenModels, GivenVerifier
 from services.domain.cases.case_models import MAIN
 from services.domain.cases.schemas.case import CaseEvent, CaseView, NextAct
 from services.domain.cases.schemas.timeline import Timeline
+from services.domain.process.api import EngineHere
 from services.domain.process.engine_view import EngineInspection
 from services.domain.process.model_library import ModelLibrary
 from services.domain.reviews import questions

@@ -8,6 +8,7 @@ from services.database.keyset import Page
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.http import signed
 from services.domain.cases import inbox as case_inbox
+from services.domain.process.api import EngineHere
 from services.domain.reviews import assignment, ending, questions, service, tasks
 from services.domain.reviews.schemas import (
     BarredReview,
@@ -134,19 +135,31 @@ async def ask_applicant(review_id: str, asked: QuestionBody, actor: Acting, data
 
 @router.post("/{review_id}/decide", responses=signed(*USUAL))
 async def decide(
-    review_id: str, decision: DecisionBody, actor: Acting, database: GivenDatabase, engine: GivenEngineClient
+    review_id: str,
+    decision: DecisionBody,
+    actor: Acting,
+    database: GivenDatabase,
+    *,
+    engine: GivenEngineClient,
+    here: EngineHere,
 ) -> DecidedReview:
     """Decide and sign a review."""
-    await ending.close_if_ended(database, engine, review_id)
+    await ending.close_if_ended(database, engine, review_id, here)
     decided = await database.run(actor, service.decide, review_id, **decision.arguments())
     return DecidedReview.model_validate(decided)
 
 
 @router.post("/{review_id}/confirm", responses=signed(*USUAL))
 async def confirm(
-    review_id: str, word: ConfirmationBody, actor: Acting, database: GivenDatabase, engine: GivenEngineClient
+    review_id: str,
+    word: ConfirmationBody,
+    actor: Acting,
+    database: GivenDatabase,
+    *,
+    engine: GivenEngineClient,
+    here: EngineHere,
 ) -> DecidedReview:
     """Confirm a release as the second person, or disagree."""
-    await ending.close_if_ended(database, engine, review_id)
+    await ending.close_if_ended(database, engine, review_id, here)
     decided = await database.run(actor, service.confirm, review_id, **word.arguments())
     return DecidedReview.model_validate(decided)

@@ -12,6 +12,7 @@ from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.cases import inbox as case_inbox
 from services.domain.cases import review_sheets
 from services.domain.cases.review_sheets import PREVIEW_MOMENTS, SheetItem
+from services.domain.process.api import EngineHere
 from services.domain.reviews import assignment, ending, questions, service, tasks
 from services.domain.reviews.schemas import (
     ConfirmationBody,
@@ -100,10 +101,16 @@ async def ask_applicant(review_id: str, visitor: Visiting, typed: Typed, databas
 
 @router.post("/reviews/{review_id}/decide")
 async def decide(
-    review_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase, engine: GivenEngineClient
+    review_id: str,
+    visitor: Visiting,
+    typed: Typed,
+    database: GivenDatabase,
+    *,
+    engine: GivenEngineClient,
+    here: EngineHere,
 ) -> Response:
     """Decide and sign; on to the next review. A refusal shows the page again with all that was typed."""
-    await ending.close_if_ended(database, engine, review_id)
+    await ending.close_if_ended(database, engine, review_id, here)
     try:
         sheet = await database.read(visitor.actor, _read, review_id)
         body = _decision(typed, sheet)
@@ -115,10 +122,16 @@ async def decide(
 
 @router.post("/reviews/{review_id}/confirm")
 async def confirm(
-    review_id: str, visitor: Visiting, typed: Typed, database: GivenDatabase, engine: GivenEngineClient
+    review_id: str,
+    visitor: Visiting,
+    typed: Typed,
+    database: GivenDatabase,
+    *,
+    engine: GivenEngineClient,
+    here: EngineHere,
 ) -> Response:
     """Confirm a release as the second person, or disagree."""
-    await ending.close_if_ended(database, engine, review_id)
+    await ending.close_if_ended(database, engine, review_id, here)
     try:
         sheet = await database.read(visitor.actor, _read, review_id)
         body = typed.body(ConfirmationBody)
