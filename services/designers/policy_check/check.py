@@ -227,12 +227,12 @@ class _Check:
             )
         if len(self._world.items) >= 2:
             notes.append(
-                ("试了两个条目：第三个起没有试过", "two items were tried: what happens from a third one on was not")
+                ("试了两个申请项：第三个起没有试过", "two items were tried: what happens from a third one on was not")
             )
         else:
             notes.append(
                 (
-                    "只试了一个条目：多个条目的不同结果没有试过",
+                    "只试了一个申请项：多个申请项的不同结果没有试过",
                     "one item was tried: different outcomes of two items were not",
                 )
             )
