@@ -94,6 +94,20 @@ def record(
     )
 
 
+def enter(
+    uow: UnitOfWork,
+    examined: Examined,
+    contents: Mapping[str, bytes],
+    deployed: Deployment,
+    *,
+    by: str,
+    more: Mapping[str, str | None] | None = None,
+) -> None:
+    """Put a deployment on record, and keep its files; ``contents`` are those files by name. It may run again."""
+    record(uow, examined, deployed, by, more)
+    keep(uow, contents, deployed)
+
+
 def keep(uow: UnitOfWork, files: Mapping[str, bytes], deployment: Deployment) -> None:
     """Keep the files of a deployment, and which version of a process is in which of them; it may run again."""
     kept = deployed_models.keep_files(uow, files)

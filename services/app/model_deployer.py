@@ -91,8 +91,7 @@ class ModelDeployer:
             log.error("the engine refuses models that were approved", cause=str(error))  # noqa: TRY400 - its text says all
             await self._database.run(ACTOR, _fail, set_id, str(error))
             return
-        await self._database.run(ACTOR, _note_deployed, set_id, deployed)
-        await self._database.run(ACTOR, deployments.keep, approved, deployed)
+        await self._database.run(ACTOR, _note_deployed, set_id, approved, deployed)
         await run_in_thread(self._container.reload_models)
         log.info("deployed from the portal", versions=dict(deployed.versions))
 
@@ -107,13 +106,14 @@ def _read_approved(uow: UnitOfWork, set_id: str) -> Mapping[str, bytes] | str:
     return uploads.unpack(row.content)
 
 
-def _note_deployed(uow: UnitOfWork, set_id: str, deployed: Deployment) -> None:
+def _note_deployed(uow: UnitOfWork, set_id: str, files: Mapping[str, bytes], deployed: Deployment) -> None:
     row = service.get(uow, set_id)
     if row.deployed_at is not None:
         return
     row.deployed_at = uow.now
     people = {"requested_by": row.approved_by, "confirmed_by": row.confirmed_by}
-    deployments.record(uow, examined_of(row), deployed, "portal", {"set": row.id, "why": row.reason, **people})
+    told = {"set": row.id, "why": row.reason, **people}
+    deployments.enter(uow, examined_of(row), files, deployed, by="portal", more=told)
 
 
 def examined_of(row: ModelSet) -> Examined:

@@ -186,8 +186,7 @@ async def _deploy_known(container: Container, client: PyzeebeEngineClient) -> No
         with uploads.written(from_portal[0]) as written:
             deployed = await deploy(client, written)
         log.info("deployed, as from the portal", versions=dict(deployed.versions))
-        await database.run(START, deployments.record, from_portal[1], deployed, "start")
-        await database.run(START, deployments.keep, from_portal[0], deployed)
+        await database.run(START, deployments.enter, from_portal[1], from_portal[0], deployed, by="start")
         return
     files = deployments.digests(folder)
     shipped = deployments.Examined(files, "shipped") if deployments.are_shipped(files) else None
@@ -204,8 +203,7 @@ async def _deploy_known(container: Container, client: PyzeebeEngineClient) -> No
         return
     deployed = await deploy(client, folder)
     log.info("deployed", versions=dict(deployed.versions))
-    await database.run(START, deployments.record, examined, deployed, "start")
-    await database.run(START, deployments.keep, deployments.contents(folder), deployed)
+    await database.run(START, deployments.enter, examined, deployments.contents(folder), deployed, by="start")
 
 
 class PeriodicTask(Protocol):

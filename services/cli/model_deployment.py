@@ -51,8 +51,7 @@ def deploy(settings: Settings, unchecked: str | None, *, named: bool = False) ->
             examined = examined or _examine(settings, unchecked)
             contents = deployments.contents(settings.models_dir)
             deployed = asyncio.run(_deploy(settings, settings.models_dir))
-        database.run_now(ACTOR, deployments.record, examined, deployed, getpass.getuser())
-        database.run_now(ACTOR, deployments.keep, contents, deployed)
+        database.run_now(ACTOR, deployments.enter, examined, contents, deployed, by=getpass.getuser())
     for name, version in sorted(deployed.versions.items()):
         console.print(f"{name} version {version}")
 

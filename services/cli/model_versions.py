@@ -15,6 +15,7 @@ import typer
 from services.app import case_migration, deployments, model_versions, server
 from services.app.case_migration import MAIN, Planned, Planner, Target
 from services.app.case_moves import Moved, Mover, Order, must_be_completed
+from services.app.deployments import Examined
 from services.app.model_versions import Version
 from services.cli.context import Lang, fail, load_settings, reported_errors, say
 from services.cli.model_deployment import opened_database
@@ -128,8 +129,10 @@ async def _migrate(
     """Move the cases one by one; ``tell`` gets each as it is done, so that a call that is ended has told so far."""
     recorded = await database.read(ACTOR, case_migration.read_recorded)
     newest = recorded.sets[-1].fingerprint if recorded.sets else ""
-    examined = await database.read(ACTOR, deployments.find_recorded, wish.target.files)
-    if not dry_run and (examined is None or newest != deployment_record.fingerprint(wish.target.files)):
+    examined: Examined | None = None
+    if newest == deployment_record.fingerprint(wish.target.files):
+        examined = await database.read(ACTOR, deployments.find_recorded, wish.target.files)
+    if examined is None and not dry_run:
         raise Fatal(
             f"nothing was moved | {wish.target.folder} | these models were not deployed on record, or others after "
             "them | footage-desk deploy checks and deploys them; then run this again"
@@ -140,16 +143,15 @@ async def _migrate(
     if wish.case is not None and not cases:
         raise Fatal(f"nothing was moved | {wish.case} | no such case is open | name its number or id")
     planner = Planner(wish.target, discover(), wish.seconds, partial(_active_elements, settings))
-    if dry_run:
+    if dry_run or examined is None:
         for planned in planner.plan(cases, recorded):
             tell(_would_be(planned))
         return
     channel = open_channel(settings)
     try:
         deployed = await server.deploy(PyzeebeEngineClient(channel), wish.target.folder)
-        if examined is not None:
-            await database.run(ACTOR, deployments.record, examined, deployed, getpass.getuser())
-        await database.run(ACTOR, deployments.keep, deployments.contents(wish.target.folder), deployed)
+        contents = deployments.contents(wish.target.folder)
+        await database.run(ACTOR, deployments.enter, examined, contents, deployed, by=getpass.getuser())
         mover = Mover(database, channel, _order(wish.target, deployed, wish.reason))
         for planned in planner.plan(cases, recorded):
             tell(await _moved(mover, planned))

@@ -87,8 +87,8 @@ async def _deploy(desk: People, target: Target) -> ProcessVersion:
     finally:
         await channel.close()
     examined = Examined(target.files, "unchecked", "models of a test")
-    await desk.database.run(CLERK, deployments.record, examined, deployed, "test")
-    await desk.database.run(CLERK, deployments.keep, deployments.contents(target.folder), deployed)
+    contents = deployments.contents(target.folder)
+    await desk.database.run(CLERK, deployments.enter, examined, contents, deployed, by="test")
     [version] = [process for process in deployed.processes if process.process_id == MAIN]
     return ProcessVersion(MAIN, version.version, version.definition_key)
 
