@@ -18,18 +18,11 @@ from services.app import deployments
 from services.database.tables.audit import AuditEvent
 from services.database.unit_of_work import UnitOfWork
 from services.designers import migration_words as words
-from services.designers.policy_check.moves import NotDeployed
+from services.designers.policy_check.in_memory import NotDeployed
 from services.designers.policy_check.onward import UNDECIDED, UNMAPPED, OlderModels, Onward, Verdict
-from services.designers.policy_check.past import (
-    Decided,
-    Deployed,
-    Event,
-    JobEnded,
-    Migrated,
-    Received,
-    Record,
-)
+from services.designers.policy_check.past import Decided, Deployed, Event, JobEnded, Migrated, Received, Record
 from services.designers.policy_check.version_mapping import Difference
+from services.domain.cases.case_models import MAIN, REVIEW
 from services.domain.deployments import record as deployment_record
 from services.domain.process import deployed_models, running_cases, steps
 from services.domain.process.messages import APPLICATION_SUBMITTED, REVIEW_DECIDED
@@ -39,7 +32,6 @@ from services.engine.model.parse import parse_bpmn
 from services.engine.processing.deployments import Resource
 from services.runtime.jobs.worker import Worker
 
-MAIN = "video-retrieval"
 _LAST = 2**63
 _Timed = tuple[datetime, int, Event]
 """An event with its moment and, where moments are alike, its place: keys of the engine grow."""
@@ -125,7 +117,7 @@ class Planner:
         chain = chain_of(case, sets, self._target)
         if chain is None or any(digest not in contents for models in chain for digest in models.files.values()):
             return Planned(case, Verdict(UNDECIDED, words.NOT_RECORDED))
-        record = record_of(case, sets, self._target)
+        record = record_of(case, sets)
         number = _runs_on(case, chain)
         if number is None:
             return Planned(case, Verdict(UNDECIDED, words.VERSION_UNKNOWN))
@@ -177,22 +169,25 @@ def read_recorded(uow: UnitOfWork) -> Recorded:
 
 def chain_of(case: RunningCase, sets: Sequence[DeployedSet], target: Target) -> list[DeployedSet] | None:
     """Return the models that the case began on and all later ones but the target; None where they are not known."""
-    began = case.application.submitted_at
-    with_model = [n for n, models in enumerate(sets) if case.began_on in models.files.values()]
-    if began is None or case.began_on is None or not with_model:
-        return None
-    first = max((n for n in with_model if sets[n].at <= began), default=with_model[0])
-    later = list(sets[first:])
-    if later[-1].fingerprint == deployment_record.fingerprint(target.files):
+    later = _sets_from_begin(case, sets)
+    if later and later[-1].fingerprint == deployment_record.fingerprint(target.files):
         later.pop()
     return later or None
 
 
-def record_of(case: RunningCase, sets: Sequence[DeployedSet], target: Target) -> Record:
-    """Return the past of the case as the explorer follows it, on its chain of models and then the target's."""
-    chain = chain_of(case, sets, target) or []
-    later = sets[len(sets) - len(chain) :] if chain and chain[-1] is sets[-1] else sets[len(sets) - len(chain) - 1 :]
-    timed: list[_Timed] = [(models.at, 0, Deployed(number)) for number, models in enumerate(later) if number]
+def _sets_from_begin(case: RunningCase, sets: Sequence[DeployedSet]) -> list[DeployedSet]:
+    """Return the models that the case began on and all later ones; none where they are not known."""
+    began = case.application.submitted_at
+    with_model = [n for n, models in enumerate(sets) if case.began_on in models.files.values()]
+    if began is None or case.began_on is None or not with_model:
+        return []
+    return list(sets[max((n for n in with_model if sets[n].at <= began), default=with_model[0]) :])
+
+
+def record_of(case: RunningCase, sets: Sequence[DeployedSet]) -> Record:
+    """Return the past of the case as the explorer follows it, on the models that it began on and all later ones."""
+    deployed = enumerate(_sets_from_begin(case, sets))
+    timed: list[_Timed] = [(models.at, 0, Deployed(number)) for number, models in deployed if number]
     timed += [*_of_steps(case), *_of_messages(case)]
     for event in case.migrations:
         if event.action == running_cases.MIGRATED:
@@ -222,7 +217,7 @@ def _of_steps(case: RunningCase) -> Iterator[_Timed]:
         is_main = step.process_id == (case.application.process_id or MAIN)
         if step.outcome == steps.CANCELLED or (is_main and not own):
             continue  # the engine took the job back; or it is of a second start, which ended at once
-        if not is_main and step.process_id == "review" and step.process_instance_key not in instances:
+        if not is_main and step.process_id == REVIEW and step.process_instance_key not in instances:
             continue
         if step.item_id is not None and step.item_id not in items:
             continue

@@ -15,7 +15,7 @@ from services.designers.policy_check import rules
 from services.designers.policy_check import world as policy_world
 from services.designers.policy_check.case import Register
 from services.designers.policy_check.check import Prepared, prepare
-from services.designers.policy_check.moves import Simulation
+from services.designers.policy_check.in_memory import Simulation
 from services.designers.policy_check.words import Words
 from services.designers.policy_check.world import World
 from services.designers.policy_check.yaml_lines import UnreadableFile

@@ -13,7 +13,8 @@ from services.designers.play.fields import shown
 from services.designers.play.models import Models
 from services.designers.policy_check.case import Case, is_open
 from services.designers.policy_check.facts import Fact
-from services.designers.policy_check.moves import DECISION, ERROR, JOB, TIMER, Applied, Move
+from services.designers.policy_check.in_memory import Applied
+from services.designers.policy_check.moves import DECISION, ERROR, JOB, TIMER, Move
 from services.designers.policy_check.replay import client_steps
 from services.designers.policy_check.rules import Rule
 from services.designers.policy_check.step_findings import Finding

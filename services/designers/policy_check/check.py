@@ -12,7 +12,7 @@ from services.designers.own_workers import OwnWorker
 from services.designers.policy_check import report, rules, stage_demands
 from services.designers.policy_check.compared_numbers import compared_numbers
 from services.designers.policy_check.explorer import Broken, Explorer, Walk
-from services.designers.policy_check.moves import NotDeployed, Simulation
+from services.designers.policy_check.in_memory import NotDeployed, Simulation
 from services.designers.policy_check.replay import replay, scenario
 from services.designers.policy_check.report import Counterexample, Report, Sentence, Step, Verdict
 from services.designers.policy_check.rules import Rule, Rules

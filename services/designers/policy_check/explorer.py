@@ -24,8 +24,9 @@ from dataclasses import dataclass, field
 
 from services.designers.policy_check.case import Canonical, Canonicalizer, Case
 from services.designers.policy_check.facts import Fact
+from services.designers.policy_check.in_memory import Applied, Simulation
 from services.designers.policy_check.live_variables import ALL, all_names
-from services.designers.policy_check.moves import ERROR, JOB, SILENT, Applied, Move, Simulation
+from services.designers.policy_check.moves import ERROR, JOB, SILENT, Move
 from services.designers.policy_check.reach import Reach
 from services.designers.policy_check.rules import Rule, Rules
 from services.designers.policy_check.step_findings import Finding

@@ -8,8 +8,16 @@ from services.designers.policy_check import check
 from services.designers.policy_check.case import Canonicalizer, Case
 from services.designers.policy_check.check import BUILT_IN
 from services.designers.policy_check.explorer import Broken, Explorer, Walk
-from services.designers.policy_check.moves import Simulation
-from services.designers.policy_check.past import Follower, NotFollowed, Record, Standing, Unmigratable, root_of
+from services.designers.policy_check.in_memory import Simulation
+from services.designers.policy_check.past import (
+    Follower,
+    NotFollowed,
+    Record,
+    Standing,
+    Unmigratable,
+    newest_version,
+    root_of,
+)
 from services.designers.policy_check.replay import replay
 from services.designers.policy_check.report import Sentence, Step
 from services.designers.policy_check.rules import Rules
@@ -64,7 +72,7 @@ class Onward:
         """Raise UnreadableFile for the folder, NotDeployed for models that the engine does not take."""
         self._files = check.read(folder)
         shipped = list(workers)
-        self._items = max(items, 1)
+        items = max(items, 1)
         self._seconds = seconds
         self._older = [list(models.resources) for models in older]
         stages = self._files.stage_file.stages
@@ -73,7 +81,7 @@ class Onward:
             past_stages |= models.stages
         of_older = [resource for resources in self._older for resource in resources]
         past, future = (
-            check.world_of(self._files, shipped, self._items, stages=of, older=of_older) for of in (past_stages, stages)
+            check.world_of(self._files, shipped, items, stages=of, older=of_older) for of in (past_stages, stages)
         )
         self._rules = Rules(self._files.rules, future.items)
         # both give the same keys to the same models, so a case of one goes on in the other
@@ -204,9 +212,7 @@ class Onward:
         )
 
     def _process(self, process_id: str, number: int) -> Process:
-        definitions = self._past.deployments[number].definitions.values()
-        newest = max((d for d in definitions if d.bpmn_process_id == process_id), key=lambda d: d.version)
-        return self._past.processes[newest.key]
+        return self._past.processes[newest_version(self._past.deployments[number], process_id).key]
 
 
 def _active(case: Case) -> frozenset[str]:

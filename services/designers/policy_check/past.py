@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services.designers.policy_check.case import Canonical, Canonicalizer, Case
-from services.designers.policy_check.moves import DECISION, ERROR, JOB, MESSAGE, SIGNAL, TIMER, Move, Simulation
+from services.designers.policy_check.in_memory import Simulation
+from services.designers.policy_check.moves import DECISION, ERROR, JOB, MESSAGE, SIGNAL, TIMER, Move
 from services.designers.policy_check.rules import Rules
 from services.designers.policy_check.version_mapping import Difference, pairs
-from services.engine.model.bpmn import Process
 from services.engine.processing.migration import migrate
 from services.engine.state.instances import ProcessInstance
 from services.engine.state.memory import State
+from services.engine.state.process_definitions import ProcessDefinition
 
 Standing = tuple[Case, tuple[int, ...]]
 """A case with the states of the rules' monitors."""
@@ -106,6 +107,12 @@ def root_of(case: Case) -> ProcessInstance:
     return root
 
 
+def newest_version(state: State, process_id: str) -> ProcessDefinition:
+    """Return the newest version of a process that this engine has."""
+    of_process = (version for version in state.definitions.values() if version.bpmn_process_id == process_id)
+    return max(of_process, key=lambda definition: definition.version)
+
+
 class Follower:
     """Follows the records of cases through a simulation of all models that they have run on."""
 
@@ -116,7 +123,7 @@ class Follower:
 
     def follow(self, record: Record) -> list[Standing]:
         """Return where the case can stand; raises NotFollowed."""
-        begun = self._simulation.start(Case(self._state(record.first), self._simulation.empty.register, self._now()))
+        begun = self._simulation.start(replace(self._simulation.empty, state=self._state(record.first)))
         monitors, _ = self._rules.step(self._rules.initial, begun.facts)
         todo = [_Place(begun.case, monitors)]
         seen: set[tuple[Canonical, tuple[int, ...], frozenset[int], int]] = set()
@@ -166,17 +173,11 @@ class Follower:
     def migrated(self, case: Case, ids: Sequence[tuple[str, str]]) -> Case:
         """Return the case on the newest version of its process; raises Unmigratable."""
         root = root_of(case)
-        newest = max(
-            (d for d in case.state.definitions.values() if d.bpmn_process_id == root.bpmn_process_id),
-            key=lambda definition: definition.version,
-        )
+        newest = newest_version(case.state, root.bpmn_process_id)
         applied = self._simulation.run(case, lambda execution: migrate(execution, root.key, newest.key, list(ids)))
         if any(finding.kind == "refused" for finding in applied.findings):
             raise Unmigratable("; ".join(finding.text[1] for finding in applied.findings))
         return applied.case
-
-    def _process(self, case: Case) -> Process:
-        return self._simulation.processes[root_of(case).process_definition_key]
 
     def redeployed(self, case: Case, number: int) -> Case:
         """Return the case in an engine that has the models of this number as its newest."""
@@ -192,9 +193,6 @@ class Follower:
         last = self._simulation.deployments[-1]
         state.key, state.position = last.key, last.position
         return state
-
-    def _now(self) -> Any:
-        return self._simulation.empty.now
 
     def _next(self, place: _Place, events: Sequence[Event]) -> Iterator[_Place]:
         """Yield what the place can be next: with the first event that has not come, or with what makes it possible."""
@@ -218,7 +216,8 @@ class Follower:
             yield _Place(self.redeployed(place.case, event.number), place.monitors, done)
         elif isinstance(event, Migrated):
             try:
-                ids = pairs(self._process(place.case), event.ids)
+                process = self._simulation.processes[root_of(place.case).process_definition_key]
+                ids = pairs(process, event.ids)
                 yield _Place(self.migrated(place.case, ids), place.monitors, done)
             except Unmigratable:
                 return

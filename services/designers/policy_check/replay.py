@@ -13,17 +13,8 @@ from typing import Any
 from services.designers.policy_check.case import Case
 from services.designers.policy_check.explorer import Broken
 from services.designers.policy_check.facts import Fact
-from services.designers.policy_check.moves import (
-    DECISION,
-    ERROR,
-    JOB,
-    MESSAGE,
-    SIGNAL,
-    TIMER,
-    Applied,
-    Move,
-    Simulation,
-)
+from services.designers.policy_check.in_memory import Applied, Simulation
+from services.designers.policy_check.moves import DECISION, ERROR, JOB, MESSAGE, SIGNAL, TIMER, Move
 from services.designers.policy_check.rules import Rules
 from services.engine.clock import to_millis
 

@@ -14,8 +14,9 @@ from typing import Any
 from services.designers.policy_check.case import Canonicalizer, Case
 from services.designers.policy_check.explorer import Begun, Broken, Walk
 from services.designers.policy_check.facts import Fact
+from services.designers.policy_check.in_memory import Simulation
 from services.designers.policy_check.monitors import fits
-from services.designers.policy_check.moves import JOB, TIMER, Move, Simulation
+from services.designers.policy_check.moves import JOB, TIMER, Move
 from services.designers.policy_check.rules import Rule, Rules, Timing
 from services.engine.clock import to_millis
 from services.engine.model.timers import parse_date, parse_duration

@@ -64,13 +64,13 @@ def _ids(process: Process) -> list[str]:
 
 def _outside_in(process: Process) -> Iterator[Element]:
     """Yield each element after its scope, and after the element that it is attached to."""
-    todo, told = list(process.elements.values()), set[str]()
+    todo, yielded = list(process.elements.values()), set[str]()
     while todo:
-        ready = [e for e in todo if all(not o or o in told for o in (e.scope, e.attached_to)) or e.id == process.id]
+        ready = [e for e in todo if all(not o or o in yielded for o in (e.scope, e.attached_to)) or e.id == process.id]
         ready = ready or todo  # a scope that is not drawn: the schema's check refuses it before
         yield from ready
-        told |= {element.id for element in ready}
-        todo = [element for element in todo if element.id not in told]
+        yielded |= {element.id for element in ready}
+        todo = [element for element in todo if element.id not in yielded]
 
 
 def _is_like(element: Element, other: Element) -> bool:

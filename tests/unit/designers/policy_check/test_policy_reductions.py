@@ -13,7 +13,7 @@ from random_process_xml import diagram
 
 from services.designers.policy_check import rules as rule_file
 from services.designers.policy_check.explorer import Explorer, Walk
-from services.designers.policy_check.moves import Simulation
+from services.designers.policy_check.in_memory import Simulation
 from services.designers.policy_check.rules import Rules
 from services.designers.policy_check.world import World
 from services.engine.processing import instances
