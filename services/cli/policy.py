@@ -95,12 +95,12 @@ def print_report(found: Report, lang: Lang = Lang.en) -> None:
     """Print what is broken, with its path, and what is not decided."""
     for verdict in found.broken:
         _print_verdict(verdict, "✗", lang)
-    not_walked = [verdict for verdict in found.undecided if verdict.why == report.NOT_WALKED]
+    not_walked = [verdict.rule for verdict in found.undecided if verdict.why == report.NOT_WALKED]
     for verdict in found.undecided:
-        if verdict not in not_walked:
+        if verdict.why != report.NOT_WALKED:
             _print_verdict(verdict, "?", lang)
     if not_walked:
-        names = ", ".join(verdict.rule for verdict in not_walked)
+        names = ", ".join(not_walked)
         say(f"? {_of(lang, report.NOT_WALKED)} ({len(not_walked)}): {names}")
     for sentence in found.unseen:
         say(f"? {_of(lang, sentence)}")
