@@ -4,12 +4,12 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import grpc
 
 from services.app import case_migration
 from services.app.case_migration import KNOWN, Planned, Target
+from services.database.tables.audit import AuditEvent
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.designers import migration_words as words
 from services.designers.migration_words import Sentence
@@ -61,9 +61,9 @@ class Mover:
             return Moved(planned, False, words.GONE)
         loop = asyncio.get_running_loop()
 
-        def call(ids: Any) -> None:
+        def call() -> None:
             key = planned.case.application.process_instance_key or 0
-            coming = migrate(self._channel, key, self._order.version.definition_key, ids)
+            coming = migrate(self._channel, key, self._order.version.definition_key, planned.ids)
             asyncio.run_coroutine_threadsafe(coming, loop).result()
 
         return await self._database.run(ACTOR, self._move, planned, call)
@@ -73,42 +73,42 @@ class Mover:
         application = running_cases.lock(uow, planned.case.application.id)
         if application.closed_at is not None or application.model_sha256 == self._order.target.sha256:
             return False
-        ordered = planned.case.ordered()
-        if ordered is None or json.loads(ordered.entry)["detail"]["to_sha256"] != self._order.target.sha256:
+        if self._find_order(planned) is None:
             self._record(uow, running_cases.ORDERED, planned)
         return True
 
-    def _move(self, uow: UnitOfWork, planned: Planned, call: Callable[[Any], None]) -> Moved:
+    def _find_order(self, planned: Planned) -> AuditEvent | None:
+        """Return the order to move the case to this version, if it is not recorded how it ended."""
+        ordered = planned.case.ordered()
+        if ordered is None or json.loads(ordered.entry)["detail"]["to_sha256"] != self._order.target.sha256:
+            return None
+        return ordered
+
+    def _move(self, uow: UnitOfWork, planned: Planned, call: Callable[[], None]) -> Moved:
         """Have the engine move the case while nobody decides in it and no job of it begins."""
         case = planned.case
-        running_cases.lock(uow, case.application.id)
+        application = running_cases.lock(uow, case.application.id)
         found = running_cases.list_running(uow, case=case.application.id)
         if not found:
             return Moved(planned, False, words.ENDED)
-        now = case_migration.record_of(found[0], case_migration.list_sets(uow), self._order.target)
+        now = case_migration.record_of(found[0], case_migration.list_sets(uow))
         if now != planned.record:
             return Moved(planned, False, words.WENT_ON)
         try:
-            call(planned.ids)
+            call()
         except Rejected as error:
             if not error.is_done:
                 self._record(uow, running_cases.REJECTED, planned, sentence=str(error))
                 return Moved(planned, False, words.rejected(str(error)))
-        self._enter(uow, planned)
-        return Moved(planned, True, words.MOVED)
-
-    def _enter(self, uow: UnitOfWork, planned: Planned) -> None:
         self._record(uow, running_cases.MIGRATED, planned)
-        application = running_cases.lock(uow, planned.case.application.id)
-        version = self._order.version
-        deployed_models.set_version(uow, application, version)
-        running_cases.move_open_steps(uow, planned.case, planned.ids, version)
+        deployed_models.set_version(uow, application, self._order.version)
+        running_cases.move_open_steps(uow, case, planned.ids, self._order.version)
+        return Moved(planned, True, words.MOVED)
 
     def _complete(self, uow: UnitOfWork, planned: Planned) -> None:
         """Enter the end of an order that a killed call left open."""
-        ordered = planned.case.ordered()
-        detail = json.loads(ordered.entry)["detail"] if ordered is not None else {}
-        if ordered is not None and detail["to_sha256"] == self._order.target.sha256:
+        ordered = self._find_order(planned)
+        if ordered is not None:
             audit_trail.record(
                 uow,
                 running_cases.MIGRATED,
@@ -116,7 +116,7 @@ class Mover:
                 planned.case.application.id,
                 application_id=planned.case.application.id,
                 ordered_at=ordered.at.isoformat(),
-                **detail,
+                **json.loads(ordered.entry)["detail"],
             )
 
     def _record(self, uow: UnitOfWork, action: str, planned: Planned, **more: str) -> None:

@@ -7,14 +7,13 @@ other. The files may be hostile: the process has the bounds below, no setting an
 import hashlib
 import json
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from services.app.container import check_models
 from services.designers.lint import check as lint_check
 from services.designers.lint.findings import ExitCode as LintCode
-from services.designers.lint.findings import Finding, exit_code
+from services.designers.lint.findings import exit_code
 from services.designers.model_diff import diff
 from services.designers.policy_check import rules
 from services.designers.policy_check.check import check
@@ -57,22 +56,18 @@ def examine(folder: Path, before: Path) -> dict[str, Any]:
         }
         check_models(folder)
         workers = discover()
-        found = lint_check.find(folder, workers, templates=False)
-        result["lint"] = _linted(found)
-        if exit_code(found) is LintCode.ERRORS:
+        findings = lint_check.find(folder, workers, templates=False)
+        result["lint"] = [_both((each.sentence("zh"), each.sentence("en"))) for each in findings[:MOST_FINDINGS]]
+        if exit_code(findings) is LintCode.ERRORS:
             return result | {"verdict": "lint"}
         report = check(folder, workers, seconds=CHECK_SECONDS)
     except (UnreadableFile, Fatal) as error:
         # The folder is a temporary one, and only its files mean anything to the reader.
         return result | {"unreadable": str(error).replace(f"{folder}/", "").replace(str(folder), "")}
-    return result | _told(report)
+    return result | _summary(report)
 
 
-def _linted(found: Iterable[Finding]) -> list[dict[str, str]]:
-    return [_both((finding.sentence("zh"), finding.sentence("en"))) for finding in found][:MOST_FINDINGS]
-
-
-def _told(report: Report) -> dict[str, Any]:
+def _summary(report: Report) -> dict[str, Any]:
     undecided = [_verdict(verdict) for verdict in report.undecided]
     undecided += [_both(sentence) | {"why_zh": "", "why_en": ""} for sentence in report.unseen]
     return {

@@ -12,10 +12,9 @@ from services.designers.policy_check import rules
 from services.designers.policy_check.check import check
 from services.designers.policy_check.report import ExitCode, Report
 from services.designers.policy_check.yaml_lines import UnreadableFile
+from services.domain.deployments.record import SHORTEST_REASON
 from services.runtime.jobs.worker import discover
 from services.runtime.places import BPMN, own_or_shipped
-
-SHORTEST_REASON = 8  # characters
 
 
 class NotClean(Exception):

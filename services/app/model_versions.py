@@ -3,7 +3,7 @@
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -17,7 +17,7 @@ from services.database.tables.custody import HandOver
 from services.database.tables.deployed_models import DeployedProcess
 from services.database.unit_of_work import UnitOfWork
 from services.designers import model_diff
-from services.domain.process.messages import APPLICATION_CORRECTED, COPY_RETURNED
+from services.domain.process.messages import APPLICATION_CORRECTED, APPLICATION_SUBMITTED, COPY_RETURNED
 from services.domain.process.running_cases import RunningCase
 from services.domain.stages import file as stage_file
 from services.runtime import models
@@ -66,7 +66,7 @@ def count_positions(
         counts: Counter[Position] = Counter()
         for case in own:
             counts["unknown" if edit is None else edit.position(case, held.get(case.application.id))] += 1
-        yield Version(version.number, version.sha256, version.deployed_at, version.cases, dict(counts))
+        yield replace(version, positions=dict(counts))
 
 
 @dataclass(frozen=True)
@@ -100,27 +100,9 @@ class _Edit:
 
     def _ahead(self, places: set[str]) -> set[str]:
         """Return everything that can come from these elements on, whatever is decided."""
-        hosted: dict[str, list[str]] = {}
-        inside: dict[str, list[str]] = {}
-        for element in self.model.elements.values():
-            inside.setdefault(element.scope, []).append(element.id)
-            if element.host is not None:
-                hosted.setdefault(element.host, []).append(element.id)
-        found: set[str] = set()
-        todo = [after for place in places for after in self._left_to(place, hosted)]
-        while todo:
-            current = todo.pop()
-            if current in found:
-                continue
-            found.add(current)
-            todo += [*self._left_to(current, hosted), *inside.get(current, [])]
-        return found
-
-    def _left_to(self, element_id: str, hosted: Mapping[str, Sequence[str]]) -> Iterator[str]:
-        """Yield what can follow an element: its flows and events, and those of what it lies in."""
-        for place in (element_id, *self.model.scopes(element_id)):
-            yield from self.model.follows.get(place, ())
-            yield from hosted.get(place, ())
+        around = {scope for place in places for scope in (place, *self.model.scopes(place))}
+        found = {after for scope in around for after in self.model.leads_to[scope]}
+        return found | {inside for inside in self.model.elements if not found.isdisjoint(self.model.scopes(inside))}
 
 
 def _edit(version: Version, of: Recorded, folder: Path) -> _Edit | None:
@@ -141,7 +123,7 @@ def _edit(version: Version, of: Recorded, folder: Path) -> _Edit | None:
             for name, digest in of_version.files.items()
             if name.endswith(".bpmn")
         }
-    [model] = [m for m in models.parse(contents[version.sha256]).values() if m.awaiting("application-submitted")][:1]
+    model = next(m for m in models.parse(contents[version.sha256]).values() if m.awaiting(APPLICATION_SUBMITTED))
     changed: set[str] = set()
     for change in changes:
         changed |= set(_in_model(change, model, file, process_ids, folder))

@@ -1,7 +1,6 @@
 """``footage-desk events …``: the register's history for process-mining tools."""
 
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -21,13 +20,6 @@ ACTOR = Actor("system", "events")
 LEAST_REASON = 4  # characters
 
 
-class Format(StrEnum):
-    """The standards."""
-
-    ocel = "ocel"
-    xes = "xes"
-
-
 def add_to(app: typer.Typer) -> None:
     """Add the group ``events``."""
     group = typer.Typer(help="The register's history as an event log, for process mining.", no_args_is_help=True)
@@ -38,8 +30,8 @@ def add_to(app: typer.Typer) -> None:
     def export(
         to: Annotated[Path, typer.Option(help="The file to write; one that exists is not replaced.")],
         format_: Annotated[
-            Format, typer.Option("--format", help="ocel: OCEL 2.0, as JSON; xes: IEEE 1849.")
-        ] = Format.ocel,
+            event_log.Format, typer.Option("--format", help="ocel: OCEL 2.0, as JSON; xes: IEEE 1849.")
+        ] = event_log.Format.OCEL,
         since: Annotated[
             datetime | None, typer.Option(help="Only cases submitted from this day or moment on, in the site's time.")
         ] = None,
@@ -53,7 +45,8 @@ def add_to(app: typer.Typer) -> None:
 
         People are codes that differ in each export. No reasons, purposes or subjects. Writes an audit event.
         """
-        if names is not None and len(names.strip()) < LEAST_REASON:
+        named_because = None if names is None else names.strip()
+        if named_because is not None and len(named_because) < LEAST_REASON:
             raise typer.BadParameter("say why people are to be named", param_hint="--names")
         settings = load_settings()
         clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
@@ -67,14 +60,14 @@ def add_to(app: typer.Typer) -> None:
                 ACTOR,
                 event_log.export,
                 file,
-                format_.value,
+                format_,
                 since=_moment(since, zone),
                 until=_moment(until, zone),
-                named_because=None if names is None else names.strip(),
+                named_because=named_because,
             )
         say(f"{to}: {written.events} events of {written.cases} cases.")
-        if names is None:
-            say("Whoever can read the register can tell who a code is: treat the file as it is treated.")
+        if named_because is None:
+            say("A reader of the register can find out who a code is: protect the file as you protect the register.")
 
 
 def _moment(given: datetime | None, zone: ZoneInfo) -> datetime | None:

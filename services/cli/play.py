@@ -106,7 +106,7 @@ class _Runner:
     def _load(self, folder: Path, beginning: Beginning) -> Models:
         key = (folder.resolve(), beginning)
         known = self._loaded.get(key)
-        if known is None or not (beginning.is_submission or known.beginning.variables == beginning.variables):
+        if known is None or not known.begins_as(beginning):
             known = self._loaded[key] = load(folder, self._workers, items=self._items, beginning=beginning)
         return known
 

@@ -31,11 +31,11 @@ from services.runtime.places import BPMN
 ACTOR = Actor("system", "simulate")
 MOST_CASES = 1_000_000
 XES = ".xes"
-FEW = 12  # lines of a table
+MOST_LINES = 12  # of a table
 
 
 @dataclass(frozen=True)
-class _Wish:
+class _Scenario:
     """What is drawn from, and how much."""
 
     profile: Profile
@@ -74,12 +74,12 @@ def add_to(app: typer.Typer) -> None:
         """
         with reported_errors():
             profile = _from_register() if from_history else demo_year.read()
-            wish = _Wish(profile, cases or profile.cases, seed)
+            scenario = _Scenario(profile, cases or profile.cases, seed)
             try:
                 workers = list(discover())
                 models = Models(folder, workers)
-                before = None if beside is None else _simulate(Models(beside, workers), wish)[0]
-                result, ran = _simulate(models, wish, log)
+                before = None if beside is None else _simulate(Models(beside, workers), scenario)[0]
+                result, ran = _simulate(models, scenario, log)
             except UnreadableFile as error:
                 fail(str(error), ExitCode.UNREADABLE)
             except CannotEnd as error:
@@ -103,15 +103,15 @@ def _from_register() -> Profile:
         return database.read_now(ACTOR, history.read, settings.models_dir or BPMN)
 
 
-def _simulate(models: Models, wish: _Wish, log: Path | None = None) -> tuple[Result, Ran]:
-    run_year = partial(run, models, wish.profile, cases=wish.cases, seed=wish.seed)
+def _simulate(models: Models, scenario: _Scenario, log: Path | None = None) -> tuple[Result, Ran]:
+    run_year = partial(run, models, scenario.profile, cases=scenario.cases, seed=scenario.seed)
     if log is None:
         ran = run_year()
     else:
-        watch, write = SimulatedLog(models, wish.profile.directory), xes.write if log.suffix == XES else ocel.write
+        watch, write = SimulatedLog(models, scenario.profile.directory), xes.write if log.suffix == XES else ocel.write
         with new_file(log) as file:
             ran = run_year(watch=watch, consume=lambda ended: write(watch.logs(ended), file))
-    return result_of(ran, models, wish.profile, wish.seed), ran
+    return result_of(ran, models, scenario.profile, scenario.seed), ran
 
 
 def _draw(models: Models, ran: Ran, to: Path, lang: Lang) -> None:
@@ -146,7 +146,7 @@ def _print(before: Result | None, result: Result, lang: Lang) -> None:
 
 def _print_stages(result: Result, lang: Lang) -> None:
     table = Table(*(_of(lang, head) for head in sentences.STAGE_HEADS))
-    for stage in result.stages[:FEW]:
+    for stage in result.stages[:MOST_LINES]:
         times = (stage.mean, stage.median, stage.ninetieth, stage.waited)
         table.add_row(_name(stage, lang), str(stage.visits), *(f"{hours:.1f}" for hours in times), f"{stage.share:.0%}")
     console.print(table)
@@ -154,7 +154,7 @@ def _print_stages(result: Result, lang: Lang) -> None:
 
 def _print_changes(before: Result, result: Result, lang: Lang) -> None:
     table = Table(*(_of(lang, head) for head in sentences.CHANGE_HEADS))
-    for stage, was, is_now in sentences.changes_by_stage(before, result)[:FEW]:
+    for stage, was, is_now in sentences.changes_by_stage(before, result)[:MOST_LINES]:
         table.add_row(_name(stage, lang), f"{was:.1f}", f"{is_now:.1f}", f"{is_now - was:+.1f}")
     console.print(table)
 

@@ -19,7 +19,7 @@ _LABEL_LENGTH = 8  # characters of a line, which are Chinese
 
 @dataclass(frozen=True)
 class Shape:
-    """A drawn element. ``label`` is where its name stands if that is outside of it; ``event`` what an event is of."""
+    """A drawn element. ``label`` is where a name outside of it stands; ``event`` is its definition, such as timer."""
 
     element_id: str
     kind: str
@@ -62,7 +62,7 @@ class Plane:
 
 @dataclass(frozen=True)
 class Mark:
-    """How an element is drawn: its colour, a few characters at its corner, and what is said of it on the pointer."""
+    """How an element is drawn: its colour, a few characters at its corner, and ``title``, shown on the pointer."""
 
     fill: str
     badge: str
@@ -170,9 +170,9 @@ def _drawn(shape: Shape, mark: Mark | None) -> Iterator[str]:
         yield f'<polygon points="{" ".join(f"{a:g},{b:g}" for a, b in corners)}" {style}/>'
     else:
         yield f'<rect x="{box.x:g}" y="{box.y:g}" width="{box.width:g}" height="{box.height:g}" rx="8" {style}/>'
-    is_inside = not shape.kind.endswith(("Event", "Gateway"))
-    for line, text in enumerate(broken(shape.name)):
-        at = (y - 4 if is_inside else box.bottom + 12) + line * (_FONT + 2)
+    is_outside = shape.kind.endswith(("Event", "Gateway"))
+    for line, text in enumerate(wrap(shape.name)):
+        at = (box.bottom + 12 if is_outside else y - 4) + line * (_FONT + 2)
         yield f'<text x="{x:g}" y="{at:g}" text-anchor="middle">{escape(text)}</text>'
     if mark is not None:
         radius = max(_RADIUS, _BADGE_WIDTH * len(mark.badge))
@@ -182,7 +182,7 @@ def _drawn(shape: Shape, mark: Mark | None) -> Iterator[str]:
         yield f'<text x="{box.x:g}" y="{box.y + 4:g}" text-anchor="middle" fill="#ffffff">{badge}</text></g>'
 
 
-def broken(name: str) -> list[str]:
+def wrap(name: str) -> list[str]:
     """Break a name: at blanks, or every few characters where it is Chinese; a word of letters stays whole."""
     if name.isascii() and " " not in name:
         return [name] if name else []

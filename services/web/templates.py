@@ -32,8 +32,7 @@ def render(template: str, language: Language, zone: str, context: Mapping[str, A
 
 def _folders() -> dict[str, FileSystemLoader]:
     """Return the template folders of the packages below services/, by package name."""
-    packages = ("domain/*/templates", "app/templates", "designers/play/templates")
-    folders = sorted(folder for package in packages for folder in SERVICES.glob(package))
+    folders = (folder for folder in SERVICES.rglob("templates") if folder != SHARED)
     return {folder.parent.name: FileSystemLoader(folder) for folder in folders}
 
 

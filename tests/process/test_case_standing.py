@@ -17,6 +17,7 @@ from services.database.tables.reviews import Review
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo.organisation import demo_id
 from services.domain.applications import service as application_service
+from services.domain.cases import rows as case_rows
 from services.domain.cases import timeline
 from services.domain.cases.schemas.timeline import Timeline
 from services.domain.cases.stage_times import list_stage_times
@@ -32,9 +33,8 @@ SECURITY = "wulei"
 def stands(desk: People, case: str, review: str | None = None) -> Timeline:
     def look(uow: UnitOfWork) -> Timeline:
         uow.actor = Actor("person", demo_id(SECURITY))
-        if review is not None:
-            return timeline.get_review_timeline(uow, case, review, MODELS)
-        return timeline.get_timeline(uow, case, MODELS)
+        rows = case_rows.of_case(uow, case)
+        return timeline.of_rows(rows, MODELS) if review is None else timeline.review_of_rows(rows, review, MODELS)
 
     return desk.look(look)
 
@@ -267,7 +267,7 @@ async def test_a_draft_has_no_steps_and_a_submission_waits_for_the_engine(desk: 
 
     def look(uow: UnitOfWork) -> Timeline:
         uow.actor = Actor("person", demo_id(DRAFTER))
-        return timeline.get_timeline(uow, draft.id, MODELS)
+        return timeline.of_rows(case_rows.of_case(uow, draft.id), MODELS)
 
     assert desk.look(look).markers == []
 

@@ -12,7 +12,7 @@ from services.designers.simulation import demo_year
 from services.designers.simulation.draws import Spread, Weights
 from services.designers.simulation.models import Models
 from services.designers.simulation.profile import Absences, Camera, Profile
-from services.designers.simulation.result import Result, result_of
+from services.designers.simulation.result import Result, StageFigures, result_of
 from services.designers.simulation.run import run
 from services.runtime.jobs.worker import discover
 from services.runtime.places import BPMN
@@ -56,6 +56,11 @@ def simulate(
 ) -> Result:
     models, profile = models or shipped(), profile or demo()
     return result_of(run(models, profile, cases=cases, seed=seed), models, profile, seed)
+
+
+def stage_of(result: Result, code: str) -> StageFigures:
+    """The figures of a stage, which some case has come to."""
+    return next(stage for stage in result.stages if stage.name == f"stage {code}")
 
 
 def with_absences(per_year: float, days: float) -> Profile:

@@ -58,9 +58,9 @@ class Choice:
     of: str = ""
 
     @property
-    def is_plain(self) -> bool:
-        """Whether there is one way to answer."""
-        return len(self.answers) == 1 and len(self.answers[0].moves) == 1
+    def is_plain_job(self) -> bool:
+        """Whether it is a job with one way to end."""
+        return self.kind == JOB and len(self.answers) == 1 and len(self.answers[0].moves) == 1
 
     def answer(self, code: str) -> Answer:
         """Return the answer of this code; raises Refused."""
@@ -88,7 +88,7 @@ def choices(models: Models, case: Case) -> list[Choice]:
 
 def _choice(models: Models, case: Case, kind: str, moves: Sequence[Move]) -> Choice:
     first = moves[0]
-    title = Bilingual(*models.words.element(first.process_id, first.element_id))
+    title = models.element_name(first.process_id, first.element_id)
     match kind:
         case "decision":
             title = Bilingual(*models.words.stage(first.name))

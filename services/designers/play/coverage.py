@@ -93,27 +93,19 @@ def coverage(models: Models, results: Sequence[WalkResult], present: Walk | None
 def _unvisited(models: Models, process: Process, element_id: str) -> Unvisited:
     element = process.elements.get(element_id)
     scope = element.scope if element is not None else _source(process, element_id).scope
-    in_phase = models.words.element(process.id, scope) if scope != process.id else _process_name(models, process.id)
-    return Unvisited(
-        process.id, element_id, name_of(models, process.id, element_id), Bilingual(*in_phase), element is None
-    )
+    phase = models.element_name(process.id, scope)
+    return Unvisited(process.id, element_id, _name(models, process, element_id), phase, is_flow=element is None)
 
 
-def name_of(models: Models, process_id: str, element_id: str) -> Text:
-    """Return the name of an element; of a flow where it leads from and to, with its own name if it has one."""
-    process = models.simulation.by_id[process_id]
+def _name(models: Models, process: Process, element_id: str) -> Text:
+    """Return the name of an element; of a flow the names of what it leads from and to."""
     if element_id in process.elements:
-        return Bilingual(*models.words.element(process_id, element_id))
+        return models.element_name(process.id, element_id)
     source = _source(process, element_id)
     flow = next(flow for flow in source.outgoing if flow.id == element_id)
-    ends = [models.words.element(process_id, end) for end in (flow.source, flow.target)]
+    ends = [models.words.element(process.id, end) for end in (flow.source, flow.target)]
     return Bilingual(*(" → ".join(names) for names in zip(*ends, strict=True)))
 
 
 def _source(process: Process, flow_id: str) -> Element:
     return next(e for e in process.elements.values() if any(flow.id == flow_id for flow in e.outgoing))
-
-
-def _process_name(models: Models, process_id: str) -> tuple[str, str]:
-    model = models.diagrams[process_id]
-    return model.zh or process_id, model.en or process_id

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from services.designers.drawing import Line, Plane, Shape, broken
+from services.designers.drawing import Line, Plane, Shape, wrap
 from services.runtime.diagram_labels import Box
 
 _LINE_HEIGHT = 13
@@ -66,8 +66,7 @@ def draw(plane: Plane, marks: Mapping[str, Mark], links: Mapping[str, str]) -> M
     for shape in sorted(plane.shapes, key=lambda shape: shape.kind == "boundaryEvent"):
         parts += _shape(shape, marks.get(shape.element_id), links.get(shape.element_id))
     for line in plane.lines:
-        if line.name:
-            parts += _text(line.name, line.label or _beside(line))
+        parts += _text(line.name, line.label or _beside(line))
     parts.append(Markup("</svg>"))
     return Markup("").join(parts)
 
@@ -124,8 +123,7 @@ def _event(shape: Shape) -> Iterator[Markup]:
         yield Markup('<circle cx="{}" cy="{}" r="{}"{}/>').format(*map(_number, (x, y, radius - 3)), dashed)
     if shape.event in _EVENT_SIGNS:
         yield _sign(_EVENT_SIGNS[shape.event], x, y, radius / 18, is_filled=shape.event in _FILLED)
-    if shape.name:
-        yield from _text(shape.name, shape.label or _below(shape.box))
+    yield from _text(shape.name, shape.label or _below(shape.box))
 
 
 def _gateway(shape: Shape) -> Iterator[Markup]:
@@ -135,8 +133,7 @@ def _gateway(shape: Shape) -> Iterator[Markup]:
     yield Markup('<polygon class="body" points="{}"/>').format(corners)
     if shape.kind in _GATEWAY_SIGNS:
         yield _sign(_GATEWAY_SIGNS[shape.kind], x, y, box.width / 50)
-    if shape.name:
-        yield from _text(shape.name, shape.label or _below(box))
+    yield from _text(shape.name, shape.label or _below(box))
 
 
 def _activity(shape: Shape, *, is_open: bool) -> Iterator[Markup]:
@@ -166,7 +163,7 @@ def _below(box: Box) -> Box:
 
 
 def _text(name: str, box: Box) -> Iterator[Markup]:
-    lines = broken(name)
+    lines = wrap(name)
     x, y = box.middle
     first = y - (len(lines) - 1) * _LINE_HEIGHT / 2 + 4
     for number, text in enumerate(lines):
@@ -175,6 +172,4 @@ def _text(name: str, box: Box) -> Iterator[Markup]:
 
 def _count(box: Box, count: int) -> Iterator[Markup]:
     yield Markup('<circle class="count" cx="{}" cy="{}" r="11"/>').format(_number(box.x), _number(box.y))
-    yield Markup('<text class="count" x="{}" y="{}">{}</text>').format(
-        _number(box.x), _number(box.y + 4), escape(str(count))
-    )
+    yield Markup('<text class="count" x="{}" y="{}">{}</text>').format(_number(box.x), _number(box.y + 4), count)

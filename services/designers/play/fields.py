@@ -19,11 +19,12 @@ from services.runtime.translations import Message, Text
 
 Kind = Literal["choice", "whole", "number", "text", "moment", "duration", "list", "any"]
 _MOST = 2**53  # what every engine keeps exactly
-LONGEST = 2000  # characters of one value
+_LONGEST = 2000  # characters of one value
+LATEST = datetime(2400, 1, 1, tzinfo=UTC)
+"""Where the clock of a walk ends, so that a moment from then still has four digits."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")  # half of a character, which no page can show
 _MOMENT = Message("a moment such as 2026-03-19T08:00:00Z, or @+P17D for 17 days from now")
-_LATE = datetime(2400, 1, 1, tzinfo=UTC)  # a walk's clock ends before
 _SEPARATOR = re.compile(r"[,，、\s]+")
 
 
@@ -62,10 +63,10 @@ class Field:
         return int(value) if self.kind == "whole" and value is not None else value
 
     def _parsed(self, text: str) -> Any:  # noqa: PLR0911 - one for each kind
-        if len(text) > LONGEST:
+        if len(text) > _LONGEST:
             raise Refused(
                 "value-long", "{name} is too long: at most {longest} characters.",
-                status=422, field=self.name, name=self.name, longest=LONGEST,
+                status=422, field=self.name, name=self.name, longest=_LONGEST,
             )  # fmt: skip
         if not text and self.nullable and self.kind != "choice":
             return None
@@ -279,7 +280,7 @@ def _is_duration(text: str) -> bool:
 def _is_moment(text: str) -> bool:
     if text.startswith(FROM_NOW):
         try:
-            parse_duration(text.removeprefix(FROM_NOW)).after(_LATE)
+            parse_duration(text.removeprefix(FROM_NOW)).after(LATEST)
         except (ValueError, OverflowError):
             return False
         return True

@@ -1,7 +1,7 @@
-"""The models of a folder, ready to be walked. What cannot be read is told as lint tells it."""
+"""The models of a folder, ready to be walked. What cannot be read is reported as lint reports it."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from services.engine.processing.command_processor import Command
 from services.engine.processing.execution import Execution
 from services.runtime.jobs.worker import Worker
 from services.runtime.models import Model
+from services.runtime.translations import Bilingual, Text
 
 # What lint finds where a folder cannot be walked at all.
 _OF_READING = frozenset({"xml", "engine", "cluster-only", "review-stages", "own-workers"})
@@ -85,6 +86,17 @@ class Models:
             self._drawn[key] = tuple(planes(self.diagrams[process_id], language))
         return self._drawn[key]
 
+    def process_name(self, process_id: str) -> Text:
+        """Return the name of a process; its id where it has none."""
+        model = self.diagrams[process_id]
+        return Bilingual(model.zh or process_id, model.en or process_id)
+
+    def element_name(self, process_id: str, element_id: str) -> Text:
+        """Return the name of an element, or of the process by its own id; the id where there is no name."""
+        if element_id == process_id:
+            return self.process_name(process_id)
+        return Bilingual(*self.words.element(process_id, element_id))
+
     @property
     def simulation(self) -> Simulation:
         return self.prepared.simulation
@@ -101,6 +113,11 @@ class Models:
     def files(self) -> list[str]:
         """The names of the models that are deployed together."""
         return [resource.name for resource in self.prepared.files.resources]
+
+    def begins_as(self, beginning: Beginning) -> bool:
+        """Return whether a case begins in this way, and with these variables; the submission makes its own."""
+        is_same = beginning == self.beginning
+        return is_same and (beginning.is_submission or beginning.variables == self.beginning.variables)
 
     def beginnings(self) -> list[Beginning]:
         """Return what a case can begin with, the submission of an application first."""
@@ -153,7 +170,7 @@ def _as_lint_finds(folder: Path, workers: Sequence[Worker]) -> list[Finding]:
     ]
 
 
-def _beginnings(processes: Sequence[Process] | Any) -> Iterator[Beginning]:
+def _beginnings(processes: Collection[Process]) -> Iterator[Beginning]:
     called = {
         element.called.id.text
         for process in processes

@@ -17,8 +17,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.designers.play import fields as value_fields
+from services.designers.play.fields import LATEST
 from services.designers.play.models import Beginning, Models
-from services.designers.play.walk import LATEST, Walk, fits, open_jobs
+from services.designers.play.walk import Walk, fits, open_jobs
 from services.designers.policy_check.case import Case
 from services.designers.policy_check.moves import DECISION, ERROR, JOB, MESSAGE, SIGNAL, Move
 from services.designers.policy_check.yaml_lines import UnreadableFile
@@ -116,7 +117,6 @@ class SavedWalk:
     """A walk as it was saved; ``folder`` is the one of the models that it was walked on."""
 
     path: Path
-    about: str
     folder: Path
     beginning: Beginning
     first: Started | None
@@ -231,7 +231,7 @@ def read(path: Path) -> SavedWalk:
     files = deployed.files if deployed is not None else ()
     folder = (path.parent / files[0]).parent if files else path.parent
     beginning = Beginning(kind, name, begins.variables)
-    return SavedWalk(path, content.about, folder, beginning, begins.then, _steps_of(acts[1:]))
+    return SavedWalk(path, folder, beginning, begins.then, _steps_of(acts[1:]))
 
 
 def _steps_of(acts: Sequence[Act]) -> tuple[Act, ...]:
@@ -338,9 +338,7 @@ def _job_move(models: Models, case: Case, act: Complete | ThrowError) -> Move:
         if is_known and act.code not in models.world.errors(job.type):
             raise _departs(Message("{job} no longer throws {code}", job=_job_name(models, job.type), code=act.code))
         return replace(move, kind=ERROR, what=act.code)
-    refusal = value_fields.check(value_fields.of_job(models.world, job.type), act.variables)
-    if refusal is not None:
-        raise _departs(refusal)
+    _require(value_fields.of_job(models.world, job.type), act.variables)
     return replace(move, values=act.variables)
 
 
@@ -359,10 +357,13 @@ def _message_move(models: Models, case: Case, act: Publish) -> Move:
     subscription = found[0]
     move = Move(MESSAGE, subscription.key, subscription.bpmn_process_id, subscription.element_id, act.name)
     if act.name != REVIEW_DECIDED:
-        refusal = value_fields.check(value_fields.of_message(models.world, act.name), act.variables)
-        if refusal is not None:
-            raise _departs(refusal)
+        _require(value_fields.of_message(models.world, act.name), act.variables)
         return replace(move, values=act.variables)
+    return _decision_move(models, case, act, move)
+
+
+def _decision_move(models: Models, case: Case, act: Publish, move: Move) -> Move:
+    """Return the move of a message as the decision of its review; raises Refused where that is none any more."""
     review = next((r for r in case.register.reviews if r.id == act.correlationKey), None)
     outcome = act.variables.get("decision")
     stage = models.world.stages.get(review.stage) if review is not None else None
@@ -373,14 +374,15 @@ def _message_move(models: Models, case: Case, act: Publish) -> Move:
         raise _departs(Message("{stage} no longer has the outcome {outcome}", stage=name, outcome=str(outcome)))
     values = {name: value for name, value in act.variables.items() if name != "decision"}
     fields = value_fields.of_decision(models.world, review.stage, str(outcome), case.register.marks)
+    _require(fields, values)
+    return replace(move, kind=DECISION, name=review.stage, what=str(outcome), values=act.variables, review=review.id)
+
+
+def _require(fields: Sequence[value_fields.Field] | None, values: Mapping[str, Any]) -> None:
+    """Raise Refused for values that the fields no longer take."""
     refusal = value_fields.check(fields, values)
     if refusal is not None:
         raise _departs(refusal)
-    process_id = case.state.instances[subscription.process_instance_key].bpmn_process_id
-    return replace(
-        move, kind=DECISION, process_id=process_id, name=review.stage, what=str(outcome), values=act.variables,
-        review=review.id,
-    )  # fmt: skip
 
 
 def _departs(why: Text) -> Refused:

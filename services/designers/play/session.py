@@ -1,4 +1,4 @@
-"""What one designer does in the browser: the present walk, the folder that is watched, what was last said."""
+"""What one designer does in the browser: the present walk, the folder that is watched, and the next flash."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,6 @@ from services.designers.play.coverage import Coverage, WalkResult
 from services.designers.play.models import Beginning, Models, UnreadableModels, digest_of, load
 from services.designers.play.saved import Run
 from services.designers.play.walk import Walk, next_due
-from services.designers.policy_check.moves import JOB
 from services.engine.model.timers import parse_duration
 from services.runtime.errors import Refused
 from services.runtime.jobs.worker import Worker
@@ -25,8 +24,8 @@ MOST_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
-class Said:
-    """A sentence for the next page, with what it consists of; ``kind`` is "", "warn" or "refused"."""
+class Flash:
+    """A sentence for the next page, with the ``details`` below it; ``kind`` is "" or "warn"."""
 
     text: Text
     kind: str = ""
@@ -40,7 +39,7 @@ class Session:
         """Raise UnreadableModels for a folder that cannot be walked."""
         self.folder = folder
         self.language: str | None = None
-        self.said: Said | None = None
+        self.flash: Flash | None = None
         self.unreadable: UnreadableModels | None = None
         """Why the folder could not be loaded the last time."""
         self._workers = workers
@@ -94,7 +93,7 @@ class Session:
     def run_on(self) -> None:
         """Complete each job that has one way to end, and what starts with it, as a step each."""
         for taken in range(MOST_AT_ONCE):
-            jobs = [choice for choice in self.choices() if choice.kind == JOB and choice.is_plain]
+            jobs = [choice for choice in self.choices() if choice.is_plain_job]
             if not jobs:
                 if not taken:
                     raise Refused("no-plain-job", "No open job has one way to end.")
@@ -181,7 +180,7 @@ class Session:
     def _models_of(self, beginning: Beginning) -> Models:
         """Return the models as they were loaded, to begin in this way; raises UnreadableModels."""
         known = self._by_beginning.get(beginning)
-        if known is not None and (beginning.is_submission or known.beginning.variables == beginning.variables):
+        if known is not None and known.begins_as(beginning):
             return known
         models = load(self.folder, self._workers, items=self._items, beginning=beginning)
         if models.digest == self.models.digest:
@@ -192,7 +191,7 @@ class Session:
         self._replace(run.walk)
         if run.is_same:
             steps = Counted("It goes the same way: {count} step.", "It goes the same way: {count} steps.", run.steps)
-            self.said = Said(done, details=(steps,))
+            self.flash = Flash(done, details=(steps,))
             return
         sentences = [departure.sentence for departure in run.departures]
         taken = len(run.walk.steps) - 1
@@ -200,14 +199,14 @@ class Session:
             sentences.append(
                 Message("Of {steps} steps {taken} were taken: choose the rest.", steps=run.steps, taken=taken)
             )
-        self.said = Said(Message("{done} The walk departs.", done=done), "warn", sentences)
+        self.flash = Flash(Message("{done} The walk departs.", done=done), "warn", sentences)
 
     # -- saved walks --------------------------------------------------------------------------------------------
 
     def save(self, name: str, *, replaces: bool) -> None:
         """Save the walk beside the models; raises Refused."""
         path = saved.save(self.walk, name, replaces=replaces)
-        self.said = Said(Message("The walk was saved: {path}", path=str(path)))
+        self.flash = Flash(Message("The walk was saved: {path}", path=str(path)))
 
     def open(self, name: str) -> None:
         """Take a saved walk; raises Refused for one that is not there or cannot be read."""

@@ -15,7 +15,7 @@ from services.designers.policy_check.case import Case
 from services.engine.clock import from_millis
 from services.engine.model.bpmn import ElementType, Process
 from services.engine.state.instances import ElementInstance, ProcessInstance
-from services.runtime.translations import Bilingual, Message, Text
+from services.runtime.translations import Message, Text
 
 _SCOPES = (ElementType.PROCESS, ElementType.SUB_PROCESS, ElementType.EVENT_SUB_PROCESS, ElementType.MULTI_INSTANCE_BODY)
 
@@ -68,26 +68,21 @@ def standing(models: Models, case: Case) -> list[Standing]:
         _standing(models, case, instance, element)
         for instance in case.state.instances.values()
         for element in instance.element_instances.values()
-        if _is_leaf(instance, element)
+        if not element.children and element.key != instance.key
     ]
-
-
-def _is_leaf(instance: ProcessInstance, element: ElementInstance) -> bool:
-    return not element.children and element.key != instance.key
 
 
 def _standing(models: Models, case: Case, instance: ProcessInstance, element: ElementInstance) -> Standing:
     process_id = instance.bpmn_process_id
     model = models.diagrams[process_id]
-    name = Bilingual(*models.words.element(process_id, element.element_id))
-    phases: list[Text] = [Bilingual(model.zh or process_id, model.en or process_id)]
+    phases = [models.process_name(process_id)]
     if element.element_id in model.elements:
-        inside = [Bilingual(*models.words.element(process_id, scope)) for scope in model.scopes(element.element_id)]
+        inside = [models.element_name(process_id, scope) for scope in model.scopes(element.element_id)]
         phases += reversed(inside)
     return Standing(
         process_id,
         element.element_id,
-        name,
+        models.element_name(process_id, element.element_id),
         phases,
         list(_waits(models, case, process_id, element)),
         any(key in case.state.incidents for key in element.incidents),
@@ -107,8 +102,7 @@ def _waits(models: Models, case: Case, process_id: str, element: ElementInstance
             yield Message("waits for the signal {name}", name=state.signal_subscriptions[key].name)
     if element.called_child_instance_key in state.instances:
         called = state.instances[element.called_child_instance_key].bpmn_process_id
-        model = models.diagrams[called]
-        yield Message("waits for the process {name}", name=Bilingual(model.zh or called, model.en or called))
+        yield Message("waits for the process {name}", name=models.process_name(called))
     for key in element.timers:
         if key in state.timers and state.timers[key].element_id == element.element_id:
             yield Message("waits for its time")
@@ -121,8 +115,6 @@ def scopes(models: Models, step: Step) -> list[Scope]:
     """Return the variables of the case after a step; what the step changed is marked."""
     found = []
     for instance in step.after.state.instances.values():
-        process_id = instance.bpmn_process_id
-        model = models.diagrams[process_id]
         before = step.before.state.instances.get(instance.key)
         for element in instance.element_instances.values():
             if not element.variables:
@@ -133,11 +125,7 @@ def scopes(models: Models, step: Step) -> list[Scope]:
                 Variable(name, json.dumps(value, ensure_ascii=False), name not in known or known[name] != value)
                 for name, value in sorted(element.variables.items())
             ]
-            is_root = element.key == instance.key
-            names = (model.zh or process_id, model.en or process_id)
-            found.append(
-                Scope(Bilingual(*(names if is_root else models.words.element(process_id, element.element_id))), rows)
-            )
+            found.append(Scope(models.element_name(instance.bpmn_process_id, element.element_id), rows))
     return found
 
 
@@ -146,7 +134,7 @@ def dues(models: Models, case: Case) -> list[Due]:
     found = []
     for timer in timers(case):
         process_id = case.state.instances[timer.process_instance_key].bpmn_process_id
-        name = Bilingual(*models.words.element(process_id, timer.element_id))
+        name = models.element_name(process_id, timer.element_id)
         found.append(Due(name, max(case.now, from_millis(timer.due_date))))
     return found
 
@@ -154,7 +142,7 @@ def dues(models: Models, case: Case) -> list[Due]:
 def came_to(models: Models, step: Step) -> list[Text]:
     """Return the names of the elements that a step came to, those of phases and processes left out."""
     return [
-        Bilingual(*models.words.element(process_id, element_id))
+        models.element_name(process_id, element_id)
         for process_id, element_id in step.entered
         if (element := models.simulation.by_id[process_id].elements.get(element_id)) is not None
         and element.element_type not in _SCOPES
@@ -166,9 +154,8 @@ def counts(models: Models, stands: Iterable[Standing]) -> Counter[str]:
     return Counter(plane_of(models, place.process_id, place.element_id) for place in stands)
 
 
-def first_plane(models: Models, case: Case) -> str | None:
+def first_plane(models: Models, stands: Sequence[Standing]) -> str | None:
     """Return the plane on which the case stands first: that of the process that called others."""
-    stands = standing(models, case)
     return plane_of(models, stands[0].process_id, stands[0].element_id) if stands else None
 
 
@@ -179,15 +166,16 @@ def tabs(models: Models, count: Mapping[str, int]) -> list[Tab]:
     for process_id in sorted(models.diagrams, key=lambda process_id: process_id in called):
         model = models.diagrams[process_id]
         for plane in models.planes(process_id):
-            is_root = plane.element_id not in model.elements
-            names = (model.zh or process_id, model.en or process_id)
-            name = Bilingual(*(names if is_root else models.words.element(process_id, plane.element_id)))
+            # the outermost plane may be that of a collaboration, which has no name
+            inside = plane.element_id if plane.element_id in model.elements else process_id
+            name = models.element_name(process_id, inside)
             place = plane_id(process_id, plane.element_id)
             found.append(Tab(place, name, count.get(place, 0)))
     return found
 
 
 def plane_id(process_id: str, element_id: str) -> str:
+    """Return the id of a plane; an element of another process may have the same id."""
     return f"{process_id}:{element_id}"
 
 
@@ -218,16 +206,15 @@ def links(models: Models, plane: str, address: str) -> dict[str, str]:
     return found
 
 
-def walk_marks(walk: Walk, process_id: str, language: str) -> dict[str, Mark]:
+def walk_marks(walk: Walk, stands: Iterable[Standing], process_id: str, language: str) -> dict[str, Mark]:
     """Return the marks of a process: where the case stands, is inside of, is stopped, and has passed."""
-    models, case = walk.models, walk.case
     marks = {element_id: Mark("passed") for process, element_id in walk.passed() if process == process_id}
-    for instance in case.state.instances.values():
+    for instance in walk.case.state.instances.values():
         if instance.bpmn_process_id == process_id:
             for element in instance.element_instances.values():
                 marks[element.element_id] = Mark("inside")
     places: dict[str, list[Standing]] = {}
-    for place in standing(models, case):
+    for place in stands:
         if place.process_id == process_id:
             places.setdefault(place.element_id, []).append(place)
     for element_id, here in places.items():

@@ -6,10 +6,10 @@ Each step keeps the case before and after it; the engine's state forks, so that 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from services.designers.play.fields import shown
+from services.designers.play.fields import LATEST, shown
 from services.designers.play.models import Models
 from services.designers.policy_check.case import Case, is_open
 from services.designers.policy_check.facts import Fact
@@ -28,8 +28,6 @@ from services.runtime.translations import Bilingual, Message, Text
 
 MOST_FIRINGS = 1000
 """Timers that one turn of the clock lets fire; a cycle of seconds over a year would fire for hours."""
-LATEST = datetime(2400, 1, 1, tzinfo=UTC)
-"""Where the clock ends, so that a moment from then still has four digits."""
 Passed = tuple[str, str]
 """A process, and an element or flow of it."""
 
@@ -77,18 +75,16 @@ class Walk:
         happened = _Happened(models.prepared.rules.initial)
         self._note(happened, first)
         beginning = models.beginning
+        variables = dict(beginning.variables)
         if beginning.kind == "create":
             call = {"do": "create", "as": "case", "processId": beginning.name}
+            said = Message("The process {name} begins", name=models.process_name(beginning.name))
         else:
             call = {"do": "publish", "name": beginning.name, "correlationKey": beginning.key}
-        variables = {"applicationId": beginning.key} if beginning.is_submission else dict(beginning.variables)
-        if beginning.is_submission:
-            said: Text = Message("The application is submitted")
-        elif beginning.kind == "message":
             said = Message("The message {name} arrives", name=beginning.name)
-        else:
-            zh, en = models.diagrams[beginning.name].zh, models.diagrams[beginning.name].en
-            said = Message("The process {name} begins", name=Bilingual(zh or beginning.name, en or beginning.name))
+        if beginning.is_submission:
+            variables = {"applicationId": beginning.key}
+            said = Message("The application is submitted")
         calls = [{**call, "variables": variables, "then": started(first.facts)}]
         self.steps = [self._step(said, simulation.empty, first.case, happened, calls)]
 
@@ -129,12 +125,13 @@ class Walk:
         while firings < MOST_FIRINGS and (due := next_due(case)) is not None and due <= to:
             facts: list[Fact] = []
             while firings < MOST_FIRINGS and (timer := _due_at(case, due)) is not None:
-                move = self._timer(case, timer)
+                process_id = case.state.instances[timer.process_instance_key].bpmn_process_id
+                move = Move(TIMER, timer.key, process_id, timer.element_id, timer.element_id, due=timer.due_date)
                 applied = self._apply(case, move)
                 self._note(happened, applied)
                 facts += applied.facts
                 case = applied.case
-                names.append(self._name(move))
+                names.append(self.models.element_name(move.process_id, move.element_id))
                 firings += 1
             calls.append(_advance(clock, case.now, facts))
             clock = case.now
@@ -235,13 +232,6 @@ class Walk:
                 if name in values and (is_id or made.get(name) == values[name]):
                     values[name] = value
         return replace(move, values=values)
-
-    def _timer(self, case: Case, timer: Timer) -> Move:
-        process_id = case.state.instances[timer.process_instance_key].bpmn_process_id
-        return Move(TIMER, timer.key, process_id, timer.element_id, timer.element_id, due=timer.due_date)
-
-    def _name(self, move: Move) -> Text:
-        return Bilingual(*self.models.words.element(move.process_id, move.element_id))
 
 
 def open_jobs(case: Case, job_type: str, element_id: str | None = None) -> list[Job]:

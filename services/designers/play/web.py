@@ -6,7 +6,7 @@ send to each port of the host. The host that a browser asks for is checked, so t
 
 import hmac
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
@@ -14,10 +14,12 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 
+from services.designers.drawing import Plane
 from services.designers.play import view
 from services.designers.play.choices import moved_on
+from services.designers.play.coverage import Unvisited
 from services.designers.play.diagram import draw
-from services.designers.play.models import Beginning
+from services.designers.play.models import Beginning, Models
 from services.designers.play.session import Session
 from services.runtime.errors import Refused
 from services.runtime.settings import Settings
@@ -78,14 +80,12 @@ async def show_coverage(request: Request, session: Playing, plane: str = "") -> 
     models = session.models
     results = session.results()
     found = session.coverage(results)
-    missing: dict[str, int] = {}
-    phases: dict[str, list[Any]] = {}
+    phases: dict[str, list[Unvisited]] = {}
     for one in found.unvisited:
         place = view.plane_of(models, one.process_id, one.element_id)
-        missing[place] = missing.get(place, 0) + 1
         phases.setdefault(place, []).append(one)
-    tabs = view.tabs(models, missing)
-    shown = _shown_plane(session, tabs, plane)
+    tabs = view.tabs(models, {place: len(unvisited) for place, unvisited in phases.items()})
+    shown = _shown_plane(models, tabs, plane, view.standing(models, session.walk.case))
     context: dict[str, Any] = {"tabs": tabs, "plane": shown, "diagram": None}
     if shown is not None:
         drawn = _drawn(session, shown, language)
@@ -119,10 +119,10 @@ async def do(request: Request, session: Playing, act: str, form: Typed) -> Respo
 
 
 def _choose(session: Session, form: TypedForm) -> None:
-    number = form.text("number")
-    if not number.isascii() or not number.isdigit() or len(number) > 6:
+    number = _number(form, "number")
+    if number is None:
         raise moved_on()
-    session.choose(form.text("choice"), form.text("answer"), int(number))
+    session.choose(form.text("choice"), form.text("answer"), number)
 
 
 def _choose_typed(session: Session, form: TypedForm) -> None:
@@ -153,11 +153,17 @@ def _begin(session: Session, form: TypedForm) -> None:
 
 
 def _back(session: Session, form: TypedForm) -> None:
-    number = form.text("to")
-    if number.isascii() and number.isdigit() and len(number) < 9:
-        session.back_to(int(number))
-    else:
+    number = _number(form, "to")
+    if number is None:
         session.walk.back()
+    else:
+        session.back_to(number)
+
+
+def _number(form: TypedForm, name: str) -> int | None:
+    """Return the number of a field; None for any other text, and for digits that no page sends."""
+    text = form.text(name)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else None
 
 
 def _set_language(session: Session, form: TypedForm) -> None:
@@ -193,10 +199,10 @@ def _walk_page(
     language, models, walk = _language(request, session), session.models, session.walk
     stands = view.standing(models, walk.case)
     tabs = view.tabs(models, view.counts(models, stands))
-    shown = _shown_plane(session, tabs, plane)
+    shown = _shown_plane(models, tabs, plane, stands)
     diagram = None
     if shown is not None:
-        marks = view.walk_marks(walk, shown.partition(":")[0], language)
+        marks = view.walk_marks(walk, stands, shown.partition(":")[0], language)
         links = view.links(models, shown, f"/{request.app.state.token}/?plane=")
         diagram = draw(_drawn(session, shown, language), marks, links)
     first = 0 if every else max(0, len(walk.steps) - SHOWN_STEPS)
@@ -204,7 +210,7 @@ def _walk_page(
     choices = session.choices()
     context = {
         "choices": choices,
-        "plain_jobs": sum(choice.kind == "job" and choice.is_plain for choice in choices),
+        "plain_jobs": sum(choice.is_plain_job for choice in choices),
         "stands": stands,
         "dues": view.dues(models, walk.case),
         "scopes": view.scopes(models, walk.steps[-1]),
@@ -221,16 +227,16 @@ def _walk_page(
     return _page(request, session, "play/walk.html", context, status=200 if refusal is None else refusal.status)
 
 
-def _shown_plane(session: Session, tabs: list[view.Tab], wanted: str) -> str | None:
+def _shown_plane(models: Models, tabs: Sequence[view.Tab], wanted: str, stands: Sequence[view.Standing]) -> str | None:
     """Return the plane to show: the one that is wanted, else where the case stands first."""
     known = {tab.id for tab in tabs}
     if wanted in known:
         return wanted
-    here = view.first_plane(session.models, session.walk.case)
+    here = view.first_plane(models, stands)
     return here if here in known else (tabs[0].id if tabs else None)
 
 
-def _drawn(session: Session, plane: str, language: Language) -> Any:
+def _drawn(session: Session, plane: str, language: Language) -> Plane:
     process_id, _, element_id = plane.partition(":")
     drawn = session.models.planes(process_id, "zh" if language == "zh" else "en")
     return next(one for one in drawn if one.element_id == element_id)
@@ -244,12 +250,12 @@ def _page(
     request: Request, session: Session, template: str, context: Mapping[str, Any], *, status: int = 200
 ) -> HTMLResponse:
     language = _language(request, session)
-    said, session.said = session.said, None
+    flash, session.flash = session.flash, None
     shared = {
         "session": session,
         "walk": session.walk,
         "here": f"/{request.app.state.token}/",
-        "said": said,
+        "flash": flash,
         "changed": session.has_changed(),
         "path": request.url.path,
     }

@@ -1,7 +1,7 @@
 """When each person is away in the simulated time."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from services.designers.simulation.draws import Draws
 from services.designers.simulation.profile import YEAR, Profile
@@ -14,7 +14,6 @@ class AbsenceCalendar:
 
     def __init__(self, profile: Profile, draws: Draws) -> None:
         self._profile, self._draws = profile, draws
-        self._begins = datetime.combine(profile.start, time(), profile.calendar.zone).astimezone(UTC)
         self._known: dict[str, list[Away]] = {}
 
     def of(self, person: str) -> list[Away]:
@@ -34,6 +33,6 @@ class AbsenceCalendar:
             whole, rest = divmod(per_year, 1)
             count = int(whole) + (self._draws.share("absences", person, year) < rest)
             for number in range(count):
-                start = self._begins + (year + self._draws.share("absence", person, year, number)) * YEAR
+                start = self._profile.begins + (year + self._draws.share("absence", person, year, number)) * YEAR
                 length = timedelta(days=absences.days.at(self._draws.share("absence", person, year, number, "length")))
                 yield start, start + length

@@ -11,7 +11,7 @@ from services.designers.simulation.case import Recording, SimulatedCase
 from services.designers.simulation.draws import Draws, Weights, word
 from services.designers.simulation.models import Models
 from services.designers.simulation.profile import Profile
-from services.domain.stages.schema import Stage
+from services.designers.simulation.reviews import STORAGE_RELEASE
 from services.domain.working_calendar import limits
 from services.engine.model.timers import parse_duration
 from services.runtime.rules import iso
@@ -47,7 +47,8 @@ class Answers:
         self._models, self._profile, self._draws = models, profile, draws
         stages = models.stage_file.stages
         self._approvals = [stage for stage in stages.values() if stage.phase == "approval" and not stage.retired]
-        self._release = stages.get("storage-release")
+        self._release = stages.get(STORAGE_RELEASE)
+        self._calendar: limits.GetCalendar = lambda: profile.calendar
         self._weights: dict[str, Weights[int]] = {}
         self._own: Mapping[str, Callable[[SimulatedCase, Job], JobEnd]] = {
             "open-case": self._open_case,
@@ -119,7 +120,9 @@ class Answers:
         stage = self._models.stage_file.stages.get(str(job.seen.get("stage")))
         if stage is None:
             return JobEnd({})
-        due, reminder = self._limits(stage, job.now)
+        rules = self._profile.rules
+        due = limits.due_at(stage, rules, self._calendar, job.now)
+        reminder = limits.first_reminder_at(stage, rules, self._calendar, job.now)
         values = {
             "reviewId": f"review-{case.id}-{case.nth('review')}",
             "firstReviewReminderAt": reminder.strftime(MOMENT),
@@ -127,17 +130,10 @@ class Answers:
         }
         return JobEnd(values)
 
-    def _limits(self, stage: Stage, now: datetime) -> tuple[datetime, datetime]:
-        rules, calendar = self._profile.rules, self._profile.calendar
-        return (
-            limits.due_at(stage, rules, lambda: calendar, now),
-            limits.first_reminder_at(stage, rules, lambda: calendar, now),
-        )
-
     def _preserve(self, case: SimulatedCase, job: Job) -> JobEnd:
         """Preserve what may be overwritten before the approvals are through, as the product does (T4)."""
-        rules, calendar = self._profile.rules, self._profile.calendar
-        end = limits.approval_end(self._approvals, self._release, rules, lambda: calendar, job.now)
+        rules = self._profile.rules
+        end = limits.approval_end(self._approvals, self._release, rules, self._calendar, job.now)
         failed = 0
         for recording in case.recordings.values():
             lost_from = recording.item.lost_from

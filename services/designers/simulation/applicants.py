@@ -1,6 +1,6 @@
 """What applicants and custodians do besides reviews: correct, withdraw, return, lose, ask for more time."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,20 +36,19 @@ class Senders:
     def __init__(self, models: Models, profile: Profile, draws: Draws) -> None:
         self._models, self._draws = models, draws
         self._habits = profile.applicants
+        self._own: Mapping[str, Callable[[SimulatedCase, datetime], Sending | None]] = {
+            APPLICATION_CORRECTED: self._correction,
+            APPLICATION_WITHDRAWN: self._withdrawal,
+            COPY_RETURNED: self._return,
+            USE_PERIOD_CHANGED: self._extension,
+            COPY_LOST: self._loss,
+        }
 
     def sending(self, case: SimulatedCase, message: str, now: datetime) -> Sending | None:
         """Return when a message comes that a case begins to wait for now; None where it never does."""
-        match message:
-            case kind if kind == APPLICATION_CORRECTED:
-                return self._correction(case, now)
-            case kind if kind == APPLICATION_WITHDRAWN:
-                return self._withdrawal(case, now)
-            case kind if kind == COPY_RETURNED:
-                return self._return(case, now)
-            case kind if kind == USE_PERIOD_CHANGED:
-                return self._extension(case, now)
-            case kind if kind == COPY_LOST:
-                return self._loss(case, now)
+        own = self._own.get(message)
+        if own is not None:
+            return own(case, now)
         [values, *_] = self._models.world.message(message) or [{}]
         return Sending(now + OWN_MESSAGE, values)
 

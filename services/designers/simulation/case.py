@@ -90,10 +90,10 @@ class SimulatedCase:
         found = [parts[part] for part in sent.key]
         return None if None in found else ":".join(part for part in found if part is not None)
 
-    def standing(self, reviews: Container[str]) -> Sequence[Place]:
-        """List where it stands: the elements that wait, without the phases and calls around them.
+    def waiting_elements(self, reviews: Container[str]) -> Sequence[Place]:
+        """List the elements that wait, without the phases and calls around them.
 
-        ``reviews`` are the processes of reviews: of those it stands at the call, which says which review it is.
+        ``reviews`` are the processes of reviews: in their place it has the call, which says which review it is.
         """
         found: list[Place] = []
         for instance in self.state.instances.values():

@@ -49,7 +49,7 @@ class Decisions:
         return self._outcomes[stage.code]
 
     def _mark(self, case: SimulatedCase, stage: Stage, name: str) -> bool:
-        """Return a mark of importance; whoever may not lower one keeps it."""
+        """Return a mark of importance; a stage that may not lower one keeps it."""
         if case.marks.get(name) and not stage.may_lower:
             return True
         # one that was asked before and left out stays so: nobody raises by chance what was looked at

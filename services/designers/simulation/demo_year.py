@@ -47,11 +47,11 @@ def read() -> Profile:
         footage=_footage(given["footage"]),
         applicants=_applicants(given["applicants"]),
         rules=rules,
-        calendar=calendar_of(rules, given["start"].year, given["start"].year + 1),
+        calendar=_calendar_of(rules, given["start"].year, given["start"].year + 1),
     )
 
 
-def calendar_of(rules: Rules, *years: int) -> WorkingCalendar:
+def _calendar_of(rules: Rules, *years: int) -> WorkingCalendar:
     """Return the working calendar of these years, as far as this release has their tables."""
     found = [tables.read(tables.read_shipped(str(year)))[0] for year in years if year in tables.list_shipped()]
     days = [day for table in found if table is not None for day in table.days]

@@ -62,12 +62,11 @@ class Weights(Generic[Choice]):
         pairs = list(weights.items() if isinstance(weights, Mapping) else weights)
         kept = [(choice, weight) for choice, weight in pairs if weight > 0]
         self.choices = [choice for choice, _ in kept]
-        self.total = sum(weight for _, weight in kept)
         self._sums = list(accumulate(weight for _, weight in kept))
 
     def at(self, share: float) -> Choice:
         """Return the choice that a share between 0 and 1 falls on."""
-        place = bisect_right(self._sums, share * self.total)
+        place = bisect_right(self._sums, share * self._sums[-1])
         return self.choices[min(place, len(self.choices) - 1)]
 
 

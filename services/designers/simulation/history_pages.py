@@ -1,12 +1,12 @@
 """Read the cases of the register's last year, some hundred at a time: seven statements a page."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, select, tuple_
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from services.database.tables.applications import Application, Item, Revision
@@ -17,13 +17,15 @@ from services.database.tables.reviews import Decision, Finding
 from services.database.unit_of_work import UnitOfWork
 from services.designers.simulation.draws import word
 from services.designers.simulation.samples import Samples
+from services.domain.cases.event_log import submitted_cases
 from services.domain.process.steps import COMPLETED
+from services.domain.retrieval.preservations import overwrite_moment
 from services.domain.working_calendar.working_time import WorkingCalendar
+from services.runtime.calendar_days import DAY
 from services.runtime.models import read as read_models
 
-CASES_AT_ONCE = 500
 STEPS_OF = 25  # cases of a page: the times of jobs are many and alike
-MARKS = {
+VARIABLES = {
     "importantInformation": "important_information",
     "sensitiveEvent": "sensitive_event",
     "highImpact": "high_impact",
@@ -44,7 +46,14 @@ def read(uow: UnitOfWork, models: Path, calendar: WorkingCalendar, since: dateti
         for element in model.elements.values()
         if element.job_type is not None
     }
-    for page in _pages(uow.session, since, uow.now):
+    query = select(
+        Application.submitted_at,
+        Application.department_id,
+        Application.withdrawn_at,
+        Application.decided_by,
+        *(getattr(Application, column) for column in VARIABLES.values()),
+    )
+    for page in submitted_cases.read_pages(uow.session, query, since, uow.now):
         ids = [row.id for row in page]
         for row in page:
             _add_application(samples, row, calendar)
@@ -55,31 +64,13 @@ def read(uow: UnitOfWork, models: Path, calendar: WorkingCalendar, since: dateti
     return samples
 
 
-def _pages(session: Session, since: datetime, until: datetime) -> Iterator[Sequence[Row[Any]]]:
-    query = (
-        select(Application.id, Application.submitted_at, Application.department_id, Application.withdrawn_at)
-        .add_columns(Application.decided_by, Application.listed_at)
-        .add_columns(*(getattr(Application, column) for column in MARKS.values()))
-        .where(Application.submitted_at.is_not(None))
-        .where(Application.listed_at >= since, Application.listed_at < until)
-        .order_by(Application.listed_at, Application.id)
-        .limit(CASES_AT_ONCE)
-    )
-    key, kinds = tuple_(Application.listed_at, Application.id), [Application.listed_at.type, Application.id.type]
-    page = session.execute(query).all()
-    while page:
-        yield page
-        behind = tuple_(page[-1].listed_at, page[-1].id, types=kinds)
-        page = session.execute(query.where(key > behind)).all()
-
-
 def _add_application(samples: Samples, row: Row[Any], calendar: WorkingCalendar) -> None:
     samples.applications += 1
     local = row.submitted_at.astimezone(calendar.zone)
     hours = samples.hours if calendar.works_on(local.date()) else samples.hours_off
     hours[local.hour] += 1
     samples.departments[row.department_id] += 1
-    for name, column in MARKS.items():
+    for name, column in VARIABLES.items():
         value = getattr(row, column)
         if value is not None:
             samples.counts[name][word(value)] += 1
@@ -90,9 +81,7 @@ def _add_application(samples: Samples, row: Row[Any], calendar: WorkingCalendar)
 
 def _add_items(samples: Samples, session: Session, submitted: dict[str, datetime]) -> None:
     query = (
-        select(Item.application_id, Item.asked_start, Item.asked_end, Item.outcome)
-        .add_columns(Camera.camera_class, Camera.retention_days, Camera.overwritten)
-        .add_columns(Camera.oldest_frame_at, Camera.oldest_measured_at, Camera.oldest_moved_at)
+        select(Item.application_id, Item.asked_start, Item.asked_end, Item.outcome, Camera)
         .join(Camera, Camera.id == Item.camera_id)
         .where(Item.application_id.in_(submitted), Item.dropped_in_round.is_(None))
     )
@@ -101,20 +90,16 @@ def _add_items(samples: Samples, session: Session, submitted: dict[str, datetime
         items[row.application_id] += 1
         samples.age.add(max(0.0, (submitted[row.application_id] - row.asked_end).total_seconds()))
         samples.length.add((row.asked_end - row.asked_start).total_seconds())
-        samples.cameras[row.camera_class, _kept_days(row)] += 1
+        samples.cameras[row.Camera.camera_class, _kept_days(row.Camera, row.asked_start)] += 1
         if row.outcome is not None:
             samples.footage[row.outcome] += 1
     samples.items.update(items.values())
 
 
-def _kept_days(row: Row[Any]) -> float | None:
-    """Return for how long footage is kept: as it is configured, or less where the recorder showed it (T4)."""
-    if not row.overwritten:
-        return None
-    days = float(row.retention_days)
-    if row.oldest_moved_at is not None and row.oldest_frame_at is not None and row.oldest_measured_at is not None:
-        days = min(days, (row.oldest_measured_at - row.oldest_frame_at) / timedelta(days=1))
-    return round(days, 1)
+def _kept_days(camera: Camera, start: datetime) -> float | None:
+    """Return for how many days the recorder keeps footage; None where nothing overwrites it."""
+    overwritten = overwrite_moment(camera, start)
+    return None if overwritten is None else round((overwritten - start) / DAY, 1)
 
 
 def _add_rounds(samples: Samples, session: Session, ids: Sequence[str]) -> None:

@@ -46,13 +46,12 @@ class Applied:
 
 
 class Models:
-    """Read and deployed once; ``apply`` takes one case on."""
+    """The files of a folder, read and deployed once; ``apply`` changes the state of one case."""
 
     def __init__(self, folder: Path, workers: Sequence[Worker]) -> None:
         """Raise UnreadableFile for files that cannot be read, or that the engine does not deploy."""
         files = check.read(folder)
         declared = check.declared_workers(folder, frozenset(worker.job_type for worker in workers))
-        self.folder = folder
         self.stage_file: StageFile = files.stage_file
         self.diagrams: Mapping[str, Model] = files.diagrams
         self.world = World(

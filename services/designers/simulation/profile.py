@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from services.designers.simulation.draws import Spread, Weights
 from services.domain.access.policy import Directory
@@ -100,6 +100,11 @@ class Profile:
     applicants: Applicants
     rules: Rules
     calendar: WorkingCalendar
+
+    @property
+    def begins(self) -> datetime:
+        """The first moment of the year, in UTC."""
+        return datetime.combine(self.start, time(), self.calendar.zone).astimezone(UTC)
 
     def deciding(self, stage: str) -> Deciding:
         """Return how a stage is decided; one that nobody has decided yet, as the others are."""

@@ -83,9 +83,6 @@ class Result:
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "recordings": {**asdict(self.recordings), "lost": self.recordings.lost}}
 
-    def stage(self, name: str) -> StageFigures | None:
-        return next((stage for stage in self.stages if stage.name == name), None)
-
 
 def result_of(ran: Ran, models: Models, profile: Profile, seed: int) -> Result:
     """Return the figures of a run."""

@@ -4,17 +4,16 @@ import heapq
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from datetime import time as clock_time
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from services.designers.policy_check.moves import OPENS_REVIEW
 from services.designers.simulation.absences import AbsenceCalendar
-from services.designers.simulation.answers import Answers, Job
+from services.designers.simulation.answers import Answers, Job, JobEnd
 from services.designers.simulation.applicants import Senders
 from services.designers.simulation.arrivals import Arrival, arrivals
-from services.designers.simulation.case import Recording, SimulatedCase
+from services.designers.simulation.case import Place, Recording, SimulatedCase
 from services.designers.simulation.decisions import Decisions
 from services.designers.simulation.draws import Draws
 from services.designers.simulation.models import CannotEnd, Models
@@ -33,7 +32,6 @@ from services.engine.model.bpmn import ElementType
 from services.engine.processing import jobs, messages, timers
 from services.engine.processing.command_processor import Command
 from services.engine.processing.variables import visible_variables
-from services.engine.state.instances import ProcessInstance
 from services.engine.state.memory import State
 from services.engine.state.records import Record
 
@@ -45,10 +43,22 @@ ESCALATES_REVIEW = "escalate-review"
 Act = Callable[[datetime], None]
 
 
-class Watch(Protocol):
-    """Sees what happens in cases, as an event log wants it."""
+class Watch:
+    """Sees what happens in cases. This one does nothing with it; an event log overrides all."""
 
-    def happened(self, case: SimulatedCase, what: str, at: datetime, **facts: Any) -> None: ...
+    def submitted(self, case: SimulatedCase, at: datetime) -> None: ...
+
+    def job_ended(self, case: SimulatedCase, job: Job, end: JobEnd) -> None: ...
+
+    def message_came(self, case: SimulatedCase, message: str, at: datetime) -> None: ...
+
+    def review_opened(self, case: SimulatedCase, review: OpenReview, at: datetime) -> None: ...
+
+    def review_escalated(self, case: SimulatedCase, review: OpenReview, at: datetime) -> None: ...
+
+    def review_decided(self, case: SimulatedCase, review: OpenReview, outcome: str, at: datetime) -> None: ...
+
+    def ended(self, case: SimulatedCase, at: datetime) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -75,7 +85,7 @@ def run(
     """
     begun = time.process_time()
     draws = Draws(seed)
-    year = _Year(models, profile, draws, watch)
+    year = _Year(models, profile, draws, watch or Watch())
     ended = year.steps(arrivals(profile, cases, draws))
     if consume is None:
         for _ in ended:
@@ -86,7 +96,7 @@ def run(
 
 
 class _Year:
-    def __init__(self, models: Models, profile: Profile, draws: Draws, watch: Watch | None) -> None:
+    def __init__(self, models: Models, profile: Profile, draws: Draws, watch: Watch) -> None:
         self._models, self._profile, self._draws, self._watch = models, profile, draws, watch
         self._answers = Answers(models, profile, draws)
         self._decisions = Decisions(profile, draws)
@@ -101,8 +111,7 @@ class _Year:
         self._open: dict[str, SimulatedCase] = {}
         self._done: list[SimulatedCase] = []
         self.tally = Tally(models)
-        begins = datetime.combine(profile.start, clock_time(), profile.calendar.zone).astimezone(UTC)
-        self.horizon = begins + 2 * YEAR
+        self.horizon = profile.begins + 2 * YEAR
 
     def steps(self, coming: Sequence[Arrival]) -> Iterator[SimulatedCase]:
         """Take one step after another; yield the cases that have ended, and those that have not at last."""
@@ -133,7 +142,7 @@ class _Year:
         recordings = {item.id: Recording(item) for item in arrival.items}
         case = SimulatedCase(arrival, self._models.empty, duties, recordings)
         self._open[case.id] = case
-        self._note(case, "submitted", now)
+        self._watch.submitted(case, now)
         self._publish(case, APPLICATION_SUBMITTED, case.id, {"applicationId": case.id}, now)
 
     def _publish(self, case: SimulatedCase, name: str, key: str, values: dict[str, Any], now: datetime) -> None:
@@ -152,7 +161,7 @@ class _Year:
             return
         case.state = applied.state
         self._read(case, applied.records, now)
-        self._go_on(case, now)
+        self._plan_next(case, now)
 
     def _read(self, case: SimulatedCase, records: Iterable[Record], now: datetime) -> None:
         for record in records:
@@ -176,7 +185,7 @@ class _Year:
             if record.intent == "ELEMENT_COMPLETED" and _is_end_of_case(value):
                 self.tally.ends[place] += 1
 
-    def _go_on(self, case: SimulatedCase, now: datetime) -> None:
+    def _plan_next(self, case: SimulatedCase, now: datetime) -> None:
         """Plan what the case waits for now, and forget the reviews whose branch has ended."""
         state = case.state
         if not state.instances:
@@ -209,7 +218,7 @@ class _Year:
             self._close_review(case, review)
         del self._open[case.id]
         self.tally.close(case, self.horizon)
-        self._note(case, "ended", now)
+        self._watch.ended(case, now)
         case.state = self._models.empty  # what is still planned for it holds the case for weeks
         self._done.append(case)
 
@@ -219,8 +228,9 @@ class _Year:
             return
         instance = case.state.instances[job.process_instance_key]
         seen = visible_variables(instance, instance.element_instances[job.element_instance_key])
-        end = self._answers.end_of(case, Job(job.type, seen, now))
-        self._note(case, f"job {job.type}", now, seen=seen, error=end.error, values=end.values)
+        ending = Job(job.type, seen, now)
+        end = self._answers.end_of(case, ending)
+        self._watch.job_ended(case, ending, end)
         if end.error:
             self._apply(case, partial(jobs.throw_job_error, key=key, code=end.error, text="", variables={}), now)
             return
@@ -265,8 +275,8 @@ class _Year:
         if subscription.name == APPLICATION_CORRECTED:
             case.corrections += 1
         elif subscription.name == USE_PERIOD_CHANGED:
-            case.due = datetime.fromisoformat(values["dueAt"].replace("Z", "+00:00"))
-        self._note(case, f"message {subscription.name}", now)
+            case.due = datetime.fromisoformat(values["dueAt"])
+        self._watch.message_came(case, subscription.name, now)
         self._publish(case, subscription.name, subscription.correlation_key, values, now)
 
     # -- reviews and people ----------------------------------------------------------------------------------------
@@ -275,7 +285,7 @@ class _Year:
         stage = self._models.stage_file.stages.get(str(seen.get("stage")))
         if stage is None:
             return
-        variables = _root_variables(case.state)
+        variables = _case_variables(case.state)
         case.duties.decided_by = variables.get("decidedBy")
         needed = 2 if stage.code == STORAGE_RELEASE and variables.get("secondPerson") is True else 1
         number = case.nth(f"stage {stage.code}")
@@ -293,7 +303,7 @@ class _Year:
             return
         review.begun_asking = True
         self._reviews[review_id] = (case, review)
-        self._note(case, "review opened", now, review=review)
+        self._watch.review_opened(case, review, now)
         self._plan(review.ready, partial(self._offer, review))
 
     def _close_review(self, case: SimulatedCase, review: OpenReview) -> None:
@@ -326,9 +336,8 @@ class _Year:
             return
         share = self._draws.share("work", review.case, review.stage.code, review.number, len(review.signed))
         work = timedelta(seconds=max(1.0, self._profile.deciding(review.stage.code).work.at(share)))
-        begun = self._office.begin(person, review, now, work)
         self.tally.waited(review.stage.code, now - review.ready)
-        self._plan(begun.until, partial(self._decide, person))
+        self._plan(self._office.begin(person, review, now, work), partial(self._decide, person))
 
     def _leave(self, person: str, now: datetime) -> None:
         for review in self._office.waiting_for(person):
@@ -338,7 +347,7 @@ class _Year:
         review = case.reviews.get(review_id)
         if review is not None:
             review.escalated = True
-            self._note(case, "review escalated", now, review=review)
+            self._watch.review_escalated(case, review, now)
             self._offer(review, now)
 
     def _decide(self, person: str, now: datetime) -> None:
@@ -352,21 +361,17 @@ class _Year:
                 self._offer(review, now)
             else:
                 values = self._decisions.decide(case, review.stage, review.number, now)
-                self._note(case, "review decided", now, review=review, values=values)
+                self._watch.review_decided(case, review, values["decision"], now)
                 self._close_review(case, review)
                 self._publish(case, REVIEW_DECIDED, review.id, values, now)
         self._wake(person, now)
 
-    def _note(self, case: SimulatedCase, what: str, at: datetime, **facts: Any) -> None:
-        if self._watch is not None:
-            self._watch.happened(case, what, at, **facts)
-
-    def _place(self, case: SimulatedCase) -> tuple[str, str]:
-        standing = case.standing(self._models.review_processes)
-        return standing[0] if standing else ("", "")
+    def _place(self, case: SimulatedCase) -> Place:
+        waiting = case.waiting_elements(self._models.review_processes)
+        return waiting[0] if waiting else ("", "")
 
     def _cannot_end(self, case: SimulatedCase) -> CannotEnd:
-        names = [self._models.words.element(*place) for place in case.standing(self._models.review_processes)]
+        names = [self._models.words.element(*place) for place in case.waiting_elements(self._models.review_processes)]
         zh, en = "、".join(f"“{zh}”" for zh, _ in names), ", ".join(en for _, en in names)
         return CannotEnd(
             f"一个案件走了 {MOST_STEPS} 步仍未结束，停在{zh}", f"a case has gone {MOST_STEPS} steps, and stands at {en}"
@@ -379,14 +384,11 @@ def _is_end_of_case(value: Mapping[str, Any]) -> bool:
     return is_outermost and bool(value["bpmnElementType"] == ElementType.END_EVENT)
 
 
-def _root_variables(state: State) -> dict[str, Any]:
+def _case_variables(state: State) -> dict[str, Any]:
     """Return the variables of the case and of its open phases; the innermost wins."""
     root = next((instance for instance in state.instances.values() if instance.parent is None), None)
-    return {} if root is None else _all_variables(root)
-
-
-def _all_variables(instance: ProcessInstance) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for element in instance.element_instances.values():
-        found.update(element.variables)
-    return found
+    variables: dict[str, Any] = {}
+    if root is not None:
+        for element in root.element_instances.values():
+            variables.update(element.variables)
+    return variables

@@ -32,10 +32,6 @@ class Sample:
         if place < MOST:
             self.values[place] = compute()
 
-    @property
-    def median(self) -> float:
-        return Spread.of(self.values).at(0.5)
-
     def spread(self, otherwise: Spread) -> Spread:
         """Return how the values spread; ``otherwise`` where there is none."""
         return Spread.of(self.values) if self.values else otherwise

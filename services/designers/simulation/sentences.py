@@ -122,15 +122,11 @@ def difference(before: Result, after: Result) -> Sentence:
 
 def changes_by_stage(before: Result, after: Result) -> list[tuple[StageFigures, float, float]]:
     """List the stages with their hours a case before and after, what changed most first."""
-    of_before = {stage.name: stage for stage in before.stages}
-    of_after = {stage.name: stage for stage in after.stages}
-    found = []
-    for name in {**of_before, **of_after}:
-        one, other = of_before.get(name), of_after.get(name)
-        named = other or one
-        if named is not None:
-            found.append((named, one.per_case if one else 0.0, other.per_case if other else 0.0))
-    return sorted(found, key=lambda row: (-abs(row[2] - row[1]), row[0].name))
+    was = {stage.name: stage.per_case for stage in before.stages}
+    is_now = {stage.name: stage.per_case for stage in after.stages}
+    stages = {stage.name: stage for stage in (*before.stages, *after.stages)}
+    changes = [(stage, was.get(name, 0.0), is_now.get(name, 0.0)) for name, stage in stages.items()]
+    return sorted(changes, key=lambda row: (-abs(row[2] - row[1]), row[0].name))
 
 
 def _moved(before: Result, after: Result) -> Sentence:

@@ -81,7 +81,7 @@ class Tally:
     def close(self, case: SimulatedCase, horizon: datetime) -> None:
         """Add what a case comes to: when it has ended, or when the simulated time has."""
         if case.ended is None:
-            for place in case.standing(self._models.review_processes):
+            for place in case.waiting_elements(self._models.review_processes):
                 self.unended[place] += 1
         else:
             self.ended += 1

@@ -43,11 +43,11 @@ class CaseModels:
 
     def of_version(self, process_id: str, version: ProcessVersion | None) -> DrawnModel | None:
         """Return a called process in a version that the engine has told; None for one that no file has."""
-        own = self._known.find(process_id, self._known.digest_of.get(version)) if version is not None else None
-        newest = self._known.newest.get(process_id)
-        if own is None and newest is None:
+        own = self._known.of_version(version) if version is not None else None
+        newest = self._known.newest.get(process_id, own)
+        if newest is None:
             return None
-        return _drawn(own, newest or own, version.version if version is not None else None)
+        return _drawn(own, newest, version.version if version is not None else None)
 
     def of_process(self, process_id: str) -> DrawnModel | None:
         """Return a called process as it last worked for the case; None for one that no file has."""
@@ -99,8 +99,7 @@ def version_of(step: ProcessStep) -> ProcessVersion | None:
     return ProcessVersion(step.process_id, step.process_version, step.process_definition_key)
 
 
-def _drawn(own: Model | None, newest: Model | None, version: int | None) -> DrawnModel:
+def _drawn(own: Model | None, newest: Model, version: int | None) -> DrawnModel:
     if own is not None:
         return DrawnModel(own, version, "own")
-    assert newest is not None  # noqa: S101  the callers have asked
     return DrawnModel(newest, version, "not-recorded" if version is None else "not-kept")

@@ -14,10 +14,10 @@ MARK_NAMES = {
 
 
 def of_case(rows: CaseRows) -> list[Text]:
-    """Say why management was asked, by what the database holds; nothing where it was not.
+    """Return why management was asked, by what the database holds; nothing where it was not.
 
-    Where that does not ask for it, the process model does: it may ask management more often, and never less. Whose own
-    matter it is, the applicant's side does not read.
+    Where no rule requires it, the process model asked: it may ask management more often, and never less. The
+    applicant's side does not read whether people from Security or management are involved.
     """
     application = rows.application
     if application.decided_by is None:

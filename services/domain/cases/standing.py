@@ -61,15 +61,13 @@ def timeline_of(
 
     It is that of one review, or of one process that the case has called, or of its own process.
     """
+    instance = rows.application.process_instance_key
     if review_id is not None:
-        return timeline.review_of_rows(rows, review_id, library), _place_of(rows, review_id, None)
+        line = timeline.review_of_rows(rows, review_id, library)
+        [review] = (row.review for row in rows.reviews if row.review.id == review_id)
+        return line, Place(instance, review.process_instance_key)
     called = called if called != MAIN else None
-    return timeline.of_rows(rows, library, called), _place_of(rows, None, called)
-
-
-def _place_of(rows: CaseRows, review_id: str | None, called: str | None) -> Place:
-    shown = (row.review.process_instance_key for row in rows.reviews if row.review.id == review_id)
-    return Place(rows.application.process_instance_key, next(shown, None), called)
+    return timeline.of_rows(rows, library, called), Place(instance, called=called)
 
 
 async def complete(
@@ -90,10 +88,7 @@ async def complete(
     if not instances:
         return line.model_copy(update={"process_gone": True})
     versions = [_version_of(instance) for instance in instances]
-    digests = [line.model_sha256]
-    known = library.peek(digests, versions)
-    if known is None:
-        known = await database.read(actor, library.known, digests, versions)
+    known = await library.find_known(database, actor, [line.model_sha256], versions)
     return _completed(line, place, instances, known)
 
 
@@ -155,7 +150,7 @@ def _called(
     running = {instance.bpmn_process_id: instance for instance in instances[1:] if instance.bpmn_process_id != REVIEW}
     called = {one.process_id: one.model_copy(update={"here": one.process_id in running}) for one in found}
     for process_id, instance in running.items():
-        model = known.find(process_id, known.digest_of.get(_version_of(instance)))
+        model = known.of_version(_version_of(instance))
         names = {"zh": model.zh if model else process_id, "en": model.en if model else process_id}
         called.setdefault(process_id, CalledProcess(process_id=process_id, here=True, **names))
     return list(called.values())
@@ -193,7 +188,8 @@ def _mark(markers: dict[str, DiagramMarker], model: Model, element: StandingElem
     if drawn is None or element.element_type in SCOPES:
         return
     known = markers.get(drawn.id)
-    if known is None or not known.here or STRONGEST.index(kind) > STRONGEST.index(known.kind):
+    here = known if known is not None and known.here else None
+    if here is None or STRONGEST.index(kind) > STRONGEST.index(here.kind):
         stopped = Standstill(since=element.since, stopped=True) if kind == "stuck" and element.since else None
         markers[drawn.id] = DiagramMarker(
             element_id=drawn.id,
@@ -201,20 +197,18 @@ def _mark(markers: dict[str, DiagramMarker], model: Model, element: StandingElem
             zh=drawn.zh,
             en=drawn.en,
             kind=kind,
-            since=known.since if known is not None and known.here else element.since,
-            seconds=known.seconds if known is not None and known.here else None,
-            times=known.times if known is not None else 1,
-            attempts=known.attempts if known is not None else 1,
-            review_id=known.review_id if known is not None else None,
+            since=here.since if here else element.since,
+            seconds=here.seconds if here else None,
+            times=known.times if known else 1,
+            attempts=known.attempts if known else 1,
+            review_id=known.review_id if known else None,
             called=drawn.called if drawn.called != REVIEW else None,
-            standstill=known.standstill if known is not None and known.standstill is not None else stopped,
+            standstill=(known.standstill if known else None) or stopped,
         )
     for scope in model.scopes(drawn.id):
-        around, phase = markers.get(scope), model.elements[scope]
+        around = markers.get(scope)
         if around is None:
-            markers[scope] = DiagramMarker(
-                element_id=phase.id, element_kind=phase.kind, zh=phase.zh, en=phase.en, kind=kind, since=element.since
-            )
+            markers[scope] = timeline.marker_at(model.elements[scope], kind, element.since)
         elif not around.here or STRONGEST.index(kind) > STRONGEST.index(around.kind):
             markers[scope] = around.model_copy(update={"kind": kind, "until": None})
 
@@ -222,8 +216,7 @@ def _mark(markers: dict[str, DiagramMarker], model: Model, element: StandingElem
 def _awaits(instances: Iterable[StandingInstanceAnswer], place: Place, known: KnownModels) -> Iterator[Await]:
     """Yield what the instances wait for; of a review within another process only what nobody does."""
     for instance in instances:
-        version = _version_of(instance)
-        model = known.find(instance.bpmn_process_id, known.digest_of.get(version))
+        model = known.of_version(_version_of(instance))
         inside = instance.bpmn_process_id == REVIEW and place.review_instance is None
         for element in instance.elements:
             for wait in element.waits:

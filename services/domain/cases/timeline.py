@@ -13,10 +13,8 @@ from services.database.tables.applications import Application, Revision
 from services.database.tables.custody import HandOver
 from services.database.tables.process_steps import ProcessStep
 from services.database.tables.reviews import Decision, Finding, Review
-from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import case_models
-from services.domain.cases import rows as case_rows
-from services.domain.cases.case_models import MAIN, REVIEW, CaseModels, DrawnModel, version_of
+from services.domain.cases.case_models import REVIEW, CaseModels, DrawnModel, version_of
 from services.domain.cases.rows import CaseRows
 from services.domain.cases.schemas.timeline import Await, CalledProcess, DiagramMarker, MarkerKind, Timeline
 from services.domain.cases.standstills import standstill_of
@@ -68,18 +66,11 @@ class History:
         return [step for step in self.steps if step.process_instance_key in instances]
 
 
-def get_timeline(
-    uow: UnitOfWork, application_id: str, library: ModelLibrary, process_id: str | None = None
-) -> Timeline:
-    """Derive the timeline of the case, for one who may see it; of its own process, or of one that it has called."""
-    return of_rows(case_rows.of_case(uow, application_id), library, process_id)
-
-
-def of_rows(rows: CaseRows, library: ModelLibrary, process_id: str | None = None) -> Timeline:
-    """Derive the timeline of the case from rows that are read; NotFound for a process that it does not call."""
-    models = models_of(rows, library)
-    if process_id is not None and process_id != MAIN:
-        return _of_called(rows, models, process_id)
+def of_rows(rows: CaseRows, library: ModelLibrary, called: str | None = None) -> Timeline:
+    """Derive the timeline of the case from rows that are read, or of a process that it has ``called``; NotFound."""
+    models = _models_of(rows, library)
+    if called is not None:
+        return _of_called(rows, models, called)
     application, now, history = rows.application, rows.uow.now, _history(rows)
     drawn = models.main
     visits = main_visits(history, models)
@@ -131,8 +122,7 @@ def _await(
     )
 
 
-def models_of(rows: CaseRows, library: ModelLibrary) -> CaseModels:
-    """Return the models that the case runs on."""
+def _models_of(rows: CaseRows, library: ModelLibrary) -> CaseModels:
     known = case_models.load(rows.uow, library, [(rows.application, rows.steps)])
     return CaseModels(known, rows.application, rows.steps)
 
@@ -193,22 +183,17 @@ def _unopened(rows: CaseRows, models: CaseModels) -> list[DiagramMarker]:
     return [marker for marker in _markers(drawn.model, visits, rows.uow.now) if marker.here]
 
 
-def get_review_timeline(uow: UnitOfWork, application_id: str, review_id: str, library: ModelLibrary) -> Timeline:
-    """Derive the timeline of one review of the case, in the process that it is."""
-    return review_of_rows(case_rows.of_case(uow, application_id), review_id, library)
-
-
 def review_of_rows(rows: CaseRows, review_id: str, library: ModelLibrary) -> Timeline:
-    """Derive the timeline of one review from rows that are read."""
+    """Derive the timeline of one review, in the process that it is, from rows that are read; NotFound."""
     review = next((row.review for row in rows.reviews if row.review.id == review_id), None)
     if review is None:
         raise NotFound(Message("review"), review_id)
-    steps = [step for step in rows.own_steps if step.process_instance_key == review.process_instance_key]
-    version = next((version for step in steps if (version := version_of(step)) is not None), None)
-    models = models_of(rows, library)
+    own_steps = [step for step in rows.own_steps if step.process_instance_key == review.process_instance_key]
+    version = next((version for step in own_steps if (version := version_of(step)) is not None), None)
+    models = _models_of(rows, library)
     drawn = models.of_version(REVIEW, version) if version is not None else models.of_process(REVIEW)
     assert drawn is not None  # noqa: S101  no installation is without it
-    visits = [_worked(step, rows.application) for step in steps]
+    visits = [_worked(step, rows.application) for step in own_steps]
     decided = review.closed_because == "decided"
     model = drawn.model
     answer = model.awaiting(messages.REVIEW_DECIDED)
@@ -403,12 +388,15 @@ def _markers(model: Model, visits: Iterable[Visit], now: datetime, known: Iterab
     tasks = {element_id for element_id in completed if model.elements[element_id].kind != "subProcess"}
     beside = {element_id for element_id in known if element_id in model.elements}
     for element_id in beside | model.certain({*markers, *beside}, tasks):
-        element = model.elements[element_id]
-        passed = DiagramMarker(
-            element_id=element.id, element_kind=element.kind, zh=element.zh, en=element.en, kind="passed"
-        )
-        markers.setdefault(element_id, passed)
+        markers.setdefault(element_id, marker_at(model.elements[element_id], "passed"))
     return list(markers.values())
+
+
+def marker_at(element: Element, kind: MarkerKind, since: datetime | None = None) -> DiagramMarker:
+    """Return the marker of an element of which nothing else is known."""
+    return DiagramMarker(
+        element_id=element.id, element_kind=element.kind, zh=element.zh, en=element.en, kind=kind, since=since
+    )
 
 
 def _marker(element: Element, visits: list[Visit], now: datetime) -> DiagramMarker:

@@ -46,7 +46,7 @@ async def act_on_request(
             headers = {"Cache-Control": "no-store"}
             return visitor.page("accounts/first_password.html", headers=headers, initial=initial, new=False)
         if act == "object":
-            await database.run(visitor.actor, service.object_to, change_id, typed.text("reason") or None)
+            await database.run(visitor.actor, service.object_to, change_id, typed.text("reason"))
             return visitor.redirect("/requests", Message("The request was cancelled."))
         if act not in SIGNED_ACTS:
             raise NotFound(Message("action"), act)

@@ -1,7 +1,7 @@
 """Read the requests that are open, and the signatures that somebody may free."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -133,49 +133,56 @@ def _answer(
 
 def describe(uow: UnitOfWork, row: ChangeRequest) -> Text:
     """Say in one sentence what would be done."""
-    stored = row.payload
-    context = stored.get("context", {})  # requests of the first releases have none
-    if row.kind == "post":
-        return Message(
-            "Assign the post {post} in {department} from {since} until {until}",
-            post=_word(stored["post"]),
-            department=_with_kind(context.get("department")) or _department(uow, stored["department"]),
-            since=_moment(uow, stored["since"]) or Message("when carried out"),
-            until=_moment(uow, stored["until"]) or Message("no end date"),
-        )
-    if row.kind == "details":
-        return Message(
-            "Change the details from {old} to {new}",
-            old=_details(uow, stored["old"]),
-            new=_details(uow, {name: stored["new"][name] for name in stored["old"]}),
-        )
-    if row.kind in ("department", "new-department"):
-        return _describe_department(uow, row)
-    if row.kind in ("rule", "calendar", "models"):
-        return _describe_models(stored) if row.kind == "models" else _describe_rule(row)
-    if row.kind == "agreement":
-        return Message(
-            "Issue version {version} of the confidentiality agreement, replacing {replaces}, with {days} days to "
-            "sign ({reason}): {text}",
-            version=stored["version"],
-            replaces=context.get("replaces", "—"),
-            days=stored["grace_days"],
-            reason=stored["reason"],
-            text=Bilingual(stored["text_zh"], stored["text_en"]),
-        )
-    return TITLES[row.kind]
+    describe_kind = DESCRIBED_BY.get(row.kind)
+    return TITLES[row.kind] if describe_kind is None else describe_kind(uow, row)
 
 
-def _describe_rule(row: ChangeRequest) -> Text:
+def _describe_post(uow: UnitOfWork, row: ChangeRequest) -> Text:
     stored = row.payload
-    if row.kind == "rule":
-        return Message(
-            "Change the rule {rule} from {old} to {new} ({reason})",
-            rule=stored["rule"],
-            old=stored["was"] or "—",
-            new=stored["value"] or "—",
-            reason=stored["reason"],
-        )
+    return Message(
+        "Assign the post {post} in {department} from {since} until {until}",
+        post=_word(stored["post"]),
+        department=_with_kind(_context(row).get("department")) or _department(uow, stored["department"]),
+        since=_moment(uow, stored["since"]) or Message("when carried out"),
+        until=_moment(uow, stored["until"]) or Message("no end date"),
+    )
+
+
+def _describe_details(uow: UnitOfWork, row: ChangeRequest) -> Text:
+    stored = row.payload
+    return Message(
+        "Change the details from {old} to {new}",
+        old=_details(uow, stored["old"]),
+        new=_details(uow, {name: stored["new"][name] for name in stored["old"]}),
+    )
+
+
+def _describe_agreement(_uow: UnitOfWork, row: ChangeRequest) -> Text:
+    stored = row.payload
+    return Message(
+        "Issue version {version} of the confidentiality agreement, replacing {replaces}, with {days} days to "
+        "sign ({reason}): {text}",
+        version=stored["version"],
+        replaces=_context(row).get("replaces", "—"),
+        days=stored["grace_days"],
+        reason=stored["reason"],
+        text=Bilingual(stored["text_zh"], stored["text_en"]),
+    )
+
+
+def _describe_rule(_uow: UnitOfWork, row: ChangeRequest) -> Text:
+    stored = row.payload
+    return Message(
+        "Change the rule {rule} from {old} to {new} ({reason})",
+        rule=stored["rule"],
+        old=stored["was"] or "—",
+        new=stored["value"] or "—",
+        reason=stored["reason"],
+    )
+
+
+def _describe_calendar(_uow: UnitOfWork, row: ChangeRequest) -> Text:
+    stored = row.payload
     runs = calendar_days.runs_of(map(CalendarDay.from_json, stored["days"]))
     return Message(
         "Import the working calendar of {year} ({reason}): {days}",
@@ -185,7 +192,7 @@ def _describe_rule(row: ChangeRequest) -> Text:
     )
 
 
-# how the check of a set of models ended
+# how the check of a set of models ended, where it may be deployed
 VERDICTS = {
     "clean": Message("no rule broken"),
     "lint": Message("errors in the models"),
@@ -194,7 +201,8 @@ VERDICTS = {
 }
 
 
-def _describe_models(stored: dict[str, Any]) -> Text:
+def _describe_models(_uow: UnitOfWork, row: ChangeRequest) -> Text:
+    stored = row.payload
     named: dict[str, Any] = {
         "digest": stored["fingerprint"][:12],
         "result": VERDICTS[stored["result"]],
@@ -210,7 +218,7 @@ def _describe_models(stored: dict[str, Any]) -> Text:
 
 
 def _describe_department(uow: UnitOfWork, row: ChangeRequest) -> Text:
-    stored, context = row.payload, row.payload.get("context", {})
+    stored, context = row.payload, _context(row)
     new = Message(
         "{department}: {kind}, parent {superior}",
         department=Bilingual(stored["name_zh"], stored["name_en"]),
@@ -221,6 +229,23 @@ def _describe_department(uow: UnitOfWork, row: ChangeRequest) -> Text:
         return Message("Add the department {new}", new=new)
     old = _with_kind(context.get("department")) or _department(uow, stored["department"])
     return Message("Change the department {old} to {new}", old=old, new=new)
+
+
+DESCRIBED_BY: Mapping[str, Callable[[UnitOfWork, ChangeRequest], Text]] = {
+    "post": _describe_post,
+    "details": _describe_details,
+    "department": _describe_department,
+    "new-department": _describe_department,
+    "rule": _describe_rule,
+    "calendar": _describe_calendar,
+    "models": _describe_models,
+    "agreement": _describe_agreement,
+}
+
+
+def _context(row: ChangeRequest) -> dict[str, Any]:
+    context: dict[str, Any] = row.payload.get("context", {})  # requests of the first releases have none
+    return context
 
 
 def _details(uow: UnitOfWork, values: dict[str, str | None]) -> str:

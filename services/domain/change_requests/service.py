@@ -280,8 +280,8 @@ def object_to(uow: UnitOfWork, change_id: str, reason: str | None = None) -> Cha
         raise Refused("objection-reason", "Enter why you object, so that it can be corrected.", status=422)
     _end(uow, request, "objected")
     request.objected_by, request.objected_at, request.objection_reason = uow.actor.id, uow.now, reason
-    told = {} if reason is None else {"reason": reason}
-    audit_trail.record(uow, "change-objected", "change-request", request.id, person=request.person_id, **told)
+    detail = {} if reason is None else {"reason": reason}
+    audit_trail.record(uow, "change-objected", "change-request", request.id, person=request.person_id, **detail)
     return request
 
 

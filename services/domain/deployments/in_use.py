@@ -4,6 +4,7 @@ A set from the portal stays in use over restarts and upgrades, until models are 
 other review stages than those that the set was checked with: all parts read these from the folder at their start.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,10 +33,10 @@ def get_set(uow: UnitOfWork) -> ModelSet | None:
     """Return the set from the portal that is in use; None where the folder's models are."""
     query = select(ModelSet).where(ModelSet.deployed_at.is_not(None), ModelSet.failure.is_(None))
     newest = uow.session.scalar(query.order_by(ModelSet.deployed_at.desc()).limit(1))
-    if newest is None or record.fingerprint(record.decisive(newest.files)) != record.newest_fingerprint(uow):
+    if newest is None or record.fingerprint(newest.files) != record.newest_fingerprint(uow):
         return None
-    stages = uploads.digests({stage_file.NAME: (STAGES.folder / stage_file.NAME).read_bytes()})
-    return newest if newest.files.get(stage_file.NAME) == stages[stage_file.NAME] else None
+    stages = hashlib.sha256((STAGES.folder / stage_file.NAME).read_bytes()).hexdigest()
+    return newest if newest.files.get(stage_file.NAME) == stages else None
 
 
 def read_set(uow: UnitOfWork) -> dict[str, bytes] | None:
@@ -51,7 +52,7 @@ def load(uow: UnitOfWork) -> ModelsInUse:
     """
     model_set = get_set(uow)
     files = uploads.unpack(model_set.content) if model_set is not None else read_folder(STAGES.folder)
-    fingerprint = record.fingerprint(record.decisive(uploads.digests(files)))
+    fingerprint = record.fingerprint(uploads.digests(files))
     if record.newest_fingerprint(uow) not in (None, fingerprint):
         raise Refused(
             "models-elsewhere",

@@ -46,10 +46,10 @@ class RecordedModels:
 
     async def _check(self, job: JobFacts) -> None:
         definition = Definition(job.bpmn_process_id, job.process_definition_version, job.process_definition_key)
-        found = await self._database.read(ACTOR, versions.standing, definition, job.process_instance_key)
-        if found in (Standing.RECORDED, Standing.BEFORE):
+        standing = await self._database.read(ACTOR, versions.standing, definition, job.process_instance_key)
+        if standing in (Standing.RECORDED, Standing.BEFORE):
             self._known.add(definition.definition_key)
-        if found is not Standing.UNRECORDED:
+        if standing is not Standing.UNRECORDED:
             return
         first = await self._database.run(ACTOR, versions.note_unrecorded, definition)
         key = definition.definition_key

@@ -53,9 +53,9 @@ async def show_set(set_id: Identifier, visitor: Visiting, database: GivenDatabas
     """Show a set: files, what the check found, the differences, and who asked and confirmed."""
     if visitor.is_htmx:
         view = await database.read(visitor.actor, queries.read_set, set_id)
-        # What is beside it changes as well when the wait is over.
-        over = {} if view.state in ("checking", "approved") else {"HX-Refresh": "true"}
-        return visitor.part("deployments/_set.html", headers=over, view=view)
+        # When the wait is over, the rest of the page has changed as well.
+        headers = {} if view.state in ("checking", "approved") else {"HX-Refresh": "true"}
+        return visitor.part("deployments/_set.html", headers=headers, view=view)
     return await _set(visitor, database, set_id)
 
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from sqlalchemy import select
 
@@ -18,7 +17,6 @@ from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
 SHOWN = 30
-SET_RULES = ("policy-rules.yaml", "policy-world.yaml", "workers.json")
 
 
 def read_overview(uow: UnitOfWork) -> ModelsOverview:
@@ -33,7 +31,7 @@ def read_overview(uow: UnitOfWork) -> ModelsOverview:
         digest=None if newest is None else newest.subject_id[:12],
         result=None if newest is None else json.loads(newest.entry)["detail"]["result"],
         from_portal=in_use.get_set(uow) is not None,
-        sets=[SetLine(**_line(uow, row, requests.get(row.id), names)) for row in rows],
+        sets=[_line(uow, row, requests.get(row.id), names) for row in rows],
         unrecorded=[
             VersionLine(
                 key=str(row.definition_key),
@@ -49,10 +47,7 @@ def read_overview(uow: UnitOfWork) -> ModelsOverview:
 
 def read_set(uow: UnitOfWork, set_id: str) -> SetView:
     """Return one set with its files, its result and its request; NotFound if there is none."""
-    administrators.require_reader(uow)
-    row = uow.session.get(ModelSet, set_id)
-    if row is None:
-        raise NotFound(Message("set of models"), set_id)
+    row = _get(uow, set_id)
     request = _requests(uow, [row.id]).get(row.id)
     people = [row.uploaded_by, row.confirmed_by, row.approved_by]
     if request is not None:
@@ -62,22 +57,21 @@ def read_set(uow: UnitOfWork, set_id: str) -> SetView:
     asked = request.payload if request is not None else {}
     line = _line(uow, row, request, names)
     return SetView(
-        **line,
+        **dict(line),
         files=[_file(name, digest, before) for name, digest in row.files.items()],
         result=row.result,
-        tries=row.tries,
         outdated=outdated,
         reason=row.reason or asked.get("reason"),
         unchecked=row.unchecked or asked.get("unchecked"),
         requested_by=names.get(row.approved_by or (request.requested_by if request is not None else "")),
         requested_at=request.requested_at if request is not None else row.approved_at,
         confirmed_by=names.get(row.confirmed_by or (request.confirmed_by or "" if request is not None else "")),
-        objected_by=names.get(request.objected_by or "") if line["state"] == "objected" and request else None,
+        objected_by=names.get(request.objected_by or "") if line.state == "objected" and request else None,
         objection_reason=request.objection_reason if request is not None else None,
         deployed_at=row.deployed_at,
         failure=row.failure,
-        may_ask=line["state"] in ("checked", "objected")
-        and line["verdict"] not in service.NEVER
+        may_ask=line.state in ("checked", "objected")
+        and line.verdict not in service.NEVER
         and not outdated
         and administrators.is_administrator(uow),
     )
@@ -85,11 +79,16 @@ def read_set(uow: UnitOfWork, set_id: str) -> SetView:
 
 def read_content(uow: UnitOfWork, set_id: str) -> bytes:
     """Return the set's files as a ZIP."""
+    return _get(uow, set_id).content
+
+
+def _get(uow: UnitOfWork, set_id: str) -> ModelSet:
+    """Return a set for somebody who may read it; NotFound if there is none."""
     administrators.require_reader(uow)
     row = uow.session.get(ModelSet, set_id)
     if row is None:
         raise NotFound(Message("set of models"), set_id)
-    return row.content
+    return row
 
 
 def _requests(uow: UnitOfWork, set_ids: Sequence[str]) -> dict[str, ChangeRequest]:
@@ -102,15 +101,15 @@ def _requests(uow: UnitOfWork, set_ids: Sequence[str]) -> dict[str, ChangeReques
     }
 
 
-def _line(uow: UnitOfWork, row: ModelSet, request: ChangeRequest | None, names: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "digest": record.fingerprint(record.decisive(row.files))[:12],
-        "state": _state(uow, row, request),
-        "verdict": row.result["verdict"] if row.result is not None else None,
-        "uploaded_by": names.get(row.uploaded_by, row.uploaded_by),
-        "uploaded_at": row.uploaded_at,
-    }
+def _line(uow: UnitOfWork, row: ModelSet, request: ChangeRequest | None, names: Mapping[str, str]) -> SetLine:
+    return SetLine(
+        id=row.id,
+        digest=record.fingerprint(row.files)[:12],
+        state=_state(uow, row, request),
+        verdict=row.result["verdict"] if row.result is not None else None,
+        uploaded_by=names.get(row.uploaded_by, row.uploaded_by),
+        uploaded_at=row.uploaded_at,
+    )
 
 
 def _state(uow: UnitOfWork, row: ModelSet, request: ChangeRequest | None) -> str:
@@ -142,4 +141,4 @@ def _file(name: str, digest: str, before: Mapping[str, str] | None) -> FileLine:
     change = None
     if before is not None and before.get(name) != digest:
         change = "changed" if name in before else "new"
-    return FileLine(name=name, sha256=digest, change=change, sets_rules=name in SET_RULES)
+    return FileLine(name=name, sha256=digest, change=change, sets_rules=name in uploads.CHECK_FILES)

@@ -12,6 +12,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.stages import file as stage_file
 
 DEPLOYED = "models-deployed"  # the action in the audit trail
+SHORTEST_REASON = 8  # characters, for models that the check did not find clean, or that are on no record
 MODELS = (".bpmn", ".dmn")
 
 
@@ -26,8 +27,8 @@ def is_model(name: str) -> bool:
 
 
 def fingerprint(files: Mapping[str, str]) -> str:
-    """Return one SHA-256 for all files, given by their own."""
-    return hashlib.sha256(json.dumps(sorted(files.items())).encode()).hexdigest()
+    """Return one SHA-256 for the decisive ones of these files, which are given by their own."""
+    return hashlib.sha256(json.dumps(sorted(decisive(files).items())).encode()).hexdigest()
 
 
 def get_newest(uow: UnitOfWork) -> AuditEvent | None:

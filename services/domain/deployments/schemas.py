@@ -43,7 +43,6 @@ class SetView(SetLine):
 
     files: list[FileLine]
     result: dict[str, Any] | None
-    tries: int
     outdated: bool
     reason: str | None
     unchecked: str | None

@@ -28,7 +28,6 @@ MOST_WAITING = 5  # sets of one administrator whose check has not ended
 CLEAN, FAILED = "clean", "failed"
 # What the check could not even read, or did not come through: nobody knows what it would do.
 NEVER = ("unreadable", FAILED)
-SHORTEST_REASON = 8  # characters
 MAX_UPLOAD = 2 << 20  # of one file, as of any request to the portal
 
 
@@ -91,7 +90,7 @@ def ask(uow: UnitOfWork, set_id: str, reason: str, unchecked: str | None) -> Mod
             "The check could not read these models or did not end: correct them, then upload them again.",
         )
     unchecked = (unchecked or "").strip() or None
-    if verdict != CLEAN and (unchecked is None or len(unchecked) < SHORTEST_REASON):
+    if verdict != CLEAN and (unchecked is None or len(unchecked) < record.SHORTEST_REASON):
         raise Refused(
             "models-not-clean",
             "The check did not find these models clean: correct them, or say in a few words why they are to be "
@@ -101,13 +100,10 @@ def ask(uow: UnitOfWork, set_id: str, reason: str, unchecked: str | None) -> Mod
         )
     payload = {
         "set": row.id,
-        "fingerprint": record.fingerprint(record.decisive(row.files)),
+        "fingerprint": record.fingerprint(row.files),
         "base": row.base,
         "files": row.files,
-        "result": verdict,
-        "rules": result["rules"],
-        "rules_sha256": result["rules_sha256"],
-        "states": result["states"],
+        **_summary(result),
         "reason": reason,
         "unchecked": None if verdict == CLEAN else unchecked,
     }
@@ -153,16 +149,7 @@ def keep_result(uow: UnitOfWork, set_id: str, result: dict[str, Any]) -> None:
     if row.checked_at is not None:
         return
     row.checked_at, row.result = uow.now, result
-    audit_trail.record(
-        uow,
-        "models-checked",
-        "model-set",
-        row.id,
-        result=result["verdict"],
-        rules=result["rules"],
-        rules_sha256=result["rules_sha256"],
-        states=result["states"],
-    )
+    audit_trail.record(uow, "models-checked", "model-set", row.id, **_summary(result))
 
 
 def list_approved(uow: UnitOfWork) -> list[str]:
@@ -171,6 +158,11 @@ def list_approved(uow: UnitOfWork) -> list[str]:
         ModelSet.approved_at.is_not(None), ModelSet.deployed_at.is_(None), ModelSet.failure.is_(None)
     )
     return list(uow.session.scalars(query.order_by(ModelSet.approved_at)))
+
+
+def _summary(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is recorded of a check."""
+    return {"result": result["verdict"], **{name: result[name] for name in ("rules", "rules_sha256", "states")}}
 
 
 def _check_base(uow: UnitOfWork, row: ModelSet) -> None:

@@ -21,7 +21,8 @@ from services.domain.deployments.record import is_model
 from services.domain.stages import file as stage_file
 from services.runtime.errors import Refused
 
-OTHERS = (stage_file.NAME, "workers.json", "policy-rules.yaml", "policy-world.yaml")
+CHECK_FILES = ("workers.json", "policy-rules.yaml", "policy-world.yaml")  # what the check itself depends on
+OTHERS = (stage_file.NAME, *CHECK_FILES)
 FACTS = "policy-facts.json"  # of a folder; it is never uploaded, or an edit would say itself what may be lost
 NAME = re.compile(r"\w[\w.-]{0,99}")
 MAX_FILE = 1 << 20
@@ -88,13 +89,7 @@ def _add(files: dict[str, bytes], name: str, content: bytes) -> None:
     if len(content) > MAX_FILE:
         raise _too_large(name)
     if len(files) >= MAX_FILES or sum(map(len, files.values())) + len(content) > MAX_ALL:
-        raise Refused(
-            "models-too-many",
-            "A set of models has at most {files} files and {size} MiB: upload only what belongs to it.",
-            status=422,
-            files=MAX_FILES,
-            size=MAX_ALL >> 20,
-        )
+        raise _too_many()
     files[name] = content
 
 
@@ -103,13 +98,7 @@ def _unpacked(packed: bytes) -> list[tuple[str, bytes]]:
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
             entries = [info for info in archive.infolist() if not info.is_dir()]
             if len(entries) > MAX_FILES:
-                raise Refused(
-                    "models-too-many",
-                    "A set of models has at most {files} files and {size} MiB: upload only what belongs to it.",
-                    status=422,
-                    files=MAX_FILES,
-                    size=MAX_ALL >> 20,
-                )
+                raise _too_many()
             names = _names(entries)
             unpacked, left = [], MAX_ALL
             for info, name in zip(entries, names, strict=True):
@@ -167,6 +156,16 @@ def _too_large(name: str) -> Refused:
         status=422,
         file=_shown(name),
         most=MAX_FILE >> 20,
+    )
+
+
+def _too_many() -> Refused:
+    return Refused(
+        "models-too-many",
+        "A set of models has at most {files} files and {size} MiB: upload only what belongs to it.",
+        status=422,
+        files=MAX_FILES,
+        size=MAX_ALL >> 20,
     )
 
 

@@ -22,6 +22,7 @@ from services.domain.access import queries as access_queries
 from services.domain.access.administrators import lock_setup
 from services.domain.audit import trail as audit_trail
 from services.domain.change_requests import policy as change_policy
+from services.domain.deployments.record import SHORTEST_REASON
 from services.domain.notifications import service as notification_service
 from services.runtime.errors import Fatal
 
@@ -29,7 +30,6 @@ ACCEPTED = "accepted"
 SEEN_EVERY = timedelta(minutes=10)  # a worker that meets a version again and again writes no more often
 NOTIFIED_EVERY = timedelta(hours=1)  # of any: a hundred versions at once are one notice
 SHOWN_FOR = timedelta(days=1)  # after the last job: then the alert ends
-SHORTEST_REASON = 8  # characters
 
 
 class Versioned(Protocol):
@@ -131,10 +131,7 @@ def accept(uow: UnitOfWork, key: int, reason: str, by: str) -> ModelVersion:
     if len(reason.strip()) < SHORTEST_REASON:
         raise Fatal("say in a few words why these models may run: --reason 'the reason'")
     row.recorded_at, row.result = uow.now, ACCEPTED
-    definition = Definition(row.process_id, row.version, row.definition_key)
-    audit_trail.record(
-        uow, "model-accepted", "model", row.process_id, **_detail(definition), reason=reason.strip(), by=by
-    )
+    audit_trail.record(uow, "model-accepted", "model", row.process_id, **_detail(row), reason=reason.strip(), by=by)
     return row
 
 
@@ -170,7 +167,5 @@ def _row(uow: UnitOfWork, definition: Versioned) -> ModelVersion:
 
 
 def _detail(definition: Versioned) -> dict[str, Any]:
-    return {
-        "version": definition.version,
-        "key": str(definition.definition_key),
-    }  # JSON has no whole numbers of 64 bits
+    # The key as text: JSON has no whole numbers of 64 bits.
+    return {"version": definition.version, "key": str(definition.definition_key)}

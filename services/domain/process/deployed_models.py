@@ -93,7 +93,12 @@ def _version_of(row: DeployedProcess) -> ProcessVersion:
     return ProcessVersion(row.process_id, row.version, row.process_definition_key)
 
 
-def read_files(uow: UnitOfWork, digests: Iterable[str]) -> dict[str, bytes]:
-    """Return the content of each kept file by its SHA-256; those that were not kept are left out."""
-    query = select(ModelFile.sha256, ModelFile.content).where(ModelFile.sha256.in_(set(digests)))
+def read_files(uow: UnitOfWork, digests: Iterable[str], *, ending: str = "") -> dict[str, bytes]:
+    """Return the content of each kept file by its SHA-256; those that were not kept are left out.
+
+    Only files whose names have this ``ending`` are returned.
+    """
+    query = select(ModelFile.sha256, ModelFile.content).where(
+        ModelFile.sha256.in_(set(digests)), ModelFile.name.endswith(ending)
+    )
     return {row.sha256: row.content for row in uow.session.execute(query)}

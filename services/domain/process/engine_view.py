@@ -185,13 +185,12 @@ class StandingInstanceAnswer(Answer):
 
 
 class RunningAnswer(Answer):
-    """The version that an instance runs on; ``checksum`` is the SHA-256 of its file."""
+    """The version that an instance runs on."""
 
     key: int
     process_definition_key: int
     bpmn_process_id: str
     version: int
-    checksum: str
 
 
 class VariableAnswer(Answer):

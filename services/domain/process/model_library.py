@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 
-from services.database.tables.deployed_models import DeployedProcess, ModelFile
-from services.database.unit_of_work import UnitOfWork
+from services.database.tables.deployed_models import DeployedProcess
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.process import deployed_models
 from services.domain.process.deployed_models import ProcessVersion
 from services.runtime import models
@@ -30,6 +30,10 @@ class KnownModels:
     def find(self, process_id: str, digest: str | None) -> Model | None:
         """Return the process as the file of this digest has it."""
         return self.by_digest.get(digest or "", {}).get(process_id)
+
+    def of_version(self, version: ProcessVersion) -> Model | None:
+        """Return the process as this version of it was deployed."""
+        return self.find(version.process_id, self.digest_of.get(version))
 
 
 class ModelLibrary(Mapping[str, Model]):
@@ -57,6 +61,17 @@ class ModelLibrary(Mapping[str, Model]):
     def __len__(self) -> int:
         return len(self._newest)
 
+    async def find_known(
+        self, database: Database, actor: Actor, digests: Collection[str], versions: Collection[ProcessVersion] = ()
+    ) -> KnownModels:
+        """Return what ``known`` does, without a unit of work where all of it was read before."""
+        digest_of = self._kept_versions(set(versions))
+        wanted = {*digests, *digest_of.values()}
+        files = self._kept_files(wanted)
+        if len(digest_of) < len(set(versions)) or len(files) < len(wanted):
+            return await database.read(actor, self.known, digests, versions)
+        return KnownModels(self._newest, files, digest_of)
+
     def known(
         self, uow: UnitOfWork, digests: Collection[str] = (), versions: Collection[ProcessVersion] = ()
     ) -> KnownModels:
@@ -77,20 +92,21 @@ class ModelLibrary(Mapping[str, Model]):
         deployed = {process_id: model for process_id, model in found.items() if model is not None}
         return replace(known, newest={**deployed, **known.newest}, by_digest={**known.by_digest, **files})
 
-    def peek(self, digests: Collection[str], versions: Collection[ProcessVersion]) -> KnownModels | None:
-        """Return what ``known`` would without the database; None where it has to be asked."""
+    def _kept_versions(self, versions: set[ProcessVersion]) -> dict[ProcessVersion, str]:
         with self._lock:
-            digest_of = {version: self._versions[version] for version in versions if version in self._versions}
-            wanted = {*digests, *digest_of.values()}
-            kept = {digest: self._files[digest] for digest in wanted & self._files.keys()}
-        kept |= {digest: self._of_newest[digest] for digest in wanted & self._of_newest.keys()}
-        if len(digest_of) < len(set(versions)) or len(kept) < len(wanted):
-            return None
-        return KnownModels(self._newest, kept, digest_of)
+            return {version: self._versions[version] for version in versions & self._versions.keys()}
+
+    def _kept_files(self, digests: set[str]) -> dict[str, Processes]:
+        of_newest = self._of_newest  # another thread may replace it
+        kept: dict[str, Processes] = {digest: of_newest[digest] for digest in digests & of_newest.keys()}
+        with self._lock:
+            for digest in digests & self._files.keys():
+                self._files.move_to_end(digest)
+                kept[digest] = self._files[digest]
+        return kept
 
     def _digests(self, uow: UnitOfWork, versions: set[ProcessVersion]) -> dict[ProcessVersion, str]:
-        with self._lock:
-            found = {version: self._versions[version] for version in versions if version in self._versions}
+        found = self._kept_versions(versions)
         missing = versions - found.keys()
         if missing:
             read = deployed_models.find_digests(uow, missing)
@@ -102,17 +118,11 @@ class ModelLibrary(Mapping[str, Model]):
         return found
 
     def _read_files(self, uow: UnitOfWork, digests: set[str]) -> dict[str, Processes]:
-        found: dict[str, Processes] = {digest: self._of_newest[digest] for digest in digests & self._of_newest.keys()}
-        with self._lock:
-            for digest in digests & self._files.keys():
-                self._files.move_to_end(digest)
-                found[digest] = self._files[digest]
+        found = self._kept_files(digests)
         missing = digests - found.keys()
         if missing:
-            query = select(ModelFile.sha256, ModelFile.content).where(
-                ModelFile.sha256.in_(missing), ModelFile.name.endswith(".bpmn")
-            )
-            read = {digest: models.parse(content) for digest, content in uow.session.execute(query)}
+            files = deployed_models.read_files(uow, missing, ending=".bpmn")
+            read = {digest: models.parse(content) for digest, content in files.items()}
             found |= read
             with self._lock:
                 self._files.update(read)

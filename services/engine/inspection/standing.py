@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.engine.clock import from_millis
+from services.engine.model.bpmn import ElementType
 from services.engine.state.instances import ElementInstance, ProcessInstance
 from services.engine.state.jobs import ACTIVATABLE, ACTIVATED
 from services.engine.state.store import Store
 
 MOST_INSTANCES, MOST_ELEMENTS = 50, 500
 _START = "ELEMENT_ACTIVATING"
-_MULTI_INSTANCE = "MULTI_INSTANCE_BODY"
 
 Asked = Callable[[str], bool]
+"""Whether workers ask for jobs of a type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +59,18 @@ class StandingInstance:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The version that a process instance runs on; ``checksum`` is the SHA-256 of its file."""
+    """The version that a process instance runs on."""
 
     key: int
     process_definition_key: int
     bpmn_process_id: str
     version: int
-    checksum: str
 
 
 def standing(store: Store, key: int, asked: Asked) -> list[StandingInstance]:
     """Return the instance and those that it has called, the outermost first; none once it has ended.
 
-    ``asked`` says whether workers ask for jobs of a type. At most ``MOST_INSTANCES``, of each ``MOST_ELEMENTS``.
+    At most ``MOST_INSTANCES``, of each ``MOST_ELEMENTS``.
     """
     found: list[StandingInstance] = []
     ahead = [key]
@@ -84,15 +84,13 @@ def standing(store: Store, key: int, asked: Asked) -> list[StandingInstance]:
 
 
 def running(store: Store, keys: list[int]) -> list[Running]:
-    """Return of each of these instances that runs its version."""
+    """Return the versions of those of these instances that run."""
     found = []
     for key in keys:
         instance = store.instances.get(key)
         definition = None if instance is None else store.process_definitions.get(instance.process_definition_key)
         if instance is not None and definition is not None:
-            found.append(
-                Running(key, definition.key, definition.bpmn_process_id, definition.version, definition.checksum)
-            )
+            found.append(Running(key, definition.key, definition.bpmn_process_id, definition.version))
     return found
 
 
@@ -100,7 +98,7 @@ def _instance(store: Store, instance: ProcessInstance, asked: Asked) -> Standing
     elements = [
         element
         for element in instance.element_instances.values()
-        if element.key != instance.key and element.element_type != _MULTI_INSTANCE
+        if element.key != instance.key and element.element_type != ElementType.MULTI_INSTANCE_BODY
     ][:MOST_ELEMENTS]
     since = store.overview.first_timestamps(instance.key, [element.key for element in elements], _START)
     own = StandingElement("", "PROCESS", None, has_incident=False, waits=list(_waits(store, instance.root, asked)))

@@ -163,6 +163,11 @@ class Element:
         """Return whether the element itself catches an event."""
         return self.element_type in (ElementType.INTERMEDIATE_CATCH_EVENT, ElementType.RECEIVE_TASK)
 
+    @property
+    def event_type(self) -> EventType:
+        """Return the type of its event definition; NONE without one."""
+        return EventType.NONE if self.event is None else self.event.event_type
+
 
 @dataclass(frozen=True, slots=True)
 class Process:

@@ -86,7 +86,7 @@ def migrate_subscriptions(execution: Execution, instance: ProcessInstance, plan:
     subscriptions = instance.root.compensation_subscriptions
     if not subscriptions:
         return
-    activities = dict[str, str]()
+    activities: dict[str, str] = {}
     for compensation in subscriptions:
         activities |= dict(_mapped_activities(plan, compensation))
     context = execution.element_context(instance, instance.root)
@@ -97,7 +97,7 @@ def migrate_subscriptions(execution: Execution, instance: ProcessInstance, plan:
             continue
         compensation.activity_id = target_id
         if compensation.handler_id:
-            boundary = next(iter(_compensation_events(context, plan.target.elements[target_id])))
+            boundary = _compensation_events(context, plan.target.elements[target_id])[0]
             compensation.handler_id = required(boundary.handler)
         _record(execution, context, compensation, "MIGRATED")
 
@@ -112,9 +112,8 @@ def _mapped_activities(plan: Plan, compensation: CompensationSubscription) -> It
     if boundary is None:
         return
     mapped = plan.target.elements[plan.ids[boundary]]
-    event_type = mapped.event.event_type if mapped.event is not None else EventType.NONE
-    if event_type != EventType.COMPENSATION:
-        raise compensation_changed(plan, boundary, mapped.id, event_type)
+    if mapped.event_type != EventType.COMPENSATION:
+        raise compensation_changed(plan, boundary, mapped.id, mapped.event_type)
     target = plan.target.elements[required(mapped.attached_to)]
     while ElementType.PROCESS not in (source.element_type, target.element_type):
         yield source.id, target.id
@@ -191,7 +190,7 @@ def _remove(execution: Execution, context: ElementContext, compensation: Compens
 
 def _compensation_events(context: ElementContext, activity: Element) -> list[Element]:
     boundaries = [context.process.elements[b] for b in activity.boundaries]
-    return [b for b in boundaries if b.event is not None and b.event.event_type == EventType.COMPENSATION]
+    return [b for b in boundaries if b.event_type == EventType.COMPENSATION]
 
 
 def _record(execution: Execution, context: ElementContext, compensation: CompensationSubscription, intent: str) -> None:

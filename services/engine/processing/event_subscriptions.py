@@ -64,11 +64,7 @@ def subscribe_to_events(
     subscriptions = [s for e in accepted if (s := _evaluate(execution, context, e)) is not None]
     for subscription in subscriptions:
         _open(execution, context, subscription)
-    return [
-        (s.name, s.catch_event.id)
-        for s in subscriptions
-        if required(s.catch_event.event).event_type == EventType.MESSAGE
-    ]
+    return [(s.name, s.catch_event.id) for s in subscriptions if s.catch_event.event_type == EventType.MESSAGE]
 
 
 def unsubscribe_from_events(

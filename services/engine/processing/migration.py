@@ -7,7 +7,6 @@ are opened. Called process instances are migrated by themselves. What cannot be 
 (``migration_checks``), and nothing is changed.
 """
 
-import json
 from dataclasses import replace
 
 from services.engine.errors import Failure
@@ -25,7 +24,8 @@ from services.engine.processing.execution import ElementContext, Execution
 from services.engine.processing.jobs import migrate_job
 from services.engine.processing.joins import NO_FLOW
 from services.engine.processing.migration_checks import Instruction, Plan
-from services.engine.state.instances import ACTIVATING, ElementInstance, ProcessInstance, Trigger
+from services.engine.processing.variables import record_variable
+from services.engine.state.instances import ACTIVATING, ElementInstance, ProcessInstance
 
 
 def migrate(execution: Execution, key: int, target_definition_key: int, instructions: list[Instruction]) -> None:
@@ -76,10 +76,10 @@ def _plan(execution: Execution, key: int, target_definition_key: int, instructio
 
 def _breadth_first(instance: ProcessInstance) -> list[ElementInstance]:
     """List the active elements, scopes before what is in them."""
-    found = [instance.root]
-    for scope in found:
-        found += [instance.element_instances[child] for child in scope.children]
-    return found
+    order = [instance.root]
+    for scope in order:
+        order += [instance.element_instances[child] for child in scope.children]
+    return order
 
 
 def _move_instance(execution: Execution, instance: ProcessInstance, plan: Plan) -> None:
@@ -111,25 +111,16 @@ def _migrate_element(
             execution.store.incidents.add(migrated)
             execution.record_incident(context, migrated, "MIGRATED")
     for name in element_instance.variables:
-        value = {
-            **execution.instance_fields(instance),
-            "name": name,
-            "value": json.dumps(element_instance.variables[name], ensure_ascii=False),
-            "scopeKey": element_instance.key,
-        }
-        execution.record(element_instance.key, "VARIABLE", "MIGRATED", value)
+        record_variable(execution, instance, element_instance, name, "MIGRATED")
     if element_instance.state != ACTIVATING:  # else it has subscribed to nothing yet
         _migrate_events(execution, plan, context, source_id)
 
 
 def _map_triggers(plan: Plan, element_instance: ElementInstance) -> None:
     """Name what an element was triggered or interrupted by as the target does."""
-
-    def mapped(trigger: Trigger | None) -> Trigger | None:
-        return None if trigger is None else replace(trigger, element_id=plan.ids.get(trigger.element_id, ""))
-
-    if element_instance.trigger is not None and element_instance.trigger.element_id in plan.ids:
-        element_instance.trigger = mapped(element_instance.trigger)
+    trigger = element_instance.trigger
+    if trigger is not None and trigger.element_id in plan.ids:
+        element_instance.trigger = replace(trigger, element_id=plan.ids[trigger.element_id])
     interrupting = element_instance.interrupting_element_id
     if interrupting is not None:
         subprocess = plan.target.elements[plan.ids[plan.source.elements[interrupting].scope]]
@@ -162,8 +153,8 @@ def _migrate_tokens(execution: Execution, plan: Plan, context: ElementContext) -
 def _migrate_events(execution: Execution, plan: Plan, context: ElementContext, source_id: str) -> None:
     """Close the subscriptions of unmapped catch events, keep those of mapped ones, and open the target's others."""
     # as on a broker, a subscription that is being closed still stands in the way of one of the same name
-    found = map(execution.store.messages.subscription, context.element_instance.message_subscriptions)
-    names = {subscription.name for subscription in found if subscription is not None}
+    messages = map(execution.store.messages.subscription, context.element_instance.message_subscriptions)
+    names = {subscription.name for subscription in messages if subscription is not None}
     unsubscribe_from_events(execution, context, lambda element_id: element_id not in plan.ids)
     targets = set(plan.ids.values())
     _keep_subscriptions(execution, plan, context)
@@ -185,26 +176,28 @@ def _keep_subscriptions(execution: Execution, plan: Plan, context: ElementContex
         timer = store.timers.get(key)
         if timer is not None:
             store.timers.remove(key)
-            migrated = replace(timer, element_id=plan.ids[timer.element_id], process_definition_key=plan.definition.key)
-            store.timers.add(migrated)
-            record_timer(execution, migrated, "MIGRATED")
+            migrated_timer = replace(
+                timer, element_id=plan.ids[timer.element_id], process_definition_key=plan.definition.key
+            )
+            store.timers.add(migrated_timer)
+            record_timer(execution, migrated_timer, "MIGRATED")
     for key in element_instance.message_subscriptions:
         message = store.messages.subscription(key)
         if message is not None:
             store.messages.unsubscribe(key)
             target_id = plan.ids[message.element_id]
-            moved = replace(
+            migrated_message = replace(
                 message,
                 element_id=target_id,
                 bpmn_process_id=process.id,
                 interrupting=process.elements[target_id].interrupting,
             )
-            store.messages.subscribe(moved)
-            record_message(execution, context, moved, "MIGRATED")
+            store.messages.subscribe(migrated_message)
+            record_message(execution, context, migrated_message, "MIGRATED")
     for key in element_instance.signal_subscriptions:
         signal = store.signals.subscription(key)
         if signal is not None:
             store.signals.unsubscribe(key)
-            kept = replace(signal, element_id=plan.ids[signal.element_id])
-            store.signals.subscribe(kept)
-            record_signal(execution, kept, "MIGRATED")
+            migrated_signal = replace(signal, element_id=plan.ids[signal.element_id])
+            store.signals.subscribe(migrated_signal)
+            record_signal(execution, migrated_signal, "MIGRATED")

@@ -148,13 +148,12 @@ def cannot_subscribe(plan: Plan, element_id: str, target_id: str, cause: str) ->
 
 
 def subscribed_already(plan: Plan, element_id: str, name: str, catch_event_id: str) -> Rejection:
-    return Rejection(
-        RejectionType.INVALID_STATE,
-        f"Expected to migrate process instance '{plan.key}' but active element with id '{element_id}' attempts to "
-        f"subscribe to a message it is already subscribed to with name '{name}'. Migrating active elements that "
-        "subscribe to a message they are already subscribed to is not possible yet. Please provide a mapping "
-        f"instruction to message catch event with id '{catch_event_id}' to migrate the respective message "
-        "subscription.",
+    return _state(
+        plan.key,
+        f"active element with id '{element_id}' attempts to subscribe to a message it is already subscribed to with "
+        f"name '{name}'. Migrating active elements that subscribe to a message they are already subscribed to is not "
+        f"possible yet. Please provide a mapping instruction to message catch event with id '{catch_event_id}' to "
+        "migrate the respective message subscription.",
     )
 
 
@@ -202,11 +201,10 @@ def _check_supported(plan: Plan, source: Element, active: ElementInstance) -> No
         )
     if active.element_type != ElementType.INTERMEDIATE_CATCH_EVENT:
         return
-    event_type = source.event.event_type if source.event is not None else EventType.NONE
-    if event_type not in (EventType.MESSAGE, EventType.TIMER, EventType.SIGNAL):
+    if source.event_type not in (EventType.MESSAGE, EventType.TIMER, EventType.SIGNAL):
         raise _state(
             plan.key,
-            f"active element with id '{active.element_id}' is intermediate catch event of type '{event_type}'. "
+            f"active element with id '{active.element_id}' is intermediate catch event of type '{source.event_type}'. "
             "Migrating active intermediate catch event of this type is not possible yet.",
         )
     if any(plan.source.elements[f.source].element_type == ElementType.EVENT_BASED_GATEWAY for f in source.incoming):
@@ -254,12 +252,12 @@ def _check_events(
     for target_id, sources in merged.items():
         if len(sources) > 1:
             several = "', '".join(sorted(sources))
-            raise Rejection(
-                RejectionType.INVALID_STATE,
-                f"Expected to migrate process instance '{plan.key}' but active element with id '{element_id}' has a "
-                f"catch event attached that is mapped to a catch event with id '{target_id}'. There are multiple "
-                f"mapping instructions that target this catch event: '{several}'. Catch events cannot be merged by "
-                "process instance migration. Please ensure the mapping instructions target a catch event only once.",
+            raise _state(
+                plan.key,
+                f"active element with id '{element_id}' has a catch event attached that is mapped to a "
+                f"catch event with id '{target_id}'. There are multiple mapping instructions that target this catch "
+                f"event: '{several}'. Catch events cannot be merged by process instance migration. "
+                "Please ensure the mapping instructions target a catch event only once.",
             )
     for event in events:
         if event.id in plan.ids:
@@ -267,15 +265,14 @@ def _check_events(
 
 
 def _check_event_type(plan: Plan, element_id: str, event: Element, mapped: Element) -> None:
-    was, becomes = (e.event.event_type if e.event is not None else EventType.NONE for e in (event, mapped))
-    if was != becomes:
-        raise Rejection(
-            RejectionType.INVALID_STATE,
-            f"Expected to migrate process instance '{plan.key}' but active element with id '{element_id}' has a catch "
-            f"event with id '{event.id}' that is mapped to a catch event with id '{mapped.id}'. These catch events "
-            f"have different event types: '{was}' and '{becomes}'. The event type of a catch event cannot be changed "
-            "by process instance migration. Please ensure the event type of the catch event remains the same or remove "
-            "the mapping instruction for these catch events.",
+    if event.event_type != mapped.event_type:
+        raise _state(
+            plan.key,
+            f"active element with id '{element_id}' has a catch event with id '{event.id}' that is mapped to a catch "
+            f"event with id '{mapped.id}'. These catch events have different event types: '{event.event_type}' and "
+            f"'{mapped.event_type}'. The event type of a catch event cannot be changed by process instance migration. "
+            "Please ensure the event type of the catch event remains the same or remove the mapping instruction for "
+            "these catch events.",
         )
 
 

@@ -135,10 +135,16 @@ def _set_variable(
     intent: str,
 ) -> None:
     element_instance.variables[name] = value
-    record = {
+    record_variable(execution, instance, element_instance, name, intent)
+
+
+def record_variable(
+    execution: Execution, instance: ProcessInstance, element_instance: ElementInstance, name: str, intent: str
+) -> None:
+    value = {
         **execution.instance_fields(instance),
         "name": name,
-        "value": json.dumps(value, ensure_ascii=False),
+        "value": json.dumps(element_instance.variables[name], ensure_ascii=False),
         "scopeKey": element_instance.key,
     }
-    execution.record(element_instance.key, "VARIABLE", intent, record)
+    execution.record(element_instance.key, "VARIABLE", intent, value)

@@ -15,7 +15,7 @@ if (here) {
 const page = document.querySelector("main[data-changed]");
 const offer = document.getElementById("changed");
 async function ask() {
-  if (document.hidden || !offer) return;
+  if (document.hidden) return;
   try {
     const answer = await fetch(page.dataset.changed, { credentials: "same-origin" });
     if (answer.ok) offer.hidden = !(await answer.json()).changed;

@@ -53,7 +53,7 @@ def desk(any_database_url: str) -> Iterator[ReviewDesk]:
 
 def _planned(desk: ReviewDesk) -> Planned:
     [case] = desk.run(running_cases.list_running)
-    record = desk.run(lambda uow: case_migration.record_of(case, case_migration.list_sets(uow), TARGET))
+    record = desk.run(lambda uow: case_migration.record_of(case, case_migration.list_sets(uow)))
     verdict = Verdict(ALLOWED, rules=104, states=7)
     return Planned(case, verdict, record, {"a": "b"}, Difference({"a": "b"}, ["c"]))
 

@@ -54,9 +54,7 @@ async def read_model(
     """Return the BPMN of a process, its names in one language: the newest, or the deployed file of this SHA-256."""
     model = models.get(process_id)
     if sha256 is not None and (model is None or model.sha256 != sha256):
-        known = models.peek([sha256], ())
-        if known is None:
-            known = await database.read(actor, models.known, [sha256])
+        known = await models.find_known(database, actor, [sha256])
         model = known.find(process_id, sha256)
     if model is None:
         raise NotFound(Message("process"), process_id)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import BinaryIO
 
 from services.database.unit_of_work import UnitOfWork
@@ -11,14 +12,22 @@ from services.domain.cases.event_log.people import PeopleOfLog
 from services.domain.cases.event_log.shapes import WriteLog, Written
 from services.runtime.errors import Fatal
 
-FORMATS: Mapping[str, WriteLog] = {"ocel": ocel.write, "xes": xes.write}
+
+class Format(StrEnum):
+    """The standards in which a log can be written."""
+
+    OCEL = "ocel"
+    XES = "xes"
+
+
+WRITERS: Mapping[Format, WriteLog] = {Format.OCEL: ocel.write, Format.XES: xes.write}
 EXPORTED = "events-exported"  # the action in the audit trail
 
 
 def export(
     uow: UnitOfWork,
     file: BinaryIO,
-    format_name: str,
+    format_: Format,
     *,
     since: datetime | None = None,
     until: datetime | None = None,
@@ -29,7 +38,7 @@ def export(
     People are codes of this export alone, unless ``named_because`` says why they are named.
     """
     people = PeopleOfLog(named=named_because is not None)
-    written = FORMATS[format_name](register_cases.read(uow.session, people, since, until), file)
+    written = WRITERS[format_](register_cases.read(uow.session, people, since, until), file)
     if not written.cases:
         raise Fatal("no log was written | the register | it has no case of this time | name another one")
     audit_trail.record(
@@ -37,7 +46,7 @@ def export(
         EXPORTED,
         "register",
         "events",
-        format=format_name,
+        format=format_.value,
         since=None if since is None else since.isoformat(),
         until=None if until is None else until.isoformat(),
         cases=written.cases,

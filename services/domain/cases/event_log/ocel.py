@@ -53,11 +53,11 @@ def write(cases: Iterable[CaseLog], file: BinaryIO) -> Written:
             people = [person for person in log.people if person.id not in known]
             known.update(person.id for person in people)
             for thing in (*people, log.case, *log.objects):
-                note_type(object_types, thing.type, thing.attributes)
+                _note_type(object_types, thing.type, thing.attributes)
                 objects.add(_object(thing))
             for event in log.events:
                 written.events += 1
-                note_type(event_types, event.type, event.attributes)
+                _note_type(event_types, event.type, event.attributes)
                 events.add(_event(written.events, event))
         file.write(b'],\n"events":[')
         later.seek(0)
@@ -67,7 +67,7 @@ def write(cases: Iterable[CaseLog], file: BinaryIO) -> Written:
     return written
 
 
-def kind_of(value: Value) -> str:
+def _kind_of(value: Value) -> str:
     """Return the standard's word for the kind of a value."""
     match value:
         case bool():
@@ -81,11 +81,11 @@ def kind_of(value: Value) -> str:
     return "string"
 
 
-def note_type(types: Types, name: str, attributes: Mapping[str, Value]) -> None:
+def _note_type(types: Types, name: str, attributes: Mapping[str, Value]) -> None:
     """Enter a type with the attributes of one that is of it."""
     known = types.setdefault(name, {})
     for attribute, value in attributes.items():
-        known[attribute] = kind_of(value)
+        known[attribute] = _kind_of(value)
 
 
 def _declared(types: Types) -> list[dict[str, Any]]:

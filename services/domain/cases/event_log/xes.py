@@ -50,7 +50,7 @@ def _header() -> Iterable[etree._Element]:
 def _trace(log: CaseLog, names: Mapping[str, Value]) -> etree._Element:
     trace = etree.Element("trace")
     _add(trace, {NAME: log.case.id, **log.case.attributes})
-    for event in sorted(log.events, key=lambda event: event.at):
+    for event in log.events:
         _add(etree.SubElement(trace, "event"), _values(event, names))
     return trace
 

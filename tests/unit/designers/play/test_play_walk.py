@@ -184,7 +184,7 @@ def test_where_the_case_stands_names_phases_and_called_processes() -> None:
     counts = view.counts(shipped(), stands)
     assert counts["video-retrieval:Phase_Approval"] >= 1
     assert counts["review:review"] == 1
-    marks = view.walk_marks(case.walk, "video-retrieval", "en")
+    marks = view.walk_marks(case.walk, stands, "video-retrieval", "en")
     assert (marks["Phase_Approval"].kind, marks["Call_DepartmentDecides"].kind) == ("inside", "here")
     assert marks["Flow_ApplicationComplete"].kind == "passed"
 

@@ -17,6 +17,7 @@ from simulated_year import (
     read,
     shipped,
     simulate,
+    stage_of,
     with_absences,
     with_one_more_review,
 )
@@ -71,11 +72,9 @@ def test_it_says_in_a_sentence_where_the_time_goes_and_how_much_is_lost(before: 
     assert f"{before.recordings.lost} of {before.recordings.all} recordings" in en
 
 
-def test_one_more_review_lengthens_and_is_told_so(before: Result, after: Models) -> None:
+def test_one_more_review_lengthens_the_cases_and_the_sentence_says_so(before: Result, after: Models) -> None:
     longer = simulate(after)
-    added = longer.stage(f"stage {INTERPRETING}")
-    assert added is not None
-    assert added.visits > 0
+    assert stage_of(longer, INTERPRETING).visits > 0
     assert longer.mean_days > before.mean_days
     zh, en = sentences.difference(before, longer)
     assert "改动之后每案平均多用" in zh
@@ -85,9 +84,7 @@ def test_one_more_review_lengthens_and_is_told_so(before: Result, after: Models)
 
 def test_the_same_cases_come_to_both_and_what_lies_before_the_edit_is_the_same(after: Models) -> None:
     once = replace(demo(), applicants=replace(demo().applicants, corrects=0.0))
-    was, is_now = (simulate(models, once).stage("stage preliminary") for models in (shipped(), after))
-    assert was is not None
-    assert is_now is not None
+    was, is_now = (stage_of(simulate(models, once), "preliminary") for models in (shipped(), after))
     assert replace(was, share=0) == replace(is_now, share=0)
 
 
@@ -105,10 +102,7 @@ def test_absences_lengthen() -> None:
 
 def test_people_do_one_thing_at_a_time_so_that_others_wait(before: Result) -> None:
     slow = simulate(profile=deciding("security-signature", work=Spread((600 * HOUR,))))
-    signature, usual = slow.stage("stage security-signature"), before.stage("stage security-signature")
-    assert signature is not None
-    assert usual is not None
-    assert signature.waited > 24 > usual.waited
+    assert stage_of(slow, "security-signature").waited > 24 > stage_of(before, "security-signature").waited
 
 
 @pytest.mark.requirement("R31")
@@ -156,7 +150,7 @@ def test_copies_that_come_back_late_are_reminded_of_and_suspended() -> None:
     assert fired(result)["Event_ReminderDue"] > fired(result)["Event_DueDateReached"]
 
 
-def test_a_stage_that_nobody_may_decide_is_told(tmp_path: Path) -> None:
+def test_a_stage_that_nobody_may_decide_is_a_warning(tmp_path: Path) -> None:
     folder = with_one_more_review(tmp_path / "models")
     change_stage(folder, INTERPRETING, candidates=[{"posts": ["deputy"], "departments": "legal"}])
     result = simulate(read(folder), cases=3)
@@ -164,12 +158,12 @@ def test_a_stage_that_nobody_may_decide_is_told(tmp_path: Path) -> None:
     assert fired(result)["Event_ReviewReminderDue"] < 3 * 2 * run.MOST_SILENT
     assert result.undecidable[0].en == "interpreter's review"
     assert result.ended < 3
-    told = [en for _, en in sentences.warnings(result)]
-    assert any(en.startswith("Nobody may decide interpreter's review") for en in told)
-    assert any("still at 审核" in en or "still at Call_Interprets" in en for en in told)
+    warnings = [en for _, en in sentences.warnings(result)]
+    assert any(en.startswith("Nobody may decide interpreter's review") for en in warnings)
+    assert any("still at 审核" in en or "still at Call_Interprets" in en for en in warnings)
 
 
-def test_an_incident_of_the_model_is_told_with_its_element(tmp_path: Path) -> None:
+def test_an_incident_of_the_model_is_reported_with_its_element(tmp_path: Path) -> None:
     model = edited(tmp_path / "models")
     model.condition("Flow_NotDuplicate", "=nothingHasThis")
     model.save()

@@ -15,6 +15,7 @@ from services.database.tables.reviews import Review
 from services.database.tables.stage_visits import StageVisit
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.organisation import demo_id
+from services.domain.cases import rows as case_rows
 from services.domain.cases import stage_times, timeline
 from services.domain.process.model_library import ModelLibrary
 from services.runtime.models import Model, parse
@@ -48,9 +49,10 @@ def _shown(uow: UnitOfWork, found: ModelLibrary) -> dict[str, Any]:
     """The timeline of each case and of each of its reviews, without ids of elements and what the clock adds."""
     shown: dict[str, Any] = {}
     for application in uow.session.query(Application).filter(Application.submitted_at.is_not(None)):
-        lines = [timeline.get_timeline(uow, application.id, found)]
+        rows = case_rows.of_case(uow, application.id)
+        lines = [timeline.of_rows(rows, found)]
         reviews = uow.session.query(Review).filter_by(application_id=application.id)
-        lines += [timeline.get_review_timeline(uow, application.id, review.id, found) for review in reviews]
+        lines += [timeline.review_of_rows(rows, review.id, found) for review in reviews]
         shown[application.id] = [
             (
                 line.in_transit,

@@ -19,9 +19,9 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.people import Person
 from services.database.tables.reviews import Decision
 from services.database.unit_of_work import Actor, Database, UnitOfWork
-from services.designers.simulation import history, history_pages
+from services.designers.simulation import history
 from services.domain.cases.event_log import export as event_log
-from services.domain.cases.event_log import register_cases
+from services.domain.cases.event_log import submitted_cases
 from services.runtime.places import BPMN
 
 ACTOR = Actor("system", "test")
@@ -145,14 +145,14 @@ def test_a_time_without_cases_leaves_no_file(export: Export) -> None:
 
 def test_pages_of_any_size_give_the_same(export: Export, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = export.read("whole.json")
-    monkeypatch.setattr(register_cases, "CASES_AT_ONCE", 7)
+    monkeypatch.setattr(submitted_cases, "CASES_AT_ONCE", 7)
     paged = export.read("paged.json")
     assert [event["type"] for event in paged["events"]] == [event["type"] for event in whole["events"]]
     assert len(paged["objects"]) == len(whole["objects"])
 
 
 def test_a_year_is_simulated_as_the_last_one_was(filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history_pages, "CASES_AT_ONCE", 25)
+    monkeypatch.setattr(submitted_cases, "CASES_AT_ONCE", 25)
     count = select(func.count()).select_from(AuditEvent)
     before = filled.read_now(ACTOR, lambda uow: uow.session.scalar(count))
     profile = filled.read_now(ACTOR, history.read, BPMN)
@@ -169,14 +169,15 @@ def test_a_year_is_simulated_as_the_last_one_was(filled: Database, monkeypatch: 
 
 
 @pytest.mark.both_databases
-def test_both_databases_tell_their_history(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history_pages, "CASES_AT_ONCE", 10)
-    monkeypatch.setattr(register_cases, "CASES_AT_ONCE", 10)
+def test_log_and_history_are_read_from_both_databases(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submitted_cases, "CASES_AT_ONCE", 10)
     fill(database, tmp_path / "recordings", Size(cases=30, open=6, people=45, cameras=4))
     profile = database.read_now(ACTOR, history.read, BPMN)
     assert profile.cases >= history.LEAST_CASES
     with (tmp_path / "log.json").open("wb") as file:
-        written = database.read_now(ACTOR, event_log.export, file, "ocel")
+        written = database.read_now(ACTOR, event_log.export, file, event_log.Format.OCEL)
     assert written.cases == sum(thing["type"] == "case" for thing in read_ocel(tmp_path / "log.json")["objects"])
     with (tmp_path / "log.xes").open("wb") as file:
-        assert database.read_now(ACTOR, event_log.export, file, "xes") == written
+        assert database.read_now(ACTOR, event_log.export, file, event_log.Format.XES) == written
