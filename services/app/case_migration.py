@@ -22,7 +22,7 @@ from services.designers.policy_check.in_memory import NotDeployed
 from services.designers.policy_check.onward import UNDECIDED, UNMAPPED, OlderModels, Onward, Verdict
 from services.designers.policy_check.past import Decided, Deployed, Event, JobEnded, Migrated, Received, Record
 from services.designers.policy_check.version_mapping import Difference
-from services.domain.cases import case_models
+from services.domain.cases.case_models import MAIN, REVIEW
 from services.domain.deployments import record as deployment_record
 from services.domain.process import deployed_models, running_cases, steps
 from services.domain.process.messages import APPLICATION_SUBMITTED, REVIEW_DECIDED
@@ -32,7 +32,6 @@ from services.engine.model.parse import parse_bpmn
 from services.engine.processing.deployments import Resource
 from services.runtime.jobs.worker import Worker
 
-MAIN = case_models.MAIN
 _LAST = 2**63
 _Timed = tuple[datetime, int, Event]
 """An event with its moment and, where moments are alike, its place: keys of the engine grow."""
@@ -218,7 +217,7 @@ def _of_steps(case: RunningCase) -> Iterator[_Timed]:
         is_main = step.process_id == (case.application.process_id or MAIN)
         if step.outcome == steps.CANCELLED or (is_main and not own):
             continue  # the engine took the job back; or it is of a second start, which ended at once
-        if not is_main and step.process_id == case_models.REVIEW and step.process_instance_key not in instances:
+        if not is_main and step.process_id == REVIEW and step.process_instance_key not in instances:
             continue
         if step.item_id is not None and step.item_id not in items:
             continue

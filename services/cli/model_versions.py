@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from services.app import case_migration, deployments, model_versions, server
-from services.app.case_migration import MAIN, Planned, Planner, Target
+from services.app.case_migration import Planned, Planner, Target
 from services.app.case_moves import Moved, Mover, Order, must_be_completed
 from services.app.deployments import Examined
 from services.app.model_versions import Version
@@ -24,6 +24,7 @@ from services.designers import migration_words as words
 from services.designers.migration_words import Sentence
 from services.designers.policy_check import rules
 from services.designers.policy_check.yaml_lines import UnreadableFile
+from services.domain.cases.case_models import MAIN
 from services.domain.deployments import record as deployment_record
 from services.domain.process import running_cases
 from services.domain.process.deployed_models import ProcessVersion

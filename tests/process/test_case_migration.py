@@ -12,11 +12,12 @@ from edited_models import Model
 from pyzeebe.proto import gateway_pb2 as pb
 
 from services.app import case_migration, case_moves, deployments, model_versions, server
-from services.app.case_migration import MAIN, Planned, Planner, Target
+from services.app.case_migration import Planned, Planner, Target
 from services.app.case_moves import Moved, Mover, Order
 from services.app.deployments import Examined
 from services.database.tables.process_steps import ProcessStep
 from services.database.unit_of_work import Actor
+from services.domain.cases.case_models import MAIN
 from services.domain.process import running_cases
 from services.domain.process.deployed_models import ProcessVersion
 from services.engine.inspection import queries
