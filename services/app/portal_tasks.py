@@ -92,7 +92,7 @@ def check_cases(database: Database, client: PyzeebeEngineClient, engine: EngineI
 
     async def check() -> None:
         await check_instances(database, client)
-        await branches.look()
+        await branches.close_ended()
         await database.run(ACTOR, _keep, "instances", runtime_metrics.INSTANCE_REGISTRY)
 
     return Leased(Lease.between_runs(database, "instances", CHECK_EVERY), CHECK_EVERY, check, at_once=False)

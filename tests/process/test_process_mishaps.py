@@ -59,7 +59,7 @@ async def _look_for_ended_branches(desk: People, review_id: str) -> None:
     channel = open_channel(desk.settings, desk.addresses.engine)
     try:
         client = PyzeebeEngineClient(channel)
-        assert await ending.EndedBranches(desk.database, client, desk.container.engine).look() == []
+        assert await ending.EndedBranches(desk.database, client, desk.container.engine).close_ended() == []
         await ending.close_if_ended(desk.database, client, review_id, desk.container.engine)
     finally:
         await channel.close()

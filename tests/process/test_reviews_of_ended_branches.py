@@ -67,7 +67,7 @@ async def test_a_question_whose_branch_was_interrupted_is_closed_and_decided_no_
 
         channel = open_channel(desk.settings, desk.addresses.engine)
         try:  # as on a broker, which is asked for each open review
-            assert await EndedBranches(desk.database, PyzeebeEngineClient(channel)).look() == []
+            assert await EndedBranches(desk.database, PyzeebeEngineClient(channel)).close_ended() == []
         finally:
             await channel.close()
         await desk.reach(case, "security-signature")

@@ -8,7 +8,7 @@ from engine_harness import EngineHarness, ManualClock
 
 from services.app.container import models
 from services.engine.errors import Rejection
-from services.engine.inspection import inspector, queries, standing
+from services.engine.inspection import active, inspector, queries
 from services.engine.processing import deployments, jobs, messages
 from services.engine.processing.command_processor import Command
 from services.engine.processing.execution import Execution
@@ -42,11 +42,11 @@ class InspectedEngine:
     async def instance(self, key: int) -> object | None:
         return queries.instance(self.core.store, key)
 
-    async def standing(self, key: int) -> Sequence[object]:
-        return standing.standing(self.core.store, key, lambda job_type: job_type in self.asked_for)
+    async def active(self, key: int) -> Sequence[object]:
+        return active.instances(self.core.store, key, lambda job_type: job_type in self.asked_for)
 
     async def running(self, keys: list[int]) -> Sequence[object]:
-        return standing.running(self.core.store, keys)
+        return active.running(self.core.store, keys)
 
     async def variables(self, process_instance_key: int) -> Sequence[object]:
         return queries.variables(self.core.store, process_instance_key)

@@ -1,4 +1,4 @@
-"""What a page shows of a walk: where it stands, its variables, its clock and what happened so far."""
+"""What a page shows of a walk: where it is, its variables, its clock and what happened so far."""
 
 import json
 from collections import Counter
@@ -21,8 +21,8 @@ _SCOPES = (ElementType.PROCESS, ElementType.SUB_PROCESS, ElementType.EVENT_SUB_P
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A place where the case stands, with what it waits for; ``phases`` are around it, the outermost first."""
+class Position:
+    """A place where the case is, with what it waits for; ``phases`` are around it, the outermost first."""
 
     process_id: str
     element_id: str
@@ -55,31 +55,31 @@ class Due:
 
 @dataclass(frozen=True)
 class Tab:
-    """A plane that can be shown: ``id`` names it, ``count`` is how often the case stands on it."""
+    """A plane that can be shown: ``id`` names it, ``count`` is how often the case is on it."""
 
     id: str
     name: Text
     count: int
 
 
-def standing(models: Models, case: Case) -> list[Standing]:
-    """Return where the case stands."""
+def positions(models: Models, case: Case) -> list[Position]:
+    """Return where the case is."""
     return [
-        _standing(models, case, instance, element)
+        _position(models, case, instance, element)
         for instance in case.state.instances.values()
         for element in instance.element_instances.values()
         if not element.children and element.key != instance.key
     ]
 
 
-def _standing(models: Models, case: Case, instance: ProcessInstance, element: ElementInstance) -> Standing:
+def _position(models: Models, case: Case, instance: ProcessInstance, element: ElementInstance) -> Position:
     process_id = instance.bpmn_process_id
     model = models.diagrams[process_id]
     phases = [models.process_name(process_id)]
     if element.element_id in model.elements:
         inside = [models.element_name(process_id, scope) for scope in model.scopes(element.element_id)]
         phases += reversed(inside)
-    return Standing(
+    return Position(
         process_id,
         element.element_id,
         models.element_name(process_id, element.element_id),
@@ -149,14 +149,14 @@ def came_to(models: Models, step: Step) -> list[Text]:
     ]
 
 
-def counts(models: Models, stands: Iterable[Standing]) -> Counter[str]:
-    """Return how often the case stands on each plane."""
-    return Counter(plane_of(models, place.process_id, place.element_id) for place in stands)
+def counts(models: Models, positions: Iterable[Position]) -> Counter[str]:
+    """Return how often the case is on each plane."""
+    return Counter(plane_of(models, place.process_id, place.element_id) for place in positions)
 
 
-def first_plane(models: Models, stands: Sequence[Standing]) -> str | None:
-    """Return the plane on which the case stands first: that of the process that called others."""
-    return plane_of(models, stands[0].process_id, stands[0].element_id) if stands else None
+def first_plane(models: Models, positions: Sequence[Position]) -> str | None:
+    """Return the plane on which the case is first: that of the process that called others."""
+    return plane_of(models, positions[0].process_id, positions[0].element_id) if positions else None
 
 
 def tabs(models: Models, count: Mapping[str, int]) -> list[Tab]:
@@ -206,15 +206,15 @@ def links(models: Models, plane: str, address: str) -> dict[str, str]:
     return found
 
 
-def walk_marks(walk: Walk, stands: Iterable[Standing], process_id: str, language: str) -> dict[str, Mark]:
-    """Return the marks of a process: where the case stands, is inside of, is stopped, and has passed."""
+def walk_marks(walk: Walk, positions: Iterable[Position], process_id: str, language: str) -> dict[str, Mark]:
+    """Return the marks of a process: where the case is, is inside of, is stopped, and has passed."""
     marks = {element_id: Mark("passed") for process, element_id in walk.passed() if process == process_id}
     for instance in walk.case.state.instances.values():
         if instance.bpmn_process_id == process_id:
             for element in instance.element_instances.values():
                 marks[element.element_id] = Mark("inside")
-    places: dict[str, list[Standing]] = {}
-    for place in stands:
+    places: dict[str, list[Position]] = {}
+    for place in positions:
         if place.process_id == process_id:
             places.setdefault(place.element_id, []).append(place)
     for element_id, here in places.items():

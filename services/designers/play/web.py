@@ -85,7 +85,7 @@ async def show_coverage(request: Request, session: Playing, plane: str = "") -> 
         place = view.plane_of(models, one.process_id, one.element_id)
         phases.setdefault(place, []).append(one)
     tabs = view.tabs(models, {place: len(unvisited) for place, unvisited in phases.items()})
-    shown = _shown_plane(models, tabs, plane, view.standing(models, session.walk.case))
+    shown = _shown_plane(models, tabs, plane, view.positions(models, session.walk.case))
     context: dict[str, Any] = {"tabs": tabs, "plane": shown, "diagram": None}
     if shown is not None:
         drawn = _drawn(session, shown, language)
@@ -197,12 +197,12 @@ def _walk_page(
     typed: TypedForm | None = None,
 ) -> Response:
     language, models, walk = _language(request, session), session.models, session.walk
-    stands = view.standing(models, walk.case)
-    tabs = view.tabs(models, view.counts(models, stands))
-    shown = _shown_plane(models, tabs, plane, stands)
+    positions = view.positions(models, walk.case)
+    tabs = view.tabs(models, view.counts(models, positions))
+    shown = _shown_plane(models, tabs, plane, positions)
     diagram = None
     if shown is not None:
-        marks = view.walk_marks(walk, stands, shown.partition(":")[0], language)
+        marks = view.walk_marks(walk, positions, shown.partition(":")[0], language)
         links = view.links(models, shown, f"/{request.app.state.token}/?plane=")
         diagram = draw(_drawn(session, shown, language), marks, links)
     first = 0 if every else max(0, len(walk.steps) - SHOWN_STEPS)
@@ -211,7 +211,7 @@ def _walk_page(
     context = {
         "choices": choices,
         "plain_jobs": sum(choice.is_plain_job for choice in choices),
-        "stands": stands,
+        "positions": positions,
         "dues": view.dues(models, walk.case),
         "scopes": view.scopes(models, walk.steps[-1]),
         "steps": steps[::-1],
@@ -227,12 +227,14 @@ def _walk_page(
     return _page(request, session, "play/walk.html", context, status=200 if refusal is None else refusal.status)
 
 
-def _shown_plane(models: Models, tabs: Sequence[view.Tab], wanted: str, stands: Sequence[view.Standing]) -> str | None:
-    """Return the plane to show: the one that is wanted, else where the case stands first."""
+def _shown_plane(
+    models: Models, tabs: Sequence[view.Tab], wanted: str, positions: Sequence[view.Position]
+) -> str | None:
+    """Return the plane to show: the one that is wanted, else where the case is first."""
     known = {tab.id for tab in tabs}
     if wanted in known:
         return wanted
-    here = view.first_plane(models, stands)
+    here = view.first_plane(models, positions)
     return here if here in known else (tabs[0].id if tabs else None)
 
 

@@ -12,8 +12,8 @@ from services.designers.policy_check.in_memory import Simulation
 from services.designers.policy_check.past import (
     Follower,
     NotFollowed,
+    Position,
     Record,
-    Standing,
     Unmigratable,
     newest_version,
     root_of,
@@ -112,15 +112,15 @@ class Onward:
         mapping = self.mapping(process_id, number)
         ids = list(mapping.items())
         try:
-            standings = self._stands(record, active, mapping)
+            positions = self._positions(record, active, mapping)
         except NotFollowed as error:
             text = str(error)
             return Verdict(
                 UNDECIDED, (f"无法由登记推知案件所在之处：{text}", f"where the case stands is not known: {text}")
             )
-        starts: dict[object, Standing] = {}
+        starts: dict[object, Position] = {}
         refused: list[Sentence] = []
-        for case, monitors in standings:
+        for case, monitors in positions:
             here = self._follower.redeployed(case, len(self._older))
             try:
                 moved = self._follower.migrated(here, ids)
@@ -138,17 +138,17 @@ class Onward:
             self._known[key] = self._walked(list(starts.values()))
         return self._known[key]
 
-    def _stands(self, record: Record, active: frozenset[str] | None, ids: Mapping[str, str]) -> Sequence[Standing]:
+    def _positions(self, record: Record, active: frozenset[str] | None, ids: Mapping[str, str]) -> Sequence[Position]:
         """Return where the case can be, also once its open jobs have ended; raises NotFollowed."""
-        standings = self._follower.settle(self._follower.follow(record))
+        positions = self._follower.settle(self._follower.follow(record))
         if active is None:
-            return standings
+            return positions
         there = []
-        for standing in standings:
-            here = _active(standing[0])
+        for position in positions:
+            here = _active(position[0])
             # a call that was killed may have moved it, and not have entered it
             if active in (here, frozenset(ids.get(element, element) for element in here)):
-                there.append(standing)
+                there.append(position)
         if not there:
             raise NotFollowed(f"the engine has it at {', '.join(sorted(active))}, its past leads elsewhere")
         return self._follower.settle(there)
@@ -164,7 +164,7 @@ class Onward:
         named = [(elements[one].zh, elements[one].en) if one in elements else (one, one) for one in sorted(left)]
         return "、".join(zh or en for zh, en in named), ", ".join(en or zh for zh, en in named)
 
-    def _walked(self, starts: Sequence[Standing]) -> Verdict:
+    def _walked(self, starts: Sequence[Position]) -> Verdict:
         explorer = Explorer(self._future, self._rules, seconds=self._seconds)
         walk = explorer.explore_from(starts)
         found = list(walk.broken.values())

@@ -20,7 +20,7 @@ from services.engine.state.instances import ProcessInstance
 from services.engine.state.memory import State
 from services.engine.state.process_definitions import ProcessDefinition
 
-Standing = tuple[Case, tuple[int, ...]]
+Position = tuple[Case, tuple[int, ...]]
 """A case with the states of the rules' monitors."""
 
 _AHEAD = 8  # how many later events may come before one that is not possible yet: clocks and rows are not that exact
@@ -121,13 +121,13 @@ class Follower:
         self._rules = rules
         self._canonicalizer = canonicalizer
 
-    def follow(self, record: Record) -> list[Standing]:
+    def follow(self, record: Record) -> list[Position]:
         """Return where the case can stand; raises NotFollowed."""
         begun = self._simulation.start(replace(self._simulation.empty, state=self._state(record.first)))
         monitors, _ = self._rules.step(self._rules.initial, begun.facts)
         todo = [_Place(begun.case, monitors)]
         seen: set[tuple[Canonical, tuple[int, ...], frozenset[int], int]] = set()
-        ends: dict[tuple[Canonical, tuple[int, ...]], Standing] = {}
+        ends: dict[tuple[Canonical, tuple[int, ...]], Position] = {}
         furthest = 0
         while todo:
             place = todo.pop()
@@ -151,10 +151,10 @@ class Follower:
             )
         return list(ends.values())
 
-    def settle(self, standings: Sequence[Standing]) -> list[Standing]:
+    def settle(self, positions: Sequence[Position]) -> list[Position]:
         """Return these, and all that the open jobs can make of them before anybody does anything."""
-        found: dict[tuple[Canonical, tuple[int, ...]], Standing] = {}
-        todo = list(standings)
+        found: dict[tuple[Canonical, tuple[int, ...]], Position] = {}
+        todo = list(positions)
         while todo:
             case, monitors = todo.pop()
             key = (self._canonicalizer.canonical(case), monitors)

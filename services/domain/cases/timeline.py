@@ -404,8 +404,8 @@ def _marker(element: Element, visits: list[Visit], now: datetime) -> DiagramMark
     kinds: list[MarkerKind] = [visit.kind for visit in open_ones] or ["passed"]
     phase = element.kind == "subProcess"
     since = min(visit.since for visit in visits)
-    standing = [standstill_of(visit.step, now) for visit in open_ones if visit.step is not None]
-    standstills = [one for one in standing if one is not None]
+    found = [standstill_of(visit.step, now) for visit in open_ones if visit.step is not None]
+    standstills = [one for one in found if one is not None]
     until = None if open_ones else max(visit.until for visit in visits if visit.until is not None)
     lengths = [(visit.until or now) - visit.since for visit in visits]
     took = (until or now) - since if phase else sum(lengths, timedelta())

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from services.database.unit_of_work import Actor, Database
 from services.domain.deployments import versions
-from services.domain.deployments.versions import Definition, Standing
+from services.domain.deployments.versions import Definition, RecordStatus
 from services.runtime.errors import NotPermitted, NotYet
 from services.runtime.jobs.commands import JobFacts
 from services.runtime.jobs.journal import Begun, Journal, Wait
@@ -46,10 +46,10 @@ class RecordedModels:
 
     async def _check(self, job: JobFacts) -> None:
         definition = Definition(job.bpmn_process_id, job.process_definition_version, job.process_definition_key)
-        standing = await self._database.read(ACTOR, versions.standing, definition, job.process_instance_key)
-        if standing in (Standing.RECORDED, Standing.BEFORE):
+        status = await self._database.read(ACTOR, versions.status_of, definition, job.process_instance_key)
+        if status in (RecordStatus.RECORDED, RecordStatus.BEFORE):
             self._known.add(definition.definition_key)
-        if standing is not Standing.UNRECORDED:
+        if status is not RecordStatus.UNRECORDED:
             return
         first = await self._database.run(ACTOR, versions.note_unrecorded, definition)
         key = definition.definition_key

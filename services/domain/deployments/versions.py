@@ -55,7 +55,7 @@ class Definition:
     definition_key: int
 
 
-class Standing(StrEnum):
+class RecordStatus(StrEnum):
     """Whether a version is known, and since when it cannot change any more."""
 
     RECORDED = "recorded"
@@ -75,14 +75,14 @@ def enter(uow: UnitOfWork, definitions: Iterable[V], result: str) -> list[V]:
     return new
 
 
-def standing(uow: UnitOfWork, definition: Versioned, process_instance_key: int) -> Standing:
+def status_of(uow: UnitOfWork, definition: Versioned, process_instance_key: int) -> RecordStatus:
     """Return whether the version of a job's model is known."""
     row = uow.session.get(ModelVersion, definition.definition_key)
     if row is not None and row.recorded_at is not None:
-        return Standing.RECORDED
+        return RecordStatus.RECORDED
     began = uow.session.scalar(select(func.min(ModelVersion.recorded_at)))
     if began is None:
-        return Standing.UNTIL_NOW
+        return RecordStatus.UNTIL_NOW
     # Not an accepted one: it says nothing of those below it.
     first = select(func.min(ModelVersion.version)).where(
         ModelVersion.process_id == definition.process_id,
@@ -91,13 +91,13 @@ def standing(uow: UnitOfWork, definition: Versioned, process_instance_key: int) 
     )
     lowest = uow.session.scalar(first)
     if lowest is not None:
-        return Standing.BEFORE if definition.version < lowest else Standing.UNRECORDED
+        return RecordStatus.BEFORE if definition.version < lowest else RecordStatus.UNRECORDED
     ran = select(ProcessStep.element_instance_key).where(
         ProcessStep.process_instance_key == process_instance_key,
         ProcessStep.process_id == definition.process_id,
         ProcessStep.began_at < began,
     )
-    return Standing.UNTIL_NOW if uow.session.scalar(ran.limit(1)) is not None else Standing.UNRECORDED
+    return RecordStatus.UNTIL_NOW if uow.session.scalar(ran.limit(1)) is not None else RecordStatus.UNRECORDED
 
 
 def note_unrecorded(uow: UnitOfWork, definition: Versioned) -> datetime:

@@ -35,7 +35,7 @@ class EngineInspection(Protocol):
     async def model(self, process_definition_key: int) -> tuple[str, bytes] | None: ...
     async def instances(self, **query: Any) -> Sequence[object]: ...
     async def instance(self, key: int) -> object | None: ...
-    async def standing(self, key: int) -> Sequence[object]: ...
+    async def active(self, key: int) -> Sequence[object]: ...
     async def running(self, keys: list[int]) -> Sequence[object]: ...
     async def variables(self, process_instance_key: int) -> Sequence[object]: ...
     async def incidents(self, **query: Any) -> Sequence[object]: ...
@@ -152,7 +152,7 @@ class InstanceAnswer(Answer):
     history_complete: bool
 
 
-class StandingWaitAnswer(Answer):
+class ActiveWaitAnswer(Answer):
     """What an element waits for; ``served`` is false for a job that no worker takes, null for one that waits."""
 
     kind: Literal["job", "timer", "message", "signal", "call"]
@@ -163,17 +163,17 @@ class StandingWaitAnswer(Answer):
     served: bool | None
 
 
-class StandingElementAnswer(Answer):
+class ActiveElementAnswer(Answer):
     """An active element; the process itself has no ``elementId``."""
 
     element_id: str
     element_type: str
     since: datetime | None
     has_incident: bool
-    waits: list[StandingWaitAnswer]
+    waits: list[ActiveWaitAnswer]
 
 
-class StandingInstanceAnswer(Answer):
+class ActiveInstanceAnswer(Answer):
     """A running process instance of a case; ``parentKey`` is 0 for the case's own."""
 
     key: int
@@ -181,7 +181,7 @@ class StandingInstanceAnswer(Answer):
     bpmn_process_id: str
     version: int
     parent_key: int
-    elements: list[StandingElementAnswer]
+    elements: list[ActiveElementAnswer]
 
 
 class RunningAnswer(Answer):

@@ -87,7 +87,7 @@ class EndedBranches:
         self._engine = engine
         self._after = ""
 
-    async def look(self) -> list[str]:
+    async def close_ended(self) -> list[str]:
         """Close the reviews whose branch has ended; return their ids. Raises Retryable without an engine."""
         asked = await self._database.read(ACTOR, _list_open, self._after)
         self._after = asked[-1][0] if len(asked) == AT_ONCE else ""

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.engine.errors import Rejection
-from services.engine.inspection import queries, standing
-from services.engine.inspection.standing import Running, StandingInstance
+from services.engine.inspection import active, queries
+from services.engine.inspection.active import ActiveInstance, Running
 from services.engine.inspection.views import (
     ElementStatistics,
     IncidentSummary,
@@ -79,16 +79,16 @@ class Inspector:
         details: InstanceDetails | None = await self._writer.read(lambda store: queries.instance(store, key))
         return details
 
-    async def standing(self, key: int) -> Sequence[StandingInstance]:
+    async def active(self, key: int) -> Sequence[ActiveInstance]:
         """Return where an instance and those that it has called stand; none once it has ended."""
-        found: list[StandingInstance] = await self._writer.read(
-            lambda store: standing.standing(store, key, self._writer.is_asked_for)
+        found: list[ActiveInstance] = await self._writer.read(
+            lambda store: active.instances(store, key, self._writer.is_asked_for)
         )
         return found
 
     async def running(self, keys: list[int]) -> Sequence[Running]:
         """Return the versions on which these instances run; those that have ended are left out."""
-        found: list[Running] = await self._writer.read(lambda store: standing.running(store, keys))
+        found: list[Running] = await self._writer.read(lambda store: active.running(store, keys))
         return found
 
     async def variables(self, process_instance_key: int) -> Sequence[Variable]:

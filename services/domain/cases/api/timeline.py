@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from services.database.unit_of_work import UnitOfWork
-from services.domain.cases import queries, standing
+from services.domain.cases import engine_timeline, queries
 from services.domain.cases import rows as case_rows
 from services.domain.cases.schemas.case import IntegrityCheckView
 from services.domain.cases.schemas.timeline import Timeline
@@ -74,12 +74,12 @@ async def read_steps(
 ) -> Timeline:
     """Read the timeline of the case in its process, in one ``review`` or in another ``process`` that it called."""
 
-    def read(uow: UnitOfWork) -> tuple[Timeline, standing.Place]:
+    def read(uow: UnitOfWork) -> tuple[Timeline, engine_timeline.Place]:
         rows = case_rows.of_case(uow, application_id)
-        return standing.timeline_of(rows, models, review, process)
+        return engine_timeline.timeline_of(rows, models, review, process)
 
     line, place = await database.read(actor, read)
-    return await standing.complete(line, place, engine, database=database, actor=actor, library=models)
+    return await engine_timeline.complete(line, place, engine, database=database, actor=actor, library=models)
 
 
 @router.post("/cases/{application_id}/integrity", status_code=202, responses=problems(*USUAL))

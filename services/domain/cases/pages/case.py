@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from services.database.unit_of_work import Database, UnitOfWork
-from services.domain.cases import event_messages, queries, standing
+from services.domain.cases import engine_timeline, event_messages, queries
 from services.domain.cases import rows as case_rows
 from services.domain.cases.api.timeline import GivenModels, GivenVerifier
 from services.domain.cases.case_models import MAIN
@@ -114,7 +114,7 @@ async def _page(
     answering: Answering | None = None,
 ) -> Response:
     case, line, place = await database.read(visitor.actor, _read, application_id, library, shown)
-    line = await standing.complete(line, place, engine, database=database, actor=visitor.actor, library=library)
+    line = await engine_timeline.complete(line, place, engine, database=database, actor=visitor.actor, library=library)
     return visitor.page(
         "cases/case.html",
         answering.refusal.status if answering else 200,
@@ -175,9 +175,9 @@ def operate_link(operate_url: str | None, case: CaseView) -> str | None:
 
 def _read(
     uow: UnitOfWork, application_id: str, library: ModelLibrary, shown: Shown
-) -> tuple[CaseView, Timeline, standing.Place]:
+) -> tuple[CaseView, Timeline, engine_timeline.Place]:
     rows = case_rows.of_case(uow, application_id)
-    return queries.case_of_rows(rows), *standing.timeline_of(rows, library, shown.review, shown.process)
+    return queries.case_of_rows(rows), *engine_timeline.timeline_of(rows, library, shown.review, shown.process)
 
 
 def _event_line(visitor: Visitor, event: CaseEvent) -> dict[str, object]:

@@ -170,21 +170,21 @@ def test_a_choice_that_leads_into_an_incident_is_told(models: Path) -> None:
     step = case.answer("preliminary", "approved")
 
     assert [finding.kind for finding in step.findings] == ["incident"]
-    assert any(place.is_stuck for place in view.standing(case.walk.models, case.walk.case))
+    assert any(place.is_stuck for place in view.positions(case.walk.models, case.walk.case))
 
 
 def test_where_the_case_stands_names_phases_and_called_processes() -> None:
     case = PlayedCase().until("preliminary")
 
-    stands = view.standing(shipped(), case.walk.case)
+    positions = view.positions(shipped(), case.walk.case)
 
-    told = {place.element_id: ([p.en for p in place.phases], [w.en for w in place.waits]) for place in stands}
+    told = {place.element_id: ([p.en for p in place.phases], [w.en for w in place.waits]) for place in positions}
     assert told["Call_DepartmentDecides"] == (["Video retrieval", "Approval"], ["waits for the process Review"])
     assert told["Task_AwaitDecision"] == (["Review"], ["waits for the message review-decided"])
-    counts = view.counts(shipped(), stands)
+    counts = view.counts(shipped(), positions)
     assert counts["video-retrieval:Phase_Approval"] >= 1
     assert counts["review:review"] == 1
-    marks = view.walk_marks(case.walk, stands, "video-retrieval", "en")
+    marks = view.walk_marks(case.walk, positions, "video-retrieval", "en")
     assert (marks["Phase_Approval"].kind, marks["Call_DepartmentDecides"].kind) == ("inside", "here")
     assert marks["Flow_ApplicationComplete"].kind == "passed"
 

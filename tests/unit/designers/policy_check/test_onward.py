@@ -81,6 +81,6 @@ def test_what_the_engine_says_is_elsewhere_is_not_decided(without_the_receipt: O
 
 def test_what_may_not_have_come_yet_is_tried_both_ways(without_the_receipt: Onward) -> None:
     on_its_way: list[Event] = [*TO_RECEIPT, Decided("receipt", "accepted", optional=True)]
-    standings = without_the_receipt._follower.follow(Record(0, on_its_way))
-    stages = {tuple(review.stage for review in case.register.reviews) for case, _ in standings}
+    positions = without_the_receipt._follower.follow(Record(0, on_its_way))
+    stages = {tuple(review.stage for review in case.register.reviews) for case, _ in positions}
     assert stages == {("receipt",), ()}

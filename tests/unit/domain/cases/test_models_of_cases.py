@@ -19,8 +19,8 @@ from services.database.tables.process_steps import ProcessStep
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import opening
+from services.domain.cases import engine_timeline, stage_times
 from services.domain.cases import rows as case_rows
-from services.domain.cases import stage_times, standing
 from services.domain.cases.schemas.timeline import Timeline
 from services.domain.process import engine_models, steps
 from services.domain.process.deployed_models import ProcessVersion
@@ -67,7 +67,9 @@ def case_on(desk: ReviewDesk, process: ProcessVersion | None, instance: int = IN
 
 def shown(desk: ReviewDesk, case: str, process_id: str | None = None, library: ModelLibrary | None = None) -> Timeline:
     def read(uow: UnitOfWork) -> Timeline:
-        return standing.timeline_of(case_rows.of_case(uow, case), library or ModelLibrary(MODELS), None, process_id)[0]
+        return engine_timeline.timeline_of(
+            case_rows.of_case(uow, case), library or ModelLibrary(MODELS), None, process_id
+        )[0]
 
     return desk.run(read, by="drafter")
 

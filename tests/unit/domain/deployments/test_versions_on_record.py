@@ -12,7 +12,7 @@ from services.database.tables.notices import Notice
 from services.database.tables.process_steps import ProcessStep
 from services.database.unit_of_work import UnitOfWork
 from services.domain.deployments import versions
-from services.domain.deployments.versions import Definition, Standing
+from services.domain.deployments.versions import Definition, RecordStatus
 from services.runtime.errors import Fatal
 
 FAR = 2**60  # keys of a cluster do not fit into JavaScript's numbers
@@ -30,8 +30,8 @@ def review(version: int, key: int | None = None) -> Definition:
     return Definition("review", version, FAR + version if key is None else key)
 
 
-def standing(desk: ReviewDesk, definition: Definition, instance: int = 1) -> Standing:
-    found: Standing = desk.run(versions.standing, definition, instance)
+def status(desk: ReviewDesk, definition: Definition, instance: int = 1) -> RecordStatus:
+    found: RecordStatus = desk.run(versions.status_of, definition, instance)
     return found
 
 
@@ -53,25 +53,25 @@ def ran(desk: ReviewDesk, process_id: str, instance: int) -> None:
 def test_what_ran_before_the_record_goes_on_and_what_comes_past_it_does_not(any_desk: ReviewDesk) -> None:
     desk = any_desk
     ran(desk, "of-long-ago", 70)
-    assert standing(desk, review(9)) is Standing.UNTIL_NOW, "the record has not begun"
+    assert status(desk, review(9)) is RecordStatus.UNTIL_NOW, "the record has not begun"
     desk.clock.turn(timedelta(hours=1))
 
     assert desk.run(versions.enter, [review(4)], "shipped") == [review(4)]
     assert desk.run(versions.enter, [review(4)], "shipped") == []
 
-    assert standing(desk, review(4)) is Standing.RECORDED
-    assert standing(desk, review(3)) is Standing.BEFORE
-    assert standing(desk, review(5)) is Standing.UNRECORDED
-    assert standing(desk, Definition("somebody-elses", 1, FAR)) is Standing.UNRECORDED
-    assert standing(desk, Definition("of-long-ago", 2, FAR), 70) is Standing.UNTIL_NOW
-    assert standing(desk, Definition("of-long-ago", 2, FAR), 71) is Standing.UNRECORDED
+    assert status(desk, review(4)) is RecordStatus.RECORDED
+    assert status(desk, review(3)) is RecordStatus.BEFORE
+    assert status(desk, review(5)) is RecordStatus.UNRECORDED
+    assert status(desk, Definition("somebody-elses", 1, FAR)) is RecordStatus.UNRECORDED
+    assert status(desk, Definition("of-long-ago", 2, FAR), 70) is RecordStatus.UNTIL_NOW
+    assert status(desk, Definition("of-long-ago", 2, FAR), 71) is RecordStatus.UNRECORDED
 
     # The number of a version says nothing: an engine that begins anew gives it again, with another key.
-    assert standing(desk, review(4, key=17)) is Standing.UNRECORDED
+    assert status(desk, review(4, key=17)) is RecordStatus.UNRECORDED
     # What came between two versions on record stays out, and going back to earlier models is a new version on record.
     desk.run(versions.enter, [review(6)], "shipped")
-    assert standing(desk, review(5)) is Standing.UNRECORDED
-    assert standing(desk, review(6)) is Standing.RECORDED
+    assert status(desk, review(5)) is RecordStatus.UNRECORDED
+    assert status(desk, review(6)) is RecordStatus.RECORDED
 
 
 @pytest.mark.both_databases
@@ -111,7 +111,7 @@ def test_only_what_was_seen_is_accepted_with_a_reason_on_record(desk: ReviewDesk
 
     desk.run(versions.accept, FAR + 3, WHY, "li.na")
 
-    assert standing(desk, review(3)) is Standing.RECORDED
-    assert standing(desk, review(2)) is Standing.UNRECORDED, "an accepted version says nothing of those below it"
+    assert status(desk, review(3)) is RecordStatus.RECORDED
+    assert status(desk, review(2)) is RecordStatus.UNRECORDED, "an accepted version says nothing of those below it"
     detail = json.loads(desk.the(AuditEvent, action="model-accepted").entry)["detail"]
     assert detail == {"version": 3, "key": str(FAR + 3), "reason": WHY, "by": "li.na"}

@@ -73,7 +73,7 @@ async def test_a_review_whose_branch_has_ended_is_closed_with_all_that_asks_for_
     desk.run(tasks.claim, ended, by="reviewer")
     assert waits_for(desk, "reviewer") == [ended]
 
-    closed = await look(desk, Engine(CASE, SECOND)).look()
+    closed = await look(desk, Engine(CASE, SECOND)).close_ended()
 
     assert closed == [ended]
     review = desk.the(Review, id=ended)
@@ -95,7 +95,7 @@ async def test_a_case_that_the_engine_does_not_have_keeps_its_questions(desk: Re
     """Such a case stands still, for which there is an alert; an engine that was restored has it again."""
     case = running_case(desk)
     review = opened(desk, case, "preliminary", FIRST)
-    assert await look(desk, Engine()).look() == []
+    assert await look(desk, Engine()).close_ended() == []
     assert desk.the(Review, id=review).closed_at is None
 
 
@@ -103,7 +103,7 @@ async def test_a_review_that_is_just_being_opened_is_not_asked_for(desk: ReviewD
     case = running_case(desk)
     opened(desk, case, "preliminary", FIRST)
     engine = Engine(CASE)
-    assert await EndedBranches(desk.database, engine).look() == []  # type: ignore[arg-type]  # as above
+    assert await EndedBranches(desk.database, engine).close_ended() == []  # type: ignore[arg-type]  # as above
     assert engine.asked == []
 
 
@@ -117,7 +117,7 @@ async def test_each_look_asks_for_so_many_and_the_next_one_goes_on(
     engine = Engine(CASE, FIRST, SECOND, THIRD)
     branches = look(desk, engine)
     for _ in range(3):
-        assert await branches.look() == []
+        assert await branches.close_ended() == []
     by_id = [keys[review_id] for review_id in sorted(keys)]
     assert engine.asked == [*by_id, *by_id[:2]]
 

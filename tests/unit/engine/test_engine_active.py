@@ -6,11 +6,11 @@ from engine_harness import EngineHarness, running_engine
 from pyzeebe.proto import gateway_pb2 as pb
 
 from services.engine import job_notifications
-from services.engine.inspection import standing
-from services.engine.inspection.standing import StandingInstance
+from services.engine.inspection import active
+from services.engine.inspection.active import ActiveInstance
 
 
-def by_process(found: list[StandingInstance]) -> dict[str, StandingInstance]:
+def by_process(found: list[ActiveInstance]) -> dict[str, ActiveInstance]:
     return {instance.bpmn_process_id: instance for instance in found}
 
 
@@ -20,7 +20,7 @@ def test_called_processes_are_followed_with_what_they_wait_for() -> None:
     instance = harness.create("video-retrieval", applicationId="a")
     other = harness.create("transcription")
 
-    found = standing.standing(harness.store, instance.key, lambda job_type: job_type == "open-review")
+    found = active.instances(harness.store, instance.key, lambda job_type: job_type == "open-review")
 
     places = by_process(found)
     assert [one.bpmn_process_id for one in found[:2]] == ["video-retrieval", "interpretation"]
@@ -34,7 +34,7 @@ def test_called_processes_are_followed_with_what_they_wait_for() -> None:
     [job] = places["transcription"].elements[0].waits
     assert (job.kind, job.name, job.served) == ("job", "own-transcribe", False)
     assert places["review"].elements[0].waits[0].served is True
-    assert [one.key for one in standing.running(harness.store, [instance.key, other.key, 99])] == [
+    assert [one.key for one in active.running(harness.store, [instance.key, other.key, 99])] == [
         instance.key,
         other.key,
     ]
@@ -46,7 +46,7 @@ def test_a_job_that_a_worker_has_is_served_and_so_are_those_that_wait_for_it() -
     first, second = harness.create("transcription"), harness.create("transcription")
     harness.fetch("own-transcribe", 1)
     for instance in (first, second):
-        [found] = standing.standing(harness.store, instance.key, lambda _: False)
+        [found] = active.instances(harness.store, instance.key, lambda _: False)
         assert found.elements[0].waits[0].served is True
 
 
@@ -57,9 +57,9 @@ async def test_a_running_engine_tells_whether_somebody_asks(monkeypatch: pytest.
         request = pb.CreateProcessInstanceRequest(bpmnProcessId="transcription", version=-1)
         key = (await engine.stub.CreateProcessInstance(request)).processInstanceKey
         inspector = engine.server.inspector
-        [alone] = await inspector.standing(key)
+        [alone] = await inspector.active(key)
         assert alone.elements[0].waits[0].served is False
         await engine.fetch("own-transcribe")
-        [taken] = await inspector.standing(key)
+        [taken] = await inspector.active(key)
         assert taken.elements[0].waits[0].served is True
-        assert await inspector.standing(99) == []
+        assert await inspector.active(99) == []

@@ -19,10 +19,10 @@ from services.domain.cases.schemas.timeline import Await, CalledProcess, Diagram
 from services.domain.cases.timeline import STRONGEST
 from services.domain.process.deployed_models import ProcessVersion
 from services.domain.process.engine_view import (
+    ActiveElementAnswer,
+    ActiveInstanceAnswer,
+    ActiveWaitAnswer,
     EngineInspection,
-    StandingElementAnswer,
-    StandingInstanceAnswer,
-    StandingWaitAnswer,
 )
 from services.domain.process.model_library import KnownModels, ModelLibrary
 from services.runtime.logs import get_logger
@@ -48,7 +48,7 @@ class Place:
     review_instance: int | None = None
     called: str | None = None
 
-    def shows(self, instance: StandingInstanceAnswer) -> bool:
+    def shows(self, instance: ActiveInstanceAnswer) -> bool:
         if self.called is not None:
             return instance.bpmn_process_id == self.called
         return instance.key == (self.review_instance or self.instance)
@@ -92,18 +92,16 @@ async def complete(
     return _completed(line, place, instances, known)
 
 
-async def _ask(engine: EngineInspection, key: int) -> list[StandingInstanceAnswer] | None:
+async def _ask(engine: EngineInspection, key: int) -> list[ActiveInstanceAnswer] | None:
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            return [StandingInstanceAnswer.model_validate(instance) for instance in await engine.standing(key)]
+            return [ActiveInstanceAnswer.model_validate(instance) for instance in await engine.active(key)]
     except (TimeoutError, SQLAlchemyError, sqlite3.Error, OSError) as error:
         log.warning("the engine did not say where a case stands", cause=type(error).__name__)
         return None
 
 
-def _completed(
-    line: Timeline, place: Place, instances: Sequence[StandingInstanceAnswer], known: KnownModels
-) -> Timeline:
+def _completed(line: Timeline, place: Place, instances: Sequence[ActiveInstanceAnswer], known: KnownModels) -> Timeline:
     shown = [instance for instance in instances if place.shows(instance)]
     line, model = _drawn(line, shown, known)
     markers = {marker.element_id: marker for marker in line.markers}
@@ -130,9 +128,7 @@ def _completed(
     )
 
 
-def _drawn(
-    line: Timeline, shown: Sequence[StandingInstanceAnswer], known: KnownModels
-) -> tuple[Timeline, Model | None]:
+def _drawn(line: Timeline, shown: Sequence[ActiveInstanceAnswer], known: KnownModels) -> tuple[Timeline, Model | None]:
     """Return the timeline on the version that the engine runs, where its model is kept, and the model to be drawn."""
     digest = known.digest_of.get(_version_of(shown[-1])) if shown else None
     model = known.find(line.process_id, digest or line.model_sha256)
@@ -144,7 +140,7 @@ def _drawn(
 
 
 def _called(
-    found: Sequence[CalledProcess], instances: Sequence[StandingInstanceAnswer], known: KnownModels
+    found: Sequence[CalledProcess], instances: Sequence[ActiveInstanceAnswer], known: KnownModels
 ) -> list[CalledProcess]:
     """Return the called processes of the database, and those that run in the engine."""
     running = {instance.bpmn_process_id: instance for instance in instances[1:] if instance.bpmn_process_id != REVIEW}
@@ -161,7 +157,7 @@ def _urgency(wait: Await) -> tuple[int, bool, str, str]:
     return ORDER.index(wait.kind), wait.due_at is None, due, wait.element_id
 
 
-def _kind(element: StandingElementAnswer, instances: Sequence[StandingInstanceAnswer]) -> MarkerKind:
+def _kind(element: ActiveElementAnswer, instances: Sequence[ActiveInstanceAnswer]) -> MarkerKind:
     """Return how an element is drawn; a call is drawn as the strongest of what it has called."""
     if element.has_incident:
         return "stuck"
@@ -182,7 +178,7 @@ def _kind(element: StandingElementAnswer, instances: Sequence[StandingInstanceAn
     return "event" if element.element_type in CATCHING else "working"
 
 
-def _mark(markers: dict[str, DiagramMarker], model: Model, element: StandingElementAnswer, kind: MarkerKind) -> None:
+def _mark(markers: dict[str, DiagramMarker], model: Model, element: ActiveElementAnswer, kind: MarkerKind) -> None:
     """Mark an active element and the phases around it; what people are asked stays as the database has it."""
     drawn = model.elements.get(element.element_id)
     if drawn is None or element.element_type in SCOPES:
@@ -213,7 +209,7 @@ def _mark(markers: dict[str, DiagramMarker], model: Model, element: StandingElem
             markers[scope] = around.model_copy(update={"kind": kind, "until": None})
 
 
-def _awaits(instances: Iterable[StandingInstanceAnswer], place: Place, known: KnownModels) -> Iterator[Await]:
+def _awaits(instances: Iterable[ActiveInstanceAnswer], place: Place, known: KnownModels) -> Iterator[Await]:
     """Yield what the instances wait for; of a review within another process only what nobody does."""
     for instance in instances:
         model = known.of_version(_version_of(instance))
@@ -224,7 +220,7 @@ def _awaits(instances: Iterable[StandingInstanceAnswer], place: Place, known: Kn
                     yield found
 
 
-def _await(instance: StandingInstanceAnswer, wait: StandingWaitAnswer, model: Model | None) -> Await | None:
+def _await(instance: ActiveInstanceAnswer, wait: ActiveWaitAnswer, model: Model | None) -> Await | None:
     unserved = wait.served is False
     if not unserved and wait.kind not in EVENTS:
         return None
@@ -240,5 +236,5 @@ def _await(instance: StandingInstanceAnswer, wait: StandingWaitAnswer, model: Mo
     )
 
 
-def _version_of(instance: StandingInstanceAnswer) -> ProcessVersion:
+def _version_of(instance: ActiveInstanceAnswer) -> ProcessVersion:
     return ProcessVersion(instance.bpmn_process_id, instance.version, instance.process_definition_key)

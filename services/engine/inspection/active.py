@@ -35,7 +35,7 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
-class StandingElement:
+class ActiveElement:
     """An active element other than the process; ``since`` is None once the record of it is deleted."""
 
     element_id: str
@@ -46,7 +46,7 @@ class StandingElement:
 
 
 @dataclass(frozen=True, slots=True)
-class StandingInstance:
+class ActiveInstance:
     """A running process instance; ``parent_key`` is 0 for the outermost."""
 
     key: int
@@ -54,7 +54,7 @@ class StandingInstance:
     bpmn_process_id: str
     version: int
     parent_key: int
-    elements: list[StandingElement]
+    elements: list[ActiveElement]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,12 @@ class Running:
     version: int
 
 
-def standing(store: Store, key: int, asked: Asked) -> list[StandingInstance]:
+def instances(store: Store, key: int, asked: Asked) -> list[ActiveInstance]:
     """Return the instance and those that it has called, the outermost first; none once it has ended.
 
     At most ``MOST_INSTANCES``, of each ``MOST_ELEMENTS``.
     """
-    found: list[StandingInstance] = []
+    found: list[ActiveInstance] = []
     ahead = [key]
     while ahead and len(found) < MOST_INSTANCES:
         instance = store.instances.get(ahead.pop(0))
@@ -94,15 +94,15 @@ def running(store: Store, keys: list[int]) -> list[Running]:
     return found
 
 
-def _instance(store: Store, instance: ProcessInstance, asked: Asked) -> StandingInstance:
+def _instance(store: Store, instance: ProcessInstance, asked: Asked) -> ActiveInstance:
     elements = [
         element
         for element in instance.element_instances.values()
         if element.key != instance.key and element.element_type != ElementType.MULTI_INSTANCE_BODY
     ][:MOST_ELEMENTS]
     since = store.overview.first_timestamps(instance.key, [element.key for element in elements], _START)
-    own = StandingElement("", "PROCESS", None, has_incident=False, waits=list(_waits(store, instance.root, asked)))
-    return StandingInstance(
+    own = ActiveElement("", "PROCESS", None, has_incident=False, waits=list(_waits(store, instance.root, asked)))
+    return ActiveInstance(
         instance.key,
         instance.process_definition_key,
         instance.bpmn_process_id,
@@ -115,8 +115,8 @@ def _instance(store: Store, instance: ProcessInstance, asked: Asked) -> Standing
     )
 
 
-def _element(store: Store, element: ElementInstance, since: int | None, asked: Asked) -> StandingElement:
-    return StandingElement(
+def _element(store: Store, element: ElementInstance, since: int | None, asked: Asked) -> ActiveElement:
+    return ActiveElement(
         element.element_id,
         element.element_type,
         None if since is None else from_millis(since),
