@@ -372,7 +372,7 @@ CHANGES: list[tuple[Change, str]] = [
 ]
 
 
-@pytest.mark.requirement("R47", "R52")
+@pytest.mark.requirement("R47", "R52", refuses=True)
 @pytest.mark.parametrize(("change", "check"), CHANGES, ids=[f"{n}-{check}" for n, (_, check) in enumerate(CHANGES, 1)])
 def test_what_was_changed_before_it_was_sealed_again_is_found(
     made: Made, contents: Contents, tmp_path: Path, change: Change, check: str

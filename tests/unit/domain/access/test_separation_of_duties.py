@@ -117,7 +117,7 @@ def _may(desk: ReviewDesk, application_id: str, duty: str, person_id: str) -> Re
     return desk.run(ask)
 
 
-@pytest.mark.requirement("R22", "R24", "R25", "R27", "R33", "R39", "R61")
+@pytest.mark.requirement("R22", "R24", "R25", "R27", "R33", "R39", "R61", refuses=True)
 @pytest.mark.parametrize(("first", "then"), PAIRS)
 def test_whoever_did_one_duty_does_no_other(busy: ReviewDesk, first: str, then: str) -> None:
     application_id = busy.submitted("keeper" if first == "applicant" else "drafter", custodian_id="drafter")
@@ -141,7 +141,7 @@ def test_the_same_duty_may_be_done_again_in_a_later_round(busy: ReviewDesk, duty
     assert _may(busy, application_id, duty, "keeper") is None
 
 
-@pytest.mark.requirement("R39")
+@pytest.mark.requirement("R39", refuses=True)
 def test_the_custodian_does_not_inspect_the_return(busy: ReviewDesk) -> None:
     application_id = busy.submitted(custodian_id="keeper")
 
@@ -161,7 +161,7 @@ def test_a_subject_of_the_case_decides_nothing(busy: ReviewDesk, duty: str) -> N
     assert refusal.code == "subject"
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 @pytest.mark.parametrize("duty", list(STAGE_OF))
 def test_an_administrator_decides_nothing_whatever_other_post_is_held(desk: ReviewDesk, duty: str) -> None:
     for kind, department in (("head", "works"), ("security-reviewer", "security"), ("storage-operator", "storage")):
@@ -173,7 +173,7 @@ def test_an_administrator_decides_nothing_whatever_other_post_is_held(desk: Revi
     assert refusal.code == "administrator"
 
 
-@pytest.mark.requirement("R59")
+@pytest.mark.requirement("R59", refuses=True)
 def test_without_a_valid_agreement_nobody_decides(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
 
@@ -273,7 +273,7 @@ def test_where_management_is_concerned_another_manager_decides(desk: ReviewDesk)
     assert desk.run(escalation.escalate_to_management, application_id, "management-other", 99) == deciders
 
 
-@pytest.mark.requirement("R27")
+@pytest.mark.requirement("R27", refuses=True)
 def test_a_manager_of_another_department_comes_first_where_management_is_concerned(desk: ReviewDesk) -> None:
     desk.post("office-head", "manager", "office")
 

@@ -151,7 +151,7 @@ def test_nobody_withdraws_when_all_copies_are_made_and_the_hand_over_is_near(dat
     assert {row.name for row in rows(database, OutboxMessage)} == {"application-submitted"}
 
 
-@pytest.mark.requirement("R26")
+@pytest.mark.requirement("R26", refuses=True)
 def test_a_mark_can_be_taken_back_in_a_draft_and_no_more_once_it_was_submitted(database: Database) -> None:
     marked = replace(FORM, high_impact=True)
     draft = database.run_now(DRAFTER, application_service.create_draft, marked)

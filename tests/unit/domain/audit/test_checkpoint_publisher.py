@@ -68,7 +68,7 @@ def text_of(store: Store, key: str) -> str:
     return b"".join(store.get("documents", key)).decode()
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_it_is_signed_and_put_away_at_the_start_and_when_the_clock_is_turned(
     database: Database, store: Store
 ) -> None:
