@@ -120,7 +120,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileEngine]:
         yield begin(tmp_path_factory.mktemp("hostile"))
 
 
-@pytest.mark.requirement("R2", "R23", "R25", "R26", "R29", "R32", "R33", "R35", "R39", "R40", "R41", "R46", "R52", refuses=True)
+@pytest.mark.requirement(
+    "R2", "R23", "R25", "R26", "R29", "R32", "R33", "R35", "R39", "R40", "R41", "R46", "R52", refuses=True
+)
 @pytest.mark.parametrize(("job_type", "name", "said", "because"), REFUSED, ids=lambda value: str(value)[:60])
 def test_a_job_that_the_register_does_not_allow_changes_nothing(
     engine: HostileEngine, job_type: str, name: str, said: dict[str, Any], because: str

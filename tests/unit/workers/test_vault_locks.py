@@ -471,7 +471,7 @@ async def test_a_second_store_that_is_away_stops_no_lock_in_the_first(desk: Desk
     assert not any(row.lock_due_since for row in desk.rows(Master))
 
 
-@pytest.mark.requirement("R63")
+@pytest.mark.requirement("R40", verb="recorded")
 async def test_case_page_and_register_say_that_a_master_waits_for_disposal(desk: Desk) -> None:
     case = await withdrawn(desk)
     other = desk.case("yard")

@@ -39,8 +39,8 @@ def sees(desk: ReviewDesk, person: str, application_id: str) -> bool:
 
 
 def state(desk: ReviewDesk, application_id: str) -> tuple[str, str | None]:
-    found = desk.run(lambda uow: case_states.state_of(uow, uow.session.get_one(Application, application_id)))
-    return found.code, found.detail
+    found = desk.run(lambda uow: case_states.states_of(uow, [uow.session.get_one(Application, application_id)]))
+    return found[application_id].code, found[application_id].detail
 
 
 @pytest.mark.requirement("R2", "R5", refuses=True)
@@ -148,6 +148,6 @@ def test_the_overwrite_countdown_is_the_nearest_of_what_is_not_yet_kept(desk: Re
     early = ItemAsked("camera", NOON - timedelta(days=20), NOON - timedelta(days=20, hours=-1), "Asia/Shanghai")
     application_id = desk.submitted(items=(*FORM.items, early))
 
-    moment = desk.run(lambda uow: case_footage.nearest_overwrite(uow, uow.session.get_one(Application, application_id)))
+    footage = desk.run(lambda uow: case_footage.read(uow, [uow.session.get_one(Application, application_id)]))
 
-    assert moment == early.start + timedelta(days=30)
+    assert footage[application_id].overwrite_at == early.start + timedelta(days=30)

@@ -136,7 +136,9 @@ def test_a_case_is_withdrawn_until_its_last_copy_is_made(database: Database) -> 
     withdrawn = database.run_now(DRAFTER, application_service.withdraw, application_id, "")
 
     assert withdrawn.withdrawn_at == NOON
-    assert database.run_now(CLERK, case_states.state_of, withdrawn) == case_states.State("closed", "withdrawn")
+    assert database.run_now(CLERK, case_states.states_of, [withdrawn])[withdrawn.id] == case_states.State(
+        "closed", "withdrawn"
+    )
 
 
 def test_nobody_withdraws_when_all_copies_are_made_and_the_hand_over_is_near(database: Database) -> None:

@@ -34,9 +34,8 @@ def agree(uow: UnitOfWork) -> list[tuple[str, str]]:
     """Where the list and the case itself say something else of a case."""
     state = case_states.code(uow.now)
     rows = uow.session.query(Application, state).all()
-    return [
-        (told, case_states.state_of(uow, row).code) for row, told in rows if told != case_states.state_of(uow, row).code
-    ]
+    derived = case_states.states_of(uow, [row for row, _ in rows])
+    return [(told, derived[row.id].code) for row, told in rows if told != derived[row.id].code]
 
 
 def test_the_list_says_of_each_case_what_the_case_itself_says(desk: ReviewDesk) -> None:

@@ -18,7 +18,7 @@ from services.database.tables.returns import Return
 from services.database.tables.reviews import Decision
 from services.database.unit_of_work import UnitOfWork
 from services.domain.change_requests import holds
-from services.domain.custody import grants, hand_overs, viewings
+from services.domain.custody import grants, hand_overs, returns, viewings
 from services.domain.custody import log as custody_log
 from services.domain.custody import queries as custody_queries
 from services.domain.custody.returns import AttestedFate
@@ -106,6 +106,8 @@ def test_nobody_accepts_without_a_valid_agreement(desk: Desk, lent: tuple[Case, 
     assert desk.row(HandOver, hand_over_id).accepted_at is None
 
 
+@pytest.mark.requirement("R46", refuses=True)
+@pytest.mark.requirement("R1", "R45")
 def test_a_wrong_password_old_conditions_or_another_form_accept_nothing(desk: Desk, lent: tuple[Case, str]) -> None:
     case, hand_over_id = lent
     codes = []
@@ -128,9 +130,16 @@ def test_nobody_else_accepts_declines_returns_or_reports(desk: Desk, lent: tuple
 
     with pytest.raises(NotFound):
         case.accept(hand_over_id, person="stranger")
-    for act in (custody_queries.get_mine, viewings.list_downloads):
+    whole_return = {"return_to": "storage", "fates": [], "no_other_copies": True, "proof": case.proof()}
+    acts: list[tuple[Any, dict[str, Any]]] = [
+        (custody_queries.get_mine, {}),
+        (hand_overs.decline, {"reason": "not needed", "proof": case.proof()}),
+        (returns.return_copies, whole_return),
+        (hand_overs.report_loss, {"kind": "lost", "what_happened": "Left on a train."}),
+    ]
+    for act, said in acts:
         with pytest.raises(NotFound):
-            desk.as_person("stranger", act, hand_over_id)
+            desk.as_person("stranger", act, hand_over_id, **said)
 
 
 def test_after_the_take_up_time_nobody_accepts(desk: Desk, lent: tuple[Case, str]) -> None:
