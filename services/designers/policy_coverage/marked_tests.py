@@ -25,7 +25,7 @@ class MarkedTest:
 
 def read_tests(root: Path, rows: Mapping[str, Row]) -> list[MarkedTest]:
     """Read the marked tests of the checkout at ``root``, in the order of their files; raises WrongMark."""
-    found = []
+    found: list[MarkedTest] = []
     for path in sorted((root / "tests").rglob("test_*.py")):
         text = path.read_text(encoding="utf-8")
         if MARKER in text:

@@ -88,7 +88,7 @@ class Source:
 
     def used_names(self) -> set[str]:
         """Return the dotted names that the product itself uses; a function's use of itself is none."""
-        found = set()
+        found: set[str] = set()
         for module in self.modules.values():
             for statement in module.statements:
                 own = {f"{module.name}.{name}" for name in _bound_by(statement.node)}

@@ -151,7 +151,7 @@ def test_every_route_has_its_rule() -> None:
     assert shown == PAGES.keys() | PAGES_WITHOUT_SESSION, told
 
 
-@pytest.mark.requirement("R2", "R24", "R52", "R55", "R57", refuses=True)
+@pytest.mark.requirement("R2", "R24", "R52", "R55", "R57", "R62", refuses=True)
 @pytest.mark.parametrize(("parts", "change"), CASES)
 async def test_each_route_is_for_those_whom_its_rule_names_and_nobody_else(
     desk: ReviewDesk, portal: Portal, engine: tuple[InspectedEngine, dict[str, str]], parts: Parts, change: Change
@@ -171,7 +171,7 @@ async def test_each_route_is_for_those_whom_its_rule_names_and_nobody_else(
     assert not wrong, "\n".join(map(str, wrong))
 
 
-@pytest.mark.requirement("R2", "R24", "R52", "R55", "R57", refuses=True)
+@pytest.mark.requirement("R2", "R24", "R52", "R55", "R57", "R62", refuses=True)
 @pytest.mark.parametrize(("parts", "change"), CASES)
 async def test_each_page_is_for_those_whom_its_rule_names_and_nobody_else(
     desk: ReviewDesk, portal: Portal, engine: tuple[InspectedEngine, dict[str, str]], parts: Parts, change: Change

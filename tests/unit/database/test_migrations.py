@@ -175,7 +175,7 @@ def test_cases_of_before_are_listed_and_found(empty_database_url: str) -> None:
     database.close()
 
 
-@pytest.mark.requirement("R6", "R28")
+@pytest.mark.requirement("R2", verb="recorded")
 def test_on_which_version_a_case_of_before_runs_is_not_recorded(empty_database_url: str) -> None:
     database = open_database(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
     database_schema.migrate(database.engine, "1143")

@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "seal"
 
 
-@pytest.mark.requirement("R47")
+@pytest.mark.requirement("R37")
 def test_the_first_start_makes_key_root_and_chain_for_this_account_alone(folder: Path) -> None:
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
 

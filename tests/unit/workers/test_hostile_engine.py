@@ -145,6 +145,7 @@ def test_each_job_type_has_its_row_in_the_docs_and_a_job_that_is_refused(engine:
 
 
 @pytest.mark.requirement("R5", "R14", "R26", "R50", refuses=True)
+@pytest.mark.requirement("R56")
 def test_the_deployed_table_raises_the_class_and_never_lowers_it(engine: HostileEngine) -> None:
     engine.reset()
     desk, ids = engine.desk, engine.variables("sensitive, signed")

@@ -270,7 +270,7 @@ async def test_a_download_for_an_archive_program_is_a_zip_that_holds_all_that_be
     assert "open.html" not in files
 
 
-@pytest.mark.requirement("R41", "R42", "R56")
+@pytest.mark.requirement("R41", "R42")
 async def test_a_download_for_a_browser_is_the_default_and_says_no_purpose_beside_the_encrypted_footage(
     desk: Desk, case: Case, custodian: Browser, copy_id: str
 ) -> None:

@@ -300,7 +300,8 @@ def test_a_loss_is_reported_once_stops_access_and_rules_out_a_return(desk: Desk,
         case.give_back(hand_over_id)
 
 
-@pytest.mark.requirement("R47")
+@pytest.mark.requirement("R46", refuses=True)
+@pytest.mark.requirement("R38")
 def test_a_custodian_gives_back_and_declines_in_time_whatever_holds_the_signatures(
     desk: Desk, lent: tuple[Case, str]
 ) -> None:
