@@ -7,6 +7,7 @@ from services.designers.policy_coverage.policy_page import read_policy
 from services.runtime.places import ROOT
 
 
+@pytest.hookimpl(tryfirst=True)  # before some are left out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Stop the run at a marker whose number, verb or refusal there is not, with a sentence for each."""
     rows, wrong = read_policy(ROOT), set()
