@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from services.cli.context import Lang, console, fail, say
+from services.cli.context import Lang, fail, say
 from services.designers.policy_check import listing, report
 from services.designers.policy_check.check import check as check_models
 from services.designers.policy_check.report import Report, Verdict
 from services.designers.policy_check.yaml_lines import UnreadableFile
-from services.designers.policy_coverage import coverage as read_coverage
+from services.designers.policy_coverage.coverage import Coverage, read_coverage
+from services.designers.policy_coverage.marks import WrongMark
+from services.designers.policy_coverage.policy_page import State, Verb, WrongPage
 from services.runtime.jobs.worker import discover
 from services.runtime.places import BPMN
 
@@ -30,20 +31,25 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(group, name="policy")
 
     @group.command("coverage")
-    def coverage(root: Annotated[Path, typer.Option(help="A checkout of Footage Desk.")] = Path()) -> None:
-        """Print each requirement with the elements that satisfy it and the tests that show it."""
+    def coverage(
+        root: Annotated[Path, typer.Option(help="A checkout of Footage Desk.")] = Path(),
+        as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    ) -> None:
+        """Print what is done about each requirement, the elements that satisfy it, and the tests that show it.
+
+        Exits with 1 where docs/policy.md says more than the tests show.
+        """
         try:
-            requirements = read_coverage(root)
+            found = read_coverage(root)
         except OSError as error:
             fail(f"{error.filename} is not there: run this in a checkout of Footage Desk, or name one with --root", 1)
-        table = Table("requirement", "where", "policy", "elements", "tests")
-        for requirement in requirements:
-            elements, tests = ", ".join(requirement.elements) or "—", ", ".join(requirement.tests) or "—"
-            table.add_row(requirement.number, requirement.where, requirement.phrase, elements, tests)
-        console.print(table)
-        in_models = sum(bool(requirement.elements) for requirement in requirements)
-        tested = sum(bool(requirement.tests) for requirement in requirements)
-        console.print(f"{len(requirements)} requirements, {in_models} in the models, {tested} shown by tests.")
+        except (WrongPage, WrongMark) as error:
+            fail(str(error), 1)
+        if as_json:
+            say(json.dumps(found.as_json(), ensure_ascii=False, indent=2))
+        else:
+            _print_coverage(found)
+        raise typer.Exit(1 if found.faults else 0)
 
     @group.command("check")
     def check(  # noqa: PLR0917 - each is an option of the command line
@@ -83,6 +89,24 @@ def add_to(app: typer.Typer) -> None:
         else:
             print_report(found, lang)
         raise typer.Exit(found.exit_code)
+
+
+def _print_coverage(found: Coverage) -> None:
+    for one in found.requirements:
+        row = one.row
+        lacks = f": {row.lacks}" if row.lacks else ""
+        say(f"{row.number} {row.verb}, {row.state}{lacks} ({row.where})")
+        say(f"    {row.phrase}")
+        say(f"    elements: {', '.join(one.elements) or '—'}")
+        say(f"    tests: {len(one.tests)}, refusing: {one.refusing}")
+        for name, mark in one.tests:
+            said = "refuses" if mark.refuses else mark.verb if mark.verb != row.verb else ""
+            say(f"        {name}{said and f' ({said})'}")
+    for fault in found.faults:
+        say(f"✗ {fault}")
+    whole = ", ".join(f"{found.count_whole(verb)} {verb}" for verb in Verb)
+    others = "".join(f"; {state}: {' '.join(found.numbers(state)) or '—'}" for state in (State.PARTLY, State.NOT_YET))
+    say(f"{len(found.numbers(State.WHOLE))} of {len(found.requirements)} whole: {whole}{others}")
 
 
 def _print_rules(rules: Iterable[listing.Watched], lang: Lang) -> None:

@@ -180,62 +180,6 @@ def label_key(key: str) -> str:
     return f"{key}.label.json"
 
 
-def printable(label: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Rows of the printed label: Chinese name, English name, value; times in the recorder's zone, named."""
-    predicate = label["predicate"]
-    recorder = predicate["recorder"]
-    zone = ZoneInfo(recorder["zone"])
-    clock = recorder["clock"]
-    offset = "—" if clock["offsetMs"] is None else f"{clock['offsetMs']:+d} ms"
-    unsure = "" if clock["uncertaintyMs"] is None else f" ± {clock['uncertaintyMs']} ms"
-    frames, true = (predicate["firstFrame"], predicate["lastFrame"]), predicate["trueTime"]
-    rows = [
-        ("申请表编号", "Application", predicate["applicationNumber"]),
-        ("调取记录编号", "Retrieval record", predicate["recordNumber"] or "—"),
-        ("地点", "Site", predicate["site"]),
-        ("摄像头", "Camera", f"{predicate['camera']} ({predicate['channel']})"),
-        ("录像机", "Recorder", f"{recorder['make']} {recorder['model']} {recorder['identity']}"),
-        ("录像机时钟偏差", "Recorder clock offset from true time", f"{offset}{unsure} ({clock['method']})"),
-        ("首末画面（录像机时间）", "First and last frame in recorder time", _span([*frames], zone)),
-        (
-            *("首末画面（标准时间）", "First and last frame in true time"),
-            _span([true["firstFrame"], true["lastFrame"]], zone) if true["firstFrame"] else "—",
-        ),
-        ("申请时段", "Requested time span", _span(predicate["asked"], zone)),
-        ("检索时段", "Searched time span", _span(predicate["searched"], zone)),
-        ("实有时段", "Covered", "; ".join(_span(span, zone) for span in predicate["covered"])),
-        ("缺失时段", "Gaps", "; ".join(_span(span, zone) for span in predicate["gaps"]) or "—"),
-        ("前置/后置", "Lead-in / tail", f"{predicate['leadInMs']} ms / {predicate['tailMs']} ms"),
-        (
-            "另取后裁去",
-            "Retrieved and trimmed",
-            f"{predicate['trimmedBeforeMs']} ms / {predicate['trimmedAfterMs']} ms",
-        ),
-        ("为接合而移动", "Moved to join", f"{predicate['driftMs']} ms"),
-        *([("画面", "Frames", _pictures(predicate["pictures"]))] if predicate.get("pictures") else []),
-        ("编码", "Codecs", ", ".join(predicate["codecs"])),
-        ("调取人", "Operator", predicate["operator"]),
-        ("调取时间", "Retrieved at", _time(predicate["retrievedAt"], zone)),
-        ("录像 SHA-256", "SHA-256 of the footage", label["subject"][1]["digest"]["sha256"]),
-        ("密文 SHA-256", "SHA-256 of the object", label["subject"][0]["digest"]["sha256"]),
-    ]
-    return rows
-
-
-def _pictures(pictures: Mapping[str, Any]) -> str:
-    lacking = f"{pictures['holes']} 处缺失 holes, {pictures['lost']} 帧 lost"
-    return f"{pictures['there']} ({pictures['medianRate']}/s); {lacking}; ≤ {pictures['longestMs']} ms"
-
-
-def _time(text: str, zone: ZoneInfo) -> str:
-    moment = datetime.fromisoformat(text).astimezone(zone)
-    return f"{moment.isoformat(sep=' ', timespec='milliseconds')} ({zone.key})"
-
-
-def _span(moments: list[str], zone: ZoneInfo) -> str:
-    return f"{_time(moments[0], zone)} – {_time(moments[1], zone)}"
-
-
 def _check(sealed: Sealed, origin: Origin, clock: ClockReading, retrieval: Retrieval) -> None:
     texts = {
         "application number": retrieval.application_number,

@@ -255,7 +255,7 @@ def test_the_player_says_why_it_does_not_play(custody: Custody, disk: Page, tmp_
         expect(disk.locator(f"[data-told={told}]")).to_be_visible()
 
 
-@pytest.mark.requirement("R52", "R56")
+@pytest.mark.requirement("R52", refuses=True)
 def test_the_pages_run_their_own_scripts_alone_and_reach_nothing(custody: Custody, disk: Page, tmp_path: Path) -> None:
     context = custody.signed_in("en", DESK)
     _, path = fetch(context.new_page(), "browser", tmp_path)

@@ -54,7 +54,7 @@ def opened(desk: ReviewDesk, tmp_path: Path, browser: Browser, language: str, de
         context.close()
 
 
-@pytest.mark.requirement("R20")
+@pytest.mark.requirement("R20", verb="recorded")
 @pytest.mark.parametrize("device", [DESK, PHONE], ids=["desk", "phone"])
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_a_list_by_camera_and_days_is_saved_and_opened(desk: ReviewDesk, opened: BrowserContext, language: str) -> None:

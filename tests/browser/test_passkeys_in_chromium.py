@@ -118,6 +118,7 @@ def test_a_review_is_decided_with_a_passkey_after_its_words_were_shown(desk: Rev
     assert said == []
 
 
+@pytest.mark.requirement("R25", refuses=True)
 def test_what_is_refused_is_said_beside_the_signature_and_nothing_typed_is_lost(desk: ReviewDesk, head: Page) -> None:
     review_id = desk.opened(desk.submitted(), "preliminary")
     head.goto("/account/passkeys")

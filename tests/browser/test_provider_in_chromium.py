@@ -74,7 +74,7 @@ def at_the_provider(page: Page, login: str) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 def test_there_and_back_and_out_at_both(desk: ReviewDesk, settings: Settings, page: Page) -> None:
     page.goto("/login?next=/account")
     assert [one["id"] for one in Axe().run(page).response["violations"]] == []

@@ -108,7 +108,8 @@ def test_keys_step_by_picture_jump_and_change_speed(watching: Watching) -> None:
     expect(page.locator("#clock")).to_contain_text("2031-03-04 09:00:05")
 
 
-@pytest.mark.requirement("R42", "R57")
+@pytest.mark.requirement("R57", refuses=True)
+@pytest.mark.requirement("R42")
 def test_the_watermark_names_the_viewer_ticks_and_comes_back(watching: Watching) -> None:
     watching.open()
     page = watching.page
@@ -140,7 +141,7 @@ def test_a_hidden_watermark_closes_the_footage(watching: Watching) -> None:
     assert page.evaluate("() => video.readyState") == 0
 
 
-@pytest.mark.requirement("R51", "R55")
+@pytest.mark.requirement("R51", "R55", refuses=True)
 def test_a_grant_that_ends_meanwhile_stops_the_playing_with_its_sentence(watching: Watching) -> None:
     watching.open()
     page, desk = watching.page, watching.desk

@@ -163,7 +163,7 @@ EVERYTHING = [
 ]
 
 
-@pytest.mark.requirement("R14", "R26", "R50")
+@pytest.mark.requirement("R14", "R26", "R50", "R56")
 @pytest.mark.parametrize("values", EVERYTHING, ids=lambda values: "-".join(str(value) for value in values.values()))
 def test_the_class_of_an_application(values: Values) -> None:
     important = any(values[question] for question in QUESTIONS) or values["cameraClass"] == "sensitive"

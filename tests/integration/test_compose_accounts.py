@@ -61,7 +61,7 @@ def write_an_event(server: ComposeDatabase, account: str) -> None:
 
 
 @pytest.mark.postgres
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 def test_parts_write_rows_and_change_no_table_and_no_event(server: ComposeDatabase) -> None:
     server.set_up()
     migrate(server, "desk_owner")

@@ -69,7 +69,7 @@ async def test_the_page_has_words_for_each_part(tmp_path: Path) -> None:
     assert wanted <= set(WORDS)
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", verb="recorded")
 async def test_what_has_waited_long_for_its_lock_is_named(tmp_path: Path) -> None:
     container = open_container(settings(tmp_path))
 
@@ -106,7 +106,7 @@ async def test_the_seal_key_is_to_be_replaced_some_months_before_its_certificate
     assert "footage-desk keys rotate seal --root FILE" in said
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", verb="recorded")
 async def test_a_proxy_whose_word_is_not_taken_is_named_and_one_that_everybody_may_be_too(tmp_path: Path) -> None:
     behind = {"portal.public_url": "https://footage.example"}
 

@@ -107,7 +107,7 @@ def _told(desk: People, action: str) -> list[dict[str, Any]]:
     return [json.loads(event.entry)["detail"] for event in desk.events(action)]
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 async def test_a_case_goes_on_in_a_newer_version_with_its_jobs_and_its_end(a_desk: OpenDesk, tmp_path: Path) -> None:
     first = _edited(tmp_path / "first", BPMN, ("Task_Gate", "close-the-gate", "Call_CustodianAccepts"))
     second = _edited(

@@ -51,7 +51,7 @@ def marked(found: Timeline) -> dict[str, Any]:
     return {marker.element_id: marker for marker in found.markers}
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", verb="recorded")
 async def test_each_stage_of_a_case_is_marked_while_it_waits_and_passed_afterwards(desk: People) -> None:
     case = await desk.apply("cam1", "gate", important_information=True)
     calls = {

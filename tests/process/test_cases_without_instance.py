@@ -1,6 +1,5 @@
 """An open case that the engine does not have is counted for an alert."""
 
-import pytest
 from case_people import People
 from pyzeebe.proto import gateway_pb2 as pb
 
@@ -10,7 +9,6 @@ from services.runtime.channel import open_channel
 from services.runtime.engine_client import PyzeebeEngineClient
 
 
-@pytest.mark.requirement("R36")
 async def test_a_case_whose_instance_is_gone_is_counted_until_it_is_closed(desk: People) -> None:
     waiting, stopped = await desk.apply("cam1"), await desk.apply("gate")
     for case in (waiting, stopped):

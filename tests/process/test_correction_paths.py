@@ -48,7 +48,7 @@ async def test_the_department_returns_and_security_returns_and_the_third_round_g
 
 
 @pytest.mark.zeebe
-@pytest.mark.requirement("R22")
+@pytest.mark.requirement("R22", refuses=True)
 async def test_an_application_that_is_not_corrected_expires(desk: People) -> None:
     case = await desk.apply("cam1")
 

@@ -35,7 +35,7 @@ async def test_a_hand_over_that_is_declined_discards_the_copies(desk: People) ->
     assert desk.rows(Grant) == []
 
 
-@pytest.mark.requirement("R46")
+@pytest.mark.requirement("R46", refuses=True)
 async def test_copies_that_are_not_taken_up_in_time_are_discarded(desk: People) -> None:
     case = await desk.apply("cam1")
     await desk.reach(case, "receipt")
@@ -49,7 +49,8 @@ async def test_copies_that_are_not_taken_up_in_time_are_discarded(desk: People) 
         await desk.as_person(CUSTODIAN, grants.check, desk.rows(Copy)[0].id, "view")
 
 
-@pytest.mark.requirement("R49", "R51")
+@pytest.mark.requirement("R51", refuses=True)
+@pytest.mark.requirement("R49")
 async def test_reminders_come_daily_from_three_days_before_then_access_stops_then_it_is_a_violation(
     desk: People,
 ) -> None:

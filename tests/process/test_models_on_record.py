@@ -30,7 +30,7 @@ async def over_grace(desk: People) -> None:
     await desk.quiet()
 
 
-@pytest.mark.requirement("R2", "R52")
+@pytest.mark.requirement("R2", "R52", refuses=True)
 async def test_a_model_of_another_process_does_nothing_until_an_operator_accepts_it(desk: People) -> None:
     case = await desk.apply("cam1")
     await desk.quiet()
@@ -63,7 +63,7 @@ async def test_a_model_of_another_process_does_nothing_until_an_operator_accepts
     assert "its model is on no record" not in again.text, "now the register itself looks at what it asks for"
 
 
-@pytest.mark.requirement("R2", "R52")
+@pytest.mark.requirement("R2", "R52", refuses=True)
 async def test_a_hostile_version_of_our_own_process_stops_and_going_back_goes_on(desk: People) -> None:
     before = await desk.apply("cam1")
     await desk.quiet()

@@ -102,7 +102,8 @@ def a_database(request: pytest.FixtureRequest) -> Callable[[], str | None]:
 
 
 @pytest.mark.parametrize("a_database", DATABASES, indirect=True)
-@pytest.mark.requirement("R14", "R36", "R40")
+@pytest.mark.requirement("R36", "R40", refuses=True)
+@pytest.mark.requirement("R14")
 async def test_an_installation_that_was_lost_is_restored_elsewhere_and_its_cases_go_on(
     places: Places, tmp_path: Path, a_database: Callable[[], str | None]
 ) -> None:

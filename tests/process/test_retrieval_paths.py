@@ -127,7 +127,7 @@ async def test_a_recorder_that_is_down_for_too_long_is_an_incident_that_goes_on_
     await desk.returned(case)
 
 
-@pytest.mark.requirement("R34")
+@pytest.mark.requirement("R34", refuses=True)
 async def test_the_footage_of_another_camera_is_an_incident_that_goes_on_when_it_is_put_right(desk: People) -> None:
     desk.look(expect, "gate", "0" * 64)
     case = await desk.apply("gate")
@@ -179,7 +179,7 @@ async def test_a_recorder_that_comes_back_in_time_needs_nobody(desk: People) -> 
 
 
 @pytest.mark.zeebe
-@pytest.mark.requirement("R15")
+@pytest.mark.requirement("R31")
 async def test_what_is_always_preserved_is_released_when_the_copies_are_back(a_desk: OpenDesk) -> None:
     async with a_desk(rules={"preservation": "always"}) as desk:
         case = await desk.apply("cam1", "gate")
@@ -228,7 +228,7 @@ def soon_overwritten(uow: UnitOfWork, channel: str) -> None:
 
 
 @pytest.mark.zeebe
-@pytest.mark.requirement("R15")
+@pytest.mark.requirement("R31")
 async def test_what_the_recorder_lost_meanwhile_comes_whole_from_the_quarantine(a_desk: OpenDesk) -> None:
     async with a_desk(rules={"preservation": "always"}) as desk:
         case = await desk.apply("cam1", "gate")

@@ -42,7 +42,7 @@ async def decide(desk: People, one: Review, login: str) -> None:
     )
 
 
-@pytest.mark.requirement("R2", "R22", "R24")
+@pytest.mark.requirement("R2", "R22", "R24", refuses=True)
 async def test_a_question_whose_branch_was_interrupted_is_closed_and_decided_no_more(
     a_desk: OpenDesk, models: Path
 ) -> None:

@@ -52,7 +52,7 @@ def test_the_embedded_engine_refuses_it_with_a_sentence() -> None:
         EngineHarness().deploy(VARIANT.read_bytes())
 
 
-@pytest.mark.requirement("R22", "R24")
+@pytest.mark.requirement("R22", "R24", refuses=True)
 async def test_the_portal_decides_and_who_completes_the_task_in_tasklist_does_not(
     swapped: Path, a_desk: OpenDesk
 ) -> None:

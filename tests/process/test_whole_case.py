@@ -114,7 +114,7 @@ async def test_the_whole_case_on_s3(places: Places, s3_server: Any, key: str) ->
 
 
 @pytest.mark.zeebe
-@pytest.mark.requirement("R41", "R55")
+@pytest.mark.requirement("R41", "R55", refuses=True)
 async def test_viewing_is_granted_where_no_download_was_asked_for(desk: People) -> None:
     case = await desk.apply("cam1")
     await desk.accept(case)

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from new_database import lay_out
-from sqlalchemy import text
+from sqlalchemy import select, text
 
+from services.database.tables.audit import AuditAnchor
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.audit import checkpoints
 from services.domain.audit import trail as audit_trail
@@ -18,6 +19,11 @@ from services.vault.keys.log_key import LogKey
 NOON = datetime(2031, 3, 4, 12, 0, 0, 250_000, tzinfo=UTC)
 ACTOR = Actor("system", "test")
 TABLES = ("audit_events", "audit_nodes", "audit_checkpoints", "audit_anchors")
+
+
+def list_anchors(uow: UnitOfWork) -> list[AuditAnchor]:
+    """All anchors, the smallest first."""
+    return list(uow.session.scalars(select(AuditAnchor).order_by(AuditAnchor.size)))
 
 
 @dataclass

@@ -26,10 +26,6 @@ def get_newest(uow: UnitOfWork) -> AuditCheckpoint | None:
     return uow.session.scalar(select(AuditCheckpoint).order_by(AuditCheckpoint.size.desc()).limit(1))
 
 
-def get_by_size(uow: UnitOfWork, size: int) -> AuditCheckpoint | None:
-    return uow.session.get(AuditCheckpoint, size)
-
-
 def newest_as_json(uow: UnitOfWork) -> dict[str, Any] | None:
     """Describe the newest for labels, documents and decisions; None before the first."""
     row = get_newest(uow)
@@ -122,11 +118,6 @@ def record_anchor(
                 token=token,
             )
         )
-
-
-def list_anchors(uow: UnitOfWork) -> list[AuditAnchor]:
-    """List all anchors, the smallest first."""
-    return list(uow.session.scalars(select(AuditAnchor).order_by(AuditAnchor.size)))
 
 
 def _check_known(before: AuditCheckpoint, known: Sequence[VerifierKey]) -> None:

@@ -31,11 +31,6 @@ class Footage:
     awaits_disposal: bool
 
 
-def nearest_overwrite(uow: UnitOfWork, application: Application) -> datetime | None:
-    """Compute from when on footage that is asked for and not yet in the vault may be overwritten."""
-    return read(uow, [application])[application.id].overwrite_at
-
-
 def read(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, Footage]:
     """Read what the cases ask for, by id; one statement, however many there are."""
     if not applications:

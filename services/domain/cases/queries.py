@@ -181,7 +181,7 @@ def get_integrity_check(uow: UnitOfWork, application_id: str) -> IntegrityCheckV
 
 
 def _overwrite_at(rows: CaseRows) -> datetime | None:
-    """Compute what ``case_footage.nearest_overwrite`` does, from rows that are read."""
+    """Compute the moment that ``case_footage.read`` does, from rows that are read."""
     if rows.application.closed_at is not None:
         return None
     moments = [

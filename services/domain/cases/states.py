@@ -42,11 +42,6 @@ class State:
     detail: str | None = None
 
 
-def state_of(uow: UnitOfWork, application: Application) -> State:
-    """Derive the state of the case."""
-    return states_of(uow, [application])[application.id]
-
-
 def states_of(uow: UnitOfWork, applications: Collection[Application]) -> dict[str, State]:
     """Derive the states of the cases, by id; one statement, however many there are."""
     known = {row.id: row for row in uow.session.execute(_facts([application.id for application in applications]))}

@@ -9,7 +9,7 @@ from services.database.tables.copies import Copy, Download, Viewing
 from services.database.tables.custody import HandOver
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import copies, grants, log
+from services.domain.custody import grants, log
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
@@ -174,12 +174,6 @@ def continue_download(uow: UnitOfWork, download_id: str, *, last: bool) -> None:
     download, _ = _download(uow, download_id)
     if last and download.finished_at is None:
         download.finished_at = uow.now
-
-
-def list_downloads(uow: UnitOfWork, hand_over_id: str) -> list[Download]:
-    """Return what the custodian must account for at the return (T2)."""
-    log.get_mine(uow, hand_over_id)
-    return copies.list_downloads(uow, hand_over_id)
 
 
 def _lock_loan(uow: UnitOfWork, copy_id: str) -> None:

@@ -108,7 +108,7 @@ async def test_of_a_case_whose_copies_nobody_took(desk: People, tmp_path: Path) 
     assert found(report, "loan-keys") == "1 of 1"
 
 
-@pytest.mark.requirement("R25")
+@pytest.mark.requirement("R25", refuses=True)
 async def test_a_passkeys_signature_is_checked_by_whoever_has_the_package(desk: People, tmp_path: Path) -> None:
     case = await desk.apply("cam1")
     await decided_by_passkey(desk, case, "preliminary")

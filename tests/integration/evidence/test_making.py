@@ -32,7 +32,7 @@ from services.verifier import layout
 from services.verifier.examination import examine
 
 
-@pytest.mark.requirement("R47")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_a_package_is_made_while_the_case_goes_on_or_not_at_all(
     tmp_path: Path, case_footage: Footage, case_books: Path
 ) -> None:

@@ -38,7 +38,7 @@ class UnsignedLabels:
         return self._store.get(bucket, key, **more)  # type: ignore[no-any-return]
 
 
-@pytest.mark.requirement("R47")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_a_package_that_would_not_hold_is_not_made(
     tmp_path: Path, case_footage: Footage, case_books: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -372,7 +372,7 @@ CHANGES: list[tuple[Change, str]] = [
 ]
 
 
-@pytest.mark.requirement("R47", "R52")
+@pytest.mark.requirement("R47", "R52", refuses=True)
 @pytest.mark.parametrize(("change", "check"), CHANGES, ids=[f"{n}-{check}" for n, (_, check) in enumerate(CHANGES, 1)])
 def test_what_was_changed_before_it_was_sealed_again_is_found(
     made: Made, contents: Contents, tmp_path: Path, change: Change, check: str
@@ -461,7 +461,7 @@ def test_the_same_contents_sealed_again_hold(made: Made, contents: Contents, tmp
     assert examine(target, [made.fingerprints["seal"]]).exit_code == 0
 
 
-@pytest.mark.requirement("R47")
+@pytest.mark.requirement("R37")
 def test_what_an_older_release_did_not_name_is_said_and_no_fault(older: Older, tmp_path: Path) -> None:
     told = noted(older.contents, older, tmp_path / "older.zip")
 

@@ -151,7 +151,7 @@ def test_every_route_has_its_rule() -> None:
     assert shown == PAGES.keys() | PAGES_WITHOUT_SESSION, told
 
 
-@pytest.mark.requirement("R2", "R24", "R52", "R55", "R57")
+@pytest.mark.requirement("R2", "R24", "R52", "R55", "R57", "R62", refuses=True)
 @pytest.mark.parametrize(("parts", "change"), CASES)
 async def test_each_route_is_for_those_whom_its_rule_names_and_nobody_else(
     desk: ReviewDesk, portal: Portal, engine: tuple[InspectedEngine, dict[str, str]], parts: Parts, change: Change
@@ -171,7 +171,7 @@ async def test_each_route_is_for_those_whom_its_rule_names_and_nobody_else(
     assert not wrong, "\n".join(map(str, wrong))
 
 
-@pytest.mark.requirement("R2", "R24", "R52", "R55", "R57")
+@pytest.mark.requirement("R2", "R24", "R52", "R55", "R57", "R62", refuses=True)
 @pytest.mark.parametrize(("parts", "change"), CASES)
 async def test_each_page_is_for_those_whom_its_rule_names_and_nobody_else(
     desk: ReviewDesk, portal: Portal, engine: tuple[InspectedEngine, dict[str, str]], parts: Parts, change: Change
@@ -194,7 +194,7 @@ async def test_each_page_is_for_those_whom_its_rule_names_and_nobody_else(
     assert not wrong, "\n".join(map(str, wrong))
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_nothing_is_there_without_a_session_and_nothing_is_done_without_its_token(
     portal: Portal, ids: dict[str, str]
 ) -> None:
@@ -208,7 +208,7 @@ async def test_nothing_is_there_without_a_session_and_nothing_is_done_without_it
                 assert (answer.status_code, answer.json()["code"]) == (403, "csrf"), route
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_no_page_opens_without_a_session_or_acts_without_its_token(portal: Portal, ids: dict[str, str]) -> None:
     stranger, keeper = portal.anonymous(), await portal.signed_in("keeper")
 
@@ -280,7 +280,7 @@ async def test_no_answer_tells_where_anything_lies_in_the_vault(portal: Portal, 
         assert not any(word in text for word in ("copies/", "masters/", '"bucket"', '"key"', "versionId", "AGE-"))
 
 
-@pytest.mark.requirement("R24", "R61")
+@pytest.mark.requirement("R24", "R61", refuses=True)
 async def test_a_head_whom_the_case_concerns_neither_reads_it_nor_acts_for_the_department(
     desk: ReviewDesk, portal: Portal
 ) -> None:

@@ -150,7 +150,7 @@ async def test_the_examination_is_a_page_and_the_entrance_leads_to_all_pages(des
         assert (await browser.get(f"/admin/{place}")).status_code == 200
 
 
-@pytest.mark.requirement("R16")
+@pytest.mark.requirement("R16", refuses=True)
 async def test_the_pages_say_from_when_an_absence_lets_others_sign_and_who_entered_it(
     desk: ReviewDesk, portal: Portal
 ) -> None:
@@ -178,7 +178,7 @@ async def test_the_pages_say_from_when_an_absence_lets_others_sign_and_who_enter
     assert (answer["state"], answer["addedBy"], answer["confirmedBy"]) == ("in-force", "deputy", "admin")
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 async def test_requests_say_what_would_be_done_what_was_reset_and_when_they_lapse(
     desk: ReviewDesk, portal: Portal
 ) -> None:

@@ -164,7 +164,7 @@ async def test_a_form_that_was_changed_after_it_was_read_is_not_handed_in(desk: 
     assert desk.the(Application).submitted_at is None
 
 
-@pytest.mark.requirement("R22")
+@pytest.mark.requirement("R22", refuses=True)
 @pytest.mark.parametrize(
     ("changes", "sentence", "link"),
     [
@@ -191,7 +191,7 @@ async def test_what_is_missing_is_said_with_a_link_to_it_and_is_not_handed_in(
     assert desk.the(Application).submitted_at is None
 
 
-@pytest.mark.requirement("R20")
+@pytest.mark.requirement("R20", refuses=True)
 @pytest.mark.parametrize(
     ("start", "which", "sentence"),
     [
@@ -219,7 +219,7 @@ async def test_times_that_the_clock_showed_twice_or_never_are_asked_about(
         assert item.asked_end - item.asked_start == timedelta(hours=hours)
 
 
-@pytest.mark.requirement("R57")
+@pytest.mark.requirement("R57", refuses=True)
 async def test_nobody_elses_draft_is_there_for_anybody(desk: ReviewDesk, portal: Portal) -> None:
     application_id = await saved(await portal.signed_in("drafter"), filled())
 
@@ -256,7 +256,7 @@ async def test_no_act_is_done_without_its_token(desk: ReviewDesk, portal: Portal
     assert desk.the(Draft).version == 1
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_no_text_becomes_markup(desk: ReviewDesk, portal: Portal) -> None:
     browser = await portal.signed_in("drafter")
     attack = "\"'><script>alert(1)</script>{{7*7}}"
@@ -589,7 +589,7 @@ async def test_preserved_footage_has_no_countdown_for_its_applicant_alone(desk: 
     assert "已预先保全" not in shown[1]
 
 
-@pytest.mark.requirement("R8", "R9")
+@pytest.mark.requirement("R8", "R9", refuses=True)
 async def test_a_file_that_was_brought_is_added_whole_and_is_nobody_elses(desk: ReviewDesk, portal: Portal) -> None:
     def bring(uow: UnitOfWork) -> str:
         facts = Facts("meeting", "安全例会", "", "会议室", "王芳", "", "Asia/Shanghai", NOON - HOUR, "会议纪要")

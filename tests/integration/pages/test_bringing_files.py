@@ -133,6 +133,7 @@ async def test_a_start_that_nobody_knows_is_stated_later_and_moves_the_file_ther
     assert desk.the(Upload).sealed["coverage"]["firstFrame"] == START.isoformat()  # type: ignore[index]  # received
 
 
+@pytest.mark.requirement("R8", "R9", refuses=True)
 @pytest.mark.parametrize("kind", NO_FOOTAGE)
 async def test_what_only_its_name_and_type_call_an_mp4_is_refused_by_what_it_is(
     drafter: httpx.AsyncClient, store: Store, kind: str
@@ -153,6 +154,7 @@ async def chunks(data: bytes, *, breaks_off: bool = False) -> AsyncIterator[byte
         raise httpx.ReadError("the line is cut")
 
 
+@pytest.mark.requirement("R8", "R9", refuses=True)
 async def test_a_body_of_another_length_than_was_said_leaves_nothing(
     drafter: httpx.AsyncClient, store: Store, film: bytes
 ) -> None:
@@ -167,6 +169,7 @@ async def test_a_body_of_another_length_than_was_said_leaves_nothing(
     assert left(store) == []
 
 
+@pytest.mark.requirement("R8", "R9", refuses=True)
 async def test_a_form_that_ends_too_early_leaves_nothing(drafter: httpx.AsyncClient, store: Store, film: bytes) -> None:
     head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\n\r\n'
     for body in (head + film, b"--x\r\nno form at all", head[:30], b"--x--\r\n"):
@@ -176,6 +179,7 @@ async def test_a_form_that_ends_too_early_leaves_nothing(drafter: httpx.AsyncCli
     assert left(store) == []
 
 
+@pytest.mark.requirement("R8", "R9", refuses=True)
 async def test_what_is_larger_than_the_limit_is_stopped(
     portal: Portal, drafter: httpx.AsyncClient, store: Store, film: bytes
 ) -> None:
@@ -192,6 +196,7 @@ async def test_what_is_larger_than_the_limit_is_stopped(
     assert left(store) == []
 
 
+@pytest.mark.requirement("R8", "R9", refuses=True)
 async def test_a_compressed_body_is_not_unpacked(drafter: httpx.AsyncClient, film: bytes) -> None:
     upload_id = await announced(drafter)
 
@@ -200,6 +205,7 @@ async def test_a_compressed_body_is_not_unpacked(drafter: httpx.AsyncClient, fil
     assert problem(answer)[1] == "upload-encoded"
 
 
+@pytest.mark.requirement("R8", "R9", refuses=True)
 async def test_a_file_is_sent_once(drafter: httpx.AsyncClient, film: bytes) -> None:
     upload_id = await announced(drafter)
     assert (await sent(drafter, upload_id, film)).status_code == 200
@@ -207,6 +213,7 @@ async def test_a_file_is_sent_once(drafter: httpx.AsyncClient, film: bytes) -> N
     assert problem(await sent(drafter, upload_id, film))[:2] == (409, "upload-begun")
 
 
+@pytest.mark.requirement("R8", "R9", refuses=True)
 async def test_other_people_find_no_such_upload(portal: Portal, drafter: httpx.AsyncClient, film: bytes) -> None:
     upload_id = await announced(drafter)
     for login in ("head", "keeper", "reviewer", "security-head", "admin"):
@@ -222,6 +229,7 @@ async def test_other_people_find_no_such_upload(portal: Portal, drafter: httpx.A
         assert (await stranger.get("/api/uploads")).json() == []
 
 
+@pytest.mark.requirement("R8", "R9", refuses=True)
 @pytest.mark.parametrize("upload_id", ["..%2F..%2Fetc", "%2e%2e", "a\\b", "x" * 65, "quarantine%2Fuploads%2Fx"])
 async def test_ids_are_no_paths(drafter: httpx.AsyncClient, film: bytes, upload_id: str) -> None:
     answer = await drafter.put(f"/api/uploads/{upload_id}/content", content=film)
@@ -229,6 +237,7 @@ async def test_ids_are_no_paths(drafter: httpx.AsyncClient, film: bytes, upload_
     assert answer.status_code in (404, 405, 422)
 
 
+@pytest.mark.requirement("R8", "R9", refuses=True)
 async def test_nobody_holds_more_than_a_few_open_uploads(drafter: httpx.AsyncClient) -> None:
     for _ in range(uploads.MOST_OPEN):
         upload_id = await announced(drafter)
@@ -262,6 +271,7 @@ async def test_a_deleted_upload_is_swept_from_the_vault_which_the_portal_may_not
     assert await sweep(desk, store) == 0
 
 
+@pytest.mark.requirement("R8", "R9", refuses=True)
 async def test_a_file_that_comes_after_its_upload_was_given_up_and_swept_is_swept_again(
     desk: ReviewDesk, drafter: httpx.AsyncClient, store: Store, film: bytes
 ) -> None:
@@ -280,6 +290,7 @@ async def test_a_file_that_comes_after_its_upload_was_given_up_and_swept_is_swep
     assert left(store) == []
 
 
+@pytest.mark.requirement("R8", "R9", refuses=True)
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -316,6 +327,7 @@ def asking(upload_id: str) -> dict[str, Any]:
     return {**FORM, "items": [{"uploadId": upload_id, **span}]}
 
 
+@pytest.mark.requirement("R8", "R9", refuses=True)
 async def test_an_item_names_it_in_a_cameras_place_and_the_form_says_what_it_is(
     drafter: httpx.AsyncClient, film: bytes
 ) -> None:
@@ -364,6 +376,7 @@ async def test_it_is_no_camera_that_others_could_choose(drafter: httpx.AsyncClie
     assert [one["id"] for one in cameras] == ["camera"]
 
 
+@pytest.mark.requirement("R8", "R9", refuses=True)
 async def test_another_persons_file_and_one_that_is_not_ready_cannot_be_asked_for(
     portal: Portal, drafter: httpx.AsyncClient, film: bytes
 ) -> None:

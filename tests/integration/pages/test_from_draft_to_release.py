@@ -220,7 +220,7 @@ async def test_an_important_application_is_decided_by_everyone_it_must_be_and_fi
     assert all(value is not None for message in decided for value in message.variables.values())
 
 
-@pytest.mark.requirement("R31", "R33", "R34")
+@pytest.mark.requirement("R31", "R33", "R34", refuses=True)
 async def test_a_release_shows_the_picture_and_takes_a_second_person(office: Office) -> None:
     application_id = await approved(office)
     review_id = await office.review(application_id, "storage-release")
@@ -251,7 +251,7 @@ async def test_a_release_shows_the_picture_and_takes_a_second_person(office: Off
     assert office.database.run_now(Actor("system", "test"), pictures_seen) == 2
 
 
-@pytest.mark.requirement("R22", "R24")
+@pytest.mark.requirement("R22", "R24", refuses=True)
 @pytest.mark.parametrize(
     ("login", "status", "code"),
     [
@@ -300,7 +300,7 @@ async def test_a_returned_application_is_corrected_into_a_new_round_with_new_dec
     assert late.json()["code"] == "review-closed"
 
 
-@pytest.mark.requirement("R25")
+@pytest.mark.requirement("R25", refuses=True)
 async def test_nothing_is_signed_over_a_form_that_was_not_read_or_with_a_wrong_password(office: Office) -> None:
     application_id = await apply(office)
     review_id = await office.review(application_id, "preliminary")

@@ -65,7 +65,7 @@ async def test_a_person_signs_in_on_the_page_and_comes_to_what_was_asked_for(por
     assert not any(part.startswith("domain") for part in attributes)
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 @pytest.mark.parametrize("wish", ELSEWHERE)
 async def test_no_sign_in_leads_to_another_host_or_writes_a_header(portal: Portal, wish: str) -> None:
     browser = portal.anonymous()
@@ -95,7 +95,7 @@ async def test_an_encoded_address_stays_one_of_ours(portal: Portal, wish: str) -
     assert "y" not in {line.partition("=")[0] for line in answer.headers.get_list("set-cookie")}
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_a_token_planted_before_is_worth_nothing_after(portal: Portal) -> None:
     browser = portal.anonymous()
     browser.cookies.set(SESSION, "planted", domain="footage.example", path="/")
@@ -108,7 +108,7 @@ async def test_a_token_planted_before_is_worth_nothing_after(portal: Portal) -> 
     assert (await thief.get("/api/me")).status_code == 401
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_the_half_sessions_token_opens_nothing_and_dies_with_the_step(desk: ReviewDesk, portal: Portal) -> None:
     app = Authenticator(desk, "head")
     browser, thief = portal.anonymous(), portal.anonymous()
@@ -127,7 +127,7 @@ async def test_the_half_sessions_token_opens_nothing_and_dies_with_the_step(desk
     assert (await thief.get("/api/me")).json()["code"] == "logged-out"
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_a_code_that_was_seen_does_not_sign_in_again(desk: ReviewDesk, portal: Portal) -> None:
     app = Authenticator(desk, "head")
     code = app.next_code()
@@ -143,7 +143,7 @@ async def test_a_code_that_was_seen_does_not_sign_in_again(desk: ReviewDesk, por
     assert (await thief.get("/api/me")).status_code == 401
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_guessing_codes_on_the_page_locks_the_account(desk: ReviewDesk, portal: Portal) -> None:
     app = Authenticator(desk, "head")
     browser = portal.anonymous()
@@ -158,7 +158,7 @@ async def test_guessing_codes_on_the_page_locks_the_account(desk: ReviewDesk, po
     assert (await sign_in(browser)).headers["location"] == "/login/code"
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_no_other_site_signs_somebody_in(portal: Portal) -> None:
     victim, attacker = portal.anonymous(), portal.anonymous()
     foreign = token_in((await attacker.get("/login")).text)
@@ -173,7 +173,7 @@ async def test_no_other_site_signs_somebody_in(portal: Portal) -> None:
     assert (await victim.post("/login", data={**fields, "csrf_token": foreign})).status_code == 403
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", None])
 async def test_no_form_of_another_site_signs_in_through_the_api(portal: Portal, kind: str | None) -> None:
     browser = portal.anonymous()
@@ -185,7 +185,7 @@ async def test_no_form_of_another_site_signs_in_through_the_api(portal: Portal, 
     assert SESSION not in browser.cookies
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_a_step_takes_its_own_form_only(desk: ReviewDesk, portal: Portal) -> None:
     app = Authenticator(desk, "head")
     browser = portal.anonymous()
@@ -198,7 +198,7 @@ async def test_a_step_takes_its_own_form_only(desk: ReviewDesk, portal: Portal) 
     assert (await browser.get("/api/me")).status_code == 401
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_a_cookie_in_another_browser_is_worth_nothing(portal: Portal) -> None:
     client = await portal.signed_in("head")
 
@@ -207,7 +207,7 @@ async def test_a_cookie_in_another_browser_is_worth_nothing(portal: Portal) -> N
     assert (await client.get("/api/me")).status_code == 200
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_what_is_typed_into_the_sign_in_stays_text(portal: Portal) -> None:
     browser = portal.anonymous()
     typed = '"><script>alert(1)</script>'

@@ -43,7 +43,7 @@ async def enter(kind: str, places: Places, **configuration: str) -> dict[str, st
     return dict((await recorder_forms.build_entry(places, **told)).configuration)  # type: ignore[arg-type]  # of a mixture
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 @pytest.mark.parametrize("address", INSIDE)
 async def test_no_address_of_a_recorder_leads_into_the_internal_network(by_address: str, address: str) -> None:
     with pytest.raises(Refused) as refused:
@@ -75,7 +75,7 @@ def _alike(root: Path) -> str:
     return f"{root}-and-more"
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 @pytest.mark.parametrize("typed", [_plain, _dotted, _linked, _alike, lambda _: "/etc", lambda _: "etc", lambda _: "/"])
 async def test_no_folder_of_a_recorder_lies_outside_the_allowed_ones(
     tmp_path: Path, typed: Callable[[Path], str]
@@ -95,7 +95,7 @@ async def test_no_folder_of_a_recorder_lies_outside_the_allowed_ones(
             await recorder.probe()
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_a_folder_that_leads_out_later_is_opened_no_more(tmp_path: Path) -> None:
     root, outside = tmp_path / "recordings", tmp_path / "outside"
     (root / "disk").mkdir(parents=True)

@@ -65,7 +65,7 @@ def refused(answer: httpx.Response, *statuses: int) -> str:
     return str(problem["code"])
 
 
-@pytest.mark.requirement("R20")
+@pytest.mark.requirement("R18", "R20", refuses=True)
 async def test_a_form_takes_real_moments_and_zones_and_readable_text_only(portal: Portal) -> None:
     drafter = await portal.signed_in("drafter")
 
@@ -87,6 +87,8 @@ async def test_a_form_takes_real_moments_and_zones_and_readable_text_only(portal
         ({"subjectIds": ["nobody"]}, "unknown"),
         ({"\ud800": 1}, "string-unicode"),
         ({"{field}{ge}": 1}, "extra-forbidden"),
+        ({"departmentId": "office"}, "extra-forbidden"),  # who applies is read from the directory, and not typed
+        ({"drafterId": "head"}, "extra-forbidden"),
     ):
         body = json.dumps(form(**changes)).encode()
         answer = await drafter.post("/api/applications", content=body, headers={"Content-Type": "application/json"})
@@ -141,7 +143,7 @@ async def test_an_address_has_one_spelling_and_no_hidden_characters(portal: Port
     assert wrong.headers["Allow"] == "GET"
 
 
-@pytest.mark.requirement("R20")
+@pytest.mark.requirement("R20", refuses=True)
 async def test_coverage_of_any_span_is_an_answer_or_a_refusal(portal: Portal) -> None:
     drafter = await portal.signed_in("drafter")
 
@@ -155,7 +157,7 @@ async def test_coverage_of_any_span_is_an_answer_or_a_refusal(portal: Portal) ->
         assert (await drafter.get("/api/coverage", params=asked)).status_code == status, (start, end)
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_sign_ins_are_counted_by_the_true_address_unless_a_known_proxy_tells_another(desk: ReviewDesk) -> None:
     async def last(trusted: str | None, calls: int) -> int:
         app = create_app({"database": desk.database, "settings": Settings.load(portal={"trusted_proxies": trusted})})

@@ -64,7 +64,7 @@ def bare(route: Route) -> str:
     return next(iter(route.addresses({})))
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_no_act_is_done_for_whoever_does_not_bring_the_sessions_own_token(
     container: HostileOrganisation, portal: Portal
 ) -> None:
@@ -135,7 +135,7 @@ def lacking(answer: httpx.Response) -> list[str]:
     return [name.lower() for name, value in expected.items() if answer.headers.get(name) != value]
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_no_name_in_an_address_leads_out_of_the_portal(portal: Portal) -> None:
     browser = await portal.signed_in("admin")
 
@@ -189,7 +189,7 @@ async def as_it_is(app: ASGIApp, path: str) -> tuple[int, bytes]:
     return sent[0]["status"], b"".join(message.get("body", b"") for message in sent)
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_no_parameter_that_is_typed_leads_a_browser_elsewhere(portal: Portal) -> None:
     """Every parameter of every page, and the names that such parameters usually have."""
     names = ("next", "back", "return", "returnTo", "redirect", "url", "from", "to", "continue")

@@ -42,7 +42,7 @@ def desk(any_database_url: str, tmp_path: Path) -> Iterator[Desk]:
     desk.database.close()
 
 
-@pytest.mark.requirement("R24", "R25")
+@pytest.mark.requirement("R24", "R25", refuses=True)
 def test_of_two_decisions_at_the_same_moment_one_counts(reviews: ReviewDesk) -> None:
     application_id = reviews.submitted()
     reviews.decide(reviews.opened(application_id, "preliminary"), "head")
@@ -77,7 +77,7 @@ def test_a_draft_that_changes_while_it_is_handed_in_is_what_was_frozen(reviews: 
         assert revision.form["reason"] == application.reason
 
 
-@pytest.mark.requirement("R29", "R33")
+@pytest.mark.requirement("R29", "R33", refuses=True)
 @pytest.mark.parametrize("module", [retrieve_footage, encrypt_copy])
 async def test_a_job_that_names_the_item_of_another_case_gets_nothing(desk: Desk, module: ModuleType) -> None:
     own, other = desk.case("gate").approve(), desk.case("yard").approve()
@@ -91,7 +91,7 @@ async def test_a_job_that_names_the_item_of_another_case_gets_nothing(desk: Desk
     assert desk.objects("masters") == desk.objects("copies") == []
 
 
-@pytest.mark.requirement("R29", "R35", "R46")
+@pytest.mark.requirement("R29", "R35", "R46", refuses=True)
 @pytest.mark.parametrize("ended", ["withdrawn_at", "closed_at"])
 async def test_nothing_is_offered_in_a_case_that_has_ended(desk: Desk, ended: str) -> None:
     case = desk.case("gate").approve()
@@ -120,7 +120,7 @@ async def test_nothing_is_offered_in_a_case_that_has_ended(desk: Desk, ended: st
     assert desk.rows(HandOver) == []
 
 
-@pytest.mark.requirement("R38", "R46")
+@pytest.mark.requirement("R38", "R46", refuses=True)
 def test_a_download_that_is_asked_for_during_the_return_is_attested_for_or_refused(desk: Desk) -> None:
     case = desk.case("gate").approve(granted_way_of_use="download")
     hand_over_id = desk.do(lambda uow: desk.lend_on_paper(uow, case))
@@ -143,7 +143,7 @@ def test_a_download_that_is_asked_for_during_the_return_is_attested_for_or_refus
         assert desk.rows(Download) == []
 
 
-@pytest.mark.requirement("R2", "R55")
+@pytest.mark.requirement("R2", "R55", refuses=True)
 def test_an_administrator_opens_no_copy_even_as_its_custodian(desk: Desk) -> None:
     case = desk.case("gate").approve()
     hand_over_id = desk.do(lambda uow: desk.lend_on_paper(uow, case))

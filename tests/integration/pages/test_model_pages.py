@@ -53,7 +53,7 @@ async def in_english(browser: httpx.AsyncClient, page: str) -> httpx.Response:
     return answer
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 async def test_models_are_uploaded_read_and_asked_for_and_the_second_person_reads_all(
     desk: ReviewDesk, portal: Portal
 ) -> None:
@@ -107,7 +107,7 @@ async def test_a_confirmed_set_is_carried_out_and_downloaded(desk: ReviewDesk, p
     assert uploads.unpack(packed.content)["review.bpmn"] == EDITED
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_what_is_no_model_is_refused_with_a_sentence_and_nothing_is_kept(
     desk: ReviewDesk, portal: Portal
 ) -> None:
@@ -125,7 +125,7 @@ async def test_what_is_no_model_is_refused_with_a_sentence_and_nothing_is_kept(
     assert (await (await portal.signed_in("drafter")).get("/admin/models")).status_code == 403
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", verb="recorded")
 async def test_versions_on_no_record_are_on_the_overview_and_the_page(desk: ReviewDesk, portal: Portal) -> None:
     desk.run(versions.enter, [Definition("review", 1, 1)], "shipped")
     desk.run(versions.note_unrecorded, Definition("hostile", 1, 2**60))

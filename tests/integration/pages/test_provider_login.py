@@ -426,7 +426,7 @@ async def test_a_login_that_is_told_by_userinfo_alone(portal: Portal, crooked: C
     assert not await is_in(browser)
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_nobody_is_made_by_signing_in(desk: ReviewDesk, portal: Portal, crooked: CrookedProvider) -> None:
     people = len(desk.all(Person))
     crooked.login = "stranger"
@@ -446,7 +446,7 @@ async def test_a_login_is_taken_as_it_is_written(portal: Portal, crooked: Crooke
         assert (await signed_in(portal.anonymous(), crooked)).status_code == 403, login
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_a_login_given_to_somebody_else_inherits_nothing(
     desk: ReviewDesk, portal: Portal, crooked: CrookedProvider
 ) -> None:
@@ -503,7 +503,7 @@ async def test_who_has_left_or_is_locked_does_not_come_in(
     assert not await is_in(browser)
 
 
-@pytest.mark.requirement("R25", "R52")
+@pytest.mark.requirement("R25", "R52", refuses=True)
 async def test_the_second_factor_stays_ours(desk: ReviewDesk, portal: Portal, crooked: CrookedProvider) -> None:
     authenticator = Authenticator(desk, "drafter")
     crooked.claims = {"amr": ["pwd", "otp", "mfa"], "acr": "gold"}

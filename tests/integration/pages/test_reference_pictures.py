@@ -165,7 +165,7 @@ async def test_a_file_that_a_person_brought_is_no_camera_to_be_photographed(
         assert (await admin.get(f"/api/cameras/{camera_id}/reference")).status_code == 404
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 async def test_nobody_else_brings_one_and_their_file_is_not_even_taken(
     desk: ReviewDesk, portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,7 +182,7 @@ async def test_nobody_else_brings_one_and_their_file_is_not_even_taken(
     assert desk.all(CameraPicture) == []
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_no_picture_comes_or_goes_without_the_forms_token(desk: ReviewDesk, admin: httpx.AsyncClient) -> None:
     for content in (jpeg(), b""):
         for token in ("", "0" * 64, "é"):

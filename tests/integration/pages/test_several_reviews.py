@@ -53,7 +53,7 @@ async def test_the_ticked_ones_are_claimed_and_put_back(desk: ReviewDesk, portal
     assert len(desk.all(AuditEvent, action="review-claimed")) == 2
 
 
-@pytest.mark.requirement("R23")
+@pytest.mark.requirement("R23", refuses=True)
 async def test_each_that_is_refused_is_named_with_its_reason_and_the_others_are_done(
     desk: ReviewDesk, portal: Portal
 ) -> None:
@@ -111,7 +111,7 @@ async def test_none_that_could_be_done_is_a_conflict(desk: ReviewDesk, portal: P
     assert (await reviewer.post("/inbox/claim", data={"reviewIds": review_id})).status_code == 409
 
 
-@pytest.mark.requirement("R24")
+@pytest.mark.requirement("R24", refuses=True)
 async def test_a_head_finds_a_claimed_review_by_its_case_and_gives_it_away(desk: ReviewDesk, portal: Portal) -> None:
     [review_id] = waiting(desk, 1).values()
     desk.run(tasks.claim, review_id, by="reviewer")

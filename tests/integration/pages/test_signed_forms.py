@@ -77,7 +77,7 @@ async def test_the_case_says_how_sensitive_it_was_said_to_be(desk: ReviewDesk, p
         assert wanted in page
 
 
-@pytest.mark.requirement("R17")
+@pytest.mark.requirement("R17", refuses=True)
 async def test_with_the_last_consent_on_its_page_the_application_is_handed_in(desk: ReviewDesk, portal: Portal) -> None:
     consent_id = _asked(desk)
     head = await portal.signed_in("operator2")
@@ -96,7 +96,7 @@ async def test_with_the_last_consent_on_its_page_the_application_is_handed_in(de
     assert f"/consents/{consent_id}" not in (await head.get("/inbox")).text
 
 
-@pytest.mark.requirement("R17")
+@pytest.mark.requirement("R17", refuses=True)
 async def test_a_refusal_on_the_page_needs_a_reason_that_the_drafter_reads(desk: ReviewDesk, portal: Portal) -> None:
     consent_id = _asked(desk)
     head, drafter = await portal.signed_in("operator2"), await portal.signed_in("drafter")

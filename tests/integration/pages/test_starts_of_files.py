@@ -14,6 +14,7 @@ pytestmark = pytest.mark.requirement("R8", "R20")
 TYPED = {"source": "meeting", "title": "例会", "place": "三楼", "recordedBy": "王芳", "startKnownBy": "会议纪要"}
 
 
+@pytest.mark.requirement("R8", "R20", refuses=True)
 @pytest.mark.parametrize(
     ("zone", "local", "sentence"),
     [

@@ -46,7 +46,7 @@ def begun(desk: ReviewDesk, item_id: str) -> None:
     desk.run(progress.start, application_id, item_id, "master", "probing")
 
 
-@pytest.mark.requirement("R31", "R32")
+@pytest.mark.requirement("R31", "R32", verb="recorded")
 async def test_footage_on_its_way_is_seen_as_it_happens(desk: ReviewDesk, portal: Portal, item_id: str) -> None:
     operator = await portal.signed_in("operator")
     assert "目前没有正在调取或封存的录像" in text_of(await operator.get("/storage"))
@@ -85,7 +85,7 @@ async def test_trouble_is_told_in_a_sentence_until_there_is_progress(
     assert "没有进展。有相应的处理进程运行时，即重新开始" in later
 
 
-@pytest.mark.requirement("R31")
+@pytest.mark.requirement("R31", verb="recorded")
 async def test_what_follows_a_preservation_that_failed_is_said_as_it_is(
     desk: ReviewDesk, portal: Portal, item_id: str
 ) -> None:
@@ -185,7 +185,7 @@ def _preserved(uow: UnitOfWork, item_id: str, count: int) -> None:
         uow.session.flush()
 
 
-@pytest.mark.requirement("R34")
+@pytest.mark.requirement("R34", refuses=True)
 async def test_an_operator_compares_the_clock_in_a_picture(desk: ReviewDesk, portal: Portal) -> None:
     operator, supervisor = await portal.signed_in("operator"), await portal.signed_in("supervisor")
     assert "核对画面上的时钟" in text_of(await operator.get("/storage"))
@@ -242,7 +242,7 @@ async def test_the_clock_in_a_picture_is_compared_by_the_api_too(desk: ReviewDes
     assert (await operator.post("/api/storage/recorders/recorder/clock", json=told)).status_code == 422
 
 
-@pytest.mark.requirement("R34")
+@pytest.mark.requirement("R34", verb="recorded")
 async def test_a_camera_that_reaches_less_far_back_says_so(desk: ReviewDesk, portal: Portal) -> None:
     operator = await portal.signed_in("operator")
 

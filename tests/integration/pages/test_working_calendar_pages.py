@@ -31,7 +31,7 @@ async def upload(browser: httpx.AsyncClient, content: str) -> httpx.Response:
     return await browser.post("/admin/calendar/check", files={"file": ("2031.csv", content.encode(), "text/csv")})
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 async def test_a_file_is_checked_confirmed_by_a_second_person_and_imported(desk: ReviewDesk, portal: Portal) -> None:
     browser = await portal.signed_in("admin")
 
@@ -72,7 +72,7 @@ async def test_wrong_lines_and_no_file_are_named_and_nothing_is_imported(desk: R
     assert desk.all(CalendarYear) == []
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_the_name_of_a_day_becomes_no_markup(portal: Portal) -> None:
     browser = await portal.signed_in("admin")
 
@@ -117,7 +117,7 @@ async def test_the_page_says_which_year_lacks_and_tries_a_limit(desk: ReviewDesk
     assert [one.status_code for one in refused] == [422] * 5
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 async def test_the_api_imports_as_the_page_does(desk: ReviewDesk, portal: Portal) -> None:
     browser = await portal.signed_in("admin")
 

@@ -110,7 +110,7 @@ def test_metadata_that_s3_would_change_is_refused(any_store: Store, key: str, me
     assert any_store.stat("masters", key) is None
 
 
-@pytest.mark.requirement("R6")
+@pytest.mark.requirement("R6", refuses=True)
 def test_an_object_is_never_overwritten(any_store: Store, key: str) -> None:
     first = put(any_store, key, b"first")
     with pytest.raises(StoreConflict, match="never overwritten"):
@@ -144,7 +144,7 @@ def test_a_source_that_fails_leaves_nothing(any_store: Store, key: str, size: in
     assert any_store.sweep("masters", key) == 0
 
 
-@pytest.mark.requirement("R6", "R52")
+@pytest.mark.requirement("R6", "R52", refuses=True)
 def test_a_legal_hold_resists_deletion_until_it_is_lifted(any_store: Store, key: str, locked: Stored) -> None:
     with pytest.raises(StoreLocked, match="legal hold"):
         any_store.delete("masters", key, locked.version_id)
@@ -154,7 +154,7 @@ def test_a_legal_hold_resists_deletion_until_it_is_lifted(any_store: Store, key:
     assert any_store.stat("masters", key) is None
 
 
-@pytest.mark.requirement("R6", "R52")
+@pytest.mark.requirement("R6", "R52", refuses=True)
 def test_a_retention_resists_deletion_and_only_moves_later(any_store: Store, key: str) -> None:
     stored = put(any_store, key)
     until = datetime.now(UTC) + timedelta(hours=1)

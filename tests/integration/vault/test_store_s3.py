@@ -56,7 +56,7 @@ def test_buckets_are_made_with_lock_and_versions_and_no_default_retention(
         assert administrator.get_bucket_versioning(name).status == "Enabled"
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 def test_a_bucket_without_object_lock_is_refused(s3_server: S3Server, administrator: Minio, prefix: str) -> None:
     administrator.make_bucket(f"{prefix}-masters")
     with pytest.raises(StoreRefused, match=r"without object lock.*FOOTAGE_DESK_STORE__PREFIX"):
@@ -89,7 +89,7 @@ def test_a_wrong_secret_says_what_to_set(s3_server: S3Server, s3_place: places.S
         assert wrong not in str(refused.value)
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 def test_the_administrator_cannot_delete_what_is_locked(
     s3_place: places.S3Store, administrator: Minio, key: str
 ) -> None:

@@ -27,7 +27,7 @@ def desk(tmp_path: Path, postgres_database: Callable[[], str], s3_server: S3Serv
     desk.database.close()
 
 
-@pytest.mark.requirement("R36", "R40")
+@pytest.mark.requirement("R36", "R40", refuses=True)
 async def test_a_case_goes_from_the_recorder_to_the_archive(desk: Desk) -> None:
     case = desk.case("gate", "yard")
     await desk.work(preserve_footage, application_id=case.id)

@@ -49,7 +49,7 @@ def desk(tmp_path: Path) -> Desk:
 
 
 @pytest.mark.s3
-@pytest.mark.requirement("R6", "R52")
+@pytest.mark.requirement("R6", "R52", refuses=True)
 async def test_the_administrator_cannot_delete_the_master_of_a_lent_case(desk: Desk, s3_server: S3Server) -> None:
     prefix, second = f"locks-{secrets.token_hex(4)}", f"second-{secrets.token_hex(4)}"
     desk.store, desk.replica_store = (open_store(s3_server.place(name)) for name in (prefix, second))
@@ -69,7 +69,7 @@ async def test_the_administrator_cannot_delete_the_master_of_a_lent_case(desk: D
     assert desk.store.stat("masters", master.sealed["key"], master.sealed["versionId"]) is not None
 
 
-@pytest.mark.requirement("R6", "R52")
+@pytest.mark.requirement("R6", "R52", refuses=True)
 async def test_a_folder_refuses_too_and_says_that_it_cannot_withstand_root(desk: Desk) -> None:
     await lent(desk)
 
@@ -82,7 +82,7 @@ async def test_a_folder_refuses_too_and_says_that_it_cannot_withstand_root(desk:
 
 
 @pytest.mark.s3
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_a_store_disposes_by_its_own_clock_whatever_the_desks_says(desk: Desk, s3_server: S3Server) -> None:
     desk.store = open_store(s3_server.place(f"turned-{secrets.token_hex(4)}"))
     desk.store.ensure()

@@ -92,6 +92,7 @@ async def test_a_case_is_moved_and_every_fact_of_it_is_on_record(
     assert desk.the(Application, process_instance_key=1000).process_version == 2
 
 
+@pytest.mark.requirement("R2", refuses=True)
 async def test_a_case_that_went_on_or_ended_since_it_was_looked_at_is_not_moved(
     desk: ReviewDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

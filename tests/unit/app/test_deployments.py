@@ -76,7 +76,7 @@ def test_changed_models_are_checked_and_the_result_is_kept(monkeypatch: pytest.M
     assert examined.files != deployments.digests()
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 @pytest.mark.parametrize(
     ("found", "code"),
     [
@@ -116,7 +116,7 @@ def test_without_a_check_a_reason_is_wanted(monkeypatch: pytest.MonkeyPatch, fol
     assert (examined.result, examined.reason, asked) == ("unchecked", "the exercise of 4 March", [])
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", verb="recorded")
 @pytest.mark.both_databases
 def test_a_deployment_is_on_record_with_each_file(database: Database, folder: Path) -> None:
     examined = Examined(deployments.digests(folder), "unchecked", "the exercise of 4 March")
@@ -168,7 +168,7 @@ def _recorded(database: Database) -> list[Mapping[str, Any]]:
     return [json.loads(event.entry)["detail"] for event in events]
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 async def test_a_start_deploys_nothing_that_was_changed_and_not_deployed_on_record(
     start: tuple[Start, _Engine], database: Database, folder: Path
 ) -> None:
@@ -195,7 +195,7 @@ async def test_the_shipped_models_are_on_record_from_the_first_start(
     assert [(one["result"], one["versions"]) for one in _recorded(database)] == [("shipped", {"review": 1})]
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", verb="recorded")
 async def test_what_was_deployed_between_two_starts_is_replaced_and_told(
     start: tuple[Start, _Engine], database: Database
 ) -> None:

@@ -104,7 +104,7 @@ async def test_the_check_runs_in_a_process_of_its_own_and_its_result_stays(
     assert engine.deployed == []
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_a_check_that_dies_or_does_not_end_leaves_a_set_that_nobody_can_ask_for(
     desk: ReviewDesk, deployer: ModelDeployer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,7 +160,7 @@ async def test_what_was_confirmed_is_deployed_once_on_record_with_both_names(
     assert desk.run(in_use.read_set) is None, "what was deployed after it counts"
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 @pytest.mark.parametrize("cause", ["outdated", "engine"])
 async def test_what_cannot_be_deployed_any_more_says_why(
     desk: ReviewDesk, deployer: ModelDeployer, engine: Engine, cause: str

@@ -118,7 +118,7 @@ def test_the_settings_are_all_in_their_document() -> None:
     assert missing == []
 
 
-@pytest.mark.requirement("R2", "R52")
+@pytest.mark.requirement("R2", "R52", refuses=True)
 def test_the_first_administrator_is_entered_once_and_told_a_password_once(
     runner: CliRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

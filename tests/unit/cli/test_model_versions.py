@@ -97,7 +97,7 @@ class Allowed(Walked):
         return Verdict(ALLOWED)
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", verb="recorded")
 def test_the_versions_are_listed_with_their_cases_and_where_these_stand(desk: ReviewDesk, tmp_path: Path) -> None:
     for number, element in enumerate(("Task_SecurityReview", "Task_FileApplication", "Task_InspectReturn")):
         _at(desk, element, instance=1000 * (number + 1))
@@ -115,7 +115,7 @@ def test_the_versions_are_listed_with_their_cases_and_where_these_stand(desk: Re
     assert '"version": 1' in in_json.output
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 def test_without_a_reason_a_record_or_a_case_nothing_is_moved(
     desk: ReviewDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ def cli(*arguments: str) -> tuple[int, str]:
     return ended.exit_code, " ".join((ended.stdout + ended.stderr).split())
 
 
-@pytest.mark.requirement("R2", "R52")
+@pytest.mark.requirement("R2", "R52", refuses=True)
 def test_what_is_on_no_record_is_listed_and_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOOTAGE_DESK_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("FOOTAGE_DESK_RULES__MAX_USE_DAYS", "30")

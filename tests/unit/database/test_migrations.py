@@ -116,7 +116,7 @@ def test_a_database_of_a_newer_release_is_refused_and_left_as_it_is(empty_databa
 
 
 @pytest.mark.postgres
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 def test_an_event_without_a_number_is_refused(postgres_database: Callable[[], str]) -> None:
     database = open_database(postgres_database(), FixedClock(NOON), Rules(max_use_days=30))
     database_schema.migrate(database.engine)
@@ -128,7 +128,7 @@ def test_an_event_without_a_number_is_refused(postgres_database: Callable[[], st
     database.close()
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 @pytest.mark.parametrize("table", ["audit_events", "audit_nodes", "audit_checkpoints", "audit_anchors"])
 def test_no_row_of_the_trail_is_changed_or_removed(empty_database_url: str, table: str) -> None:
     database = open_database(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
@@ -175,7 +175,7 @@ def test_cases_of_before_are_listed_and_found(empty_database_url: str) -> None:
     database.close()
 
 
-@pytest.mark.requirement("R6", "R28")
+@pytest.mark.requirement("R2", verb="recorded")
 def test_on_which_version_a_case_of_before_runs_is_not_recorded(empty_database_url: str) -> None:
     database = open_database(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
     database_schema.migrate(database.engine, "1143")

@@ -135,7 +135,7 @@ def test_the_event_of_a_reading_is_kept_before_its_answer_is_given(database: Dat
     ]
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 def test_a_reading_whose_event_cannot_be_kept_gives_no_answer(database: Database) -> None:
     def refuse(*_: object) -> None:
         raise Retryable("the disk is full")

@@ -37,6 +37,7 @@ def test_promptly_has_numbers() -> None:
     assert settings.rules.preservation == "at-risk"
 
 
+@pytest.mark.requirement("R50", refuses=True)
 def test_the_longest_use_period_has_no_default_and_is_demanded_by_name() -> None:
     with pytest.raises(
         SettingsError, match=r"FOOTAGE_DESK_RULES__MAX_USE_DAYS is not set: set it to the maximum use period"
@@ -119,6 +120,7 @@ def test_an_s3_store_carries_all_of_its_settings() -> None:
     assert store.secret_key.get_secret_value() == "shh"
 
 
+@pytest.mark.requirement("R15")
 @pytest.mark.parametrize(
     "places",
     [

@@ -22,7 +22,7 @@ def made(kind: str, audio: str | None = None, **changes: Any) -> Film:
     return film(shoot("h264", audio), {"live": "matroska"}.get(kind, kind), **KINDS[kind], **changes)
 
 
-@pytest.mark.requirement("R32")
+@pytest.mark.requirement("R32", refuses=True)
 @pytest.mark.parametrize("share", [0.02, 0.6, 0.9995])
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_segment_that_was_cut_off_is_never_complete(bench: Bench, kind: str, share: float) -> None:
@@ -97,7 +97,7 @@ async def test_a_lost_packet_of_a_transport_stream_costs_a_picture_and_what_hang
     assert_honest(bench, sealed, whole)
 
 
-@pytest.mark.requirement("R34")
+@pytest.mark.requirement("R34", refuses=True)
 @pytest.mark.parametrize("kind", ["matroska", "ts", "ps", "faststart"])
 async def test_another_camera_in_the_middle_begins_a_part_and_is_refused_where_the_camera_is_known(
     bench: Bench, kind: str

@@ -253,7 +253,7 @@ async def test_recorder_that_is_down_passes_through(bench: Bench, camera: Camera
     assert bench.objects() == []
 
 
-@pytest.mark.requirement("R34")
+@pytest.mark.requirement("R34", refuses=True)
 async def test_segment_of_another_channel_is_refused(bench: Bench, camera: Camera) -> None:
     written = camera.record(NOON, 8)
     with pytest.raises(WrongFootage, match="channel cam2"):
@@ -261,7 +261,7 @@ async def test_segment_of_another_channel_is_refused(bench: Bench, camera: Camer
     assert bench.objects() == []
 
 
-@pytest.mark.requirement("R34")
+@pytest.mark.requirement("R34", refuses=True)
 async def test_footage_with_another_fingerprint_is_refused(bench: Bench, camera: Camera) -> None:
     camera.record(NOON, 8)
     known = (await bench.seal(span(0, 8), key="masters/item/known")).coverage.fingerprint
@@ -420,7 +420,7 @@ def _plain(path: Path) -> bytes:
     return target.read_bytes()
 
 
-@pytest.mark.requirement("R32")
+@pytest.mark.requirement("R32", refuses=True)
 @pytest.mark.parametrize("seed", range(12))
 async def test_whatever_is_wrong_with_recordings_nothing_wrong_is_called_complete(bench: Bench, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - a scenario, no secret

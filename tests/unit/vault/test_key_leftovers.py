@@ -24,7 +24,7 @@ def leave_the_second_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "unlink", die)
 
 
-@pytest.mark.requirement("R36", "R40")
+@pytest.mark.requirement("R36", "R40", refuses=True)
 def test_destroying_a_loan_key_destroys_what_a_dead_writer_left_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,7 +45,7 @@ def test_a_key_file_opens_what_was_sealed_to_it(identity_file: Path) -> None:
     assert opened(seal(identity.recipient), identity) == b"footage"
 
 
-@pytest.mark.requirement("R54")
+@pytest.mark.requirement("R54", refuses=True)
 @pytest.mark.parametrize("wider", [0o640, 0o604, 0o660, 0o601, 0o700])
 def test_a_key_file_that_others_may_touch_is_refused(identity_file: Path, wider: int) -> None:
     identity_file.chmod(wider)

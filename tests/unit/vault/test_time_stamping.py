@@ -49,7 +49,7 @@ def counted(outcome: str) -> float:
     return metrics.REGISTRY.get_sample_value("footage_desk_timestamp_requests_total", {"outcome": outcome}) or 0.0
 
 
-@pytest.mark.requirement("R47")
+@pytest.mark.requirement("R37")
 def test_what_is_sealed_bears_the_stamp_that_openssl_confirms(authority: Authority, tmp_path: Path) -> None:
     with authority.served() as url:
         envelope = Signer(signer(), stamper(url, authority)).sign(TOLD)

@@ -144,6 +144,7 @@ async def test_other_containers_are_taken_too(bench: Bench, kind: str) -> None:
     assert came.created is None
 
 
+@pytest.mark.requirement("R8", "R9", refuses=True)
 @pytest.mark.parametrize("head", [b"\x1aE\xdf\xa3", b"\0\0\1\xba", b"\x47" + bytes(187) + b"\x47" + bytes(187)])
 async def test_what_only_begins_like_footage_cannot_be_played(bench: Bench, head: bytes) -> None:
     with pytest.raises(FootageUnreadable):
@@ -152,6 +153,7 @@ async def test_what_only_begins_like_footage_cannot_be_played(bench: Bench, head
     assert left(bench) == []
 
 
+@pytest.mark.requirement("R8", "R9", refuses=True)
 @pytest.mark.parametrize("kind", NO_FOOTAGE)
 async def test_what_is_no_mp4_is_named_and_leaves_nothing(bench: Bench, kind: str) -> None:
     with pytest.raises(NotFootage) as refusal:
@@ -199,6 +201,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.requirement("R8", "R9", refuses=True)
 @pytest.mark.parametrize("what", HOSTILE)
 async def test_crafted_boxes_are_refused_and_leave_nothing(bench: Bench, what: str) -> None:
     with pytest.raises((FootageUnreadable, FootageMissing, ClipFailed)):
@@ -207,6 +210,7 @@ async def test_crafted_boxes_are_refused_and_leave_nothing(bench: Bench, what: s
     assert left(bench) == []
 
 
+@pytest.mark.requirement("R8", "R9", refuses=True)
 async def test_a_plain_mp4_that_does_not_fit_the_window_is_refused_before_it_is_all_there(bench: Bench) -> None:
     data = plain(fragmented(bench.root, 8))
 
@@ -216,6 +220,7 @@ async def test_a_plain_mp4_that_does_not_fit_the_window_is_refused_before_it_is_
     assert left(bench) == []
 
 
+@pytest.mark.requirement("R8", "R9", refuses=True)
 @pytest.mark.parametrize(("cause", "told"), [(EOFError, EOFError), (ConnectionResetError, ClipFailed)])
 async def test_a_sender_who_stops_leaves_nothing(bench: Bench, cause: type[Exception], told: type[Exception]) -> None:
     data = fragmented(bench.root).path.read_bytes()

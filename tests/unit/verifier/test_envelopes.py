@@ -48,7 +48,7 @@ def resigned(payload: bytes, by: MemorySigner | None = None) -> bytes:
     )
 
 
-@pytest.mark.requirement("R37", "R47")
+@pytest.mark.requirement("R37")
 def test_what_was_sealed_opens_with_what_it_says_and_who_sealed_it() -> None:
     opened = open_envelope(sign_statement(TOLD, signer()))
 
@@ -60,7 +60,7 @@ def test_what_was_sealed_opens_with_what_it_says_and_who_sealed_it() -> None:
 
 
 @pytest.mark.tool("openssl")
-@pytest.mark.requirement("R37", "R47")
+@pytest.mark.requirement("R37")
 def test_openssl_confirms_signature_and_chain(tmp_path: Path) -> None:
     envelope = json.loads(sign_statement(TOLD, signer()))
     [signature] = envelope["signatures"]

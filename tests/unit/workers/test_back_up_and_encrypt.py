@@ -49,6 +49,7 @@ async def test_a_master_is_backed_up_once_in_the_other_store(desk: Desk, case: C
     assert b"".join(desk.replica_store.get("replicas", key)) == original
 
 
+@pytest.mark.requirement("R14", refuses=True)
 async def test_a_damaged_master_is_never_called_backed_up(desk: Desk, case: Case) -> None:
     desk.damage("masters", desk.rows(Master)[0].sealed["key"])
 
@@ -68,7 +69,7 @@ async def test_a_crash_before_the_replica_is_booked_leaves_one_replica(desk: Des
     assert list(desk.replica_store.list_keys("replicas")) == [desk.rows(Master)[0].replica["key"]]
 
 
-@pytest.mark.requirement("R36", "R54")
+@pytest.mark.requirement("R36", "R54", refuses=True)
 async def test_only_the_loan_key_opens_the_copy(desk: Desk, case: Case) -> None:
     first, second = await encrypt(desk, case), await encrypt(desk, case)
 
@@ -94,7 +95,7 @@ async def test_the_copy_is_cut_to_the_granted_span_of_a_wider_master(desk: Desk,
     assert coverage.first_frame > ASKED.start + timedelta(seconds=3)
 
 
-@pytest.mark.requirement("R6")
+@pytest.mark.requirement("R6", refuses=True)
 async def test_no_copy_is_made_of_a_master_that_is_not_what_was_sealed(desk: Desk, case: Case) -> None:
     desk.change(Master, desk.rows(Master)[0].id, sealed={**desk.rows(Master)[0].sealed, "sha256Plain": "0" * 64})
 

@@ -53,7 +53,7 @@ async def test_the_copies_are_offered_to_the_named_custodian_once(desk: Desk, ca
     assert [notice.person_id for notice in desk.rows(Notice) if notice.code == "copy-offered"] == ["custodian"]
 
 
-@pytest.mark.requirement("R50")
+@pytest.mark.requirement("R50", refuses=True)
 async def test_nothing_is_handed_over_while_the_longest_use_period_is_not_set(desk: Desk, case: Case) -> None:
     desk.database.rules = replace(desk.rules, max_use_days=None)
 
@@ -65,7 +65,7 @@ async def test_nothing_is_handed_over_while_the_longest_use_period_is_not_set(de
     await offer(desk, case)
 
 
-@pytest.mark.requirement("R50")
+@pytest.mark.requirement("R50", refuses=True)
 @pytest.mark.parametrize(
     ("asked", "granted", "of_class", "hardest", "days"),
     [(10, 20, 30, 40, 20), (40, 20, 30, 40, 20), (40, 40, 15, 40, 15), (1, 90, 90, 30, 90), (40, None, None, 30, 30)],
@@ -82,7 +82,7 @@ async def test_the_use_period_is_the_least_of_every_limit_whatever_the_job_says(
     assert desk.rows(HandOver)[0].use_days == days
 
 
-@pytest.mark.requirement("R46")
+@pytest.mark.requirement("R46", refuses=True)
 async def test_nothing_is_handed_over_without_a_custodian(desk: Desk, case: Case) -> None:
     desk.change(Application, case.id, custodian_id=None)
 
@@ -90,7 +90,7 @@ async def test_nothing_is_handed_over_without_a_custodian(desk: Desk, case: Case
         await offer(desk, case)
 
 
-@pytest.mark.requirement("R35")
+@pytest.mark.requirement("R35", refuses=True)
 async def test_nothing_is_handed_over_without_its_retrieval_record(desk: Desk, case: Case) -> None:
     desk.do(lambda uow: uow.session.execute(delete(Document).where(Document.kind == "retrieval-record")))
 
@@ -98,7 +98,7 @@ async def test_nothing_is_handed_over_without_its_retrieval_record(desk: Desk, c
         await offer(desk, case)
 
 
-@pytest.mark.requirement("R14")
+@pytest.mark.requirement("R14", refuses=True)
 async def test_important_footage_is_handed_over_only_after_its_backup(desk: Desk, case: Case) -> None:
     desk.change(Application, case.id, backup_needed=True)
 

@@ -96,7 +96,7 @@ def test_each_is_written_once_and_numbered_in_a_series_of_its_own(closed: Desk) 
     assert sorted(written) == sorted(row.number for row in closed.rows(Document))
 
 
-@pytest.mark.requirement("R25", "R47")
+@pytest.mark.requirement("R25", "R45", "R47")
 def test_the_receipt_holds_what_the_custodian_signed(closed: Desk) -> None:
     receipt = told(closed, "hand-over-receipt")
     [decision] = [row for row in closed.rows(Decision) if row.stage == "receipt"]

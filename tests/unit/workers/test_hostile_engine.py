@@ -120,7 +120,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileEngine]:
         yield begin(tmp_path_factory.mktemp("hostile"))
 
 
-@pytest.mark.requirement("R2", "R29", "R33", "R40", "R41", "R46", "R52")
+@pytest.mark.requirement(
+    "R2", "R23", "R25", "R26", "R29", "R32", "R33", "R35", "R39", "R40", "R41", "R46", "R52", refuses=True
+)
 @pytest.mark.parametrize(("job_type", "name", "said", "because"), REFUSED, ids=lambda value: str(value)[:60])
 def test_a_job_that_the_register_does_not_allow_changes_nothing(
     engine: HostileEngine, job_type: str, name: str, said: dict[str, Any], because: str
@@ -142,7 +144,8 @@ def test_each_job_type_has_its_row_in_the_docs_and_a_job_that_is_refused(engine:
     assert rows == set(engine.desk.workers) == {job_type for job_type, *_ in REFUSED}
 
 
-@pytest.mark.requirement("R5", "R14", "R26", "R50")
+@pytest.mark.requirement("R5", "R14", "R26", "R50", refuses=True)
+@pytest.mark.requirement("R56")
 def test_the_deployed_table_raises_the_class_and_never_lowers_it(engine: HostileEngine) -> None:
     engine.reset()
     desk, ids = engine.desk, engine.variables("sensitive, signed")
@@ -155,7 +158,7 @@ def test_the_deployed_table_raises_the_class_and_never_lowers_it(engine: Hostile
     assert filed.use_period_days == 15
 
 
-@pytest.mark.requirement("R26")
+@pytest.mark.requirement("R26", refuses=True)
 def test_the_deployed_table_may_raise_the_class_of_an_ordinary_case(engine: HostileEngine) -> None:
     engine.reset()
     desk, ids = engine.desk, engine.variables("signed")
@@ -179,7 +182,7 @@ def test_copies_that_were_reported_lost_are_not_overdue(engine: HostileEngine) -
     assert engine.is_untouched()
 
 
-@pytest.mark.requirement("R29", "R33")
+@pytest.mark.requirement("R29", "R33", refuses=True)
 def test_a_release_that_was_sent_back_is_not_given_by_a_second_question(engine: HostileEngine) -> None:
     engine.reset()
     desk, ids = engine.desk, engine.variables("release asked twice")
@@ -212,7 +215,7 @@ def test_a_receipt_that_was_signed_in_time_outlives_the_timer(engine: HostileEng
     assert [(answer.accepted_meanwhile, answer.due_at) for answer in missed] == [(False, None)] * 2
 
 
-@pytest.mark.requirement("R2", "R29", "R33", "R41", "R52")
+@pytest.mark.requirement("R2", "R29", "R33", "R41", "R52", refuses=True)
 def test_nothing_opens_moves_or_goes_that_the_register_did_not_allow(engine: HostileEngine) -> None:
     async def attack() -> list[str]:
         return [sentence for seed in range(SEQUENCES) for sentence in await engine.attack(seed)]

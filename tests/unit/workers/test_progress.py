@@ -39,7 +39,7 @@ async def told(desk: Desk, wanted: Any) -> Progress:
             await news.wait()
 
 
-@pytest.mark.requirement("R31")
+@pytest.mark.requirement("R31", verb="recorded")
 async def test_readings_are_in_the_books_while_the_work_goes_on(desk: Desk) -> None:
     case = desk.case("gate").approve()
 

@@ -56,7 +56,7 @@ async def test_footage_comes_with_its_record_and_label_and_a_second_run_answers_
     assert desk.row(Camera, "camera-gate").fingerprint == master.sealed["coverage"]["fingerprint"]
 
 
-@pytest.mark.requirement("R34")
+@pytest.mark.requirement("R34", verb="recorded")
 async def test_the_record_tells_who_changed_the_recorder_after_the_form(desk: Desk) -> None:
     case = desk.case("gate").approve()
     renamed = {"zone": "UTC", "configuration": {"root": "/a"}}
@@ -74,7 +74,7 @@ async def test_the_record_tells_who_changed_the_recorder_after_the_form(desk: De
     assert (change["by"]["id"], change["fields"]) == ("operator", ["root"])
 
 
-@pytest.mark.requirement("R29")
+@pytest.mark.requirement("R29", refuses=True)
 async def test_nothing_is_retrieved_without_a_filed_form(desk: Desk) -> None:
     case = desk.case("gate")
 
@@ -83,7 +83,7 @@ async def test_nothing_is_retrieved_without_a_filed_form(desk: Desk) -> None:
     assert desk.everything() == []
 
 
-@pytest.mark.requirement("R33")
+@pytest.mark.requirement("R33", refuses=True)
 async def test_nothing_is_retrieved_before_an_operator_has_released_it(desk: Desk) -> None:
     case = desk.case("gate").approve()
     desk.do(lambda uow: uow.session.execute(__import__("sqlalchemy").text("DELETE FROM decisions")))

@@ -83,7 +83,7 @@ def everything_locked(desk: Desk) -> set[Any]:
     return {*desk.locked_until("masters").values(), *desk.locked_until("replicas").values()}
 
 
-@pytest.mark.requirement("R6", "R52")
+@pytest.mark.requirement("R6", "R52", refuses=True)
 async def test_a_master_is_locked_by_the_job_that_has_brought_it(desk: Desk) -> None:
     case = desk.case("gate").approve(backup_needed=True)
 
@@ -153,7 +153,8 @@ async def test_a_label_that_comes_after_the_lock_is_locked_too(desk: Desk) -> No
     assert len(desk.locked_until("masters")) == 2
 
 
-@pytest.mark.requirement("R28", "R35", "R47", "R59")
+@pytest.mark.requirement("R28", refuses=True)
+@pytest.mark.requirement("R35", "R47", "R59")
 async def test_documents_are_filed_and_locked_when_they_are_made(desk: Desk) -> None:
     case = desk.case("gate")
     await case.lend()
@@ -170,6 +171,11 @@ async def test_documents_are_filed_and_locked_when_they_are_made(desk: Desk) -> 
     assert all(row.filed_at == NOON and row.lock_due_since is None for row in documents)
     filed = [row.subject_id for row in desk.rows(AuditEvent) if row.action == "document-filed"]
     assert sorted(filed) == sorted(row.number for row in documents)
+    for key in keys:
+        facts = desk.store.stat("documents", key)
+        assert facts is not None
+        with pytest.raises(StoreLocked):
+            desk.store.delete("documents", key, facts.version_id)
 
 
 async def test_of_two_who_file_the_same_documents_one_waits_for_the_other(desk: Desk) -> None:
@@ -302,7 +308,7 @@ async def test_a_disposal_date_by_the_class_does_not_shorten_a_lock(tmp_path: Pa
     assert desk.rows(Master)[0].dispose_after == NOON + TERM
 
 
-@pytest.mark.requirement("R4", "R5", "R41")
+@pytest.mark.requirement("R4", "R5", "R41", refuses=True)
 async def test_nothing_opens_a_master_that_waits_for_its_disposal(desk: Desk) -> None:
     case = desk.case("gate")
     await case.approve().retrieve()
@@ -324,7 +330,7 @@ async def test_nothing_opens_a_master_that_waits_for_its_disposal(desk: Desk) ->
     assert desk.rows(Master)[0].sealed == master.sealed
 
 
-@pytest.mark.requirement("R5")
+@pytest.mark.requirement("R5", refuses=True)
 async def test_no_package_with_footage_is_made_of_what_waits_for_disposal(desk: Desk, tmp_path: Path) -> None:
     case = await withdrawn(desk)
     refused_before: Any = (None, (), None)
@@ -465,7 +471,7 @@ async def test_a_second_store_that_is_away_stops_no_lock_in_the_first(desk: Desk
     assert not any(row.lock_due_since for row in desk.rows(Master))
 
 
-@pytest.mark.requirement("R63")
+@pytest.mark.requirement("R40", verb="recorded")
 async def test_case_page_and_register_say_that_a_master_waits_for_disposal(desk: Desk) -> None:
     case = await withdrawn(desk)
     other = desk.case("yard")

@@ -56,7 +56,7 @@ def without_the_receipt(tmp_path_factory: pytest.TempPathFactory) -> Onward:
     return Onward(folder, [older], discover(), items=1, seconds=60)
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 def test_a_case_at_what_is_gone_has_no_place_in_the_new_models(without_the_receipt: Onward) -> None:
     verdict = without_the_receipt.check(Record(0, TO_RECEIPT), MAIN, 0)
     assert verdict.result == onward.UNMAPPED

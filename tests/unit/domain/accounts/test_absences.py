@@ -62,7 +62,7 @@ def refusal(desk: ReviewDesk, review_id: str, by: str = "deputy") -> Refused:
 
 
 @pytest.mark.both_databases
-@pytest.mark.requirement("R25")
+@pytest.mark.requirement("R16", "R25", refuses=True)
 def test_a_deputy_who_enters_the_heads_absence_signs_after_a_notice_and_the_head_is_told_of_both(
     desk: ReviewDesk,
 ) -> None:
@@ -132,6 +132,7 @@ def test_an_administrators_word_counts_at_once_and_is_told(desk: ReviewDesk) -> 
     assert told(desk, SIGNED) == ["head"]
 
 
+@pytest.mark.requirement("R16", refuses=True)
 @pytest.mark.parametrize("by", ["deputy", "second-deputy"])
 def test_no_substitute_confirms(desk: ReviewDesk, by: str) -> None:
     review_id, absence_id = preliminary(desk), enter(desk, "deputy")
@@ -146,6 +147,7 @@ def test_no_substitute_confirms(desk: ReviewDesk, by: str) -> None:
     refusal(desk, review_id, by)
 
 
+@pytest.mark.requirement("R16", refuses=True)
 @pytest.mark.parametrize("by", ["board-head", "security-head", "drafter"])
 def test_nobody_outside_enters_or_confirms(desk: ReviewDesk, by: str) -> None:
     absence_id = enter(desk, "deputy")
@@ -154,6 +156,7 @@ def test_nobody_outside_enters_or_confirms(desk: ReviewDesk, by: str) -> None:
             act()
 
 
+@pytest.mark.requirement("R16", refuses=True)
 def test_nobody_signs_when_the_head_ends_it_before(desk: ReviewDesk) -> None:
     review_id, absence_id = preliminary(desk), enter(desk, "deputy")
 
@@ -166,6 +169,7 @@ def test_nobody_signs_when_the_head_ends_it_before(desk: ReviewDesk) -> None:
     assert over.value.code == "over"
 
 
+@pytest.mark.requirement("R16", refuses=True)
 def test_the_notice_begins_when_it_is_entered_however_early_the_absence_is(desk: ReviewDesk) -> None:
     review_id = preliminary(desk)
     enter(desk, "deputy", since=NOON - DAY)
@@ -180,6 +184,7 @@ def test_the_notice_begins_when_it_is_entered_however_early_the_absence_is(desk:
     refusal(desk, review_id)
 
 
+@pytest.mark.requirement("R16", refuses=True)
 def test_who_waits_for_another_head_is_not_said_a_time(desk: ReviewDesk) -> None:
     review_id = preliminary(desk)
     desk.post("keeper", "head", "works")
@@ -188,6 +193,7 @@ def test_who_waits_for_another_head_is_not_said_a_time(desk: ReviewDesk) -> None
     assert "recorded absence" not in refusal(desk, review_id).message.en
 
 
+@pytest.mark.requirement("R16", refuses=True)
 def test_an_absence_that_ends_within_its_notice_lets_nobody_sign(desk: ReviewDesk) -> None:
     review_id = preliminary(desk)
     desk.run(absences.add, "head", since=NOON, until=NOON + NOTICE, by="deputy")
@@ -196,6 +202,7 @@ def test_an_absence_that_ends_within_its_notice_lets_nobody_sign(desk: ReviewDes
     assert "recorded absence" not in refusal(desk, review_id).message.en
 
 
+@pytest.mark.requirement("R16", refuses=True)
 def test_a_claim_holds_until_the_absence_of_who_claimed_it_counts(desk: ReviewDesk) -> None:
     review_id = desk.opened(desk.submitted(), "security")
     desk.run(review_tasks.claim, review_id, by="reviewer")

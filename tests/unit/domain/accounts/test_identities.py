@@ -56,7 +56,7 @@ def before_the_lock(monkeypatch: pytest.MonkeyPatch, change: Update) -> None:
     monkeypatch.setattr(Session, "get_one", waited)
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_the_first_sign_in_binds_and_the_subject_decides_from_then_on(desk: ReviewDesk) -> None:
     first = await come_in(desk, "one", "head")
     again = await come_in(desk, "one", "keeper")  # renamed there: to a name that is somebody else's here
@@ -127,7 +127,7 @@ async def test_nobody_is_found_without_a_login_or_after_leaving(desk: ReviewDesk
     assert bound(desk) == []
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_unbinding_ends_sessions_and_is_an_administrators(desk: ReviewDesk) -> None:
     signed_in = await come_in(desk, "one", "head")
     with pytest.raises(Refused):
@@ -213,7 +213,7 @@ def test_the_tables_themselves_keep_one_subject_to_one_person(desk: ReviewDesk) 
                 enter(session, subject, person_id)
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_wrong_codes_of_a_stranger_keep_nobody_out_who_comes_by_the_provider(desk: ReviewDesk) -> None:
     """Codes after a login at the provider are counted apart, and are as few."""
     app, elsewhere = Authenticator(desk, "head"), Client("Chrome", "203.0.113.9")

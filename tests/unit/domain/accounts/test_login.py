@@ -86,7 +86,7 @@ async def refused(act: Callable[[], object]) -> Refused:
     pytest.fail("it was not refused")
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_half_signed_in_one_is_nobody_yet(desk: ReviewDesk) -> None:
     Authenticator(desk, "head")
     half = await sign_in(desk)
@@ -97,7 +97,7 @@ async def test_half_signed_in_one_is_nobody_yet(desk: ReviewDesk) -> None:
     assert desk.all(AuditEvent, action="logged-in") == []
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_each_step_gives_another_token_and_ends_the_one_before(desk: ReviewDesk) -> None:
     app = Authenticator(desk, "head")
     half = await sign_in(desk)
@@ -119,7 +119,7 @@ async def test_a_recovery_code_takes_the_place_of_the_phone_once(desk: ReviewDes
     assert desk.the(AuditEvent, action="recovery-code-used").subject_id == "head"
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_five_wrong_codes_lock_the_account_and_end_what_was_begun(desk: ReviewDesk) -> None:
     app = Authenticator(desk, "head")
     half = await sign_in(desk)
@@ -131,7 +131,7 @@ async def test_five_wrong_codes_lock_the_account_and_end_what_was_begun(desk: Re
     assert (await refused(lambda: sign_in(desk))).status == 429
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_the_right_password_buys_no_further_tries_at_the_code(desk: ReviewDesk) -> None:
     app = Authenticator(desk, "head")
 
@@ -144,7 +144,7 @@ async def test_the_right_password_buys_no_further_tries_at_the_code(desk: Review
 
 
 @pytest.mark.both_databases
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_no_login_of_the_victim_buys_further_guesses_at_the_code(desk: ReviewDesk) -> None:
     app = Authenticator(desk, "head")
     here = await give_code(desk, await sign_in(desk), app.next_code())
@@ -165,7 +165,7 @@ async def test_no_login_of_the_victim_buys_further_guesses_at_the_code(desk: Rev
     assert person_of(desk, here) == "head"  # who knows the password ends nobody's sessions
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_slow_guesses_at_the_code_are_delayed_for_a_day(desk: ReviewDesk) -> None:
     app = Authenticator(desk, "head")
     thief = Client(FIREFOX, "203.0.113.1")
@@ -182,7 +182,7 @@ async def test_slow_guesses_at_the_code_are_delayed_for_a_day(desk: ReviewDesk) 
     assert (await sign_in(desk, place=thief)).pending_step == "code"
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", verb="recorded")
 async def test_whose_password_is_known_is_told_of_wrong_codes_once_a_day(desk: ReviewDesk) -> None:
     app = Authenticator(desk, "head")
     half = await sign_in(desk)
@@ -198,7 +198,7 @@ async def test_whose_password_is_known_is_told_of_wrong_codes_once_a_day(desk: R
     assert [notice.person_id for notice in desk.all(Notice, code="recovery-code-used")] == ["head"]
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_no_login_forgets_guesses_at_a_signature(desk: ReviewDesk) -> None:
     thief = await sign_in(desk)
     actor, codes = Actor("person", "head"), []
@@ -215,7 +215,7 @@ async def test_no_login_forgets_guesses_at_a_signature(desk: ReviewDesk) -> None
 
 
 @pytest.mark.both_databases
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_many_wrong_codes_at_once_are_counted_one_by_one(desk: ReviewDesk) -> None:
     app = Authenticator(desk, "head")
     half, wrong = await sign_in(desk), app.wrong_code()
@@ -276,7 +276,7 @@ async def test_a_first_password_is_replaced_before_anything_else(desk: ReviewDes
     assert (await account_login.log_in(desk.database, "head", NEW, HERE)).pending_step is None
 
 
-@pytest.mark.requirement("R25")
+@pytest.mark.requirement("R25", refuses=True)
 async def test_whoever_must_have_a_second_factor_sets_it_up_at_sign_in(desk: ReviewDesk) -> None:
     must_enrol(desk)
     must_change(desk, "head")
@@ -306,7 +306,7 @@ async def test_a_step_is_not_taken_in_the_place_of_another(desk: ReviewDesk) -> 
         assert (await refused(act)).status == 401
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_a_session_holds_in_its_browser_whatever_the_version_and_address(desk: ReviewDesk) -> None:
     signed_in = await sign_in(desk)
 
@@ -316,7 +316,7 @@ async def test_a_session_holds_in_its_browser_whatever_the_version_and_address(d
     assert person_of(desk, signed_in) == "head"
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_a_new_password_ends_the_other_sessions_and_renews_this_one(desk: ReviewDesk) -> None:
     here, there = await sign_in(desk), await sign_in(desk, place=Client(CHROME, "198.51.100.7"))
 
@@ -381,7 +381,7 @@ async def test_a_wrong_old_password_is_counted(desk: ReviewDesk) -> None:
     assert len(desk.all(LoginFailure, address="signature head")) == 1
 
 
-@pytest.mark.requirement("R25", "R52")
+@pytest.mark.requirement("R25", "R52", refuses=True)
 async def test_a_password_is_changed_with_the_code_and_told_at_the_old_address(desk: ReviewDesk) -> None:
     app = Authenticator(desk, "head")
     here = await give_code(desk, await sign_in(desk), app.next_code())
@@ -401,7 +401,7 @@ async def test_a_password_is_changed_with_the_code_and_told_at_the_old_address(d
     assert [row.address for row in desk.all(Delivery) if row.address] == ["head@example.org"]
 
 
-@pytest.mark.requirement("R25")
+@pytest.mark.requirement("R25", refuses=True)
 async def test_a_first_second_factor_signs_nothing_for_a_day(desk: ReviewDesk) -> None:
     must_enrol(desk)
     thief = await sign_in(desk)

@@ -127,17 +127,20 @@ def test_it_is_told_in_words_item_by_item_in_both_languages(
     assert any(name.startswith("Item 1") for name in in_words)
 
 
+@pytest.mark.requirement("R25", refuses=True)
 def test_nothing_else_than_what_was_shown_is_decided(desk: ReviewDesk, review_id: str, passkey: SoftPasskey) -> None:
     given = over(desk, review_id, passkey)
     assert refused(desk, review_id, given, reason="另一个理由") == "statement-changed"
     assert refused(desk, review_id, given, outcome="returned") == "statement-changed"
 
 
+@pytest.mark.requirement("R25", refuses=True)
 def test_a_form_that_has_changed_is_read_again(desk: ReviewDesk, review_id: str, passkey: SoftPasskey) -> None:
     told = asked(desk, review_id, "head")
     assert refused(desk, review_id, proof(told, passkey, "0" * 64)) == "form-changed"
 
 
+@pytest.mark.requirement("R25", refuses=True)
 def test_a_signature_is_good_for_one_act(desk: ReviewDesk, review_id: str, passkey: SoftPasskey) -> None:
     given = over(desk, review_id, passkey)
     desk.decide(review_id, "head", proof=given)
@@ -152,12 +155,14 @@ def test_a_signature_is_good_for_one_act(desk: ReviewDesk, review_id: str, passk
         desk.run(agreement_service.sign, desk.rules.agreement_version, once, by="head")
 
 
+@pytest.mark.requirement("R25", refuses=True)
 def test_a_session_alone_signs_nothing(desk: ReviewDesk, review_id: str, passkey: SoftPasskey) -> None:
     made_up = Proof(desk.form_sha256(review_id), passkey=Assertion("made-up", passkey.assertion("AAAA")))
     assert refused(desk, review_id, made_up) == "challenge-over"
     assert refused(desk, review_id, Proof(desk.form_sha256(review_id))) == "password-wrong"
 
 
+@pytest.mark.requirement("R25", refuses=True)
 def test_after_five_minutes_it_is_shown_again(desk: ReviewDesk, review_id: str, passkey: SoftPasskey) -> None:
     given = over(desk, review_id, passkey)
     desk.real.turn(LIFETIME)
@@ -166,6 +171,7 @@ def test_after_five_minutes_it_is_shown_again(desk: ReviewDesk, review_id: str, 
     assert len(desk.all(PasskeyChallenge, kind="signature")) == 1
 
 
+@pytest.mark.requirement("R25", refuses=True)
 def test_what_one_person_was_shown_no_other_signs(desk: ReviewDesk, review_id: str, passkey: SoftPasskey) -> None:
     mine = SoftPasskey()
     add(desk, "deputy", mine)
@@ -179,6 +185,7 @@ def test_what_one_person_was_shown_no_other_signs(desk: ReviewDesk, review_id: s
     assert len(desk.all(LoginFailure, address="signature head")) == 1
 
 
+@pytest.mark.requirement("R25", refuses=True)
 @pytest.mark.parametrize(
     ("changes", "client_data"),
     [
@@ -202,6 +209,7 @@ def test_what_does_not_hold_is_refused_and_counted(
     assert desk.all(AuditEvent, action="signature-refused")
 
 
+@pytest.mark.requirement("R25", refuses=True)
 def test_a_count_that_goes_back_is_refused_and_told(desk: ReviewDesk, review_id: str, passkey: SoftPasskey) -> None:
     desk.decide(review_id, "head", proof=over(desk, review_id, passkey))
     passkey.sign_count = 0
@@ -220,6 +228,7 @@ def test_an_authenticator_that_does_not_count_signs_again_and_again(desk: Review
     assert len(desk.all(Decision)) == 2
 
 
+@pytest.mark.requirement("R25", refuses=True)
 def test_a_passkey_takes_the_place_of_the_code_when_it_was_added_with_one(desk: ReviewDesk) -> None:
     weak, strong = SoftPasskey(), SoftPasskey()
     add(desk, "security-head", weak)
@@ -254,6 +263,7 @@ def test_an_agreement_is_signed_as_it_was_shown(desk: ReviewDesk, passkey: SoftP
     assert signed.statement_sha256 == told.sha256
 
 
+@pytest.mark.requirement("R25", refuses=True)
 def test_an_enrolment_is_sound_verified_and_taken_once(desk: ReviewDesk) -> None:
     def code(passkey: SoftPasskey, **client_data: Any) -> str:
         with pytest.raises(Refused) as caught:
@@ -289,6 +299,7 @@ def test_an_enrolment_is_sound_verified_and_taken_once(desk: ReviewDesk) -> None
     assert caught.value.code == "password-wrong"
 
 
+@pytest.mark.requirement("R25", refuses=True)
 def test_a_passkey_that_is_over_signs_no_more_and_what_it_signed_stays(
     desk: ReviewDesk, review_id: str, passkey: SoftPasskey
 ) -> None:

@@ -77,7 +77,7 @@ async def test_a_wrong_name_and_a_wrong_password_are_refused_alike(desk: ReviewD
     assert "nobody" not in "".join(event.entry for event in desk.all(AuditEvent))
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_five_wrong_passwords_delay_the_address_they_come_from_and_nobody_else(
     desk: ReviewDesk, real: FixedClock
 ) -> None:
@@ -95,7 +95,7 @@ async def test_five_wrong_passwords_delay_the_address_they_come_from_and_nobody_
     assert desk.the(AuditEvent, action="login-delayed").subject_id == "head"
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_who_has_signed_in_with_a_browser_is_not_kept_out_there_by_strangers(
     desk: ReviewDesk, real: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,7 +115,7 @@ async def test_who_has_signed_in_with_a_browser_is_not_kept_out_there_by_strange
     assert other.person_id == "head"
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_a_known_browser_is_one_persons_and_guesses_no_more_than_others(
     desk: ReviewDesk, real: FixedClock
 ) -> None:
@@ -163,7 +163,7 @@ async def test_a_right_password_begins_the_count_anew(desk: ReviewDesk, real: Fi
     assert not [row for row in desk.all(LoginFailure) if row.address == "person:head 192.0.2.1"]
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_an_address_that_guesses_much_waits(
     desk: ReviewDesk, real: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,7 +180,7 @@ async def test_an_address_that_guesses_much_waits(
     assert (await _sign_in(desk, real)).person_id == "head"
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_portals_count_a_name_that_nobody_has_together(
     desk: ReviewDesk, real: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,7 +192,7 @@ async def test_portals_count_a_name_that_nobody_has_together(
         assert codes == ["login-failed"] * 4 + ["account-locked"] * 2
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_the_addresses_of_one_machine_by_ipv6_are_counted_together(desk: ReviewDesk, real: FixedClock) -> None:
     """A machine takes as many as it likes of the 2**64 of its network."""
     addresses = [f"2001:db8:1:2::{number:x}" for number in range(1, 61)]

@@ -38,7 +38,7 @@ def sign(desk: ReviewDesk, review_id: str, code: str | None, password: str = PAS
     return str(desk.the(Decision, review_id=review_id).signature["method"])
 
 
-@pytest.mark.requirement("R25")
+@pytest.mark.requirement("R25", refuses=True)
 def test_with_a_second_factor_the_sign_off_takes_its_code(desk: ReviewDesk, review_id: str) -> None:
     app = Authenticator(desk, "security-head")
     assert desk.run(case_inbox.get_review, review_id, by="security-head").signature_methods == ["password", "totp"]
@@ -56,7 +56,7 @@ def test_without_one_and_without_the_rule_the_password_signs(desk: ReviewDesk, r
     assert sign(desk, review_id, None) == "password"
 
 
-@pytest.mark.requirement("R25")
+@pytest.mark.requirement("R25", refuses=True)
 def test_whoever_must_have_one_and_has_none_signs_nothing(desk: ReviewDesk, review_id: str) -> None:
     object.__setattr__(desk.database.rules, "second_factor", "signers")
 
@@ -74,7 +74,7 @@ def test_a_stage_that_asks_for_the_password_alone_takes_a_code_as_well(desk: Rev
     assert desk.the(Decision, review_id=review_id).signature["method"] == "password+totp"
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 def test_wrong_passwords_and_codes_at_signatures_lock_the_account(desk: ReviewDesk, review_id: str) -> None:
     app = Authenticator(desk, "security-head")
 
@@ -88,7 +88,7 @@ def test_wrong_passwords_and_codes_at_signatures_lock_the_account(desk: ReviewDe
     assert desk.all(Decision, review_id=review_id) == []
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 def test_guesses_that_are_under_way_together_are_no_more_than_five(desk: ReviewDesk) -> None:
     """Each was let in before the first one failed; the fifth ends the sessions, and the others go on."""
     app = Authenticator(desk, "head")
@@ -108,7 +108,7 @@ def test_guesses_that_are_under_way_together_are_no_more_than_five(desk: ReviewD
     desk.run(signing.authenticate, PASSWORD, app.next_code(), level="password+totp", by="head")
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 @pytest.mark.both_databases
 def test_of_guesses_by_many_threads_few_are_tried(any_database_url: str) -> None:
     desk = ReviewDesk(any_database_url)

@@ -40,6 +40,7 @@ def decision(desk: ReviewDesk, review_id: str, **more: Any) -> dict[str, Any]:
     return {"outcome": "approved", "answers": answers, "formSha256": desk.form_sha256(review_id), **more}
 
 
+@pytest.mark.requirement("R25", refuses=True)
 async def test_a_decision_is_shown_and_then_signed(desk: ReviewDesk, portal: Portal, passkey: SoftPasskey) -> None:
     head = await portal.signed_in("head")
     await added(head, passkey)
@@ -83,6 +84,7 @@ async def test_the_page_prepares_by_the_same_form(desk: ReviewDesk, portal: Port
     assert desk.the(Decision).signature["method"] == "passkey"
 
 
+@pytest.mark.requirement("R25", refuses=True)
 async def test_whoever_has_no_passkey_is_told_so_and_nothing_signs_by_itself(desk: ReviewDesk, portal: Portal) -> None:
     head = await portal.signed_in("head")
     review_id = desk.opened(desk.submitted(), "preliminary")
@@ -97,6 +99,7 @@ async def test_whoever_has_no_passkey_is_told_so_and_nothing_signs_by_itself(des
     assert "passkeys.js" not in (await head.get(f"/reviews/{review_id}")).text
 
 
+@pytest.mark.requirement("R25", refuses=True)
 async def test_passkeys_are_renamed_and_removed_and_an_administrator_ends_them(
     desk: ReviewDesk, portal: Portal, passkey: SoftPasskey
 ) -> None:
@@ -131,6 +134,7 @@ async def test_passkeys_are_renamed_and_removed_and_an_administrator_ends_them(
     }
 
 
+@pytest.mark.requirement("R25", refuses=True)
 async def test_at_a_bare_address_the_page_says_how_to_open_the_portal(desk: ReviewDesk, portal: Portal) -> None:
     head = await portal.signed_in("head")
     portal.app.state.dependencies["settings"] = Settings.load(portal={"public_url": "https://192.0.2.7"})
@@ -154,7 +158,7 @@ def test_passkeys_belong_to_the_address_that_people_type() -> None:
     assert place("http://127.0.0.1:8080") is None
 
 
-@pytest.mark.requirement("R2", "R52")
+@pytest.mark.requirement("R2", "R52", refuses=True)
 async def test_a_second_person_proves_that_it_is_them(desk: ReviewDesk, portal: Portal, passkey: SoftPasskey) -> None:
     """An unlocked screen of Security's head confirms no change, and lets nobody sign who was reset."""
     admin, second = await portal.signed_in("admin"), await portal.signed_in("security-head")

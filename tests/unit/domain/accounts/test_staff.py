@@ -60,7 +60,7 @@ def refused(desk: ReviewDesk, act: Callable[..., Any], *args: Any, by: str = "ad
         (posts.end, ("nothing",)),
     ],
 )
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 def test_only_administrators_keep_people(desk: ReviewDesk, act: Callable[..., Any], args: tuple[Any, ...]) -> None:
     for somebody in ("head", "security-head", "supervisor", "keeper"):
         assert refused(desk, act, *args, by=somebody) == "administrators-only"
@@ -118,7 +118,7 @@ async def test_an_unlocked_person_tries_again(desk: ReviewDesk) -> None:
     assert desk.the(AuditEvent, action="account-unlocked").actor_id == "admin"
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_a_reset_second_factor_and_a_new_password_end_the_sessions(desk: ReviewDesk) -> None:
     app = Authenticator(desk, "head")
     half = await account_login.log_in(desk.database, "head", PASSWORD, HERE)
@@ -145,7 +145,7 @@ async def test_administrators_do_none_of_it_to_themselves(desk: ReviewDesk) -> N
     assert found.value.code == "not-oneself"
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 @pytest.mark.parametrize("kind", sorted(set(STAGES.posts) - set(posts.POSTS_WITHOUT_FOOTAGE)))
 def test_no_administrator_gets_a_post_that_sees_footage(desk: ReviewDesk, kind: str) -> None:
     confirmed(desk, posts.assign, "keeper", PostRequest("administrator", "works"))
@@ -155,7 +155,7 @@ def test_no_administrator_gets_a_post_that_sees_footage(desk: ReviewDesk, kind: 
     assert refused(desk, posts.assign, "keeper", later) == "administrator-sees-no-footage"
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 def test_nobody_with_a_post_that_sees_footage_becomes_administrator_until_it_ends(desk: ReviewDesk) -> None:
     asked = PostRequest("administrator", "security")
     assert refused(desk, posts.assign, "reviewer", asked) == "administrator-sees-no-footage"
@@ -228,7 +228,7 @@ def test_there_is_always_an_administrator_without_an_end(desk: ReviewDesk) -> No
     assert desk.run(_holders, None, "administrator") == ["keeper"]
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_a_sole_administrator_is_let_in_again_from_the_machine_and_it_is_told(desk: ReviewDesk) -> None:
     operator = Actor("system", "administrator-reset")
     Authenticator(desk, "admin")

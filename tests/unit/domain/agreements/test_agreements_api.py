@@ -10,7 +10,7 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.people import Person
 
 
-@pytest.mark.requirement("R59")
+@pytest.mark.requirement("R59", refuses=True)
 async def test_whoever_signs_the_agreement_may_decide_again(desk: ReviewDesk, portal: Portal) -> None:
     desk.clock.turn(timedelta(days=366))  # every agreement of the desk has expired
     client = await portal.signed_in("head")
@@ -27,7 +27,7 @@ async def test_whoever_signs_the_agreement_may_decide_again(desk: ReviewDesk, po
     assert desk.opened(desk.submitted(), "preliminary")
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_five_wrong_passwords_at_signatures_lock_the_account_and_end_the_session(
     desk: ReviewDesk, portal: Portal
 ) -> None:

@@ -32,6 +32,7 @@ def agreed(desk: ReviewDesk, person_id: str) -> bool:
     return desk.run(lambda uow: access_queries.get_valid_agreement(uow, person_id)) is not None
 
 
+@pytest.mark.requirement("R59", refuses=True)
 def test_who_has_signed_the_old_text_decides_until_the_new_one_counts(desk: ReviewDesk) -> None:
     issued = issue(desk)
 
@@ -51,6 +52,7 @@ def test_who_has_signed_the_old_text_decides_until_the_new_one_counts(desk: Revi
     assert {signer.state for signer in desk.run(queries.list_signers, by="admin")} == {"valid", "outdated"}
 
 
+@pytest.mark.requirement("R59", refuses=True)
 @pytest.mark.parametrize("days", [0, 6])
 def test_a_text_that_counts_at_once_needs_two(desk: ReviewDesk, days: int) -> None:
     asked(desk, texts.issue_version, "2032", ZH, EN, reason="a test", grace_days=days)
@@ -62,6 +64,7 @@ def test_a_text_that_counts_at_once_needs_two(desk: ReviewDesk, days: int) -> No
     assert EN in request.what_en
 
 
+@pytest.mark.requirement("R59", refuses=True)
 async def test_the_confirmed_text_is_issued_under_requests(desk: ReviewDesk) -> None:
     request = asked(desk, texts.issue_version, "2032", ZH, EN, reason="a test", grace_days=0)
     admin = Actor("person", "admin")
@@ -114,6 +117,7 @@ async def test_people_see_until_when_their_signature_counts(desk: ReviewDesk, po
     assert (await head.get("/api/agreements")).json()["signBy"] is None
 
 
+@pytest.mark.requirement("R59", refuses=True)
 @pytest.mark.parametrize("version", ["2032", "2033"])
 async def test_a_text_is_issued_in_place_of_the_one_that_was_confirmed(desk: ReviewDesk, version: str) -> None:
     """Another text came first: the request is over, and what it was about can be asked for anew."""

@@ -70,6 +70,7 @@ def refusal_of(desk: ReviewDesk, *call: Any, by: str) -> str:
     return refusal.value.code
 
 
+@pytest.mark.requirement("R17", refuses=True)
 def test_nothing_counts_before_every_department_has_consented(desk: ReviewDesk) -> None:
     application_id = asked(desk)
     assert desk.the(Application).submitted_at is None
@@ -125,6 +126,7 @@ def test_the_heads_are_told_and_find_the_consent_first_to_be_overwritten_first(d
     assert waiting(desk, "head") == waiting(desk, "drafter") == []
 
 
+@pytest.mark.requirement("R17", refuses=True)
 def test_a_refusal_with_its_reason_makes_it_a_draft_again(desk: ReviewDesk) -> None:
     application_id = asked(desk)
     [line] = waiting(desk, "operator2")
@@ -149,6 +151,7 @@ def test_a_refusal_with_its_reason_makes_it_a_draft_again(desk: ReviewDesk) -> N
     assert desk.the(Application).submitted_at == NOON
 
 
+@pytest.mark.requirement("R17", refuses=True)
 def test_a_change_of_the_form_voids_what_was_consented(desk: ReviewDesk) -> None:
     application_id = asked(desk)
     consent(desk, "operator2")
@@ -180,6 +183,7 @@ def test_saving_the_same_again_voids_nothing(desk: ReviewDesk) -> None:
     assert len(desk.all(Consultation)) == len(desk.all(OutboxMessage)) == 1
 
 
+@pytest.mark.requirement("R17", refuses=True)
 def test_who_read_another_form_or_gives_a_wrong_password_has_not_consented(desk: ReviewDesk) -> None:
     asked(desk)
     [line] = waiting(desk, "operator2")
@@ -190,6 +194,7 @@ def test_who_read_another_form_or_gives_a_wrong_password_has_not_consented(desk:
     assert [one.answer for one in desk.all(Consent)] == [None, None]
 
 
+@pytest.mark.requirement("R17", refuses=True)
 def test_a_second_answer_and_one_that_comes_too_late_are_refused(desk: ReviewDesk) -> None:
     asked(desk)
     [line] = waiting(desk, "operator2")
@@ -201,6 +206,7 @@ def test_a_second_answer_and_one_that_comes_too_late_are_refused(desk: ReviewDes
     assert refusal_of(desk, joint.consent, other.id, proof(desk), by="office-head") == "consultation-over"
 
 
+@pytest.mark.requirement("R17", refuses=True)
 def test_others_find_no_such_consent(desk: ReviewDesk) -> None:
     asked(desk)
     [line] = waiting(desk, "operator2")
@@ -246,6 +252,7 @@ def test_consents_that_do_not_come_are_reminded_and_lapse(desk: ReviewDesk) -> N
     assert [one.code for one in desk.all(Notice, person_id="drafter")] == ["consents-lapsed"]
 
 
+@pytest.mark.requirement("R17", refuses=True)
 @pytest.mark.parametrize(
     ("departments", "code"),
     [
@@ -262,6 +269,7 @@ def test_departments_that_cannot_be_asked_are_refused(
     assert refusal_of(desk, application_service.create_draft, form, by="drafter") == code
 
 
+@pytest.mark.requirement("R17", refuses=True)
 def test_a_department_without_a_head_to_ask_is_named(desk: ReviewDesk) -> None:
     island = Department(id="island", name_zh="孤岛", name_en="island", kind="business")
     desk.run(lambda uow: uow.session.add(island))
@@ -282,6 +290,7 @@ def test_the_drafter_stops_the_asking_by_withdrawing(desk: ReviewDesk) -> None:
     assert desk.all(Consultation) == desk.all(Consent) == []
 
 
+@pytest.mark.requirement("R17", refuses=True)
 def test_heads_see_the_case_while_they_are_asked_and_after_consenting_only(desk: ReviewDesk) -> None:
     application_id = asked(desk)
     assert desk.run(visibility.get_visible, application_id, by="operator2").id == application_id
@@ -297,7 +306,7 @@ def test_heads_see_the_case_while_they_are_asked_and_after_consenting_only(desk:
         assert desk.run(visibility.get_visible, application_id, by=head).id == application_id
 
 
-@pytest.mark.requirement("R61")
+@pytest.mark.requirement("R61", refuses=True)
 @pytest.mark.parametrize("stage", ["security", "security-signature", "management", "storage-release"])
 def test_whoever_consented_is_on_the_applicants_side(desk: ReviewDesk, stage: str) -> None:
     application_id = asked(desk)

@@ -73,7 +73,7 @@ def test_the_custodian_named_again_is_no_recipient(desk: ReviewDesk) -> None:
     assert [one["id"] for one in desk.the(Revision).form["recipients"]] == ["deputy"]
 
 
-@pytest.mark.requirement("R57")
+@pytest.mark.requirement("R57", refuses=True)
 def test_somebody_unknown_is_refused_with_a_sentence(desk: ReviewDesk) -> None:
     with pytest.raises(Refused, match="nobody is not a known person") as refusal:
         desk.run(application_service.create_draft, replace(FORM, recipient_ids=("deputy", "nobody")), by="drafter")
@@ -81,7 +81,7 @@ def test_somebody_unknown_is_refused_with_a_sentence(desk: ReviewDesk) -> None:
     assert (refusal.value.status, refusal.value.field) == (422, "recipient_ids")
 
 
-@pytest.mark.requirement("R2", "R21", "R57")
+@pytest.mark.requirement("R2", "R21", "R57", refuses=True)
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
@@ -130,7 +130,7 @@ def test_who_leaves_is_shown_nothing_any_more(desk: ReviewDesk) -> None:
     assert [one.id for one in named(desk, application_id)] == ["head"]
 
 
-@pytest.mark.requirement("R55", "R57")
+@pytest.mark.requirement("R55", "R57", refuses=True)
 def test_to_be_named_opens_no_case(desk: ReviewDesk) -> None:
     application_id = desk.submitted(recipient_ids=("office-head",))
 

@@ -91,6 +91,7 @@ def test_a_number_whose_transaction_failed_is_given_again(desk: ReviewDesk) -> N
     assert desk.run(document_service.next_number, "application") == "SQ-2031-000001"
 
 
+@pytest.mark.requirement("R7", "R20", "R21", refuses=True)
 @pytest.mark.parametrize(
     ("changes", "field"),
     [

@@ -235,7 +235,7 @@ def test_a_probe_of_many_cameras_asks_as_often_as_that_of_one(any_register: Data
     assert database.run_now(CLERK, lambda uow: uow.session.query(RetentionMeasurement).count()) == 41
 
 
-@pytest.mark.requirement("R34")
+@pytest.mark.requirement("R34", verb="recorded")
 def test_a_camera_that_reaches_less_far_back_than_a_week_ago_is_known(any_register: Database) -> None:
     database = any_register
 

@@ -119,7 +119,7 @@ def row_of(desk: ReviewDesk) -> Recorder:
         return session.get_one(Recorder, "recorder")
 
 
-@pytest.mark.requirement("R34")
+@pytest.mark.requirement("R34", verb="recorded")
 async def test_the_metrics_go_on_without_anybody_who_looks(desk: ReviewDesk) -> None:
     recorders = Recorders()
     round_ = RecorderMonitor(desk.database, recorders, EVERY)

@@ -86,7 +86,7 @@ def test_a_secret_that_was_typed_for_one_place_is_not_sent_to_another(desk: Revi
 
 
 @pytest.mark.both_databases
-@pytest.mark.requirement("R2", "R31")
+@pytest.mark.requirement("R2", "R31", verb="recorded")
 def test_a_recorder_that_a_case_waits_for_changes_under_the_eyes_of_security_and_the_drafter(desk: ReviewDesk) -> None:
     def move(**configuration: str) -> None:
         moved = entry(
@@ -116,6 +116,7 @@ def test_names_are_unique_and_kinds_stay(desk: ReviewDesk) -> None:
     )
 
 
+@pytest.mark.requirement("R7", refuses=True)
 def test_what_cases_point_to_is_retired_when_nothing_waits_and_never_deleted(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
     for act in (
@@ -141,7 +142,7 @@ def test_what_cases_point_to_is_retired_when_nothing_waits_and_never_deleted(des
     ]
 
 
-@pytest.mark.requirement("R5", "R26")
+@pytest.mark.requirement("R5", "R26", refuses=True)
 def test_a_camera_is_not_made_ordinary_under_a_case_that_waits(desk: ReviewDesk) -> None:
     row = desk.the(Camera, id="camera")
     same = camera(recorder_id=row.recorder_id, channel=row.channel)
@@ -158,7 +159,7 @@ def test_a_camera_is_not_made_ordinary_under_a_case_that_waits(desk: ReviewDesk)
     assert desk.the(Camera, id="camera").camera_class == "ordinary"
 
 
-@pytest.mark.requirement("R31")
+@pytest.mark.requirement("R31", refuses=True)
 def test_a_camera_is_not_said_to_keep_longer_under_a_case_that_waits(desk: ReviewDesk) -> None:
     """The days say what is at risk of being overwritten, and so what is preserved (T4)."""
     row = desk.the(Camera, id="camera")
@@ -193,6 +194,7 @@ def test_another_channel_is_other_footage_and_forgets_what_was_learned(desk: Rev
     assert desk.all(RetentionMeasurement) == []
 
 
+@pytest.mark.requirement("R7", refuses=True)
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
@@ -209,6 +211,7 @@ def test_a_camera_that_cannot_be_is_refused(desk: ReviewDesk, changes: dict[str,
     assert refused(lambda: desk.run(camera_service.add, camera(**changes), by="admin")) == code
 
 
+@pytest.mark.requirement("R7", refuses=True)
 def test_only_administrators_change_and_only_a_few_read(desk: ReviewDesk) -> None:
     for person in ("drafter", "operator", "supervisor", "security-head"):
         for act in (

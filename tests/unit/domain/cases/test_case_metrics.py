@@ -46,7 +46,7 @@ def said(name: str, **labels: str) -> float | None:
     return metrics.DATABASE_REGISTRY.get_sample_value(name, labels)
 
 
-@pytest.mark.requirement("R62")
+@pytest.mark.requirement("R62", verb="recorded")
 def test_the_gauges_say_what_the_books_hold(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
     desk.opened(application_id, "preliminary")

@@ -92,7 +92,7 @@ def faults(found: dict[str, Any]) -> dict[str, list[str]]:
     return {one["kind"]: one["faults"] for one in found["objects"] if one["faults"]}
 
 
-@pytest.mark.requirement("R2", "R62")
+@pytest.mark.requirement("R2", "R62", verb="recorded")
 async def test_the_page_shows_the_whole_case(desk: Desk, case: Case, security: Browser) -> None:
     answer = await security.get(f"/cases/{case.id}")
 
@@ -156,7 +156,7 @@ async def _at(desk: Desk, stage: str) -> Case:
     return case
 
 
-@pytest.mark.requirement("R47")
+@pytest.mark.requirement("R47", verb="recorded")
 async def test_the_page_has_the_verifier_of_packages_and_its_hash(case: Case, security: Browser) -> None:
     page = (await security.get(f"/cases/{case.id}")).text
 
@@ -178,7 +178,7 @@ async def test_the_page_is_chinese_by_default(desk: Desk, case: Case) -> None:
     await browser.client.aclose()
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 async def test_others_find_no_case_no_steps_and_no_check(desk: Desk, case: Case) -> None:
     stranger = await browser_of(desk, "stranger")
 

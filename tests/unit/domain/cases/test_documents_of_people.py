@@ -82,7 +82,7 @@ async def test_an_agreement_is_for_its_signer_and_those_who_supervise(desk: Desk
     assert sorted(one["document"] or "" for one in listed) == ["", document.number]
 
 
-@pytest.mark.requirement("R41", "R46")
+@pytest.mark.requirement("R41", "R45", "R46")
 def test_the_receipt_prints_the_conditions_that_its_page_shows() -> None:
     folder = Path(custody.__file__).parent
     chinese = {one.id: one.string for one in read_po((folder / "locale" / "zh.po").open("rb")) if one.id}

@@ -123,7 +123,7 @@ def key_of(line: Any) -> object:
     return line.model_dump_json() if not hasattr(line, "seq") else line.seq
 
 
-@pytest.mark.requirement("R16", "R20", "R47")
+@pytest.mark.requirement("R16", "R20", "R47", verb="recorded")
 @pytest.mark.parametrize("name", LISTS)
 def test_the_pages_together_are_the_list_and_none_is_empty(desk: ReviewDesk, name: str) -> None:
     by, sorts, read, number = LISTS[name]
@@ -154,7 +154,7 @@ def test_a_place_that_is_none_is_the_first_page(desk: ReviewDesk) -> None:
             assert desk.run(read, Listing(sort=sorts[0], limit=WIDTH, place=place), by=by) == first
 
 
-@pytest.mark.requirement("R16")
+@pytest.mark.requirement("R16", verb="recorded")
 def test_own_applications_are_sorted_by_what_they_show(desk: ReviewDesk) -> None:
     shown: dict[str, Callable[[OwnApplication], Any]] = {
         **{"changed": lambda line: line.changed_at, "overwrite": lambda line: line.overwrite_at},
@@ -169,7 +169,7 @@ def test_own_applications_are_sorted_by_what_they_show(desk: ReviewDesk) -> None
         assert values == there + [None] * (len(values) - len(there)), sort
 
 
-@pytest.mark.requirement("R16")
+@pytest.mark.requirement("R16", verb="recorded")
 def test_own_applications_are_searched_and_filtered_in_the_database(desk: ReviewDesk) -> None:
     def numbers(text: str = "", state: str | None = None, by: str = "drafter", **named: Any) -> int:
         return len(desk.run(own_applications.read_own, Listing(text), state=state, by=by, **named).lines)
@@ -193,7 +193,7 @@ def _one_of(uow: UnitOfWork) -> str:
     )
 
 
-@pytest.mark.requirement("R23")
+@pytest.mark.requirement("R23", verb="recorded")
 def test_the_order_of_what_is_overwritten_believes_a_recorder_once_it_has_moved(desk: ReviewDesk) -> None:
     def measure(uow: UnitOfWork, moved: datetime | None) -> None:
         """Camera c0 has kept four days; whether that is a limit is known once its oldest picture has moved."""

@@ -31,7 +31,7 @@ from services.runtime.engine_client import DeployedProcess, Deployment
 from services.runtime.errors import NotFound
 from services.runtime.places import BPMN
 
-pytestmark = pytest.mark.requirement("R2")
+pytestmark = pytest.mark.requirement("R2", verb="recorded")
 NAME = "video-retrieval.bpmn"
 NEWEST = (BPMN / NAME).read_bytes()
 ID = re.compile(rb"\b(Call|Task|Phase|Gateway|Event|Flow|Catch|Message)_(\w+)")

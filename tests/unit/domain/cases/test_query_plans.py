@@ -115,7 +115,6 @@ def test_a_list_of_all_cases_is_read_in_the_order_of_an_index(
         place = page.previous or page.next
 
 
-@pytest.mark.requirement("R52")
 @pytest.mark.parametrize(
     ("index", "search"),
     [

@@ -18,7 +18,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.applications.forms import ItemAsked
 from services.domain.cases.register import Search, list_cases, read_page
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.requirement("R20")]
+pytestmark = [pytest.mark.both_databases, pytest.mark.requirement("R20", verb="recorded")]
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 

@@ -117,7 +117,7 @@ def test_what_is_handed_in_meanwhile_moves_no_page(desk: ReviewDesk) -> None:
     assert ids(page(desk, wanted, back.previous)) == [added]
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 def test_a_place_shows_nobody_what_is_not_theirs_to_see(desk: ReviewDesk) -> None:
     place = page(desk, Search()).next
     assert place

@@ -32,7 +32,7 @@ def change(desk: ReviewDesk, table: type, key: str, **values: object) -> None:
     desk.run(act)
 
 
-@pytest.mark.requirement("R20")
+@pytest.mark.requirement("R20", verb="recorded")
 def test_a_case_is_found_by_any_part_of_its_words_whatever_the_case(desk: ReviewDesk) -> None:
     one = desk.submitted(reason="Lost at GATE 3, 100%_sure", incident_reference="SJ-77")
     number = desk.the(Application, id=one).number or ""
@@ -42,7 +42,7 @@ def test_a_case_is_found_by_any_part_of_its_words_whatever_the_case(desk: Review
         assert found(desk, text) == [], text
 
 
-@pytest.mark.requirement("R20")
+@pytest.mark.requirement("R20", verb="recorded")
 @pytest.mark.parametrize("text", ["仓", "三号", "号仓", "库丢", "丢失", "失一批货"])
 def test_any_characters_that_stand_together_are_found(desk: ReviewDesk, text: str) -> None:
     one = desk.submitted(reason="三号仓库丢失一批货物")
@@ -51,7 +51,7 @@ def test_any_characters_that_stand_together_are_found(desk: ReviewDesk, text: st
     assert desk.run(list_cases, Search(text=text), limit=50, by="office-head") == []
 
 
-@pytest.mark.requirement("R20")
+@pytest.mark.requirement("R20", verb="recorded")
 def test_changed_words_and_names_are_found_as_they_are_now(desk: ReviewDesk) -> None:
     one = desk.submitted()
     change(desk, Application, one, reason="A new reason")

@@ -77,7 +77,7 @@ def _derive_again(uow: UnitOfWork) -> None:
     uow.session.query(Application).update({"visits_added_at": None})
 
 
-@pytest.mark.requirement("R2", "R62")
+@pytest.mark.requirement("R2", "R62", verb="recorded")
 def test_where_a_case_stands_does_not_depend_on_the_ids_of_elements(filled: Database) -> None:
     filled.run_now(ACTOR, _derive_again)
     before, times = filled.read_now(ACTOR, _shown, SHIPPED), filled.read_now(ACTOR, _times, SHIPPED)

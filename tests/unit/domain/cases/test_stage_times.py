@@ -41,7 +41,7 @@ def derive_again(uow: UnitOfWork) -> None:
     uow.session.execute(update(Application).values(visits_added_at=None))
 
 
-@pytest.mark.requirement("R62")
+@pytest.mark.requirement("R62", verb="recorded")
 @pytest.mark.parametrize("login", READERS)
 @pytest.mark.parametrize("department", [None, "bench-department-1"])
 def test_what_is_added_up_is_what_was_derived(filled: Database, login: str, department: str | None) -> None:

@@ -93,7 +93,7 @@ def desk(any_database_url: str) -> Iterator[ReviewDesk]:
 
 
 @pytest.mark.both_databases
-@pytest.mark.requirement("R20")
+@pytest.mark.requirement("R20", verb="recorded")
 def test_every_combination_of_facts_has_the_state_that_its_condition_says(desk: ReviewDesk) -> None:
     counted = desk.run(agreed)
     assert set(counted) == set(STATES)
@@ -113,7 +113,7 @@ def test_every_combination_of_facts_has_the_state_that_its_condition_says(desk: 
 
 
 @pytest.mark.both_databases
-@pytest.mark.requirement("R20")
+@pytest.mark.requirement("R20", verb="recorded")
 def test_the_register_sorts_by_the_way_that_a_case_goes(desk: ReviewDesk) -> None:
     order = [STATES.index(line.state) for line in desk.run(_by_state, descending=False, by="reviewer")]
     back = [STATES.index(line.state) for line in desk.run(_by_state, descending=True, by="reviewer")]

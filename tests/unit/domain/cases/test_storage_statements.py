@@ -88,7 +88,7 @@ def test_a_page_asks_as_often_for_many_as_for_few(desk: ReviewDesk, page: str) -
     assert many == few <= 25
 
 
-@pytest.mark.requirement("R31", "R34")
+@pytest.mark.requirement("R31", "R34", verb="recorded")
 def test_each_is_shown_with_what_is_its_own(desk: ReviewDesk) -> None:
     case = desk.submitted()
     desk.run(fill, range(MANY), case)

@@ -29,7 +29,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     desk.database.close()
 
 
-@pytest.mark.requirement("R52", "R41")
+@pytest.mark.requirement("R41", "R52", verb="recorded")
 def test_who_saw_a_minute_is_known_and_who_saw_another_is_not_named(desk: Desk) -> None:
     case = desk.case("gate").approve(granted_way_of_use="download")
     case.accept(desk.do(desk.lend_on_paper, case))

@@ -13,7 +13,7 @@ from review_desk import NOON, ReviewDesk
 from services.database.tables.custody import HandOver
 from services.domain.applications.forms import ItemAsked
 
-pytestmark = pytest.mark.requirement("R20")
+pytestmark = pytest.mark.requirement("R20", verb="recorded")
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 TITLE = "三号门货物丢失"
 # of two items: the first one's camera and place, and the whole time

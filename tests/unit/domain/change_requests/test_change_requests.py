@@ -47,6 +47,7 @@ def told(desk: ReviewDesk, code: str) -> set[str]:
     return {notice.person_id for notice in desk.all(Notice, code=code)}
 
 
+@pytest.mark.requirement("R2", refuses=True)
 async def test_an_administrator_alone_takes_over_no_head(desk: ReviewDesk) -> None:
     with pytest.raises(Refused) as found:
         await staff.reset_password(desk.database, ADMIN, "head")
@@ -62,6 +63,7 @@ async def test_an_administrator_alone_takes_over_no_head(desk: ReviewDesk) -> No
     assert len(desk.all(ChangeRequest)) == 1
 
 
+@pytest.mark.requirement("R2", refuses=True)
 @pytest.mark.parametrize(
     "kind", ["head", "deputy", "security-reviewer", "storage-operator", "supervisor", "administrator"]
 )
@@ -74,6 +76,7 @@ def test_a_post_that_decides_is_given_by_two(desk: ReviewDesk, kind: str) -> Non
     assert refused(desk, posts.assign, "drafter", PostRequest(kind, "works"), by="admin") == "second-person-needed"
 
 
+@pytest.mark.requirement("R2", refuses=True)
 @pytest.mark.parametrize("second", ["admin", "keeper", "office-head", "supervisor", "head", "manager", "operator"])
 def test_only_a_second_person_of_another_department_confirms(desk: ReviewDesk, second: str) -> None:
     request = asked(desk, posts.assign, "keeper", DEPUTY)
@@ -93,6 +96,7 @@ def test_an_administrator_of_another_department_is_a_second_person(desk: ReviewD
     assert desk.the(ChangeRequest).confirmed_by == "manager2"
 
 
+@pytest.mark.requirement("R2", refuses=True)
 @pytest.mark.parametrize(
     ("who", "outcome"),
     [("keeper", "objected"), ("security-deputy", "objected"), ("supervisor", "objected"), ("admin", "withdrawn")],
@@ -110,6 +114,7 @@ def test_an_objection_ends_it_even_after_a_confirmation(desk: ReviewDesk, who: s
     assert refused(desk, posts.assign, "keeper", DEPUTY, by="admin") == "second-person-needed"
 
 
+@pytest.mark.requirement("R2", refuses=True)
 async def test_what_nobody_objects_to_is_open_after_a_day_and_lapses(desk: ReviewDesk) -> None:
     request = asked(desk, posts.assign, "keeper", DEPUTY)
     desk.clock.turn(24 * HOUR)
@@ -124,6 +129,7 @@ async def test_what_nobody_objects_to_is_open_after_a_day_and_lapses(desk: Revie
     assert asked(desk, posts.assign, "drafter", DEPUTY) != lapsed
 
 
+@pytest.mark.requirement("R2", refuses=True)
 async def test_a_confirmation_is_for_this_change_and_for_whoever_asked(desk: ReviewDesk) -> None:
     desk.post("manager2", "administrator", "board")
     request = asked(desk, posts.assign, "keeper", DEPUTY)
@@ -135,6 +141,7 @@ async def test_a_confirmation_is_for_this_change_and_for_whoever_asked(desk: Rev
         await requested_acts.carry_out(desk.database, Actor("person", "manager2"), request)
 
 
+@pytest.mark.requirement("R2", refuses=True)
 def test_what_only_ends_power_and_what_concerns_a_member_is_done_at_once_and_told(desk: ReviewDesk) -> None:
     desk.run(posts.end, desk.the(Post, person_id="reviewer").id, by="admin")
     desk.run(staff.deactivate, "manager", by="admin")
@@ -144,6 +151,7 @@ def test_what_only_ends_power_and_what_concerns_a_member_is_done_at_once_and_tol
     assert refused(desk, staff.activate, "manager", by="admin") == "second-person-needed"
 
 
+@pytest.mark.requirement("R2", refuses=True)
 async def test_the_account_of_a_custodian_is_worth_the_copy(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
     desk.offered(application_id)
@@ -154,6 +162,7 @@ async def test_the_account_of_a_custodian_is_worth_the_copy(desk: ReviewDesk) ->
     assert found.value.code == "second-person-needed"
 
 
+@pytest.mark.requirement("R2", refuses=True)
 def test_a_changed_address_tells_the_old_one_for_a_month(desk: ReviewDesk) -> None:
     desk.run(_address, "keeper", "old@example.org")
     desk.run(_address, "head", "head@example.org")
@@ -175,6 +184,7 @@ def test_a_changed_address_tells_the_old_one_for_a_month(desk: ReviewDesk) -> No
     assert len([row for row in desk.all(Delivery) if row.address]) == 2
 
 
+@pytest.mark.requirement("R2", refuses=True)
 def test_an_empty_installation_is_set_up_by_one_and_never_returns_to_that(desk: ReviewDesk) -> None:
     desk.run(lambda uow: uow.session.execute(delete(Post).where(Post.person_id != "admin")))
     desk.run(posts.assign, "keeper", PostRequest("member", "works"), by="admin")
@@ -189,6 +199,7 @@ def test_an_empty_installation_is_set_up_by_one_and_never_returns_to_that(desk: 
     assert refused(desk, posts.assign, "keeper", DEPUTY, by="admin") == "second-person-needed"
 
 
+@pytest.mark.requirement("R2", refuses=True)
 async def test_a_reset_person_signs_after_a_day_or_when_the_head_confirms(desk: ReviewDesk) -> None:
     await staff.reset_password(desk.database, ADMIN, "keeper")
     desk.run(_password_again, "keeper")
@@ -206,6 +217,7 @@ async def test_a_reset_person_signs_after_a_day_or_when_the_head_confirms(desk: 
     assert desk.run(agreements.sign, version, Proof(password=PASSWORD), by="keeper").version == version
 
 
+@pytest.mark.requirement("R2", refuses=True)
 async def test_of_a_head_security_confirms_and_nobody_who_was_reset_himself(desk: ReviewDesk) -> None:
     await confirmed_password(desk, "head")
     await confirmed_password(desk, "security-head", second="security-deputy")
@@ -223,6 +235,7 @@ async def test_of_a_head_security_confirms_and_nobody_who_was_reset_himself(desk
     assert desk.run(holds.list_current) == []
 
 
+@pytest.mark.requirement("R2", refuses=True)
 @pytest.mark.requirement("R49")
 @pytest.mark.parametrize(
     ("name", "value"),
@@ -253,6 +266,7 @@ def test_a_rule_that_protects_nobody_is_changed_by_one(desk: ReviewDesk, name: s
     assert desk.run(rules.change_rule, name, value, "because of a test", was=was, by="admin").new == value
 
 
+@pytest.mark.requirement("R2", refuses=True)
 def test_a_department_with_people_becomes_no_other_kind_by_one(desk: ReviewDesk) -> None:
     named = {"name_zh": "works", "name_en": "works", "superior_id": "board"}
     request = asked(desk, staff.change_department, "works", kind="security", **named)

@@ -80,6 +80,7 @@ def kinds_of(desk: ReviewDesk, person_id: str) -> list[str]:
     return sorted(post.kind for post in desk.all(Post, person_id=person_id))
 
 
+@pytest.mark.requirement("R2", refuses=True)
 @pytest.mark.parametrize(
     "changed", [{"kind": "legal"}, {"superior_id": "board"}, {"name_zh": "生产部", "name_en": "Works"}]
 )
@@ -94,6 +95,7 @@ def test_a_department_for_which_a_post_is_asked_is_changed_by_two(desk: ReviewDe
     assert desk.the(Department, id=lab).kind == "business"
 
 
+@pytest.mark.requirement("R2", refuses=True)
 @pytest.mark.parametrize(
     "changed", [{"kind": "security"}, {"superior_id": "board"}, {"name_zh": "保卫部"}, {"name_en": "Security"}]
 )
@@ -130,6 +132,7 @@ def test_a_request_names_the_department_as_it_was_when_it_was_asked_for(desk: Re
     assert "自执行时起，至2031-03-07 20:00为止" in shown(desk).what_zh
 
 
+@pytest.mark.requirement("R2", refuses=True)
 async def test_a_request_of_an_earlier_release_says_what_it_can_and_is_asked_for_anew(desk: ReviewDesk) -> None:
     request = asked(desk, posts.assign, "keeper", DEPUTY)
     payload = {name: value for name, value in desk.the(ChangeRequest).payload.items() if name != "context"}
@@ -141,6 +144,7 @@ async def test_a_request_of_an_earlier_release_says_what_it_can_and_is_asked_for
     asked(desk, posts.assign, "keeper", DEPUTY)
 
 
+@pytest.mark.requirement("R2", refuses=True)
 async def test_an_account_is_not_prepared_while_a_post_is_asked_for_it(desk: ReviewDesk) -> None:
     asked(desk, posts.assign, "drafter", DEPUTY)
 
@@ -148,6 +152,7 @@ async def test_an_account_is_not_prepared_while_a_post_is_asked_for_it(desk: Rev
     assert refused(desk, staff.change_person, "drafter", Details("王芳", "works")) == "second-person-needed"
 
 
+@pytest.mark.requirement("R2", refuses=True)
 async def test_an_account_is_not_prepared_between_two_posts(desk: ReviewDesk) -> None:
     desk.run(posts.end, desk.the(Post, person_id="deputy").id, by="admin")
     desk.clock.turn(29 * DAY)
@@ -177,7 +182,7 @@ async def test_a_reset_before_the_post_is_shown_and_holds_the_signatures_anew(de
     assert (hold.reason, hold.reset_by, hold.until) == ("post-assigned", "admin", NOON + 42 * DAY)
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R2", "R52", refuses=True)
 async def test_whoever_gets_a_first_post_signs_after_a_day_or_when_the_head_confirms(desk: ReviewDesk) -> None:
     initial = await staff.add_person(desk.database, ADMIN, "newcomer", Details("新人", "works"))
     asked(desk, posts.assign, initial.person_id, DEPUTY)
@@ -205,6 +210,7 @@ def test_a_second_post_of_somebody_who_was_not_reset_holds_nothing(desk: ReviewD
     assert len(desk.all(SignatureHold)) == 1
 
 
+@pytest.mark.requirement("R2", refuses=True)
 def test_a_department_of_security_or_management_is_added_by_two(desk: ReviewDesk) -> None:
     desk.run(staff.add_department, **LAB, kind="legal", by="admin")
     for kind in ("security", "management"):
@@ -220,6 +226,7 @@ def test_a_department_of_security_or_management_is_added_by_two(desk: ReviewDesk
     assert sorted(row.kind for row in desk.all(Department, name_en="Laboratory")) == ["legal", "security"]
 
 
+@pytest.mark.requirement("R2", refuses=True)
 def test_a_department_above_people_or_of_a_powerful_kind_is_changed_by_two(desk: ReviewDesk) -> None:
     top = desk.run(staff.add_department, **LAB, kind="business", by="admin").id
     works = {"name_zh": "works", "name_en": "works", "kind": "business"}
@@ -232,6 +239,7 @@ def test_a_department_above_people_or_of_a_powerful_kind_is_changed_by_two(desk:
     assert refused(desk, staff.change_department, other, **{**moved, "kind": "security"}) == "second-person-needed"
 
 
+@pytest.mark.requirement("R2", refuses=True)
 def test_a_department_with_people_is_renamed_by_two(desk: ReviewDesk) -> None:
     renamed = {"name_zh": "安全保卫部", "name_en": "Security", "kind": "business", "superior_id": "board"}
 
@@ -242,6 +250,7 @@ def test_a_department_with_people_is_renamed_by_two(desk: ReviewDesk) -> None:
     assert desk.the(Department, id="works").name_en == "works"
 
 
+@pytest.mark.requirement("R2", refuses=True)
 async def test_the_account_of_a_custodian_to_be_is_worth_the_copy(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
     assert await refused_password(desk, "keeper") == "second-person-needed"
@@ -250,6 +259,7 @@ async def test_the_account_of_a_custodian_to_be_is_worth_the_copy(desk: ReviewDe
     assert (await staff.reset_password(desk.database, ADMIN, "keeper")).login == "keeper"
 
 
+@pytest.mark.requirement("R2", refuses=True)
 @pytest.mark.parametrize("by", ["admin", "manager2"])
 def test_a_post_is_asked_for_once_whatever_its_time(desk: ReviewDesk, by: str) -> None:
     desk.post("manager2", "administrator", "board")
@@ -264,6 +274,7 @@ def test_a_post_is_asked_for_once_whatever_its_time(desk: ReviewDesk, by: str) -
     asked(desk, posts.assign, "keeper", PostRequest("deputy", "works", until=NOON + DAY), by=by)
 
 
+@pytest.mark.requirement("R2", refuses=True)
 @pytest.mark.parametrize("by", ["admin", "manager2"])
 def test_what_else_waits_for_a_second_person_is_asked_for_once_too(desk: ReviewDesk, by: str) -> None:
     desk.post("manager2", "administrator", "board")
@@ -280,6 +291,7 @@ def test_what_else_waits_for_a_second_person_is_asked_for_once_too(desk: ReviewD
     asked(desk, staff.change_person, "deputy", another, by=by)
 
 
+@pytest.mark.requirement("R2", refuses=True)
 async def test_a_request_that_was_carried_out_for_nothing_is_over(desk: ReviewDesk) -> None:
     set_values(desk, Person, "head", failed_logins=5, locked_until=desk.real.now() + HOUR)
     request = asked(desk, staff.unlock, "head")
@@ -293,6 +305,7 @@ async def test_a_request_that_was_carried_out_for_nothing_is_over(desk: ReviewDe
     assert refused(desk, staff.unlock, "head") == "second-person-needed"
 
 
+@pytest.mark.requirement("R2", refuses=True)
 async def test_a_request_whose_act_is_refused_is_over(desk: ReviewDesk) -> None:
     Authenticator(desk, "head")
     request = asked(desk, staff.reset_second_factor, "head")
@@ -308,6 +321,7 @@ async def test_a_request_whose_act_is_refused_is_over(desk: ReviewDesk) -> None:
     assert [row.outcome for row in desk.all(ChangeRequest)].count("withdrawn") == 1
 
 
+@pytest.mark.requirement("R2", refuses=True)
 async def test_what_was_confirmed_lapses_three_days_later(desk: ReviewDesk) -> None:
     request = asked(desk, posts.assign, "keeper", DEPUTY)
     desk.run(change_requests.confirm, request, by="security-head")
@@ -318,6 +332,7 @@ async def test_what_was_confirmed_lapses_three_days_later(desk: ReviewDesk) -> N
     assert refused(desk, posts.assign, "keeper", DEPUTY) == "second-person-needed"
 
 
+@pytest.mark.requirement("R2", refuses=True)
 @pytest.mark.parametrize("objector", ["keeper", "security-head", "security-deputy", "supervisor"])
 def test_nobody_who_may_object_is_put_out_of_office_meanwhile(desk: ReviewDesk, objector: str) -> None:
     desk.post("manager2", "administrator", "board")
@@ -334,7 +349,7 @@ def test_nobody_who_may_object_is_put_out_of_office_meanwhile(desk: ReviewDesk, 
     desk.run(posts.end, post.id, by="admin")
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R2", "R52", refuses=True)
 async def test_no_head_of_the_resetters_department_releases_a_hold(desk: ReviewDesk) -> None:
     await confirmed_password(desk, "supervisor")
     [hold] = desk.run(holds.list_current)
@@ -346,6 +361,7 @@ async def test_no_head_of_the_resetters_department_releases_a_hold(desk: ReviewD
     desk.run(holds.release, hold.id, by="security-head")
 
 
+@pytest.mark.requirement("R2", refuses=True)
 @pytest.mark.parametrize("leaving", ["post", "account", "in time"])
 async def test_what_somebody_asked_for_who_administers_no_more_is_over_and_blocks_nobody(
     desk: ReviewDesk, leaving: str
@@ -376,6 +392,7 @@ def test_another_administrator_withdraws_a_request(desk: ReviewDesk) -> None:
     asked(desk, posts.assign, "keeper", DEPUTY, by="manager2")
 
 
+@pytest.mark.requirement("R2", refuses=True)
 def test_a_flood_of_requests_does_not_bury_the_one_that_matters(desk: ReviewDesk) -> None:
     """Withdrawn ones count for a day, or each would make room for the next."""
     desk.post("manager2", "administrator", "board")
@@ -396,6 +413,7 @@ def test_a_flood_of_requests_does_not_bury_the_one_that_matters(desk: ReviewDesk
     assert add(102) == "second-person-needed"
 
 
+@pytest.mark.requirement("R2", refuses=True)
 async def test_one_administrator_becomes_no_drafter_of_a_running_case_and_ends_it(desk: ReviewDesk) -> None:
     """The preserved footage of a withdrawn case is let go."""
     case = desk.submitted()  # drafted by a plain member
@@ -406,7 +424,7 @@ async def test_one_administrator_becomes_no_drafter_of_a_running_case_and_ends_i
     assert (await staff.reset_password(desk.database, ADMIN, "drafter")).login == "drafter"
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R2", "R52", refuses=True)
 async def test_whose_signatures_are_held_ends_no_case_meanwhile(desk: ReviewDesk) -> None:
     case = desk.submitted()
     await confirmed_password(desk, "head")
@@ -415,6 +433,7 @@ async def test_whose_signatures_are_held_ends_no_case_meanwhile(desk: ReviewDesk
     desk.run(application_service.withdraw, case, "not needed", by="drafter")
 
 
+@pytest.mark.requirement("R2", refuses=True)
 @pytest.mark.parametrize("activated", [False, True])
 async def test_no_time_takes_the_place_of_a_second_person_for_somebody_who_was_put_out_of_office(
     desk: ReviewDesk, activated: bool
@@ -434,7 +453,7 @@ async def test_no_time_takes_the_place_of_a_second_person_for_somebody_who_was_p
     assert (await staff.reset_password(desk.database, ADMIN, "head")).login == "head"
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 async def test_who_gets_a_post_later_signs_until_then(desk: ReviewDesk) -> None:
     version = desk.rules.agreement_version
     await confirmed_password(desk, "head")
@@ -465,6 +484,7 @@ class Between:
         return found
 
 
+@pytest.mark.requirement("R2", refuses=True)
 @pytest.mark.parametrize("kind", ["post", "password"])
 async def test_an_objection_while_it_is_carried_out_asks_for_nothing_anew(desk: ReviewDesk, kind: str) -> None:
     if kind == "post":

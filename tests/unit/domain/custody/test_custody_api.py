@@ -126,7 +126,7 @@ async def test_a_range_outside_is_answered_with_the_length_and_one_not_understoo
     assert (await custodian.get(content, **stale)).status_code == 200
 
 
-@pytest.mark.requirement("R41")
+@pytest.mark.requirement("R41", refuses=True)
 async def test_each_read_is_counted_in_its_viewing_and_a_viewing_is_one_copy_s_alone(
     desk: Desk, custodian: Browser, copy_id: str
 ) -> None:
@@ -142,7 +142,7 @@ async def test_each_read_is_counted_in_its_viewing_and_a_viewing_is_one_copy_s_a
     assert (viewing.reads, viewing.bytes_read, viewing.ranges) == (2, 20, [[0, 10], [20, 30]])
 
 
-@pytest.mark.requirement("R55", "R57")
+@pytest.mark.requirement("R55", "R57", refuses=True)
 async def test_a_stranger_finds_nothing(desk: Desk, custodian: Browser, copy_id: str) -> None:
     content = await view(custodian, copy_id)
     stranger = await Browser.of(desk, "stranger")
@@ -155,7 +155,7 @@ async def test_a_stranger_finds_nothing(desk: Desk, custodian: Browser, copy_id:
     await stranger.client.aclose()
 
 
-@pytest.mark.requirement("R41", "R51")
+@pytest.mark.requirement("R41", "R51", refuses=True)
 async def test_a_refusal_says_why_and_is_on_the_trail(desk: Desk, custodian: Browser, copy_id: str) -> None:
     content = await view(custodian, copy_id)
     desk.change(Grant, desk.rows(Grant)[0].id, suspended_at=desk.clock.now())
@@ -167,7 +167,7 @@ async def test_a_refusal_says_why_and_is_on_the_trail(desk: Desk, custodian: Bro
     assert ["access-suspended" in denied[0], "use-period-over" in denied[1]] == [True, True]
 
 
-@pytest.mark.requirement("R52", "R55")
+@pytest.mark.requirement("R52", "R55", refuses=True)
 async def test_a_grant_that_ends_while_footage_is_sent_ends_the_sending(
     desk: Desk, custodian: Browser, copy_id: str
 ) -> None:
@@ -190,7 +190,7 @@ async def test_a_grant_that_ends_while_footage_is_sent_ends_the_sending(
         await custodian.get(content)
 
 
-@pytest.mark.requirement("R57")
+@pytest.mark.requirement("R57", refuses=True)
 async def test_a_download_is_for_one_key_alone_and_is_listed_for_the_attestation(
     desk: Desk, custodian: Browser, copy_id: str
 ) -> None:
@@ -270,7 +270,7 @@ async def test_a_download_for_an_archive_program_is_a_zip_that_holds_all_that_be
     assert "open.html" not in files
 
 
-@pytest.mark.requirement("R41", "R42", "R56")
+@pytest.mark.requirement("R41", "R42")
 async def test_a_download_for_a_browser_is_the_default_and_says_no_purpose_beside_the_encrypted_footage(
     desk: Desk, case: Case, custodian: Browser, copy_id: str
 ) -> None:
@@ -326,7 +326,7 @@ async def test_the_register_says_how_a_download_opens_and_its_password_is_kept_n
 
 
 @pytest.mark.parametrize("opens_with", ["browser", "archiver"])
-@pytest.mark.requirement("R52", "R55")
+@pytest.mark.requirement("R52", "R55", refuses=True)
 async def test_a_grant_that_ends_while_a_zip_is_sent_ends_the_sending(
     desk: Desk, custodian: Browser, copy_id: str, opens_with: str
 ) -> None:
@@ -390,7 +390,7 @@ def _grant_download(uow, copy_id: str) -> None:  # type: ignore[no-untyped-def]
     )
 
 
-@pytest.mark.requirement("R38", "R40")
+@pytest.mark.requirement("R38", "R40", refuses=True)
 async def test_after_the_return_the_copy_opens_with_nothing(
     desk: Desk, case: Case, custodian: Browser, copy_id: str
 ) -> None:

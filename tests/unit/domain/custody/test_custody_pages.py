@@ -107,7 +107,7 @@ async def test_the_custodian_reads_to_whom_the_copies_may_be_shown_before_taking
     assert [(one["id"], one["agreement"]) for one in told["recipients"]] == [("security", True), ("supervisor", False)]
 
 
-@pytest.mark.requirement("R55", "R57")
+@pytest.mark.requirement("R55", "R57", refuses=True)
 async def test_whom_the_application_names_opens_nothing_without_the_custodian(
     desk: Desk, case: Case, path: str, copy_id: str
 ) -> None:
@@ -135,7 +135,7 @@ async def test_a_wrong_password_accepts_nothing_and_the_tick_stays(
     assert hand_over.accepted_at is None
 
 
-@pytest.mark.requirement("R46")
+@pytest.mark.requirement("R46", refuses=True)
 async def test_what_was_not_ticked_is_named_in_the_words_of_the_page(
     desk: Desk, case: Case, custodian: Browser, path: str
 ) -> None:
@@ -184,7 +184,7 @@ async def test_declining_keeps_the_reason_when_it_is_refused(
     assert "The case ended without a hand-over" in shown(await custodian.get(path))
 
 
-@pytest.mark.requirement("R41")
+@pytest.mark.requirement("R41", refuses=True)
 async def test_the_purpose_is_confirmed_before_each_watching(
     desk: Desk, case: Case, custodian: Browser, copy_id: str
 ) -> None:
@@ -217,7 +217,7 @@ async def test_the_log_and_the_case_say_of_which_copy_a_viewing_is(
     assert [(line["event"], line["item"]) for line in custody][-2:] == [("received", None), ("viewed", 1)]
 
 
-@pytest.mark.requirement("R41", "R51")
+@pytest.mark.requirement("R41", "R51", refuses=True)
 async def test_what_does_not_open_says_why_instead_of_asking_for_the_purpose(
     desk: Desk, case: Case, custodian: Browser, copy_id: str
 ) -> None:
@@ -249,7 +249,7 @@ async def test_a_stranger_finds_none_of_the_pages(desk: Desk, case: Case, path: 
     assert (hand_over.returned_at, hand_over.lost_at) == (None, None)
 
 
-@pytest.mark.requirement("R57")
+@pytest.mark.requirement("R57", refuses=True)
 async def test_a_download_is_explained_listed_and_fetched(
     desk: Desk, case: Case, custodian: Browser, path: str, copy_id: str
 ) -> None:
@@ -317,7 +317,7 @@ async def test_a_key_beside_another_choice_is_asked_about_where_it_was_typed(
     assert desk.rows(Download) == []
 
 
-@pytest.mark.requirement("R38")
+@pytest.mark.requirement("R38", refuses=True)
 async def test_the_return_asks_for_each_download_and_keeps_what_was_typed(
     desk: Desk, case: Case, custodian: Browser, path: str, copy_id: str
 ) -> None:

@@ -51,7 +51,8 @@ async def sent(archive: Archive, source: Source, check: Check = allowed) -> byte
     return b"".join([block async for block in download_archive.send(archive, source, check)])
 
 
-@pytest.mark.requirement("R42", "R57")
+@pytest.mark.requirement("R57", refuses=True)
+@pytest.mark.requirement("R42")
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_zip_opens_with_its_password_alone_and_is_as_long_as_was_said(size: int) -> None:
     footage = source(FOOTAGE[:size])

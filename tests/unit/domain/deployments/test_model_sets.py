@@ -54,7 +54,7 @@ def ask(desk: ReviewDesk, set_id: str, unchecked: str | None = None, by: str = "
     return desk.run(service.ask, set_id, WHY, unchecked, by=by)
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 async def test_a_set_is_approved_when_a_second_person_has_signed(desk: ReviewDesk) -> None:
     set_id = uploaded(desk)
     request = asked(desk, service.ask, set_id, WHY, None)
@@ -83,7 +83,7 @@ async def test_a_set_is_approved_when_a_second_person_has_signed(desk: ReviewDes
     assert refused(lambda: ask(desk, set_id)) == "models-approved"
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 @pytest.mark.parametrize(
     ("verdict", "unchecked", "code"),
     [
@@ -103,7 +103,7 @@ def test_what_is_not_clean_is_not_even_asked_for(
     assert desk.all(ChangeRequest) == []
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 def test_why_it_is_deployed_all_the_same_is_read_and_signed_by_the_second_person(desk: ReviewDesk) -> None:
     set_id = uploaded(desk, "broken")
     asked(desk, service.ask, set_id, WHY, UNCHECKED)
@@ -116,7 +116,7 @@ def test_why_it_is_deployed_all_the_same_is_read_and_signed_by_the_second_person
     assert ask(desk, set_id, UNCHECKED).unchecked == UNCHECKED
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 def test_an_objection_says_why_and_the_set_may_be_asked_for_again(desk: ReviewDesk) -> None:
     set_id = uploaded(desk)
     request = asked(desk, service.ask, set_id, WHY, None)
@@ -130,7 +130,7 @@ def test_an_objection_says_why_and_the_set_may_be_asked_for_again(desk: ReviewDe
     assert refused(lambda: desk.run(change_requests.begin, request, by="admin")) == "request-over"
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 async def test_models_that_changed_meanwhile_make_the_request_void(desk: ReviewDesk) -> None:
     set_id = uploaded(desk)
     request = asked(desk, service.ask, set_id, WHY, None)
@@ -146,7 +146,7 @@ async def test_models_that_changed_meanwhile_make_the_request_void(desk: ReviewD
     assert (view.outdated, view.may_ask) == (True, False)
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 async def test_rights_that_ended_meanwhile_count(desk: ReviewDesk) -> None:
     set_id = uploaded(desk)
     request = asked(desk, service.ask, set_id, WHY, None)
@@ -174,7 +174,7 @@ def test_an_upload_is_refused_that_changes_nothing_or_what_cannot_change_here(de
     assert desk.all(ModelSet) == []
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 def test_only_administrators_upload_and_ask_and_only_overseers_read(desk: ReviewDesk) -> None:
     set_id = uploaded(desk)
     for person in ("drafter", "security-head", "supervisor"):

@@ -75,7 +75,7 @@ def test_what_ran_before_the_record_goes_on_and_what_comes_past_it_does_not(any_
 
 
 @pytest.mark.both_databases
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", verb="recorded")
 def test_an_unrecorded_version_is_told_once_and_forgotten_after_a_day(any_desk: ReviewDesk) -> None:
     desk = any_desk
     desk.run(versions.enter, [review(1)], "shipped")
@@ -97,7 +97,7 @@ def test_an_unrecorded_version_is_told_once_and_forgotten_after_a_day(any_desk: 
     assert desk.run(versions.count_unrecorded) == 1
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 def test_only_what_was_seen_is_accepted_with_a_reason_on_record(desk: ReviewDesk) -> None:
     desk.run(versions.enter, [review(1)], "shipped")
     desk.run(versions.note_unrecorded, review(3))

@@ -21,7 +21,7 @@ from services.domain.process.steps import JobReference
 from services.runtime.engine_client import DeployedProcess as Deployed
 from services.runtime.engine_client import Deployment
 
-pytestmark = pytest.mark.requirement("R2")
+pytestmark = pytest.mark.requirement("R2", verb="recorded")
 FIRST, SECOND = ProcessVersion("video-retrieval", 1, 100), ProcessVersion("video-retrieval", 2, 200)
 MODEL = "video-retrieval.bpmn"
 

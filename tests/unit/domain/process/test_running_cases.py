@@ -23,7 +23,7 @@ def desk(any_database_url: str) -> Iterator[ReviewDesk]:
     desk.close()
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", verb="recorded")
 def test_a_job_that_began_before_the_move_ends_its_step_after_it(desk: ReviewDesk) -> None:
     case = desk.submitted()
     desk.run(opening.open_case, case, 1000, FIRST)

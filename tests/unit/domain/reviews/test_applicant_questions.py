@@ -76,7 +76,7 @@ def test_a_question_and_its_answer_are_on_record_and_change_neither_form_nor_lim
     desk.decide(review_id, "reviewer")
 
 
-@pytest.mark.requirement("R47")
+@pytest.mark.requirement("R24", verb="recorded")
 def test_the_trail_and_so_the_evidence_package_has_both_in_full(desk: ReviewDesk) -> None:
     application_id, review_id = at_security(desk)
     question_id = asked(desk, review_id)
@@ -92,7 +92,7 @@ def test_the_trail_and_so_the_evidence_package_has_both_in_full(desk: ReviewDesk
     assert desk.all(AuditEvent, action="review-decided", subject_id=review_id) == []
 
 
-@pytest.mark.requirement("R22", "R24")
+@pytest.mark.requirement("R22", "R24", refuses=True)
 @pytest.mark.parametrize(
     ("by", "code"),
     [
@@ -112,7 +112,7 @@ def test_only_who_may_decide_asks(desk: ReviewDesk, by: str, code: str) -> None:
     assert desk.all(ApplicantQuestion) == []
 
 
-@pytest.mark.requirement("R34")
+@pytest.mark.requirement("R24", refuses=True)
 def test_nobody_asks_what_is_claimed_decided_or_closed(desk: ReviewDesk) -> None:
     application_id, review_id = at_security(desk)
     desk.run(tasks.claim, review_id, by="reviewer2")
@@ -133,7 +133,7 @@ def test_nobody_asks_what_is_claimed_decided_or_closed(desk: ReviewDesk) -> None
     assert desk.all(ApplicantQuestion) == []
 
 
-@pytest.mark.requirement("R16", "R55")
+@pytest.mark.requirement("R16", "R55", refuses=True)
 @pytest.mark.parametrize("by", ["keeper", "reviewer", "security-head", "supervisor", "admin", "operator", "manager"])
 def test_only_the_applicants_side_answers(desk: ReviewDesk, by: str) -> None:
     application_id, review_id = at_security(desk)

@@ -42,7 +42,7 @@ def state(desk: ReviewDesk, application_id: str) -> CaseState:
     return desk.run(permissions.lock, application_id, "look")
 
 
-@pytest.mark.requirement("R22", "R29")
+@pytest.mark.requirement("R22", "R29", refuses=True)
 @pytest.mark.parametrize(("stage", "outcome"), NO)
 def test_a_no_closes_what_else_asks_the_same(stage: str, outcome: str, desk: ReviewDesk) -> None:
     application_id = desk.submitted()
@@ -78,7 +78,7 @@ def test_the_questions_of_other_cases_and_stages_stay_open(desk: ReviewDesk) -> 
     assert {review.id for review in desk.all(Review, closed_at=None)} == kept
 
 
-@pytest.mark.requirement("R22", "R29")
+@pytest.mark.requirement("R22", "R29", refuses=True)
 @pytest.mark.parametrize("outcome", ["rejected", "returned"])
 def test_what_was_asked_beforehand_is_answered_no_more_after_a_no(outcome: str, desk: ReviewDesk) -> None:
     application_id = desk.submitted()
@@ -91,7 +91,7 @@ def test_what_was_asked_beforehand_is_answered_no_more_after_a_no(outcome: str, 
         assert refused.value.code == "no-longer-asked"
 
 
-@pytest.mark.requirement("R25", "R50")
+@pytest.mark.requirement("R25", "R50", refuses=True)
 def test_security_grants_nothing_else_after_its_head_has_signed(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
     desk.decide(desk.opened(application_id, "preliminary"), "head")
@@ -106,7 +106,7 @@ def test_security_grants_nothing_else_after_its_head_has_signed(desk: ReviewDesk
     assert desk.the(Application, id=application_id).granted_use_days == 3
 
 
-@pytest.mark.requirement("R29")
+@pytest.mark.requirement("R29", refuses=True)
 @pytest.mark.parametrize("order", [("rejected", "approved"), ("approved", "rejected")])
 def test_of_two_answers_to_one_question_the_no_counts_in_any_order(order: tuple[str, str], desk: ReviewDesk) -> None:
     """As a database of an earlier version may have them."""

@@ -32,7 +32,7 @@ def refusal_of(desk: ReviewDesk, review_id: str, person_id: str, by: str) -> str
     return "not-found" if isinstance(refused.value, NotFound) else refused.value.code
 
 
-@pytest.mark.requirement("R24")
+@pytest.mark.requirement("R24", refuses=True)
 @pytest.mark.parametrize("by", ["security-head", "security-deputy"])
 def test_the_head_and_the_deputy_give_it_to_another_candidate_who_is_told(desk: ReviewDesk, by: str) -> None:
     review_id = claimed(desk, "security", "reviewer")
@@ -52,7 +52,7 @@ def test_the_head_and_the_deputy_give_it_to_another_candidate_who_is_told(desk: 
     assert desk.the(Notice, code="review-assigned").done_at is not None
 
 
-@pytest.mark.requirement("R24")
+@pytest.mark.requirement("R24", refuses=True)
 @pytest.mark.parametrize(
     ("by", "code"),
     [
@@ -76,7 +76,7 @@ def test_nobody_else_gives_it_away(desk: ReviewDesk, by: str, code: str) -> None
     assert desk.all(AuditEvent, action="review-reassigned") == []
 
 
-@pytest.mark.requirement("R24")
+@pytest.mark.requirement("R24", refuses=True)
 def test_it_is_given_to_none_but_a_candidate(desk: ReviewDesk) -> None:
     review_id = claimed(desk, "security", "reviewer", subject_ids=("inspector",))
     desk.away("reviewer2")
@@ -88,7 +88,7 @@ def test_it_is_given_to_none_but_a_candidate(desk: ReviewDesk) -> None:
     assert desk.all(Notice, code="review-assigned") == []
 
 
-@pytest.mark.requirement("R24")
+@pytest.mark.requirement("R24", refuses=True)
 def test_what_nobody_has_claimed_or_is_decided_is_given_to_nobody(desk: ReviewDesk) -> None:
     review_id = desk.opened(desk.submitted(), "security")
     assert refusal_of(desk, review_id, "reviewer2", "security-head") == "not-claimed"
@@ -97,7 +97,7 @@ def test_what_nobody_has_claimed_or_is_decided_is_given_to_nobody(desk: ReviewDe
     assert refusal_of(desk, "none", "reviewer2", "security-head") == "not-found"
 
 
-@pytest.mark.requirement("R24")
+@pytest.mark.requirement("R24", refuses=True)
 def test_a_head_on_the_applicants_side_has_no_say_in_who_decides(desk: ReviewDesk) -> None:
     drafted = desk.opened(desk.submitted(by="security-head", custodian_id="reviewer2"), "security")
     desk.run(tasks.claim, drafted, by="reviewer")
@@ -107,7 +107,7 @@ def test_a_head_on_the_applicants_side_has_no_say_in_who_decides(desk: ReviewDes
     assert refusal_of(desk, concerned, "reviewer2", "security-head") == "not-found"
 
 
-@pytest.mark.requirement("R22")
+@pytest.mark.requirement("R22", refuses=True)
 def test_a_deputy_takes_nothing_from_the_head(desk: ReviewDesk) -> None:
     desk.post("reviewer", "head", "works")
     review_id = claimed(desk, "preliminary", "head")
@@ -118,7 +118,7 @@ def test_a_deputy_takes_nothing_from_the_head(desk: ReviewDesk) -> None:
     assert desk.the(Review, id=review_id).claimed_by == "reviewer"
 
 
-@pytest.mark.requirement("R34")
+@pytest.mark.requirement("R34", refuses=True)
 def test_a_release_that_waits_for_its_second_person_stays_where_it_is(desk: ReviewDesk) -> None:
     desk.post("keeper", "head", "storage")
     application_id = desk.submitted(by="head", custodian_id="deputy")
@@ -130,7 +130,7 @@ def test_a_release_that_waits_for_its_second_person_stays_where_it_is(desk: Revi
     assert refusal_of(desk, review_id, "operator2", "keeper") == "second-person-needed"
 
 
-@pytest.mark.requirement("R46")
+@pytest.mark.requirement("R46", refuses=True)
 def test_a_receipt_is_its_custodians_alone(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
     desk.offered(application_id)

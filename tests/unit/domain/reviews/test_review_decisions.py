@@ -70,7 +70,7 @@ def test_the_signature_is_over_the_canonical_decision_and_the_forms_hash(desk: R
     )
 
 
-@pytest.mark.requirement("R25")
+@pytest.mark.requirement("R25", refuses=True)
 def test_a_wrong_password_signs_nothing(desk: ReviewDesk) -> None:
     review_id = desk.opened(desk.submitted(), "security-signature")
 
@@ -82,7 +82,7 @@ def test_a_wrong_password_signs_nothing(desk: ReviewDesk) -> None:
     assert desk.the(Review, id=review_id).closed_at is None
 
 
-@pytest.mark.requirement("R25")
+@pytest.mark.requirement("R25", refuses=True)
 def test_another_forms_hash_is_refused(desk: ReviewDesk) -> None:
     review_id = desk.opened(desk.submitted(), "preliminary")
 
@@ -114,7 +114,8 @@ def test_a_withdrawn_application_is_decided_no_more(desk: ReviewDesk) -> None:
     assert refused.value.code == "withdrawn"
 
 
-@pytest.mark.requirement("R4", "R22", "R24", "R34", "R39")
+@pytest.mark.requirement("R4", "R22", "R24", "R34", "R39", refuses=True)
+@pytest.mark.requirement("R3")
 @pytest.mark.parametrize(
     ("stage", "by", "codes"),
     [
@@ -144,7 +145,7 @@ def test_every_question_is_answered_for_itself_and_a_no_does_not_pass(
     desk.decide(review_id, by, "returned", answers=dict.fromkeys(codes, False))
 
 
-@pytest.mark.requirement("R22", "R24")
+@pytest.mark.requirement("R22", "R24", refuses=True)
 @pytest.mark.parametrize(
     ("stage", "by"), [("preliminary", "head"), ("security", "reviewer"), ("storage-release", "operator")]
 )
@@ -174,7 +175,7 @@ def test_a_form_is_sent_back_with_a_reason_and_a_signature_and_no_answers(
     assert desk.the(Decision, review_id=review_id).answers == {}
 
 
-@pytest.mark.requirement("R24", "R27")
+@pytest.mark.requirement("R24", "R27", refuses=True)
 @pytest.mark.parametrize(
     ("stage", "by", "outcome", "left_out"),
     [
@@ -245,7 +246,7 @@ def test_security_narrows_span_days_and_way_of_use(desk: ReviewDesk) -> None:
     assert (application.granted_use_days, application.granted_way_of_use) == (3, "view")
 
 
-@pytest.mark.requirement("R4")
+@pytest.mark.requirement("R4", refuses=True)
 @pytest.mark.parametrize(
     ("earlier", "later"), [(timedelta(seconds=-1), timedelta()), (timedelta(), timedelta(seconds=1))]
 )
@@ -261,7 +262,7 @@ def test_the_scope_is_never_widened(desk: ReviewDesk, earlier: timedelta, later:
     assert desk.the(Item, application_id=application_id).granted_start is None
 
 
-@pytest.mark.requirement("R50")
+@pytest.mark.requirement("R50", refuses=True)
 def test_use_days_stay_within_what_was_asked_and_the_maximum(any_database_url: str) -> None:
     desk = ReviewDesk(any_database_url, Rules(max_use_days=10))
     application_id = desk.submitted()
@@ -277,7 +278,7 @@ def test_use_days_stay_within_what_was_asked_and_the_maximum(any_database_url: s
     desk.close()
 
 
-@pytest.mark.requirement("R41")
+@pytest.mark.requirement("R41", refuses=True)
 def test_a_download_that_was_not_asked_for_is_not_granted(desk: ReviewDesk) -> None:
     review_id = desk.opened(desk.submitted(way_of_use="view"), "security")
 
@@ -313,7 +314,7 @@ def test_anyone_raises_the_class_and_the_process_hears_it(desk: ReviewDesk) -> N
     }
 
 
-@pytest.mark.requirement("R26")
+@pytest.mark.requirement("R26", refuses=True)
 def test_lowering_the_class_needs_security_and_a_recorded_reason(desk: ReviewDesk) -> None:
     application_id = desk.submitted(high_impact=True)
     lower = Classification(high_impact=False)
@@ -378,7 +379,7 @@ def _important(desk: ReviewDesk) -> tuple[str, str]:
     return application_id, desk.opened(application_id, "storage-release")
 
 
-@pytest.mark.requirement("R34")
+@pytest.mark.requirement("R34", refuses=True)
 def test_an_important_release_waits_for_a_second_person(desk: ReviewDesk) -> None:
     _, review_id = _important(desk)
 
@@ -397,7 +398,7 @@ def test_an_important_release_waits_for_a_second_person(desk: ReviewDesk) -> Non
     assert _message(desk, review_id).variables == {"decision": "approved"}
 
 
-@pytest.mark.requirement("R34")
+@pytest.mark.requirement("R34", refuses=True)
 def test_a_second_person_who_disagrees_says_why_and_it_is_decided_anew(desk: ReviewDesk) -> None:
     _, review_id = _important(desk)
     desk.decide(review_id, "operator")
@@ -468,7 +469,8 @@ def test_a_worker_decides_nothing(desk: ReviewDesk) -> None:
     assert refused.value.code == "not-a-person"
 
 
-@pytest.mark.requirement("R46", "R59")
+@pytest.mark.requirement("R46", refuses=True)
+@pytest.mark.requirement("R59")
 def test_a_receipt_is_not_decided_past_the_hand_over(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
     desk.offered(application_id, id="hand-over")

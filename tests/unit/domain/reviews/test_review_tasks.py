@@ -182,7 +182,7 @@ async def test_the_storage_office_is_told_once_and_the_time_is_measured(desk: Re
     assert '"in_time":false' in event.entry
 
 
-@pytest.mark.requirement("R29")
+@pytest.mark.requirement("R29", refuses=True)
 def test_the_storage_office_hears_of_nothing_that_is_not_filed(desk: ReviewDesk) -> None:
     with pytest.raises(Fatal, match="no filed approved form"):
         desk.run(escalation.notify_storage, desk.submitted())

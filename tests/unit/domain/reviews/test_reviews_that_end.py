@@ -66,6 +66,7 @@ def waits_for(desk: ReviewDesk, person: str) -> list[str]:
     return [line.id for line in desk.run(inbox.read_waiting, by=person).lines]
 
 
+@pytest.mark.requirement("R22", refuses=True)
 @pytest.mark.both_databases
 async def test_a_review_whose_branch_has_ended_is_closed_with_all_that_asks_for_it(desk: ReviewDesk) -> None:
     case = running_case(desk)
@@ -130,6 +131,7 @@ async def test_what_has_ended_in_the_embedded_engine_is_closed_at_once(desk: Rev
     assert await close_of_ended_instances(desk.database, {FIRST}) == []
 
 
+@pytest.mark.requirement("R22", refuses=True)
 @pytest.mark.parametrize("outcome", ["rejected", "returned"])
 def test_a_no_closes_what_was_asked_beside_it(outcome: str, desk: ReviewDesk) -> None:
     case, other = running_case(desk), desk.submitted()
@@ -153,6 +155,7 @@ class Away:
         raise Retryable("the engine does not answer")
 
 
+@pytest.mark.requirement("R22", refuses=True)
 async def test_who_decides_what_a_process_has_ended_is_refused_before_it_is_found(desk: ReviewDesk) -> None:
     """On a cluster nobody tells that a branch has ended: it is asked for before the answer is stored."""
     case = running_case(desk)

@@ -191,7 +191,7 @@ def test_it_is_escalated_at_its_moment_and_not_before(desk: ReviewDesk) -> None:
     assert desk.the(Review, id=review_id).escalated_at == local("2031-03-06T18:00")
 
 
-@pytest.mark.requirement("R5")
+@pytest.mark.requirement("R31")
 def test_what_is_at_risk_counts_the_days_off_between_the_approvals(desk: ReviewDesk, tmp_path: Path) -> None:
     assert desk.run(deadlines.compute_approval_end) == local("2031-03-10T18:00")  # released on the Monday
 

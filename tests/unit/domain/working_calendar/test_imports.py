@@ -40,7 +40,7 @@ def refused(act: Callable[[], object]) -> str:
 
 
 @pytest.mark.both_databases
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 def test_a_year_counts_when_a_second_person_has_confirmed_it(any_desk: ReviewDesk) -> None:
     desk = any_desk
     request = asked(desk, service.import_year, ARBOUR, WHY, was=None)
@@ -111,7 +111,7 @@ def test_nobody_overwrites_what_somebody_else_has_just_imported(desk: ReviewDesk
     assert newest(desk) == ""
 
 
-@pytest.mark.requirement("R2")
+@pytest.mark.requirement("R2", refuses=True)
 def test_administrators_import_and_only_a_few_read(desk: ReviewDesk) -> None:
     confirmed(desk, service.import_year, ARBOUR, WHY, was=None)
     for person in ("drafter", "head", "reviewer", "manager", "security-head", "supervisor"):

@@ -105,7 +105,7 @@ def test_people_are_codes_that_another_export_does_not_share(filled: Database, e
     assert len(set(by)) == 1 < len(by)
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", refuses=True)
 def test_names_need_a_reason_which_the_trail_keeps(filled: Database, export: Export) -> None:
     before = len(events_of_trail(filled))
     assert export("names.json", "--names", " ").exit_code == 2
@@ -120,7 +120,7 @@ def test_names_need_a_reason_which_the_trail_keeps(filled: Database, export: Exp
     assert (kept["names"], kept["reason"], kept["format"]) == (True, REASON, "xes")
 
 
-@pytest.mark.requirement("R52")
+@pytest.mark.requirement("R52", verb="recorded")
 def test_each_export_is_in_the_trail_and_its_file_is_for_its_owner(filled: Database, export: Export) -> None:
     log = export.read("mine.json", "--until=2100-01-01")
     kept = json.loads(events_of_trail(filled)[-1].entry)
