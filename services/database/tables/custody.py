@@ -34,6 +34,8 @@ class HandOver(Base):
     offered_at: Mapped[datetime]
     take_up_until: Mapped[datetime]
     use_days: Mapped[int]
+    purpose: Mapped[str | None]  # after a change of purpose; None: that of the form
+    way_of_use: Mapped[str | None]  # likewise
     grace_seconds: Mapped[int | None]  # after the due date, as it was when the copies were offered
     accepted_at: Mapped[datetime | None]
     conditions_version: Mapped[str | None]

@@ -108,7 +108,7 @@ def require_readable(uow: UnitOfWork, review: Review) -> None:
     administrator = directory.holds(me, "administrator")
     excluded = administrator or me in application.subject_ids
     if not excluded:
-        groups = policy.pools(directory, queries.load_facts(uow, application.id), STAGES[review.stage])
+        groups = policy.pools_of(directory, queries.load_facts(uow, application.id), review)
         if any(me in group for group in groups):
             return
     if administrator or not _may_see(uow, application):

@@ -52,6 +52,7 @@ from services.domain.custody import integrity
 from services.domain.custody import log as custody_log
 from services.domain.custody.schemas import RecorderClock
 from services.domain.retrieval import preservations
+from services.domain.matters import queries as matter_queries
 from services.domain.reviews import assignment
 from services.domain.stages.catalogue import STAGES
 from services.domain.working_calendar import deadlines
@@ -146,6 +147,9 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         custody_broken_at=custody_log.broken_at(rows.custody),
         archive=CaseArchive.model_validate(head.archive) if head.archive is not None else None,
         violations=[CaseViolation.model_validate(violation) for violation in rows.violations],
+        # a case that was never handed over has none
+        matters=matter_queries.list_of_case(uow, application.id) if head.hand_over is not None else [],
+        offers=matter_queries.list_offers(uow, application, head.hand_over),
         events=_time_line(uow, application.id),
         consultation=_consultation(rows, names),
         applicant_questions=rows.questions,

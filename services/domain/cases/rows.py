@@ -100,13 +100,13 @@ class CaseRows:
 
     @cached_property
     def reviews(self) -> list[ReviewRow]:
-        """As they were opened."""
+        """Of the application, as they were opened; a matter has its own."""
         proposed = select(Proposal.id).where(Proposal.review_id == Review.id, Proposal.refused_by.is_(None))
         query = (
             select(Review, Decision, Confirmation, proposed.exists())
             .outerjoin(Decision, Decision.review_id == Review.id)
             .outerjoin(Confirmation, Confirmation.review_id == Review.id)
-            .where(Review.application_id == self.application.id)
+            .where(Review.application_id == self.application.id, Review.matter_id.is_(None))
             .order_by(Review.opened_at, Confirmation.confirmed_at)
         )
         by_id: dict[str, ReviewRow] = {}

@@ -1,7 +1,7 @@
 """Grants: who may open which copy, for how long; checked at every read (R41, R52, R55, R59, F17, F18, F30)."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sqlalchemy import select
 
@@ -90,6 +90,12 @@ def list_of_hand_over(uow: UnitOfWork, hand_over_id: str) -> list[Grant]:
     )
 
 
+def actions_of(uow: UnitOfWork, hand_over: HandOver) -> tuple[Action, ...]:
+    """Return what is granted of the loan now."""
+    granted = {grant.action for grant in list_of_hand_over(uow, hand_over.id) if grant.ended_at is None}
+    return tuple(action for action in get_args(Action) if action in granted)
+
+
 def check(uow: UnitOfWork, copy_id: str, action: Action) -> OpenedCopy:
     """Return the copy, when the actor may do this with it now. Refused with the reason, NotFound for strangers.
 
@@ -113,7 +119,8 @@ def check(uow: UnitOfWork, copy_id: str, action: Action) -> OpenedCopy:
     if refusal is not None:
         raise refusal
     application = uow.session.get_one(Application, copy.application_id)
-    return OpenedCopy(copy.id, copy.application_id, hand_over.id, application.purpose, dict(copy.sealed))
+    purpose = hand_over.purpose or application.purpose
+    return OpenedCopy(copy.id, copy.application_id, hand_over.id, purpose, dict(copy.sealed))
 
 
 def record_denial(uow: UnitOfWork, copy_id: str, action: Action, code: str) -> None:

@@ -23,6 +23,7 @@ from services.domain.process.messages import COPY_LOST, REVIEW_DECIDED
 from services.domain.process.permissions import CaseState
 from services.domain.retrieval import masters
 from services.domain.retrieval.records import get_record
+from services.domain.reviews import moot_matters
 from services.domain.reviews import service as review_service
 from services.domain.reviews.tasks import is_reminder_due
 from services.domain.rules import agreed_limits
@@ -216,6 +217,7 @@ def report_loss(uow: UnitOfWork, hand_over_id: str, *, kind: str, what_happened:
     hand_over.lost_at, hand_over.loss = uow.now, {"kind": kind, "whatHappened": what_happened.strip()}
     grants.suspend(uow, hand_over, "lost")
     log.append(uow, hand_over, "lost", person_id=uow.actor.id, kind=kind)
+    moot_matters.end_of_loan(uow, hand_over.application_id, "copy-lost")
     notification_service.mark_done(uow, "return", subject_id=hand_over.id)
     outbox.publish(
         uow,

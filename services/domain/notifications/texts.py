@@ -13,7 +13,17 @@ from services.runtime.errors import Fatal
 from services.runtime.translations import Bilingual, Message, Text, Worded
 
 Page = Literal[
-    "case", "review", "decision", "consent", "hand-over", "notices", "deliveries", "account", "requests", "models"
+    "case",
+    "review",
+    "decision",
+    "consent",
+    "hand-over",
+    "matter",
+    "notices",
+    "deliveries",
+    "account",
+    "requests",
+    "models",
 ]
 # What a notice asks somebody to do. Its subject is the review, the consent, the hand-over or the request. ``progress``
 # asks for nothing: the decision of a stage is news until the next one.
@@ -146,6 +156,10 @@ TEXTS = {
     "violation-overdue": NoticeText(Message("A copy was not returned: a violation was recorded.")),
     "violation-loss": NoticeText(Message("A copy was lost: a violation was recorded.")),
     "violation-discrepancy": NoticeText(Message("A return has a discrepancy: a violation was recorded.")),
+    "matter-applied": NoticeText(Message("What was asked about a loan is agreed and in effect."), "matter"),
+    "matter-refused": NoticeText(Message("What was asked about a loan is not agreed: read the reason."), "matter"),
+    "matter-moot": NoticeText(Message("What was asked about a loan is no longer needed: the loan has ended."), "matter"),
+    "custody-transferred": NoticeText(Message("Another person is now the custodian of a loan."), "matter"),
     "notice-undelivered": NoticeText(
         Message("A notice could not be delivered to a member of your department: inform the person.")
     ),
@@ -276,6 +290,8 @@ def link_path(code: str, application_id: str | None, subject_id: str | None) -> 
         return f"/reviews/{subject_id}"
     if page == "consent" and subject_id is not None:
         return f"/consents/{subject_id}"
+    if page == "matter" and subject_id is not None:
+        return f"/matters/{subject_id}"
     if page == "hand-over" and subject_id is not None:
         return f"/hand-overs/{subject_id}"
     return f"/cases/{application_id}" if application_id is not None and page != "notices" else "/notices"

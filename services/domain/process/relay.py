@@ -12,6 +12,7 @@ from opentelemetry.trace import SpanKind
 
 from services.database.leases import Lease, Leased
 from services.database.tables.applications import Application
+from services.database.tables.matters import Matter
 from services.database.tables.outbox import OutboxMessage
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.process import outbox
@@ -147,7 +148,10 @@ def claim_due(uow: UnitOfWork) -> list[OutgoingMessage]:
 
 
 def _obsolete_because(uow: UnitOfWork, message: OutboxMessage) -> str | None:
-    if uow.session.get_one(Application, message.application_id).closed_at is not None:
+    if message.matter_id is not None:
+        if uow.session.get_one(Matter, message.matter_id).closed_at is not None:
+            return "the matter is closed"
+    elif uow.session.get_one(Application, message.application_id).closed_at is not None:
         return "the application is closed"
     if message.name == REVIEW_DECIDED and message.attempts >= MAX_DECISION_ATTEMPTS:
         return f"published {message.attempts} times"

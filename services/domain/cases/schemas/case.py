@@ -9,6 +9,7 @@ from services.domain.applications.schemas import CaseAbout
 from services.domain.cases.schemas.consents import ConsultationView
 from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed
 from services.domain.custody.schemas import RecorderClock
+from services.domain.matters.schemas import MatterLine, Offer
 from services.domain.reviews.schemas import AskedQuestion
 from services.web.schemas import Answer, SpanAnswer
 
@@ -296,7 +297,7 @@ class CaseView(CaseSummary):
     """The whole case. People are named as they are called now.
 
     ``form`` is the form as it was submitted last, or as a draft has it now, and ``formSha256`` the hash of what was
-    handed in; ``custodyBrokenAt`` is the line of the custody log at which its chain of hashes breaks.
+    handed in; ``offers`` are the kinds of matters that you may ask for; ``custodyBrokenAt`` is the line of the custody log at which its chain of hashes breaks.
     """
 
     department: DepartmentNamed
@@ -325,6 +326,8 @@ class CaseView(CaseSummary):
     custody_broken_at: int | None
     archive: CaseArchive | None
     violations: list[CaseViolation]
+    matters: list[MatterLine]
+    offers: list[Offer]
     events: list[CaseEvent]
     consultation: ConsultationView | None
     applicant_questions: list[AskedQuestion]
