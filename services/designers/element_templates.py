@@ -35,7 +35,10 @@ REVIEW_CATEGORY = {"id": "footage-desk-reviews", "name": "录像调取台 人工
 FIVE_TIMES = (
     "preserve-footage",
     "retrieve-footage",
+    "apply-matter": "核对已签字的全部决定后，办理事项",
     "back-up-footage",
+    "check-matter": "核对事项的种类、等级与利害关系，供决定表确定路径",
+    "close-matter": "办结未获同意或已失效的事项，并通知提出人",
     "encrypt-copy",
     "release-preservation",
     "inspect-return",
