@@ -146,6 +146,16 @@ TEXTS = {
     "violation-overdue": NoticeText(Message("A copy was not returned: a violation was recorded.")),
     "violation-loss": NoticeText(Message("A copy was lost: a violation was recorded.")),
     "violation-discrepancy": NoticeText(Message("A return has a discrepancy: a violation was recorded.")),
+    "violation-leak": NoticeText(Message("Footage was leaked or misused: a violation was recorded.")),
+    "violation-breach": NoticeText(Message("The conditions of use were broken: a violation was recorded.")),
+    "violation-finding": NoticeText(Message("An inspection has a finding: a violation was recorded.")),
+    "violation-ghost-export": NoticeText(
+        Message("Footage was exported without an application: a violation was recorded.")
+    ),
+    "violation-urgent-not-ratified": NoticeText(
+        Message("An urgent retrieval was not approved afterwards: a violation was recorded.")
+    ),
+    "violation-refusal-pattern": NoticeText(Message("Access was refused repeatedly: a violation was recorded.")),
     "notice-undelivered": NoticeText(
         Message("A notice could not be delivered to a member of your department: inform the person.")
     ),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 APPLICATION_SUBMITTED = "application-submitted"
 APPLICATION_CORRECTED = "application-corrected"
@@ -32,3 +33,8 @@ SENT: Mapping[str, Sent] = {
     COPY_LOST: Sent(("hand-over",)),
 }
 """Every message that the portal sends; tests hold it against what the outbox has held."""
+
+
+def written(moment: datetime) -> str:
+    """Return a moment as the process reads it in a variable: ISO 8601 with Z."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
