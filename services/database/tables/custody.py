@@ -41,7 +41,6 @@ class HandOver(Base):
     conditions_version: Mapped[str | None]
     declined_at: Mapped[datetime | None]
     due_at: Mapped[datetime | None]
-    suspended_at: Mapped[datetime | None]
     returned_at: Mapped[datetime | None]
     lost_at: Mapped[datetime | None]
     loss: Mapped[dict[str, Any] | None]  # what happened, as the custodian reports it
@@ -68,7 +67,7 @@ class CustodyEntry(Base):
     hand_over_id: Mapped[str] = mapped_column(ForeignKey("hand_overs.id"), index=True)
     seq: Mapped[int]
     at: Mapped[datetime]
-    event: Mapped[str]  # offered, received, viewed, downloaded, reminded, suspended, resumed, lost, returned, inspected
+    event: Mapped[str]  # of services.domain.custody.log.EVENTS
     person_id: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     copy_id: Mapped[str | None]
     detail: Mapped[dict[str, Any]]

@@ -177,7 +177,8 @@ class CaseRows:
 
     @cached_property
     def violations(self) -> list[Violation]:
-        return list(self.uow.session.scalars(select(Violation).where(Violation.application_id == self.application.id)))
+        query = select(Violation).where(Violation.application_id == self.application.id)
+        return list(self.uow.session.scalars(query.order_by(Violation.opened_at, Violation.id)))
 
 
 def of_case(uow: UnitOfWork, application_id: str) -> CaseRows:

@@ -160,6 +160,16 @@ TEXTS = {
     "matter-refused": NoticeText(Message("What was asked about a loan is not agreed: read the reason."), "matter"),
     "matter-moot": NoticeText(Message("What was asked about a loan is no longer needed: the loan has ended."), "matter"),
     "custody-transferred": NoticeText(Message("Another person is now the custodian of a loan."), "matter"),
+    "violation-leak": NoticeText(Message("Footage was leaked or misused: a violation was recorded.")),
+    "violation-breach": NoticeText(Message("The conditions of use were broken: a violation was recorded.")),
+    "violation-finding": NoticeText(Message("An inspection has a finding: a violation was recorded.")),
+    "violation-ghost-export": NoticeText(
+        Message("Footage was exported without an application: a violation was recorded.")
+    ),
+    "violation-urgent-not-ratified": NoticeText(
+        Message("An urgent retrieval was not approved afterwards: a violation was recorded.")
+    ),
+    "violation-refusal-pattern": NoticeText(Message("Access was refused repeatedly: a violation was recorded.")),
     "notice-undelivered": NoticeText(
         Message("A notice could not be delivered to a member of your department: inform the person.")
     ),

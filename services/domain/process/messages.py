@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 APPLICATION_SUBMITTED = "application-submitted"
 APPLICATION_CORRECTED = "application-corrected"
@@ -36,3 +37,8 @@ SENT: Mapping[str, Sent] = {
     MATTER_MOOT: Sent(("matter",)),
 }
 """Every message that the portal sends; tests hold it against what the outbox has held."""
+
+
+def written(moment: datetime) -> str:
+    """Return a moment as the process reads it in a variable: ISO 8601 with Z."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -78,6 +78,29 @@ def mark_refused(uow: UnitOfWork, message_id: str, *, retry_after: timedelta) ->
     )
 
 
+def settle_oldest(uow: UnitOfWork, application_id: str, because: str, name: str) -> None:
+    """Settle the oldest open message of this name: for one that each has a job of its own, in their order.
+
+    A newer one that is not published yet stays open.
+    """
+    oldest = (
+        select(OutboxMessage.id)
+        .where(
+            OutboxMessage.application_id == application_id,
+            OutboxMessage.matter_id.is_(None),
+            OutboxMessage.settled_at.is_(None),
+            OutboxMessage.name == name,
+        )
+        .order_by(OutboxMessage.created_at, OutboxMessage.id)
+        .limit(1)
+    )
+    uow.session.execute(
+        update(OutboxMessage)
+        .where(OutboxMessage.id == oldest.scalar_subquery())
+        .values(settled_at=uow.now, settled_because=because)
+    )
+
+
 def settle(uow: UnitOfWork, application_id: str, because: str, *names: str, matter_id: str | None = None) -> None:
     """Settle the messages of these names to the process of the case or of its matter; all of them without names.
 

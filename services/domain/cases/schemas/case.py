@@ -8,7 +8,7 @@ from pydantic import Field
 from services.domain.applications.schemas import CaseAbout
 from services.domain.cases.schemas.consents import ConsultationView
 from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed
-from services.domain.custody.schemas import RecorderClock
+from services.domain.custody.schemas import OpenSuspension, RecorderClock
 from services.domain.matters.schemas import MatterLine, Offer
 from services.domain.reviews.schemas import AskedQuestion
 from services.web.schemas import Answer, SpanAnswer
@@ -208,12 +208,15 @@ class CaseDocument(Answer):
 
 
 class CaseHandOver(Answer):
+    """``suspensions`` are open now, the oldest first; ``suspendedAt`` is since when."""
+
     id: str
     custodian: str
     offered_at: datetime
     accepted_at: datetime | None
     due_at: datetime | None
     suspended_at: datetime | None
+    suspensions: list[OpenSuspension]
     returned_at: datetime | None
     lost_at: datetime | None
     ended_at: datetime | None
@@ -234,8 +237,13 @@ class CaseArchive(Answer):
 
 
 class CaseViolation(Answer):
+    """``dueAt``: the due date that was missed, of an overdue copy; ``closedAs``: upheld, cleared or settled."""
+
     kind: str
+    due_at: datetime | None
     opened_at: datetime
+    closed_at: datetime | None
+    closed_as: str | None
 
 
 class EventSubject(Answer):
