@@ -130,7 +130,7 @@ def check(uow: UnitOfWork, copy_id: str, action: Action) -> OpenedCopy:
     grant = uow.session.scalar(
         select(Grant)
         .where(Grant.copy_id == copy_id, Grant.person_id == uow.actor.id, Grant.action == action)
-        .order_by(Grant.since.desc())
+        .order_by(Grant.ended_at.is_not(None), Grant.since.desc())
         .limit(1)
     )
     if access_queries.load_directory(uow).holds(uow.actor.id, "administrator"):

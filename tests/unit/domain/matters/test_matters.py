@@ -130,11 +130,12 @@ def test_facts_that_were_changed_behind_the_decision_are_not_carried_out(loan: L
     matter_id = loan.ask("extension", dueAt=loan.later(2))
     loan.agreed(matter_id, ("extension", "reviewer"))
 
+    before, later = loan.loan.due_at, loan.later(10)
+
     def forge(uow: UnitOfWork) -> None:
         matter = uow.session.get_one(Matter, matter_id)
-        matter.facts = {**matter.facts, "asked": {**matter.facts["asked"], "dueAt": loan.later(20)}}
+        matter.facts = {**matter.facts, "asked": {**matter.facts["asked"], "dueAt": later}}
 
-    before = loan.loan.due_at
     loan.desk.run(forge)
     with pytest.raises(NotPermitted, match="not those that were signed"):
         loan.apply(matter_id)
