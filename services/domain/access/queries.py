@@ -52,7 +52,20 @@ OF_MATTER = ("opener", "counterpart")  # the fields of MatterParts
 DIRECTORY, FACTS, WATCHED = "access.directory", "access.facts", "access.watched"
 OF_DIRECTORY = (Department, Person, Post, Absence, Agreement, AgreementText)
 # the departments of the people near a case belong to its facts
-OF_FACTS = (Person, Post, Application, Revision, Consent, Decision, Proposal, Confirmation, HandOver, CustodyEntry, Return, Matter)
+OF_FACTS = (
+    Person,
+    Post,
+    Application,
+    Revision,
+    Consent,
+    Decision,
+    Proposal,
+    Confirmation,
+    HandOver,
+    CustodyEntry,
+    Return,
+    Matter,
+)
 
 
 def load_directory(uow: UnitOfWork) -> Directory:

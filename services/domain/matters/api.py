@@ -25,9 +25,7 @@ async def list_matters(
 ) -> MattersAnswer:
     """List the matters that you may see, the newest first."""
     listing = Listing(sort="opened", descending=True, limit=asked.limit, place=asked.place)
-    page = await database.read(
-        actor, queries.read, listing, state=asked.state, kind=asked.kind, mine=asked.mine
-    )
+    page = await database.read(actor, queries.read, listing, state=asked.state, kind=asked.kind, mine=asked.mine)
     return MattersAnswer(matters=page.lines, next=page.next, previous=page.previous)
 
 

@@ -47,7 +47,9 @@ def read(
     if kind:
         query = query.where(Matter.kind == kind)
     by_id = Matter.id.expression
-    section = Section((Matter.number.expression, by_id) if listing.sort == "number" else (Matter.opened_at.expression, by_id))
+    section = Section(
+        (Matter.number.expression, by_id) if listing.sort == "number" else (Matter.opened_at.expression, by_id)
+    )
     page = page_of(uow.session, query, (section,), listing)
     return page.showing(_lines(uow, page.lines))
 

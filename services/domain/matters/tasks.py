@@ -141,9 +141,7 @@ def close(uow: UnitOfWork, matter_id: str, closed_as: str) -> None:
     act = "close the matter"
     subject = _lock(uow, matter_id, act)
     matter = subject.matter
-    outbox.settle(
-        uow, matter.application_id, "the matter is closed", REVIEW_DECIDED, MATTER_MOOT, matter_id=matter.id
-    )
+    outbox.settle(uow, matter.application_id, "the matter is closed", REVIEW_DECIDED, MATTER_MOOT, matter_id=matter.id)
     if matter.closed_at is not None:
         return
     against, obstacle = _against(_decisions(uow, matter)), _obstacle(uow, subject)

@@ -158,7 +158,9 @@ TEXTS = {
     "violation-discrepancy": NoticeText(Message("A return has a discrepancy: a violation was recorded.")),
     "matter-applied": NoticeText(Message("What was asked about a loan is agreed and in effect."), "matter"),
     "matter-refused": NoticeText(Message("What was asked about a loan is not agreed: read the reason."), "matter"),
-    "matter-moot": NoticeText(Message("What was asked about a loan is no longer needed: the loan has ended."), "matter"),
+    "matter-moot": NoticeText(
+        Message("What was asked about a loan is no longer needed: the loan has ended."), "matter"
+    ),
     "custody-transferred": NoticeText(Message("Another person is now the custodian of a loan."), "matter"),
     "violation-leak": NoticeText(Message("Footage was leaked or misused: a violation was recorded.")),
     "violation-breach": NoticeText(Message("The conditions of use were broken: a violation was recorded.")),

@@ -107,9 +107,7 @@ def _load(uow: UnitOfWork, application_id: str, act: str, *, locked: bool) -> Ca
     )
     items = select(Item).where(Item.application_id == application_id, Item.dropped_in_round.is_(None))
     loan = select(HandOver).where(HandOver.application_id == application_id)
-    hand_over = uow.session.scalar(
-        loan.with_for_update().execution_options(populate_existing=True) if locked else loan
-    )
+    hand_over = uow.session.scalar(loan.with_for_update().execution_options(populate_existing=True) if locked else loan)
     inspected = hand_over is not None and (
         uow.session.scalar(select(Inspection.id).where(Inspection.hand_over_id == hand_over.id)) is not None
     )

@@ -86,9 +86,7 @@ def _find_of_job(uow: UnitOfWork, job_key: int) -> Review | None:
     return uow.session.scalar(select(Review).where(Review.job_key == job_key))
 
 
-def _new(
-    uow: UnitOfWork, application: Application, stage: str, *, job_key: int, process_instance_key: int
-) -> Review:
+def _new(uow: UnitOfWork, application: Application, stage: str, *, job_key: int, process_instance_key: int) -> Review:
     deadline = deadlines.compute(uow, STAGES[stage])
     return Review(
         application_id=application.id,

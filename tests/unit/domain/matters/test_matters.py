@@ -199,9 +199,7 @@ def test_a_decision_about_a_matter_grants_nothing_of_the_application(loan: LoanD
 
 def test_decisions_about_a_matter_are_none_about_the_application(loan: LoanDesk) -> None:
     """Else a "no" to another purpose would end the case, and a "yes" approve a later round of it."""
-    matter_id = loan.ask(
-        "purpose-change", "head", purpose="用于培训", wayOfUse="view"
-    )
+    matter_id = loan.ask("purpose-change", "head", purpose="用于培训", wayOfUse="view")
     loan.check(matter_id)
     loan.decide(matter_id, "preliminary", "board-head")
     loan.decide(matter_id, "security", "reviewer", "rejected")
