@@ -484,7 +484,13 @@ def _posts_for(stage: Stage) -> set[str]:
 
 
 def _pools(directory: Directory, facts: CaseFacts, stage: Stage, matter: MatterParts | None) -> Pools:
-    match stage.candidates:
+    if not isinstance(stage.candidates, str):
+        return [_holders(directory, facts, group) for group in stage.candidates]
+    return _pools_of_rule(directory, facts, stage.candidates, matter)
+
+
+def _pools_of_rule(directory: Directory, facts: CaseFacts, rule: Rule, matter: MatterParts | None) -> Pools:
+    match rule:
         case "department":
             return _department_pools(directory, facts.department_id)
         case "sign-off":
@@ -497,8 +503,6 @@ def _pools(directory: Directory, facts: CaseFacts, stage: Stage, matter: MatterP
             return _inspection_pools(directory, facts)
         case "counterpart":
             return [[matter.counterpart] if matter is not None and matter.counterpart else []]
-        case groups:
-            return [_holders(directory, facts, group) for group in groups]
 
 
 def _holders(directory: Directory, facts: CaseFacts, group: Group) -> list[str]:

@@ -31,7 +31,6 @@ from services.database.tables.documents import Document
 from services.database.tables.reviews import Confirmation, Decision, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy, queries
-from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound
 from services.runtime.translations import Message
 

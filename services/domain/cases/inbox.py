@@ -32,10 +32,10 @@ from services.domain.reviews.schemas import (
     EarlierDecision,
     GrantedItem,
     MatterFact,
+    ReviewedMatter,
     ReviewFinding,
     ReviewProposal,
     ReviewQuestion,
-    ReviewedMatter,
     ReviewView,
     WaitingReview,
 )

@@ -51,8 +51,8 @@ from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed
 from services.domain.custody import integrity, suspensions
 from services.domain.custody import log as custody_log
 from services.domain.custody.schemas import OpenSuspension, RecorderClock
-from services.domain.retrieval import preservations
 from services.domain.matters import queries as matter_queries
+from services.domain.retrieval import preservations
 from services.domain.reviews import assignment
 from services.domain.stages.catalogue import STAGES
 from services.domain.working_calendar import deadlines

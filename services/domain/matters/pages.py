@@ -28,6 +28,7 @@ from services.web.visitor import Visiting, Visitor
 router = APIRouter(prefix="/matters")
 DAYS = (3, 7, 14, 30)  # by which an extension is offered
 USUAL_DAYS = 7
+NOBODY = FoundPeople()
 
 
 class ListQuery(lists.PlacedQuery):
@@ -58,7 +59,7 @@ class NewMatter:
     title: str | None
     before: dict[str, Any]
     dates: Sequence[NewDate] = ()
-    people: FoundPeople = FoundPeople()
+    people: FoundPeople = NOBODY
 
 
 @router.get("")
@@ -145,7 +146,7 @@ def _read_new(uow: UnitOfWork, kind_code: str, application_id: str, person: str)
         dates=_dates(hand_over.due_at, agreed_limits.latest_due(uow, hand_over)) if kind.code == "extension" else (),
         people=directory.find_people(uow, person, {hand_over.custodian_id}, custodians=True)
         if kind.code == "custody-transfer"
-        else FoundPeople(),
+        else NOBODY,
     )
 
 

@@ -43,6 +43,12 @@ Work = Literal[
 ]
 
 DIGEST = "daily-digest"
+PAGES_OF_SUBJECTS = {
+    "review": "/reviews",
+    "consent": "/consents",
+    "hand-over": "/hand-overs",
+    "matter": "/matters",
+}
 PLAIN_PAGES = {
     "deliveries": "/admin/notices",
     "account": "/account",
@@ -298,12 +304,6 @@ def link_path(code: str, application_id: str | None, subject_id: str | None) -> 
         return PLAIN_PAGES[page]
     if page == "decision" and application_id is not None:
         return f"/cases/{application_id}#review-{subject_id}" if subject_id else f"/cases/{application_id}#decisions"
-    if page == "review" and subject_id is not None:
-        return f"/reviews/{subject_id}"
-    if page == "consent" and subject_id is not None:
-        return f"/consents/{subject_id}"
-    if page == "matter" and subject_id is not None:
-        return f"/matters/{subject_id}"
-    if page == "hand-over" and subject_id is not None:
-        return f"/hand-overs/{subject_id}"
+    if page in PAGES_OF_SUBJECTS and subject_id is not None:
+        return f"{PAGES_OF_SUBJECTS[page]}/{subject_id}"
     return f"/cases/{application_id}" if application_id is not None and page != "notices" else "/notices"

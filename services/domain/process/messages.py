@@ -19,7 +19,8 @@ MATTER_MOOT = "matter-moot"
 class Sent:
     """How a message is sent: ``key`` names, in order and joined by colons, what its correlation key is made of.
 
-    ``application``, ``round`` (of corrections, from 1), ``hand-over``, ``review`` and ``matter`` are those of the database.
+    ``application``, ``round`` (of corrections, from 1), ``hand-over``, ``review`` and ``matter`` are those of the
+    database.
     """
 
     key: tuple[str, ...]

@@ -42,7 +42,7 @@ class ReviewedMatter(Answer):
     kind: str
     opened_by: str
     opened_at: Moment
-    lines: list[MatterFact] = []
+    lines: list[MatterFact]
 
 
 class ReviewHead(Answer):
@@ -220,7 +220,9 @@ class TriedReview(Answer):
 
 
 class ReviewView(ReviewHead):
-    """One review. ``formSha256``, of a matter that of its facts, goes back with the decision; ``whyNot`` says why you may not decide (or confirm) it.
+    """One review. ``formSha256`` goes back with the decision: that of the form, or of the facts of the matter.
+
+    ``whyNot`` says why you may not decide (or confirm) it.
 
     ``signatureMethods`` is what the signature needs of you: ``password``, or ``password`` and ``totp``. ``whoCan`` are
     names, ``mostUseDays`` the most that may be granted. ``applicantQuestions`` are those of the whole case.

@@ -71,7 +71,7 @@ def open_review(
 def open_of_matter(
     uow: UnitOfWork, application: Application, matter: Matter, stage: str, *, job_key: int, process_instance_key: int
 ) -> Opened:
-    """Open a review of a matter, which the caller has locked and found to ask this stage now; else as ``open_review``."""
+    """Open a review of a matter as ``open_review`` does; the caller has locked it, and found that it asks the stage."""
     review = _find_of_job(uow, job_key)
     if review is None:
         review = _new(uow, application, stage, job_key=job_key, process_instance_key=process_instance_key)

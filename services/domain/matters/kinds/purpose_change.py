@@ -1,4 +1,4 @@
-"""Purpose change 用途变更: the loan serves another purpose or way of use; the form stays as it was signed (R41, R43)."""
+"""Purpose change 用途变更: the loan serves another purpose; the form stays as it was signed (R41, R43)."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
