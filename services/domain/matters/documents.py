@@ -13,7 +13,7 @@ from services.domain.documents import service as document_service
 from services.domain.matters.kinds.base import Kind
 from services.domain.stages.catalogue import STAGES
 from services.rendering.formatting import JsonView
-from services.rendering.sheet import Facts, Part, Prose, Signatures, cell
+from services.rendering.sheet import Facts, Pairs, Part, Prose, Signatures, cell
 
 
 def write(
@@ -62,7 +62,7 @@ def _decision(uow: UnitOfWork, decision: Decision) -> dict[str, Any]:
 
 def lay_out(matter: JsonView) -> list[Part]:
     """Lay out the document of any kind."""
-    asked = [
+    asked: Pairs = [
         [("申请表编号", cell(matter.text("application"))), ("申请人", cell(matter.text("openedBy.name")))],
         [("提出时间", cell(matter.when("openedAt"))), ("生效时间", cell(matter.when("appliedAt")))],
         *([(line.text("name"), cell(line.text("value")))] for line in matter.each("lines")),

@@ -275,9 +275,10 @@ def _write(uow: UnitOfWork, review: Review, signed: Signed) -> None:
         )
     if of_application and outcome == RETURNED:
         application.correction_until = uow.now + agreed_limits.get_correction_period(uow, application)
+    # a verifier reads every decision that is recorded as one of a review as one about the form
     audit_trail.record(
         uow,
-        "review-decided",
+        "review-decided" if of_application else "matter-decided",
         "review",
         review.id,
         application_id=application.id,

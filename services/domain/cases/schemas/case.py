@@ -305,8 +305,8 @@ class CaseView(CaseSummary):
     """The whole case. People are named as they are called now.
 
     ``form`` is the form as it was submitted last, or as a draft has it now, and ``formSha256`` the hash of what was
-    handed in; ``custodyBrokenAt`` is the line of the custody log at which its chain of hashes breaks. ``offers`` are the
-    kinds of matters that you may ask for.
+    handed in; ``custodyBrokenAt`` is the line of the custody log at which its chain of hashes breaks. ``offers`` are
+    the kinds of matters that you may ask for.
     """
 
     department: DepartmentNamed
