@@ -33,6 +33,7 @@ REVIEW_CATEGORY = {"id": "footage-desk-reviews", "name": "录像调取台 人工
 
 # Work on recorders and storage is tried five times, the rest three times.
 FIVE_TIMES = (
+    "apply-matter",
     "preserve-footage",
     "retrieve-footage",
     "back-up-footage",
@@ -54,7 +55,10 @@ CHOSEN: Mapping[str, tuple[str, Mapping[str, str]]] = {
 
 # What each worker does, in Chinese; the English is the first line of its module.
 DOES: Mapping[str, str] = {
+    "apply-matter": "核对已签字的全部决定后，办理事项",
     "back-up-footage": "移交之前，把主档另存一份到别处，并读回核对哈希",
+    "check-matter": "核对事项的种类、等级与利害关系，供决定表确定路径",
+    "close-matter": "办结未获同意或已失效的事项，并通知提出人",
     "encrypt-copy": "按检索的时间段截取副本，用专用借用密钥加密",
     "escalate-review": "审核到期未办，替补人员也可以办理",
     "escalate-to-management": "确定由哪些管理层人员审批，并通知他们",

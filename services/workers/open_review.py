@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.database.unit_of_work import Actor, Database
+from services.domain.matters import tasks as matter_tasks
 from services.domain.reviews import tasks as review_tasks
 
 JOB_TYPE = "open-review"
@@ -17,6 +18,7 @@ class Command:
     job_key: int
     process_instance_key: int
     hand_over_id: str | None = None
+    matter_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -28,13 +30,23 @@ class Result:
 
 
 async def handle(command: Command, database: Database) -> Result:
-    opened = await database.run(
-        ACTOR,
-        review_tasks.open_review,
-        command.application_id,
-        command.stage,
-        job_key=command.job_key,
-        process_instance_key=command.process_instance_key,
-        hand_over_id=command.hand_over_id,
-    )
+    if command.matter_id is not None:
+        opened = await database.run(
+            ACTOR,
+            matter_tasks.open_review,
+            command.matter_id,
+            command.stage,
+            job_key=command.job_key,
+            process_instance_key=command.process_instance_key,
+        )
+    else:
+        opened = await database.run(
+            ACTOR,
+            review_tasks.open_review,
+            command.application_id,
+            command.stage,
+            job_key=command.job_key,
+            process_instance_key=command.process_instance_key,
+            hand_over_id=command.hand_over_id,
+        )
     return Result(opened.review_id, opened.first_review_reminder_at, opened.review_limit, opened.application_number)

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from portal_client import portal_over
 from served import served
 
-from services.database.tables.copies import Copy, Grant, Viewing
+from services.database.tables.copies import Copy, Viewing
 from services.runtime.settings import Settings
 
 PLAYS = "() => video.readyState >= 2 && video.videoWidth > 0"
@@ -145,7 +145,7 @@ def test_a_hidden_watermark_closes_the_footage(watching: Watching) -> None:
 def test_a_grant_that_ends_meanwhile_stops_the_playing_with_its_sentence(watching: Watching) -> None:
     watching.open()
     page, desk = watching.page, watching.desk
-    desk.change(Grant, desk.rows(Grant)[0].id, suspended_at=desk.clock.now())
+    desk.freeze()
 
     page.evaluate("() => { video.play(); }")
 

@@ -32,9 +32,15 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
     "expire-application": ({"applicationId", "round"}, {"correctedMeanwhile"}),
     "release-preservation": ({"applicationId", "closingOutcome"}, {"itemsReleased"}),
     "open-review": (
-        {"applicationId", "stage", "handOverId"},
+        {"applicationId", "stage", "handOverId", "matterId"},
         {"reviewId", "firstReviewReminderAt", "reviewLimit", "applicationNumber"},
     ),
+    "check-matter": (
+        {"matterId"},
+        {"allowed", "kind", "importance", "securityInvolved", "managementInvolved"},
+    ),
+    "apply-matter": ({"matterId"}, {"applied"}),
+    "close-matter": ({"matterId", "closedAs"}, set()),
     "remind-reviewer": ({"reviewId"}, set()),
     "escalate-review": ({"reviewId"}, set()),
 }

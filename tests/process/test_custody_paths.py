@@ -10,14 +10,18 @@ from services.database.tables.custody import HandOver
 from services.database.tables.masters import Master
 from services.database.tables.returns import ArchiveEntry, Inspection
 from services.database.tables.reviews import Decision
+from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.demo.organisation import demo_id
-from services.domain.custody import grants
-from services.domain.process import messages, outbox
+from services.domain.custody import grants, use_period
 from services.runtime.errors import Refused
 
 pytestmark = pytest.mark.zeebe
+
+
+def suspended(desk: People) -> list[str]:
+    return [row.cause for row in desk.rows(Suspension, lifted_at=None)]
 
 
 def reminders(desk: People) -> int:
@@ -68,10 +72,10 @@ async def test_reminders_come_daily_from_three_days_before_then_access_stops_the
         await desk.until(lambda _, count=count: reminders(desk) == count, f"reminder {count}")
     await desk.as_person(CUSTODIAN, grants.check, copy.id, "view")
     await desk.turn(days=1)
-    await desk.until(lambda _: desk.hand_over(case).suspended_at, "the suspension")
+    await desk.until(lambda _: suspended(desk), "the suspension")
     with pytest.raises(Refused, match="use period has ended"):
         await desk.as_person(CUSTODIAN, grants.check, copy.id, "view")
-    assert all(grant.suspended_at for grant in desk.rows(Grant))
+    assert suspended(desk) == ["use-period-over"]
     assert desk.rows(Violation) == []
     await desk.turn(days=3)
     await desk.until(lambda _: desk.rows(Violation), "the violation")
@@ -90,7 +94,7 @@ async def test_a_return_within_the_grace_is_late_and_no_violation(desk: People) 
     await desk.accept(case)
 
     await desk.turn(days=3)
-    await desk.until(lambda _: desk.hand_over(case).suspended_at, "the suspension")
+    await desk.until(lambda _: suspended(desk), "the suspension")
 
     await desk.returned(case)
     assert desk.rows(Violation) == []
@@ -102,11 +106,11 @@ async def test_a_changed_use_period_opens_access_again_with_timers_of_its_own(de
     await desk.accept(case)
     [copy] = desk.rows(Copy)
     await desk.turn(days=5, minutes=1)
-    await desk.until(lambda _: desk.hand_over(case).suspended_at, "the suspension")
+    await desk.until(lambda _: suspended(desk), "the suspension")
 
     desk.look(extend, desk.hand_over(case).id, 10)
     await desk.turn(seconds=1)
-    await desk.until(lambda _: desk.hand_over(case).suspended_at is None, "the resumption")
+    await desk.until(lambda _: not suspended(desk), "the resumption")
 
     await desk.as_person(CUSTODIAN, grants.check, copy.id, "view")
     before = reminders(desk)
@@ -116,23 +120,15 @@ async def test_a_changed_use_period_opens_access_again_with_timers_of_its_own(de
     await desk.turn(days=1, hours=1)
     await desk.until(lambda _: reminders(desk) == before + 1, "the reminder before the new date")
     await desk.turn(days=3)
-    await desk.until(lambda _: desk.hand_over(case).suspended_at, "the second suspension")
+    await desk.until(lambda _: suspended(desk), "the second suspension")
     await desk.returned(case)
     assert desk.rows(Violation) == []
 
 
 def extend(uow: UnitOfWork, hand_over_id: str, days: int) -> None:
-    """What an extension will do: a new date in the book, and the message that says so (R50)."""
+    """What an extension will do (R50)."""
     hand_over = uow.session.get_one(HandOver, hand_over_id)
-    hand_over.due_at = uow.now + timedelta(days=days)
-    outbox.publish(
-        uow,
-        messages.USE_PERIOD_CHANGED,
-        hand_over_id,
-        application_id=hand_over.application_id,
-        message_id=f"{hand_over_id}:{hand_over.due_at.isoformat()}",
-        variables={"dueAt": hand_over.due_at.strftime("%Y-%m-%dT%H:%M:%SZ")},
-    )
+    use_period.change_due_date(uow, hand_over, uow.now + timedelta(days=days), because="extension")
 
 
 @pytest.mark.requirement("R48")

@@ -35,7 +35,7 @@ from services.database.tables.reviews import Decision, Review
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import opening
-from services.domain.custody import copies, hand_overs, returns
+from services.domain.custody import copies, hand_overs, returns, suspensions, use_period
 from services.domain.custody.returns import AttestedFate
 from services.domain.documents import service as document_service
 from services.domain.retrieval import attempts, masters, preservations
@@ -144,6 +144,13 @@ class Desk:
                 setattr(row, name, value)
 
         self.do(act)
+
+    def freeze(self) -> None:
+        """Freeze the only hand-over, as a problem report does."""
+        self.do(lambda uow: suspensions.open_once(uow, uow.session.query(HandOver).one(), suspensions.PROBLEM))
+
+    def unfreeze(self) -> None:
+        self.do(lambda uow: use_period.lift_freeze(uow, uow.session.query(HandOver).one()))
 
     def case(self, *channels: str, span: Span | None = None, **values: Any) -> "Case":
         """An application with an item for each channel, submitted."""

@@ -56,7 +56,7 @@ def read_snapshot(
         cases[row["application_id"]]["items"].append(row)
     for row in rows(LOANS):
         cases[row["application_id"]]["loan"] = row
-    for row in rows("select g.*, c.application_id from grants g join copies c on c.id = g.copy_id"):
+    for row in rows(GRANTS):
         cases[row["application_id"]]["grants"].append(row)
     return Snapshot(
         now,
@@ -83,6 +83,9 @@ CASES = """select a.*, d.kind as department_kind,
 ITEMS = """select i.*, c.camera_class, m.id as master_id, m.discarded_at as master_gone, k.id as copy_id
   from items i join cameras c on c.id = i.camera_id left join masters m on m.item_id = i.id
   left join copies k on k.item_id = i.id where i.dropped_in_round is null"""
+GRANTS = """select g.*, c.application_id, exists (select 1 from suspensions s where s.lifted_at is null
+  and (s.hand_over_id = c.hand_over_id or s.person_id = g.person_id)) as suspended
+  from grants g join copies c on c.id = g.copy_id"""
 LOANS = (
     """select h.*, exists (select 1 from inspections n where n.hand_over_id = h.id) as inspected from hand_overs h"""
 )
@@ -201,8 +204,10 @@ def _violated(was: Row, now: Row, before: Snapshot, count: Callable[[str], None]
     for kind in sorted(now["violations"] - was["violations"]):
         count(f"violation: {kind}")
         held = _open(was) and loan["lost_at"] is None
+        # the job of a copy that was late already runs beside its loss, which may close the case
+        lost_late = loan["lost_at"] is not None and _moment(loan["lost_at"]) >= _moment(loan["due_at"])
         allowed = {
-            "overdue": held and _moment(loan["due_at"]) <= before.now + SLACK,
+            "overdue": (held and _moment(loan["due_at"]) <= before.now + SLACK) or lost_late,
             "loss": loan["lost_at"] is not None,
             "discrepancy": _loan_over(was) == "return-disputed",
         }
@@ -253,7 +258,7 @@ def _access(was: Row, now: Row, before: Snapshot, after: Snapshot, count: Callab
             count("access: resumed")
             if over or old["ended_at"] is not None or grant["until"] != loan["due_at"]:
                 yield f"a copy of {number} opens again"
-        if _usable(old, before.now) and grant["suspended_at"] is not None and not over:
+        if _usable(old, before.now) and grant["suspended"] and not over:
             yield f"access to {number} was suspended before its time"
         if (
             old["ended_at"] is None
@@ -266,7 +271,7 @@ def _access(was: Row, now: Row, before: Snapshot, after: Snapshot, count: Callab
 
 
 def _usable(grant: Row, now: datetime) -> bool:
-    return grant["ended_at"] is None and grant["suspended_at"] is None and now < _moment(grant["until"])
+    return grant["ended_at"] is None and not grant["suspended"] and now < _moment(grant["until"])
 
 
 def _open(case: Row) -> bool:

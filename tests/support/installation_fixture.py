@@ -35,6 +35,7 @@ from services.app.evidence import sources_of
 from services.backup.create import BackupRequest, back_up
 from services.backup.installation import Installation
 from services.backup.restore import RestoreRequest, restore
+from services.database.tables.suspensions import Suspension
 from services.database.unit_of_work import UnitOfWork
 from services.demo.organisation import demo_id
 from services.domain.accounts import second_factors
@@ -85,7 +86,7 @@ async def lead_cases(desk: People, folder: Path) -> dict[str, str]:
     cases["suspended"] = await desk.apply("cam1", requested_use_days=5)
     await desk.accept(cases["suspended"])
     await desk.turn(days=5, minutes=1)
-    await desk.until(lambda _: desk.hand_over(cases["suspended"]).suspended_at, "the suspension")
+    await desk.until(lambda _: desk.rows(Suspension), "the suspension")
     cases["incident"] = await desk.apply("gate")
     await desk.reach(cases["incident"], "storage-release")
     async with desk.recorder_down():

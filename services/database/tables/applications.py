@@ -129,7 +129,11 @@ class Application(Base):
     previous: Mapped["Application | None"] = reference(remote_side=id)
     items: Mapped[list["Item"]] = reference(order_by="Item.position")
     revisions: Mapped[list["Revision"]] = reference(order_by="Revision.round")
-    reviews: Mapped[list["Review"]] = reference(order_by="(Review.opened_at, Review.id)")
+    # those of the application alone: a matter of the case has its own
+    reviews: Mapped[list["Review"]] = reference(
+        primaryjoin="and_(foreign(Review.application_id) == Application.id, Review.matter_id.is_(None))",
+        order_by="(Review.opened_at, Review.id)",
+    )
     findings: Mapped[list["Finding"]] = reference()
     steps: Mapped[list["ProcessStep"]] = reference(order_by="(ProcessStep.began_at, ProcessStep.element_instance_key)")
     hand_over: Mapped["HandOver | None"] = reference()

@@ -45,7 +45,6 @@ class Grant(Base):
     action: Mapped[str]  # view, download
     since: Mapped[datetime]
     until: Mapped[datetime]
-    suspended_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     ended_because: Mapped[str | None]
 

@@ -34,12 +34,13 @@ class HandOver(Base):
     offered_at: Mapped[datetime]
     take_up_until: Mapped[datetime]
     use_days: Mapped[int]
+    purpose: Mapped[str | None]  # after a change of purpose; None: that of the form
+    way_of_use: Mapped[str | None]  # likewise
     grace_seconds: Mapped[int | None]  # after the due date, as it was when the copies were offered
     accepted_at: Mapped[datetime | None]
     conditions_version: Mapped[str | None]
     declined_at: Mapped[datetime | None]
     due_at: Mapped[datetime | None]
-    suspended_at: Mapped[datetime | None]
     returned_at: Mapped[datetime | None]
     lost_at: Mapped[datetime | None]
     loss: Mapped[dict[str, Any] | None]  # what happened, as the custodian reports it
@@ -66,7 +67,7 @@ class CustodyEntry(Base):
     hand_over_id: Mapped[str] = mapped_column(ForeignKey("hand_overs.id"), index=True)
     seq: Mapped[int]
     at: Mapped[datetime]
-    event: Mapped[str]  # offered, received, viewed, downloaded, reminded, suspended, resumed, lost, returned, inspected
+    event: Mapped[str]  # of services.domain.custody.log.EVENTS
     person_id: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     copy_id: Mapped[str | None]
     detail: Mapped[dict[str, Any]]

@@ -10,12 +10,13 @@ from services.database.base import Base, new_id
 
 
 class OutboxMessage(Base):
-    """One message of an application's process; open while ``settled_at`` is empty."""
+    """One message to the process of an application or of a matter; open while ``settled_at`` is empty."""
 
     __tablename__ = "outbox"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
+    matter_id: Mapped[str | None] = mapped_column(index=True)  # whose process it goes to, if not the case's
     name: Mapped[str]
     correlation_key: Mapped[str] = mapped_column(index=True)
     message_id: Mapped[str] = mapped_column(unique=True)

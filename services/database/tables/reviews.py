@@ -23,6 +23,7 @@ class Review(Base):
     stage: Mapped[str] = mapped_column(index=True)
     round: Mapped[int]
     hand_over_id: Mapped[str | None] = mapped_column(index=True)
+    matter_id: Mapped[str | None] = mapped_column(index=True)  # what is decided, where it is not the application
     job_key: Mapped[int] = mapped_column(unique=True)
     process_instance_key: Mapped[int]
     opened_at: Mapped[datetime]
@@ -49,6 +50,7 @@ class Decision(Base):
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     review_id: Mapped[str] = mapped_column(ForeignKey("reviews.id"), unique=True)
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
+    matter_id: Mapped[str | None] = mapped_column(index=True)
     stage: Mapped[str]
     round: Mapped[int]
     outcome: Mapped[str]
@@ -59,7 +61,7 @@ class Decision(Base):
     reason: Mapped[str | None]
     opinion: Mapped[str | None]
     variables: Mapped[dict[str, Any]]
-    form_sha256: Mapped[str]
+    form_sha256: Mapped[str]  # of a matter: of its facts
     statement_sha256: Mapped[str]  # of the canonical decision that was signed
     signature: Mapped[dict[str, Any]]
 

@@ -118,7 +118,7 @@ def _stages(uow: UnitOfWork, calendar: WorkingCalendar, since: datetime) -> dict
         select(Decision.stage, Decision.outcome, Decision.decided_by, Decision.decided_at)
         .add_columns(Review.opened_at, Review.claimed_at)
         .join(Review, Review.id == Decision.review_id)
-        .where(Decision.decided_at >= since)
+        .where(Decision.decided_at >= since, Decision.matter_id.is_(None))
         .order_by(Decision.decided_at, Decision.id)
         .execution_options(yield_per=ROWS_AT_ONCE)
     )

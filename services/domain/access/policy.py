@@ -30,6 +30,7 @@ POSTS: dict[Rule, set[str]] = {
     "management": {"manager", "head"},
     "custodian": set(),
     "return-office": {"return-inspector", "security-reviewer", "storage-operator", "deputy", "head"},
+    "counterpart": set(),
 }
 
 LEADERS = frozenset({"head", "deputy"})
@@ -151,6 +152,14 @@ class Directory:
 
 
 @dataclass(frozen=True)
+class MatterParts:
+    """Who has a part in one matter of a case: ``opener`` asked for it, ``counterpart`` is asked beside the posts."""
+
+    opener: str
+    counterpart: str | None = None
+
+
+@dataclass(frozen=True)
 class CaseFacts:
     """One case, and who did what in it, in all rounds.
 
@@ -169,6 +178,7 @@ class CaseFacts:
     near: Mapping[str, Collection[str]] = field(default_factory=dict)
     custodians: Collection[str] = ()
     return_to: str | None = None
+    matters: Mapping[str, MatterParts] = field(default_factory=dict)
 
 
 def all_duties() -> dict[str, Text]:
@@ -213,9 +223,18 @@ def duty_refusal(directory: Directory, facts: CaseFacts, duty: str, person_id: s
     return None
 
 
-def pools(directory: Directory, facts: CaseFacts, stage: Stage) -> Pools:
-    """List who has the post for this stage: those in charge first, then their substitutes."""
-    return [list(dict.fromkeys(pool)) for pool in _pools(directory, facts, stage) if pool]
+def pools(directory: Directory, facts: CaseFacts, stage: Stage, matter_id: str | None = None) -> Pools:
+    """List who has the post for this stage: those in charge first, then their substitutes.
+
+    ``matter_id``: of a question about a matter, which may be put to the matter's counterpart.
+    """
+    matter = facts.matters.get(matter_id) if matter_id is not None else None
+    return [list(dict.fromkeys(pool)) for pool in _pools(directory, facts, stage, matter) if pool]
+
+
+def pools_of(directory: Directory, facts: CaseFacts, review: Review) -> Pools:
+    """List who may be asked the review, as ``pools`` does."""
+    return pools(directory, facts, STAGES[review.stage], review.matter_id)
 
 
 def stages_of(directory: Directory, person_id: str) -> list[str]:
@@ -251,7 +270,7 @@ def candidates(directory: Directory, facts: CaseFacts, review: Review) -> list[s
 
     After the escalation all eligible and present people of all groups. May be empty.
     """
-    return _candidates(directory, facts, review, pools(directory, facts, STAGES[review.stage]))
+    return _candidates(directory, facts, review, pools_of(directory, facts, review))
 
 
 def refusal_for(
@@ -259,10 +278,12 @@ def refusal_for(
 ) -> Refused | None:
     """Return why the person may not decide the review (or be its ``second`` person), or None."""
     stage = STAGES[review.stage]
-    groups = pools(directory, facts, stage)
+    groups = pools_of(directory, facts, review)
     index = next((number for number, group in enumerate(groups) if person_id in group), None)
-    if review.stage != "receipt":
-        refusal = duty_refusal(directory, facts, "second-person" if second else stage.duty, person_id)
+    if not is_own(stage):
+        refusal = _opener_refusal(facts, review, person_id) or duty_refusal(
+            directory, facts, "second-person" if second else stage.duty, person_id
+        )
         if refusal is not None and (index is not None or refusal.code != "agreement-missing"):
             return refusal
     if index is None:
@@ -275,6 +296,19 @@ def refusal_for(
     if index > turn:
         return _refused("not-yet", _not_yet(directory, chosen))
     return None
+
+
+def is_own(stage: Stage) -> bool:
+    """Whether the stage asks one named person for their own consent, which is no decision on the case."""
+    return stage.candidates in ("custodian", "counterpart")
+
+
+def _opener_refusal(facts: CaseFacts, review: Review, person_id: str) -> Refused | None:
+    """Return why whoever asked for the matter decides nothing in it."""
+    matter = facts.matters.get(review.matter_id) if review.matter_id is not None else None
+    if matter is None or matter.opener != person_id:
+        return None
+    return _refused("was-opener", Message("You have asked for this: another person has to decide it."))
 
 
 def _not_yet(directory: Directory, chosen: Collection[str]) -> Message:
@@ -300,7 +334,7 @@ def reassignment_refusal(directory: Directory, facts: CaseFacts, review: Review,
     refusal = duty_refusal(directory, facts, stage.duty, person_id)
     if refusal is not None and refusal.code in OUTSIDE_CODES:
         return refusal
-    for post in directory.posts_of(person_id) if review.stage != "receipt" else ():
+    for post in directory.posts_of(person_id) if not is_own(stage) else ():
         holders = _holders_of_stage(directory, facts, stage, post.department_id) if post.kind in LEADERS else {}
         kinds = holders.get(review.claimed_by, set()) if review.claimed_by is not None else set()
         outranks = bool(kinds) and (post.kind == "head" or "head" not in kinds)
@@ -325,14 +359,14 @@ def _holders_of_stage(directory: Directory, facts: CaseFacts, stage: Stage, depa
 
 def second_people(directory: Directory, facts: CaseFacts, review: Review) -> list[str]:
     """List who may confirm the review as its second person; the absent too."""
-    groups = pools(directory, facts, STAGES[review.stage])
+    groups = pools_of(directory, facts, review)
     pool = dict.fromkeys(person for group in groups for person in group)
     return [person for person in pool if refusal_for(directory, facts, review, person, second=True) is None]
 
 
 def stands_in_for(directory: Directory, facts: CaseFacts, review: Review, person_id: str) -> str | None:
     """Return the person in charge, if ``person_id`` is a substitute."""
-    groups = pools(directory, facts, STAGES[review.stage])
+    groups = pools_of(directory, facts, review)
     return groups[0][0] if groups and person_id not in groups[0] else None
 
 
@@ -341,7 +375,7 @@ def all_before(directory: Directory, facts: CaseFacts, review: Review, person_id
 
     By their absence, or after the limit, the substitute signs; so the statement names them, subjects too.
     """
-    return _all_before(pools(directory, facts, STAGES[review.stage]), person_id)
+    return _all_before(pools_of(directory, facts, review), person_id)
 
 
 def all_before_in_department(directory: Directory, department_id: str, person_id: str) -> list[str]:
@@ -351,7 +385,7 @@ def all_before_in_department(directory: Directory, department_id: str, person_id
 
 def people_represented(directory: Directory, facts: CaseFacts, review: Review, person_id: str) -> list[str]:
     """List all in charge in whose place a substitute signs; without the subjects, who learn nothing (T8)."""
-    return _represented(pools(directory, facts, STAGES[review.stage]), person_id, facts.subjects)
+    return _represented(pools_of(directory, facts, review), person_id, facts.subjects)
 
 
 def heads_represented(directory: Directory, department_id: str, person_id: str, excluded: Collection[str]) -> list[str]:
@@ -420,11 +454,16 @@ def _represented(groups: Pools, person_id: str, excluded: Collection[str]) -> li
 
 
 def _candidates(directory: Directory, facts: CaseFacts, review: Review, groups: Pools) -> list[str]:
-    if review.stage == "receipt":
+    stage = STAGES[review.stage]
+    if is_own(stage):
         return [person_id for group in groups for person_id in group]
-    duty = STAGES[review.stage].duty
     eligible = [
-        directory.present(person for person in group if duty_refusal(directory, facts, duty, person) is None)
+        directory.present(
+            person
+            for person in group
+            if _opener_refusal(facts, review, person) is None
+            and duty_refusal(directory, facts, stage.duty, person) is None
+        )
         for group in groups
     ]
     if review.escalated_at is not None:
@@ -444,8 +483,14 @@ def _posts_for(stage: Stage) -> set[str]:
     return {post for group in stage.groups for post in group.posts}
 
 
-def _pools(directory: Directory, facts: CaseFacts, stage: Stage) -> Pools:
-    match stage.candidates:
+def _pools(directory: Directory, facts: CaseFacts, stage: Stage, matter: MatterParts | None) -> Pools:
+    if not isinstance(stage.candidates, str):
+        return [_holders(directory, facts, group) for group in stage.candidates]
+    return _pools_of_rule(directory, facts, stage.candidates, matter)
+
+
+def _pools_of_rule(directory: Directory, facts: CaseFacts, rule: Rule, matter: MatterParts | None) -> Pools:
+    match rule:
         case "department":
             return _department_pools(directory, facts.department_id)
         case "sign-off":
@@ -456,8 +501,8 @@ def _pools(directory: Directory, facts: CaseFacts, stage: Stage) -> Pools:
             return [[facts.custodian_id] if facts.custodian_id else []]
         case "return-office":
             return _inspection_pools(directory, facts)
-        case groups:
-            return [_holders(directory, facts, group) for group in groups]
+        case "counterpart":
+            return [[matter.counterpart] if matter is not None and matter.counterpart else []]
 
 
 def _holders(directory: Directory, facts: CaseFacts, group: Group) -> list[str]:

@@ -29,20 +29,43 @@ from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, aliased, jo
 from services.database.tables.agreements import Agreement, AgreementText
 from services.database.tables.applications import Application, Revision
 from services.database.tables.consents import Consent
-from services.database.tables.custody import HandOver
+from services.database.tables.custody import CustodyEntry, HandOver
+from services.database.tables.matters import Matter
 from services.database.tables.people import Absence, Department, Person, Post
 from services.database.tables.returns import Return
 from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
 from services.database.unit_of_work import UnitOfWork
-from services.domain.access.policy import CaseFacts, DepartmentInfo, Directory, HeldPost, PersonInfo, all_duties
+from services.domain.access.policy import (
+    CaseFacts,
+    DepartmentInfo,
+    Directory,
+    HeldPost,
+    MatterParts,
+    PersonInfo,
+    all_duties,
+)
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import Refused
 from services.runtime.translations import in_context
 
+OF_MATTER = ("opener", "counterpart")  # the fields of MatterParts
 DIRECTORY, FACTS, WATCHED = "access.directory", "access.facts", "access.watched"
 OF_DIRECTORY = (Department, Person, Post, Absence, Agreement, AgreementText)
 # the departments of the people near a case belong to its facts
-OF_FACTS = (Person, Post, Application, Revision, Consent, Decision, Proposal, Confirmation, HandOver, Return)
+OF_FACTS = (
+    Person,
+    Post,
+    Application,
+    Revision,
+    Consent,
+    Decision,
+    Proposal,
+    Confirmation,
+    HandOver,
+    CustodyEntry,
+    Return,
+    Matter,
+)
 
 
 def load_directory(uow: UnitOfWork) -> Directory:
@@ -197,9 +220,12 @@ def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[
     consented: dict[str, set[str]] = defaultdict(set)
     custodians: dict[str, set[str]] = defaultdict(set)
     returned: dict[str, str] = {}
+    matters: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
     for case_id, act, detail, person_id in uow.session.execute(_select_acts(ids)):
         if act == "decided":
             done[case_id].get(STAGES[str(detail)].duty, set()).add(person_id)
+        elif act in OF_MATTER:
+            matters[case_id][str(detail)][act] = person_id
         elif act == "consented":
             consented[case_id].add(person_id)
         elif act == "handed":
@@ -237,13 +263,14 @@ def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[
             },
             custodians=custodians[application.id],
             return_to=returned.get(application.id),
+            matters={matter_id: MatterParts(**parts) for matter_id, parts in matters[application.id].items()},
         )
         for application in applications
     }
 
 
 def _select_acts(ids: Collection[str]) -> CompoundSelect[str, str, str | None, str]:
-    """Build the query of all acts: case, act (a duty, or decided, consented, handed), detail, person."""
+    """Build the query of all acts: case, act (a duty, or decided, consented, handed, opener …), detail, person."""
     nothing = null().cast(String)
     cases = select(Application.id).where(Application.id.in_(ids)).cte("cases")  # the ids are bound once
 
@@ -261,8 +288,16 @@ def _select_acts(ids: Collection[str]) -> CompoundSelect[str, str, str | None, s
         rows(of_review, "second-person", nothing, Proposal.refused_by).where(Proposal.review_id == Review.id),
         rows(of_review, "second-person", nothing, Confirmation.person_id).where(Confirmation.review_id == Review.id),
         rows(HandOver.application_id, "handed", nothing, HandOver.custodian_id),
+        # whoever had the copies before a transfer of custody
+        rows(HandOver.application_id, "handed", nothing, CustodyEntry.person_id).where(
+            CustodyEntry.hand_over_id == HandOver.id, CustodyEntry.event == "received"
+        ),
         rows(HandOver.application_id, "handed", Return.return_to, HandOver.custodian_id).where(
             Return.hand_over_id == HandOver.id
+        ),
+        *(
+            rows(Matter.application_id, act, Matter.id, person)
+            for act, person in zip(OF_MATTER, (Matter.opened_by, Matter.counterpart_id), strict=True)
         ),
     )
 

@@ -31,7 +31,6 @@ from services.database.tables.documents import Document
 from services.database.tables.reviews import Confirmation, Decision, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy, queries
-from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound
 from services.runtime.translations import Message
 
@@ -108,7 +107,7 @@ def require_readable(uow: UnitOfWork, review: Review) -> None:
     administrator = directory.holds(me, "administrator")
     excluded = administrator or me in application.subject_ids
     if not excluded:
-        groups = policy.pools(directory, queries.load_facts(uow, application.id), STAGES[review.stage])
+        groups = policy.pools_of(directory, queries.load_facts(uow, application.id), review)
         if any(me in group for group in groups):
             return
     if administrator or not _may_see(uow, application):

@@ -47,6 +47,7 @@ def get_objection(uow: UnitOfWork, application: Application) -> Objection | None
         select(Decision)
         .where(
             Decision.application_id == application.id,
+            Decision.matter_id.is_(None),
             Decision.round == application.round,
             Decision.outcome == "returned",
         )

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select
 from services.database.keyset import Page, Section, chosen_of
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.applications import Application, Revision
+from services.database.tables.matters import Matter
 from services.database.tables.people import Department, Person
 from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
 from services.database.unit_of_work import UnitOfWork
@@ -20,6 +21,7 @@ from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.applications import findings
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import footage as case_footage
+from services.domain.matters import queries as matter_queries
 from services.domain.reviews import assignment, questions, scopes
 from services.domain.reviews import service as review_service
 from services.domain.reviews import tasks as review_tasks
@@ -29,6 +31,8 @@ from services.domain.reviews.schemas import (
     EarlierConfirmation,
     EarlierDecision,
     GrantedItem,
+    MatterFact,
+    ReviewedMatter,
     ReviewFinding,
     ReviewProposal,
     ReviewQuestion,
@@ -60,6 +64,7 @@ class _Open:
     second: bool
     first: str | None
     refusal: Refused | None
+    matter: Matter | None
 
     @property
     def is_barred(self) -> bool:
@@ -114,20 +119,24 @@ def _select_open(uow: UnitOfWork, listing: Listing, stage: str) -> Select[*tuple
     me, directory = uow.actor.id, access_queries.load_directory(uow)
     proposed = select(Proposal.id).where(Proposal.review_id == Review.id, Proposal.refused_by.is_(None))
     claimers = select(Person.id).where(listing.mentioned(Person.name))
-    mine = [and_(Review.stage == "receipt", Application.custodian_id == me)]
+    mine = [
+        and_(Review.stage == "receipt", Application.custodian_id == me),
+        and_(Review.matter_id.is_not(None), Matter.counterpart_id == me),
+    ]
     for code, departments in access_policy.reach(directory, me).items():
         of_stage = Review.stage == code
         mine.append(of_stage if departments is None else and_(of_stage, Application.department_id.in_(departments)))
     query = (
-        select(Review, Application, Department, proposed.exists())
+        select(Review, Application, Department, proposed.exists(), Matter)
         .join(Application, Application.id == Review.application_id)
         .join(Department, Department.id == Application.department_id)
+        .outerjoin(Matter, Matter.id == Review.matter_id)
         .where(
             Review.closed_at.is_(None),
             Application.withdrawn_at.is_(None),
             or_(*mine),
             listing.mentioned(
-                *(Application.number, Application.title, Department.name_zh, Department.name_en),
+                *(Application.number, Matter.number, Application.title, Department.name_zh, Department.name_en),
                 also=Review.claimed_by.in_(claimers),
             ),
         )
@@ -151,13 +160,13 @@ def _read(
 
 def _judge(directory: Directory, facts: CaseFacts, row: Row[*tuple[Any, ...]], me: str) -> _Open | None:
     """Return what the review is to the person; None where it does not concern them."""
-    review, application, department, second, *_ = row
-    groups = access_policy.pools(directory, facts, STAGES[review.stage])
+    review, application, department, second, matter, *_ = row
+    groups = access_policy.pools_of(directory, facts, review)
     if not any(me in group for group in groups):
         return None
     first = None if me in groups[0] else groups[0][0]
     refusal = access_policy.refusal_for(directory, facts, review, me, second=second)
-    return _Open(review, application, department, facts, second, first, refusal)
+    return _Open(review, application, department, facts, second, first, refusal, matter)
 
 
 def _section(listing: Listing) -> Section:
@@ -179,13 +188,18 @@ def _views(uow: UnitOfWork, entries: Sequence[_Open]) -> list[WaitingReview]:
     me = uow.actor.id
     footage = case_footage.read(uow, [entry.application for entry in entries])
     names = access_queries.get_names(
-        uow, [name for entry in entries for name in (entry.review.claimed_by, entry.first)]
+        uow,
+        [
+            name
+            for entry in entries
+            for name in (entry.review.claimed_by, entry.first, entry.matter.opened_by if entry.matter else None)
+        ],
     )
     return [
         WaitingReview(
             id=review.id,
             application_id=application.id,
-            number=application.number,
+            number=entry.matter.number if entry.matter else application.number,
             stage=review.stage,
             round=review.round,
             opened_at=review.opened_at,
@@ -203,10 +217,22 @@ def _views(uow: UnitOfWork, entries: Sequence[_Open]) -> list[WaitingReview]:
             stands_in_for=names[entry.first] if entry.first else None,
             hand_over_id=review.hand_over_id,
             about=None if entry.is_barred else footage[application.id].about,
+            matter=_matter(entry.matter, names) if entry.matter else None,
         )
         for entry in entries
         for review, application in [(entry.review, entry.application)]
     ]
+
+
+def _matter(matter: Matter, names: Mapping[str, str], lines: Sequence[MatterFact] = ()) -> ReviewedMatter:
+    return ReviewedMatter(
+        id=matter.id,
+        number=matter.number,
+        kind=matter.kind,
+        opened_by=names[matter.opened_by],
+        opened_at=matter.opened_at,
+        lines=list(lines),
+    )
 
 
 def _barred(uow: UnitOfWork, entries: Sequence[_Open]) -> list[BarredReview]:
@@ -236,6 +262,7 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
         raise NotFound(Message("review"), review_id)
     visibility.require_readable(uow, review)
     application = uow.session.get_one(Application, review.application_id)
+    matter = uow.session.get(Matter, review.matter_id) if review.matter_id else None
     revision = uow.session.scalar(
         select(Revision).where(Revision.application_id == application.id, Revision.round == review.round)
     )
@@ -253,13 +280,17 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
     deciders = _deciders(directory, facts, review, second=second) if review.closed_at is None else []
     earlier = uow.session.scalars(
         select(Decision)
-        .where(Decision.application_id == application.id, Decision.review_id != review.id)
+        .where(
+            Decision.application_id == application.id,
+            Decision.matter_id == review.matter_id,
+            Decision.review_id != review.id,
+        )
         .order_by(Decision.decided_at)
     ).all()
     confirmations = uow.session.scalars(
         select(Confirmation)
         .join(Review, Review.id == Confirmation.review_id)
-        .where(Review.application_id == application.id)
+        .where(Review.application_id == application.id, Review.matter_id == review.matter_id)
         .order_by(Confirmation.confirmed_at)
     ).all()
     decision = uow.session.scalar(select(Decision).where(Decision.review_id == review.id))
@@ -267,12 +298,13 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
     others = assignment.list_others(uow, review) if not second and assignment.may_reassign(uow, review) else []
     named = [*others, review.claimed_by, stands_in_for, proposed_by, *deciders, *(row.decided_by for row in earlier)]
     named += [confirmation.person_id for confirmation in confirmations]
+    named += [matter.opened_by] if matter is not None else []
     names = access_queries.get_names(uow, named)
     due_reason = deadlines.describe(review.due_reason)
     return ReviewView(
         id=review.id,
         application_id=application.id,
-        number=application.number,
+        number=matter.number if matter is not None else application.number,
         stage=stage.code,
         round=review.round,
         opened_at=review.opened_at,
@@ -288,11 +320,11 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
         questions=[ReviewQuestion.model_validate(question) for question in stage.questions],
         reason_for=list(stage.reason_for),
         opinion_needed=stage.opinion_needed,
-        may_raise=stage.may_raise,
-        may_lower=stage.may_lower,
+        may_raise=stage.may_raise and matter is None,
+        may_lower=stage.may_lower and matter is None,
         second_person=review_service.needs_second_person(application, review),
         form=revision.form,
-        form_sha256=revision.sha256,
+        form_sha256=matter.facts_sha256 if matter is not None else revision.sha256,
         findings=[
             ReviewFinding.model_validate(finding)
             for finding in findings.list_of_round(uow, application.id, review.round)
@@ -329,8 +361,9 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
         most_use_days=scopes.use_days(uow, application, None),
         applicant_questions=questions.list_of_application(uow, application),
         reassign_to=[Candidate(id=person_id, name=names[person_id]) for person_id in others],
-        may_ask=refusal is None and not second and not held_by_other,
+        may_ask=refusal is None and not second and not held_by_other and matter is None,
         hand_over_id=review.hand_over_id,
+        matter=_matter(matter, names, matter_queries.lines_of(uow, matter)) if matter is not None else None,
     )
 
 

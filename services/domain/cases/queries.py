@@ -48,9 +48,10 @@ from services.domain.cases.schemas.case import (
 )
 from services.domain.cases.schemas.consents import ConsultationView, DepartmentConsent, JointDepartment
 from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed
-from services.domain.custody import integrity
+from services.domain.custody import integrity, suspensions
 from services.domain.custody import log as custody_log
-from services.domain.custody.schemas import RecorderClock
+from services.domain.custody.schemas import OpenSuspension, RecorderClock
+from services.domain.matters import queries as matter_queries
 from services.domain.retrieval import preservations
 from services.domain.reviews import assignment
 from services.domain.stages.catalogue import STAGES
@@ -133,7 +134,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         findings=_findings(rows),
         reviews=[_review(uow, row, names) for row in rows.reviews],
         documents=[CaseDocument.model_validate(document) for document in rows.documents],
-        hand_over=_hand_over(head.hand_over, names) if head.hand_over is not None else None,
+        hand_over=_hand_over(uow, head.hand_over, names) if head.hand_over is not None else None,
         custody=[
             CustodyLine(
                 at=entry.at,
@@ -146,6 +147,9 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         custody_broken_at=custody_log.broken_at(rows.custody),
         archive=CaseArchive.model_validate(head.archive) if head.archive is not None else None,
         violations=[CaseViolation.model_validate(violation) for violation in rows.violations],
+        # a case that was never handed over has none
+        matters=matter_queries.list_of_case(uow, application.id) if head.hand_over is not None else [],
+        offers=matter_queries.list_offers(uow, application, head.hand_over),
         events=_time_line(uow, application.id),
         consultation=_consultation(rows, names),
         applicant_questions=rows.questions,
@@ -332,14 +336,16 @@ def _review(uow: UnitOfWork, row: ReviewRow, names: Mapping[str, str]) -> CaseRe
     )
 
 
-def _hand_over(row: HandOver, names: Mapping[str, str]) -> CaseHandOver:
+def _hand_over(uow: UnitOfWork, row: HandOver, names: Mapping[str, str]) -> CaseHandOver:
+    stopped = suspensions.list_open(uow, row)
     return CaseHandOver(
         id=row.id,
         custodian=names[row.custodian_id],
         offered_at=row.offered_at,
         accepted_at=row.accepted_at,
         due_at=row.due_at,
-        suspended_at=row.suspended_at,
+        suspended_at=stopped[0].since if stopped else None,
+        suspensions=[OpenSuspension.model_validate(suspension) for suspension in stopped],
         returned_at=row.returned_at,
         lost_at=row.lost_at,
         ended_at=row.ended_at,

@@ -39,6 +39,7 @@ from services.domain.cases import footage as case_footage
 from services.domain.cases import states
 from services.domain.cases.schemas.lists import CaseLine, OutLine, RiskLine, TroubleLine
 from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed
+from services.domain.custody import suspensions
 from services.domain.retrieval import preservations
 
 Sort = Literal["submitted", "number", "state", "department", "due"]
@@ -140,6 +141,7 @@ def read_copies_out(
     sections = sections_by(columns.get(listing.sort, columns["due"]), HandOver.id.expression)
     page = page_of(uow.session, query, sections, listing)
     footage = case_footage.read(uow, [row[1] for row in page.lines])
+    stopped = suspensions.of_hand_overs(uow, [row[0] for row in page.lines])
     return page.showing(
         [
             OutLine(
@@ -151,7 +153,7 @@ def read_copies_out(
                 way_of_use=application.granted_way_of_use or application.way_of_use,
                 accepted_at=hand_over.accepted_at,
                 due_at=hand_over.due_at,
-                suspended_at=hand_over.suspended_at,
+                suspended_at=next((row.since for row in stopped[hand_over.id]), None),
                 overdue=hand_over.due_at is not None and hand_over.due_at <= uow.now,
                 about=footage[application.id].about,
             )
@@ -209,7 +211,7 @@ def read_next_overwritten(uow: UnitOfWork, listing: Listing = EVERYTHING) -> Pag
 
 
 def list_troubles(uow: UnitOfWork, limit: int) -> list[TroubleLine]:
-    """List the violations of cases under way and the steps that an incident has stopped, the newest first.
+    """List the open violations of cases under way and the steps that an incident has stopped, the newest first.
 
     It costs by the cases that are under way.
     """
@@ -221,8 +223,10 @@ def list_troubles(uow: UnitOfWork, limit: int) -> list[TroubleLine]:
             Application.id, Application.number, literal("stopped").label("kind"), ProcessStep.stuck_since.label("since")
         )
     )
-    violated = seen.join(Violation, Violation.application_id == Application.id).with_only_columns(
-        Application.id, Application.number, Violation.kind, Violation.opened_at
+    violated = (
+        seen.join(Violation, Violation.application_id == Application.id)
+        .where(Violation.closed_at.is_(None))
+        .with_only_columns(Application.id, Application.number, Violation.kind, Violation.opened_at)
     )
     found = union_all(stopped, violated).subquery()
     newest = select(found).order_by(found.c.since.desc(), found.c.id).limit(limit)

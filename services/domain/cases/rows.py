@@ -100,13 +100,13 @@ class CaseRows:
 
     @cached_property
     def reviews(self) -> list[ReviewRow]:
-        """As they were opened."""
+        """Of the application, as they were opened; a matter has its own."""
         proposed = select(Proposal.id).where(Proposal.review_id == Review.id, Proposal.refused_by.is_(None))
         query = (
             select(Review, Decision, Confirmation, proposed.exists())
             .outerjoin(Decision, Decision.review_id == Review.id)
             .outerjoin(Confirmation, Confirmation.review_id == Review.id)
-            .where(Review.application_id == self.application.id)
+            .where(Review.application_id == self.application.id, Review.matter_id.is_(None))
             .order_by(Review.opened_at, Confirmation.confirmed_at)
         )
         by_id: dict[str, ReviewRow] = {}
@@ -177,7 +177,8 @@ class CaseRows:
 
     @cached_property
     def violations(self) -> list[Violation]:
-        return list(self.uow.session.scalars(select(Violation).where(Violation.application_id == self.application.id)))
+        query = select(Violation).where(Violation.application_id == self.application.id)
+        return list(self.uow.session.scalars(query.order_by(Violation.opened_at, Violation.id)))
 
 
 def of_case(uow: UnitOfWork, application_id: str) -> CaseRows:

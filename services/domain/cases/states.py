@@ -104,7 +104,7 @@ def _facts(ids: Collection[str]) -> Select[*tuple[Any, ...]]:
     )
     stage = (
         select(Review.stage)
-        .where(Review.application_id == Application.id, Review.closed_at.is_(None))
+        .where(Review.application_id == Application.id, Review.matter_id.is_(None), Review.closed_at.is_(None))
         .order_by(Review.opened_at, Review.id)
         .limit(1)
     )

@@ -33,6 +33,7 @@ from services.domain.documents import service as document_service
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox, permissions
 from services.domain.retrieval import attempts, masters, preservations, progress, upload_sources
+from services.domain.reviews import moot_matters
 from services.domain.reviews import tasks as review_tasks
 from services.runtime.errors import NotPermitted
 
@@ -106,6 +107,7 @@ def release_case(uow: UnitOfWork, application_id: str, closing_outcome: str) -> 
     elif application.closed_as not in CLOSED_AS.values():
         raise permissions.refusal(RELEASE, application_id, f"it is closed as {application.closed_as}")
     _close(uow, application, CLOSED_AS[closing_outcome])
+    moot_matters.end_of_loan(uow, application_id, CLOSED_AS[closing_outcome])
     because = application.closed_as or closing_outcome
     hand_over = state.hand_over
     if hand_over is not None and hand_over.ended_at is None:
@@ -215,6 +217,7 @@ def _end_loan(
         notification_service.mark_done(uow, "offer", "return", "inspection", subject_id=hand_over.id)
         grants.end(uow, hand_over, because)
         log.append(uow, hand_over, "ended", because=because)
+    moot_matters.end_of_loan(uow, application.id, because)
     loan_documents.write_at_end(uow, hand_over)
     attempts.abandon_case(uow, application.id, f"the loan has ended: {because}")
     progress.delete_of_case(uow, application.id)

@@ -79,7 +79,7 @@ def get(uow: UnitOfWork, download_id: str) -> Contents:
         organisation=uow.rules.organisation,
         policy_version=uow.rules.policy_version,
         demo=uow.demo,
-        purpose=application.purpose,
+        purpose=hand_over.purpose or application.purpose,
         camera=Bilingual(f"{camera.place_zh} {camera.name_zh}", f"{camera.place_en} {camera.name_en}"),
         first=datetime.fromisoformat(coverage["firstFrame"]),
         last=datetime.fromisoformat(coverage["lastFrame"]),

@@ -1,7 +1,7 @@
 """Grants: who may open which copy, for how long; checked at every read (R41, R52, R55, R59, F17, F18, F30)."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sqlalchemy import select
 
@@ -11,6 +11,7 @@ from services.database.tables.custody import HandOver
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
+from services.domain.custody import suspensions
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text
 
@@ -31,10 +32,30 @@ NO_DOWNLOAD = (
 )
 ENDED = ("grant-ended", Message("The grant has ended: submit a new application if you still need the footage."))
 USE_PERIOD_OVER = ("use-period-over", Message("The use period has ended: return the copy now."))
-SUSPENDED = (
-    "access-suspended",
-    Message("Access is suspended: contact Security."),
-)
+# What a suspension tells the custodian, by its cause: what holds, and what to do.
+SUSPENDED = {
+    suspensions.USE_PERIOD_OVER: USE_PERIOD_OVER,
+    suspensions.LOST: LOST,
+    suspensions.PROBLEM: (
+        "copy-frozen",
+        Message("The copy is frozen while a problem report is being checked: wait for the answer of Security."),
+    ),
+    suspensions.VIOLATION: (
+        "violation-open",
+        Message(
+            "Access is suspended because of a violation: return the copy if you still hold it, and contact Security."
+        ),
+    ),
+    suspensions.RECALLED: ("copy-recalled", Message("Security has recalled the copy: contact Security.")),
+    suspensions.AGREEMENT: (
+        "agreement-suspended",
+        Message("Access is suspended until you have signed the confidentiality agreement: sign it now."),
+    ),
+    suspensions.CUSTODIAN_LEFT: (
+        "custodian-left",
+        Message("The copy has no custodian any more: the head of the department has to name another person."),
+    ),
+}
 ADMINISTRATOR = (
     "administrator",
     Message("Administrators cannot view footage: another person has to be the custodian."),
@@ -90,6 +111,12 @@ def list_of_hand_over(uow: UnitOfWork, hand_over_id: str) -> list[Grant]:
     )
 
 
+def actions_of(uow: UnitOfWork, hand_over: HandOver) -> tuple[Action, ...]:
+    """Return what is granted of the loan now."""
+    granted = {grant.action for grant in list_of_hand_over(uow, hand_over.id) if grant.ended_at is None}
+    return tuple(action for action in get_args(Action) if action in granted)
+
+
 def check(uow: UnitOfWork, copy_id: str, action: Action) -> OpenedCopy:
     """Return the copy, when the actor may do this with it now. Refused with the reason, NotFound for strangers.
 
@@ -103,7 +130,7 @@ def check(uow: UnitOfWork, copy_id: str, action: Action) -> OpenedCopy:
     grant = uow.session.scalar(
         select(Grant)
         .where(Grant.copy_id == copy_id, Grant.person_id == uow.actor.id, Grant.action == action)
-        .order_by(Grant.since.desc())
+        .order_by(Grant.ended_at.is_not(None), Grant.since.desc())
         .limit(1)
     )
     if access_queries.load_directory(uow).holds(uow.actor.id, "administrator"):
@@ -113,7 +140,8 @@ def check(uow: UnitOfWork, copy_id: str, action: Action) -> OpenedCopy:
     if refusal is not None:
         raise refusal
     application = uow.session.get_one(Application, copy.application_id)
-    return OpenedCopy(copy.id, copy.application_id, hand_over.id, application.purpose, dict(copy.sealed))
+    purpose = hand_over.purpose or application.purpose
+    return OpenedCopy(copy.id, copy.application_id, hand_over.id, purpose, dict(copy.sealed))
 
 
 def record_denial(uow: UnitOfWork, copy_id: str, action: Action, code: str) -> None:
@@ -125,30 +153,12 @@ def record_denial(uow: UnitOfWork, copy_id: str, action: Action, code: str) -> N
         )
 
 
-def suspend(uow: UnitOfWork, hand_over: HandOver, because: str) -> bool:
-    """Stop every access until it is resumed; whether anything was open."""
-    changed = False
+def extend(uow: UnitOfWork, hand_over: HandOver) -> None:
+    """Let every grant that has not ended last up to the present due date."""
     for grant in list_of_hand_over(uow, hand_over.id):
-        if grant.ended_at is None and grant.suspended_at is None:
-            grant.suspended_at, changed = uow.now, True
-            _audit(uow, hand_over, grant, "grant-suspended", because)
-    if hand_over.suspended_at is None:
-        hand_over.suspended_at, changed = uow.now, True
-    return changed
-
-
-def resume(uow: UnitOfWork, hand_over: HandOver) -> bool:
-    """Resume access up to the present due date; return whether anything changed."""
-    if hand_over.due_at is None:
-        return False
-    changed = False
-    for grant in list_of_hand_over(uow, hand_over.id):
-        if grant.ended_at is None and (grant.suspended_at is not None or grant.until != hand_over.due_at):
-            grant.suspended_at, grant.until, changed = None, hand_over.due_at, True
-            _audit(uow, hand_over, grant, "grant-resumed", "use-period-changed")
-    if hand_over.suspended_at is not None:
-        hand_over.suspended_at, changed = None, True
-    return changed
+        if grant.ended_at is None and hand_over.due_at is not None and grant.until != hand_over.due_at:
+            grant.until = hand_over.due_at
+            _audit(uow, hand_over, grant, "grant-extended", "use-period-changed")
 
 
 def end(uow: UnitOfWork, hand_over: HandOver, because: str) -> None:
@@ -177,12 +187,12 @@ def _refusal(uow: UnitOfWork, copy: Copy, hand_over: HandOver, grant: Grant | No
     over = _loan_refusal(copy, hand_over, accepted=grant is not None)
     if over is not None or grant is None:
         return over or _refused(*(NO_DOWNLOAD if action == "download" else NOT_GRANTED))
-    reasons = (
-        (grant.ended_at is not None, ENDED),
-        (uow.now >= grant.until, USE_PERIOD_OVER),
-        (grant.suspended_at is not None, SUSPENDED),
-        (uow.now < grant.since, NOT_BEGUN),
-    )
+    if grant.ended_at is not None:
+        return _refused(*ENDED)
+    cause = suspensions.first_cause(row.cause for row in suspensions.list_open(uow, hand_over))
+    if cause is not None:
+        return _refused(*SUSPENDED[cause])
+    reasons = ((uow.now >= grant.until, USE_PERIOD_OVER), (uow.now < grant.since, NOT_BEGUN))
     return next((_refused(*words) for holds, words in reasons if holds), None)
 
 

@@ -1,7 +1,7 @@
 """The hand-over and the loan that follows: offer, receipt, loss, reminders, suspension (R42, R45 to R51, T3, T11)."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 
 from sqlalchemy import func, select
@@ -16,13 +16,14 @@ from services.domain.access.queries import require_agreement
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import copies, grants, loan_documents, locks, log
+from services.domain.custody import copies, grants, loan_documents, locks, log, suspensions, use_period
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox, permissions
-from services.domain.process.messages import COPY_LOST, REVIEW_DECIDED
+from services.domain.process.messages import COPY_LOST, REVIEW_DECIDED, USE_PERIOD_CHANGED, written
 from services.domain.process.permissions import CaseState
 from services.domain.retrieval import masters
 from services.domain.retrieval.records import get_record
+from services.domain.reviews import moot_matters
 from services.domain.reviews import service as review_service
 from services.domain.reviews.tasks import is_reminder_due
 from services.domain.rules import agreed_limits
@@ -155,7 +156,7 @@ def accept(uow: UnitOfWork, hand_over_id: str, *, conditions_version: str, proof
     }
     log.append(uow, hand_over, "received", person_id=uow.actor.id, **receipt)
     notification_service.mark_done(uow, "offer", subject_id=hand_over.id)
-    _decide(uow, review, "accepted", receipt, proof, due_at=_moment(hand_over.due_at))
+    _decide(uow, review, "accepted", receipt, proof, due_at=written(hand_over.due_at))
     loan_documents.write_receipt(uow, hand_over, review)
     locks.extend_loan(uow, hand_over.application_id, hand_over.due_at, agreed_limits.get_grace_period(uow, hand_over))
     return hand_over
@@ -177,7 +178,7 @@ def decline(uow: UnitOfWork, hand_over_id: str, *, reason: str, proof: Proof) ->
         {"handOver": hand_over.id},
         proof,
         reason=reason,
-        due_at=_moment(signature_signing.signing_moment(uow, proof)),
+        due_at=written(signature_signing.signing_moment(uow, proof)),
     )
     return hand_over
 
@@ -193,7 +194,7 @@ def expire_offer(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Off
     if hand_over.accepted_at is not None:
         permissions.require_running(state, act)
         outbox.settle(uow, application_id, "the process found the receipt in the database", REVIEW_DECIDED)
-        return OfferExpiry(True, _moment(hand_over.due_at) if hand_over.due_at else None)
+        return OfferExpiry(True, written(hand_over.due_at) if hand_over.due_at else None)
     if hand_over.declined_at is None and hand_over.ended_at is None:
         if not permissions.is_over(uow, hand_over.take_up_until):
             until = hand_over.take_up_until.isoformat()
@@ -214,8 +215,9 @@ def report_loss(uow: UnitOfWork, hand_over_id: str, *, kind: str, what_happened:
     if not what_happened.strip():
         raise Refused("loss-facts", "Describe what happened.", status=422, field="whatHappened")
     hand_over.lost_at, hand_over.loss = uow.now, {"kind": kind, "whatHappened": what_happened.strip()}
-    grants.suspend(uow, hand_over, "lost")
+    suspensions.open_once(uow, hand_over, suspensions.LOST)
     log.append(uow, hand_over, "lost", person_id=uow.actor.id, kind=kind)
+    moot_matters.end_of_loan(uow, hand_over.application_id, "copy-lost")
     notification_service.mark_done(uow, "return", subject_id=hand_over.id)
     outbox.publish(
         uow,
@@ -229,9 +231,13 @@ def report_loss(uow: UnitOfWork, hand_over_id: str, *, kind: str, what_happened:
 
 
 def remind(uow: UnitOfWork, application_id: str, hand_over_id: str, job_key: int) -> int:
-    """Remind the custodian of the return, once for each job and period; how many reminders were sent so far (R51)."""
+    """Remind the custodian of the return, once for each job and period; how many reminders were sent so far (R51).
+
+    Nobody is reminded while a problem report freezes the copies: they cannot be returned then.
+    """
     hand_over = _lock_accepted(uow, application_id, hand_over_id, "remind of the return")
-    if not _is_over(hand_over) and is_reminder_due(uow, job_key, "return", hand_over_id):
+    awaited = not _is_over(hand_over) and not suspensions.is_frozen(uow, hand_over)
+    if awaited and is_reminder_due(uow, job_key, "return", hand_over_id):
         uow.session.add(Reminder(job_key=job_key, kind="return", subject_id=hand_over_id, sent_at=uow.now))
         log.append(uow, hand_over, "reminded", due_at=hand_over.due_at.isoformat() if hand_over.due_at else None)
         late = hand_over.due_at is not None and uow.now >= hand_over.due_at
@@ -245,27 +251,32 @@ def remind(uow: UnitOfWork, application_id: str, hand_over_id: str, job_key: int
 
 
 def suspend(uow: UnitOfWork, application_id: str, hand_over_id: str) -> bool:
-    """Stop access at the due date, unless the copies are back or the date has moved; whether it is stopped (R51)."""
+    """Stop access at the due date, unless the copies are back or the date has moved; whether it is stopped (R51).
+
+    A freeze or a violation has stopped it already, and weighs more: then nothing is added.
+    """
     hand_over = _lock_accepted(uow, application_id, hand_over_id, "suspend access")
     moved = hand_over.due_at is not None and not permissions.is_over(uow, hand_over.due_at)
-    if hand_over.suspended_at is None and not _is_over(hand_over) and not moved:
-        grants.suspend(uow, hand_over, "use-period-over")
-        log.append(uow, hand_over, "suspended")
-        notification_service.notify(
-            uow, hand_over.custodian_id, "access-suspended", application_id=application_id, subject_id=hand_over_id
-        )
-    return hand_over.suspended_at is not None
+    causes = {row.cause for row in suspensions.list_open(uow, hand_over)}
+    known = causes & {suspensions.USE_PERIOD_OVER, *suspensions.OVER_THE_DUE_DATE}
+    if _is_over(hand_over) or moved or known:
+        return bool(causes)
+    suspensions.open_once(uow, hand_over, suspensions.USE_PERIOD_OVER)
+    notification_service.notify(
+        uow, hand_over.custodian_id, "access-suspended", application_id=application_id, subject_id=hand_over_id
+    )
+    return True
 
 
 def resume(uow: UnitOfWork, application_id: str, hand_over_id: str) -> None:
-    """Open access again after the use period was changed (R50); nothing when the new one is over too."""
+    """Open access again after the use period was changed (R50); nothing when the new one is over too.
+
+    It lifts the end of the use period alone: whoever opened another suspension lifts it.
+    """
     hand_over = _lock_accepted(uow, application_id, hand_over_id, "resume access")
-    outbox.settle(uow, application_id, "resume-access", "use-period-changed")
-    if _is_over(hand_over) or hand_over.due_at is None or hand_over.due_at <= uow.now:
-        return
-    locks.extend_loan(uow, application_id, hand_over.due_at, agreed_limits.get_grace_period(uow, hand_over))
-    if grants.resume(uow, hand_over):
-        log.append(uow, hand_over, "resumed", due_at=hand_over.due_at.isoformat())
+    outbox.settle_oldest(uow, application_id, "resume-access", USE_PERIOD_CHANGED)
+    if not _is_over(hand_over):
+        use_period.follow_due_date(uow, hand_over)
 
 
 def _lock_accepted(uow: UnitOfWork, application_id: str, hand_over_id: str, act: str) -> HandOver:
@@ -336,11 +347,6 @@ def _decide(
     audit_trail.record(
         uow, f"receipt-{outcome}", "hand-over", str(review.hand_over_id), application_id=review.application_id
     )
-
-
-def _moment(moment: datetime) -> str:
-    """Return a moment as the process reads it: ISO 8601 with Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _fatal(application_id: str, cause: str, next_step: str) -> Fatal:

@@ -24,6 +24,7 @@ from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.applications import recipients
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import log as custody_log
+from services.domain.custody import suspensions
 from services.domain.custody.schemas import (
     HandOverView,
     IssuedCopy,
@@ -32,6 +33,7 @@ from services.domain.custody.schemas import (
     LogEntry,
     LogView,
     NamedRecipient,
+    OpenSuspension,
     RecorderClock,
     ReportedLoss,
     ReturnReceipt,
@@ -45,8 +47,8 @@ HELD = frozenset({"in-use", "suspended", "overdue"})
 OPEN = HELD | {"awaiting-receipt", "copy-lost"}
 
 
-def state_of(hand_over: HandOver, now: datetime) -> str:
-    """Return the state of a loan.
+def state_of(hand_over: HandOver, now: datetime, *, suspended: bool) -> str:
+    """Return the state of a loan; ``suspended``: whether anything keeps its copies closed.
 
     awaiting-receipt, take-up-over, declined, in-use, suspended, overdue, copy-lost, copy-returned or loan-ended.
     """
@@ -58,7 +60,7 @@ def state_of(hand_over: HandOver, now: datetime) -> str:
         (hand_over.accepted_at is None and now >= hand_over.take_up_until, "take-up-over"),
         (hand_over.accepted_at is None, "awaiting-receipt"),
         (hand_over.due_at is not None and now >= hand_over.due_at, "overdue"),
-        (hand_over.suspended_at is not None, "suspended"),
+        (suspended, "suspended"),
     )
     return next((code for holds, code in reasons if holds), "in-use")
 
@@ -104,7 +106,7 @@ def _state(now: datetime) -> ColumnElement[str]:
             case((HandOver.take_up_until <= now, "take-up-over"), else_="awaiting-receipt"),
         ),
         (HandOver.due_at <= now, "overdue"),
-        (HandOver.suspended_at.is_not(None), "suspended"),
+        (suspensions.is_suspended(now), "suspended"),
         else_="in-use",
     )
 
@@ -112,7 +114,7 @@ def _state(now: datetime) -> ColumnElement[str]:
 def open_loans(uow: UnitOfWork) -> list[LoanLine]:
     """Return the actor's hand-overs that still need an act, the nearest end first; one statement."""
     query = (
-        select(HandOver, Application.number)
+        select(HandOver, Application.number, suspensions.is_suspended(uow.now).label("suspended"))
         .join(Application, Application.id == HandOver.application_id)
         .where(HandOver.custodian_id == uow.actor.id, HandOver.ended_at.is_(None), HandOver.returned_at.is_(None))
         .order_by(HandOver.offered_at.desc())
@@ -121,11 +123,11 @@ def open_loans(uow: UnitOfWork) -> list[LoanLine]:
         LoanLine(
             id=row.id,
             number=number or "",
-            state=state_of(row, uow.now),
+            state=state_of(row, uow.now, suspended=suspended),
             take_up_until=row.take_up_until,
             due_at=row.due_at,
         )
-        for row, number in uow.session.execute(query)
+        for row, number, suspended in uow.session.execute(query)
     ]
     return sorted((loan for loan in loans if loan.state in OPEN), key=_end)
 
@@ -225,6 +227,7 @@ def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
             selectinload(HandOver.downloads),
         )
     ).all()
+    stopped = suspensions.of_hand_overs(uow, hand_overs)
     named = recipients.list_of_all(uow, [hand_over.application for hand_over in hand_overs])
     agreed = access_queries.get_valid_agreement(uow, uow.actor.id) is not None
     signs_with = list(signature_signing.methods(uow, STAGES["receipt"].level))
@@ -233,9 +236,9 @@ def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
             id=hand_over.id,
             application_id=hand_over.application_id,
             number=(application := hand_over.application).number or "",
-            state=state_of(hand_over, uow.now),
-            purpose=application.purpose,
-            way_of_use=application.granted_way_of_use or "view",
+            state=state_of(hand_over, uow.now, suspended=bool(stopped[hand_over.id])),
+            purpose=hand_over.purpose or application.purpose,
+            way_of_use=hand_over.way_of_use or application.granted_way_of_use or "view",
             place_of_use=application.place_of_use or "",
             recipients=[NamedRecipient.model_validate(recipient) for recipient in named[application.id]],
             agreed=agreed,
@@ -248,7 +251,8 @@ def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
             accepted_at=hand_over.accepted_at,
             declined_at=hand_over.declined_at,
             due_at=hand_over.due_at,
-            suspended_at=hand_over.suspended_at,
+            suspended_at=next((row.since for row in stopped[hand_over.id]), None),
+            suspensions=[OpenSuspension.model_validate(row) for row in stopped[hand_over.id]],
             returned_at=hand_over.returned_at,
             lost_at=hand_over.lost_at,
             loss=ReportedLoss.model_validate(hand_over.loss) if hand_over.loss else None,

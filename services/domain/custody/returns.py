@@ -13,10 +13,10 @@ from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
-from services.domain.custody import copies, grants, hand_overs, log
+from services.domain.custody import copies, grants, hand_overs, log, suspensions
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox
-from services.domain.process.messages import COPY_RETURNED
+from services.domain.process.messages import COPY_RETURNED, USE_PERIOD_CHANGED
 from services.runtime.errors import NotPermitted, Refused
 
 OFFICES = {
@@ -53,6 +53,11 @@ def return_copies(
     if known is not None:
         return known
     hand_overs.require_held(hand_over)
+    if suspensions.is_frozen(uow, hand_over):
+        raise Refused(
+            "copy-frozen",
+            "The copies are frozen while a problem report is being checked: return them when Security has answered.",
+        )
     if return_to not in OFFICES:
         raise Refused(
             "return-to",
@@ -152,7 +157,7 @@ def get_inspection_task(
             f"could not inspect the return | hand-over {hand_over_id} | the database has no return | "
             "let the custodian return the copies, then resolve the incident"
         )
-    outbox.settle(uow, application_id, "inspect-return", COPY_RETURNED)
+    outbox.settle(uow, application_id, "inspect-return", COPY_RETURNED, USE_PERIOD_CHANGED)
     held = copies.list_of_application(uow, application_id)
     return (
         None if done is None else len(done.findings),

@@ -111,6 +111,14 @@ class ReturnReceipt(Answer):
     statement_sha256: str
 
 
+class OpenSuspension(Answer):
+    """Why the copies do not open now; ``cause`` is a code of ``suspensions.CAUSES``."""
+
+    cause: str
+    since: Moment
+    until: Moment | None
+
+
 class LoanLine(Answer):
     """A hand-over as one line; ``state`` is a code of ``queries.state_of``."""
 
@@ -125,7 +133,8 @@ class HandOverView(LoanLine):
     """A hand-over with everything that its custodian signs for and acts on.
 
     ``purpose`` is what the copies may be used for, and nothing else (R41). ``agreed`` says whether the confidentiality
-    agreement is valid; ``signsWith`` what a receipt is signed with, such as ``password``.
+    agreement is valid; ``signsWith`` what a receipt is signed with, such as ``password``. ``suspensions`` are open now,
+    the oldest first; ``suspendedAt`` is since when.
     """
 
     application_id: str
@@ -142,6 +151,7 @@ class HandOverView(LoanLine):
     accepted_at: Moment | None
     declined_at: Moment | None
     suspended_at: Moment | None
+    suspensions: list[OpenSuspension]
     returned_at: Moment | None
     lost_at: Moment | None
     loss: ReportedLoss | None

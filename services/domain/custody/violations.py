@@ -1,28 +1,39 @@
-"""Violations: overdue, lost, disputed (R48, R51). Their handling is a process of its own."""
+"""Violations: overdue, lost, disputed, and their end (R48, R51, R65). Their handling is a process of its own."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 
 from services.database.base import new_id
 from services.database.tables.custody import HandOver
+from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
-from services.domain.custody import grants, log
+from services.domain.custody import log, suspensions, use_period
 from services.domain.notifications import service as notification_service
 from services.domain.process import permissions
 from services.domain.rules import agreed_limits
+from services.runtime.errors import Refused
 
-KINDS = ("overdue", "loss", "discrepancy")
+OVERDUE = "overdue"
+CLEARED = "cleared"
+KINDS = (
+    *(OVERDUE, "loss", "leak", "discrepancy", "breach", "finding", "ghost-export", "urgent-not-ratified"),
+    "refusal-pattern",
+)
+ENDS = ("upheld", CLEARED, "settled")
 
 
 def open_overdue(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Violation | None:
-    """Open the violation of an overdue copy and stop access (R51).
+    """Open the violation of an overdue copy and stop access, once for each due date (R51).
 
-    None when the copies came back inside the grace, or were reported lost: that is a violation of its own. Raises
-    NotPermitted before the grace is over by the database's clock, and for a case that is closed.
+    None when the copies came back or were reported lost inside the grace, and while a problem report freezes them: the
+    clock stands, and the lifted freeze arms it anew. A loss that was reported after the grace is a second violation.
+    Raises NotPermitted before the grace is over by the database's clock, and for a case that is closed.
     """
     act = "open a violation"
     application = permissions.lock(uow, application_id, act).application
@@ -30,14 +41,16 @@ def open_overdue(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Vio
     if hand_over.due_at is None:
         raise permissions.refusal(act, application_id, f"nobody has accepted the hand-over {hand_over_id}")
     late_from = hand_over.due_at + agreed_limits.get_grace_period(uow, hand_over)
-    if hand_over.returned_at is not None and hand_over.returned_at < late_from:
+    ends = [moment for moment in (hand_over.returned_at, hand_over.lost_at) if moment is not None]
+    if any(moment < late_from for moment in ends):
         return None
-    known = _known(uow, hand_over, "overdue")
+    known = _known(uow, hand_over, OVERDUE, hand_over.due_at)
     if known is not None:
         return known
-    if application.closed_at is not None:
+    # the job runs beside the loss, which closes the case: both are true
+    if application.closed_at is not None and hand_over.lost_at is None:
         raise permissions.refusal(act, application_id, f"the case is closed as {application.closed_as}")
-    if hand_over.lost_at is not None:
+    if suspensions.is_frozen(uow, hand_over):
         return None
     if not permissions.is_over(uow, late_from):
         raise permissions.refusal(act, application_id, f"the copies are not overdue before {late_from.isoformat()}")
@@ -46,12 +59,26 @@ def open_overdue(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Vio
         "dueAt": hand_over.due_at.isoformat(),
         "graceOverAt": late_from.isoformat(),
     }
-    return open_once(uow, hand_over, "overdue", facts)
+    return open_once(uow, hand_over, OVERDUE, facts, due_at=hand_over.due_at)
 
 
-def open_once(uow: UnitOfWork, hand_over: HandOver, kind: str, facts: dict[str, Any]) -> Violation:
-    """Open one violation of a kind for each hand-over; suspend access, notify Security and supervision."""
-    known = _known(uow, hand_over, kind)
+def open_once(
+    uow: UnitOfWork,
+    hand_over: HandOver,
+    kind: str,
+    facts: dict[str, Any],
+    *,
+    due_at: datetime | None = None,
+    accused: Sequence[str] | None = None,
+) -> Violation:
+    """Open one violation for each hand-over, kind and due date; suspend access, notify Security and supervision.
+
+    ``due_at``: the due date that was missed, of an overdue copy. ``accused``: people by id, the custodian unless others
+    are named. Raises ValueError for an unknown kind.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"{kind!r} is no kind of violation: use one of {', '.join(KINDS)}")
+    known = _known(uow, hand_over, kind, due_at)
     if known is not None:
         return known
     violation = Violation(
@@ -59,11 +86,14 @@ def open_once(uow: UnitOfWork, hand_over: HandOver, kind: str, facts: dict[str, 
         application_id=hand_over.application_id,
         hand_over_id=hand_over.id,
         kind=kind,
+        due_at=due_at,
         opened_at=uow.now,
         facts=facts,
+        accused=list(accused) if accused is not None else [hand_over.custodian_id],
     )
     uow.session.add(violation)
-    grants.suspend(uow, hand_over, kind)
+    uow.session.flush()
+    suspensions.open_once(uow, hand_over, suspensions.VIOLATION, violation_id=violation.id)
     log.append(uow, hand_over, "violation", kind=kind, violation=violation.id)
     audit_trail.record(
         uow, "violation-opened", "violation", violation.id, application_id=hand_over.application_id, kind=kind
@@ -80,5 +110,50 @@ def open_once(uow: UnitOfWork, hand_over: HandOver, kind: str, facts: dict[str, 
     return violation
 
 
-def _known(uow: UnitOfWork, hand_over: HandOver, kind: str) -> Violation | None:
-    return uow.session.scalar(select(Violation).where(Violation.hand_over_id == hand_over.id, Violation.kind == kind))
+def close(uow: UnitOfWork, violation: Violation, closed_as: str) -> None:
+    """End a violation: upheld, cleared or settled. Clearing lifts its suspension and gives back the days.
+
+    An overdue copy gets back the time since its due date, any other one the time since the suspension, inside the hard
+    maximum; ``use-period-changed`` is published where somebody holds the copies. Upheld or settled, the suspension
+    stays. The same end a second time changes nothing; Refused for another one, ValueError for an unknown one.
+    """
+    if closed_as not in ENDS:
+        raise ValueError(f"{closed_as!r} is no end of a violation: use one of {', '.join(ENDS)}")
+    hand_over = log.lock(uow, violation.hand_over_id, violation.application_id)
+    uow.session.refresh(violation)
+    if violation.closed_at is not None:
+        if violation.closed_as == closed_as:
+            return
+        raise Refused("violation-closed", "This violation has been decided already: open it to see the decision.")
+    violation.closed_at, violation.closed_as = uow.now, closed_as
+    log.append(uow, hand_over, "violation-closed", kind=violation.kind, violation=violation.id, closed_as=closed_as)
+    audit_trail.record(
+        uow,
+        "violation-closed",
+        "violation",
+        violation.id,
+        application_id=violation.application_id,
+        kind=violation.kind,
+        closed_as=closed_as,
+    )
+    if closed_as == CLEARED:
+        _clear(uow, hand_over, violation)
+
+
+def _clear(uow: UnitOfWork, hand_over: HandOver, violation: Violation) -> None:
+    query = select(Suspension).where(Suspension.violation_id == violation.id).order_by(Suspension.since)
+    stood_with = list(uow.session.scalars(query))
+    for suspension in stood_with:
+        suspensions.lift(uow, suspension)
+    since = violation.due_at or min((row.since for row in stood_with), default=uow.now)
+    use_period.give_back(uow, hand_over, since, because="violation-cleared")
+
+
+def _known(uow: UnitOfWork, hand_over: HandOver, kind: str, due_at: datetime | None) -> Violation | None:
+    return uow.session.scalar(
+        select(Violation).where(
+            Violation.hand_over_id == hand_over.id,
+            Violation.kind == kind,
+            Violation.due_at.is_(None) if due_at is None else Violation.due_at == due_at,
+        )
+    )

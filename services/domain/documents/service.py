@@ -33,6 +33,9 @@ SERIES = {
     "custody-log": "BG",
     "return-inspection": "GH",
     "confidentiality-agreement": "XY",
+    "extension": "YQ",
+    "purpose-change": "YT",
+    "custody-transfer": "BJ",
 }
 
 

@@ -13,7 +13,17 @@ from services.runtime.errors import Fatal
 from services.runtime.translations import Bilingual, Message, Text, Worded
 
 Page = Literal[
-    "case", "review", "decision", "consent", "hand-over", "notices", "deliveries", "account", "requests", "models"
+    "case",
+    "review",
+    "decision",
+    "consent",
+    "hand-over",
+    "matter",
+    "notices",
+    "deliveries",
+    "account",
+    "requests",
+    "models",
 ]
 # What a notice asks somebody to do. Its subject is the review, the consent, the hand-over or the request. ``progress``
 # asks for nothing: the decision of a stage is news until the next one.
@@ -33,6 +43,12 @@ Work = Literal[
 ]
 
 DIGEST = "daily-digest"
+PAGES_OF_SUBJECTS = {
+    "review": "/reviews",
+    "consent": "/consents",
+    "hand-over": "/hand-overs",
+    "matter": "/matters",
+}
 PLAIN_PAGES = {
     "deliveries": "/admin/notices",
     "account": "/account",
@@ -146,6 +162,22 @@ TEXTS = {
     "violation-overdue": NoticeText(Message("A copy was not returned: a violation was recorded.")),
     "violation-loss": NoticeText(Message("A copy was lost: a violation was recorded.")),
     "violation-discrepancy": NoticeText(Message("A return has a discrepancy: a violation was recorded.")),
+    "matter-applied": NoticeText(Message("What was asked about a loan is agreed and in effect."), "matter"),
+    "matter-refused": NoticeText(Message("What was asked about a loan is not agreed: read the reason."), "matter"),
+    "matter-moot": NoticeText(
+        Message("What was asked about a loan is no longer needed: the loan has ended."), "matter"
+    ),
+    "custody-transferred": NoticeText(Message("Another person is now the custodian of a loan."), "matter"),
+    "violation-leak": NoticeText(Message("Footage was leaked or misused: a violation was recorded.")),
+    "violation-breach": NoticeText(Message("The conditions of use were broken: a violation was recorded.")),
+    "violation-finding": NoticeText(Message("An inspection has a finding: a violation was recorded.")),
+    "violation-ghost-export": NoticeText(
+        Message("Footage was exported without an application: a violation was recorded.")
+    ),
+    "violation-urgent-not-ratified": NoticeText(
+        Message("An urgent retrieval was not approved afterwards: a violation was recorded.")
+    ),
+    "violation-refusal-pattern": NoticeText(Message("Access was refused repeatedly: a violation was recorded.")),
     "notice-undelivered": NoticeText(
         Message("A notice could not be delivered to a member of your department: inform the person.")
     ),
@@ -272,10 +304,6 @@ def link_path(code: str, application_id: str | None, subject_id: str | None) -> 
         return PLAIN_PAGES[page]
     if page == "decision" and application_id is not None:
         return f"/cases/{application_id}#review-{subject_id}" if subject_id else f"/cases/{application_id}#decisions"
-    if page == "review" and subject_id is not None:
-        return f"/reviews/{subject_id}"
-    if page == "consent" and subject_id is not None:
-        return f"/consents/{subject_id}"
-    if page == "hand-over" and subject_id is not None:
-        return f"/hand-overs/{subject_id}"
+    if page in PAGES_OF_SUBJECTS and subject_id is not None:
+        return f"{PAGES_OF_SUBJECTS[page]}/{subject_id}"
     return f"/cases/{application_id}" if application_id is not None and page != "notices" else "/notices"

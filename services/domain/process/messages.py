@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 APPLICATION_SUBMITTED = "application-submitted"
 APPLICATION_CORRECTED = "application-corrected"
@@ -10,13 +11,16 @@ REVIEW_DECIDED = "review-decided"
 COPY_RETURNED = "copy-returned"
 USE_PERIOD_CHANGED = "use-period-changed"
 COPY_LOST = "copy-lost"
+MATTER_ASKED = "matter-asked"
+MATTER_MOOT = "matter-moot"
 
 
 @dataclass(frozen=True)
 class Sent:
     """How a message is sent: ``key`` names, in order and joined by colons, what its correlation key is made of.
 
-    ``application``, ``round`` (of corrections, from 1), ``hand-over`` and ``review`` are those of the database.
+    ``application``, ``round`` (of corrections, from 1), ``hand-over``, ``review`` and ``matter`` are those of the
+    database.
     """
 
     key: tuple[str, ...]
@@ -30,5 +34,12 @@ SENT: Mapping[str, Sent] = {
     COPY_RETURNED: Sent(("hand-over",)),
     USE_PERIOD_CHANGED: Sent(("hand-over",)),
     COPY_LOST: Sent(("hand-over",)),
+    MATTER_ASKED: Sent(("matter",)),
+    MATTER_MOOT: Sent(("matter",)),
 }
 """Every message that the portal sends; tests hold it against what the outbox has held."""
+
+
+def written(moment: datetime) -> str:
+    """Return a moment as the process reads it in a variable: ISO 8601 with Z."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -25,10 +25,12 @@ def publish(
     application_id: str,
     message_id: str,
     variables: dict[str, Any],
+    matter_id: str | None = None,
 ) -> OutboxMessage:
-    """Write a message for the relay in the unit's transaction."""
+    """Write a message for the relay in the unit's transaction; ``matter_id``: to the process of that matter."""
     message = OutboxMessage(
         application_id=application_id,
+        matter_id=matter_id,
         name=name,
         correlation_key=correlation_key,
         message_id=message_id,
@@ -76,13 +78,37 @@ def mark_refused(uow: UnitOfWork, message_id: str, *, retry_after: timedelta) ->
     )
 
 
-def settle(uow: UnitOfWork, application_id: str, because: str, *names: str) -> None:
-    """Settle this application's messages of these names, or all of them without names.
+def settle_oldest(uow: UnitOfWork, application_id: str, because: str, name: str) -> None:
+    """Settle the oldest open message of this name: for one that each has a job of its own, in their order.
+
+    A newer one that is not published yet stays open.
+    """
+    oldest = (
+        select(OutboxMessage.id)
+        .where(
+            OutboxMessage.application_id == application_id,
+            OutboxMessage.matter_id.is_(None),
+            OutboxMessage.settled_at.is_(None),
+            OutboxMessage.name == name,
+        )
+        .order_by(OutboxMessage.created_at, OutboxMessage.id)
+        .limit(1)
+    )
+    uow.session.execute(
+        update(OutboxMessage)
+        .where(OutboxMessage.id == oldest.scalar_subquery())
+        .values(settled_at=uow.now, settled_because=because)
+    )
+
+
+def settle(uow: UnitOfWork, application_id: str, because: str, *names: str, matter_id: str | None = None) -> None:
+    """Settle the messages of these names to the process of the case or of its matter; all of them without names.
 
     A message that the relay is publishing is settled too; that it is then marked as published changes nothing.
     """
     statement = update(OutboxMessage).where(
         OutboxMessage.application_id == application_id,
+        OutboxMessage.matter_id == matter_id,
         OutboxMessage.settled_at.is_(None),
     )
     if names:

@@ -82,23 +82,32 @@ def refusal(act: str, application_id: str, cause: str) -> NotPermitted:
 
 def lock(uow: UnitOfWork, application_id: str, act: str) -> CaseState:
     """Load the case, locked; NotPermitted where nobody has submitted it."""
-    application = uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
+    return _load(uow, application_id, act, locked=True)
+
+
+def read(uow: UnitOfWork, application_id: str) -> CaseState:
+    """Load a submitted case to show what can be done; whoever acts locks it."""
+    return _load(uow, application_id, "read the case", locked=False)
+
+
+def _load(uow: UnitOfWork, application_id: str, act: str, *, locked: bool) -> CaseState:
+    application = uow.session.get(Application, application_id, with_for_update=locked, populate_existing=locked)
     if application is None:
         raise refusal(act, application_id, "the database does not have it")
     if application.submitted_at is None or application.number is None:
         raise refusal(act, application_id, "it was never submitted")
     decided = (
         select(Decision)
-        .where(Decision.application_id == application_id, Decision.round == application.round)
+        .where(
+            Decision.application_id == application_id,
+            Decision.matter_id.is_(None),
+            Decision.round == application.round,
+        )
         .order_by(Decision.decided_at, Decision.id)
     )
     items = select(Item).where(Item.application_id == application_id, Item.dropped_in_round.is_(None))
-    hand_over = uow.session.scalar(
-        select(HandOver)
-        .where(HandOver.application_id == application_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
+    loan = select(HandOver).where(HandOver.application_id == application_id)
+    hand_over = uow.session.scalar(loan.with_for_update().execution_options(populate_existing=True) if locked else loan)
     inspected = hand_over is not None and (
         uow.session.scalar(select(Inspection.id).where(Inspection.hand_over_id == hand_over.id)) is not None
     )
@@ -241,7 +250,10 @@ def require_stage(uow: UnitOfWork, state: CaseState, stage: str, hand_over_id: s
     if cause is not None:
         raise refusal(act, state.application.id, cause)
     asked = select(Review.id).where(
-        Review.application_id == state.application.id, Review.stage == stage, Review.closed_at.is_(None)
+        Review.application_id == state.application.id,
+        Review.matter_id.is_(None),
+        Review.stage == stage,
+        Review.closed_at.is_(None),
     )
     if len(uow.session.scalars(asked).all()) >= MOST_OPEN_REVIEWS:
         raise refusal(act, state.application.id, "it is asked already, and nobody has answered yet")

@@ -12,10 +12,11 @@ from opentelemetry.trace import SpanKind
 
 from services.database.leases import Lease, Leased
 from services.database.tables.applications import Application
+from services.database.tables.matters import Matter
 from services.database.tables.outbox import OutboxMessage
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.process import outbox
-from services.domain.process.messages import REVIEW_DECIDED
+from services.domain.process.messages import MATTER_MOOT, REVIEW_DECIDED
 from services.runtime import metrics
 from services.runtime.engine_client import EngineClient, Unauthorized
 from services.runtime.errors import Fatal, Retryable
@@ -26,7 +27,7 @@ from services.runtime.tracing import span
 log = get_logger(__name__)
 ACTOR = Actor("system", "relay")
 RETRY_DELAYS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=1))
-MAX_DECISION_ATTEMPTS = 3  # no row follows an accepted receipt: by then the process waits for it
+MAX_DECISION_ATTEMPTS = 3  # no row follows an accepted receipt, nor a moot matter whose process never began
 POLL_INTERVAL = timedelta(seconds=1)  # a commit wakes the relay of its own process only
 PAUSE = timedelta(seconds=1)
 LEASE = timedelta(seconds=10)
@@ -147,8 +148,12 @@ def claim_due(uow: UnitOfWork) -> list[OutgoingMessage]:
 
 
 def _obsolete_because(uow: UnitOfWork, message: OutboxMessage) -> str | None:
-    if uow.session.get_one(Application, message.application_id).closed_at is not None:
+    if message.matter_id is not None:
+        closed_at = uow.session.get_one(Matter, message.matter_id).closed_at
+        if closed_at is not None and message.name != MATTER_MOOT:
+            return "the matter is closed"
+    elif uow.session.get_one(Application, message.application_id).closed_at is not None:
         return "the application is closed"
-    if message.name == REVIEW_DECIDED and message.attempts >= MAX_DECISION_ATTEMPTS:
+    if message.name in (REVIEW_DECIDED, MATTER_MOOT) and message.attempts >= MAX_DECISION_ATTEMPTS:
         return f"published {message.attempts} times"
     return None

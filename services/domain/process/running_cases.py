@@ -70,7 +70,10 @@ def list_running(uow: UnitOfWork, *, case: str | None = None, version: int | Non
     messages = _grouped(
         uow, select(OutboxMessage).where(OutboxMessage.application_id.in_(chosen)).order_by(OutboxMessage.created_at)
     )
-    reviews = _grouped(uow, select(Review).where(Review.application_id.in_(chosen)).order_by(Review.opened_at))
+    reviews = _grouped(
+        uow,
+        select(Review).where(Review.application_id.in_(chosen), Review.matter_id.is_(None)).order_by(Review.opened_at),
+    )
     migrations = _grouped(
         uow,
         select(AuditEvent)

@@ -14,10 +14,11 @@ import sqlite3
 from collections.abc import Collection
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import case, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.database.tables.applications import Application
+from services.database.tables.matters import Matter
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.process import permissions
@@ -33,11 +34,15 @@ ANSWER_SECONDS = 2.0  # that a decision waits for the engine
 AT_ONCE = 2000  # open reviews of which one look asks the engine
 # An engine hands a job out, and ends its branch, before the transaction that opens the review is over.
 SETTLED = timedelta(minutes=1)
+# The process instance that has called the review: that of its matter, else that of its case.
+ASKING = case((Review.matter_id.is_(None), Application.process_instance_key), else_=Matter.process_instance_key)
 
 
 def close_passed(uow: UnitOfWork, application_id: str) -> None:
     """Close the open reviews of the case whose answer would change nothing any more."""
-    query = select(Review).where(Review.application_id == application_id, Review.closed_at.is_(None))
+    query = select(Review).where(
+        Review.application_id == application_id, Review.matter_id.is_(None), Review.closed_at.is_(None)
+    )
     reviews = uow.session.scalars(query.with_for_update()).all()
     if not reviews:
         return
@@ -129,9 +134,10 @@ async def _has_ended(own: int, of_case: int, client: EngineClient, engine: Engin
 
 def _find_open(uow: UnitOfWork, review_id: str) -> tuple[int, int] | None:
     query = (
-        select(Review.process_instance_key, Application.process_instance_key)
+        select(Review.process_instance_key, ASKING)
         .join(Application, Application.id == Review.application_id)
-        .where(Review.id == review_id, Review.closed_at.is_(None), Application.process_instance_key.is_not(None))
+        .outerjoin(Matter, Matter.id == Review.matter_id)
+        .where(Review.id == review_id, Review.closed_at.is_(None), ASKING.is_not(None))
     )
     row = uow.session.execute(query).one_or_none()
     return None if row is None or row[1] is None else (row[0], row[1])
@@ -140,14 +146,15 @@ def _find_open(uow: UnitOfWork, review_id: str) -> tuple[int, int] | None:
 def _list_open(uow: UnitOfWork, after: str) -> list[tuple[str, int, int]]:
     """List id, own process instance and that of the case of open reviews, by id."""
     query = (
-        select(Review.id, Review.process_instance_key, Application.process_instance_key)
+        select(Review.id, Review.process_instance_key, ASKING)
         .join(Application, Application.id == Review.application_id)
+        .outerjoin(Matter, Matter.id == Review.matter_id)
         .where(
             Review.closed_at.is_(None),
             Review.id > after,
             Review.opened_at < uow.now - SETTLED,
-            Application.closed_at.is_(None),
-            Application.process_instance_key.is_not(None),
+            case((Review.matter_id.is_(None), Application.closed_at), else_=Matter.closed_at).is_(None),
+            ASKING.is_not(None),
         )
         .order_by(Review.id)
         .limit(AT_ONCE)

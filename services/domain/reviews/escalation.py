@@ -75,7 +75,9 @@ def notify_storage(uow: UnitOfWork, application_id: str) -> datetime:
         )
     approved_at = uow.session.scalar(
         select(func.max(Decision.decided_at)).where(
-            Decision.application_id == application_id, Decision.round == application.round
+            Decision.application_id == application_id,
+            Decision.matter_id.is_(None),
+            Decision.round == application.round,
         )
     )
     waited = uow.now - (approved_at or filed_at)

@@ -86,7 +86,7 @@ def decisions_of_round(uow: UnitOfWork, application_id: str, round_: int) -> lis
     """Return the round's decisions, oldest first; of one stage asked twice, both."""
     query = (
         select(Decision)
-        .where(Decision.application_id == application_id, Decision.round == round_)
+        .where(Decision.application_id == application_id, Decision.matter_id.is_(None), Decision.round == round_)
         .order_by(Decision.decided_at)
     )
     return list(uow.session.scalars(query))

@@ -25,8 +25,31 @@ from services.web.schemas import (
 InboxSort = Literal["overwrite", "due", "number", "stage"]
 
 
+class MatterFact(Answer):
+    """One line of what a matter asks, in both languages."""
+
+    name_zh: str
+    name_en: str
+    zh: str
+    en: str
+
+
+class ReviewedMatter(Answer):
+    """The matter that a review is about; ``lines`` are empty in lists."""
+
+    id: str
+    number: str
+    kind: str
+    opened_by: str
+    opened_at: Moment
+    lines: list[MatterFact]
+
+
 class ReviewHead(Answer):
-    """What the inbox and the page of a review both say; ``handOverId`` is that of a receipt."""
+    """What the inbox and the page of a review both say; ``handOverId`` is that of a receipt.
+
+    ``matter`` is null where the review is about the application.
+    """
 
     id: str
     application_id: str
@@ -40,6 +63,7 @@ class ReviewHead(Answer):
     claimed_by_me: bool
     stands_in_for: str | None
     hand_over_id: str | None
+    matter: ReviewedMatter | None
 
 
 class WaitingReview(ReviewHead):
@@ -196,7 +220,9 @@ class TriedReview(Answer):
 
 
 class ReviewView(ReviewHead):
-    """One review. ``formSha256`` goes back with the decision; ``whyNot`` says why you may not decide (or confirm) it.
+    """One review. ``formSha256`` goes back with the decision: that of the form, or of the facts of the matter.
+
+    ``whyNot`` says why you may not decide (or confirm) it.
 
     ``signatureMethods`` is what the signature needs of you: ``password``, or ``password`` and ``totp``. ``whoCan`` are
     names, ``mostUseDays`` the most that may be granted. ``applicantQuestions`` are those of the whole case.

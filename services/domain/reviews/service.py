@@ -9,6 +9,7 @@ from sqlalchemy import select
 from services.database.base import new_id
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
+from services.database.tables.matters import Matter
 from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
@@ -67,10 +68,15 @@ def decide(
     reason, opinion = _text(reason), _text(opinion)
     check_text(stage, outcome, reason, opinion)
     check_answers(uow, review, stage, outcome, answers)
-    lowered = scopes.classify(application, stage, classification, reason)
+    if review.matter_id is None:
+        lowered = scopes.classify(application, stage, classification, reason)
+        of_stage = _stage_variables(uow, application, stage, outcome, granting)
+    else:
+        _require_plain(classification, granting)
+        lowered, of_stage = [], {}
     variables = {
         "decision": outcome,
-        **_stage_variables(uow, application, stage, outcome, granting),
+        **of_stage,
         **(extra_variables or {}),
     }
     directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, application.id)
@@ -79,6 +85,7 @@ def decide(
         "review": review.id,
         "application": application.id,
         "number": application.number,
+        **({"matter": review.matter_id} if review.matter_id else {}),
         "stage": stage.code,
         "round": review.round,
         "form": proof.form_sha256,
@@ -87,7 +94,7 @@ def decide(
         "reason": reason,
         "opinion": opinion,
         "lowered": lowered,
-        "granted": scopes.granted(uow, application),
+        "granted": [] if review.matter_id else scopes.granted(uow, application),
         "variables": variables,
         "person": uow.actor.id,
         "standsInFor": stands_in_for(directory, facts, review, uow.actor.id),
@@ -238,6 +245,7 @@ def _write(uow: UnitOfWork, review: Review, signed: Signed) -> None:
         id=new_id(),
         review_id=review.id,
         application_id=application.id,
+        matter_id=review.matter_id,
         stage=stage.code,
         round=review.round,
         outcome=outcome,
@@ -254,7 +262,8 @@ def _write(uow: UnitOfWork, review: Review, signed: Signed) -> None:
     )
     uow.session.add(decision)
     tasks.end(uow, review, "decided")
-    if stage.code == "preliminary" and outcome == stage.favourable:
+    of_application = review.matter_id is None
+    if of_application and stage.code == "preliminary" and outcome == stage.favourable:
         # T1: from here on the department is the applicant, in the person of its head (R16)
         audit_trail.record(
             uow,
@@ -264,11 +273,12 @@ def _write(uow: UnitOfWork, review: Review, signed: Signed) -> None:
             application_id=application.id,
             decision=decision.id,
         )
-    if outcome == RETURNED:
+    if of_application and outcome == RETURNED:
         application.correction_until = uow.now + agreed_limits.get_correction_period(uow, application)
+    # a verifier reads every decision that is recorded as one of a review as one about the form
     audit_trail.record(
         uow,
-        "review-decided",
+        "review-decided" if of_application else "matter-decided",
         "review",
         review.id,
         application_id=application.id,
@@ -279,16 +289,20 @@ def _write(uow: UnitOfWork, review: Review, signed: Signed) -> None:
         **signed.event_fields,
         lowered=statement["lowered"],
         stands_in_for=decision.stands_in_for,
+        **({"matter": review.matter_id} if review.matter_id else {}),
     )
     outbox.publish(
         uow,
         REVIEW_DECIDED,
         review.id,
         application_id=application.id,
+        matter_id=review.matter_id,
         message_id=decision.id,
         variables=decision.variables,
     )
     tasks.answer_siblings(uow, review, decision)
+    if not of_application:
+        return  # whoever asked hears what became of the matter when it is closed
     ending.close_passed(uow, application.id)
     if review.stage != "receipt":
         notification_service.mark_done(uow, "progress", application_id=application.id)
@@ -342,15 +356,29 @@ def _text(text: str | None) -> str | None:
     return (text or "").strip() or None
 
 
+def _require_plain(classification: Classification, granting: Granting) -> None:
+    """Raise Refused where a decision about a matter would change the application's class or scope."""
+    if classification != UNCHANGED or granting != AS_ASKED:
+        raise Refused(
+            "not-the-application",
+            "This decision is not about the application: its class and scope cannot be changed here.",
+            status=422,
+        )
+
+
 def require_form(uow: UnitOfWork, review: Review, form_sha256: str) -> None:
-    """Raise Refused unless the person has read the form that the review is about (R25)."""
+    """Raise Refused unless the person has read the form, or the facts of the matter, that the review is about (R25)."""
+    if review.matter_id is not None:
+        if uow.session.get_one(Matter, review.matter_id).facts_sha256 != form_sha256:
+            raise _changed(Message("The facts have changed since you read them: read them again, then sign."))
+        return
     revision = forms.current_revision(uow, review.application_id)
     if revision is None or revision.round != review.round or revision.sha256 != form_sha256:
-        raise Refused(
-            "form-changed",
-            "The form has changed since you read it: read it again, then sign.",
-            field="formSha256",
-        )
+        raise _changed(Message("The form has changed since you read it: read it again, then sign."))
+
+
+def _changed(sentence: Message) -> Refused:
+    return Refused("form-changed", sentence, status=409, field="formSha256")
 
 
 def check_text(stage: Stage, outcome: str, reason: str | None, opinion: str | None) -> None:

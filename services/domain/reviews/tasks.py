@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
+from services.database.tables.matters import Matter
 from services.database.tables.people import Person
 from services.database.tables.reviews import Decision, Reminder, Review
 from services.database.unit_of_work import UnitOfWork
@@ -44,7 +45,7 @@ def open_review(
     process_instance_key: int,
     hand_over_id: str | None = None,
 ) -> Opened:
-    """Open one review for each job and notify those who may decide; a second run finds it.
+    """Open one review of the application for each job and notify those who may decide; a second run finds it.
 
     Raises NotPermitted where the case does not ask it now, Fatal where nobody may decide: somebody has to be appointed.
     """
@@ -55,31 +56,63 @@ def open_review(
         )
     state = permissions.lock(uow, application_id, f"open the review {stage}")
     application = state.application
-    review = uow.session.scalar(select(Review).where(Review.job_key == job_key))
+    review = _find_of_job(uow, job_key)
     if review is None:
-        deadline = deadlines.compute(uow, STAGES[stage])
-        review = Review(
-            application_id=application_id,
-            stage=stage,
-            round=application.round,
-            hand_over_id=hand_over_id,
-            job_key=job_key,
-            process_instance_key=process_instance_key,
-            opened_at=uow.now,
-            due_at=deadline.due_at,
-            first_reminder_at=deadline.first_reminder_at,
-            due_reason=deadline.reason,
-        )
+        review = _new(uow, application, stage, job_key=job_key, process_instance_key=process_instance_key)
+        review.hand_over_id = hand_over_id
         permissions.require_running(state, f"open the review {stage}")
         permissions.require_stage(uow, state, stage, hand_over_id)
         _open(uow, application, review, state.hand_over)
-    elif (review.application_id, review.stage) != (application_id, stage):
+    else:
+        _require_same(review, application_id, stage)
+    return _opened(uow, review, application.number or "")
+
+
+def open_of_matter(
+    uow: UnitOfWork, application: Application, matter: Matter, stage: str, *, job_key: int, process_instance_key: int
+) -> Opened:
+    """Open a review of a matter as ``open_review`` does; the caller has locked it, and found that it asks the stage."""
+    review = _find_of_job(uow, job_key)
+    if review is None:
+        review = _new(uow, application, stage, job_key=job_key, process_instance_key=process_instance_key)
+        review.matter_id, review.hand_over_id = matter.id, matter.hand_over_id
+        _open(uow, application, review, None)
+    else:
+        _require_same(review, application.id, stage, matter.id)
+    return _opened(uow, review, matter.number)
+
+
+def _find_of_job(uow: UnitOfWork, job_key: int) -> Review | None:
+    return uow.session.scalar(select(Review).where(Review.job_key == job_key))
+
+
+def _new(uow: UnitOfWork, application: Application, stage: str, *, job_key: int, process_instance_key: int) -> Review:
+    deadline = deadlines.compute(uow, STAGES[stage])
+    return Review(
+        application_id=application.id,
+        stage=stage,
+        round=application.round,
+        job_key=job_key,
+        process_instance_key=process_instance_key,
+        opened_at=uow.now,
+        due_at=deadline.due_at,
+        first_reminder_at=deadline.first_reminder_at,
+        due_reason=deadline.reason,
+    )
+
+
+def _require_same(review: Review, application_id: str, stage: str, matter_id: str | None = None) -> None:
+    """Raise NotPermitted where the review that has the job's key is another question."""
+    if (review.application_id, review.stage, review.matter_id) != (application_id, stage, matter_id):
         raise permissions.refusal(
             f"open the review {stage}", application_id, "another question has the key of this job"
         )
+
+
+def _opened(uow: UnitOfWork, review: Review, number: str) -> Opened:
     limit = review.due_at - review.opened_at
     reminder = review.first_reminder_at or review.opened_at + min(uow.rules.first_reminder_after, limit / 2)
-    return Opened(review.id, reminder, limit, application.number or "")
+    return Opened(review.id, reminder, limit, number)
 
 
 def _open(uow: UnitOfWork, application: Application, review: Review, hand_over: HandOver | None) -> None:
@@ -90,7 +123,9 @@ def _open(uow: UnitOfWork, application: Application, review: Review, hand_over: 
         f"the review {review.stage} is open",
         messages.APPLICATION_SUBMITTED,
         messages.APPLICATION_CORRECTED,
+        messages.MATTER_ASKED,
         messages.REVIEW_DECIDED,
+        matter_id=review.matter_id,
     )
     if review.stage == "receipt" and hand_over is not None:
         review.due_at = max(hand_over.take_up_until, uow.now)
@@ -108,6 +143,7 @@ def _open(uow: UnitOfWork, application: Application, review: Review, hand_over: 
         round=review.round,
         due_at=review.due_at.isoformat(),
         candidates=candidates,
+        **({"matter": review.matter_id} if review.matter_id else {}),
         **({"due_reason": review.due_reason} if STAGES[review.stage].limit_counts == "working-time" else {}),
     )
     _notify(uow, review, candidates, "review-opened")
@@ -196,13 +232,22 @@ def check_stages(uow: UnitOfWork) -> None:
 
 
 def close_open(uow: UnitOfWork, application_id: str, because: str) -> int:
-    """Close every open review of the case, because nobody needs to answer any more; how many."""
+    """Close every open review of the application, because nobody needs to answer any more; how many."""
     rows = uow.session.scalars(
-        select(Review).where(Review.application_id == application_id, Review.closed_at.is_(None)).with_for_update()
+        select(Review)
+        .where(Review.application_id == application_id, Review.matter_id.is_(None), Review.closed_at.is_(None))
+        .with_for_update()
     ).all()
     for review in rows:
         close(uow, review, because)
     return len(rows)
+
+
+def close_of_matter(uow: UnitOfWork, matter: Matter, because: str) -> None:
+    """Close the open reviews of a matter that has ended: an answer would be taken by nobody."""
+    query = select(Review).where(Review.matter_id == matter.id, Review.closed_at.is_(None))
+    for review in uow.session.scalars(query.with_for_update()).all():
+        close(uow, review, because)
 
 
 def answer_siblings(uow: UnitOfWork, review: Review, decision: Decision) -> None:
@@ -212,6 +257,7 @@ def answer_siblings(uow: UnitOfWork, review: Review, decision: Decision) -> None
     """
     siblings = select(Review).where(
         Review.application_id == review.application_id,
+        Review.matter_id == review.matter_id,
         Review.stage == review.stage,
         Review.round == review.round,
         Review.id != review.id,
@@ -224,6 +270,7 @@ def answer_siblings(uow: UnitOfWork, review: Review, decision: Decision) -> None
             messages.REVIEW_DECIDED,
             sibling.id,
             application_id=review.application_id,
+            matter_id=review.matter_id,
             message_id=f"{decision.id}:{sibling.id}",
             variables=decision.variables,
         )
@@ -255,6 +302,11 @@ def lock_open(uow: UnitOfWork, review_id: str) -> Review:
     access_queries.discard_loaded(uow)  # others may have acted while this unit waited for the locks
     if uow.actor.kind == "person":
         visibility.require_readable(uow, review)
+    if review.matter_id is not None:
+        matter = uow.session.get_one(Matter, review.matter_id, with_for_update=True, populate_existing=True)
+        if review.closed_at is not None or matter.closed_at is not None:
+            raise closed_refusal(review)
+        return review
     if review.closed_at is not None or application.closed_at is not None:
         raise closed_refusal(review)
     if application.withdrawn_at is not None:

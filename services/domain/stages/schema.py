@@ -12,9 +12,10 @@ Code = Annotated[str, Field(pattern="^[a-z][a-z0-9-]*$", max_length=40)]
 Chinese = Annotated[str, Field(pattern="[\u4e00-\u9fff]", max_length=400)]
 English = Annotated[str, Field(pattern="^[ -~“”’–]+$", max_length=400)]
 Level = Literal["password", "password+totp"]  # how strong a signature has to be
-Phase = Literal["approval", "retrieval", "custody", "return"]
-# Who decides, where a list of posts cannot express it (T1, T8, T12): access/policy.py has these rules.
-Rule = Literal["department", "sign-off", "management", "custodian", "return-office"]
+Phase = Literal["approval", "retrieval", "custody", "return", "matter"]
+# Who decides, where a list of posts cannot express it (T1, T8, T12): access/policy.py has these rules. ``counterpart``
+# is whom a matter names, such as the new custodian.
+Rule = Literal["department", "sign-off", "management", "custodian", "return-office", "counterpart"]
 # The class of a case, what Security grants, and when a loan is due: what a decision may return besides its outcome.
 Returned = Literal["importantInformation", "sensitiveEvent", "highImpact", "usePeriodDays", "wayOfUse", "dueAt"]
 Counting = Literal["calendar", "working-time"]  # which time a limit counts
@@ -75,11 +76,13 @@ class Stage(BilingualLabel):
     ``candidates`` are asked group by group, the substitutes after those whose task it is. A ``retired`` stage is asked
     by no model any more; cases that had it keep its words. ``accepts_lost_per_mille`` accepts in advance that so many
     of a thousand pictures lack, at places of a second at most: then the question is not asked. A limit that counts
-    ``working-time`` runs in the working hours of working days alone (``domain.working_calendar``).
+    ``working-time`` runs in the working hours of working days alone (``domain.working_calendar``). ``about``: what the
+    stage may be asked about, the application or a kind of matter.
     """
 
     code: Code
     phase: Phase
+    about: Annotated[tuple[Code, ...], Field(min_length=1)] = ("application",)
     duty: Code
     candidates: Candidates
     limit_of: str = Field(alias="limit")

@@ -16,6 +16,8 @@ from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.preservations import FailedPreservation
 from services.database.tables.process_steps import ProcessStep
+from services.database.tables.suspensions import Suspension
+from services.database.tables.violations import Violation
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
@@ -192,6 +194,78 @@ def test_on_which_version_a_case_of_before_runs_is_not_recorded(empty_database_u
 
     assert database.run_now(Actor("system", "test"), read) == [None, None, None]
     database.close()
+
+
+@pytest.mark.requirement("R51", "R65")
+def test_what_was_suspended_before_stays_closed_with_its_cause(empty_database_url: str) -> None:
+    database = open_database(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
+    database_schema.migrate(database.engine, "1145")
+    due, late, later = NOON, NOON + timedelta(days=3), NOON + timedelta(days=9)
+    loans: dict[str, dict[str, Any]] = {
+        "used": {"suspended_at": None},
+        "due": {"suspended_at": due},
+        "overdue": {"suspended_at": due, "due_at": later},  # its date was moved since, and the job has not come yet
+        "lost": {"suspended_at": due, "lost_at": due},
+        "disputed": {"suspended_at": late, "returned_at": due},
+    }
+    offered = {"custodian_id": "p", "offered_at": NOON, "take_up_until": NOON, "use_days": 1, "accepted_at": NOON}
+    entry = {"seq": 1, "event": "suspended", "detail": "{}", "previous_sha256": "", "sha256": ""}
+    violated = {"overdue": ("overdue", late), "lost": ("loss", late), "disputed": ("discrepancy", late)}
+    facts = {"overdue": f'{{"dueAt": "{due.isoformat()}"}}'}
+    insert(
+        database,
+        {
+            **PEOPLE,
+            "applications": [{**CASE, "id": name, "reason": "", "created_at": NOON} for name in loans],
+            "hand_overs": [
+                {
+                    **{"id": name, "application_id": name, **offered, "due_at": due},
+                    **{"lost_at": None, "returned_at": None, **values},
+                }
+                for name, values in loans.items()
+            ],
+            "custody_entries": [{"id": name, "hand_over_id": name, "at": due, **entry} for name in ("due", "overdue")],
+            "violations": [
+                {
+                    **{"id": name, "application_id": name, "hand_over_id": name, "kind": kind, "opened_at": at},
+                    "facts": facts.get(name, "{}"),
+                }
+                for name, (kind, at) in violated.items()
+            ],
+        },
+    )
+
+    database_schema.migrate(database.engine)
+
+    def read(uow: UnitOfWork) -> tuple[set[tuple[object, ...]], dict[str, object]]:
+        rows, found = uow.session.scalars(select(Suspension)), uow.session.scalars(select(Violation))
+        return (
+            {(row.hand_over_id, row.cause, row.since, row.violation_id) for row in rows if row.lifted_at is None},
+            {row.id: (row.due_at, row.accused, row.closed_at) for row in found},
+        )
+
+    assert database.run_now(Actor("system", "test"), read) == (
+        {
+            ("due", "use-period-over", due, None),
+            ("overdue", "use-period-over", due, None),
+            ("overdue", "violation", late, "overdue"),
+            ("lost", "lost", due, None),
+            ("lost", "violation", late, "lost"),
+            ("disputed", "violation", late, "disputed"),
+        },
+        {"overdue": (due, ["p"], None), "lost": (None, ["p"], None), "disputed": (None, ["p"], None)},
+    )
+    # the same kind and due date once, with a date or without
+    _violate(database, "overdue", "overdue", later)
+    for loan, kind, missed in (("overdue", "overdue", due), ("lost", "loss", None)):
+        with pytest.raises(Retryable, match="in the database already"):
+            _violate(database, loan, kind, missed)
+    database.close()
+
+
+def _violate(database: Database, loan: str, kind: str, missed: datetime | None) -> None:
+    row = Violation(application_id=loan, hand_over_id=loan, kind=kind, due_at=missed, opened_at=NOON, facts={})
+    database.run_now(Actor("system", "test"), lambda uow: uow.session.add(row))
 
 
 def test_what_an_open_case_of_before_has_in_the_vault_is_to_be_locked(empty_database_url: str) -> None:

@@ -15,6 +15,7 @@ from services.database.tables.masters import Master
 from services.database.tables.notices import Notice
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.reviews import Reminder
+from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Violation
 from services.domain.custody import hand_overs
 from services.runtime.errors import Fatal
@@ -34,6 +35,10 @@ async def case(desk: Desk) -> Case:
 
 async def offer(desk: Desk, case: Case, days: int = 10):  # type: ignore[no-untyped-def]
     return await desk.work(hand_over, application_id=case.id, use_period_days=days)
+
+
+def causes(desk: Desk) -> list[str]:
+    return sorted(row.cause for row in desk.rows(Suspension) if row.lifted_at is None)
 
 
 def events(desk: Desk) -> list[str]:
@@ -144,13 +149,13 @@ async def test_access_stops_at_the_due_date_and_resumes_with_a_new_one(desk: Des
     desk.clock.turn(timedelta(days=10))
     for _ in range(2):
         assert (await desk.work(suspend_access, **ids)).access_suspended is True
-    assert all(grant.suspended_at for grant in desk.rows(Grant))
+    assert causes(desk) == ["use-period-over"]
     assert events(desk).count("suspended") == 1
 
     desk.change(HandOver, hand_over_id, due_at=DUE + timedelta(days=5))
     for _ in range(2):
         assert await desk.work(resume_access, **ids) is None
-    assert [(grant.suspended_at, grant.until) for grant in desk.rows(Grant)] == [(None, DUE + timedelta(days=5))]
+    assert (causes(desk), [grant.until for grant in desk.rows(Grant)]) == ([], [DUE + timedelta(days=5)])
     assert events(desk).count("resumed") == 1
     assert (await desk.work(suspend_access, **ids)).access_suspended is False, "the old date's timer comes late"
 
@@ -178,7 +183,7 @@ async def test_an_overdue_copy_is_one_violation_and_stops_access(desk: Desk) -> 
     assert first == second
     [violation] = desk.rows(Violation)
     assert (violation.id, violation.kind) == (first.violation_id, "overdue")
-    assert all(grant.suspended_at for grant in desk.rows(Grant))
+    assert (violation.due_at, violation.accused, causes(desk)) == (DUE, ["custodian"], ["violation"])
     told = {notice.person_id for notice in desk.rows(Notice) if notice.code == "violation-overdue"}
     assert told == {"custodian", "security", "supervisor"}
     assert case.application.closed_at is None, "the copies are still awaited"

@@ -111,6 +111,7 @@ class _Page:
             .add_columns(Review.escalated_at, Review.hand_over_id, Decision.outcome, Decision.decided_by)
             .add_columns(Decision.decided_at)
             .outerjoin(Decision, Decision.review_id == Review.id)
+            .where(Review.matter_id.is_(None))
             .order_by(Review.opened_at, Review.id),
             Review.application_id,
         )

@@ -8,7 +8,8 @@ from pydantic import Field
 from services.domain.applications.schemas import CaseAbout
 from services.domain.cases.schemas.consents import ConsultationView
 from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed
-from services.domain.custody.schemas import RecorderClock
+from services.domain.custody.schemas import OpenSuspension, RecorderClock
+from services.domain.matters.schemas import MatterLine, Offer
 from services.domain.reviews.schemas import AskedQuestion
 from services.web.schemas import Answer, SpanAnswer
 
@@ -207,12 +208,15 @@ class CaseDocument(Answer):
 
 
 class CaseHandOver(Answer):
+    """``suspensions`` are open now, the oldest first; ``suspendedAt`` is since when."""
+
     id: str
     custodian: str
     offered_at: datetime
     accepted_at: datetime | None
     due_at: datetime | None
     suspended_at: datetime | None
+    suspensions: list[OpenSuspension]
     returned_at: datetime | None
     lost_at: datetime | None
     ended_at: datetime | None
@@ -233,8 +237,13 @@ class CaseArchive(Answer):
 
 
 class CaseViolation(Answer):
+    """``dueAt``: the due date that was missed, of an overdue copy; ``closedAs``: upheld, cleared or settled."""
+
     kind: str
+    due_at: datetime | None
     opened_at: datetime
+    closed_at: datetime | None
+    closed_as: str | None
 
 
 class EventSubject(Answer):
@@ -296,7 +305,8 @@ class CaseView(CaseSummary):
     """The whole case. People are named as they are called now.
 
     ``form`` is the form as it was submitted last, or as a draft has it now, and ``formSha256`` the hash of what was
-    handed in; ``custodyBrokenAt`` is the line of the custody log at which its chain of hashes breaks.
+    handed in; ``custodyBrokenAt`` is the line of the custody log at which its chain of hashes breaks. ``offers`` are
+    the kinds of matters that you may ask for.
     """
 
     department: DepartmentNamed
@@ -325,6 +335,8 @@ class CaseView(CaseSummary):
     custody_broken_at: int | None
     archive: CaseArchive | None
     violations: list[CaseViolation]
+    matters: list[MatterLine]
+    offers: list[Offer]
     events: list[CaseEvent]
     consultation: ConsultationView | None
     applicant_questions: list[AskedQuestion]

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, get_args
 
 from fastapi import APIRouter, Query, Response
 
-from services.domain.custody import hand_overs, queries
+from services.domain.custody import grants, hand_overs, queries, suspensions
 from services.domain.custody.pages.loan_view import clarify, copy_times
 from services.domain.custody.queries import HELD
 from services.domain.custody.schemas import Acceptance, LoanSort, LogSort, Loss, Refusal
@@ -213,11 +213,14 @@ async def _page(
 ) -> Response:
     """Return the page of a hand-over; after a refusal with what was typed for ``act``."""
     view = await database.read(visitor.actor, queries.get_mine, hand_over_id)
+    cause = suspensions.first_cause(suspension.cause for suspension in view.suspensions)
     return visitor.page(
         "custody/hand_over.html",
         refusal.status if refusal else 200,
         view=view,
         held=view.state in HELD,
+        frozen=cause == suspensions.PROBLEM,
+        stopped=grants.SUSPENDED[cause][1] if cause not in (None, suspensions.USE_PERIOD_OVER) else None,
         times_of={copy.id: copy_times(copy) for copy in view.copies},
         typed=typed,
         refusal=clarify(refusal) if refusal else None,

@@ -154,7 +154,7 @@ def _decision(typed: TypedForm, sheet: Sheet) -> DecisionBody:
     """Return the typed decision; spans are typed in each item's zone, and items that are not granted carry no span."""
     codes = [question.code for question in sheet.view.questions]
     more: dict[str, Any] = {"answers": {code: given for code in codes if (given := typed.text(f"answers-{code}"))}}
-    if sheet.view.stage == GRANTS_AT:
+    if sheet.view.stage == GRANTS_AT and sheet.view.matter is None:
         if typed.text("outcome") == STAGES[GRANTS_AT].favourable:
             more |= granted_scope(typed, sheet.items)
         else:  # what is returned or rejected grants nothing
@@ -186,8 +186,8 @@ async def _page(
         returned=service.RETURNED,
         previews=PREVIEW_MOMENTS,
         with_pictures=stage.code == PICTURES_AT and sheet.view.why_not is None,
-        reason_words=_reasons(visitor, stage),
-        with_scope=stage.code == GRANTS_AT,
+        reason_words=_reasons(visitor, stage, about_matter=sheet.view.matter is not None),
+        with_scope=stage.code == GRANTS_AT and sheet.view.matter is None,
         spans=scope_fields(sheet.items),
         granted=granted_lines(sheet),
         refusal=refusal,
@@ -198,6 +198,8 @@ async def _page(
 def granted_lines(sheet: Sheet) -> list[GrantedLine]:
     """Return each item of the form beside what Security has granted of it; nothing before Security has approved."""
     view = sheet.view
+    if view.matter is not None:
+        return []
     approved = (GRANTS_AT, view.round, STAGES[GRANTS_AT].favourable)
     if not any((decision.stage, decision.round, decision.outcome) == approved for decision in view.earlier):
         return []
@@ -215,10 +217,10 @@ def granted_lines(sheet: Sheet) -> list[GrantedLine]:
     ]
 
 
-def _reasons(visitor: Visitor, stage: Stage) -> str:
+def _reasons(visitor: Visitor, stage: Stage, *, about_matter: bool) -> str:
     """Return for what a reason is needed, in words."""
     outcomes = [word(visitor.language, outcome) for outcome in stage.reason_for]
-    if stage.may_lower:
+    if stage.may_lower and not about_matter:
         outcomes.append(visitor.translated("lowering the class"))
     return visitor.translated(", ").join(outcomes)
 

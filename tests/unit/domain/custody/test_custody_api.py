@@ -158,13 +158,14 @@ async def test_a_stranger_finds_nothing(desk: Desk, custodian: Browser, copy_id:
 @pytest.mark.requirement("R41", "R51", refuses=True)
 async def test_a_refusal_says_why_and_is_on_the_trail(desk: Desk, custodian: Browser, copy_id: str) -> None:
     content = await view(custodian, copy_id)
-    desk.change(Grant, desk.rows(Grant)[0].id, suspended_at=desk.clock.now())
-    assert code(await custodian.get(content), 403) == "access-suspended"
+    desk.freeze()
+    assert code(await custodian.get(content), 403) == "copy-frozen"
+    desk.unfreeze()
     desk.clock.turn(timedelta(days=10))
     assert code(await custodian.get(content), 403) == "use-period-over"
 
     denied = [event.entry for event in desk.rows(AuditEvent) if event.action == "access-denied"]
-    assert ["access-suspended" in denied[0], "use-period-over" in denied[1]] == [True, True]
+    assert ["copy-frozen" in denied[0], "use-period-over" in denied[1]] == [True, True]
 
 
 @pytest.mark.requirement("R52", "R55", refuses=True)

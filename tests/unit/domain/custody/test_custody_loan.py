@@ -193,7 +193,6 @@ def test_each_thing_that_ends_or_stops_a_loan_stops_the_reading(desk: Desk, lent
     case.accept(hand_over_id)
     copy_id, grant_id = copy_of(desk), desk.rows(Grant)[0].id
     changes = [
-        (Grant, grant_id, "suspended_at", "access-suspended"),
         (Grant, grant_id, "ended_at", "grant-ended"),
         (HandOver, hand_over_id, "returned_at", "copy-returned"),
         (HandOver, hand_over_id, "lost_at", "copy-lost"),

@@ -16,7 +16,7 @@ from custody_desk import Case, Desk
 from redated import RECORDINGS
 from vault_bench import Given, stream
 
-from services.database.tables.copies import Copy, Grant, Viewing
+from services.database.tables.copies import Copy, Viewing
 from services.domain.custody import playlist
 from services.runtime.spans import Span
 from services.vault.coverage import Coverage
@@ -234,10 +234,10 @@ async def test_a_playlist_is_for_its_viewer_alone_and_only_under_a_grant(desk: D
     assert (await stranger.get(address)).status_code == 404
     await stranger.client.aclose()
 
-    desk.change(Grant, desk.rows(Grant)[0].id, suspended_at=desk.clock.now())
+    desk.freeze()
     answer = await custodian.get(address)
 
-    assert (answer.status_code, answer.json()["code"]) == (403, "access-suspended")
+    assert (answer.status_code, answer.json()["code"]) == (403, "copy-frozen")
 
 
 async def test_what_was_opened_opens_no_more_once_the_loan_key_is_destroyed(desk: Desk, custodian: Browser) -> None:

@@ -1,0 +1,1 @@
+"""Matters 事项: what is asked, decided and done about footage besides the application itself."""

@@ -1,0 +1,59 @@
+"""Serve matters as JSON."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from sqlalchemy import select
+
+from services.database.listing import Listing
+from services.database.tables.custody import HandOver
+from services.database.unit_of_work import UnitOfWork
+from services.domain.access import visibility
+from services.domain.matters import queries, service
+from services.domain.matters.schemas import MatterBody, MattersAnswer, MattersQuestion, MatterView, Offer
+from services.web.dependencies import GivenDatabase
+from services.web.errors import problems
+from services.web.identity import Acting
+from services.web.schemas import Identifier
+
+router = APIRouter(prefix="/api", tags=["matters"])
+
+
+@router.get("/matters", responses=problems(401, 422))
+async def list_matters(
+    actor: Acting, database: GivenDatabase, asked: Annotated[MattersQuestion, Query()]
+) -> MattersAnswer:
+    """List the matters that you may see, the newest first."""
+    listing = Listing(sort="opened", descending=True, limit=asked.limit, place=asked.place)
+    page = await database.read(actor, queries.read, listing, state=asked.state, kind=asked.kind, mine=asked.mine)
+    return MattersAnswer(matters=page.lines, next=page.next, previous=page.previous)
+
+
+@router.post("/matters", status_code=201, responses=problems(401, 403, 404, 409, 422))
+async def open_matter(actor: Acting, body: MatterBody, database: GivenDatabase) -> MatterView:
+    """Ask for a matter about a case, such as an extension."""
+
+    def run(uow: UnitOfWork) -> MatterView:
+        matter = service.open_matter(uow, body.kind, body.application_id, body.asked)
+        uow.session.flush()
+        return queries.get(uow, matter.id)
+
+    return await database.run(actor, run)
+
+
+@router.get("/matters/{matter_id}", responses=problems(401, 404))
+async def read_matter(matter_id: Identifier, actor: Acting, database: GivenDatabase) -> MatterView:
+    """Return one matter; reading it is an event."""
+    return await database.run(actor, queries.get, matter_id)
+
+
+@router.get("/cases/{application_id}/matters/offers", responses=problems(401, 404))
+async def list_offers(application_id: Identifier, actor: Acting, database: GivenDatabase) -> list[Offer]:
+    """List the kinds of matters that you may ask for in the case now."""
+
+    def run(uow: UnitOfWork) -> list[Offer]:
+        application = visibility.get_visible(uow, application_id)
+        loan = select(HandOver).where(HandOver.application_id == application_id)
+        return queries.list_offers(uow, application, uow.session.scalar(loan))
+
+    return await database.read(actor, run)

@@ -1,0 +1,81 @@
+"""The document of a matter that was carried out: what was asked, who decided, what was done."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from services.database.tables.documents import Document
+from services.database.tables.matters import Matter
+from services.database.tables.people import Person
+from services.database.tables.reviews import Decision
+from services.database.unit_of_work import UnitOfWork
+from services.domain.applications import forms
+from services.domain.documents import service as document_service
+from services.domain.matters.kinds.base import Kind
+from services.domain.stages.catalogue import STAGES
+from services.rendering.formatting import JsonView
+from services.rendering.sheet import Facts, Pairs, Part, Prose, Signatures, cell
+
+
+def write(
+    uow: UnitOfWork, matter: Matter, kind: Kind, decisions: Iterable[Decision], outcome: Mapping[str, Any]
+) -> Document:
+    """Write the document under the matter's own number."""
+    content = {
+        "number": matter.number,
+        "title": kind.title,
+        "organisation": uow.rules.organisation,
+        "policyVersion": uow.rules.policy_version,
+        "zone": uow.rules.zone,
+        "application": matter.facts["application"],
+        "kind": matter.kind,
+        "lines": [{"name": line.name_zh, "value": line.zh} for line in kind.lines(uow, matter.facts)],
+        "facts": matter.facts,
+        "factsSha256": matter.facts_sha256,
+        "openedBy": forms.person_to_json(uow, matter.opened_by),
+        "openedAt": matter.opened_at.isoformat(),
+        "decisions": [_decision(uow, decision) for decision in decisions],
+        "appliedAt": uow.now.isoformat(),
+        "outcome": dict(outcome),
+    }
+    return document_service.write(
+        uow, matter.kind, matter.number, content, application_id=matter.application_id, subject_id=matter.id
+    )
+
+
+def _decision(uow: UnitOfWork, decision: Decision) -> dict[str, Any]:
+    stage = STAGES[decision.stage]
+    return {
+        "stage": stage.zh,
+        "outcome": STAGES.outcomes[decision.outcome].zh,
+        "by": {"id": decision.decided_by, "name": uow.session.get_one(Person, decision.decided_by).name},
+        "standsInFor": decision.stands_in_for,
+        "at": decision.decided_at.isoformat(),
+        "answers": [
+            {"question": question.zh, "answer": decision.answers.get(question.code)} for question in stage.questions
+        ],
+        "reason": decision.reason,
+        "opinion": decision.opinion,
+        "statement": decision.statement_sha256,
+        "signature": decision.signature,
+    }
+
+
+def lay_out(matter: JsonView) -> list[Part]:
+    """Lay out the document of any kind."""
+    asked: Pairs = [
+        [("申请表编号", cell(matter.text("application"))), ("申请人", cell(matter.text("openedBy.name")))],
+        [("提出时间", cell(matter.when("openedAt"))), ("生效时间", cell(matter.when("appliedAt")))],
+        *([(line.text("name"), cell(line.text("value")))] for line in matter.each("lines")),
+        [("事项校验值", (matter.hash("factsSha256"),))],
+    ]
+    parts: list[Part] = [Facts("一、事项", asked)]
+    for decision in matter.each("decisions"):
+        answers = [f"{row.text('question')} {row.word('answer')}" for row in decision.each("answers")]
+        words = [*answers, *(decision.text(name) for name in ("opinion", "reason") if decision.get(name))]
+        if words:
+            parts.append(Prose(f"{decision.text('stage')}：{decision.text('outcome')}", "\n".join(words)))
+    signatures = [
+        decision.signature(decision.text("stage"), at="at", statement="statement")
+        for decision in matter.each("decisions")
+    ]
+    return [*parts, Signatures("签字", signatures)]

@@ -1,0 +1,10 @@
+"""The kinds of matters, by code; a kind without a module cannot be asked for."""
+
+from collections.abc import Mapping
+
+from services.domain.matters.kinds.base import Kind
+from services.domain.matters.kinds.custody_transfer import CustodyTransfer
+from services.domain.matters.kinds.extension import Extension
+from services.domain.matters.kinds.purpose_change import PurposeChange
+
+KINDS: Mapping[str, Kind] = {kind.code: kind for kind in (Extension(), PurposeChange(), CustodyTransfer())}

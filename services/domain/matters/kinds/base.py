@@ -1,0 +1,169 @@
+"""What a kind of matter is: who may ask for it, what keeps it from being done, and what is done."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+from pydantic import ConfigDict
+from sqlalchemy import select
+
+from services.database.tables.applications import Application
+from services.database.tables.custody import HandOver
+from services.database.tables.matters import Matter
+from services.database.tables.people import Person
+from services.database.unit_of_work import UnitOfWork
+from services.domain.access import policy as access_policy
+from services.domain.access import queries as access_queries
+from services.domain.process.permissions import CaseState
+from services.runtime.errors import Refused
+from services.runtime.translations import Bilingual, Message, Text, Worded
+from services.web.schemas import Account, Body
+
+LEADERS = ("head", "deputy")
+
+
+class Asked(Body):
+    """What the person who opens a matter fills in; each kind adds its own fields."""
+
+    model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
+
+    reason: Account
+
+
+@dataclass(frozen=True)
+class Line(Worded):
+    """One line of a matter as people read it: name and value."""
+
+    name: Text
+    message: Text
+
+    @property
+    def name_zh(self) -> str:
+        return self.name.zh
+
+    @property
+    def name_en(self) -> str:
+        return self.name.en
+
+
+class Kind(ABC):
+    """One kind of matter. Nothing here trusts the engine: the rows of the database decide."""
+
+    code: ClassVar[str]
+    title: ClassVar[str]  # of its document, which is in Chinese
+    label: ClassVar[Message]
+    button: ClassVar[Message]  # what the page of the loan offers
+    asked: ClassVar[type[Asked]]
+    openers: ClassVar[tuple[str, ...]]  # of the roles that ``role_of`` gives
+
+    def read(self, matter: Matter) -> Any:
+        """Return what was asked, as this kind's model."""
+        return self.asked.model_validate(matter.facts["asked"])
+
+    def require_may_open(self, uow: UnitOfWork, state: CaseState, asked: Any) -> None:
+        """Raise Refused where the actor may not ask for it, or not now."""
+        if not set(self.openers) & roles_of(uow, state.application, state.hand_over):
+            raise Refused("not-yours", self.who_may(), status=403)
+        obstacle = self.obstacle(uow, state, asked)
+        if obstacle is not None:
+            raise Refused("not-now", obstacle)
+
+    @abstractmethod
+    def who_may(self) -> Message:
+        """Return the sentence for whoever may not ask for it."""
+
+    @abstractmethod
+    def obstacle(self, uow: UnitOfWork, state: CaseState, asked: Any) -> Message | None:
+        """Return why it cannot be done as things stand; None where it can."""
+
+    def is_moot(self, state: CaseState) -> bool:
+        """Whether what it is about has ended: the loan, unless the kind says otherwise."""
+        return loan_is_over(state.hand_over)
+
+    def counterpart(self, asked: Any) -> str | None:
+        """Return the person whom it asks besides the posts."""
+        return None
+
+    @abstractmethod
+    def before(self, uow: UnitOfWork, state: CaseState) -> dict[str, Any]:
+        """Return what would change, as it is now: part of what is signed."""
+
+    @abstractmethod
+    def floor(self, uow: UnitOfWork, state: CaseState) -> tuple[str, ...]:
+        """Return the stages that have to be decided favourably, whatever route the table names."""
+
+    @abstractmethod
+    def apply(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> dict[str, Any]:
+        """Do it, and return what was done; ``obstacle`` was asked before."""
+
+    @abstractmethod
+    def lines(self, uow: UnitOfWork, facts: Mapping[str, Any]) -> list[Line]:
+        """Return what was asked beside what is, for pages and the document."""
+
+
+def roles_of(uow: UnitOfWork, application: Application, hand_over: HandOver | None) -> set[str]:
+    """Return what the actor is to the loan: custodian, head (of its department), security-head, security, supervisor.
+
+    An administrator is nothing to it, and nobody whom the case concerns (T8).
+    """
+    me = uow.actor.id
+    directory = access_queries.load_directory(uow)
+    if uow.actor.kind != "person" or me in application.subject_ids or directory.holds(me, "administrator"):
+        return set()
+    held = {
+        "custodian": hand_over is not None and hand_over.custodian_id == me,
+        "head": me in directory.holders(application.department_id, *LEADERS),
+        "security-head": directory.holds_in(me, "security", *LEADERS),
+        "security": directory.holds(me, "security-reviewer"),
+        "supervisor": directory.holds(me, "supervisor"),
+    }
+    return {role for role, holds in held.items() if holds}
+
+
+def loan_is_over(hand_over: HandOver | None) -> bool:
+    """Whether nobody holds the copies any more."""
+    return hand_over is None or any((hand_over.returned_at, hand_over.lost_at, hand_over.ended_at))
+
+
+def loan_obstacle(hand_over: HandOver | None) -> Message | None:
+    """Return why the loan cannot be changed: it has not begun, or is over."""
+    if hand_over is None or hand_over.accepted_at is None or hand_over.due_at is None:
+        return Message("Nobody has accepted the copies yet: wait until the custodian has.")
+    if loan_is_over(hand_over):
+        return Message("The loan has ended: submit a new application if you still need the footage.")
+    return None
+
+
+def lent(state: CaseState) -> HandOver:
+    """Return the loan of a case, which ``loan_obstacle`` has found to run."""
+    if state.hand_over is None:
+        raise ValueError("the case has no loan")
+    return state.hand_over
+
+
+def is_important(state: CaseState) -> bool:
+    return state.application.importance == "important"
+
+
+def concerns(uow: UnitOfWork, application: Application, department_kind: str) -> bool:
+    """Whether somebody near the case belongs to a department of this kind (T8)."""
+    directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, application.id)
+    return bool(access_policy.people_concerned(directory, facts, department_kind))
+
+
+def person_line(uow: UnitOfWork, name: Text, person_id: str) -> Line:
+    person = uow.session.scalar(select(Person.name).where(Person.id == person_id)) or person_id
+    return text_line(name, person)
+
+
+def text_line(name: Text, text: str) -> Line:
+    return Line(name, Bilingual(text, text))
+
+
+def moment_line(uow: UnitOfWork, name: Text, moment: str) -> Line:
+    """Return a line with an ISO 8601 moment, to the minute, in the organisation's zone."""
+    local = datetime.fromisoformat(moment).astimezone(ZoneInfo(uow.rules.zone))
+    return text_line(name, f"{local:%Y-%m-%d %H:%M %z}")

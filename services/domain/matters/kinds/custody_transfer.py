@@ -1,0 +1,134 @@
+"""Custody transfer 保管移交: another person holds the copies, on the same terms (R45 to R47)."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from services.database.tables.matters import Matter
+from services.database.tables.people import Person
+from services.database.unit_of_work import UnitOfWork
+from services.domain.access import queries as access_queries
+from services.domain.custody import copies, grants, log
+from services.domain.matters.kinds import base
+from services.domain.matters.kinds.base import Asked, Kind, Line
+from services.domain.notifications import service as notification_service
+from services.domain.process.permissions import CaseState
+from services.runtime.translations import Message, in_context
+from services.web.schemas import Identifier, Paragraph
+
+
+class TransferAsked(Asked):
+    """``to_person_id``: who is to be the custodian. ``conditions``: in what state copies and media are handed on."""
+
+    to_person_id: Identifier
+    conditions: Paragraph = ""
+
+
+class CustodyTransfer(Kind):
+    code: ClassVar = "custody-transfer"
+    title: ClassVar = "视频录像保管交接单"
+    label: ClassVar = Message("Custody transfer")
+    button: ClassVar = Message("Transfer custody")
+    asked: ClassVar = TransferAsked
+    openers: ClassVar = ("custodian", "head", "security-head")
+
+    def who_may(self) -> Message:
+        return Message("Only the custodian, the head of the department or the head of Security can transfer custody.")
+
+    def obstacle(self, uow: UnitOfWork, state: CaseState, asked: TransferAsked) -> Message | None:
+        obstacle = base.loan_obstacle(state.hand_over)
+        if obstacle is not None:
+            return obstacle
+        if asked.to_person_id == base.lent(state).custodian_id:
+            return Message("This person is the custodian already: choose another one.")
+        return _person_obstacle(uow, state, asked.to_person_id)
+
+    def counterpart(self, asked: TransferAsked) -> str:
+        return asked.to_person_id
+
+    def before(self, uow: UnitOfWork, state: CaseState) -> dict[str, Any]:
+        hand_over = base.lent(state)
+        lent_copies = copies.list_of_application(uow, hand_over.application_id)
+        return {
+            "custodian": hand_over.custodian_id,
+            "dueAt": hand_over.due_at.isoformat() if hand_over.due_at else None,
+            "copies": {copy.id: copy.sealed["sha256Cipher"] for copy in lent_copies},
+            "downloads": [
+                {"id": download.id, "medium": download.medium, "askedAt": download.asked_at.isoformat()}
+                for download in copies.list_downloads(uow, hand_over.id)
+            ],
+            # somebody else signs in the place of a custodian who has left or does not answer
+            "forced": uow.actor.id != hand_over.custodian_id,
+        }
+
+    def floor(self, uow: UnitOfWork, state: CaseState) -> tuple[str, ...]:
+        return ("custody-receipt",)
+
+    def apply(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> dict[str, Any]:
+        hand_over, asked = base.lent(state), self.read(matter)
+        former, agreement = hand_over.custodian_id, access_queries.require_agreement(uow, asked.to_person_id)
+        actions = grants.actions_of(uow, hand_over)
+        grants.end(uow, hand_over, self.code)
+        hand_over.custodian_id, hand_over.agreement_id = asked.to_person_id, agreement.id
+        lent_copies = copies.list_of_application(uow, hand_over.application_id)
+        grants.create(uow, hand_over, lent_copies, actions)
+        hashes = {copy.id: copy.sealed["sha256Cipher"] for copy in lent_copies}
+        log.append(
+            uow,
+            hand_over,
+            "received",
+            person_id=asked.to_person_id,
+            copies=hashes,
+            fromPerson=former,
+            matter=matter.number,
+            agreementVersion=agreement.version,
+        )
+        for person_id in sorted({former, *_heads(uow, state)} - {asked.to_person_id}):
+            notification_service.notify(
+                uow,
+                person_id,
+                "custody-transferred",
+                application_id=hand_over.application_id,
+                subject_id=matter.id,
+            )
+        return {"from": former, "to": asked.to_person_id, "copies": hashes, "agreement": agreement.version}
+
+    def lines(self, uow: UnitOfWork, facts: Mapping[str, Any]) -> list[Line]:
+        asked, before = facts["asked"], facts["before"]
+        lines = [
+            base.person_line(uow, Message("Custodian now"), before["custodian"]),
+            base.person_line(uow, Message("New custodian"), asked["toPersonId"]),
+            base.moment_line(uow, Message("Return by"), before["dueAt"]),
+            base.text_line(Message("Copies"), str(len(before["copies"]))),
+            base.text_line(Message("Downloads handed on"), str(len(before["downloads"]))),
+            base.text_line(in_context("statements", "Reason"), asked["reason"]),
+        ]
+        if asked.get("conditions"):
+            lines.append(base.text_line(Message("State of copies and media"), asked["conditions"]))
+        if before["forced"]:
+            lines.append(Line(Message("Signed by"), Message("another person in the custodian's place")))
+        return lines
+
+
+def _person_obstacle(uow: UnitOfWork, state: CaseState, person_id: str) -> Message | None:
+    person = uow.session.get(Person, person_id)
+    if person is None or not person.active:
+        return Message("This person does not work here any more: choose another one.")
+    directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, state.application.id)
+    if directory.holds(person_id, "administrator"):
+        return Message("Administrators cannot view footage: another person has to be the custodian.")
+    if person_id in state.application.subject_ids:
+        return Message("This person is concerned in the case: choose another one.")
+    duties = {duty: people for duty, people in facts.done.items() if duty not in ("applicant", "custodian")}
+    if any(person_id in people for people in duties.values()):
+        return Message("This person has decided in the case: choose another one.")
+    return None
+
+
+def _heads(uow: UnitOfWork, state: CaseState) -> list[str]:
+    """Return who hears of a transfer besides the two: the department's heads and those of Security (R47)."""
+    directory = access_queries.load_directory(uow)
+    heads = (
+        *directory.holders(state.application.department_id, "head"),
+        *directory.holders_in("security", "head"),
+    )
+    return [person_id for person_id in heads if person_id not in state.application.subject_ids]

@@ -1,0 +1,77 @@
+"""Purpose change 用途变更: the loan serves another purpose; the form stays as it was signed (R41, R43)."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from services.database.tables.matters import Matter
+from services.database.unit_of_work import UnitOfWork
+from services.domain.custody import copies, grants, log
+from services.domain.matters.kinds import base
+from services.domain.matters.kinds.base import Asked, Kind, Line
+from services.domain.process.permissions import CaseState
+from services.runtime.labels import Label
+from services.runtime.translations import Message, in_context
+from services.web.schemas import Account
+
+
+class PurposeAsked(Asked):
+    """``purpose`` and ``way_of_use`` are what the loan is to serve instead."""
+
+    purpose: Account
+    way_of_use: Literal["view", "download"]
+
+
+class PurposeChange(Kind):
+    code: ClassVar = "purpose-change"
+    title: ClassVar = "视频录像用途变更单"
+    label: ClassVar = Message("Purpose change")
+    button: ClassVar = Message("Change the purpose")
+    asked: ClassVar = PurposeAsked
+    openers: ClassVar = ("head",)
+
+    def who_may(self) -> Message:
+        return Message("Only the head of the department can ask for another purpose: ask your head to do it.")
+
+    def obstacle(self, uow: UnitOfWork, state: CaseState, asked: PurposeAsked) -> Message | None:
+        obstacle = base.loan_obstacle(state.hand_over)
+        if obstacle is not None:
+            return obstacle
+        now = _now(state)
+        if (asked.purpose, asked.way_of_use) == (now["purpose"], now["wayOfUse"]):
+            return Message("Purpose and way of use are the same as now: change one of them.")
+        return None
+
+    def before(self, uow: UnitOfWork, state: CaseState) -> dict[str, Any]:
+        return {"custodian": base.lent(state).custodian_id, **_now(state)}
+
+    def floor(self, uow: UnitOfWork, state: CaseState) -> tuple[str, ...]:
+        chain = ("preliminary", "security", "security-signature")
+        important = base.is_important(state) or bool(state.application.management_needed)
+        return (*chain, "management") if important else chain
+
+    def apply(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> dict[str, Any]:
+        hand_over, asked = base.lent(state), self.read(matter)
+        hand_over.purpose, hand_over.way_of_use = asked.purpose, asked.way_of_use
+        grants.end(uow, hand_over, self.code)
+        ways: tuple[grants.Action, ...] = ("view", "download") if asked.way_of_use == "download" else ("view",)
+        lent_copies = copies.list_of_application(uow, hand_over.application_id)
+        grants.create(uow, hand_over, lent_copies, ways)
+        log.append(uow, hand_over, "purpose-changed", wayOfUse=asked.way_of_use, matter=matter.number)
+        return {"wayOfUse": asked.way_of_use}
+
+    def lines(self, uow: UnitOfWork, facts: Mapping[str, Any]) -> list[Line]:
+        asked, before = facts["asked"], facts["before"]
+        return [
+            base.person_line(uow, Message("Custodian"), before["custodian"]),
+            base.text_line(Message("Purpose now"), before["purpose"]),
+            base.text_line(Message("New purpose"), asked["purpose"]),
+            Line(Message("Way of use now"), Label(before["wayOfUse"])),
+            Line(Message("New way of use"), Label(asked["wayOfUse"])),
+            base.text_line(in_context("statements", "Reason"), asked["reason"]),
+        ]
+
+
+def _now(state: CaseState) -> dict[str, str]:
+    application, hand_over = state.application, base.lent(state)
+    way = hand_over.way_of_use or application.granted_way_of_use or application.way_of_use
+    return {"purpose": hand_over.purpose or application.purpose, "wayOfUse": way}

@@ -1,0 +1,179 @@
+"""Matters as people see them: a list, one with all of it, and what a person may ask for in a case."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import aliased
+
+from services.database.keyset import Page, Section, page_of
+from services.database.listing import EVERYTHING, Listing
+from services.database.tables.applications import Application
+from services.database.tables.custody import HandOver
+from services.database.tables.documents import Document
+from services.database.tables.matters import Matter
+from services.database.tables.people import Person
+from services.database.tables.reviews import Decision, Review
+from services.database.unit_of_work import UnitOfWork
+from services.domain.access import queries as access_queries
+from services.domain.access import visibility
+from services.domain.audit import trail as audit_trail
+from services.domain.matters.kinds import KINDS
+from services.domain.matters.kinds.base import loan_obstacle, roles_of
+from services.domain.matters.schemas import MatterDecision, MatterLine, MatterView, Offer
+from services.domain.reviews.schemas import MatterFact
+from services.runtime.errors import NotFound
+from services.runtime.labels import Label
+from services.runtime.translations import Message, Text
+
+OPENER, COUNTERPART = aliased(Person), aliased(Person)
+OPEN = "open"
+
+
+def state_of(matter: Matter) -> str:
+    return matter.closed_as or OPEN
+
+
+def read(
+    uow: UnitOfWork, listing: Listing = EVERYTHING, *, state: str = "", kind: str = "", mine: bool = False
+) -> Page[MatterLine]:
+    """Read a page of the matters that the actor may see, the newest first; searched in numbers and titles."""
+    me = uow.actor.id
+    query = _select().where(_is_seen(uow), listing.mentioned(Matter.number, Application.number, Application.title))
+    if mine:
+        query = query.where(or_(Matter.opened_by == me, Matter.counterpart_id == me))
+    if state:
+        query = query.where(Matter.closed_at.is_(None) if state == OPEN else Matter.closed_at.is_not(None))
+    if kind:
+        query = query.where(Matter.kind == kind)
+    by_id = Matter.id.expression
+    section = Section(
+        (Matter.number.expression, by_id) if listing.sort == "number" else (Matter.opened_at.expression, by_id)
+    )
+    page = page_of(uow.session, query, (section,), listing)
+    return page.showing(_lines(uow, page.lines))
+
+
+def list_of_case(uow: UnitOfWork, application_id: str) -> list[MatterLine]:
+    """List the matters of a case that the caller has let the actor see, the newest first."""
+    query = _select().where(Matter.application_id == application_id).order_by(Matter.opened_at.desc(), Matter.id)
+    return _lines(uow, uow.session.execute(query).all())
+
+
+def get(uow: UnitOfWork, matter_id: str) -> MatterView:
+    """Return one matter; NotFound for whoever may not see its case and has no part in it."""
+    row = uow.session.execute(_select().where(Matter.id == matter_id, _is_seen(uow))).one_or_none()
+    if row is None:
+        raise NotFound(Message("matter"), matter_id)
+    matter: Matter = row[0]
+    audit_trail.record(uow, "matter-read", "matter", matter.id, application_id=matter.application_id)
+    [line] = _lines(uow, [row])
+    because = _because(matter)
+    return MatterView(
+        **line.model_dump(),
+        lines=lines_of(uow, matter),
+        facts_sha256=matter.facts_sha256,
+        decisions=_decisions(uow, matter),
+        because_zh=because.zh if because else None,
+        because_en=because.en if because else None,
+        document=uow.session.scalar(select(Document.number).where(Document.number == matter.number)),
+        hand_over_id=matter.hand_over_id,
+    )
+
+
+def lines_of(uow: UnitOfWork, matter: Matter) -> list[MatterFact]:
+    """Return what is asked beside what is."""
+    return [
+        MatterFact(name_zh=line.name_zh, name_en=line.name_en, zh=line.zh, en=line.en)
+        for line in KINDS[matter.kind].lines(uow, matter.facts)
+    ]
+
+
+def list_offers(uow: UnitOfWork, application: Application, hand_over: HandOver | None) -> list[Offer]:
+    """List what the actor may ask for in the case now; values and people are checked when it is asked."""
+    if loan_obstacle(hand_over) is not None:
+        return []
+    roles = roles_of(uow, application, hand_over)
+    return [
+        Offer(kind=kind.code, button_zh=kind.button.zh, button_en=kind.button.en)
+        for kind in KINDS.values()
+        if roles & set(kind.openers)
+    ]
+
+
+def _select() -> Select[*tuple[Any, ...]]:
+    return (
+        select(Matter, Application.number, Application.title, OPENER.name, COUNTERPART.name)
+        .join(Application, Application.id == Matter.application_id)
+        .join(OPENER, OPENER.id == Matter.opened_by)
+        .outerjoin(COUNTERPART, COUNTERPART.id == Matter.counterpart_id)
+    )
+
+
+def _is_seen(uow: UnitOfWork) -> Any:
+    me = uow.actor.id
+    return or_(
+        visibility.is_of_visible(uow, Matter.application_id),
+        Matter.opened_by == me,
+        Matter.counterpart_id == me,
+    )
+
+
+def _lines(uow: UnitOfWork, rows: Sequence[Any]) -> list[MatterLine]:
+    if not rows:
+        return []
+    asked = _open_reviews(uow, [row[0].id for row in rows if row[0].closed_at is None])
+    return [
+        MatterLine(
+            id=matter.id,
+            number=matter.number,
+            kind=matter.kind,
+            state=state_of(matter),
+            application_id=matter.application_id,
+            application_number=number,
+            title=title,
+            opened_by=opener,
+            opened_at=matter.opened_at,
+            counterpart=counterpart,
+            stages=[review.stage for review in asked.get(matter.id, ())],
+            due_at=min((review.due_at for review in asked.get(matter.id, ())), default=None),
+            closed_at=matter.closed_at,
+        )
+        for matter, number, title, opener, counterpart, *_ in rows
+    ]
+
+
+def _open_reviews(uow: UnitOfWork, matter_ids: Sequence[str]) -> Mapping[str, list[Review]]:
+    if not matter_ids:
+        return {}
+    found: dict[str, list[Review]] = {}
+    query = select(Review).where(Review.matter_id.in_(matter_ids), Review.closed_at.is_(None))
+    for review in uow.session.scalars(query.order_by(Review.opened_at, Review.id)):
+        found.setdefault(str(review.matter_id), []).append(review)
+    return found
+
+
+def _decisions(uow: UnitOfWork, matter: Matter) -> list[MatterDecision]:
+    query = select(Decision).where(Decision.matter_id == matter.id).order_by(Decision.decided_at, Decision.id)
+    rows = uow.session.scalars(query).all()
+    names = access_queries.get_names(uow, [row.decided_by for row in rows])
+    return [
+        MatterDecision(
+            stage=row.stage,
+            outcome=row.outcome,
+            by=names[row.decided_by],
+            decided_at=row.decided_at,
+            reason=row.reason,
+            opinion=row.opinion,
+        )
+        for row in rows
+    ]
+
+
+def _because(matter: Matter) -> Text | None:
+    outcome = matter.outcome or {}
+    if matter.closed_as == "refused" and "stage" in outcome:
+        return Label(outcome["stage"])
+    if matter.closed_as == "moot":
+        return Message("What it was about had ended, or could not be done any more.")
+    return None

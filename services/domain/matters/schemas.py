@@ -1,0 +1,80 @@
+"""The typed views of matters, which page and API share, and the body of what is asked."""
+
+from typing import Any, Literal
+
+from services.domain.reviews.schemas import MatterFact
+from services.web.schemas import Answer, Body, Code, Identifier, Moment, PageParameters
+
+MatterSort = Literal["opened", "number"]
+
+
+class MattersQuestion(PageParameters):
+    """``mine``: asked by you or of you. ``state``: ``open``, or ``closed``."""
+
+    state: Code = ""
+    kind: Code = ""
+    mine: bool = False
+
+
+class MatterBody(Body):
+    """``asked`` has the fields of the kind, which ``docs/matters.md`` lists."""
+
+    kind: Code
+    application_id: Identifier
+    asked: dict[str, Any]
+
+
+class MatterLine(Answer):
+    """One matter in a list. ``state`` is ``open``, ``applied``, ``refused`` or ``moot``; ``stages`` are asked now."""
+
+    id: str
+    number: str
+    kind: str
+    state: str
+    application_id: str
+    application_number: str | None
+    title: str | None
+    opened_by: str
+    opened_at: Moment
+    counterpart: str | None
+    stages: list[str]
+    due_at: Moment | None
+    closed_at: Moment | None
+
+
+class MatterDecision(Answer):
+    stage: str
+    outcome: str
+    by: str
+    decided_at: Moment
+    reason: str | None
+    opinion: str | None
+
+
+class MatterView(MatterLine):
+    """One matter with all of it; decisions are signed over ``factsSha256``.
+
+    ``because`` says why it was closed without being carried out; ``reviewId`` is the review that you may read.
+    """
+
+    lines: list[MatterFact]
+    facts_sha256: str
+    decisions: list[MatterDecision]
+    because_zh: str | None
+    because_en: str | None
+    document: str | None
+    hand_over_id: str | None
+
+
+class MattersAnswer(Answer):
+    matters: list[MatterLine]
+    next: str
+    previous: str
+
+
+class Offer(Answer):
+    """A kind of matter that you may ask for in a case now."""
+
+    kind: str
+    button_zh: str
+    button_en: str

@@ -1,0 +1,132 @@
+"""Ask for a matter: who may, what is asked, and the message to its process, in one transaction."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import rfc8785
+from pydantic import ValidationError
+from sqlalchemy import select
+
+from services.database.base import new_id
+from services.database.tables.matters import Matter
+from services.database.unit_of_work import UnitOfWork
+from services.domain.access import visibility
+from services.domain.audit import trail as audit_trail
+from services.domain.documents import service as document_service
+from services.domain.matters.kinds import KINDS
+from services.domain.matters.kinds.base import Asked, Kind
+from services.domain.process import outbox, permissions
+from services.domain.process.messages import MATTER_ASKED
+from services.domain.process.permissions import CaseState
+from services.domain.stages.catalogue import STAGES
+from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message
+
+
+def open_matter(uow: UnitOfWork, kind_code: str, application_id: str, asked: Mapping[str, Any]) -> Matter:
+    """Ask for a matter of this kind about a case that the actor may see.
+
+    Raises Refused where the actor may not, where it cannot be done now, and where the same is asked already.
+    """
+    kind = find_kind(kind_code)
+    visibility.get_visible(uow, application_id)
+    read = parse(kind, asked)
+    state = permissions.lock(uow, application_id, f"ask for {kind.code}")
+    kind.require_may_open(uow, state, read)
+    _require_stages(uow, kind, state)
+    _require_first(uow, kind, state)
+    matter = _new(uow, kind, state, read)
+    uow.session.add(matter)
+    audit_trail.record(
+        uow,
+        "matter-opened",
+        "matter",
+        matter.id,
+        application_id=application_id,
+        number=matter.number,
+        kind=kind.code,
+        facts=matter.facts_sha256,
+    )
+    outbox.publish(
+        uow,
+        MATTER_ASKED,
+        matter.id,
+        application_id=application_id,
+        matter_id=matter.id,
+        message_id=f"{MATTER_ASKED}:{matter.id}",
+        variables={"matterId": matter.id, "applicationId": application_id},
+    )
+    return matter
+
+
+def find_kind(code: str) -> Kind:
+    """Return a kind; NotFound for one that there is not."""
+    kind = KINDS.get(code)
+    if kind is None:
+        raise NotFound(Message("kind of matter"), code)
+    return kind
+
+
+def parse(kind: Kind, asked: Mapping[str, Any]) -> Asked:
+    """Read what was filled in; Refused with the first field that is missing or wrong."""
+    try:
+        return kind.asked.model_validate(dict(asked))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        message = Message("Fill in this field: it is missing or not valid.")
+        raise Refused("missing", message, status=422, field=name) from None
+
+
+def hash_of(facts: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the canonical facts, which decisions are signed over."""
+    return hashlib.sha256(rfc8785.dumps(dict(facts))).hexdigest()
+
+
+def _new(uow: UnitOfWork, kind: Kind, state: CaseState, asked: Asked) -> Matter:
+    matter_id, number = new_id(), document_service.next_number(uow, kind.code)
+    facts = {
+        "matter": matter_id,
+        "number": number,
+        "kind": kind.code,
+        "application": state.application.number,
+        "handOver": state.hand_over.id if state.hand_over is not None else None,
+        "asked": asked.model_dump(mode="json", by_alias=True),
+        "before": kind.before(uow, state),
+        "openedBy": uow.actor.id,
+        "openedAt": uow.now.isoformat(),
+    }
+    return Matter(
+        id=matter_id,
+        number=number,
+        kind=kind.code,
+        application_id=state.application.id,
+        hand_over_id=facts["handOver"],
+        opened_by=uow.actor.id,
+        opened_at=uow.now,
+        counterpart_id=kind.counterpart(asked),
+        facts=facts,
+        facts_sha256=hash_of(facts),
+    )
+
+
+def _require_stages(uow: UnitOfWork, kind: Kind, state: CaseState) -> None:
+    """Raise Refused where the organisation's file of stages is older than this kind."""
+    lacking = [code for code in kind.floor(uow, state) if code not in STAGES]
+    if lacking:
+        raise Refused(
+            "stage-lacking",
+            "The review stage {stage} is not set up here: ask the administrator to add it to review-stages.json.",
+            stage=lacking[0],
+        )
+
+
+def _require_first(uow: UnitOfWork, kind: Kind, state: CaseState) -> None:
+    """Raise Refused where the same is asked of the case already."""
+    query = select(Matter.number).where(
+        Matter.application_id == state.application.id, Matter.kind == kind.code, Matter.closed_at.is_(None)
+    )
+    number = uow.session.scalar(query.limit(1))
+    if number is not None:
+        raise Refused("asked-already", "{number} asks for the same: wait until it is decided.", number=number)

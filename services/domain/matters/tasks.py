@@ -1,0 +1,216 @@
+"""What the jobs of a matter do: check it, open its reviews, do it, close it. The rows decide, never the job."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from services.database.tables.applications import Application
+from services.database.tables.matters import Matter
+from services.database.tables.reviews import Decision, Review
+from services.database.unit_of_work import UnitOfWork
+from services.domain.audit import trail as audit_trail
+from services.domain.matters import documents
+from services.domain.matters.kinds import KINDS
+from services.domain.matters.kinds.base import Kind, concerns
+from services.domain.matters.service import hash_of
+from services.domain.process import outbox, permissions
+from services.domain.process.messages import MATTER_ASKED, MATTER_MOOT, REVIEW_DECIDED
+from services.domain.process.permissions import MOST_OPEN_REVIEWS, CaseState
+from services.domain.reviews import moot_matters
+from services.domain.reviews import tasks as review_tasks
+from services.domain.reviews.classification import compute_floor
+from services.domain.stages.catalogue import STAGES
+from services.runtime.errors import NotPermitted
+from services.runtime.translations import Message
+
+APPLIED, REFUSED, MOOT = "applied", "refused", moot_matters.MOOT
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the decision table reads. ``allowed``: it can be done as things stand, so that people are asked."""
+
+    allowed: bool
+    kind: str
+    importance: str
+    security_involved: bool
+    management_involved: bool
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A matter with its case, both locked."""
+
+    matter: Matter
+    kind: Kind
+    state: CaseState
+
+    @property
+    def application(self) -> Application:
+        return self.state.application
+
+
+def check(uow: UnitOfWork, matter_id: str, process_instance_key: int) -> Checked:
+    """Find what the route depends on; a second run finds the same."""
+    subject = _lock(uow, matter_id, "check the matter")
+    matter = subject.matter
+    if matter.process_instance_key not in (None, process_instance_key):
+        raise _refusal(matter, "check the matter", "another process instance handles it already")
+    matter.process_instance_key = process_instance_key
+    outbox.settle(uow, matter.application_id, "the matter is checked", MATTER_ASKED, matter_id=matter.id)
+    obstacle = _obstacle(uow, subject)
+    return Checked(
+        allowed=matter.closed_at is None and obstacle is None,
+        kind=matter.kind,
+        importance=subject.application.importance or compute_floor(uow, subject.application).importance,
+        security_involved=concerns(uow, subject.application, "security"),
+        management_involved=concerns(uow, subject.application, "management"),
+    )
+
+
+def open_review(
+    uow: UnitOfWork, matter_id: str, stage: str, *, job_key: int, process_instance_key: int
+) -> review_tasks.Opened:
+    """Open a review of a matter, once for each job.
+
+    Raises NotPermitted for a stage that is not about this kind, and once somebody has decided against the matter.
+    """
+    act = f"open the review {stage}"
+    subject = _lock(uow, matter_id, act)
+    matter = subject.matter
+    if stage not in STAGES or matter.kind not in STAGES[stage].about:
+        raise _refusal(matter, act, f"the stage {stage} is not about {matter.kind}: correct the route's table")
+    if _of_job(uow, job_key) is None:
+        if matter.closed_at is not None:
+            raise _refusal(matter, act, f"it is closed as {matter.closed_as}")
+        against = _against(_decisions(uow, matter))
+        if against is not None:
+            raise _refusal(matter, act, f"the stage {against} has decided against it")
+        if _count_open(uow, matter, stage) >= MOST_OPEN_REVIEWS:
+            raise _refusal(matter, act, "it is asked already, and nobody has answered yet")
+    return review_tasks.open_of_matter(
+        uow, subject.application, matter, stage, job_key=job_key, process_instance_key=process_instance_key
+    )
+
+
+def apply(uow: UnitOfWork, matter_id: str) -> bool:
+    """Do what was decided, once; False where it cannot be done any more, and the matter is moot.
+
+    Raises NotPermitted unless every stage of the floor, and every other that was asked, has decided for it, signed over
+    these facts.
+    """
+    act = "carry out the matter"
+    subject = _lock(uow, matter_id, act)
+    matter = subject.matter
+    if matter.closed_at is not None:
+        if matter.closed_as == REFUSED:
+            raise _refusal(matter, act, "it was refused")
+        return matter.closed_as == APPLIED
+    decisions = _decisions(uow, matter)
+    _require_decided(uow, subject, decisions, act)
+    outbox.settle(uow, matter.application_id, "the matter is carried out", REVIEW_DECIDED, matter_id=matter.id)
+    obstacle = _obstacle(uow, subject)
+    if obstacle is not None:
+        moot_matters.close(uow, matter, MOOT, {"because": obstacle.en})
+        return False
+    outcome = subject.kind.apply(uow, matter, subject.state)
+    matter.applied_at = uow.now
+    audit_trail.record(
+        uow,
+        "matter-applied",
+        "matter",
+        matter.id,
+        application_id=matter.application_id,
+        number=matter.number,
+        kind=matter.kind,
+        facts=matter.facts_sha256,
+        decisions=[decision.id for decision in decisions.values()],
+    )
+    documents.write(uow, matter, subject.kind, decisions.values(), outcome)
+    moot_matters.close(uow, matter, APPLIED, outcome)
+    return True
+
+
+def close(uow: UnitOfWork, matter_id: str, closed_as: str) -> None:
+    """Close a matter that was not carried out; nothing where the act that ended it has closed it.
+
+    Raises NotPermitted where the rows have no reason for it.
+    """
+    act = "close the matter"
+    subject = _lock(uow, matter_id, act)
+    matter = subject.matter
+    outbox.settle(uow, matter.application_id, "the matter is closed", REVIEW_DECIDED, MATTER_MOOT, matter_id=matter.id)
+    if matter.closed_at is not None:
+        return
+    against, obstacle = _against(_decisions(uow, matter)), _obstacle(uow, subject)
+    if closed_as == REFUSED and against is not None:
+        moot_matters.close(uow, matter, REFUSED, {"stage": against})
+    elif closed_as in (REFUSED, MOOT) and obstacle is not None:
+        moot_matters.close(uow, matter, MOOT, {"because": obstacle.en})
+    else:
+        raise _refusal(matter, act, "nobody has decided against it, and nothing keeps it from being done")
+
+
+def _lock(uow: UnitOfWork, matter_id: str, act: str) -> Subject:
+    application_id = uow.session.scalar(select(Matter.application_id).where(Matter.id == matter_id))
+    if application_id is None:
+        raise NotPermitted(
+            f"could not {act} | {matter_id} | the database does not have this matter | find out who sent this job"
+        )
+    state = permissions.lock(uow, application_id, act)
+    matter = uow.session.get_one(Matter, matter_id, with_for_update=True, populate_existing=True)
+    return Subject(matter, KINDS[matter.kind], state)
+
+
+def _obstacle(uow: UnitOfWork, subject: Subject) -> Message | None:
+    if subject.kind.is_moot(subject.state):
+        return Message("The loan has ended: submit a new application if you still need the footage.")
+    return subject.kind.obstacle(uow, subject.state, subject.kind.read(subject.matter))
+
+
+def _require_decided(uow: UnitOfWork, subject: Subject, decisions: Mapping[str, Decision], act: str) -> None:
+    matter = subject.matter
+    if hash_of(matter.facts) != matter.facts_sha256:
+        raise _refusal(matter, act, "its facts are not those that were signed: restore the row from a backup")
+    against = _against(decisions)
+    if against is not None:
+        raise _refusal(matter, act, f"the stage {against} has decided against it")
+    for stage in subject.kind.floor(uow, subject.state):
+        if stage not in decisions:
+            raise _refusal(matter, act, f"the stage {stage} has not decided it")
+    for stage, decision in decisions.items():
+        if decision.form_sha256 != matter.facts_sha256:
+            raise _refusal(matter, act, f"the decision of the stage {stage} is bound to other facts")
+
+
+def _decisions(uow: UnitOfWork, matter: Matter) -> dict[str, Decision]:
+    """Return what counts of each stage: asking again overrides no "no"."""
+    query = select(Decision).where(Decision.matter_id == matter.id).order_by(Decision.decided_at, Decision.id)
+    counts: dict[str, Decision] = {}
+    for decision in uow.session.scalars(query):
+        known = counts.get(decision.stage)
+        if known is None or known.outcome == STAGES[decision.stage].favourable:
+            counts[decision.stage] = decision
+    return counts
+
+
+def _against(decisions: Mapping[str, Decision]) -> str | None:
+    """Return a stage that has decided against the matter."""
+    return next((stage for stage, row in decisions.items() if row.outcome != STAGES[stage].favourable), None)
+
+
+def _of_job(uow: UnitOfWork, job_key: int) -> str | None:
+    return uow.session.scalar(select(Review.id).where(Review.job_key == job_key))
+
+
+def _count_open(uow: UnitOfWork, matter: Matter, stage: str) -> int:
+    query = select(Review.id).where(Review.matter_id == matter.id, Review.stage == stage, Review.closed_at.is_(None))
+    return len(uow.session.scalars(query).all())
+
+
+def _refusal(matter: Matter, act: str, cause: str) -> NotPermitted:
+    return NotPermitted(
+        f"could not {act} | {matter.number} | {cause} | find out who sent this job; where the matter is to go on, "
+        "remove the cause, then resolve the incident"
+    )

@@ -1,0 +1,96 @@
+"""Matters on the engine: an extension agreed and refused, a custody transfer, a loan that ends meanwhile."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from case_people import CUSTODIAN, People
+
+from services.database.tables.copies import Grant
+from services.database.tables.matters import Matter
+from services.database.tables.reviews import Review
+from services.database.unit_of_work import UnitOfWork
+from services.domain.accounts.signatures.given import Proof
+from services.domain.matters import service
+from services.domain.reviews import service as review_service
+from services.domain.stages.catalogue import STAGES
+
+pytestmark = pytest.mark.zeebe
+
+
+async def ask(desk: People, case: str, kind: str, by: str = CUSTODIAN, **asked: Any) -> str:
+    def act(uow: UnitOfWork) -> str:
+        return service.open_matter(uow, kind, case, {"reason": "原用途尚未完成。", **asked}).id
+
+    matter_id: str = await desk.as_person(by, act)
+    return matter_id
+
+
+async def decide(desk: People, matter_id: str, stage: str, outcome: str | None = None, by: str | None = None) -> None:
+    """Wait for the stage of the matter and decide it, as the first who may."""
+
+    def open_one(uow: UnitOfWork) -> Review | None:
+        return uow.session.query(Review).filter_by(matter_id=matter_id, stage=stage, closed_at=None).one_or_none()
+
+    review = await desk.until(open_one, f"the stage {stage} of the matter")
+    given = STAGES[stage]
+    outcome = outcome or given.favourable
+    login = by or desk.candidates(review)[0]
+    await desk.as_person(
+        login,
+        review_service.decide,
+        review.id,
+        outcome=outcome,
+        answers={question.code: True for question in given.questions},
+        reason="理由" if outcome in given.reason_for else None,
+        opinion="同意。" if given.opinion_needed else None,
+        proof=Proof(desk.rows(Matter, id=matter_id)[0].facts_sha256, f"demo-{login}"),
+    )
+
+
+async def ended(desk: People, matter_id: str, closed_as: str) -> None:
+    await desk.until(lambda _: desk.rows(Matter, id=matter_id)[0].closed_at, "the end of the matter")
+    assert desk.rows(Matter, id=matter_id)[0].closed_as == closed_as
+    await desk.quiet()
+    assert not desk.trace.incidents
+
+
+@pytest.mark.requirement("R49", "R50")
+async def test_an_extension_that_is_agreed_moves_the_due_date_and_its_timers(desk: People) -> None:
+    case = await desk.apply("cam1", requested_use_days=5)
+    loan = await desk.accept(case)
+    wanted = loan.due_at + timedelta(days=7)
+
+    matter_id = await ask(desk, case, "extension", dueAt=wanted.isoformat())
+    await decide(desk, matter_id, "extension")
+
+    await ended(desk, matter_id, "applied")
+    assert desk.hand_over(case).due_at == wanted
+    await desk.turn(days=5, hours=1)
+    assert {grant.until for grant in desk.rows(Grant)} == {wanted}
+    await desk.returned(case)
+
+
+@pytest.mark.requirement("R50")
+async def test_an_extension_that_is_refused_changes_nothing(desk: People) -> None:
+    case = await desk.apply("cam1", requested_use_days=5)
+    loan = await desk.accept(case)
+
+    matter_id = await ask(desk, case, "extension", dueAt=(loan.due_at + timedelta(days=7)).isoformat())
+    await decide(desk, matter_id, "extension", "rejected")
+
+    await ended(desk, matter_id, "refused")
+    assert desk.hand_over(case).due_at == loan.due_at
+
+
+@pytest.mark.requirement("R47")
+async def test_p11_a_return_ends_what_is_asked_about_the_loan(desk: People) -> None:
+    case = await desk.apply("cam1", requested_use_days=5)
+    loan = await desk.accept(case)
+    matter_id = await ask(desk, case, "extension", dueAt=(loan.due_at + timedelta(days=7)).isoformat())
+    await desk.until(lambda _: desk.rows(Review, matter_id=matter_id), "the review")
+
+    await desk.returned(case)
+
+    await ended(desk, matter_id, "moot")
+    assert all(review.closed_at for review in desk.rows(Review, matter_id=matter_id))

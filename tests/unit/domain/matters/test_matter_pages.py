@@ -1,0 +1,143 @@
+"""Matters over the API and on the pages: asked on the page of a loan, read by whoever may, decided in the inbox."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from loan_matter import LoanDesk, lent
+from portal_client import Portal, problem
+from prepared_desk import prepared_desk
+from review_desk import PASSWORD
+
+from services.database.tables.matters import Matter
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@pytest.fixture
+def loan(tmp_path: Path) -> Iterator[LoanDesk]:
+    desk, ids = prepared_desk(f"sqlite:///{tmp_path / 'books.db'}", lent)
+    yield LoanDesk(desk, ids)
+    desk.close()
+
+
+@pytest.fixture
+async def portal(loan: LoanDesk) -> AsyncIterator[Portal]:
+    async with Portal(loan.desk) as portal:
+        yield portal
+
+
+def body(loan: LoanDesk, **changes: object) -> dict[str, object]:
+    asked = {"dueAt": loan.later(7), "reason": "原用途尚未完成。"}
+    return {"kind": "extension", "applicationId": loan.application_id, "asked": asked, **changes}
+
+
+@pytest.mark.requirement("R50")
+async def test_an_extension_is_asked_and_read_over_the_api(portal: Portal, loan: LoanDesk) -> None:
+    keeper = await portal.signed_in("keeper")
+    answer = await keeper.post("/api/matters", json=body(loan))
+    assert answer.status_code == 201, answer.text
+    matter = answer.json()
+    assert (matter["kind"], matter["state"], matter["openedBy"]) == ("extension", "open", "keeper")
+    assert {line["nameEn"] for line in matter["lines"]} >= {"Due now", "To be due", "Reason"}
+
+    listed = (await keeper.get("/api/matters?mine=true")).json()
+    assert [line["id"] for line in listed["matters"]] == [matter["id"]]
+    assert (await keeper.get(f"/api/matters/{matter['id']}")).json()["number"] == matter["number"]
+    offers = (await keeper.get(f"/api/cases/{loan.application_id}/matters/offers")).json()
+    assert [offer["kind"] for offer in offers] == ["extension", "custody-transfer"]
+
+
+@pytest.mark.requirement("R2", "R50")
+async def test_strangers_ask_and_read_nothing(portal: Portal, loan: LoanDesk) -> None:
+    matter_id = loan.ask("extension", dueAt=loan.later(7))
+    for login in ("admin", "deputy"):
+        client = await portal.signed_in(login)
+        assert problem(await client.post("/api/matters", json=body(loan)))[0] == 404
+        assert problem(await client.get(f"/api/matters/{matter_id}"))[0] == 404
+        assert (await client.get("/api/matters")).json()["matters"] == []
+    reviewer = await portal.signed_in("reviewer2")
+    assert problem(await reviewer.post("/api/matters", json=body(loan)))[:2] == (403, "not-yours")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"kind": "nothing"}, (404, "not-found", None)),
+        ({"asked": {"dueAt": "tomorrow", "reason": "r"}}, (422, "missing", "dueAt")),
+        ({"asked": {"dueAt": "2031-03-25T00:00:00Z", "reason": " "}}, (422, "missing", "reason")),
+        ({"asked": {"dueAt": "2031-03-25T00:00:00Z", "reason": "r", "more": 1}}, (422, "missing", "more")),
+    ],
+)
+async def test_what_is_filled_in_wrongly_is_named(
+    portal: Portal, loan: LoanDesk, changes: dict[str, object], expected: tuple[int, str, str | None]
+) -> None:
+    keeper = await portal.signed_in("keeper")
+    assert problem(await keeper.post("/api/matters", json=body(loan, **changes))) == expected
+    assert not loan.desk.all(Matter)
+
+
+@pytest.mark.requirement("R50")
+async def test_an_extension_takes_a_link_and_a_button(portal: Portal, loan: LoanDesk) -> None:
+    keeper = await portal.signed_in("keeper")
+    page = await keeper.get(f"/hand-overs/{loan.ids['hand_over_id']}")
+    assert f"/matters/new/extension?case={loan.application_id}" in page.text
+    form = await keeper.get(f"/matters/new/extension?case={loan.application_id}")
+    assert form.status_code == 200
+    assert "checked" in form.text
+
+    answer = await keeper.post(
+        f"/matters/new/extension?case={loan.application_id}",
+        data={"dueAt": loan.later(7), "reason": "原用途尚未完成。", "csrf_token": keeper.headers["X-CSRF-Token"]},
+    )
+    assert answer.status_code == 303, answer.text
+    [matter] = loan.desk.all(Matter)
+    assert answer.headers["location"] == f"/matters/{matter.id}"
+    for path in (answer.headers["location"], "/matters", "/matters?kind=extension&state=open&mine=true"):
+        shown = await keeper.get(path)
+        assert shown.status_code == 200
+        assert matter.number in shown.text
+
+
+async def test_each_form_opens_and_a_refusal_keeps_what_was_typed(portal: Portal, loan: LoanDesk) -> None:
+    head = await portal.signed_in("head")
+    for kind in ("extension", "purpose-change", "custody-transfer"):
+        assert (await head.get(f"/matters/new/{kind}?case={loan.application_id}")).status_code == 200
+    found = await head.get(f"/matters/new/custody-transfer?case={loan.application_id}&person=operator2")
+    assert "operator2" in found.text
+    answer = await head.post(
+        f"/matters/new/purpose-change?case={loan.application_id}",
+        data={"purpose": "用于培训", "wayOfUse": "view", "reason": "", "csrf_token": head.headers["X-CSRF-Token"]},
+    )
+    assert answer.status_code == 422
+    assert "用于培训" in answer.text
+
+
+@pytest.mark.requirement("R22", "R25", "R50")
+async def test_the_review_of_a_matter_shows_its_facts_and_is_signed_over_them(portal: Portal, loan: LoanDesk) -> None:
+    matter_id = loan.ask("extension", dueAt=loan.later(7))
+    loan.check(matter_id)
+    review_id = loan.open(matter_id, "extension")
+    matter = loan.matter(matter_id)
+    reviewer = await portal.signed_in("reviewer")
+
+    inbox = await reviewer.get("/inbox")
+    assert matter.number in inbox.text
+    page = await reviewer.get(f"/reviews/{review_id}")
+    assert matter.facts_sha256 in page.text
+    assert "scope-0" not in page.text
+    answer = await reviewer.post(
+        f"/api/reviews/{review_id}/decide",
+        json={
+            "outcome": "approved",
+            "answers": {"same-purpose": True, "needed": True, "within-maximum": True},
+            "formSha256": matter.facts_sha256,
+            "password": PASSWORD,
+        },
+    )
+    assert answer.status_code == 200, answer.text
+    assert loan.apply(matter_id)
+    case = await reviewer.get(f"/cases/{loan.application_id}")
+    assert matter.number in case.text
+    assert (await reviewer.get(f"/api/documents/{matter.number}/print")).status_code == 200
+    assert (await reviewer.get(f"/matters/{matter_id}")).status_code == 200
