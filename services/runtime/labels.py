@@ -188,6 +188,7 @@ WORDS: dict[str | bool | None, str] = {
     "upheld": "upheld",
     "cleared": "cleared",
     "settled": "settled",
+    "frozen": "frozen",
     "suspended": "access suspended",
     "copy-lost": "reported lost, damaged or leaked",
     "copy-returned": "returned, being inspected",

@@ -48,7 +48,7 @@ from services.domain.cases.schemas.case import (
 )
 from services.domain.cases.schemas.consents import ConsultationView, DepartmentConsent, JointDepartment
 from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed
-from services.domain.custody import integrity, suspensions
+from services.domain.custody import integrity
 from services.domain.custody import log as custody_log
 from services.domain.custody.schemas import OpenSuspension, RecorderClock
 from services.domain.matters import queries as matter_queries
@@ -134,7 +134,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         findings=_findings(rows),
         reviews=[_review(uow, row, names) for row in rows.reviews],
         documents=[CaseDocument.model_validate(document) for document in rows.documents],
-        hand_over=_hand_over(uow, head.hand_over, names) if head.hand_over is not None else None,
+        hand_over=_hand_over(rows, head.hand_over, names) if head.hand_over is not None else None,
         custody=[
             CustodyLine(
                 at=entry.at,
@@ -336,8 +336,8 @@ def _review(uow: UnitOfWork, row: ReviewRow, names: Mapping[str, str]) -> CaseRe
     )
 
 
-def _hand_over(uow: UnitOfWork, row: HandOver, names: Mapping[str, str]) -> CaseHandOver:
-    stopped = suspensions.list_open(uow, row)
+def _hand_over(rows: CaseRows, row: HandOver, names: Mapping[str, str]) -> CaseHandOver:
+    stopped = rows.suspensions
     return CaseHandOver(
         id=row.id,
         custodian=names[row.custodian_id],

@@ -115,7 +115,7 @@ def read_copies_out(
 ) -> Page[OutLine]:
     """Read who holds copies, what is due first comes first; with ``overdue`` only what should be back."""
     query = (
-        select(HandOver, Application, Person, Department)
+        select(HandOver, Application, Person, Department, suspensions.suspended_since(uow.now))
         .join(Application, Application.id == HandOver.application_id)
         .join(Person, Person.id == HandOver.custodian_id)
         .join(Department, Department.id == Application.department_id)
@@ -141,7 +141,6 @@ def read_copies_out(
     sections = sections_by(columns.get(listing.sort, columns["due"]), HandOver.id.expression)
     page = page_of(uow.session, query, sections, listing)
     footage = case_footage.read(uow, [row[1] for row in page.lines])
-    stopped = suspensions.of_hand_overs(uow, [row[0] for row in page.lines])
     return page.showing(
         [
             OutLine(
@@ -153,11 +152,11 @@ def read_copies_out(
                 way_of_use=application.granted_way_of_use or application.way_of_use,
                 accepted_at=hand_over.accepted_at,
                 due_at=hand_over.due_at,
-                suspended_at=next((row.since for row in stopped[hand_over.id]), None),
+                suspended_at=suspended_at,
                 overdue=hand_over.due_at is not None and hand_over.due_at <= uow.now,
                 about=footage[application.id].about,
             )
-            for hand_over, application, custodian, department, *_ in page.lines
+            for hand_over, application, custodian, department, suspended_at, *_ in page.lines
         ]
     )
 

@@ -22,11 +22,13 @@ from services.database.tables.preservations import Preservation
 from services.database.tables.process_steps import ProcessStep
 from services.database.tables.returns import ArchiveEntry
 from services.database.tables.reviews import Confirmation, Decision, Finding, Proposal, Review
+from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
+from services.domain.custody import suspensions
 from services.domain.reviews import questions
 from services.domain.reviews.schemas import AskedQuestion
 from services.runtime.errors import NotFound
@@ -175,10 +177,32 @@ class CaseRows:
         query = select(CustodyEntry).where(CustodyEntry.hand_over_id == self.head.hand_over.id)
         return list(self.uow.session.scalars(query.order_by(CustodyEntry.seq)))
 
-    @cached_property
+    @property
     def violations(self) -> list[Violation]:
-        query = select(Violation).where(Violation.application_id == self.application.id)
-        return list(self.uow.session.scalars(query.order_by(Violation.opened_at, Violation.id)))
+        """Return the violations of the loan, the oldest first."""
+        found = {violation.id: violation for violation, _ in self._troubles if violation is not None}
+        return sorted(found.values(), key=lambda row: (row.opened_at, row.id))
+
+    @property
+    def suspensions(self) -> list[Suspension]:
+        """Return what keeps the copies of the loan closed now, the oldest first."""
+        found = {suspension.id: suspension for _, suspension in self._troubles if suspension is not None}
+        return sorted(found.values(), key=lambda row: (row.since, row.id))
+
+    @cached_property
+    def _troubles(self) -> list[tuple[Violation | None, Suspension | None]]:
+        """Both in one statement, each with each: they are few."""
+        if self.head.hand_over is None:
+            return []
+        stops = (Suspension.hand_over_id == HandOver.id) | (Suspension.person_id == HandOver.custodian_id)
+        query = (
+            select(Violation, Suspension)
+            .select_from(HandOver)
+            .outerjoin(Violation, Violation.application_id == HandOver.application_id)
+            .outerjoin(Suspension, stops & suspensions.is_open(self.uow.now))
+            .where(HandOver.id == self.head.hand_over.id)
+        )
+        return [(violation, suspension) for violation, suspension in self.uow.session.execute(query)]
 
 
 def of_case(uow: UnitOfWork, application_id: str) -> CaseRows:

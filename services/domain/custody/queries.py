@@ -43,14 +43,15 @@ from services.runtime.errors import NotFound
 from services.runtime.labels import word
 from services.runtime.translations import Message
 
-HELD = frozenset({"in-use", "suspended", "overdue"})
+HELD = frozenset({"in-use", "frozen", "suspended", "overdue"})
 OPEN = HELD | {"awaiting-receipt", "copy-lost"}
 
 
-def state_of(hand_over: HandOver, now: datetime, *, suspended: bool) -> str:
-    """Return the state of a loan; ``suspended``: whether anything keeps its copies closed.
+def state_of(hand_over: HandOver, now: datetime, causes: Collection[str]) -> str:
+    """Return the state of a loan; ``causes`` are those that keep its copies closed.
 
-    awaiting-receipt, take-up-over, declined, in-use, suspended, overdue, copy-lost, copy-returned or loan-ended.
+    awaiting-receipt, take-up-over, declined, in-use, frozen, suspended, overdue, copy-lost, copy-returned or
+    loan-ended. Frozen copies are not overdue: the clock stands.
     """
     reasons = (
         (hand_over.declined_at is not None, "declined"),
@@ -59,8 +60,9 @@ def state_of(hand_over: HandOver, now: datetime, *, suspended: bool) -> str:
         (hand_over.lost_at is not None, "copy-lost"),
         (hand_over.accepted_at is None and now >= hand_over.take_up_until, "take-up-over"),
         (hand_over.accepted_at is None, "awaiting-receipt"),
+        (suspensions.PROBLEM in causes, "frozen"),
         (hand_over.due_at is not None and now >= hand_over.due_at, "overdue"),
-        (suspended, "suspended"),
+        (bool(causes), "suspended"),
     )
     return next((code for holds, code in reasons if holds), "in-use")
 
@@ -105,6 +107,7 @@ def _state(now: datetime) -> ColumnElement[str]:
             HandOver.accepted_at.is_(None),
             case((HandOver.take_up_until <= now, "take-up-over"), else_="awaiting-receipt"),
         ),
+        (suspensions.is_suspended(now, suspensions.PROBLEM), "frozen"),
         (HandOver.due_at <= now, "overdue"),
         (suspensions.is_suspended(now), "suspended"),
         else_="in-use",
@@ -114,20 +117,14 @@ def _state(now: datetime) -> ColumnElement[str]:
 def open_loans(uow: UnitOfWork) -> list[LoanLine]:
     """Return the actor's hand-overs that still need an act, the nearest end first; one statement."""
     query = (
-        select(HandOver, Application.number, suspensions.is_suspended(uow.now).label("suspended"))
+        select(HandOver, Application.number, _state(uow.now))
         .join(Application, Application.id == HandOver.application_id)
         .where(HandOver.custodian_id == uow.actor.id, HandOver.ended_at.is_(None), HandOver.returned_at.is_(None))
         .order_by(HandOver.offered_at.desc())
     )
     loans = [
-        LoanLine(
-            id=row.id,
-            number=number or "",
-            state=state_of(row, uow.now, suspended=suspended),
-            take_up_until=row.take_up_until,
-            due_at=row.due_at,
-        )
-        for row, number, suspended in uow.session.execute(query)
+        LoanLine(id=row.id, number=number or "", state=state, take_up_until=row.take_up_until, due_at=row.due_at)
+        for row, number, state in uow.session.execute(query)
     ]
     return sorted((loan for loan in loans if loan.state in OPEN), key=_end)
 
@@ -236,7 +233,7 @@ def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
             id=hand_over.id,
             application_id=hand_over.application_id,
             number=(application := hand_over.application).number or "",
-            state=state_of(hand_over, uow.now, suspended=bool(stopped[hand_over.id])),
+            state=state_of(hand_over, uow.now, [row.cause for row in stopped[hand_over.id]]),
             purpose=hand_over.purpose or application.purpose,
             way_of_use=hand_over.way_of_use or application.granted_way_of_use or "view",
             place_of_use=application.place_of_use or "",

@@ -6,7 +6,7 @@ A suspension is of one hand-over, or of a person in every hand-over that they ho
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, or_, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
 
 from services.database.base import new_id
 from services.database.tables.custody import HandOver
@@ -148,12 +148,19 @@ def is_held(hand_over: HandOver) -> bool:
     return hand_over.accepted_at is not None and not over
 
 
-def is_suspended(now: datetime) -> ColumnElement[bool]:
-    """Return in SQL whether anything keeps the copies of a hand-over closed."""
+def is_suspended(now: datetime, *causes: str) -> ColumnElement[bool]:
+    """Return in SQL whether anything keeps the copies of a hand-over closed, or any of these causes does."""
+    which = (is_open(now), Suspension.cause.in_(causes)) if causes else (is_open(now),)
     return or_(
-        exists().where(Suspension.hand_over_id == HandOver.id, is_open(now)),
-        exists().where(Suspension.person_id == HandOver.custodian_id, is_open(now)),
+        exists().where(Suspension.hand_over_id == HandOver.id, *which),
+        exists().where(Suspension.person_id == HandOver.custodian_id, *which),
     )
+
+
+def suspended_since(now: datetime) -> ColumnElement[datetime]:
+    """Return in SQL since when the copies of a hand-over are closed; NULL where they are open."""
+    of_it = or_(Suspension.hand_over_id == HandOver.id, Suspension.person_id == HandOver.custodian_id)
+    return select(func.min(Suspension.since)).where(of_it, is_open(now)).correlate(HandOver).scalar_subquery()
 
 
 def is_open(now: datetime) -> ColumnElement[bool]:

@@ -14,6 +14,7 @@ from hostile_engine import HostileEngine, Job, begin, plain_footage
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.reviews import Review
+from services.database.tables.violations import Violation
 from services.domain.process import permissions
 from services.runtime.errors import NotPermitted, Refused
 from services.runtime.places import ROOT
@@ -172,14 +173,18 @@ def test_the_deployed_table_may_raise_the_class_of_an_ordinary_case(engine: Host
 
 
 @pytest.mark.requirement("R48", "R51")
-def test_copies_that_were_reported_lost_are_not_overdue(engine: HostileEngine) -> None:
+def test_copies_that_were_reported_lost_after_the_grace_are_one_overdue_violation_as_well(
+    engine: HostileEngine,
+) -> None:
     engine.reset()
-    job = Job(10**6, "open-violation", {**engine.variables("overdue and lost"), "violationKind": "overdue"})
+    ids = engine.variables("overdue and lost")
+    jobs = [Job(key, "open-violation", {**ids, "violationKind": "overdue"}) for key in (10**6, 10**6 + 1)]
 
-    answer = asyncio.run(engine.desk.handle(job))
+    first, second = [asyncio.run(engine.desk.handle(job)).violation_id for job in jobs]
 
-    assert answer.violation_id is None
-    assert engine.is_untouched()
+    assert first == second is not None
+    kinds = [row.kind for row in engine.desk.all(Violation, hand_over_id=ids["handOverId"])]
+    assert kinds.count("overdue") == 1
 
 
 @pytest.mark.requirement("R29", "R33", refuses=True)

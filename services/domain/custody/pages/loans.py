@@ -219,7 +219,6 @@ async def _page(
         refusal.status if refusal else 200,
         view=view,
         held=view.state in HELD,
-        frozen=cause == suspensions.PROBLEM,
         stopped=grants.SUSPENDED[cause][1] if cause not in (None, suspensions.USE_PERIOD_OVER) else None,
         times_of={copy.id: copy_times(copy) for copy in view.copies},
         typed=typed,

@@ -59,7 +59,7 @@ def actions_of_cases() -> set[str]:
 def test_every_action_of_a_case_has_words() -> None:
     found = actions_of_cases()
 
-    assert {"review-decided", "grant-suspended", "master-discarded", "custody-returned"} <= found
+    assert {"review-decided", "suspension-opened", "master-discarded", "custody-returned"} <= found
     assert sorted(found - EVENT_MESSAGES.keys()) == []
 
 

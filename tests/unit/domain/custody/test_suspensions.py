@@ -410,7 +410,7 @@ def test_holder_and_case_page_are_told_the_cause(any_database_url: str) -> None:
     seen = desk.run(case_queries.get_case, ids["application_id"], by="supervisor").hand_over
     [out] = desk.run(register.read_copies_out, by="supervisor").lines
 
-    assert (mine.state, listed.state, line.state) == ("suspended",) * 3
+    assert (mine.state, listed.state, line.state) == ("frozen",) * 3
     for view in (mine, listed, seen):
         assert view is not None
         assert sorted(row.cause for row in view.suspensions) == ["agreement", "problem"]
