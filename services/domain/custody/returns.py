@@ -7,7 +7,9 @@ from typing import Any
 from sqlalchemy import select
 
 from services.database.base import new_id
+from services.database.tables.custody import HandOver
 from services.database.tables.returns import Inspection, Return
+from services.database.tables.reviews import Decision
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof
@@ -17,6 +19,7 @@ from services.domain.custody import copies, grants, hand_overs, log, suspensions
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox
 from services.domain.process.messages import COPY_RETURNED, USE_PERIOD_CHANGED
+from services.domain.reviews import moot_matters
 from services.runtime.errors import NotPermitted, Refused
 
 OFFICES = {
@@ -24,6 +27,7 @@ OFFICES = {
     "storage": ("storage-operator", "return-inspector"),
 }
 FATES = ("destroyed", "given-back")
+RECALLED_TO = "security"
 
 
 @dataclass(frozen=True)
@@ -92,9 +96,7 @@ def return_copies(
         signature=signed.signature,
     )
     uow.session.add(returned)
-    hand_over.returned_at = uow.now
-    notification_service.mark_done(uow, "return", subject_id=hand_over.id)
-    grants.end(uow, hand_over, "returned")
+    _end_use(uow, hand_over, "returned")
     log.append(uow, hand_over, "returned", person_id=uow.actor.id, return_to=return_to, statement_sha256=signed.sha256)
     audit_trail.record(
         uow,
@@ -104,19 +106,53 @@ def return_copies(
         application_id=hand_over.application_id,
         **signed.event_fields,
     )
-    for person_id in measurements.list_holders(uow, *OFFICES[return_to]):
+    _ask_for_inspection(uow, returned, hand_over)
+    return returned
+
+
+def recall(uow: UnitOfWork, hand_over: HandOver, decision: Decision, *, number: str) -> Return:
+    """End the use of copies that are recalled by a signed decision: nobody attests for them, and they are inspected.
+
+    Each download counts as not accounted for. ``number`` is that of the matter.
+    """
+    returned = Return(
+        id=new_id(),
+        hand_over_id=hand_over.id,
+        returned_by=decision.decided_by,
+        returned_at=uow.now,
+        return_to=RECALLED_TO,
+        attestation={"downloads": {}, "noOtherCopies": False, "recalled": number},
+        statement_sha256=decision.statement_sha256,
+        signature=decision.signature,
+    )
+    uow.session.add(returned)
+    _end_use(uow, hand_over, "recalled")
+    log.append(uow, hand_over, "recalled", matter=number, statement_sha256=decision.statement_sha256)
+    _ask_for_inspection(uow, returned, hand_over)
+    return returned
+
+
+def _end_use(uow: UnitOfWork, hand_over: HandOver, because: str) -> None:
+    hand_over.returned_at = uow.now
+    notification_service.mark_done(uow, "return", subject_id=hand_over.id)
+    grants.end(uow, hand_over, because)
+    moot_matters.end_of_loan(uow, hand_over.application_id, because)
+
+
+def _ask_for_inspection(uow: UnitOfWork, returned: Return, hand_over: HandOver) -> None:
+    """Tell the office, and the process, that there are copies to inspect."""
+    for person_id in measurements.list_holders(uow, *OFFICES[returned.return_to]):
         notification_service.notify(
-            uow, person_id, "copy-returned", application_id=hand_over.application_id, subject_id=hand_over_id
+            uow, person_id, "copy-returned", application_id=hand_over.application_id, subject_id=hand_over.id
         )
     outbox.publish(
         uow,
         COPY_RETURNED,
-        hand_over_id,
+        hand_over.id,
         application_id=hand_over.application_id,
-        message_id=f"{COPY_RETURNED}:{hand_over_id}",
+        message_id=f"{COPY_RETURNED}:{hand_over.id}",
         variables={},
     )
-    return returned
 
 
 def _check_fates(uow: UnitOfWork, hand_over_id: str, fates: Sequence[AttestedFate], no_other_copies: bool) -> None:

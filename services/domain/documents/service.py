@@ -36,6 +36,7 @@ SERIES = {
     "extension": "YQ",
     "purpose-change": "YT",
     "custody-transfer": "BJ",
+    "recall": "SH",
 }
 
 

@@ -38,6 +38,8 @@ def open_matter(uow: UnitOfWork, kind_code: str, application_id: str, asked: Map
     _require_first(uow, kind, state)
     matter = _new(uow, kind, state, read)
     uow.session.add(matter)
+    uow.session.flush()
+    kind.begin(uow, matter, state)
     audit_trail.record(
         uow,
         "matter-opened",

@@ -112,7 +112,7 @@ def apply(uow: UnitOfWork, matter_id: str) -> bool:
     outbox.settle(uow, matter.application_id, "the matter is carried out", REVIEW_DECIDED, matter_id=matter.id)
     obstacle = _obstacle(uow, subject)
     if obstacle is not None:
-        moot_matters.close(uow, matter, MOOT, {"because": obstacle.en})
+        _end_undone(uow, subject, MOOT, {"because": obstacle.en})
         return False
     outcome = subject.kind.apply(uow, matter, subject.state)
     matter.applied_at = uow.now
@@ -145,11 +145,16 @@ def close(uow: UnitOfWork, matter_id: str, closed_as: str) -> None:
         return
     against, obstacle = _against(_decisions(uow, matter)), _obstacle(uow, subject)
     if closed_as == REFUSED and against is not None:
-        moot_matters.close(uow, matter, REFUSED, {"stage": against})
+        _end_undone(uow, subject, REFUSED, {"stage": against})
     elif closed_as in (REFUSED, MOOT) and obstacle is not None:
-        moot_matters.close(uow, matter, MOOT, {"because": obstacle.en})
+        _end_undone(uow, subject, MOOT, {"because": obstacle.en})
     else:
         raise _refusal(matter, act, "nobody has decided against it, and nothing keeps it from being done")
+
+
+def _end_undone(uow: UnitOfWork, subject: Subject, closed_as: str, outcome: dict[str, object]) -> None:
+    subject.kind.undo(uow, subject.matter, subject.state)
+    moot_matters.close(uow, subject.matter, closed_as, outcome)
 
 
 def _lock(uow: UnitOfWork, matter_id: str, act: str) -> Subject:

@@ -167,6 +167,9 @@ TEXTS = {
     "matter-moot": NoticeText(
         Message("What was asked about a loan is no longer needed: the loan has ended."), "matter"
     ),
+    "copy-recalled": NoticeText(
+        Message("Security recalls a copy: access is suspended, and the loan ends when it is signed."), "hand-over"
+    ),
     "custody-transferred": NoticeText(Message("Another person is now the custodian of a loan."), "matter"),
     "violation-leak": NoticeText(Message("Footage was leaked or misused: a violation was recorded.")),
     "violation-breach": NoticeText(Message("The conditions of use were broken: a violation was recorded.")),

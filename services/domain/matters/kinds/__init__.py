@@ -6,5 +6,6 @@ from services.domain.matters.kinds.base import Kind
 from services.domain.matters.kinds.custody_transfer import CustodyTransfer
 from services.domain.matters.kinds.extension import Extension
 from services.domain.matters.kinds.purpose_change import PurposeChange
+from services.domain.matters.kinds.recall import Recall
 
-KINDS: Mapping[str, Kind] = {kind.code: kind for kind in (Extension(), PurposeChange(), CustodyTransfer())}
+KINDS: Mapping[str, Kind] = {kind.code: kind for kind in (Extension(), PurposeChange(), CustodyTransfer(), Recall())}

@@ -95,6 +95,12 @@ class Kind(ABC):
     def floor(self, uow: UnitOfWork, state: CaseState) -> tuple[str, ...]:
         """Return the stages that have to be decided favourably, whatever route the table names."""
 
+    def begin(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> None:  # noqa: B027  # few kinds do anything
+        """Do what is done in the act of asking; nothing, unless the kind says otherwise."""
+
+    def undo(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> None:  # noqa: B027  # few kinds do anything
+        """Take back what ``begin`` has done, where the matter is not carried out."""
+
     @abstractmethod
     def apply(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> dict[str, Any]:
         """Do it, and return what was done; ``obstacle`` was asked before."""

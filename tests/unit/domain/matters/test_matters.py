@@ -1,6 +1,7 @@
 """Matters: who may ask, who decides, and that nothing is done that the rows do not show as decided."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,10 +15,11 @@ from services.database.tables.documents import Document
 from services.database.tables.matters import Matter
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
+from services.database.tables.returns import Return
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
-from services.domain.custody import grants, hand_overs
+from services.domain.custody import grants, hand_overs, returns
 from services.domain.process import permissions, relay
 from services.domain.process.messages import MATTER_ASKED, MATTER_MOOT, REVIEW_DECIDED, USE_PERIOD_CHANGED
 from services.domain.reviews.scopes import Granting
@@ -309,3 +311,45 @@ def test_another_process_does_not_take_a_matter_over(loan: LoanDesk) -> None:
     loan.instance += 1
     with pytest.raises(NotPermitted, match="another process instance"):
         loan.check(matter_id)
+
+
+@pytest.mark.requirement("R42")
+@pytest.mark.requirement("R57", refuses=True)
+def test_a_recall_stops_access_at_once_and_ends_the_loan_when_it_is_signed(loan: LoanDesk) -> None:
+    matter_id = loan.ask("recall", "reviewer", ground="leak")
+    with pytest.raises(Refused) as caught:
+        loan.desk.run(grants.check, loan.ids["copy_id"], "view", by="keeper")
+    assert caught.value.code == "copy-recalled"
+
+    loan.check(matter_id)
+    with pytest.raises(Refused):
+        loan.decide(matter_id, "recall", "reviewer")
+    [review] = loan.desk.all(Review, matter_id=matter_id)
+    loan.answer(review.id, matter_id, "recall", "security-head")
+    assert loan.apply(matter_id)
+
+    held = loan.loan
+    assert held.returned_at is not None
+    [returned] = loan.desk.all(Return, hand_over_id=held.id)
+    assert returned.attestation["noOtherCopies"] is False
+    findings = loan.desk.run(returns.record_inspection, loan.application_id, held.id, {})
+    assert findings == 1  # the download that nobody has accounted for
+
+
+@pytest.mark.requirement("R42")
+def test_a_recall_that_is_not_signed_gives_access_back(loan: LoanDesk) -> None:
+    matter_id = loan.ask("recall", "supervisor", ground="misuse")
+    loan.check(matter_id)
+    loan.decide(matter_id, "recall", "security-head", "refused")
+    loan.close(matter_id, "refused")
+    loan.desk.run(grants.check, loan.ids["copy_id"], "view", by="keeper")
+
+    loan.ask("recall", "supervisor", ground="misuse")
+    loan.desk.clock.turn(timedelta(hours=24))
+    loan.desk.run(grants.check, loan.ids["copy_id"], "view", by="keeper")
+
+
+@pytest.mark.requirement("R57", refuses=True)
+def test_the_custodian_and_the_department_recall_nothing(loan: LoanDesk) -> None:
+    for person in ("keeper", "head"):
+        assert refused(loan, "recall", person, ground="other") == "not-yours"

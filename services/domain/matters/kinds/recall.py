@@ -1,0 +1,81 @@
+"""Recall 收回: Security or supervision calls copies back at once, and their head signs it (R42, R57)."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, ClassVar, Literal
+
+from sqlalchemy import select
+
+from services.database.tables.matters import Matter
+from services.database.tables.reviews import Decision
+from services.database.unit_of_work import UnitOfWork
+from services.domain.custody import returns, suspensions
+from services.domain.custody.suspensions import RECALLED
+from services.domain.matters.kinds import base
+from services.domain.matters.kinds.base import Asked, Kind, Line
+from services.domain.notifications import service as notification_service
+from services.domain.process.permissions import CaseState
+from services.runtime.labels import Label
+from services.runtime.translations import Message, in_context
+
+STAGE = "recall"
+SIGNED_WITHIN = timedelta(hours=24)  # else access is given back by itself
+
+
+class RecallAsked(Asked):
+    """``ground``: why the copies cannot stay where they are."""
+
+    ground: Literal["leak", "misuse", "no-longer-needed", "other"]
+
+
+class Recall(Kind):
+    code: ClassVar = "recall"
+    title: ClassVar = "视频录像收回单"
+    label: ClassVar = Message("Recall")
+    button: ClassVar = Message("Recall the copies")
+    asked: ClassVar = RecallAsked
+    openers: ClassVar = ("security-head", "security", "supervisor")
+
+    def who_may(self) -> Message:
+        return Message("Only Security and the supervision group can recall copies: report a problem instead.")
+
+    def obstacle(self, uow: UnitOfWork, state: CaseState, asked: RecallAsked) -> Message | None:
+        return base.loan_obstacle(state.hand_over)
+
+    def before(self, uow: UnitOfWork, state: CaseState) -> dict[str, Any]:
+        hand_over = base.lent(state)
+        due_at = hand_over.due_at.isoformat() if hand_over.due_at else None
+        return {"custodian": hand_over.custodian_id, "dueAt": due_at}
+
+    def floor(self, uow: UnitOfWork, state: CaseState) -> tuple[str, ...]:
+        return (STAGE,)
+
+    def begin(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> None:
+        """Stop access in the act of recalling; without a signature it opens again by itself."""
+        hand_over = base.lent(state)
+        suspensions.open_once(uow, hand_over, RECALLED, matter.id, until=uow.now + SIGNED_WITHIN)
+        notification_service.notify(
+            uow, hand_over.custodian_id, "copy-recalled", application_id=matter.application_id, subject_id=hand_over.id
+        )
+
+    def undo(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> None:
+        """Give access back where the recall is not signed."""
+        if state.hand_over is not None:
+            for suspension in suspensions.list_open(uow, state.hand_over):
+                if (suspension.cause, suspension.matter_id) == (RECALLED, matter.id):
+                    suspensions.lift(uow, suspension)
+
+    def apply(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> dict[str, Any]:
+        query = select(Decision).where(Decision.matter_id == matter.id, Decision.stage == STAGE)
+        decision = uow.session.scalars(query.order_by(Decision.decided_at.desc()).limit(1)).one()
+        returns.recall(uow, base.lent(state), decision, number=matter.number)
+        return {"signedBy": decision.decided_by}
+
+    def lines(self, uow: UnitOfWork, facts: Mapping[str, Any]) -> list[Line]:
+        asked, before = facts["asked"], facts["before"]
+        return [
+            base.person_line(uow, Message("Custodian"), before["custodian"]),
+            base.moment_line(uow, Message("Due now"), before["dueAt"]),
+            Line(Message("Ground"), Label(f"recall-{asked['ground']}")),
+            base.text_line(in_context("statements", "Reason"), asked["reason"]),
+        ]
