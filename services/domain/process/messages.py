@@ -9,7 +9,14 @@ APPLICATION_WITHDRAWN = "application-withdrawn"
 REVIEW_DECIDED = "review-decided"
 COPY_RETURNED = "copy-returned"
 USE_PERIOD_CHANGED = "use-period-changed"
+LOAN_CLOSED = "loan-closed"
 COPY_LOST = "copy-lost"
+
+LOAN_OUTCOMES = ("lost", "recalled", "replace", "provided")
+"""Why a loan is closed before its return: what ``loan-closed`` carries as ``loanOutcome``."""
+
+OLDER = frozenset({COPY_LOST})
+"""Messages that models of earlier releases wait for. Cases that began on one keep it, so they are still sent."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,7 @@ SENT: Mapping[str, Sent] = {
     REVIEW_DECIDED: Sent(("review",)),
     COPY_RETURNED: Sent(("hand-over",)),
     USE_PERIOD_CHANGED: Sent(("hand-over",)),
+    LOAN_CLOSED: Sent(("hand-over",)),
     COPY_LOST: Sent(("hand-over",)),
 }
 """Every message that the portal sends; tests hold it against what the outbox has held."""
