@@ -318,7 +318,7 @@ class _Case:
                 return False
             if stage == "security" and self.stands == "rejected":
                 self._decide(stage, person, "rejected")
-                self._step("Task_ReleaseRejected")
+                self._step("Task_ReleasePreservation")
                 self._close("rejected")
                 return False
             self._decide(stage, person, STAGES[stage].favourable)

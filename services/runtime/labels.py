@@ -126,6 +126,7 @@ WORDS: dict[str | bool | None, str] = {
     "footage-unavailable": "footage unavailable",
     "copy-not-taken-up": "copy not accepted",
     "return-disputed": "return disputed",
+    "footage-provided": "footage provided outside",
     "withdrawn": "withdrawn",
     "expired": "expired",
     # posts

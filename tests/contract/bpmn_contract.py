@@ -5,7 +5,10 @@ from services.domain.stages import catalogue as stage_catalogue
 
 # job type -> the variables that its worker may read, the variables that it answers with
 JOBS: dict[str, tuple[set[str], set[str]]] = {
-    "open-case": ({"applicationId"}, {"duplicate", "itemIds", "correctionPeriod", "applicationNumber"}),
+    "open-case": (
+        {"applicationId", "duplicateIsError"},
+        {"duplicate", "itemIds", "correctionPeriod", "applicationNumber"},
+    ),
     "preserve-footage": ({"applicationId"}, {"itemsPreserved", "itemsNotPreserved"}),
     "preliminary-review": ({"applicationId"}, {"applicationComplete"}),
     "security-review": (
@@ -71,7 +74,7 @@ MESSAGES: dict[str, set[str]] = {
     messages.REVIEW_DECIDED: {"decision"}.union(*(returned for _, returned in STAGES.values())),
     messages.COPY_RETURNED: set(),
     messages.USE_PERIOD_CHANGED: {"dueAt"},
-    messages.COPY_LOST: set(),
+    messages.LOAN_CLOSED: {"loanOutcome"},
 }
 
 KEYS = {
@@ -81,7 +84,7 @@ KEYS = {
     messages.REVIEW_DECIDED: "=reviewId",
     messages.COPY_RETURNED: "=handOverId",
     messages.USE_PERIOD_CHANGED: "=handOverId",
-    messages.COPY_LOST: "=handOverId",
+    messages.LOAN_CLOSED: "=handOverId",
 }
 
 DECISION = {"importance", "managementNeeded", "decidedBy", "secondPerson", "backupNeeded", "maxUseDays"}
@@ -95,4 +98,5 @@ OUTCOMES = {
     "copy-not-taken-up",
     "copy-lost",
     "return-disputed",
+    "footage-provided",
 }

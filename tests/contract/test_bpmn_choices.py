@@ -7,6 +7,7 @@ import bpmn_models as bpmn
 import pytest
 from bpmn_contract import STAGES
 
+from services.domain.process.messages import LOAN_OUTCOMES
 from services.engine.feel import compile_expression, compile_unary_tests, to_json
 
 ROOT = bpmn.process("video-retrieval")
@@ -33,7 +34,9 @@ OUTCOMES = {
     "approvalOutcome": ("approved", "returned", "rejected"),
     "correctionOutcome": ("corrected", "expired"),
     "retrievalOutcome": ("ready", "returned", "unavailable"),
-    "custodyOutcome": ("returned", "not-taken", "lost"),
+    "preparationOutcome": ("ready", "rejected", "expired", "unavailable", "withdrawn"),
+    "custodyOutcome": ("returned", "not-taken", *LOAN_OUTCOMES),
+    "loanOutcome": LOAN_OUTCOMES,
 }
 
 
@@ -88,6 +91,7 @@ def test_each_value_that_can_come_has_one_answer(gateway: Any) -> None:
 def test_a_missing_value_is_never_taken_for_an_answer(gateway: Any) -> None:
     assert taken(gateway, {}) == []
     assert taken(gateway, {"decision": None}) == []
+    assert taken(gateway, dict.fromkeys(OUTCOMES)) == taken(gateway, dict.fromkeys(OUTCOMES, "unknown")) == []
 
 
 def test_the_answer_of_a_gateway_is_one_that_its_review_can_give() -> None:
@@ -101,11 +105,11 @@ def test_the_answer_of_a_gateway_is_one_that_its_review_can_give() -> None:
             assert {text.split('"')[1] for text in texts} == STAGES[stage][0], gateway.get("id")
 
 
-@pytest.mark.parametrize("outcome", [name for name in OUTCOMES if name != "approvalOutcome"])
+@pytest.mark.parametrize("outcome", [name for name in OUTCOMES if name not in ("approvalOutcome", "loanOutcome")])
 def test_a_phase_ends_with_the_outcomes_that_are_asked_for_after_it(outcome: str) -> None:
     set_by_ends = [
         bpmn.mapping(end, "output")[outcome].strip('="')
-        for end in bpmn.elements(ROOT, "endEvent")
+        for end in bpmn.elements(ROOT, "endEvent", "boundaryEvent")
         if outcome in bpmn.mapping(end, "output")
     ]
     assert set(set_by_ends) == set(OUTCOMES[outcome])

@@ -152,7 +152,7 @@ def test_the_overview_fits_one_screen_and_its_happy_path_is_straight() -> None:
     boxes = {shape.get("bpmnElement"): box(shape) for shape in bpmn.find(plane, "bpmndi:BPMNShape")}
     xs = [float(x) for x in bpmn.find(plane, ".//di:waypoint/@x")] + [b[0] + b[2] for b in boxes.values()]
     assert max(xs) - min(xs) <= SCREEN
-    happy = ("Event_Submitted", "Task_OpenCase", "Phase_Approval", "Phase_Retrieval", "Phase_Custody", "Phase_Return")
+    happy = ("Event_Submitted", "Task_OpenCase", "Phase_BeforeHandOver", "Phase_Custody", "Phase_Return")
     path = [boxes[name] for name in (*happy, "Event_FootageReArchived")]
     assert len({b[1] + b[3] / 2 for b in path}) == 1
     assert [b[0] for b in path] == sorted(b[0] for b in path)

@@ -13,6 +13,8 @@ from services.domain.process import messages
 from services.engine.feel import names
 from services.runtime.jobs.commands import camel, variables_to_fetch
 from services.runtime.jobs.worker import discover
+from services.runtime.rules import Rules
+from services.workers.open_case import DUPLICATE
 
 WORKERS = ROOT / "services" / "workers"
 
@@ -83,7 +85,7 @@ def test_storage_work_is_tried_five_times_other_work_three_times(path: Path) -> 
 
 
 def test_every_message_has_a_publisher_and_the_reverse() -> None:
-    published = set(messages.SENT)
+    published = set(messages.SENT) - messages.OLDER
     awaited = {message.get("name") for path in PROCESS_FILES for message in bpmn.elements(bpmn.tree(path), "message")}
     assert awaited == published == set(MESSAGES)
 
@@ -171,10 +173,24 @@ def test_an_outcome_is_never_set_by_a_terminate_end(path: Path) -> None:
 
 def test_each_end_of_the_process_has_an_outcome_of_its_own_save_the_duplicate() -> None:
     (process,) = bpmn.elements(bpmn.process("video-retrieval"), "process")
-    ends = bpmn.find(process, "bpmn:endEvent")
-    outcomes = {end.get("id"): bpmn.mapping(end, "output").get("applicationOutcome") for end in ends}
-    assert outcomes.pop("Event_DuplicateIgnored") is None
-    assert sorted(outcomes.values()) == sorted(f'="{outcome}"' for outcome in OUTCOMES)
+    outcomes = [bpmn.mapping(end, "output")["applicationOutcome"] for end in bpmn.find(process, "bpmn:endEvent")]
+    assert sorted(outcomes) == sorted(f'="{outcome}"' for outcome in OUTCOMES)
+
+
+def test_a_second_start_ends_by_an_error_of_its_first_job() -> None:
+    root = bpmn.process("video-retrieval")
+    (caught,) = bpmn.find(root, './/bpmn:subProcess[@triggeredByEvent="true"]/bpmn:startEvent')
+    (reference,) = bpmn.find(caught, "bpmn:errorEventDefinition/@errorRef")
+    (error,) = bpmn.find(root, f'bpmn:error[@id="{reference}"]')
+    assert error.get("errorCode") == DUPLICATE
+    (task,) = bpmn.job_types(root)["open-case"]
+    assert bpmn.mapping(task, "input") == {"duplicateIsError": "=true"}
+
+
+def test_the_models_are_tagged_with_the_version_of_the_policy() -> None:
+    for path in PROCESS_FILES:
+        tags = bpmn.find(bpmn.tree(path), "bpmn:process/bpmn:extensionElements/zeebe:versionTag/@value")
+        assert tags == [Rules(max_use_days=None).policy_version], path.name
 
 
 @pytest.mark.requirement("R5", "R52")
@@ -183,15 +199,18 @@ def test_every_exit_without_a_hand_over_releases_what_was_preserved() -> None:
     closing = {}
     for task in bpmn.job_types(root)["release-preservation"]:
         (flow,) = bpmn.outgoing(root, task)
-        closing[bpmn.mapping(task, "input")["closingOutcome"]] = flow.get("targetRef")
-        (end,) = bpmn.find(root, f'.//bpmn:endEvent[@id="{flow.get("targetRef")}"]')
-        assert len(bpmn.find(end, "bpmn:incoming")) == 1
+        reason, target = bpmn.mapping(task, "input")["closingOutcome"], flow.get("targetRef")
+        ways = bpmn.find(root, f'.//bpmn:sequenceFlow[@sourceRef="{target}"]')
+        told = {way.get("targetRef"): bpmn.find(way, "bpmn:conditionExpression/text()")[0] for way in ways}
+        closing |= {end: text.removeprefix(f"{reason} = ") for end, text in told.items()} or {target: reason[1:]}
+    for end in closing:
+        assert len(bpmn.find(root, f'.//bpmn:endEvent[@id="{end}"]/bpmn:incoming')) == 1
     assert closing == {
-        '="rejected"': "Event_ApplicationRejected",
-        '="expired"': "Event_ApplicationExpired",
-        '="unavailable"': "Event_FootageUnavailable",
-        '="not-taken-up"': "Event_CopyNotTakenUp",
-        '="withdrawn"': "Event_ApplicationWithdrawn",
+        "Event_ApplicationRejected": '"rejected"',
+        "Event_ApplicationExpired": '"expired"',
+        "Event_FootageUnavailable": '"unavailable"',
+        "Event_CopyNotTakenUp": '"not-taken-up"',
+        "Event_ApplicationWithdrawn": '"withdrawn"',
     }
 
 
@@ -200,11 +219,9 @@ def test_an_application_can_be_withdrawn_until_somebody_holds_a_copy() -> None:
     catching = bpmn.find(
         root, './/bpmn:boundaryEvent[bpmn:messageEventDefinition/@messageRef="Message_ApplicationWithdrawn"]'
     )
-    assert {event.get("attachedToRef") for event in catching} == {
-        "Phase_Approval",
-        "Phase_Correction",
-        "Phase_Retrieval",
-    }
+    assert [event.get("attachedToRef") for event in catching] == ["Phase_BeforeHandOver"]
+    inside = {phase.get("id") for phase in bpmn.find(root, './/*[@id="Phase_BeforeHandOver"]/bpmn:subProcess')}
+    assert inside == {"Phase_Approval", "Phase_Correction", "Phase_Retrieval"}
     assert all(event.get("cancelActivity") != "false" for event in catching)
 
 
@@ -226,4 +243,16 @@ def test_reminders_and_the_due_date_sit_inside_the_use_period_grace_and_messages
     assert placed["Event_DueDateReached"] == ("Task_AwaitReturn", False)
     assert placed["Event_GraceOver"] == ("Phase_UsePeriod", False)
     assert placed["Event_UsePeriodChanged"] == ("Phase_UsePeriod", True)
-    assert placed["Event_LossReported"] == ("Phase_UsePeriod", True)
+    assert placed["Event_LoanClosed"] == ("Phase_UsePeriod", True)
+
+
+@pytest.mark.requirement("R48")
+def test_a_loan_that_is_closed_anew_starts_without_an_answer() -> None:
+    """The outcome of an issue before is not taken for that of this one."""
+    root = bpmn.process("video-retrieval")
+    for phase, cleared in (
+        ("Phase_BeforeHandOver", {"preparationOutcome"}),
+        ("Phase_Custody", {"custodyOutcome", "loanOutcome"}),
+    ):
+        (found,) = bpmn.find(root, f'.//bpmn:subProcess[@id="{phase}"]')
+        assert {name for name, source in bpmn.mapping(found, "input").items() if source == "=null"} == cleared

@@ -100,7 +100,7 @@ def test_phases_are_subprocesses_with_planes_of_their_own() -> None:
     top = {one.get("id") for one in bpmn.elements(root, "subProcess") if _top(one)}
 
     assert phases <= planes
-    assert top == {"Phase_Approval", "Phase_Correction", "Phase_Retrieval", "Phase_Custody", "Phase_Return"}
+    assert top == {"Phase_BeforeHandOver", "Phase_Custody", "Phase_Return", "Phase_DuplicateStart"}
 
 
 @pytest.mark.parametrize("job_type", JOBS)

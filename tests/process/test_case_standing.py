@@ -97,7 +97,9 @@ async def test_each_stage_of_a_case_is_marked_while_it_waits_and_passed_afterwar
     found = stands(desk, case)
     assert here(found) == {}
     assert {"Event_FootageReArchived", "Event_Submitted", "Event_ReturnClosed", "Task_ReArchive"} <= passed(found)
-    assert not {"Phase_Correction", "Event_CopyLost", "Task_ReleaseRejected", "Call_AcceptPartial"} & set(marked(found))
+    assert not {"Phase_Correction", "Event_CopyLost", "Task_ReleasePreservation", "Call_AcceptPartial"} & set(
+        marked(found)
+    )
 
 
 async def test_the_elements_that_are_marked_are_those_that_the_engine_visited(desk: People) -> None:
@@ -166,7 +168,7 @@ async def test_a_rejected_case_ends_where_the_model_says(
 
     found = stands(desk, case)
     assert here(found) == {}
-    assert {end, "Task_ReleaseRejected", "Phase_Approval"} <= passed(found)
+    assert {end, "Task_ReleasePreservation", "Phase_Approval"} <= passed(found)
     assert "Phase_Retrieval" not in marked(found)
 
 
@@ -178,7 +180,7 @@ async def test_a_withdrawn_case_is_nowhere_any_more(desk: People) -> None:
 
     found = stands(desk, case)
     assert here(found) == {}
-    assert {"Event_ApplicationWithdrawn", "Gateway_Withdrawn", "Task_ReleaseWithdrawn"} <= passed(found)
+    assert {"Event_ApplicationWithdrawn", "Gateway_NothingHandedOver", "Task_ReleasePreservation"} <= passed(found)
     assert all(marker.until is not None for marker in found.timed)
 
 
@@ -192,7 +194,7 @@ async def test_a_declined_hand_over_and_a_loss_end_where_the_model_says(desk: Pe
     await desk.closed(lost, "copy-lost")
 
     assert {"Event_CopyNotTakenUp", "Task_ReleaseNotTakenUp"} <= passed(stands(desk, declined))
-    assert {"Event_CopyLost", "Event_LossReported", "Task_OpenLossViolation"} <= passed(stands(desk, lost))
+    assert {"Event_CopyLost", "Event_LoanClosed", "Task_OpenLossViolation"} <= passed(stands(desk, lost))
     assert "Event_CopyReturned" not in marked(stands(desk, lost))
 
 

@@ -70,7 +70,7 @@ def the_backup_is_made_beside_the_hand_over(folder: Path) -> None:
 @CUSTODY.breaks("withdrawn-means-stop")
 def the_retrieval_goes_on_after_a_withdrawal(folder: Path) -> None:
     model = Model(folder)
-    model.interrupts("Event_WithdrawnInRetrieval", interrupting=False)
+    model.interrupts("Event_ApplicationTakenBack", interrupting=False)
     model.save()
 
 
@@ -78,7 +78,16 @@ def the_retrieval_goes_on_after_a_withdrawal(folder: Path) -> None:
 def what_is_unavailable_is_not_released(folder: Path) -> None:
     """Partial footage that Security refuses stays in quarantine."""
     model = Model(folder)
-    model.remove("Task_ReleaseUnavailable")
+    model.retarget("Flow_FootageUnavailable", "Event_CopiesPrepared")
+    model.mapping("Event_CopiesPrepared", "output", "preparationOutcome", "=retrievalOutcome")
+    model.remove("Event_FootageLacking", bridge=False)
+    model.condition("Flow_NothingToHandOver", '=preparationOutcome = "rejected" or preparationOutcome = "expired"')
+    model.flow(
+        "Flow_NotReleased",
+        "Gateway_PreparationOutcome",
+        "Event_FootageUnavailable",
+        '=preparationOutcome = "unavailable"',
+    )
     model.save()
 
 

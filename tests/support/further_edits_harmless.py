@@ -58,7 +58,7 @@ def tasks_have_other_names_and_places(folder: Path) -> None:
 def joining_gateways_are_left_out(folder: Path) -> None:
     model = Model(folder)
     model.remove("Gateway_ApprovalReached")
-    model.remove("Gateway_Withdrawn")
+    model.remove("Gateway_NothingHandedOver")
     model.save()
 
 

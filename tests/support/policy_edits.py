@@ -64,7 +64,7 @@ def what_is_corrected_goes_to_retrieval(folder: Path) -> None:
 @_breaks("preservation-released")
 def what_is_rejected_is_not_released(folder: Path) -> None:
     model = Model(folder)
-    model.remove("Task_ReleaseRejected")
+    model.remove("Task_ReleasePreservation")
     model.save()
 
 
@@ -107,9 +107,9 @@ def the_second_correction_is_awaited_by_the_key_of_the_first(folder: Path) -> No
 
 
 @_breaks("withdrawal-is-awaited")
-def a_correction_cannot_be_withdrawn(folder: Path) -> None:
+def an_application_cannot_be_withdrawn(folder: Path) -> None:
     model = Model(folder)
-    model.remove("Event_WithdrawnInCorrection", bridge=False)
+    model.remove("Event_ApplicationTakenBack", bridge=False)
     model.save()
 
 
@@ -271,9 +271,7 @@ def a_legal_review_ends_the_phase_and_leaves_the_other_open(folder: Path) -> Non
     model.flow("Flow_LegalRejected", "Gateway_Legal", "Event_LegalRejected", '=legalDecision = "rejected"')
     # what the department said is the outcome of the phase then, and the case goes on to its end without a release
     model.mapping("Phase_Approval", "output", "approvalOutcome", "=decision")
-    model.retarget("Flow_ApplicationRejected", "Event_ApplicationRejected")
-    model.remove_flow("Flow_ReleasedRejected")
-    model.remove("Task_ReleaseRejected", bridge=False)
+    model.retarget("Flow_NothingToHandOver", "Gateway_ClosedAs")
     model.condition("Flow_ApplicationRejected", '=approvalOutcome = "rejected" or legalDecision = "rejected"')
     model.condition("Flow_ApplicationApproved", '=approvalOutcome = "signed" and legalDecision = "approved"')
     model.save()

@@ -33,6 +33,7 @@ OUTCOMES = (
     "copy-not-taken-up",
     "copy-lost",
     "return-disputed",
+    "footage-provided",
 )
 
 

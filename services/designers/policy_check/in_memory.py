@@ -16,7 +16,7 @@ from services.designers.policy_check.moves import JOB, OPENS_REVIEW, TIMER, Move
 from services.designers.policy_check.rules import Rules
 from services.designers.policy_check.step_findings import Finding
 from services.designers.policy_check.world import FROM_NOW, KEEP, NEW_ID, Values, World
-from services.domain.process.messages import APPLICATION_CORRECTED, APPLICATION_SUBMITTED
+from services.domain.process.messages import APPLICATION_CORRECTED, APPLICATION_SUBMITTED, LOAN_CLOSED
 from services.engine.clock import ControlledClock, from_millis
 from services.engine.errors import Rejection
 from services.engine.model.bpmn import ElementType, Process
@@ -242,6 +242,8 @@ class Simulation:
                 register = register.decided(stage_of, fact.what, values, move.review or None)
             elif fact.kind == "message" and fact.name == APPLICATION_CORRECTED:
                 register = replace(register, corrections=register.corrections + 1)
+            elif fact.kind == "message" and fact.name == LOAN_CLOSED:
+                register = replace(register, hand_over=None)  # nothing is sent for it any more
         return register
 
     def _applied(  # noqa: PLR0917 - the parts of one move

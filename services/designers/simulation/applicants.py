@@ -15,6 +15,7 @@ from services.domain.process.messages import (
     APPLICATION_WITHDRAWN,
     COPY_LOST,
     COPY_RETURNED,
+    LOAN_CLOSED,
     USE_PERIOD_CHANGED,
 )
 
@@ -41,6 +42,7 @@ class Senders:
             APPLICATION_WITHDRAWN: self._withdrawal,
             COPY_RETURNED: self._return,
             USE_PERIOD_CHANGED: self._extension,
+            LOAN_CLOSED: self._loss,
             COPY_LOST: self._loss,
         }
 
@@ -74,7 +76,8 @@ class Senders:
     def _loss(self, case: SimulatedCase, now: datetime) -> Sending | None:
         if self._draws.share("loses", case.id) >= self._habits.loses:
             return None
-        return Sending(now + self._draws.share("loss", case.id) * timedelta(days=case.use_days))
+        at = now + self._draws.share("loss", case.id) * timedelta(days=case.use_days)
+        return Sending(at, {"loanOutcome": "lost"})
 
     def _extension(self, case: SimulatedCase, now: datetime) -> Sending | None:
         """Return the one extension of a loan: as long again, asked for before it is due."""

@@ -28,6 +28,7 @@ from services.domain.process.messages import (
     APPLICATION_WITHDRAWN,
     COPY_LOST,
     COPY_RETURNED,
+    LOAN_CLOSED,
     USE_PERIOD_CHANGED,
 )
 
@@ -35,6 +36,7 @@ OF_MESSAGES = {
     APPLICATION_CORRECTED: activities.CORRECTED,
     APPLICATION_WITHDRAWN: activities.WITHDRAWN,
     COPY_RETURNED: activities.RETURNED,
+    LOAN_CLOSED: activities.LOST,  # what applicants send here closes no loan for another reason
     COPY_LOST: activities.LOST,
     USE_PERIOD_CHANGED: "use period changed",
 }

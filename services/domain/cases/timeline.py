@@ -288,22 +288,31 @@ def _left(model: Model, visits: list[Visit]) -> list[Visit]:
     """
     order = list(model.elements)
 
-    def phase(visit: Visit) -> str:
-        return next(reversed([visit.element_id, *model.scopes(visit.element_id)]))
+    known = [visit for visit in visits if visit.element_id in model.elements]
+    around = {visit.element_id: [*reversed(list(model.scopes(visit.element_id))), visit.element_id] for visit in known}
 
     def follows(later: Visit, visit: Visit) -> bool:
+        phase, following = _parted(around[visit.element_id], around[later.element_id])
+        # within a phase the branches go on beside each other, but for the phases that it is made of
+        if phase is None or (phase == visit.element_id and len(around[phase]) > 1):
+            return False
+        if following not in model.leads_to[phase]:
+            return False
         if later.since != visit.since:
             return later.since > visit.since
-        return later.until is None and order.index(phase(later)) > order.index(phase(visit))
+        return later.until is None and order.index(following) > order.index(phase)
 
-    known = [visit for visit in visits if visit.element_id in model.elements]
     ended = {}
     for visit in known:
-        following = model.leads_to[phase(visit)] - {phase(visit)}
-        after = [other.since for other in known if phase(other) in following and follows(other, visit)]
-        if visit.until is None and after:
+        after = [other.since for other in known if follows(other, visit)] if visit.until is None else []
+        if after:
             ended[id(visit)] = replace(visit, until=min(after), whole=False)
     return [ended.get(id(visit), visit) for visit in visits]
+
+
+def _parted(one: Sequence[str], other: Sequence[str]) -> tuple[str, str] | tuple[None, None]:
+    """Return where two ways from the process inwards part: an element of each; None where they do not."""
+    return next(((left, right) for left, right in zip(one, other, strict=False) if left != right), (None, None))
 
 
 def _submission(application: Application, model: Model) -> list[Visit]:

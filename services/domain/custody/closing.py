@@ -32,6 +32,7 @@ from services.domain.documents import retention
 from services.domain.documents import service as document_service
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox, permissions
+from services.domain.process.messages import COPY_LOST, LOAN_CLOSED
 from services.domain.retrieval import attempts, masters, preservations, progress, upload_sources
 from services.domain.reviews import moot_matters
 from services.domain.reviews import tasks as review_tasks
@@ -193,7 +194,7 @@ def end_lost_loan(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Va
         raise permissions.refusal(act, application_id, f"nobody has reported a loss of the hand-over {hand_over_id}")
     if application.closed_at is not None and application.closed_as != LOST_AS:
         raise permissions.refusal(act, application_id, f"it is closed as {application.closed_as}")
-    outbox.settle(uow, application_id, "open-violation", "copy-lost")
+    outbox.settle(uow, application_id, "open-violation", LOAN_CLOSED, COPY_LOST)
     facts = {"custodian": hand_over.custodian_id, **(hand_over.loss or {})}
     violation = violations.open_once(uow, hand_over, "loss", facts)
     return _end_loan(uow, application, hand_over, in_order=False, because="lost", violation_id=violation.id)

@@ -19,7 +19,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.custody import copies, grants, loan_documents, locks, log, suspensions, use_period
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox, permissions
-from services.domain.process.messages import COPY_LOST, REVIEW_DECIDED, USE_PERIOD_CHANGED, written
+from services.domain.process.messages import COPY_LOST, LOAN_CLOSED, REVIEW_DECIDED, USE_PERIOD_CHANGED, written
 from services.domain.process.permissions import CaseState
 from services.domain.retrieval import masters
 from services.domain.retrieval.records import get_record
@@ -219,14 +219,16 @@ def report_loss(uow: UnitOfWork, hand_over_id: str, *, kind: str, what_happened:
     log.append(uow, hand_over, "lost", person_id=uow.actor.id, kind=kind)
     moot_matters.end_of_loan(uow, hand_over.application_id, "copy-lost")
     notification_service.mark_done(uow, "return", subject_id=hand_over.id)
-    outbox.publish(
-        uow,
-        COPY_LOST,
-        hand_over.id,
-        application_id=hand_over.application_id,
-        message_id=f"{COPY_LOST}:{hand_over.id}",
-        variables={},
-    )
+    # a case keeps the model that it began on, and may move to a newer one: each of the two waits for its own message
+    for name, variables in ((LOAN_CLOSED, {"loanOutcome": "lost"}), (COPY_LOST, {})):
+        outbox.publish(
+            uow,
+            name,
+            hand_over.id,
+            application_id=hand_over.application_id,
+            message_id=f"{name}:{hand_over.id}",
+            variables=variables,
+        )
     return hand_over
 
 

@@ -80,6 +80,7 @@ ENDINGS = {
     "copy-not-taken-up": Message("the copy was not accepted"),
     "copy-lost": Message("the copy was lost"),
     "return-disputed": Message("the return is disputed"),
+    "footage-provided": Message("the footage was provided outside"),
 }
 
 TEXTS = {

@@ -10,9 +10,16 @@ APPLICATION_WITHDRAWN = "application-withdrawn"
 REVIEW_DECIDED = "review-decided"
 COPY_RETURNED = "copy-returned"
 USE_PERIOD_CHANGED = "use-period-changed"
+LOAN_CLOSED = "loan-closed"
 COPY_LOST = "copy-lost"
 MATTER_ASKED = "matter-asked"
 MATTER_MOOT = "matter-moot"
+
+LOAN_OUTCOMES = ("lost", "recalled", "replace", "provided")
+"""Why a loan is closed before its return: what ``loan-closed`` carries as ``loanOutcome``."""
+
+OLDER = frozenset({COPY_LOST})
+"""Messages that models of earlier releases wait for. Cases that began on one keep it, so they are still sent."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,7 @@ SENT: Mapping[str, Sent] = {
     REVIEW_DECIDED: Sent(("review",)),
     COPY_RETURNED: Sent(("hand-over",)),
     USE_PERIOD_CHANGED: Sent(("hand-over",)),
+    LOAN_CLOSED: Sent(("hand-over",)),
     COPY_LOST: Sent(("hand-over",)),
     MATTER_ASKED: Sent(("matter",)),
     MATTER_MOOT: Sent(("matter",)),

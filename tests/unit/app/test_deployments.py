@@ -22,6 +22,7 @@ from services.runtime.engine_client import DeployedProcess, Deployment
 from services.runtime.places import BPMN
 
 CLERK = Actor("system", "test")
+EARLIER = Path(__file__).parents[2] / "data" / "earlier-models"
 
 
 @pytest.fixture
@@ -53,10 +54,12 @@ def _finds(monkeypatch: pytest.MonkeyPatch, found: Report) -> list[Path]:
 
 
 def test_the_digests_of_the_code_are_those_of_the_shipped_models() -> None:
-    written = json.dumps(deployments.digests(), indent=2) + "\n"
-    assert deployments.SHIPPED.read_text(encoding="utf-8") == written, (
-        f"check the models (footage-desk policy check), then write {deployments.SHIPPED.name} anew: {written}"
+    newest, *earlier = json.loads(deployments.SHIPPED.read_text(encoding="utf-8"))
+    assert newest == deployments.digests(), (
+        f"check the models (footage-desk policy check), then write them first into {deployments.SHIPPED.name}: "
+        f"{json.dumps(deployments.digests(), indent=2)}"
     )
+    assert deployments.digests(EARLIER) in earlier
 
 
 def test_the_shipped_models_are_not_checked_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -64,6 +67,7 @@ def test_the_shipped_models_are_not_checked_again(monkeypatch: pytest.MonkeyPatc
     shutil.copytree(BPMN, tmp_path / "copy")
     assert model_examination.examine(None).result == "shipped"
     assert model_examination.examine(tmp_path / "copy").result == "shipped"
+    assert model_examination.examine(EARLIER).result == "shipped"
     assert asked == []
 
 

@@ -34,7 +34,7 @@ TOLD = {
     '重要程度 Importance："important" → "ordinary"',
     "access_is_suspended_a_month_late": "“使用期限已到”（Event_DueDateReached） "
     '时刻：=dueAt → =date and time(dueAt) + duration("P30D")',
-    "what_is_rejected_is_not_released": "删除“解除保全”（Task_ReleaseRejected）",
+    "what_is_rejected_is_not_released": "删除“解除保全”（Task_ReleasePreservation）",
     "what_is_not_taken_goes_to_the_inspection": 'output custodyOutcome：="not-taken" → ="returned"',
     "a_withdrawal_is_awaited_by_another_key": '消息的键：=applicationId → =applicationId + ":1"',
     "an_interpreter_reviews_before_security": "新增“翻译审核”（stages.interpreting）",
@@ -73,7 +73,7 @@ def test_the_command_numbers_the_changes_in_list_and_pictures(
 ) -> None:
     def edit(folder: Path) -> None:
         model = Model(folder)
-        model.remove("Task_ReleaseRejected")
+        model.remove("Task_ReleasePreservation")
         model.timer("Event_DueDateReached", "=dueAt2")
         model.save()
 

@@ -165,18 +165,18 @@ def test_a_stage_that_nobody_may_decide_is_a_warning(tmp_path: Path) -> None:
 
 def test_an_incident_of_the_model_is_reported_with_its_element(tmp_path: Path) -> None:
     model = edited(tmp_path / "models")
-    model.condition("Flow_NotDuplicate", "=nothingHasThis")
+    model.condition("Flow_FirstIssue", "=nothingHasThis")
     model.save()
     result = simulate(read(tmp_path / "models"), cases=3)
     assert result.ended == 0
-    assert result.stops[0].element == "Gateway_Duplicate"
+    assert result.stops[0].element == "Gateway_Reissue"
     assert "none of them has ended" in sentences.where_the_time_goes(result)[1]
 
 
 def test_a_loop_without_a_wait_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command_processor, "MAX_STEPS", 500)
     model = edited(tmp_path / "models")
-    model.retarget("Flow_NotDuplicate", "Gateway_Duplicate")
+    model.retarget("Flow_FirstIssue", "Gateway_Reissue")
     model.save()
     with pytest.raises(CannotEnd, match="endless loop"):
         simulate(read(tmp_path / "models"), cases=1)
@@ -185,7 +185,7 @@ def test_a_loop_without_a_wait_is_a_sentence(tmp_path: Path, monkeypatch: pytest
 def test_a_loop_of_jobs_is_a_sentence_that_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "MOST_STEPS", 100)
     model = edited(tmp_path / "models")
-    model.retarget("Flow_NotDuplicate", "Task_OpenCase")
+    model.retarget("Flow_CaseOpened", "Task_OpenCase")
     model.save()
     with pytest.raises(CannotEnd, match="stands at Open case") as raised:
         simulate(read(tmp_path / "models"), cases=1)
