@@ -33,7 +33,6 @@ REVIEW_CATEGORY = {"id": "footage-desk-reviews", "name": "录像调取台 人工
 
 # Work on recorders and storage is tried five times, the rest three times.
 FIVE_TIMES = (
-    "apply-matter",
     "preserve-footage",
     "retrieve-footage",
     "back-up-footage",

@@ -230,7 +230,7 @@ WORDS: dict[str | bool | None, str] = {
     "recall-no-longer-needed": "no longer needed for the purpose",
     "recall-other": "another urgent reason",
     "custody-recalled": "recalled",
-    "matter-open": "under way",
+    "matter-open": "open",
     "matter-applied": "in effect",
     "matter-refused": "not agreed",
     "matter-moot": "no longer needed",

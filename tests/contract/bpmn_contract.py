@@ -66,6 +66,9 @@ STAGES: dict[str, tuple[set[str], set[str]]] = {
     if not stage.retired
 }
 
+# the stages that a route of matters names, and no call by itself
+OF_ROUTES = {code for code in STAGES if stage_catalogue.STAGES[code].phase == "matter"}
+
 # message -> the variables that it carries
 MESSAGES: dict[str, set[str]] = {
     messages.APPLICATION_SUBMITTED: {"applicationId"},
@@ -75,6 +78,8 @@ MESSAGES: dict[str, set[str]] = {
     messages.COPY_RETURNED: set(),
     messages.USE_PERIOD_CHANGED: {"dueAt"},
     messages.LOAN_CLOSED: {"loanOutcome"},
+    messages.MATTER_ASKED: {"matterId", "applicationId"},
+    messages.MATTER_MOOT: set(),
 }
 
 KEYS = {
@@ -85,6 +90,8 @@ KEYS = {
     messages.COPY_RETURNED: "=handOverId",
     messages.USE_PERIOD_CHANGED: "=handOverId",
     messages.LOAN_CLOSED: "=handOverId",
+    messages.MATTER_ASKED: None,
+    messages.MATTER_MOOT: "=matterId",
 }
 
 DECISION = {"importance", "managementNeeded", "decidedBy", "secondPerson", "backupNeeded", "maxUseDays"}

@@ -54,7 +54,7 @@ def test_ids_say_what_kind_of_thing_they_name(path: Path) -> None:
 
 def test_a_task_is_called_as_its_job_or_more_exactly() -> None:
     violations = {"Task_OpenOverdueViolation", "Task_OpenLossViolation"}
-    exact = violations | {"Task_ReleaseNotTakenUp", "Task_ArchiveProvided"}
+    exact = violations | {"Task_CloseMootMatter"} | {"Task_ReleaseNotTakenUp", "Task_ArchiveProvided"}
     for path in PROCESS_FILES:
         for job_type, tasks in bpmn.job_types(bpmn.tree(path)).items():
             name = "Task_" + "".join(word.capitalize() for word in job_type.split("-"))
@@ -100,9 +100,11 @@ def test_work_names_its_worker_and_what_to_do_on_an_incident(path: Path) -> None
             assert worker == definition.get("type")
         elif bpmn.local(element) == "callActivity":
             stage = bpmn.mapping(element, "input")["stage"].strip('="')
-            assert worker == f"review (called process), stage {stage}"
+            named = "from the route" if stage == "stage" else stage
+            assert worker == f"review (called process), stage {named}"
         else:
-            assert worker == "classification (decision)"
+            (called,) = bpmn.find(element, "bpmn:extensionElements/zeebe:calledDecision")
+            assert worker == f"{called.get('decisionId')} (decision)"
 
 
 @every_process

@@ -9,7 +9,7 @@ from typing import Any
 
 import bpmn_models as bpmn
 import pytest
-from bpmn_contract import JOBS, STAGES, STORAGE_JOBS
+from bpmn_contract import JOBS, OF_ROUTES, STAGES, STORAGE_JOBS
 from engine_harness import EngineHarness
 from lxml import etree
 
@@ -107,7 +107,7 @@ def test_the_review_runs_where_its_template_is_applied(applied: Path) -> None:
     assert desk.open_incidents() == []
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", sorted(set(STAGES) - OF_ROUTES))
 def test_the_template_calls_each_stage_as_the_models_do(applied: Path, stage: str) -> None:
     (tried,) = bpmn.find(bpmn.tree(applied / f"review-{stage}.bpmn"), TASK)
     (drawn,) = (
@@ -151,9 +151,9 @@ def test_what_the_policy_demands_is_what_the_shipped_models_say_they_satisfy() -
         for name, element in named:
             said.setdefault(name, set()).update((bpmn.documented(element, "Requirements") or "").split())
 
-    assert {
-        name: set(numbers.split()) for name, numbers in {**required_steps.STAGES, **required_steps.JOBS}.items()
-    } == said
+    # a folder of models without matters is complete: they are about a loan that is there already
+    required = {**required_steps.STAGES, **required_steps.JOBS}
+    assert {name: set(numbers.split()) for name, numbers in required.items()} == {name: said[name] for name in required}
 
 
 def test_the_applied_diagrams_carry_the_template_that_modeler_offers_to_update(applied: Path) -> None:

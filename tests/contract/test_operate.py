@@ -21,8 +21,8 @@ WORKERS = {worker.job_type: worker for worker in discover()}
 FLAT = {"str", "int", "float", "bool", "datetime", "timedelta", "str | None", "date"}
 # The one list that the loops go over, what they collect, and the decision's answer before it is taken apart.
 LISTS = {"itemIds": "list[str]", "deciders": "list[str]"}
-NESTED = {"retrieved", "classification"}
-COLLECTED = {"backups", "copyIds"}
+NESTED = {"retrieved", "classification", "route"}
+COLLECTED = {"backups", "copyIds", "decisions"}
 # In a relational secondary storage of 8.9 a name may have 256 characters.
 LONGEST = 64
 
@@ -76,6 +76,7 @@ def test_names_and_keys_are_short_enough_for_every_storage() -> None:
         "=applicationId",
         "=reviewId",
         "=handOverId",
+        "=matterId",
         '=applicationId + ":" + string(round)',
     }
 

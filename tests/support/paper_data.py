@@ -126,6 +126,36 @@ AGREEMENT: dict[str, Any] = {
     **{"title": "保密协议", "version": "2026", "textZh": "一、承诺保密。\n二、按时归还。", "textEn": "1. I keep it."},
     **{"department": {"zh": "生产一部"}, "signedAt": SPAN[0], "expiresAt": "2032-03-04T01:00:02+00:00"},
 }
+_BY = {"id": "p1", "name": "王芳"}
+MATTER: dict[str, Any] = {
+    "title": "视频录像使用延期单",
+    "number": "YQ-2031-000001",
+    "organisation": "示例制造有限公司",
+    "policyVersion": "2026-01",
+    "zone": "Asia/Shanghai",
+    "demo": False,
+    "application": "SQ-2031-000001",
+    "kind": "extension",
+    "lines": [
+        {"name": "现归还期限", "value": "2031-03-19 20:00 +0800"},
+        {"name": "改为", "value": "2031-03-26 20:00 +0800"},
+    ],
+    "facts": {},
+    "factsSha256": HASH,
+    "openedBy": _BY,
+    "openedAt": "2031-03-10T02:00:00+00:00",
+    "decisions": [
+        {
+            **{"stage": "延期审批", "outcome": "同意", "by": _BY, "standsInFor": None},
+            **{"at": "2031-03-10T03:00:00+00:00", "reason": None, "opinion": None, "statement": HASH},
+            "answers": [{"question": "是否仍为原用途？", "answer": True}],
+            "signature": {"method": "password"},
+        }
+    ],
+    "appliedAt": "2031-03-10T03:00:05+00:00",
+    "outcome": {"dueAt": "2031-03-26T12:00:00+00:00"},
+}
+
 EACH: dict[str, dict[str, Any]] = {
     "application-form": FORM,
     "retrieval-record": RECORD,
@@ -134,6 +164,7 @@ EACH: dict[str, dict[str, Any]] = {
     "custody-log": LOG,
     "return-inspection": INSPECTION,
     "confidentiality-agreement": AGREEMENT,
+    **dict.fromkeys(("extension", "purpose-change", "custody-transfer", "recall"), MATTER),
 }
 
 

@@ -147,8 +147,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         custody_broken_at=custody_log.broken_at(rows.custody),
         archive=CaseArchive.model_validate(head.archive) if head.archive is not None else None,
         violations=[CaseViolation.model_validate(violation) for violation in rows.violations],
-        # a case that was never handed over has none
-        matters=matter_queries.list_of_case(uow, application.id) if head.hand_over is not None else [],
+        matters=matter_queries.list_of_case(uow, application.id) if head.has_matters else [],
         offers=matter_queries.list_offers(uow, application, head.hand_over),
         events=_time_line(uow, application.id),
         consultation=_consultation(rows, names),

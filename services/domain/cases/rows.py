@@ -16,12 +16,13 @@ from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.documents import Document
 from services.database.tables.integrity_checks import IntegrityCheck
 from services.database.tables.masters import Master
+from services.database.tables.matters import Matter
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.people import Department, Person
 from services.database.tables.preservations import Preservation
 from services.database.tables.process_steps import ProcessStep
 from services.database.tables.returns import ArchiveEntry
-from services.database.tables.reviews import Confirmation, Decision, Finding, Proposal, Review
+from services.database.tables.reviews import ApplicantQuestion, Confirmation, Decision, Finding, Proposal, Review
 from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
@@ -39,7 +40,10 @@ DRAFTER, CUSTODIAN, PREVIOUS = aliased(Person), aliased(Person), aliased(Applica
 
 @dataclass(frozen=True)
 class Head:
-    """What a case has one of. ``in_transit``: a message of it is on its way to the process."""
+    """What a case has one of. ``in_transit``: a message of it is on its way to the process.
+
+    ``questioned`` and ``has_matters`` spare the statements for what most cases do not have.
+    """
 
     department: Department
     drafter: str
@@ -49,6 +53,8 @@ class Head:
     archive: ArchiveEntry | None
     check: IntegrityCheck | None
     in_transit: bool
+    questioned: bool
+    has_matters: bool
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,7 @@ class CaseRows:
     @cached_property
     def questions(self) -> list[AskedQuestion]:
         """What reviewers asked the applicant; without a review nobody did."""
-        return questions.list_of_application(self.uow, self.application) if self.reviews else []
+        return questions.list_of_application(self.uow, self.application) if self.head.questioned else []
 
     @cached_property
     def documents(self) -> list[Document]:
@@ -255,6 +261,11 @@ def _head(application_id: str) -> Select[*tuple[Any, ...]]:
             ArchiveEntry,
             IntegrityCheck,
             unsettled.exists().label("in_transit"),
+            select(ApplicantQuestion.id)
+            .where(ApplicantQuestion.application_id == Application.id)
+            .exists()
+            .label("questioned"),
+            select(Matter.id).where(Matter.application_id == Application.id).exists().label("has_matters"),
         )
         .join(Department, Department.id == Application.department_id)
         .join(DRAFTER, DRAFTER.id == Application.drafter_id)
@@ -277,4 +288,6 @@ def _head_of(row: Row[*tuple[Any, ...]]) -> Head:
         archive=row.ArchiveEntry,
         check=row.IntegrityCheck,
         in_transit=row.in_transit,
+        questioned=row.questioned,
+        has_matters=row.has_matters,
     )

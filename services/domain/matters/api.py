@@ -10,7 +10,7 @@ from services.database.tables.custody import HandOver
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.matters import queries, service
-from services.domain.matters.schemas import MatterBody, MattersAnswer, MattersQuestion, MatterView, Offer
+from services.domain.matters.schemas import MatterBody, MattersAnswer, MattersQuestion, MatterView, OffersAnswer
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
 from services.web.identity import Acting
@@ -48,12 +48,12 @@ async def read_matter(matter_id: Identifier, actor: Acting, database: GivenDatab
 
 
 @router.get("/cases/{application_id}/matters/offers", responses=problems(401, 404))
-async def list_offers(application_id: Identifier, actor: Acting, database: GivenDatabase) -> list[Offer]:
+async def list_offers(application_id: Identifier, actor: Acting, database: GivenDatabase) -> OffersAnswer:
     """List the kinds of matters that you may ask for in the case now."""
 
-    def run(uow: UnitOfWork) -> list[Offer]:
+    def run(uow: UnitOfWork) -> OffersAnswer:
         application = visibility.get_visible(uow, application_id)
         loan = select(HandOver).where(HandOver.application_id == application_id)
-        return queries.list_offers(uow, application, uow.session.scalar(loan))
+        return OffersAnswer(offers=queries.list_offers(uow, application, uow.session.scalar(loan)))
 
     return await database.read(actor, run)

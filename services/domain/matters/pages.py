@@ -100,7 +100,7 @@ async def open_matter(
         if refusal.status == 404:
             raise
         return await _form(visitor, database, kind, case, refusal=refusal, typed=typed)
-    return visitor.redirect(f"/matters/{matter_id}", Message("Asked for: you are told what is decided."))
+    return visitor.redirect(f"/matters/{matter_id}", Message("Requested: you will be notified of the decision."))
 
 
 @router.get("/{matter_id}")

@@ -78,3 +78,9 @@ class Offer(Answer):
     kind: str
     button_zh: str
     button_en: str
+
+
+class OffersAnswer(Answer):
+    """The kinds of matters that you may ask for in a case now."""
+
+    offers: list[Offer]

@@ -275,22 +275,20 @@ def _write(uow: UnitOfWork, review: Review, signed: Signed) -> None:
         )
     if of_application and outcome == RETURNED:
         application.correction_until = uow.now + agreed_limits.get_correction_period(uow, application)
-    # a verifier reads every decision that is recorded as one of a review as one about the form
-    audit_trail.record(
-        uow,
-        "review-decided" if of_application else "matter-decided",
-        "review",
-        review.id,
-        application_id=application.id,
-        stage=stage.code,
-        round=review.round,
-        outcome=outcome,
-        form=decision.form_sha256,
+    detail: dict[str, Any] = {
+        "stage": stage.code,
+        "round": review.round,
+        "outcome": outcome,
+        "form": decision.form_sha256,
         **signed.event_fields,
-        lowered=statement["lowered"],
-        stands_in_for=decision.stands_in_for,
-        **({"matter": review.matter_id} if review.matter_id else {}),
-    )
+        "lowered": statement["lowered"],
+        "stands_in_for": decision.stands_in_for,
+    }
+    if of_application:
+        audit_trail.record(uow, "review-decided", "review", review.id, application_id=application.id, **detail)
+    else:  # a verifier reads each "review-decided" as a decision on the form
+        detail["matter"] = review.matter_id
+        audit_trail.record(uow, "matter-decided", "review", review.id, application_id=application.id, **detail)
     outbox.publish(
         uow,
         REVIEW_DECIDED,

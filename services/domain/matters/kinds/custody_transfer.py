@@ -112,7 +112,7 @@ class CustodyTransfer(Kind):
 def _person_obstacle(uow: UnitOfWork, state: CaseState, person_id: str) -> Message | None:
     person = uow.session.get(Person, person_id)
     if person is None or not person.active:
-        return Message("This person does not work here any more: choose another one.")
+        return Message("This person has left: choose another one.")
     directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, state.application.id)
     if directory.holds(person_id, "administrator"):
         return Message("Administrators cannot view footage: another person has to be the custodian.")
