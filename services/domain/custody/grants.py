@@ -53,7 +53,7 @@ SUSPENDED = {
     ),
     suspensions.CUSTODIAN_LEFT: (
         "custodian-left",
-        Message("The copy has no custodian any more: the head of the department has to name another person."),
+        Message("The custodian of the copy has left: the head of the department has to name another person."),
     ),
 }
 ADMINISTRATOR = (

@@ -175,5 +175,5 @@ def _because(matter: Matter) -> Text | None:
     if matter.closed_as == "refused" and "stage" in outcome:
         return Label(outcome["stage"])
     if matter.closed_as == "moot":
-        return Message("What it was about had ended, or could not be done any more.")
+        return Message("What it was about has ended, or it can no longer be done.")
     return None

@@ -12,7 +12,7 @@ from services.domain.matters.kinds import base
 from services.domain.matters.kinds.base import Asked, Kind, Line
 from services.domain.notifications import service as notification_service
 from services.domain.process.permissions import CaseState
-from services.runtime.translations import Message, in_context
+from services.runtime.translations import Message
 from services.web.schemas import Identifier, Paragraph
 
 
@@ -100,7 +100,7 @@ class CustodyTransfer(Kind):
             base.moment_line(uow, Message("Return by"), before["dueAt"]),
             base.text_line(Message("Copies"), str(len(before["copies"]))),
             base.text_line(Message("Downloads handed on"), str(len(before["downloads"]))),
-            base.text_line(in_context("statements", "Reason"), asked["reason"]),
+            base.text_line(Message("Reason"), asked["reason"]),
         ]
         if asked.get("conditions"):
             lines.append(base.text_line(Message("State of copies and media"), asked["conditions"]))

@@ -14,7 +14,7 @@ from services.domain.matters.kinds import base
 from services.domain.matters.kinds.base import Asked, Kind, Line
 from services.domain.process.permissions import CaseState
 from services.domain.rules import agreed_limits
-from services.runtime.translations import Message, in_context
+from services.runtime.translations import Message
 from services.web.schemas import Moment
 
 
@@ -81,5 +81,5 @@ class Extension(Kind):
             base.moment_line(uow, Message("Due now"), before["dueAt"]),
             base.moment_line(uow, Message("To be due"), asked["dueAt"]),
             base.moment_line(uow, Message("Longest use period ends"), before["latest"]),
-            base.text_line(in_context("statements", "Reason"), asked["reason"]),
+            base.text_line(Message("Reason"), asked["reason"]),
         ]

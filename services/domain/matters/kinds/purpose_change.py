@@ -10,7 +10,7 @@ from services.domain.matters.kinds import base
 from services.domain.matters.kinds.base import Asked, Kind, Line
 from services.domain.process.permissions import CaseState
 from services.runtime.labels import Label
-from services.runtime.translations import Message, in_context
+from services.runtime.translations import Message
 from services.web.schemas import Account
 
 
@@ -67,7 +67,7 @@ class PurposeChange(Kind):
             base.text_line(Message("New purpose"), asked["purpose"]),
             Line(Message("Way of use now"), Label(before["wayOfUse"])),
             Line(Message("New way of use"), Label(asked["wayOfUse"])),
-            base.text_line(in_context("statements", "Reason"), asked["reason"]),
+            base.text_line(Message("Reason"), asked["reason"]),
         ]
 
 

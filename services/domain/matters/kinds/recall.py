@@ -16,7 +16,7 @@ from services.domain.matters.kinds.base import Asked, Kind, Line
 from services.domain.notifications import service as notification_service
 from services.domain.process.permissions import CaseState
 from services.runtime.labels import Label
-from services.runtime.translations import Message, in_context
+from services.runtime.translations import Message
 
 STAGE = "recall"
 SIGNED_WITHIN = timedelta(hours=24)  # else access is given back by itself
@@ -77,5 +77,5 @@ class Recall(Kind):
             base.person_line(uow, Message("Custodian"), before["custodian"]),
             base.moment_line(uow, Message("Due now"), before["dueAt"]),
             Line(Message("Ground"), Label(f"recall-{asked['ground']}")),
-            base.text_line(in_context("statements", "Reason"), asked["reason"]),
+            base.text_line(Message("Reason"), asked["reason"]),
         ]
