@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from services.domain.agreements import agreement_sheet
 from services.domain.applications import form_sheet
 from services.domain.custody import label_sheet, log_sheet, receipt_sheet, return_sheet
+from services.domain.holds import notice_sheet
 from services.domain.retrieval import record_sheet
 from services.rendering import pdf
 from services.rendering.formatting import JsonView
@@ -24,6 +25,7 @@ LAYOUTS: Mapping[str, Callable[[JsonView], list[Part]]] = {
     "custody-log": log_sheet.lay_out,
     "return-inspection": return_sheet.lay_out,
     "confidentiality-agreement": agreement_sheet.lay_out,
+    "hold-notice": notice_sheet.lay_out,
 }
 _print_environment = Environment(
     loader=PackageLoader("services.domain.cases", "templates/print"),

@@ -31,6 +31,7 @@ from services.domain.cases.schemas.case import (
     CaseEvent,
     CaseFinding,
     CaseHandOver,
+    CaseHolding,
     CaseItem,
     CaseReason,
     CaseReview,
@@ -51,6 +52,8 @@ from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed
 from services.domain.custody import integrity
 from services.domain.custody import log as custody_log
 from services.domain.custody.schemas import RecorderClock
+from services.domain.documents import service as document_service
+from services.domain.holds import queries as holds
 from services.domain.retrieval import preservations
 from services.domain.reviews import assignment
 from services.domain.stages.catalogue import STAGES
@@ -102,6 +105,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
     revision = rows.revisions[-1] if rows.revisions else None
     names = access_queries.get_names(uow, _people(rows))
     positions = {row.copy.id: row.item.position for row in rows.items if row.copy is not None}
+    holdings, reads_holds = holds.list_holdings(uow, application.id), holds.may_read(uow)
     return CaseView(
         id=application.id,
         number=application.number,
@@ -132,7 +136,11 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         items=_items(rows),
         findings=_findings(rows),
         reviews=[_review(uow, row, names) for row in rows.reviews],
-        documents=[CaseDocument.model_validate(document) for document in rows.documents],
+        documents=[
+            CaseDocument.model_validate(document)
+            for document in rows.documents
+            if reads_holds or document.kind not in document_service.OF_HOLDS
+        ],
         hand_over=_hand_over(head.hand_over, names) if head.hand_over is not None else None,
         custody=[
             CustodyLine(
@@ -146,10 +154,26 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         custody_broken_at=custody_log.broken_at(rows.custody),
         archive=CaseArchive.model_validate(head.archive) if head.archive is not None else None,
         violations=[CaseViolation.model_validate(violation) for violation in rows.violations],
+        appeal_until=application.appeal_until,
+        held_since=min((one.since for one in holdings), default=None),
+        holdings=[_holding(one) for one in holdings] if reads_holds else [],
+        may_place_hold=application.submitted_at is not None and holds.may_place(uow),
         events=_time_line(uow, application.id),
         consultation=_consultation(rows, names),
         applicant_questions=rows.questions,
         integrity=_check(uow, head.check, names) if head.check is not None else None,
+    )
+
+
+def _holding(one: holds.Holding) -> CaseHolding:
+    hold = one.hold
+    return CaseHolding(
+        cause=one.cause,
+        since=one.since,
+        hold_id=None if hold is None else hold.id,
+        reason=None if hold is None else hold.reason,
+        owner=None if hold is None else hold.owner.name,
+        review_at=None if hold is None else hold.review_at,
     )
 
 

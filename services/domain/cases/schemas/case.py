@@ -237,6 +237,17 @@ class CaseViolation(Answer):
     opened_at: datetime
 
 
+class CaseHolding(Answer):
+    """What holds the case: ``holdId``, reason, owner and review date where somebody has placed it."""
+
+    cause: str
+    since: datetime
+    hold_id: str | None
+    reason: str | None
+    owner: str | None
+    review_at: datetime | None
+
+
 class EventSubject(Answer):
     kind: str
     id: str | None
@@ -297,6 +308,9 @@ class CaseView(CaseSummary):
 
     ``form`` is the form as it was submitted last, or as a draft has it now, and ``formSha256`` the hash of what was
     handed in; ``custodyBrokenAt`` is the line of the custody log at which its chain of hashes breaks.
+
+    ``heldSince``: since when nothing of the case is discarded; ``holdings`` says why to those who read holds.
+    ``appealUntil`` is of a case that was refused.
     """
 
     department: DepartmentNamed
@@ -325,6 +339,10 @@ class CaseView(CaseSummary):
     custody_broken_at: int | None
     archive: CaseArchive | None
     violations: list[CaseViolation]
+    appeal_until: datetime | None
+    held_since: datetime | None
+    holdings: list[CaseHolding]
+    may_place_hold: bool
     events: list[CaseEvent]
     consultation: ConsultationView | None
     applicant_questions: list[AskedQuestion]
