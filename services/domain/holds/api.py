@@ -32,30 +32,34 @@ async def place_hold(body: HoldBody, actor: Acting, database: GivenDatabase) -> 
     return await _after(database, actor, service.place, body.number, **named)
 
 
-@router.post("/{hold_id}/review", responses=ACTS)
-async def review_hold(hold_id: Identifier, body: ReviewBody, actor: Acting, database: GivenDatabase) -> HoldsAnswer:
+@router.post("/{legal_hold_id}/review", responses=ACTS)
+async def review_hold(
+    legal_hold_id: Identifier, body: ReviewBody, actor: Acting, database: GivenDatabase
+) -> HoldsAnswer:
     """Keep a hold for another term, maybe with another owner."""
-    return await _after(database, actor, service.review, hold_id, body.owner_id)
+    return await _after(database, actor, service.review, legal_hold_id, body.owner_id)
 
 
-@router.post("/{hold_id}/ask-lift", responses=ACTS)
-async def ask_to_lift_hold(hold_id: Identifier, body: LiftBody, actor: Acting, database: GivenDatabase) -> HoldsAnswer:
+@router.post("/{legal_hold_id}/ask-lift", responses=ACTS)
+async def ask_to_lift_hold(
+    legal_hold_id: Identifier, body: LiftBody, actor: Acting, database: GivenDatabase
+) -> HoldsAnswer:
     """Ask that a hold is lifted, which another person has to confirm."""
-    return await _after(database, actor, service.ask_lift, hold_id, body.because)
+    return await _after(database, actor, service.ask_lift, legal_hold_id, body.because)
 
 
-@router.post("/{hold_id}/keep", responses=problems(401, 403, 404, 409))
-async def keep_hold(hold_id: Identifier, actor: Acting, database: GivenDatabase) -> HoldsAnswer:
+@router.post("/{legal_hold_id}/keep", responses=problems(401, 403, 404, 409))
+async def keep_hold(legal_hold_id: Identifier, actor: Acting, database: GivenDatabase) -> HoldsAnswer:
     """Withdraw the request to lift a hold, or say no to it."""
-    return await _after(database, actor, service.withdraw_lift, hold_id)
+    return await _after(database, actor, service.withdraw_lift, legal_hold_id)
 
 
-@router.post("/{hold_id}/confirm-lift", responses=signed(401, 403, 404, 409))
+@router.post("/{legal_hold_id}/confirm-lift", responses=signed(401, 403, 404, 409))
 async def confirm_lift_of_hold(
-    hold_id: Identifier, body: Signing, actor: Acting, database: GivenDatabase
+    legal_hold_id: Identifier, body: Signing, actor: Acting, database: GivenDatabase
 ) -> HoldsAnswer:
     """Lift a hold as the second person, signed."""
-    return await _after(database, actor, service.confirm_lift, hold_id, body.proof())
+    return await _after(database, actor, service.confirm_lift, legal_hold_id, body.proof())
 
 
 async def _after(

@@ -59,14 +59,16 @@ async def place_hold(visitor: Visiting, typed: Typed, database: GivenDatabase) -
     return visitor.redirect("/holds", Message("The case is held: nothing of it is discarded or disposed of."))
 
 
-@router.post("/{hold_id}/{act}")
-async def act_on_hold(hold_id: str, act: str, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+@router.post("/{legal_hold_id}/{act}")
+async def act_on_hold(
+    legal_hold_id: str, act: str, visitor: Visiting, typed: Typed, database: GivenDatabase
+) -> Response:
     """Review a hold, ask to lift it, keep it, or lift it as the second person."""
     if act not in ACTS:
         raise NotFound(Message("action"), act)
     carry_out, message = ACTS[act]
     try:
-        await database.run(visitor.actor, carry_out(typed), hold_id)
+        await database.run(visitor.actor, carry_out(typed), legal_hold_id)
     except Refused as refusal:
         if refusal.status == 404:
             raise
