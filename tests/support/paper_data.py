@@ -126,6 +126,17 @@ AGREEMENT: dict[str, Any] = {
     **{"title": "保密协议", "version": "2026", "textZh": "一、承诺保密。\n二、按时归还。", "textEn": "1. I keep it."},
     **{"department": {"zh": "生产一部"}, "signedAt": SPAN[0], "expiresAt": "2032-03-04T01:00:02+00:00"},
 }
+HOLD: dict[str, Any] = {
+    **COMMON,
+    **{"title": "视频录像法律保留通知", "hold": "h-1", "cause": "authority", "reason": "公安机关来函要求保留"},
+    **{"placedAt": SPAN[0], "reviewAt": SPAN[1], "by": BY, "owner": BY, "documents": 3},
+    "held": [
+        {
+            **{"position": 1, "camera": "三号门", "place": "厂区", "quarantine": True, "master": HASH, "replica": True},
+            "asked": {"start": SPAN[0], "end": SPAN[1], "zone": "Asia/Shanghai"},
+        }
+    ],
+}
 EACH: dict[str, dict[str, Any]] = {
     "application-form": FORM,
     "retrieval-record": RECORD,
@@ -134,6 +145,7 @@ EACH: dict[str, dict[str, Any]] = {
     "custody-log": LOG,
     "return-inspection": INSPECTION,
     "confidentiality-agreement": AGREEMENT,
+    "hold-notice": HOLD,
 }
 
 

@@ -105,7 +105,8 @@ def case_of_rows(rows: CaseRows) -> CaseView:
     revision = rows.revisions[-1] if rows.revisions else None
     names = access_queries.get_names(uow, _people(rows))
     positions = {row.copy.id: row.item.position for row in rows.items if row.copy is not None}
-    holdings, reads_holds = holds.list_holdings(uow, application.id), holds.may_read(uow)
+    holdings = holds.list_holdings(uow, application.id) if head.held else []
+    reads_holds = holds.may_read(uow)
     return CaseView(
         id=application.id,
         number=application.number,
@@ -156,24 +157,12 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         violations=[CaseViolation.model_validate(violation) for violation in rows.violations],
         appeal_until=application.appeal_until,
         held_since=min((one.since for one in holdings), default=None),
-        holdings=[_holding(one) for one in holdings] if reads_holds else [],
+        holdings=[CaseHolding.model_validate(one) for one in holdings] if reads_holds else [],
         may_place_hold=application.submitted_at is not None and holds.may_place(uow),
         events=_time_line(uow, application.id),
         consultation=_consultation(rows, names),
         applicant_questions=rows.questions,
         integrity=_check(uow, head.check, names) if head.check is not None else None,
-    )
-
-
-def _holding(one: holds.Holding) -> CaseHolding:
-    hold = one.hold
-    return CaseHolding(
-        cause=one.cause,
-        since=one.since,
-        hold_id=None if hold is None else hold.id,
-        reason=None if hold is None else hold.reason,
-        owner=None if hold is None else hold.owner.name,
-        review_at=None if hold is None else hold.review_at,
     )
 
 

@@ -27,6 +27,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
+from services.domain.holds import queries as holds
 from services.domain.reviews import questions
 from services.domain.reviews.schemas import AskedQuestion
 from services.runtime.errors import NotFound
@@ -37,7 +38,7 @@ DRAFTER, CUSTODIAN, PREVIOUS = aliased(Person), aliased(Person), aliased(Applica
 
 @dataclass(frozen=True)
 class Head:
-    """What a case has one of. ``in_transit``: a message of it is on its way to the process."""
+    """What a case has one of. ``in_transit``: a message of it is on its way to the process; ``held``: anything holds it."""
 
     department: Department
     drafter: str
@@ -47,6 +48,7 @@ class Head:
     archive: ArchiveEntry | None
     check: IntegrityCheck | None
     in_transit: bool
+    held: bool
 
 
 @dataclass(frozen=True)
@@ -230,6 +232,7 @@ def _head(application_id: str) -> Select[*tuple[Any, ...]]:
             ArchiveEntry,
             IntegrityCheck,
             unsettled.exists().label("in_transit"),
+            holds.holding(Application.id.expression).label("held"),
         )
         .join(Department, Department.id == Application.department_id)
         .join(DRAFTER, DRAFTER.id == Application.drafter_id)
@@ -252,4 +255,5 @@ def _head_of(row: Row[*tuple[Any, ...]]) -> Head:
         archive=row.ArchiveEntry,
         check=row.IntegrityCheck,
         in_transit=row.in_transit,
+        held=row.held,
     )

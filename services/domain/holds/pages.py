@@ -127,5 +127,6 @@ async def _page(
 
     shown = await database.read(visitor.actor, read)
     status = refusal.status if refusal else 200
-    named = {"shown": shown, "refusal": refusal, "typed": typed, "number": number, "causes": CAUSES}
-    return visitor.page("holds/holds.html", status=status, **named)
+    return visitor.page(
+        "holds/holds.html", status=status, shown=shown, refusal=refusal, typed=typed, number=number, causes=CAUSES
+    )

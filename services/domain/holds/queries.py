@@ -11,14 +11,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, case, func, literal, or_, select, union_all
-from sqlalchemy.orm import aliased, joinedload
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    SQLColumnExpression,
+    and_,
+    case,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.orm import aliased
 
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
 from services.database.tables.holds import Hold
 from services.database.tables.masters import Master
+from services.database.tables.people import Person
 from services.database.tables.reviews import Decision
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
@@ -30,16 +43,20 @@ from services.runtime.errors import Refused
 
 NOTICE = "hold-notice"  # the kind of the document that each hold has
 MOST_LIFTED = 100  # of those that a list shows
-APPEAL = aliased(Application)
+# beside the tables of the query that a condition is in
+APPEAL, LOAN = aliased(Application), aliased(HandOver)
 
 
 @dataclass(frozen=True)
 class Holding:
-    """One thing that holds a case, since when; ``hold`` where somebody has placed it."""
+    """One thing that holds a case, since when; the rest where somebody has placed it."""
 
     cause: str
     since: datetime
-    hold: Hold | None = None
+    hold_id: str | None
+    reason: str | None
+    owner: str | None
+    review_at: datetime | None
 
 
 def holding(application_id: SQLColumnExpression[str]) -> ColumnElement[bool]:
@@ -61,12 +78,12 @@ def _disputes(application_id: SQLColumnExpression[str]) -> Select[datetime]:
     """From the inspector's decision until the loan has ended; from then on its violation holds the case."""
     return (
         select(Decision.decided_at)
-        .join(HandOver, HandOver.application_id == Decision.application_id)
+        .join(LOAN, LOAN.application_id == Decision.application_id)
         .where(
             Decision.application_id == application_id,
             Decision.stage == "return-inspection",
             Decision.outcome == "discrepancy",
-            HandOver.ended_at.is_(None),
+            LOAN.ended_at.is_(None),
         )
     )
 
@@ -103,21 +120,21 @@ def _is(uow: UnitOfWork, application_id: str, condition: ColumnElement[bool]) ->
 
 
 def list_holdings(uow: UnitOfWork, application_id: str) -> list[Holding]:
-    """List what holds a case, the oldest first."""
-    of_case = literal(application_id)
-    computed = union_all(
-        *(
-            query(of_case).with_only_columns(literal(cause).label("cause"), query(of_case).selected_columns[0])
-            for cause, query in HELD_BY.items()
-        )
+    """List what holds a case, the oldest first; one statement."""
+    placed = (
+        select(Hold.cause, Hold.placed_at, Hold.id, Hold.reason, Person.name, Hold.review_at)
+        .join(Person, Person.id == Hold.owner_id)
+        .where(Hold.application_id == application_id, Hold.lifted_at.is_(None))
     )
-    found = [Holding(cause, since) for cause, since in uow.session.execute(computed)]
-    placed = select(Hold).where(Hold.application_id == application_id, Hold.lifted_at.is_(None))
-    found += [
-        Holding(hold.cause, hold.placed_at, hold)
-        for hold in uow.session.scalars(placed.options(joinedload(Hold.owner)))
-    ]
-    return sorted(found, key=lambda one: one.since)
+    computed = []
+    for cause, query in HELD_BY.items():
+        since = query(literal(application_id))
+        nothing = (null() for _ in ("id", "reason", "owner", "review"))
+        computed.append(since.with_only_columns(literal(cause), since.selected_columns[0], *nothing))
+    # the placed ones first: their columns tell what the others have none of
+    return sorted(
+        (Holding(*row) for row in uow.session.execute(union_all(placed, *computed))), key=lambda one: one.since
+    )
 
 
 def may_read(uow: UnitOfWork) -> bool:
