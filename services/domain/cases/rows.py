@@ -38,7 +38,7 @@ DRAFTER, CUSTODIAN, PREVIOUS = aliased(Person), aliased(Person), aliased(Applica
 
 @dataclass(frozen=True)
 class Head:
-    """What a case has one of. ``in_transit``: a message of it is on its way to the process; ``held``: anything holds it."""
+    """What a case has one of. ``in_transit``: a message of it is on its way to the process; ``held``: by anything."""
 
     department: Department
     drafter: str
