@@ -62,6 +62,7 @@ from services.web.dependencies import OpenRecorder
 
 ACTOR = Actor("system", "doctor")
 DRILL_EVERY = timedelta(days=366)
+MOST_HELD = 200  # masters and documents of held cases that are looked up in the stores
 LOCK_WAITS = timedelta(hours=1)  # longer than a store is away for a moment
 SEAL_WARNED = timedelta(days=180)  # before the seal key's certificate is over
 
@@ -90,6 +91,8 @@ async def examine(settings: Settings, unknown: Sequence[str], *, portal: bool = 
     if database:
         lines.append(await _line("escrow drill", partial(_drilled, settings)))
         lines.append(await _line("locks", partial(_locks, settings)))
+        if not portal:
+            lines.append(await _line("legal holds", partial(_holds, settings)))
         lines.append(await _line("working calendar", partial(_calendar, settings)))
         lines.append(await _line("models on record", partial(_unrecorded, settings)))
         lines += await _recorders(settings)
@@ -127,6 +130,30 @@ async def _locks(settings: Settings) -> str:
     if waiting.since is not None:
         return f"{what} are about to be locked in the store"
     return "what the database knows is locked in the store, while its case is open and until its disposal"
+
+
+async def _holds(settings: Settings) -> str:
+    """Say whether the stores hold what was put under a legal hold; Fatal where an object carries none."""
+    with _reading(settings) as database:
+        held = await database.run(ACTOR, locks.list_held, MOST_HELD)
+    stores = {"replicas": open_store(settings.replica_place)}
+    primary = open_store(settings.store_place)
+
+    def free() -> list[str]:
+        numbers = []
+        for number, kept in held:
+            facts = stores.get(kept.bucket, primary).stat(kept.bucket, kept.key, kept.version_id or None)
+            if facts is None or not facts.legal_hold:
+                numbers.append(number)
+        return sorted(set(numbers))
+
+    if unheld := await run_in_thread(free):
+        raise Fatal(
+            f"of {len(unheld)} held case(s) objects carry no legal hold in the store, so that its administrator could "
+            f"delete them: {', '.join(unheld[:5])}; see that the process with encrypt-copy runs and reaches both "
+            "stores, see docs/runbooks/hold-review-overdue.md"
+        )
+    return f"the stores hold the {len(held)} object(s) that were looked at of held cases" if held else "no case is held"
 
 
 async def _calendar(settings: Settings) -> str:

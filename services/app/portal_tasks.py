@@ -14,6 +14,7 @@ from services.domain.audit.checkpoint_publisher import CheckpointPublisher
 from services.domain.cameras.recorder_monitor import RecorderMonitor
 from services.domain.cases import metrics
 from services.domain.cases.stage_times import add_up
+from services.domain.holds.reminders import hold_reviews
 from services.domain.notifications.channels.sender import Sender, channels_of
 from services.domain.notifications.digest import daily_digests
 from services.domain.process import deployed_models
@@ -57,6 +58,7 @@ def follow_clock(
         Sender(container.database, channels_of(container.settings)),
         consent_deadlines(container.database),
         daily_digests(container.database),
+        hold_reviews(container.database),
         RecorderMonitor(container.database, container.recorders, container.settings.recorders.probe_interval),
     ]
 

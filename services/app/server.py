@@ -358,6 +358,13 @@ def _keep_locks(container: Container) -> Periodic:
     return task
 
 
+def _discard_leftovers(container: Container) -> Periodic:
+    """Return the task that discards what closed cases have kept for an appeal or while they were held."""
+    from services.workers.discards import Discarder  # noqa: PLC0415 - a portal discards nothing
+
+    return Periodic("discards", LOCK_EVERY, Discarder(container.database, container.store).run)
+
+
 def _retry_preservations(container: Container) -> PeriodicTask:
     """Return the task that tries again what could not be preserved; for processes that preserve."""
     from services.domain.cameras import measurements  # noqa: PLC0415 - as above
@@ -421,7 +428,7 @@ def _periodic_tasks(
                 portal_tasks.keep_engine_models(container.database, container.engine),
             ]
     if roles.sweeper:
-        by_clock.append(_keep_locks(container))
+        by_clock += [_keep_locks(container), _discard_leftovers(container)]
         # The first sweep was before the workers began.
         others.append(Periodic("sweeper", SWEEP_EVERY, partial(_sweep, container, all_open=False), at_once=False))
     if any(worker.job_type == PRESERVES for worker in roles.workers):

@@ -230,6 +230,10 @@ LONGEST_UNPRESERVED = Gauge(
 HAND_OVERS_OPEN = Gauge(
     "footage_desk_hand_overs_open", "Hand-overs whose copies are not yet back", registry=DATABASE_REGISTRY
 )
+HOLDS_OPEN = Gauge("footage_desk_holds_open", "Legal holds that were placed and not lifted", registry=DATABASE_REGISTRY)
+HOLDS_REVIEW_OVERDUE = Gauge(
+    "footage_desk_holds_review_overdue", "Open legal holds past their review date", registry=DATABASE_REGISTRY
+)
 HAND_OVERS_OVERDUE = Gauge(
     "footage_desk_hand_overs_overdue", "Hand-overs past their due date", registry=DATABASE_REGISTRY
 )

@@ -28,6 +28,8 @@ class Rules:
     take_up_period: timedelta = timedelta(days=7)
     reminder_lead: timedelta = timedelta(days=3)
     grace_period: timedelta = timedelta(days=3)
+    appeal_window: timedelta = timedelta(days=7)
+    hold_review: timedelta = timedelta(days=90)
     preserve: Literal["always", "at-risk", "never"] = "at-risk"
     max_span: timedelta = timedelta(hours=24)
     max_items: int = 20
@@ -63,6 +65,8 @@ def rules_of(settings: Settings) -> Rules:
         take_up_period=settings.rules.take_up_period,
         reminder_lead=settings.rules.reminder_lead,
         grace_period=settings.rules.grace_period,
+        appeal_window=settings.rules.appeal_window,
+        hold_review=timedelta(days=settings.rules.hold_review_days),
         preserve=settings.rules.preservation,
         max_span=timedelta(hours=settings.rules.max_span_hours),
         second_factor=settings.portal.second_factor or ("nobody" if settings.demo else "signers"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 DECIDES = frozenset({"head", "deputy", "security-reviewer", "storage-operator", "manager", "return-inspector"})
 ADMINISTRATOR = frozenset({"administrator"})
 STORAGE = frozenset({"storage-operator", "supervisor"})
+HOLDS = frozenset({"security-reviewer", "supervisor", "head", "deputy"})
 WATCHES = frozenset({"security-reviewer", "supervisor", "head", "deputy"})
 
 
@@ -38,6 +39,7 @@ ENTRIES = (
     Entry("/matters", _("Matters"), "book", not_posts=ADMINISTRATOR),
     Entry("/storage", _("Storage office"), "disk", STORAGE),
     Entry("/register", _("Register"), "book", WATCHES, ADMINISTRATOR),
+    Entry("/holds", _("Legal holds"), "lock", HOLDS, ADMINISTRATOR),
     Entry("/requests", _("Change requests"), "lock", ADMINISTRATOR | {"supervisor", "head", "deputy"}),
     Entry("/admin", _("Administration"), "gear", ADMINISTRATOR | {"supervisor"}),
 )

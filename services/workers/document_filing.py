@@ -37,7 +37,8 @@ def file(store: Store, signer: Signer, due: DocumentToFile, checkpoint: dict[str
         (pdf, partial(_render, document), "application/pdf"),
         (label_key(document.number), signed, CONTENT_TYPE),
     ):
-        keep_until(store, BUCKET, key, _put(store, document, key, made, content_type), due.until)
+        version = _put(store, document, key, made, content_type)
+        keep_until(store, BUCKET, key, version, due.until, hold=due.hold)
     label = open_envelope(b"".join(store.get(BUCKET, label_key(document.number))))
     return Filed(_sha256(store, pdf), label.payload_sha256)
 

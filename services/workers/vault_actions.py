@@ -11,7 +11,7 @@ from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import Actor, Database
 from services.domain.custody import closing, locks
 from services.domain.custody.closing import VaultActions
-from services.domain.custody.locks import DocumentToFile, StoredObject
+from services.domain.custody.locks import StoredObject
 from services.domain.documents.service import Filed
 from services.domain.retrieval import attempts, upload_sources, uploads
 from services.runtime.errors import Retryable
@@ -138,7 +138,7 @@ def _apply(actions: VaultActions, store: Store, replica_store: Store | None, loa
         place = store if attempt.purpose != "replica" else replica_store
         if place is not None:
             _sweep_one(place, attempt, loan_keys)
-    for kept in actions.discard:
+    for kept in actions.leftovers.objects if actions.leftovers is not None else ():
         _discard(store, kept.bucket, kept.key)
     for kept in actions.lift_holds:
         _each(store, kept, partial(_lift, store))
@@ -149,15 +149,9 @@ def _apply(actions: VaultActions, store: Store, replica_store: Store | None, loa
 def _file(actions: VaultActions, store: Store, signer: Signer) -> dict[str, Filed]:
     if actions.retain_until is None:
         return {}
-    return {
-        document.number: document_filing.file(
-            store,
-            signer,
-            DocumentToFile(document, actions.application_number, actions.retain_until),
-            actions.checkpoint,
-        )
-        for document in actions.file
-    }
+    number, until = actions.application_number, actions.retain_until
+    due = [locks.DocumentToFile(one, number, until, actions.holds[one.number]) for one in actions.file]
+    return {one.document.number: document_filing.file(store, signer, one, actions.checkpoint) for one in due}
 
 
 def _hold_replicas(actions: VaultActions, replica_store: Store | None) -> None:

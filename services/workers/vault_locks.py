@@ -48,7 +48,7 @@ def hold_replica(replica_store: Store | None, lock: MasterLock) -> None:
 
 def _hold(store: Store, kept: StoredObject, lock: MasterLock) -> None:
     try:
-        keep_until(store, kept.bucket, kept.key, kept.version_id, lock.until)
+        keep_until(store, kept.bucket, kept.key, kept.version_id, lock.until, hold=lock.hold)
     except StoreMissing:
         if not lock.unneeded:
             raise
@@ -166,7 +166,9 @@ class LockKeeper:
             _, away = await _each([one for one in due if one.document.number in claimed], file)
         finally:
             until = {one.document.number: one.until for one in due}
-            await self._database.run(ACTOR, locks.record_filing, filed, until, claimed, self._holder)
+            told = {one.document.number: one.hold for one in due}
+            done = partial(locks.record_filing, claimed=claimed, holder=self._holder)
+            await self._database.run(ACTOR, done, filed, until, told)
         if away is not None:
             self._after["file"] = away.row.document.id
             raise away.fault

@@ -21,6 +21,7 @@ ADMINISTRATOR = frozenset({"admin"})
 STORAGE = frozenset({"operator", "supervisor"})
 CONSENTER = frozenset({"security-head"})  # of the department that another, joint application names
 READERS = frozenset({"admin", "security-head", "supervisor"})  # of the administrators' desk
+HOLD_READERS = frozenset({"security-head", "reviewer", "supervisor"})
 SEARCHER = frozenset({"reviewer"})  # whose saved search it is
 NONE: frozenset[str] = frozenset()
 SHA = "0" * 64
@@ -182,6 +183,22 @@ RULES = {
         body={"password": PASSWORD},
     ),
     "POST /api/change-requests/{change_id}/object": Rule(READERS),
+    "GET /api/holds": Rule(HOLD_READERS, EVERYONE - HOLD_READERS),
+    "POST /api/holds": Rule(
+        frozenset({"security-head"}),
+        EVERYONE - {"security-head"},
+        body={"number": "SQ-2031-000001", "cause": "manual", "reason": "none"},
+    ),
+    "POST /api/holds/{legal_hold_id}/review": Rule(
+        frozenset({"security-head"}), HOLD_READERS - {"security-head"}, body={}
+    ),
+    "POST /api/holds/{legal_hold_id}/ask-lift": Rule(
+        frozenset({"security-head"}), HOLD_READERS - {"security-head"}, body={"because": "none"}
+    ),
+    "POST /api/holds/{legal_hold_id}/keep": Rule(frozenset({"security-head"}), HOLD_READERS - {"security-head"}),
+    "POST /api/holds/{legal_hold_id}/confirm-lift": Rule(
+        frozenset({"security-head"}), HOLD_READERS - {"security-head"}, body={"password": PASSWORD}
+    ),
     "POST /api/signature-holds/{hold_id}/release": Rule(frozenset({"security-head"}), body={"password": PASSWORD}),
     "GET /api/people": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people": Rule(

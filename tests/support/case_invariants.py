@@ -58,9 +58,12 @@ def _open(uow: UnitOfWork, application_id: str) -> Iterator[str]:
     for message in of_case(OutboxMessage):
         if message.settled_at is None:
             yield f"the message {message.name} is not settled"
+    waits = uow.session.get_one(Application, application_id).discard_after is not None
     for preservation in of_case(Preservation):
-        if preservation.released_at is None or preservation.discarded_at is None:
+        if (preservation.released_at is None or preservation.discarded_at is None) and not waits:
             yield f"the quarantine of item {preservation.item_id} was not released"
+        if preservation.released_at is not None and waits:
+            yield f"the quarantine of item {preservation.item_id} was released while its case may keep it"
 
 
 def _custody(uow: UnitOfWork, application_id: str, closed_as: str) -> Iterator[str]:
@@ -87,7 +90,8 @@ def _copies(uow: UnitOfWork, application_id: str, closed_as: str, store: Store, 
         for grant in uow.session.scalars(select(Grant).where(Grant.copy_id == copy.id)):
             if grant.ended_at is None:
                 yield f"the grant to {grant.action} copy {copy.id} has not ended"
-        if (copy.discarded_at is None) != (closed_as in LENT):
+        waits = uow.session.get_one(Application, application_id).discard_after is not None
+        if (copy.discarded_at is None) != (closed_as in LENT) and not waits:
             yield f"copy {copy.id} is kept, or discarded, against its end"
         if copy.discarded_at is None:
             facts = store.stat("copies", copy.sealed["key"])

@@ -228,8 +228,12 @@ def _nothing_open(truth: Truth) -> None:
     truth.same("open upload attempts", open_attempts, [])
     truth.same("open reviews", [row.stage for row in truth.rows(Review) if row.closed_at is None], [])
     truth.same("open messages", [row.name for row in truth.rows(OutboxMessage) if row.settled_at is None], [])
+    # one that was refused or is held keeps its own
+    kept = {row.id for row in truth.rows(Application) if row.discard_after is not None}
     held = [
-        row.sealed["key"] for row in truth.rows(Preservation) if row.released_at is None or row.discarded_at is None
+        row.sealed["key"]
+        for row in truth.rows(Preservation)
+        if (row.released_at is None or row.discarded_at is None) and row.application_id not in kept
     ]
     truth.same("preservations that are not released", held, [])
     truth.same("document numbers given twice", _doubled(truth), [])

@@ -54,6 +54,7 @@ from services.vault.keys.vault_keys import LoanKeys, ensure_keys
 from services.vault.labels import label_key, read_label
 from services.vault.store.opening import open_store
 from services.workers import back_up_footage, encrypt_copy, hand_over, inspect_return, retrieve_footage
+from services.workers.discards import Discarder
 from services.workers.vault_locks import LockKeeper
 
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
@@ -230,6 +231,12 @@ class Desk:
         """Run the periodic task of the locks until it has nothing left to do."""
         keeper = self.lock_keeper()
         while await keeper.run():
+            pass
+
+    async def discard(self) -> None:
+        """Run the periodic task that discards what closed cases have left, until it has nothing to do."""
+        discarder = Discarder(self.database, self.store)
+        while await discarder.run():
             pass
 
     def locked_until(self, bucket: str) -> dict[str, datetime | None]:

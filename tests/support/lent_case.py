@@ -9,7 +9,7 @@ from review_desk import FORM, NOON, PASSWORD, ReviewDesk
 from second_person import asked
 from sqlalchemy import select
 
-from services.database.tables.applications import Item
+from services.database.tables.applications import Application, Item
 from services.database.tables.consents import Consent
 from services.database.tables.deliveries import Delivery
 from services.database.tables.deployments import ModelSet
@@ -29,6 +29,7 @@ from services.domain.change_requests import holds
 from services.domain.custody import copies, hand_overs, viewings
 from services.domain.deployments import uploads as uploads_of_models
 from services.domain.documents import service as document_service
+from services.domain.holds import service as legal_holds
 from services.domain.notifications import service as notification_service
 from services.domain.retrieval import attempts, masters, uploads
 from services.domain.retrieval.uploads import Facts
@@ -145,6 +146,9 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "process_id": "review",
         "change_id": asked(desk, posts.assign, "reviewer2", PostRequest("deputy", "security")),
         "hold_id": desk.run(_held),
+        "legal_hold_id": desk.run(
+            legal_holds.place, str(desk.all(Application)[0].number), cause="manual", reason="none", by="security-deputy"
+        ).id,
         "session_id": "somebody-elses",
         "passkey_id": "somebody-elses",
         "person_id": "reviewer2",

@@ -140,6 +140,13 @@ PAGES = {
     "GET /admin/engine/instances/{instance_key}/variables": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /admin/engine/jobs": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /admin/engine/jobs/{job_key}/retries": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"retries": "2"}),
+    "GET /holds": Rule(EVERYONE),
+    "POST /holds": Rule(
+        frozenset({"security-head"}),
+        EVERYONE - {"security-head"},
+        body={"number": "SQ-2031-000001", "cause": "manual", "reason": "none"},
+    ),
+    "POST /holds/{legal_hold_id}/{act}": Rule(NONE),  # ``act`` is none of its own
     "GET /requests": Rule(EVERYONE),
     "POST /requests/{change_id}/{act}": Rule(NONE),  # ``act`` is none of its own
     "GET /admin/people": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),

@@ -156,6 +156,17 @@ MATTER: dict[str, Any] = {
     "outcome": {"dueAt": "2031-03-26T12:00:00+00:00"},
 }
 
+HOLD: dict[str, Any] = {
+    **COMMON,
+    **{"title": "视频录像法律保留通知", "hold": "h-1", "cause": "authority", "reason": "公安机关来函要求保留"},
+    **{"placedAt": SPAN[0], "reviewAt": SPAN[1], "by": BY, "owner": BY, "documents": 3},
+    "held": [
+        {
+            **{"position": 1, "camera": "三号门", "place": "厂区", "quarantine": True, "master": HASH, "replica": True},
+            "asked": {"start": SPAN[0], "end": SPAN[1], "zone": "Asia/Shanghai"},
+        }
+    ],
+}
 EACH: dict[str, dict[str, Any]] = {
     "application-form": FORM,
     "retrieval-record": RECORD,
@@ -165,6 +176,7 @@ EACH: dict[str, dict[str, Any]] = {
     "return-inspection": INSPECTION,
     "confidentiality-agreement": AGREEMENT,
     **dict.fromkeys(("extension", "purpose-change", "custody-transfer", "recall"), MATTER),
+    "hold-notice": HOLD,
 }
 
 

@@ -38,6 +38,8 @@ OUTCOMES = (
 
 
 TO_ADD_UP = text("visits_added_at IS NULL")
+TO_DISCARD = text("discard_after IS NOT NULL")
+APPEALS = text("previous_id IS NOT NULL")
 ASKED = text("dropped_in_round IS NULL")
 OF_TIME = ("asked_end", "asked_start", "application_id")
 CONCERNS = text("subject_ids <> '[]'")
@@ -64,6 +66,10 @@ class Application(Base):
         Index("ix_applications_of_department", "department_id", "listed_at", "id"),
         Index("ix_applications_incident", text("lower(incident_reference)")),
         Index("ix_applications_to_add_up", "closed_at", sqlite_where=TO_ADD_UP, postgresql_where=TO_ADD_UP),
+        Index(
+            "ix_applications_to_discard", "discard_after", "id", sqlite_where=TO_DISCARD, postgresql_where=TO_DISCARD
+        ),
+        Index("ix_applications_appeals", "previous_id", sqlite_where=APPEALS, postgresql_where=APPEALS),
         Index("ix_applications_concerning", "id", sqlite_where=CONCERNS, postgresql_where=CONCERNS),
     )
 
@@ -122,6 +128,10 @@ class Application(Base):
     withdrawn_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     closed_as: Mapped[str | None]
+    appeal_until: Mapped[datetime | None]  # until when a refused case may be appealed; its quarantine is kept so long
+    # After it, what the closed case has left is discarded (quarantine, uploads, copies that nobody had), and never
+    # while something holds the case. None where nothing is left.
+    discard_after: Mapped[datetime | None]
     visits_added_at: Mapped[datetime | None]  # when its ``StageVisit`` rows were written, after it had ended
 
     drafter: Mapped[Person] = reference(foreign_keys=drafter_id)

@@ -49,6 +49,7 @@ class Document(Base):
     filed_at: Mapped[datetime | None]
     retain_until: Mapped[datetime | None]
     lock_due_since: Mapped[datetime | None]
+    held_since: Mapped[datetime | None]  # the stores hold it since, or are to or may, by a hold on its case
 
     application: Mapped[Application | None] = reference()
     item: Mapped[Item | None] = reference()

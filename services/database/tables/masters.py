@@ -42,6 +42,7 @@ class Master(Base):
     label_version: Mapped[str | None]  # of the label beside the object; None: not labelled, or before schema 1100
     retain_until: Mapped[datetime | None]
     lock_due_since: Mapped[datetime | None]
+    held_since: Mapped[datetime | None]  # the stores hold it since, or are to or may, by a hold on its case
     unneeded_at: Mapped[datetime | None]  # its case ended without a loan: from then on it waits for its disposal
     dispose_after: Mapped[datetime | None]  # from its class, set at re-archiving (T13); without a loan its lock's end
     discarded_at: Mapped[datetime | None]

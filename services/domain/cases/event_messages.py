@@ -115,6 +115,14 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "custody-violation-closed": Message("End of a violation entered in the custody log"),
     "violation-opened": Message("Violation opened: {kind}"),
     "violation-closed": Message("Violation {kind}: {closed_as}"),
+    # legal holds
+    "hold-placed": Message("Legal hold placed: nothing of the case is discarded"),
+    "hold-notice-written": Message("Notice of the legal hold filed"),
+    "hold-reviewed": Message("Legal hold reviewed, next review on {review_at}"),
+    "hold-review-due": Message("Owner reminded to review the legal hold"),
+    "hold-lift-asked": Message("Lifting of the legal hold requested"),
+    "hold-lift-withdrawn": Message("Legal hold stays: it was not lifted"),
+    "hold-lifted": Message("Legal hold lifted by two people"),
     # the process engine
     "incident-retry-ordered": Message("Administrator retried a failed step"),
     "job-retries-set": Message("Administrator set the retries of a job to {retries}"),

@@ -21,6 +21,7 @@ from services.domain.cases import footage as case_footage
 from services.domain.cases import states
 from services.domain.cases.standstills import UNTAKEN
 from services.domain.deployments import versions
+from services.domain.holds import queries as holds
 from services.domain.retrieval.preservations import overwrite_moment
 from services.runtime import metrics
 from services.runtime.errors import Away
@@ -65,6 +66,9 @@ def update_gauges(uow: UnitOfWork) -> None:
     metrics.OUTBOX_LAG.set((uow.now - oldest).total_seconds() if oldest else 0)
     _waits(uow)
     _notices(uow)
+    open_holds, late = holds.count_open(uow)
+    metrics.HOLDS_OPEN.set(open_holds)
+    metrics.HOLDS_REVIEW_OVERDUE.set(late)
     metrics.MODELS_UNRECORDED.set(versions.count_unrecorded(uow))
     metrics.AUDIT_EVENTS.set(uow.session.scalar(select(func.max(AuditEvent.seq))) or 0)
     metrics.CHECKPOINT_LAG.set(checkpoints.signing_lag(uow).total_seconds())

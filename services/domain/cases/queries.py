@@ -31,6 +31,7 @@ from services.domain.cases.schemas.case import (
     CaseEvent,
     CaseFinding,
     CaseHandOver,
+    CaseHolding,
     CaseItem,
     CaseReason,
     CaseReview,
@@ -51,6 +52,8 @@ from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed
 from services.domain.custody import integrity
 from services.domain.custody import log as custody_log
 from services.domain.custody.schemas import OpenSuspension, RecorderClock
+from services.domain.documents import service as document_service
+from services.domain.holds import queries as holds
 from services.domain.matters import queries as matter_queries
 from services.domain.retrieval import preservations
 from services.domain.reviews import assignment
@@ -103,6 +106,8 @@ def case_of_rows(rows: CaseRows) -> CaseView:
     revision = rows.revisions[-1] if rows.revisions else None
     names = access_queries.get_names(uow, _people(rows))
     positions = {row.copy.id: row.item.position for row in rows.items if row.copy is not None}
+    holdings = holds.list_holdings(uow, application.id) if head.held else []
+    reads_holds = holds.may_read(uow)
     return CaseView(
         id=application.id,
         number=application.number,
@@ -133,7 +138,11 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         items=_items(rows),
         findings=_findings(rows),
         reviews=[_review(uow, row, names) for row in rows.reviews],
-        documents=[CaseDocument.model_validate(document) for document in rows.documents],
+        documents=[
+            CaseDocument.model_validate(document)
+            for document in rows.documents
+            if reads_holds or document.kind not in document_service.OF_HOLDS
+        ],
         hand_over=_hand_over(rows, head.hand_over, names) if head.hand_over is not None else None,
         custody=[
             CustodyLine(
@@ -149,6 +158,10 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         violations=[CaseViolation.model_validate(violation) for violation in rows.violations],
         matters=matter_queries.list_of_case(uow, application.id) if head.has_matters else [],
         offers=matter_queries.list_offers(uow, application, head.hand_over),
+        appeal_until=application.appeal_until,
+        held_since=min((one.since for one in holdings), default=None),
+        holdings=[CaseHolding.model_validate(one) for one in holdings] if reads_holds else [],
+        may_place_hold=application.submitted_at is not None and holds.may_place(uow),
         events=_time_line(uow, application.id),
         consultation=_consultation(rows, names),
         applicant_questions=rows.questions,

@@ -30,6 +30,7 @@ from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
 from services.domain.custody import suspensions
+from services.domain.holds import queries as holds
 from services.domain.reviews import questions
 from services.domain.reviews.schemas import AskedQuestion
 from services.runtime.errors import NotFound
@@ -40,7 +41,7 @@ DRAFTER, CUSTODIAN, PREVIOUS = aliased(Person), aliased(Person), aliased(Applica
 
 @dataclass(frozen=True)
 class Head:
-    """What a case has one of. ``in_transit``: a message of it is on its way to the process.
+    """What a case has one of. ``in_transit``: a message of it is on its way to the process; ``held``: by anything.
 
     ``questioned`` and ``has_matters`` spare the statements for what most cases do not have.
     """
@@ -55,6 +56,7 @@ class Head:
     in_transit: bool
     questioned: bool
     has_matters: bool
+    held: bool
 
 
 @dataclass(frozen=True)
@@ -266,6 +268,7 @@ def _head(application_id: str) -> Select[*tuple[Any, ...]]:
             .exists()
             .label("questioned"),
             select(Matter.id).where(Matter.application_id == Application.id).exists().label("has_matters"),
+            holds.holding(Application.id.expression).label("held"),
         )
         .join(Department, Department.id == Application.department_id)
         .join(DRAFTER, DRAFTER.id == Application.drafter_id)
@@ -290,4 +293,5 @@ def _head_of(row: Row[*tuple[Any, ...]]) -> Head:
         in_transit=row.in_transit,
         questioned=row.questioned,
         has_matters=row.has_matters,
+        held=row.held,
     )

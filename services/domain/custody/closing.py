@@ -4,7 +4,7 @@ The database is written first, the vault follows, and what was deleted there is 
 done again: the second one finds the first one's marks and what is left to do.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,28 +12,27 @@ from typing import Any
 from sqlalchemy import func, select
 
 from services.database.tables.applications import Application, Item
-from services.database.tables.copies import Copy
 from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.preservations import Preservation
 from services.database.tables.returns import ArchiveEntry
 from services.database.tables.upload_attempts import UploadAttempt
-from services.database.tables.uploads import Upload
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import consents
 from services.domain.applications import service as application_service
 from services.domain.audit import checkpoints
 from services.domain.audit import trail as audit_trail
-from services.domain.cameras import protections
-from services.domain.custody import copies, grants, loan_documents, locks, log, violations
+from services.domain.custody import copies, discards, grants, loan_documents, locks, log, violations
+from services.domain.custody.discards import Leftovers
 from services.domain.custody.locks import MasterLock, StoredObject, stored_object
 from services.domain.documents import retention
 from services.domain.documents import service as document_service
+from services.domain.holds import queries as holds
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox, permissions
 from services.domain.process.messages import COPY_LOST, LOAN_CLOSED
-from services.domain.retrieval import attempts, masters, preservations, progress, upload_sources
+from services.domain.retrieval import attempts, masters, preservations, progress
 from services.domain.reviews import moot_matters
 from services.domain.reviews import tasks as review_tasks
 from services.runtime.errors import NotPermitted
@@ -62,7 +61,7 @@ REASONS = {
 class VaultActions:
     """What the vault is to do after the database has committed; every part may run twice."""
 
-    discard: tuple[StoredObject, ...] = ()  # copies that were never handed over, and the quarantine
+    leftovers: Leftovers | None = None  # what is discarded: copies that were never handed over, and the quarantine
     destroy_keys: tuple[str, ...] = ()  # of copies, by id
     sweep: tuple[UploadAttempt, ...] = ()
     lift_holds: tuple[StoredObject, ...] = ()  # of copies whose loan has ended
@@ -72,16 +71,8 @@ class VaultActions:
     application_number: str | None = None
     checkpoint: dict[str, Any] | None = None  # of the audit trail, the newest, as the documents' statements name it
     items: int = 0
+    holds: Mapping[str, bool | None] = field(default_factory=dict)  # of the documents, by number, as of ``locks``
     violation_id: str | None = None
-    marks: Mapping[str, Sequence[str]] = field(default_factory=dict)  # rows to mark when all this is done
-
-
-def _stored(rows: Iterable[Preservation | Copy]) -> tuple[StoredObject, ...]:
-    return tuple(stored_object(row.sealed) for row in rows)
-
-
-def _uploaded(rows: Iterable[Upload]) -> tuple[StoredObject, ...]:
-    return tuple(stored_object(row.sealed) for row in rows if row.sealed is not None)
 
 
 def release_case(uow: UnitOfWork, application_id: str, closing_outcome: str) -> VaultActions:
@@ -107,8 +98,11 @@ def release_case(uow: UnitOfWork, application_id: str, closing_outcome: str) -> 
             )
     elif application.closed_as not in CLOSED_AS.values():
         raise permissions.refusal(RELEASE, application_id, f"it is closed as {application.closed_as}")
-    _close(uow, application, CLOSED_AS[closing_outcome])
+    first = _close(uow, application, CLOSED_AS[closing_outcome])
     moot_matters.end_of_loan(uow, application_id, CLOSED_AS[closing_outcome])
+    # somebody has said no; footage that is not there, or nobody's interest in it, cannot be appealed
+    refused = closing_outcome == "unavailable" and state.rejected_in("retrieval") is not None
+    appealable = first and (refused or closing_outcome == "rejected")
     because = application.closed_as or closing_outcome
     hand_over = state.hand_over
     if hand_over is not None and hand_over.ended_at is None:
@@ -122,39 +116,31 @@ def release_case(uow: UnitOfWork, application_id: str, closing_outcome: str) -> 
             )
     attempts.abandon_case(uow, application_id, f"the application is closed as {because}")
     progress.delete_of_case(uow, application_id)
-    protections.end(uow, application_id)
-    quarantine = preservations.release(uow, application_id, because)
-    uploads = upload_sources.list_of_case(uow, application_id)
+    preservations.end_tries(uow, application_id)
+    kept = discards.keep(uow, application, appealable=appealable)
+    leftovers = None if kept else discards.release(uow, application, because, with_copies=True)
+    _notify_closed(uow, application, first=first)
     unneeded = [row for row in masters.list_of_application(uow, application_id) if row.discarded_at is None]
     for row in unneeded:
         locks.await_disposal(uow, row)
     loans = copies.list_of_application(uow, application_id)
     return VaultActions(
-        discard=(*_stored(quarantine), *_stored(loans), *_uploaded(uploads)),
-        locks=tuple(map(locks.lock_of, unneeded)),
+        leftovers=leftovers,
+        locks=tuple(locks.locks_of(uow, application_id, unneeded)),
         destroy_keys=tuple(row.id for row in loans),
         sweep=tuple(attempts.list_unswept(uow, application_id=application_id)),
         items=_items_touched(uow, application_id),
-        marks={
-            "preservations": [row.id for row in quarantine],
-            "uploads": [row.id for row in uploads],
-            "copies": [row.id for row in loans],
-        },
     )
 
 
 def confirm_release(uow: UnitOfWork, application_id: str, actions: VaultActions) -> None:
     """Record what the vault has deleted and locked."""
     because = application_service.lock_case(uow, application_id, "close the case").closed_as
-    for preservation_id in actions.marks.get("preservations", ()):
-        _mark_discarded(uow, uow.session.get_one(Preservation, preservation_id), "quarantine-discarded")
-    for copy_id in actions.marks.get("copies", ()):
+    for copy_id in actions.destroy_keys:
         copies.mark_key_destroyed(uow, copy_id)
-        copy = uow.session.get_one(Copy, copy_id)
-        copy.discarded_because = because
-        _mark_discarded(uow, copy, "copy-discarded")
+    if actions.leftovers is not None:
+        discards.record(uow, actions.leftovers, because or "closed")
     locks.record(uow, actions.locks)
-    upload_sources.remove_all(uow, actions.marks.get("uploads", ()), because or "closed")
     attempts.mark_swept(uow, [attempt.id for attempt in actions.sweep])
 
 
@@ -222,27 +208,25 @@ def _end_loan(
     loan_documents.write_at_end(uow, hand_over)
     attempts.abandon_case(uow, application.id, f"the loan has ended: {because}")
     progress.delete_of_case(uow, application.id)
-    protections.end(uow, application.id)
-    quarantine = preservations.release(uow, application.id, because)
-    uploads = upload_sources.list_of_case(uow, application.id)
+    preservations.end_tries(uow, application.id)
+    kept = discards.keep(uow, application, appealable=False)
+    leftovers = None if kept else discards.release(uow, application, because, with_copies=False)
     loans = copies.list_of_application(uow, application.id)
+    filed = loan_documents.filed_with(uow, application.id)
+    held = holds.is_explicitly_held(uow, application.id)
     return VaultActions(
-        discard=(*_stored(quarantine), *_uploaded(uploads)),
+        leftovers=leftovers,
         destroy_keys=tuple(row.id for row in loans),
         sweep=tuple(attempts.list_unswept(uow, application_id=application.id)),
-        lift_holds=_stored(loans),
-        locks=tuple(map(locks.lock_of, archived)),
+        lift_holds=tuple(stored_object(row.sealed) for row in loans),
+        locks=tuple(locks.locks_of(uow, application.id, archived)),
+        holds={document.number: locks.hold_of(document, held=held) for document in filed},
         retain_until=entry.dispose_after,
-        file=tuple(loan_documents.filed_with(uow, application.id)),
+        file=tuple(filed),
         application_number=application.number,
         checkpoint=checkpoints.newest_as_json(uow),
         items=len(archived),
         violation_id=violation_id,
-        marks={
-            "preservations": [row.id for row in quarantine],
-            "copies": [row.id for row in loans],
-            "uploads": [row.id for row in uploads],
-        },
     )
 
 
@@ -256,16 +240,16 @@ def confirm_loan_end(
 ) -> None:
     """Keys are destroyed, holds lifted, masters retained, documents ``filed`` (by number): book it and close."""
     application = application_service.lock_case(uow, application_id, "close the case")
-    for preservation_id in actions.marks.get("preservations", ()):
-        _mark_discarded(uow, uow.session.get_one(Preservation, preservation_id), "quarantine-discarded")
-    for copy_id in actions.marks.get("copies", ()):
+    for copy_id in actions.destroy_keys:
         copies.mark_key_destroyed(uow, copy_id)
+    if actions.leftovers is not None:
+        discards.record(uow, actions.leftovers, closed_as)
     locks.record(uow, actions.locks)
     if actions.retain_until is not None:
-        locks.record_documents(uow, filed, dict.fromkeys(filed, actions.retain_until))
-    upload_sources.remove_all(uow, actions.marks.get("uploads", ()), closed_as)
+        locks.record_documents(uow, filed, dict.fromkeys(filed, actions.retain_until), actions.holds)
     attempts.mark_swept(uow, [attempt.id for attempt in actions.sweep])
-    _close(uow, application, closed_as)
+    if _close(uow, application, closed_as):
+        _notify_closed(uow, application, first=True)
 
 
 def _accepted(hand_over: HandOver) -> NotPermitted:
@@ -308,10 +292,10 @@ def _archive(uow: UnitOfWork, application: Application, archived: Sequence[Maste
     return entry
 
 
-def _close(uow: UnitOfWork, application: Application, closed_as: str) -> None:
-    """Close the case once, with its reviews; the first outcome stays."""
+def _close(uow: UnitOfWork, application: Application, closed_as: str) -> bool:
+    """Close the case once, with its reviews; the first outcome stays. Return whether this closed it."""
     if application.closed_at is not None:
-        return
+        return False
     application.closed_at, application.closed_as = uow.now, closed_as
     review_tasks.close_open(uow, application.id, f"case-closed:{closed_as}")
     consents.end_open(uow, application.id, "closed")
@@ -320,19 +304,15 @@ def _close(uow: UnitOfWork, application: Application, closed_as: str) -> None:
     audit_trail.record(
         uow, "case-closed", "application", application.id, application_id=application.id, closed_as=closed_as
     )
-    notification_service.notify(uow, application.drafter_id, f"case-closed:{closed_as}", application_id=application.id)
+    return True
 
 
-def _mark_discarded(uow: UnitOfWork, row: Preservation | Copy, action: str) -> None:
-    if row.discarded_at is None:
-        row.discarded_at = uow.now
-        audit_trail.record(
-            uow,
-            action,
-            "object",
-            row.sealed["key"],
-            application_id=row.application_id,
-            version=row.sealed["versionId"],
+def _notify_closed(uow: UnitOfWork, application: Application, *, first: bool) -> None:
+    """Tell the applicant once how the case ended, and that it can be appealed where that is so."""
+    if first:
+        code = "case-closed" if application.appeal_until is None else "case-refused"
+        notification_service.notify(
+            uow, application.drafter_id, f"{code}:{application.closed_as}", application_id=application.id
         )
 
 

@@ -22,6 +22,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.custody import loan_documents
 from services.domain.documents import retention
 from services.domain.documents import service as document_service
+from services.domain.holds import queries as holds
 from services.domain.retrieval import masters
 from services.runtime.rules import LOCK_MARGIN
 
@@ -41,6 +42,7 @@ class StoredObject:
 class MasterLock:
     """A master with its label and replica, and until when they are locked.
 
+    ``hold``: whether the stores lay a legal hold on them besides, lift the one that they laid (False), or do neither.
     ``label_version``: None where it has no label yet, or one of before its version was recorded.
     """
 
@@ -50,15 +52,20 @@ class MasterLock:
     replica: StoredObject | None
     until: datetime
     unneeded: bool
+    hold: bool | None
 
 
 @dataclass(frozen=True)
 class DocumentToFile:
-    """A document to file, of the application with this number; of none where it is an agreement."""
+    """A document to file, of the application with this number; of none where it is an agreement.
+
+    ``hold`` is as that of a master's lock.
+    """
 
     document: Document
     application_number: str | None
     until: datetime
+    hold: bool | None
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,16 @@ def stored_object(sealed: Mapping[str, Any]) -> StoredObject:
     return StoredObject(sealed["bucket"], sealed["key"], sealed["versionId"])
 
 
-def lock_of(row: Master) -> MasterLock:
+HELD = holds.is_explicit(Master.application_id.expression)
+
+
+def locks_of(uow: UnitOfWork, application_id: str, rows: Collection[Master]) -> list[MasterLock]:
+    """Return the locks of masters of one case, whose terms have been set."""
+    held = holds.is_explicitly_held(uow, application_id) if rows else False
+    return [lock_of(row, held=held) for row in rows]
+
+
+def lock_of(row: Master, *, held: bool) -> MasterLock:
     """Return the lock of a master whose term has been set."""
     if row.retain_until is None:
         raise ValueError("the term of a lock is set before the stores are told of it")
@@ -85,7 +101,18 @@ def lock_of(row: Master) -> MasterLock:
         None if row.replica is None else stored_object(row.replica),
         row.retain_until,
         row.unneeded_at is not None,
+        hold_of(row, held=held),
     )
+
+
+def hold_of(row: Master | Document, *, held: bool) -> bool | None:
+    """Return what the stores do about legal holds; ``held``: somebody has placed a hold on the row's case.
+
+    A hold that others have laid in the store stays.
+    """
+    if held:
+        return True
+    return False if row.held_since is not None else None
 
 
 def get_of_item(uow: UnitOfWork, item_id: str) -> MasterLock | None:
@@ -93,7 +120,7 @@ def get_of_item(uow: UnitOfWork, item_id: str) -> MasterLock | None:
     row = masters.get_of_item(uow, item_id)
     if row is None or row.retain_until is None or row.lock_due_since is None or row.discarded_at is not None:
         return None
-    return lock_of(row)
+    return lock_of(row, held=holds.is_explicitly_held(uow, row.application_id))
 
 
 def list_lapsing(uow: UnitOfWork, limit: int) -> list[str]:
@@ -132,7 +159,7 @@ def extend_loan(uow: UnitOfWork, application_id: str, due_at: datetime, grace: t
 def list_due(uow: UnitOfWork, after: str, limit: int) -> list[MasterLock]:
     """List locks that the stores have to be told of, by the master's id, from ``after`` on."""
     query = (
-        select(Master)
+        select(Master, HELD)
         .where(
             Master.lock_due_since.is_not(None),
             Master.discarded_at.is_(None),
@@ -142,7 +169,34 @@ def list_due(uow: UnitOfWork, after: str, limit: int) -> list[MasterLock]:
         .order_by(Master.id)
         .limit(limit)
     )
-    return [lock_of(row) for row in uow.session.scalars(query)]
+    return [lock_of(row, held=held) for row, held in uow.session.execute(query)]
+
+
+def list_held(uow: UnitOfWork, limit: int) -> list[tuple[str, StoredObject]]:
+    """List objects that the stores have to hold, the newest first, each with the number of its case.
+
+    Up to ``limit`` masters, with their replicas, and as many documents, of those that are filed.
+    """
+    masters_ = (
+        select(Application.number, Master)
+        .join(Application, Application.id == Master.application_id)
+        .where(HELD, Master.discarded_at.is_(None))
+        .order_by(Master.retrieved_at.desc(), Master.id)
+        .limit(limit)
+    )
+    documents = (
+        select(Application.number, Document.number)
+        .join(Application, Application.id == Document.application_id)
+        .where(holds.is_explicit(Document.application_id.expression), Document.filed_at.is_not(None))
+        .order_by(Document.made_at.desc(), Document.id)
+        .limit(limit)
+    )
+    held = []
+    for number, row in uow.session.execute(masters_):
+        held += [(str(number), stored_object(kept)) for kept in (row.sealed, row.replica) if kept is not None]
+    return held + [
+        (str(number), StoredObject("documents", f"{name}.json", "")) for number, name in uow.session.execute(documents)
+    ]
 
 
 def count_waiting(uow: UnitOfWork) -> Waiting:
@@ -158,22 +212,33 @@ def count_waiting(uow: UnitOfWork) -> Waiting:
 def record(uow: UnitOfWork, locks: Collection[MasterLock]) -> None:
     """Record that the stores were told, of those that are still the same: a label or replica may have come since."""
     told = {lock.master_id: lock for lock in locks}
-    query = select(Master).where(Master.id.in_(told)).order_by(Master.id).with_for_update()
-    for row in uow.session.scalars(query):
-        if row.retain_until is not None and lock_of(row) == told[row.id]:
+    query = select(Master, HELD).where(Master.id.in_(told)).order_by(Master.id).with_for_update(of=Master)
+    for row, held in uow.session.execute(query):
+        if row.retain_until is not None and lock_of(row, held=held) == told[row.id]:
             row.lock_due_since = None
+            _record_hold(uow, row, held=held)
+
+
+def _record_hold(uow: UnitOfWork, row: Master | Document, *, held: bool) -> None:
+    if not held:
+        row.held_since = None
+    elif row.held_since is None:
+        row.held_since = uow.now
 
 
 def list_to_file(uow: UnitOfWork, after: str, limit: int) -> tuple[list[DocumentToFile], dict[str, Any] | None]:
     """List documents to file, by id, from ``after`` on; and the audit trail's newest checkpoint."""
     query = (
-        select(Document, Application.number)
+        select(Document, Application.number, holds.is_explicit(Document.application_id.expression))
         .outerjoin(Application, Application.id == Document.application_id)
         .where(Document.lock_due_since.is_not(None), Document.id > after)
         .order_by(Document.id)
         .limit(limit)
     )
-    rows = [DocumentToFile(document, number, _ahead(uow, document)) for document, number in uow.session.execute(query)]
+    rows = [
+        DocumentToFile(document, number, _ahead(uow, document), hold_of(document, held=held))
+        for document, number, held in uow.session.execute(query)
+    ]
     return rows, checkpoints.newest_as_json(uow) if rows else None
 
 
@@ -202,19 +267,23 @@ def _claim(number: str) -> str:
 
 
 def list_to_dispose(uow: UnitOfWork, passed_over: int, limit: int) -> list[MasterLock]:
-    """List masters that no loan needs and whose lock has ended, the first ones first, without ``passed_over`` ones."""
+    """List masters that no loan needs, whose lock has ended and whose case nothing holds, the first ones first.
+
+    ``passed_over``: so many of them are left out.
+    """
     query = (
         select(Master)
         .where(
             Master.discarded_at.is_(None),
             Master.unneeded_at.is_not(None),
             Master.dispose_after <= uow.now,
+            ~holds.holding(Master.application_id.expression),
         )
         .order_by(Master.dispose_after, Master.id)
         .limit(limit)
         .offset(passed_over)
     )
-    return [lock_of(row) for row in uow.session.scalars(query)]
+    return [lock_of(row, held=False) for row in uow.session.scalars(query)]
 
 
 def record_disposal(uow: UnitOfWork, master_ids: Collection[str]) -> None:
@@ -262,24 +331,40 @@ def _is_kept(row: Master) -> bool:
 
 
 def record_documents(
-    uow: UnitOfWork, filed: Mapping[str, document_service.Filed], until: Mapping[str, datetime]
+    uow: UnitOfWork,
+    filed: Mapping[str, document_service.Filed],
+    until: Mapping[str, datetime],
+    told: Mapping[str, bool | None],
 ) -> None:
-    """Record documents that were filed, by number, and until when they are locked."""
+    """Record documents that were filed, by number: until when they are locked, and what was told of their holds.
+
+    One whose case was held or freed meanwhile stays due.
+    """
     document_service.record_filed(uow, filed)
-    query = select(Document).where(Document.number.in_(filed)).order_by(Document.id).with_for_update()
-    for row in uow.session.scalars(query):
+    query = (
+        select(Document, holds.is_explicit(Document.application_id.expression))
+        .where(Document.number.in_(filed))
+        .order_by(Document.id)
+        .with_for_update(of=Document)
+    )
+    for row, is_held in uow.session.execute(query):
         row.filed_at = row.filed_at or uow.now
         if row.retain_until is None or row.retain_until <= until[row.number]:
-            row.retain_until, row.lock_due_since = until[row.number], None
+            row.retain_until = until[row.number]
+            if hold_of(row, held=is_held) == told[row.number]:
+                row.lock_due_since = None
+                _record_hold(uow, row, held=is_held)
 
 
 def record_filing(
     uow: UnitOfWork,
     filed: Mapping[str, document_service.Filed],
     until: Mapping[str, datetime],
+    told: Mapping[str, bool | None],
+    *,
     claimed: Collection[str],
     holder: str,
 ) -> None:
     """Record those of the claimed documents that were filed, and give all claims back."""
-    record_documents(uow, filed, until)
+    record_documents(uow, filed, until, told)
     release_documents(uow, claimed, holder)

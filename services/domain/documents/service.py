@@ -13,10 +13,12 @@ import rfc8785
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.documents import Document, NumberSeries
 from services.database.unit_of_work import UnitOfWork
-from services.domain.access import administrators, visibility
+from services.domain.access import administrators, holds, visibility
+from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import retention
 from services.runtime.errors import NotFound, Refused
@@ -37,7 +39,10 @@ SERIES = {
     "purpose-change": "YT",
     "custody-transfer": "BJ",
     "recall": "SH",
+    "hold-notice": "BL",
 }
+# A notice says why a case is held and by whom, which is not for everybody who sees the case.
+OF_HOLDS = ("hold-notice",)
 
 
 def next_number(uow: UnitOfWork, kind: str) -> str:
@@ -138,6 +143,14 @@ def of_application(uow: UnitOfWork, application_id: str) -> list[Document]:
     return list(uow.session.scalars(query))
 
 
+def _require_hold_reader(uow: UnitOfWork, document: Document) -> None:
+    """Raise NotFound for those who read no holds, and for whom the case concerns (T8)."""
+    application = uow.session.get_one(Application, document.application_id)
+    reads = holds.may_read(access_queries.load_directory(uow), uow.actor.id)
+    if not reads or uow.actor.id in application.subject_ids:
+        raise _not_found(document.number)
+
+
 def by_number(uow: UnitOfWork, number: str) -> Document | None:
     return uow.session.scalar(select(Document).where(Document.number == number))
 
@@ -145,12 +158,15 @@ def by_number(uow: UnitOfWork, number: str) -> Document | None:
 def read_document(uow: UnitOfWork, number: str, form: Literal["data", "page", "pdf"]) -> Document:
     """Return a document of a visible case, or an own agreement; record that it was read (F20).
 
-    Others' agreements are for administrators, Security's head and supervisors. NotFound for everybody else.
+    Others' agreements are for administrators, Security's head and supervisors; notices of holds for those who read
+    holds, whether they see the case or not. NotFound for everybody else.
     """
     document = by_number(uow, number)
     if document is None:
         raise _not_found(number)
-    if document.application_id is not None:
+    if document.kind in OF_HOLDS:
+        _require_hold_reader(uow, document)
+    elif document.application_id is not None:
         visibility.get_visible(uow, document.application_id)
     elif json.loads(document.content).get("by", {}).get("id") != uow.actor.id:
         try:

@@ -24,6 +24,7 @@ Page = Literal[
     "account",
     "requests",
     "models",
+    "holds",
 ]
 # What a notice asks somebody to do. Its subject is the review, the consent, the hand-over or the request. ``progress``
 # asks for nothing: the decision of a stage is news until the next one.
@@ -40,6 +41,7 @@ Work = Literal[
     "case",
     "question",
     "progress",
+    "hold",
 ]
 
 DIGEST = "daily-digest"
@@ -54,6 +56,7 @@ PLAIN_PAGES = {
     "account": "/account",
     "requests": "/requests",
     "models": "/admin/models",
+    "holds": "/holds",
 }
 
 
@@ -182,6 +185,14 @@ TEXTS = {
         Message("An urgent retrieval was not approved afterwards: a violation was recorded.")
     ),
     "violation-refusal-pattern": NoticeText(Message("Access was refused repeatedly: a violation was recorded.")),
+    "hold-owned": NoticeText(Message("You are the owner of a legal hold: review it in time."), "holds"),
+    "hold-review-due": NoticeText(
+        Message("A legal hold is due for review: keep it, or ask to lift it."), "holds", work="hold"
+    ),
+    "hold-lift-asked": NoticeText(
+        Message("Somebody asks to lift a legal hold: confirm it, or keep the hold."), "holds", work="check"
+    ),
+    "hold-lifted": NoticeText(Message("A legal hold that you own was lifted."), "holds"),
     "notice-undelivered": NoticeText(
         Message("A notice could not be delivered to a member of your department: inform the person.")
     ),
@@ -243,6 +254,16 @@ TEXTS = {
     **{
         f"case-closed:{outcome}": NoticeText(Message("The case is closed: {endings}.", endings=ENDINGS[outcome]))
         for outcome in OUTCOMES
+    },
+    **{
+        f"case-refused:{outcome}": NoticeText(
+            Message(
+                "The case is closed: {endings}. You can appeal until the date on the page of the case; preserved "
+                "footage is kept until then.",
+                endings=ENDINGS[outcome],
+            )
+        )
+        for outcome in ("rejected", "footage-unavailable")
     },
 }
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, case, delete, or_, select, update
 from sqlalchemy.orm import joinedload
 
 from services.database.moments import DAY_SECONDS, seconds_of
-from services.database.tables.applications import Item
+from services.database.tables.applications import Application, Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera
 from services.database.tables.preservations import FailedPreservation, Preservation
@@ -105,7 +105,7 @@ def list_needs(uow: UnitOfWork, application_id: str) -> tuple[int, list[Need]]:
 
 def _is_held(uow: UnitOfWork, item: Item) -> bool:
     """Return whether the quarantine has the item as it is asked for."""
-    rows = list_held(uow, item.id)
+    rows = list_usable(uow, item)
     return any(row.asked_start <= item.asked_start and item.asked_end <= row.asked_end for row in rows)
 
 
@@ -150,6 +150,28 @@ def list_held(uow: UnitOfWork, item_id: str) -> list[Preservation]:
             .order_by(Preservation.preserved_at)
         )
     )
+
+
+def list_usable(uow: UnitOfWork, item: Item) -> list[Preservation]:
+    """Return what the quarantine has of an item: its own, and what the case that is appealed has of the same camera.
+
+    That one stays as long as the appeal is open (``holds.queries``), and may be all that is left: the recorder has
+    overwritten the footage meanwhile.
+    """
+    appealed = (
+        select(Preservation)
+        .join(Item, Item.id == Preservation.item_id)
+        .join(Application, Application.previous_id == Preservation.application_id)
+        .where(
+            Application.id == item.application_id,
+            Item.camera_id == item.camera_id,
+            Preservation.asked_start < item.asked_end,
+            Preservation.asked_end > item.asked_start,
+            Preservation.released_at.is_(None),
+        )
+        .order_by(Preservation.preserved_at)
+    )
+    return [*list_held(uow, item.id), *uow.session.scalars(appealed)]
 
 
 def create(uow: UnitOfWork, attempt_id: str, version_id: str, asked: Span, sealed: dict[str, Any]) -> bool:
@@ -293,9 +315,13 @@ def list_failed(uow: UnitOfWork, item_ids: Collection[str]) -> dict[str, FailedP
     return {row.item_id: row for row in uow.session.scalars(query)}
 
 
-def release(uow: UnitOfWork, application_id: str, because: str) -> list[Preservation]:
-    """End every hold of the case's quarantine, and all tries; lists the objects that are still to be discarded."""
+def end_tries(uow: UnitOfWork, application_id: str) -> None:
+    """Try no more to preserve what a case has failed to."""
     uow.session.execute(delete(FailedPreservation).where(FailedPreservation.application_id == application_id))
+
+
+def release(uow: UnitOfWork, application_id: str, because: str) -> list[Preservation]:
+    """End every hold of the case's quarantine; lists the objects that are still to be discarded."""
     rows = list(
         uow.session.scalars(
             select(Preservation).where(

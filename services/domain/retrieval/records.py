@@ -132,7 +132,7 @@ def get_order(uow: UnitOfWork, application_id: str, item_id: str) -> Order:
         ),
         importance=application.importance or "ordinary",
         preserved=(
-            *(dict(row.sealed) for row in preservations.list_held(uow, item_id)),
+            *(dict(row.sealed) for row in preservations.list_usable(uow, item)),
             *upload_sources.sealed_of(uow, item),
         ),
         reported=reported_spans(item),

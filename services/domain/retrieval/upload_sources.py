@@ -10,6 +10,7 @@ from services.database.tables.applications import Application, Item
 from services.database.tables.uploads import Upload
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
+from services.domain.holds import queries as holds
 from services.domain.retrieval import preservations, uploads
 from services.runtime.errors import Refused
 from services.runtime.translations import Message, Text
@@ -85,6 +86,8 @@ def retire_spent(uow: UnitOfWork, item_id: str) -> Upload | None:
     upload = uow.session.get(Upload, item.camera_id, with_for_update=True, populate_existing=True)
     if upload is None or upload.removed_at is not None:
         return None
+    if holds.is_held(uow, item.application_id):
+        return None  # it goes with what the case has left when it ends
     items = preservations.items_in_scope(uow, item.application_id)
     open_items = [named for named in items if named.camera_id == item.camera_id and named.outcome is None]
     if open_items:

@@ -218,6 +218,17 @@ RULES = {
             weakened_by="raising",
         ),
         Rule(
+            *("appeal_window", "duration", Message("appeal deadline")),
+            Message("Time after a refusal in which the applicant can appeal; preserved footage is kept until then."),
+            weakened_by="lowering",  # the footage of a refused case is gone before anybody could appeal
+        ),
+        Rule(
+            *("hold_review_days", "days", Message("review of legal holds")),
+            Message("Maximum number of days after which the owner of a legal hold has to review it."),
+            field="hold_review",
+            weakened_by="raising",  # a hold that nobody looks at keeps footage for ever
+        ),
+        Rule(
             *("preservation", "choice", Message("preservation")),
             Message("Footage to preserve while an application is being decided."),
             field="preserve",

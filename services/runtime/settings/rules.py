@@ -19,6 +19,13 @@ class RuleSettings(Part):
     grace_period: Lead = Field(default=timedelta(days=3), description="an ISO 8601 duration, such as P3D")
     correction_period: Duration = Field(default=timedelta(days=7), description="an ISO 8601 duration, such as P7D")
     take_up_period: Duration = Field(default=timedelta(days=7), description="an ISO 8601 duration, such as P7D")
+    appeal_window: Lead = Field(
+        default=timedelta(days=7),
+        description="how long the footage of a refused case is kept for an appeal: an ISO 8601 duration, such as P7D",
+    )
+    hold_review_days: Days = Field(
+        default=90, description="after how many days the owner of a legal hold has to say whether it is still needed"
+    )
     preservation: Literal["always", "at-risk", "never"] = Field(
         default="at-risk", description="always, at-risk or never (T4)"
     )

@@ -223,11 +223,18 @@ def discard(store: Store, bucket: str, key: str) -> int:
     return removed
 
 
-def keep_until(store: Store, bucket: str, key: str, version_id: str, until: datetime) -> None:
-    """Lock a version at least until then; changes nothing where it is locked for longer. Raises StoreMissing."""
+def keep_until(
+    store: Store, bucket: str, key: str, version_id: str, until: datetime, *, hold: bool | None = None
+) -> None:
+    """Lock a version at least until then; changes nothing where it is locked for longer. Raises StoreMissing.
+
+    ``hold``: whether it is to be under a legal hold besides, which has no end; None leaves that as it is.
+    """
     facts = store.stat(bucket, key, version_id)
     if facts is None:
         raise StoreMissing(f"there is no version {version_id} of {bucket}/{key}, so that it cannot be locked.")
+    if hold is not None and facts.legal_hold != hold:  # first: what is held stays, whatever becomes of its term
+        store.set_legal_hold(bucket, key, version_id, hold)
     if facts.retain_until is None or facts.retain_until < until:
         store.retain(bucket, key, version_id, until)
 

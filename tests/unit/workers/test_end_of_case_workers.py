@@ -221,6 +221,10 @@ async def test_a_decision_that_is_none_is_an_incident(desk: Desk) -> None:
         await desk.work(re_archive, **ids, decision="approved")
 
 
+# Somebody has said no to these, so what they have left waits for an appeal; the others leave nothing.
+APPEALABLE = ("rejected", "unavailable")
+
+
 @pytest.mark.parametrize("outcome", list(KINDS))
 async def test_every_exit_without_a_hand_over_leaves_locked_masters_alone(desk: Desk, outcome: str) -> None:
     case = desk.case("gate", "yard")
@@ -236,6 +240,10 @@ async def test_every_exit_without_a_hand_over_leaves_locked_masters_alone(desk: 
 
     named = {"application_id": case.id, "closing_outcome": outcome}
     answers = [(await desk.work(release_preservation, **named)).items_released for _ in range(2)]
+    if outcome in APPEALABLE:
+        assert len(desk.objects("quarantine")) == 2, "the applicant may appeal"
+        desk.clock.turn(desk.rules.appeal_window)
+        await desk.discard()
 
     assert answers == [2, 2]
     kept = desk.locked_until("masters") | desk.locked_until("replicas")
@@ -246,7 +254,11 @@ async def test_every_exit_without_a_hand_over_leaves_locked_masters_alone(desk: 
     assert all(row.awaits_disposal for row in desk.rows(Master))
     assert all(row.discarded_at for kind in (Preservation, Copy) for row in desk.rows(kind))
     assert all(row.key_destroyed_at for row in desk.rows(Copy))
-    closed = [row for row in desk.rows(Notice) if row.code == f"case-closed:{KINDS[outcome]}"]
+    closed = [
+        row
+        for row in desk.rows(Notice)
+        if row.code == f"case-{'refused' if outcome in APPEALABLE else 'closed'}:{KINDS[outcome]}"
+    ]
     assert [row.person_id for row in closed] == ["drafter"]
 
 

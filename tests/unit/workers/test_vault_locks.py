@@ -408,7 +408,7 @@ async def test_what_cannot_be_locked_holds_up_nothing_behind_it(desk: Desk) -> N
     others = {row.sealed["key"] for row in desk.rows(Master)} - {first.sealed["key"]}
     assert held == others
     with pytest.raises(StoreMissing):
-        vault_locks.hold(desk.store, locks.lock_of(first))
+        vault_locks.hold(desk.store, locks.lock_of(first, held=False))
 
 
 @pytest.mark.parametrize("fault", [StoreDown("one object cannot be read"), ValueError("its facts are damaged")])

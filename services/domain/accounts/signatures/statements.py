@@ -57,6 +57,7 @@ def describe(uow: UnitOfWork, statement: Mapping[str, Any]) -> list[Line]:
         "return": _return,
         "change-confirmation": _change_confirmation,
         "signature-release": _signature_release,
+        "hold-lift": _hold_lift,
     }
     return list(kinds[str(statement["kind"])](uow, statement))
 
@@ -164,6 +165,14 @@ def _change_confirmation(uow: UnitOfWork, statement: Mapping[str, Any]) -> Itera
 def _signature_release(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
     yield Line(Message("Action"), Message("Confirming that a person may sign again"))
     yield _plain(Message("Person"), uow.session.get_one(Person, statement["concerns"]).name)
+    yield from _signer_lines(uow, statement)
+
+
+def _hold_lift(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
+    yield Line(Message("Action"), Message("Lifting a legal hold as the second person"))
+    yield _plain(Message("Application"), statement["application"])
+    yield _plain(Message("Reason"), statement["because"])
+    yield _plain(Message("Requested by"), uow.session.get_one(Person, statement["askedBy"]).name)
     yield from _signer_lines(uow, statement)
 
 

@@ -246,6 +246,17 @@ class CaseViolation(Answer):
     closed_as: str | None
 
 
+class CaseHolding(Answer):
+    """What holds the case: ``holdId``, reason, owner and review date where somebody has placed it."""
+
+    cause: str
+    since: datetime
+    hold_id: str | None
+    reason: str | None
+    owner: str | None
+    review_at: datetime | None
+
+
 class EventSubject(Answer):
     kind: str
     id: str | None
@@ -305,8 +316,11 @@ class CaseView(CaseSummary):
     """The whole case. People are named as they are called now.
 
     ``form`` is the form as it was submitted last, or as a draft has it now, and ``formSha256`` the hash of what was
-    handed in; ``custodyBrokenAt`` is the line of the custody log at which its chain of hashes breaks. ``offers`` are
-    the kinds of matters that you may ask for.
+    handed in; ``custodyBrokenAt`` is the line of the custody log at which its chain of hashes breaks.
+
+    ``heldSince``: since when nothing of the case is discarded; ``holdings`` says why to those who read holds.
+    ``appealUntil`` is of a case that was refused.
+    ``offers`` are the kinds of matters that you may ask for.
     """
 
     department: DepartmentNamed
@@ -337,6 +351,10 @@ class CaseView(CaseSummary):
     violations: list[CaseViolation]
     matters: list[MatterLine]
     offers: list[Offer]
+    appeal_until: datetime | None
+    held_since: datetime | None
+    holdings: list[CaseHolding]
+    may_place_hold: bool
     events: list[CaseEvent]
     consultation: ConsultationView | None
     applicant_questions: list[AskedQuestion]

@@ -1,0 +1,49 @@
+"""Legal holds that somebody has placed on a case (R67, docs/failures.md F14, F34)."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.database.base import Base, new_id, reference
+from services.database.tables.applications import Application
+from services.database.tables.people import Person
+
+CAUSES = ("violation", "dispute", "referral", "authority", "appeal", "manual")
+OPEN = text("lifted_at IS NULL")
+
+
+class Hold(Base):
+    """One hold, open until ``lifted_at``; what else holds a case is computed (``domain.holds.queries``).
+
+    Lifting takes two people: ``lift_asked_by`` and ``lifted_by``, who has signed it. ``matter_id`` names the matter
+    that has led to the hold, if any.
+    """
+
+    __tablename__ = "holds"
+    # every disposal asks for the open ones, of which there are few
+    __table_args__ = (
+        Index("ix_holds_open", "application_id", sqlite_where=OPEN, postgresql_where=OPEN),
+        Index("ix_holds_review", "review_at", sqlite_where=OPEN, postgresql_where=OPEN),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
+    cause: Mapped[str]  # one of CAUSES
+    reason: Mapped[str]
+    placed_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    placed_at: Mapped[datetime]
+    owner_id: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    review_at: Mapped[datetime]
+    reminded_at: Mapped[datetime | None]  # when the owner was last told that the review is due
+    lift_asked_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    lift_asked_at: Mapped[datetime | None]
+    lifted_at: Mapped[datetime | None]
+    lifted_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    lifted_because: Mapped[str | None]  # while the lift is only asked for: why it is
+    lift_signature: Mapped[dict[str, Any] | None]  # of ``lifted_by``, with its statement
+    matter_id: Mapped[str | None]
+
+    application: Mapped[Application] = reference()
+    owner: Mapped[Person] = reference(foreign_keys=owner_id)

@@ -1,0 +1,118 @@
+"""What a closed case keeps: for an appeal, or while it is held; discarded afterwards (T6, R67, F1, F34).
+
+When a case ends, ``keep`` asks once whether anything is kept. What is, stays as it is, legal holds included, and
+``workers.discards`` discards it when ``Application.discard_after`` has passed and nothing holds the case any more.
+Loan keys are destroyed at the end of the loan all the same, and a copy is no evidence: its content is that of the
+master, and its hashes and its label are in the database.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from services.database.tables.applications import Application
+from services.database.tables.copies import Copy
+from services.database.tables.preservations import Preservation
+from services.database.unit_of_work import UnitOfWork
+from services.domain.audit import trail as audit_trail
+from services.domain.cameras import protections
+from services.domain.custody import copies
+from services.domain.custody.locks import StoredObject, stored_object
+from services.domain.holds import queries as holds
+from services.domain.retrieval import preservations, upload_sources
+
+LENT = ("footage-re-archived", "return-disputed", "copy-lost")  # their copies were handed over, and stay
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """The objects of a case that are to be deleted, and the rows to mark then."""
+
+    objects: tuple[StoredObject, ...]
+    preservations: tuple[str, ...]
+    uploads: tuple[str, ...]
+    copies: tuple[str, ...]
+
+
+def keep(uow: UnitOfWork, application: Application, *, appealable: bool) -> bool:
+    """Return whether a case that ends keeps what it has; the caller has locked it.
+
+    ``appealable``: it was refused, and ends now. A run that is done again finds what the first one has decided, or
+    that a hold was placed since.
+    """
+    if appealable and uow.rules.appeal_window:
+        application.appeal_until = application.discard_after = uow.now + uow.rules.appeal_window
+    if application.discard_after is None and holds.is_held(uow, application.id):
+        application.discard_after = uow.now
+    return application.discard_after is not None
+
+
+def release(uow: UnitOfWork, application: Application, because: str, *, with_copies: bool) -> Leftovers:
+    """End every claim on what a case has besides its masters, and list what is to be deleted of it."""
+    protections.end(uow, application.id)
+    quarantine = preservations.release(uow, application.id, because)
+    uploads = upload_sources.list_of_case(uow, application.id)
+    unlent = copies.list_of_application(uow, application.id) if with_copies else []
+    sealed = [row.sealed for rows in (quarantine, unlent, uploads) for row in rows if row.sealed is not None]
+    return Leftovers(
+        tuple(map(stored_object, sealed)),
+        tuple(row.id for row in quarantine),
+        tuple(row.id for row in uploads),
+        tuple(row.id for row in unlent),
+    )
+
+
+def record(uow: UnitOfWork, leftovers: Leftovers, because: str) -> None:
+    """Record that the vault has nothing of these any more."""
+    for preservation_id in leftovers.preservations:
+        _mark_discarded(uow, uow.session.get_one(Preservation, preservation_id), "quarantine-discarded")
+    for copy_id in leftovers.copies:
+        copy = uow.session.get_one(Copy, copy_id)
+        copy.discarded_because = because
+        _mark_discarded(uow, copy, "copy-discarded")
+    upload_sources.remove_all(uow, leftovers.uploads, because)
+
+
+def list_due(uow: UnitOfWork, after: str, limit: int) -> list[str]:
+    """List closed cases, by id from ``after`` on, whose leftovers are discarded now: not those that are held."""
+    query = (
+        select(Application.id)
+        .where(
+            Application.discard_after <= uow.now,
+            Application.id > after,
+            ~holds.holding(Application.id.expression),
+        )
+        .order_by(Application.id)
+        .limit(limit)
+    )
+    return list(uow.session.scalars(query))
+
+
+def begin(uow: UnitOfWork, application_id: str) -> Leftovers | None:
+    """Release what a closed case has kept; None where it is held meanwhile, or nothing is left."""
+    application = uow.session.get_one(Application, application_id, with_for_update=True, populate_existing=True)
+    if application.closed_as is None or application.discard_after is None or application.discard_after > uow.now:
+        return None
+    if holds.is_held(uow, application_id):
+        return None
+    return release(uow, application, application.closed_as, with_copies=application.closed_as not in LENT)
+
+
+def finish(uow: UnitOfWork, application_id: str, leftovers: Leftovers) -> None:
+    """Record that what a closed case had kept is gone."""
+    application = uow.session.get_one(Application, application_id, with_for_update=True, populate_existing=True)
+    record(uow, leftovers, application.closed_as or "closed")
+    application.discard_after = None
+
+
+def _mark_discarded(uow: UnitOfWork, row: Preservation | Copy, action: str) -> None:
+    if row.discarded_at is None:
+        row.discarded_at = uow.now
+        audit_trail.record(
+            uow,
+            action,
+            "object",
+            row.sealed["key"],
+            application_id=row.application_id,
+            version=row.sealed["versionId"],
+        )

@@ -1,0 +1,78 @@
+"""Serve the legal holds as JSON."""
+
+from collections.abc import Callable
+from typing import Annotated, Concatenate, ParamSpec
+
+from fastapi import APIRouter, Query
+
+from services.database.unit_of_work import Actor, Database, UnitOfWork
+from services.domain.accounts.signatures.http import Signing, signed
+from services.domain.holds import queries, service
+from services.domain.holds.schemas import HoldBody, HoldsAnswer, LiftBody, ReviewBody
+from services.web.dependencies import GivenDatabase
+from services.web.errors import problems
+from services.web.identity import Acting
+from services.web.schemas import Identifier
+
+P = ParamSpec("P")
+router = APIRouter(prefix="/api/holds", tags=["holds"])
+ACTS = problems(401, 403, 404, 409, 422)
+
+
+@router.get("", responses=problems(401, 403))
+async def list_holds(actor: Acting, database: GivenDatabase, lifted: Annotated[bool, Query()] = False) -> HoldsAnswer:
+    """List the open holds by their review dates, or with ``lifted`` those that were lifted last."""
+    return await database.read(actor, lambda uow: queries.list_open(uow, lifted=lifted))
+
+
+@router.post("", responses=ACTS)
+async def place_hold(body: HoldBody, actor: Acting, database: GivenDatabase) -> HoldsAnswer:
+    """Hold a case: nothing of it is discarded or disposed of, and the stores hold what it has there."""
+    named = body.model_dump(exclude={"number"})
+    return await _after(database, actor, service.place, body.number, **named)
+
+
+@router.post("/{legal_hold_id}/review", responses=ACTS)
+async def review_hold(
+    legal_hold_id: Identifier, body: ReviewBody, actor: Acting, database: GivenDatabase
+) -> HoldsAnswer:
+    """Keep a hold for another term, maybe with another owner."""
+    return await _after(database, actor, service.review, legal_hold_id, body.owner_id)
+
+
+@router.post("/{legal_hold_id}/ask-lift", responses=ACTS)
+async def ask_to_lift_hold(
+    legal_hold_id: Identifier, body: LiftBody, actor: Acting, database: GivenDatabase
+) -> HoldsAnswer:
+    """Ask that a hold is lifted, which another person has to confirm."""
+    return await _after(database, actor, service.ask_lift, legal_hold_id, body.because)
+
+
+@router.post("/{legal_hold_id}/keep", responses=problems(401, 403, 404, 409))
+async def keep_hold(legal_hold_id: Identifier, actor: Acting, database: GivenDatabase) -> HoldsAnswer:
+    """Withdraw the request to lift a hold, or say no to it."""
+    return await _after(database, actor, service.withdraw_lift, legal_hold_id)
+
+
+@router.post("/{legal_hold_id}/confirm-lift", responses=signed(401, 403, 404, 409))
+async def confirm_lift_of_hold(
+    legal_hold_id: Identifier, body: Signing, actor: Acting, database: GivenDatabase
+) -> HoldsAnswer:
+    """Lift a hold as the second person, signed."""
+    return await _after(database, actor, service.confirm_lift, legal_hold_id, body.proof())
+
+
+async def _after(
+    database: Database,
+    actor: Actor,
+    act: Callable[Concatenate[UnitOfWork, str, P], object],
+    subject: str,
+    *given: P.args,
+    **named: P.kwargs,
+) -> HoldsAnswer:
+    def run(uow: UnitOfWork) -> HoldsAnswer:
+        act(uow, subject, *given, **named)
+        uow.session.flush()
+        return queries.list_open(uow)
+
+    return await database.run(actor, run)

@@ -1,0 +1,240 @@
+"""Whether a case is held, by what, and the list of the holds.
+
+``holding`` alone decides. Whatever deletes something of a case asks it: ``custody.discards`` (quarantine, uploads,
+copies of nobody), ``custody.locks`` (masters) and ``retrieval.upload_sources`` (an uploaded file whose master is
+stored). What is to hold a case by itself later, such as an open problem report or the sample of an inspection, is added
+there.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    SQLColumnExpression,
+    and_,
+    case,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.orm import aliased
+
+from services.database.tables.applications import Application
+from services.database.tables.custody import HandOver
+from services.database.tables.documents import Document
+from services.database.tables.holds import Hold
+from services.database.tables.masters import Master
+from services.database.tables.people import Person
+from services.database.tables.reviews import Decision
+from services.database.tables.violations import Violation
+from services.database.unit_of_work import UnitOfWork
+from services.domain.access import holds as policy
+from services.domain.access import queries as access_queries
+from services.domain.access import visibility
+from services.domain.holds.schemas import HoldAnswer, HoldsAnswer
+from services.runtime.errors import Refused
+
+NOTICE = "hold-notice"  # the kind of the document that each hold has
+MOST_LIFTED = 100  # of those that a list shows
+# beside the tables of the query that a condition is in
+APPEAL, LOAN = aliased(Application), aliased(HandOver)
+
+
+@dataclass(frozen=True)
+class Holding:
+    """One thing that holds a case, since when; the rest where somebody has placed it."""
+
+    cause: str
+    since: datetime
+    hold_id: str | None
+    reason: str | None
+    owner: str | None
+    review_at: datetime | None
+
+
+def holding(application_id: SQLColumnExpression[str]) -> ColumnElement[bool]:
+    """Build the condition on a column of cases' ids that the case is held."""
+    return or_(*(query(application_id).exists() for query in HELD_BY.values()), is_explicit(application_id))
+
+
+def is_explicit(application_id: SQLColumnExpression[str] | SQLColumnExpression[str | None]) -> ColumnElement[bool]:
+    """Build the condition that somebody has placed a hold: the stores hold what such a case has there."""
+    return select(Hold.id).where(Hold.application_id == application_id, Hold.lifted_at.is_(None)).exists()
+
+
+def _violations(application_id: SQLColumnExpression[str]) -> Select[datetime]:
+    # A violation has no end yet. Once it has one, only those without it hold the case.
+    return select(Violation.opened_at).where(Violation.application_id == application_id)
+
+
+def _disputes(application_id: SQLColumnExpression[str]) -> Select[datetime]:
+    """From the inspector's decision until the loan has ended; from then on its violation holds the case."""
+    return (
+        select(Decision.decided_at)
+        .join(LOAN, LOAN.application_id == Decision.application_id)
+        .where(
+            Decision.application_id == application_id,
+            Decision.stage == "return-inspection",
+            Decision.outcome == "discrepancy",
+            LOAN.ended_at.is_(None),
+        )
+    )
+
+
+def _appeals(application_id: SQLColumnExpression[str]) -> Select[datetime | None]:
+    """While an application that names this one is open, or could itself be appealed (T6)."""
+    return select(APPEAL.submitted_at).where(
+        APPEAL.previous_id == application_id,
+        APPEAL.submitted_at.is_not(None),
+        or_(APPEAL.closed_at.is_(None), APPEAL.discard_after.is_not(None)),
+    )
+
+
+HELD_BY: Mapping[str, Callable[[SQLColumnExpression[str]], Select[Any]]] = {
+    "violation": _violations,
+    "dispute": _disputes,
+    "appeal": _appeals,
+}
+
+
+def is_held(uow: UnitOfWork, application_id: str) -> bool:
+    """Return whether anything holds the case; lock the case first where something depends on it."""
+    return _is(uow, application_id, holding(Application.id.expression))
+
+
+def is_explicitly_held(uow: UnitOfWork, application_id: str) -> bool:
+    """Return whether somebody has placed a hold on the case, so that the stores hold what it has there."""
+    return _is(uow, application_id, is_explicit(Application.id.expression))
+
+
+def _is(uow: UnitOfWork, application_id: str, condition: ColumnElement[bool]) -> bool:
+    query = select(Application.id).where(Application.id == application_id, condition)
+    return uow.session.scalar(query) is not None
+
+
+def list_holdings(uow: UnitOfWork, application_id: str) -> list[Holding]:
+    """List what holds a case, the oldest first; one statement."""
+    placed = (
+        select(Hold.cause, Hold.placed_at, Hold.id, Hold.reason, Person.name, Hold.review_at)
+        .join(Person, Person.id == Hold.owner_id)
+        .where(Hold.application_id == application_id, Hold.lifted_at.is_(None))
+    )
+    computed = []
+    for cause, query in HELD_BY.items():
+        since = query(literal(application_id))
+        nothing = (null() for _ in ("id", "reason", "owner", "review"))
+        computed.append(since.with_only_columns(literal(cause), since.selected_columns[0], *nothing))
+    # the placed ones first: their columns tell what the others have none of
+    return sorted(
+        (Holding(*row) for row in uow.session.execute(union_all(placed, *computed))), key=lambda one: one.since
+    )
+
+
+def may_read(uow: UnitOfWork) -> bool:
+    """Return whether the acting person may read holds."""
+    return policy.may_read(access_queries.load_directory(uow), uow.actor.id)
+
+
+def may_place(uow: UnitOfWork) -> bool:
+    """Return whether the acting person may place holds, and take part in lifting them."""
+    return policy.may_place(access_queries.load_directory(uow), uow.actor.id)
+
+
+def list_open(uow: UnitOfWork, *, lifted: bool = False) -> HoldsAnswer:
+    """List the open holds, or those that were lifted last; the earliest review first, or the last lift.
+
+    Cases that concern the reader are left out (T8). Refused to those who read no holds.
+    """
+    if not may_read(uow):
+        raise Refused(
+            "hold-readers-only",
+            "Legal holds are only for Legal, Security and the supervision group.",
+            status=403,
+        )
+    query = (
+        select(Hold, Application, Document.number)
+        .join(Application, Application.id == Hold.application_id)
+        .outerjoin(Document, and_(Document.subject_id == Hold.id, Document.kind == NOTICE))
+        .where(~visibility.concerns(uow.actor.id))
+    )
+    if lifted:
+        query = query.where(Hold.lifted_at.is_not(None)).order_by(Hold.lifted_at.desc(), Hold.id).limit(MOST_LIFTED)
+    else:
+        query = query.where(Hold.lifted_at.is_(None)).order_by(Hold.review_at, Hold.id)
+    rows = uow.session.execute(query).all()
+    people = [
+        person
+        for hold, _, _ in rows
+        for person in (hold.placed_by, hold.owner_id, hold.lift_asked_by, hold.lifted_by)
+        if person is not None
+    ]
+    names = access_queries.get_names(uow, people)
+    waiting = _list_untold(uow, {hold.application_id for hold, _, _ in rows})
+    places = may_place(uow)
+    me = uow.actor.id
+
+    def name(person_id: str | None) -> str | None:
+        return None if person_id is None else names.get(person_id, person_id)
+
+    return HoldsAnswer(
+        may_place=places,
+        holds=[
+            HoldAnswer(
+                id=hold.id,
+                application_id=application.id,
+                number=str(application.number),
+                cause=hold.cause,
+                reason=hold.reason,
+                placed_by=names.get(hold.placed_by, hold.placed_by),
+                placed_at=hold.placed_at,
+                owner=names.get(hold.owner_id, hold.owner_id),
+                review_at=hold.review_at,
+                review_overdue=hold.lifted_at is None and hold.review_at <= uow.now,
+                document=document,
+                in_stores=hold.application_id not in waiting,
+                lift_asked_by=name(hold.lift_asked_by),
+                lift_asked_at=hold.lift_asked_at,
+                lifted_because=hold.lifted_because,
+                lifted_at=hold.lifted_at,
+                lifted_by=name(hold.lifted_by),
+                may_review=hold.lifted_at is None and (places or hold.owner_id == me),
+                may_ask_lift=places and hold.lifted_at is None and hold.lift_asked_at is None,
+                may_confirm_lift=places and hold.lifted_at is None and hold.lift_asked_by not in (None, me),
+            )
+            for hold, application, document in rows
+        ],
+    )
+
+
+def _list_untold(uow: UnitOfWork, application_ids: Collection[str]) -> set[str]:
+    """Return those of the cases of which the stores have yet to be told something."""
+    masters = select(Master.application_id).where(
+        Master.application_id.in_(application_ids), Master.lock_due_since.is_not(None), Master.discarded_at.is_(None)
+    )
+    documents = select(Document.application_id).where(
+        Document.application_id.in_(application_ids), Document.lock_due_since.is_not(None)
+    )
+    return {str(row) for row in uow.session.scalars(masters.union(documents))}
+
+
+def count_open(uow: UnitOfWork) -> tuple[int, int]:
+    """Count the open holds, and those whose review is overdue."""
+    overdue = func.coalesce(func.sum(case((Hold.review_at <= uow.now, 1), else_=0)), 0)
+    query = select(func.count(), overdue).where(Hold.lifted_at.is_(None))
+    number, late = uow.session.execute(query).one()
+    return int(number), int(late)
+
+
+def list_people(uow: UnitOfWork) -> list[tuple[str, str]]:
+    """List who may own a hold, by id, with their names."""
+    directory = access_queries.load_directory(uow)
+    people = [person_id for person_id in directory.people if policy.may_read(directory, person_id)]
+    names = access_queries.get_names(uow, people)
+    return sorted(names.items(), key=lambda one: (one[1], one[0]))

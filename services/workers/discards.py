@@ -1,0 +1,50 @@
+"""Discard what closed cases have kept, once no appeal is possible and nothing holds them (T6, R67, F34).
+
+The rows come first, as everywhere: what is to go is read from the database, deleted, and recorded. A run that dies is
+done again by the next one, and a case that is held meanwhile keeps what is still there.
+"""
+
+from services.database.unit_of_work import Actor, Database
+from services.domain.custody import discards
+from services.runtime.errors import Fatal
+from services.runtime.logs import get_logger
+from services.vault.store.protocol import Store, StoreLocked
+from services.workers import vault_actions
+
+log = get_logger(__name__)
+
+ACTOR = Actor("system", "discards")
+AT_ONCE = 50  # cases of one step
+
+
+class Discarder:
+    """Discards what is due, some cases at a time; one for each process that may delete in the store.
+
+    A step goes on after the cases of the step before, so that one that cannot be done holds up none behind it.
+    """
+
+    def __init__(self, database: Database, store: Store) -> None:
+        self._database = database
+        self._store = store
+        self._after = ""
+
+    async def run(self) -> bool:
+        """Discard what some cases have left; return whether there may be more. Raises StoreDown."""
+        due = await self._database.read(ACTOR, discards.list_due, self._after, AT_ONCE)
+        self._after = ""
+        for application_id in due:
+            try:
+                await self._discard(application_id)
+            except (Fatal, StoreLocked) as error:
+                log.error("what a closed case has left could not be discarded and is tried again", cause=str(error))  # noqa: TRY400  # says all
+            if len(due) == AT_ONCE:
+                self._after = application_id
+        return len(due) == AT_ONCE
+
+    async def _discard(self, application_id: str) -> None:
+        leftovers = await self._database.run(ACTOR, discards.begin, application_id)
+        if leftovers is None:
+            return
+        for kept in leftovers.objects:
+            await vault_actions.discard(self._store, kept.bucket, kept.key)
+        await self._database.run(ACTOR, discards.finish, application_id, leftovers)
