@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from services.designers.policy_check import check
+from services.designers.policy_check import files as policy_files
 from services.designers.policy_check.compared_numbers import compared_numbers
 from services.designers.policy_check.report import Sentence
 from services.designers.policy_check.words import Words
@@ -50,8 +50,8 @@ class Models:
 
     def __init__(self, folder: Path, workers: Sequence[Worker]) -> None:
         """Raise UnreadableFile for files that cannot be read, or that the engine does not deploy."""
-        files = check.read(folder)
-        declared = check.declared_workers(folder, frozenset(worker.job_type for worker in workers))
+        files = policy_files.read(folder)
+        declared = policy_files.declared_workers(folder, frozenset(worker.job_type for worker in workers))
         self.stage_file: StageFile = files.stage_file
         self.diagrams: Mapping[str, Model] = files.diagrams
         self.world = World(
