@@ -24,6 +24,7 @@ from services.domain.process.messages import SENT, Sent
 from services.domain.stages.schema import Stage
 from services.runtime.jobs.commands import RESERVED, camel
 from services.runtime.jobs.worker import Worker
+from services.runtime.places import own_or_shipped
 
 NAME = "policy-world.yaml"
 _OF_A_PROCESS = {"values", "ranges", "jobs", "errors", "messages", "means", "meant", "counters", "unanswered"}
@@ -103,8 +104,8 @@ class World:
 
     @property
     def known_job_types(self) -> frozenset[str]:
-        """The job types of the product's workers, whichever process has them."""
-        return frozenset(self._all_workers)
+        """The job types of the product's workers and of those that are declared, whichever process has them."""
+        return frozenset({*self._all_workers, *self._all_declared})
 
     def check_names(self, job_types: set[str]) -> None:
         """Raise UnreadableFile for a name that nobody has: a wrong world would weaken the check in silence."""
@@ -332,6 +333,27 @@ class World:
         ]
         given += [value for values in self.values.values() for value in values]
         return frozenset(value for value in given if isinstance(value, int) and not isinstance(value, bool))
+
+
+def brought_by_messages(folder: Path) -> frozenset[str]:
+    """Return the variables that messages bring, as the world of a folder says; none where it cannot be read."""
+    path = own_or_shipped(folder, NAME)
+    try:
+        given = yaml_lines.read(path).values
+    except UnreadableFile:
+        return frozenset()  # the policy check says why
+    parts = [given, *(given.get("processes") or {}).values()] if isinstance(given.get("processes"), dict) else [given]
+    of_messages = [part.get("messages") for part in parts if isinstance(part, dict)]
+    return frozenset(
+        str(name)
+        for messages in of_messages
+        if isinstance(messages, dict)
+        for brought in messages.values()
+        if isinstance(brought, list)
+        for values in brought
+        if isinstance(values, dict)
+        for name in values
+    )
 
 
 def _values_of(hint: Any) -> list[Any]:  # noqa: PLR0911 - one for each type
