@@ -95,7 +95,7 @@ class _Origins:
         loop, looped = None, ""
         for around in self._around(element):
             # the inputs of a call are what is asked about, and no part of what it sees
-            source = _mapped(around.inputs, name) if around.id != element.id and around.id != looped else None
+            source = _mapped(around.inputs, name) if around.id not in (element.id, looped) else None
             if source is not None:
                 renamed = _variable(source)
                 if renamed is None:

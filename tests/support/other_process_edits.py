@@ -73,8 +73,7 @@ def matter_that_is_moot_is_applied(folder: Path) -> None:
 def matter_asks_all_at_once_with_one_variable(folder: Path) -> None:
     model = _model(folder, MATTER)
     model.mapping("Phase_Decide", "input", "decision", None)
-    [loop] = model.one("Phase_Decide").iter("{http://www.omg.org/spec/BPMN/20100524/MODEL}multiInstanceLoopCharacteristics")
-    loop.set("isSequential", "false")
+    model.loop_is_parallel("Phase_Decide")
     model.save()
 
 

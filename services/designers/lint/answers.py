@@ -147,9 +147,7 @@ def _answers(
                 answers[element.id] = _mapped(element, name, decisions, is_review=True)
         elif call is not None and (stages := by_route.get(element.id)) and not call.takes_all:
             outcomes = dict.fromkeys(outcome for stage in stages for outcome in stage.outcomes)
-            answers[element.id] = _mapped(
-                element, name, [{DECISION: outcome} for outcome in outcomes], is_review=True
-            )
+            answers[element.id] = _mapped(element, name, [{DECISION: outcome} for outcome in outcomes], is_review=True)
         elif worker is not None and worker.outputs:
             given = list(itertools.islice(worker.outcomes(), _MOST_COMBINATIONS + 1))
             if len(given) <= _MOST_COMBINATIONS:

@@ -162,9 +162,7 @@ class _Check:
         elsewhere = frozenset[str]()
         if root is not None:
             elsewhere = frozenset().union(*(one.job_types for one in self._roots)) - root.job_types
-        world = world_of(
-            self._files, self._workers, self._items, resources=resources, root=root, elsewhere=elsewhere
-        )
+        world = world_of(self._files, self._workers, self._items, resources=resources, root=root, elsewhere=elsewhere)
         watched = Rules(rules_of(self._files, root), world.items)
         beginnings = [Beginning()] if root is None or root.is_main else list(_beginnings(root, world))
         try:
@@ -235,7 +233,10 @@ class _Check:
 
     def _notes(self, walked: Sequence[Walked], world: World) -> Iterator[Sentence]:
         if self._files.rules_path.parent != self._files.path:
-            yield ("此文件夹没有规则：用的是随版本发布的规则", "this folder has no rules: it is held to the shipped ones")
+            yield (
+                "此文件夹没有规则：用的是随版本发布的规则",
+                "this folder has no rules: it is held to the shipped ones",
+            )
         if len(world.items) >= 2:
             yield ("试了两个申请项：第三个起没有试过", "two items were tried: what happens from a third one on was not")
         else:

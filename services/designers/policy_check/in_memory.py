@@ -85,6 +85,8 @@ class Simulation:
         self.moves_made = 0
         self.visited: set[tuple[str, str]] = set()
         """The elements and flows that a walk entered, by process."""
+        self.matched: set[tuple[str, int]] = set()
+        """The rows of decision tables that a walk hit, by decision and number from 1."""
         self._clock = ControlledClock()
         self._clock.pin(START)
         self._store = MemoryStore()
@@ -314,6 +316,9 @@ class Simulation:
                 root_values.setdefault(value["scopeKey"], {})[value["name"]] = value["value"]
             elif record.value_type == "JOB" and record.intent == "CREATED":
                 happened.append(self._started(after, record, findings))
+            elif record.value_type == "DECISION_EVALUATION":
+                for evaluated in value["evaluatedDecisions"]:
+                    self.matched.update((evaluated["decisionId"], index) for index in evaluated["matchedRules"])
             elif record.value_type == "INCIDENT" and record.intent == "CREATED":
                 at = value["elementId"] if value["elementId"] != jobs.NO_CATCH_EVENT_FOUND else _element(move)
                 findings.append(step_findings.incident(at, value["errorType"], value["errorMessage"]))

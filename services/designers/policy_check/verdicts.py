@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.designers import routes
 from services.designers.policy_check import report, stage_demands
 from services.designers.policy_check.explorer import Broken, Walk
 from services.designers.policy_check.files import Folder, facts_before
@@ -15,6 +16,8 @@ from services.designers.policy_check.rules import Rule, Rules
 from services.designers.policy_check.words import Words
 from services.designers.policy_check.world import World
 from services.engine.model.bpmn import ElementType, Process
+from services.engine.model.decisions import DecisionTable
+from services.engine.model.dmn import parse_dmn
 
 BUILT_IN: dict[str, tuple[str, Sentence]] = {
     "incident": ("R2", ("流程不会因模型本身而停住", "The process stops nowhere because of the model itself")),
@@ -179,6 +182,7 @@ class Unseen:
     _meant: set[str] = field(default_factory=set)
     _unused: dict[str, Sentence] = field(default_factory=dict)
     _used: set[str] = field(default_factory=set)
+    _unhit: dict[str, Sentence] = field(default_factory=dict)
     _words: Words | None = None
 
     def add(self, walked: Walked) -> None:
@@ -201,6 +205,12 @@ class Unseen:
                     self._used.add(key)
                 else:
                     self._unused[key] = _no_use(job_type, values)
+        for decision_id, number, row in _rows_of_routes(walked.simulation, self.files):
+            if (decision_id, number) not in walked.simulation.matched:
+                self._unhit[row] = (
+                    f"没有走到：表 {decision_id} 的第 {number} 行（{row}），没有案件问到它所列的环节",
+                    f"no walk came to row {number} of the table {decision_id} ({row}): nobody is asked by it",
+                )
 
     def sentences(self) -> Iterator[Sentence]:
         """Say which elements, flows and outcomes no walk has seen."""
@@ -210,6 +220,26 @@ class Unseen:
                     zh, en = self._words.element(process.id, element_id)
                     yield (f"没有走到：“{zh}”（{element_id}）", f"no walk came to {en} ({element_id})")
         yield from (sentence for key, sentence in self._unused.items() if key not in self._used)
+        yield from (sentence for row, sentence in self._unhit.items() if row not in self._meant)
+
+
+def _rows_of_routes(simulation: Simulation, files: Folder) -> Iterator[tuple[str, int, str]]:
+    """Yield the rows of the tables that say the stage of a review: decision, number from 1, id."""
+    asked = {
+        source.decision_id
+        for process in simulation.by_id.values()
+        for element in process.elements.values()
+        if element.element_type == ElementType.CALL_ACTIVITY
+        for source in routes.sources(process, element)
+    }
+    if not asked:
+        return
+    for resource in files.resources:
+        if resource.name.endswith(".dmn"):
+            for decision in parse_dmn(resource.content, deployed=True).decisions.values():
+                if decision.id in asked and isinstance(decision.logic, DecisionTable):
+                    for number, rule in enumerate(decision.logic.rules, 1):
+                        yield decision.id, number, rule.id
 
 
 def _no_use(job_type: str, values: Mapping[str, Any]) -> Sentence:

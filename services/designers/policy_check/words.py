@@ -41,7 +41,9 @@ class Words:
 
     def beginning(self, message: str) -> Sentence:
         """Return what begins a case: the submission of an application, or another message."""
-        return SUBMITTED if message == APPLICATION_SUBMITTED else (f"收到消息 {message}", f"the message {message} comes")
+        return (
+            SUBMITTED if message == APPLICATION_SUBMITTED else (f"收到消息 {message}", f"the message {message} comes")
+        )
 
     def step(self, move: Move) -> Sentence:
         zh, en = self.element(move.process_id, move.element_id)

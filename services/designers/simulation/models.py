@@ -13,6 +13,7 @@ from services.designers.policy_check.words import Words
 from services.designers.policy_check.world import NAME as WORLD
 from services.designers.policy_check.world import World
 from services.designers.policy_check.yaml_lines import UnreadableFile
+from services.designers.root_processes import find_roots
 from services.domain.stages.schema import StageFile
 from services.engine.clock import ControlledClock
 from services.engine.errors import Rejection, RejectionType
@@ -71,6 +72,8 @@ class Models:
         if isinstance(response, Rejection):
             raise UnreadableFile(folder, 0, f"the engine does not deploy these models: {response}")
         self.empty = self._store.state
+        self.others = tuple(root.process_id for root in find_roots(files.resources) if not root.is_main)
+        """The processes that begin by themselves besides the case of an application; no year of theirs is run."""
         calls = (element for model in self.diagrams.values() for element in model.elements.values())
         self.review_processes = frozenset(call.called for call in calls if call.stage and call.called)
         """The processes that are called for reviews."""
