@@ -1,7 +1,6 @@
 """Say what a simulated year came to, in Chinese and in English."""
 
-from collections.abc import Sequence
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from services.designers.policy_check.report import Sentence
 from services.designers.simulation.models import CannotEnd
