@@ -10,7 +10,7 @@ from services.designers.lint import routes
 from services.designers.lint.findings import Finding, Level
 from services.designers.lint.folder import Diagram, Folder
 from services.designers.lint.reviews import DECISION, Call, calls
-from services.designers.root_processes import main_resources
+from services.designers.policy_check.root_processes import main_resources
 from services.domain.stages import file as stage_file
 from services.domain.stages.schema import Returned
 from services.engine.processing.deployments import Resource

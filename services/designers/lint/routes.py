@@ -8,11 +8,11 @@ from typing import Any
 
 from lxml import etree
 
-from services.designers import routes
 from services.designers.lint.findings import Finding, Level
 from services.designers.lint.folder import Diagram, Folder
 from services.designers.lint.reviews import Call, calls
-from services.designers.routes import Row, Source
+from services.designers.policy_check import routes
+from services.designers.policy_check.routes import Row, Source
 from services.domain.stages import file as stage_file
 from services.domain.stages.schema import Stage
 from services.engine.errors import InvalidModel

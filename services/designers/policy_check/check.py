@@ -12,6 +12,7 @@ from services.designers.policy_check.explorer import ANYTHING, Explorer, Walk
 from services.designers.policy_check.files import Folder, declared_workers, read
 from services.designers.policy_check.in_memory import Beginning, NotDeployed, Simulation
 from services.designers.policy_check.report import PartOfReport, Report, Sentence, Verdict
+from services.designers.policy_check.root_processes import Root, find_roots
 from services.designers.policy_check.rules import Rule, Rules
 from services.designers.policy_check.silent_run import SilentRuns
 from services.designers.policy_check.verdicts import BUILT_IN, Unseen, Verdicts, Walked, not_there
@@ -19,7 +20,6 @@ from services.designers.policy_check.whole_walk import find_broken
 from services.designers.policy_check.world import NAME as WORLD
 from services.designers.policy_check.world import World
 from services.designers.policy_check.yaml_lines import UnreadableFile
-from services.designers.root_processes import Root, find_roots
 from services.domain.process.messages import APPLICATION_SUBMITTED
 from services.domain.stages import file as stage_file
 from services.domain.stages.schema import Stage

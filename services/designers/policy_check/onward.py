@@ -19,6 +19,7 @@ from services.designers.policy_check.past import (
 )
 from services.designers.policy_check.replay import replay
 from services.designers.policy_check.report import Sentence, Step
+from services.designers.policy_check.root_processes import main_resources
 from services.designers.policy_check.rules import Rules
 from services.designers.policy_check.silent_run import SilentRuns
 from services.designers.policy_check.verdicts import BUILT_IN
@@ -26,7 +27,6 @@ from services.designers.policy_check.version_mapping import Difference, differen
 from services.designers.policy_check.whole_walk import find_broken
 from services.designers.policy_check.words import Words
 from services.designers.policy_check.yaml_lines import UnreadableFile
-from services.designers.root_processes import main_resources
 from services.domain.stages.schema import Stage
 from services.engine.model.bpmn import Process
 from services.engine.processing.deployments import Resource

@@ -275,9 +275,14 @@ def _followed(  # noqa: PLR0911, PLR0917 - one for each operator, of one entry
     if "before each of" in values:
         _need(path, entry, rule, "never", "before")
         variable = str(values["before each of"])
-        each_of = EachOf(found["never"], variable, found["before"], found["afresh"])
-        tried_by, seen = (found["never"], found["before"]), (*patterns, *found["afresh"])
-        return replace(rule, patterns=seen, tried_by=tried_by, monitor=each_of, each_of=variable, asks=found["before"])
+        return replace(
+            rule,
+            patterns=(*patterns, *found["afresh"]),
+            tried_by=(found["never"], found["before"]),
+            monitor=EachOf(found["never"], variable, found["before"], found["afresh"]),
+            each_of=variable,
+            asks=found["before"],
+        )
     if found["before"] or groups:
         _need(path, entry, rule, "never")
         all_of = bool(values.get("all of", False))

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.designers import routes
-from services.designers.policy_check import report, stage_demands
+from services.designers.policy_check import report, routes, stage_demands
 from services.designers.policy_check.explorer import Broken, Walk
 from services.designers.policy_check.files import Folder, facts_before
 from services.designers.policy_check.in_memory import Simulation

@@ -9,11 +9,11 @@ from pathlib import Path
 from services.designers.policy_check import files as policy_files
 from services.designers.policy_check.compared_numbers import compared_numbers
 from services.designers.policy_check.report import Sentence
+from services.designers.policy_check.root_processes import find_roots
 from services.designers.policy_check.words import Words
 from services.designers.policy_check.world import NAME as WORLD
 from services.designers.policy_check.world import World
 from services.designers.policy_check.yaml_lines import UnreadableFile
-from services.designers.root_processes import find_roots
 from services.domain.stages.schema import StageFile
 from services.engine.clock import ControlledClock
 from services.engine.errors import Rejection, RejectionType

@@ -66,7 +66,9 @@ def test_what_another_process_asks_is_not_asked_of_an_application(tmp_path: Path
 
     found = lint_check.find(folder, WORKERS, templates=False)
 
-    assert "No model calls the stage management" in " ".join(one.text.en for one in found if one.rule == "required-step")
+    assert "No model calls the stage management" in " ".join(
+        one.text.en for one in found if one.rule == "required-step"
+    )
 
 
 def test_the_routes_of_the_test_models_are_clean(models: Path) -> None:
@@ -135,8 +137,7 @@ def test_p1_an_approval_that_an_empty_route_gives_is_an_error(models: Path, cond
     [
         "=count(route) > 0 and count(decisions) = count(route)",
         '=count(route) > 0 and (some d in decisions satisfies list contains(["approved", "signed", "accepted"], d))',
-        "=count(route) > 0 and (every d in decisions satisfies list contains"
-        '(["approved", "signed", "accepted"], d))',
+        '=count(route) > 0 and (every d in decisions satisfies list contains(["approved", "signed", "accepted"], d))',
     ],
 )
 def test_p2_an_approval_that_not_all_have_given_is_an_error(models: Path, condition: str) -> None:

@@ -15,7 +15,7 @@ from services.cli import main as cli_main
 from services.designers.model_diff import diff
 from services.designers.play.models import SUBMISSION, Beginning, load
 from services.designers.policy_check.files import read
-from services.designers.root_processes import find_roots, main_resources
+from services.designers.policy_check.root_processes import find_roots, main_resources
 from services.designers.simulation.models import Models as SimulatedModels
 from services.engine.processing.deployments import deploy
 from services.runtime.places import BPMN
