@@ -427,8 +427,9 @@ def check_models(folder: Path | None = None) -> None:
             )
     for model in processes.values():
         for element in model.elements.values():
-            named = element.called == REVIEW and element.stage is not None  # else it comes from a route
-            if named and (element.stage not in stages or stages[element.stage].retired):
+            if element.called != REVIEW or element.stage_is_computed:
+                continue  # a table says the stage: lint reads it, and the worker refuses what there is not
+            if element.stage not in stages or stages[element.stage].retired:
                 raise Fatal(
                     f"could not use the models | {models_folder / model.process_id}.bpmn, {element.id} | it asks the "
                     f"stage {element.stage}, which {stage_file.NAME} does not have, or has as retired | add the stage "

@@ -87,7 +87,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     steps = shown.steps[:MOST_STEPS] if shown is not None else ()
     return {
         **_both((verdict.zh, verdict.en)),
-        "rule": verdict.rule,
+        "rule": f"{verdict.process}: {verdict.rule}" if verdict.process else verdict.rule,
         "requirements": list(verdict.requirements),
         **{f"why_{name}": text for name, text in _both(verdict.why).items()},
         **{f"floor_{name}": text for name, text in _both(floor).items()},

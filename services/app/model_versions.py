@@ -118,29 +118,34 @@ def _edit(version: Version, of: Recorded, folder: Path) -> _Edit | None:
             (Path(place) / name).write_bytes(contents[digest])
         changes = model_diff.diff(Path(place), folder)
         file = next(name for name, digest in of_version.files.items() if digest == version.sha256)
-        process_ids = {
-            name: set(models.parse(contents[digest]))
+        ids = {
+            name: set(models.parse(contents[digest])) if name.endswith(".bpmn") else _decisions(contents[digest])
             for name, digest in of_version.files.items()
-            if name.endswith(".bpmn")
+            if name.endswith((".bpmn", ".dmn"))
         }
     model = next(m for m in models.parse(contents[version.sha256]).values() if m.awaiting(APPLICATION_SUBMITTED))
     changed: set[str] = set()
     for change in changes:
-        changed |= set(_in_model(change, model, file, process_ids, folder))
+        changed |= set(_in_model(change, model, file, ids, folder))
     return _Edit(model, frozenset(changed))
 
 
 def _in_model(
-    change: model_diff.Change, model: Model, file: str, process_ids: Mapping[str, set[str]], folder: Path
+    change: model_diff.Change, model: Model, file: str, ids: Mapping[str, set[str]], folder: Path
 ) -> Iterator[str]:
-    """Yield the elements of the process in which a change is met."""
+    """Yield the elements of the process in which a change is met.
+
+    ``ids`` are the processes and decisions that each file had.
+    """
     if change.file == stage_file.NAME:
         element = model.of_stage(change.element.removeprefix("stages."))
         yield from () if element is None else (element.id,)
     elif change.file.endswith(".dmn"):
-        yield from (element.id for element in model.elements.values() if element.decision is not None)
+        path = folder / change.file
+        of_file = ids.get(change.file, set()) | (_decisions(path.read_bytes()) if path.exists() else set())
+        yield from (element.id for element in model.elements.values() if element.decision in of_file)
     elif change.file != file:
-        called = process_ids.get(change.file, set())
+        called = ids.get(change.file, set())
         yield from (element.id for element in model.elements.values() if element.called in called)
     elif change.element in model.elements:
         yield change.element
@@ -150,6 +155,12 @@ def _in_model(
             source = _source_of(content, change.element)
             if source in model.elements:
                 yield source
+
+
+def _decisions(content: bytes) -> set[str]:
+    """Return the ids of the decisions of a DMN file."""
+    root = etree.fromstring(content, etree.XMLParser(resolve_entities=False, no_network=True))
+    return {node.get("id", "") for node in root.iterfind(".//{*}decision")}
 
 
 def _source_of(content: bytes, flow_id: str) -> str:

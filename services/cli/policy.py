@@ -130,6 +130,10 @@ def print_report(found: Report, lang: Lang = Lang.en) -> None:
         say(f"? {_of(lang, sentence)}")
     for sentence in found.notes:
         say(f"  {_of(lang, sentence)}")
+    for part in found.parts:
+        if part.process:
+            zh = f"  流程 {part.process}：{part.states} 个状态，{part.moves} 步"
+            say(_of(lang, (zh, f"  {part.process}: {part.states} states, {part.moves} moves")))
     holding = sum(verdict.result == report.HOLDS for verdict in found.verdicts)
     broken, undecided = len(found.broken), len(found.undecided)
     say(
@@ -146,7 +150,8 @@ def print_report(found: Report, lang: Lang = Lang.en) -> None:
 
 
 def _print_verdict(verdict: Verdict, mark: str, lang: Lang) -> None:
-    say(f"{mark} {verdict.rule} [{' '.join(verdict.requirements)}]: {_of(lang, (verdict.zh, verdict.en))}")
+    process = f"{verdict.process}: " if verdict.process else ""
+    say(f"{mark} {process}{verdict.rule} [{' '.join(verdict.requirements)}]: {_of(lang, (verdict.zh, verdict.en))}")
     if verdict.why[0]:
         say(f"    {_of(lang, verdict.why)}")
     shown = verdict.counterexample

@@ -90,6 +90,8 @@ def add_to(app: typer.Typer) -> None:
             say(json.dumps(_json(before, result), ensure_ascii=False, indent=2))
         else:
             _print(before, result, lang)
+            if models.others:
+                say(_of(lang, sentences.not_simulated(models.others)))
         raise typer.Exit(0 if result.ended else 1)
 
 

@@ -82,6 +82,9 @@ DOES: Mapping[str, str] = {
     "suspend-access": "到期日停止访问",
 }
 
+# The stage is the element of a loop over the list that a decision table gives.
+FROM_ROUTE = {"name": "由路径决定（变量 stage） · from the route (variable stage)", "value": "=stage"}
+
 Template: TypeAlias = dict[str, Any]
 Property: TypeAlias = dict[str, Any]
 
@@ -229,6 +232,7 @@ def _of_review() -> Template:
     with_hand_over = [_literal(code) for code, stage in active.items() if stage.needs_hand_over]
     returned = dict.fromkeys(name for stage in active.values() for name in stage.returns)
     stages = [{"name": f"{stage.zh} · {stage.en}", "value": _literal(code)} for code, stage in active.items()]
+    stages.append(FROM_ROUTE)
     return {
         **_head(
             REVIEW,

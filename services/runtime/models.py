@@ -25,9 +25,9 @@ TIMELESS = ("startEvent", "boundaryEvent", "businessRuleTask", "exclusiveGateway
 class Element:
     """A flow node. ``scope`` is its subprocess, or the process; ``host`` the element of a boundary event.
 
-    ``called`` is the process that a call activity runs, ``stage`` what it asks there, ``job_type`` who does a service
-    task, ``decision`` the table that a business rule task asks, ``message`` the name of what it waits for, ``outcome``
-    the business result that an end event gives.
+    ``called`` is the process that a call activity runs, ``stage`` what it asks there; None where an expression says it,
+    and then ``stage_is_computed``. ``job_type`` is who does a service task, ``decision`` the table that a business rule
+    task asks, ``message`` the name of what it waits for, ``outcome`` the business result that an end event gives.
     """
 
     id: str
@@ -42,6 +42,7 @@ class Element:
     outcome: str | None = None
     decision: str | None = None
     message: str | None = None
+    stage_is_computed: bool = False
 
     @property
     def timeless(self) -> bool:
@@ -242,7 +243,15 @@ def _element(node: etree._Element, messages: Mapping[str, str]) -> Element:
         outcome=outputs.get("applicationOutcome") if kind == "endEvent" else None,
         decision=decision,
         message=messages.get(_message_of(node) or ""),
+        stage_is_computed=called is not None and inputs.get("stage") is None and _is_computed(extensions, "stage"),
     )
+
+
+def _is_computed(extensions: etree._Element | None, target: str) -> bool:
+    """Return whether an input is set by an expression."""
+    inputs = () if extensions is None else extensions.iter(ZEEBE + "input")
+    sources = [entry.get("source", "") for entry in inputs if entry.get("target") == target]
+    return any(source.startswith("=") and source[1:].strip() for source in sources)
 
 
 def _message_of(node: etree._Element) -> str | None:

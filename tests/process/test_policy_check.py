@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 from services.cli import main as cli_main
 from services.designers.lint.check import find
 from services.designers.lint.findings import Level
-from services.designers.policy_check.check import FACTS, check
+from services.designers.policy_check.check import check
+from services.designers.policy_check.files import FACTS
 from services.designers.policy_check.report import ExitCode, Report
 from services.designers.policy_check.yaml_lines import UnreadableFile
 from services.runtime.jobs.worker import discover

@@ -207,6 +207,11 @@ class Model:
         for name, value in attributes.items():
             loop.set(name, value)
 
+    def loop_is_parallel(self, identity: str) -> None:
+        """Let all runs of a loop begin at once."""
+        [loop] = self.one(identity).iter(f"{BPMN}multiInstanceLoopCharacteristics")
+        loop.set("isSequential", "false")
+
     def timer_boundary(self, identity: str, host: str, kind: str, text: str, *, interrupting: bool = True) -> None:
         cancel = "" if interrupting else ' cancelActivity="false"'
         scope = self.one(host).getparent().get("id")

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from services.designers.lint import routes
 from services.designers.lint.concurrency import Concurrency, TooManyStates
 from services.designers.lint.findings import Finding, Level
 from services.designers.lint.folder import Diagram, Folder
 from services.designers.lint.reviews import DECISION, Call, calls
 from services.designers.own_workers import Value
+from services.domain.stages.schema import Stage
 from services.engine.feel import Expression, FeelEvaluationError, to_json
 from services.engine.feel.names import free_names
 from services.engine.feel.nodes import ContextNode, Node
@@ -32,7 +34,10 @@ def find(folder: Folder) -> Iterator[Finding]:
             except TooManyStates as error:
                 text = Message("Whether two reviews can be open here at once was not decided: too many branches.")
                 yield diagram.finding(Level.ADVICE, "reviews-at-once", str(error), text)
-            yield from _gateways(diagram, process, _answers(process, ours, folder))
+            by_route: dict[str, list[Stage]] = {}
+            for route in routes.find_routes(folder, diagram, process):
+                by_route.setdefault(route.call.id, []).extend(route.stages(stages))
+            yield from _gateways(diagram, process, _answers(process, ours, folder, by_route))
 
 
 def _lost(diagram: Diagram, process: Process, found: Mapping[str, Call]) -> Iterator[Finding]:
@@ -124,7 +129,9 @@ class Answer:
     is_review: bool
 
 
-def _answers(process: Process, found: Mapping[str, Call], folder: Folder) -> dict[str, Answer]:
+def _answers(
+    process: Process, found: Mapping[str, Call], folder: Folder, by_route: Mapping[str, Sequence[Stage]]
+) -> dict[str, Answer]:
     answers: dict[str, Answer] = {}
     for element in process.elements.values():
         if element.loop is not None:
@@ -138,6 +145,9 @@ def _answers(process: Process, found: Mapping[str, Call], folder: Folder) -> dic
                 answers[element.id] = Answer(name, decisions, frozenset(call.stage.returns), is_review=True)
             else:
                 answers[element.id] = _mapped(element, name, decisions, is_review=True)
+        elif call is not None and (stages := by_route.get(element.id)) and not call.takes_all:
+            outcomes = dict.fromkeys(outcome for stage in stages for outcome in stage.outcomes)
+            answers[element.id] = _mapped(element, name, [{DECISION: outcome} for outcome in outcomes], is_review=True)
         elif worker is not None and worker.outputs:
             given = list(itertools.islice(worker.outcomes(), _MOST_COMBINATIONS + 1))
             if len(given) <= _MOST_COMBINATIONS:

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from services.designers.lint import answers, consistency, human_steps, variables
+from services.designers.lint import answers, brackets, consistency, human_steps, loop_backs, routes, variables
 from services.designers.lint.findings import Finding, in_order
 from services.designers.lint.folder import read
+from services.designers.policy_check.world import brought_by_messages
 from services.domain.process.messages import SENT
 from services.runtime.jobs.worker import Worker
 
@@ -22,6 +23,9 @@ def find(folder: Path, workers: Iterable[Worker], *, templates: bool = True) -> 
     findings += consistency.find(found, job_types, templates=templates)
     findings += human_steps.find(found)
     findings += answers.find(found)
+    findings += routes.find(found)
+    findings += brackets.find(found)
+    findings += loop_backs.find(found, shipped)
     if found.declaration_is_read:
-        findings += variables.find(found, shipped, tuple(SENT))
+        findings += variables.find(found, shipped, tuple(SENT), brought_by_messages(folder))
     return in_order(findings)

@@ -6,11 +6,14 @@ from difflib import get_close_matches
 from lxml import etree
 
 from services.designers import element_templates, inclusive_joins, own_workers, required_steps
+from services.designers.lint import routes
 from services.designers.lint.findings import Finding, Level
 from services.designers.lint.folder import Diagram, Folder
 from services.designers.lint.reviews import DECISION, Call, calls
+from services.designers.policy_check.root_processes import main_resources
 from services.domain.stages import file as stage_file
 from services.domain.stages.schema import Returned
+from services.engine.processing.deployments import Resource
 from services.runtime.labels import WORDS
 from services.runtime.models import ZEEBE
 from services.runtime.translations import Message, Text
@@ -43,7 +46,8 @@ def find(folder: Folder, shipped: Collection[str], *, templates: bool) -> Iterat
 
 
 def _required(folder: Folder) -> Iterator[Finding]:
-    elements = [(diagram, element) for diagram in folder.diagrams for element in diagram.elements()]
+    # what other root processes ask and do satisfies nothing of the case of an application
+    elements = [(diagram, element) for diagram in _of_main(folder) for element in diagram.elements()]
     reached = [element for diagram, element in elements if not diagram.processes or element.id in diagram.reached]
     name = next((diagram.name for diagram in folder.diagrams if "video-retrieval" in diagram.models), "")
     for step in required_steps.unmet(reached):
@@ -66,6 +70,13 @@ def _required(folder: Folder) -> Iterator[Finding]:
                 "No model does {name}, which the policy requires ({requirements}): draw its task again.", **values
             )
         yield Finding(Level.ERROR, "required-step", name or "video-retrieval.bpmn", None, step.name, text)
+
+
+def _of_main(folder: Folder) -> list[Diagram]:
+    """Return the diagrams of the case of an application, with what it calls; all where none is that case."""
+    resources = [Resource(diagram.name, etree.tostring(diagram.root)) for diagram in folder.diagrams]
+    names = {resource.name for resource in main_resources(resources)}
+    return [diagram for diagram in folder.diagrams if diagram.name in names]
 
 
 def _unknown_jobs(diagram: Diagram, folder: Folder, shipped: Collection[str]) -> Iterator[Finding]:
@@ -93,7 +104,7 @@ def _unknown_jobs(diagram: Diagram, folder: Folder, shipped: Collection[str]) ->
 
 
 def _stages(folder: Folder) -> Iterator[Finding]:
-    called = {element.stage for diagram in folder.diagrams for element in diagram.elements()}
+    called = {element.stage for diagram in folder.diagrams for element in diagram.elements()} | routes.asked(folder)
     for code, stage in (folder.stages or {}).items():
         place = (stage_file.NAME, folder.stage_lines.get(code), f"stages.{code}")
         if code not in called and not stage.retired and code not in required_steps.STAGES:

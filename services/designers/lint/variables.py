@@ -22,10 +22,12 @@ _GIVEN_BY_ENGINE = ("loopCounter", "error", "camunda")
 _NONE: frozenset[str] = frozenset()
 
 
-def find(folder: Folder, workers: Iterable[Worker], messages: Iterable[str]) -> Iterator[Finding]:
-    """Yield names that nobody gives; ``messages`` are those that the portal sends."""
+def find(
+    folder: Folder, workers: Iterable[Worker], messages: Iterable[str], brought: frozenset[str] = _NONE
+) -> Iterator[Finding]:
+    """Yield names that nobody gives; ``messages`` are those that the portal sends, ``brought`` what messages bring."""
     shipped = list(workers)
-    given = _given(folder, shipped)
+    given = _given(folder, shipped) | brought
     certain = _is_known(folder, {worker.job_type for worker in shipped}, set(messages))
     for diagram in folder.diagrams:
         for process in diagram.processes:
@@ -95,6 +97,12 @@ def _boundary(diagram: Diagram, name: str) -> Element | None:
 def _is_only_copied(element: Element, name: str) -> bool:
     """Return whether an output takes the variable as it is, as one does with what a worker gives."""
     return any(names == frozenset({name}) for _, names in _entries(element.outputs))
+
+
+def names_read(element: Element) -> set[str]:
+    """Return the names that an element and the conditions behind it read."""
+    found = {name for expression in _expressions(element) for name in _names(expression)}
+    return found | {name for flow in element.outgoing for name in _names(flow.condition)}
 
 
 def _unknown(diagram: Diagram, process: Process, element: Element, given: frozenset[str]) -> Iterator[Finding]:

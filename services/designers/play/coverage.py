@@ -9,7 +9,7 @@ from services.designers.play import saved
 from services.designers.play.models import Beginning, Models, UnreadableModels
 from services.designers.play.saved import Departure
 from services.designers.play.walk import Passed, Walk
-from services.designers.policy_check.check import drawn
+from services.designers.policy_check.verdicts import drawn
 from services.designers.policy_check.yaml_lines import UnreadableFile
 from services.engine.model.bpmn import Element, Process
 from services.runtime.translations import Bilingual, Counted, Message, Text

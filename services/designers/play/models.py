@@ -13,16 +13,16 @@ from services.designers.lint import check as lint_check
 from services.designers.lint.findings import Finding, Level
 from services.designers.policy_check import rules
 from services.designers.policy_check import world as policy_world
-from services.designers.policy_check.case import Register
 from services.designers.policy_check.check import Prepared, prepare
+from services.designers.policy_check.in_memory import Beginning as CaseBeginning
 from services.designers.policy_check.in_memory import Simulation
 from services.designers.policy_check.words import Words
 from services.designers.policy_check.world import World
 from services.designers.policy_check.yaml_lines import UnreadableFile
-from services.domain.process.messages import APPLICATION_SUBMITTED, SENT
+from services.domain.process.messages import APPLICATION_SUBMITTED
 from services.domain.stages import file as stage_file
 from services.engine.model.bpmn import ElementType, EventType, Process
-from services.engine.processing import instances, messages
+from services.engine.processing import instances
 from services.engine.processing.command_processor import Command
 from services.engine.processing.execution import Execution
 from services.runtime.jobs.worker import Worker
@@ -45,12 +45,6 @@ class Beginning:
     @property
     def is_submission(self) -> bool:
         return self.kind == "message" and self.name == APPLICATION_SUBMITTED
-
-    @property
-    def key(self) -> str:
-        """The correlation key of the message; empty where the database has no such thing yet."""
-        sent = SENT.get(self.name)
-        return "" if sent is None else Register().keys(sent.key) or ""
 
 
 SUBMISSION = Beginning()
@@ -119,6 +113,19 @@ class Models:
         is_same = beginning == self.beginning
         return is_same and (beginning.is_submission or beginning.variables == self.beginning.variables)
 
+    @property
+    def key(self) -> str:
+        """The correlation key of the message that begins a case; empty where the database has no such thing yet."""
+        return self.simulation.key_of(self.beginning.name)
+
+    def begins_process(self, beginning: Beginning) -> Text:
+        """Return the name of the process that begins in this way."""
+        if beginning.kind == "create":
+            return self.process_name(beginning.name)
+        starting = (p.id for p in self.simulation.by_id.values() if beginning.name in _messages_of(p))
+        process_id = next(starting, None)
+        return Bilingual(beginning.name, beginning.name) if process_id is None else self.process_name(process_id)
+
     def beginnings(self) -> list[Beginning]:
         """Return what a case can begin with, the submission of an application first."""
         found = sorted(set(_beginnings(self.simulation.processes.values())), key=lambda one: (one.kind, one.name))
@@ -132,13 +139,13 @@ def load(folder: Path, workers: Sequence[Worker], *, items: int, beginning: Begi
     """
     digest = digest_of(folder)
     try:
-        prepared = prepare(folder, workers, items=items, begins=_command(beginning or SUBMISSION))
+        prepared = prepare(folder, workers, items=items, begins=_begins(beginning or SUBMISSION))
         if beginning is None:
             offered = set(_beginnings(prepared.simulation.processes.values()))
             beginning = SUBMISSION
             if SUBMISSION not in offered and offered:
                 beginning = min(offered, key=lambda one: (one.kind != "message", one.name))
-                prepared = prepare(folder, workers, items=items, begins=_command(beginning))
+                prepared = prepare(folder, workers, items=items, begins=_begins(beginning))
     except UnreadableFile as error:
         raise UnreadableModels(error, _as_lint_finds(folder, workers)) from error
     files = prepared.files
@@ -178,21 +185,26 @@ def _beginnings(processes: Collection[Process]) -> Iterator[Beginning]:
         if element.element_type == ElementType.CALL_ACTIVITY and element.called is not None
     }
     for process in processes:
-        for start in process.message_start_events():
-            event = start.event
-            if event is not None and event.event_type == EventType.MESSAGE and event.name is not None:
-                yield Beginning("message", event.name.text)
+        for name in _messages_of(process):
+            yield Beginning("message", name)
         if process.root.none_start is not None and process.id not in called:
             yield Beginning("create", process.id)
 
 
-def _command(beginning: Beginning) -> Command | None:
+def _messages_of(process: Process) -> Iterator[str]:
+    """Yield the messages that begin a process."""
+    for start in process.message_start_events():
+        event = start.event
+        if event is not None and event.event_type == EventType.MESSAGE and event.name is not None:
+            yield event.name.text
+
+
+def _begins(beginning: Beginning) -> Command | CaseBeginning | None:
     """Return what begins a case; None for the submission, which the simulation knows."""
     if beginning.is_submission:
         return None
     if beginning.kind == "message":
-        values = dict(beginning.variables)
-        return partial(messages.publish, name=beginning.name, key=beginning.key, ttl=0, message_id="", variables=values)
+        return CaseBeginning(beginning.name, dict(beginning.variables))
     return partial(_create, process_id=beginning.name, variables=dict(beginning.variables))
 
 

@@ -80,10 +80,11 @@ class Walk:
             call = {"do": "create", "as": "case", "processId": beginning.name}
             said = Message("The process {name} begins", name=models.process_name(beginning.name))
         else:
-            call = {"do": "publish", "name": beginning.name, "correlationKey": beginning.key}
+            call = {"do": "publish", "name": beginning.name, "correlationKey": models.key}
+            # what it brings where nobody says it: the first of what the world knows
+            variables = dict(first.facts[0].values)
             said = Message("The message {name} arrives", name=beginning.name)
         if beginning.is_submission:
-            variables = {"applicationId": beginning.key}
             said = Message("The application is submitted")
         calls = [{**call, "variables": variables, "then": started(first.facts)}]
         self.steps = [self._step(said, simulation.empty, first.case, happened, calls)]

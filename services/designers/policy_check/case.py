@@ -16,6 +16,7 @@ from services.engine.state.jobs import ACTIVATABLE, ACTIVATED
 from services.engine.state.memory import State
 
 APPLICATION = "application-1"
+MATTER = "matter-1"
 _MOMENT = re.compile(r"^\d{4}-\d\d-\d\dT")
 _SMALL = 12
 Canonical = tuple[Any, ...]
@@ -46,6 +47,7 @@ class Register:
         """Return the correlation key of a message with these parts; None where the register has no such thing."""
         parts = {
             "application": APPLICATION,
+            "matter": MATTER,
             "round": str(self.corrections + 1),
             "hand-over": self.hand_over,
             "review": review,

@@ -20,16 +20,17 @@ What makes it small, and why nothing is lost by it:
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from services.designers.policy_check.case import Canonical, Canonicalizer, Case
 from services.designers.policy_check.facts import Fact
 from services.designers.policy_check.in_memory import Applied, Simulation
 from services.designers.policy_check.live_variables import ALL, all_names
-from services.designers.policy_check.moves import ERROR, JOB, SILENT, Move
+from services.designers.policy_check.moves import DECISION, ERROR, JOB, SILENT, Move
 from services.designers.policy_check.reach import Reach
 from services.designers.policy_check.rules import Rule, Rules
 from services.designers.policy_check.step_findings import Finding
+from services.designers.policy_check.world import NO_ANSWER
 
 MOST_STATES = 500_000
 ANYTHING = "*"
@@ -98,6 +99,8 @@ class Walk:
 
     began: list[tuple[Case, tuple[int, ...]]] = field(default_factory=list)
     """The states that the walk began in, by their numbers: case and monitors."""
+    beginnings: list[int] = field(default_factory=list)
+    """Of each of these states, the number of what began it, where a message did."""
 
     def path(self, state: int) -> list[Move]:
         """Return the moves from the state in which the walk began to this one."""
@@ -155,26 +158,35 @@ class Explorer:
 
     def explore(self) -> Walk:
         """Walk until all has been seen, or time or states are over."""
-        first = self._simulation.start()
-        monitors, _ = self._rules.step(self._rules.initial, first.facts)
-        self._note(first.facts)
-        if first.findings:
-            self._report(0, (), first, [])
-        return self.explore_from([(first.case, monitors)], goes_on=not _has_incident(first))
+        frontier: deque[tuple[int, Case]] = deque()
+        for number, beginning in enumerate(self._simulation.beginnings):
+            first = self._simulation.start(beginning=beginning)
+            monitors, broken = self._rules.step(self._rules.initial, first.facts)
+            state, is_new = self._number(first.case, monitors, 0, ())
+            self._note(first.facts)
+            if not is_new:
+                continue
+            self.walk.began.append((first.case, monitors))
+            self.walk.beginnings.append(number)
+            self._report(state, (), first, broken)
+            if not _has_incident(first):
+                frontier.append((state, first.case))
+        return self._walk_on(frontier)
 
-    def explore_from(self, starts: Sequence[tuple[Case, tuple[int, ...]]], *, goes_on: bool = True) -> Walk:
+    def explore_from(self, starts: Sequence[tuple[Case, tuple[int, ...]]]) -> Walk:
         """Walk from these cases, each with the states of the monitors there."""
-        # the clock of the process: another process must not make a check that ends look as if it did not
-        end = time.process_time() + self._seconds
-        walk = self.walk
         frontier: deque[tuple[int, Case]] = deque()
         for case, monitors in starts:
             start, is_new = self._number(case, monitors, 0, ())
-            if not is_new:
-                continue
-            walk.began.append((case, monitors))
-            if goes_on:
+            if is_new:
+                self.walk.began.append((case, monitors))
                 frontier.append((start, case))
+        return self._walk_on(frontier)
+
+    def _walk_on(self, frontier: deque[tuple[int, Case]]) -> Walk:
+        # the clock of the process: another process must not make a check that ends look as if it did not
+        end = time.process_time() + self._seconds
+        walk = self.walk
         while frontier:
             if len(walk.parents) > self._most_states or time.process_time() > end:
                 over = "states" if len(walk.parents) > self._most_states else "seconds"
@@ -206,6 +218,9 @@ class Explorer:
             facts = list(applied.facts)
             followed: list[Move] = [move]
             is_stopped = any(finding.kind in ("incident", "refused") for finding in applied.findings)
+            if move.kind == DECISION and move.what == NO_ANSWER:
+                # a review without an answer has to stop the case: that no way is for it is as it should be
+                applied = replace(applied, findings=tuple(f for f in applied.findings if f.kind != "incident"))
             if self._reduces and not broken and not applied.findings:
                 applied, monitors = self._run_on(applied, monitors, facts, followed)
             self._note(facts)

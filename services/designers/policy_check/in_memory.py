@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -35,6 +35,14 @@ REVIEW_ID, HAND_OVER_ID, STAGE = "reviewId", "handOverId", "stage"
 CASE_ENDS = ("case", "ends")
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """What begins a process: a message, and what it brings; its key is the register's."""
+
+    message: str = APPLICATION_SUBMITTED
+    values: Values = field(default_factory=lambda: {"applicationId": APPLICATION})
+
+
 @dataclass(frozen=True, slots=True)
 class Applied:
     """The case after a move, with what happened."""
@@ -60,21 +68,25 @@ class Simulation:
         *,
         reduces: bool = True,
         begins: Command | None = None,
+        beginnings: Sequence[Beginning] = (Beginning(),),
         earlier: Sequence[Sequence[Resource]] = (),
     ) -> None:
         """Raise NotDeployed for models that the engine does not deploy.
 
-        Without ``reduces`` each outcome is tried, also those that differ only in what nothing reads. ``begins`` is
-        what starts a case, where it is not the submission of an application. ``earlier`` are the models that were
-        deployed before, oldest first: a case may have begun on them (``past``).
+        Without ``reduces`` each outcome is tried, also those that differ only in what nothing reads. ``beginnings``
+        are the messages that start a case; ``begins`` is what starts it instead where no message does. ``earlier`` are
+        the models that were deployed before, oldest first: a case may have begun on them (``past``).
         """
         self._begins = begins
+        self.beginnings = tuple(beginnings)
         self.world = world
         self.rules = rules
         self.reduces = reduces
         self.moves_made = 0
         self.visited: set[tuple[str, str]] = set()
         """The elements and flows that a walk entered, by process."""
+        self.matched: set[tuple[str, int]] = set()
+        """The rows of decision tables that a walk hit, by decision and number from 1."""
         self._clock = ControlledClock()
         self._clock.pin(START)
         self._store = MemoryStore()
@@ -120,20 +132,34 @@ class Simulation:
             in_decisions = names_that_matter(decisions, self.world.known_values())
         return Uses(reads, gives, in_decisions, self.rules.compared(*CASE_ENDS))
 
-    def start(self, empty: Case | None = None) -> Applied:
-        """Begin a case: submit an application, with the message that the portal sends.
+    def start(self, empty: Case | None = None, beginning: Beginning | None = None) -> Applied:
+        """Begin a case, with the message that the portal sends: without ``beginning``, the first that there is.
 
         ``empty`` is a state without cases: with other models, where they are not the newest.
         """
         if self._begins is not None:
             return self._applied(self.empty, self._begins, [], self.empty.now, self.empty.register)
         empty = empty or self.empty
-        values = {"applicationId": APPLICATION}
+        beginning = beginning or self.beginnings[0]
+        values = self.filled(beginning.values, empty.now, empty)
+        register = empty.register
+        if isinstance(values.get(HAND_OVER_ID), str):
+            register = replace(register, hand_over=values[HAND_OVER_ID])
         command = partial(
-            messages.publish, name=APPLICATION_SUBMITTED, key=APPLICATION, ttl=0, message_id="", variables=values
+            messages.publish,
+            name=beginning.message,
+            key=self.key_of(beginning.message),
+            ttl=0,
+            message_id="",
+            variables=values,
         )
-        first = Fact("message", APPLICATION_SUBMITTED, values=values)
-        return self._applied(empty, command, [first], empty.now, empty.register)
+        first = Fact("message", beginning.message, values=values)
+        return self._applied(empty, command, [first], empty.now, register)
+
+    def key_of(self, message: str) -> str:
+        """Return the key of a message that begins a case; empty where the register has no such thing yet."""
+        sent = self.world.sent.get(message)
+        return "" if sent is None else Register().keys(sent.key) or ""
 
     def moves(self, case: Case) -> list[Move]:
         """Return what can happen where the case stands."""
@@ -292,6 +318,9 @@ class Simulation:
                 root_values.setdefault(value["scopeKey"], {})[value["name"]] = value["value"]
             elif record.value_type == "JOB" and record.intent == "CREATED":
                 happened.append(self._started(after, record, findings))
+            elif record.value_type == "DECISION_EVALUATION":
+                for evaluated in value["evaluatedDecisions"]:
+                    self.matched.update((evaluated["decisionId"], index) for index in evaluated["matchedRules"])
             elif record.value_type == "INCIDENT" and record.intent == "CREATED":
                 at = value["elementId"] if value["elementId"] != jobs.NO_CATCH_EVENT_FOUND else _element(move)
                 findings.append(step_findings.incident(at, value["errorType"], value["errorMessage"]))

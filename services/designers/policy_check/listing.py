@@ -5,11 +5,12 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from services.designers import own_workers
 from services.designers.drawing import draw
 from services.designers.policy_check import rules, world
-from services.designers.policy_check.check import FACTS
+from services.designers.policy_check.files import FACTS
 from services.designers.policy_check.report import Report, Sentence
 from services.domain.stages import file as stage_file
 from services.runtime.models import read as read_models
@@ -39,7 +40,12 @@ def rules_by_requirement(folder: Path) -> Iterator[Watched]:
 
 def write_facts(found: Report, models: Path) -> None:
     """Write down what can happen in the models, so that an edit after which it cannot is told."""
-    content = {"facts": list(found.happened), "tried": list(found.tried)}
+    content: dict[str, Any] = {"facts": list(found.happened), "tried": list(found.tried)}
+    others = {part.process: part for part in found.parts if part.process}
+    if others:
+        content["processes"] = {
+            process: {"facts": list(part.happened), "tried": list(part.tried)} for process, part in others.items()
+        }
     (models / FACTS).write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 

@@ -152,7 +152,10 @@ class LiveVariables:
     def given(self, element_id: str, names: Iterable[str]) -> Names:
         """Return those of a job's or a message's variables that anything reads after the element's completion."""
         element = self._process.elements[element_id]
-        read = self.during[element_id] | self._completion_reads(element, self._after(element))
+        after = self._after(element)
+        read = self.during[element_id] | self._completion_reads(element, after)
+        if element.outputs is None:
+            read |= after  # also what it always sets: which of its values it sets is what matters after it
         return frozenset(name for name in names if self.is_everything or name in read)
 
     def given_to_caller(self, caller: Element) -> Names:

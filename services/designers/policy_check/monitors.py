@@ -5,7 +5,7 @@ and whether the rule is broken by this fact.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from services.designers.policy_check.facts import Fact, Pattern
@@ -58,6 +58,37 @@ class Precedence:
     def _is_there(self, state: int) -> bool:
         asked = (1 << len(self.before)) - 1
         return state & asked == asked if self.all_of else bool(state & asked)
+
+
+@dataclass(frozen=True)
+class EachOf:
+    """never … before each of … before …: one fact with the name of each entry of a list has to have come before.
+
+    The list is a variable of the fact that may not be. An empty one, or none, breaks the rule too: that all of nothing
+    has come says nothing.
+    """
+
+    never: Patterns
+    variable: str
+    before: Patterns
+    afresh: Patterns
+    initial: int = 0
+    _bits: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
+    """The bit of each name, in the order in which they came."""
+
+    def step(self, state: int, fact: Fact) -> tuple[int, bool]:
+        if fits(self.never, fact) and not self._has_each(state, fact.values.get(self.variable)):
+            return state, True
+        if fits(self.afresh, fact):
+            state = 0
+        if fits(self.before, fact):
+            state |= 1 << self._bits.setdefault(fact.name, len(self._bits))
+        return state, False
+
+    def _has_each(self, state: int, names: object) -> bool:
+        if not isinstance(names, list) or not names:
+            return False
+        return all(name in self._bits and state >> self._bits[name] & 1 for name in names)
 
 
 @dataclass(frozen=True)

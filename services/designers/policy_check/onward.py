@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.designers.policy_check import check
+from services.designers.policy_check import check, files
 from services.designers.policy_check.case import Canonicalizer, Case
-from services.designers.policy_check.check import BUILT_IN
 from services.designers.policy_check.explorer import Broken, Explorer, Walk
 from services.designers.policy_check.in_memory import Simulation
 from services.designers.policy_check.past import (
@@ -20,8 +19,10 @@ from services.designers.policy_check.past import (
 )
 from services.designers.policy_check.replay import replay
 from services.designers.policy_check.report import Sentence, Step
+from services.designers.policy_check.root_processes import main_resources
 from services.designers.policy_check.rules import Rules
 from services.designers.policy_check.silent_run import SilentRuns
+from services.designers.policy_check.verdicts import BUILT_IN
 from services.designers.policy_check.version_mapping import Difference, difference, map_elements
 from services.designers.policy_check.whole_walk import find_broken
 from services.designers.policy_check.words import Words
@@ -70,26 +71,29 @@ class Onward:
         self, folder: Path, older: Sequence[OlderModels], workers: Iterable[Worker], *, items: int, seconds: float
     ) -> None:
         """Raise UnreadableFile for the folder, NotDeployed for models that the engine does not take."""
-        self._files = check.read(folder)
+        self._files = files.read(folder)
         shipped = list(workers)
         items = max(items, 1)
         self._seconds = seconds
-        self._older = [list(models.resources) for models in older]
+        # a case meets the other processes by messages alone: their files are no part of its walk
+        self._older = [list(main_resources(models.resources)) for models in older]
+        resources = main_resources(self._files.resources)
         stages = self._files.stage_file.stages
         past_stages = dict(stages)
         for models in older:
             past_stages |= models.stages
         of_older = [resource for resources in self._older for resource in resources]
         past, future = (
-            check.world_of(self._files, shipped, items, stages=of, older=of_older) for of in (past_stages, stages)
+            check.world_of(self._files, shipped, items, stages=of, resources=[*resources, *of_older])
+            for of in (past_stages, stages)
         )
-        self._rules = Rules(self._files.rules, future.items)
+        self._rules = Rules(check.rules_of(self._files, None), future.items)
         # both give the same keys to the same models, so a case of one goes on in the other
-        self._past = Simulation(self._files.resources, past, self._rules, earlier=self._older)
+        self._past = Simulation(resources, past, self._rules, earlier=self._older)
         self._future = self._past
         if past_stages != stages:
-            self._future = Simulation(self._files.resources, future, self._rules, earlier=self._older)
-        check.check_names(self._files, future, self._future)
+            self._future = Simulation(resources, future, self._rules, earlier=self._older)
+        check.check_names(self._files, future, self._future.processes.values())
         canonicalizer = Canonicalizer(self._past.world, self._past.live, self._past.numbers)
         self._follower = Follower(self._past, self._rules, canonicalizer)
         self._canonicalizer = canonicalizer

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from services.designers.policy_check.case import Case
 from services.designers.policy_check.facts import Pattern
-from services.designers.policy_check.monitors import Absence, Precedence
+from services.designers.policy_check.monitors import Absence, EachOf, Precedence
 from services.designers.policy_check.rules import Rules
 from services.designers.policy_check.world import World
 from services.domain.process.messages import REVIEW_DECIDED
@@ -32,7 +32,7 @@ class Reach:
         self._breaking = {
             number: monitor.never
             for number, monitor in enumerate(rules.monitors)
-            if isinstance(monitor, Precedence | Absence)
+            if isinstance(monitor, Precedence | EachOf | Absence)
         }
         self._initial = rules.initial
         self._ahead: dict[tuple[int, str], frozenset[Head]] = {}

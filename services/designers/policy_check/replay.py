@@ -13,7 +13,7 @@ from typing import Any
 from services.designers.policy_check.case import Case
 from services.designers.policy_check.explorer import Broken
 from services.designers.policy_check.facts import Fact
-from services.designers.policy_check.in_memory import Applied, Simulation
+from services.designers.policy_check.in_memory import Applied, Beginning, Simulation
 from services.designers.policy_check.moves import DECISION, ERROR, JOB, MESSAGE, SIGNAL, TIMER, Move
 from services.designers.policy_check.rules import Rules
 from services.engine.clock import to_millis
@@ -43,15 +43,18 @@ def replay(
     path: Sequence[Move],
     broken: Broken,
     start: tuple[Case, tuple[int, ...]] | None = None,
+    *,
+    beginning: Beginning | None = None,
 ) -> Replay:
     """Take the path of what was found broken again, in time.
 
-    ``start`` is a case in the midst with the states of its monitors; without it, the path begins with a new case.
+    ``start`` is a case in the midst with the states of its monitors; without it, the path begins with a new case, by
+    ``beginning`` or the first that the simulation has.
     """
     result = Replay()
     found: list[tuple[str, str]] = []
     if start is None:
-        first = simulation.start()
+        first = simulation.start(beginning=beginning)
         monitors, _ = rules.step(rules.initial, first.facts)
         found += _kinds(first)
         case = first.case
@@ -144,17 +147,14 @@ def _is_like(other: Move, move: Move) -> bool:
     return move.kind not in (ERROR, DECISION) or other.what == move.what
 
 
-def scenario(replayed: Replay, files: Sequence[str], about: str) -> dict[str, Any]:
-    """Return the path as a scenario: the steps that a client of the engine takes, for any engine."""
+def scenario(replayed: Replay, files: Sequence[str], about: str, *, key: str) -> dict[str, Any]:
+    """Return the path as a scenario: the steps that a client of the engine takes, for any engine.
+
+    ``key`` is that of the message that begins the case, which is the first of the facts.
+    """
+    first = replayed.facts[0]
     steps: list[dict[str, Any]] = [{"do": "deploy", "files": list(files)}]
-    steps.append(
-        {
-            "do": "publish",
-            "name": "application-submitted",
-            "correlationKey": "application-1",
-            "variables": {"applicationId": "application-1"},
-        }
-    )
+    steps.append({"do": "publish", "name": first.name, "correlationKey": key, "variables": dict(first.values)})
     clock: int | None = None
     for move, before, after in replayed.steps:
         clock = to_millis(before.now) if clock is None else clock

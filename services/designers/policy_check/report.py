@@ -52,7 +52,10 @@ class Counterexample:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One rule, or one built-in rule, with what was found; ``why`` says where it is broken or undecided."""
+    """One rule, or one built-in rule, with what was found; ``why`` says where it is broken or undecided.
+
+    ``process`` is the id of the process that it is about; empty for the case of an application.
+    """
 
     rule: str
     requirements: tuple[str, ...]
@@ -62,6 +65,19 @@ class Verdict:
     why: Sentence = ("", "")
     floor: str | None = None
     counterexample: Counterexample | None = None
+    process: str = ""
+
+
+@dataclass(frozen=True)
+class PartOfReport:
+    """The walk of one process, empty for the case of an application; ``tried`` are rules, ``happened`` facts."""
+
+    process: str
+    states: int
+    moves: int
+    is_complete: bool
+    happened: tuple[str, ...] = ()
+    tried: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,11 +87,29 @@ class Report:
     verdicts: tuple[Verdict, ...]
     unseen: tuple[Sentence, ...]
     notes: tuple[Sentence, ...]
-    states: int
-    moves: int
-    is_complete: bool
-    happened: tuple[str, ...]
-    tried: tuple[str, ...]
+    parts: tuple[PartOfReport, ...]
+
+    @property
+    def states(self) -> int:
+        return sum(part.states for part in self.parts)
+
+    @property
+    def moves(self) -> int:
+        return sum(part.moves for part in self.parts)
+
+    @property
+    def is_complete(self) -> bool:
+        return all(part.is_complete for part in self.parts)
+
+    @property
+    def happened(self) -> tuple[str, ...]:
+        """What happens in the case of an application."""
+        return next((part.happened for part in self.parts if not part.process), ())
+
+    @property
+    def tried(self) -> tuple[str, ...]:
+        """The rules about the case of an application that were tried."""
+        return next((part.tried for part in self.parts if not part.process), ())
 
     @property
     def broken(self) -> list[Verdict]:
@@ -104,4 +138,5 @@ class Report:
             "unseen": [{"zh": zh, "en": en} for zh, en in self.unseen],
             "notes": [{"zh": zh, "en": en} for zh, en in self.notes],
             "happened": list(self.happened),
+            "processes": [asdict(part) for part in self.parts if part.process],
         }

@@ -8,19 +8,19 @@ from typing import Any
 
 from services.designers.policy_check import facts, yaml_lines
 from services.designers.policy_check.facts import Fact, Pattern, PatternError
-from services.designers.policy_check.monitors import Absence, Balance, Monitor, Pending, Precedence, Response
+from services.designers.policy_check.monitors import Absence, Balance, EachOf, Monitor, Pending, Precedence, Response
 from services.designers.policy_check.yaml_lines import Entry, UnreadableFile
 
 NAME = "policy-rules.yaml"
 _REQUIREMENT = re.compile(r"^R([1-9]\d?)$")
 _LAST_REQUIREMENT = 67
-_WORDS = {"id", "requirements", "zh", "en", "for each", "floor"}
+_WORDS = {"id", "requirements", "process", "zh", "en", "for each", "floor"}
 _PATTERN_KEYS = (
     "never", "before", "when", "after", "until", "comes", "by", "opens", "closes", "clears", "comes by itself",
     "keeps coming", "from", "afresh",
 )  # fmt: skip
 _TIMES = ("within", "at", "not before", "at least every")
-_OTHER_KEYS = {*_TIMES, "all of", "can come", "stage", "has"}
+_OTHER_KEYS = {*_TIMES, "all of", "before each of", "can come", "stage", "has"}
 FLOORS = ("holds", "refuses", "follows")
 
 
@@ -47,6 +47,8 @@ class StageDemand:
 class Rule:
     """One rule. ``tried_by`` are groups of facts that have to happen on some path, else the rule was never tried.
 
+    ``process`` is the id of the process that it is about; None is the case of an application.
+
     ``floor`` says what the register does where a model breaks the rule: it holds the stricter value, refuses the job
     (an incident, late), or follows the model blindly.
     """
@@ -56,10 +58,13 @@ class Rule:
     zh: str
     en: str
     line: int
+    process: str | None = None
     patterns: tuple[Pattern, ...] = ()
     tried_by: tuple[Sequence[Pattern], ...] = ()
     monitor: Monitor | None = None
     for_each: str | None = None
+    each_of: str | None = None
+    """The variable that lists what has to have come before."""
     timing: Timing | None = None
     can_come: str | None = None
     stage: StageDemand | None = None
@@ -112,6 +117,7 @@ class Rules:
             ]
             names = {variable for _, pattern in of_fact for variable in pattern.variables}
             names |= {rule.for_each for rule, _ in of_fact if rule.for_each}
+            names |= {rule.each_of for rule, pattern in of_fact if rule.each_of and pattern.kind == "job"}
             found = self._compared[kind, name, what] = frozenset(names)
         return found
 
@@ -199,6 +205,8 @@ def _rule(path: Path, entry: Entry, afresh: Sequence[Pattern]) -> Rule:
     for key in ("id", "requirements", "zh", "en"):
         if not isinstance(values.get(key), str) or not values[key].strip():
             raise UnreadableFile(path, entry.line, f"the rule {values.get('id', '')} needs {key}: with a text")
+    if "process" in values and not isinstance(values["process"], str):
+        raise UnreadableFile(path, entry.lines["process"], "process: has to be the id of one process")
     for key in values:
         if key not in _WORDS and key not in _PATTERN_KEYS and key not in _OTHER_KEYS:
             raise UnreadableFile(path, entry.lines[key], f"{key} is no word of a rule")
@@ -219,11 +227,13 @@ def _rule(path: Path, entry: Entry, afresh: Sequence[Pattern]) -> Rule:
         values["zh"].strip(),
         values["en"].strip(),
         entry.line,
+        process=values.get("process"),
         for_each=values.get("for each"),
         floor=floor,
     )
     if "afresh" not in values:
-        found["afresh"] = afresh
+        # what makes the decisions of an application worthless says nothing of other processes
+        found["afresh"] = afresh if rule.process is None else []
     return _followed(path, entry, rule, found, groups, all_patterns)
 
 
@@ -262,6 +272,17 @@ def _followed(  # noqa: PLR0911, PLR0917 - one for each operator, of one entry
         balance = Balance(found["opens"], found["closes"], found["clears"], found["by"] or ends)
         tried = (found["opens"], found["closes"])
         return replace(rule, patterns=with_ends, tried_by=tried, monitor=balance, asks=found["closes"])
+    if "before each of" in values:
+        _need(path, entry, rule, "never", "before")
+        variable = str(values["before each of"])
+        return replace(
+            rule,
+            patterns=(*patterns, *found["afresh"]),
+            tried_by=(found["never"], found["before"]),
+            monitor=EachOf(found["never"], variable, found["before"], found["afresh"]),
+            each_of=variable,
+            asks=found["before"],
+        )
     if found["before"] or groups:
         _need(path, entry, rule, "never")
         all_of = bool(values.get("all of", False))

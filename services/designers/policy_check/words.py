@@ -6,7 +6,8 @@ from typing import Any
 from services.designers.policy_check.facts import Fact, Pattern
 from services.designers.policy_check.moves import DECISION, ERROR, JOB, MESSAGE, SIGNAL, Move
 from services.designers.policy_check.report import Sentence
-from services.designers.policy_check.world import World
+from services.designers.policy_check.world import NO_ANSWER, World
+from services.domain.process.messages import APPLICATION_SUBMITTED
 from services.domain.stages.schema import StageFile
 from services.runtime.models import Element, Model
 
@@ -38,6 +39,12 @@ class Words:
         stage = self._stages.get(code)
         return (code, code) if stage is None else (stage.zh, stage.en)
 
+    def beginning(self, message: str) -> Sentence:
+        """Return what begins a case: the submission of an application, or another message."""
+        return (
+            SUBMITTED if message == APPLICATION_SUBMITTED else (f"收到消息 {message}", f"the message {message} comes")
+        )
+
     def step(self, move: Move) -> Sentence:
         zh, en = self.element(move.process_id, move.element_id)
         shown = self._shown(move)
@@ -49,8 +56,7 @@ class Words:
                 return f"“{zh}”{item}以 {move.what} 结束", f"{en}{item} ends with {move.what}"
             case kind if kind == DECISION:
                 stage_zh, stage_en = self.stage(move.name)
-                outcome = self._outcomes.get(move.what)
-                of_zh, of_en = (move.what, move.what) if outcome is None else (outcome.zh, outcome.en)
+                of_zh, of_en = self._outcome(move.what)
                 return f"{stage_zh}：{of_zh}{shown}", f"{stage_en}: {of_en}{shown}"
             case kind if kind == MESSAGE:
                 return f"收到消息 {move.name}（“{zh}”）", f"the message {move.name} comes ({en})"
@@ -76,6 +82,8 @@ class Words:
         return str(fact), str(fact)
 
     def _outcome(self, code: str) -> Sentence:
+        if code == NO_ANSWER and code not in self._outcomes:
+            return "没有结论", "no answer"
         outcome = self._outcomes.get(code)
         return (code, code) if outcome is None else (outcome.zh, outcome.en)
 

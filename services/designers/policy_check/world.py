@@ -1,7 +1,8 @@
 """What comes to a model from outside: how jobs end, what people decide, which messages the portal sends.
 
 It is read from what there is: the workers' result types, the review stages, the messages of the portal. The folder's
-``policy-world.yaml`` adds what the types do not say: the classes of a value, and the errors of our workers.
+``policy-world.yaml`` adds what the types do not say: the classes of a value, and the errors of our workers. What it
+says under ``processes`` counts where that process is walked, and takes the place of what it says for all.
 """
 
 import dataclasses
@@ -23,10 +24,15 @@ from services.domain.process.messages import SENT, Sent
 from services.domain.stages.schema import Stage
 from services.runtime.jobs.commands import RESERVED, camel
 from services.runtime.jobs.worker import Worker
+from services.runtime.places import own_or_shipped
 
 NAME = "policy-world.yaml"
-_KEYS = {"values", "ranges", "jobs", "errors", "messages", "means", "meant", "counters"}
+_OF_A_PROCESS = {"values", "ranges", "jobs", "errors", "messages", "means", "meant", "counters", "unanswered"}
+_KEYS = {*_OF_A_PROCESS, "processes", "keys"}
+_KEY_PARTS = ("application", "matter", "round", "hand-over", "review")
 Values = Mapping[str, Any]
+NO_ANSWER = "none"
+"""The outcome of a review that ended without one; a walk tries it where the world says ``unanswered``."""
 
 # A value that is made when it is given: an id of its own, or a moment so long after now.
 NEW_ID = "@new"
@@ -57,15 +63,20 @@ class World:
         *,
         compared: Mapping[str, frozenset[Number]] | None = None,
         declared: Mapping[str, OwnWorker] | None = None,
+        process: str | None = None,
+        elsewhere: frozenset[str] = frozenset(),
     ) -> None:
         """Read ``policy-world.yaml`` of the folder, if it has one; raises UnreadableFile.
 
         ``declared`` are the workers of the organisation's own; ``compared`` are the numbers that the models compare a
-        variable with (``compared_numbers``).
+        variable with (``compared_numbers``). ``process`` is what is walked, ``elsewhere`` the job types that only other
+        processes have: what their workers give is not tried for it.
         """
         self.path = folder / NAME
-        self.workers = {worker.job_type: worker for worker in workers}
-        self.declared = declared or {}
+        self._all_workers = {worker.job_type: worker for worker in workers}
+        self._all_declared = declared or {}
+        self.workers = {name: worker for name, worker in self._all_workers.items() if name not in elsewhere}
+        self.declared = {name: worker for name, worker in self._all_declared.items() if name not in elsewhere}
         self.stages = stages
         self.items = tuple(f"item-{number}" for number in range(1, items + 1))
         given = yaml_lines.read(self.path) if self.path.exists() else yaml_lines.Entry({}, 1, {})
@@ -75,6 +86,9 @@ class World:
                     self.path, given.lines[key], f"{key} is no part of the world: {', '.join(sorted(_KEYS))}"
                 )
         self._given = given
+        self._of_process: Mapping[str, Any] = self._sections().get(process or "", {})
+        self.sent: Mapping[str, Sent] = self._all_sent()
+        """The messages that come from outside, with their keys: the portal's, and those that the world tells."""
         self.ranges: Mapping[str, list[Number]] = self._mapping("ranges")
         self._compared = compared or {}
         self.values: Mapping[str, list[Any]] = {
@@ -86,15 +100,21 @@ class World:
         self.counters: Mapping[str, str] = self._mapping("counters")
         self.meant: Mapping[str, list[str]] = self._mapping("meant")
         self.meanings = [self._meaning(text, other) for text, other in self._mapping("means").items()]
+        self.unanswered: frozenset[str] = frozenset(self._list("unanswered"))
+
+    @property
+    def known_job_types(self) -> frozenset[str]:
+        """The job types of the product's workers and of those that are declared, whichever process has them."""
+        return frozenset({*self._all_workers, *self._all_declared})
 
     def check_names(self, job_types: set[str]) -> None:
         """Raise UnreadableFile for a name that nobody has: a wrong world would weaken the check in silence."""
         fields = {
             job_type: {camel(f.name) for f in dataclasses.fields(worker.result)}
-            for job_type, worker in self.workers.items()
+            for job_type, worker in self._all_workers.items()
             if dataclasses.is_dataclass(worker.result)
         }
-        fields |= {job_type: set(worker.outputs) for job_type, worker in self.declared.items()}
+        fields |= {job_type: set(worker.outputs) for job_type, worker in self._all_declared.items()}
         returned = {name for stage in self.stages.values() for name in stage.returns}
         for key in ("jobs", "errors"):
             for job_type in self._mapping(key):
@@ -109,15 +129,61 @@ class World:
                 raise self._unknown("values", f"no worker and no review gives {name}")
         for name in self._messages:
             if name not in self.sent:
-                raise self._unknown("messages", f"the portal sends no message {name}")
+                raise self._unknown("messages", f"the portal sends no message {name}, and keys: does not have it")
+        for code in self.unanswered - self.stages.keys():
+            raise self._unknown("unanswered", f"there is no stage {code}")
+
+    def _sections(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return what is said of each process."""
+        found = self._given.values.get("processes") or {}
+        line = self._given.lines.get("processes", 1)
+        if not isinstance(found, dict) or not all(isinstance(section, dict) for section in found.values()):
+            raise UnreadableFile(self.path, line, "processes: has to have ids of processes, each with its part")
+        for process_id, section in found.items():
+            for key in section:
+                if key not in _OF_A_PROCESS:
+                    listed = ", ".join(sorted(_OF_A_PROCESS))
+                    raise UnreadableFile(self.path, line, f"{process_id}: {key} is no part of its world: {listed}")
+        return found
+
+    @property
+    def processes(self) -> frozenset[str]:
+        """The ids of the processes of which the world says something of their own."""
+        return frozenset(self._sections())
+
+    def _all_sent(self) -> Mapping[str, Sent]:
+        given = self._given.values.get("keys") or {}
+        if not isinstance(given, dict):
+            raise self._unknown("keys", "keys: has to have messages, each with a list of what its key is made of")
+        found = dict(SENT)
+        for name, parts in given.items():
+            if not isinstance(parts, list) or not parts or not set(parts) <= set(_KEY_PARTS):
+                listed = ", ".join(_KEY_PARTS)
+                raise self._unknown("keys", f"the key of {name} has to be a list of some of {listed}")
+            sent = Sent(tuple(parts))
+            if found.setdefault(name, sent) != sent:
+                key = " + ".join(SENT[name].key)
+                raise self._unknown("keys", f"the portal sends {name} with another key ({key}): leave it out here")
+        return found
 
     def _unknown(self, key: str, sentence: str) -> UnreadableFile:
-        return UnreadableFile(self.path, self._given.lines.get(key, 1), sentence)
+        line = self._given.lines.get(key) or self._given.lines.get("processes", 1)
+        return UnreadableFile(self.path, line, sentence)
 
     def _mapping(self, key: str) -> Mapping[str, Any]:
-        found = self._given.values.get(key) or {}
-        if not isinstance(found, dict):
-            raise UnreadableFile(self.path, self._given.lines[key], f"{key}: has to have names, each with its values")
+        found: dict[str, Any] = {}
+        for given in (self._given.values.get(key) or {}, self._of_process.get(key) or {}):
+            if not isinstance(given, dict):
+                raise self._unknown(key, f"{key}: has to have names, each with its values")
+            found |= given
+        return found
+
+    def _list(self, key: str) -> list[str]:
+        found: list[str] = []
+        for given in (self._given.values.get(key) or [], self._of_process.get(key) or []):
+            if not isinstance(given, list):
+                raise self._unknown(key, f"{key}: has to be a list")
+            found += map(str, given)
         return found
 
     def _meaning(self, text: str, other: str) -> Meaning:
@@ -126,12 +192,7 @@ class World:
             [name] = also.names
             return Meaning(facts.parse(text), Fact(also.kind, name, next(iter(also.whats), "")))
         except (PatternError, ValueError) as error:
-            raise UnreadableFile(self.path, self._given.lines["means"], str(error)) from error
-
-    @property
-    def sent(self) -> Mapping[str, Sent]:
-        """The messages that the portal sends, with their keys."""
-        return SENT
+            raise self._unknown("means", str(error)) from error
 
     def required(self, job_type: str) -> tuple[str, ...]:
         """Return the variables without which the worker of a job cannot work."""
@@ -238,6 +299,8 @@ class World:
             ]
             for chosen in itertools.product(*choices):
                 found.append((outcome, {"decision": outcome, **dict(zip(names, chosen, strict=True))}))
+        if stage_code in self.unanswered:
+            found.append((NO_ANSWER, {"decision": None, **dict.fromkeys(stage.returns)}))
         return found
 
     def message(self, name: str) -> Sequence[Values]:
@@ -270,6 +333,27 @@ class World:
         ]
         given += [value for values in self.values.values() for value in values]
         return frozenset(value for value in given if isinstance(value, int) and not isinstance(value, bool))
+
+
+def brought_by_messages(folder: Path) -> frozenset[str]:
+    """Return the variables that messages bring, as the world of a folder says; none where it cannot be read."""
+    path = own_or_shipped(folder, NAME)
+    try:
+        given = yaml_lines.read(path).values
+    except UnreadableFile:
+        return frozenset()  # the policy check says why
+    parts = [given, *(given.get("processes") or {}).values()] if isinstance(given.get("processes"), dict) else [given]
+    of_messages = [part.get("messages") for part in parts if isinstance(part, dict)]
+    return frozenset(
+        str(name)
+        for messages in of_messages
+        if isinstance(messages, dict)
+        for brought in messages.values()
+        if isinstance(brought, list)
+        for values in brought
+        if isinstance(values, dict)
+        for name in values
+    )
 
 
 def _values_of(hint: Any) -> list[Any]:  # noqa: PLR0911 - one for each type

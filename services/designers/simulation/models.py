@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from services.designers.policy_check import check
+from services.designers.policy_check import files as policy_files
 from services.designers.policy_check.compared_numbers import compared_numbers
 from services.designers.policy_check.report import Sentence
+from services.designers.policy_check.root_processes import find_roots
 from services.designers.policy_check.words import Words
 from services.designers.policy_check.world import NAME as WORLD
 from services.designers.policy_check.world import World
@@ -50,8 +51,8 @@ class Models:
 
     def __init__(self, folder: Path, workers: Sequence[Worker]) -> None:
         """Raise UnreadableFile for files that cannot be read, or that the engine does not deploy."""
-        files = check.read(folder)
-        declared = check.declared_workers(folder, frozenset(worker.job_type for worker in workers))
+        files = policy_files.read(folder)
+        declared = policy_files.declared_workers(folder, frozenset(worker.job_type for worker in workers))
         self.stage_file: StageFile = files.stage_file
         self.diagrams: Mapping[str, Model] = files.diagrams
         self.world = World(
@@ -71,6 +72,8 @@ class Models:
         if isinstance(response, Rejection):
             raise UnreadableFile(folder, 0, f"the engine does not deploy these models: {response}")
         self.empty = self._store.state
+        self.others = tuple(root.process_id for root in find_roots(files.resources) if not root.is_main)
+        """The processes that begin by themselves besides the case of an application; no year of theirs is run."""
         calls = (element for model in self.diagrams.values() for element in model.elements.values())
         self.review_processes = frozenset(call.called for call in calls if call.stage and call.called)
         """The processes that are called for reviews."""

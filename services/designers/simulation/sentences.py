@@ -1,6 +1,6 @@
 """Say what a simulated year came to, in Chinese and in English."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from services.designers.policy_check.report import Sentence
 from services.designers.simulation.models import CannotEnd
@@ -117,6 +117,15 @@ def difference(before: Result, after: Result) -> Sentence:
     return (
         f"{zh}；被覆盖的录像{'多' if lost > 0 else '少'} {abs(lost)} 段（{lost_change}）。",
         f"{en}; {abs(lost)} {'more' if lost > 0 else 'fewer'} recordings are overwritten ({lost_change}).",
+    )
+
+
+def not_simulated(processes: Sequence[str]) -> Sentence:
+    """Say which processes of the folder the year does not run."""
+    names = ", ".join(processes)
+    return (
+        f"只模拟申请的流程；未模拟：{names}。",
+        f"Only the case of an application is simulated, and not: {names}.",
     )
 
 

@@ -70,8 +70,7 @@ def is_explicit(application_id: SQLColumnExpression[str] | SQLColumnExpression[s
 
 
 def _violations(application_id: SQLColumnExpression[str]) -> Select[datetime]:
-    # A violation has no end yet. Once it has one, only those without it hold the case.
-    return select(Violation.opened_at).where(Violation.application_id == application_id)
+    return select(Violation.opened_at).where(Violation.application_id == application_id, Violation.closed_at.is_(None))
 
 
 def _disputes(application_id: SQLColumnExpression[str]) -> Select[datetime]:

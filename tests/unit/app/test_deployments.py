@@ -17,7 +17,7 @@ from services.app.model_examination import NotClean
 from services.database.tables.audit import AuditEvent
 from services.database.unit_of_work import Actor, Database
 from services.designers.policy_check import report
-from services.designers.policy_check.report import Report, Verdict
+from services.designers.policy_check.report import PartOfReport, Report, Verdict
 from services.runtime.engine_client import DeployedProcess, Deployment
 from services.runtime.places import BPMN
 
@@ -37,8 +37,9 @@ def folder(tmp_path: Path) -> Path:
 
 def _report(result: str = report.HOLDS, **changes: Any) -> Report:
     verdict = Verdict("sign-off-first", ("R25",), "先签字", "Signed first", result)
-    values: dict[str, Any] = {"verdicts": (verdict,), "unseen": (), "notes": (), "states": 7, "moves": 9}
-    return Report(**{**values, "is_complete": True, "happened": (), "tried": (), **changes})
+    part = PartOfReport("", states=7, moves=9, is_complete=True)
+    values: dict[str, Any] = {"verdicts": (verdict,), "unseen": (), "notes": (), "parts": (part,)}
+    return Report(**{**values, **changes})
 
 
 def _finds(monkeypatch: pytest.MonkeyPatch, found: Report) -> list[Path]:
@@ -88,7 +89,7 @@ def test_changed_models_are_checked_and_the_result_is_kept(monkeypatch: pytest.M
         (_report(report.UNDECIDED), 2),
         (_report(report.NEVER_TRIED), 2),
         (_report(unseen=(("没有走到", "no walk came there"),)), 2),
-        (_report(is_complete=False), 2),
+        (_report(parts=(PartOfReport("", states=7, moves=9, is_complete=False),)), 2),
     ],
 )
 def test_what_was_not_found_to_keep_the_policy_is_refused(

@@ -5,7 +5,8 @@ import shutil
 import pytest
 from edited_models import Model
 
-from services.designers.policy_check import check, onward
+from services.designers.policy_check import files as policy_files
+from services.designers.policy_check import onward
 from services.designers.policy_check.onward import OlderModels, Onward
 from services.designers.policy_check.past import Decided, Event, JobEnded, Record
 from services.runtime.jobs.worker import discover
@@ -51,7 +52,7 @@ def without_the_receipt(tmp_path_factory: pytest.TempPathFactory) -> Onward:
     model = Model(folder)
     model.remove("Call_CustodianAccepts")
     model.save()
-    files = check.read(BPMN)
+    files = policy_files.read(BPMN)
     older = OlderModels(files.resources, files.stage_file.stages)
     return Onward(folder, [older], discover(), items=1, seconds=60)
 

@@ -1,0 +1,260 @@
+"""Make what is told of the walk of a process: a verdict for each rule, what it did not see, what happens no more."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.designers.policy_check import report, routes, stage_demands
+from services.designers.policy_check.explorer import Broken, Walk
+from services.designers.policy_check.files import Folder, facts_before
+from services.designers.policy_check.in_memory import Simulation
+from services.designers.policy_check.replay import replay, scenario
+from services.designers.policy_check.report import Counterexample, Sentence, Step, Verdict
+from services.designers.policy_check.rules import Rule, Rules
+from services.designers.policy_check.words import Words
+from services.designers.policy_check.world import World
+from services.engine.model.bpmn import ElementType, Process
+from services.engine.model.decisions import DecisionTable
+from services.engine.model.dmn import parse_dmn
+
+BUILT_IN: dict[str, tuple[str, Sentence]] = {
+    "incident": ("R2", ("流程不会因模型本身而停住", "The process stops nowhere because of the model itself")),
+    "refused": ("R2", ("引擎不拒绝任何一步", "The engine refuses no step")),
+    "missing": ("R2", ("每项工作都拿得到它需要的变量", "Each worker gets the variables that it needs")),
+    "key": (
+        "R2",
+        ("模型按门户发送时的键等待消息", "A model waits for a message by the key that the portal sends it with"),
+    ),
+    "unchecked-timer": (
+        "R22 R46",
+        ("定时结束等待之前，先核对登记", "A timer that ends a wait first looks into the register"),
+    ),
+    "dead-end": ("R2", ("没有死路", "There is no dead end")),
+    "never-ends": ("R2", ("每个案件都能结束", "Every case can end")),
+    "endless-loop": ("R2", ("没有无止境的循环", "Nothing goes in circles without an end")),
+    "lost": ("R2", ("先前会发生的事，改动之后仍会发生", "What could happen before an edit can still happen after it")),
+    "stages": ("R22 R24 R27", ("审核环节符合制度", "The review stages are those of the policy")),
+}
+
+
+@dataclass(frozen=True)
+class Walked:
+    """A process with its walk; ``process`` is None for the case of an application."""
+
+    process: str | None
+    world: World
+    rules: Rules
+    simulation: Simulation
+    walk: Walk
+    found: Sequence[Broken] = ()
+    merged_numbers: bool = False
+
+    @property
+    def tried(self) -> set[str]:
+        """The rules of which everything happened that they speak of."""
+        untried = {rule.id for rule, _ in self.rules.never_tried()}
+        return {rule.id for rule in self.rules.rules} - untried
+
+
+class Verdicts:
+    """Makes the verdicts of one process."""
+
+    def __init__(self, files: Folder, walked: Walked) -> None:
+        self._files = files
+        self._walked = walked
+        self._walk = walked.walk
+        self._process = walked.process or ""
+        self._words = Words(files.diagrams, files.stage_file, walked.world)
+        self._before = facts_before(files.path, walked.process)
+
+    def all(self) -> list[Verdict]:
+        """Return a verdict for each rule, and for each built-in rule that is broken."""
+        rules = self._walked.rules.rules
+        verdicts = [self._broken(broken) for broken in self._walked.found]
+        verdicts += self._stages()
+        verdicts += self._lost()
+        told, tried = {verdict.rule for verdict in verdicts}, self._walked.tried
+        verdicts += [self._unbroken(rule, is_tried=rule.id in tried) for rule in rules if rule.id not in told]
+        return verdicts
+
+    def _broken(self, broken: Broken) -> Verdict:
+        simulation, rules = self._walked.simulation, self._walked.rules
+        start, path = self._walk.path_from_start(broken.state)
+        path = [*path, *broken.moves]
+        beginning = simulation.beginnings[self._walk.beginnings[start]]
+        replayed = replay(simulation, rules, path, broken, beginning=beginning)
+        rule, finding = broken.rule, broken.finding
+        if rule is not None:
+            name, requirements, zh, en, floor = rule.id, rule.requirements, rule.zh, rule.en, rule.floor
+            why = broken.note
+        elif finding is not None:
+            name, floor = finding.kind, None
+            numbers, (zh, en) = BUILT_IN[finding.kind]
+            requirements = tuple(numbers.split())
+            of_zh, of_en = self._words.anywhere(finding.element_id)
+            why = (
+                (f"“{of_zh}”：{finding.text[0]}", f"{of_en}: {finding.text[1]}") if finding.element_id else finding.text
+            )
+        else:
+            raise LookupError("what is broken is a rule or a finding")
+        if not replayed.holds:
+            why = (
+                "找到的路径在引擎上无法重演，因此未作判断",
+                "the path that was found does not replay on the engine, so nothing is said",
+            )
+            return Verdict(name, requirements, zh, en, report.UNDECIDED, why, floor, process=self._process)
+        entered: dict[int, list[tuple[str, str]]] = {}
+        for number, process, element in replayed.elements:
+            entered.setdefault(number, []).append((process, element))
+        steps = [Step(0, *self._words.beginning(beginning.message), "", "", tuple(entered.get(0, [])))]
+        for number, move in enumerate(path, 1):
+            zh_step, en_step = self._words.step(move)
+            steps.append(
+                Step(number, zh_step, en_step, move.process_id, move.element_id, tuple(entered.get(number, [])))
+            )
+        names = [resource.name for resource in self._files.resources]
+        in_calls = scenario(replayed, names, en, key=simulation.key_of(beginning.message))
+        shown = Counterexample(tuple(steps), self._expected(rule), in_calls)
+        return Verdict(name, requirements, zh, en, report.BROKEN, why, floor, shown, process=self._process)
+
+    def _expected(self, rule: Rule | None) -> Sentence:
+        if rule is None or not rule.asks:
+            return "", ""
+        words = [self._words.pattern(pattern) for pattern in rule.asks]
+        return "，或 ".join(zh for zh, _ in words), ", or ".join(en for _, en in words)
+
+    def _stages(self) -> Iterator[Verdict]:
+        stages = self._files.stage_file.stages
+        for rule, why in stage_demands.find_unmet(self._walked.rules.rules, stages, self._files.rules_path):
+            yield _of_rule(rule, report.BROKEN, why, self._process)
+
+    def _lost(self) -> Iterator[Verdict]:
+        """Tell each event that could happen before the edit, and cannot any more."""
+        if not self._walk.is_complete:
+            return
+        meant = set(self._walked.world.meant.get("no longer happens", []))
+        for fact in self._before.happened:
+            if fact not in self._walk.happened and fact not in meant:
+                numbers, (zh, en) = BUILT_IN["lost"]
+                why = (f"不再发生：{fact}", f"it can no longer happen: {fact}")
+                yield Verdict("lost", tuple(numbers.split()), zh, en, report.BROKEN, why, process=self._process)
+
+    def _unbroken(self, rule: Rule, *, is_tried: bool) -> Verdict:
+        result, why = report.HOLDS, ("", "")
+        if not self._walk.is_complete and rule.stage is None:
+            result, why = report.UNDECIDED, report.NOT_WALKED
+        elif not is_tried:
+            group = next(g for of, g in self._walked.rules.never_tried() if of is rule)
+            words = [self._words.pattern(pattern) for pattern in group]
+            why = (
+                "从未发生：" + "，或 ".join(zh for zh, _ in words),
+                "this happens on no path: " + ", or ".join(en for _, en in words),
+            )
+            # what the models tried before the edit, and no longer do, the edit has applied away
+            was_tried = rule.id in self._before.tried
+            result = report.BROKEN if was_tried else report.NEVER_TRIED
+        return _of_rule(rule, result, why, self._process)
+
+
+def _of_rule(rule: Rule, result: str, why: Sentence, process: str) -> Verdict:
+    return Verdict(rule.id, rule.requirements, rule.zh, rule.en, result, why, rule.floor, process=process)
+
+
+def not_there(rule: Rule) -> Verdict:
+    """Return the verdict on a rule about a process that the folder does not have."""
+    name = rule.process or ""
+    why = (
+        f"此文件夹中没有由消息启动的流程 {name}",
+        f"the folder has no process {name} that a message begins",
+    )
+    return _of_rule(rule, report.BROKEN, why, name)
+
+
+@dataclass
+class Unseen:
+    """Collects what the walks of all processes have seen; what is called by several is seen once."""
+
+    files: Folder
+    _processes: dict[str, Process] = field(default_factory=dict)
+    _visited: set[tuple[str, str]] = field(default_factory=set)
+    _meant: set[str] = field(default_factory=set)
+    _unused: dict[str, Sentence] = field(default_factory=dict)
+    _used: set[str] = field(default_factory=set)
+    _unhit: dict[str, Sentence] = field(default_factory=dict)
+    _words: Words | None = None
+
+    def add(self, walked: Walked) -> None:
+        """Add the walk of a process."""
+        self._processes |= walked.simulation.by_id
+        self._visited |= walked.simulation.visited
+        self._meant |= set(walked.world.meant.get("never visited", []))
+        self._words = self._words or Words(self.files.diagrams, self.files.stage_file, walked.world)
+        job_types = {
+            element.job.type.text
+            for process in walked.simulation.processes.values()
+            for element in process.elements.values()
+            if element.job is not None and element.job.type.compiled is None
+        }
+        for job_type in sorted(job_types & walked.world.workers.keys()):
+            used = {choice for _, name, choice in walked.simulation.used if name == job_type}
+            for choice, values in enumerate(walked.world.outcomes(job_type)):
+                key = f"{job_type} {json.dumps(values, ensure_ascii=False)}"
+                if choice in used:
+                    self._used.add(key)
+                else:
+                    self._unused[key] = _no_use(job_type, values)
+        for decision_id, number, row in _rows_of_routes(walked.simulation, self.files):
+            if (decision_id, number) not in walked.simulation.matched:
+                self._unhit[row] = (
+                    f"没有走到：表 {decision_id} 的第 {number} 行（{row}），没有案件问到它所列的环节",
+                    f"no walk came to row {number} of the table {decision_id} ({row}): nobody is asked by it",
+                )
+
+    def sentences(self) -> Iterator[Sentence]:
+        """Say which elements, flows and outcomes no walk has seen."""
+        for process in self._processes.values():
+            for element_id in drawn(process):
+                if (process.id, element_id) not in self._visited and element_id not in self._meant and self._words:
+                    zh, en = self._words.element(process.id, element_id)
+                    yield (f"没有走到：“{zh}”（{element_id}）", f"no walk came to {en} ({element_id})")
+        yield from (sentence for key, sentence in self._unused.items() if key not in self._used)
+        yield from (sentence for row, sentence in self._unhit.items() if row not in self._meant)
+
+
+def _rows_of_routes(simulation: Simulation, files: Folder) -> Iterator[tuple[str, int, str]]:
+    """Yield the rows of the tables that say the stage of a review: decision, number from 1, id."""
+    asked = {
+        source.decision_id
+        for process in simulation.by_id.values()
+        for element in process.elements.values()
+        if element.element_type == ElementType.CALL_ACTIVITY
+        for source in routes.sources(process, element)
+    }
+    if not asked:
+        return
+    for resource in files.resources:
+        if resource.name.endswith(".dmn"):
+            for decision in parse_dmn(resource.content, deployed=True).decisions.values():
+                if decision.id in asked and isinstance(decision.logic, DecisionTable):
+                    for number, rule in enumerate(decision.logic.rules, 1):
+                        yield decision.id, number, rule.id
+
+
+def _no_use(job_type: str, values: Mapping[str, Any]) -> Sentence:
+    return (
+        f"没有用到 {job_type} 的结果 {json.dumps(values, ensure_ascii=False)}",
+        f"no walk used this outcome of {job_type}: {json.dumps(values)}",
+    )
+
+
+def drawn(process: Process) -> Iterator[str]:
+    """Yield the elements and flows of a process that a case can pass.
+
+    The engine takes no flow out of an event-based gateway: the event that came is next.
+    """
+    for element in process.elements.values():
+        if element.element_type != ElementType.PROCESS and not element.for_compensation:
+            yield element.id
+        if element.element_type != ElementType.EVENT_BASED_GATEWAY:
+            yield from (flow.id for flow in element.outgoing)

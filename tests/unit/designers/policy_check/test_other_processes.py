@@ -1,0 +1,128 @@
+"""Root processes besides the case of an application: each is walked by itself, under the rules about it."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import pytest
+from edit_lists import Edit
+from other_process_edits import BREAKING, HARMLESS, process_of
+from other_processes import MATTER, PROBLEM, URGENT, VIOLATION, make_folder
+
+from services.designers.policy_check import listing
+from services.designers.policy_check.check import check
+from services.designers.policy_check.files import FACTS
+from services.designers.policy_check.report import ExitCode, Report
+from services.designers.policy_check.yaml_lines import UnreadableFile
+from services.runtime.jobs.worker import Worker, discover
+
+ALL = (MATTER, PROBLEM, VIOLATION, URGENT)
+
+
+@cache
+def _workers() -> tuple[Worker, ...]:
+    return tuple(discover())
+
+
+def _told(report: Report) -> list[tuple[str, str]]:
+    return [(v.rule, v.why[1]) for v in report.broken + report.undecided] + [("", en) for _, en in report.unseen]
+
+
+@pytest.mark.requirement("R21", "R44", "R50", "R65", "R66", "R67")
+def test_each_process_is_walked_by_itself_and_is_clean(tmp_path: Path) -> None:
+    report = check(make_folder(tmp_path / "models", *ALL), _workers())
+
+    assert _told(report) == []
+    assert report.exit_code == ExitCode.CLEAN
+    assert [part.process for part in report.parts] == sorted(ALL)
+    assert {v.process for v in report.verdicts} == set(ALL)
+    # alone each has the states that it has beside the others
+    alone = check(make_folder(tmp_path / "alone", MATTER), _workers())
+    assert alone.states == next(part.states for part in report.parts if part.process == MATTER)
+
+
+@pytest.mark.requirement("R44", "R50", "R65", "R66", "R67")
+@pytest.mark.parametrize("edit", BREAKING, ids=str)
+def test_an_edit_of_another_process_is_found_by_its_rule(edit: Edit, tmp_path: Path) -> None:
+    models = make_folder(tmp_path / "models", process_of(edit.name))
+    edit.apply(models)
+
+    report = check(models, _workers(), until=edit.found_by)
+
+    found = {verdict.rule: verdict for verdict in report.broken}
+    assert edit.found_by in found, _told(report)
+    shown = found[edit.found_by]
+    assert shown.process == process_of(edit.name)
+    if shown.counterexample is not None:
+        assert shown.counterexample.steps[0].en.startswith("the message ")
+
+
+@pytest.mark.parametrize("edit", HARMLESS, ids=str)
+def test_a_harmless_edit_of_another_process_is_clean(edit: Edit, tmp_path: Path) -> None:
+    models = make_folder(tmp_path / "models", process_of(edit.name))
+    edit.apply(models)
+
+    report = check(models, _workers())
+
+    assert _told(report) == []
+
+
+def test_what_happens_in_another_process_is_written_down_beside_that_of_an_application(tmp_path: Path) -> None:
+    models = make_folder(tmp_path / "models", MATTER)
+    listing.write_facts(check(models, _workers()), models)
+    written = json.loads((models / FACTS).read_text(encoding="utf-8"))
+    assert "stage extension approved" in written["processes"][MATTER]["facts"]
+    assert (written["facts"], written["tried"]) == ([], [])
+    path = models / "matter-route.dmn"
+    path.write_text(path.read_text(encoding="utf-8").replace('"lift-hold"', '"no-kind"'), encoding="utf-8")
+
+    report = check(models, _workers())
+
+    assert ("lost", "it can no longer happen: stage legal approved") in _told(report)
+
+
+def test_rules_about_a_process_that_is_gone_are_broken(tmp_path: Path) -> None:
+    models = make_folder(tmp_path / "models", MATTER, PROBLEM)
+    (models / "matter.bpmn").unlink()
+
+    report = check(models, _workers())
+
+    assert ("moot-means-stop", "the folder has no process matter that a message begins") in _told(report)
+    assert report.exit_code == ExitCode.BROKEN
+
+
+def test_a_process_whose_message_nobody_sends_is_not_clean(tmp_path: Path) -> None:
+    models = make_folder(tmp_path / "models", MATTER, PROBLEM)
+    path = models / "policy-world.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("  problem-reported: [matter]\n", ""), encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    begins = next(line for line in text.splitlines() if line.startswith("  problem-reported:"))
+    path.write_text(text.replace(f"{begins}\n", ""), encoding="utf-8")
+
+    report = check(models, _workers())
+
+    assert any("no walk came to the process problem-report" in en for _, en in _told(report))
+    assert report.exit_code != ExitCode.CLEAN
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("  matter-asked: [matter]", "  matter-asked: [mater]", "the key of matter-asked has to be a list of some of"),
+        ("  matter-asked: [matter]", "  application-submitted: [matter]", "sends application-submitted with another"),
+        ("    unanswered: [extension]", "    unanswerd: [extension]", "matter: unanswerd is no part of its world"),
+        ("    unanswered: [extension]", "    unanswered: [extention]", "there is no stage extention"),
+        ("  matter-asked: [{matterId", "  matter-taken: [{matterId", "the portal sends no message matter-taken"),
+    ],
+)
+def test_a_world_that_cannot_be_read_is_named(tmp_path: Path, old: str, new: str, sentence: str) -> None:
+    models = make_folder(tmp_path / "models", MATTER)
+    path = models / "policy-world.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+    with pytest.raises(UnreadableFile, match=r"policy-world\.yaml, line \d+") as error:
+        check(models, _workers())
+
+    assert sentence in str(error.value)
