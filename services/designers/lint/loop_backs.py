@@ -28,7 +28,7 @@ def find(folder: Folder, workers: Sequence[Worker]) -> Iterator[Finding]:
                 if not dropped:
                     continue
                 text = Message(
-                    "The process comes back to “{name}”, whose worker gives {variables} anew, and its outputs leave "
+                    "The process comes back to “{name}”, whose worker gives {variables} again, and its outputs leave "
                     "that out: the value of the round before stays. Add an output for each.",
                     name=element.name or element.id,
                     variables=Joined(", ", dropped),

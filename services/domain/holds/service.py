@@ -100,7 +100,7 @@ def ask_lift(uow: UnitOfWork, hold_id: str, because: str) -> Hold:
     hold, application = _lock(uow, hold_id)
     _require_lifter(uow, application)
     if hold.lift_asked_at is not None:
-        raise Refused("lift-asked", "Somebody has already asked to lift this hold: another person has to confirm it.")
+        raise Refused("lift-asked", "It is already requested to lift this hold: another person has to confirm it.")
     hold.lift_asked_by, hold.lift_asked_at, hold.lifted_because = uow.actor.id, uow.now, because.strip()
     _record(uow, "hold-lift-asked", hold)
     for person_id in policy.placers(access_queries.load_directory(uow)):

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, get_args
 
 from fastapi import APIRouter, Query, Response
 
+from services.database.keyset import Page
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.access import visibility
 from services.domain.applications import directory
@@ -14,18 +15,29 @@ from services.domain.applications.directory import FoundPeople
 from services.domain.matters import queries, service
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.kinds.base import Kind, lent, loan_obstacle
-from services.domain.matters.schemas import MatterSort
+from services.domain.matters.schemas import MatterLine, MatterSort
 from services.domain.process import permissions
 from services.domain.rules import agreed_limits
 from services.runtime.errors import Refused
+from services.runtime.labels import word
 from services.runtime.translations import Message
 from services.web import lists
+from services.web.csv import csv_answer
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier, SearchText
 from services.web.visitor import Visiting, Visitor
 
 router = APIRouter(prefix="/matters")
+
+
+def _(message: str) -> str:
+    """Mark a label for translation."""
+    return message
+
+
+NAME = _("Matters")
+COLUMNS = (_("Number"), _("Kind"), _("Case number"), _("Asked by"), _("Asked"), _("Status"))
 DAYS = (3, 7, 14, 30)  # by which an extension is offered
 USUAL_DAYS = 7
 NOBODY = FoundPeople()
@@ -73,6 +85,8 @@ async def list_matters(visitor: Visiting, database: GivenDatabase, wanted: Annot
         kind=wanted.kind,
         mine=wanted.mine == "true",
     )
+    if wanted.as_csv:
+        return csv_answer(visitor.translated(NAME), [visitor.translated(one) for one in COLUMNS], _rows(visitor, found))
     return visitor.page("matters/list.html", kinds=KINDS.values(), **wanted.shown_page(found))
 
 
@@ -108,6 +122,20 @@ async def read_matter(matter_id: Identifier, visitor: Visiting, database: GivenD
     """Show one matter."""
     view = await database.run(visitor.actor, queries.get, matter_id)
     return visitor.page("matters/matter.html", view=view)
+
+
+def _rows(visitor: Visitor, found: Page[MatterLine]) -> list[tuple[str, ...]]:
+    return [
+        (
+            line.number,
+            word(visitor.language, f"matter-{line.kind}"),
+            line.application_number or "",
+            line.opened_by,
+            lists.written(visitor, line.opened_at),
+            word(visitor.language, f"matter-{line.state}"),
+        )
+        for line in found.lines
+    ]
 
 
 def _open(uow: UnitOfWork, kind: str, application_id: str, asked: dict[str, Any]) -> str:

@@ -190,7 +190,7 @@ TEXTS = {
         Message("A legal hold is due for review: keep it, or ask to lift it."), "holds", work="hold"
     ),
     "hold-lift-asked": NoticeText(
-        Message("Somebody asks to lift a legal hold: confirm it, or keep the hold."), "holds", work="check"
+        Message("A legal hold is to be lifted: confirm it, or keep the hold."), "holds", work="check"
     ),
     "hold-lifted": NoticeText(Message("A legal hold that you own was lifted."), "holds"),
     "notice-undelivered": NoticeText(

@@ -129,7 +129,7 @@ def _check_candidates(file: StageFile, stage: Stage) -> Iterator[tuple[KeyPath, 
     if isinstance(stage.candidates, str):
         owners = [code for code, (_, rule, _) in POLICY.items() if rule == stage.candidates]
         if stage.code not in owners:
-            yield ("candidates",), f"this rule is that of the stage {' and '.join(owners)}: list groups of posts here"
+            yield ("candidates",), f"this rule is the stage {' and '.join(owners)}'s: list groups of posts here"
 
 
 def _is_limit(text: str) -> bool:
