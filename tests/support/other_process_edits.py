@@ -4,7 +4,7 @@ from pathlib import Path
 
 from edit_lists import Edits
 from edited_models import Model, Table, gateway, task
-from other_processes import MATTER, PROBLEM, VIOLATION
+from other_processes import MATTER, PROBLEM, URGENT, VIOLATION
 
 _EDITS = Edits()
 BREAKING, HARMLESS = _EDITS.breaking, _EDITS.harmless
@@ -13,7 +13,9 @@ _breaks, _harmless = _EDITS.breaks, _EDITS.does_no_harm
 
 def process_of(name: str) -> str:
     """Return the process that an edit is of: its name begins with it."""
-    return next(process for process in (MATTER, PROBLEM, VIOLATION) if name.startswith(process.partition("-")[0]))
+    return next(
+        process for process in (MATTER, PROBLEM, VIOLATION, URGENT) if name.startswith(process.partition("-")[0])
+    )
 
 
 def _model(folder: Path, process: str) -> Model:
@@ -170,6 +172,20 @@ def violation_is_compensated_before_it_is_referred(folder: Path) -> None:
 def violation_that_is_upheld_is_cleared(folder: Path) -> None:
     model = _model(folder, VIOLATION)
     model.retarget("F_Gateway_Upheld_Task_Sanction", "Task_Clear")
+    model.save()
+
+
+@_breaks("unchecked-timer")
+def urgent_p13_the_ratification_ends_without_a_look_into_the_register(folder: Path) -> None:
+    model = _model(folder, URGENT)
+    model.retarget("F_C_late_G_bad", "G_bad")
+    model.save()
+
+
+@_breaks("two-people-first")
+def urgent_is_shown_before_two_people_have_confirmed(folder: Path) -> None:
+    model = _model(folder, URGENT)
+    model.retarget("F_Event_Called_Call_TwoPersons", "Task_View")
     model.save()
 
 

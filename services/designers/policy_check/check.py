@@ -12,7 +12,7 @@ from services.designers.policy_check.explorer import ANYTHING, Explorer, Walk
 from services.designers.policy_check.files import Folder, declared_workers, read
 from services.designers.policy_check.in_memory import Beginning, NotDeployed, Simulation
 from services.designers.policy_check.report import PartOfReport, Report, Sentence, Verdict
-from services.designers.policy_check.root_processes import Root, find_roots
+from services.designers.policy_check.root_processes import Root, find_roots, job_types_elsewhere
 from services.designers.policy_check.rules import Rule, Rules
 from services.designers.policy_check.silent_run import SilentRuns
 from services.designers.policy_check.verdicts import BUILT_IN, Unseen, Verdicts, Walked, not_there
@@ -159,10 +159,14 @@ class _Check:
 
     def _walk(self, root: Root | None, seconds: float, until: str | None) -> Walked:
         resources = self._files.resources if root is None else root.resources
-        elsewhere = frozenset[str]()
-        if root is not None:
-            elsewhere = frozenset().union(*(one.job_types for one in self._roots)) - root.job_types
-        world = world_of(self._files, self._workers, self._items, resources=resources, root=root, elsewhere=elsewhere)
+        world = world_of(
+            self._files,
+            self._workers,
+            self._items,
+            resources=resources,
+            root=root,
+            elsewhere=job_types_elsewhere(self._roots, root),
+        )
         watched = Rules(rules_of(self._files, root), world.items)
         beginnings = [Beginning()] if root is None or root.is_main else list(_beginnings(root, world))
         try:

@@ -19,7 +19,7 @@ from services.designers.policy_check.past import (
 )
 from services.designers.policy_check.replay import replay
 from services.designers.policy_check.report import Sentence, Step
-from services.designers.policy_check.root_processes import main_resources
+from services.designers.policy_check.root_processes import find_roots, job_types_elsewhere, main_resources
 from services.designers.policy_check.rules import Rules
 from services.designers.policy_check.silent_run import SilentRuns
 from services.designers.policy_check.verdicts import BUILT_IN
@@ -77,14 +77,21 @@ class Onward:
         self._seconds = seconds
         # a case meets the other processes by messages alone: their files are no part of its walk
         self._older = [list(main_resources(models.resources)) for models in older]
-        resources = main_resources(self._files.resources)
+        resources, roots = main_resources(self._files.resources), find_roots(self._files.resources)
         stages = self._files.stage_file.stages
         past_stages = dict(stages)
         for models in older:
             past_stages |= models.stages
         of_older = [resource for resources in self._older for resource in resources]
         past, future = (
-            check.world_of(self._files, shipped, items, stages=of, resources=[*resources, *of_older])
+            check.world_of(
+                self._files,
+                shipped,
+                items,
+                stages=of,
+                resources=[*resources, *of_older],
+                elsewhere=job_types_elsewhere(roots, next((root for root in roots if root.is_main), None)),
+            )
             for of in (past_stages, stages)
         )
         self._rules = Rules(check.rules_of(self._files, None), future.items)

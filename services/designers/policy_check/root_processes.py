@@ -61,6 +61,13 @@ def find_roots(resources: Sequence[Resource]) -> list[Root]:
     return sorted(found, key=lambda root: (not root.is_main, root.process_id))
 
 
+def job_types_elsewhere(roots: Iterable[Root], root: Root | None) -> frozenset[str]:
+    """Return the job types that only other processes than this one have; none for all models together."""
+    if root is None:
+        return frozenset()
+    return frozenset[str]().union(*(one.job_types for one in roots)) - root.job_types
+
+
 def main_resources(resources: Sequence[Resource]) -> Sequence[Resource]:
     """Return the files that the case of an application needs; all where no process is that case."""
     main = next((root for root in find_roots(resources) if root.is_main), None)

@@ -83,6 +83,35 @@ def test_a_rule_is_broken_by_the_facts_that_it_forbids(tmp_path: Path, body: str
     assert bool(found) is broken
 
 
+@pytest.mark.requirement("R50")
+@pytest.mark.parametrize(
+    ("route", "decided", "broken"),
+    [
+        (["one", "two"], ["one yes", "two yes"], False),
+        (["one", "two"], ["two yes", "one yes"], False),
+        (["one", "two"], ["one yes"], True),
+        (["one", "two"], ["one yes", "two no"], True),
+        (["one"], ["one yes", "one no"], False),
+        (["one"], [], True),
+        ([], ["one yes"], True),
+        (None, ["one yes"], True),
+        (["one"], ["one yes", "again"], True),
+    ],
+)
+def test_p1_what_each_of_a_list_has_to_approve_is_not_approved_by_an_empty_list(
+    tmp_path: Path, route: list[str] | None, decided: list[str], broken: bool
+) -> None:
+    watched = _rules(
+        tmp_path,
+        "never: job b starts, before each of: route, before: stage * yes, afresh: [message again]",
+    )
+    facts_of = [_fact("message again") if text == "again" else _fact(f"stage {text}") for text in decided]
+
+    _, found = watched.step(watched.initial, [*facts_of, _fact("job b starts", route=route)])
+
+    assert bool(found) is broken
+
+
 def test_a_rule_for_each_item_follows_each_item_by_itself(tmp_path: Path) -> None:
     watched = _rules(
         tmp_path,
@@ -116,6 +145,8 @@ def test_a_rule_whose_facts_never_happen_is_never_tried(tmp_path: Path) -> None:
         ("can come: m", "needs from"),
         ("after: job a done, until: job b done, keeps coming: job c done", "at least every"),
         ("never: job a done, floor: soft", "floor is one of"),
+        ("never: job a done, before each of: route", "needs before"),
+        ("never: job a done, process: [a, b]", "the id of one process"),
     ],
 )
 def test_a_rule_that_cannot_be_read_is_named_with_its_line(tmp_path: Path, body: str, sentence: str) -> None:
