@@ -258,8 +258,7 @@ TEXTS = {
     **{
         f"case-refused:{outcome}": NoticeText(
             Message(
-                "The case is closed: {endings}. You can appeal until the date on the page of the case; preserved "
-                "footage is kept until then.",
+                "The case is closed: {endings}, and you can appeal until the date on its page.",
                 endings=ENDINGS[outcome],
             )
         )

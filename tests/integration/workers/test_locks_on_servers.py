@@ -3,6 +3,7 @@
 import secrets
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from custody_desk import Desk, film
@@ -10,7 +11,11 @@ from minio import Minio
 
 from services.bench.s3_server import S3Server
 from services.database.tables.documents import Document
+from services.database.tables.holds import Hold
 from services.database.tables.masters import Master
+from services.database.tables.people import Department, Post
+from services.database.unit_of_work import UnitOfWork
+from services.domain.holds import service as holds
 from services.vault.labels import label_key
 from services.vault.store.opening import open_store
 from services.vault.store.protocol import StoreLocked
@@ -67,6 +72,39 @@ async def test_the_administrator_cannot_delete_the_master_of_a_lent_case(desk: D
 
     administrator.remove_object(f"{prefix}-masters", master.sealed["key"])  # hides it, and deletes nothing
     assert desk.store.stat("masters", master.sealed["key"], master.sealed["versionId"]) is not None
+
+
+@pytest.mark.s3
+@pytest.mark.requirement("R67")
+async def test_the_administrator_cannot_delete_what_is_held_and_has_no_term(desk: Desk, s3_server: S3Server) -> None:
+    prefix = f"held-{secrets.token_hex(4)}"
+    desk.store = open_store(s3_server.place(prefix))
+    desk.store.ensure()
+    administrator = Minio(s3_server.endpoint, s3_server.access_key, s3_server.secret_key, secure=False)
+    case = desk.case("gate").approve()
+    with patch.object(type(desk.store), "retain"):  # as if every term had ended
+        await case.retrieve()
+        desk.do(lead_security)
+        desk.as_person("security", holds.place, case.application.number, cause="manual", reason="保留备查")
+        await desk.keep_locks()
+    kept = versions(desk)
+
+    for (bucket, key), version in kept.items():
+        with pytest.raises(Exception, match=r"AccessDenied|InvalidRequest"):
+            administrator.remove_object(f"{prefix}-{bucket}", key, version)
+    desk.do(lambda uow: [setattr(row, "lifted_at", uow.now) for row in uow.session.query(Hold)])
+    desk.change(Master, desk.rows(Master)[0].id, lock_due_since=desk.clock.now())
+    with patch.object(type(desk.store), "retain"):
+        await desk.keep_locks()
+    for (bucket, key), version in kept.items():
+        if bucket == "masters":
+            administrator.remove_object(f"{prefix}-{bucket}", key, version)
+
+
+def lead_security(uow: UnitOfWork) -> None:
+    uow.session.add(Department(id="security", name_zh="安全", name_en="Security", kind="security"))
+    uow.session.flush()
+    uow.session.add(Post(person_id="security", department_id="security", kind="head", since=uow.now))
 
 
 @pytest.mark.requirement("R6", "R52", refuses=True)
