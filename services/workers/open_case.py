@@ -1,7 +1,7 @@
 """open-case: open the case: bind the application to its process instance, so that a second start ends silently.
 
-A model that gives ``duplicateIsError`` catches the BPMN error of a second start; those of earlier releases ask a gateway
-for the variable ``duplicate``.
+A model that gives ``duplicateIsError`` catches the BPMN error of a second start; those of earlier releases ask a
+gateway for the variable ``duplicate``.
 """
 
 from dataclasses import dataclass
