@@ -29,6 +29,13 @@ async function draw(xml) {
   // Hovering over an element shows its documentation.
   drawing.get('elementRegistry').forEach((element, graphics) => {
     const [documentation] = element.businessObject.get('documentation') ?? [];
+    const icon = element.businessObject.$attrs['zeebe:modelerTemplateIcon'];
+    if (icon) {
+      // As Modeler shows it: on what people do.
+      const image = document.createElementNS('http://www.w3.org/2000/svg', 'image');
+      for (const [name, value] of Object.entries({ x: 6, y: 6, width: 18, height: 18, href: icon })) image.setAttribute(name, value);
+      graphics.querySelector('.djs-visual').append(image);
+    }
     if (!documentation || canvas.getRootElements().includes(element)) return;
     const title = document.createElementNS('http://www.w3.org/2000/svg', 'title');
     title.textContent = documentation.text;

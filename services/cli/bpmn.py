@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from services.cli.context import Lang, error_console, reported_errors, say
-from services.designers import element_templates, model_diff, node_tools, own_workers
+from services.designers import element_templates, model_diff, node_tools, own_workers, stage_notes
 from services.designers.lint import camunda
 from services.designers.lint import check as lint_check
 from services.designers.lint.findings import Finding, Level, exit_code, in_order
@@ -26,6 +26,7 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(help="Check, format and draw the models; make their element templates.", no_args_is_help=True)
     app.add_typer(group, name="bpmn")
     _add_diff(group)
+    _add_annotate(group)
 
     @group.command()
     def lint(
@@ -92,6 +93,23 @@ def add_to(app: typer.Typer) -> None:
         raise typer.Exit(1 if check and names else 0)
 
 
+def _add_annotate(group: typer.Typer) -> None:
+    @group.command()
+    def annotate(
+        folder: Folder = DEFAULT,
+        check: Annotated[bool, typer.Option("--check", help="Change nothing; exit with 1 if a file differs.")] = False,
+    ) -> None:
+        """Write beside each review who decides it and in what time, from the review stages."""
+        with reported_errors():
+            STAGES.use(folder)
+            changed = [path for path in _models(folder) if path.suffix == ".bpmn" and _annotated(path, check=check)]
+            if changed and not check:
+                node_tools.run("format", *changed)
+        for path in changed:
+            say(f"{path} {'is out of date' if check else 'was written'}")
+        raise typer.Exit(1 if check and changed else 0)
+
+
 def _add_diff(group: typer.Typer) -> None:
     @group.command("diff")
     def diff_(
@@ -134,6 +152,15 @@ def _models(folder: Path) -> Sequence[Path]:
             "checkout, where it is bpmn"
         )
     return models
+
+
+def _annotated(path: Path, *, check: bool) -> bool:
+    """Return whether the notes of a file are missing or differ; write them unless it is only a ``check``."""
+    content = path.read_bytes()
+    written = stage_notes.annotate(content, STAGES)
+    if written != content and not check:
+        path.write_bytes(written)
+    return written != content
 
 
 def _make(folder: Path) -> None:

@@ -111,7 +111,7 @@ def _shape(drawn: etree._Element, nodes: Mapping[str, etree._Element]) -> Shape:
     return Shape(
         element_id,
         str(node.tag).removeprefix(BPMN),
-        node.get("name") or "",
+        node.get("name") or node.findtext(BPMN + "text") or "",
         box,
         label,
         event,
@@ -163,6 +163,9 @@ def _drawn(shape: Shape, mark: Mark | None) -> Iterator[str]:
     style = f'fill="{fill}" stroke="{_LINE}" stroke-width="{3 if shape.kind == "endEvent" else 1.5}"'
     box = shape.box
     x, y = box.middle
+    if shape.kind == "textAnnotation":
+        yield from _drawn_note(shape)
+        return
     if shape.kind.endswith("Event"):
         yield f'<circle cx="{x:g}" cy="{y:g}" r="{box.width / 2:g}" {style}/>'
     elif shape.kind.endswith("Gateway"):
@@ -180,6 +183,16 @@ def _drawn(shape: Shape, mark: Mark | None) -> Iterator[str]:
         yield f'<ellipse cx="{box.x:g}" cy="{box.y:g}" rx="{radius:g}" ry="{_RADIUS}" fill="#b35c00"/>'
         badge = escape(mark.badge)
         yield f'<text x="{box.x:g}" y="{box.y + 4:g}" text-anchor="middle" fill="#ffffff">{badge}</text></g>'
+
+
+def _drawn_note(shape: Shape) -> Iterator[str]:
+    """A bracket, and the text beside it."""
+    box = shape.box
+    corners = ((box.x + _RADIUS, box.y), (box.x, box.y), (box.x, box.bottom), (box.x + _RADIUS, box.bottom))
+    yield f'<polyline points="{" ".join(f"{a:g},{b:g}" for a, b in corners)}" fill="none" stroke="{_LINE}"/>'
+    lines = [line for part in shape.name.splitlines() for line in wrap(part)]
+    for number, text in enumerate(lines, 1):
+        yield f'<text x="{box.x + 6:g}" y="{box.y + number * (_FONT + 2):g}">{escape(text)}</text>'
 
 
 def wrap(name: str) -> list[str]:

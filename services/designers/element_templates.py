@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
+from urllib.parse import quote
 
 from services.designers.own_workers import HUMAN_STEP, OwnWorker
 from services.domain.custody.closing import CLOSED_AS
@@ -27,6 +28,12 @@ ENGINES = {"camunda": "^8.6"}
 PREFIX = "footage-desk."
 OWN = "own."  # after the prefix: of a worker that workers.json declares
 REVIEW = "review"
+# A person, which Modeler shows on a review.
+ICON = "data:image/svg+xml," + quote(
+    '<svg xmlns="http://www.w3.org/2000/svg" width="18" height="18" viewBox="0 0 18 18" fill="none" stroke="#22242a">'
+    '<circle cx="9" cy="6" r="3.5"/><path d="M2.5 16c0-4 3-5.5 6.5-5.5s6.5 1.500 6.5 5.5z"/></svg>',
+    safe="/:=\"' ",
+)
 WORK_CATEGORY = {"id": "footage-desk-work", "name": "录像调取台 自动任务 · Footage Desk work"}
 OWN_CATEGORY = {"id": "footage-desk-own-work", "name": "本单位自动任务 · Work of your own"}
 REVIEW_CATEGORY = {"id": "footage-desk-reviews", "name": "录像调取台 人工审核 · Footage Desk reviews"}
@@ -243,6 +250,7 @@ def _of_review() -> Template:
             "time is in review-stages.json.",
         ),
         "category": REVIEW_CATEGORY,
+        "icon": {"contents": ICON},
         "appliesTo": ["bpmn:Task", "bpmn:CallActivity"],
         "elementType": {"value": "bpmn:CallActivity"},
         "engines": ENGINES,

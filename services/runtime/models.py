@@ -176,6 +176,8 @@ class Model:
                 node.set("name", element.en)
             elif node.tag in (BPMN + "sequenceFlow", BPMN + "process") and node.get("name"):
                 node.set("name", _english(node) or node.get("name", ""))
+            elif node.tag == BPMN + "textAnnotation" and (text := node.find(BPMN + "text")) is not None:
+                text.text = node.findtext(BPMN + "documentation") or text.text
         fit_labels(root)
         return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
 

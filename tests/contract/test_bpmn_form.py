@@ -12,10 +12,14 @@ import bpmn_models as bpmn
 import pytest
 from bpmn_models import PICTURES, PROCESS_FILES, ROOT
 
+from services.designers import stage_notes
+from services.domain.stages.catalogue import STAGES
+
 TOOLS = ROOT / "deploy" / "bpmn"
 SCREEN = 1700
 ORDER = ("documentation", "extensionElements", "incoming", "outgoing")
-SIZES = {"Task": (100, 80), "Call": (100, 80), "Phase": (100, 80), "Event": (36, 36), "Gateway": (50, 50)}
+NOTE = (stage_notes.WIDTH, stage_notes.HEIGHT)
+SIZES = {"Note": NOTE, "Task": (100, 80), "Call": (100, 80), "Phase": (100, 80), "Event": (36, 36), "Gateway": (50, 50)}
 
 Box = tuple[float, float, float, float]
 
@@ -62,6 +66,11 @@ def test_a_model_says_the_lowest_camunda_it_runs_on(path: Path) -> None:
 
 
 @every_process
+def test_who_decides_and_in_what_time_stands_beside_each_review(path: Path) -> None:
+    assert stage_notes.annotate(path.read_bytes(), STAGES) == path.read_bytes(), "footage-desk bpmn annotate"
+
+
+@every_process
 def test_children_stand_in_the_order_of_the_schema(path: Path) -> None:
     flow_elements = {*bpmn.NODES, "sequenceFlow"}
 
@@ -85,8 +94,8 @@ def test_every_element_is_drawn_on_the_plane_of_its_phase(path: Path) -> None:
     root = bpmn.tree(path)
     for scope in bpmn.elements(root, "process", "subProcess"):
         (plane,) = bpmn.find(root, f'.//bpmndi:BPMNPlane[@bpmnElement="{scope.get("id")}"]')
-        inside = [child for child in scope if bpmn.local(child) in bpmn.NODES]
-        flows = bpmn.find(scope, "bpmn:sequenceFlow")
+        inside = [child for child in scope if bpmn.local(child) in (*bpmn.NODES, "textAnnotation")]
+        flows = bpmn.find(scope, "bpmn:sequenceFlow | bpmn:association")
         shapes = [shape.get("bpmnElement") for shape in bpmn.find(plane, "bpmndi:BPMNShape")]
         edges = [edge.get("bpmnElement") for edge in bpmn.find(plane, "bpmndi:BPMNEdge")]
         assert sorted(shapes) == sorted(node.get("id") for node in inside)
@@ -172,7 +181,8 @@ def test_the_pictures_are_made_from_this_very_file(path: Path) -> None:
 def test_flows_do_not_run_through_labels_or_through_what_they_do_not_touch(path: Path) -> None:
     root = bpmn.tree(path)
     ends = {
-        flow.get("id"): {flow.get("sourceRef"), flow.get("targetRef")} for flow in bpmn.elements(root, "sequenceFlow")
+        flow.get("id"): {flow.get("sourceRef"), flow.get("targetRef")}
+        for flow in bpmn.elements(root, "sequenceFlow", "association")
     }
     hosts = {event.get("id"): event.get("attachedToRef") for event in bpmn.elements(root, "boundaryEvent")}
     for plane in bpmn.find(root, ".//bpmndi:BPMNPlane"):

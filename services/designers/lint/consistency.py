@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from lxml import etree
 
-from services.designers import element_templates, inclusive_joins, own_workers, required_steps
+from services.designers import element_templates, inclusive_joins, own_workers, required_steps, stage_notes
 from services.designers.lint import routes
 from services.designers.lint.findings import Finding, Level
 from services.designers.lint.folder import Diagram, Folder
@@ -16,7 +16,7 @@ from services.domain.stages.schema import Returned
 from services.engine.processing.deployments import Resource
 from services.runtime.labels import WORDS
 from services.runtime.models import ZEEBE
-from services.runtime.translations import Message, Text
+from services.runtime.translations import Bilingual, Message, Text
 
 _ALL_RETURNED: tuple[str, ...] = Returned.__args__  # type: ignore[attr-defined]  # a Literal's values
 
@@ -42,6 +42,7 @@ def find(folder: Folder, shipped: Collection[str], *, templates: bool) -> Iterat
             yield from _applied_templates(diagram, folder)
         if folder.stages is not None:
             yield from _calls(diagram, folder)
+            yield from _notes(diagram, folder)
     yield from _stages(folder)
 
 
@@ -117,6 +118,16 @@ def _stages(folder: Folder) -> Iterator[Finding]:
         if code in WORDS:
             text = Message("{stage} means something else on the pages: give the stage another code.", stage=code)
             yield Finding(Level.ADVICE, "stage-code", *place, text)
+
+
+def _notes(diagram: Diagram, folder: Folder) -> Iterator[Finding]:
+    for call, note in stage_notes.stale(diagram.root, folder.stages or {}):
+        text = Message(
+            "The note beside this review differs from {file}: run footage-desk bpmn annotate, which writes “{note}”.",
+            file=stage_file.NAME,
+            note=Bilingual(note.zh.replace("：\n", "：").replace("\n", "，"), note.en),
+        )
+        yield diagram.finding(Level.ADVICE, "stage-note", call, text)
 
 
 def _calls(diagram: Diagram, folder: Folder) -> Iterator[Finding]:
