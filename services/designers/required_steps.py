@@ -38,7 +38,7 @@ JOBS: Mapping[str, str] = {
     "resume-access": "R50 R55",
     "open-violation": "R48 R51 R65 R66",
     "inspect-return": "R39",
-    "re-archive": "R40 R65",
+    "re-archive": "R40 R57 R65",
     "open-review": "R22 R24 R25 R27 R59",
     "remind-reviewer": "R30",
     "escalate-review": "R30",
