@@ -128,22 +128,20 @@ def _calls(root: etree._Element, stages: Mapping[str, Stage]) -> Iterator[tuple[
 
 
 def _note_of(root: etree._Element, call: str) -> etree._Element | None:
-    notes = {note.get("id"): note for note in root.iter(BPMN + "textAnnotation")}
-    for line in root.iter(BPMN + "association"):
-        for one, other in (
-            (line.get("sourceRef"), line.get("targetRef")),
-            (line.get("targetRef"), line.get("sourceRef")),
-        ):
-            if one == call and other in notes:
-                return notes[other]
-    return None
+    """Return the note of a review; what a designer has written beside it himself is none."""
+    notes = (note for note in root.iter(BPMN + "textAnnotation") if note.get("id") == f"Note_{_name(call)}")
+    return next(notes, None)
+
+
+def _name(call: str) -> str:
+    return call.partition("_")[2] or call
 
 
 def _draw(root: etree._Element, call: etree._Element) -> etree._Element:
     """Draw a new note above its review."""
     scope, call_id = call.getparent(), call.get("id", "")
     assert scope is not None  # noqa: S101  a call lies in a process
-    name = call_id.partition("_")[2] or call_id
+    name = _name(call_id)
     note = etree.SubElement(scope, BPMN + "textAnnotation", id=f"Note_{name}")
     etree.SubElement(scope, BPMN + "association", id=f"Link_{name}", sourceRef=call_id, targetRef=f"Note_{name}")
     for shape in root.iter(BPMNDI + "BPMNShape"):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lxml import etree
-from modeler import DECLARED, NS
+from modeler import DECLARED, NS, put_into
 
 BPMN, ZEEBE = f"{{{NS['bpmn']}}}", f"{{{NS['zeebe']}}}"
 BPMNDI, DC, DI = f"{{{NS['bpmndi']}}}", f"{{{NS['dc']}}}", f"{{{NS['di']}}}"
@@ -36,7 +36,7 @@ class Model:
     def add(self, scope: str, xml: str) -> Any:
         """Put a new element into a scope, drawn somewhere."""
         new = self.make(xml)
-        self.one(scope).append(new)
+        put_into(self.one(scope), new)
         kind = etree.QName(new).localname
         width, height = next((size for end, size in _SIZES if kind.endswith(end)), (100, 80))
         self._draw(new.get("id"), scope, width, height)
@@ -59,7 +59,7 @@ class Model:
             text = etree.SubElement(flow, f"{BPMN}conditionExpression")
             text.set(f"{{{NS['xsi']}}}type", "bpmn:tFormalExpression")
             text.text = condition
-        start.getparent().append(flow)
+        put_into(start.getparent(), flow)
         self._refer(start, "outgoing", identity)
         self._refer(end, "incoming", identity)
         edge = etree.SubElement(
@@ -138,7 +138,7 @@ class Model:
 
     def move(self, identity: str, scope: str) -> None:
         """Drag an element or a flow, with what is drawn of it, into another scope."""
-        self.one(scope).append(self.one(identity))
+        put_into(self.one(scope), self.one(identity))
         for drawn in self.root.xpath(f'//bpmndi:*[@bpmnElement="{identity}"]', namespaces=NS):
             self._plane(scope).append(drawn)
 

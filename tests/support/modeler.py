@@ -16,6 +16,15 @@ NS = {
 DECLARED = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NS.items())
 
 
+def put_into(scope: Any, new: Any) -> None:
+    """Put an element into a process or phase, before its annotations: the schema wants these last."""
+    last = scope.find(f"{{{NS['bpmn']}}}textAnnotation")
+    if last is None:
+        scope.append(new)
+    else:
+        last.addprevious(new)
+
+
 class Drawing:
     """One phase of a model, open for changes."""
 
@@ -40,7 +49,7 @@ class Drawing:
     def put(self, xml: str) -> None:
         """Put elements into the phase; flows are drawn by ``connect``."""
         for new in etree.fromstring(f"<elements {DECLARED}>{xml}</elements>"):
-            self.element(self.phase).append(new)
+            put_into(self.element(self.phase), new)
 
     def place(self, name: str, x: float, y: float, width: float, height: float) -> None:
         shape = etree.SubElement(self.plane, f"{{{NS['bpmndi']}}}BPMNShape", id=f"{name}_di", bpmnElement=name)

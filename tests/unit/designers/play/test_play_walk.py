@@ -179,7 +179,10 @@ def test_where_the_case_stands_names_phases_and_called_processes() -> None:
     positions = view.positions(shipped(), case.walk.case)
 
     told = {place.element_id: ([p.en for p in place.phases], [w.en for w in place.waits]) for place in positions}
-    assert told["Call_DepartmentDecides"] == (["Video retrieval", "Approval"], ["waits for the process Review"])
+    assert told["Call_DepartmentDecides"] == (
+        ["Video retrieval", "Before hand-over", "Approval"],
+        ["waits for the process Review"],
+    )
     assert told["Task_AwaitDecision"] == (["Review"], ["waits for the message review-decided"])
     counts = view.counts(shipped(), positions)
     assert counts["video-retrieval:Phase_Approval"] >= 1
