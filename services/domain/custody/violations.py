@@ -5,12 +5,13 @@ from typing import Any
 from sqlalchemy import select
 
 from services.database.base import new_id
+from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
-from services.domain.custody import grants, log
+from services.domain.custody import grants, heads, log
 from services.domain.notifications import service as notification_service
 from services.domain.process import permissions
 from services.domain.rules import agreed_limits
@@ -50,7 +51,11 @@ def open_overdue(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Vio
 
 
 def open_once(uow: UnitOfWork, hand_over: HandOver, kind: str, facts: dict[str, Any]) -> Violation:
-    """Open one violation of a kind for each hand-over; suspend access, notify Security and supervision."""
+    """Open one violation of a kind for each hand-over; suspend access, notify all who answer for the loan (R48, R51).
+
+    These are the custodian, the department's head, Security with its head, and supervision; of those other than the
+    custodian nobody whom the case concerns, who must not learn of it (T8).
+    """
     known = _known(uow, hand_over, kind)
     if known is not None:
         return known
@@ -68,8 +73,7 @@ def open_once(uow: UnitOfWork, hand_over: HandOver, kind: str, facts: dict[str, 
     audit_trail.record(
         uow, "violation-opened", "violation", violation.id, application_id=hand_over.application_id, kind=kind
     )
-    people = {hand_over.custodian_id, *measurements.list_holders(uow, "security-reviewer", "supervisor")}
-    for person_id in sorted(people):
+    for person_id in _list_notified(uow, hand_over):
         notification_service.notify(
             uow,
             person_id,
@@ -78,6 +82,16 @@ def open_once(uow: UnitOfWork, hand_over: HandOver, kind: str, facts: dict[str, 
             subject_id=violation.id,
         )
     return violation
+
+
+def _list_notified(uow: UnitOfWork, hand_over: HandOver) -> list[str]:
+    subjects = uow.session.get_one(Application, hand_over.application_id).subject_ids
+    others = {
+        *measurements.list_holders(uow, "security-reviewer", "supervisor"),
+        *heads.list_of_department(uow, hand_over),
+        *heads.list_of_security(uow, hand_over),
+    }
+    return sorted({hand_over.custodian_id} | others.difference(subjects))
 
 
 def _known(uow: UnitOfWork, hand_over: HandOver, kind: str) -> Violation | None:

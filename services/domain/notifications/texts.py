@@ -15,8 +15,8 @@ from services.runtime.translations import Bilingual, Message, Text, Worded
 Page = Literal[
     "case", "review", "decision", "consent", "hand-over", "notices", "deliveries", "account", "requests", "models"
 ]
-# What a notice asks somebody to do. Its subject is the review, the consent, the hand-over or the request. ``progress``
-# asks for nothing: the decision of a stage is news until the next one.
+# What a notice asks somebody to do. Its subject is the review, the consent, the hand-over, the request or the
+# violation. ``progress`` asks for nothing: the decision of a stage is news until the next one.
 Work = Literal[
     "review",
     "consent",
@@ -30,6 +30,7 @@ Work = Literal[
     "case",
     "question",
     "progress",
+    "violation",
 ]
 
 DIGEST = "daily-digest"
@@ -93,6 +94,9 @@ TEXTS = {
     "review-escalated": NoticeText(
         Message("A review has reached its deadline: you can decide it now."), "review", work="review"
     ),
+    "review-needs-agreement": NoticeText(
+        Message("A review is waiting for you: sign the confidentiality agreement to take it."), "review", work="review"
+    ),
     "receipt-overdue": NoticeText(
         Message("A copy for your department was not accepted in time: ask the custodian to act."), work="review"
     ),
@@ -139,13 +143,18 @@ TEXTS = {
         Message("The use period of a copy ends soon: return it in time."), "hand-over", work="return"
     ),
     "return-overdue": NoticeText(Message("A copy is overdue: return it at once."), "hand-over", work="return"),
+    "department-overdue": NoticeText(
+        Message("A copy that your department keeps is overdue: see that it is returned at once."), work="return"
+    ),
     "access-suspended": NoticeText(
         Message("The use period has ended and access is suspended: return the copy."), "hand-over", work="return"
     ),
     "copy-returned": NoticeText(Message("A copy was returned: inspect it."), work="inspection"),
-    "violation-overdue": NoticeText(Message("A copy was not returned: a violation was recorded.")),
-    "violation-loss": NoticeText(Message("A copy was lost: a violation was recorded.")),
-    "violation-discrepancy": NoticeText(Message("A return has a discrepancy: a violation was recorded.")),
+    "violation-overdue": NoticeText(Message("A copy was not returned: a violation was recorded."), work="violation"),
+    "violation-loss": NoticeText(Message("A copy was lost: a violation was recorded."), work="violation"),
+    "violation-discrepancy": NoticeText(
+        Message("A return has a discrepancy: a violation was recorded."), work="violation"
+    ),
     "notice-undelivered": NoticeText(
         Message("A notice could not be delivered to a member of your department: inform the person.")
     ),
@@ -175,6 +184,21 @@ TEXTS = {
     ),
     "agreement-issued": NoticeText(
         Message("A new version of the confidentiality agreement was issued: read and sign it in time."),
+        "account",
+        personal=True,
+        work="agreement",
+    ),
+    "agreement-replaced-soon": NoticeText(
+        Message(
+            "The version of the confidentiality agreement that you signed ends in a few days: read and sign the new "
+            "one."
+        ),
+        "account",
+        personal=True,
+        work="agreement",
+    ),
+    "agreement-expires-soon": NoticeText(
+        Message("Your confidentiality agreement expires soon: read and sign it again."),
         "account",
         personal=True,
         work="agreement",
@@ -215,6 +239,9 @@ TEXTS = {
 _OF_STAGE: dict[str, Callable[[Text], Message]] = {
     "review-opened": lambda stage: Message("{stage}: a review is waiting for you.", stage=stage),
     "review-reminder": lambda stage: Message("Reminder: {stage} is still waiting for you.", stage=stage),
+    "review-needs-agreement": lambda stage: Message(
+        "{stage}: sign the confidentiality agreement to take this review.", stage=stage
+    ),
     "review-escalated": lambda stage: Message("{stage} has reached its deadline: you can decide it now.", stage=stage),
 }
 
