@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from services.app.container import Container
 from services.database.leases import Lease, Leased, keep_counted, list_counted
 from services.database.unit_of_work import Actor, Database, UnitOfWork
+from services.domain.agreements.renewals import agreement_reminders
 from services.domain.applications.joint import consent_deadlines
 from services.domain.audit.checkpoint_publisher import CheckpointPublisher
 from services.domain.cameras.recorder_monitor import RecorderMonitor
@@ -59,6 +60,7 @@ def follow_clock(
         consent_deadlines(container.database),
         daily_digests(container.database),
         hold_reviews(container.database),
+        agreement_reminders(container.database),
         RecorderMonitor(container.database, container.recorders, container.settings.recorders.probe_interval),
     ]
 

@@ -37,6 +37,7 @@ class Rules:
     ordinary_retention: timedelta = timedelta(days=365)
     important_retention: timedelta = timedelta(days=730)
     agreement_version: str = "2026"
+    agreement_grace: timedelta = timedelta(days=14)  # signatures under the text before count so long
     replica_required: bool = field(default=True)
     second_factor: Literal["signers", "everyone", "nobody"] = "nobody"
     notice_channels: tuple[str, ...] = ()  # where notices go beside the portal: mail, webhook
@@ -56,6 +57,7 @@ def rules_of(settings: Settings) -> Rules:
     """Return the organisation's numbers of the settings."""
     return Rules(
         max_use_days=settings.rules.max_use_days,
+        policy_version=settings.rules.policy_version,
         organisation=settings.organisation,
         zone=settings.zone,
         review_limit=settings.rules.review_limit,
@@ -77,6 +79,7 @@ def rules_of(settings: Settings) -> Rules:
         ordinary_retention=timedelta(days=settings.rules.ordinary_retention_days),
         important_retention=timedelta(days=settings.rules.important_retention_days),
         agreement_version=settings.rules.agreement_version,
+        agreement_grace=timedelta(days=settings.rules.agreement_grace_days),
         notice_channels=settings.notices.channels,
     )
 

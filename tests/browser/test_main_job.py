@@ -27,7 +27,7 @@ TALLEST = 1400  # pixels of a picture
 AT_A_DESK = ("apply", "inbox", "security", "storage-release", "hand-over", "watch", "case")
 ON_A_PHONE = ("summary", "hand-over")
 LISTS = {
-    "lina": ("/", "/applications", "/apply", "/uploads", "/notices", "/account"),
+    "lina": ("/", "/applications", "/apply", "/uploads", "/notices", "/account", "/policy"),
     "zhaoqiang": ("/", "/inbox", "/register", "/register/copies-out", "/register/next-overwritten", "/register/stages"),
     "hutao": ("/storage",),
     "liuyang": ("/", "/hand-overs"),

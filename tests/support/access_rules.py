@@ -66,6 +66,7 @@ RULES = {
     "GET /api/cameras/{camera_id}/reference": Rule(EVERYONE),
     "GET /api/coverage": Rule(EVERYONE, query="?cameraId=camera&start=2031-03-04T10:00:00Z&end=2031-03-04T11:00:00Z"),
     "GET /api/agreements": Rule(EVERYONE),
+    "GET /api/policy": Rule(EVERYONE),
     "POST /api/agreements": Rule(EVERYONE, body={"version": "none", "password": PASSWORD}),
     "GET /api/notices": Rule(EVERYONE),
     "GET /api/notices/unread": Rule(EVERYONE),

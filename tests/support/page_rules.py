@@ -53,6 +53,7 @@ PAGES = {
     "POST /applications/{application_id}/delete": Rule(APPLICANT),
     "GET /applications/{application_id}/withdraw": Rule(APPLICANT),
     "POST /applications/{application_id}/withdraw": Rule(APPLICANT, body={"reason": "x"}),
+    "GET /policy": Rule(EVERYONE),
     "GET /hand-overs": Rule(EVERYONE),
     "GET /hand-overs.csv": Rule(EVERYONE),
     "GET /hand-overs/{hand_over_id}": Rule(KEEPER),

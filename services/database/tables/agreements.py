@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id, reference
@@ -33,6 +33,7 @@ class Agreement(Base):
     """One person's signature under one version, valid until ``expires_at`` or ``ended_at``."""
 
     __tablename__ = "agreements"
+    __table_args__ = (Index("ix_agreements_expires_at", "expires_at"),)
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
@@ -40,6 +41,8 @@ class Agreement(Base):
     signed_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    expiry_reminded_at: Mapped[datetime | None]  # that it expires soon
+    replacement_reminded_at: Mapped[datetime | None]  # that a new text ends it soon
     statement_sha256: Mapped[str | None]  # of those signed before this was stored, the audit trail has it
     signature: Mapped[dict[str, Any] | None]
 

@@ -1,9 +1,9 @@
 """Who may decide, computed from values of the organisation and its cases (T1, T8, F26).
 
 Pure: no session, no clock; ``access.queries`` loads the values. A person who has done one of ``all_duties`` for an
-application does none of the others for it, in any round. The subjects of a case decide nothing in it, administrators
-decide nothing at all, and nobody decides without a valid confidentiality agreement (R59). The receipt is the
-custodian's own and no decision on the case: to accept needs only what ``hand_overs.accept`` checks.
+application does none of the others for it, in any round. The subjects of a case and its custodian decide nothing in
+it, administrators decide nothing at all, and nobody decides without a valid confidentiality agreement (R59). The
+receipt is the custodian's own and no decision on the case: to accept needs only what ``hand_overs.accept`` checks.
 """
 
 from collections import defaultdict
@@ -210,10 +210,10 @@ def duty_refusal(directory: Directory, facts: CaseFacts, duty: str, person_id: s
                 f"was-{other}",
                 Message("You are {who} of this case: another person has to do this.", who=who),
             )
-    if duty == "return-inspection" and person_id in facts.custodians:
+    if person_id in facts.custodians:
         return _refused(
             "was-custodian",
-            Message("You are the custodian: another person has to inspect the return."),
+            Message("You are the custodian of this case: another person has to do this."),
         )
     if person_id not in directory.agreed:
         return _refused(
@@ -221,6 +221,11 @@ def duty_refusal(directory: Directory, facts: CaseFacts, duty: str, person_id: s
             Message("You have no valid confidentiality agreement: sign it first."),
         )
     return None
+
+
+def has_decided(facts: CaseFacts, person_id: str) -> bool:
+    """Return whether the person has done a duty besides the applicant's: such a person cannot become its custodian."""
+    return any(person_id in people for duty, people in facts.done.items() if duty != "applicant")
 
 
 def pools(directory: Directory, facts: CaseFacts, stage: Stage, matter_id: str | None = None) -> Pools:
@@ -271,6 +276,17 @@ def candidates(directory: Directory, facts: CaseFacts, review: Review) -> list[s
     After the escalation all eligible and present people of all groups. May be empty.
     """
     return _candidates(directory, facts, review, pools_of(directory, facts, review))
+
+
+def lacking_agreement(directory: Directory, facts: CaseFacts, review: Review) -> list[str]:
+    """List whose turn the review is but for the confidentiality agreement, which they have not signed (R59).
+
+    Once they have, they are ``candidates``. The receipt is open to its custodian anyway.
+    """
+    if is_own(STAGES[review.stage]):
+        return []
+    able = candidates(replace(directory, agreed=frozenset(directory.people)), facts, review)
+    return [person for person in able if person not in directory.agreed]
 
 
 def refusal_for(
@@ -397,11 +413,6 @@ def supervision_refusal(directory: Directory, facts: CaseFacts, person_id: str) 
     """Return why the person must not inspect this case, or None (R61: no own cases)."""
     if not directory.holds(person_id, "supervisor"):
         return _refused("not-yours", Message("You are not a member of the supervision group."))
-    if person_id in facts.custodians:
-        return _refused(
-            "was-custodian",
-            Message("You are the custodian of this case: another member has to supervise it."),
-        )
     return duty_refusal(directory, facts, "supervision", person_id)
 
 

@@ -11,7 +11,16 @@ from services.database.tables.people import Department, Person, Post
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access.administrators import lock_setup, require_administrator
-from services.domain.accounts import identities, lockout, passkeys, passwords, posts, second_factors, sessions
+from services.domain.accounts import (
+    held_copies,
+    identities,
+    lockout,
+    passkeys,
+    passwords,
+    posts,
+    second_factors,
+    sessions,
+)
 from services.domain.accounts.changes import (
     apply_changes,
     department_to_json,
@@ -130,7 +139,8 @@ def change_person(uow: UnitOfWork, person_id: str, details: Details) -> Person:
 def deactivate(uow: UnitOfWork, person_id: str) -> Person:
     """Deactivate a person and end their sessions; nothing is deleted.
 
-    Refused for an administrator beside whom no other stays. What a former administrator asked for is over.
+    Refused for an administrator beside whom no other stays, and for the custodian of copies that are on loan or wait
+    for the receipt. What a former administrator asked for is over.
     """
     lock_setup(uow)
     require_administrator(uow)
@@ -140,6 +150,7 @@ def deactivate(uow: UnitOfWork, person_id: str) -> Person:
         if access_queries.load_directory(uow).holds(person_id, "administrator"):
             posts.require_other_administrator(uow, person_id, uow.now)
         change_requests.check_not_objector(uow, person_id)
+        held_copies.require_none(uow, row)
         change_requests.notify_change(uow, person_id)
     if apply_changes(uow, row, "person", {"active": False}):
         sessions.end_all(uow, person_id)

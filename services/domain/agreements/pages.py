@@ -60,7 +60,7 @@ async def issue_text(visitor: Visiting, typed: Typed, database: GivenDatabase) -
     """Issue a version, which everybody has to sign from now on."""
     try:
         body = typed.body(IssueBody)
-        await database.run(visitor.actor, texts.issue_version, **body.model_dump())
+        issued = await database.run(visitor.actor, texts.issue_version, **body.model_dump())
     except Refused as refusal:
         if refusal.status == 403:
             raise
@@ -69,8 +69,8 @@ async def issue_text(visitor: Visiting, typed: Typed, database: GivenDatabase) -
         "/admin/agreements",
         Message(
             "Version {version} was issued: everyone has to sign it within {days} days.",
-            version=body.version,
-            days=body.grace_days,
+            version=issued.version,
+            days=issued.grace_days,
         ),
     )
 
@@ -78,12 +78,14 @@ async def issue_text(visitor: Visiting, typed: Typed, database: GivenDatabase) -
 async def _form(
     visitor: Visitor, database: Database, refusal: Refused | None = None, typed: TypedForm | None = None
 ) -> Response:
-    current_text = await database.read(visitor.actor, texts.get_text_to_revise)
+    current_text, usual = await database.read(
+        visitor.actor, lambda uow: (texts.get_text_to_revise(uow), uow.rules.agreement_grace.days)
+    )
     return visitor.page(
         "agreements/agreement_issue.html",
         refusal.status if refusal else 200,
         current_text=current_text,
-        grace_days=texts.GRACE_DAYS,
+        grace_days=usual,
         shortest=texts.SHORTEST_NOTICE_DAYS,
         refusal=refusal,
         typed=typed,

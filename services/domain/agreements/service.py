@@ -19,6 +19,7 @@ from services.domain.notifications import service as notification_service
 from services.runtime.errors import Refused
 
 TERM = timedelta(days=365)
+RENEWAL_LEAD = timedelta(days=30)  # before its end an agreement is signed again
 KIND = "confidentiality-agreement"
 
 
@@ -32,6 +33,11 @@ def get_document_numbers(uow: UnitOfWork, agreements: Sequence[Agreement]) -> di
     """Return document numbers by agreement id; old agreements have none."""
     documents = (document_service.of_subject(uow, KIND, agreement.id) for agreement in agreements)
     return {str(document.subject_id): document.number for document in documents if document is not None}
+
+
+def is_renewable(uow: UnitOfWork, agreement: Agreement) -> bool:
+    """Return whether the agreement ends so soon that it should be signed again."""
+    return agreement.expires_at <= uow.now + RENEWAL_LEAD
 
 
 def sign(uow: UnitOfWork, version: str, proof: Proof) -> Agreement:

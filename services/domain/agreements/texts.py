@@ -35,7 +35,6 @@ hold and confirm that nothing was kept.
 5. I answer for a breach of these duties. They go on when I leave my post or the organisation."""
 
 
-GRACE_DAYS = 14
 SHORTEST_NOTICE_DAYS = 7  # a week's holiday: below it the issue needs a second person
 
 
@@ -56,6 +55,19 @@ class VersionText:
     issued_at: datetime | None = None
     issued_by: str | None = None
     reason: str | None = None
+
+    @property
+    def grace_days(self) -> int:
+        """For how many days after its issue signatures under the version before counted."""
+        return 0 if self.counts_from is None or self.issued_at is None else (self.counts_from - self.issued_at).days
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """When a text was issued, and from when it counts and signatures under the ones before do not."""
+
+    issued_at: datetime
+    counts_from: datetime
 
 
 def get_current_text(uow: UnitOfWork) -> VersionText:
@@ -89,14 +101,17 @@ def get_text_to_revise(uow: UnitOfWork) -> VersionText:
 
 
 def issue_version(
-    uow: UnitOfWork, version: str, text_zh: str, text_en: str, *, reason: str, grace_days: int = GRACE_DAYS
+    uow: UnitOfWork, version: str, text_zh: str, text_en: str, *, reason: str, grace_days: int | None = None
 ) -> VersionText:
     """Issue a version, which is to be signed from now on; earlier signatures are outdated after ``grace_days`` (R59).
 
-    At short notice nobody could sign in time and others would sign in their place, so that takes a second person.
+    Without these the rule ``agreement_grace_days`` holds. At short notice nobody could sign in time and others would
+    sign in their place, and at a longer one than the rule's the old text counts too long: either takes a second person.
     Everybody whose signature will be outdated is notified. Refused for a version that was issued before.
     """
     administrators.require_administrator(uow)
+    usual = uow.rules.agreement_grace.days
+    grace_days = usual if grace_days is None else grace_days
     rule = RULES["agreement_version"]
     number = uow.session.scalar(select(AgreementText.number).where(AgreementText.version == version))
     if number is not None or version in (uow.rules.agreement_version, _first_version(uow)):
@@ -107,7 +122,7 @@ def issue_version(
             version=version,
         )
     old, counts_from = uow.rules.agreement_version, uow.now + timedelta(days=grace_days)
-    if grace_days < SHORTEST_NOTICE_DAYS:
+    if grace_days < SHORTEST_NOTICE_DAYS or grace_days > usual:
         payload = {"version": version, "text_zh": text_zh, "text_en": text_en, "reason": reason}
         change = Change("agreement", None, {**payload, "grace_days": grace_days}, {"replaces": old})
         change_requests.authorise(uow, change)
@@ -137,6 +152,24 @@ def issue_version(
     )
     name = uow.session.get_one(Person, uow.actor.id).name
     return VersionText(version, text_zh, text_en, True, old, counts_from, uow.now, name, reason)
+
+
+def list_replacing(uow: UnitOfWork) -> dict[str, Replacement]:
+    """Map the versions that were replaced and are still valid to what ends them."""
+    pending = (
+        select(AgreementText)
+        .where(AgreementText.counts_from > uow.now, AgreementText.replaces.in_(access_queries.select_still_valid(uow)))
+        .order_by(AgreementText.number)
+    )
+    replacing: dict[str, Replacement] = {}
+    for text in uow.session.scalars(pending):
+        if text.replaces is None or text.counts_from is None:
+            continue
+        new = Replacement(text.issued_at, text.counts_from)
+        # a text that counts ends all before it
+        older = {version: min(first, new, key=lambda each: each.counts_from) for version, first in replacing.items()}
+        replacing = {**older, text.replaces: new}
+    return replacing
 
 
 def _notify_signers(uow: UnitOfWork) -> None:

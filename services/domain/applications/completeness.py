@@ -9,6 +9,8 @@ from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import policy as access_policy
+from services.domain.access import queries as access_queries
 from services.domain.applications import findings, recipients
 from services.domain.applications.findings import CheckFinding
 from services.domain.applications.forms import LEGAL_BASES, PURPOSE_CATEGORIES
@@ -96,6 +98,14 @@ def _people(uow: UnitOfWork, application: Application) -> Iterator[CheckFinding]
                 "custodian-elsewhere",
                 "blocks",
                 Message("The custodian must be a member of the applying department: choose another person."),
+            )
+        elif application.submitted_at is not None and access_policy.has_decided(
+            access_queries.load_facts(uow, application.id), custodian.id
+        ):
+            yield CheckFinding(
+                "custodian-has-decided",
+                "blocks",
+                Message("The custodian has decided in this case before: choose another person."),
             )
     yield from recipients.find_unfit(uow, application)
     most = uow.rules.max_use_days

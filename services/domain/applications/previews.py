@@ -29,6 +29,7 @@ FIELDS = {
     "consent-to-verify": "legalBasis",
     "custodian-missing": "custodianId",
     "custodian-elsewhere": "custodianId",
+    "custodian-has-decided": "custodianId",
     "custodian-is-subject": "custodianId",
     "custodian-agreement-missing": "custodianId",
     "custodian-agreement-ends": "custodianId",

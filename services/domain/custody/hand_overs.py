@@ -16,7 +16,7 @@ from services.domain.access.queries import require_agreement
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import copies, grants, loan_documents, locks, log, suspensions, use_period
+from services.domain.custody import copies, grants, heads, loan_documents, locks, log, suspensions, use_period
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox, permissions
 from services.domain.process.messages import COPY_LOST, LOAN_CLOSED, REVIEW_DECIDED, USE_PERIOD_CHANGED, written
@@ -79,7 +79,11 @@ def _offer(uow: UnitOfWork, state: CaseState) -> HandOver:
             "the maximum use period is not set, and nothing is handed out without one (T3, R50)",
             "let an administrator set the maximum use period among the rules, then resolve the incident",
         )
-    custodian = uow.session.get(Person, application.custodian_id) if application.custodian_id else None
+    custodian = None
+    if application.custodian_id:  # locked: nobody deactivates a person whom copies are just offered to
+        custodian = uow.session.get(
+            Person, application.custodian_id, with_for_update={"read": True}, populate_existing=True
+        )
     if custodian is None or not custodian.active:
         raise _fatal(application.id, "no custodian is named who may still work here (R46)", "name a custodian")
     offered = copies.list_of_application(uow, application.id)
@@ -236,6 +240,7 @@ def remind(uow: UnitOfWork, application_id: str, hand_over_id: str, job_key: int
     """Remind the custodian of the return, once for each job and period; how many reminders were sent so far (R51).
 
     Nobody is reminded while a problem report freezes the copies: they cannot be returned then.
+    After the due date the head of the department is reminded too.
     """
     hand_over = _lock_accepted(uow, application_id, hand_over_id, "remind of the return")
     awaited = not _is_over(hand_over) and not suspensions.is_frozen(uow, hand_over)
@@ -247,6 +252,11 @@ def remind(uow: UnitOfWork, application_id: str, hand_over_id: str, job_key: int
         notification_service.notify(
             uow, hand_over.custodian_id, code, application_id=application_id, subject_id=hand_over_id
         )
+        for person_id in heads.list_of_department(uow, hand_over) if late else ():
+            if person_id != hand_over.custodian_id:
+                notification_service.notify(
+                    uow, person_id, "department-overdue", application_id=application_id, subject_id=hand_over_id
+                )
     uow.session.flush()
     count = select(func.count()).where(Reminder.subject_id == hand_over_id, Reminder.kind == "return")
     return uow.session.scalar(count) or 0

@@ -7,13 +7,14 @@ from typing import Any
 from sqlalchemy import select
 
 from services.database.base import new_id
+from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
-from services.domain.custody import log, suspensions, use_period
+from services.domain.custody import heads, log, suspensions, use_period
 from services.domain.notifications import service as notification_service
 from services.domain.process import permissions
 from services.domain.rules import agreed_limits
@@ -71,7 +72,10 @@ def open_once(
     due_at: datetime | None = None,
     accused: Sequence[str] | None = None,
 ) -> Violation:
-    """Open one violation for each hand-over, kind and due date; suspend access, notify Security and supervision.
+    """Open one violation for each hand-over, kind and due date; suspend access, notify all who answer for the loan.
+
+    These are the custodian, the department's head, Security with its head, and supervision; of those other than the
+    custodian nobody whom the case concerns, who must not learn of it (T8).
 
     ``due_at``: the due date that was missed, of an overdue copy. ``accused``: people by id, the custodian unless others
     are named. Raises ValueError for an unknown kind.
@@ -98,8 +102,7 @@ def open_once(
     audit_trail.record(
         uow, "violation-opened", "violation", violation.id, application_id=hand_over.application_id, kind=kind
     )
-    people = {hand_over.custodian_id, *measurements.list_holders(uow, "security-reviewer", "supervisor")}
-    for person_id in sorted(people):
+    for person_id in _list_notified(uow, hand_over):
         notification_service.notify(
             uow,
             person_id,
@@ -126,6 +129,7 @@ def close(uow: UnitOfWork, violation: Violation, closed_as: str) -> None:
             return
         raise Refused("violation-closed", "This violation has been decided already: open it to see the decision.")
     violation.closed_at, violation.closed_as = uow.now, closed_as
+    notification_service.mark_done(uow, "violation", subject_id=violation.id)
     log.append(uow, hand_over, "violation-closed", kind=violation.kind, violation=violation.id, closed_as=closed_as)
     audit_trail.record(
         uow,
@@ -147,6 +151,16 @@ def _clear(uow: UnitOfWork, hand_over: HandOver, violation: Violation) -> None:
         suspensions.lift(uow, suspension)
     since = violation.due_at or min((row.since for row in stood_with), default=uow.now)
     use_period.give_back(uow, hand_over, since, because="violation-cleared")
+
+
+def _list_notified(uow: UnitOfWork, hand_over: HandOver) -> list[str]:
+    subjects = uow.session.get_one(Application, hand_over.application_id).subject_ids
+    others = {
+        *measurements.list_holders(uow, "security-reviewer", "supervisor"),
+        *heads.list_of_department(uow, hand_over),
+        *heads.list_of_security(uow, hand_over),
+    }
+    return sorted({hand_over.custodian_id} | others.difference(subjects))
 
 
 def _known(uow: UnitOfWork, hand_over: HandOver, kind: str, due_at: datetime | None) -> Violation | None:

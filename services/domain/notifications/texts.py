@@ -26,8 +26,8 @@ Page = Literal[
     "models",
     "holds",
 ]
-# What a notice asks somebody to do. Its subject is the review, the consent, the hand-over or the request. ``progress``
-# asks for nothing: the decision of a stage is news until the next one.
+# What a notice asks somebody to do. Its subject is the review, the consent, the hand-over, the request or the
+# violation. ``progress`` asks for nothing: the decision of a stage is news until the next one.
 Work = Literal[
     "review",
     "consent",
@@ -42,6 +42,7 @@ Work = Literal[
     "question",
     "progress",
     "hold",
+    "violation",
 ]
 
 DIGEST = "daily-digest"
@@ -113,6 +114,9 @@ TEXTS = {
     "review-escalated": NoticeText(
         Message("A review has reached its deadline: you can decide it now."), "review", work="review"
     ),
+    "review-needs-agreement": NoticeText(
+        Message("A review is waiting for you: sign the confidentiality agreement to take it."), "review", work="review"
+    ),
     "receipt-overdue": NoticeText(
         Message("A copy for your department was not accepted in time: ask the custodian to act."), work="review"
     ),
@@ -159,13 +163,18 @@ TEXTS = {
         Message("The use period of a copy ends soon: return it in time."), "hand-over", work="return"
     ),
     "return-overdue": NoticeText(Message("A copy is overdue: return it at once."), "hand-over", work="return"),
+    "department-overdue": NoticeText(
+        Message("A copy that your department keeps is overdue: see that it is returned at once."), work="return"
+    ),
     "access-suspended": NoticeText(
         Message("The use period has ended and access is suspended: return the copy."), "hand-over", work="return"
     ),
     "copy-returned": NoticeText(Message("A copy was returned: inspect it."), work="inspection"),
-    "violation-overdue": NoticeText(Message("A copy was not returned: a violation was recorded.")),
-    "violation-loss": NoticeText(Message("A copy was lost: a violation was recorded.")),
-    "violation-discrepancy": NoticeText(Message("A return has a discrepancy: a violation was recorded.")),
+    "violation-overdue": NoticeText(Message("A copy was not returned: a violation was recorded."), work="violation"),
+    "violation-loss": NoticeText(Message("A copy was lost: a violation was recorded."), work="violation"),
+    "violation-discrepancy": NoticeText(
+        Message("A return has a discrepancy: a violation was recorded."), work="violation"
+    ),
     "matter-applied": NoticeText(Message("What was asked about a loan is agreed and in effect."), "matter"),
     "matter-refused": NoticeText(Message("What was asked about a loan is not agreed: read the reason."), "matter"),
     "matter-moot": NoticeText(
@@ -175,16 +184,22 @@ TEXTS = {
         Message("Security recalls a copy: access is suspended, and the loan ends when it is signed."), "hand-over"
     ),
     "custody-transferred": NoticeText(Message("Another person is now the custodian of a loan."), "matter"),
-    "violation-leak": NoticeText(Message("Footage was leaked or misused: a violation was recorded.")),
-    "violation-breach": NoticeText(Message("The conditions of use were broken: a violation was recorded.")),
-    "violation-finding": NoticeText(Message("An inspection has a finding: a violation was recorded.")),
+    "violation-leak": NoticeText(Message("Footage was leaked or misused: a violation was recorded."), work="violation"),
+    "violation-breach": NoticeText(
+        Message("The conditions of use were broken: a violation was recorded."), work="violation"
+    ),
+    "violation-finding": NoticeText(
+        Message("An inspection has a finding: a violation was recorded."), work="violation"
+    ),
     "violation-ghost-export": NoticeText(
-        Message("Footage was exported without an application: a violation was recorded.")
+        Message("Footage was exported without an application: a violation was recorded."), work="violation"
     ),
     "violation-urgent-not-ratified": NoticeText(
-        Message("An urgent retrieval was not approved afterwards: a violation was recorded.")
+        Message("An urgent retrieval was not approved afterwards: a violation was recorded."), work="violation"
     ),
-    "violation-refusal-pattern": NoticeText(Message("Access was refused repeatedly: a violation was recorded.")),
+    "violation-refusal-pattern": NoticeText(
+        Message("Access was refused repeatedly: a violation was recorded."), work="violation"
+    ),
     "hold-owned": NoticeText(Message("You are the owner of a legal hold: review it in time."), "holds"),
     "hold-review-due": NoticeText(
         Message("A legal hold is due for review: keep it, or ask to lift it."), "holds", work="hold"
@@ -222,6 +237,21 @@ TEXTS = {
     ),
     "agreement-issued": NoticeText(
         Message("A new version of the confidentiality agreement was issued: read and sign it in time."),
+        "account",
+        personal=True,
+        work="agreement",
+    ),
+    "agreement-replaced-soon": NoticeText(
+        Message(
+            "The version of the confidentiality agreement that you signed ends in a few days: read and sign the new "
+            "one."
+        ),
+        "account",
+        personal=True,
+        work="agreement",
+    ),
+    "agreement-expires-soon": NoticeText(
+        Message("Your confidentiality agreement expires soon: read and sign it again."),
         "account",
         personal=True,
         work="agreement",
@@ -271,6 +301,9 @@ TEXTS = {
 _OF_STAGE: dict[str, Callable[[Text], Message]] = {
     "review-opened": lambda stage: Message("{stage}: a review is waiting for you.", stage=stage),
     "review-reminder": lambda stage: Message("Reminder: {stage} is still waiting for you.", stage=stage),
+    "review-needs-agreement": lambda stage: Message(
+        "{stage}: sign the confidentiality agreement to take this review.", stage=stage
+    ),
     "review-escalated": lambda stage: Message("{stage} has reached its deadline: you can decide it now.", stage=stage),
 }
 

@@ -22,7 +22,8 @@ ESCALATE = "ask the managers"
 def escalate_to_management(uow: UnitOfWork, application_id: str, decided_by: str, job_key: int) -> list[str]:
     """Name who decides: any manager, or another one than those whom the case concerns. Tells them once for each job.
 
-    Raises NotPermitted before Security has signed, Fatal when no manager is left.
+    Where all of these have to sign the agreement first, it names them. Raises NotPermitted before Security has signed,
+    Fatal when no manager is left.
     """
     state = permissions.lock_approval(uow, application_id, ESCALATE)
     application = state.application
@@ -35,11 +36,13 @@ def escalate_to_management(uow: UnitOfWork, application_id: str, decided_by: str
         raise permissions.refusal(ESCALATE, application_id, "Security has not signed it in this round")
     application.decided_by = classification.highest_decider(uow, application_id, decided_by)
     directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, application_id)
-    deciders = access_policy.candidates(directory, facts, Review(application_id=application_id, stage="management"))
+    review = Review(application_id=application_id, stage="management")
+    deciders = access_policy.candidates(directory, facts, review)
+    deciders = deciders or access_policy.lacking_agreement(directory, facts, review)
     if not deciders:
         raise Fatal(
-            f"no manager may decide | application {application_id} | all are concerned, absent, or without an "
-            "agreement | appoint another manager, then raise the retries and resolve the incident",
+            f"no manager may decide | application {application_id} | all are concerned or absent | "
+            "appoint another manager, then raise the retries and resolve the incident",
             runbook="incidents-pending#nobody-may-decide",
         )
     if is_reminder_due(uow, job_key, "management", application_id):

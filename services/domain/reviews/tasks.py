@@ -48,6 +48,7 @@ def open_review(
     """Open one review of the application for each job and notify those who may decide; a second run finds it.
 
     Raises NotPermitted where the case does not ask it now, Fatal where nobody may decide: somebody has to be appointed.
+    Whoever lacks nothing but a valid confidentiality agreement is asked to sign it, and may decide then (R59).
     """
     if stage not in STAGES:
         raise NotPermitted(
@@ -132,7 +133,7 @@ def _open(uow: UnitOfWork, application: Application, review: Review, hand_over: 
         review.first_reminder_at = review.due_reason = None
     uow.session.add(review)
     uow.session.flush()
-    candidates = _require_candidates(uow, review)
+    candidates, unsigned = _require_candidates(uow, review)
     audit_trail.record(
         uow,
         "review-opened",
@@ -144,9 +145,11 @@ def _open(uow: UnitOfWork, application: Application, review: Review, hand_over: 
         due_at=review.due_at.isoformat(),
         candidates=candidates,
         **({"matter": review.matter_id} if review.matter_id else {}),
+        **_waiting(unsigned),
         **({"due_reason": review.due_reason} if STAGES[review.stage].limit_counts == "working-time" else {}),
     )
     _notify(uow, review, candidates, "review-opened")
+    _notify(uow, review, unsigned, "review-needs-agreement")
 
 
 def remind(uow: UnitOfWork, review_id: str, job_key: int) -> None:
@@ -160,11 +163,18 @@ def remind(uow: UnitOfWork, review_id: str, job_key: int) -> None:
     if deadlines.is_paused(uow, review.due_reason):
         return
     uow.session.add(Reminder(job_key=job_key, kind="review", subject_id=review_id, sent_at=uow.now))
-    people = [review.claimed_by] if review.claimed_by else _candidates(uow, review)
+    people, unsigned = ([review.claimed_by], []) if review.claimed_by else _candidates(uow, review)
     audit_trail.record(
-        uow, "review-reminded", "review", review_id, application_id=review.application_id, reminded=people
+        uow,
+        "review-reminded",
+        "review",
+        review_id,
+        application_id=review.application_id,
+        reminded=people,
+        **_waiting(unsigned),
     )
     _notify(uow, review, people, "review-reminder")
+    _notify(uow, review, unsigned, "review-needs-agreement")
 
 
 def escalate(uow: UnitOfWork, review_id: str, job_key: int) -> None:
@@ -180,11 +190,18 @@ def escalate(uow: UnitOfWork, review_id: str, job_key: int) -> None:
         return
     uow.session.add(Reminder(job_key=job_key, kind="escalation", subject_id=review_id, sent_at=uow.now))
     review.escalated_at, review.claimed_by, review.claimed_at = uow.now, None, None
-    candidates = _require_candidates(uow, review)
+    candidates, unsigned = _require_candidates(uow, review)
     audit_trail.record(
-        uow, "review-escalated", "review", review_id, application_id=review.application_id, candidates=candidates
+        uow,
+        "review-escalated",
+        "review",
+        review_id,
+        application_id=review.application_id,
+        candidates=candidates,
+        **_waiting(unsigned),
     )
     _notify(uow, review, candidates, "review-escalated")
+    _notify(uow, review, unsigned, "review-needs-agreement")
     if review.stage == "receipt":
         # nobody can receive in the custodian's place; the department's head is liable and is notified (R45)
         department = uow.session.get_one(Person, candidates[0]).department_id
@@ -347,22 +364,28 @@ def require_may_decide(uow: UnitOfWork, review: Review, *, second: bool = False)
         )
 
 
-def _candidates(uow: UnitOfWork, review: Review) -> list[str]:
-    return access_policy.candidates(
-        access_queries.load_directory(uow), access_queries.load_facts(uow, review.application_id), review
+def _candidates(uow: UnitOfWork, review: Review) -> tuple[list[str], list[str]]:
+    """Return who may decide now, and whose turn it is but for the agreement."""
+    directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, review.application_id)
+    return (
+        access_policy.candidates(directory, facts, review),
+        access_policy.lacking_agreement(directory, facts, review),
     )
 
 
-def _require_candidates(uow: UnitOfWork, review: Review) -> list[str]:
-    candidates = _candidates(uow, review)
-    if not candidates:
+def _require_candidates(uow: UnitOfWork, review: Review) -> tuple[list[str], list[str]]:
+    candidates, unsigned = _candidates(uow, review)
+    if not candidates and not unsigned:
         raise Fatal(
-            f"nobody may decide | stage {review.stage} of application {review.application_id} | separation of duties, "
-            "missing confidentiality agreements or absences leave nobody | appoint somebody, "
-            "or have an agreement signed, then raise the retries and resolve the incident",
+            f"nobody may decide | stage {review.stage} of application {review.application_id} | separation of duties "
+            "or absences leave nobody | appoint somebody, then raise the retries and resolve the incident",
             runbook="incidents-pending#nobody-may-decide",
         )
-    return candidates
+    return candidates, unsigned
+
+
+def _waiting(unsigned: list[str]) -> dict[str, list[str]]:
+    return {"without_agreement": unsigned} if unsigned else {}
 
 
 def _notify(uow: UnitOfWork, review: Review, people: list[str], code: str) -> None:

@@ -252,6 +252,15 @@ RULES = {
             weakened_by="both",  # as for ordinary footage
         ),
         Rule(
+            *("agreement_grace_days", "days", Message("days to sign a new confidentiality agreement")),
+            Message(
+                "Number of days for which signatures of the current version stay valid when a new version of the "
+                "confidentiality agreement is issued."
+            ),
+            field="agreement_grace",
+            weakened_by="both",  # shorter: people are put out of office; longer: an outdated text counts
+        ),
+        Rule(
             *("agreement_version", "text", Message("version of the confidentiality agreement")),
             Message("The agreement that must be signed; it changes when a new version is issued."),
             editable=False,

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from services.runtime.settings.kinds import Days, Duration, Lead, Part, WorkingHours
+from services.runtime.settings.kinds import Days, Duration, Lead, Part, TextFile, WorkingHours
 from services.runtime.working_hours import DEFAULT as DEFAULT_HOURS
 
 
@@ -53,4 +53,20 @@ class RuleSettings(Part):
     )
     agreement_version: str = Field(
         default="2026", min_length=1, max_length=40, description="the version of the confidentiality agreement"
+    )
+    agreement_grace_days: Days = Field(
+        default=14,
+        description="for how many days signatures under the text before stay valid when a new version of the "
+        "confidentiality agreement is issued",
+    )
+    policy_version: str = Field(
+        default="2026-01",
+        min_length=1,
+        max_length=40,
+        description="the version of the policy, which applications, documents and receipts name",
+    )
+    policy_file: TextFile | None = Field(
+        default=None,
+        description="a file with the policy's text, Markdown in UTF-8, which the page /policy shows instead of the "
+        "shipped one; change the version with it",
     )

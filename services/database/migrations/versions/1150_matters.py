@@ -9,7 +9,7 @@ from alembic import op
 from services.database.base import Json, Moment, Whole
 
 revision = "1150"
-down_revision = "1148"
+down_revision = "1149"
 branch_labels = None
 depends_on = None
 

@@ -263,6 +263,7 @@ def _facts(uow: UnitOfWork, token: str, language: languages.Language) -> dict[st
         "passkeys": passkeys.list_passkeys(uow, person.id),
         "absences": absences.list_absences(uow, person.id),
         "agreement": valid,
+        "renewable": valid is not None and agreement_service.is_renewable(uow, valid),
         "agreement_text": texts.get_current_text(uow),
         "real_now": uow.real_now,
     }
@@ -307,9 +308,11 @@ async def _agreement(
 ) -> Response:
     def read(uow: UnitOfWork) -> dict[str, Any]:
         signed = agreement_service.list_own(uow)
+        valid = access_queries.get_valid_agreement(uow, uow.actor.id)
         return {
             "text": texts.get_current_text(uow),
-            "valid": access_queries.get_valid_agreement(uow, uow.actor.id),
+            "valid": valid,
+            "renewable": valid is not None and agreement_service.is_renewable(uow, valid),
             "signed": signed,
             "document_numbers": agreement_service.get_document_numbers(uow, signed),
         }

@@ -30,13 +30,16 @@ class SignersQuestion(ListParameters):
 
 
 class IssueBody(Body):
-    """A new version, which everybody has to sign within ``grace_days``; short ones need a second person."""
+    """A new version, which everybody has to sign within ``grace_days``, by default those of the rule.
+
+    Very few days, or more than those of the rule, need a second person.
+    """
 
     version: Version
     text_zh: Wording
     text_en: Wording
     reason: Annotated[Line, Field(min_length=4)]
-    grace_days: Annotated[int, Field(ge=0, le=365)] = texts.GRACE_DAYS
+    grace_days: Annotated[int | None, Field(ge=0, le=365)] = None
 
 
 class TextAnswer(Answer):

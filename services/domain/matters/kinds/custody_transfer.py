@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from services.database.tables.matters import Matter
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.custody import copies, grants, log
 from services.domain.matters.kinds import base
@@ -118,8 +119,7 @@ def _person_obstacle(uow: UnitOfWork, state: CaseState, person_id: str) -> Messa
         return Message("Administrators cannot view footage: another person has to be the custodian.")
     if person_id in state.application.subject_ids:
         return Message("This person is concerned in the case: choose another one.")
-    duties = {duty: people for duty, people in facts.done.items() if duty not in ("applicant", "custodian")}
-    if any(person_id in people for people in duties.values()):
+    if access_policy.has_decided(facts, person_id):
         return Message("This person has decided in the case: choose another one.")
     return None
 

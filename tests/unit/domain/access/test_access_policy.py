@@ -66,6 +66,11 @@ def consented(person: str, department: str) -> CaseFacts:
     return replace(case, near={**case.near, person: {department}})
 
 
+def kept_by(person: str) -> CaseFacts:
+    """The case with this person as its custodian."""
+    return replace(CASE, custodian_id=person, custodians={person})
+
+
 def away(*people: str) -> Directory:
     return replace(DIRECTORY, absent={*people})
 
@@ -97,6 +102,12 @@ DECIDERS = [
     ("preliminary", unsigned("head"), CASE, ["deputy"]),
     ("preliminary", DIRECTORY, did("applicant", "head"), ["deputy"]),
     ("preliminary", DIRECTORY, concerning("head", "works"), ["deputy"]),
+    ("preliminary", DIRECTORY, kept_by("head"), ["deputy"]),
+    ("security", DIRECTORY, kept_by("reviewer"), ["security-deputy"]),
+    ("security-signature", DIRECTORY, kept_by("security-head"), ["security-deputy"]),
+    ("management", DIRECTORY, kept_by("manager"), ["manager2"]),
+    ("storage-release", DIRECTORY, kept_by("operator"), ["operator2"]),
+    ("receipt", DIRECTORY, kept_by("head"), ["head"]),
     ("preliminary", and_post("works-head", "works", "head"), CASE, ["head", "works-head"]),
     ("security", DIRECTORY, CASE, ["reviewer"]),
     ("security", DIRECTORY, consented("reviewer", "security"), ["security-deputy"]),
@@ -143,6 +154,13 @@ REFUSED = [
     ("storage-release", DIRECTORY, did("second-person", "operator"), "operator", "was-second-person"),
     ("storage-release", DIRECTORY, CASE, "inspector", "not-yours"),
     ("receipt", DIRECTORY, CASE, "inspector", "not-yours"),
+    ("preliminary", DIRECTORY, kept_by("head"), "head", "was-custodian"),
+    ("preliminary", away("head"), kept_by("deputy"), "deputy", "was-custodian"),
+    ("security", DIRECTORY, kept_by("reviewer"), "reviewer", "was-custodian"),
+    ("security-signature", DIRECTORY, kept_by("security-head"), "security-head", "was-custodian"),
+    ("management", DIRECTORY, kept_by("manager"), "manager", "was-custodian"),
+    ("storage-release", DIRECTORY, kept_by("operator"), "operator", "was-custodian"),
+    ("partial-footage", DIRECTORY, kept_by("reviewer"), "reviewer", "was-custodian"),
     ("return-inspection", DIRECTORY, replace(CASE, custodians={"inspector"}), "inspector", "was-custodian"),
     ("return-inspection", DIRECTORY, did("storage-release", "inspector"), "inspector", "was-storage-release"),
     ("return-inspection", DIRECTORY, TO_STORAGE, "reviewer", "not-yours"),
@@ -181,6 +199,51 @@ def test_whoever_releases_is_not_the_second_person_too() -> None:
     refusal = access_policy.refusal_for(DIRECTORY, released, review, "operator", second=True)
     assert refusal is not None
     assert refusal.code == "was-storage-release"
+
+
+@pytest.mark.requirement("R33", "R46")
+def test_the_custodian_is_no_second_person_of_the_release() -> None:
+    kept = replace(kept_by("operator2"), second_person=True)
+    review, released = Review(stage="storage-release"), did("storage-release", "operator", kept)
+    assert access_policy.second_people(DIRECTORY, released, review) == ["storage-head"]
+    refusal = access_policy.refusal_for(DIRECTORY, released, review, "operator2", second=True)
+    assert refusal is not None
+    assert refusal.code == "was-custodian"
+
+
+@pytest.mark.parametrize(("claimed", "who"), [("deputy", "head"), ("head", "head")])
+def test_the_custodian_gives_no_review_of_the_case_to_another(claimed: str, who: str) -> None:
+    review = Review(stage="preliminary", claimed_by=claimed)
+    refusal = access_policy.reassignment_refusal(DIRECTORY, kept_by(who), review, who)
+    assert refusal is not None
+    assert refusal.code == "was-custodian"
+
+
+def test_whoever_has_decided_in_the_case_cannot_become_its_custodian() -> None:
+    case = did("second-person", "operator", did("security", "reviewer"))
+    decided = {person for person, _, _ in POSTS if access_policy.has_decided(case, person)}
+    assert decided == {"reviewer", "operator"}
+    assert not access_policy.has_decided(case, "drafter"), "who asks for the footage may keep it"
+
+
+@pytest.mark.requirement("R59")
+@pytest.mark.parametrize(
+    ("stage", "directory", "case", "lacking"),
+    [
+        ("preliminary", DIRECTORY, CASE, []),
+        ("preliminary", unsigned("head"), CASE, ["head"]),
+        ("preliminary", unsigned("deputy"), CASE, []),
+        ("preliminary", replace(away("head"), agreed=()), CASE, ["deputy"]),
+        ("management", unsigned("manager2"), CASE, ["manager2"]),
+        ("management", unsigned("manager"), kept_by("manager"), []),
+        ("security", unsigned("reviewer"), concerning("reviewer", "security"), []),
+        ("receipt", replace(DIRECTORY, agreed=()), CASE, []),
+    ],
+)
+def test_only_whose_turn_it_is_but_for_the_agreement_is_to_sign_it(
+    stage: str, directory: Directory, case: CaseFacts, lacking: list[str]
+) -> None:
+    assert access_policy.lacking_agreement(directory, case, Review(stage=stage)) == lacking
 
 
 def test_a_substitute_stands_in_for_whoever_is_in_charge_first() -> None:

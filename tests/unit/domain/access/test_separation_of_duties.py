@@ -152,11 +152,13 @@ def test_the_same_duty_may_be_done_again_in_a_later_round(busy: ReviewDesk, duty
     assert _may(busy, application_id, duty, "keeper") is None
 
 
-@pytest.mark.requirement("R39", refuses=True)
-def test_the_custodian_does_not_inspect_the_return(busy: ReviewDesk) -> None:
+@pytest.mark.requirement("R22", "R24", "R25", "R27", "R33", "R39", "R46", "R61", refuses=True)
+@pytest.mark.parametrize("duty", DONE_NEXT)
+def test_the_custodian_of_a_case_decides_nothing_in_it(busy: ReviewDesk, duty: str) -> None:
+    assert _may(busy, busy.submitted(custodian_id="drafter"), duty, "keeper") is None
     application_id = busy.submitted(custodian_id="keeper")
 
-    refusal = _may(busy, application_id, "return-inspection", "keeper")
+    refusal = _may(busy, application_id, duty, "keeper")
 
     assert refusal is not None
     assert refusal.code == "was-custodian"
@@ -338,7 +340,7 @@ def test_opening_fails_aloud_when_nobody_may_decide(desk: ReviewDesk) -> None:
 
 
 def test_a_post_ends_with_its_time(desk: ReviewDesk) -> None:
-    application_id = desk.submitted()
+    application_id = desk.submitted(custodian_id="drafter")
     desk.post("keeper", "manager", "board")
     assert _may(desk, application_id, "management", "keeper") is None
 

@@ -1,6 +1,7 @@
 """A new text of the agreement puts nobody out of office: it counts after notice, or two people want it at once."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from services.domain.agreements import queries, requested_acts, service, texts
 from services.domain.change_requests import queries as change_request_queries
 from services.domain.change_requests import service as change_requests
 from services.runtime.errors import Refused
+from services.runtime.rules import Rules
 
 pytestmark = pytest.mark.requirement("R59")
 ZH, EN = "新的保密协议，请逐条阅读并遵守其中各项义务。", "A new agreement with duties to keep."
@@ -52,9 +54,18 @@ def test_who_has_signed_the_old_text_decides_until_the_new_one_counts(desk: Revi
     assert {signer.state for signer in desk.run(queries.list_signers, by="admin")} == {"valid", "outdated"}
 
 
+def test_the_rule_says_for_how_long_the_old_text_counts(tmp_path: Path) -> None:
+    rules = Rules(max_use_days=30, agreement_grace=8 * DAY)
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'database.sqlite3'}", rules)
+    assert issue(desk).grace_days == 8
+    desk.clock.turn(8 * DAY)
+    assert not agreed(desk, "head")
+    desk.close()
+
+
 @pytest.mark.requirement("R59", refuses=True)
-@pytest.mark.parametrize("days", [0, 6])
-def test_a_text_that_counts_at_once_needs_two(desk: ReviewDesk, days: int) -> None:
+@pytest.mark.parametrize("days", [0, 6, 15])
+def test_a_text_that_counts_at_once_or_later_than_the_rule_says_needs_two(desk: ReviewDesk, days: int) -> None:
     asked(desk, texts.issue_version, "2032", ZH, EN, reason="a test", grace_days=days)
 
     assert agreed(desk, "head")
@@ -79,7 +90,7 @@ async def test_the_confirmed_text_is_issued_under_requests(desk: ReviewDesk) -> 
 
 
 def test_a_text_that_counts_ends_the_grace_of_all_before(desk: ReviewDesk) -> None:
-    issue(desk, grace_days=100)
+    confirmed(desk, texts.issue_version, "2032", ZH, EN, reason="a test", grace_days=100)
     desk.run(service.sign, "2032", Proof(password=PASSWORD), by="head")
     issue(desk, "2033", grace_days=7)
     assert agreed(desk, "head")

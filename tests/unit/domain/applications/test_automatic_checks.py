@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.people import Person
 from services.database.tables.reviews import Finding
 from services.domain.applications import completeness, security_check
+from services.domain.applications import service as application_service
 from services.domain.applications.forms import ItemAsked
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -209,6 +211,22 @@ def test_a_custodian_who_has_left_is_no_custodian(any_database_url: str) -> None
 
     assert desk.run(completeness.review, application_id) is False
     assert "custodian-elsewhere" in found(desk, application_id)
+    desk.close()
+
+
+@pytest.mark.requirement("R22", "R46")
+@pytest.mark.parametrize(("custodian", "complete"), [("head", False), ("deputy", True), ("drafter", True)])
+def test_whoever_has_decided_before_cannot_become_the_custodian(
+    any_database_url: str, custodian: str, complete: bool
+) -> None:
+    desk = ReviewDesk(any_database_url)
+    application_id = desk.submitted()
+    desk.decide(desk.opened(application_id, "preliminary"), "head", "returned")
+    corrected = replace(FORM, custodian_id=custodian)
+    desk.run(application_service.correct, application_id, corrected, by="drafter")
+
+    assert desk.run(completeness.review, application_id) is complete
+    assert ("custodian-has-decided" in found(desk, application_id)) is not complete
     desk.close()
 
 

@@ -1,12 +1,14 @@
 """Reviews as tasks: opened once, reminded, widened, closed; the storage office told; the inbox in its order."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from review_desk import FORM, NOON, STAFF, ReviewDesk
+from review_desk import FORM, NOON, PASSWORD, STAFF, ReviewDesk
 
+from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera
@@ -14,12 +16,14 @@ from services.database.tables.notices import Notice
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import UnitOfWork
+from services.domain.accounts.signatures.given import Proof
+from services.domain.agreements import service as agreement_service
 from services.domain.cases import inbox as case_inbox
 from services.domain.process import outbox
 from services.domain.reviews import escalation
 from services.domain.reviews import tasks as review_tasks
 from services.domain.stages.catalogue import STAGES
-from services.runtime.errors import Fatal, NotFound
+from services.runtime.errors import Fatal, NotFound, Refused
 from services.workers import escalate_review, escalate_to_management, notify_storage, open_review, remind_reviewer
 
 
@@ -136,6 +140,81 @@ async def test_an_escalation_ends_the_claim_and_tells_the_substitutes_once(desk:
 
     assert desk.the(Review, id=review_id).claimed_by is None
     assert _told(desk, "review-escalated") == ["reviewer", "reviewer2", "security-deputy", "security-head"]
+
+
+def _unsigned(desk: ReviewDesk, *person_ids: str) -> None:
+    def end(uow: UnitOfWork) -> None:
+        for agreement in uow.session.query(Agreement).filter(Agreement.person_id.in_(person_ids)):
+            agreement.ended_at = uow.now - timedelta(hours=1)
+
+    desk.run(end)
+
+
+MANAGERS = ("manager", "manager2", "board-head")
+
+
+@pytest.mark.requirement("R59")
+async def test_a_review_waits_for_those_who_have_to_sign_the_agreement_first(desk: ReviewDesk) -> None:
+    _unsigned(desk, *MANAGERS)
+    application_id = desk.submitted()
+    review_id = desk.opened(application_id, "management")
+
+    assert desk.candidates(review_id) == []
+    assert _told(desk, "review-opened") == []
+    assert _told(desk, "review-needs-agreement") == ["manager", "manager2"]
+    opened = json.loads(desk.the(AuditEvent, action="review-opened").entry)
+    assert '"without_agreement":["manager","manager2"]' in json.dumps(opened, separators=(",", ":"))
+    with pytest.raises(Refused) as refused:
+        desk.decide(review_id, "manager")
+    assert refused.value.code == "agreement-missing"
+
+    desk.run(agreement_service.sign, desk.rules.agreement_version, Proof(password=PASSWORD), by="manager")
+
+    assert desk.candidates(review_id) == ["manager"]
+    await remind_reviewer.handle(remind_reviewer.Command(review_id, job_key=50), desk.database)
+    assert _told(desk, "review-reminder") == ["manager"]
+    assert _told(desk, "review-needs-agreement") == ["manager", "manager2", "manager2"]
+    assert desk.decide(review_id, "manager").published
+    assert all(notice.done_at for notice in desk.all(Notice, code="review-needs-agreement"))
+
+
+@pytest.mark.requirement("R59")
+def test_at_the_limit_all_are_asked_to_sign_who_could_decide_then(desk: ReviewDesk) -> None:
+    _unsigned(desk, *MANAGERS)
+    review_id = desk.opened(desk.submitted(), "management")
+    desk.escalate(review_id)
+    assert {*_told(desk, "review-needs-agreement")} == {*MANAGERS}
+
+
+@pytest.mark.requirement("R59")
+def test_the_head_is_asked_to_sign_where_a_substitute_decides_meanwhile(desk: ReviewDesk) -> None:
+    _unsigned(desk, "head")
+    review_id = desk.opened(desk.submitted(), "preliminary")
+    assert desk.candidates(review_id) == ["deputy"]
+    assert (_told(desk, "review-opened"), _told(desk, "review-needs-agreement")) == (["deputy"], ["head"])
+
+
+@pytest.mark.requirement("R27", "R59")
+async def test_where_nobody_holds_the_post_a_review_is_an_incident_still(desk: ReviewDesk) -> None:
+    _unsigned(desk, "manager")
+    desk.away(*MANAGERS)
+    application_id = desk.submitted()
+    with pytest.raises(Fatal, match="nobody may decide"):
+        desk.opened(application_id, "management")
+    desk.approved(application_id)
+    command = escalate_to_management.Command(application_id, "management", job_key=60)
+    with pytest.raises(Fatal, match="no manager may decide"):
+        await escalate_to_management.handle(command, desk.database)
+
+
+async def test_management_is_named_that_has_to_sign_first(desk: ReviewDesk) -> None:
+    _unsigned(desk, *MANAGERS)
+    application_id = desk.submitted()
+    desk.approved(application_id)
+    await escalate_to_management.handle(
+        escalate_to_management.Command(application_id, "management", job_key=60), desk.database
+    )
+    assert _told(desk, "management-decides") == ["manager", "manager2"]
 
 
 def test_closing_a_cases_reviews_leaves_decided_ones_alone(desk: ReviewDesk) -> None:

@@ -1,0 +1,27 @@
+"""Who answers for a loan beside its custodian: the department's head and the head of Security (R45, R48, R51)."""
+
+from collections.abc import Collection
+
+from services.database.tables.applications import Application
+from services.database.tables.custody import HandOver
+from services.database.unit_of_work import UnitOfWork
+from services.domain.access import queries as access_queries
+
+
+def list_of_department(uow: UnitOfWork, hand_over: HandOver) -> list[str]:
+    """List the heads of the department that uses the copies, else its deputies; none whom the case concerns (T8)."""
+    application = uow.session.get_one(Application, hand_over.application_id)
+    directory, own = access_queries.load_directory(uow), application.department_id
+    return _first_group(application, (directory.holders(own, "head"), directory.holders(own, "deputy")))
+
+
+def list_of_security(uow: UnitOfWork, hand_over: HandOver) -> list[str]:
+    """List the heads of Security, else its deputies; none whom the case concerns (T8)."""
+    application = uow.session.get_one(Application, hand_over.application_id)
+    holders_in = access_queries.load_directory(uow).holders_in
+    return _first_group(application, (holders_in("security", "head"), holders_in("security", "deputy")))
+
+
+def _first_group(application: Application, groups: Collection[list[str]]) -> list[str]:
+    others = ([person for person in group if person not in application.subject_ids] for group in groups)
+    return next(filter(None, others), [])
