@@ -14,16 +14,23 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-import pypdf.filters
-import pypdf.generic._image_inline
-import pypdf.xmp  # pypdf imports these late, which a confined process cannot
 from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, StreamObject
 
 from services.runtime.confine import Limits, confine
 
-for encoding in ("utf-8", "utf-16", "utf-16-be", "utf-16-le", "latin-1", "ascii", "cp1252", "charmap", "unicode_escape"):
+for encoding in (
+    "utf-8",
+    "utf-16",
+    "utf-16-be",
+    "utf-16-le",
+    "latin-1",
+    "ascii",
+    "cp1252",
+    "charmap",
+    "unicode_escape",
+):
     codecs.lookup(encoding)  # nor these
 MOST_OBJECTS = 500_000
 MOST_OF_STREAM, MOST_OF_ALL = 256 << 20, 1 << 30  # bytes that streams unpack to

@@ -22,26 +22,28 @@ def belongs_to(kind: SubjectKind, subject_id: str) -> ColumnElement[bool]:
 
 def get_list(uow: UnitOfWork, kind: SubjectKind, subject_id: str) -> AttachmentList:
     """Return the subject's attachments without copies of identity cards; NotFound where it may not be read."""
-    subject = SUBJECTS[kind]
-    reading = subject.may_read(uow, subject_id)
-    cards = None
-    if reading.identity_cards:
-        query = select(func.count()).where(belongs_to(kind, subject_id), Attachment.kind == IDENTITY_CARD)
-        cards = uow.session.scalar(query) or 0
+    return list_for(uow, kind, subject_id, SUBJECTS[kind].read(uow, subject_id))
+
+
+def list_for(uow: UnitOfWork, kind: SubjectKind, subject_id: str, reading: Reading) -> AttachmentList:
+    """Return ``get_list`` for what the acting person may do; one statement."""
+    rows = _rows(uow, belongs_to(kind, subject_id))
+    cards = sum(row.kind == IDENTITY_CARD and is_shown(reading, row) for row, _ in rows)
     return AttachmentList(
-        attachments=_views(uow, reading, belongs_to(kind, subject_id), Attachment.kind != IDENTITY_CARD),
-        identity_cards=cards,
-        may_add=subject.may_add(uow, subject_id) is None,
+        attachments=[_view(reading, row, name) for row, name in rows if row.kind != IDENTITY_CARD],
+        identity_cards=cards if reading.identity_cards or reading.edits else None,
+        may_add=reading.refusal is None and len(rows) < MOST,
     )
 
 
 def get_identity_cards(uow: UnitOfWork, kind: SubjectKind, subject_id: str) -> list[AttachmentView]:
     """Return the copies of identity cards for who may open them, and record it; NotFound for everybody else."""
-    reading = SUBJECTS[kind].may_read(uow, subject_id)
-    if not reading.identity_cards:
+    reading = SUBJECTS[kind].read(uow, subject_id)
+    if not reading.identity_cards and not reading.edits:
         raise NotFound(Message("application"), subject_id)
     audit_trail.record(uow, "identity-cards-listed", kind, subject_id, application_id=reading.application_id)
-    return _views(uow, reading, belongs_to(kind, subject_id), Attachment.kind == IDENTITY_CARD)
+    rows = _rows(uow, belongs_to(kind, subject_id), Attachment.kind == IDENTITY_CARD)
+    return [_view(reading, row, name) for row, name in rows if is_shown(reading, row)]
 
 
 def count(uow: UnitOfWork, kind: SubjectKind, subject_id: str) -> int:
@@ -52,6 +54,14 @@ def count(uow: UnitOfWork, kind: SubjectKind, subject_id: str) -> int:
 def list_of_form(uow: UnitOfWork, application_id: str) -> Sequence[Attachment]:
     """Return what a form submitted now names, oldest first."""
     query = select(Attachment).where(belongs_to("application", application_id), Attachment.of_form)
+    return uow.session.scalars(query.order_by(Attachment.added_at, Attachment.id)).all()
+
+
+def list_kept(uow: UnitOfWork, application_id: str) -> Sequence[Attachment]:
+    """Return those whose objects the store must have, oldest first: nobody can remove them and no purge is set."""
+    query = select(Attachment).where(
+        belongs_to("application", application_id), Attachment.bound_at.is_not(None), Attachment.purge_after.is_(None)
+    )
     return uow.session.scalars(query.order_by(Attachment.added_at, Attachment.id)).all()
 
 
@@ -70,7 +80,20 @@ def to_json(rows: Collection[Attachment]) -> list[dict[str, Any]]:
     ]
 
 
-def _views(uow: UnitOfWork, reading: Reading, *where: ColumnElement[bool]) -> list[AttachmentView]:
+def is_shown(reading: Reading, row: Attachment) -> bool:
+    """Return whether who reads the subject sees this attachment.
+
+    A copy of an identity card is for who handles the case, and until it is submitted for who adds it.
+    """
+    return row.kind != IDENTITY_CARD or reading.identity_cards or (reading.edits and row.bound_at is None)
+
+
+def is_removable(reading: Reading, row: Attachment) -> bool:
+    """Return whether the reader may remove it: a part of a draft or correction that nobody has submitted yet."""
+    return reading.edits and row.bound_at is None and row.purged_at is None
+
+
+def _rows(uow: UnitOfWork, *where: ColumnElement[bool]) -> list[tuple[Attachment, str]]:
     query = (
         select(Attachment, Person.name)
         .join(Person, Person.id == Attachment.added_by)
@@ -78,11 +101,8 @@ def _views(uow: UnitOfWork, reading: Reading, *where: ColumnElement[bool]) -> li
         .order_by(Attachment.added_at, Attachment.id)
         .limit(MOST)
     )
-    return [
-        AttachmentView.of(row, name, removable=is_removable(reading, row)) for row, name in uow.session.execute(query)
-    ]
+    return [(row, name) for row, name in uow.session.execute(query)]
 
 
-def is_removable(reading: Reading, row: Attachment) -> bool:
-    """Return whether the reader may remove it: a part of a draft or correction that nobody has submitted yet."""
-    return reading.edits and row.bound_at is None and row.purged_at is None
+def _view(reading: Reading, row: Attachment, name: str) -> AttachmentView:
+    return AttachmentView.of(row, name, removable=is_removable(reading, row))

@@ -43,10 +43,11 @@ class Opened:
 def check_addable(uow: UnitOfWork, kind: SubjectKind, subject_id: str) -> Reading:
     """Raise Refused where the acting person can add nothing to the subject now, NotFound where it is hidden."""
     subject = SUBJECTS[kind]
-    reading = subject.may_read(uow, subject_id)
-    refusal = subject.may_add(uow, subject_id)
-    if refusal is not None:
-        raise refusal
+    if not uow.reading:
+        subject.lock(uow, subject_id)
+    reading = subject.read(uow, subject_id)
+    if reading.refusal is not None:
+        raise reading.refusal
     if queries.count(uow, kind, subject_id) >= MOST:
         raise Refused(
             "attachments-full",
@@ -59,7 +60,7 @@ def check_addable(uow: UnitOfWork, kind: SubjectKind, subject_id: str) -> Readin
 
 def is_edited(uow: UnitOfWork, kind: SubjectKind, subject_id: str) -> bool:
     """Return whether what the acting person adds now becomes a part of the form; NotFound where it is hidden."""
-    return SUBJECTS[kind].may_read(uow, subject_id).edits
+    return SUBJECTS[kind].read(uow, subject_id).edits
 
 
 def begin(uow: UnitOfWork, kind: SubjectKind, subject_id: str) -> AttachmentUpload:
@@ -121,10 +122,10 @@ def remove(uow: UnitOfWork, attachment_id: str) -> Attachment:
     """Remove an attachment that was never submitted; its object is swept."""
     row, kind, subject_id = _get(uow, attachment_id)
     subject = SUBJECTS[kind]
-    reading = _reading(uow, row)
-    refusal = subject.may_add(uow, subject_id)
+    subject.lock(uow, subject_id)
     uow.session.refresh(row)  # it may have been submitted while this waited for the lock
-    if refusal is not None or not queries.is_removable(reading, row):
+    reading = _reading(uow, row)
+    if not queries.is_removable(reading, row):
         raise Refused(
             "attachment-bound",
             "The attachment belongs to the case and cannot be removed. Add another one with a note that explains it.",
@@ -195,10 +196,10 @@ def _reading(uow: UnitOfWork, row: Attachment) -> Reading:
     """Raise NotFound for who may not read this attachment."""
     _, kind, subject_id = _get(uow, row.id)
     try:
-        reading = SUBJECTS[kind].may_read(uow, subject_id)
+        reading = SUBJECTS[kind].read(uow, subject_id)
     except NotFound as hidden:
         raise _not_found(row.id) from hidden
-    if row.kind == IDENTITY_CARD and not reading.identity_cards:
+    if not queries.is_shown(reading, row):
         raise _not_found(row.id)
     return reading
 

@@ -17,28 +17,29 @@ SubjectKind = Literal["application", "matter"]
 class Reading:
     """What a person who may read the subject's attachments may do besides.
 
-    ``edits``: it is a draft or a correction of theirs, so that what they add becomes a part of the form.
-    ``draft``: nothing of it was ever submitted. ``identity_cards``: they may open copies of identity cards.
-    ``application_id``: the case in whose history the acts are recorded.
+    ``application_id``: the case in whose history the acts are recorded. ``edits``: it is a draft or a correction of
+    theirs, so that what they add becomes a part of the form. ``draft``: nothing of it was ever submitted.
+    ``identity_cards``: they handle it, and may open copies of identity cards. ``refusal``: why they can add nothing
+    now, or None.
     """
 
     application_id: str | None
     edits: bool
     draft: bool
     identity_cards: bool
+    refusal: Refused | None
 
 
 @dataclass(frozen=True)
 class Subject:
     """One kind of subject.
 
-    ``may_read`` raises NotFound where the acting person may not read the subject. ``may_add`` locks the subject in a
-    unit that writes, and returns why the person can add nothing now, or None. ``changed`` is called after attachments
-    of an edited form were added or removed.
+    ``read`` raises NotFound where the acting person may not read the subject. ``lock`` locks its row, if there is one,
+    before it is read to be changed. ``changed`` is called after attachments of an edited form were added or removed.
     """
 
-    may_read: Callable[[UnitOfWork, str], Reading]
-    may_add: Callable[[UnitOfWork, str], Refused | None]
+    read: Callable[[UnitOfWork, str], Reading]
+    lock: Callable[[UnitOfWork, str], None]
     changed: Callable[[UnitOfWork, str], None]
 
 

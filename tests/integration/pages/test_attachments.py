@@ -239,7 +239,7 @@ async def test_a_copy_of_an_identity_card_is_in_no_list_and_opens_for_who_handle
     card_id = await card(drafter, draft)
     assert (await drafter.get(f"/attachments/{card_id}")).status_code == 200
     desk.run(application_service.submit, draft, by="drafter")
-    desk.opened(draft, "preliminary")
+    review = desk.opened(draft, "preliminary")
     for login in ("drafter", "supervisor"):
         browser = await portal.signed_in(login)
         listed = (await browser.get(f"/api/applications/{draft}/attachments")).json()
@@ -260,7 +260,10 @@ async def test_a_copy_of_an_identity_card_is_in_no_list_and_opens_for_who_handle
         assert "张三身份证.jpg" in page.text
         assert (await browser.get(f"/attachments/{card_id}")).status_code == 200
     assert [event.actor_id for event in acts(desk, "identity-cards-listed")] == ["head", "reviewer"]
-    assert [event.actor_id for event in acts(desk, "attachment-read")] == ["drafter", "head", "reviewer"]
+    desk.decide(review, "head", "returned")  # who corrects sees the cards that they add, and none of the case
+    assert (await drafter.get(f"/attachments/{card_id}")).status_code == 404
+    assert (await drafter.get(f"/attachments/{await card(drafter, draft)}")).status_code == 200
+    assert [event.actor_id for event in acts(desk, "attachment-read")] == ["drafter", "head", "reviewer", "drafter"]
 
 
 @pytest.mark.requirement("R5", "R52")
@@ -286,7 +289,7 @@ async def test_a_copy_of_an_identity_card_is_purged_when_its_case_has_ended_and_
     assert (row.purged_at, row.secret, len(row.sha256)) == (desk.clock.now(), None, 64)
     assert len(acts(desk, "attachment-purged")) == 1
     assert objects(store) == [f"attachments/{letter['id']}"]
-    assert '<span class="tag calm">已删除' in (await reviewer.get(f"/applications/{draft}/identity-cards")).text
+    assert '<span class="tag calm">已到期删除' in (await reviewer.get(f"/applications/{draft}/identity-cards")).text
 
 
 async def test_a_forgotten_draft_keeps_no_copy_of_an_identity_card(

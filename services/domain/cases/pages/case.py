@@ -9,12 +9,14 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from services.database.unit_of_work import Database, UnitOfWork
+from services.domain.applications import attached
 from services.domain.attachments import queries as attachment_queries
 from services.domain.attachments.schemas import KINDS, LARGEST, AttachmentList
 from services.domain.cases import engine_timeline, event_messages, queries
 from services.domain.cases import rows as case_rows
 from services.domain.cases.api.timeline import GivenModels, GivenVerifier
 from services.domain.cases.case_models import MAIN
+from services.domain.cases.rows import CaseRows
 from services.domain.cases.schemas.case import CaseEvent, CaseView, NextAct
 from services.domain.cases.schemas.timeline import Timeline
 from services.domain.process.api import EngineHere
@@ -115,14 +117,14 @@ async def _page(
     shown: Shown = Shown(),
     answering: Answering | None = None,
 ) -> Response:
-    case, attached, line, place = await database.read(visitor.actor, _read, application_id, library, shown)
+    case, files, line, place = await database.read(visitor.actor, _read, application_id, library, shown)
     line = await engine_timeline.complete(line, place, engine, database=database, actor=visitor.actor, library=library)
     return visitor.page(
         "cases/case.html",
         answering.refusal.status if answering else 200,
         answering=answering,
         case=case,
-        attached=attached,
+        attached=files,
         attachment_kinds=KINDS,
         largest=LARGEST,
         timeline=line,
@@ -188,6 +190,17 @@ def _read(
         attached,
         *engine_timeline.timeline_of(rows, library, shown.review, shown.process),
     )
+
+
+def _attached(rows: CaseRows) -> AttachmentList:
+    hand_over = rows.head.hand_over
+    reading = attached.reading_of(
+        rows.uow,
+        rows.application,
+        reviews=[row.review for row in rows.reviews],
+        hand_overs=[] if hand_over is None else [hand_over],
+    )
+    return attachment_queries.list_for(rows.uow, "application", rows.application.id, reading)
 
 
 def _event_line(visitor: Visitor, event: CaseEvent) -> dict[str, object]:
