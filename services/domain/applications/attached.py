@@ -50,7 +50,7 @@ def _lock(uow: UnitOfWork, application_id: str) -> None:
 
 def _refusal(application: Application, *, has_part: bool) -> Refused | None:
     if application.closed_at is not None or application.withdrawn_at is not None:
-        return Refused("attachment-closed", "The case has ended: nothing can be added to it any more.")
+        return Refused("attachment-closed", "The case has ended: attachments cannot be added.")
     if has_part:
         return None
     return Refused(

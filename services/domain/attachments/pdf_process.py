@@ -14,24 +14,18 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from pypdf import PdfReader
+import pypdf
+import pypdf.filters  # pypdf imports these late, which a confined process cannot
+import pypdf.generic._image_inline
+import pypdf.xmp
 from pypdf.errors import PyPdfError
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, StreamObject
 
 from services.runtime.confine import Limits, confine
 
-for encoding in (
-    "utf-8",
-    "utf-16",
-    "utf-16-be",
-    "utf-16-le",
-    "latin-1",
-    "ascii",
-    "cp1252",
-    "charmap",
-    "unicode_escape",
-):
-    codecs.lookup(encoding)  # nor these
+for encoding in "utf-8 utf-16 utf-16-be utf-16-le latin-1 ascii cp1252 charmap unicode_escape".split():
+    codecs.lookup(encoding)  # nor can it look for these
+
 MOST_OBJECTS = 500_000
 MOST_OF_STREAM, MOST_OF_ALL = 256 << 20, 1 << 30  # bytes that streams unpack to
 MOST_PIXELS = 200_000_000  # of an image on a page
@@ -77,7 +71,7 @@ def fault_of(content: bytes, most_pages: int) -> str:
     for name, fault in RAW.items():
         if name in plain:
             return fault
-    reader = PdfReader(io.BytesIO(content))
+    reader = pypdf.PdfReader(io.BytesIO(content))
     if reader.is_encrypted:
         return "encrypted"
     left = MOST_OF_ALL
@@ -94,7 +88,7 @@ def fault_of(content: bytes, most_pages: int) -> str:
     return "pages" if pages > most_pages else ""
 
 
-def _objects(reader: PdfReader) -> Iterator[Any]:
+def _objects(reader: pypdf.PdfReader) -> Iterator[Any]:
     yield reader.trailer
     places = {(number, generation) for generation, table in reader.xref.items() for number in table}
     places |= {(number, 0) for number in reader.xref_objStm}

@@ -51,8 +51,7 @@ def check_addable(uow: UnitOfWork, kind: SubjectKind, subject_id: str) -> Readin
     if queries.count(uow, kind, subject_id) >= MOST:
         raise Refused(
             "attachments-full",
-            "Not saved: there are {most} attachments already, and no more can be added. Combine several pages in one "
-            "PDF.",
+            "Not saved: there are {most} attachments already, which is the limit. Combine several pages in one PDF.",
             most=MOST,
         )
     return reading

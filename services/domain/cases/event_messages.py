@@ -28,7 +28,7 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "attachment-removed": Message("Attachment removed"),
     "attachment-read": Message("Attachment opened"),
     "attachment-purged": Message("Copy of an identity card deleted as due"),
-    "identity-cards-listed": Message("Copies of identity cards looked at"),
+    "identity-cards-listed": Message("List of identity card copies opened"),
     "case-opened": Message("Case opened, process started"),
     "case-closed": Message("Case closed: {closed_as}"),
     "job-refused": Message("The process engine requested a step that is not allowed now; nothing was changed"),

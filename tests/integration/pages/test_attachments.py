@@ -198,6 +198,7 @@ async def test_what_was_submitted_stays_and_a_correction_adds_to_it(
     first = (await added(drafter, draft, name="1.pdf")).json()["id"]
     desk.run(application_service.submit, draft, by="drafter")
     desk.decide(desk.opened(draft, "preliminary"), "head", "returned")
+    desk.clock.turn(timedelta(minutes=1))
     second = (await added(drafter, draft, name="2.pdf")).json()["id"]
 
     assert problem(await drafter.delete(f"/api/attachments/{first}"))[:2] == (409, "attachment-bound")
