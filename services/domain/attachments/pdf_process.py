@@ -23,7 +23,8 @@ from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, StreamO
 
 from services.runtime.confine import Limits, confine
 
-for encoding in "utf-8 utf-16 utf-16-be utf-16-le latin-1 ascii cp1252 charmap unicode_escape".split():
+ENCODINGS = ("utf-8", "utf-16", "utf-16-be", "utf-16-le", "latin-1", "ascii", "cp1252", "charmap", "unicode_escape")
+for encoding in ENCODINGS:
     codecs.lookup(encoding)  # nor can it look for these
 
 MOST_OBJECTS = 500_000

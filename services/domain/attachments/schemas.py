@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field
 
 from services.database.tables.attachments import Attachment
+from services.domain.attachments.subjects import Reading
 from services.runtime.translations import Message
 from services.web.schemas import Answer, Body, Moment, Note
 
@@ -78,3 +79,9 @@ class AttachmentList(Answer):
     identity_cards: int | None
     may_add: bool
     most: int = MOST
+
+    @classmethod
+    def empty(cls, reading: Reading) -> "AttachmentList":
+        """Return the list of a subject that has none."""
+        cards = 0 if reading.identity_cards or reading.edits else None
+        return cls(attachments=[], identity_cards=cards, may_add=reading.refusal is None)

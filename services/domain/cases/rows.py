@@ -9,6 +9,7 @@ from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import aliased
 
 from services.database.tables.applications import Application, Item, Revision
+from services.database.tables.attachments import Attachment
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.consents import Consent, Consultation
 from services.database.tables.copies import Copy
@@ -37,7 +38,10 @@ DRAFTER, CUSTODIAN, PREVIOUS = aliased(Person), aliased(Person), aliased(Applica
 
 @dataclass(frozen=True)
 class Head:
-    """What a case has one of. ``in_transit``: a message of it is on its way to the process."""
+    """What a case has one of.
+
+    ``in_transit``: a message of it is on its way to the process. ``attached``: it has attachments.
+    """
 
     department: Department
     drafter: str
@@ -47,6 +51,7 @@ class Head:
     archive: ArchiveEntry | None
     check: IntegrityCheck | None
     in_transit: bool
+    attached: bool
 
 
 @dataclass(frozen=True)
@@ -219,6 +224,7 @@ def _head(application_id: str) -> Select[*tuple[Any, ...]]:
     unsettled = select(OutboxMessage.id).where(
         OutboxMessage.application_id == Application.id, OutboxMessage.settled_at.is_(None)
     )
+    attached = select(Attachment.id).where(Attachment.application_id == Application.id)
     return (
         select(
             Application,
@@ -230,6 +236,7 @@ def _head(application_id: str) -> Select[*tuple[Any, ...]]:
             ArchiveEntry,
             IntegrityCheck,
             unsettled.exists().label("in_transit"),
+            attached.exists().label("attached"),
         )
         .join(Department, Department.id == Application.department_id)
         .join(DRAFTER, DRAFTER.id == Application.drafter_id)
@@ -252,4 +259,5 @@ def _head_of(row: Row[*tuple[Any, ...]]) -> Head:
         archive=row.ArchiveEntry,
         check=row.IntegrityCheck,
         in_transit=row.in_transit,
+        attached=row.attached,
     )

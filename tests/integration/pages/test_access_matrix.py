@@ -47,8 +47,8 @@ def anothers(roles: frozenset[str]) -> frozenset[str]:
 
 
 def conflicting(roles: frozenset[str]) -> frozenset[str]:
-    """Whom the case concerns finds nothing of it; who signed sees it as those do who review."""
-    return roles - set(CONFLICT.subject_ids) | ({"office-head"} if "reviewer" in roles else set())
+    """Whom the case concerns finds nothing of it; who signed sees it as those do who supervise."""
+    return roles - set(CONFLICT.subject_ids) | ({"office-head"} if "supervisor" in roles else set())
 
 
 CASES = [

@@ -184,10 +184,9 @@ def _read(
     uow: UnitOfWork, application_id: str, library: ModelLibrary, shown: Shown
 ) -> tuple[CaseView, AttachmentList, Timeline, engine_timeline.Place]:
     rows = case_rows.of_case(uow, application_id)
-    attached = attachment_queries.get_list(uow, "application", application_id)
     return (
         queries.case_of_rows(rows),
-        attached,
+        _attached(rows),
         *engine_timeline.timeline_of(rows, library, shown.review, shown.process),
     )
 
@@ -200,6 +199,8 @@ def _attached(rows: CaseRows) -> AttachmentList:
         reviews=[row.review for row in rows.reviews],
         hand_overs=[] if hand_over is None else [hand_over],
     )
+    if not rows.head.attached:  # most cases have none, and the page is spared a statement
+        return AttachmentList.empty(reading)
     return attachment_queries.list_for(rows.uow, "application", rows.application.id, reading)
 
 
