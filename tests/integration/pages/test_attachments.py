@@ -91,6 +91,8 @@ async def test_a_letter_is_sealed_listed_opened_and_a_part_of_the_signed_form(
 ) -> None:
     told = (await added(drafter, draft)).json()
     page = (await drafter.get(f"/applications/{draft}/attachments")).text
+    for place in ("edit", "summary"):
+        assert "公函.pdf" in (await drafter.get(f"/applications/{draft}/{place}")).text
     desk.run(application_service.submit, draft, by="drafter")
 
     digest = hashlib.sha256(LETTER).hexdigest()
