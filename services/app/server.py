@@ -330,11 +330,13 @@ async def sweep(container: Container, *, all_open: bool) -> None:
 
 
 async def _sweep(container: Container, *, all_open: bool) -> None:
-    from services.workers.vault_actions import sweep_abandoned  # noqa: PLC0415 - a portal sweeps nothing
+    from services.workers import attachment_sweep  # noqa: PLC0415 - a portal sweeps nothing
+    from services.workers.vault_actions import sweep_abandoned  # noqa: PLC0415 - as above
 
     swept = await sweep_abandoned(
         container.database, container.store, container.replica_store, container.loan_keys, all_open=all_open
     )
+    swept += await attachment_sweep.sweep(container.database, container.store, all_open=all_open)
     if swept:
         log.info("removed what interrupted uploads had left", keys=swept)
 

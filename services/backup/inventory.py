@@ -169,13 +169,14 @@ def _hash(store: Store, facts: ObjectFacts) -> str:
 
 
 def _referenced(connection: Connection) -> Iterator[Entry]:
-    """Yield the objects that the database refers to: quarantine, masters and replicas, copies, uploads."""
+    """Yield the objects that the database refers to: quarantine, masters, replicas, copies, uploads, attachments."""
     tables = database_schema.metadata().tables
     for name, ended in (
         ("preservations", "discarded_at"),
         ("masters", "discarded_at"),
         ("copies", "discarded_at"),
         ("uploads", "removed_at"),
+        ("attachments", "purged_at"),
     ):
         table: Table = tables[name]
         query = select(table.c.sealed).where(table.c[ended].is_(None), table.c.sealed.is_not(None))

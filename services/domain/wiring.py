@@ -1,10 +1,12 @@
-"""What the domain adds to every unit of work: the audit trail's tree and the rules that hold."""
+"""What the domain adds to every unit of work: the audit trail's tree, the rules that hold, what has attachments."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from services.database.engine import UNLIMITED
 from services.database.unit_of_work import Database
+from services.domain.applications import attached
+from services.domain.attachments import subjects
 from services.domain.audit import tree
 from services.domain.rules.overrides import RuleOverrides
 from services.runtime.clock import Clock
@@ -25,6 +27,7 @@ def open_database(
     connections: DatabaseSettings = UNLIMITED,
 ) -> Database:
     """Open the database at ``url`` (an SQLAlchemy address); ``rules`` are the environment's."""
+    subjects.register("application", attached.SUBJECT)
     return Database(
         url,
         clock,

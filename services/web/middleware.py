@@ -14,7 +14,9 @@ HSTS = "max-age=31536000"  # this host alone: what else lies below its domain is
 # The largest legitimate body is a return that attests for a thousand downloads, each with a note.
 LARGEST_BODY = 2 << 20
 # File uploads, which are counted while they stream in.
-FILES = re.compile(r"(/api)?/(uploads/[^/]{1,64}/content|admin/cameras/[^/]{1,64}/picture)")
+FILES = re.compile(
+    r"(/api)?/(uploads/[^/]{1,64}/content|admin/cameras/[^/]{1,64}/picture|applications/[^/]{1,64}/attachments)"
+)
 
 
 class SecurityHeaders:

@@ -1,6 +1,7 @@
 """Stream an uploaded file, as the request's whole body or as the file of a form.
 
-Nothing is stored here. The length is counted, whatever the headers say; the file's type and name are ignored.
+Nothing is stored here. The length is counted, whatever the headers say; the file's type is ignored, and its name is
+given to ``check`` alone.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ IDLE_SECONDS = 120.0
 # What a form may hold beside the file: its boundaries, headers and small fields.
 BESIDE = 64 << 10
 PART = 64  # counted for each part, even an empty one
+FILE_NAME = "file.name"
 
 
 async def file_of(
@@ -27,7 +29,8 @@ async def file_of(
     """Yield the file's bytes.
 
     ``largest`` is the limit and ``announced`` the size that the person named, both in bytes. ``check`` is called with
-    the form's fields before the first byte of the file, and for an empty file as well.
+    the form's fields before the first byte of the file, and for an empty file as well; ``FILE_NAME`` among them is the
+    name that the browser gave the file.
 
     Raises Refused if the file is longer than ``largest``, if its length differs from ``announced`` or from
     Content-Length, if nothing arrives for ``IDLE_SECONDS``, and if the body is not the form that it claims to be.
@@ -148,6 +151,8 @@ class _FilePart:
             options = parse_options_header(self._value)[1]
             self._inside = b"filename" in options
             self._name = options.get(b"name", b"").decode("utf-8", "replace")
+            if self._inside:
+                self.fields[FILE_NAME] = options[b"filename"].decode("utf-8", "replace")
         self._header = self._value = b""
 
     def _data(self, data: bytes, start: int, end: int) -> None:

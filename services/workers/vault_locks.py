@@ -1,4 +1,4 @@
-"""Lock what a case has in the stores, file its documents, and dispose of masters that no loan needs.
+"""Lock what a case has in the stores, attachments too, file its documents, dispose of masters that no loan needs.
 
 Rows come first: what is left to do is read from the database, done in the stores, and recorded. Each act may run twice,
 and a run that dies is caught up by the next one (docs/sealing.md, "Locks and deletion").
@@ -11,6 +11,8 @@ from typing import Generic, TypeVar
 
 from services.database.leases import this_process
 from services.database.unit_of_work import Actor, Database
+from services.domain.attachments import retention as attachment_retention
+from services.domain.attachments.retention import AttachmentLock
 from services.domain.custody import locks
 from services.domain.custody.locks import DocumentToFile, MasterLock, StoredObject
 from services.domain.documents.service import Filed
@@ -117,7 +119,7 @@ class LockKeeper:
         Raises the first fault of a step after the other steps were taken: a Retryable of what is away, or a defect.
         """
         more, faults = False, list[Exception]()
-        for step in (self._renew, self._lock, self._file, self._dispose):
+        for step in (self._renew, self._lock, self._lock_attachments, self._file, self._dispose):
             try:
                 more = await step() or more
             except Exception as error:  # noqa: BLE001  # raised below; disposal does not wait for a document
@@ -146,6 +148,22 @@ class LockKeeper:
         if (at := second_away or away) is not None:
             self._after["lock"] = at.row.master_id
             raise at.fault
+        return more
+
+    async def _lock_attachments(self) -> bool:
+        after = self._after.get("attachments", "")
+        due = await self._database.read(ACTOR, attachment_retention.list_due, after, AT_ONCE)
+        more = self._go_on("attachments", [lock.attachment_id for lock in due], AT_ONCE)
+
+        def lock(one: AttachmentLock) -> None:
+            keep_until(self._store, one.bucket, one.key, one.version_id, one.until)
+
+        held, away = await _each(due, lock)
+        if held:
+            await self._database.run(ACTOR, attachment_retention.record, held)
+        if away is not None:
+            self._after["attachments"] = away.row.attachment_id
+            raise away.fault
         return more
 
     async def _file(self) -> bool:

@@ -252,7 +252,8 @@ def test_what_is_imported_is_declared() -> None:
 def test_only_confined_processes_open_footage_of_others() -> None:
     """FFmpeg reads what recorders and people send there alone; the others name its version, or open footage of ours."""
     clip = {path for path in (SERVICES / "vault" / "clip").glob("*.py") if path.name != "client.py"}
-    confined = {*clip, SERVICES / "recorders" / "snapshot_process.py", *SERVICES.rglob("photograph_process.py")}
+    images = {*SERVICES.rglob("photograph_process.py"), *SERVICES.rglob("image_process.py")}
+    confined = {*clip, SERVICES / "recorders" / "snapshot_process.py", *images}
     others = {
         SERVICES / "vault" / "packets.py",
         SERVICES / "workers" / "labelling.py",

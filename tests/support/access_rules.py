@@ -15,6 +15,7 @@ ROLES = (
 EVERYONE = frozenset(ROLES)
 # The deputy is a subject of the case (T8), and administrators see none; the others have no part in it.
 SEE = frozenset({"drafter", "keeper", "head", "reviewer", "security-head", "operator", "supervisor"})
+HANDLING = frozenset({"reviewer", "security-head", "operator"})  # Security, and whom the open review asks
 APPLICANT = frozenset({"drafter", "head"})
 KEEPER = frozenset({"keeper"})
 ADMINISTRATOR = frozenset({"admin"})
@@ -126,6 +127,13 @@ RULES = {
     "GET /api/consents/{consent_id}": Rule(CONSENTER),
     "POST /api/consents/{consent_id}/consent": Rule(CONSENTER, body=SIGNED),
     "POST /api/consents/{consent_id}/refuse": Rule(CONSENTER, body={"reason": "no", **SIGNED}),
+    "GET /api/applications/{application_id}/attachments": Rule(SEE),
+    "POST /api/applications/{application_id}/attachments": Rule(
+        SEE - {"supervisor"}, frozenset({"supervisor"}), query="?kind=letter&name=letter.pdf"
+    ),
+    "GET /api/applications/{application_id}/identity-cards": Rule(HANDLING),
+    "GET /api/attachments/{attachment_id}/content": Rule(HANDLING),
+    "DELETE /api/attachments/{attachment_id}": Rule(HANDLING),  # who may open it hears that it belongs to the case
     "GET /api/uploads": Rule(EVERYONE),
     "POST /api/uploads": Rule(EVERYONE, body=RECORDING),
     "GET /api/uploads/{upload_id}": Rule(frozenset({"drafter"})),

@@ -23,6 +23,9 @@ from services.domain.accounts.posts import PostRequest
 from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import service as application_service
 from services.domain.applications.service import item_ids
+from services.domain.attachments import service as attachments
+from services.domain.attachments.schemas import Description
+from services.domain.attachments.service import Stored
 from services.domain.cameras import reference_pictures
 from services.domain.cases import saved_searches
 from services.domain.change_requests import holds
@@ -132,8 +135,18 @@ def lend(desk: ReviewDesk, parts: Parts = Parts()) -> dict[str, str]:
         "number": filed.form_number,
         "consent_id": desk.the(Consent, application_id=joint_id).id,
         "upload_id": desk.run(uploads.announce, facts, None, by=parts.drafter).id,
+        "attachment_id": desk.run(_identity_card, application_id, by=parts.reviewer),
         "notice_id": desk.all(Notice, person_id=parts.drafter)[0].id,
     }
+
+
+def _identity_card(uow: UnitOfWork, application_id: str) -> str:
+    upload = attachments.begin(uow, "application", application_id)
+    uow.session.flush()
+    sealed = {"bucket": "documents", "key": upload.key, **SEALED}
+    stored = Stored(upload.id, "image/jpeg", sealed, generate_identity()[0], "c" * 64)
+    described = Description(kind="identity-card", name="card.jpg")
+    return attachments.add(uow, "application", application_id, described, stored).id
 
 
 def besides(desk: ReviewDesk) -> dict[str, str]:

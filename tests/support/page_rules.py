@@ -5,6 +5,7 @@ from access_rules import (
     APPLICANT,
     CONSENTER,
     EVERYONE,
+    HANDLING,
     KEEPER,
     NONE,
     READERS,
@@ -26,6 +27,12 @@ CAMERA = {
 TABLE = "date,kind,name_zh,name_en\n2031-05-01,off,劳动节,Labour Day"
 DEPARTMENT = {"nameZh": "x", "nameEn": "x", "kind": "administration"}
 PAGES = {
+    "GET /applications/{application_id}/attachments": Rule(SEE),
+    # its token comes inside a form of many parts
+    "POST /applications/{application_id}/attachments": Rule(NONE, EVERYONE),
+    "GET /applications/{application_id}/identity-cards": Rule(HANDLING),
+    "GET /attachments/{attachment_id}": Rule(HANDLING),
+    "POST /attachments/{attachment_id}/remove": Rule(HANDLING),
     "GET /uploads": Rule(EVERYONE),
     "POST /uploads": Rule(EVERYONE, body=RECORDING),
     "GET /uploads/{upload_id}": Rule(frozenset({"drafter"})),

@@ -3,6 +3,7 @@
 from services.database.tables import (
     agreements,
     applications,
+    attachments,
     audit,
     cameras,
     case_texts,
@@ -48,6 +49,7 @@ from services.database.tables import (
 __all__ = [
     "agreements",
     "applications",
+    "attachments",
     "audit",
     "cameras",
     "case_texts",

@@ -20,6 +20,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.applications import forms, previews, service
 from services.domain.applications.forms import Form
+from services.domain.attachments import service as attachment_service
 from services.domain.audit import trail as audit_trail
 from services.domain.retrieval import upload_sources
 from services.runtime.errors import NotFound, Refused
@@ -89,6 +90,7 @@ def discard(uow: UnitOfWork, application_id: str) -> None:
             "already-submitted",
             "The application was submitted: withdraw it instead of deleting it.",
         )
+    attachment_service.discard_all(uow, application_id)
     for table in (Draft, Item, Consent, Consultation):
         uow.session.execute(delete(table).where(table.application_id == application_id))
     # heads who were asked keep their notice; what it led to is no more

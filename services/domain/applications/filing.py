@@ -4,6 +4,7 @@ from services.database.tables.applications import Application
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.applications import forms
+from services.domain.attachments import service as attachment_service
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import service as document_service
 from services.domain.notifications import service as notification_service
@@ -17,6 +18,7 @@ def submit(uow: UnitOfWork, application: Application, by: str) -> None:
     application.number = document_service.next_number(uow, "application")
     notification_service.mark_done(uow, "correction", application_id=application.id)
     access_queries.keep_departments(uow, application)
+    attachment_service.bind_form(uow, application.id)
     revision = forms.freeze(uow, application, by)
     audit_trail.record(
         uow,
@@ -43,6 +45,7 @@ def resubmit(uow: UnitOfWork, application: Application, by: str) -> None:
     application.correction_until = None
     notification_service.mark_done(uow, "correction", application_id=application.id)
     access_queries.keep_departments(uow, application)
+    attachment_service.bind_form(uow, application.id)
     revision = forms.freeze(uow, application, by)
     audit_trail.record(
         uow,

@@ -1,5 +1,6 @@
 """《视频录像调取申请表》: what was asked, who decided, what is granted (R16, R25, R28)."""
 
+from services.domain.attachments.schemas import IDENTITY_CARD, KINDS
 from services.rendering.formatting import JsonView, moment
 from services.rendering.sheet import Cell, Facts, Line, Listing, Pairs, Part, cell, joined, short
 from services.runtime.labels import words
@@ -51,7 +52,19 @@ def _asked(form: JsonView) -> Facts:
         rows.append([("敏感内容", joined(words(code) for code in form.get("sensitivities")))])
     if form.get("urgentBecause"):
         rows.append([("紧急原因", cell(form.text("urgentBecause")))])
+    if form.get("attachments"):
+        rows.append([("附件", _attachments(form))])
     return Facts("一、申请", rows)
+
+
+def _attachments(form: JsonView) -> Cell:
+    """Name, kind and hash of each; a copy of an identity card has no name of its own."""
+    lines: list[Line] = []
+    for attached in form.each("attachments"):
+        kind = KINDS[attached.text("kind")].zh
+        own = attached.text("kind") != IDENTITY_CARD
+        lines += [Line(f"{attached.text('name')}（{kind}）" if own else kind), short(attached.text("sha256"))]
+    return tuple(lines)
 
 
 def _consent(form: JsonView, consent: JsonView) -> Cell:

@@ -15,6 +15,7 @@ from services.database.tables.uploads import Upload
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import consents
 from services.domain.access import queries as access_queries
+from services.domain.attachments import queries as attachment_queries
 from services.domain.retrieval import preservations, upload_sources
 from services.runtime.translations import Message
 
@@ -197,7 +198,7 @@ def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
     """Return the form as JSON: names beside ids, times in UTC with the zone they were typed in.
 
     ``title`` is the document's; the application's own is ``caseTitle``, which a form without one does not have, so that
-    its hash is what it was in earlier releases.
+    its hash is what it was in earlier releases. So is one without ``attachments``.
     """
     joint = application.joint_department_ids or ()
     named = select(Department).where(Department.id.in_([application.department_id, *joint]))
@@ -215,6 +216,7 @@ def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
         .where(Item.application_id == application.id, Item.dropped_in_round.is_(None))
         .order_by(Item.position)
     )
+    attached = attachment_queries.to_json(attachment_queries.list_of_form(uow, application.id))
     previous = uow.session.get(Application, application.previous_id) if application.previous_id is not None else None
     return {
         "title": TITLE,
@@ -246,6 +248,7 @@ def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
         "jointDepartments": [departments[department_id] for department_id in joint],
         "consents": [],
         "items": [_item(*row) for row in uow.session.execute(items)],
+        **({"attachments": attached} if attached else {}),
     }
 
 

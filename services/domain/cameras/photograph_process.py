@@ -46,10 +46,11 @@ def scale_down(frame: VideoFrame) -> VideoFrame:
     scale = min(max_width / frame.width, max_height / frame.height, 1)
     width, height = (max(2, round(side * scale) // 2 * 2) for side in (frame.width, frame.height))
     scaled = frame.reformat(width, height, "yuvj420p", interpolation="AREA")
-    return _rotate(scaled, turns) if turns else scaled
+    return rotate(scaled, turns) if turns else scaled
 
 
-def _rotate(frame: VideoFrame, turns: int) -> VideoFrame:
+def rotate(frame: VideoFrame, turns: int) -> VideoFrame:
+    """Return the picture after so many clockwise quarter turns."""
     graph = Graph()
     source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 25))
     chain = [source, *(graph.add("transpose", "clock") for _ in range(turns)), graph.add("buffersink")]

@@ -5,6 +5,7 @@ EXIF data, no location, no data behind the picture.
 """
 
 import struct
+from dataclasses import dataclass
 
 from starlette.requests import Request
 
@@ -33,6 +34,26 @@ _OTHER_KINDS = {
 }
 
 
+@dataclass(frozen=True)
+class Header:
+    """What the first bytes of a JPEG or PNG say: its decoder, and width and height in pixels, None where damaged.
+
+    ``content`` is what is decoded: of a PNG the picture chunks alone.
+    """
+
+    codec: str
+    content: bytes
+    size: tuple[int, int] | None
+
+
+def read_header(content: bytes) -> Header | None:
+    """Return the header of a JPEG or PNG; None for anything else."""
+    if content.startswith(_PNG):
+        content = _without_metadata(content)
+        return Header("png", content, _png_size(content))
+    return Header("mjpeg", content, _jpeg_size(content)) if content.startswith(_JPEG) else None
+
+
 async def read_photograph(request: Request, check: Check | None = None) -> bytes:
     """Return the uploaded photograph as JPEG of at most 640 by 360.
 
@@ -59,16 +80,12 @@ async def make_thumbnail(content: bytes) -> bytes:
 
     Refused for other formats, and for pictures that are too large, too small or damaged.
     """
-    if content.startswith(_PNG):
-        content = _without_metadata(content)
-        codec, size = "png", _png_size(content)
-    elif content.startswith(_JPEG):
-        codec, size = "mjpeg", _jpeg_size(content)
-    else:
+    header = read_header(content)
+    if header is None:
         raise _wrong_kind(content)
-    if size is None:
+    if header.size is None:
         raise _damaged()
-    width, height = size
+    width, height = header.size
     if not (width >= MIN_WIDTH and height >= MIN_HEIGHT and width * height <= MAX_PIXELS):
         raise _refused(
             "picture-size",
@@ -82,7 +99,7 @@ async def make_thumbnail(content: bytes) -> bytes:
                 height=height,
             ),
         )
-    return await _decode(content, codec)
+    return await _decode(header.content, header.codec)
 
 
 async def _decode(content: bytes, codec: str) -> bytes:

@@ -9,6 +9,7 @@ from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import aliased
 
 from services.database.tables.applications import Application, Item, Revision
+from services.database.tables.attachments import Attachment
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.consents import Consent, Consultation
 from services.database.tables.copies import Copy
@@ -43,7 +44,7 @@ DRAFTER, CUSTODIAN, PREVIOUS = aliased(Person), aliased(Person), aliased(Applica
 class Head:
     """What a case has one of. ``in_transit``: a message of it is on its way to the process; ``held``: by anything.
 
-    ``questioned`` and ``has_matters`` spare the statements for what most cases do not have.
+    ``attached``, ``questioned`` and ``has_matters`` spare the statements for what most cases do not have.
     """
 
     department: Department
@@ -57,6 +58,7 @@ class Head:
     questioned: bool
     has_matters: bool
     held: bool
+    attached: bool
 
 
 @dataclass(frozen=True)
@@ -252,6 +254,7 @@ def _head(application_id: str) -> Select[*tuple[Any, ...]]:
     unsettled = select(OutboxMessage.id).where(
         OutboxMessage.application_id == Application.id, OutboxMessage.settled_at.is_(None)
     )
+    attached = select(Attachment.id).where(Attachment.application_id == Application.id)
     return (
         select(
             Application,
@@ -269,6 +272,7 @@ def _head(application_id: str) -> Select[*tuple[Any, ...]]:
             .label("questioned"),
             select(Matter.id).where(Matter.application_id == Application.id).exists().label("has_matters"),
             holds.holding(Application.id.expression).label("held"),
+            attached.exists().label("attached"),
         )
         .join(Department, Department.id == Application.department_id)
         .join(DRAFTER, DRAFTER.id == Application.drafter_id)
@@ -294,4 +298,5 @@ def _head_of(row: Row[*tuple[Any, ...]]) -> Head:
         questioned=row.questioned,
         has_matters=row.has_matters,
         held=row.held,
+        attached=row.attached,
     )

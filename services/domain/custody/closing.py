@@ -21,6 +21,7 @@ from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import consents
 from services.domain.applications import service as application_service
+from services.domain.attachments import retention as attachment_retention
 from services.domain.audit import checkpoints
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import copies, discards, grants, loan_documents, locks, log, violations
@@ -199,6 +200,7 @@ def _end_loan(
     archived = [row for row in masters.list_of_application(uow, application.id) if row.discarded_at is None]
     if entry is None:
         entry = _archive(uow, application, archived, in_order=in_order)
+        attachment_retention.extend(uow, application.id, entry.dispose_after)
     if hand_over.ended_at is None:
         hand_over.ended_at = uow.now
         notification_service.mark_done(uow, "offer", "return", "inspection", subject_id=hand_over.id)
@@ -299,6 +301,7 @@ def _close(uow: UnitOfWork, application: Application, closed_as: str) -> bool:
     application.closed_at, application.closed_as = uow.now, closed_as
     review_tasks.close_open(uow, application.id, f"case-closed:{closed_as}")
     consents.end_open(uow, application.id, "closed")
+    attachment_retention.end(uow, application.id)
     notification_service.mark_done(uow, "case", "correction", "consent", "progress", application_id=application.id)
     outbox.settle(uow, application.id, f"case-closed:{closed_as}")
     audit_trail.record(

@@ -17,6 +17,7 @@ from services.database.tables.integrity_checks import IntegrityCheck
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
+from services.domain.attachments import queries as attachment_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import copies, loan_documents
 from services.domain.notifications import service as notification_service
@@ -31,9 +32,10 @@ DAMAGE_NOTICE = "footage-damaged"
 
 @dataclass(frozen=True)
 class ExpectedObject:
-    """One object as it must be. ``kind``: master, copy, document, record (a document in the database alone).
+    """One object as it must be.
 
-    ``of`` is the item's position or the document's number; ``sealed`` the ciphertext's facts, ``text`` a document's
+    ``kind``: master, copy, document, record (a document in the database alone), attachment. ``of`` is the item's
+    position, the document's number or the attachment's place; ``sealed`` the ciphertext's facts, ``text`` a document's
     bytes; ``hold`` and ``retain_until`` the locks that must lie on it.
     """
 
@@ -124,6 +126,19 @@ def list_expected(uow: UnitOfWork, application_id: str) -> list[ExpectedObject]:
         if document.filed_at is not None:
             key, until = f"{document.number}.json", document.retain_until if document.lock_due_since is None else None
             due.append(replace(written, kind="document", text=None, bucket="documents", key=key, retain_until=until))
+    due += [
+        replace(
+            _object(
+                "attachment",
+                row.id,
+                str(place),
+                row.sealed,
+                retain_until=row.retain_until if row.lock_due_since is None else None,
+            ),
+            sha256_plain=None,  # it has no label
+        )
+        for place, row in enumerate(attachment_queries.list_kept(uow, application_id), start=1)
+    ]
     return due
 
 

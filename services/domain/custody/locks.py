@@ -17,6 +17,7 @@ from services.database.tables.applications import Application
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.unit_of_work import UnitOfWork
+from services.domain.attachments import retention as attachment_retention
 from services.domain.audit import checkpoints
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import loan_documents
@@ -146,6 +147,7 @@ def renew(uow: UnitOfWork, application_ids: Sequence[str]) -> None:
     retention.renew(uow, [row for row in uow.session.scalars(query) if _is_kept(row)])
     written = select(Document).where(Document.application_id.in_(application_ids))
     retention.renew(uow, uow.session.scalars(written))
+    attachment_retention.renew(uow, application_ids)
 
 
 def extend_loan(uow: UnitOfWork, application_id: str, due_at: datetime, grace: timedelta) -> None:
@@ -154,6 +156,7 @@ def extend_loan(uow: UnitOfWork, application_id: str, due_at: datetime, grace: t
     kept = [row for row in masters.list_of_application(uow, application_id) if _is_kept(row)]
     retention.extend(uow, kept, until)
     retention.extend(uow, loan_documents.filed_with(uow, application_id), until)
+    attachment_retention.extend(uow, application_id, until)
 
 
 def list_due(uow: UnitOfWork, after: str, limit: int) -> list[MasterLock]:

@@ -261,6 +261,12 @@ RULES = {
             weakened_by="both",  # shorter: people are put out of office; longer: an outdated text counts
         ),
         Rule(
+            *("identity_card_days", "days", Message("retention of copies of identity cards")),
+            Message("Number of days after the end of a case for which copies of identity cards are kept."),
+            field="identity_card_retention",
+            weakened_by="both",  # longer: they are held without need; shorter: they are gone for who handles the case
+        ),
+        Rule(
             *("agreement_version", "text", Message("version of the confidentiality agreement")),
             Message("The agreement that must be signed; it changes when a new version is issued."),
             editable=False,

@@ -51,6 +51,9 @@ class RuleSettings(Part):
     important_retention_days: Days = Field(
         default=730, description="for how many days important footage is kept in the archive"
     )
+    identity_card_days: Days = Field(
+        default=30, description="for how many days after the end of a case copies of identity cards are kept"
+    )
     agreement_version: str = Field(
         default="2026", min_length=1, max_length=40, description="the version of the confidentiality agreement"
     )

@@ -23,7 +23,7 @@ OF_THE_WORKS = frozenset({"drafter", "keeper", "head", "deputy"})
 # What belongs to a case or to who drafted it; the other parameters name what is nobody's own.
 OF_A_CASE = (
     "application_id", "review_id", "item_id", "copy_id", "hand_over_id", "viewing_id", "download_id", "number",
-    "consent_id", "upload_id", "notice_id", "question_id",
+    "consent_id", "upload_id", "attachment_id", "notice_id", "question_id",
 )  # fmt: skip
 # Drafted and kept by a manager: the works have no part in it.
 ANOTHERS = Parts("manager", "manager", (), "board-head")
@@ -47,8 +47,8 @@ def anothers(roles: frozenset[str]) -> frozenset[str]:
 
 
 def conflicting(roles: frozenset[str]) -> frozenset[str]:
-    """Whom the case concerns finds nothing of it; who signed sees it as those do who review."""
-    return roles - set(CONFLICT.subject_ids) | ({"office-head"} if "reviewer" in roles else set())
+    """Whom the case concerns finds nothing of it; who signed sees it as those do who supervise."""
+    return roles - set(CONFLICT.subject_ids) | ({"office-head"} if "supervisor" in roles else set())
 
 
 CASES = [

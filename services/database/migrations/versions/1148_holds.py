@@ -9,7 +9,7 @@ from alembic import op
 from services.database.base import Json, Moment
 
 revision = "1148"
-down_revision = "1146"
+down_revision = "1147"
 branch_labels = None
 depends_on = None
 

@@ -14,6 +14,7 @@ from services.domain.access import consents
 from services.domain.applications import drafts, forms, service
 from services.domain.applications.pages import form_actions, form_view, typed_form
 from services.domain.applications.pages.form_view import FormView, Looking
+from services.domain.attachments.schemas import KINDS
 from services.runtime.errors import Refused
 from services.runtime.translations import Message, Text
 from services.web.dependencies import GivenDatabase
@@ -81,6 +82,8 @@ async def act(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Respo
         return _form(visitor, shown, refusal=typed_form.on_page(refusal), picking=done.picking)
     if done.act == "review":
         return visitor.redirect(f"/applications/{saved.application_id}/summary")
+    if done.act == "attachments":
+        return visitor.redirect(f"/applications/{saved.application_id}/attachments")
     looking = _looking(done)
     if visitor.is_htmx:
         shown = await database.read(visitor.actor, form_view.get_view, saved.application_id, looking)
@@ -189,6 +192,7 @@ def _form(visitor: Visitor, shown: FormView, *, refusal: Refused | None = None, 
         categories=_pairs(visitor, forms.PURPOSE_CATEGORIES),
         bases=_pairs(visitor, forms.LEGAL_BASES),
         kinds=forms.SENSITIVITIES,
+        attachment_kinds=KINDS,
         **context,
     )
 
@@ -202,7 +206,13 @@ async def _summary(
     visitor: Visitor, database: Database, application_id: str, refusal: Refused | None = None
 ) -> Response:
     shown = await database.read(visitor.actor, form_view.get_view, application_id)
-    return visitor.page("applications/summary.html", refusal.status if refusal else 200, view=shown, refusal=refusal)
+    return visitor.page(
+        "applications/summary.html",
+        refusal.status if refusal else 200,
+        view=shown,
+        refusal=refusal,
+        attachment_kinds=KINDS,
+    )
 
 
 def _save(uow: UnitOfWork, typed: TypedForm, *, overwrite: bool = False) -> Draft:

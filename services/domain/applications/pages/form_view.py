@@ -17,6 +17,8 @@ from services.domain.applications.objections import Objection
 from services.domain.applications.pages import typed_form
 from services.domain.applications.pages.typed_form import Reading
 from services.domain.applications.schemas import Colleague
+from services.domain.attachments import queries as attachment_queries
+from services.domain.attachments.schemas import AttachmentList
 from services.domain.cases import queries as case_queries
 from services.domain.cases.schemas.consents import ConsultationView
 from services.runtime import local_times
@@ -57,6 +59,7 @@ class FormView:
     reading: Reading
     found: FoundCameras
     files: Sequence[File]
+    attached: AttachmentList
     found_people: Mapping[str, FoundPeople]
     looking: Looking
     custodian: Colleague | None
@@ -168,6 +171,7 @@ def build(
         reading=reading,
         found=directory.find_cameras(uow, looking.text if looking.field == "camera" else ""),
         files=item_sources.files(uow, application_id),
+        attached=_attached(uow, application_id),
         found_people=people,
         looking=looking,
         custodian=custodian,
@@ -182,6 +186,13 @@ def build(
         most_items=uow.rules.max_items,
         correction_until=application.correction_until if application else None,
     )
+
+
+def _attached(uow: UnitOfWork, application_id: str) -> AttachmentList:
+    """Return the attachments of a draft or a correction; none of a form that was never saved."""
+    if uow.session.get(Application, application_id) is None:
+        return AttachmentList(attachments=[], identity_cards=None, may_add=True)
+    return attachment_queries.get_list(uow, "application", application_id)
 
 
 def parse(uow: UnitOfWork, typed: TypedForm, application_id: str | None, *, first: int = 0) -> Reading:

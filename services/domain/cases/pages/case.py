@@ -9,10 +9,14 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from services.database.unit_of_work import Database, UnitOfWork
+from services.domain.applications import attached
+from services.domain.attachments import queries as attachment_queries
+from services.domain.attachments.schemas import KINDS, LARGEST, AttachmentList
 from services.domain.cases import engine_timeline, event_messages, queries
 from services.domain.cases import rows as case_rows
 from services.domain.cases.api.timeline import GivenModels, GivenVerifier
 from services.domain.cases.case_models import MAIN
+from services.domain.cases.rows import CaseRows
 from services.domain.cases.schemas.case import CaseEvent, CaseView, NextAct
 from services.domain.cases.schemas.timeline import Timeline
 from services.domain.process.api import EngineHere
@@ -113,13 +117,16 @@ async def _page(
     shown: Shown = Shown(),
     answering: Answering | None = None,
 ) -> Response:
-    case, line, place = await database.read(visitor.actor, _read, application_id, library, shown)
+    case, files, line, place = await database.read(visitor.actor, _read, application_id, library, shown)
     line = await engine_timeline.complete(line, place, engine, database=database, actor=visitor.actor, library=library)
     return visitor.page(
         "cases/case.html",
         answering.refusal.status if answering else 200,
         answering=answering,
         case=case,
+        attached=files,
+        attachment_kinds=KINDS,
+        largest=LARGEST,
         timeline=line,
         shown_review=shown.review,
         shown_process=line.process_id if shown.process is not None and line.process_id != MAIN else None,
@@ -175,9 +182,26 @@ def operate_link(operate_url: str | None, case: CaseView) -> str | None:
 
 def _read(
     uow: UnitOfWork, application_id: str, library: ModelLibrary, shown: Shown
-) -> tuple[CaseView, Timeline, engine_timeline.Place]:
+) -> tuple[CaseView, AttachmentList, Timeline, engine_timeline.Place]:
     rows = case_rows.of_case(uow, application_id)
-    return queries.case_of_rows(rows), *engine_timeline.timeline_of(rows, library, shown.review, shown.process)
+    return (
+        queries.case_of_rows(rows),
+        _attached(rows),
+        *engine_timeline.timeline_of(rows, library, shown.review, shown.process),
+    )
+
+
+def _attached(rows: CaseRows) -> AttachmentList:
+    hand_over = rows.head.hand_over
+    reading = attached.reading_of(
+        rows.uow,
+        rows.application,
+        reviews=[row.review for row in rows.reviews],
+        hand_overs=[] if hand_over is None else [hand_over],
+    )
+    if not rows.head.attached:  # most cases have none, and the page is spared a statement
+        return AttachmentList.empty(reading)
+    return attachment_queries.list_for(rows.uow, "application", rows.application.id, reading)
 
 
 def _event_line(visitor: Visitor, event: CaseEvent) -> dict[str, object]:

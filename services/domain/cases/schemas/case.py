@@ -280,7 +280,7 @@ class CheckedObject(Answer):
     label-unsigned, of a label from before labels were signed.
     """
 
-    kind: Literal["master", "copy", "document", "record"]
+    kind: Literal["master", "copy", "document", "record", "attachment"]
     id: str
     of: str
     size: int

@@ -9,6 +9,8 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from services.database.unit_of_work import Database, UnitOfWork
+from services.domain.attachments import queries as attachment_queries
+from services.domain.attachments.schemas import KINDS, AttachmentList
 from services.domain.cases import inbox as case_inbox
 from services.domain.cases import review_sheets
 from services.domain.cases.review_sheets import PREVIEW_MOMENTS, SheetItem
@@ -26,7 +28,7 @@ from services.domain.reviews.scopes import MARKS
 from services.domain.reviews.service import Decided
 from services.domain.stages.catalogue import STAGES, Stage
 from services.runtime import local_times
-from services.runtime.errors import Refused
+from services.runtime.errors import NotFound, Refused
 from services.runtime.labels import Label, word
 from services.runtime.spans import Span
 from services.runtime.translations import Message
@@ -150,6 +152,14 @@ def _read(uow: UnitOfWork, review_id: str) -> Sheet:
     )
 
 
+def _read_attached(uow: UnitOfWork, application_id: str) -> AttachmentList | None:
+    """Return the case's attachments; None for who has a post for the review and sees no case."""
+    try:
+        return attachment_queries.get_list(uow, "application", application_id)
+    except NotFound:
+        return None
+
+
 def _decision(typed: TypedForm, sheet: Sheet) -> DecisionBody:
     """Return the typed decision; spans are typed in each item's zone, and items that are not granted carry no span."""
     codes = [question.code for question in sheet.view.questions]
@@ -173,10 +183,13 @@ async def _page(
     if refusal is not None and refusal.status == 404:
         raise refusal
     sheet = await database.read(visitor.actor, _read, review_id)
+    attached = await database.read(visitor.actor, _read_attached, sheet.view.application_id)
     stage = STAGES[sheet.view.stage]
     return visitor.page(
         "reviews/review.html",
         refusal.status if refusal else 200,
+        attached=attached,
+        attachment_kinds=KINDS,
         sheet=sheet,
         view=sheet.view,
         stage=stage,

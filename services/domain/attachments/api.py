@@ -1,0 +1,96 @@
+"""Attachments of an application: list, add, read, remove (R3, R21, R55)."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from services.database.tables.attachments import Attachment
+from services.database.tables.people import Person
+from services.database.unit_of_work import UnitOfWork
+from services.domain.attachments import content, queries, service
+from services.domain.attachments.receiver import Receiver
+from services.domain.attachments.schemas import LARGEST, AttachmentList, AttachmentView, Description
+from services.web import upload_body
+from services.web.dependencies import GivenDatabase, GivenStore, GivenVaultRecipients
+from services.web.errors import USUAL, problems, problems_beside
+from services.web.identity import Acting
+from services.web.schemas import Identifier
+
+router = APIRouter(prefix="/api", tags=["attachments"])
+
+FILE = {"schema": {"type": "string", "format": "binary"}}
+MEDIA_TYPES = ("image/jpeg", "image/png", "application/pdf")
+
+
+async def receiver(database: GivenDatabase, store: GivenStore, recipients: GivenVaultRecipients) -> Receiver:
+    return Receiver(database, store, recipients)
+
+
+GivenReceiver = Annotated[Receiver, Depends(receiver)]
+
+
+@router.get("/applications/{application_id}/attachments", responses=problems(401, 404))
+async def list_attachments(application_id: Identifier, actor: Acting, database: GivenDatabase) -> AttachmentList:
+    """List the attachments of an application, without copies of identity cards."""
+    return await database.read(actor, queries.get_list, "application", application_id)
+
+
+@router.post(
+    "/applications/{application_id}/attachments",
+    status_code=201,
+    responses=problems(*USUAL, 429),
+    openapi_extra={"requestBody": {"required": True, "content": dict.fromkeys(MEDIA_TYPES, FILE)}},
+)
+async def add_attachment(
+    application_id: Identifier,
+    described: Annotated[Description, Query()],
+    request: Request,
+    *,
+    actor: Acting,
+    database: GivenDatabase,
+    receiver: GivenReceiver,
+) -> AttachmentView:
+    """Add a JPEG, PNG or PDF of at most 20 MiB, as the whole body. The answer has the hash of what is kept.
+
+    An image is written anew without its metadata. While a draft or a correction is edited, the attachment becomes a
+    part of the form.
+    """
+    row = await receiver.receive(
+        actor,
+        "application",
+        application_id,
+        chunks=upload_body.file_of(request, largest=LARGEST, announced=None),
+        described=lambda: described,
+    )
+    return await database.read(actor, _view_of, row)
+
+
+@router.get("/applications/{application_id}/identity-cards", responses=problems(401, 404))
+async def list_identity_cards(
+    application_id: Identifier, actor: Acting, database: GivenDatabase
+) -> list[AttachmentView]:
+    """List the copies of identity cards, for who decides in the case now, Security and Legal; it is on record."""
+    return await database.read(actor, queries.get_identity_cards, "application", application_id)
+
+
+@router.get(
+    "/attachments/{attachment_id}/content",
+    responses={200: {"content": dict.fromkeys(MEDIA_TYPES, FILE)}, **problems_beside(401, 404, 409)},
+    response_class=Response,
+)
+async def read_content(
+    attachment_id: Identifier, actor: Acting, database: GivenDatabase, store: GivenStore
+) -> Response:
+    """Return an attachment; each reading is on record."""
+    return await content.answer(actor, database, store, attachment_id)
+
+
+@router.delete("/attachments/{attachment_id}", status_code=204, responses=problems(*USUAL))
+async def remove_attachment(attachment_id: Identifier, actor: Acting, database: GivenDatabase) -> None:
+    """Remove an attachment of a draft or a correction that was not submitted yet."""
+    await database.run(actor, service.remove, attachment_id)
+
+
+def _view_of(uow: UnitOfWork, row: Attachment) -> AttachmentView:
+    name = uow.session.get_one(Person, row.added_by).name
+    return AttachmentView.of(row, name, removable=row.bound_at is None)

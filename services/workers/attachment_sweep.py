@@ -1,0 +1,74 @@
+"""Remove objects of attachments that nobody wants, and copies of identity cards whose time is over.
+
+Both run again without harm: an object that is gone is no error, and what is left to do is read from the database.
+"""
+
+from datetime import timedelta
+
+from services.database.leases import Lease
+from services.database.unit_of_work import Actor, Database
+from services.domain.attachments import retention, uploads
+from services.runtime.logs import get_logger
+from services.runtime.threads import run_in_thread
+from services.vault.store.protocol import Store, StoreLocked, discard
+
+log = get_logger(__name__)
+
+ACTOR = Actor("system", "sweeper")
+AT_ONCE = 50
+LEASE, LENGTH = "attachments", timedelta(minutes=10)
+
+
+async def sweep(database: Database, store: Store, *, all_open: bool) -> int:
+    """Remove what is due, in one process of several; return the number of objects.
+
+    ``all_open`` at the start of the only process that uploads. Raises Retryable where a store is away.
+    """
+    lease = Lease(database, LEASE, LENGTH)
+    if not await lease.hold():
+        return 0
+    try:
+        return await _remove_unwanted(database, store, all_open=all_open) + await _purge(database, store)
+    finally:
+        await lease.release()
+
+
+async def _remove_unwanted(database: Database, store: Store, *, all_open: bool) -> int:
+    removed, kept = 0, set[str]()
+    while due := [
+        one
+        for one in await database.read(ACTOR, uploads.list_to_sweep, AT_ONCE + len(kept), all_open=all_open)
+        if one[0] not in kept
+    ]:
+        await database.run(ACTOR, uploads.give_up, [upload_id for upload_id, _ in due])
+        gone = [upload_id for upload_id, key in due if await _discard(store, key)]
+        kept |= {upload_id for upload_id, _ in due}.difference(gone)
+        if gone:
+            await database.run(ACTOR, uploads.mark_swept, gone)
+        removed += len(gone)
+    return removed
+
+
+async def _purge(database: Database, store: Store) -> int:
+    purged, kept = 0, set[str]()
+    while due := [
+        one
+        for one in await database.read(ACTOR, retention.list_to_purge, AT_ONCE + len(kept))
+        if one.attachment_id not in kept
+    ]:
+        gone = [one.attachment_id for one in due if await _discard(store, one.key)]
+        kept |= {one.attachment_id for one in due}.difference(gone)
+        if gone:
+            await database.run(ACTOR, retention.record_purge, gone)
+        purged += len(gone)
+    return purged
+
+
+async def _discard(store: Store, key: str) -> bool:
+    """Return whether the store has nothing under the key any more; what is locked stays and is tried again."""
+    try:
+        await run_in_thread(discard, store, uploads.BUCKET, key)
+    except StoreLocked as error:
+        log.error("an attachment could not be removed and is tried again", key=key, cause=str(error))  # noqa: TRY400  # says all
+        return False
+    return True
