@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from services.domain.stages import file as stage_file
+from services.runtime.jobs.worker import Worker, discover
 from services.runtime.places import BPMN
 
 DATA = Path(__file__).parents[1] / "data" / "other-processes"
@@ -27,13 +28,23 @@ def make_folder(to: Path, *processes: str) -> Path:
     return to
 
 
+def workers_beside() -> tuple[Worker, ...]:
+    """The workers of ours, but for those that these processes declare as somebody's own."""
+    declared = json.loads((DATA / "workers.json").read_text(encoding="utf-8"))["workers"]
+    return tuple(worker for worker in discover() if worker.job_type not in declared)
+
+
 def add_to_shipped(to: Path, *processes: str) -> Path:
-    """Make a copy of the shipped models to which these processes are added, with what belongs to them."""
+    """Make a copy of the shipped models to which those of these processes are added that are not among them."""
     shutil.copytree(BPMN, to)
+    processes = tuple(process for process in processes if not (BPMN / f"{process}.bpmn").exists())
+    if not processes:
+        return to
     beside = make_folder(to.parent / f"{to.name}-beside", *processes)
     for path in beside.iterdir():
         if path.suffix in (".bpmn", ".dmn") or path.name in (stage_file.NAME, "workers.json"):
             shutil.copyfile(path, to / path.name)
+    _leave_out_ours(to / "workers.json")
     rules = (beside / "policy-rules.yaml").read_text(encoding="utf-8").partition("rules:\n")[2]
     with (to / "policy-rules.yaml").open("a", encoding="utf-8") as file:
         file.write(f"\n{rules}")
@@ -44,6 +55,14 @@ def add_to_shipped(to: Path, *processes: str) -> Path:
     text += f"\nprocesses:\n{_part(world, 'processes')}"
     (to / "policy-world.yaml").write_text(text, encoding="utf-8")
     return to
+
+
+def _leave_out_ours(path: Path) -> None:
+    """Leave out the workers that are the product's own by now."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    ours = {worker.job_type for worker in discover()}
+    content["workers"] = {name: worker for name, worker in content["workers"].items() if name not in ours}
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
 def _part(text: str, key: str) -> str:

@@ -177,7 +177,7 @@ async def test_an_item_that_was_dropped_is_tried_no_more(desk: Desk) -> None:
 async def test_a_case_that_ends_ends_all_tries(desk: Desk) -> None:
     case = await failed(desk)
 
-    desk.do(preservations.release, case.id, "withdrawn")
+    desk.do(preservations.end_tries, case.id)
 
     assert desk.rows(FailedPreservation) == []
 

@@ -331,12 +331,12 @@ async def test_a_protection_ends_with_its_case_and_is_due_until_the_recorder_has
     await preserve(desk, case)
     await preserve(desk, other)
 
-    case.ready_to_end("rejected")
-    await desk.work(release_preservation, application_id=case.id, closing_outcome="rejected")
+    case.ready_to_end("withdrawn")
+    await desk.work(release_preservation, application_id=case.id, closing_outcome="withdrawn")
     assert desk.do(protections.list_due, "recorder") == [], "another case still protects the span"
 
-    other.ready_to_end("rejected")
-    await desk.work(release_preservation, application_id=other.id, closing_outcome="rejected")
+    other.ready_to_end("withdrawn")
+    await desk.work(release_preservation, application_id=other.id, closing_outcome="withdrawn")
     due = desk.do(protections.list_due, "recorder")
     assert {one.span for one in due} == {INNER, widened(INNER, 1, 1)}
     assert desk.do(protections.start, case.id, case.item(), "camera-gate", INNER) is None, "the case has ended"
@@ -402,7 +402,7 @@ async def test_a_protection_whose_answer_was_never_heard_is_released_like_the_ot
     begun = desk.do(protections.start, case.id, case.item(), "camera-gate", INNER)
     assert desk.do(protections.start, case.id, case.item(), "camera-gate", INNER) == begun
 
-    case.ready_to_end("rejected")
-    desk.do(closing.release_case, case.id, "rejected")
+    case.ready_to_end("withdrawn")
+    desk.do(closing.release_case, case.id, "withdrawn")
 
     assert [one.protection_id for one in desk.do(protections.list_due, "recorder")] == [begun]

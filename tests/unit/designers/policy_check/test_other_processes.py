@@ -7,21 +7,21 @@ from pathlib import Path
 import pytest
 from edit_lists import Edit
 from other_process_edits import BREAKING, HARMLESS, process_of
-from other_processes import MATTER, PROBLEM, URGENT, VIOLATION, make_folder
+from other_processes import MATTER, PROBLEM, URGENT, VIOLATION, make_folder, workers_beside
 
 from services.designers.policy_check import listing
 from services.designers.policy_check.check import check
 from services.designers.policy_check.files import FACTS
 from services.designers.policy_check.report import ExitCode, Report
 from services.designers.policy_check.yaml_lines import UnreadableFile
-from services.runtime.jobs.worker import Worker, discover
+from services.runtime.jobs.worker import Worker
 
 ALL = (MATTER, PROBLEM, VIOLATION, URGENT)
 
 
 @cache
 def _workers() -> tuple[Worker, ...]:
-    return tuple(discover())
+    return workers_beside()
 
 
 def _told(report: Report) -> list[tuple[str, str]]:

@@ -187,7 +187,7 @@ def test_the_notice_begins_when_it_is_entered_however_early_the_absence_is(desk:
 @pytest.mark.requirement("R16", refuses=True)
 def test_who_waits_for_another_head_is_not_said_a_time(desk: ReviewDesk) -> None:
     review_id = preliminary(desk)
-    desk.post("keeper", "head", "works")
+    desk.post("operator2", "head", "works")
     enter(desk, "deputy")
 
     assert "recorded absence" not in refusal(desk, review_id).message.en
@@ -241,7 +241,7 @@ def test_whom_the_case_concerns_hears_nothing_of_a_signature_in_the_place(desk: 
 
 @pytest.mark.requirement("R34")
 def test_a_release_and_its_confirmation_in_the_place_of_operators_are_told_to_each(desk: ReviewDesk) -> None:
-    desk.post("keeper", "deputy", "storage")
+    desk.post("inspector", "deputy", "storage")
     desk.post("office-head", "head", "storage")
     for operator in ("operator", "operator2"):
         enter(desk, operator, operator)
