@@ -23,6 +23,8 @@ LINE_HEIGHT = 13.2
 MARGIN = 4.0
 # How far, at most, a shape's label is moved up or down so that it lies over no other shape.
 STEPS = (0, 6, 12, 18, 24, 30, 36)
+# How far, if that does not do, beside it: notes lie above and below the shapes.
+ASIDE = (0, 12, -12, 24, -24, 36, -36, 48, -48)
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def _grown(label: Box, lines: Sequence[str], element: Box) -> Box:
 def _clear(label: Box, element: Box, shapes: Sequence[Box]) -> Box:
     """Return the label moved away from its element until it lies over no shape; where it is if that takes too far."""
     away = 1 if label.middle[1] > element.middle[1] else -1
-    places = [replace(label, y=label.y + away * step) for step in STEPS]
+    places = [replace(label, x=label.x + aside, y=label.y + away * step) for aside in ASIDE for step in STEPS]
     free = (place for place in places if not any(place.overlaps(shape) for shape in shapes))
     return next(free, label)
 

@@ -44,7 +44,7 @@ def stopped_at(case: PlayedCase) -> list[str]:
 def test_each_reason_to_close_a_loan_goes_its_own_way(outcome: str, follows: str) -> None:
     case = lent()
 
-    case.answer(LOAN_CLOSED, loanOutcome=outcome)
+    close_without(case, loanOutcome=outcome)
 
     assert case.about == [follows] if outcome != "replace" else follows in case.about
     assert COPY_RETURNED not in case.about
@@ -63,7 +63,7 @@ def test_a_loan_that_is_closed_for_no_known_reason_is_an_incident(values: dict[s
 @pytest.mark.requirement("R57")
 def test_what_was_provided_is_archived_as_that_and_no_return_is_awaited() -> None:
     case = lent()
-    case.answer(LOAN_CLOSED, loanOutcome="provided")
+    close_without(case, loanOutcome="provided")
 
     assert seen(case, "re-archive")["decision"] == "provided"
     case.answer("re-archive")
@@ -73,7 +73,7 @@ def test_what_was_provided_is_archived_as_that_and_no_return_is_awaited() -> Non
 @pytest.mark.requirement("R44")
 def test_a_replacement_is_released_retrieved_and_accepted_anew_on_the_same_approval() -> None:
     case = lent()
-    case.answer(LOAN_CLOSED, loanOutcome="replace")
+    close_without(case, loanOutcome="replace")
 
     assert "preliminary-review" not in case.about
     for about in (

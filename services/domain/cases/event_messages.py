@@ -116,6 +116,8 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "return-signed": Message("Custodian signed the return attestation"),
     "custody-inspected": Message("Return inspected"),
     "custody-violation": Message("Violation recorded: {kind}"),
+    "custody-purpose-changed": Message("Purpose of the loan changed"),
+    "custody-recalled": Message("Copies recalled"),
     "custody-ended": Message("Custody ended"),
     "custody-violation-closed": Message("End of a violation entered in the custody log"),
     "violation-opened": Message("Violation opened: {kind}"),
