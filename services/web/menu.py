@@ -36,11 +36,11 @@ ENTRIES = (
     Entry("/applications", _("Applications"), "file", not_posts=ADMINISTRATOR, also=("/apply", "/uploads")),
     Entry("/inbox", _("Inbox"), "inbox", DECIDES, also=("/reviews/", "/consents/")),
     Entry("/hand-overs", _("In my custody"), "film", not_posts=ADMINISTRATOR),
-    Entry("/matters", _("Matters"), "book", not_posts=ADMINISTRATOR),
+    Entry("/matters", _("Matters"), "clock", not_posts=ADMINISTRATOR),
     Entry("/storage", _("Storage office"), "disk", STORAGE),
     Entry("/register", _("Register"), "book", WATCHES, ADMINISTRATOR),
     Entry("/holds", _("Legal holds"), "lock", HOLDS, ADMINISTRATOR),
-    Entry("/requests", _("Change requests"), "lock", ADMINISTRATOR | {"supervisor", "head", "deputy"}),
+    Entry("/requests", _("Change requests"), "done", ADMINISTRATOR | {"supervisor", "head", "deputy"}),
     Entry("/admin", _("Administration"), "gear", ADMINISTRATOR | {"supervisor"}),
 )
 

@@ -63,7 +63,7 @@ def _decision(uow: UnitOfWork, decision: Decision) -> dict[str, Any]:
 def lay_out(matter: JsonView) -> list[Part]:
     """Lay out the document of any kind."""
     asked: Pairs = [
-        [("申请表编号", cell(matter.text("application"))), ("申请人", cell(matter.text("openedBy.name")))],
+        [("申请表编号", cell(matter.text("application"))), ("提出人", cell(matter.text("openedBy.name")))],
         [("提出时间", cell(matter.when("openedAt"))), ("生效时间", cell(matter.when("appliedAt")))],
         *([(line.text("name"), cell(line.text("value")))] for line in matter.each("lines")),
         [("事项校验值", (matter.hash("factsSha256"),))],

@@ -21,6 +21,7 @@ from services.domain.process.permissions import CaseState
 from services.runtime.errors import Refused
 from services.runtime.translations import Bilingual, Message, Text, Worded
 from services.web.schemas import Account, Body
+from services.web.templates import offset
 
 LEADERS = ("head", "deputy")
 
@@ -172,4 +173,4 @@ def text_line(name: Text, text: str) -> Line:
 def moment_line(uow: UnitOfWork, name: Text, moment: str) -> Line:
     """Return a line with an ISO 8601 moment, to the minute, in the organisation's zone."""
     local = datetime.fromisoformat(moment).astimezone(ZoneInfo(uow.rules.zone))
-    return text_line(name, f"{local:%Y-%m-%d %H:%M %z}")
+    return text_line(name, f"{local:%Y-%m-%d %H:%M} {offset(local)}")
