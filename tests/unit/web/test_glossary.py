@@ -14,7 +14,7 @@ from services.runtime.places import SERVICES
 
 ROOT = SERVICES.parent
 GLOSSARY = ROOT / "docs" / "glossary.md"
-HOLES = re.compile(r"%\(\w+\)[sd]|\{\w*\}")
+HOLES = re.compile(r"%\(\w+\)[sd]|\{\w*\}|[\w-]+\.(?:json|yaml)")  # and names of files
 
 # Words that are also said of other things: their Chinese is required where a text is the word alone.
 LOOSE = {

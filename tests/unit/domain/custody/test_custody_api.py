@@ -155,7 +155,7 @@ async def test_a_stranger_finds_nothing(desk: Desk, custodian: Browser, copy_id:
     await stranger.client.aclose()
 
 
-@pytest.mark.requirement("R41", "R51", refuses=True)
+@pytest.mark.requirement("R41", "R44", "R51", refuses=True)
 async def test_a_refusal_says_why_and_is_on_the_trail(desk: Desk, custodian: Browser, copy_id: str) -> None:
     content = await view(custodian, copy_id)
     desk.freeze()

@@ -138,7 +138,6 @@ def case(tmp_path: Path) -> Iterator[Case]:
     desk.database.close()
 
 
-@pytest.mark.requirement("R41", "R44", "R50", "R65")
 @settings(
     max_examples=examples(sample=25, full=1000),
     deadline=None,
