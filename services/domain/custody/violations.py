@@ -78,8 +78,8 @@ def open_once(
     These are the custodian, the department's head, Security with its head, and supervision; of those other than the
     custodian nobody whom the case concerns, who must not learn of it (T8).
 
-    ``due_at``: the due date that was missed, of an overdue copy. ``accused``: people by id; unless others are named, the
-    custodian, or the heads of the department where the custodian has left. Raises ValueError for an unknown kind.
+    ``due_at``: the due date that was missed, of an overdue copy. ``accused``: people by id; unless others are named,
+    the custodian, or the heads of the department where the custodian has left. Raises ValueError for an unknown kind.
     """
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is no kind of violation: use one of {', '.join(KINDS)}")

@@ -338,7 +338,7 @@ CELLS: dict[str, dict[str, Cell]] = {
 DIFFERS = {
     ("awaiting receipt", "custody transfer"): "an offer is declined or runs out, and the department names another one",
     ("awaiting receipt", "recall"): "an offer that nobody has accepted ends with its time to take up",
-    ("custodian left", "return"): "nobody attests in another one's name: the head transfers custody, or Security recalls",
+    ("custodian left", "return"): "nobody attests for another one: the head transfers custody, or Security recalls",
 }
 PLAYED = [
     pytest.param(
