@@ -9,6 +9,7 @@ from sqlalchemy import select
 from services.database.base import new_id
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
+from services.database.tables.people import Person
 from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
@@ -77,8 +78,8 @@ def open_once(
     These are the custodian, the department's head, Security with its head, and supervision; of those other than the
     custodian nobody whom the case concerns, who must not learn of it (T8).
 
-    ``due_at``: the due date that was missed, of an overdue copy. ``accused``: people by id, the custodian unless others
-    are named. Raises ValueError for an unknown kind.
+    ``due_at``: the due date that was missed, of an overdue copy. ``accused``: people by id; unless others are named,
+    the custodian, or the heads of the department where the custodian has left. Raises ValueError for an unknown kind.
     """
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is no kind of violation: use one of {', '.join(KINDS)}")
@@ -93,7 +94,7 @@ def open_once(
         due_at=due_at,
         opened_at=uow.now,
         facts=facts,
-        accused=list(accused) if accused is not None else [hand_over.custodian_id],
+        accused=list(accused) if accused is not None else _list_answerable(uow, hand_over),
     )
     uow.session.add(violation)
     uow.session.flush()
@@ -151,6 +152,12 @@ def _clear(uow: UnitOfWork, hand_over: HandOver, violation: Violation) -> None:
         suspensions.lift(uow, suspension)
     since = violation.due_at or min((row.since for row in stood_with), default=uow.now)
     use_period.give_back(uow, hand_over, since, because="violation-cleared")
+
+
+def _list_answerable(uow: UnitOfWork, hand_over: HandOver) -> list[str]:
+    if uow.session.get_one(Person, hand_over.custodian_id).active:
+        return [hand_over.custodian_id]
+    return heads.list_of_department(uow, hand_over) or [hand_over.custodian_id]
 
 
 def _list_notified(uow: UnitOfWork, hand_over: HandOver) -> list[str]:

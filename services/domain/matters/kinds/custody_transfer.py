@@ -8,7 +8,7 @@ from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
-from services.domain.custody import copies, grants, log
+from services.domain.custody import copies, grants, log, suspensions
 from services.domain.matters.kinds import base
 from services.domain.matters.kinds.base import Asked, Kind, Line
 from services.domain.notifications import service as notification_service
@@ -39,6 +39,9 @@ class CustodyTransfer(Kind):
         obstacle = base.loan_obstacle(state.hand_over)
         if obstacle is not None:
             return obstacle
+        if suspensions.is_frozen(uow, base.lent(state)):
+            # whoever reported the problem answers Security's questions, and nobody takes what is not as it should be
+            return Message("The copies are frozen while a problem report is being checked: wait for its answer.")
         if asked.to_person_id == base.lent(state).custodian_id:
             return Message("This person is the custodian already: choose another one.")
         return _person_obstacle(uow, state, asked.to_person_id)

@@ -48,6 +48,8 @@ class Extension(Kind):
         latest = agreed_limits.latest_due(uow, hand_over)
         if hand_over.due_at is not None and asked.due_at <= hand_over.due_at:
             return Message("The copies are due later than that already: choose a later date.")
+        if asked.due_at <= uow.now:
+            return Message("The new due date has already passed: choose a later one.")
         if asked.due_at > latest:
             return Message(
                 "The longest use period ends on {latest}: choose an earlier date, or submit a new application.",

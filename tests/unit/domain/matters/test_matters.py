@@ -85,6 +85,19 @@ def test_nothing_is_extended_beyond_the_longest_use_period(loan: LoanDesk) -> No
     assert refused(loan, "extension", "keeper", dueAt=loan.later(-1)) == "not-now"
 
 
+@pytest.mark.requirement("R50", refuses=True)
+def test_an_overdue_loan_is_not_extended_into_the_past(loan: LoanDesk) -> None:
+    wanted = loan.later(1)
+    matter_id = loan.ask("extension", dueAt=wanted)
+    loan.agreed(matter_id, ("extension", "reviewer"))
+    before = loan.loan.due_at
+    loan.desk.clock.turn(timedelta(days=17))  # of 15, and one more was asked for
+
+    assert not loan.apply(matter_id)
+    assert (loan.matter(matter_id).closed_as, loan.loan.due_at) == ("moot", before)
+    assert refused(loan, "extension", "keeper", dueAt=wanted) == "not-now"
+
+
 @pytest.mark.requirement("R46", "R50")
 @pytest.mark.parametrize(
     ("kind", "by", "code"),

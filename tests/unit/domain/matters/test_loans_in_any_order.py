@@ -1,0 +1,396 @@
+"""Whatever happens to a loan in whichever order, nothing opens or lasts that must not, and somebody can end it.
+
+One unit of work has the whole story, its clock turned by hand; each act is a part of it that rolls back where the
+product refuses, as its own unit of work would.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from amount import examples
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from loan_matter import REASON, lent
+from prepared_desk import prepared_desk
+from review_desk import CLERK, NOON, PASSWORD, ReviewDesk
+from sqlalchemy import select
+
+from services.database.tables.copies import Grant
+from services.database.tables.custody import CustodyEntry, HandOver
+from services.database.tables.matters import Matter
+from services.database.tables.returns import Return
+from services.database.tables.reviews import Decision, Review
+from services.database.tables.suspensions import Suspension
+from services.database.tables.violations import Violation
+from services.database.unit_of_work import Actor, UnitOfWork
+from services.domain.accounts.signatures.given import Proof
+from services.domain.custody import (
+    closing,
+    copies,
+    discards,
+    grants,
+    hand_overs,
+    returns,
+    suspensions,
+    use_period,
+    violations,
+)
+from services.domain.custody.returns import AttestedFate
+from services.domain.holds import queries as holds
+from services.domain.matters import service, tasks
+from services.domain.reviews import service as review_service
+from services.domain.rules import agreed_limits
+from services.domain.stages.catalogue import STAGES
+from services.runtime.errors import NotPermitted, Refused
+
+LONGEST = timedelta(days=30)  # the rules of the desk
+KEEPERS = ("keeper", "operator2", "operator")
+NEEDED = {
+    "extension": ("extension",),
+    "custody-transfer": ("custody-receipt",),
+    "recall": ("recall",),
+    "purpose-change": ("preliminary", "security", "security-signature"),
+}
+DECIDERS = {
+    "extension": "reviewer2",
+    "recall": "security-head",
+    "preliminary": "board-head",
+    "security": "reviewer2",
+    "security-signature": "security-head",
+}
+
+
+class _Undone(Exception):
+    """Ends a unit of work without a trace."""
+
+
+@dataclass
+class Loan:
+    """One loan in a unit of work. ``keys`` are of the jobs that open reviews."""
+
+    uow: UnitOfWork
+    row: HandOver
+    copy_id: str
+    keys: Iterator[int] = field(default_factory=lambda: itertools.count(10_000))
+
+    def attempt(self, by: str | None, act: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        """Do it as this person, or as a job; None where it is refused, and then nothing of it stays."""
+        self.uow.actor = Actor("person", by) if by else CLERK
+        try:
+            with self.uow.savepoint():
+                done = act(self.uow, *arguments, **named)
+                self.uow.session.flush()
+        except (Refused, NotPermitted):
+            return None
+        finally:
+            self.uow.actor = CLERK
+        return done if done is not None else True
+
+    # ---- acts of people
+
+    def ask(self, by: str, kind: str, **asked: Any) -> Any:
+        return self.attempt(by, service.open_matter, kind, self.row.application_id, {"reason": REASON, **asked})
+
+    def ask_extension(self, by: str, hours: int) -> None:
+        self.ask(by, "extension", dueAt=(NOON + timedelta(hours=hours)).isoformat())
+
+    def ask_transfer(self, by: str, to: str) -> None:
+        self.ask(by, "custody-transfer", toPersonId=to)
+
+    def ask_recall(self, by: str) -> None:
+        self.ask(by, "recall", ground="leak")
+
+    def ask_purpose(self, way: str) -> None:
+        self.ask("head", "purpose-change", purpose="用于培训", wayOfUse=way)
+
+    def answer(self, place: int, stage: int, yes: bool) -> None:
+        """Ask one stage of a matter, and answer it."""
+        if matter := self.matter(place):
+            stages = NEEDED[matter.kind]
+            self.decide(matter, stages[stage % len(stages)], yes)
+
+    def agree(self, place: int) -> None:
+        """Let everybody decide for it, and carry it out."""
+        if matter := self.matter(place):
+            self.check_matter(place)
+            for stage in NEEDED[matter.kind]:
+                self.decide(matter, stage, True)
+            self.attempt(None, tasks.apply, matter.id)
+
+    def decide(self, matter: Matter, stage: str, yes: bool) -> None:
+        key = next(self.keys)
+        opened = self.attempt(None, tasks.open_review, matter.id, stage, job_key=key, process_instance_key=key)
+        if opened is None:
+            return
+        given = STAGES[stage]
+        outcome = given.favourable if yes else next(code for code in given.outcomes if code != given.favourable)
+        by = DECIDERS.get(stage, matter.counterpart_id)
+        if by == matter.opened_by:
+            by = "security-deputy"
+        self.attempt(
+            by,
+            review_service.decide,
+            opened.review_id,
+            outcome=outcome,
+            answers={question.code: True for question in given.questions},
+            reason="理由" if outcome in given.reason_for else None,
+            opinion="同意。" if given.opinion_needed else None,
+            proof=Proof(matter.facts_sha256, PASSWORD),
+        )
+
+    def give_back(self) -> Any:
+        listed = copies.list_downloads(self.uow, self.row.id)
+        return self.attempt(
+            self.row.custodian_id,
+            returns.return_copies,
+            self.row.id,
+            return_to="security",
+            fates=[AttestedFate(download.id, "destroyed") for download in listed],
+            no_other_copies=True,
+            proof=Proof("", PASSWORD),
+        )
+
+    def lose(self, kind: str) -> None:
+        self.attempt(self.row.custodian_id, hand_overs.report_loss, self.row.id, kind=kind, what_happened="丢失")
+
+    # ---- acts of the product
+
+    def pass_by(self, hours: int) -> None:
+        self.uow.now += timedelta(hours=hours)
+
+    def freeze(self) -> None:
+        if suspensions.is_held(self.row):
+            self.attempt(None, suspensions.open_once, self.row, suspensions.PROBLEM, "one")
+
+    def lift_freeze(self) -> None:
+        self.attempt(None, use_period.lift_freeze, self.row, "one")
+
+    def violate(self, kind: str) -> None:
+        self.attempt(None, violations.open_once, self.row, kind, {})
+
+    def close_violation(self, place: int, closed_as: str) -> None:
+        rows = self.uow.session.scalars(select(Violation).order_by(Violation.opened_at, Violation.id)).all()
+        if rows:
+            self.attempt(None, violations.close, rows[place % len(rows)], closed_as)
+
+    # ---- jobs, whoever sends them
+
+    def check_matter(self, place: int) -> None:
+        if matter := self.matter(place):
+            self.attempt(None, tasks.check, matter.id, 7)
+
+    def apply_matter(self, place: int) -> None:
+        if matter := self.matter(place):
+            self.attempt(None, tasks.apply, matter.id)
+
+    def close_matter(self, place: int, closed_as: str) -> None:
+        if matter := self.matter(place):
+            self.attempt(None, tasks.close, matter.id, closed_as)
+
+    def due_date_comes(self) -> None:
+        self.attempt(None, hand_overs.suspend, self.row.application_id, self.row.id)
+
+    def grace_ends(self) -> None:
+        frozen, before = suspensions.is_frozen(self.uow, self.row), len(self.list_of(Violation))
+        self.attempt(None, violations.open_overdue, self.row.application_id, self.row.id)
+        held = suspensions.is_held(self.row)
+        assert not (frozen and held) or len(self.list_of(Violation)) == before, "the clock stands while it is frozen"
+
+    def period_changes(self) -> None:
+        self.attempt(None, hand_overs.resume, self.row.application_id, self.row.id)
+
+    def end_lost(self) -> None:
+        """Report a loss and end its loan, then let the sweep look at what is left."""
+        self.lose("lost")
+        ended = self.attempt(None, closing.end_lost_loan, self.row.application_id, self.row.id)
+        if ended is not None:
+            assert ended.leftovers is None, "the loss is a violation, which holds the case"
+            confirmed = {"closed_as": closing.LOST_AS, "filed": {}}
+            self.attempt(None, closing.confirm_loan_end, self.row.application_id, ended, **confirmed)
+        self.sweep()
+
+    def sweep(self) -> None:
+        held = holds.is_held(self.uow, self.row.application_id)
+        due = self.row.application_id in discards.list_due(self.uow, "", 10)
+        assert not (held and due), "a held case discards nothing"
+        left = self.attempt(None, discards.begin, self.row.application_id)
+        assert not held or not isinstance(left, discards.Leftovers), "a held case discards nothing"
+
+    # ---- what holds
+
+    def matter(self, place: int) -> Matter | None:
+        rows = self.uow.session.scalars(select(Matter).order_by(Matter.opened_at, Matter.number)).all()
+        return rows[place % len(rows)] if rows else None
+
+    def list_of(self, table: type[Any], *where: Any) -> list[Any]:
+        return list(self.uow.session.scalars(select(table).where(*where)))
+
+    def opens_for(self, person: str) -> bool:
+        return self.attempt(person, grants.check, self.copy_id, "view") is not None
+
+    def check(self) -> None:
+        """Compare with the rows alone."""
+        now, row = self.uow.now, self.row
+        assert row.due_at is not None
+        assert row.accepted_at is not None
+        suspended = [
+            one
+            for one in self.list_of(Suspension, Suspension.lifted_at.is_(None))
+            if (one.until is None or one.until > now) and (one.hand_over_id or one.person_id == row.custodian_id)
+        ]
+        held = not (row.returned_at or row.lost_at or row.ended_at)
+        may_open = held and not suspended and now < row.due_at
+        assert [self.opens_for(person) for person in KEEPERS] == [
+            may_open and person == row.custodian_id for person in KEEPERS
+        ]
+        assert row.due_at <= min(agreed_limits.latest_due(self.uow, row), row.accepted_at + LONGEST)
+        granted = self.list_of(Grant, Grant.ended_at.is_(None))
+        assert {grant.person_id for grant in granted} <= {row.custodian_id}
+        assert all(grant.until <= row.due_at for grant in granted)
+        assert held == bool(granted) or row.lost_at, "the custodian has the grants until the loan ends"
+        self.check_matters(held)
+
+    def check_matters(self, held: bool) -> None:
+        done = dict.fromkeys(NEEDED, 0)
+        for matter in self.list_of(Matter):
+            # the events of the unit, which are written when it ends
+            applied = [row for row in self.uow.events if (row.action, row.subject_id) == ("matter-applied", matter.id)]
+            assert len(applied) == (matter.closed_as == "applied"), "once"
+            assert held or matter.closed_at is not None, "a loan that is over ends what is asked about it"
+            if matter.closed_as == "applied":
+                done[matter.kind] += 1
+                self.check_decided(matter)
+            if matter.closed_at is not None:
+                assert not self.list_of(Review, Review.matter_id == matter.id, Review.closed_at.is_(None))
+        logged = [(entry.event, entry.detail.get("because")) for entry in self.list_of(CustodyEntry)]
+        assert logged.count(("due-date-changed", "extension")) == done["extension"]
+        assert logged.count(("received", None)) == 1 + done["custody-transfer"]
+        assert logged.count(("purpose-changed", None)) == done["purpose-change"]
+        assert logged.count(("recalled", None)) == done["recall"]
+        assert len(self.list_of(Return)) == bool(self.row.returned_at)
+
+    def check_decided(self, matter: Matter) -> None:
+        decisions = self.list_of(Decision, Decision.matter_id == matter.id)
+        assert {decision.stage for decision in decisions} >= set(NEEDED[matter.kind])
+        for decision in decisions:
+            assert decision.outcome == STAGES[decision.stage].favourable
+            assert decision.form_sha256 == matter.facts_sha256
+            assert decision.signature
+            assert decision.decided_by != matter.opened_by
+
+    def can_be_ended(self) -> set[str]:
+        """Return who can end the loan as things stand, each tried on its own and taken back."""
+        ways: dict[str, Callable[[], bool]] = {
+            "return": self.given_back,
+            "recall": lambda: self.carried_out("recall", lambda: self.ask_recall("reviewer"), "returned_at"),
+            "transfer": lambda: self.carried_out("custody-transfer", self.ask_somebody, "custodian_id"),
+        }
+        return {way for way, act in ways.items() if self.tried(act)}
+
+    def tried(self, act: Callable[[], bool]) -> bool:
+        with self.uow.savepoint() as part:
+            worked = act()
+            part.rollback()
+        return worked
+
+    def given_back(self) -> bool:
+        before = self.row.returned_at
+        self.give_back()
+        return bool(self.row.returned_at != before)
+
+    def ask_somebody(self) -> None:
+        self.ask_transfer("head", next(person for person in KEEPERS if person != self.row.custodian_id))
+
+    def carried_out(self, kind: str, ask: Callable[[], None], changes: str) -> bool:
+        """Whether one under way, or a new one, changes the loan. What has a "no" is closed first, as by its process."""
+        before = getattr(self.row, changes)
+        for matter in self.list_of(Matter, Matter.kind == kind, Matter.closed_at.is_(None)):
+            self.attempt(None, tasks.close, matter.id, "refused")
+        ask()
+        for matter in self.list_of(Matter, Matter.kind == kind, Matter.closed_at.is_(None)):
+            for stage in NEEDED[kind]:
+                self.decide(matter, stage, True)
+            self.attempt(None, tasks.apply, matter.id)
+        return bool(getattr(self.row, changes) != before)
+
+    def check_end(self) -> None:
+        if not suspensions.is_held(self.row):
+            assert not self.can_be_ended()
+            return
+        frozen = suspensions.is_frozen(self.uow, self.row)
+        assert self.can_be_ended() == ({"recall"} if frozen else {"return", "recall", "transfer"})
+
+
+Step = tuple[Callable[..., None], tuple[object, ...]]
+
+
+def step(act: Callable[..., Any], *arguments: st.SearchStrategy[Any]) -> st.SearchStrategy[Step]:
+    return st.tuples(st.just(act), st.tuples(*arguments))
+
+
+PLACE = st.integers(0, 5)
+ASKED = st.one_of(
+    step(Loan.ask_extension, st.sampled_from(["keeper", "head"]), st.integers(300, 740)),
+    step(Loan.ask_transfer, st.sampled_from(["keeper", "head", "security-head"]), st.sampled_from(KEEPERS)),
+    step(Loan.ask_recall, st.sampled_from(["reviewer", "supervisor", "security-head"])),
+    step(Loan.ask_purpose, st.sampled_from(["view", "download"])),
+)
+TIMERS = st.one_of(
+    step(Loan.pass_by, st.sampled_from([1, 24, 25, 100, 200, 361])),
+    *(step(act) for act in (Loan.due_date_comes, Loan.grace_ends, Loan.period_changes)),
+)
+ELSE = st.one_of(
+    step(Loan.answer, PLACE, st.integers(0, 2), st.booleans()),
+    step(Loan.check_matter, PLACE),
+    step(Loan.apply_matter, PLACE),
+    step(Loan.close_matter, PLACE, st.sampled_from(["refused", "moot", "applied"])),
+    step(Loan.freeze),
+    step(Loan.lift_freeze),
+    step(Loan.violate, st.sampled_from(["breach", "leak"])),
+    step(Loan.close_violation, PLACE, st.sampled_from(violations.ENDS)),
+    step(Loan.sweep),
+)
+ENDS = st.one_of(step(Loan.give_back), step(Loan.lose, st.sampled_from(hand_overs.LOSS_KINDS)), step(Loan.end_lost))
+STEPS = st.lists(st.one_of(ASKED, step(Loan.agree, PLACE), TIMERS, ELSE, ELSE), min_size=4, max_size=10)
+AFTER = st.lists(st.one_of(ENDS, ASKED, step(Loan.agree, PLACE), TIMERS), max_size=3)
+
+
+@pytest.fixture
+def desk_and_ids(tmp_path: Path) -> Iterator[tuple[ReviewDesk, dict[str, str]]]:
+    desk, ids = prepared_desk(f"sqlite:///{tmp_path / 'books.db'}", lent)
+    yield desk, ids
+    desk.close()
+
+
+@pytest.mark.requirement("R44", "R46", "R50", "R51", refuses=True)
+@settings(
+    max_examples=examples(sample=25, full=10_000),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(steps=STEPS, after=AFTER)
+def test_no_order_opens_lengthens_or_strands_a_loan(
+    desk_and_ids: tuple[ReviewDesk, dict[str, str]], steps: list[Step], after: list[Step]
+) -> None:
+    desk, ids = desk_and_ids
+
+    def play(uow: UnitOfWork) -> None:
+        loan = Loan(uow, uow.session.get_one(HandOver, ids["hand_over_id"]), ids["copy_id"])
+        for act, arguments in steps:
+            act(loan, *arguments)
+            uow.session.flush()
+            loan.check()
+        loan.check_end()
+        for act, arguments in after:
+            act(loan, *arguments)
+            uow.session.flush()
+            loan.check()
+        raise _Undone
+
+    with pytest.raises(_Undone):
+        desk.run(play)
