@@ -86,7 +86,7 @@ def _handles(uow: UnitOfWork, application: Application, reviews: Collection[Revi
         directory.holds_in(me, kind, "head", "deputy") for kind in ("security", "legal")
     ):
         return True
-    asking = [review for review in reviews if review.closed_at is None]
+    asking = [review for review in reviews if review.closed_at is None and review.matter_id is None]
     if not asking:
         return False
     facts = access_queries.load_facts(uow, application.id)

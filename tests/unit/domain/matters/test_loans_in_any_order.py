@@ -367,7 +367,6 @@ def desk_and_ids(tmp_path: Path) -> Iterator[tuple[ReviewDesk, dict[str, str]]]:
     desk.close()
 
 
-@pytest.mark.requirement("R44", "R46", "R50", "R51", refuses=True)
 @settings(
     max_examples=examples(sample=25, full=10_000),
     deadline=None,
