@@ -19,6 +19,7 @@ from services.database.tables.returns import Return
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
+from services.domain.applications import attached
 from services.domain.custody import grants, hand_overs, returns
 from services.domain.process import permissions, relay
 from services.domain.process.messages import MATTER_ASKED, MATTER_MOOT, REVIEW_DECIDED, USE_PERIOD_CHANGED
@@ -256,6 +257,23 @@ def test_custody_goes_to_whoever_has_accepted_it(loan: LoanDesk) -> None:
     received = loan.desk.all(CustodyEntry, event="received")
     assert [entry.person_id for entry in received] == ["keeper", NEW_KEEPER]
     assert received[1].detail["copies"] == received[0].detail["copies"]
+
+
+@pytest.mark.requirement("R5", "R55", refuses=True)
+def test_whoever_is_offered_custody_reads_no_identity_card_of_the_case(loan: LoanDesk) -> None:
+    matter_id = loan.ask("custody-transfer", toPersonId=NEW_KEEPER, conditions="硬盘完好")
+    loan.check(matter_id)
+    loan.open(matter_id, "custody-receipt")
+
+    def close_the_release(uow: UnitOfWork) -> None:
+        for review in uow.session.query(Review).filter(Review.stage == "storage-release"):
+            review.closed_at = uow.now
+
+    loan.desk.run(close_the_release)
+
+    read = loan.desk.run(attached.SUBJECT.read, loan.application_id, by=NEW_KEEPER)
+    assert not read.identity_cards
+    assert loan.desk.run(attached.SUBJECT.read, loan.application_id, by="reviewer").identity_cards
 
 
 @pytest.mark.requirement("R46")
