@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lent_case import TRANSFER
 from review_desk import PASSWORD
 
 from services.vault.age import generate_identity
@@ -18,6 +19,7 @@ SEE = frozenset({"drafter", "keeper", "head", "reviewer", "security-head", "oper
 HANDLING = frozenset({"reviewer", "security-head", "operator"})  # Security, and whom the open review asks
 APPLICANT = frozenset({"drafter", "head"})
 KEEPER = frozenset({"keeper"})
+TRANSFERRING = frozenset({"keeper", "head", "security-head"})  # who may offer custody to somebody else
 ADMINISTRATOR = frozenset({"admin"})
 STORAGE = frozenset({"operator", "supervisor"})
 CONSENTER = frozenset({"security-head"})  # of the department that another, joint application names
@@ -192,6 +194,14 @@ RULES = {
         body={"password": PASSWORD},
     ),
     "POST /api/change-requests/{change_id}/object": Rule(READERS),
+    "GET /api/matters": Rule(EVERYONE),
+    "POST /api/matters": Rule(
+        TRANSFERRING,
+        SEE - TRANSFERRING,
+        body={"kind": "custody-transfer", "applicationId": "{application_id}", "asked": TRANSFER},
+    ),
+    "GET /api/matters/{matter_id}": Rule(SEE),
+    "GET /api/cases/{application_id}/matters/offers": Rule(SEE),
     "GET /api/holds": Rule(HOLD_READERS, EVERYONE - HOLD_READERS),
     "POST /api/holds": Rule(
         frozenset({"security-head"}),

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from services.database.tables.applications import Application, Item
 from services.database.tables.consents import Consent
+from services.database.tables.custody import HandOver
 from services.database.tables.deliveries import Delivery
 from services.database.tables.deployments import ModelSet
 from services.database.tables.notices import Notice
@@ -33,6 +34,7 @@ from services.domain.custody import copies, hand_overs, viewings
 from services.domain.deployments import uploads as uploads_of_models
 from services.domain.documents import service as document_service
 from services.domain.holds import service as legal_holds
+from services.domain.matters import service as matters
 from services.domain.notifications import service as notification_service
 from services.domain.retrieval import attempts, masters, uploads
 from services.domain.retrieval.uploads import Facts
@@ -44,6 +46,7 @@ from services.runtime.spans import Span
 from services.vault.age import generate_identity
 
 TIMES = ["2031-03-04T10:00:00Z", "2031-03-04T11:00:00Z"]
+TRANSFER = {"reason": "none", "toPersonId": "operator2", "conditions": "none"}
 SEALED = {
     "versionId": "v1",
     "size": 1,
@@ -150,7 +153,7 @@ def _identity_card(uow: UnitOfWork, application_id: str) -> str:
 
 
 def besides(desk: ReviewDesk) -> dict[str, str]:
-    """The identifiers of what belongs to no case."""
+    """The identifiers of what belongs to no case, and of a matter about the loan."""
     since, until = NOON, NOON + timedelta(days=3)
     desk.run(reference_pictures.store, "camera", b"a picture", "admin")
     return {
@@ -176,7 +179,16 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "act": "unlock",
         "year": desk.run(_calendar),
         "set_id": desk.run(_models),
+        "kind": "custody-transfer",
+        "matter_id": _transfer(desk),
     }
+
+
+def _transfer(desk: ReviewDesk) -> str:
+    """The custodian has offered the copies to somebody else."""
+    loan = desk.the(HandOver)
+    act = matters.open_matter
+    return str(desk.run(act, "custody-transfer", loan.application_id, TRANSFER, by=loan.custodian_id).id)
 
 
 def _calendar(uow: UnitOfWork) -> str:

@@ -14,8 +14,10 @@ from access_rules import (
     SEE,
     SIGNED,
     STORAGE,
+    TRANSFERRING,
     Rule,
 )
+from lent_case import TRANSFER
 from review_desk import PASSWORD
 
 from services.vault.age import generate_identity
@@ -148,6 +150,10 @@ PAGES = {
     "GET /admin/engine/instances/{instance_key}/variables": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /admin/engine/jobs": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /admin/engine/jobs/{job_key}/retries": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"retries": "2"}),
+    "GET /matters": Rule(EVERYONE),
+    "GET /matters/new/{kind}": Rule(SEE, query="?case={application_id}"),
+    "POST /matters/new/{kind}": Rule(TRANSFERRING, SEE - TRANSFERRING, query="?case={application_id}", body=TRANSFER),
+    "GET /matters/{matter_id}": Rule(SEE),
     "GET /holds": Rule(EVERYONE),
     "POST /holds": Rule(
         frozenset({"security-head"}),

@@ -44,7 +44,7 @@ async def open_matter(actor: Acting, body: MatterBody, database: GivenDatabase) 
 @router.get("/matters/{matter_id}", responses=problems(401, 404))
 async def read_matter(matter_id: Identifier, actor: Acting, database: GivenDatabase) -> MatterView:
     """Return one matter; reading it is an event."""
-    return await database.run(actor, queries.get, matter_id)
+    return await database.read(actor, queries.get, matter_id)
 
 
 @router.get("/cases/{application_id}/matters/offers", responses=problems(401, 404))

@@ -120,7 +120,7 @@ async def open_matter(
 @router.get("/{matter_id}")
 async def read_matter(matter_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
     """Show one matter."""
-    view = await database.run(visitor.actor, queries.get, matter_id)
+    view = await database.read(visitor.actor, queries.get, matter_id)
     return visitor.page("matters/matter.html", view=view)
 
 

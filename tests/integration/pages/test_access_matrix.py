@@ -23,7 +23,7 @@ OF_THE_WORKS = frozenset({"drafter", "keeper", "head", "deputy"})
 # What belongs to a case or to who drafted it; the other parameters name what is nobody's own.
 OF_A_CASE = (
     "application_id", "review_id", "item_id", "copy_id", "hand_over_id", "viewing_id", "download_id", "number",
-    "consent_id", "upload_id", "attachment_id", "notice_id", "question_id",
+    "consent_id", "upload_id", "attachment_id", "notice_id", "question_id", "matter_id",
 )  # fmt: skip
 # Drafted and kept by a manager: the works have no part in it.
 ANOTHERS = Parts("manager", "manager", (), "board-head")
@@ -129,15 +129,21 @@ def askers(route: str, rule: Rule, change: Change, number: int) -> list[str]:
     return [role for role in ROLES if role in asking]
 
 
+def named(value: Any, ids: Mapping[str, str]) -> Any:
+    """What is filled in, with the identifier where it is one."""
+    return value.format(**ids) if isinstance(value, str) else value
+
+
 async def ask(browser: httpx.AsyncClient, route: str, ids: Mapping[str, str], **headers: str) -> httpx.Response:
     rule, (method, path) = RULES[route], route.split(" ")
     address = (path + rule.query).format(**ids)
-    return await browser.request(method, address, json=rule.body, headers={**rule.headers, **headers})
+    body = None if rule.body is None else {name: named(value, ids) for name, value in rule.body.items()}
+    return await browser.request(method, address, json=body, headers={**rule.headers, **headers})
 
 
 async def open_page(browser: httpx.AsyncClient, route: str, ids: Mapping[str, str], **headers: str) -> httpx.Response:
     rule, (method, path) = PAGES[route], route.split(" ")
-    body = {name: value.format(**ids) if isinstance(value, str) else value for name, value in (rule.body or {}).items()}
+    body = {name: named(value, ids) for name, value in (rule.body or {}).items()}
     return await browser.request(method, (path + rule.query).format(**ids), data=body, headers=headers)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import amount
+import photographs
 import pytest
 import schemathesis
 from access_rules import CALENDAR, ROLES, RULES, SIGNED, Rule
@@ -126,6 +127,7 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Container:
         }
     )
     signed_in = {role: sign_in(app, role) for role in ROLES}
+    known["attachment_id"] = attach(app, signed_in["reviewer"], known["application_id"])
     desk.close()
     return Container(app, database, known, fields, signed_in)
 
@@ -138,6 +140,15 @@ def sign_in(app: FastAPI, login: str) -> dict[str, Any]:
     client = TestClient(app, base_url=ADDRESS)
     me = client.post("/api/login", json={"login": login, "password": PASSWORD}).json()
     return {"headers": {CSRF_HEADER: me["csrfToken"]}, "cookies": dict(client.cookies)}
+
+
+def attach(app: FastAPI, session: Mapping[str, Any], application_id: str) -> str:
+    """A file that is in the store, as one that was laid out on paper is not."""
+    client = TestClient(app, base_url=ADDRESS, cookies=session["cookies"])
+    address = f"/api/applications/{application_id}/attachments?kind=identity-card&name=card.jpg"
+    answer = client.post(address, content=photographs.jpeg(60, 40), headers=session["headers"])
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
 
 
 def camel(name: str) -> str:
