@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from lent_case import TIMES, offered
+from lent_case import TIMES, attached, offered
 from portal_client import Portal
 from review_desk import FORM, PASSWORD, ReviewDesk
 from review_pages import Lens
@@ -13,6 +13,7 @@ from sqlalchemy import JSON, String, Table, select, update
 
 from services.database.base import Base
 from services.database.tables.agreements import Agreement
+from services.database.tables.applications import Application
 from services.database.tables.cameras import Recorder
 from services.database.tables.consents import Consent, Consultation
 from services.database.tables.deliveries import Delivery
@@ -30,6 +31,7 @@ from services.domain.custody.returns import AttestedFate
 from services.domain.deployments import in_use, versions
 from services.domain.deployments.uploads import pack
 from services.domain.deployments.versions import Definition
+from services.domain.holds import service as legal_holds
 from services.domain.notifications import service as notification_service
 from services.domain.retrieval import uploads
 from services.domain.retrieval.uploads import Facts
@@ -61,7 +63,7 @@ MACHINE = {
     "purpose_category", "legal_basis", "way_of_use", "granted_way_of_use", "camera_class", "closed_as", "decided_by",
     "importance", "clock_method", "process_id", "element_id", "name", "correlation_key", "message_id", "content",
     "fingerprint", "start_known_by", "origin", "closed_because", "old", "new", "check", "ended_because", "trouble",
-    "last_error", "address",
+    "last_error", "address", "cause", "matter_id", "facts_sha256", "lifted_by", "media_type", "secret",
 }  # fmt: skip
 NAMES = ("people", "recorders", "saved_searches")  # here ``name`` is a person's or a thing's, and no message's
 # one of a list, or made by the machine
@@ -164,6 +166,8 @@ class HostileOrganisation(ReviewDesk):
         reason = hostile("consents.reason")
         self.run(joint.refuse, consent_id, reason, Proof(sha256, PASSWORD), by="security-head")
         self._jointly()
+        held = str(self.the(Application, id=at_security).number)
+        self.run(legal_holds.place, held, cause="manual", reason=hostile("legal_holds.reason"), by="security-deputy")
 
     def _lent(self, words: Mapping[str, str]) -> tuple[str, str, str]:
         """A case whose copy is offered: its id, the copy's and the hand-over's."""
@@ -234,6 +238,7 @@ class HostileOrganisation(ReviewDesk):
         form = replace(self._form, items=())
         self.run(_measure_and_fail)
         self.run(drafts.save, DRAFT, form, typed=typed, by="drafter")
+        self.run(attached, DRAFT, "letter", hostile("attachments.note"), by="drafter")
         self.run(saved_searches.save, "mine", "text=gate", by="reviewer")
         self.run(_calendar)
         self.run(_models)

@@ -138,17 +138,18 @@ def lend(desk: ReviewDesk, parts: Parts = Parts()) -> dict[str, str]:
         "number": filed.form_number,
         "consent_id": desk.the(Consent, application_id=joint_id).id,
         "upload_id": desk.run(uploads.announce, facts, None, by=parts.drafter).id,
-        "attachment_id": desk.run(_identity_card, application_id, by=parts.reviewer),
+        "attachment_id": desk.run(attached, application_id, by=parts.reviewer),
         "notice_id": desk.all(Notice, person_id=parts.drafter)[0].id,
     }
 
 
-def _identity_card(uow: UnitOfWork, application_id: str) -> str:
+def attached(uow: UnitOfWork, application_id: str, kind: str = "identity-card", note: str = "") -> str:
+    """A file on paper: its attachment's id."""
     upload = attachments.begin(uow, "application", application_id)
     uow.session.flush()
     sealed = {"bucket": "documents", "key": upload.key, **SEALED}
     stored = Stored(upload.id, "image/jpeg", sealed, generate_identity()[0], "c" * 64)
-    described = Description(kind="identity-card", name="card.jpg")
+    described = Description(kind=kind, name="card.jpg", note=note)  # type: ignore[arg-type]  # one of the kinds
     return attachments.add(uow, "application", application_id, described, stored).id
 
 
