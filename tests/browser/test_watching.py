@@ -149,7 +149,9 @@ def test_a_grant_that_ends_meanwhile_stops_the_playing_with_its_sentence(watchin
 
     page.evaluate("() => { video.play(); }")
 
-    expect(page.locator("#player-callout")).to_have_text("Access is suspended: contact Security.")
+    expect(page.locator("#player-callout")).to_have_text(
+        "The copy is frozen while a problem report is being checked: wait for the answer of Security."
+    )
     assert page.evaluate("() => video.paused && video.readyState === 0")
     expect(page.get_by_role("button", name="Play / pause")).to_be_disabled()
 

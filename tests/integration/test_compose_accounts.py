@@ -28,6 +28,7 @@ from services.vault.store.protocol import BUCKETS
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 # What the portal writes in the store.
 UPLOADS = "arn:aws:s3:::footage-desk-quarantine/quarantine/uploads/*"
+ATTACHMENTS = "arn:aws:s3:::footage-desk-documents/attachments/*"
 HEADS = "arn:aws:s3:::footage-desk-documents/checkpoints/*"
 FORBIDDEN = (
     "ALTER TABLE audit_events DISABLE TRIGGER ALL",
@@ -160,6 +161,7 @@ def test_the_portal_deletes_nothing_and_writes_no_master_and_no_copy() -> None:
     assert not any("Delete" in action for action in writing)
     assert {resource for actions, resources in allowed.values() if actions & writing for resource in resources} == {
         UPLOADS,
+        ATTACHMENTS,
         HEADS,
     }
 

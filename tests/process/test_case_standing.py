@@ -11,7 +11,7 @@ from whole_desk import open_desk
 from whole_footage import MADE_FOR
 
 from services.app.container import models
-from services.database.tables.agreements import Agreement
+from services.database.tables.people import Post
 from services.database.tables.process_steps import ProcessStep
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import Actor, UnitOfWork
@@ -199,10 +199,10 @@ async def test_a_declined_hand_over_and_a_loss_end_where_the_model_says(desk: Pe
 
 
 async def test_a_review_that_nobody_may_decide_is_shown_as_stuck(desk: People) -> None:
-    def sign_off(uow: UnitOfWork, ended_at: datetime | None) -> None:
-        uow.session.execute(update(Agreement).values(ended_at=ended_at))
+    def leave(uow: UnitOfWork, until: datetime | None) -> None:
+        uow.session.execute(update(Post).where(Post.kind.in_(("head", "deputy"))).values(until=until))
 
-    await desk.database.run(Actor("system", "test"), sign_off, desk.database.clock.now())
+    await desk.database.run(Actor("system", "test"), leave, desk.database.clock.now())
     case = await desk.apply("cam1")
     incident = await desk.incident("Task_OpenReview")
     await desk.until(
@@ -211,7 +211,7 @@ async def test_a_review_that_nobody_may_decide_is_shown_as_stuck(desk: People) -
     await desk.quiet()
     assert here(stands(desk, case)) == {"Task_OpenReview": "stuck"}
 
-    await desk.database.run(Actor("system", "test"), sign_off, None)
+    await desk.database.run(Actor("system", "test"), leave, None)
     await desk.resolve(incident)
     await desk.review(case, "preliminary")
     assert here(stands(desk, case)) == {"Call_DepartmentDecides": "waiting"}

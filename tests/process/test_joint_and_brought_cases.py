@@ -19,6 +19,7 @@ from services.database.tables.masters import Master
 from services.database.tables.uploads import Upload
 from services.vault.labels import label_key, read_label
 from services.vault.sealing import Sealed, open_sealed
+from services.workers.discards import Discarder
 
 
 @pytest.mark.requirement("R8", "R9", "R35", "R37")
@@ -73,6 +74,9 @@ async def test_nothing_of_a_file_is_preserved_twice_and_its_end_removes_it(a_des
         await desk.decide(case, "preliminary", "rejected")
 
         await desk.closed(case, "rejected")
+        assert [row.removed_because for row in desk.rows(Upload)] == [None], "an appeal would need it"
+        await desk.turn(days=8)
+        await Discarder(desk.database, desk.container.store).run()
 
         [row] = desk.rows(Upload)
         assert row.removed_because == "rejected"

@@ -12,13 +12,17 @@ import grpc
 import pytest
 from case_people import People
 from pyzeebe.proto import gateway_pb2 as pb
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from services.app.container import MODELS
 from services.database.tables.applications import Application
+from services.database.tables.outbox import OutboxMessage
 from services.database.tables.reviews import Review
+from services.database.unit_of_work import Actor, UnitOfWork
+from services.demo.organisation import demo_id
 from services.designers import element_templates, node_tools
 from services.designers.element_templates import CHOSEN
+from services.domain.matters import service as matters
 from services.domain.reviews import service as review_service
 from services.domain.stages.catalogue import STAGES
 from services.runtime.jobs.commands import camel
@@ -97,13 +101,17 @@ async def _until_the_loan(desk: People, bench: Bench) -> None:
     assert (await bench.does("expire-offer", **named))["acceptedMeanwhile"] is True
     for job_type in ("remind-return", "suspend-access", "resume-access"):
         await bench.does(job_type, **named)
+    named["matterId"] = await desk.database.run(Actor("person", loan.custodian_id), _ask_for_a_transfer, case)
+    await bench.does("check-matter", **named)
     await desk.turn(days=loan.use_days + 4)
     await bench.does("open-violation", **named)
     await desk.give_back(case)
+    await bench.does("close-matter", **named, closedAs="moot")
     await desk.decide(case, "return-inspection")
     await desk.closed(case, "footage-re-archived")
     await bench.does("inspect-return", **named)
     await bench.does("re-archive", **named, decision="in-order")
+    assert (await bench.does("apply-matter", **named))["applied"] is False, "it ended with the loan"
 
 
 async def _beside_the_case(desk: People, bench: Bench) -> None:
@@ -113,7 +121,13 @@ async def _beside_the_case(desk: People, bench: Bench) -> None:
     # Its own process would go on beside the bench, and ask what the bench has decided meanwhile.
     (own,) = (key for key, name in desk.trace.running.items() if name == "video-retrieval")
     await desk.gateway.CancelProcessInstance(pb.CancelProcessInstanceRequest(processInstanceKey=own))
-    named: dict[str, Any] = {"applicationId": case, "round": 0, "decidedBy": "management", "handOverId": None}
+    named: dict[str, Any] = {
+        "applicationId": case,
+        "round": 0,
+        "decidedBy": "management",
+        "handOverId": None,
+        "matterId": None,
+    }
     await bench.does("expire-application", **named)
     await _asked_and_answered(desk, bench, case, waiting)
     opened = await bench.does("open-review", **named, stage="security")
@@ -150,6 +164,14 @@ async def _asked_and_answered(desk: People, bench: Bench, case: str, waiting: Re
         proof=desk.proof(case, login),
     )
     assert (await running)["decision"] == "approved"
+
+
+def _ask_for_a_transfer(uow: UnitOfWork, case: str) -> str:
+    """A matter whose own process does not hear of it: the bench does its work."""
+    heir = demo_id("lina")
+    matter_id = matters.open_matter(uow, "custody-transfer", case, {"reason": "none", "toPersonId": heir}).id
+    uow.session.execute(delete(OutboxMessage).where(OutboxMessage.matter_id == matter_id))
+    return matter_id
 
 
 def _class_of(case: str) -> Callable[[Any], dict[str, Any]]:

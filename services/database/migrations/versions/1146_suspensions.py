@@ -40,7 +40,8 @@ suspensions = sa.table(
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("violations") as table:
+    # the tables that violations refer to stay as they are, and are not read
+    with op.batch_alter_table("violations", reflect_kwargs={"resolve_fks": False}) as table:
         table.drop_constraint(op.f("uq_violations_hand_over_id"), type_="unique")
         table.add_column(sa.Column("due_at", Moment(), nullable=True))
         table.add_column(sa.Column("accused", Json, nullable=False, server_default="[]"))
