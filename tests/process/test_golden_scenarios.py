@@ -2,9 +2,11 @@
 
 The broker that was recorded was a snapshot of 8.6. `dmn_collect` has a second file, `released.json`, with the instance
 that ends otherwise on released brokers: an index into null is null there, and was an error in the snapshot.
+What `p1_…` to `p11_…` hold was recorded on the engine itself; a broker is compared with it by `make test-zeebe`.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -45,5 +47,7 @@ def _released(name: str) -> dict[str, Any]:
 
 
 def test_no_scenario_is_left_out_and_one_alone_differs_from_its_recording() -> None:
-    assert len(FOLDERS) == 88
+    traps = [name for name in FOLDERS if re.match(r"p\d", name)]
+    assert len(FOLDERS) - len(traps) == 88
+    assert sorted(name.split("_")[0] for name in traps) == sorted(["p1", "p2", *(f"p{n}" for n in range(5, 12))])
     assert [path.parent.name for path in GOLDEN.glob(f"*/{RELEASED}")] == ["dmn_collect"]
