@@ -85,7 +85,10 @@ def open_review(
     if _of_job(uow, job_key) is None:
         if matter.closed_at is not None:
             raise refusal(matter, act, f"it is closed as {matter.closed_as}")
-        against = _against(decisions_of(uow, matter))
+        decisions = decisions_of(uow, matter)
+        if decisions and not subject.kind.routed:
+            raise refusal(matter, act, "it is answered already")
+        against = _against(decisions)
         if against is not None:
             raise refusal(matter, act, f"the stage {against} has decided against it")
         if _count_open(uow, matter, stage) >= MOST_OPEN_REVIEWS:

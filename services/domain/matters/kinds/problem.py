@@ -129,10 +129,10 @@ class ProblemReport(Kind):
             suspensions.lift(uow, suspension)
 
     def apply(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> dict[str, Any]:
-        """Do what follows from the newest answer of Security, which the caller has found to be signed."""
+        """Do what follows from the one answer of Security, which the caller has found to be signed."""
         hand_over = base.lent(state)
         query = select(Decision).where(Decision.matter_id == matter.id, Decision.stage == STAGE)
-        decision = uow.session.scalars(query.order_by(Decision.decided_at.desc(), Decision.id).limit(1)).one()
+        decision = uow.session.scalars(query).one()
         since = min((row.since for row in _frozen_by(uow, matter)), default=matter.opened_at)
         outcome = {
             "answer": decision.outcome,
