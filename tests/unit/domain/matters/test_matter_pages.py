@@ -191,7 +191,7 @@ async def test_a_problem_is_reported_with_a_button_and_answered_in_the_inbox(por
         ("zh", "副本已收回；仍需使用的，重新申请"),
         ("en", "the footage has to be applied for anew"),
     ):
-        keeper.cookies.set("language", language)
+        keeper.cookies.set("footage_desk_language", language)
         read = (await keeper.get(f"/matters/{matter.id}")).text
         assert told in read
     api = (await keeper.get(f"/api/matters/{matter.id}")).json()
