@@ -52,7 +52,10 @@ FIVE_TIMES = (
 NAMES = {"open-violation": ("登记违规", "Open violation")}
 # Variables that a designer chooses at a task; all others come from a message, a job or a decision.
 CHOSEN: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    "violationKind": ("违规类型 · Type of violation", {"overdue": "逾期未还 · overdue", "loss": "丢失 · loss"}),
+    "violationKind": (
+        "违规类型 · Type of violation",
+        {"overdue": "逾期未还 · overdue", "loss": "丢失 · loss", "breach": "违反使用条件 · breach found by Security"},
+    ),
     "closingOutcome": (
         "结案原因 · Why the case is closed",
         {code: f"{word('zh', outcome)} · {word('en', outcome)}" for code, outcome in CLOSED_AS.items()},
@@ -71,15 +74,18 @@ DOES: Mapping[str, str] = {
     "expire-application": "期限内已收到补正的，继续办理；没有收到的，申请作废",
     "expire-offer": "期限内已签收的，继续使用；没有签收的，不能再签收",
     "file-application": "批准的申请表编号存档，作为调取依据",
+    "freeze-loan": "确认问题报告所涉副本已经冻结",
     "hand-over": "把副本交给指定的保管人签收",
     "inspect-return": "重新核对所存副本的哈希，并将下载记录与归还声明逐项对照",
+    "lift-freeze": "安全保卫部门认定不属实或已说明的，解除冻结，补回天数",
     "notify-storage": "通知存储部门有已存档的批准申请，并记录用时",
     "open-case": "登记案件，与流程实例绑定；重复的启动静默结束",
     "open-review": "向有权办理的人员发起一项审核",
-    "open-violation": "登记违规：超过宽限期仍未归还，或副本丢失（本案随之结案）",
+    "open-violation": "登记违规：超过宽限期仍未归还，副本丢失（本案随之结案），或问题报告认定违规",
     "preliminary-review": "初审的自动部分：核对申请是否完整、合理",
     "preserve-footage": "决定作出前可能被覆盖的录像，先存入隔离区",
     "re-archive": "销毁借用密钥，终止访问，主档保留到处置日期，本案结案",
+    "recall-copy": "问题报告认定须重新调取或收回的，终止借用，收回副本",
     "release-preservation": "未移交而结案时，清除隔离区和副本，主档不再开启，锁定期满后自动处置，并说明结案原因",
     "remind-return": "提醒归还，每个任务提醒一次",
     "remind-reviewer": "提醒可以办理此项审核的人员",
@@ -237,6 +243,7 @@ def _of_review() -> Template:
     """Return the template of a call of ``review.bpmn``; results start as null, so no earlier answer counts."""
     active = {code: stage for code, stage in STAGES.items() if not stage.retired}
     with_hand_over = [_literal(code) for code, stage in active.items() if stage.needs_hand_over]
+    with_matter = [*(_literal(code) for code, stage in active.items() if stage.phase == "matter"), FROM_ROUTE["value"]]
     returned = dict.fromkeys(name for stage in active.values() for name in stage.returns)
     stages = [{"name": f"{stage.zh} · {stage.en}", "value": _literal(code)} for code, stage in active.items()]
     stages.append(FROM_ROUTE)
@@ -271,6 +278,7 @@ def _of_review() -> Template:
             _hidden("=null", "zeebe:input", name="decision"),
             _hidden("=applicationId", "zeebe:input", name="applicationId"),
             _hidden("=handOverId", "zeebe:input", name="handOverId", condition=_only(with_hand_over)),
+            _hidden("=matterId", "zeebe:input", name="matterId", condition=_only(with_matter)),
             *_returning("decision", None),
             *(
                 property_

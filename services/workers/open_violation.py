@@ -1,9 +1,11 @@
-"""open-violation: an overdue copy past the grace, or a lost one, which ends the case (R48 to R51)."""
+"""open-violation: a copy past the grace, a lost one, which ends the case, or a breach (R48 to R51)."""
 
 from dataclasses import dataclass
 
 from services.database.unit_of_work import Actor, Database
 from services.domain.custody import closing, violations
+from services.domain.matters import problems
+from services.domain.matters.kinds.problem import BREACH
 from services.runtime.errors import NotPermitted
 from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import LoanKeys
@@ -19,11 +21,12 @@ class Command:
     application_id: str
     hand_over_id: str
     violation_kind: str
+    matter_id: str | None = None  # of a breach: the problem report whose answer has found it
 
 
 @dataclass(frozen=True)
 class Result:
-    """None where the copies came back inside the grace."""
+    """None where the copies came back inside the grace, and where a problem report is moot."""
 
     violation_id: str | None
 
@@ -37,15 +40,18 @@ async def handle(
     signer: Signer,
     replica_store: Store | None = None,
 ) -> Result:
-    """An overdue copy only changes the database; a lost one ends the loan in the vault too."""
+    """An overdue copy and a breach only change the database; a lost one ends the loan in the vault too."""
     application_id, hand_over_id = command.application_id, command.hand_over_id
     if command.violation_kind == "overdue":
         violation = await database.run(ACTOR, violations.open_overdue, application_id, hand_over_id)
         return Result(None if violation is None else violation.id)
+    if command.violation_kind == "breach" and command.matter_id is not None:
+        outcome = await database.run(ACTOR, problems.answer, command.matter_id, "open a violation", BREACH)
+        return Result(outcome.get("violation"))
     if command.violation_kind != "loss":
         raise NotPermitted(
             f"could not open a violation | hand-over {hand_over_id} | {command.violation_kind!r} is no kind of it | "
-            "use overdue or loss in the process, then resolve the incident"
+            "use overdue or loss, or breach with the matterId of a problem report, then resolve the incident"
         )
     actions = await database.run(ACTOR, closing.end_lost_loan, application_id, hand_over_id)
     await vault_actions.end_loan(

@@ -29,7 +29,7 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
     "remind-return": ({"applicationId", "handOverId"}, {"remindersSent"}),
     "suspend-access": ({"applicationId", "handOverId"}, {"accessSuspended"}),
     "resume-access": ({"applicationId", "handOverId"}, set()),
-    "open-violation": ({"applicationId", "handOverId", "violationKind"}, {"violationId"}),
+    "open-violation": ({"applicationId", "handOverId", "violationKind", "matterId"}, {"violationId"}),
     "inspect-return": ({"applicationId", "handOverId"}, {"returnFindings"}),
     "re-archive": ({"applicationId", "handOverId", "decision"}, {"disposalDate"}),
     "expire-application": ({"applicationId", "round"}, {"correctedMeanwhile"}),
@@ -44,9 +44,15 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "apply-matter": ({"matterId"}, {"applied"}),
     "close-matter": ({"matterId", "closedAs"}, set()),
+    "freeze-loan": ({"matterId"}, set()),
+    "lift-freeze": ({"matterId"}, set()),
+    "recall-copy": ({"matterId"}, set()),
     "remind-reviewer": ({"reviewId"}, set()),
     "escalate-review": ({"reviewId"}, set()),
 }
+
+# what a worker reads only in some of the models
+OPTIONAL = {"open-violation": {"matterId"}}
 
 # Work on recorders and storage is tried five times, the rest three times.
 STORAGE_JOBS = {
@@ -66,8 +72,8 @@ STAGES: dict[str, tuple[set[str], set[str]]] = {
     if not stage.retired
 }
 
-# the stages that a route of matters names, and no call by itself
-OF_ROUTES = {code for code in STAGES if stage_catalogue.STAGES[code].phase == "matter"}
+# the stages that a route of matters names, and no call by itself; a kind with a model of its own calls its stage
+OF_ROUTES = {code for code in STAGES if stage_catalogue.STAGES[code].phase == "matter"} - {"problem"}
 
 # message -> the variables that it carries
 MESSAGES: dict[str, set[str]] = {
@@ -80,6 +86,7 @@ MESSAGES: dict[str, set[str]] = {
     messages.LOAN_CLOSED: {"loanOutcome"},
     messages.MATTER_ASKED: {"matterId", "applicationId"},
     messages.MATTER_MOOT: set(),
+    messages.PROBLEM_REPORTED: {"matterId", "applicationId", "handOverId"},
 }
 
 KEYS = {
@@ -92,6 +99,7 @@ KEYS = {
     messages.LOAN_CLOSED: "=handOverId",
     messages.MATTER_ASKED: None,
     messages.MATTER_MOOT: "=matterId",
+    messages.PROBLEM_REPORTED: None,
 }
 
 DECISION = {"importance", "managementNeeded", "decidedBy", "secondPerson", "backupNeeded", "maxUseDays"}

@@ -1,4 +1,4 @@
-"""Matters on the engine: an extension agreed and refused, a custody transfer, a loan that ends meanwhile."""
+"""Matters on the engine: an extension agreed and refused, a loan that ends meanwhile, and each answer to a problem."""
 
 from datetime import timedelta
 from typing import Any
@@ -9,6 +9,7 @@ from case_people import CUSTODIAN, People
 from services.database.tables.copies import Grant
 from services.database.tables.matters import Matter
 from services.database.tables.reviews import Review
+from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.matters import service
@@ -94,3 +95,67 @@ async def test_p11_a_return_ends_what_is_asked_about_the_loan(desk: People) -> N
 
     await ended(desk, matter_id, "moot")
     assert all(review.closed_at for review in desk.rows(Review, matter_id=matter_id))
+
+
+async def report(desk: People, case: str, problem: str = "wrong-camera", by: str = CUSTODIAN) -> str:
+    return await ask(desk, case, "problem", by, problem=problem)
+
+
+@pytest.mark.requirement("R43", "R44")
+async def test_a_problem_that_is_explained_gives_the_loan_its_days_back(desk: People) -> None:
+    case = await desk.apply("cam1", requested_use_days=5)
+    due_at = (await desk.accept(case)).due_at
+
+    matter_id = await report(desk, case)
+    await desk.turn(days=8)
+    assert not desk.rows(Violation), "the clock stands while the copies are frozen"
+    await decide(desk, matter_id, "problem", "explained")
+
+    await ended(desk, matter_id, "answered")
+    assert desk.hand_over(case).due_at >= due_at + timedelta(days=8)
+    await desk.turn(days=4)
+    assert {grant.until for grant in desk.rows(Grant)} == {desk.hand_over(case).due_at}
+    assert not desk.rows(Violation)
+    await desk.returned(case)
+
+
+@pytest.mark.requirement("R43", "R44")
+async def test_copies_that_have_to_be_replaced_are_recalled_and_inspected(desk: People) -> None:
+    case = await desk.apply("cam1", requested_use_days=5)
+    loan = await desk.accept(case)
+    other = await ask(desk, case, "extension", dueAt=(loan.due_at + timedelta(days=7)).isoformat())
+
+    matter_id = await report(desk, case, "wrong-span")
+    await decide(desk, matter_id, "problem", "replace")
+
+    await ended(desk, matter_id, "answered")
+    await ended(desk, other, "moot")
+    await desk.decide(case, "return-inspection")
+    await desk.closed(case, "footage-re-archived")
+    assert not desk.rows(Violation)
+
+
+@pytest.mark.requirement("R65")
+async def test_a_breach_that_security_finds_is_a_violation_and_the_copies_come_back(desk: People) -> None:
+    case = await desk.apply("cam1", requested_use_days=5)
+    await desk.accept(case)
+
+    matter_id = await report(desk, case, "leaked")
+    await decide(desk, matter_id, "problem", "breach")
+
+    await ended(desk, matter_id, "answered")
+    assert [row.kind for row in desk.rows(Violation)] == ["leak"]
+    await desk.returned(case)
+
+
+@pytest.mark.requirement("R44")
+async def test_a_loss_ends_the_report_of_a_problem(desk: People) -> None:
+    case = await desk.apply("cam1", requested_use_days=5)
+    await desk.accept(case)
+    matter_id = await report(desk, case)
+    await desk.until(lambda _: desk.rows(Review, matter_id=matter_id), "the review")
+
+    await desk.report_loss(case)
+
+    await ended(desk, matter_id, "moot")
+    await desk.closed(case, "copy-lost")

@@ -13,7 +13,7 @@ from services.database.tables.matters import Matter
 from services.database.tables.outbox import OutboxMessage
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
-from services.domain.matters import service, tasks
+from services.domain.matters import problems, service, tasks
 from services.domain.reviews import service as review_service
 from services.domain.stages.catalogue import STAGES
 
@@ -95,6 +95,17 @@ class LoanDesk:
 
     def close(self, matter_id: str, closed_as: str) -> None:
         self.desk.run(tasks.close, matter_id, closed_as)
+
+    def report(self, by: str = "keeper", problem: str = "wrong-camera", **asked: Any) -> str:
+        """Report a problem, whose process begins; the id of the report."""
+        matter_id = self.ask("problem", by, problem=problem, **asked)
+        self.desk.run(problems.freeze, matter_id, self.instance)
+        return matter_id
+
+    def respond(self, matter_id: str, answer: str, by: str = "reviewer") -> None:
+        """Answer a report, and do what follows from it, as the jobs do."""
+        self.decide(matter_id, "problem", by, answer)
+        self.desk.run(problems.answer, matter_id, "do what follows", (answer,))
 
     def messages(self, name: str) -> Sequence[OutboxMessage]:
         return self.desk.all(OutboxMessage, name=name)

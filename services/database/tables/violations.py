@@ -8,14 +8,15 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id
 
-UNDATED = text("due_at IS NULL")
+UNDATED = text("due_at IS NULL AND problem_id IS NULL")
 
 
 class Violation(Base):
-    """One breach of a loan's rules, once for each hand-over, kind and due date.
+    """One breach of a loan's rules, once for each hand-over, kind and due date, and once for each problem report.
 
     ``due_at``: the due date that was missed, of an overdue copy alone. After an extension the same loan can be overdue
-    again. The second index is there because a unique key does not hold where ``due_at`` is NULL.
+    again. ``problem_id``: the matter in which Security found the breach; a later report of the same loan may find
+    another one. The second index is there because a unique key does not hold where ``due_at`` is NULL.
     """
 
     __tablename__ = "violations"
@@ -31,6 +32,7 @@ class Violation(Base):
     hand_over_id: Mapped[str] = mapped_column(ForeignKey("hand_overs.id"))
     kind: Mapped[str]  # of services.domain.custody.violations.KINDS
     due_at: Mapped[datetime | None]
+    problem_id: Mapped[str | None] = mapped_column(ForeignKey("matters.id"), unique=True)
     opened_at: Mapped[datetime]
     facts: Mapped[dict[str, Any]]
     accused: Mapped[list[str]] = mapped_column(default=list, server_default="[]")  # people, by id

@@ -153,9 +153,12 @@ class Directory:
 
 @dataclass(frozen=True)
 class MatterParts:
-    """Who has a part in one matter of a case: ``opener`` asked for it, ``counterpart`` is asked beside the posts."""
+    """Who has a part in one matter of a case: ``opener`` asked for it, ``counterpart`` is asked beside the posts.
 
-    opener: str
+    The system opens some itself; such a matter has no opener.
+    """
+
+    opener: str | None = None
     counterpart: str | None = None
 
 

@@ -48,6 +48,7 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "matter-opened": Message("{kind}: asked for"),
     "matter-decided": Message("{stage}: {outcome}"),
     "matter-applied": Message("{kind}: in effect"),
+    "problem-answered": Message("Problem report answered: {answer}"),
     "matter-closed": Message("{kind}: ended"),
     "release-proposed": Message("Released by an operator; waiting for confirmation by a second person"),
     "release-confirmed": Message("Release confirmed by the second person"),

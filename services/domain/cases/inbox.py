@@ -229,7 +229,7 @@ def _matter(matter: Matter, names: Mapping[str, str], lines: Sequence[MatterFact
         id=matter.id,
         number=matter.number,
         kind=matter.kind,
-        opened_by=names[matter.opened_by],
+        opened_by=names[matter.opened_by] if matter.opened_by is not None else None,
         opened_at=matter.opened_at,
         lines=list(lines),
     )

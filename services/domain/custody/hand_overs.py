@@ -30,7 +30,7 @@ from services.domain.rules import agreed_limits
 from services.runtime.errors import Fatal, Refused
 from services.runtime.rules import iso
 
-LOSS_KINDS = ("lost", "damaged", "leaked")
+LOST = "lost"
 
 
 @dataclass(frozen=True)
@@ -209,13 +209,21 @@ def expire_offer(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Off
 
 
 def report_loss(uow: UnitOfWork, hand_over_id: str, *, kind: str, what_happened: str) -> HandOver:
-    """Report a loss, damage or leak (R48): access stops at once, the process is notified."""
+    """Report a loss (R48): access stops at once, the process is notified.
+
+    Damage and a leak are no loss but problems, which Security answers: ``matters.problems`` opens a report of them.
+    """
     hand_over = log.get_mine(uow, hand_over_id)
     if hand_over.lost_at is not None:
         return hand_over
     _require_held(hand_over)
-    if kind not in LOSS_KINDS:
-        raise Refused("loss-kind", "Choose lost, damaged or leaked.", status=422, field="kind")
+    if kind != LOST:
+        raise Refused(
+            "loss-kind",
+            "Only a loss ends the loan at once: report damage or a leak as a problem.",
+            status=422,
+            field="kind",
+        )
     if not what_happened.strip():
         raise Refused("loss-facts", "Describe what happened.", status=422, field="whatHappened")
     hand_over.lost_at, hand_over.loss = uow.now, {"kind": kind, "whatHappened": what_happened.strip()}

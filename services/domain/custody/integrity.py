@@ -3,7 +3,7 @@
 The database says what must be there and stores the findings; the vault's ``examination`` reads, without any key.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,6 +28,8 @@ from services.runtime.errors import Refused
 SILENCE = timedelta(minutes=5)
 INTACT, DAMAGED, UNFINISHED = "intact", "damaged", "unfinished"
 DAMAGE_NOTICE = "footage-damaged"
+# Of a case: what a check has found damaged for the first time.
+Report = Callable[[UnitOfWork, str, Sequence[Mapping[str, Any]]], object]
 
 
 @dataclass(frozen=True)
@@ -150,9 +152,14 @@ def update(uow: UnitOfWork, check_id: str, bytes_read: int, objects: list[dict[s
 
 
 def finish(
-    uow: UnitOfWork, check_id: str, objects: list[dict[str, Any]], *, unfinished: bool = False
+    uow: UnitOfWork,
+    check_id: str,
+    objects: list[dict[str, Any]],
+    *,
+    unfinished: bool = False,
+    report: Report | None = None,
 ) -> IntegrityCheck:
-    """Store the findings of a check, and notify Security of each damaged object once.
+    """Store the findings of a check, and notify Security of each damaged object once; ``report`` gets them too.
 
     Of a check that another one ended as unfinished, because it had been silent, the findings count all the same.
     """
@@ -176,11 +183,14 @@ def finish(
         objects=len(objects),
         damaged=[{"kind": checked["kind"], "id": checked["id"], "faults": checked["faults"]} for checked in damaged],
     )
-    if {(checked["kind"], checked["id"]) for checked in damaged} - reported:
+    fresh = [checked for checked in damaged if (checked["kind"], checked["id"]) not in reported]
+    if fresh:
         for person_id in _security(uow, check.application_id):
             notification_service.notify(
                 uow, person_id, DAMAGE_NOTICE, application_id=check.application_id, subject_id=check.id
             )
+        if report is not None:
+            report(uow, check.application_id, fresh)
     return check
 
 

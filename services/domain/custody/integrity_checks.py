@@ -43,7 +43,7 @@ class Verifier:
     """Runs the checks that people ask for; their findings are stored in the database.
 
     ``trusted`` says whose signatures on labels are ours; it raises Retryable where that is not known yet. ``pauses``
-    are between two tries to store what was found.
+    are between two tries to store what was found; ``report`` is told of damage in the same unit of work.
     """
 
     def __init__(
@@ -53,11 +53,13 @@ class Verifier:
         trusted: Callable[[], TrustedSigners] | None = None,
         *,
         pauses: Backoff = PAUSES,
+        report: integrity.Report | None = None,
     ) -> None:
         self._database = database
         self._store = store
         self._trusted = trusted
         self._pauses = pauses
+        self._report_damage = report
         self._limit = asyncio.Semaphore(AT_ONCE)
         self._running: set[asyncio.Task[None]] = set()
 
@@ -100,7 +102,9 @@ class Verifier:
         """Store the findings, again and again while the database is away; ``once``: the process is stopping."""
         for number in itertools.count():
             try:
-                await self._database.run(actor, integrity.finish, check_id, objects, unfinished=unfinished)
+                await self._database.run(
+                    actor, integrity.finish, check_id, objects, unfinished=unfinished, report=self._report_damage
+                )
             except Retryable as error:
                 log.warning("the findings of a check were not stored", check=check_id, cause=str(error))
             else:

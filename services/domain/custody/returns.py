@@ -110,10 +110,11 @@ def return_copies(
     return returned
 
 
-def recall(uow: UnitOfWork, hand_over: HandOver, decision: Decision, *, number: str) -> Return:
+def recall(uow: UnitOfWork, hand_over: HandOver, decision: Decision, *, number: str, matter_id: str) -> Return:
     """End the use of copies that are recalled by a signed decision: nobody attests for them, and they are inspected.
 
-    Each download counts as not accounted for. ``number`` is that of the matter.
+    Each download counts as not accounted for. ``number`` and ``matter_id`` are those of the matter that was decided,
+    which alone of the loan's matters goes on.
     """
     returned = Return(
         id=new_id(),
@@ -126,17 +127,17 @@ def recall(uow: UnitOfWork, hand_over: HandOver, decision: Decision, *, number: 
         signature=decision.signature,
     )
     uow.session.add(returned)
-    _end_use(uow, hand_over, "recalled")
+    _end_use(uow, hand_over, "recalled", by_matter=matter_id)
     log.append(uow, hand_over, "recalled", matter=number, statement_sha256=decision.statement_sha256)
     _ask_for_inspection(uow, returned, hand_over)
     return returned
 
 
-def _end_use(uow: UnitOfWork, hand_over: HandOver, because: str) -> None:
+def _end_use(uow: UnitOfWork, hand_over: HandOver, because: str, *, by_matter: str | None = None) -> None:
     hand_over.returned_at = uow.now
     notification_service.mark_done(uow, "return", subject_id=hand_over.id)
     grants.end(uow, hand_over, because)
-    moot_matters.end_of_loan(uow, hand_over.application_id, because)
+    moot_matters.end_of_loan(uow, hand_over.application_id, because, by_matter=by_matter)
 
 
 def _ask_for_inspection(uow: UnitOfWork, returned: Return, hand_over: HandOver) -> None:

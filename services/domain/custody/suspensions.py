@@ -38,11 +38,13 @@ def open_once(
     matter_id: str | None = None,
     *,
     violation_id: str | None = None,
+    since: datetime | None = None,
     until: datetime | None = None,
 ) -> Suspension:
     """Suspend access to a hand-over for a cause; return the open one of the same cause, matter and violation.
 
-    ``until``: when it ends by itself, if ever. Raises ValueError for an unknown cause.
+    ``since``: from when it counts, where it takes an earlier one over; else from now. ``until``: when it ends by
+    itself, if ever. Raises ValueError for an unknown cause.
     """
     _require_cause(cause)
     _lock(uow, hand_over.id)
@@ -55,7 +57,7 @@ def open_once(
         cause=cause,
         violation_id=violation_id,
         matter_id=matter_id,
-        since=uow.now,
+        since=since or uow.now,
         until=until,
     )
     _add(uow, suspension, application_id=hand_over.application_id)

@@ -71,6 +71,8 @@ def open_once(
     facts: dict[str, Any],
     *,
     due_at: datetime | None = None,
+    problem_id: str | None = None,
+    since: datetime | None = None,
     accused: Sequence[str] | None = None,
 ) -> Violation:
     """Open one violation for each hand-over, kind and due date; suspend access, notify all who answer for the loan.
@@ -78,12 +80,14 @@ def open_once(
     These are the custodian, the department's head, Security with its head, and supervision; of those other than the
     custodian nobody whom the case concerns, who must not learn of it (T8).
 
-    ``due_at``: the due date that was missed, of an overdue copy. ``accused``: people by id; unless others are named,
-    the custodian, or the heads of the department where the custodian has left. Raises ValueError for an unknown kind.
+    ``due_at``: the due date that was missed, of an overdue copy. ``problem_id``: the problem report that has found it,
+    each once; ``since``: from when the suspension counts, where it takes a freeze over. ``accused``: people by id;
+    unless others are named, the custodian, or the heads of the department where the custodian has left. Raises
+    ValueError for an unknown kind.
     """
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is no kind of violation: use one of {', '.join(KINDS)}")
-    known = _known(uow, hand_over, kind, due_at)
+    known = _known(uow, hand_over, kind, due_at, problem_id)
     if known is not None:
         return known
     violation = Violation(
@@ -92,13 +96,14 @@ def open_once(
         hand_over_id=hand_over.id,
         kind=kind,
         due_at=due_at,
+        problem_id=problem_id,
         opened_at=uow.now,
         facts=facts,
         accused=list(accused) if accused is not None else _list_answerable(uow, hand_over),
     )
     uow.session.add(violation)
     uow.session.flush()
-    suspensions.open_once(uow, hand_over, suspensions.VIOLATION, violation_id=violation.id)
+    suspensions.open_once(uow, hand_over, suspensions.VIOLATION, violation_id=violation.id, since=since)
     log.append(uow, hand_over, "violation", kind=kind, violation=violation.id)
     audit_trail.record(
         uow, "violation-opened", "violation", violation.id, application_id=hand_over.application_id, kind=kind
@@ -170,11 +175,16 @@ def _list_notified(uow: UnitOfWork, hand_over: HandOver) -> list[str]:
     return sorted({hand_over.custodian_id} | others.difference(subjects))
 
 
-def _known(uow: UnitOfWork, hand_over: HandOver, kind: str, due_at: datetime | None) -> Violation | None:
+def _known(
+    uow: UnitOfWork, hand_over: HandOver, kind: str, due_at: datetime | None, problem_id: str | None = None
+) -> Violation | None:
+    if problem_id is not None:
+        return uow.session.scalar(select(Violation).where(Violation.problem_id == problem_id))
     return uow.session.scalar(
         select(Violation).where(
             Violation.hand_over_id == hand_over.id,
             Violation.kind == kind,
+            Violation.problem_id.is_(None),
             Violation.due_at.is_(None) if due_at is None else Violation.due_at == due_at,
         )
     )

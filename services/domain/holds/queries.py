@@ -2,8 +2,7 @@
 
 ``holding`` alone decides. Whatever deletes something of a case asks it: ``custody.discards`` (quarantine, uploads,
 copies of nobody), ``custody.locks`` (masters) and ``retrieval.upload_sources`` (an uploaded file whose master is
-stored). What is to hold a case by itself later, such as an open problem report or the sample of an inspection, is added
-there.
+stored). What is to hold a case by itself later, such as the sample of an inspection, is added there.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -31,6 +30,7 @@ from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
 from services.database.tables.holds import Hold
 from services.database.tables.masters import Master
+from services.database.tables.matters import Matter
 from services.database.tables.people import Person
 from services.database.tables.reviews import Decision
 from services.database.tables.violations import Violation
@@ -73,6 +73,13 @@ def _violations(application_id: SQLColumnExpression[str]) -> Select[datetime]:
     return select(Violation.opened_at).where(Violation.application_id == application_id, Violation.closed_at.is_(None))
 
 
+def _problems(application_id: SQLColumnExpression[str]) -> Select[datetime]:
+    """While a problem report is open, nothing of the case is discarded (R44)."""
+    return select(Matter.opened_at).where(
+        Matter.application_id == application_id, Matter.kind == "problem", Matter.closed_at.is_(None)
+    )
+
+
 def _disputes(application_id: SQLColumnExpression[str]) -> Select[datetime]:
     """From the inspector's decision until the loan has ended; from then on its violation holds the case."""
     return (
@@ -98,6 +105,7 @@ def _appeals(application_id: SQLColumnExpression[str]) -> Select[datetime | None
 
 HELD_BY: Mapping[str, Callable[[SQLColumnExpression[str]], Select[Any]]] = {
     "violation": _violations,
+    "problem": _problems,
     "dispute": _disputes,
     "appeal": _appeals,
 }

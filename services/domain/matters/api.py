@@ -9,10 +9,13 @@ from services.database.listing import Listing
 from services.database.tables.custody import HandOver
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
+from services.domain.custody import queries as custody_queries
+from services.domain.custody.schemas import HandOverView, Loss
+from services.domain.matters import problems as problem_reports
 from services.domain.matters import queries, service
 from services.domain.matters.schemas import MatterBody, MattersAnswer, MattersQuestion, MatterView, OffersAnswer
 from services.web.dependencies import GivenDatabase
-from services.web.errors import problems
+from services.web.errors import USUAL, problems
 from services.web.identity import Acting
 from services.web.schemas import Identifier
 
@@ -57,3 +60,11 @@ async def list_offers(application_id: Identifier, actor: Acting, database: Given
         return OffersAnswer(offers=queries.list_offers(uow, application, uow.session.scalar(loan)))
 
     return await database.read(actor, run)
+
+
+@router.post("/hand-overs/{hand_over_id}/report-loss", responses=problems(*USUAL), tags=["custody"])
+async def report_loss(hand_over_id: Identifier, body: Loss, actor: Acting, database: GivenDatabase) -> HandOverView:
+    """Report a loss (R48): access stops at once. Damage and a leak become a problem report, which Security answers."""
+    told = {"kind_of_loss": body.kind, "what_happened": body.what_happened}
+    await database.run(actor, problem_reports.report_loss, hand_over_id, **told)
+    return await database.read(actor, custody_queries.get_mine, hand_over_id)

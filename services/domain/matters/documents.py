@@ -36,6 +36,7 @@ def write(
         "decisions": [_decision(uow, decision) for decision in decisions],
         "appliedAt": uow.now.isoformat(),
         "outcome": dict(outcome),
+        "results": [{"name": line.name_zh, "value": line.zh} for line in kind.results(uow, outcome)],
     }
     return document_service.write(
         uow, matter.kind, matter.number, content, application_id=matter.application_id, subject_id=matter.id
@@ -62,8 +63,12 @@ def _decision(uow: UnitOfWork, decision: Decision) -> dict[str, Any]:
 
 def lay_out(matter: JsonView) -> list[Part]:
     """Lay out the document of any kind."""
+    opener = matter.text("openedBy.name") if matter.get("openedBy") else "系统"
     asked: Pairs = [
-        [("申请表编号", cell(matter.text("application"))), ("提出人", cell(matter.text("openedBy.name")))],
+        [
+            ("申请表编号", cell(matter.text("application"))),
+            ("提出人", cell(opener)),
+        ],
         [("提出时间", cell(matter.when("openedAt"))), ("生效时间", cell(matter.when("appliedAt")))],
         *([(line.text("name"), cell(line.text("value")))] for line in matter.each("lines")),
         [("事项校验值", (matter.hash("factsSha256"),))],
@@ -78,4 +83,7 @@ def lay_out(matter: JsonView) -> list[Part]:
         decision.signature(decision.text("stage"), at="at", statement="statement")
         for decision in matter.each("decisions")
     ]
+    if matter.get("results"):
+        rows: Pairs = [[(line.text("name"), cell(line.text("value")))] for line in matter.each("results")]
+        parts.append(Facts("办理结果", rows))
     return [*parts, Signatures("签字", signatures)]

@@ -15,6 +15,7 @@ from services.domain.applications.directory import FoundPeople
 from services.domain.matters import queries, service
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.kinds.base import Kind, lent, loan_obstacle
+from services.domain.matters.kinds.problem import PROBLEMS
 from services.domain.matters.schemas import MatterLine, MatterSort
 from services.domain.process import permissions
 from services.domain.rules import agreed_limits
@@ -36,7 +37,7 @@ def _(message: str) -> str:
     return message
 
 
-NAME = _("Matters")
+NAME, SYSTEM = _("Matters"), _("the system")
 COLUMNS = (_("Number"), _("Kind"), _("Case number"), _("Asked by"), _("Asked"), _("Status"))
 DAYS = (3, 7, 14, 30)  # by which an extension is offered
 USUAL_DAYS = 7
@@ -130,7 +131,7 @@ def _rows(visitor: Visitor, found: Page[MatterLine]) -> list[tuple[str, ...]]:
             line.number,
             word(visitor.language, f"matter-{line.kind}"),
             line.application_number or "",
-            line.opened_by,
+            line.opened_by or visitor.translated(SYSTEM),
             lists.written(visitor, line.opened_at),
             word(visitor.language, f"matter-{line.state}"),
         )
@@ -154,7 +155,9 @@ async def _form(
 ) -> Response:
     view = await database.read(visitor.actor, _read_new, kind, application_id, person)
     status = refusal.status if refusal else 200
-    return visitor.page("matters/new.html", status, view=view, refusal=refusal, typed=typed, person=person)
+    return visitor.page(
+        "matters/new.html", status, view=view, refusal=refusal, typed=typed, person=person, problems=PROBLEMS
+    )
 
 
 def _read_new(uow: UnitOfWork, kind_code: str, application_id: str, person: str) -> NewMatter:

@@ -19,7 +19,7 @@ from services.domain.access import queries as access_queries
 from services.domain.access import visibility
 from services.domain.audit import trail as audit_trail
 from services.domain.matters.kinds import KINDS
-from services.domain.matters.kinds.base import loan_obstacle, roles_of
+from services.domain.matters.kinds.base import Line, loan_obstacle
 from services.domain.matters.schemas import MatterDecision, MatterLine, MatterView, Offer
 from services.domain.reviews.schemas import MatterFact
 from services.runtime.errors import NotFound
@@ -72,6 +72,7 @@ def get(uow: UnitOfWork, matter_id: str) -> MatterView:
     return MatterView(
         **line.model_dump(),
         lines=lines_of(uow, matter),
+        results=_facts(KINDS[matter.kind].results(uow, matter.outcome or {})),
         facts_sha256=matter.facts_sha256,
         decisions=_decisions(uow, matter),
         because_zh=because.zh if because else None,
@@ -83,21 +84,21 @@ def get(uow: UnitOfWork, matter_id: str) -> MatterView:
 
 def lines_of(uow: UnitOfWork, matter: Matter) -> list[MatterFact]:
     """Return what is asked beside what is."""
-    return [
-        MatterFact(name_zh=line.name_zh, name_en=line.name_en, zh=line.zh, en=line.en)
-        for line in KINDS[matter.kind].lines(uow, matter.facts)
-    ]
+    return _facts(KINDS[matter.kind].lines(uow, matter.facts))
+
+
+def _facts(lines: Sequence[Line]) -> list[MatterFact]:
+    return [MatterFact(name_zh=line.name_zh, name_en=line.name_en, zh=line.zh, en=line.en) for line in lines]
 
 
 def list_offers(uow: UnitOfWork, application: Application, hand_over: HandOver | None) -> list[Offer]:
     """List what the actor may ask for in the case now; values and people are checked when it is asked."""
     if loan_obstacle(hand_over) is not None:
         return []
-    roles = roles_of(uow, application, hand_over)
     return [
         Offer(kind=kind.code, button_zh=kind.button.zh, button_en=kind.button.en)
         for kind in KINDS.values()
-        if roles & set(kind.openers)
+        if kind.may_open(uow, application, hand_over)
     ]
 
 
@@ -105,7 +106,7 @@ def _select() -> Select[*tuple[Any, ...]]:
     return (
         select(Matter, Application.number, Application.title, OPENER.name, COUNTERPART.name)
         .join(Application, Application.id == Matter.application_id)
-        .join(OPENER, OPENER.id == Matter.opened_by)
+        .outerjoin(OPENER, OPENER.id == Matter.opened_by)
         .outerjoin(COUNTERPART, COUNTERPART.id == Matter.counterpart_id)
     )
 

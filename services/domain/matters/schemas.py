@@ -25,7 +25,10 @@ class MatterBody(Body):
 
 
 class MatterLine(Answer):
-    """One matter in a list. ``state`` is ``open``, ``applied``, ``refused`` or ``moot``; ``stages`` are asked now."""
+    """One matter in a list. ``state`` is ``open``, ``applied``, ``answered``, ``refused`` or ``moot``.
+
+    ``stages`` are asked now; ``openedBy`` is null where the system has opened it.
+    """
 
     id: str
     number: str
@@ -34,7 +37,7 @@ class MatterLine(Answer):
     application_id: str
     application_number: str | None
     title: str | None
-    opened_by: str
+    opened_by: str | None
     opened_at: Moment
     counterpart: str | None
     stages: list[str]
@@ -54,10 +57,11 @@ class MatterDecision(Answer):
 class MatterView(MatterLine):
     """One matter with all of it; decisions are signed over ``factsSha256``.
 
-    ``because`` says why it was closed without being carried out; ``reviewId`` is the review that you may read.
+    ``because`` says why it was closed without being carried out; ``results`` what was done, where it was.
     """
 
     lines: list[MatterFact]
+    results: list[MatterFact]
     facts_sha256: str
     decisions: list[MatterDecision]
     because_zh: str | None

@@ -17,7 +17,6 @@ from services.domain.documents import service as document_service
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.kinds.base import Asked, Kind
 from services.domain.process import outbox, permissions
-from services.domain.process.messages import MATTER_ASKED
 from services.domain.process.permissions import CaseState
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound, Refused
@@ -34,9 +33,27 @@ def open_matter(uow: UnitOfWork, kind_code: str, application_id: str, asked: Map
     read = parse(kind, asked)
     state = permissions.lock(uow, application_id, f"ask for {kind.code}")
     kind.require_may_open(uow, state, read)
+    return _open(uow, kind, state, read)
+
+
+def open_by_system(uow: UnitOfWork, kind_code: str, application_id: str, asked: Mapping[str, Any]) -> Matter | None:
+    """Open a matter that the system itself has found the reason for, in nobody's name.
+
+    None where it cannot be done now, where the same is asked already, and where its stages are not set up.
+    """
+    kind = find_kind(kind_code)
+    read = parse(kind, asked)
+    state = permissions.lock(uow, application_id, f"open {kind.code}")
+    lacks = any(code not in STAGES for code in kind.floor(uow, state))
+    if lacks or kind.obstacle(uow, state, read) is not None or _number_of_open(uow, kind, state) is not None:
+        return None
+    return _open(uow, kind, state, read, by_system=True)
+
+
+def _open(uow: UnitOfWork, kind: Kind, state: CaseState, read: Asked, *, by_system: bool = False) -> Matter:
     _require_stages(uow, kind, state)
     _require_first(uow, kind, state)
-    matter = _new(uow, kind, state, read)
+    matter = _new(uow, kind, state, read, opened_by=None if by_system else uow.actor.id)
     uow.session.add(matter)
     uow.session.flush()
     kind.begin(uow, matter, state)
@@ -45,19 +62,20 @@ def open_matter(uow: UnitOfWork, kind_code: str, application_id: str, asked: Map
         "matter-opened",
         "matter",
         matter.id,
-        application_id=application_id,
+        application_id=state.application.id,
         number=matter.number,
         kind=kind.code,
         facts=matter.facts_sha256,
+        **({"opened_by": "system"} if by_system else {}),
     )
     outbox.publish(
         uow,
-        MATTER_ASKED,
+        kind.message,
         matter.id,
-        application_id=application_id,
+        application_id=state.application.id,
         matter_id=matter.id,
-        message_id=f"{MATTER_ASKED}:{matter.id}",
-        variables={"matterId": matter.id, "applicationId": application_id},
+        message_id=f"{kind.message}:{matter.id}",
+        variables={"matterId": matter.id, "applicationId": state.application.id, **kind.carried(matter)},
     )
     return matter
 
@@ -86,7 +104,7 @@ def hash_of(facts: Mapping[str, Any]) -> str:
     return hashlib.sha256(rfc8785.dumps(dict(facts))).hexdigest()
 
 
-def _new(uow: UnitOfWork, kind: Kind, state: CaseState, asked: Asked) -> Matter:
+def _new(uow: UnitOfWork, kind: Kind, state: CaseState, asked: Asked, *, opened_by: str | None) -> Matter:
     matter_id, number = new_id(), document_service.next_number(uow, kind.code)
     facts = {
         "matter": matter_id,
@@ -96,7 +114,7 @@ def _new(uow: UnitOfWork, kind: Kind, state: CaseState, asked: Asked) -> Matter:
         "handOver": state.hand_over.id if state.hand_over is not None else None,
         "asked": asked.model_dump(mode="json", by_alias=True),
         "before": kind.before(uow, state),
-        "openedBy": uow.actor.id,
+        "openedBy": opened_by,
         "openedAt": uow.now.isoformat(),
     }
     return Matter(
@@ -105,7 +123,7 @@ def _new(uow: UnitOfWork, kind: Kind, state: CaseState, asked: Asked) -> Matter:
         kind=kind.code,
         application_id=state.application.id,
         hand_over_id=facts["handOver"],
-        opened_by=uow.actor.id,
+        opened_by=opened_by,
         opened_at=uow.now,
         counterpart_id=kind.counterpart(asked),
         facts=facts,
@@ -126,9 +144,13 @@ def _require_stages(uow: UnitOfWork, kind: Kind, state: CaseState) -> None:
 
 def _require_first(uow: UnitOfWork, kind: Kind, state: CaseState) -> None:
     """Raise Refused where the same is asked of the case already."""
+    number = _number_of_open(uow, kind, state)
+    if number is not None:
+        raise Refused("asked-already", "{number} asks for the same: wait until it is decided.", number=number)
+
+
+def _number_of_open(uow: UnitOfWork, kind: Kind, state: CaseState) -> str | None:
     query = select(Matter.number).where(
         Matter.application_id == state.application.id, Matter.kind == kind.code, Matter.closed_at.is_(None)
     )
-    number = uow.session.scalar(query.limit(1))
-    if number is not None:
-        raise Refused("asked-already", "{number} asks for the same: wait until it is decided.", number=number)
+    return uow.session.scalar(query.limit(1))

@@ -53,13 +53,14 @@ class Subject:
 
 def check(uow: UnitOfWork, matter_id: str, process_instance_key: int) -> Checked:
     """Find what the route depends on; a second run finds the same."""
-    subject = _lock(uow, matter_id, "check the matter")
+    subject = lock(uow, matter_id, "check the matter")
     matter = subject.matter
+    _require_routed(subject, "check the matter")
     if matter.process_instance_key not in (None, process_instance_key):
-        raise _refusal(matter, "check the matter", "another process instance handles it already")
+        raise refusal(matter, "check the matter", "another process instance handles it already")
     matter.process_instance_key = process_instance_key
     outbox.settle(uow, matter.application_id, "the matter is checked", MATTER_ASKED, matter_id=matter.id)
-    obstacle = _obstacle(uow, subject)
+    obstacle = obstacle_of(uow, subject)
     return Checked(
         allowed=matter.closed_at is None and obstacle is None,
         kind=matter.kind,
@@ -77,18 +78,21 @@ def open_review(
     Raises NotPermitted for a stage that is not about this kind, and once somebody has decided against the matter.
     """
     act = f"open the review {stage}"
-    subject = _lock(uow, matter_id, act)
+    subject = lock(uow, matter_id, act)
     matter = subject.matter
     if stage not in STAGES or matter.kind not in STAGES[stage].about:
-        raise _refusal(matter, act, f"the stage {stage} is not about {matter.kind}: correct the route's table")
+        raise refusal(matter, act, f"the stage {stage} is not about {matter.kind}: correct the route's table")
     if _of_job(uow, job_key) is None:
         if matter.closed_at is not None:
-            raise _refusal(matter, act, f"it is closed as {matter.closed_as}")
-        against = _against(_decisions(uow, matter))
+            raise refusal(matter, act, f"it is closed as {matter.closed_as}")
+        decisions = decisions_of(uow, matter)
+        if decisions and not subject.kind.routed:
+            raise refusal(matter, act, "it is answered already")
+        against = _against(decisions)
         if against is not None:
-            raise _refusal(matter, act, f"the stage {against} has decided against it")
+            raise refusal(matter, act, f"the stage {against} has decided against it")
         if _count_open(uow, matter, stage) >= MOST_OPEN_REVIEWS:
-            raise _refusal(matter, act, "it is asked already, and nobody has answered yet")
+            raise refusal(matter, act, "it is asked already, and nobody has answered yet")
     return review_tasks.open_of_matter(
         uow, subject.application, matter, stage, job_key=job_key, process_instance_key=process_instance_key
     )
@@ -101,18 +105,19 @@ def apply(uow: UnitOfWork, matter_id: str) -> bool:
     these facts.
     """
     act = "carry out the matter"
-    subject = _lock(uow, matter_id, act)
+    subject = lock(uow, matter_id, act)
     matter = subject.matter
+    _require_routed(subject, act)
     if matter.closed_at is not None:
         if matter.closed_as == REFUSED:
-            raise _refusal(matter, act, "it was refused")
+            raise refusal(matter, act, "it was refused")
         return matter.closed_as == APPLIED
-    decisions = _decisions(uow, matter)
+    decisions = decisions_of(uow, matter)
     _require_decided(uow, subject, decisions, act)
     outbox.settle(uow, matter.application_id, "the matter is carried out", REVIEW_DECIDED, matter_id=matter.id)
-    obstacle = _obstacle(uow, subject)
+    obstacle = obstacle_of(uow, subject)
     if obstacle is not None:
-        _end_undone(uow, subject, MOOT, {"because": obstacle.en})
+        end_undone(uow, subject, MOOT, {"because": obstacle.en})
         return False
     outcome = subject.kind.apply(uow, matter, subject.state)
     matter.applied_at = uow.now
@@ -138,26 +143,30 @@ def close(uow: UnitOfWork, matter_id: str, closed_as: str) -> None:
     Raises NotPermitted where the rows have no reason for it.
     """
     act = "close the matter"
-    subject = _lock(uow, matter_id, act)
+    subject = lock(uow, matter_id, act)
     matter = subject.matter
     outbox.settle(uow, matter.application_id, "the matter is closed", REVIEW_DECIDED, MATTER_MOOT, matter_id=matter.id)
     if matter.closed_at is not None:
         return
-    against, obstacle = _against(_decisions(uow, matter)), _obstacle(uow, subject)
+    against, obstacle = _against(decisions_of(uow, matter)), obstacle_of(uow, subject)
+    if closed_as == REFUSED:
+        _require_routed(subject, act)
     if closed_as == REFUSED and against is not None:
-        _end_undone(uow, subject, REFUSED, {"stage": against})
+        end_undone(uow, subject, REFUSED, {"stage": against})
     elif closed_as in (REFUSED, MOOT) and obstacle is not None:
-        _end_undone(uow, subject, MOOT, {"because": obstacle.en})
+        end_undone(uow, subject, MOOT, {"because": obstacle.en})
     else:
-        raise _refusal(matter, act, "nobody has decided against it, and nothing keeps it from being done")
+        raise refusal(matter, act, "nobody has decided against it, and nothing keeps it from being done")
 
 
-def _end_undone(uow: UnitOfWork, subject: Subject, closed_as: str, outcome: dict[str, object]) -> None:
+def end_undone(uow: UnitOfWork, subject: Subject, closed_as: str, outcome: dict[str, object]) -> None:
+    """Take back what the act of asking has done, and close the matter."""
     subject.kind.undo(uow, subject.matter, subject.state)
     moot_matters.close(uow, subject.matter, closed_as, outcome)
 
 
-def _lock(uow: UnitOfWork, matter_id: str, act: str) -> Subject:
+def lock(uow: UnitOfWork, matter_id: str, act: str) -> Subject:
+    """Load a matter with its case, both locked; NotPermitted where the database does not have it."""
     application_id = uow.session.scalar(select(Matter.application_id).where(Matter.id == matter_id))
     if application_id is None:
         raise NotPermitted(
@@ -168,28 +177,35 @@ def _lock(uow: UnitOfWork, matter_id: str, act: str) -> Subject:
     return Subject(matter, KINDS[matter.kind], state)
 
 
-def _obstacle(uow: UnitOfWork, subject: Subject) -> Message | None:
+def obstacle_of(uow: UnitOfWork, subject: Subject) -> Message | None:
+    """Return why the matter cannot be done any more; None where it can."""
     if subject.kind.is_moot(subject.state):
         return Message("The loan has ended: submit a new application if you still need the footage.")
     return subject.kind.obstacle(uow, subject.state, subject.kind.read(subject.matter))
 
 
+def _require_routed(subject: Subject, act: str) -> None:
+    """Raise NotPermitted for a kind that has a model, and jobs, of its own."""
+    if not subject.kind.routed:
+        raise refusal(subject.matter, act, f"a matter of the kind {subject.kind.code} has a process of its own")
+
+
 def _require_decided(uow: UnitOfWork, subject: Subject, decisions: Mapping[str, Decision], act: str) -> None:
     matter = subject.matter
     if hash_of(matter.facts) != matter.facts_sha256:
-        raise _refusal(matter, act, "its facts are not those that were signed: restore the row from a backup")
+        raise refusal(matter, act, "its facts are not those that were signed: restore the row from a backup")
     against = _against(decisions)
     if against is not None:
-        raise _refusal(matter, act, f"the stage {against} has decided against it")
+        raise refusal(matter, act, f"the stage {against} has decided against it")
     for stage in subject.kind.floor(uow, subject.state):
         if stage not in decisions:
-            raise _refusal(matter, act, f"the stage {stage} has not decided it")
+            raise refusal(matter, act, f"the stage {stage} has not decided it")
     for stage, decision in decisions.items():
         if decision.form_sha256 != matter.facts_sha256:
-            raise _refusal(matter, act, f"the decision of the stage {stage} is bound to other facts")
+            raise refusal(matter, act, f"the decision of the stage {stage} is bound to other facts")
 
 
-def _decisions(uow: UnitOfWork, matter: Matter) -> dict[str, Decision]:
+def decisions_of(uow: UnitOfWork, matter: Matter) -> dict[str, Decision]:
     """Return what counts of each stage: asking again overrides no "no"."""
     query = select(Decision).where(Decision.matter_id == matter.id).order_by(Decision.decided_at, Decision.id)
     counts: dict[str, Decision] = {}
@@ -214,7 +230,8 @@ def _count_open(uow: UnitOfWork, matter: Matter, stage: str) -> int:
     return len(uow.session.scalars(query).all())
 
 
-def _refusal(matter: Matter, act: str, cause: str) -> NotPermitted:
+def refusal(matter: Matter, act: str, cause: str) -> NotPermitted:
+    """Return the error of a job that the rows do not allow."""
     return NotPermitted(
         f"could not {act} | {matter.number} | {cause} | find out who sent this job; where the matter is to go on, "
         "remove the cause, then resolve the incident"

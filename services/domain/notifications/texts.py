@@ -180,6 +180,17 @@ TEXTS = {
     "matter-moot": NoticeText(
         Message("What was asked about a loan is no longer needed: the loan has ended."), "matter"
     ),
+    "matter-answered": NoticeText(Message("Your problem report is answered: read what follows."), "matter"),
+    "copy-frozen": NoticeText(
+        Message("A problem with a copy that you hold was reported: it is frozen until Security has answered."),
+        "matter",
+    ),
+    "problem-replace": NoticeText(
+        Message("Security has recalled a copy: submit a new application if you still need the footage."), "matter"
+    ),
+    "problem-recall": NoticeText(
+        Message("Security has recalled a copy after a problem report: the loan has ended."), "matter"
+    ),
     "copy-recalled": NoticeText(
         Message("Security recalls a copy: access is suspended, and the loan ends when it is signed."), "hand-over"
     ),

@@ -14,6 +14,7 @@ LOAN_CLOSED = "loan-closed"
 COPY_LOST = "copy-lost"
 MATTER_ASKED = "matter-asked"
 MATTER_MOOT = "matter-moot"
+PROBLEM_REPORTED = "problem-reported"
 
 LOAN_OUTCOMES = ("lost", "recalled", "replace", "provided")
 """Why a loan is closed before its return: what ``loan-closed`` carries as ``loanOutcome``."""
@@ -44,6 +45,7 @@ SENT: Mapping[str, Sent] = {
     COPY_LOST: Sent(("hand-over",)),
     MATTER_ASKED: Sent(("matter",)),
     MATTER_MOOT: Sent(("matter",)),
+    PROBLEM_REPORTED: Sent(("matter",)),
 }
 """Every message that the portal sends; tests hold it against what the outbox has held."""
 

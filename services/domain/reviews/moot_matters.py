@@ -18,8 +18,8 @@ MOOT = "moot"
 OUTLIVING = ("violation", "hold", "lift-hold", "appeal")
 
 
-def end_of_loan(uow: UnitOfWork, application_id: str, because: str) -> None:
-    """End the open matters of a case whose loan is over."""
+def end_of_loan(uow: UnitOfWork, application_id: str, because: str, *, by_matter: str | None = None) -> None:
+    """End the open matters of a case whose loan is over, save the one ``by_matter`` that has ended it."""
     query = (
         select(Matter)
         .where(Matter.application_id == application_id, Matter.closed_at.is_(None), Matter.kind.not_in(OUTLIVING))
@@ -27,6 +27,8 @@ def end_of_loan(uow: UnitOfWork, application_id: str, because: str) -> None:
         .with_for_update()
     )
     for matter in uow.session.scalars(query).all():
+        if matter.id == by_matter:
+            continue
         close(uow, matter, MOOT, {"because": because})
         outbox.publish(
             uow,
@@ -53,7 +55,7 @@ def close(uow: UnitOfWork, matter: Matter, closed_as: str, outcome: dict[str, ob
         kind=matter.kind,
         closed_as=closed_as,
     )
-    for person_id in sorted({matter.opened_by, *filter(None, [matter.counterpart_id])}):
+    for person_id in sorted(filter(None, {matter.opened_by, matter.counterpart_id})):
         notification_service.notify(
             uow,
             person_id,

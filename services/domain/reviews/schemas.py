@@ -35,12 +35,12 @@ class MatterFact(Answer):
 
 
 class ReviewedMatter(Answer):
-    """The matter that a review is about; ``lines`` are empty in lists."""
+    """The matter that a review is about; ``lines`` are empty in lists, ``openedBy`` is null for the system."""
 
     id: str
     number: str
     kind: str
-    opened_by: str
+    opened_by: str | None
     opened_at: Moment
     lines: list[MatterFact]
 

@@ -61,9 +61,9 @@ class StageCatalogue(Mapping[str, Stage]):
         return tuple(code for code, stage in self.items() if stage.phase in phases)
 
     def label(self, code: str) -> BilingualLabel | None:
-        """Return the label of a stage, an outcome or a post of the file."""
+        """Return the label of an outcome, a stage or a post of the file; of an outcome where a stage has its code."""
         file = self.file
-        return file.stages.get(code) or file.outcomes.get(code) or file.posts.get(code)
+        return file.outcomes.get(code) or file.stages.get(code) or file.posts.get(code)
 
     def __getitem__(self, code: str) -> Stage:
         return self.file.stages[code]

@@ -94,6 +94,8 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("open-violation", "in use", {"violationKind": "overdue"}, "not overdue before"),
     ("open-violation", "in use", {"violationKind": "loss"}, "nobody has reported a loss"),
     ("open-violation", "overdue and archived", {"violationKind": "overdue"}, "is closed as footage-re-archived"),
+    ("open-violation", "in use", {"violationKind": "breach"}, "is no kind of it"),
+    ("open-violation", "in use", {"violationKind": "breach", "matterId": "x"}, "does not have this matter"),
     ("inspect-return", "in use", {}, "no return"),
     ("re-archive", "in use", {"decision": "in-order"}, "were not returned"),
     ("re-archive", "returned to Security", {"decision": "in-order"}, "was not inspected"),
@@ -102,6 +104,10 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("check-matter", "in use", {"matterId": "nothing"}, "does not have this matter"),
     ("apply-matter", "in use", {"matterId": "nothing"}, "does not have this matter"),
     ("close-matter", "in use", {"matterId": "nothing", "closedAs": "refused"}, "does not have this matter"),
+    *(
+        (one, "in use", {"matterId": "x"}, "not have this matter")
+        for one in ("freeze-loan", "lift-freeze", "recall-copy")
+    ),
     ("expire-application", "returned", {"round": 1}, "may be corrected until"),
     ("expire-application", "submitted", {"round": 1}, "nobody has sent it back"),
     ("release-preservation", "submitted", {"closingOutcome": "withdrawn"}, "says that it was withdrawn"),

@@ -1,4 +1,4 @@
-"""Hand-overs for their custodian: accept, decline, report a loss; the custody log (R45 to R48)."""
+"""Hand-overs for their custodian: accept, decline; the custody log (R45 to R48)."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from services.domain.accounts.signatures.http import signed
 from services.domain.custody import hand_overs, queries
-from services.domain.custody.schemas import Acceptance, HandOversQuestion, HandOverView, LogView, Loss, Refusal
+from services.domain.custody.schemas import Acceptance, HandOversQuestion, HandOverView, LogView, Refusal
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
@@ -45,13 +45,6 @@ async def accept(hand_over_id: Identifier, body: Acceptance, actor: Acting, data
 async def decline(hand_over_id: Identifier, body: Refusal, actor: Acting, database: GivenDatabase) -> HandOverView:
     """Decline the copies; the case ends without a hand-over."""
     await database.run(actor, hand_overs.decline, hand_over_id, reason=body.reason, proof=body.proof())
-    return await database.read(actor, queries.get_mine, hand_over_id)
-
-
-@router.post("/{hand_over_id}/report-loss", responses=problems(*USUAL))
-async def report_loss(hand_over_id: Identifier, body: Loss, actor: Acting, database: GivenDatabase) -> HandOverView:
-    """Report a loss, damage or leak (R48). Access stops at once."""
-    await database.run(actor, hand_overs.report_loss, hand_over_id, kind=body.kind, what_happened=body.what_happened)
     return await database.read(actor, queries.get_mine, hand_over_id)
 
 

@@ -15,7 +15,7 @@ MISSING = {
     "password": Message("Enter your password."),
     "conditionsVersion": Message("Tick that you have read the conditions."),
     "reason": Message("Enter a reason for declining the copies."),
-    "kind": Message("Choose lost, damaged or leaked."),
+    "kind": Message("Only a loss ends the loan at once: report damage or a leak as a problem."),
     "whatHappened": Message("Describe what happened."),
     "returnTo": Message("Choose whether to return to Security or to the storage office."),
     "fate": Message("For each download, choose whether it was destroyed or given back."),

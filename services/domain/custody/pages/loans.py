@@ -146,7 +146,7 @@ async def ask_loss(hand_over_id: Identifier, visitor: Visiting, database: GivenD
 
 @router.post("/hand-overs/{hand_over_id}/report-loss")
 async def report_loss(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, typed: Typed) -> Response:
-    """Report a loss, damage or leak (R48). Access stops at once."""
+    """Report a loss (R48). Access stops at once; damage and leaks are reported as problems."""
     try:
         body = typed.body(Loss)
         await database.run(

@@ -17,6 +17,7 @@ from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
+from services.domain.process.messages import MATTER_ASKED
 from services.domain.process.permissions import CaseState
 from services.runtime.errors import Refused
 from services.runtime.translations import Bilingual, Message, Text, Worded
@@ -58,7 +59,9 @@ class Kind(ABC):
     label: ClassVar[Message]
     button: ClassVar[Message]  # what the page of the loan offers
     asked: ClassVar[type[Asked]]
-    openers: ClassVar[tuple[str, ...]]  # of the roles that ``role_of`` gives
+    openers: ClassVar[tuple[str, ...]]  # of the roles that ``roles_of`` gives
+    message: ClassVar[str] = MATTER_ASKED  # that begins its process
+    routed: ClassVar[bool] = True  # by ``matter-route.dmn``; else it has a model of its own, with jobs of its own
 
     def read(self, matter: Matter) -> Any:
         """Return what was asked, as this kind's model."""
@@ -66,11 +69,15 @@ class Kind(ABC):
 
     def require_may_open(self, uow: UnitOfWork, state: CaseState, asked: Any) -> None:
         """Raise Refused where the actor may not ask for it, or not now."""
-        if not set(self.openers) & roles_of(uow, state.application, state.hand_over):
+        if not self.may_open(uow, state.application, state.hand_over):
             raise Refused("not-yours", self.who_may(), status=403)
         obstacle = self.obstacle(uow, state, asked)
         if obstacle is not None:
             raise Refused("not-now", obstacle)
+
+    def may_open(self, uow: UnitOfWork, application: Application, hand_over: HandOver | None) -> bool:
+        """Whether the actor is somebody who may ask for it."""
+        return bool(set(self.openers) & roles_of(uow, application, hand_over))
 
     @abstractmethod
     def who_may(self) -> Message:
@@ -83,6 +90,10 @@ class Kind(ABC):
     def is_moot(self, state: CaseState) -> bool:
         """Whether what it is about has ended: the loan, unless the kind says otherwise."""
         return loan_is_over(state.hand_over)
+
+    def carried(self, matter: Matter) -> dict[str, Any]:
+        """Return what its message brings to its process, beside the ids of the matter and the case."""
+        return {}
 
     def counterpart(self, asked: Any) -> str | None:
         """Return the person whom it asks besides the posts."""
@@ -105,6 +116,10 @@ class Kind(ABC):
     @abstractmethod
     def apply(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> dict[str, Any]:
         """Do it, and return what was done; ``obstacle`` was asked before."""
+
+    def results(self, uow: UnitOfWork, outcome: Mapping[str, Any]) -> list[Line]:
+        """Return what was done as people read it, where the decisions do not say it all."""
+        return []
 
     @abstractmethod
     def lines(self, uow: UnitOfWork, facts: Mapping[str, Any]) -> list[Line]:

@@ -68,7 +68,7 @@ class Recall(Kind):
     def apply(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> dict[str, Any]:
         query = select(Decision).where(Decision.matter_id == matter.id, Decision.stage == STAGE)
         decision = uow.session.scalars(query.order_by(Decision.decided_at.desc()).limit(1)).one()
-        returns.recall(uow, base.lent(state), decision, number=matter.number)
+        returns.recall(uow, base.lent(state), decision, number=matter.number, matter_id=matter.id)
         return {"signedBy": decision.decided_by}
 
     def lines(self, uow: UnitOfWork, facts: Mapping[str, Any]) -> list[Line]:

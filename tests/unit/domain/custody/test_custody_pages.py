@@ -361,14 +361,14 @@ async def test_a_loss_is_explained_and_reported_with_its_story(
     assert "ends at once" in shown(await custodian.get(f"{path}/report-loss"))
     story = f"Left on a train. {EVIL}"
 
-    refused = shown(await custodian.send(f"{path}/report-loss", whatHappened=story), 422)
-    assert "Choose lost, damaged or leaked." in refused
+    refused = shown(await custodian.send(f"{path}/report-loss", kind="leaked", whatHappened=story), 422)
+    assert "report damage or a leak as a problem" in refused
     assert "Left on a train. &lt;script&gt;" in refused
 
-    assert (await custodian.send(f"{path}/report-loss", kind="leaked", whatHappened=story)).status_code == 303
+    assert (await custodian.send(f"{path}/report-loss", kind="lost", whatHappened=story)).status_code == 303
     done = shown(await custodian.get(path))
     assert "Left on a train. &lt;script&gt;" in done
-    assert "leaked or improperly used" in done
+    assert "You reported: lost" in done
 
 
 @pytest.mark.requirement("R47")

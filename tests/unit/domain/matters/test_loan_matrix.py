@@ -27,6 +27,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.custody import grants, hand_overs, returns, suspensions, violations
 from services.domain.custody.returns import AttestedFate
+from services.domain.matters import problems
 from services.domain.reviews import filing
 from services.domain.reviews.classification import Classification
 from services.domain.rules import agreed_limits
@@ -42,11 +43,7 @@ HOUR = timedelta(hours=1)
 
 def frozen(desk: ReviewDesk) -> dict[str, str]:
     ids = lent(desk)
-
-    def freeze(uow: UnitOfWork) -> None:
-        suspensions.open_once(uow, uow.session.get_one(HandOver, ids["hand_over_id"]), suspensions.PROBLEM)
-
-    desk.run(freeze)
+    LoanDesk(desk, ids).report()
     return ids
 
 
@@ -128,7 +125,7 @@ def register(loan: LoanDesk) -> dict[str, Any]:
         "causes": loan.desk.run(read),
         "violations": [(row.kind, row.accused) for row in loan.desk.all(Violation, closed_at=None)],
         "access": access(loan, held.custodian_id),
-        "asked": [row.kind for row in loan.desk.all(Matter, closed_at=None)],
+        "asked": sorted(row.kind for row in loan.desk.all(Matter, closed_at=None)),
         "returns": len(loan.desk.all(Return)),
     }
 
@@ -218,6 +215,20 @@ async def giving_back(played: Played) -> str:
     return f"returned: {', '.join(found) or 'in order'}"
 
 
+async def problem_report(played: Played) -> str:
+    """Report one, let Security answer that it is explained, a day later; what is seen while it is open comes first."""
+    loan = played.loan
+    body = {"kind": "problem", "applicationId": loan.application_id, "asked": {"reason": REASON, "problem": "gap"}}
+    answer = await played.post(played.custodian, "/api/matters", body)
+    if isinstance(answer, str):
+        return answer
+    seen = access(loan, loan.loan.custodian_id)
+    loan.desk.run(problems.freeze, answer["id"], loan.instance)
+    loan.desk.clock.turn(timedelta(days=1))
+    loan.respond(answer["id"], "explained", "reviewer2")
+    return f"{seen}, then answered"
+
+
 async def loss(played: Played) -> str:
     body = {"kind": "lost", "whatHappened": "丢失"}
     path = f"/api/hand-overs/{played.loan.ids['hand_over_id']}/report-loss"
@@ -240,6 +251,7 @@ ACTS: dict[str, Callable[[Played], Awaitable[str]]] = {
     "custody transfer": transfer,
     "recall": recall,
     "purpose change": purpose,
+    "problem": problem_report,
     "return": giving_back,
     "loss": loss,
     "due date": due_date,
@@ -266,6 +278,7 @@ CELLS: dict[str, dict[str, Cell]] = {
         "custody transfer": HANDED_ON,
         "recall": ("applied", {**BACK, "causes": ["recalled"]}),
         "purpose change": OTHER_PURPOSE,
+        "problem": ("copy-frozen, then answered", {"due": DAYS + 1}),
         "return": ("returned: in order", BACK),
         "loss": ("reported", {**GONE, "causes": ["lost"]}),
         "due date": SUSPENDED,
@@ -275,10 +288,11 @@ CELLS: dict[str, dict[str, Cell]] = {
         # the copies stay closed until the freeze is lifted, which adds its days
         "extension": ("applied", EXTENDED),
         "custody transfer": NOT_NOW,
-        "recall": ("applied", {**BACK, "causes": ["problem", "recalled"]}),
+        "recall": ("applied", {**BACK, "causes": ["problem", "recalled"], "asked": []}),
         "purpose change": OTHER_PURPOSE,
-        "return": ("409 copy-frozen", {"asked": ["extension"]}),
-        "loss": ("reported", {**GONE, "causes": ["lost", "problem"]}),
+        "problem": ("409 asked-already", {}),
+        "return": ("409 copy-frozen", {"asked": ["extension", "problem"]}),
+        "loss": ("reported", {**GONE, "causes": ["lost", "problem"], "asked": []}),
         "due date": NO_OP,
         "grace over": NO_OP,
     },
@@ -287,6 +301,7 @@ CELLS: dict[str, dict[str, Cell]] = {
         "custody transfer": HANDED_ON,
         "recall": ("applied", {**BACK, "causes": ["recalled", "use-period-over"]}),
         "purpose change": OTHER_PURPOSE,
+        "problem": ("copy-frozen, then answered", {"due": DAYS + 1}),
         "return": ("returned: returned-late", BACK),
         "loss": ("reported", {**GONE, "causes": ["lost", "use-period-over"]}),
         "due date": NO_OP,
@@ -297,6 +312,7 @@ CELLS: dict[str, dict[str, Cell]] = {
         "custody transfer": HANDED_ON,
         "recall": ("applied", {**BACK, "causes": ["recalled", "use-period-over", "violation"]}),
         "purpose change": OTHER_PURPOSE,
+        "problem": ("violation-open, then answered", {}),
         "return": ("returned: returned-late", BACK),
         "loss": ("reported", {**GONE, "causes": ["lost", "use-period-over", "violation"]}),
         "due date": NO_OP,
@@ -307,6 +323,7 @@ CELLS: dict[str, dict[str, Cell]] = {
         "custody transfer": ("applied", {"custodian": NEW_KEEPER}),
         "recall": ("applied", {"ended": "ended"}),
         "purpose change": NOT_NOW,
+        "problem": NOT_NOW,
         "return": ("409 not-accepted", {}),
         "loss": ("409 not-accepted", {}),
         "due date": NOT_PERMITTED,
@@ -317,6 +334,7 @@ CELLS: dict[str, dict[str, Cell]] = {
         "custody transfer": NOT_NOW,
         "recall": NOT_NOW,
         "purpose change": NOT_NOW,
+        "problem": NOT_NOW,
         "return": ("returned: in order", {}),
         "loss": ("409 copy-returned", {}),
         "due date": NO_OP,
@@ -327,6 +345,7 @@ CELLS: dict[str, dict[str, Cell]] = {
         "custody transfer": HANDED_ON,
         "recall": ("applied", {**BACK, "causes": ["recalled"]}),
         "purpose change": OTHER_PURPOSE,
+        "problem": ("copy-frozen, then answered", {"due": DAYS + 1}),
         "return": ("returned: download-not-attested", BACK),
         "loss": ("404 not-found", {}),
         "due date": SUSPENDED,

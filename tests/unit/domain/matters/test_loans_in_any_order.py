@@ -37,12 +37,11 @@ from services.domain.custody import (
     hand_overs,
     returns,
     suspensions,
-    use_period,
     violations,
 )
 from services.domain.custody.returns import AttestedFate
 from services.domain.holds import queries as holds
-from services.domain.matters import service, tasks
+from services.domain.matters import problems, service, tasks
 from services.domain.reviews import service as review_service
 from services.domain.rules import agreed_limits
 from services.domain.stages.catalogue import STAGES
@@ -55,10 +54,13 @@ NEEDED = {
     "custody-transfer": ("custody-receipt",),
     "recall": ("recall",),
     "purpose-change": ("preliminary", "security", "security-signature"),
+    "problem": ("problem",),
 }
+ANSWERS = STAGES["problem"].outcomes
 DECIDERS = {
     "extension": "reviewer2",
     "recall": "security-head",
+    "problem": "reviewer2",
     "preliminary": "board-head",
     "security": "reviewer2",
     "security-signature": "security-head",
@@ -108,6 +110,17 @@ class Loan:
     def ask_purpose(self, way: str) -> None:
         self.ask("head", "purpose-change", purpose="用于培训", wayOfUse=way)
 
+    def report(self, by: str) -> None:
+        self.ask(by, "problem", problem="wrong-camera")
+
+    def respond(self, place: int, answer: str, done: str) -> None:
+        """Answer a report, and send the job of an answer, this one or another."""
+        if (matter := self.matter(place)) is None:
+            return
+        if matter.kind == "problem":
+            self.decide(matter, "problem", True, answer)
+        self.attempt(None, problems.answer, matter.id, "do what follows", (done,))
+
     def answer(self, place: int, stage: int, yes: bool) -> None:
         """Ask one stage of a matter, and answer it."""
         if matter := self.matter(place):
@@ -122,13 +135,14 @@ class Loan:
                 self.decide(matter, stage, True)
             self.attempt(None, tasks.apply, matter.id)
 
-    def decide(self, matter: Matter, stage: str, yes: bool) -> None:
+    def decide(self, matter: Matter, stage: str, yes: bool, outcome: str | None = None) -> None:
         key = next(self.keys)
         opened = self.attempt(None, tasks.open_review, matter.id, stage, job_key=key, process_instance_key=key)
         if opened is None:
             return
         given = STAGES[stage]
-        outcome = given.favourable if yes else next(code for code in given.outcomes if code != given.favourable)
+        other = next(code for code in given.outcomes if code != given.favourable)
+        outcome = outcome or (given.favourable if yes else other)
         by = DECIDERS.get(stage, matter.counterpart_id)
         if by == matter.opened_by:
             by = "security-deputy"
@@ -156,19 +170,17 @@ class Loan:
         )
 
     def lose(self, kind: str) -> None:
-        self.attempt(self.row.custodian_id, hand_overs.report_loss, self.row.id, kind=kind, what_happened="丢失")
+        told = {"kind_of_loss": kind, "what_happened": "丢失"}
+        self.attempt(self.row.custodian_id, problems.report_loss, self.row.id, **told)
 
     # ---- acts of the product
 
     def pass_by(self, hours: int) -> None:
         self.uow.now += timedelta(hours=hours)
 
-    def freeze(self) -> None:
-        if suspensions.is_held(self.row):
-            self.attempt(None, suspensions.open_once, self.row, suspensions.PROBLEM, "one")
-
-    def lift_freeze(self) -> None:
-        self.attempt(None, use_period.lift_freeze, self.row, "one")
+    def freeze(self, place: int) -> None:
+        if matter := self.matter(place):
+            self.attempt(None, problems.freeze, matter.id, 7)
 
     def violate(self, kind: str) -> None:
         self.attempt(None, violations.open_once, self.row, kind, {})
@@ -267,11 +279,12 @@ class Loan:
                 self.check_decided(matter)
             if matter.closed_at is not None:
                 assert not self.list_of(Review, Review.matter_id == matter.id, Review.closed_at.is_(None))
+        answered = [self.check_answered(row) for row in self.list_of(Matter, Matter.closed_as == "answered")]
         logged = [(entry.event, entry.detail.get("because")) for entry in self.list_of(CustodyEntry)]
         assert logged.count(("due-date-changed", "extension")) == done["extension"]
         assert logged.count(("received", None)) == 1 + done["custody-transfer"]
         assert logged.count(("purpose-changed", None)) == done["purpose-change"]
-        assert logged.count(("recalled", None)) == done["recall"]
+        assert logged.count(("recalled", None)) == done["recall"] + len({"replace", "recall"} & set(answered))
         assert len(self.list_of(Return)) == bool(self.row.returned_at)
 
     def check_decided(self, matter: Matter) -> None:
@@ -282,6 +295,15 @@ class Loan:
             assert decision.form_sha256 == matter.facts_sha256
             assert decision.signature
             assert decision.decided_by != matter.opened_by
+
+    def check_answered(self, matter: Matter) -> str:
+        [answer] = {row.outcome for row in self.list_of(Decision, Decision.matter_id == matter.id)}
+        assert matter.outcome is not None
+        assert matter.outcome["answer"] == answer
+        found = self.list_of(Violation, Violation.problem_id == matter.id)
+        assert len(found) == (answer == "breach"), "a violation only where Security has found a breach"
+        assert not self.list_of(Suspension, Suspension.matter_id == matter.id, Suspension.lifted_at.is_(None))
+        return answer
 
     def can_be_ended(self) -> set[str]:
         """Return who can end the loan as things stand, each tried on its own and taken back."""
@@ -338,6 +360,7 @@ ASKED = st.one_of(
     step(Loan.ask_extension, st.sampled_from(["keeper", "head"]), st.integers(300, 740)),
     step(Loan.ask_transfer, st.sampled_from(["keeper", "head", "security-head"]), st.sampled_from(KEEPERS)),
     step(Loan.ask_recall, st.sampled_from(["reviewer", "supervisor", "security-head"])),
+    step(Loan.report, st.sampled_from(["keeper", "reviewer", "supervisor"])),
     step(Loan.ask_purpose, st.sampled_from(["view", "download"])),
 )
 TIMERS = st.one_of(
@@ -349,13 +372,15 @@ ELSE = st.one_of(
     step(Loan.check_matter, PLACE),
     step(Loan.apply_matter, PLACE),
     step(Loan.close_matter, PLACE, st.sampled_from(["refused", "moot", "applied"])),
-    step(Loan.freeze),
-    step(Loan.lift_freeze),
+    step(Loan.freeze, PLACE),
+    step(Loan.respond, PLACE, st.sampled_from(ANSWERS), st.sampled_from(ANSWERS)),
     step(Loan.violate, st.sampled_from(["breach", "leak"])),
     step(Loan.close_violation, PLACE, st.sampled_from(violations.ENDS)),
     step(Loan.sweep),
 )
-ENDS = st.one_of(step(Loan.give_back), step(Loan.lose, st.sampled_from(hand_overs.LOSS_KINDS)), step(Loan.end_lost))
+ENDS = st.one_of(
+    step(Loan.give_back), step(Loan.lose, st.sampled_from(["lost", "damaged", "leaked"])), step(Loan.end_lost)
+)
 STEPS = st.lists(st.one_of(ASKED, step(Loan.agree, PLACE), TIMERS, ELSE, ELSE), min_size=4, max_size=10)
 AFTER = st.lists(st.one_of(ENDS, ASKED, step(Loan.agree, PLACE), TIMERS), max_size=3)
 

@@ -10,6 +10,8 @@ from prepared_desk import prepared_desk
 from review_desk import PASSWORD
 
 from services.database.tables.matters import Matter
+from services.domain.matters import problems
+from services.domain.stages.catalogue import STAGES
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -45,7 +47,7 @@ async def test_an_extension_is_asked_and_read_over_the_api(portal: Portal, loan:
     assert [line["id"] for line in listed["matters"]] == [matter["id"]]
     assert (await keeper.get(f"/api/matters/{matter['id']}")).json()["number"] == matter["number"]
     offers = (await keeper.get(f"/api/cases/{loan.application_id}/matters/offers")).json()
-    assert [offer["kind"] for offer in offers["offers"]] == ["extension", "custody-transfer"]
+    assert [offer["kind"] for offer in offers["offers"]] == ["extension", "custody-transfer", "problem"]
 
 
 @pytest.mark.requirement("R2", "R50")
@@ -141,3 +143,84 @@ async def test_the_review_of_a_matter_shows_its_facts_and_is_signed_over_them(po
     assert matter.number in case.text
     assert (await reviewer.get(f"/api/documents/{matter.number}/print")).status_code == 200
     assert (await reviewer.get(f"/matters/{matter_id}")).status_code == 200
+
+
+@pytest.mark.requirement("R43")
+async def test_a_problem_is_reported_with_a_button_and_answered_in_the_inbox(portal: Portal, loan: LoanDesk) -> None:
+    keeper = await portal.signed_in("keeper")
+    hand_over = f"/hand-overs/{loan.ids['hand_over_id']}"
+    form = f"/matters/new/problem?case={loan.application_id}"
+    assert form in (await keeper.get(hand_over)).text
+    assert form in (await keeper.get(f"{hand_over}/report-loss")).text
+    shown = await keeper.get(form)
+    assert shown.status_code == 200
+    for code in ("wrong-camera", "leaked", "other"):
+        assert f'value="{code}"' in shown.text
+    typed = {"position": "14:03:27", "expected": "三号门", "csrf_token": keeper.headers["X-CSRF-Token"]}
+    again = await keeper.post(form, data={**typed, "problem": "wrong-camera", "reason": ""})
+    assert (again.status_code, "三号门" in again.text) == (422, True)
+    answer = await keeper.post(form, data={**typed, "problem": "wrong-camera", "reason": "是二号门的画面"})
+    assert answer.status_code == 303, answer.text
+
+    [matter] = loan.desk.all(Matter)
+    frozen = (await keeper.get(hand_over)).text
+    assert form not in frozen
+    assert "/matters?kind=problem" in frozen
+    assert "/return" not in frozen.partition('class="acts"')[2].partition("</div>")[0]
+    loan.desk.run(problems.freeze, matter.id, loan.instance)
+    review_id = loan.open(matter.id, "problem")
+    reviewer = await portal.signed_in("reviewer")
+    page = (await reviewer.get(f"/reviews/{review_id}")).text
+    assert "是二号门的画面" in page
+    assert all(f'value="{outcome}"' in page for outcome in STAGES["problem"].outcomes)
+    decision = {
+        "answers-differs": "true",
+        "answers-retrieve-anew": "true",
+        "reason": "摄像头编号登记有误",
+        "outcome": "replace",
+        "formSha256": matter.facts_sha256,
+        "password": PASSWORD,
+        "csrf_token": reviewer.headers["X-CSRF-Token"],
+    }
+    unexplained = await reviewer.post(f"/reviews/{review_id}/decide", data={**decision, "reason": ""})
+    assert unexplained.status_code == 422
+    assert (await reviewer.post(f"/reviews/{review_id}/decide", data=decision)).status_code == 303
+    loan.desk.run(problems.answer, matter.id, "recall the copies", ("replace",))
+
+    for language, told in (
+        ("zh", "副本已收回；仍需使用的，重新申请"),
+        ("en", "the footage has to be applied for anew"),
+    ):
+        keeper.cookies.set("footage_desk_language", language)
+        read = (await keeper.get(f"/matters/{matter.id}")).text
+        assert told in read
+    api = (await keeper.get(f"/api/matters/{matter.id}")).json()
+    assert (api["state"], api["document"]) == ("answered", matter.number)
+    assert {line["nameEn"] for line in api["results"]} >= {"Answer", "Frozen from", "Frozen until"}
+    printed = (await keeper.get(f"/api/documents/{matter.number}/print")).text
+    assert "重新调取" in printed
+    assert (await keeper.get("/matters?kind=problem&state=closed")).status_code == 200
+    history = (await reviewer.get(f"/cases/{loan.application_id}")).text
+    assert matter.number in history
+
+
+async def test_what_the_system_reports_has_nobody_s_name(portal: Portal, loan: LoanDesk) -> None:
+    damaged = [{"kind": "copy", "id": loan.ids["copy_id"], "of": "1", "faults": ["bytes"]}]
+    matter = loan.desk.run(problems.report_damage, loan.application_id, damaged)
+    assert matter is not None
+    review_id = loan.open(matter.id, "problem")
+    keeper, reviewer = await portal.signed_in("keeper"), await portal.signed_in("reviewer")
+    for client, path in (
+        (keeper, f"/matters/{matter.id}"),
+        (keeper, "/matters"),
+        (keeper, f"/cases/{loan.application_id}"),
+        (reviewer, f"/reviews/{review_id}"),
+        (reviewer, "/inbox"),
+    ):
+        shown = await client.get(path)
+        assert shown.status_code == 200, path
+        assert "None" not in shown.text, path
+    assert (await keeper.get(f"/api/matters/{matter.id}")).json()["openedBy"] is None
+    assert (await keeper.get("/matters?csv=true")).status_code == 200
+    loan.respond(matter.id, "explained")
+    assert "系统" in (await keeper.get(f"/api/documents/{matter.number}/print")).text

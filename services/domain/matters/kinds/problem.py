@@ -1,0 +1,208 @@
+"""Problem report 问题报告: copies that are not what was approved are frozen at once, and Security answers (R43, R44).
+
+It has a model of its own, ``problem-report``. A wrong camera is nobody's breach: only an answer of Security that says
+so opens a violation.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal, get_args
+
+from pydantic import Field
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from services.database.tables.applications import Application, Item
+from services.database.tables.copies import Copy
+from services.database.tables.custody import HandOver
+from services.database.tables.matters import Matter
+from services.database.tables.people import Person
+from services.database.tables.reviews import Decision
+from services.database.tables.suspensions import Suspension
+from services.database.unit_of_work import UnitOfWork
+from services.domain.custody import copies, returns, suspensions, use_period, violations
+from services.domain.custody.suspensions import PROBLEM
+from services.domain.matters.kinds import base
+from services.domain.matters.kinds.base import Asked, Kind, Line
+from services.domain.notifications import service as notification_service
+from services.domain.process.messages import PROBLEM_REPORTED
+from services.domain.process.permissions import CaseState
+from services.domain.stages.catalogue import STAGES
+from services.runtime.labels import Label
+from services.runtime.translations import Bilingual, Message
+from services.web.schemas import Identifier, Paragraph
+
+STAGE = "problem"
+Problem = Literal["wrong-camera", "wrong-span", "unplayable", "gap", "damaged", "leaked", "other"]
+PROBLEMS: tuple[str, ...] = get_args(Problem)
+# What Security answers, by what follows from it.
+CONTINUES, ENDS, BREACH = ("unfounded", "explained"), ("replace", "recall"), ("breach",)
+# A time of the recorder, as the player shows it.
+POSITION = r"^([0-9]{4}-[0-9]{2}-[0-9]{2} )?[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?$"
+
+
+class ProblemAsked(Asked):
+    """``problem``: what is wrong. ``copy_id``: with which copy, where it is not with all of them.
+
+    ``position``: where in it, as the player shows the recorder's time. ``expected``: what the application asked for.
+    """
+
+    problem: Problem
+    copy_id: Identifier | None = None
+    position: Annotated[str, Field(pattern=POSITION)] | None = None
+    expected: Paragraph = ""
+
+
+class ProblemReport(Kind):
+    code: ClassVar = "problem"
+    title: ClassVar = "视频录像问题报告及处理单"
+    label: ClassVar = Message("Problem report")
+    button: ClassVar = Message("Report a problem")
+    asked: ClassVar = ProblemAsked
+    openers: ClassVar = ("custodian", "security-head", "security", "supervisor")
+    message: ClassVar = PROBLEM_REPORTED
+    routed: ClassVar = False
+
+    def who_may(self) -> Message:
+        return Message("Only the custodian, Security and the supervision group can report a problem: tell one of them.")
+
+    def may_open(self, uow: UnitOfWork, application: Application, hand_over: HandOver | None) -> bool:
+        """Whether the actor may report; the head of the department does where the custodian has left."""
+        if super().may_open(uow, application, hand_over):
+            return True
+        if hand_over is None or uow.session.get_one(Person, hand_over.custodian_id).active:
+            return False
+        return "head" in base.roles_of(uow, application, hand_over)
+
+    def obstacle(self, uow: UnitOfWork, state: CaseState, asked: ProblemAsked) -> Message | None:
+        obstacle = base.loan_obstacle(state.hand_over)
+        if obstacle is not None:
+            return obstacle
+        known = {copy.id for copy in copies.list_of_application(uow, state.application.id)}
+        if asked.copy_id is not None and asked.copy_id not in known:
+            return Message("This copy does not belong to the loan: choose one of its copies.")
+        return None
+
+    def carried(self, matter: Matter) -> dict[str, Any]:
+        return {"handOverId": matter.hand_over_id}
+
+    def before(self, uow: UnitOfWork, state: CaseState) -> dict[str, Any]:
+        hand_over = base.lent(state)
+        query = (
+            select(Copy)
+            .where(Copy.hand_over_id == hand_over.id, Copy.discarded_at.is_(None))
+            .join(Copy.item)
+            .options(joinedload(Copy.item).joinedload(Item.camera))
+            .order_by(Item.position)
+        )
+        return {
+            "custodian": hand_over.custodian_id,
+            "dueAt": hand_over.due_at.isoformat() if hand_over.due_at else None,
+            "copies": [
+                {
+                    "id": copy.id,
+                    "item": copy.item_id,
+                    "position": copy.item.position,
+                    "cameraZh": copy.item.camera.name_zh,
+                    "cameraEn": copy.item.camera.name_en,
+                    "sha256": copy.sealed["sha256Cipher"],
+                }
+                for copy in uow.session.scalars(query)
+            ],
+        }
+
+    def floor(self, uow: UnitOfWork, state: CaseState) -> tuple[str, ...]:
+        return (STAGE,)
+
+    def begin(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> None:
+        """Freeze the copies in the act of reporting: nobody handles the problem alone (R44)."""
+        hand_over = base.lent(state)
+        suspensions.open_once(uow, hand_over, PROBLEM, matter.id)
+        if matter.opened_by != hand_over.custodian_id:
+            notification_service.notify(
+                uow, hand_over.custodian_id, "copy-frozen", application_id=matter.application_id, subject_id=matter.id
+            )
+
+    def undo(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> None:
+        """Lift the freeze of a report whose loan has ended; there are no days to give back."""
+        for suspension in _frozen_by(uow, matter):
+            suspensions.lift(uow, suspension)
+
+    def apply(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> dict[str, Any]:
+        """Do what follows from the one answer of Security, which the caller has found to be signed."""
+        hand_over = base.lent(state)
+        query = select(Decision).where(Decision.matter_id == matter.id, Decision.stage == STAGE)
+        decision = uow.session.scalars(query).one()
+        since = min((row.since for row in _frozen_by(uow, matter)), default=matter.opened_at)
+        outcome = {
+            "answer": decision.outcome,
+            "frozenSince": since.isoformat(),
+            "frozenUntil": uow.now.isoformat(),
+        }
+        if decision.outcome in CONTINUES:
+            use_period.lift_freeze(uow, hand_over, matter.id)
+            return {**outcome, "dueAt": hand_over.due_at.isoformat() if hand_over.due_at else None}
+        if decision.outcome in BREACH:
+            return {**outcome, "violation": self._breach(uow, matter, hand_over, decision, since)}
+        returns.recall(uow, hand_over, decision, number=matter.number, matter_id=matter.id)
+        self.undo(uow, matter, state)
+        for person_id in sorted({hand_over.custodian_id, state.application.drafter_id}):
+            notification_service.notify(
+                uow,
+                person_id,
+                f"problem-{decision.outcome}",
+                application_id=matter.application_id,
+                subject_id=matter.id,
+            )
+        return outcome
+
+    def _breach(self, uow: UnitOfWork, matter: Matter, hand_over: HandOver, decision: Decision, since: datetime) -> str:
+        """Open the violation that the answer has found; it takes the freeze over, so that the copies can be returned.
+
+        Another report of the same loan may find another breach, which is a violation of its own.
+        """
+        kind = "leak" if self.read(matter).problem == "leaked" else "breach"
+        facts = {"custodian": hand_over.custodian_id, "problem": matter.number, "found": decision.reason}
+        violation = violations.open_once(uow, hand_over, kind, facts, problem_id=matter.id, since=since)
+        for suspension in _frozen_by(uow, matter):
+            suspensions.lift(uow, suspension)
+        return violation.id
+
+    def lines(self, uow: UnitOfWork, facts: Mapping[str, Any]) -> list[Line]:
+        asked, before = facts["asked"], facts["before"]
+        lines = [
+            base.person_line(uow, Message("Custodian"), before["custodian"]),
+            base.moment_line(uow, Message("Due"), before["dueAt"]),
+            Line(Message("Problem"), Label(f"problem-{asked['problem']}")),
+        ]
+        for copy in before["copies"]:
+            if asked["copyId"] in (None, copy["id"]):
+                name = Bilingual(f"{copy['position']}　{copy['cameraZh']}", f"{copy['position']} {copy['cameraEn']}")
+                lines.append(Line(Message("Copy"), name))
+        if asked["position"]:
+            lines.append(base.text_line(Message("Position, recorder time"), asked["position"]))
+        if asked["expected"]:
+            lines.append(base.text_line(Message("What was expected"), asked["expected"]))
+        return [*lines, base.text_line(Message("What is wrong"), asked["reason"])]
+
+    def results(self, uow: UnitOfWork, outcome: Mapping[str, Any]) -> list[Line]:
+        if "answer" not in outcome:
+            return []
+        answer = STAGES.outcomes[outcome["answer"]]
+        lines = [
+            Line(Message("Answer"), Bilingual(answer.zh, answer.en)),
+            Line(Message("What follows"), Label(f"problem-follows-{outcome['answer']}")),
+            base.moment_line(uow, Message("Frozen from"), outcome["frozenSince"]),
+            base.moment_line(uow, Message("Frozen until"), outcome["frozenUntil"]),
+        ]
+        if outcome.get("dueAt"):
+            lines.append(base.moment_line(uow, Message("Due from now on"), outcome["dueAt"]))
+        return lines
+
+
+def _frozen_by(uow: UnitOfWork, matter: Matter) -> list[Suspension]:
+    """List the open suspensions of a report."""
+    query = select(Suspension).where(
+        Suspension.matter_id == matter.id, Suspension.cause == PROBLEM, Suspension.lifted_at.is_(None)
+    )
+    return list(uow.session.scalars(query.order_by(Suspension.since)))
