@@ -226,6 +226,8 @@ WORDS: dict[str | bool | None, str] = {
     "custody-violation-closed": "violation decided",
     "custody-due-date-changed": "due date set",
     "custody-ended": "loan ended",
+    "custody-view-allowed": "viewer allowed",
+    "custody-view-ended": "viewing ended",
     "custody-purpose-changed": "purpose changed",
     "matter-extension": "extension",
     "matter-purpose-change": "purpose change",

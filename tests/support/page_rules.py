@@ -68,6 +68,8 @@ PAGES = {
     "GET /hand-overs/{hand_over_id}": Rule(KEEPER),
     "POST /hand-overs/{hand_over_id}/accept": Rule(KEEPER, body={"conditionsVersion": "none", **SIGNED}),
     "POST /hand-overs/{hand_over_id}/decline": Rule(KEEPER, body={"reason": "no", **SIGNED}),
+    "POST /hand-overs/{hand_over_id}/viewing": Rule(KEEPER, body={"personId": "{person_id}"}),
+    "POST /hand-overs/{hand_over_id}/viewing/end": Rule(KEEPER, body={"personId": "{person_id}"}),
     "GET /hand-overs/{hand_over_id}/report-loss": Rule(KEEPER),
     "POST /hand-overs/{hand_over_id}/report-loss": Rule(KEEPER, body={"kind": "lost"}),
     "GET /hand-overs/{hand_over_id}/return": Rule(KEEPER),

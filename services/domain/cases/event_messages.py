@@ -116,6 +116,8 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "return-signed": Message("Custodian signed the return attestation"),
     "custody-inspected": Message("Return inspected"),
     "custody-violation": Message("Violation recorded: {kind}"),
+    "custody-view-allowed": Message("Custodian let a named viewer view the copies"),
+    "custody-view-ended": Message("Custodian ended the viewing by a named viewer"),
     "custody-purpose-changed": Message("Purpose of the loan changed"),
     "custody-recalled": Message("Copies recalled"),
     "custody-ended": Message("Custody ended"),

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from services.domain.accounts.signatures.http import FormSigning
-from services.web.schemas import Account, Answer, Body, Line, Moment, PlacedParameters
+from services.web.schemas import Account, Answer, Body, Identifier, Line, Moment, PlacedParameters
 
 LoanSort = Literal["urgency", "number", "state", "until"]
 LogSort = Literal["seq", "event", "person"]
@@ -83,11 +83,21 @@ class ListedDownload(Answer):
 
 
 class NamedRecipient(Answer):
-    """A person to whom the custodian may show the copies, once there is a valid agreement (R57, R59)."""
+    """A person to whom the custodian may show the copies, once there is a valid agreement (R57, R59).
+
+    ``viewsSince``: since when the person may view them under the own name; null where the custodian has not allowed it.
+    """
 
     id: str
     name: str
     agreement: bool
+    views_since: Moment | None
+
+
+class RecipientBody(Body):
+    """The named recipient who is to view the copies."""
+
+    person_id: Identifier
 
 
 class ReportedLoss(Answer):
@@ -159,6 +169,19 @@ class HandOverView(LoanLine):
     copies: list[IssuedCopy]
     downloads: list[ListedDownload]
     receipt: ReturnReceipt | None
+
+
+class ShownLoan(Answer):
+    """A loan whose copies a named recipient may view, with the conditions that hold for it; until ``dueAt``."""
+
+    id: str
+    number: str
+    purpose: str
+    place_of_use: str
+    custodian: str
+    due_at: Moment | None
+    conditions_version: str
+    copies: list[IssuedCopy]
 
 
 class LogEntry(Answer):
