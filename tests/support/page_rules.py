@@ -68,6 +68,7 @@ PAGES = {
     "GET /hand-overs/{hand_over_id}": Rule(KEEPER),
     "POST /hand-overs/{hand_over_id}/accept": Rule(KEEPER, body={"conditionsVersion": "none", **SIGNED}),
     "POST /hand-overs/{hand_over_id}/decline": Rule(KEEPER, body={"reason": "no", **SIGNED}),
+    "POST /hand-overs/{hand_over_id}/custody-log": Rule(KEEPER, body={"event": "checked", "text": "none"}),
     "POST /hand-overs/{hand_over_id}/viewing": Rule(KEEPER, body={"personId": "{person_id}"}),
     "POST /hand-overs/{hand_over_id}/viewing/end": Rule(KEEPER, body={"personId": "{person_id}"}),
     "GET /hand-overs/{hand_over_id}/report-loss": Rule(KEEPER),

@@ -1,6 +1,7 @@
 """Hand-overs, copies and the custody log as the people concerned see them; each reading is an event (R41, R47)."""
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,8 +27,10 @@ from services.domain.applications import recipients
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import log as custody_log
 from services.domain.custody import suspensions
+from services.domain.custody.holder_entries import EVENTS
 from services.domain.custody.schemas import (
     HandOverView,
+    HolderEntry,
     IssuedCopy,
     ListedDownload,
     LoanLine,
@@ -272,6 +275,7 @@ def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
         )
     ).all()
     stopped = suspensions.of_hand_overs(uow, hand_overs)
+    written = _holder_entries(uow, [hand_over.id for hand_over in hand_overs])
     named = recipients.list_of_all(uow, [hand_over.application for hand_over in hand_overs])
     agreed = access_queries.get_valid_agreement(uow, uow.actor.id) is not None
     signs_with = list(signature_signing.methods(uow, STAGES["receipt"].level))
@@ -303,10 +307,40 @@ def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
             ended_at=hand_over.ended_at,
             copies=[_copy(copy, hand_over.custodian_id) for copy in hand_over.copies],
             downloads=[ListedDownload.model_validate(download) for download in hand_over.downloads],
+            entries=written.get(hand_over.id, []),
             receipt=_receipt(hand_over.returned) if hand_over.returned is not None else None,
         )
         for hand_over in hand_overs
     ]
+
+
+def holder_entry(entry: CustodyEntry, by: str) -> HolderEntry:
+    """Return an entry that a custodian has written; ``by`` is the custodian's name."""
+    detail = entry.detail
+    to: Mapping[str, str] = detail.get("to") or {}
+    return HolderEntry(
+        seq=entry.seq,
+        at=entry.at,
+        event=entry.event,
+        by=by,
+        text=detail["text"],
+        place=detail.get("place"),
+        to=to.get("name"),
+    )
+
+
+def _holder_entries(uow: UnitOfWork, hand_over_ids: Collection[str]) -> Mapping[str, list[HolderEntry]]:
+    """Return what custodians wrote into the custody logs, by hand-over; one statement for all of them."""
+    query = (
+        select(CustodyEntry, Person.name)
+        .join(Person, Person.id == CustodyEntry.person_id)
+        .where(CustodyEntry.hand_over_id.in_(hand_over_ids), CustodyEntry.event.in_(EVENTS))
+        .order_by(CustodyEntry.seq)
+    )
+    found: dict[str, list[HolderEntry]] = defaultdict(list)
+    for entry, name in uow.session.execute(query) if hand_over_ids else ():
+        found[entry.hand_over_id].append(holder_entry(entry, name))
+    return found
 
 
 def _of_copies() -> ExecutableOption:

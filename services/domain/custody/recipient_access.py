@@ -25,7 +25,7 @@ def allow(uow: UnitOfWork, hand_over_id: str, person_id: str) -> None:
     hand_over = log.get_mine(uow, hand_over_id)
     hand_overs.require_held(hand_over)
     _require_open(uow, hand_over)
-    _require_fit(uow, hand_over, person_id)
+    require_fit(uow, hand_over, person_id)
     if any(grant.person_id == person_id for grant in granted.list_of_recipients(uow, hand_over)):
         return
     lent = copies.list_of_application(uow, hand_over.application_id)
@@ -52,7 +52,8 @@ def _require_open(uow: UnitOfWork, hand_over: HandOver) -> None:
         raise Refused(*grants.USE_PERIOD_OVER)
 
 
-def _require_fit(uow: UnitOfWork, hand_over: HandOver, person_id: str) -> None:
+def require_fit(uow: UnitOfWork, hand_over: HandOver, person_id: str) -> None:
+    """Raise Refused unless the signed form names the person, who may see footage now."""
     application = uow.session.get_one(Application, hand_over.application_id)
     person = uow.session.get(Person, person_id)
     if person is None or person_id not in recipients.list_signed(uow, application.id):
@@ -69,7 +70,7 @@ def _require_fit(uow: UnitOfWork, hand_over: HandOver, person_id: str) -> None:
     administrator = access_queries.load_directory(uow).holds(person_id, "administrator")
     if not person.active or administrator or person_id in application.subject_ids:
         raise Refused(
-            "recipient-unfit", "{name} cannot view footage any more.", status=422, field=FIELD, name=person.name
+            "recipient-unfit", "{name} can no longer view footage.", status=422, field=FIELD, name=person.name
         )
     if access_queries.get_valid_agreement(uow, person_id) is None:
         raise Refused(

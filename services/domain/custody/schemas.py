@@ -139,12 +139,24 @@ class LoanLine(Answer):
     due_at: Moment | None
 
 
+class HolderEntry(Answer):
+    """An entry that a custodian has written; ``to`` is the name of the person to whom it was lent."""
+
+    seq: int
+    at: Moment
+    event: str
+    by: str
+    text: str
+    place: str | None
+    to: str | None
+
+
 class HandOverView(LoanLine):
     """A hand-over with everything that its custodian signs for and acts on.
 
     ``purpose`` is what the copies may be used for, and nothing else (R41). ``agreed`` says whether the confidentiality
     agreement is valid; ``signsWith`` what a receipt is signed with, such as ``password``. ``suspensions`` are open now,
-    the oldest first; ``suspendedAt`` is since when.
+    the oldest first; ``suspendedAt`` is since when. ``entries`` are those that custodians wrote into the custody log.
     """
 
     application_id: str
@@ -168,6 +180,7 @@ class HandOverView(LoanLine):
     ended_at: Moment | None
     copies: list[IssuedCopy]
     downloads: list[ListedDownload]
+    entries: list[HolderEntry]
     receipt: ReturnReceipt | None
 
 
@@ -182,6 +195,18 @@ class ShownLoan(Answer):
     due_at: Moment | None
     conditions_version: str
     copies: list[IssuedCopy]
+
+
+class EntryBody(Body):
+    """What the custodian writes into the custody log.
+
+    ``place`` is needed for ``moved``; ``personId``, one of the viewers whom the form names, for ``lent``.
+    """
+
+    event: Literal["moved", "lent", "checked"]
+    text: Account
+    place: Line | None = None
+    person_id: Identifier | None = None
 
 
 class LogEntry(Answer):

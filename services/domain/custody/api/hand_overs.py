@@ -5,8 +5,16 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from services.domain.accounts.signatures.http import signed
-from services.domain.custody import hand_overs, queries
-from services.domain.custody.schemas import Acceptance, HandOversQuestion, HandOverView, LogView, Loss, Refusal
+from services.domain.custody import hand_overs, holder_entries, queries
+from services.domain.custody.schemas import (
+    Acceptance,
+    EntryBody,
+    HandOversQuestion,
+    HandOverView,
+    LogView,
+    Loss,
+    Refusal,
+)
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
@@ -52,6 +60,26 @@ async def decline(hand_over_id: Identifier, body: Refusal, actor: Acting, databa
 async def report_loss(hand_over_id: Identifier, body: Loss, actor: Acting, database: GivenDatabase) -> HandOverView:
     """Report a loss, damage or leak (R48). Access stops at once."""
     await database.run(actor, hand_overs.report_loss, hand_over_id, kind=body.kind, what_happened=body.what_happened)
+    return await database.read(actor, queries.get_mine, hand_over_id)
+
+
+@router.post("/{hand_over_id}/custody-log", status_code=201, responses=problems(*USUAL))
+async def write_entry(
+    hand_over_id: Identifier, body: EntryBody, actor: Acting, database: GivenDatabase
+) -> HandOverView:
+    """Write into the custody log what was done with the copies or media: moved, lent inside, checked (R47).
+
+    No entry is changed or removed afterwards: a further one corrects it.
+    """
+    await database.run(
+        actor,
+        holder_entries.write,
+        hand_over_id,
+        body.event,
+        text=body.text,
+        place=body.place,
+        person_id=body.person_id,
+    )
     return await database.read(actor, queries.get_mine, hand_over_id)
 
 
