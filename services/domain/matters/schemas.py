@@ -54,7 +54,8 @@ class MatterDecision(Answer):
 class MatterView(MatterLine):
     """One matter with all of it; decisions are signed over ``factsSha256``.
 
-    ``because`` says why it was closed without being carried out; ``reviewId`` is the review that you may read.
+    ``because`` says why it was closed without being carried out; ``handOverId`` is the loan that it is about, and
+    ``holder`` says whether you hold its copies.
     """
 
     lines: list[MatterFact]
@@ -64,6 +65,7 @@ class MatterView(MatterLine):
     because_en: str | None
     document: str | None
     hand_over_id: str | None
+    holder: bool
 
 
 class MattersAnswer(Answer):
