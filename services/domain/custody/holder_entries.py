@@ -24,7 +24,7 @@ def write(
     place: str | None = None,
     person_id: str | None = None,
 ) -> CustodyEntry:
-    """Add an entry by the custodian, while the custodian holds the copies, suspended or not.
+    """Add an entry by the custodian, while the custodian holds the copies; lent are only those that open now.
 
     ``place``: where they are now, which ``moved`` needs. ``person_id``: to whom they are lent, which ``lent`` needs.
     Raises Refused for other people, after the return, and for what is not filled in.
@@ -47,6 +47,7 @@ def write(
     if place:
         detail["place"] = place
     if person_id is not None:
+        recipient_access.require_open(uow, hand_over)
         recipient_access.require_fit(uow, hand_over, person_id)
         detail["to"] = forms.person_to_json(uow, person_id)
     return log.append(uow, hand_over, event, person_id=uow.actor.id, **detail)

@@ -24,7 +24,7 @@ def allow(uow: UnitOfWork, hand_over_id: str, person_id: str) -> None:
     """
     hand_over = log.get_mine(uow, hand_over_id)
     hand_overs.require_held(hand_over)
-    _require_open(uow, hand_over)
+    require_open(uow, hand_over)
     require_fit(uow, hand_over, person_id)
     if any(grant.person_id == person_id for grant in granted.list_of_recipients(uow, hand_over)):
         return
@@ -43,7 +43,8 @@ def withdraw(uow: UnitOfWork, hand_over_id: str, person_id: str) -> None:
         log.append(uow, hand_over, "view-ended", person_id=uow.actor.id, to=forms.person_to_json(uow, person_id))
 
 
-def _require_open(uow: UnitOfWork, hand_over: HandOver) -> None:
+def require_open(uow: UnitOfWork, hand_over: HandOver) -> None:
+    """Raise Refused while the copies are closed, or after the use period."""
     if suspensions.list_open(uow, hand_over):
         raise Refused(
             "copy-closed", "The copies are closed at present: once they open again, you can let others view them."

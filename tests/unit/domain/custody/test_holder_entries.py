@@ -109,6 +109,7 @@ def test_nobody_but_the_holder_writes_and_nobody_after_the_return(loan: LoanDesk
         suspensions.open_once(uow, uow.session.get_one(HandOver, loan.ids["hand_over_id"]), suspensions.VIOLATION)
 
     loan.desk.run(suspend)
+    assert refused(loan, "lent", person_id=VIEWER)[0] == "copy-closed"
     loan.desk.clock.turn(timedelta(days=20))
     write(loan, "checked", text="逾期，仍在柜中")  # who holds the copies answers for them, whatever keeps them closed
     fates = [returns.AttestedFate(loan.ids["download_id"], "destroyed")]
