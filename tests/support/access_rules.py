@@ -148,6 +148,10 @@ RULES = {
     "POST /api/hand-overs/{hand_over_id}/accept": Rule(KEEPER, body={"conditionsVersion": "none", **SIGNED}),
     "POST /api/hand-overs/{hand_over_id}/decline": Rule(KEEPER, body={"reason": "no", **SIGNED}),
     "POST /api/hand-overs/{hand_over_id}/report-loss": Rule(KEEPER, body={"kind": "lost", "whatHappened": "x"}),
+    "POST /api/hand-overs/{hand_over_id}/custody-log": Rule(KEEPER, body={"event": "checked", "text": "none"}),
+    "POST /api/hand-overs/{hand_over_id}/recipients": Rule(KEEPER, body={"personId": "{person_id}"}),
+    "DELETE /api/hand-overs/{hand_over_id}/recipients/{person_id}": Rule(KEEPER),
+    "GET /api/shown-loans": Rule(EVERYONE),
     "POST /api/hand-overs/{hand_over_id}/return": Rule(
         KEEPER, body={"returnTo": "security", "noOtherCopies": False, "password": PASSWORD}
     ),

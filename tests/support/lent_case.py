@@ -80,6 +80,7 @@ class Parts:
     drafter: str = "drafter"
     custodian: str = "keeper"
     subject_ids: tuple[str, ...] = ("deputy",)
+    recipient_ids: tuple[str, ...] = ()
     preliminary: str = "head"
     reviewer: str = "reviewer"
     signer: str = "security-head"
@@ -111,7 +112,8 @@ class Away:
 def lend(desk: ReviewDesk, parts: Parts = Parts()) -> dict[str, str]:
     """Lay out the case: approved, its release open, one copy accepted, watched and downloaded; beside it a joint one
     that waits for Security's consent, and a file that is announced."""
-    form = replace(FORM, custodian_id=parts.custodian, subject_ids=parts.subject_ids)
+    people = {"subject_ids": parts.subject_ids, "recipient_ids": parts.recipient_ids}
+    form = replace(FORM, custodian_id=parts.custodian, **people)
     application_id = _submitted(desk, form, parts.drafter)
     for stage, by in (
         ("preliminary", parts.preliminary),

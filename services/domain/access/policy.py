@@ -228,7 +228,12 @@ def duty_refusal(directory: Directory, facts: CaseFacts, duty: str, person_id: s
 
 def has_decided(facts: CaseFacts, person_id: str) -> bool:
     """Return whether the person has done a duty besides the applicant's: such a person cannot become its custodian."""
-    return any(person_id in people for duty, people in facts.done.items() if duty != "applicant")
+    return person_id in deciders(facts)
+
+
+def deciders(facts: CaseFacts) -> set[str]:
+    """Return who has done a duty of the case besides the applicant's."""
+    return {person_id for duty, people in facts.done.items() if duty != "applicant" for person_id in people}
 
 
 def pools(directory: Directory, facts: CaseFacts, stage: Stage, matter_id: str | None = None) -> Pools:

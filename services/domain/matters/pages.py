@@ -13,7 +13,7 @@ from services.domain.access import visibility
 from services.domain.applications import directory
 from services.domain.applications.directory import FoundPeople
 from services.domain.matters import queries, service
-from services.domain.matters.kinds import KINDS
+from services.domain.matters.kinds import KINDS, custody_transfer
 from services.domain.matters.kinds.base import Kind, lent, loan_obstacle
 from services.domain.matters.kinds.problem import PROBLEMS
 from services.domain.matters.schemas import MatterLine, MatterSort
@@ -175,7 +175,7 @@ def _read_new(uow: UnitOfWork, kind_code: str, application_id: str, person: str)
         title=application.title,
         before=kind.before(uow, state),
         dates=_dates(hand_over.due_at, agreed_limits.latest_due(uow, hand_over)) if kind.code == "extension" else (),
-        people=directory.find_people(uow, person, {hand_over.custodian_id}, custodians=True)
+        people=directory.find_people(uow, person, custody_transfer.unfit_people(uow, state), custodians=True)
         if kind.code == "custody-transfer"
         else NOBODY,
     )

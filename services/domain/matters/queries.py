@@ -79,7 +79,14 @@ def get(uow: UnitOfWork, matter_id: str) -> MatterView:
         because_en=because.en if because else None,
         document=uow.session.scalar(select(Document.number).where(Document.number == matter.number)),
         hand_over_id=matter.hand_over_id,
+        holder=_holds(uow, matter.hand_over_id),
     )
+
+
+def _holds(uow: UnitOfWork, hand_over_id: str | None) -> bool:
+    """Whether the actor is the custodian of the loan, whose page is the custodian's alone."""
+    query = select(HandOver.id).where(HandOver.id == hand_over_id, HandOver.custodian_id == uow.actor.id)
+    return hand_over_id is not None and uow.session.scalar(query) is not None
 
 
 def lines_of(uow: UnitOfWork, matter: Matter) -> list[MatterFact]:

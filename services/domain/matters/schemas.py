@@ -58,6 +58,7 @@ class MatterView(MatterLine):
     """One matter with all of it; decisions are signed over ``factsSha256``.
 
     ``because`` says why it was closed without being carried out; ``results`` what was done, where it was.
+    ``handOverId`` is the loan that it is about, and ``holder`` says whether you hold its copies.
     """
 
     lines: list[MatterFact]
@@ -68,6 +69,7 @@ class MatterView(MatterLine):
     because_en: str | None
     document: str | None
     hand_over_id: str | None
+    holder: bool
 
 
 class MattersAnswer(Answer):

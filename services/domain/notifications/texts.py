@@ -25,6 +25,7 @@ Page = Literal[
     "requests",
     "models",
     "holds",
+    "hand-overs",
 ]
 # What a notice asks somebody to do. Its subject is the review, the consent, the hand-over, the request or the
 # violation. ``progress`` asks for nothing: the decision of a stage is news until the next one.
@@ -43,6 +44,7 @@ Work = Literal[
     "progress",
     "hold",
     "violation",
+    "viewing",
 ]
 
 DIGEST = "daily-digest"
@@ -58,6 +60,7 @@ PLAIN_PAGES = {
     "requests": "/requests",
     "models": "/admin/models",
     "holds": "/holds",
+    "hand-overs": "/hand-overs",
 }
 
 
@@ -193,6 +196,9 @@ TEXTS = {
     ),
     "copy-recalled": NoticeText(
         Message("Security recalls a copy: access is suspended, and the loan ends when it is signed."), "hand-over"
+    ),
+    "view-allowed": NoticeText(
+        Message("The custodian lets you view footage under your own name."), "hand-overs", personal=True, work="viewing"
     ),
     "custody-transferred": NoticeText(Message("Another person is now the custodian of a loan."), "matter"),
     "violation-leak": NoticeText(Message("Footage was leaked or misused: a violation was recorded."), work="violation"),
