@@ -250,7 +250,7 @@ WORDS: dict[str | bool | None, str] = {
     "problem-other": "another problem",
     "problem-follows-unfounded": "the freeze is lifted, and the frozen days are added to the use period",
     "problem-follows-explained": "the freeze is lifted, and the frozen days are added to the use period",
-    "problem-follows-replace": "the copies are recalled; the footage has to be applied for anew",
+    "problem-follows-replace": "the copies are recalled; a new application is needed",
     "problem-follows-recall": "the copies are recalled, and the loan ends",
     "problem-follows-breach": "a violation is recorded; the copies can be returned and not be used",
     "custody-recalled": "recalled",

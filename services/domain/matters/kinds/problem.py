@@ -64,7 +64,9 @@ class ProblemReport(Kind):
     routed: ClassVar = False
 
     def who_may(self) -> Message:
-        return Message("Only the custodian, Security and the supervision group can report a problem: tell one of them.")
+        return Message(
+            "Only the custodian, Security and the supervision group can report a problem: ask one of them to do it."
+        )
 
     def may_open(self, uow: UnitOfWork, application: Application, hand_over: HandOver | None) -> bool:
         """Whether the actor may report; the head of the department does where the custodian has left."""

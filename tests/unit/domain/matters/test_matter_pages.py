@@ -211,7 +211,7 @@ async def test_a_problem_is_reported_with_a_button_and_answered_in_the_inbox(por
 
     for language, told in (
         ("zh", "副本已收回；仍需使用的，重新申请"),
-        ("en", "the footage has to be applied for anew"),
+        ("en", "a new application is needed"),
     ):
         keeper.cookies.set("footage_desk_language", language)
         read = (await keeper.get(f"/matters/{matter.id}")).text
