@@ -16,7 +16,8 @@ UNDER_WAY = text("closed_at IS NULL")
 class Matter(Base):
     """One matter of a case: an extension, a custody transfer, a recall.
 
-    ``facts`` is what was asked, as its kind reads it; decisions are signed over ``facts_sha256``, and it never changes.
+    ``facts`` is what was asked, as its kind reads it; decisions are signed over ``facts_sha256``. It never changes, but
+    for a violation's: assessment and replies are added to it until somebody is asked.
     ``counterpart_id`` is the person whom the kind asks besides the posts, such as the new custodian.
     """
 
@@ -32,7 +33,7 @@ class Matter(Base):
     kind: Mapped[str]
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
     hand_over_id: Mapped[str | None] = mapped_column(ForeignKey("hand_overs.id"))
-    opened_by: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
+    opened_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"), index=True)  # None: the system
     opened_at: Mapped[datetime]
     counterpart_id: Mapped[str | None] = mapped_column(ForeignKey("people.id"), index=True)
     facts: Mapped[dict[str, Any]]
@@ -41,9 +42,9 @@ class Matter(Base):
     route: Mapped[list[Any] | None]  # the stages that the table named when the matter was checked
     applied_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
-    closed_as: Mapped[str | None]  # applied, refused, moot
+    closed_as: Mapped[str | None]  # applied, refused, moot; of a violation cleared, upheld, settled
     outcome: Mapped[dict[str, Any] | None]  # what was done, or why nothing was
 
     application: Mapped[Application] = reference()
-    opener: Mapped[Person] = reference(foreign_keys=opened_by)
+    opener: Mapped[Person | None] = reference(foreign_keys=opened_by)
     counterpart: Mapped[Person | None] = reference(foreign_keys=counterpart_id)

@@ -17,6 +17,7 @@ from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
 from services.domain.access.policy import CaseFacts, Directory
+from services.domain.access.violations import KIND as VIOLATION
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.applications import findings
 from services.domain.audit import trail as audit_trail
@@ -229,7 +230,7 @@ def _matter(matter: Matter, names: Mapping[str, str], lines: Sequence[MatterFact
         id=matter.id,
         number=matter.number,
         kind=matter.kind,
-        opened_by=names[matter.opened_by],
+        opened_by=None if matter.kind == VIOLATION else names.get(matter.opened_by or ""),
         opened_at=matter.opened_at,
         lines=list(lines),
     )

@@ -17,6 +17,7 @@ from services.database.tables.masters import Master
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
+from services.domain.access import violations
 from services.domain.applications import findings, forms
 from services.domain.applications.security_check import REVIEWERS_ONLY, words_for_applicant
 from services.domain.audit import trail as audit_trail
@@ -141,7 +142,8 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         documents=[
             CaseDocument.model_validate(document)
             for document in rows.documents
-            if reads_holds or document.kind not in document_service.OF_HOLDS
+            if (reads_holds or document.kind not in document_service.OF_HOLDS)
+            and (document.kind not in document_service.OF_VIOLATIONS or violations.reads_sheet(rows.uow, document))
         ],
         hand_over=_hand_over(rows, head.hand_over, names) if head.hand_over is not None else None,
         custody=[

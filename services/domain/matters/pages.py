@@ -14,7 +14,7 @@ from services.domain.applications import directory
 from services.domain.applications.directory import FoundPeople
 from services.domain.matters import queries, service
 from services.domain.matters.kinds import KINDS
-from services.domain.matters.kinds.base import Kind, lent, loan_obstacle
+from services.domain.matters.kinds.base import Kind, lent
 from services.domain.matters.schemas import MatterLine, MatterSort
 from services.domain.process import permissions
 from services.domain.rules import agreed_limits
@@ -161,7 +161,7 @@ def _read_new(uow: UnitOfWork, kind_code: str, application_id: str, person: str)
     kind = service.find_kind(kind_code)
     application = visibility.get_visible(uow, application_id)
     state = permissions.read(uow, application_id)
-    obstacle = loan_obstacle(state.hand_over)
+    obstacle = kind.unavailable(state.hand_over)
     if obstacle is not None:
         raise Refused("not-now", obstacle)
     hand_over = lent(state)

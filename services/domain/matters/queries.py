@@ -19,7 +19,7 @@ from services.domain.access import queries as access_queries
 from services.domain.access import visibility
 from services.domain.audit import trail as audit_trail
 from services.domain.matters.kinds import KINDS
-from services.domain.matters.kinds.base import loan_obstacle, roles_of
+from services.domain.matters.kinds.base import roles_of
 from services.domain.matters.schemas import MatterDecision, MatterLine, MatterView, Offer
 from services.domain.reviews.schemas import MatterFact
 from services.runtime.errors import NotFound
@@ -91,13 +91,11 @@ def lines_of(uow: UnitOfWork, matter: Matter) -> list[MatterFact]:
 
 def list_offers(uow: UnitOfWork, application: Application, hand_over: HandOver | None) -> list[Offer]:
     """List what the actor may ask for in the case now; values and people are checked when it is asked."""
-    if loan_obstacle(hand_over) is not None:
-        return []
     roles = roles_of(uow, application, hand_over)
     return [
         Offer(kind=kind.code, button_zh=kind.button.zh, button_en=kind.button.en)
         for kind in KINDS.values()
-        if roles & set(kind.openers)
+        if roles & set(kind.openers) and kind.unavailable(hand_over) is None
     ]
 
 

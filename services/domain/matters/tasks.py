@@ -10,10 +10,12 @@ from services.database.tables.matters import Matter
 from services.database.tables.reviews import Decision, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
+from services.domain.custody import violations
+from services.domain.custody.violations import hash_of
 from services.domain.matters import documents
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.kinds.base import Kind, concerns
-from services.domain.matters.service import hash_of
+from services.domain.matters.violations import tasks as violation_tasks
 from services.domain.process import outbox, permissions
 from services.domain.process.messages import MATTER_ASKED, MATTER_MOOT, REVIEW_DECIDED
 from services.domain.process.permissions import MOST_OPEN_REVIEWS, CaseState
@@ -55,6 +57,7 @@ def check(uow: UnitOfWork, matter_id: str, process_instance_key: int) -> Checked
     """Find what the route depends on; a second run finds the same."""
     subject = _lock(uow, matter_id, "check the matter")
     matter = subject.matter
+    _require_no_own_process(matter, "check the matter")
     if matter.process_instance_key not in (None, process_instance_key):
         raise _refusal(matter, "check the matter", "another process instance handles it already")
     matter.process_instance_key = process_instance_key
@@ -84,8 +87,9 @@ def open_review(
     if _of_job(uow, job_key) is None:
         if matter.closed_at is not None:
             raise _refusal(matter, act, f"it is closed as {matter.closed_as}")
-        against = _against(_decisions(uow, matter))
-        if against is not None:
+        if matter.kind == violations.MATTER:
+            violation_tasks.require_stage(uow, matter, stage, act)
+        elif (against := _against(_decisions(uow, matter))) is not None:
             raise _refusal(matter, act, f"the stage {against} has decided against it")
         if _count_open(uow, matter, stage) >= MOST_OPEN_REVIEWS:
             raise _refusal(matter, act, "it is asked already, and nobody has answered yet")
@@ -103,6 +107,7 @@ def apply(uow: UnitOfWork, matter_id: str) -> bool:
     act = "carry out the matter"
     subject = _lock(uow, matter_id, act)
     matter = subject.matter
+    _require_no_own_process(matter, act)
     if matter.closed_at is not None:
         if matter.closed_as == REFUSED:
             raise _refusal(matter, act, "it was refused")
@@ -133,13 +138,16 @@ def apply(uow: UnitOfWork, matter_id: str) -> bool:
 
 
 def close(uow: UnitOfWork, matter_id: str, closed_as: str) -> None:
-    """Close a matter that was not carried out; nothing where the act that ended it has closed it.
+    """Close a matter that was not carried out, or a violation; nothing where the act that ended it has closed it.
 
     Raises NotPermitted where the rows have no reason for it.
     """
     act = "close the matter"
     subject = _lock(uow, matter_id, act)
     matter = subject.matter
+    if matter.kind == violations.MATTER:
+        violation_tasks.close(uow, matter_id, closed_as)
+        return
     outbox.settle(uow, matter.application_id, "the matter is closed", REVIEW_DECIDED, MATTER_MOOT, matter_id=matter.id)
     if matter.closed_at is not None:
         return
@@ -166,6 +174,11 @@ def _lock(uow: UnitOfWork, matter_id: str, act: str) -> Subject:
     state = permissions.lock(uow, application_id, act)
     matter = uow.session.get_one(Matter, matter_id, with_for_update=True, populate_existing=True)
     return Subject(matter, KINDS[matter.kind], state)
+
+
+def _require_no_own_process(matter: Matter, act: str) -> None:
+    if matter.kind == violations.MATTER:
+        raise _refusal(matter, act, "a violation is handled by its own process")
 
 
 def _obstacle(uow: UnitOfWork, subject: Subject) -> Message | None:

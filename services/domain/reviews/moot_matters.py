@@ -53,7 +53,7 @@ def close(uow: UnitOfWork, matter: Matter, closed_as: str, outcome: dict[str, ob
         kind=matter.kind,
         closed_as=closed_as,
     )
-    for person_id in sorted({matter.opened_by, *filter(None, [matter.counterpart_id])}):
+    for person_id in sorted(filter(None, {matter.opened_by, matter.counterpart_id})):
         notification_service.notify(
             uow,
             person_id,

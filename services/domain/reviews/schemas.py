@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 from services.database.listing import Listing
 from services.domain.accounts.signatures.http import FormSigning
 from services.domain.applications.schemas import CaseAbout
+from services.domain.reviews.judgements import GivenSanction, Judgement
 from services.domain.reviews.scopes import Classification, Granting, Narrowed
 from services.web.errors import Problem
 from services.web.schemas import (
@@ -35,12 +36,15 @@ class MatterFact(Answer):
 
 
 class ReviewedMatter(Answer):
-    """The matter that a review is about; ``lines`` are empty in lists."""
+    """The matter that a review is about; ``lines`` are empty in lists.
+
+    ``openedBy`` is null where a job has opened it, and of every violation: who reported it is no reason.
+    """
 
     id: str
     number: str
     kind: str
-    opened_by: str
+    opened_by: str | None
     opened_at: Moment
     lines: list[MatterFact]
 
@@ -375,12 +379,41 @@ class ScopeBody(Body):
     end: Moment
 
 
+class SanctionBody(Body):
+    """One sanction of one person; ``personId`` may be left out where one person alone is accused."""
+
+    kind: Code
+    person_id: Identifier | None = None
+    amount: Line | None = None
+    note: Paragraph | None = None
+
+
+class JudgementBody(Body):
+    """What a decision about a violation says besides its outcome; ``authority`` is of the decision to refer it."""
+
+    severity: Code | None = None
+    sanctions: Annotated[list[SanctionBody], Field(max_length=50, default_factory=list)]
+    loss: bool | None = None
+    referral: bool | None = None
+    authority: Paragraph | None = None
+
+    def judgement(self) -> Judgement:
+        """Return it as the service takes it."""
+        return Judgement(
+            self.severity,
+            tuple(GivenSanction(one.kind, one.person_id, one.amount, one.note) for one in self.sanctions),
+            self.loss,
+            self.referral,
+            self.authority,
+        )
+
+
 class DecisionBody(FormSigning):
     """The answer to a review, signed over the hash of the form that was read: with a passkey, or with the
     password again, and the authenticator's code where the review's ``signature_methods`` say so.
 
     What is left out of the class stays as it is. Scope, use period and way of use are for Security's approval;
-    ``removed`` names the items that are not granted at all.
+    ``removed`` names the items that are not granted at all. ``judgement`` belongs to a violation.
     """
 
     outcome: Line
@@ -394,6 +427,7 @@ class DecisionBody(FormSigning):
     removed: Annotated[list[Identifier], Field(max_length=100, default_factory=list)]
     use_period_days: Annotated[int, Field(ge=1, le=3650)] | None = None
     way_of_use: Line | None = None
+    judgement: JudgementBody | None = None
 
     def arguments(self) -> dict[str, Any]:
         """Return what ``service.decide`` takes beside the review."""
@@ -410,6 +444,7 @@ class DecisionBody(FormSigning):
                 self.way_of_use,
                 tuple(self.removed),
             ),
+            "judgement": self.judgement.judgement() if self.judgement is not None else Judgement(),
         }
 
 

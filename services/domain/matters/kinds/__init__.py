@@ -7,5 +7,8 @@ from services.domain.matters.kinds.custody_transfer import CustodyTransfer
 from services.domain.matters.kinds.extension import Extension
 from services.domain.matters.kinds.purpose_change import PurposeChange
 from services.domain.matters.kinds.recall import Recall
+from services.domain.matters.kinds.violation import ViolationKind
 
-KINDS: Mapping[str, Kind] = {kind.code: kind for kind in (Extension(), PurposeChange(), CustodyTransfer(), Recall())}
+KINDS: Mapping[str, Kind] = {
+    kind.code: kind for kind in (Extension(), PurposeChange(), CustodyTransfer(), Recall(), ViolationKind())
+}
