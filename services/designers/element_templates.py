@@ -248,6 +248,7 @@ def _of_review() -> Template:
     """Return the template of a call of ``review.bpmn``; results start as null, so no earlier answer counts."""
     active = {code: stage for code, stage in STAGES.items() if not stage.retired}
     with_hand_over = [_literal(code) for code, stage in active.items() if stage.needs_hand_over]
+    with_matter = [_literal(code) for code, stage in active.items() if stage.phase == "matter"]
     returned = dict.fromkeys(name for stage in active.values() for name in stage.returns)
     stages = [{"name": f"{stage.zh} · {stage.en}", "value": _literal(code)} for code, stage in active.items()]
     stages.append(FROM_ROUTE)
@@ -282,6 +283,7 @@ def _of_review() -> Template:
             _hidden("=null", "zeebe:input", name="decision"),
             _hidden("=applicationId", "zeebe:input", name="applicationId"),
             _hidden("=handOverId", "zeebe:input", name="handOverId", condition=_only(with_hand_over)),
+            _hidden("=matterId", "zeebe:input", name="matterId", condition=_only([*with_matter, FROM_ROUTE["value"]])),
             *_returning("decision", None),
             *(
                 property_

@@ -44,6 +44,21 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "apply-matter": ({"matterId"}, {"applied"}),
     "close-matter": ({"matterId", "closedAs"}, set()),
+    "assess-violation": (
+        {"matterId"},
+        {
+            *("violationKind", "importance", "daysLate", "leaked", "repeats", "securityInvolved", "managementInvolved"),
+        },
+    ),
+    "suspend-for-violation": (
+        {"matterId", "severity", "decidingStage", "suspendPerson", "referralAsked"},
+        {"replyPeriod"},
+    ),
+    "expire-reply": ({"matterId"}, {"repliedMeanwhile"}),
+    "clear-violation": ({"matterId"}, set()),
+    "record-sanction": ({"matterId"}, {"loss", "referral"}),
+    "hand-to-authority": ({"matterId"}, set()),
+    "remind-violation": ({"matterId"}, set()),
     "remind-reviewer": ({"reviewId"}, set()),
     "escalate-review": ({"reviewId"}, set()),
 }
@@ -66,8 +81,9 @@ STAGES: dict[str, tuple[set[str], set[str]]] = {
     if not stage.retired
 }
 
-# the stages that a route of matters names, and no call by itself
-OF_ROUTES = {code for code in STAGES if stage_catalogue.STAGES[code].phase == "matter"}
+# the stages that a table names, and no call by itself; what follows the decision of a violation is called by its name
+CALLED_IN_MATTERS = {"legal", "referral"}
+OF_ROUTES = {code for code in STAGES if stage_catalogue.STAGES[code].phase == "matter"} - CALLED_IN_MATTERS
 
 # message -> the variables that it carries
 MESSAGES: dict[str, set[str]] = {
@@ -80,6 +96,10 @@ MESSAGES: dict[str, set[str]] = {
     messages.LOAN_CLOSED: {"loanOutcome"},
     messages.MATTER_ASKED: {"matterId", "applicationId"},
     messages.MATTER_MOOT: set(),
+    messages.VIOLATION_OPENED: {"matterId", "applicationId"},
+    messages.VIOLATION_REPLIED: set(),
+    messages.REFERRAL_RECEIVED: set(),
+    messages.LOSS_SETTLED: set(),
 }
 
 KEYS = {
@@ -92,6 +112,10 @@ KEYS = {
     messages.LOAN_CLOSED: "=handOverId",
     messages.MATTER_ASKED: None,
     messages.MATTER_MOOT: "=matterId",
+    messages.VIOLATION_OPENED: None,
+    messages.VIOLATION_REPLIED: "=matterId",
+    messages.REFERRAL_RECEIVED: "=matterId",
+    messages.LOSS_SETTLED: "=matterId",
 }
 
 DECISION = {"importance", "managementNeeded", "decidedBy", "secondPerson", "backupNeeded", "maxUseDays"}
