@@ -23,7 +23,7 @@ from services.domain.applications import findings
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import footage as case_footage
 from services.domain.matters import queries as matter_queries
-from services.domain.reviews import assignment, questions, scopes
+from services.domain.reviews import assignment, judgements, questions, scopes
 from services.domain.reviews import service as review_service
 from services.domain.reviews import tasks as review_tasks
 from services.domain.reviews.schemas import (
@@ -365,6 +365,7 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
         may_ask=refusal is None and not second and not held_by_other and matter is None,
         hand_over_id=review.hand_over_id,
         matter=_matter(matter, names, matter_queries.lines_of(uow, matter)) if matter is not None else None,
+        judgement=judgements.describe(uow, review),
     )
 
 

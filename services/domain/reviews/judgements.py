@@ -5,7 +5,6 @@ fine has no legal basis (T14). What Legal does not approve is dropped, and the r
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -15,6 +14,9 @@ from services.database.tables.matters import Matter
 from services.database.tables.reviews import Review
 from services.database.tables.violations import Hearing
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import queries as access_queries
+from services.domain.reviews.given_judgements import GivenSanction, Judgement
+from services.domain.reviews.schemas import Candidate, JudgementForm, OfferedSanction
 from services.domain.stages.catalogue import STAGES, Stage
 from services.domain.stages.schema import SanctionKind
 from services.runtime.errors import Refused
@@ -28,27 +30,6 @@ LEGAL_NEEDED = "legalNeeded"  # the variable that the process reads
 FORBIDDEN = "not-allowed"  # the value of the rules ``fines`` and ``dismissal``
 LONGEST = 2000
 MOST = Decimal("1000000000")
-
-
-@dataclass(frozen=True)
-class GivenSanction:
-    """One sanction of one person; ``person_id`` may be left out where one person alone is accused."""
-
-    kind: str
-    person_id: str | None = None
-    amount: str | None = None
-    note: str | None = None
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What is given with the decision; ``authority`` belongs to the decision to refer, the rest to the violation."""
-
-    severity: str | None = None
-    sanctions: Sequence[GivenSanction] = ()
-    loss: bool | None = None
-    referral: bool | None = None
-    authority: str | None = None
 
 
 NONE = Judgement()
@@ -86,8 +67,37 @@ def check(uow: UnitOfWork, review: Review, stage: Stage, outcome: str, given: Ju
         "assessed": matter.facts["assessment"]["severity"],
         "sanctions": sanctions,
         "loss": given.loss,
+        "lossAmount": _loss_amount(given),
         "referral": given.referral,
     }
+
+
+def describe(uow: UnitOfWork, review: Review) -> JudgementForm | None:
+    """Return what the decision of a violation has to say; None for any other review."""
+    stage = STAGES[review.stage]
+    if review.matter_id is None or stage.code not in DECIDING:
+        return None
+    matter = uow.session.get_one(Matter, review.matter_id)
+    accused = _accused(uow, matter)
+    names = access_queries.get_names(uow, accused)
+    offered = [(code, STAGES.sanctions[code]) for code in stage.sanctions]
+    return JudgementForm(
+        severity=matter.facts["assessment"]["severity"],
+        referral_asked=matter.facts["assessment"]["referralAsked"],
+        sanctions=[
+            OfferedSanction(
+                code=code,
+                zh=kind.zh,
+                en=kind.en,
+                amount=kind.amount,
+                forbidden=is_forbidden(uow.rules, code),
+                warning_zh=kind.warning.zh if kind.warning else None,
+                warning_en=kind.warning.en if kind.warning else None,
+            )
+            for code, kind in offered
+        ],
+        accused=[Candidate(id=person_id, name=names.get(person_id, person_id)) for person_id in accused],
+    )
 
 
 def variables_of(stage: Stage, judgement: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -150,6 +160,18 @@ def _amount(text: str | None, kind: SanctionKind) -> str | None:
         if written:
             raise _refused("sanctions", Message("Only a fine has an amount: leave it out."))
         return None
+    return _money(written)
+
+
+def _loss_amount(given: Judgement) -> str | None:
+    """Return how much was lost, which may not be known yet."""
+    written = (given.loss_amount or "").strip()
+    if written and not given.loss:
+        raise _refused("lossAmount", Message("Without a loss there is no amount: leave it out."))
+    return _money(written) if written else None
+
+
+def _money(written: str) -> str:
     try:
         amount = Decimal(written)
     except InvalidOperation:

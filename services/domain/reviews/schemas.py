@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 from services.database.listing import Listing
 from services.domain.accounts.signatures.http import FormSigning
 from services.domain.applications.schemas import CaseAbout
-from services.domain.reviews.judgements import GivenSanction, Judgement
+from services.domain.reviews.given_judgements import GivenSanction, Judgement
 from services.domain.reviews.scopes import Classification, Granting, Narrowed
 from services.web.errors import Problem
 from services.web.schemas import (
@@ -203,6 +203,27 @@ class Candidate(Answer):
     name: str
 
 
+class OfferedSanction(Answer):
+    """A sanction that may be named; ``warning``: what the law has against it, ``forbidden``: switched off here."""
+
+    code: str
+    zh: str
+    en: str
+    amount: bool
+    forbidden: bool
+    warning_zh: str | None
+    warning_en: str | None
+
+
+class JudgementForm(Answer):
+    """What a decision that upholds a violation has to say, and of whom; ``severity`` is as assessed."""
+
+    severity: str
+    referral_asked: bool
+    sanctions: list[OfferedSanction]
+    accused: list[Candidate]
+
+
 class ReviewsBody(Body):
     """The reviews to claim or to put back."""
 
@@ -231,7 +252,7 @@ class ReviewView(ReviewHead):
     ``signatureMethods`` is what the signature needs of you: ``password``, or ``password`` and ``totp``. ``whoCan`` are
     names, ``mostUseDays`` the most that may be granted. ``applicantQuestions`` are those of the whole case.
     ``reassignTo`` are those to whom you may give the review that somebody has claimed. ``dueReason…`` says why it
-    is due at ``dueAt``; null where an older release opened it, and for a receipt.
+    is due at ``dueAt``; null where an older release opened it, and for a receipt. ``judgement`` is of a violation.
     """
 
     due_reason_zh: str | None
@@ -264,6 +285,7 @@ class ReviewView(ReviewHead):
     applicant_questions: list[AskedQuestion]
     may_ask: bool
     reassign_to: list[Candidate]
+    judgement: JudgementForm | None
 
 
 class ItemCoverage(Answer):
@@ -394,17 +416,19 @@ class JudgementBody(Body):
     severity: Code | None = None
     sanctions: Annotated[list[SanctionBody], Field(max_length=50, default_factory=list)]
     loss: bool | None = None
+    loss_amount: Line | None = None
     referral: bool | None = None
     authority: Paragraph | None = None
 
     def judgement(self) -> Judgement:
         """Return it as the service takes it."""
         return Judgement(
-            self.severity,
-            tuple(GivenSanction(one.kind, one.person_id, one.amount, one.note) for one in self.sanctions),
-            self.loss,
-            self.referral,
-            self.authority,
+            severity=self.severity,
+            sanctions=tuple(GivenSanction(one.kind, one.person_id, one.amount, one.note) for one in self.sanctions),
+            loss=self.loss,
+            loss_amount=self.loss_amount,
+            referral=self.referral,
+            authority=self.authority,
         )
 
 

@@ -23,7 +23,7 @@ from services.domain.notifications import service as notification_service
 from services.domain.process import outbox
 from services.domain.process.messages import REVIEW_DECIDED
 from services.domain.reviews import ending, judgements, scopes, tasks
-from services.domain.reviews.judgements import Judgement
+from services.domain.reviews.given_judgements import Judgement
 from services.domain.reviews.scopes import AS_ASKED, UNCHANGED, Classification, Granting
 from services.domain.rules import agreed_limits
 from services.domain.stages.catalogue import STAGES, Stage

@@ -106,5 +106,5 @@ class ViolationKind(Kind):
         for reply in facts["replies"]:
             who = Message("Reply of the department") if reply["part"] == violations.DEPARTMENT else Message("Reply")
             name = base.person_line(uow, who, reply["by"]).zh
-            lines.append(base.text_line(who, f"{name}：{reply['text']}"))
+            lines.append(base.text_line(who, f"{name}: {reply['text']}"))
         return lines

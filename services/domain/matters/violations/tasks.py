@@ -263,7 +263,7 @@ def begin_referral(uow: UnitOfWork, matter_id: str) -> str:
         uow,
         subject.application,
         cause=REFERRAL,
-        reason=f"{matter.number}：移送{(decision.judgement or {}).get('authority') or ''}",
+        reason=f"{matter.number} {(decision.judgement or {}).get('authority') or ''}",
         placed_by=decision.decided_by,
         owner_id=owner,
         matter_id=matter.id,
