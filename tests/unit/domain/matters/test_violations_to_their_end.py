@@ -13,9 +13,11 @@ from review_desk import PASSWORD, ReviewDesk
 
 from services.database.tables.documents import Document
 from services.database.tables.holds import Hold
+from services.database.tables.matters import Matter
 from services.database.tables.notices import Notice
 from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Hearing, Sanction, Violation
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.custody import violations
 from services.domain.documents import service as document_service
@@ -215,7 +217,11 @@ def test_it_is_not_decided_over_other_facts(case: Handled) -> None:
     assert case.not_judged(DECIDER, proof=Proof(served, PASSWORD)) == "form-changed"
 
     case.judge()
-    case.desk.run(lambda uow: setattr(uow.session.get(type(case.matter(case.id)), case.id), "facts", {"none": 1}))
+
+    def change(uow: UnitOfWork) -> None:
+        uow.session.get_one(Matter, case.id).facts = {"none": 1}
+
+    case.desk.run(change)
     with pytest.raises(NotPermitted, match="not those that were signed"):
         case.record()
     assert not case.desk.all(Sanction)
@@ -426,8 +432,8 @@ def test_a_violation_is_recorded_by_security_and_once(leak: Handled) -> None:
 
 @pytest.mark.requirement("R48", "R65")
 def test_security_starts_what_an_older_release_has_recorded(case: Handled) -> None:
-    def as_before(uow: Any) -> None:
-        uow.session.get(Violation, case.ids["violation_id"]).matter_id = None
+    def as_before(uow: UnitOfWork) -> None:
+        uow.session.get_one(Violation, case.ids["violation_id"]).matter_id = None
 
     case.desk.run(as_before)
     assert case.code(acts.start, case.ids["violation_id"], by="keeper") == "violation-handlers-only"
