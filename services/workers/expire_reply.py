@@ -6,6 +6,7 @@ from services.database.unit_of_work import Actor, Database
 from services.domain.matters.violations import tasks
 
 JOB_TYPE = "expire-reply"
+CHECKS_REGISTER = True
 ACTOR = Actor("worker", JOB_TYPE)
 
 

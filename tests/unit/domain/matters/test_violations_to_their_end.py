@@ -19,6 +19,7 @@ from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Hearing, Sanction, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
+from services.domain.cases import metrics as case_metrics
 from services.domain.custody import violations
 from services.domain.documents import service as document_service
 from services.domain.matters import queries
@@ -27,6 +28,7 @@ from services.domain.matters.violations import acts, tasks
 from services.domain.matters.violations.assessment import Assessment
 from services.domain.process import messages
 from services.domain.reviews.given_judgements import GivenSanction, Judgement
+from services.runtime import metrics
 from services.runtime.errors import NotFound, NotPermitted, Refused
 from services.runtime.rules import Rules
 
@@ -128,6 +130,9 @@ def test_a_violation_begins_its_process_in_the_act_of_recording_it(case: Handled
     ]
     assert (matter.kind, matter.number[:2], matter.opened_by) == ("violation", "WG", None)
     assert [hearing.person_id for hearing in case.desk.all(Hearing, matter_id=case.id)] == ["keeper"]
+
+    case.desk.run(case_metrics.update_gauges)
+    assert metrics.VIOLATIONS_OPEN.labels("unassessed")._value.get() == 1
 
     case.desk.run(violations.open_overdue, case.application_id, case.ids["hand_over_id"])
     assert len(case.desk.all(Violation)) == 1  # same kind and due date: once
@@ -438,5 +443,5 @@ def test_security_starts_what_an_older_release_has_recorded(case: Handled) -> No
     case.desk.run(as_before)
     assert case.code(acts.start, case.ids["violation_id"], by="keeper") == "violation-handlers-only"
     started = case.desk.run(acts.start, case.ids["violation_id"], by="reviewer2")
-    assert case.violation.matter_id is not None or started.id
+    assert case.desk.the(Violation, id=case.ids["violation_id"]).matter_id == started.id
     assert case.desk.run(acts.start, case.ids["violation_id"], by="reviewer2").id == started.id
