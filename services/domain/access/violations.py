@@ -4,6 +4,8 @@ The accused and their department see facts and evidence, and not who has reporte
 Legal, Security and supervision, but for what accuses or concerns them.
 """
 
+from collections.abc import Collection
+
 from sqlalchemy import ColumnElement, and_, false, or_, select
 
 from services.database.tables.applications import Application
@@ -62,11 +64,18 @@ def sees(uow: UnitOfWork, matter: Matter) -> bool:
 
 def sees_opener(uow: UnitOfWork, matter: Matter) -> bool:
     """Return whether the acting person may see who reported it: Legal, Security, supervision, and that person."""
+    return matter.id in list_openers_seen(uow, [matter])
+
+
+def list_openers_seen(uow: UnitOfWork, matters: Collection[Matter]) -> set[str]:
+    """Return those of the violations, by the ids of their matters, of which one may see who reported them."""
     me = uow.actor.id
-    if me == matter.opened_by:
-        return True
-    heard = select(Hearing.person_id).where(Hearing.matter_id == matter.id, Hearing.person_id == me)
-    return may_read_all(queries.load_directory(uow), me) and uow.session.scalar(heard) is None
+    own = {matter.id for matter in matters if matter.opened_by == me}
+    ids = {matter.id for matter in matters if matter.kind == KIND}
+    if not ids or not may_read_all(queries.load_directory(uow), me):
+        return own
+    heard = select(Hearing.matter_id).where(Hearing.matter_id.in_(ids), Hearing.person_id == me)
+    return own | (ids - set(uow.session.scalars(heard)))
 
 
 def reads_sheet(uow: UnitOfWork, document: Document) -> bool:

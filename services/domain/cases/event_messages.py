@@ -122,6 +122,8 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "custody-violation-closed": Message("End of a violation entered in the custody log"),
     "violation-opened": Message("Violation opened: {kind}"),
     "violation-closed": Message("Violation {kind}: {closed_as}"),
+    "violation-written": Message("Record of a violation filed"),
+    "referral-written": Message("Record of a referral filed"),
     "violation-served": Message("Facts of a violation served on the accused"),
     "violation-replied": Message("Reply to a violation received"),
     "violation-hearing-closed": Message("Time for a reply to a violation over"),

@@ -137,6 +137,7 @@ def _lines(uow: UnitOfWork, rows: Sequence[Any]) -> list[MatterLine]:
     if not rows:
         return []
     asked = _open_reviews(uow, [row[0].id for row in rows if row[0].closed_at is None])
+    seen = violations.list_openers_seen(uow, [row[0] for row in rows if row[0].kind == violations.KIND])
     return [
         MatterLine(
             id=matter.id,
@@ -146,7 +147,7 @@ def _lines(uow: UnitOfWork, rows: Sequence[Any]) -> list[MatterLine]:
             application_id=matter.application_id,
             application_number=number,
             title=title,
-            opened_by=opener if matter.kind != violations.KIND or violations.sees_opener(uow, matter) else None,
+            opened_by=opener if matter.kind != violations.KIND or matter.id in seen else None,
             opened_at=matter.opened_at,
             counterpart=counterpart,
             stages=[review.stage for review in asked.get(matter.id, ())],
