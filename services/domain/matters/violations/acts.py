@@ -1,6 +1,6 @@
 """What people do about a violation besides deciding it: reply, start an older one, record referral and settlement."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -91,7 +91,8 @@ def record_referral(
         raise Refused("not-referred", "Nobody has decided to refer this violation yet.")
     if violation.referral.get("handedAt"):
         raise Refused("referred-already", "The referral of this violation is recorded already.")
-    if handed_at > uow.now or violation.referral["begunAt"] > handed_at.isoformat():
+    begun = datetime.fromisoformat(violation.referral["begunAt"]).replace(second=0, microsecond=0)  # pages give minutes
+    if not begun <= handed_at <= uow.now:
         raise Refused(
             "referral-date",
             "Enter when the evidence was handed over: after the decision, and not in the future.",
@@ -101,7 +102,7 @@ def record_referral(
     violation.referral = {
         **violation.referral,
         "authority": authority.strip(),
-        "handedAt": handed_at.isoformat(),
+        "handedAt": handed_at.astimezone(UTC).isoformat(),
         "receipt": receipt.strip(),
         "packageSha256": package_sha256.lower(),
         "recordedBy": uow.actor.id,
