@@ -47,6 +47,21 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
     "freeze-loan": ({"matterId"}, set()),
     "lift-freeze": ({"matterId"}, set()),
     "recall-copy": ({"matterId"}, set()),
+    "assess-violation": (
+        {"matterId"},
+        {
+            *("violationKind", "importance", "daysLate", "leaked", "repeats", "securityInvolved", "managementInvolved"),
+        },
+    ),
+    "suspend-for-violation": (
+        {"matterId", "severity", "decidingStage", "suspendPerson", "referralAsked"},
+        {"replyPeriod"},
+    ),
+    "expire-reply": ({"matterId"}, {"repliedMeanwhile"}),
+    "clear-violation": ({"matterId"}, set()),
+    "record-sanction": ({"matterId"}, {"loss", "referral"}),
+    "hand-to-authority": ({"matterId"}, set()),
+    "remind-violation": ({"matterId"}, set()),
     "remind-reviewer": ({"reviewId"}, set()),
     "escalate-review": ({"reviewId"}, set()),
 }
@@ -72,8 +87,9 @@ STAGES: dict[str, tuple[set[str], set[str]]] = {
     if not stage.retired
 }
 
-# the stages that a route of matters names, and no call by itself; a kind with a model of its own calls its stage
-OF_ROUTES = {code for code in STAGES if stage_catalogue.STAGES[code].phase == "matter"} - {"problem"}
+# the stages that a table names, and no call by itself; the models of problems and violations call these by their names
+CALLED_IN_MATTERS = {"problem", "legal", "referral"}
+OF_ROUTES = {code for code in STAGES if stage_catalogue.STAGES[code].phase == "matter"} - CALLED_IN_MATTERS
 
 # message -> the variables that it carries
 MESSAGES: dict[str, set[str]] = {
@@ -87,6 +103,10 @@ MESSAGES: dict[str, set[str]] = {
     messages.MATTER_ASKED: {"matterId", "applicationId"},
     messages.MATTER_MOOT: set(),
     messages.PROBLEM_REPORTED: {"matterId", "applicationId", "handOverId"},
+    messages.VIOLATION_OPENED: {"matterId", "applicationId"},
+    messages.VIOLATION_REPLIED: set(),
+    messages.REFERRAL_RECEIVED: set(),
+    messages.LOSS_SETTLED: set(),
 }
 
 KEYS = {
@@ -100,6 +120,10 @@ KEYS = {
     messages.MATTER_ASKED: None,
     messages.MATTER_MOOT: "=matterId",
     messages.PROBLEM_REPORTED: None,
+    messages.VIOLATION_OPENED: None,
+    messages.VIOLATION_REPLIED: "=matterId",
+    messages.REFERRAL_RECEIVED: "=matterId",
+    messages.LOSS_SETTLED: "=matterId",
 }
 
 DECISION = {"importance", "managementNeeded", "decidedBy", "secondPerson", "backupNeeded", "maxUseDays"}

@@ -54,6 +54,7 @@ def test_ids_say_what_kind_of_thing_they_name(path: Path) -> None:
 
 def test_a_task_is_called_as_its_job_or_more_exactly() -> None:
     violations = {"Task_OpenOverdueViolation", "Task_OpenLossViolation", "Task_OpenBreachViolation"}
+    violations |= {"Task_CloseViolation", "Task_RemindReferral", "Task_RemindSettlement"}
     moot = {"Task_CloseMootMatter", "Task_CloseMootReport"}
     exact = violations | moot | {"Task_ReleaseNotTakenUp", "Task_ArchiveProvided"}
     for path in PROCESS_FILES:

@@ -205,6 +205,14 @@ RULES = {
         body={"kind": "custody-transfer", "applicationId": "{application_id}", "asked": TRANSFER},
     ),
     "GET /api/matters/{matter_id}": Rule(SEE),
+    # the matter is no violation: test_violations_to_their_end
+    "POST /api/matters/{matter_id}/reply": Rule(NONE, body={"text": "none"}),
+    "POST /api/matters/{matter_id}/referral": Rule(
+        NONE,
+        body={"authority": "x", "handedAt": "2031-03-04T12:00:00Z", "receipt": "x", "packageSha256": "ab" * 32},
+    ),
+    "POST /api/matters/{matter_id}/settlement": Rule(NONE, body={"account": "none"}),
+    "POST /api/violations/{violation_id}/start": Rule(NONE),
     "GET /api/cases/{application_id}/matters/offers": Rule(SEE),
     "GET /api/holds": Rule(HOLD_READERS, EVERYONE - HOLD_READERS),
     "POST /api/holds": Rule(

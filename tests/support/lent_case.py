@@ -184,6 +184,7 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "set_id": desk.run(_models),
         "kind": "custody-transfer",
         "matter_id": _transfer(desk),
+        "violation_id": "none",
     }
 
 

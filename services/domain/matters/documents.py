@@ -31,9 +31,9 @@ def write(
         "lines": [{"name": line.name_zh, "value": line.zh} for line in kind.lines(uow, matter.facts)],
         "facts": matter.facts,
         "factsSha256": matter.facts_sha256,
-        "openedBy": forms.person_to_json(uow, matter.opened_by),
+        "openedBy": forms.person_to_json(uow, str(matter.opened_by)),
         "openedAt": matter.opened_at.isoformat(),
-        "decisions": [_decision(uow, decision) for decision in decisions],
+        "decisions": [decision_to_json(uow, decision) for decision in decisions],
         "appliedAt": uow.now.isoformat(),
         "outcome": dict(outcome),
         "results": [{"name": line.name_zh, "value": line.zh} for line in kind.results(uow, outcome)],
@@ -43,7 +43,8 @@ def write(
     )
 
 
-def _decision(uow: UnitOfWork, decision: Decision) -> dict[str, Any]:
+def decision_to_json(uow: UnitOfWork, decision: Decision) -> dict[str, Any]:
+    """Return a decision as the document shows it."""
     stage = STAGES[decision.stage]
     return {
         "stage": stage.zh,

@@ -217,6 +217,24 @@ TEXTS = {
     "violation-refusal-pattern": NoticeText(
         Message("Access was refused repeatedly: a violation was recorded."), work="violation"
     ),
+    "violation-served": NoticeText(
+        Message("A violation accuses you or your department: read the facts, and reply in time."),
+        "matter",
+        work="violation",
+    ),
+    "violation-upheld": NoticeText(Message("A violation was upheld: read the decision."), "matter"),
+    "violation-cleared": NoticeText(Message("A violation was found to be unfounded: access is given back."), "matter"),
+    "violation-closed": NoticeText(Message("A violation is closed: all that was decided is done."), "matter"),
+    "violation-refer": NoticeText(
+        Message("A violation is referred to an authority: hand the evidence over, and record the receipt."),
+        "matter",
+        work="violation",
+    ),
+    "violation-settlement-due": NoticeText(
+        Message("The loss of a violation is not made good yet: settle it, or record that it is."),
+        "matter",
+        work="violation",
+    ),
     "hold-owned": NoticeText(Message("You are the owner of a legal hold: review it in time."), "holds"),
     "hold-review-due": NoticeText(
         Message("A legal hold is due for review: keep it, or ask to lift it."), "holds", work="hold"

@@ -15,6 +15,10 @@ COPY_LOST = "copy-lost"
 MATTER_ASKED = "matter-asked"
 MATTER_MOOT = "matter-moot"
 PROBLEM_REPORTED = "problem-reported"
+VIOLATION_OPENED = "violation-opened"
+VIOLATION_REPLIED = "violation-replied"
+REFERRAL_RECEIVED = "referral-received"
+LOSS_SETTLED = "loss-settled"
 
 LOAN_OUTCOMES = ("lost", "recalled", "replace", "provided")
 """Why a loan is closed before its return: what ``loan-closed`` carries as ``loanOutcome``."""
@@ -46,6 +50,10 @@ SENT: Mapping[str, Sent] = {
     MATTER_ASKED: Sent(("matter",)),
     MATTER_MOOT: Sent(("matter",)),
     PROBLEM_REPORTED: Sent(("matter",)),
+    VIOLATION_OPENED: Sent(("matter",)),
+    VIOLATION_REPLIED: Sent(("matter",)),
+    REFERRAL_RECEIVED: Sent(("matter",)),
+    LOSS_SETTLED: Sent(("matter",)),
 }
 """Every message that the portal sends; tests hold it against what the outbox has held."""
 

@@ -27,6 +27,11 @@ POLICY: dict[str, tuple[str, str | None, tuple[str, ...]]] = {
     "custody-receipt": ("matter", "counterpart", ("accepted", "declined")),
     "recall": ("matter", "sign-off", ("signed", "refused")),
     "problem": ("matter", None, ("unfounded", "explained", "replace", "recall", "breach")),
+    "violation-security": ("matter", None, ("upheld", "unfounded")),
+    "violation-legal": ("matter", None, ("upheld", "unfounded")),
+    "violation-management": ("matter", "management", ("upheld", "unfounded")),
+    "legal": ("matter", None, ("approved", "rejected")),
+    "referral": ("matter", None, ("approved", "rejected")),
 }
 OWN_RULES = ("custodian", "counterpart")  # of stages that ask one named person
 RETURNED_BY = {"usePeriodDays": "security", "wayOfUse": "security", "dueAt": "receipt"}
@@ -95,6 +100,9 @@ def _check_stage(file: StageFile, stage: Stage) -> Iterator[tuple[KeyPath, str]]
         yield ("limit",), f"is {', '.join(LIMITS)} or a duration such as PT8H"
     if stage.limit_counts == "working-time" and (stage.limit_of == "take-up" or stage.code == "receipt"):
         yield ("limitCounts",), "the time to accept copies is calendar time, as use periods are: leave it out"
+    for index, sanction in enumerate(stage.sanctions):
+        if sanction not in file.sanctions:
+            yield ("sanctions", index), f"{sanction} is not among the sanctions: add it there, with its words"
     yield from _check_outcomes(file, stage)
     yield from _check_candidates(file, stage)
     codes = [question.code for question in stage.questions]
