@@ -144,6 +144,15 @@ class ProblemReport(Kind):
         }
         if decision.outcome in CONTINUES:
             use_period.lift_freeze(uow, hand_over, matter.id)
+            # whoever reported hears of the answer anyway
+            if matter.opened_by != hand_over.custodian_id and not suspensions.list_open(uow, hand_over):
+                notification_service.notify(
+                    uow,
+                    hand_over.custodian_id,
+                    "copy-unfrozen",
+                    application_id=matter.application_id,
+                    subject_id=hand_over.id,
+                )
             return {**outcome, "dueAt": hand_over.due_at.isoformat() if hand_over.due_at else None}
         if decision.outcome in BREACH:
             return {**outcome, "violation": self._breach(uow, matter, hand_over, decision, since)}
