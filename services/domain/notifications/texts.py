@@ -188,6 +188,9 @@ TEXTS = {
         Message("A problem with a copy that you hold was reported: it is frozen until Security has answered."),
         "matter",
     ),
+    "copy-unfrozen": NoticeText(
+        Message("Security has answered a problem report: you can use your copy again."), "hand-over"
+    ),
     "problem-replace": NoticeText(
         Message("Security has recalled a copy: submit a new application if you still need the footage."), "matter"
     ),
