@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lent_case import Away, Parts, lend
-from loan_matter import LoanDesk
+from lent_case import Away, Parts
+from loan_matter import LoanDesk, lent
 from portal_client import Portal, problem
 from prepared_desk import prepared_desk
 from review_desk import PASSWORD, ReviewDesk
@@ -27,9 +27,7 @@ MOVED = {"text": "移入新办公室保险柜", "place": "二号楼 305 室"}
 
 
 def with_a_viewer(desk: ReviewDesk) -> dict[str, str]:
-    ids = lend(desk, Parts(recipient_ids=(VIEWER,)))
-    desk.classed(ids["application_id"], max_use_days=None)
-    return ids
+    return lent(desk, Parts(recipient_ids=(VIEWER,)))
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lent_case import Away, Parts, lend
-from loan_matter import LoanDesk
+from lent_case import Away, Parts
+from loan_matter import LoanDesk, lent
 from portal_client import Portal, problem
 from prepared_desk import prepared_desk
 from review_desk import PASSWORD, ReviewDesk
@@ -33,9 +33,7 @@ VIEWER, OTHER = "office-head", "operator2"
 
 def with_recipients(desk: ReviewDesk) -> dict[str, str]:
     """A loan whose form names two viewers, an administrator and a person concerned; nobody may view yet."""
-    ids = lend(desk, Parts(recipient_ids=(VIEWER, OTHER, "admin", "deputy")))
-    desk.classed(ids["application_id"], max_use_days=None)
-    return ids
+    return lent(desk, Parts(recipient_ids=(VIEWER, OTHER, "admin", "deputy")))
 
 
 @pytest.fixture
