@@ -17,15 +17,18 @@ class Command:
 
 @dataclass(frozen=True)
 class Result:
+    """``on_behalf``: outsiders ask, so that Security checks their credentials before anything else."""
+
     application_complete: bool
+    on_behalf: bool
 
 
 async def handle(command: Command, database: Database) -> Result:
-    return Result(await database.run(ACTOR, _review, command.application_id))
+    return await database.run(ACTOR, _review, command.application_id)
 
 
-def _review(uow: UnitOfWork, application_id: str) -> bool:
-    complete = completeness.review(uow, application_id)
-    if not complete:
+def _review(uow: UnitOfWork, application_id: str) -> Result:
+    checked = completeness.review(uow, application_id)
+    if not checked.complete:
         ending.close_passed(uow, application_id)
-    return complete
+    return Result(checked.complete, checked.on_behalf)

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import combinations
 
@@ -11,7 +12,7 @@ from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
-from services.domain.applications import findings, recipients
+from services.domain.applications import findings, outsiders, recipients
 from services.domain.applications.findings import CheckFinding
 from services.domain.applications.forms import LEGAL_BASES, PURPOSE_CATEGORIES
 from services.domain.notifications import service as notification_service
@@ -25,8 +26,16 @@ CHECK_ACT = "check the application"
 LEAST_MEANING = 8  # letters or Chinese characters that a reason or a purpose needs at least
 
 
-def review(uow: UnitOfWork, application_id: str) -> bool:
-    """Check this round's form and keep what was found; whether it may go to the department's head.
+@dataclass(frozen=True)
+class Checked:
+    """Whether the form is complete, and whether it is on behalf of outsiders."""
+
+    complete: bool
+    on_behalf: bool
+
+
+def review(uow: UnitOfWork, application_id: str) -> Checked:
+    """Check this round's form and keep what was found; whether it may go to those who decide first.
 
     An incomplete form goes back to the drafter at once: the time to correct it begins. Raises NotPermitted once
     somebody has decided in this round, so that no check takes back what people have signed.
@@ -45,12 +54,18 @@ def review(uow: UnitOfWork, application_id: str) -> bool:
         notification_service.notify(
             uow, application.drafter_id, "application-incomplete", application_id=application_id
         )
-    return complete
+    return Checked(complete, application.on_behalf is not None)
 
 
 def check(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> list[CheckFinding]:
     """Return what is missing or unreasonable; the rows need not be stored, as for a form that is still being typed."""
-    return [*_texts(application), *_facts(application), *_people(uow, application), *_spans(uow, items)]
+    return [
+        *_texts(application),
+        *_facts(application),
+        *_people(uow, application),
+        *outsiders.check(uow, application),
+        *_spans(uow, items),
+    ]
 
 
 def _texts(application: Application) -> Iterator[CheckFinding]:

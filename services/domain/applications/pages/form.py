@@ -84,6 +84,8 @@ async def act(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Respo
         return visitor.redirect(f"/applications/{saved.application_id}/summary")
     if done.act == "attachments":
         return visitor.redirect(f"/applications/{saved.application_id}/attachments")
+    if done.act == "behalf":
+        return visitor.redirect(f"/applications/{saved.application_id}/on-behalf")
     looking = _looking(done)
     if visitor.is_htmx:
         shown = await database.read(visitor.actor, form_view.get_view, saved.application_id, looking)
