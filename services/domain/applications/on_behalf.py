@@ -15,7 +15,6 @@ from services.domain.audit import trail as audit_trail
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text
 
-MOST = 20
 _NUMBER = re.compile("[0-9A-Z\u4e00-\u9fff-]{5,40}")
 _RESIDENT = re.compile("[0-9]{17}[0-9X]")
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
@@ -78,8 +77,10 @@ def add(uow: UnitOfWork, application_id: str, named: Named) -> Outsider:
     application = _edited(uow, application_id)
     if application.on_behalf is None:
         raise _refused("kind", Message("Say first on whose behalf the footage is asked for."))
-    if outsiders.count(uow, application_id) >= MOST:
-        raise _refused("name", Message("There are {most} people already, which is the limit.", most=MOST))
+    if outsiders.count(uow, application_id) >= outsiders.MOST_NAMED:
+        raise _refused(
+            "name", Message("There are {most} people already, which is the limit.", most=outsiders.MOST_NAMED)
+        )
     number = _checked(named)
     row = Outsider(
         application_id=application_id,

@@ -36,6 +36,7 @@ CARDS: Mapping[str, Message] = {
     "passport": Message("Passport"),
 }
 LEAST_OFFICERS = 2
+MOST_NAMED = 20  # people of one application
 
 
 def list_of(uow: UnitOfWork, application_id: str) -> list[Outsider]:

@@ -39,6 +39,7 @@ SERIES = {
     "purpose-change": "YT",
     "custody-transfer": "BJ",
     "recall": "SH",
+    "disclosure": "TG",
     "hold-notice": "BL",
 }
 # A notice says why a case is held and by whom, which is not for everybody who sees the case.

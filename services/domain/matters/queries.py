@@ -97,7 +97,7 @@ def list_offers(uow: UnitOfWork, application: Application, hand_over: HandOver |
     return [
         Offer(kind=kind.code, button_zh=kind.button.zh, button_en=kind.button.en)
         for kind in KINDS.values()
-        if roles & set(kind.openers)
+        if roles & set(kind.openers) and kind.is_offered(application)
     ]
 
 

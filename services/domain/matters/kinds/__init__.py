@@ -4,8 +4,11 @@ from collections.abc import Mapping
 
 from services.domain.matters.kinds.base import Kind
 from services.domain.matters.kinds.custody_transfer import CustodyTransfer
+from services.domain.matters.kinds.disclosure import DisclosureKind
 from services.domain.matters.kinds.extension import Extension
 from services.domain.matters.kinds.purpose_change import PurposeChange
 from services.domain.matters.kinds.recall import Recall
 
-KINDS: Mapping[str, Kind] = {kind.code: kind for kind in (Extension(), PurposeChange(), CustodyTransfer(), Recall())}
+KINDS: Mapping[str, Kind] = {
+    kind.code: kind for kind in (Extension(), PurposeChange(), CustodyTransfer(), Recall(), DisclosureKind())
+}

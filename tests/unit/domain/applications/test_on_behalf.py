@@ -82,7 +82,9 @@ def test_what_lacks_of_letter_and_people_is_said_and_not_submitted(
     assert code in lacking(desk, application_id, by)
 
     def hand_in(uow: UnitOfWork) -> None:
-        drafts.submit(uow, application_id, forms.from_application(uow, application_service.get_own(uow, application_id)))
+        drafts.submit(
+            uow, application_id, forms.from_application(uow, application_service.get_own(uow, application_id))
+        )
 
     with pytest.raises(Refused):
         desk.run(hand_in, by=by)
