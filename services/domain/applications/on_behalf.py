@@ -15,7 +15,7 @@ from services.domain.audit import trail as audit_trail
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text
 
-_NUMBER = re.compile("[0-9A-Z\u4e00-\u9fff-]{5,40}")
+_NUMBER = re.compile(r"[\w-]{5,40}")
 _RESIDENT = re.compile("[0-9]{17}[0-9X]")
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECKS = "10X98765432"
@@ -144,7 +144,7 @@ def _edited(uow: UnitOfWork, application_id: str) -> Application:
     if not may_edit(uow, application_id):
         raise Refused(
             "form-bound",
-            "The form was submitted: it can only be changed if it is returned for correction.",
+            "The application was submitted: it can only be changed if it is returned for correction.",
         )
     return uow.session.get_one(Application, application_id)
 

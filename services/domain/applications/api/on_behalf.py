@@ -1,6 +1,6 @@
 """On whose behalf an application asks: kind, letter and people outside (R21, R58)."""
 
-from datetime import date
+import datetime
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -27,7 +27,7 @@ class LetterBody(Body):
 
     title: Text = ""
     number: Text = ""
-    date: date | None = None
+    date: datetime.date | None = None
     seal_checked: bool = False
 
     def letter(self) -> Letter:
