@@ -10,7 +10,7 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
         {"duplicate", "itemIds", "correctionPeriod", "applicationNumber"},
     ),
     "preserve-footage": ({"applicationId"}, {"itemsPreserved", "itemsNotPreserved"}),
-    "preliminary-review": ({"applicationId"}, {"applicationComplete"}),
+    "preliminary-review": ({"applicationId"}, {"applicationComplete", "onBehalf"}),
     "security-review": (
         {"applicationId"},
         {"securityFindings", "cameraClass", "securityInvolved", "managementInvolved"},

@@ -356,7 +356,9 @@ async def test_a_worker_that_nobody_declared_may_give_anything_that_is_json(edit
     for wrong in ("[1]", "{", '{"a": NaN}', '{"a": "\\ud800"}', '{"a": "@+soon"}', "[" * 2000):
         refused = await editing.post("typed", choice=choice, answer="done", **{field: wrong})
         assert refused.status_code == 422
-    shown = await editing.post("typed", choice=choice, answer="done", **{field: '{"applicationComplete": true}'})
+    shown = await editing.post(
+        "typed", choice=choice, answer="done", **{field: '{"applicationComplete": true, "onBehalf": false}'}
+    )
 
     assert "Department decides" in text(shown)
     await editing.post("back")
