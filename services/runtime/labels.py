@@ -246,7 +246,7 @@ WORDS: dict[str | bool | None, str] = {
     "card-lawyer-card": "lawyer card",
     "card-passport": "passport",
     "custody-provided": "provided to people outside",
-    "custody-prepared": "fetched to be provided",
+    "custody-prepared": "downloaded to be provided",
     "disclosure-medium": "in clear, on a sealed medium",
     "disclosure-browser": "encrypted, with a page that opens it",
     "disclosure-archiver": "encrypted, for an archive program",

@@ -54,7 +54,7 @@ def set_kind(uow: UnitOfWork, application_id: str, kind: str | None, letter: Let
     if application.submitted_at is not None and (application.on_behalf is None) != (kind is None):
         raise Refused(
             "behalf-bound",
-            "An application that was submitted keeps for whom it is made: withdraw it and submit a new one.",
+            "A submitted application cannot change on whose behalf it is made: withdraw it and submit a new one.",
         )
     application.on_behalf = kind
     application.letter_title = letter.title.strip() or None if kind else None

@@ -53,7 +53,7 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "matter-decided": Message("{stage}: {outcome}"),
     "matter-applied": Message("{kind}: in effect"),
     "matter-closed": Message("{kind}: ended"),
-    "disclosure-fetched": Message("File fetched to be handed to people outside"),
+    "disclosure-fetched": Message("File downloaded to be handed to people outside"),
     "disclosure-received": Message("People outside have signed for the footage"),
     "release-proposed": Message("Released by an operator; waiting for confirmation by a second person"),
     "release-confirmed": Message("Release confirmed by the second person"),

@@ -173,7 +173,7 @@ def record_receipt(
         raise _missing("outsiderIds", Message("At least two officers of an authority sign: choose both."))
     fetched = {one.copy_id for one in list_downloads(uow, handing) if one.finished_at is not None}
     if not set(handing.row.copy_ids) <= fetched:
-        raise Refused("not-fetched", "Not every file was fetched yet: download them all, then record the receipt.")
+        raise Refused("not-fetched", "Not every file was downloaded yet: download them all, then record the receipt.")
     if attachment_id is not None:
         attachment = uow.session.get(Attachment, attachment_id)
         if attachment is None or (attachment.application_id, attachment.kind) != (handing.application.id, "receipt"):

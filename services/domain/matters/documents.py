@@ -109,15 +109,15 @@ def _list_of_files(given: JsonView) -> list[Part]:
         [("原件存放", cell(given.text("kept"))), ("清单份数", cell(f"一式{given.get('copies', 2)}份"))],
     ]
     by_hand: Pairs = [
-        [("制作人签名", BLANK), ("日期", BLANK)],
-        [(f"持有人签名（{given.text('holder.name')}）", BLANK), ("日期", BLANK)],
+        [("制作人签字", BLANK), ("日期", BLANK)],
+        [(f"持有人签字（{given.text('holder.name')}）", BLANK), ("日期", BLANK)],
         *(
-            [(f"接收人签名（{person.text('name')}，{person.text('unit')}）", BLANK), ("日期", BLANK)]
+            [(f"接收人签字（{person.text('name')}，{person.text('unit')}）", BLANK), ("日期", BLANK)]
             for person in given.each("outsiders")
         ),
     ]
     return [
         Listing("提供的文件", heads, widths, rows),
         Facts("制作与原件", made),
-        Facts("交接签名", by_hand),
+        Facts("交接签字", by_hand),
     ]

@@ -67,7 +67,7 @@ class DisclosureKind(Kind):
         known = {row.id for row in outsiders.list_of(uow, state.application.id)}
         named = set(asked.outsider_ids)
         if not named <= known:
-            return Message("Footage is provided only to the people whom the application names: choose among them.")
+            return Message("Footage is provided only to the people named in the application: choose among them.")
         if state.application.on_behalf == AUTHORITY and len(named) < LEAST_OFFICERS:
             return Message("An authority takes footage by at least two officers: choose two of them.")
         if asked.opens_with == "medium" and not asked.medium:

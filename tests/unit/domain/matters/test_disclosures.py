@@ -240,7 +240,7 @@ def test_the_list_says_what_the_rules_of_evidence_ask_for(loan: ProvidingDesk) -
     page = document_layouts.render_page(document.kind, document.number, document.sha256, content)
     for said in ("录像提供清单", "不提供原始介质的原因", "原始介质须继续录像", "制作方法", "原件存放", "一式2份"):
         assert said in page
-    for said in ("接收人签名（李警官，市公安局）", "持有人签名", "制作人签名", file["sha256"], "调取证据通知书"):
+    for said in ("接收人签字（李警官，市公安局）", "持有人签字", "制作人签字", file["sha256"], "调取证据通知书"):
         assert said in page
 
 
