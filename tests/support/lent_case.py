@@ -195,6 +195,7 @@ def _outsider(uow: UnitOfWork) -> str:
     row.added_at = uow.now
     uow.session.add(row)
     uow.session.flush()
+    row.card_sealed = uow.secrets.encrypt("012345", f"card of outsider {row.id}")
     return row.id
 
 

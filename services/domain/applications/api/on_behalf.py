@@ -137,7 +137,7 @@ async def read_card_numbers(application_id: Identifier, actor: Acting, database:
             for row, number in on_behalf.card_numbers(uow, application_id)
         ]
 
-    return await database.run(actor, act)
+    return await database.read(actor, act)
 
 
 def view_of(uow: UnitOfWork, application_id: str) -> OnBehalfAnswer:

@@ -77,7 +77,7 @@ async def show_card_numbers(application_id: Identifier, visitor: Visiting, datab
         application = visibility.get_visible(uow, application_id)
         return on_behalf.card_numbers(uow, application_id), application.number
 
-    cards, number = await database.run(visitor.actor, read)
+    cards, number = await database.read(visitor.actor, read)
     return visitor.page("applications/card_numbers.html", cards=cards, number=number, application_id=application_id)
 
 
