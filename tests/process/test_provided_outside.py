@@ -5,6 +5,7 @@ import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from built_portal import portal_over
 from case_people import People
 from test_matters_at_work import ask, decide, ended
 
+from services.app.evidence import sources_of
 from services.database.tables.copies import Copy
 from services.database.tables.disclosures import Disclosure, DisclosureDownload
 from services.database.tables.outsiders import Outsider
@@ -24,6 +26,10 @@ from services.demo.organisation import demo_id
 from services.domain.applications import on_behalf
 from services.domain.applications import service as application_service
 from services.domain.applications.on_behalf import Letter
+from services.evidence import package
+from services.runtime.threads import run_in_thread
+from services.vault.keys.log_key import FOLDER, ensure_log_key
+from services.verifier.examination import examine
 
 HOLDER, OFFICE = "machao", "wulei"  # of Security: drafter and custodian; who hands out
 
@@ -71,7 +77,7 @@ async def portal(desk: People, login: str) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.mark.requirement("R57", "R58")
 @pytest.mark.requirement("R21", "R40")
-async def test_police_get_what_was_signed_and_the_masters_are_archived(desk: People) -> None:
+async def test_police_get_what_was_signed_and_the_masters_are_archived(desk: People, tmp_path: Path) -> None:
     case = await registered(desk)
     assert (await desk.review(case)).stage == "credentials"
     await desk.accept(case, by=HOLDER)
@@ -111,6 +117,13 @@ async def test_police_get_what_was_signed_and_the_masters_are_archived(desk: Peo
     await desk.closed(case, "footage-provided")
     assert desk.trace.elements["Event_FootageProvided"] == 1
     assert not desk.loan_keys()
+
+    # a court verifies that the credentials were checked before anything was retrieved
+    ensure_log_key(desk.settings.keys / FOLDER)
+    number = str(desk.application(case).number)
+    made = await run_in_thread(package.make, sources_of(desk.container), number, tmp_path / "case.zip", "hash")
+    report = examine(made.path, [made.fingerprints["root"]])
+    assert (report.failed, report.exit_code) == ([], 0)
 
 
 @pytest.mark.requirement("R58", refuses=True)
