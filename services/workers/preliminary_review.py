@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from services.database.tables.applications import Application
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.applications import completeness
 from services.domain.reviews import ending
@@ -28,7 +29,7 @@ async def handle(command: Command, database: Database) -> Result:
 
 
 def _review(uow: UnitOfWork, application_id: str) -> Result:
-    checked = completeness.review(uow, application_id)
-    if not checked.complete:
+    complete = completeness.review(uow, application_id)
+    if not complete:
         ending.close_passed(uow, application_id)
-    return Result(checked.complete, checked.on_behalf)
+    return Result(complete, uow.session.get_one(Application, application_id).on_behalf is not None)

@@ -2,7 +2,6 @@
 
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import combinations
 
@@ -26,15 +25,7 @@ CHECK_ACT = "check the application"
 LEAST_MEANING = 8  # letters or Chinese characters that a reason or a purpose needs at least
 
 
-@dataclass(frozen=True)
-class Checked:
-    """Whether the form is complete, and whether it is on behalf of outsiders."""
-
-    complete: bool
-    on_behalf: bool
-
-
-def review(uow: UnitOfWork, application_id: str) -> Checked:
+def review(uow: UnitOfWork, application_id: str) -> bool:
     """Check this round's form and keep what was found; whether it may go to those who decide first.
 
     An incomplete form goes back to the drafter at once: the time to correct it begins. Raises NotPermitted once
@@ -54,7 +45,7 @@ def review(uow: UnitOfWork, application_id: str) -> Checked:
         notification_service.notify(
             uow, application.drafter_id, "application-incomplete", application_id=application_id
         )
-    return Checked(complete, application.on_behalf is not None)
+    return complete
 
 
 def check(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> list[CheckFinding]:
