@@ -370,7 +370,7 @@ def test_an_edit_that_breaks_a_rule_is_drawn_as_in_the_guide(changed: Path, tmp_
     report = check(changed, discover(), items=1, until="department-first")
 
     [verdict] = [one for one in report.broken if one.rule == "department-first"]
-    assert verdict.en == "No retrieval without the department's approval in this round"
+    assert verdict.en == "No retrieval without the department's approval, or the check of credentials, in this round"
     options = " --items 1 --seconds 60 --paths my-paths"
     assert block("console paths").strip() == block("console policy").strip() + options
     for language in LANGUAGES:
