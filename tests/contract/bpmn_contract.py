@@ -10,7 +10,7 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
         {"duplicate", "itemIds", "correctionPeriod", "applicationNumber"},
     ),
     "preserve-footage": ({"applicationId"}, {"itemsPreserved", "itemsNotPreserved"}),
-    "preliminary-review": ({"applicationId"}, {"applicationComplete"}),
+    "preliminary-review": ({"applicationId"}, {"applicationComplete", "onBehalf"}),
     "security-review": (
         {"applicationId"},
         {"securityFindings", "cameraClass", "securityInvolved", "managementInvolved"},
@@ -88,7 +88,7 @@ STAGES: dict[str, tuple[set[str], set[str]]] = {
 }
 
 # the stages that a table names, and no call by itself; the models of problems and violations call these by their names
-CALLED_IN_MATTERS = {"problem", "legal", "referral"}
+CALLED_IN_MATTERS = {"problem", "legal-sanction", "referral"}
 OF_ROUTES = {code for code in STAGES if stage_catalogue.STAGES[code].phase == "matter"} - CALLED_IN_MATTERS
 
 # message -> the variables that it carries

@@ -88,7 +88,7 @@ async def test_a_leak_is_referred_before_the_loss_is_made_good(desk: People) -> 
         sanctions=(GivenSanction("reprimand"), GivenSanction("fine", amount="500")), loss=True, referral=True
     )
     assert await judge(desk, matter_id, judgement=grave) == "violation-management"
-    await judge(desk, matter_id, "approved", Judgement(), stage="legal")
+    await judge(desk, matter_id, "approved", Judgement(), stage="legal-sanction")
     await judge(desk, matter_id, judgement=Judgement(authority="公安机关"), stage="referral")
     await desk.until(lambda _: desk.rows(Hold, matter_id=matter_id), "the hold")
     await desk.until(lambda _: desk.rows(Notice, code="violation-refer", subject_id=matter_id), "the notice")
@@ -125,7 +125,7 @@ async def test_an_overdue_copy_comes_back_while_its_violation_goes_on(desk: Peop
     await desk.turn(days=5, hours=1)  # nobody replies
     declined = Judgement(sanctions=(GivenSanction("warning"), GivenSanction("dismissal")), loss=False, referral=False)
     await judge(desk, matter_id, judgement=declined)
-    await judge(desk, matter_id, "rejected", stage="legal")
+    await judge(desk, matter_id, "rejected", stage="legal-sanction")
     await ended(desk, matter_id, "upheld")
     assert {row.kind: row.dropped_because for row in desk.rows(Sanction, matter_id=matter_id)} == {
         "warning": None,

@@ -213,6 +213,18 @@ REFERRAL: dict[str, Any] = {
     "by": _BY,
     "decisions": MATTER["decisions"],
 }
+LIST = {
+    "outsiders": [{"id": "o-1", "name": "李警官", "unit": "市公安局", "cardKind": "police-card", "cardTail": "2345"}],
+    "files": [
+        {
+            **{"copy": "c-1", "file": "SQ-2031-000001_Gate.mp4", "format": "MP4 h264", "size": 5000, "sha256": HASH},
+            **{"camera": "厂区 三号门", "recorder": "R1", "from": SPAN[0], "to": SPAN[1], "zone": "Asia/Shanghai"},
+            **{"clock": None, "record": "DQ-2031-000001", "label": "BQ-2031-000001"},
+        }
+    ],
+    **{"notOriginalBecause": "原始介质须继续录像。", "made": "直接截取。", "kept": "录像库", "copies": 2},
+    "holder": BY,
+}
 EACH: dict[str, dict[str, Any]] = {
     "application-form": FORM,
     "retrieval-record": RECORD,
@@ -222,6 +234,7 @@ EACH: dict[str, dict[str, Any]] = {
     "return-inspection": INSPECTION,
     "confidentiality-agreement": AGREEMENT,
     **dict.fromkeys(("extension", "purpose-change", "custody-transfer", "recall"), MATTER),
+    "disclosure": {**MATTER, "list": LIST},
     "hold-notice": HOLD,
     "violation": VIOLATION,
     "referral": REFERRAL,

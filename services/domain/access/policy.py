@@ -169,7 +169,8 @@ class CaseFacts:
     """One case, and who did what in it, in all rounds.
 
     ``near`` are the drafter, the subjects and those who consented for a department (R17), in this order, each with the
-    departments that the person belongs to, or belonged to when the case first named them. ``custodians`` are the named
+    departments that the person belongs to, or belonged to when the case first named them. Who drafts on behalf of
+    people outside is not near: it is not Security's own matter (T8). ``custodians`` are the named
     one and all who were handed a copy.
     """
 

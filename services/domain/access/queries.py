@@ -240,7 +240,11 @@ def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[
             done[case_id][act].add(person_id)
     near = {
         application.id: dict.fromkeys(
-            [application.drafter_id, *application.subject_ids, *sorted(consented[application.id])]
+            [
+                *([application.drafter_id] if application.on_behalf is None else []),
+                *application.subject_ids,
+                *sorted(consented[application.id]),
+            ]
         )
         for application in applications
     }

@@ -54,7 +54,8 @@ def open_overdue(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Vio
     if hand_over.due_at is None:
         raise permissions.refusal(act, application_id, f"nobody has accepted the hand-over {hand_over_id}")
     late_from = hand_over.due_at + agreed_limits.get_grace_period(uow, hand_over)
-    ends = [moment for moment in (hand_over.returned_at, hand_over.lost_at) if moment is not None]
+    moments = (hand_over.returned_at, hand_over.lost_at, hand_over.ended_at)
+    ends = [moment for moment in moments if moment is not None]
     if any(moment < late_from for moment in ends):
         return None
     known = _known(uow, hand_over, OVERDUE, hand_over.due_at)

@@ -40,6 +40,7 @@ SERIES = {
     "custody-transfer": "BJ",
     "recall": "SH",
     "problem": "WT",
+    "disclosure": "TG",
     "hold-notice": "BL",
     "violation": "WG",
     "referral": "YS",

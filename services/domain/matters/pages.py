@@ -46,6 +46,7 @@ COLUMNS = (_("Number"), _("Kind"), _("Case number"), _("Asked by"), _("Asked"), 
 DAYS = (3, 7, 14, 30)  # by which an extension is offered
 USUAL_DAYS = 7
 NOBODY = FoundPeople()
+LISTS = ("outsiderIds",)  # fields with several values
 
 
 class ListQuery(lists.PlacedQuery):
@@ -112,7 +113,11 @@ async def open_matter(
     kind: str, visitor: Visiting, typed: Typed, database: GivenDatabase, case: Identifier
 ) -> Response:
     """Ask for the matter; a refusal shows the form again with what was typed."""
-    asked = {name: typed.text(name) for name in typed.fields if name not in ("csrf_token", "personSearch")}
+    asked: dict[str, Any] = {
+        name: [one for one in typed.all(name) if one] if name in LISTS else typed.text(name)
+        for name in typed.fields
+        if name not in ("csrf_token", "personSearch")
+    }
     try:
         matter_id = await database.run(visitor.actor, _open, kind, case, {k: v for k, v in asked.items() if v})
     except Refused as refusal:

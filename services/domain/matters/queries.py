@@ -115,7 +115,9 @@ def list_offers(uow: UnitOfWork, application: Application, hand_over: HandOver |
     return [
         Offer(kind=kind.code, button_zh=kind.button.zh, button_en=kind.button.en)
         for kind in KINDS.values()
-        if kind.unavailable(hand_over) is None and kind.may_open(uow, application, hand_over)
+        if kind.unavailable(hand_over) is None
+        and kind.is_offered(application)
+        and kind.may_open(uow, application, hand_over)
     ]
 
 

@@ -95,6 +95,10 @@ class Kind(ABC):
     def obstacle(self, uow: UnitOfWork, state: CaseState, asked: Any) -> Message | None:
         """Return why it cannot be done as things stand; None where it can."""
 
+    def is_offered(self, application: Application) -> bool:
+        """Whether a case of this kind can be asked for it at all; its page offers nothing else."""
+        return True
+
     def is_moot(self, state: CaseState) -> bool:
         """Whether what it is about has ended: the loan, unless the kind says otherwise."""
         return loan_is_over(state.hand_over)
@@ -132,6 +136,10 @@ class Kind(ABC):
     @abstractmethod
     def lines(self, uow: UnitOfWork, facts: Mapping[str, Any]) -> list[Line]:
         """Return what was asked beside what is, for pages and the document."""
+
+    def content(self, uow: UnitOfWork, matter: Matter) -> dict[str, Any]:
+        """Return what the document has besides what all kinds have; nothing, unless the kind says otherwise."""
+        return {}
 
 
 def roles_of(uow: UnitOfWork, application: Application, hand_over: HandOver | None) -> set[str]:

@@ -40,7 +40,7 @@ from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotPermitted
 
 REFERRAL = "referral"  # the stage, and the cause of the hold
-LEGAL = "legal"
+LEGAL = "legal-sanction"
 APPROVED = "approved"
 HANDLED = "handled"  # what the process closes it as; the register knows whether it is upheld or settled
 

@@ -263,7 +263,7 @@ def test_jobs_by_hand_do_nothing_without_a_decision(case: Handled) -> None:
 @pytest.mark.requirement("R66")
 def test_a_stage_that_the_table_did_not_name_is_not_asked(case: Handled) -> None:
     case.heard()
-    for stage in ("violation-legal", "violation-management", "legal", "referral", "extension"):
+    for stage in ("violation-legal", "violation-management", "legal-sanction", "referral", "extension"):
         with pytest.raises(NotPermitted):
             case.open(case.id, stage)
 
@@ -341,7 +341,7 @@ def test_a_fine_takes_effect_only_with_the_approval_of_legal(case: Handled) -> N
     case.judge(FINE)
     with pytest.raises(NotPermitted, match="Legal, who has not answered"):
         case.record()
-    case.decide(case.id, "legal", "manager", "rejected")
+    case.decide(case.id, "legal-sanction", "manager", "rejected")
     case.record()
     effects = {row.kind: row.dropped_because for row in case.desk.all(Sanction)}
     assert effects == {"warning": None, "fine": "legal-rejected"}
