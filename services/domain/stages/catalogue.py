@@ -91,6 +91,11 @@ def _labels(code: str) -> Mapping[str, str] | None:
 labels.add_lookup(_labels)
 
 
+# A stage that is asked in the place of another one, and never beside it.
+IN_PLACE_OF = {"credentials": "preliminary"}
+
+
 def list_approvals() -> list[Stage]:
-    """List the stages of the approval, without those that no model asks any more."""
-    return [STAGES[code] for code in STAGES.of_phase("approval") if not STAGES[code].retired]
+    """List the stages that one application can be asked in turn, without those that no model asks any more."""
+    codes = STAGES.of_phase("approval")
+    return [STAGES[code] for code in codes if not STAGES[code].retired and IN_PLACE_OF.get(code) not in codes]
