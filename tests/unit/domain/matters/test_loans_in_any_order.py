@@ -58,12 +58,14 @@ NEEDED = {
     "recall": ("recall",),
     "purpose-change": ("preliminary", "security", "security-signature"),
     "problem": ("problem",),
+    "violation": ("violation-security",),  # by a process of its own: nothing here comes as far as its decision
 }
 ANSWERS = STAGES["problem"].outcomes
 DECIDERS = {
     "extension": "reviewer2",
     "recall": "security-head",
     "problem": "reviewer2",
+    "violation-security": "security-head",
     "preliminary": "board-head",
     "security": "reviewer2",
     "security-signature": "security-head",
