@@ -42,7 +42,7 @@ from services.vault.keys.log_key import LogKey
 from services.web import cookies
 
 BROWSER = "footage-desk bench"
-REVIEWER = demo_id("wulei")
+REVIEWER, LEGAL = demo_id("wulei"), demo_id("lina")
 ALONE = 40  # times that each page is asked for by itself
 WARM_UP = 3
 TIMEOUT_SECONDS = 600.0
@@ -148,13 +148,17 @@ def _open_pages(uow: UnitOfWork) -> list[Page]:
     held = select(HandOver).where(HandOver.accepted_at.is_not(None), HandOver.returned_at.is_(None))
     loan = uow.session.scalars(held.order_by(HandOver.id).limit(1)).one()
     of_loan = uow.session.get_one(Application, loan.application_id)
+    custodian = cookie(loan.custodian_id)
     return [
         Page("overview", "/", reviewer),
         Page("inbox", "/inbox", reviewer),
         Page("register", f"/register?text={PLACES[1]}&state=closed", reviewer),
         Page("register-number", f"/register?text={of_loan.number}", reviewer),
         Page("case", f"/cases/{loan.application_id}", reviewer),
-        Page("custody", f"/hand-overs/{loan.id}", cookie(loan.custodian_id)),
+        Page("custody", f"/hand-overs/{loan.id}", custodian),
+        Page("matters", "/matters", reviewer),
+        Page("violations", "/matters?kind=violation&state=open", cookie(LEGAL)),
+        Page("own-matters", "/matters?mine=true", custodian),
     ]
 
 

@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Table, insert
 
+from services.bench import year_matters
 from services.database.base import Base
 from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application, Item, Revision
@@ -174,7 +175,7 @@ def _cases(uow: UnitOfWork, organisation: _Organisation, size: Size, part: range
         else:
             stands = "rejected" if number % REJECTED_EACH == 0 else "ended"
             begun = min(begun, uow.now - 60 * DAY)
-        _Case(rows, organisation, series, stands, number, begun, uow.now).write()
+        Case(rows, organisation, series, stands, number, begun, uow.now).write()
     rows.events.sort(key=lambda event: event.at)
     rows.write(uow)
     for name, last in series.numbers.items():
@@ -187,7 +188,7 @@ def _cases(uow: UnitOfWork, organisation: _Organisation, size: Size, part: range
 
 
 @dataclass
-class _Case:
+class Case:
     rows: _Rows
     organisation: _Organisation
     series: _Series
@@ -199,14 +200,14 @@ class _Case:
     def write(self) -> None:
         self.ids = itertools.count()
         self.visits: list[tuple[datetime, str, datetime]] = []
-        self.id, self.item = self._id(), self._id()
+        self.id, self.item = self.new_id(), self.new_id()
         self.drafter, self.department, self.head = self.series.chance.choice(self.organisation.drafters)
         self.custodian = self.drafter
         self.camera = self.series.chance.choice(self.organisation.cameras)
         self.at = self.begun
         self.key = (self.place + 1) * 1000  # of the process instance; those of its steps follow
         draft = self.stands == "draft"
-        self.number = None if draft else self._number("SQ")
+        self.number = None if draft else self.new_number("SQ")
         self.application = self._application()
         self._item()
         row = self.application
@@ -216,16 +217,16 @@ class _Case:
             return
         self._submit()
         if self.stands == "correction":
-            self._decide("preliminary", self.head, "returned")
+            self.decide("preliminary", self.head, "returned")
             self.application |= {"correction_until": self.now + 3 * DAY, "correction_seconds": 3 * 86400}
         elif self._approve():
             self._retrieve()
 
-    def _id(self) -> str:
+    def new_id(self) -> str:
         """Return an identifier of the product's form, in the order of the cases: a year's rows lie by age as well."""
         return f"{self.place:08x}-0000-4000-8000-{next(self.ids):012x}"
 
-    def _number(self, prefix: str) -> str:
+    def new_number(self, prefix: str) -> str:
         year = self.at.astimezone(ZoneInfo(ZONE)).year
         self.series.numbers[f"{prefix}-{year}"] += 1
         return f"{prefix}-{year}-{self.series.numbers[f'{prefix}-{year}']:06d}"
@@ -302,8 +303,8 @@ class _Case:
         }
         self.form_sha256 = _sha256(canonical(form))
         of = {"submitted_by": self.drafter, "submitted_at": self.at, "form": form, "sha256": self.form_sha256}
-        self.rows.add(Revision, id=self._id(), application_id=self.id, round=0, **of)
-        self._event("application-submitted", "application", self.id, number=self.number, sha256=self.form_sha256)
+        self.rows.add(Revision, id=self.new_id(), application_id=self.id, round=0, **of)
+        self.record("application-submitted", "application", self.id, number=self.number, sha256=self.form_sha256)
         self._publish("application-submitted", self.id)
         self._step("Task_OpenCase")
         self._step("Task_PreserveFootage")
@@ -314,18 +315,18 @@ class _Case:
         for stage, by in APPROVAL.items():
             person = self.head if stage == "preliminary" else demo_id(by)
             if self.stands == stage:
-                self._open(stage)
+                self.open_review(stage)
                 return False
             if stage == "security" and self.stands == "rejected":
-                self._decide(stage, person, "rejected")
+                self.decide(stage, person, "rejected")
                 self._step("Task_ReleasePreservation")
                 self._close("rejected")
                 return False
-            self._decide(stage, person, STAGES[stage].favourable)
+            self.decide(stage, person, STAGES[stage].favourable)
             if stage == "preliminary":
                 self._step("Task_SecurityReview")
         if self.stands == "management":
-            self._open("management")
+            self.open_review("management")
             return False
         return True
 
@@ -339,9 +340,9 @@ class _Case:
         self.application["storage_notified_at"] = self.at
         self._step("Task_NotifyStorage")
         if self.stands == "storage-release":
-            self._open("storage-release")
+            self.open_review("storage-release")
             return
-        self._decide("storage-release", demo_id("hutao"), "approved")
+        self.decide("storage-release", demo_id("hutao"), "approved")
         if self.stands == "retrieval":
             self._step("Task_RetrieveFootage", ends=False)
             return
@@ -360,12 +361,12 @@ class _Case:
                 **{"codecs": ["avc1"], "parts": [], "firstFrame": span[0], "lastFrame": span[1], "zero": span[0]},
             },
         }
-        record = self._number("DQ")
+        record = self.new_number("DQ")
         content = {
             **{"number": record, "item": self.item, "form": {"number": self.number}, "difficulties": []},
             "recorderClock": {"zone": ZONE, "offsetMs": 0, "method": "api-time", "uncertaintyMs": 500},
         }
-        master = self._id()
+        master = self.new_id()
         self._document("retrieval-record", record, content, item_id=self.item, subject_id=master)
         kept = {"application_id": self.id, "item_id": self.item}
         facts: dict[str, Any] = {
@@ -375,21 +376,21 @@ class _Case:
         }
         of = {"origin": "recorder", "retrieved_at": self.at, "sealed": sealed, "retain_until": self.at + YEAR, **kept}
         self.master = self.rows.add(Master, id=master, attempt_id=self._upload("master", "masters"), **of)
-        self._event("footage-retrieved", "master", master, outcome="complete", **facts)
+        self.record("footage-retrieved", "master", master, outcome="complete", **facts)
         self._step("Task_EncryptCopy")
         self.copy = self.rows.add(
             Copy,
-            id=self._id(),
+            id=self.new_id(),
             **kept,
             master_id=master,
             attempt_id=self._upload("copy", "copies"),
             made_at=self.at,
             sealed=sealed,
         )
-        self._event("copy-issued", "copy", self.copy["id"], **facts)
+        self.record("copy-issued", "copy", self.copy["id"], **facts)
 
     def _upload(self, purpose: str, bucket: str) -> str:
-        attempt = self._id()
+        attempt = self.new_id()
         of = {"purpose": purpose, "application_id": self.id, "item_id": self.item, "subject_id": self.item}
         done = {"job_key": self.key, "bucket": bucket, "key": attempt, "started_at": self.at, "finished_at": self.at}
         self.rows.add(UploadAttempt, id=attempt, version_id="1", **of, **done)
@@ -397,7 +398,7 @@ class _Case:
 
     def _lend(self) -> None:
         self._step("Task_HandOver")
-        loan = self._id()
+        loan = self.new_id()
         self.copy["hand_over_id"] = loan
         self.entries = 0, custody_log.NOTHING_BEFORE
         self.loan = self.rows.add(
@@ -414,16 +415,17 @@ class _Case:
         self._log("offered", None)
         if self.stands == "receipt":
             self.loan["take_up_until"] = self.now + 5 * DAY
-            self._open("receipt", loan)
+            self.open_review("receipt", loan)
             return
-        self._decide("receipt", self.custodian, "accepted", loan)
+        self.decide("receipt", self.custodian, "accepted", loan)
         until = {"in-use": self.now + 4 * DAY, "overdue": self.now - HOUR}.get(self.stands, self.at + 7 * DAY)
         self.loan |= {"accepted_at": self.at, "conditions_version": "1", "due_at": until}
         self._log("received", self.custodian)
         grant = {"copy_id": self.copy["id"], "person_id": self.custodian, "action": "view", "since": self.at}
-        self.grant = self.rows.add(Grant, id=self._id(), **grant, until=until)
+        self.grant = self.rows.add(Grant, id=self.new_id(), **grant, until=until)
         self.at += DAY
         self._log("viewed", self.custodian)
+        year_matters.write_of_loan(self)
         if self.stands in ("in-use", "overdue"):
             return
         self.at += DAY
@@ -431,45 +433,50 @@ class _Case:
         self.visits.append((self.loan["accepted_at"], "in-use", self.at))
         signed = {"statement_sha256": "0" * 64, "signature": NO_KEY}
         returned = {"returned_by": self.custodian, "returned_at": self.at, "return_to": "security"}
-        self.rows.add(Return, id=self._id(), hand_over_id=loan, attestation={"downloads": []}, **returned, **signed)
+        self.rows.add(Return, id=self.new_id(), hand_over_id=loan, attestation={"downloads": []}, **returned, **signed)
         self.grant |= {"ended_at": self.at, "ended_because": "returned"}
         self.copy["key_destroyed_at"] = self.at
         self._log("returned", self.custodian)
         self._publish("copy-returned", loan)
         self._step("Task_InspectReturn")
         found = {"hashes": {self.copy["id"]: True}, "findings": []}
-        self.rows.add(Inspection, id=self._id(), hand_over_id=loan, inspected_at=self.at, **found)
+        self.rows.add(Inspection, id=self.new_id(), hand_over_id=loan, inspected_at=self.at, **found)
         if self.stands == "return-inspection":
-            self._open("return-inspection", loan)
+            self.open_review("return-inspection", loan)
             return
-        self._decide("return-inspection", demo_id("machao"), "in-order", loan)
+        self.decide("return-inspection", demo_id("machao"), "in-order", loan)
         self._step("Task_ReArchive")
         dispose = self.at + YEAR
         self.loan["ended_at"] = self.at
         self.copy |= {"discarded_at": self.at, "discarded_because": "returned"}
         self.master |= {"archived_at": self.at, "dispose_after": dispose, "retain_until": dispose}
         archived = {"archived_at": self.at, "in_order": True, "dispose_after": dispose, "location": "masters"}
-        self.rows.add(ArchiveEntry, id=self._id(), application_id=self.id, **archived)
+        self.rows.add(ArchiveEntry, id=self.new_id(), application_id=self.id, **archived)
         self._close("footage-re-archived")
+        year_matters.write_of_ended(self)
 
     def _close(self, outcome: str) -> None:
         self.application |= {"closed_at": self.at, "closed_as": outcome, "visits_added_at": self.at}
         for place, (since, stage, until) in enumerate(sorted(self.visits)):
             of = {"stage": stage, "since": since, "seconds": (until - since).total_seconds()}
             self.rows.add(StageVisit, application_id=self.id, place=place, **of)
-        self._event("case-closed", "application", self.id, outcome=outcome)
+        self.record("case-closed", "application", self.id, outcome=outcome)
 
-    def _open(self, stage: str, hand_over: str | None = None) -> dict[str, Any]:
+    def open_review(
+        self, stage: str, hand_over: str | None = None, *, of: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Open a review of the application, of a loan, or ``of`` a matter."""
         self.at += HOUR
-        self._notify("review-opened", demo_id("wulei") if stage != "preliminary" else self.head)
+        self.notify("review-opened", demo_id("wulei") if stage != "preliminary" else self.head)
         self.key += 10
         return self.rows.add(
             Review,
-            id=self._id(),
+            id=self.new_id(),
             application_id=self.id,
             stage=stage,
             round=0,
             hand_over_id=hand_over,
+            matter_id=of["id"] if of else None,
             job_key=self.key,
             process_instance_key=self.key,
             opened_at=self.at,
@@ -478,18 +485,23 @@ class _Case:
             closed_because=None,
         )
 
-    def _decide(self, stage: str, by: str, outcome: str, hand_over: str | None = None) -> None:
-        review = self._open(stage, hand_over)
+    def decide(
+        self, stage: str, by: str, outcome: str, hand_over: str | None = None, *, of: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Open a review and answer it: of the application, of a loan, or ``of`` a matter."""
+        review = self.open_review(stage, hand_over, of=of)
         self._step("Task_OpenReview", "review")
         self.at += 3 * HOUR
         review |= {"closed_at": self.at, "closed_because": "decided"}
-        self.visits.append((review["opened_at"], stage, self.at))
+        if of is None:
+            self.visits.append((review["opened_at"], stage, self.at))
         statement = _sha256(f"{review['id']}{outcome}".encode())
-        self.rows.add(
+        decision = self.rows.add(
             Decision,
-            id=self._id(),
+            id=self.new_id(),
             review_id=review["id"],
             application_id=self.id,
+            matter_id=of["id"] if of else None,
             stage=stage,
             round=0,
             outcome=outcome,
@@ -499,12 +511,16 @@ class _Case:
             reason="理由充分",
             opinion="同意",
             variables={"decision": outcome},
-            form_sha256=self.form_sha256,
+            form_sha256=of["facts_sha256"] if of else self.form_sha256,
             statement_sha256=statement,
             signature={**NO_KEY, "person": by, "signedAt": self.at.isoformat()},
         )
-        self._event("review-decided", "review", review["id"], by=by, outcome=outcome, statement_sha256=statement)
+        self.record("review-decided", "review", review["id"], by=by, outcome=outcome, statement_sha256=statement)
         self._publish("review-decided", review["id"])
+        return decision
+
+    def hash_of(self, facts: dict[str, Any]) -> str:
+        return _sha256(canonical(facts))
 
     def _step(self, element: str, process: str = "video-retrieval", *, ends: bool = True) -> None:
         self.key += 1
@@ -529,40 +545,40 @@ class _Case:
     def _log(self, event: str, person: str | None) -> None:
         seq, previous = self.entries
         of = {"hand_over_id": self.loan["id"], "seq": seq + 1, "at": self.at, "event": event, "person_id": person}
-        entry = {"id": self._id(), "copy_id": self.copy["id"], "detail": {}, "previous_sha256": previous, **of}
+        entry = {"id": self.new_id(), "copy_id": self.copy["id"], "detail": {}, "previous_sha256": previous, **of}
         entry["sha256"] = _sha256(canonical(custody_log.line_of(cast(CustodyEntry, SimpleNamespace(**entry)))))
         self.entries = seq + 1, entry["sha256"]
         self.rows.add(CustodyEntry, **entry)
         detail: dict[str, Any] = {"seq": seq + 1, "copy": self.copy["id"], "sha256": entry["sha256"]}
-        self._event(f"custody-{event}", "hand-over", self.loan["id"], by=person, **detail)
+        self.record(f"custody-{event}", "hand-over", self.loan["id"], by=person, **detail)
 
     def _document(self, kind: str, number: str, content: dict[str, Any], **of: str) -> None:
         data = canonical({**content, "demo": False})
         written: dict[str, Any] = {"content": data.decode(), "sha256": _sha256(data), "made_at": self.at, "demo": False}
-        self.rows.add(Document, id=self._id(), number=number, kind=kind, application_id=self.id, **written, **of)
-        self._event(f"{kind}-written", "document", number, sha256=written["sha256"])
+        self.rows.add(Document, id=self.new_id(), number=number, kind=kind, application_id=self.id, **written, **of)
+        self.record(f"{kind}-written", "document", number, sha256=written["sha256"])
 
     def _publish(self, name: str, key: str) -> None:
         moments = dict.fromkeys(("created_at", "next_at", "published_at", "settled_at"), self.at)
         self.rows.add(
             OutboxMessage,
-            id=self._id(),
+            id=self.new_id(),
             application_id=self.id,
             name=name,
             correlation_key=key,
-            message_id=self._id(),
+            message_id=self.new_id(),
             variables={"applicationId": self.id},
             attempts=1,
             settled_because="received",
             **moments,
         )
 
-    def _notify(self, code: str, person: str) -> None:
+    def notify(self, code: str, person: str) -> None:
         read = None if self.now - self.at < 5 * DAY else self.at
         of = {"person_id": person, "application_id": self.id, "code": code, "subject_id": None}
-        self.rows.add(Notice, id=self._id(), created_at=self.at, read_at=read, **of)
+        self.rows.add(Notice, id=self.new_id(), created_at=self.at, read_at=read, **of)
 
-    def _event(self, action: str, kind: str, subject: str, *, by: str | None = None, **detail: Any) -> None:
+    def record(self, action: str, kind: str, subject: str, *, by: str | None = None, **detail: Any) -> None:
         actor = ("person", by or self.drafter) if by or action == "application-submitted" else ("worker", "bench")
         entry = canonical(
             {

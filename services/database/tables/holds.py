@@ -11,7 +11,7 @@ from services.database.tables.applications import Application
 from services.database.tables.people import Person
 
 CAUSES = ("violation", "dispute", "referral", "authority", "appeal", "manual")
-OPEN = text("lifted_at IS NULL")
+OPEN, LIFTED = text("lifted_at IS NULL"), text("lifted_at IS NOT NULL")
 
 
 class Hold(Base):
@@ -25,6 +25,7 @@ class Hold(Base):
     # every disposal asks for the open ones, of which there are few
     __table_args__ = (
         Index("ix_holds_open", "application_id", sqlite_where=OPEN, postgresql_where=OPEN),
+        Index("ix_holds_lifted", "lifted_at", "id", sqlite_where=LIFTED, postgresql_where=LIFTED),
         Index("ix_holds_review", "review_at", sqlite_where=OPEN, postgresql_where=OPEN),
     )
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id
 
+OPEN = text("closed_at IS NULL")
 UNDATED = text("due_at IS NULL AND problem_id IS NULL")
 
 
@@ -21,6 +22,7 @@ class Violation(Base):
 
     __tablename__ = "violations"
     __table_args__ = (
+        Index("ix_violations_open", "severity", sqlite_where=OPEN, postgresql_where=OPEN),
         Index("uq_violations_dated", "hand_over_id", "kind", "due_at", unique=True),
         Index(
             "uq_violations_undated", "hand_over_id", "kind", unique=True, sqlite_where=UNDATED, postgresql_where=UNDATED

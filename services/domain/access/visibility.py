@@ -81,7 +81,12 @@ def is_of_visible(uow: UnitOfWork, application_id: SQLColumnExpression[str]) -> 
     if _sees_all(uow):
         hidden = select(Application.id).where(concerns(me), Application.drafter_id != me)
         return application_id.not_in(hidden)
-    return application_id.in_(select_visible(uow).with_only_columns(Application.id))
+    collected = application_id.in_(select(Application.id).where(is_visible(uow, filed=False)))
+    if not _sees_filed(uow):
+        return collected
+    column, query = FILED
+    unconcerned = application_id.not_in(select(Application.id).where(concerns(me)))
+    return or_(collected, and_(query.where(column == application_id).exists(), unconcerned))
 
 
 def count_closed(uow: UnitOfWork) -> int:
@@ -132,12 +137,15 @@ def _is_asked(uow: UnitOfWork, application_id: str) -> bool:
     return any(policy.refusal_for(directory, facts, review, uow.actor.id) is None for review in reviews)
 
 
-def is_visible(uow: UnitOfWork, *, single: bool = False, narrowed: bool = False) -> ColumnElement[bool]:
+def is_visible(
+    uow: UnitOfWork, *, single: bool = False, narrowed: bool = False, filed: bool = True
+) -> ColumnElement[bool]:
     """Build the condition on ``Application`` that the acting person may see it.
 
     ``single``: of a query for one case, which looks for the person's part in it. A list collects the cases instead, of
     which most people have few among very many. ``narrowed``: of a query that looks at each of its cases anyway, as
-    those that count; so those of a department are known by their own row.
+    those that count; so those of a department are known by their own row. ``filed``: with
+    those that the storage office sees because they were approved, which are most of all.
     """
     me = uow.actor.id
     directory = queries.load_directory(uow)
@@ -156,7 +164,7 @@ def is_visible(uow: UnitOfWork, *, single: bool = False, narrowed: bool = False)
         seen = _among([*parts, *_of_posts(kinds, () if narrowed else heads), *_of_person(me)], single=single)
         if narrowed and heads:
             seen |= and_(Application.department_id.in_(heads), Application.submitted_at.is_not(None))
-        if "storage-operator" in kinds:
+        if filed and _sees_filed(uow):
             seen |= _among([FILED], single=True)  # most cases: collected for each list, they would cost more
     return or_(drafted, ~concerns(me) & seen)
 
@@ -166,6 +174,11 @@ def _sees_all(uow: UnitOfWork) -> bool:
     return not directory.holds(me, "administrator") and (
         directory.holds(me, *UNRESTRICTED_POSTS) or directory.holds_in(me, "security", "head", "deputy")
     )
+
+
+def _sees_filed(uow: UnitOfWork) -> bool:
+    me, directory = uow.actor.id, queries.load_directory(uow)
+    return directory.holds(me, "storage-operator") and not directory.holds(me, "administrator") and not _sees_all(uow)
 
 
 # a column of applications' ids, and the query that selects it

@@ -172,7 +172,9 @@ def list_open(uow: UnitOfWork, *, lifted: bool = False) -> HoldsAnswer:
         .where(~visibility.concerns(uow.actor.id))
     )
     if lifted:
-        query = query.where(Hold.lifted_at.is_not(None)).order_by(Hold.lifted_at.desc(), Hold.id).limit(MOST_LIFTED)
+        query = (
+            query.where(Hold.lifted_at.is_not(None)).order_by(Hold.lifted_at.desc(), Hold.id.desc()).limit(MOST_LIFTED)
+        )
     else:
         query = query.where(Hold.lifted_at.is_(None)).order_by(Hold.review_at, Hold.id)
     rows = uow.session.execute(query).all()

@@ -13,6 +13,7 @@ from sqlalchemy import event, select
 from services.bench.year_fill import Size
 from services.database.listing import Listing
 from services.database.tables.custody import HandOver
+from services.database.tables.matters import Matter
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.organisation import demo_id
 from services.domain.access import visibility
@@ -21,6 +22,8 @@ from services.domain.cases import inbox, metrics, overview, own_applications, qu
 from services.domain.cases.register import Search
 from services.domain.custody import locks
 from services.domain.custody import queries as custody_queries
+from services.domain.holds import queries as holds
+from services.domain.matters import queries as matter_queries
 from services.domain.notifications import service as notification_service
 
 ACTOR = Actor("system", "test")
@@ -28,18 +31,31 @@ POSTS = frozenset({"security-reviewer"})
 BIG = (
     *("applications", "items", "revisions", "reviews", "decisions", "documents", "masters", "copies", "hand_overs"),
     *("custody_entries", "process_steps", "notices", "outbox", "audit_events", "grants", "stage_visits", "returns"),
+    *("matters", "violations", "suspensions", "hearings", "sanctions", "holds", "attachments", "outsiders"),
+    *("disclosures", "disclosure_downloads"),
 )
 FULL = re.compile(rf"SCAN ({'|'.join(BIG)})(_\d+)?\b(?! USING)")
 
 EVERYBODY = ("wulei", "zhaoqiang", "hanxue", "zhangwei", "hutao", "gaofeng", "machao", "lina")
 SEES_ALL = ("wulei", "zhaoqiang", "hanxue")
 CAMERA = "bench-camera-1"
+ALL_WITH_LEGAL = (*EVERYBODY, "keeper")
 KEEPER = "keeper"  # whoever holds a copy
 
 
 def of_both(uow: UnitOfWork) -> Search:
     """A camera on one day, sorted as the register is."""
     return Search(camera_id=CAMERA, footage_since=uow.now - timedelta(days=1), footage_until=uow.now)
+
+
+def _matters_of(uow: UnitOfWork, loan: HandOver) -> list[Any]:
+    """Read every matter of the case by itself, as the case's page lists them."""
+    return [matter_queries.get(uow, line.id) for line in matter_queries.list_of_case(uow, loan.application_id)]
+
+
+def _violation(uow: UnitOfWork) -> str:
+    found = select(Matter.id).where(Matter.kind == "violation").order_by(Matter.id).limit(1)
+    return uow.session.scalars(found).one()
 
 
 # by page: who asks, and what is read. Of all cases those alone count who see the overview with them
@@ -69,6 +85,14 @@ PAGES: dict[str, tuple[tuple[str, ...], Callable[[UnitOfWork, Any], Any]]] = {
     "loan": ((KEEPER,), lambda uow, loan: custody_queries.get_mine(uow, loan.id)),
     "custody log": ((*SEES_ALL, KEEPER), lambda uow, loan: custody_queries.get_log(uow, loan.id)),
     "unread": (EVERYBODY, lambda uow, _: notification_service.count_unread(uow)),
+    "matters": (ALL_WITH_LEGAL, lambda uow, _: matter_queries.read(uow, Listing(limit=50))),
+    "matters by number": (ALL_WITH_LEGAL, lambda uow, _: matter_queries.read(uow, Listing(limit=50, sort="number"))),
+    "own matters": (ALL_WITH_LEGAL, lambda uow, _: matter_queries.read(uow, Listing(limit=50), mine=True)),
+    "open matters": (ALL_WITH_LEGAL, lambda uow, _: matter_queries.read(uow, Listing(limit=50), state="open")),
+    "violations": (ALL_WITH_LEGAL, lambda uow, _: matter_queries.read(uow, Listing(limit=50), kind="violation")),
+    "matter": ((*SEES_ALL, KEEPER), _matters_of),
+    "violation": (SEES_ALL, lambda uow, _: matter_queries.get(uow, _violation(uow))),
+    "holds": (SEES_ALL, lambda uow, _: (holds.list_open(uow), holds.list_open(uow, lifted=True))),
     "metrics": ((KEEPER,), lambda uow, _: metrics.update_gauges(uow)),
     "cameras": (EVERYBODY, lambda uow, _: directory.find_cameras(uow, "5")),
     "form": (EVERYBODY, lambda uow, _: directory.cameras(uow, ["bench-camera-1"])),
