@@ -42,7 +42,7 @@ from services.vault.keys.log_key import LogKey
 from services.web import cookies
 
 BROWSER = "footage-desk bench"
-REVIEWER, LEGAL = demo_id("wulei"), demo_id("lina")
+REVIEWER, LEGAL = demo_id("wulei"), demo_id("yangfan")
 ALONE = 40  # times that each page is asked for by itself
 WARM_UP = 3
 TIMEOUT_SECONDS = 600.0

@@ -38,10 +38,10 @@ def write_of_ended(case: "Case") -> None:
     if case.place % VIOLATED == 3:
         _violation(case, ends=case.place % HEARD != 3)
     if case.place % HELD == 5:
-        placed = {"placed_by": demo_id("lina"), "placed_at": case.at, "owner_id": demo_id("lina")}
+        placed = {"placed_by": demo_id("yangfan"), "placed_at": case.at, "owner_id": demo_id("yangfan")}
         lifted: dict[str, Any] = {}
         if case.place % (2 * HELD) == 5:
-            by = {"lift_asked_by": demo_id("lina"), "lifted_by": demo_id("zhaoqiang")}
+            by = {"lift_asked_by": demo_id("yangfan"), "lifted_by": demo_id("zhaoqiang")}
             lifted = {**by, "lift_asked_at": case.at, "lifted_at": case.at, "lifted_because": "纠纷已经了结"}
         of = {"application_id": case.id, "cause": "manual", "reason": "与承运方有纠纷", **placed, **lifted}
         case.rows.add(Hold, id=case.new_id(), review_at=case.at + timedelta(days=90), **of)

@@ -39,7 +39,7 @@ FULL = re.compile(rf"SCAN ({'|'.join(BIG)})(_\d+)?\b(?! USING)")
 EVERYBODY = ("wulei", "zhaoqiang", "hanxue", "zhangwei", "hutao", "gaofeng", "machao", "lina")
 SEES_ALL = ("wulei", "zhaoqiang", "hanxue")
 CAMERA = "bench-camera-1"
-ALL_WITH_LEGAL = (*EVERYBODY, "keeper")
+ALL_WITH_LEGAL = (*EVERYBODY, "yangfan", "keeper")
 KEEPER = "keeper"  # whoever holds a copy
 
 
