@@ -227,7 +227,7 @@ class Run:
             self.answered.append((hand_over["id"], "accepted", "liuyang"))
 
     async def _use(self) -> None:
-        """View each copy, let the time pass until the reminder, give them back."""
+        """View each copy, ask what there is to ask, let the time pass until the reminder, give them back."""
         custodian = await self._who("liuyang")
         hand_over = (await custodian.get("/api/hand-overs"))[0]
         path = f"/api/hand-overs/{hand_over['id']}"
@@ -241,12 +241,18 @@ class Run:
         if self.before_return is not None and not self._looked_at_copies:
             await self.before_return(self.application_id)
             self._looked_at_copies = True
+        if not await self._matters_ended():
+            return
         if await self._used_up(custodian, hand_over):
             await custodian.post(
                 f"{path}/return",
                 {"returnTo": "storage", "downloads": [], "noOtherCopies": True, "password": custodian.password},
             )
             self.answered.append((hand_over["id"], "returned", "liuyang"))
+
+    async def _matters_ended(self) -> bool:
+        """Do what is next about the loan besides its use; whether nothing is left to do."""
+        return True
 
     async def _used_up(self, custodian: PortalUser, hand_over: dict[str, Any]) -> bool:
         """Whether the custodian was reminded; the time until then is let pass."""

@@ -3,7 +3,7 @@
 import io
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,15 @@ from services.database.tables.copies import Copy
 from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
+from services.database.tables.matters import Matter
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.people import Person
 from services.database.tables.preservations import Preservation
 from services.database.tables.returns import ArchiveEntry
 from services.database.tables.reviews import Confirmation, Decision, Reminder, Review
+from services.database.tables.suspensions import Suspension
 from services.database.tables.upload_attempts import UploadAttempt
+from services.database.tables.violations import Sanction, Violation
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo.steps import ITEMS
 from services.domain.audit.checkpoint_publisher import FOLDER
@@ -71,9 +74,17 @@ class Truth:
 
 
 def archived(
-    container: Container, application_id: str, answered: Iterable[tuple[str, str, str]], *, reminders: int = 1
+    container: Container,
+    application_id: str,
+    answered: Iterable[tuple[str, str, str]],
+    *,
+    reminders: int = 1,
+    more_stages: Sequence[str] = (),
 ) -> list[str]:
-    """What is wrong with a case that went to the archive after so many reminders; empty when all holds."""
+    """What is wrong with a case that went to the archive after so many reminders; empty when all holds.
+
+    ``more_stages`` were asked of its matters.
+    """
     truth = Truth(container, application_id)
     _closed(truth, "footage-re-archived")
     items = {item.id for item in truth.rows(Item)}
@@ -86,7 +97,7 @@ def archived(
     truth.same("hand-overs", len(truth.rows(HandOver)), 1)
     truth.same("archive entries", len(truth.rows(ArchiveEntry)), 1)
     truth.same("reminders of the return", sum(row.kind == "return" for row in truth.rows(Reminder)), reminders)
-    _decided(truth, answered)
+    _decided(truth, answered, (*STAGES, *more_stages))
     _objects(truth)
     _packets(truth)
     for master in truth.rows(Master):
@@ -118,6 +129,25 @@ def withdrawn(container: Container, application_id: str) -> list[str]:
     return truth.wrong
 
 
+def matters_ended(container: Container, application_id: str, ends: Mapping[str, str]) -> list[str]:
+    """What is wrong with matters that came to these ends by kind: each once, with one sheet, and nothing left open."""
+    truth = Truth(container, application_id)
+    matters = truth.rows(Matter)
+    truth.same("matters", sorted((row.kind, row.closed_as) for row in matters), sorted(ends.items()))
+    sheets = Counter(row.number for row in truth.rows(Document))
+    truth.same("sheets of matters", {row.number: sheets[row.number] for row in matters}, {m.number: 1 for m in matters})
+    of_matters = {row.id for row in matters}
+    suspensions = [row for row in truth.rows(Suspension) if row.matter_id in of_matters and row.cause == "problem"]
+    truth.same("freezes", len(suspensions), 1 if "problem" in ends else 0)
+    truth.check(all(row.lifted_at for row in suspensions), "a freeze is not lifted")
+    violations = truth.rows(Violation)
+    truth.same("violations", [row.closed_as for row in violations], [ends[k] for k in ends if k == "violation"])
+    sanctions = [(row.person_id, row.kind) for row in truth.rows(Sanction) if row.matter_id in of_matters]
+    truth.same("sanctions given twice", [one for one, times in Counter(sanctions).items() if times > 1], [])
+    truth.same("sanctions", len(sanctions), len(violations))
+    return truth.wrong
+
+
 def _backed_up(truth: Truth, items: set[str]) -> int:
     """How many of the items ask for a backup: all of an important application, none of another."""
     (application,) = _application(truth)
@@ -134,11 +164,11 @@ def _closed(truth: Truth, closed_as: str) -> None:
     truth.same("closed as", application.closed_as, closed_as)
 
 
-def _decided(truth: Truth, answered: Iterable[tuple[str, str, str]]) -> None:
+def _decided(truth: Truth, answered: Iterable[tuple[str, str, str]], stages: Sequence[str]) -> None:
     """Everybody was asked once, and no answer that the server has confirmed is lost or another one now."""
     reviews, decisions = truth.rows(Review), truth.rows(Decision)
-    truth.same("reviews", Counter(review.stage for review in reviews), Counter(STAGES))
-    truth.same("decisions", Counter(decision.stage for decision in decisions), Counter(STAGES))
+    truth.same("reviews", Counter(review.stage for review in reviews), Counter(stages))
+    truth.same("decisions", Counter(decision.stage for decision in decisions), Counter(stages))
     logins = {person.id: person.login for person in truth.rows(Person)}
     booked = {(row.review_id, row.outcome, logins[row.decided_by]) for row in decisions}
     confirmed = {(row.review_id, "confirmed", logins[row.person_id]) for row in truth.rows(Confirmation)}
