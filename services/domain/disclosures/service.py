@@ -80,6 +80,15 @@ def refusal(uow: UnitOfWork, handing: Handing) -> Refused | None:
         return Refused("loan-ended", "The loan has ended: the footage can no longer be handed out.")
     if suspensions.list_open(uow, handing.hand_over):
         return Refused("suspended", "Access to the copies is suspended: settle this first.")
+    if suspensions.of_person(uow, uow.actor.id):
+        return Refused(
+            "person-suspended",
+            "Your own access to footage is suspended: another person of Security has to do this.",
+            status=403,
+        )
+    # the job that suspends the loan at its due date may be late, and the copies are due all the same
+    if handing.hand_over.due_at is None or uow.now >= handing.hand_over.due_at:
+        return Refused("use-period-over", "The use period has ended: have it extended first.")
     facts = handing.matter.facts
     if handing.matter.closed_as != "applied" or hash_of(facts) != handing.matter.facts_sha256:
         return Refused("not-signed", "The disclosure is not what was signed: report this to the administrator.")
