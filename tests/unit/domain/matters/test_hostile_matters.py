@@ -125,7 +125,7 @@ def test_the_accused_have_no_hand_in_the_holds_of_the_evidence(loan: LoanDesk) -
     assert refused(desk, holds.place, number, by="security-deputy", **given, owner_id="security-head") == "hold-owner"
     hold_id = desk.run(holds.place, number, by="security-deputy", **given).id
     [shown] = desk.run(hold_queries.list_open, by="security-head").holds
-    assert not (shown.may_review or shown.may_ask_lift or shown.may_confirm_lift)
+    assert (shown.may_review, shown.may_ask_lift, shown.may_confirm_lift) == (False, False, False)
     assert refused(desk, holds.ask_lift, hold_id, "不再需要", by="security-head") == "hold-accused"
     assert refused(desk, holds.review, hold_id, "security-head", by="security-head") == "hold-accused"
     desk.run(holds.ask_lift, hold_id, "不再需要", by="security-deputy")
