@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from behalf_case import DRAFTER, drafted
 from lent_case import Parts
 from loan_matter import LoanDesk, lent
 from portal_client import Portal
@@ -198,6 +199,25 @@ def test_who_has_lost_access_to_footage_hands_none_out(provided: ProvidingDesk) 
     act = disclosures.list_download
     assert refused(provided.desk, act, matter_id, copy_id, address="x", by="reviewer2") == "person-suspended"
     provided.desk.run(act, matter_id, copy_id, address="x", by="reviewer")
+
+
+@pytest.mark.requirement("R57", "R58", refuses=True)
+async def test_no_text_for_people_outside_hides_or_breaks_what_is_signed(tmp_path: Path) -> None:
+    desk, ids = prepared_desk(f"sqlite:///{tmp_path / 'books.db'}", lent_to_security)
+    matter_id, draft = ProvidingDesk(desk, ids).allowed(), drafted(desk)
+    async with Portal(desk) as portal:
+        client = await portal.signed_in(DRAFTER)
+        for hidden in ("1\u202e2", "1\x002", "1\n2", "1\u20282"):
+            for field in ("title", "number"):
+                letter = {"title": "通知书", "number": "1", "date": "2031-03-03", "sealChecked": True, field: hidden}
+                body = {"kind": "authority", "letter": letter}
+                answer = await client.put(f"/api/applications/{draft}/on-behalf", json=body)
+                assert answer.status_code == 422, (field, hidden)
+        lead = await portal.signed_in("reviewer2")
+        typed = {"csrf_token": lead.headers["X-CSRF-Token"], "note": "a\u202eb", "outsiderIds": "nobody"}
+        page = await lead.post(f"/disclosures/{matter_id}/receipt", data=typed)
+        assert page.status_code == 422
+    desk.close()
 
 
 @pytest.mark.requirement("R57")
