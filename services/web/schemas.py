@@ -41,7 +41,7 @@ def no_control(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    if not set("\t\r\n").isdisjoint(text):
+    if not set("\t\r\n\u2028\u2029").isdisjoint(text):
         raise PydanticCustomError("control_character", "line break")
     return no_control(text)
 

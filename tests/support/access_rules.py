@@ -46,7 +46,7 @@ CAMERA = {
     "retentionDays": 30,
 }  # fmt: skip
 CALENDAR = {"days": [{"date": "2031-05-01", "kind": "off", "zh": "劳动节", "en": "Labour Day"}], "reason": "none"}
-OUTSIDER = {"name": "李警官", "unit": "市公安局", "cardKind": "police-card", "cardNumber": "012345", "contact": "none"}
+OUTSIDER = {"name": "李警官", "unit": "市公安局", "cardKind": "police-card", "cardNumber": "067890", "contact": "none"}
 RECORDER = {"name": "R", "site": "S", "configuration": {}}
 
 

@@ -35,7 +35,7 @@ POSTS: dict[Rule, set[str]] = {
 
 LEADERS = frozenset({"head", "deputy"})
 # Refusals of those who have no say in who decides.
-OUTSIDE_CODES = frozenset({"administrator", "subject", "was-applicant", "was-custodian", "was-accused"})
+OUTSIDE_CODES = frozenset({"administrator", "subject", "was-applicant", "was-custodian", "was-accused", "was-speaker"})
 
 Pools = list[list[str]]
 
@@ -155,13 +155,14 @@ class Directory:
 class MatterParts:
     """Who has a part in one matter of a case: ``opener`` asked for it, ``counterpart`` is asked beside the posts.
 
-    The system opens some itself; such a matter has no opener. ``accused`` are those of a violation, who decide nothing
-    in it.
+    The system opens some itself; such a matter has no opener. ``accused`` are those of a violation, and ``speakers``
+    have replied to it for their department: neither decide anything in it.
     """
 
     opener: str | None = None
     counterpart: str | None = None
     accused: Collection[str] = frozenset()
+    speakers: Collection[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -331,10 +332,15 @@ def is_own(stage: Stage) -> bool:
 
 
 def _matter_refusal(facts: CaseFacts, review: Review, person_id: str) -> Refused | None:
-    """Return why whoever asked for the matter, or is accused in it, decides nothing in it."""
+    """Return why whoever asked for the matter, is accused in it or has replied to it decides nothing in it."""
     matter = facts.matters.get(review.matter_id) if review.matter_id is not None else None
     if matter is not None and person_id in matter.accused:
         return _refused("was-accused", Message("You are accused in this violation: another person has to decide it."))
+    if matter is not None and person_id in matter.speakers:
+        return _refused(
+            "was-speaker",
+            Message("You have replied to this violation for the department: another person has to decide it."),
+        )
     if matter is None or matter.opener != person_id:
         return None
     return _refused("was-opener", Message("You have asked for this: another person has to decide it."))

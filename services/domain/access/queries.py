@@ -50,6 +50,7 @@ from services.runtime.errors import Refused
 from services.runtime.translations import in_context
 
 OF_MATTER = ("opener", "counterpart")  # the fields of MatterParts that name one person
+HEARD = {"accused": "accused", "speakers": "department"}  # the others, by the part of a hearing
 DIRECTORY, FACTS, WATCHED = "access.directory", "access.facts", "access.watched"
 OF_DIRECTORY = (Department, Person, Post, Absence, Agreement, AgreementText)
 # the departments of the people near a case belong to its facts
@@ -228,7 +229,7 @@ def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[
             done[case_id].get(STAGES[str(detail)].duty, set()).add(person_id)
         elif act in OF_MATTER:
             matters[case_id][str(detail)][act] = person_id
-        elif act == "accused":
+        elif act in HEARD:
             matters[case_id][str(detail)].setdefault(act, set()).add(person_id)
         elif act == "consented":
             consented[case_id].add(person_id)
@@ -307,8 +308,11 @@ def _select_acts(ids: Collection[str]) -> CompoundSelect[str, str, str | None, s
             rows(Matter.application_id, act, Matter.id, person)
             for act, person in zip(OF_MATTER, (Matter.opened_by, Matter.counterpart_id), strict=True)
         ),
-        rows(Matter.application_id, "accused", Matter.id, Hearing.person_id).where(
-            Hearing.matter_id == Matter.id, Hearing.part == "accused"
+        *(
+            rows(Matter.application_id, act, Matter.id, Hearing.person_id).where(
+                Hearing.matter_id == Matter.id, Hearing.part == part
+            )
+            for act, part in HEARD.items()
         ),
     )
 

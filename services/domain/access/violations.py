@@ -5,6 +5,7 @@ Legal, Security and supervision, but for what accuses or concerns them.
 """
 
 from collections.abc import Collection
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, false, or_, select
 
@@ -76,6 +77,41 @@ def list_openers_seen(uow: UnitOfWork, matters: Collection[Matter]) -> set[str]:
         return own
     heard = select(Hearing.matter_id).where(Hearing.matter_id.in_(ids), Hearing.person_id == me)
     return own | (ids - set(uow.session.scalars(heard)))
+
+
+def list_acts_hidden(uow: UnitOfWork, application_id: str) -> set[tuple[str, datetime]]:
+    """Return person and moment of each recording of a violation of the case that the acting person may not attribute.
+
+    One act has one moment, so everything that was written with it is known by these two.
+    """
+    query = select(Matter).where(
+        Matter.application_id == application_id, Matter.kind == KIND, Matter.opened_by.is_not(None)
+    )
+    recorded = uow.session.scalars(query).all()
+    seen = list_openers_seen(uow, recorded)
+    return {(str(matter.opened_by), matter.opened_at) for matter in recorded if matter.id not in seen}
+
+
+def list_accusing(uow: UnitOfWork, application_ids: Collection[str]) -> set[str]:
+    """Return those of the cases in which a violation accuses the acting person, unless it was unfounded."""
+    accusing = select(Matter.application_id).where(Matter.application_id.in_(application_ids), *_accuses(uow.actor.id))
+    return set(uow.session.scalars(accusing.join(Hearing, Hearing.matter_id == Matter.id)))
+
+
+def list_accused(uow: UnitOfWork, application_id: str) -> set[str]:
+    """Return who is accused in a violation of the case that was not found to be unfounded."""
+    query = (
+        select(Hearing.person_id)
+        .join(Matter, Matter.id == Hearing.matter_id)
+        .where(Matter.application_id == application_id, *_accuses())
+    )
+    return set(uow.session.scalars(query))
+
+
+def _accuses(*person_ids: str) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions on a matter and its hearing that it accuses: these people, or anybody."""
+    whom = (Hearing.person_id.in_(person_ids),) if person_ids else ()
+    return Hearing.part == "accused", or_(Matter.closed_as.is_(None), Matter.closed_as != "cleared"), *whom
 
 
 def reads_sheet(uow: UnitOfWork, document: Document) -> bool:

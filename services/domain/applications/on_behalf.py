@@ -4,6 +4,7 @@ In a draft or a correction, by its drafter's side. The whole number of a card is
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,7 +16,8 @@ from services.domain.audit import trail as audit_trail
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text
 
-_NUMBER = re.compile(r"[\w-]{5,40}")
+_NUMBER = re.compile(r"(?=.*[0-9])[^\W_](?:[^\W_]|-){4,39}")
+_BREAKS = re.compile("[\t\r\n\u2028\u2029]")
 _RESIDENT = re.compile("[0-9]{17}[0-9X]")
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECKS = "10X98765432"
@@ -51,6 +53,7 @@ def set_kind(uow: UnitOfWork, application_id: str, kind: str | None, letter: Let
     for name, text in (("title", letter.title), ("number", letter.number)):
         if len(text) > service.LONGEST_TEXT // 10:
             raise _refused(name, Message("This text is too long: shorten it."))
+        _require_line(name, text)
     if application.submitted_at is not None and (application.on_behalf is None) != (kind is None):
         raise Refused(
             "behalf-bound",
@@ -82,6 +85,7 @@ def add(uow: UnitOfWork, application_id: str, named: Named) -> Outsider:
             "name", Message("There are {most} people already, which is the limit.", most=outsiders.MOST_NAMED)
         )
     number = _checked(named)
+    _require_own_card(uow, application_id, named.card_kind, number)
     row = Outsider(
         application_id=application_id,
         position=outsiders.last_position(uow, application_id) + 1,
@@ -150,17 +154,18 @@ def _edited(uow: UnitOfWork, application_id: str) -> Application:
 
 
 def _checked(named: Named) -> str:
-    """Return the card's number as it is kept: capitals, without blanks."""
+    """Return the card's number as it is kept: capitals and digits of one kind, without blanks."""
     for name, text, message in (
         ("name", named.name, Message("Enter the name.")),
         ("unit", named.unit, Message("Enter the authority or company.")),
         ("contact", named.contact, Message("Enter a telephone number or an address.")),
     ):
-        if not text.strip():
+        _require_line(name, text)
+        if not any(unicodedata.category(letter)[0] in "LN" for letter in text):
             raise _refused(name, message)
     if named.card_kind not in outsiders.CARDS:
         raise _refused("cardKind", Message("Choose the kind of card."))
-    number = "".join(named.card_number.split()).upper()
+    number = "".join(unicodedata.normalize("NFKC", named.card_number).split()).upper()
     if not _NUMBER.fullmatch(number):
         raise _refused("cardNumber", Message("Enter the number of the card as it is printed there."))
     if named.card_kind == "resident-card" and not _is_resident(number):
@@ -169,6 +174,23 @@ def _checked(named: Named) -> str:
             Message("This is no number of a resident identity card: compare its 18 characters with the card."),
         )
     return number
+
+
+def _require_line(field: str, text: str) -> None:
+    """Raise Refused for more than one line: it stands in one line of signed lists and of what is handed out."""
+    if _BREAKS.search(text.strip()):
+        raise _refused(field, Message("Enter this on one line."))
+
+
+def _require_own_card(uow: UnitOfWork, application_id: str, kind: str, number: str) -> None:
+    """Raise Refused for a card that another person has already: two officers are two people."""
+    for row in outsiders.list_of(uow, application_id):
+        alike = (row.card_kind, row.card_tail) == (kind, number[-TAIL:])
+        if alike and uow.secrets.decrypt(row.card_sealed, _purpose(row.id)) == number:
+            raise _refused(
+                "cardNumber",
+                Message("This card is entered for another person already: each person has a card of their own."),
+            )
 
 
 def _is_resident(number: str) -> bool:

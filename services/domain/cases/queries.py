@@ -411,18 +411,22 @@ def _consultation(rows: CaseRows, names: Mapping[str, str]) -> ConsultationView 
 
 
 def _time_line(uow: UnitOfWork, application_id: str) -> list[CaseEvent]:
-    """Read what happened from the audit trail, oldest first; readings are left out."""
+    """Read what happened from the audit trail, oldest first; readings are left out.
+
+    Who has recorded a violation has no name there for the accused and for those who do not read all of it (R65).
+    """
     query = (
         select(AuditEvent, Person.name)
         .outerjoin(Person, (Person.id == AuditEvent.actor_id) & (AuditEvent.actor_kind == "person"))
         .where(AuditEvent.application_id == application_id, AuditEvent.action.not_like("%-read"))
         .order_by(AuditEvent.seq)
     )
+    hidden = violations.list_acts_hidden(uow, application_id)
     return [
         CaseEvent(
             at=event.at,
             action=event.action,
-            actor=name or event.actor_id,
+            actor="" if (event.actor_id, event.at) in hidden else name or event.actor_id,
             by_person=event.actor_kind == "person",
             subject=EventSubject(
                 kind=event.subject_kind, id=None if event.subject_kind == "object" else event.subject_id

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from services.database.tables.applications import Application, Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Copy, Download, Viewing
+from services.database.tables.disclosures import DisclosureDownload
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
@@ -55,8 +56,9 @@ def _of_copies(uow: UnitOfWork, camera_id: str, span: Span) -> Iterator[FootageV
         for row in uow.session.scalars(select(Viewing).where(Viewing.copy_id == copy.id)):
             if any(start < part[1] and end > part[0] for start, end in row.ranges):
                 yield _viewer(uow, "viewing", row.opened_at, row.person_id, application, row.address)
-        for download in uow.session.scalars(select(Download).where(Download.copy_id == copy.id, Download.reads > 0)):
-            yield _viewer(uow, "download", download.asked_at, download.person_id, application, download.address)
+        for table in (Download, DisclosureDownload):  # for use outside, and to be handed to people outside
+            for download in uow.session.scalars(select(table).where(table.copy_id == copy.id, table.reads > 0)):
+                yield _viewer(uow, "download", download.asked_at, download.person_id, application, download.address)
 
 
 def _bytes(sealed: dict[str, Any], span: Span) -> tuple[int, int] | None:

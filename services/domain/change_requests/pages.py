@@ -12,7 +12,7 @@ from services.domain.accounts.signatures.given import Proof
 from services.domain.accounts.signatures.http import Signing
 from services.domain.agreements import requested_acts
 from services.domain.change_requests import queries, service
-from services.domain.change_requests.schemas import OpenRequestsAnswer
+from services.domain.change_requests.schemas import ObjectionBody, OpenRequestsAnswer
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text
 from services.web.dependencies import GivenDatabase
@@ -46,7 +46,8 @@ async def act_on_request(
             headers = {"Cache-Control": "no-store"}
             return visitor.page("accounts/first_password.html", headers=headers, initial=initial, new=False)
         if act == "object":
-            await database.run(visitor.actor, service.object_to, change_id, typed.text("reason"))
+            body = typed.body(ObjectionBody, reason=" ".join(typed.text("reason").split()) or None)
+            await database.run(visitor.actor, service.object_to, change_id, body.reason)
             return visitor.redirect("/requests", Message("The request was cancelled."))
         if act not in SIGNED_ACTS:
             raise NotFound(Message("action"), act)

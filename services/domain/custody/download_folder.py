@@ -81,6 +81,16 @@ OPENING: Mapping[str, tuple[Message, ...]] = {
 }
 
 
+def player(contents: Contents, said: Mapping[str, list[tuple[str, str]]]) -> bytes:
+    """Return the page that plays the footage beside it."""
+    return page("custody/folder/player.html", contents, said, ("player.js",), "media-src file: blob:")
+
+
+def opener(contents: Contents, said: Mapping[str, list[tuple[str, str]]]) -> bytes:
+    """Return the page that decrypts the footage beside it."""
+    return page("custody/folder/open.html", contents, said, (VENDOR / "age-decrypter.min.js", "open.js"))
+
+
 def papers(contents: Contents, *, label: bytes, sheet: bytes, cover: bytes) -> dict[str, bytes]:
     """Return the files beside the footage by their names; ``label`` is the signed statement, ``sheet`` its PDF.
 
@@ -93,10 +103,10 @@ def papers(contents: Contents, *, label: bytes, sheet: bytes, cover: bytes) -> d
         f"{contents.name}.cover.pdf": cover,
         f"{contents.name}.label.json": label,
         f"{contents.name}.label.pdf": sheet,
-        PLAYER: page("custody/folder/player.html", contents, said, ("player.js",), "media-src file: blob:"),
+        PLAYER: player(contents, said),
     }
     if contents.opens_with == "browser":
-        files[OPENER] = page("custody/folder/open.html", contents, said, (VENDOR / "age-decrypter.min.js", "open.js"))
+        files[OPENER] = opener(contents, said)
     sums = {contents.footage: contents.sha256}
     sums.update((name, hashlib.sha256(content).hexdigest()) for name, content in files.items())
     return {**files, SUMS: "".join(f"{sha256}  {name}\n" for name, sha256 in sorted(sums.items())).encode()}

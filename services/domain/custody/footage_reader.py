@@ -20,6 +20,7 @@ CHECKED_EVERY = 8 << 20
 OPEN_SECONDS = 60
 
 Check = Callable[[int, int], Awaitable[object]]
+Finish = Callable[[], Awaitable[object]]
 
 
 class SendingStopped(Exception):
@@ -73,6 +74,24 @@ async def read_range(reader: Reader, start: int, end: int, check: Check) -> Asyn
                 raise SendingStopped(f"the copy ends at byte {position} of its footage")
             position += len(piece)
             yield piece
+
+
+async def send_whole(blocks: AsyncIterator[bytes], finish: Finish) -> AsyncIterator[bytes]:
+    """Return the blocks; ``finish`` runs once all but the last were taken, and may refuse: then SendingStopped.
+
+    The last is held back, because who has everything may hang up before anything else is done here.
+    """
+    held: bytes | None = None
+    async for block in blocks:
+        if held is not None:
+            yield held
+        held = block
+    try:
+        await finish()
+    except Refused as refusal:
+        raise SendingStopped(refusal.en) from refusal
+    if held is not None:
+        yield held
 
 
 async def allow(check: Check, position: int, stretch: int) -> None:

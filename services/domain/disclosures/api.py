@@ -81,13 +81,15 @@ async def read_file(
     given = await database.read(actor, _given, row)
     reader = await footage_reader.open_copy(vault.store, vault.loan_keys, row.copy_id, sealed)
 
-    async def check(offset: int, length: int) -> None:
-        last = offset + length >= reader.size
-        await database.run(actor, service.continue_download, download_id, last=last)
+    async def check(_offset: int, _length: int) -> None:
+        await database.run(actor, service.continue_download, download_id, last=False)
+
+    async def finish() -> None:
+        await database.run(actor, service.continue_download, download_id, last=True)
 
     archive, source = await run_in_thread(_archive, vault, given, reader, row)
     length = download_archive.length(archive, source.size)
-    body = download_archive.send(archive, source, check)
+    body = footage_reader.send_whole(download_archive.send(archive, source, check), finish)
     return attached(body, f"{given.contents.name}.zip", length, download_archive.MEDIA_TYPE)
 
 

@@ -9,7 +9,7 @@ from services.domain.attachments.schemas import AttachmentView
 from services.domain.custody.api.footage import Vault, address
 from services.domain.disclosures import queries, service
 from services.domain.disclosures.api import list_file
-from services.domain.disclosures.schemas import DisclosureView
+from services.domain.disclosures.schemas import DisclosureView, ReceiptBody
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
 from services.web.dependencies import GivenDatabase
@@ -51,17 +51,9 @@ async def fetch(
 async def record_receipt(matter_id: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Record who has signed the printed list."""
 
-    def act(uow: UnitOfWork) -> None:
-        service.record_receipt(
-            uow,
-            matter_id,
-            outsider_ids=[one for one in typed.all("outsiderIds") if one],
-            attachment_id=typed.text("attachmentId") or None,
-            note=typed.text("note")[:500],
-        )
-
     try:
-        await database.run(visitor.actor, act)
+        body = typed.body(ReceiptBody, outsiderIds=[one for one in typed.all("outsiderIds") if one])
+        await database.run(visitor.actor, service.record_receipt, matter_id, **body.model_dump())
     except Refused as refusal:
         return await _refused(visitor, database, matter_id, refusal, typed)
     return visitor.redirect(f"/disclosures/{matter_id}", Message("The receipt was recorded."))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from services.domain.custody import download_folder
 from services.domain.custody.download_contents import Contents
-from services.domain.custody.download_folder import LINE, OPENER, PLAYER, README, SUMS, UTF8_MARK, VENDOR
+from services.domain.custody.download_folder import LINE, OPENER, PLAYER, README, SUMS, UTF8_MARK
 from services.runtime.translations import Message, Text
 from services.verifier import pyz
 
@@ -31,13 +31,10 @@ def papers(contents: Contents, *, number: str, label: bytes, sheet: bytes, list_
         f"{contents.name}.label.json": label,
         f"{contents.name}.label.pdf": sheet,
         VERIFIER: pyz.build(enclosed=True),
-        PLAYER: download_folder.page(
-            "disclosures/player.html", contents, said, ("player.js",), "media-src file: blob:"
-        ),
+        PLAYER: download_folder.player(contents, said),
     }
     if contents.opens_with == "browser":
-        scripts = (VENDOR / "age-decrypter.min.js", "open.js")
-        files[OPENER] = download_folder.page("custody/folder/open.html", contents, said, scripts)
+        files[OPENER] = download_folder.opener(contents, said)
     sums = {contents.footage: contents.sha256}
     sums.update((name, hashlib.sha256(content).hexdigest()) for name, content in files.items())
     return {**files, SUMS: "".join(f"{sha256}  {name}\n" for name, sha256 in sorted(sums.items())).encode()}
@@ -51,8 +48,10 @@ def opening_of(contents: Contents) -> tuple[Message, ...]:
 
 
 def _said(contents: Contents, number: str) -> Mapping[str, list[tuple[str, str]]]:
+    """Return the sentences of the pages; nobody outside returns the footage by a date."""
+    shared = {name: text for name, text in download_folder.SENTENCES.items() if name not in ("until", "duty")}
     texts: dict[str, Text] = {
-        **download_folder.SENTENCES,
+        **shared,
         "purpose": PURPOSE.with_values(number=number),
         "parts": download_folder.parts_of(contents),
         "absent": download_folder.ABSENT.get(contents.opens_with, ABSENT),

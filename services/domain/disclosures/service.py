@@ -78,11 +78,28 @@ def refusal(uow: UnitOfWork, handing: Handing) -> Refused | None:
         return Refused("provided-already", "The people outside have signed for it: nothing more is handed out.")
     if loan_is_over(handing.hand_over):
         return Refused("loan-ended", "The loan has ended: the footage can no longer be handed out.")
-    if suspensions.list_open(uow, handing.hand_over):
-        return Refused("suspended", "Access to the copies is suspended: settle this first.")
+    closed = _closed(uow, handing.hand_over)
+    if closed is not None:
+        return closed
     facts = handing.matter.facts
     if handing.matter.closed_as != "applied" or hash_of(facts) != handing.matter.facts_sha256:
         return Refused("not-signed", "The disclosure is not what was signed: report this to the administrator.")
+    return None
+
+
+def _closed(uow: UnitOfWork, hand_over: HandOver) -> Refused | None:
+    """Return why the copies do not open for the acting person now, or None."""
+    if suspensions.list_open(uow, hand_over):
+        return Refused("suspended", "Access to the copies is suspended: settle this first.")
+    if suspensions.of_person(uow, uow.actor.id):
+        return Refused(
+            "person-suspended",
+            "Your own access to footage is suspended: another person of Security has to do this.",
+            status=403,
+        )
+    # the job that suspends the loan at its due date may be late, and the copies are due all the same
+    if hand_over.due_at is None or uow.now >= hand_over.due_at:
+        return Refused("use-period-over", "The use period has ended: have it extended first.")
     return None
 
 

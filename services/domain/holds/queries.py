@@ -37,7 +37,7 @@ from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import holds as policy
 from services.domain.access import queries as access_queries
-from services.domain.access import visibility
+from services.domain.access import violations, visibility
 from services.domain.holds.schemas import HoldAnswer, HoldsAnswer
 from services.runtime.errors import Refused
 
@@ -188,6 +188,10 @@ def list_open(uow: UnitOfWork, *, lifted: bool = False) -> HoldsAnswer:
     waiting = _list_untold(uow, {hold.application_id for hold, _, _ in rows})
     places = may_place(uow)
     me = uow.actor.id
+    against_me = violations.list_accusing(uow, {hold.application_id for hold, _, _ in rows})
+
+    def is_open_to(hold: Hold) -> bool:
+        return hold.lifted_at is None and hold.application_id not in against_me
 
     def name(person_id: str | None) -> str | None:
         return None if person_id is None else names.get(person_id, person_id)
@@ -213,9 +217,9 @@ def list_open(uow: UnitOfWork, *, lifted: bool = False) -> HoldsAnswer:
                 lifted_because=hold.lifted_because,
                 lifted_at=hold.lifted_at,
                 lifted_by=name(hold.lifted_by),
-                may_review=hold.lifted_at is None and (places or hold.owner_id == me),
-                may_ask_lift=places and hold.lifted_at is None and hold.lift_asked_at is None,
-                may_confirm_lift=places and hold.lifted_at is None and hold.lift_asked_by not in (None, me),
+                may_review=is_open_to(hold) and (places or hold.owner_id == me),
+                may_ask_lift=places and is_open_to(hold) and hold.lift_asked_at is None,
+                may_confirm_lift=places and is_open_to(hold) and hold.lift_asked_by not in (None, me),
             )
             for hold, application, document in rows
         ],

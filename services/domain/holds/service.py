@@ -19,6 +19,7 @@ from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import holds as policy
 from services.domain.access import queries as access_queries
+from services.domain.access import violations
 from services.domain.accounts.signatures import signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.audit import trail as audit_trail
@@ -119,6 +120,7 @@ def _place(uow: UnitOfWork, application: Application, hold: Hold) -> Hold:
 def review(uow: UnitOfWork, hold_id: str, owner_id: str | None = None) -> Hold:
     """Keep a hold for another term, maybe with another owner; of its owner, or who may place one."""
     hold, application = _lock(uow, hold_id)
+    _require_not_accused(uow, application)
     if uow.actor.id != hold.owner_id:
         _require_placer(uow)
     if owner_id is not None and owner_id != hold.owner_id:
@@ -138,8 +140,9 @@ def ask_lift(uow: UnitOfWork, hold_id: str, because: str) -> Hold:
         raise Refused("lift-asked", "It is already requested to lift this hold: another person has to confirm it.")
     hold.lift_asked_by, hold.lift_asked_at, hold.lifted_because = uow.actor.id, uow.now, because.strip()
     _record(uow, "hold-lift-asked", hold)
+    barred = {uow.actor.id, *application.subject_ids, *violations.list_accused(uow, application.id)}
     for person_id in policy.placers(access_queries.load_directory(uow)):
-        if person_id != uow.actor.id and person_id not in application.subject_ids:
+        if person_id not in barred:
             _notify(uow, person_id, "hold-lift-asked", hold)
     return hold
 
@@ -158,8 +161,8 @@ def withdraw_lift(uow: UnitOfWork, hold_id: str) -> Hold:
 def confirm_lift(uow: UnitOfWork, hold_id: str, proof: Proof) -> Hold:
     """Lift a hold as the second person, signed.
 
-    Refused to whoever has asked for it, and to those who have a part in the case. What the case has kept waits for its
-    disposal as if it had never been held.
+    Refused to whoever has asked for it, to those who have a part in the case, and where whoever has asked for it could
+    not do so any more. What the case has kept waits for its disposal as if it had never been held.
     """
     hold, application = _lock(uow, hold_id)
     _require_lifter(uow, application)
@@ -169,6 +172,13 @@ def confirm_lift(uow: UnitOfWork, hold_id: str, proof: Proof) -> Hold:
             "not-second-person",
             "You have asked to lift this hold yourself: another person who leads Legal or Security has to confirm it.",
             status=403,
+        )
+    if not policy.may_place(access_queries.load_directory(uow), asked_by) or asked_by in violations.list_accused(
+        uow, application.id
+    ):
+        raise Refused(
+            "lift-asker-unfit",
+            "Who has asked to lift this hold may no longer do so: keep the hold, then ask anew.",
         )
     signature_holds.check(uow, uow.actor.id)
     statement = {
@@ -205,6 +215,17 @@ def _require_lifter(uow: UnitOfWork, application: Application) -> None:
     query = select(HandOver.custodian_id).where(HandOver.application_id == application.id)
     if uow.actor.id in {application.drafter_id, application.custodian_id, *uow.session.scalars(query)}:
         raise Refused("hold-party", "You have a part in this case: other people have to lift the hold.", status=403)
+    _require_not_accused(uow, application)
+
+
+def _require_not_accused(uow: UnitOfWork, application: Application) -> None:
+    """Raise Refused for those against whom the held evidence may be used."""
+    if uow.actor.id in violations.list_accused(uow, application.id):
+        raise Refused(
+            "hold-accused",
+            "You are accused in a violation of this case: other people decide on its legal holds.",
+            status=403,
+        )
 
 
 def _require_asked(hold: Hold) -> str:
@@ -216,10 +237,12 @@ def _require_asked(hold: Hold) -> str:
 def _require_owner(uow: UnitOfWork, person_id: str, application: Application) -> str:
     person = uow.session.get(Person, person_id)
     reads = policy.may_read(access_queries.load_directory(uow), person_id)
-    if person is None or not person.active or not reads or person_id in application.subject_ids:
+    barred = {*application.subject_ids, *violations.list_accused(uow, application.id)}
+    if person is None or not person.active or not reads or person_id in barred:
         raise Refused(
             "hold-owner",
-            "The owner of a hold has to be of Legal, Security or the supervision group, and not a person concerned.",
+            "The owner of a hold has to be of Legal, Security or the supervision group, and neither a person concerned "
+            "nor accused in the case.",
             status=422,
             field="ownerId",
         )

@@ -4,7 +4,7 @@ import datetime
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from services.database.tables.applications import Application
 from services.database.tables.outsiders import Outsider
@@ -15,11 +15,11 @@ from services.domain.applications.on_behalf import Letter, Named
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
-from services.web.schemas import Answer, Body, Code, Identifier, Line
+from services.web.schemas import Answer, Body, Code, Identifier, Line, one_line
 
 router = APIRouter(prefix="/api", tags=["applications"])
 
-Text = Annotated[str, Field(max_length=400)]
+Text = Annotated[str, Field(max_length=400), AfterValidator(one_line)]
 
 
 class LetterBody(Body):

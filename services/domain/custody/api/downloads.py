@@ -113,17 +113,19 @@ async def read_download(
     contents = await database.read(actor, download_contents.get, download_id)
     reader = await footage_reader.open_copy(vault.store, vault.loan_keys, row.copy_id, opened.sealed)
 
-    async def check(offset: int, length: int) -> None:
-        last = offset + length >= reader.size
-        await database.run(actor, viewings.continue_download, download_id, last=last)
+    async def check(_offset: int, _length: int) -> None:
+        await database.run(actor, viewings.continue_download, download_id, last=False)
+
+    async def finish() -> None:
+        await database.run(actor, viewings.continue_download, download_id, last=True)
 
     if row.opens_with == "age-key":
         encryptor = Encryptor([row.recipient])
-        body = footage_reader.encrypt(reader, encryptor, check)
+        body = footage_reader.send_whole(footage_reader.encrypt(reader, encryptor, check), finish)
         return attached(body, f"{contents.footage}.age", encryptor.size_of(reader.size), "application/octet-stream")
     archive, source = await run_in_thread(_archive, vault, contents, reader, download_id)
     length = download_archive.length(archive, source.size)
-    body = download_archive.send(archive, source, check)
+    body = footage_reader.send_whole(download_archive.send(archive, source, check), finish)
     return attached(body, f"{contents.name}.zip", length, download_archive.MEDIA_TYPE)
 
 

@@ -1,9 +1,12 @@
 """My hand-overs: what I hold and what is asked of me; accept, decline, report a loss, the custody log."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, get_args
 
 from fastapi import APIRouter, Query, Response
 
+from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.custody import grants, hand_overs, holder_entries, queries, recipient_access, suspensions
 from services.domain.custody.pages.loan_view import clarify, copy_times, remarks
 from services.domain.custody.queries import HELD
@@ -101,69 +104,56 @@ async def my_hand_overs_as_csv(visitor: Visiting, database: GivenDatabase, wante
 @router.get("/hand-overs/{hand_over_id}")
 async def read_hand_over(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
     """Return one hand-over of mine, with what can be done with it now."""
-    return await _page(visitor, database, hand_over_id)
+    return await _Loan(visitor, database, hand_over_id).page()
 
 
 @router.post("/hand-overs/{hand_over_id}/accept")
 async def accept(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, typed: Typed) -> Response:
     """Take the copies, with conditions read and a signature (R45, R46, R59)."""
-    try:
+
+    def act(uow: UnitOfWork) -> None:
         body = typed.body(Acceptance)
-        await database.run(
-            visitor.actor,
-            hand_overs.accept,
-            hand_over_id,
-            conditions_version=body.conditions_version,
-            proof=body.proof(),
-        )
-    except NotFound:
-        raise
-    except Refused as refusal:
-        return await _page(visitor, database, hand_over_id, typed=typed, refusal=refusal, act="accept")
-    return visitor.redirect(
-        f"/hand-overs/{hand_over_id}",
-        Message("Accepted: the use period starts now."),
-    )
+        version, proof = body.conditions_version, body.proof()
+        hand_overs.accept(uow, hand_over_id, conditions_version=version, proof=proof)
+
+    loan = _Loan(visitor, database, hand_over_id)
+    return await loan.act(act, Message("Accepted: the use period starts now."), typed, form="accept")
 
 
 @router.post("/hand-overs/{hand_over_id}/decline")
 async def decline(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, typed: Typed) -> Response:
     """Do not take the copies."""
-    try:
+
+    def act(uow: UnitOfWork) -> None:
         body = typed.body(Refusal)
-        await database.run(visitor.actor, hand_overs.decline, hand_over_id, reason=body.reason, proof=body.proof())
-    except NotFound:
-        raise
-    except Refused as refusal:
-        return await _page(visitor, database, hand_over_id, typed=typed, refusal=refusal, act="decline")
-    return visitor.redirect(f"/hand-overs/{hand_over_id}", Message("Declined: the copies will not be handed over."))
+        hand_overs.decline(uow, hand_over_id, reason=body.reason, proof=body.proof())
+
+    loan = _Loan(visitor, database, hand_over_id)
+    done = Message("Declined: the copies will not be handed over.")
+    return await loan.act(act, done, typed, form="decline")
 
 
 @router.post("/hand-overs/{hand_over_id}/viewing")
 async def allow_viewing(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, typed: Typed) -> Response:
     """Let a named recipient view the copies under the own name (R57)."""
-    try:
-        await database.run(visitor.actor, recipient_access.allow, hand_over_id, typed.body(RecipientBody).person_id)
-    except NotFound:
-        raise
-    except Refused as refusal:
-        return await _page(visitor, database, hand_over_id, refusal=refusal)
-    return visitor.redirect(
-        f"/hand-overs/{hand_over_id}#viewers",
-        Message("Allowed: the person was notified, and each viewing is logged under the person's own name."),
-    )
+
+    def act(uow: UnitOfWork) -> None:
+        recipient_access.allow(uow, hand_over_id, typed.body(RecipientBody).person_id)
+
+    loan = _Loan(visitor, database, hand_over_id)
+    done = Message("Allowed: the person was notified, and each viewing is logged under the person's own name.")
+    return await loan.act(act, done, section="#viewers")
 
 
 @router.post("/hand-overs/{hand_over_id}/viewing/end")
 async def end_viewing(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, typed: Typed) -> Response:
     """End at once what a named recipient may view."""
-    try:
-        await database.run(visitor.actor, recipient_access.withdraw, hand_over_id, typed.body(RecipientBody).person_id)
-    except NotFound:
-        raise
-    except Refused as refusal:
-        return await _page(visitor, database, hand_over_id, refusal=refusal)
-    return visitor.redirect(f"/hand-overs/{hand_over_id}#viewers", Message("Ended: the person can no longer view."))
+
+    def act(uow: UnitOfWork) -> None:
+        recipient_access.withdraw(uow, hand_over_id, typed.body(RecipientBody).person_id)
+
+    loan = _Loan(visitor, database, hand_over_id)
+    return await loan.act(act, Message("Ended: the person can no longer view."), section="#viewers")
 
 
 @router.get("/hand-overs/{hand_over_id}/report-loss")
@@ -202,22 +192,13 @@ async def report_loss(hand_over_id: Identifier, visitor: Visiting, database: Giv
 @router.post("/hand-overs/{hand_over_id}/custody-log")
 async def write_entry(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, typed: Typed) -> Response:
     """Write into the custody log what was done with the copies or media (R47)."""
-    try:
+
+    def act(uow: UnitOfWork) -> None:
         body = typed.body(EntryBody)
-        await database.run(
-            visitor.actor,
-            holder_entries.write,
-            hand_over_id,
-            body.event,
-            text=body.text,
-            place=body.place,
-            person_id=body.person_id,
-        )
-    except NotFound:
-        raise
-    except Refused as refusal:
-        return await _page(visitor, database, hand_over_id, typed=typed, refusal=refusal, act="entry")
-    return visitor.redirect(f"/hand-overs/{hand_over_id}#entries", Message("Entered in the custody log."))
+        holder_entries.write(uow, hand_over_id, body.event, text=body.text, place=body.place, person_id=body.person_id)
+
+    loan = _Loan(visitor, database, hand_over_id)
+    return await loan.act(act, Message("Entered in the custody log."), typed, form="entry", section="#entries")
 
 
 @router.get("/hand-overs/{hand_over_id}/custody-log")
@@ -253,26 +234,43 @@ async def read_log_as_csv(
     return csv_answer(name, [visitor.translated(column) for column in LOG_COLUMNS], rows)
 
 
-async def _page(
-    visitor: Visitor,
-    database: GivenDatabase,
-    hand_over_id: str,
-    *,
-    typed: TypedForm | None = None,
-    refusal: Refused | None = None,
-    act: str = "",
-) -> Response:
-    """Return the page of a hand-over; after a refusal with what was typed for ``act``."""
-    view = await database.read(visitor.actor, queries.get_mine, hand_over_id)
-    cause = suspensions.first_cause(suspension.cause for suspension in view.suspensions)
-    return visitor.page(
-        "custody/hand_over.html",
-        refusal.status if refusal else 200,
-        view=view,
-        held=view.state in HELD,
-        stopped=grants.SUSPENDED[cause][1] if cause not in (None, suspensions.USE_PERIOD_OVER) else None,
-        times_of={copy.id: copy_times(copy) for copy in view.copies},
-        typed=typed,
-        refusal=clarify(refusal) if refusal else None,
-        act=act,
-    )
+@dataclass(frozen=True)
+class _Loan:
+    """A hand-over of the visitor, as its page shows it and acts on it."""
+
+    visitor: Visitor
+    database: Database
+    id: str
+
+    async def act(
+        self,
+        act: Callable[[UnitOfWork], None],
+        done: Message,
+        typed: TypedForm | None = None,
+        *,
+        form: str = "",
+        section: str = "",
+    ) -> Response:
+        """Act and return to ``section`` of the page; a refusal shows it again with what was typed in ``form``."""
+        try:
+            await self.database.run(self.visitor.actor, act)
+        except NotFound:
+            raise
+        except Refused as refusal:
+            return await self.page(typed=typed, refusal=refusal, form=form)
+        return self.visitor.redirect(f"/hand-overs/{self.id}{section}", done)
+
+    async def page(self, *, typed: TypedForm | None = None, refusal: Refused | None = None, form: str = "") -> Response:
+        view = await self.database.read(self.visitor.actor, queries.get_mine, self.id)
+        cause = suspensions.first_cause(suspension.cause for suspension in view.suspensions)
+        return self.visitor.page(
+            "custody/hand_over.html",
+            refusal.status if refusal else 200,
+            view=view,
+            held=view.state in HELD,
+            stopped=grants.SUSPENDED[cause][1] if cause not in (None, suspensions.USE_PERIOD_OVER) else None,
+            times_of={copy.id: copy_times(copy) for copy in view.copies},
+            typed=typed,
+            refusal=clarify(refusal) if refusal else None,
+            act=form,
+        )

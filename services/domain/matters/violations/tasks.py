@@ -37,7 +37,7 @@ from services.domain.process.permissions import CaseState
 from services.domain.reviews import judgements
 from services.domain.reviews import tasks as review_tasks
 from services.domain.stages.catalogue import STAGES
-from services.runtime.errors import NotPermitted
+from services.runtime.errors import Fatal, NotPermitted
 
 REFERRAL = "referral"  # the stage, and the cause of the hold
 LEGAL = "legal-sanction"
@@ -203,7 +203,8 @@ class Recorded:
 def record_sanctions(uow: UnitOfWork, matter_id: str) -> Recorded:
     """Record the sanctions that were decided, once; those that Legal does not approve, or rules forbid, are dropped.
 
-    Raises NotPermitted unless the violation is upheld, signed over these facts, and Legal has answered where it must.
+    Raises NotPermitted unless the violation is upheld, signed over these facts, and Legal has answered where it must;
+    Fatal where there is a loss and nobody who may record its settlement.
     """
     act = "record the sanctions"
     subject = lock(uow, matter_id, act)
@@ -219,6 +220,8 @@ def record_sanctions(uow: UnitOfWork, matter_id: str) -> Recorded:
     _require_open(matter, act)
     if needs_legal(judged) and LEGAL not in decided:
         raise refusal(matter, act, "one of the sanctions needs the approval of Legal, who has not answered")
+    if recorded.loss:
+        _require_handlers(uow, subject, "record the settlement of the loss")
     outbox.settle(uow, matter.application_id, "the sanctions are recorded", REVIEW_DECIDED, matter_id=matter.id)
     approved = LEGAL not in decided or decided[LEGAL].outcome == APPROVED
     for sanction in judgement["sanctions"]:
@@ -245,7 +248,7 @@ def record_sanctions(uow: UnitOfWork, matter_id: str) -> Recorded:
 def begin_referral(uow: UnitOfWork, matter_id: str) -> str:
     """Hold the evidence for the authority, and ask Legal to hand it over; the id of the hold, the same each time.
 
-    Raises NotPermitted unless the referral is decided, signed over these facts.
+    Raises NotPermitted unless the referral is decided, signed over these facts; Fatal where nobody may hand it over.
     """
     act = "refer the violation"
     subject = lock(uow, matter_id, act)
@@ -257,6 +260,7 @@ def begin_referral(uow: UnitOfWork, matter_id: str) -> str:
     if violation.referral is not None:
         return str(violation.referral["hold"])
     _require_open(matter, act)
+    handlers = _require_handlers(uow, subject, "hand the evidence over")
     outbox.settle(uow, matter.application_id, "it is being referred", REVIEW_DECIDED, matter_id=matter.id)
     owner = _owner_of_hold(uow, subject, decision)
     hold = hold_service.place_decided(
@@ -275,7 +279,7 @@ def begin_referral(uow: UnitOfWork, matter_id: str) -> str:
         "begunAt": uow.now.isoformat(),
     }
     _record(uow, subject, "violation-referral-begun", hold=hold.id)
-    for person_id in _handlers(uow, subject):
+    for person_id in handlers:
         notify(uow, subject, person_id, "violation-refer")
     return hold.id
 
@@ -283,15 +287,16 @@ def begin_referral(uow: UnitOfWork, matter_id: str) -> str:
 def remind(uow: UnitOfWork, matter_id: str, job_key: int) -> int:
     """Remind whoever the violation waits for: of the receipt of its referral, or that the loss is made good.
 
-    Once for each job, and not more often than people are reminded of anything; the number of people.
+    Once for each job, and not more often than people are reminded of anything; the number of people. Raises Fatal where
+    nobody is left who may record it.
     """
     subject = lock(uow, matter_id, "remind of the violation")
     matter, violation = subject.matter, subject.violation
     awaited = awaits(uow, matter, violation)
     if awaited is None or not review_tasks.is_reminder_due(uow, job_key, "violation", matter.id):
         return 0
+    handlers = _require_handlers(uow, subject, f"record the {awaited}")
     uow.session.add(Reminder(job_key=job_key, kind="violation", subject_id=matter.id, sent_at=uow.now))
-    handlers = _handlers(uow, subject)
     people = handlers if awaited == REFERRAL else sorted({*handlers, *_accused(uow, matter)})
     code = "violation-refer" if awaited == REFERRAL else "violation-settlement-due"
     for person_id in people:
@@ -445,6 +450,18 @@ def _handlers(uow: UnitOfWork, subject: Subject) -> list[str]:
         if found:
             return found
     return []
+
+
+def _require_handlers(uow: UnitOfWork, subject: Subject, what: str) -> list[str]:
+    """Return who hands over and records; Fatal where all who lead Legal and Security are barred, or there is nobody."""
+    handlers = _handlers(uow, subject)
+    if not handlers:
+        raise Fatal(
+            f"nobody may {what} | {subject.matter.number} | whoever leads Legal or Security is accused or concerned, "
+            "or the posts are vacant | appoint somebody, then raise the retries and resolve the incident",
+            runbook="incidents-pending#nobody-may-decide",
+        )
+    return handlers
 
 
 def _owner_of_hold(uow: UnitOfWork, subject: Subject, decision: Decision) -> str:

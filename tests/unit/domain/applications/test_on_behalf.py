@@ -64,7 +64,7 @@ def opens(desk: ReviewDesk, application_id: str, stage: str) -> str:
     [
         ({"people": OFFICERS[:1]}, "officers-missing"),
         ({"people": ()}, "officers-missing"),
-        ({"people": (OFFICERS[0], OFFICERS[0])}, "outsider-twice"),
+        ({"people": (OFFICERS[0], replace(OFFICERS[0], card_number="992345"))}, "outsider-twice"),
         ({"letter": replace(LETTER, number="")}, "letter-incomplete"),
         ({"letter": replace(LETTER, title=" ")}, "letter-incomplete"),
         ({"letter": replace(LETTER, dated=None)}, "letter-incomplete"),
@@ -104,7 +104,10 @@ def test_a_filmed_person_needs_no_letter_and_comes_alone(desk: ReviewDesk) -> No
         ({"card_number": "110105194912310021"}, "cardNumber"),
         ({"card_number": "1"}, "cardNumber"),
         ({"card_kind": "library-card"}, "cardKind"),
+        ({"card_number": "_____"}, "cardNumber"),
         ({"name": " "}, "name"),
+        ({"name": "\u200b"}, "name"),
+        ({"name": "王某\n已签收"}, "name"),
         ({"unit": ""}, "unit"),
         ({"contact": ""}, "contact"),
     ],
@@ -115,6 +118,14 @@ def test_a_card_that_cannot_be_one_is_refused(desk: ReviewDesk, changed: dict[st
     assert (caught.value.field, caught.value.status) == (field, 422)
     assert caught.value.zh
     assert not desk.all(Outsider)
+
+
+@pytest.mark.requirement("R21", refuses=True)
+@pytest.mark.parametrize("number", [OFFICERS[0].card_number, "０１２３４５", "01 2345"])
+def test_one_card_does_not_make_two_officers(desk: ReviewDesk, number: str) -> None:
+    with pytest.raises(Refused) as caught:
+        drafted(desk, people=(OFFICERS[0], replace(OFFICERS[1], card_number=number)))
+    assert caught.value.field == "cardNumber"
 
 
 @pytest.mark.requirement("R5", refuses=True)
