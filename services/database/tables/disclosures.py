@@ -38,7 +38,7 @@ class DisclosureDownload(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     disclosure_id: Mapped[str] = mapped_column(ForeignKey("disclosures.id"), index=True)
-    copy_id: Mapped[str] = mapped_column(ForeignKey(Copy.id))
+    copy_id: Mapped[str] = mapped_column(ForeignKey(Copy.id), index=True)
     person_id: Mapped[str] = mapped_column(ForeignKey("people.id"))
     opens_with: Mapped[str]
     medium: Mapped[str]

@@ -1,4 +1,4 @@
-"""Open violations and lifted holds by an index: each count and list read all of them
+"""Open violations, lifted holds and what was fetched of a copy by an index: each list and count read all of them
 
 The order of lifted holds of one moment turns round with it, which nobody relies on.
 """
@@ -19,3 +19,4 @@ def upgrade() -> None:
     ):
         where = sa.text(condition)
         op.create_index(name, table, columns, sqlite_where=where, postgresql_where=where)
+    op.create_index(op.f("ix_disclosure_downloads_copy_id"), "disclosure_downloads", ["copy_id"])
