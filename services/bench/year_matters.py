@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from services.bench.year_fill import Case
 
 # one of so many loans has it
-EXTENDED, TRANSFER_DECLINED, REPORTED, VIOLATED, HELD, HEARD = 4, 25, 15, 12, 40, 60
+EXTENDED, TRANSFER_DECLINED, REPORTED, VIOLATED, HELD = 4, 25, 15, 12, 40
+LATELY = timedelta(days=100)  # a case ended 60 days ago at the least; a violation of one that ended lately is open
 DAYS_LATER = timedelta(days=7)
 
 
@@ -36,7 +37,7 @@ def write_of_loan(case: "Case") -> None:
 def write_of_ended(case: "Case") -> None:
     """Write what is found after the return; the newest of it is still open."""
     if case.place % VIOLATED == 3:
-        _violation(case, ends=case.place % HEARD != 3)
+        _violation(case, ends=case.now - case.at > LATELY)
     if case.place % HELD == 5:
         placed = {"placed_by": demo_id("yangfan"), "placed_at": case.at, "owner_id": demo_id("yangfan")}
         lifted: dict[str, Any] = {}
