@@ -6,8 +6,8 @@ The order of lifted holds of one moment turns round with it, which nobody relies
 import sqlalchemy as sa
 from alembic import op
 
-revision = "1158"
-down_revision = "1157"
+revision = "1163"
+down_revision = "1159"
 branch_labels = None
 depends_on = None
 
