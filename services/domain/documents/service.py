@@ -40,6 +40,7 @@ SERIES = {
     "custody-transfer": "BJ",
     "recall": "SH",
     "problem": "WT",
+    "urgent": "JQ",
     "hold-notice": "BL",
 }
 # A notice says why a case is held and by whom, which is not for everybody who sees the case.

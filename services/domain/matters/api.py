@@ -9,11 +9,19 @@ from services.database.listing import Listing
 from services.database.tables.custody import HandOver
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
+from services.domain.accounts.signatures.http import signed
 from services.domain.custody import queries as custody_queries
 from services.domain.custody.schemas import HandOverView, Loss
 from services.domain.matters import problems as problem_reports
-from services.domain.matters import queries, service
-from services.domain.matters.schemas import MatterBody, MattersAnswer, MattersQuestion, MatterView, OffersAnswer
+from services.domain.matters import queries, service, urgents
+from services.domain.matters.schemas import (
+    MatterBody,
+    MattersAnswer,
+    MattersQuestion,
+    MatterView,
+    OffersAnswer,
+    UrgentBody,
+)
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
@@ -38,6 +46,21 @@ async def open_matter(actor: Acting, body: MatterBody, database: GivenDatabase) 
 
     def run(uow: UnitOfWork) -> MatterView:
         matter = service.open_matter(uow, body.kind, body.application_id, body.asked)
+        uow.session.flush()
+        return queries.get(uow, matter.id)
+
+    return await database.run(actor, run)
+
+
+@router.post("/applications/{application_id}/urgent", status_code=201, responses=signed(401, 403, 404, 409, 422))
+async def call_urgently(
+    application_id: Identifier, body: UrgentBody, actor: Acting, database: GivenDatabase
+) -> MatterView:
+    """Call the footage of an application before its approval; an own draft is submitted in the same act."""
+
+    def run(uow: UnitOfWork) -> MatterView:
+        asked = {"ground": body.ground, "reason": body.reason}
+        matter = urgents.call(uow, application_id, asked, body.proof())
         uow.session.flush()
         return queries.get(uow, matter.id)
 

@@ -17,11 +17,23 @@ from services.rendering.sheet import Facts, Pairs, Part, Prose, Signatures, cell
 
 
 def write(
-    uow: UnitOfWork, matter: Matter, kind: Kind, decisions: Iterable[Decision], outcome: Mapping[str, Any]
+    uow: UnitOfWork,
+    matter: Matter,
+    kind: Kind,
+    decisions: Iterable[Decision],
+    outcome: Mapping[str, Any],
+    *,
+    call: Mapping[str, Any] | None = None,
+    part: str | None = None,
 ) -> Document:
-    """Write the document under the matter's own number."""
+    """Write the document under the matter's own number.
+
+    ``call``: the signature of whoever asked. ``part``: of a second document of the same matter, what its number ends
+    with.
+    """
+    number = matter.number if part is None else f"{matter.number}/{part}"
     content = {
-        "number": matter.number,
+        "number": number,
         "title": kind.title,
         "organisation": uow.rules.organisation,
         "policyVersion": uow.rules.policy_version,
@@ -36,10 +48,11 @@ def write(
         "decisions": [_decision(uow, decision) for decision in decisions],
         "appliedAt": uow.now.isoformat(),
         "outcome": dict(outcome),
+        **({"calls": [dict(call)]} if call is not None else {}),
         "results": [{"name": line.name_zh, "value": line.zh} for line in kind.results(uow, outcome)],
     }
     return document_service.write(
-        uow, matter.kind, matter.number, content, application_id=matter.application_id, subject_id=matter.id
+        uow, matter.kind, number, content, application_id=matter.application_id, subject_id=matter.id
     )
 
 
@@ -79,6 +92,7 @@ def lay_out(matter: JsonView) -> list[Part]:
         words = [*answers, *(decision.text(name) for name in ("opinion", "reason") if decision.get(name))]
         if words:
             parts.append(Prose(f"{decision.text('stage')}：{decision.text('outcome')}", "\n".join(words)))
+    call = [one.signature("发起", at="at", statement="statement") for one in matter.each("calls")]
     signatures = [
         decision.signature(decision.text("stage"), at="at", statement="statement")
         for decision in matter.each("decisions")
@@ -86,4 +100,4 @@ def lay_out(matter: JsonView) -> list[Part]:
     if matter.get("results"):
         rows: Pairs = [[(line.text("name"), cell(line.text("value")))] for line in matter.each("results")]
         parts.append(Facts("办理结果", rows))
-    return [*parts, Signatures("签字", signatures)]
+    return [*parts, Signatures("签字", [*call, *signatures])]

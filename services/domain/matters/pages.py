@@ -8,16 +8,20 @@ from typing import Annotated, Any, ClassVar, get_args
 from fastapi import APIRouter, Query, Response
 
 from services.database.keyset import Page
+from services.database.tables.applications import Application
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.access import visibility
+from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.applications import directory
 from services.domain.applications.directory import FoundPeople
-from services.domain.matters import queries, service
+from services.domain.matters import queries, service, urgents
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.kinds.base import Kind, lent, loan_obstacle
 from services.domain.matters.kinds.problem import PROBLEMS
-from services.domain.matters.schemas import MatterLine, MatterSort
+from services.domain.matters.kinds.urgent import GROUNDS, UrgentRetrieval
+from services.domain.matters.schemas import MatterLine, MatterSort, UrgentBody
 from services.domain.process import permissions
+from services.domain.retrieval import preservations
 from services.domain.rules import agreed_limits
 from services.runtime.errors import Refused
 from services.runtime.labels import word
@@ -73,6 +77,9 @@ class NewMatter:
     before: dict[str, Any]
     dates: Sequence[NewDate] = ()
     people: FoundPeople = NOBODY
+    signs_with: Sequence[str] = ()
+    cameras: int = 0
+    hours: int = 0
 
 
 @router.get("")
@@ -110,7 +117,11 @@ async def open_matter(
     """Ask for the matter; a refusal shows the form again with what was typed."""
     asked = {name: typed.text(name) for name in typed.fields if name not in ("csrf_token", "personSearch")}
     try:
-        matter_id = await database.run(visitor.actor, _open, kind, case, {k: v for k, v in asked.items() if v})
+        if kind == UrgentRetrieval.code:
+            wish = typed.body(UrgentBody)
+            matter_id = await database.run(visitor.actor, _call, case, wish)
+        else:
+            matter_id = await database.run(visitor.actor, _open, kind, case, {k: v for k, v in asked.items() if v})
     except Refused as refusal:
         if refusal.status == 404:
             raise
@@ -143,6 +154,10 @@ def _open(uow: UnitOfWork, kind: str, application_id: str, asked: dict[str, Any]
     return service.open_matter(uow, kind, application_id, asked).id
 
 
+def _call(uow: UnitOfWork, application_id: str, wish: UrgentBody) -> str:
+    return urgents.call(uow, application_id, {"ground": wish.ground, "reason": wish.reason}, wish.proof()).id
+
+
 async def _form(
     visitor: Visitor,
     database: Database,
@@ -156,13 +171,22 @@ async def _form(
     view = await database.read(visitor.actor, _read_new, kind, application_id, person)
     status = refusal.status if refusal else 200
     return visitor.page(
-        "matters/new.html", status, view=view, refusal=refusal, typed=typed, person=person, problems=PROBLEMS
+        "matters/new.html",
+        status,
+        view=view,
+        refusal=refusal,
+        typed=typed,
+        person=person,
+        problems=PROBLEMS,
+        grounds=GROUNDS,
     )
 
 
 def _read_new(uow: UnitOfWork, kind_code: str, application_id: str, person: str) -> NewMatter:
     kind = service.find_kind(kind_code)
     application = visibility.get_visible(uow, application_id)
+    if kind.signed:
+        return _read_urgent(uow, kind, application)
     state = permissions.read(uow, application_id)
     obstacle = loan_obstacle(state.hand_over)
     if obstacle is not None:
@@ -178,6 +202,22 @@ def _read_new(uow: UnitOfWork, kind_code: str, application_id: str, person: str)
         people=directory.find_people(uow, person, {hand_over.custodian_id}, custodians=True)
         if kind.code == "custody-transfer"
         else NOBODY,
+    )
+
+
+def _read_urgent(uow: UnitOfWork, kind: Kind, application: Application) -> NewMatter:
+    """Read the form of a call; of a draft it shows what is saved, which is submitted in the same act."""
+    items = preservations.items_in_scope(uow, application.id)
+    signs_with = list(signature_signing.methods(uow, "password+totp"))
+    return NewMatter(
+        kind=kind,
+        application_id=application.id,
+        number=application.number or "",
+        title=application.title,
+        before={"items": items, "draft": application.submitted_at is None},
+        signs_with=signs_with,
+        cameras=uow.rules.urgent_cameras,
+        hours=uow.rules.urgent_span // timedelta(hours=1),
     )
 
 

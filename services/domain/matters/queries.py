@@ -18,9 +18,12 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
 from services.domain.audit import trail as audit_trail
+from services.domain.custody import emergency
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.kinds.base import Line, loan_obstacle
+from services.domain.matters.kinds.urgent import UrgentRetrieval
 from services.domain.matters.schemas import MatterDecision, MatterLine, MatterView, Offer
+from services.domain.process import permissions
 from services.domain.reviews.schemas import MatterFact
 from services.runtime.errors import NotFound
 from services.runtime.labels import Label
@@ -77,8 +80,14 @@ def get(uow: UnitOfWork, matter_id: str) -> MatterView:
         decisions=_decisions(uow, matter),
         because_zh=because.zh if because else None,
         because_en=because.en if because else None,
-        document=uow.session.scalar(select(Document.number).where(Document.number == matter.number)),
+        document=uow.session.scalar(
+            select(Document.number)
+            .where(Document.subject_id == matter.id, Document.kind == matter.kind)
+            .order_by(Document.made_at.desc(), Document.number.desc())
+            .limit(1)
+        ),
         hand_over_id=matter.hand_over_id,
+        emergency_copies=emergency.list_mine(uow, matter.id) if matter.kind == UrgentRetrieval.code else [],
     )
 
 
@@ -93,13 +102,21 @@ def _facts(lines: Sequence[Line]) -> list[MatterFact]:
 
 def list_offers(uow: UnitOfWork, application: Application, hand_over: HandOver | None) -> list[Offer]:
     """List what the actor may ask for in the case now; values and people are checked when it is asked."""
-    if loan_obstacle(hand_over) is not None:
-        return []
+    lent = loan_obstacle(hand_over) is None
     return [
         Offer(kind=kind.code, button_zh=kind.button.zh, button_en=kind.button.en)
         for kind in KINDS.values()
-        if kind.may_open(uow, application, hand_over)
+        if (lent if kind.of_loan else hand_over is None and _is_under_approval(uow, application))
+        and kind.may_open(uow, application, hand_over)
     ]
+
+
+def _is_under_approval(uow: UnitOfWork, application: Application) -> bool:
+    """Whether the application is submitted and not decided, and nobody has called it urgently."""
+    if application.submitted_at is None or emergency.is_decided(permissions.read(uow, application.id)):
+        return False
+    called = select(Matter.id).where(Matter.application_id == application.id, Matter.kind == UrgentRetrieval.code)
+    return uow.session.scalar(called.limit(1)) is None
 
 
 def _select() -> Select[*tuple[Any, ...]]:

@@ -2,8 +2,11 @@
 
 from typing import Any, Literal
 
+from services.domain.accounts.signatures.http import Signing
+from services.domain.custody.schemas import EmergencyCopyView
+from services.domain.matters.kinds.urgent import Ground
 from services.domain.reviews.schemas import MatterFact
-from services.web.schemas import Answer, Body, Code, Identifier, Moment, PageParameters
+from services.web.schemas import Account, Answer, Body, Code, Identifier, Moment, PageParameters
 
 MatterSort = Literal["opened", "number"]
 
@@ -24,8 +27,16 @@ class MatterBody(Body):
     asked: dict[str, Any]
 
 
+class UrgentBody(Signing):
+    """The call of an urgent retrieval, signed with the password, and the code where one is required."""
+
+    ground: Ground
+    reason: Account
+
+
 class MatterLine(Answer):
-    """One matter in a list. ``state`` is ``open``, ``applied``, ``answered``, ``refused`` or ``moot``.
+    """One matter in a list. ``state`` is ``open``, ``applied``, ``answered``, ``ratified``, ``not-ratified``,
+    ``refused`` or ``moot``.
 
     ``stages`` are asked now; ``openedBy`` is null where the system has opened it.
     """
@@ -58,6 +69,7 @@ class MatterView(MatterLine):
     """One matter with all of it; decisions are signed over ``factsSha256``.
 
     ``because`` says why it was closed without being carried out; ``results`` what was done, where it was.
+    ``emergencyCopies``: what you can see of an urgent retrieval before its approval.
     """
 
     lines: list[MatterFact]
@@ -68,6 +80,7 @@ class MatterView(MatterLine):
     because_en: str | None
     document: str | None
     hand_over_id: str | None
+    emergency_copies: list[EmergencyCopyView]
 
 
 class MattersAnswer(Answer):

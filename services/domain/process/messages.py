@@ -15,6 +15,9 @@ COPY_LOST = "copy-lost"
 MATTER_ASKED = "matter-asked"
 MATTER_MOOT = "matter-moot"
 PROBLEM_REPORTED = "problem-reported"
+URGENT_CALLED = "urgent-called"
+APPLICATION_APPROVED = "application-approved"
+APPLICATION_REFUSED = "application-refused"
 
 LOAN_OUTCOMES = ("lost", "recalled", "replace", "provided")
 """Why a loan is closed before its return: what ``loan-closed`` carries as ``loanOutcome``."""
@@ -46,6 +49,9 @@ SENT: Mapping[str, Sent] = {
     MATTER_ASKED: Sent(("matter",)),
     MATTER_MOOT: Sent(("matter",)),
     PROBLEM_REPORTED: Sent(("matter",)),
+    URGENT_CALLED: Sent(("matter",)),
+    APPLICATION_APPROVED: Sent(("application",)),
+    APPLICATION_REFUSED: Sent(("application",)),
 }
 """Every message that the portal sends; tests hold it against what the outbox has held."""
 

@@ -8,7 +8,9 @@ from services.domain.matters.kinds.extension import Extension
 from services.domain.matters.kinds.problem import ProblemReport
 from services.domain.matters.kinds.purpose_change import PurposeChange
 from services.domain.matters.kinds.recall import Recall
+from services.domain.matters.kinds.urgent import UrgentRetrieval
 
 KINDS: Mapping[str, Kind] = {
-    kind.code: kind for kind in (Extension(), PurposeChange(), CustodyTransfer(), Recall(), ProblemReport())
+    kind.code: kind
+    for kind in (Extension(), PurposeChange(), CustodyTransfer(), Recall(), ProblemReport(), UrgentRetrieval())
 }
