@@ -54,7 +54,12 @@ NAMES = {"open-violation": ("登记违规", "Open violation")}
 CHOSEN: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "violationKind": (
         "违规类型 · Type of violation",
-        {"overdue": "逾期未还 · overdue", "loss": "丢失 · loss", "breach": "违反使用条件 · breach found by Security"},
+        {
+            "overdue": "逾期未还 · overdue",
+            "loss": "丢失 · loss",
+            "breach": "违反使用条件 · breach found by Security",
+            "urgent-not-ratified": "紧急调取未补批 · urgent retrieval not approved",
+        },
     ),
     "closingOutcome": (
         "结案原因 · Why the case is closed",
@@ -68,6 +73,7 @@ DOES: Mapping[str, str] = {
     "back-up-footage": "移交之前，把主档另存一份到别处，并读回核对哈希",
     "check-matter": "核对事项的种类、等级与利害关系，供决定表确定路径",
     "close-matter": "办结未获同意或已失效的事项，并通知提出人",
+    "end-emergency-view": "结束应急查看，销毁其密钥和副本，并查明申请是否已批准",
     "encrypt-copy": "按检索的时间段截取副本，用专用借用密钥加密",
     "escalate-review": "审核到期未办，替补人员也可以办理",
     "escalate-to-management": "确定由哪些管理层人员审批，并通知他们",
@@ -75,13 +81,14 @@ DOES: Mapping[str, str] = {
     "expire-offer": "期限内已签收的，继续使用；没有签收的，不能再签收",
     "file-application": "批准的申请表编号存档，作为调取依据",
     "freeze-loan": "确认问题报告所涉副本已经冻结",
+    "grant-emergency-view": "制作应急查看副本，供发起人和放行人在线查看，不能下载",
     "hand-over": "把副本交给指定的保管人签收",
     "inspect-return": "重新核对所存副本的哈希，并将下载记录与归还声明逐项对照",
     "lift-freeze": "安全保卫部门认定不属实或已说明的，解除冻结，补回天数",
     "notify-storage": "通知存储部门有已存档的批准申请，并记录用时",
     "open-case": "登记案件，与流程实例绑定；重复的启动静默结束",
     "open-review": "向有权办理的人员发起一项审核",
-    "open-violation": "登记违规：超过宽限期仍未归还，副本丢失（本案随之结案），或问题报告认定违规",
+    "open-violation": "登记违规：超过宽限期仍未归还，副本丢失（本案随之结案），问题报告认定违规，或紧急调取未补批",
     "preliminary-review": "初审的自动部分：核对申请是否完整、合理",
     "preserve-footage": "决定作出前可能被覆盖的录像，先存入隔离区",
     "re-archive": "销毁借用密钥，终止访问，主档保留到处置日期，本案结案",

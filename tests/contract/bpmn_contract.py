@@ -9,7 +9,7 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
         {"applicationId", "duplicateIsError"},
         {"duplicate", "itemIds", "correctionPeriod", "applicationNumber"},
     ),
-    "preserve-footage": ({"applicationId"}, {"itemsPreserved", "itemsNotPreserved"}),
+    "preserve-footage": ({"applicationId", "matterId"}, {"itemsPreserved", "itemsNotPreserved"}),
     "preliminary-review": ({"applicationId"}, {"applicationComplete"}),
     "security-review": (
         {"applicationId"},
@@ -47,12 +47,14 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
     "freeze-loan": ({"matterId"}, set()),
     "lift-freeze": ({"matterId"}, set()),
     "recall-copy": ({"matterId"}, set()),
+    "grant-emergency-view": ({"matterId"}, {"viewUntil"}),
+    "end-emergency-view": ({"matterId"}, {"ratified"}),
     "remind-reviewer": ({"reviewId"}, set()),
     "escalate-review": ({"reviewId"}, set()),
 }
 
 # what a worker reads only in some of the models
-OPTIONAL = {"open-violation": {"matterId"}}
+OPTIONAL = {"open-violation": {"matterId", "handOverId"}, "preserve-footage": {"matterId"}}
 
 # Work on recorders and storage is tried five times, the rest three times.
 STORAGE_JOBS = {
@@ -73,7 +75,7 @@ STAGES: dict[str, tuple[set[str], set[str]]] = {
 }
 
 # the stages that a route of matters names, and no call by itself; a kind with a model of its own calls its stage
-OF_ROUTES = {code for code in STAGES if stage_catalogue.STAGES[code].phase == "matter"} - {"problem"}
+OF_ROUTES = {code for code in STAGES if stage_catalogue.STAGES[code].phase == "matter"} - {"problem", "urgent-release"}
 
 # message -> the variables that it carries
 MESSAGES: dict[str, set[str]] = {
@@ -87,6 +89,9 @@ MESSAGES: dict[str, set[str]] = {
     messages.MATTER_ASKED: {"matterId", "applicationId"},
     messages.MATTER_MOOT: set(),
     messages.PROBLEM_REPORTED: {"matterId", "applicationId", "handOverId"},
+    messages.URGENT_CALLED: {"matterId", "applicationId"},
+    messages.APPLICATION_APPROVED: set(),
+    messages.APPLICATION_REFUSED: set(),
 }
 
 KEYS = {
@@ -100,6 +105,9 @@ KEYS = {
     messages.MATTER_ASKED: None,
     messages.MATTER_MOOT: "=matterId",
     messages.PROBLEM_REPORTED: None,
+    messages.URGENT_CALLED: None,
+    messages.APPLICATION_APPROVED: "=applicationId",
+    messages.APPLICATION_REFUSED: "=applicationId",
 }
 
 DECISION = {"importance", "managementNeeded", "decidedBy", "secondPerson", "backupNeeded", "maxUseDays"}
