@@ -20,7 +20,7 @@ from services.verifier.notes import Checkpoint
 AT = "2031-03-04T12:00:00+00:00"
 CASE, NUMBER, RECORD = "case", "SQ-2031-000001", "DQ-2031-000001"
 ITEM, CAMERA, PERSON = "item", "camera", "somebody"
-STAGES = {**approvals.NEEDED, **approvals.RELEASE}
+STAGES = {**approvals.FIRST, **approvals.NEEDED, **approvals.RELEASE}
 
 
 def write(target: Path, signer: Signer, key: LogKey, blocks: Sequence[bytes], sealed_at: str) -> None:

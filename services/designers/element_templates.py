@@ -49,7 +49,11 @@ FIVE_TIMES = (
     "re-archive",
 )
 # Several tasks of the models have this job type, each under its own name.
-NAMES = {"open-violation": ("登记违规", "Open violation")}
+NAMES = {
+    "close-matter": ("办结事项", "Close matter"),
+    "open-violation": ("登记违规", "Open violation"),
+    "remind-violation": ("催办违规处理", "Remind of the violation"),
+}
 # Variables that a designer chooses at a task; all others come from a message, a job or a decision.
 CHOSEN: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "violationKind": (
@@ -70,18 +74,22 @@ CHOSEN: Mapping[str, tuple[str, Mapping[str, str]]] = {
 # What each worker does, in Chinese; the English is the first line of its module.
 DOES: Mapping[str, str] = {
     "apply-matter": "核对已签字的全部决定后，办理事项",
+    "assess-violation": "查明违规的种类、逾期天数、既往违规与利害关系，供判定表评定",
     "back-up-footage": "移交之前，把主档另存一份到别处，并读回核对哈希",
     "check-matter": "核对事项的种类、等级与利害关系，供决定表确定路径",
-    "close-matter": "办结未获同意或已失效的事项，并通知提出人",
+    "clear-violation": "违规不成立：撤销登记，恢复使用并补足天数",
+    "close-matter": "办结未获同意或已失效的事项，并通知提出人；违规则在各项决定落实后结案",
     "end-emergency-view": "结束应急查看，销毁其密钥和副本，并查明申请是否已批准",
     "encrypt-copy": "按检索的时间段截取副本，用专用借用密钥加密",
     "escalate-review": "审核到期未办，替补人员也可以办理",
     "escalate-to-management": "确定由哪些管理层人员审批，并通知他们",
     "expire-application": "期限内已收到补正的，继续办理；没有收到的，申请作废",
     "expire-offer": "期限内已签收的，继续使用；没有签收的，不能再签收",
+    "expire-reply": "期限内当事人均已申辩的，继续办理；没有申辩的，不能再申辩",
     "file-application": "批准的申请表编号存档，作为调取依据",
     "freeze-loan": "确认问题报告所涉副本已经冻结",
     "grant-emergency-view": "制作应急查看副本，供发起人和放行人在线查看，不能下载",
+    "hand-to-authority": "已决定移送的，对证据实施法律保留，并请法务部门移交",
     "hand-over": "把副本交给指定的保管人签收",
     "inspect-return": "重新核对所存副本的哈希，并将下载记录与归还声明逐项对照",
     "lift-freeze": "安全保卫部门认定不属实或已说明的，解除冻结，补回天数",
@@ -93,13 +101,16 @@ DOES: Mapping[str, str] = {
     "preserve-footage": "决定作出前可能被覆盖的录像，先存入隔离区",
     "re-archive": "销毁借用密钥，终止访问，主档保留到处置日期，本案结案",
     "recall-copy": "问题报告认定须重新调取或收回的，终止借用，收回副本",
+    "record-sanction": "核对已签字的决定后，登记处罚",
     "release-preservation": "未移交而结案时，清除隔离区和副本，主档不再开启，锁定期满后自动处置，并说明结案原因",
     "remind-return": "提醒归还，每个任务提醒一次",
     "remind-reviewer": "提醒可以办理此项审核的人员",
+    "remind-violation": "催办移送回执或赔偿，每个任务提醒一次",
     "resume-access": "使用期限变更后，恢复访问到新的到期日",
     "retrieve-footage": "将一个申请项的录像调取到保管库，并生成调取记录",
     "security-review": "安全审核的自动部分：核对规定、利害关系、保密协议和摄像头级别",
     "suspend-access": "到期日停止访问",
+    "suspend-for-violation": "暂停访问，并将违规事实告知当事人及其部门",
 }
 
 # The stage is the element of a loop over the list that a decision table gives.

@@ -272,6 +272,9 @@ CASES_WITHOUT_INSTANCE = Gauge(
     "Open cases for which the engine has no process instance",
     registry=INSTANCE_REGISTRY,
 )
+VIOLATIONS_OPEN = Gauge(
+    "footage_desk_violations_open", "Violations that are not closed", ["severity"], registry=DATABASE_REGISTRY
+)
 CHECKPOINT_LAG = Gauge(
     "footage_desk_checkpoint_lag_seconds",
     "Age of the oldest event of the audit trail that no signed checkpoint covers",

@@ -30,6 +30,9 @@ class Rules:
     grace_period: timedelta = timedelta(days=3)
     appeal_window: timedelta = timedelta(days=7)
     hold_review: timedelta = timedelta(days=90)
+    violation_reply_period: timedelta = timedelta(days=5)
+    fines: Literal["not-allowed", "with-legal-approval"] = "with-legal-approval"  # T14: no law is behind them
+    dismissal: Literal["not-allowed", "with-legal-approval"] = "with-legal-approval"
     preserve: Literal["always", "at-risk", "never"] = "at-risk"
     max_span: timedelta = timedelta(hours=24)
     max_items: int = 20
@@ -72,6 +75,9 @@ def rules_of(settings: Settings) -> Rules:
         grace_period=settings.rules.grace_period,
         appeal_window=settings.rules.appeal_window,
         hold_review=timedelta(days=settings.rules.hold_review_days),
+        violation_reply_period=settings.rules.violation_reply_period,
+        fines=settings.rules.fines,
+        dismissal=settings.rules.dismissal,
         preserve=settings.rules.preservation,
         max_span=timedelta(hours=settings.rules.max_span_hours),
         second_factor=settings.portal.second_factor or ("nobody" if settings.demo else "signers"),

@@ -13,7 +13,9 @@ from services.verifier.package import Package, moment, number_of
 from services.verifier.report import Report
 from services.verifier.trail import CLOCKS_APART, Event, Trail
 
-NEEDED = {"preliminary": "approved", "security": "approved", "security-signature": "signed"}
+NEEDED = {"security": "approved", "security-signature": "signed"}
+# Who decides first: of a form on behalf of people outside Security checks their credentials, else the department.
+FIRST, CREDENTIALS = {"preliminary": "approved"}, {"credentials": "approved"}
 MANAGEMENT = {"management": "approved"}
 RELEASE = {"storage-release": "approved"}
 # What the database adds to the form when it is filed; the rest is the form that people signed for.
@@ -112,7 +114,8 @@ def _approvals(package: Package, trail: Trail, acts: list[Act]) -> Iterator[tupl
     sha256 = hashlib.sha256(canonical({name: value for name, value in form.items() if name not in ADDED})).hexdigest()
     last = {act.statement["stage"]: act for act in acts if _is_of_round(act, form)}
     decisions = {decision["stage"]: decision for decision in form["decisions"]}
-    before_filing = {**NEEDED, **(MANAGEMENT if form["managementNeeded"] else {})}
+    first = CREDENTIALS if form.get("onBehalf") else FIRST
+    before_filing = {**first, **NEEDED, **(MANAGEMENT if form["managementNeeded"] else {})}
     retrieved = trail.of("footage-retrieved", "retrieval-recorded")
     for stage, outcome in {**before_filing, **(RELEASE if retrieved else {})}.items():
 

@@ -208,7 +208,7 @@ def urgency(when: datetime | str | None, now: datetime) -> str:
 
 
 def size(count: int | None) -> str:
-    """Format a number of bytes, in powers of 1,024."""
+    """Format a number of bytes, in powers of 1,024; to a tenth, which a whole number does without."""
     if count is None:
         return "—"
     value, unit = float(count), "B"
@@ -216,7 +216,7 @@ def size(count: int | None) -> str:
         if value < 1024 or unit == "TiB":
             break
         value /= 1024
-    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+    return f"{f'{value:.1f}'.removesuffix('.0')} {unit}"
 
 
 def bar_parts(start: Any, end: Any, spans: Iterable[Any]) -> list[tuple[float, float]]:

@@ -12,6 +12,7 @@ from services.workers import vault_actions
 
 JOB_TYPE = "re-archive"
 ACTOR = Actor("worker", JOB_TYPE)
+CLOSED_AS = {**closing.RETURNED_AS, closing.PROVIDED: closing.PROVIDED_AS}
 
 
 @dataclass(frozen=True)
@@ -37,19 +38,22 @@ async def handle(
     signer: Signer,
     replica_store: Store | None = None,
 ) -> Result:
-    """A discrepancy destroys the keys too and opens a violation."""
-    if command.decision not in closing.RETURNED_AS:
+    """A discrepancy destroys the keys too and opens a violation; what was provided outside was not inspected."""
+    if command.decision not in CLOSED_AS:
         raise NotPermitted(
             f"could not re-archive | hand-over {command.hand_over_id} | {command.decision!r} is no inspection's "
             "decision | let the inspector decide, then resolve the incident"
         )
-    actions = await database.run(
-        ACTOR,
-        closing.re_archive,
-        command.application_id,
-        command.hand_over_id,
-        in_order=command.decision == "in-order",
-    )
+    if command.decision == closing.PROVIDED:
+        actions = await database.run(ACTOR, closing.end_provided_loan, command.application_id, command.hand_over_id)
+    else:
+        actions = await database.run(
+            ACTOR,
+            closing.re_archive,
+            command.application_id,
+            command.hand_over_id,
+            in_order=command.decision == "in-order",
+        )
     await vault_actions.end_loan(
         database,
         ACTOR,
@@ -59,7 +63,7 @@ async def handle(
         replica_store=replica_store,
         loan_keys=loan_keys,
         signer=signer,
-        closed_as=closing.RETURNED_AS[command.decision],
+        closed_as=CLOSED_AS[command.decision],
     )
     if actions.retain_until is None:
         raise RuntimeError("a loan that has ended has a disposal date")

@@ -10,7 +10,7 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
         {"duplicate", "itemIds", "correctionPeriod", "applicationNumber"},
     ),
     "preserve-footage": ({"applicationId", "matterId"}, {"itemsPreserved", "itemsNotPreserved"}),
-    "preliminary-review": ({"applicationId"}, {"applicationComplete"}),
+    "preliminary-review": ({"applicationId"}, {"applicationComplete", "onBehalf"}),
     "security-review": (
         {"applicationId"},
         {"securityFindings", "cameraClass", "securityInvolved", "managementInvolved"},
@@ -49,6 +49,21 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
     "recall-copy": ({"matterId"}, set()),
     "grant-emergency-view": ({"matterId"}, {"viewUntil"}),
     "end-emergency-view": ({"matterId"}, {"ratified"}),
+    "assess-violation": (
+        {"matterId"},
+        {
+            *("violationKind", "importance", "daysLate", "leaked", "repeats", "securityInvolved", "managementInvolved"),
+        },
+    ),
+    "suspend-for-violation": (
+        {"matterId", "severity", "decidingStage", "suspendPerson", "referralAsked"},
+        {"replyPeriod"},
+    ),
+    "expire-reply": ({"matterId"}, {"repliedMeanwhile"}),
+    "clear-violation": ({"matterId"}, set()),
+    "record-sanction": ({"matterId"}, {"loss", "referral"}),
+    "hand-to-authority": ({"matterId"}, set()),
+    "remind-violation": ({"matterId"}, set()),
     "remind-reviewer": ({"reviewId"}, set()),
     "escalate-review": ({"reviewId"}, set()),
 }
@@ -74,8 +89,9 @@ STAGES: dict[str, tuple[set[str], set[str]]] = {
     if not stage.retired
 }
 
-# the stages that a route of matters names, and no call by itself; a kind with a model of its own calls its stage
-OF_ROUTES = {code for code in STAGES if stage_catalogue.STAGES[code].phase == "matter"} - {"problem", "urgent-release"}
+# the stages that a table names, and no call by itself; models of their own call these by their names
+CALLED_IN_MATTERS = {"problem", "urgent-release", "legal-sanction", "referral"}
+OF_ROUTES = {code for code in STAGES if stage_catalogue.STAGES[code].phase == "matter"} - CALLED_IN_MATTERS
 
 # message -> the variables that it carries
 MESSAGES: dict[str, set[str]] = {
@@ -92,6 +108,10 @@ MESSAGES: dict[str, set[str]] = {
     messages.URGENT_CALLED: {"matterId", "applicationId"},
     messages.APPLICATION_APPROVED: set(),
     messages.APPLICATION_REFUSED: set(),
+    messages.VIOLATION_OPENED: {"matterId", "applicationId"},
+    messages.VIOLATION_REPLIED: set(),
+    messages.REFERRAL_RECEIVED: set(),
+    messages.LOSS_SETTLED: set(),
 }
 
 KEYS = {
@@ -108,6 +128,10 @@ KEYS = {
     messages.URGENT_CALLED: None,
     messages.APPLICATION_APPROVED: "=applicationId",
     messages.APPLICATION_REFUSED: "=applicationId",
+    messages.VIOLATION_OPENED: None,
+    messages.VIOLATION_REPLIED: "=matterId",
+    messages.REFERRAL_RECEIVED: "=matterId",
+    messages.LOSS_SETTLED: "=matterId",
 }
 
 DECISION = {"importance", "managementNeeded", "decidedBy", "secondPerson", "backupNeeded", "maxUseDays"}

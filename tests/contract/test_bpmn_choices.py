@@ -23,9 +23,20 @@ def shares(*coverages: float) -> Values:
     return {"retrieved": [{"itemId": str(number), "coverage": share} for number, share in enumerate(coverages)]}
 
 
+def sources(element_id: str) -> list[str]:
+    """What leads to an element, through a join what leads to that."""
+    found = bpmn.find(ROOT, f'.//bpmn:sequenceFlow[@targetRef="{element_id}"]/@sourceRef')
+    if len(found) == 1 and bpmn.find(ROOT, f'.//bpmn:exclusiveGateway[@id="{found[0]}" and not(@name)]'):
+        return sources(found[0])
+    return list(found)
+
+
 def stage_before(gateway: Any) -> str | None:
-    """The stage of the review whose answer a gateway reads, itself or from the end of the phase before it."""
-    (source,) = bpmn.find(ROOT, f'.//bpmn:sequenceFlow[@targetRef="{gateway.get("id")}"]/@sourceRef')
+    """The stage of the review whose answer a gateway reads, itself or from the end of the phase before it.
+
+    Behind a join it is that of the way drawn first: ``test_ways_that_join_give_the_same_answers``.
+    """
+    source = sources(gateway.get("id"))[0]
     call = bpmn.find(ROOT, f'.//bpmn:callActivity[@id="{source}" or ancestor::bpmn:subProcess[@id="{source}"]]')
     return bpmn.mapping(call[-1], "input")["stage"].strip('="') if call else None
 
@@ -105,6 +116,14 @@ def test_the_answer_of_a_gateway_is_one_that_its_review_can_give() -> None:
             assert {text.split('"')[1] for text in texts} == STAGES[stage][0], gateway.get("id")
 
 
+def test_ways_that_join_give_the_same_answers() -> None:
+    (gateway,) = bpmn.find(ROOT, './/bpmn:exclusiveGateway[@id="Gateway_DepartmentDecision"]')
+    calls = [bpmn.find(ROOT, f'.//bpmn:callActivity[@id="{source}"]')[0] for source in sources(gateway.get("id"))]
+    stages = [bpmn.mapping(call, "input")["stage"].strip('="') for call in calls]
+    assert stages == ["preliminary", "credentials"]
+    assert STAGES["preliminary"][0] == STAGES["credentials"][0]
+
+
 @pytest.mark.parametrize("outcome", [name for name in OUTCOMES if name not in ("approvalOutcome", "loanOutcome")])
 def test_a_phase_ends_with_the_outcomes_that_are_asked_for_after_it(outcome: str) -> None:
     set_by_ends = [
@@ -119,7 +138,7 @@ def test_the_last_decision_of_the_approval_is_its_outcome() -> None:
     (phase,) = bpmn.find(ROOT, './/bpmn:subProcess[@id="Phase_Approval"]')
     outcome = compile_expression(bpmn.mapping(phase, "output")["approvalOutcome"].removeprefix("="))
     decisions = set().union(
-        *(STAGES[stage][0] for stage in ("preliminary", "security", "security-signature", "management"))
+        *(STAGES[stage][0] for stage in ("preliminary", "credentials", "security", "security-signature", "management"))
     )
     said = {decision: to_json(outcome.evaluate({"decision": decision})) for decision in decisions}
     assert said == {**{name: name for name in OUTCOMES["approvalOutcome"]}, "signed": "approved", "refused": "rejected"}

@@ -58,6 +58,9 @@ def test_a_task_is_called_as_its_job_or_more_exactly() -> None:
         "Task_OpenLossViolation",
         "Task_OpenBreachViolation",
         "Task_OpenUrgentViolation",
+        "Task_CloseViolation",
+        "Task_RemindReferral",
+        "Task_RemindSettlement",
     }
     moot = {
         "Task_CloseMootMatter",

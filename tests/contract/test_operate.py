@@ -21,7 +21,7 @@ WORKERS = {worker.job_type: worker for worker in discover()}
 FLAT = {"str", "int", "float", "bool", "datetime", "timedelta", "str | None", "date"}
 # The one list that the loops go over, what they collect, and the decision's answer before it is taken apart.
 LISTS = {"itemIds": "list[str]", "deciders": "list[str]"}
-NESTED = {"retrieved", "classification", "route"}
+NESTED = {"retrieved", "classification", "route", "assessment"}
 COLLECTED = {"backups", "copyIds", "decisions"}
 # In a relational secondary storage of 8.9 a name may have 256 characters.
 LONGEST = 64

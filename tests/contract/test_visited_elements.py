@@ -37,6 +37,7 @@ def test_every_flow_node_and_sequence_flow_is_counted() -> None:
         "review",
         "matter",
         "problem-report",
+        "violation",
         "urgent-retrieval",
     }
 

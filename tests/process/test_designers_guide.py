@@ -102,18 +102,18 @@ def draw_review(models: Path) -> None:
     template = json.loads((models / ".camunda/element-templates/review.json").read_text(encoding="utf-8"))
     elements = re.sub('(modelerTemplateVersion=)"[0-9]+"', rf'\1"{template["version"]}"', block("xml elements"))
     drawing = Drawing(models / "video-retrieval.bpmn", "Phase_Approval")
-    drawing.make_room(after=800, by=240)
+    drawing.make_room(after=975, by=240)
     drawing.put(elements)
-    drawing.place("Call_InterpreterDecides", 810, 260, 100, 80)
-    drawing.place("Gateway_Interpretable", 955, 275, 50, 50)
-    drawing.label("Gateway_Interpretable", 914, 259, 55, 14)
-    drawing.place("Event_InterpreterReturned", 962, 152, 36, 36)
-    drawing.label("Event_InterpreterReturned", 952, 134, 55, 14)
+    drawing.place("Call_InterpreterDecides", 985, 260, 100, 80)
+    drawing.place("Gateway_Interpretable", 1130, 275, 50, 50)
+    drawing.label("Gateway_Interpretable", 1089, 259, 55, 14)
+    drawing.place("Event_InterpreterReturned", 1137, 152, 36, 36)
+    drawing.label("Event_InterpreterReturned", 1127, 134, 55, 14)
     drawing.turn("Flow_DepartmentApproved", "Call_InterpreterDecides", instead="Flow_Interpretable")
-    drawing.draw("Flow_DepartmentApproved", (765, 300), (810, 300))
-    drawing.draw("Flow_InterpreterDecided", (910, 300), (955, 300))
-    drawing.draw("Flow_Interpretable", (1005, 300), (1050, 300))
-    drawing.draw("Flow_NotInterpretable", (980, 275), (980, 188))
+    drawing.draw("Flow_DepartmentApproved", (940, 300), (985, 300))
+    drawing.draw("Flow_InterpreterDecided", (1085, 300), (1130, 300))
+    drawing.draw("Flow_Interpretable", (1180, 300), (1225, 300))
+    drawing.draw("Flow_NotInterpretable", (1155, 275), (1155, 188))
     drawing.save()
 
 
@@ -134,9 +134,9 @@ def draw_silence(models: Path) -> None:
     """Step 4, the edit that breaks a rule: the department's silence is taken for its approval."""
     drawing = Drawing(models / "video-retrieval.bpmn", "Phase_Approval")
     drawing.put(SILENCE)
-    drawing.place("Event_DepartmentSilent", 622, 322, 36, 36)
-    drawing.label("Event_DepartmentSilent", 562, 346, 55, 14)
-    drawing.draw("Flow_DepartmentSilent", (640, 358), (640, 380), (860, 380), (860, 340))
+    drawing.place("Event_DepartmentSilent", 712, 322, 36, 36)
+    drawing.label("Event_DepartmentSilent", 652, 346, 55, 14)
+    drawing.draw("Flow_DepartmentSilent", (730, 358), (730, 380), (1035, 380), (1035, 340))
     drawing.enter("Call_InterpreterDecides", "Flow_DepartmentSilent")
     drawing.save()
 
@@ -241,16 +241,16 @@ def with_worker(place: Path) -> Path:
     (models / own_workers.NAME).write_text(block("json workers"), encoding="utf-8")
     assert "check-translation.json was written" in run("templates", place)
     drawing = Drawing(models / "video-retrieval.bpmn", "Phase_Approval")
-    drawing.make_room(after=800, by=240)
+    drawing.make_room(after=975, by=240)
     drawing.put(block("xml own"))
-    drawing.place("Task_CheckTranslation", 810, 260, 100, 80)
-    drawing.place("Gateway_Translated", 955, 275, 50, 50)
-    drawing.place("Event_NotTranslated", 962, 152, 36, 36)
+    drawing.place("Task_CheckTranslation", 985, 260, 100, 80)
+    drawing.place("Gateway_Translated", 1130, 275, 50, 50)
+    drawing.place("Event_NotTranslated", 1137, 152, 36, 36)
     drawing.turn("Flow_DepartmentApproved", "Task_CheckTranslation", instead="Flow_Translated")
-    drawing.draw("Flow_DepartmentApproved", (765, 300), (810, 300))
-    drawing.draw("Flow_TranslationChecked", (910, 300), (955, 300))
-    drawing.draw("Flow_Translated", (1005, 300), (1050, 300))
-    drawing.draw("Flow_NotTranslated", (980, 275), (980, 188))
+    drawing.draw("Flow_DepartmentApproved", (940, 300), (985, 300))
+    drawing.draw("Flow_TranslationChecked", (1085, 300), (1130, 300))
+    drawing.draw("Flow_Translated", (1180, 300), (1225, 300))
+    drawing.draw("Flow_NotTranslated", (1155, 275), (1155, 188))
     drawing.save()
     assert "Clean on every profile." in run("check", place)
     return models
@@ -370,7 +370,7 @@ def test_an_edit_that_breaks_a_rule_is_drawn_as_in_the_guide(changed: Path, tmp_
     report = check(changed, discover(), items=1, until="department-first")
 
     [verdict] = [one for one in report.broken if one.rule == "department-first"]
-    assert verdict.en == "No retrieval without the department's approval in this round"
+    assert verdict.en == "No retrieval without the department's approval, or the check of credentials, in this round"
     options = " --items 1 --seconds 60 --paths my-paths"
     assert block("console paths").strip() == block("console policy").strip() + options
     for language in LANGUAGES:

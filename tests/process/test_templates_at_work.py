@@ -16,12 +16,14 @@ from sqlalchemy import delete, select
 
 from services.app.container import MODELS
 from services.database.tables.applications import Application
+from services.database.tables.matters import Matter
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo.organisation import demo_id
 from services.designers import element_templates, node_tools
 from services.designers.element_templates import CHOSEN
+from services.domain.accounts.signatures.given import Proof
 from services.domain.matters import service as matters
 from services.domain.reviews import service as review_service
 from services.domain.stages.catalogue import STAGES
@@ -101,11 +103,12 @@ async def _until_the_loan(desk: People, bench: Bench) -> None:
     assert (await bench.does("expire-offer", **named))["acceptedMeanwhile"] is True
     for job_type in ("remind-return", "suspend-access", "resume-access"):
         await bench.does(job_type, **named)
+    await _reported_and_answered(desk, bench, named, "explained", "lift-freeze")
     named["matterId"] = await desk.database.run(Actor("person", loan.custodian_id), _ask_for_a_transfer, case)
     await bench.does("check-matter", **named)
     await desk.turn(days=loan.use_days + 4)
     await bench.does("open-violation", **named)
-    await desk.give_back(case)
+    await _reported_and_answered(desk, bench, named, "recall", "recall-copy")
     await bench.does("close-matter", **named, closedAs="moot")
     await desk.decide(case, "return-inspection")
     await desk.closed(case, "footage-re-archived")
@@ -164,6 +167,36 @@ async def _asked_and_answered(desk: People, bench: Bench, case: str, waiting: Re
         proof=desk.proof(case, login),
     )
     assert (await running)["decision"] == "approved"
+
+
+async def _reported_and_answered(desk: People, bench: Bench, named: dict[str, Any], answer: str, job_type: str) -> None:
+    """A problem with the copies on loan, which Security answers; the bench does what follows."""
+    case = named["applicationId"]
+    custodian = Actor("person", desk.hand_over(case).custodian_id)
+    told = {**named, "matterId": await desk.database.run(custodian, _report_a_problem, case)}
+    await bench.does("freeze-loan", **told)
+    opened = await bench.does("open-review", **told, stage="problem")
+    [review] = desk.rows(Review, id=opened["reviewId"])
+    [matter] = desk.rows(Matter, id=told["matterId"])
+    login = desk.candidates(review)[0]
+    await desk.as_person(
+        login,
+        review_service.decide,
+        review.id,
+        outcome=answer,
+        answers={question.code: True for question in STAGES["problem"].questions},
+        reason="已核对",
+        opinion=None,
+        proof=Proof(matter.facts_sha256, f"demo-{login}"),
+    )
+    await bench.does(job_type, **told)
+
+
+def _report_a_problem(uow: UnitOfWork, case: str) -> str:
+    """As below: its own process does not hear of it."""
+    matter_id = matters.open_matter(uow, "problem", case, {"reason": "none", "problem": "gap"}).id
+    uow.session.execute(delete(OutboxMessage).where(OutboxMessage.matter_id == matter_id))
+    return matter_id
 
 
 def _ask_for_a_transfer(uow: UnitOfWork, case: str) -> str:

@@ -46,6 +46,7 @@ CAMERA = {
     "retentionDays": 30,
 }  # fmt: skip
 CALENDAR = {"days": [{"date": "2031-05-01", "kind": "off", "zh": "劳动节", "en": "Labour Day"}], "reason": "none"}
+OUTSIDER = {"name": "李警官", "unit": "市公安局", "cardKind": "police-card", "cardNumber": "012345", "contact": "none"}
 RECORDER = {"name": "R", "site": "S", "configuration": {}}
 
 
@@ -90,6 +91,12 @@ RULES = {
     "POST /api/applications/{application_id}/submit": Rule(APPLICANT),
     "POST /api/applications/{application_id}/correct": Rule(APPLICANT, body=FORM),
     "POST /api/applications/{application_id}/withdraw": Rule(APPLICANT, body={}),
+    "GET /api/applications/{application_id}/on-behalf": Rule(SEE),
+    # who sees the case hears that its form was submitted
+    "PUT /api/applications/{application_id}/on-behalf": Rule(SEE, body={"kind": None}),
+    "POST /api/applications/{application_id}/outsiders": Rule(SEE, body=OUTSIDER),
+    "DELETE /api/outsiders/{outsider_id}": Rule(SEE),
+    "GET /api/applications/{application_id}/card-numbers": Rule(HANDLING),
     "GET /api/cases/{application_id}": Rule(SEE),
     "GET /api/cases/{application_id}/timeline": Rule(SEE),
     "GET /api/cases/{application_id}/integrity": Rule(SEE),
@@ -148,6 +155,10 @@ RULES = {
     "POST /api/hand-overs/{hand_over_id}/accept": Rule(KEEPER, body={"conditionsVersion": "none", **SIGNED}),
     "POST /api/hand-overs/{hand_over_id}/decline": Rule(KEEPER, body={"reason": "no", **SIGNED}),
     "POST /api/hand-overs/{hand_over_id}/report-loss": Rule(KEEPER, body={"kind": "lost", "whatHappened": "x"}),
+    "POST /api/hand-overs/{hand_over_id}/custody-log": Rule(KEEPER, body={"event": "checked", "text": "none"}),
+    "POST /api/hand-overs/{hand_over_id}/recipients": Rule(KEEPER, body={"personId": "{person_id}"}),
+    "DELETE /api/hand-overs/{hand_over_id}/recipients/{person_id}": Rule(KEEPER),
+    "GET /api/shown-loans": Rule(EVERYONE),
     "POST /api/hand-overs/{hand_over_id}/return": Rule(
         KEEPER, body={"returnTo": "security", "noOtherCopies": False, "password": PASSWORD}
     ),
@@ -201,6 +212,19 @@ RULES = {
         body={"kind": "custody-transfer", "applicationId": "{application_id}", "asked": TRANSFER},
     ),
     "GET /api/matters/{matter_id}": Rule(SEE),
+    # the matter is no violation: test_violations_to_their_end
+    "POST /api/matters/{matter_id}/reply": Rule(NONE, body={"text": "none"}),
+    "POST /api/matters/{matter_id}/referral": Rule(
+        NONE,
+        body={"authority": "x", "handedAt": "2031-03-04T12:00:00Z", "receipt": "x", "packageSha256": "ab" * 32},
+    ),
+    "POST /api/matters/{matter_id}/settlement": Rule(NONE, body={"account": "none"}),
+    "POST /api/violations/{violation_id}/start": Rule(NONE),
+    # the matter is no disclosure, and the download is the custodian's: tests/unit/domain/matters/test_disclosures.py
+    "GET /api/disclosures/{matter_id}": Rule(NONE),
+    "POST /api/disclosures/{matter_id}/files/{copy_id}": Rule(NONE),
+    "GET /api/disclosure-files/{download_id}/content": Rule(NONE),
+    "POST /api/disclosures/{matter_id}/receipt": Rule(NONE, body={"outsiderIds": ["none"]}),
     "GET /api/cases/{application_id}/matters/offers": Rule(SEE),
     "GET /api/holds": Rule(HOLD_READERS, EVERYONE - HOLD_READERS),
     "POST /api/holds": Rule(

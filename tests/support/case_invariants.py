@@ -21,7 +21,7 @@ from services.vault.labels import label_key
 from services.vault.store.protocol import BUCKETS, Store
 
 RETURNED = ("footage-re-archived", "return-disputed")
-LENT = (*RETURNED, "copy-lost")
+LENT = (*RETURNED, "copy-lost", "footage-provided")
 
 
 def problems(

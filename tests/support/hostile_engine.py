@@ -21,6 +21,7 @@ from sqlalchemy import event
 
 from services.database.tables.cameras import Camera
 from services.database.tables.custody import HandOver
+from services.database.tables.matters import Matter
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
@@ -71,7 +72,13 @@ POOLS: dict[str, tuple[Any, ...]] = {
     "stage": (
         *("preliminary", "security", "security-signature", "management"),
         *("storage-release", "partial-footage", "receipt", "return-inspection"),
+        *("violation-security", "legal-sanction", "referral"),
     ),
+    "closedAs": ("refused", "moot", "handled"),
+    "severity": ("minor", "moderate", "severe"),
+    "decidingStage": ("violation-security", "violation-legal", "violation-management"),
+    "suspendPerson": (True, False),
+    "referralAsked": (True, False),
     "closingOutcome": ("rejected", "expired", "unavailable", "not-taken-up", "withdrawn"),
     "violationKind": ("overdue", "loss"),
     "decision": ("in-order", "discrepancy", "approved"),
@@ -467,6 +474,7 @@ class HostileEngine:
                 "itemId": desk.run(application_service.item_ids, case_id),
                 "handOverId": [row.id for row in desk.all(HandOver, application_id=case_id)],
                 "reviewId": [row.id for row in desk.all(Review, application_id=case_id)],
+                "matterId": [row.id for row in desk.all(Matter, application_id=case_id)],
             }
         desk.database.engine.dispose()
         return known

@@ -26,7 +26,7 @@ from services.domain.agreements import texts
 from services.domain.applications import drafts, forms, joint
 from services.domain.applications import service as application_service
 from services.domain.cases import saved_searches
-from services.domain.custody import hand_overs, returns, viewings
+from services.domain.custody import hand_overs, holder_entries, recipient_access, returns, viewings
 from services.domain.custody.returns import AttestedFate
 from services.domain.deployments import in_use, versions
 from services.domain.deployments.uploads import pack
@@ -112,13 +112,14 @@ class Away:
 class HostileOrganisation(ReviewDesk):
     """``portal()`` opens it; ``known`` are the values that the parameters of its addresses may take.
 
-    ``questioned``: the case whose applicant has a question to answer.
+    ``questioned``: the case whose applicant has a question to answer. ``lent``: the hand-over whose copies are held.
     """
 
     def __init__(self, url: str) -> None:
         super().__init__(url, rules=Rules(max_use_days=30, organisation=hostile("rules.organisation")))
         self._form = replace(
             FORM,
+            recipient_ids=("office-head", "operator2"),
             **{
                 name: hostile(f"applications.{name}")
                 for name in ("reason", "purpose", "place_of_use", "incident_reference", "urgent_because")
@@ -160,7 +161,13 @@ class HostileOrganisation(ReviewDesk):
         self.approved(important)
         self.classed(important, important_information=True)
         self.opened(important, "management")
-        for end in (self._held, self._declined, self._lost, self._returned):
+        lent = self._lent(words)
+        self._held(*lent)
+        self.lent = lent[2]
+        self.run(recipient_access.allow, self.lent, "office-head", by="keeper")
+        entry = {"text": hostile("entries.text"), "place": hostile("entries.place")}
+        self.run(holder_entries.write, self.lent, "moved", **entry, by="keeper")
+        for end in (self._declined, self._lost, self._returned):
             end(*self._lent(words))
         consent_id, sha256 = self._jointly()
         reason = hostile("consents.reason")

@@ -15,6 +15,7 @@ from services.database.tables.custody import HandOver
 from services.database.tables.deliveries import Delivery
 from services.database.tables.deployments import ModelSet
 from services.database.tables.notices import Notice
+from services.database.tables.outsiders import Outsider
 from services.database.tables.people import Post
 from services.database.tables.reviews import ApplicantQuestion
 from services.database.tables.working_calendar import CalendarYear
@@ -80,6 +81,7 @@ class Parts:
     drafter: str = "drafter"
     custodian: str = "keeper"
     subject_ids: tuple[str, ...] = ("deputy",)
+    recipient_ids: tuple[str, ...] = ()
     preliminary: str = "head"
     reviewer: str = "reviewer"
     signer: str = "security-head"
@@ -111,7 +113,8 @@ class Away:
 def lend(desk: ReviewDesk, parts: Parts = Parts()) -> dict[str, str]:
     """Lay out the case: approved, its release open, one copy accepted, watched and downloaded; beside it a joint one
     that waits for Security's consent, and a file that is announced."""
-    form = replace(FORM, custodian_id=parts.custodian, subject_ids=parts.subject_ids)
+    people = {"subject_ids": parts.subject_ids, "recipient_ids": parts.recipient_ids}
+    form = replace(FORM, custodian_id=parts.custodian, **people)
     application_id = _submitted(desk, form, parts.drafter)
     for stage, by in (
         ("preliminary", parts.preliminary),
@@ -182,7 +185,21 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "set_id": desk.run(_models),
         "kind": "custody-transfer",
         "matter_id": _transfer(desk),
+        "violation_id": "none",
+        "outsider_id": desk.run(_outsider),
     }
+
+
+def _outsider(uow: UnitOfWork) -> str:
+    """A person outside whom the case names, on paper."""
+    case = uow.session.scalars(select(HandOver)).one().application_id
+    row = Outsider(application_id=case, position=1, name="李警官", unit="市公安局", added_by="drafter")
+    row.card_kind, row.card_tail, row.card_sealed, row.contact = "police-card", "2345", "", "none"
+    row.added_at = uow.now
+    uow.session.add(row)
+    uow.session.flush()
+    row.card_sealed = uow.secrets.encrypt("012345", f"card of outsider {row.id}")
+    return row.id
 
 
 def _transfer(desk: ReviewDesk) -> str:

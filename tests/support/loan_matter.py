@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from lent_case import lend
+from lent_case import Parts, lend
 from review_desk import PASSWORD, ReviewDesk
 
 from services.database.tables.custody import HandOver
@@ -111,8 +111,8 @@ class LoanDesk:
         return self.desk.all(OutboxMessage, name=name)
 
 
-def lent(desk: ReviewDesk) -> dict[str, str]:
+def lent(desk: ReviewDesk, parts: Parts | None = None) -> dict[str, str]:
     """Lay out the loan, for ``prepared_desk``: its 15 days may become 30."""
-    ids = lend(desk)
+    ids = lend(desk, parts or Parts())
     desk.classed(ids["application_id"], max_use_days=None)
     return ids

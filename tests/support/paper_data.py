@@ -167,6 +167,64 @@ HOLD: dict[str, Any] = {
         }
     ],
 }
+VIOLATION: dict[str, Any] = {
+    **{name: MATTER[name] for name in ("organisation", "policyVersion", "zone", "demo", "application")},
+    "title": "违规登记及处理表",
+    "number": "WG-2031-000001",
+    "source": None,
+    "openedAt": "2031-03-22T12:00:00+00:00",
+    "violationKind": "overdue",
+    "lines": [{"name": "违规情形", "value": "逾期"}, {"name": "当事人", "value": "刘洋"}],
+    "facts": {},
+    "factsSha256": HASH,
+    "evidence": [{"number": "JJ-2031-000001", "kind": "hand-over-receipt"}],
+    "hearings": [
+        {"person": "刘洋", "part": "accused", "repliedAt": "2031-03-23T02:00:00+00:00", "reply": "当时在医院。"},
+        {"person": "张伟", "part": "department", "repliedAt": None, "reply": None},
+    ],
+    "servedAt": "2031-03-22T12:00:05+00:00",
+    "replyUntil": "2031-03-27T12:00:05+00:00",
+    "severity": "minor",
+    "decisions": [
+        {**MATTER["decisions"][0], "stage": "违规处理（安全保卫部门）", "outcome": "违规成立", "judgement": {}}
+    ],
+    "sanctions": [
+        {"person": "刘洋", "kind": "warning", "amount": None, "note": None, "droppedBecause": None},
+        {"person": "刘洋", "kind": "fine", "amount": "200.00", "note": None, "droppedBecause": "legal-rejected"},
+    ],
+    "referral": None,
+    "settlement": {"account": "已赔偿", "amount": "200.00", "by": "p", "at": "2031-04-01T02:00:00+00:00"},
+    "suspensions": [{"of": None, "since": "2031-03-22T12:00:00+00:00", "until": None}],
+    "closedAs": "settled",
+    "closedAt": "2031-04-01T02:00:05+00:00",
+}
+REFERRAL: dict[str, Any] = {
+    **{name: MATTER[name] for name in ("organisation", "policyVersion", "zone", "demo", "application")},
+    "title": "移送登记表",
+    "number": "YS-2031-000001",
+    "violation": "WG-2031-000001",
+    "violationKind": "leak",
+    "factsSha256": HASH,
+    "authority": "三号区公安分局",
+    "handedAt": "2031-03-30T02:00:00+00:00",
+    "receipt": "收字一号",
+    "packageSha256": HASH,
+    "hold": "4f6c",
+    "by": _BY,
+    "decisions": MATTER["decisions"],
+}
+LIST = {
+    "outsiders": [{"id": "o-1", "name": "李警官", "unit": "市公安局", "cardKind": "police-card", "cardTail": "2345"}],
+    "files": [
+        {
+            **{"copy": "c-1", "file": "SQ-2031-000001_Gate.mp4", "format": "MP4 h264", "size": 5000, "sha256": HASH},
+            **{"camera": "厂区 三号门", "recorder": "R1", "from": SPAN[0], "to": SPAN[1], "zone": "Asia/Shanghai"},
+            **{"clock": None, "record": "DQ-2031-000001", "label": "BQ-2031-000001"},
+        }
+    ],
+    **{"notOriginalBecause": "原始介质须继续录像。", "made": "直接截取。", "kept": "录像库", "copies": 2},
+    "holder": BY,
+}
 EACH: dict[str, dict[str, Any]] = {
     "application-form": FORM,
     "retrieval-record": RECORD,
@@ -176,7 +234,10 @@ EACH: dict[str, dict[str, Any]] = {
     "return-inspection": INSPECTION,
     "confidentiality-agreement": AGREEMENT,
     **dict.fromkeys(("extension", "purpose-change", "custody-transfer", "recall"), MATTER),
+    "disclosure": {**MATTER, "list": LIST},
     "hold-notice": HOLD,
+    "violation": VIOLATION,
+    "referral": REFERRAL,
 }
 
 

@@ -13,7 +13,7 @@ from services.runtime.places import BPMN
 # How each job and review ends unless a test says otherwise: an ordinary case that is lent and returned.
 USUAL: Mapping[str, Mapping[str, Any]] = {
     "open-case": {"duplicate": False, "itemIds": ["item-1"], "correctionPeriod": "P6D", "applicationNumber": "SQ-1"},
-    "preliminary-review": {"applicationComplete": True},
+    "preliminary-review": {"applicationComplete": True, "onBehalf": False},
     "security-review": {
         "securityFindings": 0,
         "cameraClass": "ordinary",

@@ -23,6 +23,13 @@ def the_department_is_skipped(folder: Path) -> None:
     model.save()
 
 
+@_breaks("credentials-of-outsiders")
+def the_credentials_of_outsiders_are_not_checked(folder: Path) -> None:
+    model = Model(folder)
+    model.retarget("Flow_OnBehalf", "Gateway_FirstDecided")
+    model.save()
+
+
 @_breaks("sign-off-first")
 def a_refused_signature_goes_on(folder: Path) -> None:
     model = Model(folder)

@@ -98,6 +98,11 @@ class Application(Base):
     recipient_ids: Mapped[list[str] | None]  # people to whom the custodian may show the footage (R57)
     requested_use_days: Mapped[int]
     urgent_because: Mapped[str | None]
+    on_behalf: Mapped[str | None]  # of whom outside it is asked for: forms.ON_BEHALF; None: for the organisation itself
+    letter_title: Mapped[str | None]
+    letter_number: Mapped[str | None]
+    letter_date: Mapped[str | None]  # ISO 8601, as the letter bears it
+    letter_seal_checked: Mapped[bool | None]
 
     important_information: Mapped[bool] = mapped_column(default=False)
     sensitive_event: Mapped[bool] = mapped_column(default=False)

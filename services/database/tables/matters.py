@@ -16,9 +16,10 @@ UNDER_WAY = text("closed_at IS NULL")
 class Matter(Base):
     """One matter of a case: an extension, a custody transfer, a recall, a problem report.
 
-    ``facts`` is what was asked, as its kind reads it; decisions are signed over ``facts_sha256``, and it never changes.
+    ``facts`` is what was asked, as its kind reads it; decisions are signed over ``facts_sha256``. It never changes, but
+    for a violation's: assessment and replies are added to it until somebody is asked.
     ``counterpart_id`` is the person whom the kind asks besides the posts, such as the new custodian. ``opened_by`` is
-    None where the system itself has found something, such as a damaged object.
+    None where the system itself has found something, such as a damaged object or overdue copies.
     """
 
     __tablename__ = "matters"
@@ -42,7 +43,7 @@ class Matter(Base):
     route: Mapped[list[Any] | None]  # the stages that the table named when the matter was checked
     applied_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
-    closed_as: Mapped[str | None]  # applied, refused, moot; answered, of a problem report
+    closed_as: Mapped[str | None]  # applied, refused, moot; of a problem report answered; of a violation an end of it
     outcome: Mapped[dict[str, Any] | None]  # what was done, or why nothing was
 
     application: Mapped[Application] = reference()

@@ -61,6 +61,9 @@ class Decision(Base):
     reason: Mapped[str | None]
     opinion: Mapped[str | None]
     variables: Mapped[dict[str, Any]]
+    judgement: Mapped[
+        dict[str, Any] | None
+    ]  # of a violation: severity, sanctions, loss, referral; signed with the rest
     form_sha256: Mapped[str]  # of a matter: of its facts
     statement_sha256: Mapped[str]  # of the canonical decision that was signed
     signature: Mapped[dict[str, Any]]

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id
@@ -39,3 +39,44 @@ class Violation(Base):
     accused: Mapped[list[str]] = mapped_column(default=list, server_default="[]")  # people, by id
     closed_at: Mapped[datetime | None]
     closed_as: Mapped[str | None]  # upheld, cleared, settled
+    matter_id: Mapped[str | None] = mapped_column(index=True)  # None: opened before schema 1153
+    severity: Mapped[str | None]  # of services.domain.custody.violations.SEVERITIES, once assessed
+    served_at: Mapped[datetime | None]  # when the accused were told the facts
+    reply_until: Mapped[datetime | None]
+    heard_at: Mapped[datetime | None]  # all accused have replied, or their time was over; no reply comes after
+    sanctioned_at: Mapped[datetime | None]
+    referral: Mapped[dict[str, Any] | None]  # the hold, and once it was handed over: authority, date, receipt, package
+    settlement: Mapped[dict[str, Any] | None]  # how the loss was made good, when, and who says so
+
+
+class Hearing(Base):
+    """One person who is heard about a violation: an accused, or who speaks for the department.
+
+    An accused has a row as soon as the violation is recorded; a department's has one once it has replied.
+    """
+
+    __tablename__ = "hearings"
+    __table_args__ = (CheckConstraint("part IN ('accused', 'department')", name="part"),)
+
+    matter_id: Mapped[str] = mapped_column(ForeignKey("matters.id"), primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), primary_key=True, index=True)
+    part: Mapped[str]
+    reply: Mapped[str | None]
+    replied_at: Mapped[datetime | None]
+
+
+class Sanction(Base):
+    """One sanction of one person, as it was decided; ``dropped_because`` of one that does not take effect (R66)."""
+
+    __tablename__ = "sanctions"
+    __table_args__ = (UniqueConstraint("matter_id", "person_id", "kind"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    matter_id: Mapped[str] = mapped_column(ForeignKey("matters.id"), index=True)
+    decision_id: Mapped[str] = mapped_column(ForeignKey("decisions.id"))
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
+    kind: Mapped[str]  # of the sanctions in review-stages.json
+    amount: Mapped[str | None]  # a decimal number of the organisation's currency
+    note: Mapped[str | None]
+    recorded_at: Mapped[datetime]
+    dropped_because: Mapped[str | None]  # legal-rejected, switched-off

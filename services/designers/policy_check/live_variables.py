@@ -224,6 +224,8 @@ class LiveVariables:
     def _during(self, element: Element, after: Names) -> Names:
         """Return what matters while an element is active, besides what it reads at its end."""
         found = set(after - (NONE if element.loop is not None else self._sets(element)))
+        if element.job is not None and element.job.type.compiled is None:
+            found |= self._uses.job_reads(element.job.type.text)  # the worker takes it when it gets to the job
         for flow in element.outgoing:
             found |= names_of(flow.condition)
         found |= self._of_events_around(element)

@@ -51,6 +51,7 @@ def read(uow: UnitOfWork, models: Path, calendar: WorkingCalendar, since: dateti
         Application.department_id,
         Application.withdrawn_at,
         Application.decided_by,
+        Application.on_behalf,
         *(getattr(Application, column) for column in VARIABLES.values()),
     )
     for page in submitted_cases.read_pages(uow.session, query, since, uow.now):
@@ -74,6 +75,7 @@ def _add_application(samples: Samples, row: Row[Any], calendar: WorkingCalendar)
         value = getattr(row, column)
         if value is not None:
             samples.counts[name][word(value)] += 1
+    samples.counts["onBehalf"][word(row.on_behalf is not None)] += 1
     samples.counts["managementInvolved"][word(row.decided_by == MANAGEMENT_OTHER)] += 1
     if row.withdrawn_at is not None:
         samples.withdrawal.add((row.withdrawn_at - row.submitted_at).total_seconds())

@@ -35,7 +35,7 @@ POSTS: dict[Rule, set[str]] = {
 
 LEADERS = frozenset({"head", "deputy"})
 # Refusals of those who have no say in who decides.
-OUTSIDE_CODES = frozenset({"administrator", "subject", "was-applicant", "was-custodian"})
+OUTSIDE_CODES = frozenset({"administrator", "subject", "was-applicant", "was-custodian", "was-accused"})
 
 Pools = list[list[str]]
 
@@ -155,11 +155,13 @@ class Directory:
 class MatterParts:
     """Who has a part in one matter of a case: ``opener`` asked for it, ``counterpart`` is asked beside the posts.
 
-    The system opens some itself; such a matter has no opener.
+    The system opens some itself; such a matter has no opener. ``accused`` are those of a violation, who decide nothing
+    in it.
     """
 
     opener: str | None = None
     counterpart: str | None = None
+    accused: Collection[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,8 @@ class CaseFacts:
     """One case, and who did what in it, in all rounds.
 
     ``near`` are the drafter, the subjects and those who consented for a department (R17), in this order, each with the
-    departments that the person belongs to, or belonged to when the case first named them. ``custodians`` are the named
+    departments that the person belongs to, or belonged to when the case first named them. Who drafts on behalf of
+    people outside is not near: it is not Security's own matter (T8). ``custodians`` are the named
     one and all who were handed a copy.
     """
 
@@ -228,7 +231,12 @@ def duty_refusal(directory: Directory, facts: CaseFacts, duty: str, person_id: s
 
 def has_decided(facts: CaseFacts, person_id: str) -> bool:
     """Return whether the person has done a duty besides the applicant's: such a person cannot become its custodian."""
-    return any(person_id in people for duty, people in facts.done.items() if duty != "applicant")
+    return person_id in deciders(facts)
+
+
+def deciders(facts: CaseFacts) -> set[str]:
+    """Return who has done a duty of the case besides the applicant's."""
+    return {person_id for duty, people in facts.done.items() if duty != "applicant" for person_id in people}
 
 
 def pools(directory: Directory, facts: CaseFacts, stage: Stage, matter_id: str | None = None) -> Pools:
@@ -300,7 +308,7 @@ def refusal_for(
     groups = pools_of(directory, facts, review)
     index = next((number for number, group in enumerate(groups) if person_id in group), None)
     if not is_own(stage):
-        refusal = _opener_refusal(facts, review, person_id) or duty_refusal(
+        refusal = _matter_refusal(facts, review, person_id) or duty_refusal(
             directory, facts, "second-person" if second else stage.duty, person_id
         )
         if refusal is not None and (index is not None or refusal.code != "agreement-missing"):
@@ -322,9 +330,11 @@ def is_own(stage: Stage) -> bool:
     return stage.candidates in ("custodian", "counterpart")
 
 
-def _opener_refusal(facts: CaseFacts, review: Review, person_id: str) -> Refused | None:
-    """Return why whoever asked for the matter decides nothing in it."""
+def _matter_refusal(facts: CaseFacts, review: Review, person_id: str) -> Refused | None:
+    """Return why whoever asked for the matter, or is accused in it, decides nothing in it."""
     matter = facts.matters.get(review.matter_id) if review.matter_id is not None else None
+    if matter is not None and person_id in matter.accused:
+        return _refused("was-accused", Message("You are accused in this violation: another person has to decide it."))
     if matter is None or matter.opener != person_id:
         return None
     return _refused("was-opener", Message("You have asked for this: another person has to decide it."))
@@ -350,9 +360,9 @@ def reassignment_refusal(directory: Directory, facts: CaseFacts, review: Review,
     has claimed. Whoever is on the applicant's side, a subject or the custodian has no say in who decides (T1, T8).
     """
     stage = STAGES[review.stage]
-    refusal = duty_refusal(directory, facts, stage.duty, person_id)
-    if refusal is not None and refusal.code in OUTSIDE_CODES:
-        return refusal
+    for refusal in (_matter_refusal(facts, review, person_id), duty_refusal(directory, facts, stage.duty, person_id)):
+        if refusal is not None and refusal.code in OUTSIDE_CODES:
+            return refusal
     for post in directory.posts_of(person_id) if not is_own(stage) else ():
         holders = _holders_of_stage(directory, facts, stage, post.department_id) if post.kind in LEADERS else {}
         kinds = holders.get(review.claimed_by, set()) if review.claimed_by is not None else set()
@@ -475,7 +485,7 @@ def _candidates(directory: Directory, facts: CaseFacts, review: Review, groups: 
         directory.present(
             person
             for person in group
-            if _opener_refusal(facts, review, person) is None
+            if _matter_refusal(facts, review, person) is None
             and duty_refusal(directory, facts, stage.duty, person) is None
         )
         for group in groups

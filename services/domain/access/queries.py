@@ -34,6 +34,7 @@ from services.database.tables.matters import Matter
 from services.database.tables.people import Absence, Department, Person, Post
 from services.database.tables.returns import Return
 from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
+from services.database.tables.violations import Hearing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access.policy import (
     CaseFacts,
@@ -48,7 +49,7 @@ from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import Refused
 from services.runtime.translations import in_context
 
-OF_MATTER = ("opener", "counterpart")  # the fields of MatterParts
+OF_MATTER = ("opener", "counterpart")  # the fields of MatterParts that name one person
 DIRECTORY, FACTS, WATCHED = "access.directory", "access.facts", "access.watched"
 OF_DIRECTORY = (Department, Person, Post, Absence, Agreement, AgreementText)
 # the departments of the people near a case belong to its facts
@@ -65,6 +66,7 @@ OF_FACTS = (
     CustodyEntry,
     Return,
     Matter,
+    Hearing,
 )
 
 
@@ -220,12 +222,14 @@ def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[
     consented: dict[str, set[str]] = defaultdict(set)
     custodians: dict[str, set[str]] = defaultdict(set)
     returned: dict[str, str] = {}
-    matters: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
+    matters: dict[str, dict[str, dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
     for case_id, act, detail, person_id in uow.session.execute(_select_acts(ids)):
         if act == "decided":
             done[case_id].get(STAGES[str(detail)].duty, set()).add(person_id)
         elif act in OF_MATTER:
             matters[case_id][str(detail)][act] = person_id
+        elif act == "accused":
+            matters[case_id][str(detail)].setdefault(act, set()).add(person_id)
         elif act == "consented":
             consented[case_id].add(person_id)
         elif act == "handed":
@@ -236,7 +240,11 @@ def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[
             done[case_id][act].add(person_id)
     near = {
         application.id: dict.fromkeys(
-            [application.drafter_id, *application.subject_ids, *sorted(consented[application.id])]
+            [
+                *([application.drafter_id] if application.on_behalf is None else []),
+                *application.subject_ids,
+                *sorted(consented[application.id]),
+            ]
         )
         for application in applications
     }
@@ -298,6 +306,9 @@ def _select_acts(ids: Collection[str]) -> CompoundSelect[str, str, str | None, s
         *(
             rows(Matter.application_id, act, Matter.id, person)
             for act, person in zip(OF_MATTER, (Matter.opened_by, Matter.counterpart_id), strict=True)
+        ),
+        rows(Matter.application_id, "accused", Matter.id, Hearing.person_id).where(
+            Hearing.matter_id == Matter.id, Hearing.part == "accused"
         ),
     )
 

@@ -11,7 +11,7 @@ from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
-from services.domain.applications import findings, recipients
+from services.domain.applications import findings, outsiders, recipients
 from services.domain.applications.findings import CheckFinding
 from services.domain.applications.forms import LEGAL_BASES, PURPOSE_CATEGORIES
 from services.domain.notifications import service as notification_service
@@ -26,7 +26,7 @@ LEAST_MEANING = 8  # letters or Chinese characters that a reason or a purpose ne
 
 
 def review(uow: UnitOfWork, application_id: str) -> bool:
-    """Check this round's form and keep what was found; whether it may go to the department's head.
+    """Check this round's form and keep what was found; whether it may go to those who decide first.
 
     An incomplete form goes back to the drafter at once: the time to correct it begins. Raises NotPermitted once
     somebody has decided in this round, so that no check takes back what people have signed.
@@ -50,7 +50,13 @@ def review(uow: UnitOfWork, application_id: str) -> bool:
 
 def check(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> list[CheckFinding]:
     """Return what is missing or unreasonable; the rows need not be stored, as for a form that is still being typed."""
-    return [*_texts(application), *_facts(application), *_people(uow, application), *_spans(uow, items)]
+    return [
+        *_texts(application),
+        *_facts(application),
+        *_people(uow, application),
+        *outsiders.check(uow, application),
+        *_spans(uow, items),
+    ]
 
 
 def _texts(application: Application) -> Iterator[CheckFinding]:

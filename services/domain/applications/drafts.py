@@ -15,6 +15,7 @@ from services.database.tables.applications import Application, Item
 from services.database.tables.consents import Consent, Consultation
 from services.database.tables.drafts import Draft
 from services.database.tables.notices import Notice
+from services.database.tables.outsiders import Outsider
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
@@ -75,7 +76,7 @@ def submit(uow: UnitOfWork, application_id: str, form: Form) -> Application:
     if application.submitted_at is not None and application.correction_until is None and application.closed_at is None:
         return application
     service.check_storable(uow, form, application)
-    previews.require_complete(uow, form)
+    previews.require_complete(uow, form, application_id)
     if application.submitted_at is None:
         service.update_draft(uow, application_id, form)
         return service.submit(uow, application_id)
@@ -91,7 +92,7 @@ def discard(uow: UnitOfWork, application_id: str) -> None:
             "The application was submitted: withdraw it instead of deleting it.",
         )
     attachment_service.discard_all(uow, application_id)
-    for table in (Draft, Item, Consent, Consultation):
+    for table in (Draft, Item, Consent, Consultation, Outsider):
         uow.session.execute(delete(table).where(table.application_id == application_id))
     # heads who were asked keep their notice; what it led to is no more
     uow.session.execute(update(Notice).where(Notice.application_id == application_id).values(application_id=None))

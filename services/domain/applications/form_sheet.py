@@ -3,19 +3,22 @@
 from services.domain.attachments.schemas import IDENTITY_CARD, KINDS
 from services.rendering.formatting import JsonView, moment
 from services.rendering.sheet import Cell, Facts, Line, Listing, Pairs, Part, cell, joined, short
-from services.runtime.labels import words
+from services.runtime.labels import word, words
+
+NUMBERS = "一二三四五六"
 
 
 def lay_out(form: JsonView) -> list[Part]:
     parts: list[Part] = [_asked(form), _footage(form), _decisions(form)]
+    if form.get("onBehalf"):
+        parts.append(_on_behalf(form, NUMBERS[len(parts)]))
     findings = form.each("findings")
     if findings:
         told = cell(*(finding.text("zh") for finding in findings))
-        parts.append(Facts("四、自动检查提示", [[("提示", told)]]))
-    number = "五" if findings else "四"
+        parts.append(Facts(f"{NUMBERS[len(parts)]}、自动检查提示", [[("提示", told)]]))
     parts.append(
         Facts(
-            f"{number}、批准结果与备案",
+            f"{NUMBERS[len(parts)]}、批准结果与备案",
             [
                 [("重要程度", cell(form.word("importance"))), ("批准使用方式", cell(form.word("granted.wayOfUse")))],
                 [("批准期限", cell(f"{form.text('granted.useDays')} 天")), ("备案时间", cell(form.when("filedAt")))],
@@ -23,6 +26,29 @@ def lay_out(form: JsonView) -> list[Part]:
         )
     )
     return parts
+
+
+def _on_behalf(form: JsonView, number: str) -> Facts:
+    """The people outside and their letter; of a card's number its end."""
+    letter: Pairs = []
+    if form.get("onBehalf.letter.number"):
+        checked = "已核对" if form.get("onBehalf.letter.sealChecked") else "未核对"
+        letter = [
+            [("文书名称", cell(form.text("onBehalf.letter.title")))],
+            [("文号", cell(form.text("onBehalf.letter.number"))), ("日期", cell(form.text("onBehalf.letter.date")))],
+            [("印章核对", cell(checked))],
+        ]
+    kind = ("委托方", cell(word("zh", f"behalf-{form.get('onBehalf.kind')}")))
+    people = [[("来人", _outsider(person))] for person in form.each("onBehalf.outsiders")]
+    return Facts(f"{number}、外部委托", [[kind], *letter, *people])
+
+
+def _outsider(person: JsonView) -> Cell:
+    card = word("zh", f"card-{person.get('cardKind')}")
+    return cell(
+        f"{person.text('name')}，{person.text('unit')}",
+        Line(f"{card}尾号 {person.text('cardTail')}，联系方式 {person.text('contact')}", "note"),
+    )
 
 
 def _asked(form: JsonView) -> Facts:

@@ -15,6 +15,7 @@ from services.database.tables.uploads import Upload
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import consents
 from services.domain.access import queries as access_queries
+from services.domain.applications import outsiders
 from services.domain.attachments import queries as attachment_queries
 from services.domain.retrieval import preservations, upload_sources
 from services.runtime.translations import Message
@@ -198,7 +199,8 @@ def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
     """Return the form as JSON: names beside ids, times in UTC with the zone they were typed in.
 
     ``title`` is the document's; the application's own is ``caseTitle``, which a form without one does not have, so that
-    its hash is what it was in earlier releases. So is one without ``attachments``.
+    its hash is what it was in earlier releases. So is one without ``attachments``, and one that is on nobody's behalf
+    has no ``formVersion``.
     """
     joint = application.joint_department_ids or ()
     named = select(Department).where(Department.id.in_([application.department_id, *joint]))
@@ -249,6 +251,7 @@ def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
         "consents": [],
         "items": [_item(*row) for row in uow.session.execute(items)],
         **({"attachments": attached} if attached else {}),
+        **outsiders.to_json(uow, application),
     }
 
 

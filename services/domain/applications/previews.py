@@ -41,18 +41,41 @@ FIELDS = {
     "use-period-too-long": "requestedUseDays",
     "download-asked": "wayOfUse",
     "items-missing": "items",
+    **dict.fromkeys(
+        (
+            "stage-lacking",
+            "outsiders-elsewhere",
+            "officers-missing",
+            "outsiders-missing",
+            "outsider-twice",
+            "letter-incomplete",
+            "letter-in-future",
+            "letter-not-attached",
+            "seal-unchecked",
+        ),
+        "onBehalf",
+    ),
 }
+OF_BEHALF = ("on_behalf", "letter_title", "letter_number", "letter_date", "letter_seal_checked")
 
 
-def preview(uow: UnitOfWork, form: Form, positions: Sequence[int] | None = None) -> list[CheckFinding]:
+def preview(
+    uow: UnitOfWork, form: Form, positions: Sequence[int] | None = None, *, application_id: str | None = None
+) -> list[CheckFinding]:
     """Return what the checks would find of this form, the blocking ones first; nothing is written.
 
-    The actor is its drafter. An item's ``item_id`` is its position: from 1, or as ``positions`` say where
-    some of the items that are typed cannot be read yet.
+    The actor is its drafter. On whose behalf it is asked stands in the stored application, if there is one. An item's
+    ``item_id`` is its position: from 1, or as ``positions`` say where some of the items that are typed cannot be read
+    yet.
     """
     person = uow.session.get_one(Person, uow.actor.id)
     application = Application(drafter_id=person.id, department_id=person.department_id)
     forms.fill(application, form)
+    stored = uow.session.get(Application, application_id) if application_id is not None else None
+    if stored is not None:
+        application.id, application.department_id = stored.id, stored.department_id
+        for name in OF_BEHALF:
+            setattr(application, name, getattr(stored, name))
     if form.custodian_id is not None and uow.session.get(Person, form.custodian_id) is None:
         application.custodian_id = None
     numbers = range(1, len(form.items) + 1) if positions is None else positions
@@ -77,9 +100,9 @@ def preview(uow: UnitOfWork, form: Form, positions: Sequence[int] | None = None)
     return sorted(check_findings, key=lambda finding: order.index(finding.severity))
 
 
-def require_complete(uow: UnitOfWork, form: Form) -> None:
+def require_complete(uow: UnitOfWork, form: Form, application_id: str | None = None) -> None:
     """Raise Refused, with the first blocking finding, for a form that is not complete."""
-    missing = [finding for finding in preview(uow, form) if finding.severity == "blocks"]
+    missing = [finding for finding in preview(uow, form, application_id=application_id) if finding.severity == "blocks"]
     if missing:
         first = missing[0]
         raise Refused("incomplete", first.message, status=422, field=FIELDS.get(first.code, "items"))

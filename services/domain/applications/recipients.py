@@ -1,6 +1,6 @@
 """Recipients: the people to whom the custodian may show the footage, a closed list of the form (R21, R57).
 
-The system opens copies to the custodian alone. Who is not on the list is not shown them either.
+The system opens copies to the custodian, and to those on the list whom the custodian lets view them.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -12,6 +12,7 @@ from services.database.tables.applications import Application
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
+from services.domain.applications import forms
 from services.domain.applications.findings import CheckFinding
 from services.runtime.translations import Joined, Message
 
@@ -44,6 +45,15 @@ def list_of_all(uow: UnitOfWork, applications: Collection[Application]) -> dict[
 def names(uow: UnitOfWork, application: Application) -> tuple[str, ...]:
     """Return the names on the list as it was handed in, whoever has left since."""
     return tuple(person.name for person in _named(uow, application))
+
+
+def list_signed(uow: UnitOfWork, application_id: str) -> list[str]:
+    """Return whom the newest form names that was submitted, by id: the one that decisions are signed over.
+
+    What is only drafted, and what an earlier round named, does not count.
+    """
+    revision = forms.current_revision(uow, application_id)
+    return [] if revision is None else [person["id"] for person in revision.form.get("recipients") or ()]
 
 
 def find_unfit(uow: UnitOfWork, application: Application) -> Iterator[CheckFinding]:

@@ -13,6 +13,7 @@ from services.domain.custody import label_sheet, log_sheet, receipt_sheet, retur
 from services.domain.holds import notice_sheet
 from services.domain.matters import documents as matter_documents
 from services.domain.matters.kinds import KINDS
+from services.domain.matters.violations import documents as violation_documents
 from services.domain.retrieval import record_sheet
 from services.rendering import pdf
 from services.rendering.formatting import JsonView
@@ -28,6 +29,8 @@ LAYOUTS: Mapping[str, Callable[[JsonView], list[Part]]] = {
     "return-inspection": return_sheet.lay_out,
     "confidentiality-agreement": agreement_sheet.lay_out,
     **dict.fromkeys(KINDS, matter_documents.lay_out),
+    "violation": violation_documents.lay_out_violation,
+    "referral": violation_documents.lay_out_referral,
     "hold-notice": notice_sheet.lay_out,
 }
 _print_environment = Environment(

@@ -17,12 +17,13 @@ from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
 from services.domain.access.policy import CaseFacts, Directory
+from services.domain.access.violations import KIND as VIOLATION
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.applications import findings
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import footage as case_footage
 from services.domain.matters import queries as matter_queries
-from services.domain.reviews import assignment, questions, scopes
+from services.domain.reviews import assignment, judgements, questions, scopes
 from services.domain.reviews import service as review_service
 from services.domain.reviews import tasks as review_tasks
 from services.domain.reviews.schemas import (
@@ -229,7 +230,7 @@ def _matter(matter: Matter, names: Mapping[str, str], lines: Sequence[MatterFact
         id=matter.id,
         number=matter.number,
         kind=matter.kind,
-        opened_by=names[matter.opened_by] if matter.opened_by is not None else None,
+        opened_by=None if matter.kind == VIOLATION else names.get(matter.opened_by or ""),
         opened_at=matter.opened_at,
         lines=list(lines),
     )
@@ -364,6 +365,7 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
         may_ask=refusal is None and not second and not held_by_other and matter is None,
         hand_over_id=review.hand_over_id,
         matter=_matter(matter, names, matter_queries.lines_of(uow, matter)) if matter is not None else None,
+        judgement=judgements.describe(uow, review),
     )
 
 

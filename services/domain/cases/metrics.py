@@ -14,6 +14,7 @@ from services.database.tables.outbox import OutboxMessage
 from services.database.tables.preservations import FailedPreservation, Preservation
 from services.database.tables.process_steps import ProcessStep
 from services.database.tables.reviews import Review
+from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import checkpoints
 from services.domain.cameras import measurements
@@ -22,11 +23,13 @@ from services.domain.cases import states
 from services.domain.cases.standstills import UNTAKEN
 from services.domain.deployments import versions
 from services.domain.holds import queries as holds
+from services.domain.matters.violations.assessment import SEVERITIES
 from services.domain.retrieval.preservations import overwrite_moment
 from services.runtime import metrics
 from services.runtime.errors import Away
 
 PARTS = get_args(Away)
+UNASSESSED = "unassessed"
 STATES = (
     "draft",
     "approval",
@@ -69,11 +72,20 @@ def update_gauges(uow: UnitOfWork) -> None:
     open_holds, late = holds.count_open(uow)
     metrics.HOLDS_OPEN.set(open_holds)
     metrics.HOLDS_REVIEW_OVERDUE.set(late)
+    _violations(uow)
     metrics.MODELS_UNRECORDED.set(versions.count_unrecorded(uow))
     metrics.AUDIT_EVENTS.set(uow.session.scalar(select(func.max(AuditEvent.seq))) or 0)
     metrics.CHECKPOINT_LAG.set(checkpoints.signing_lag(uow).total_seconds())
     _recorders(uow)
     metrics.DATABASE_METRICS_UPDATED.set_to_current_time()
+
+
+def _violations(uow: UnitOfWork) -> None:
+    """Those that are not assessed yet are counted as such."""
+    query = select(Violation.severity, func.count()).where(Violation.closed_at.is_(None)).group_by(Violation.severity)
+    found = {severity or UNASSESSED: number for severity, number in uow.session.execute(query)}
+    for severity in (UNASSESSED, *SEVERITIES):
+        metrics.VIOLATIONS_OPEN.labels(severity).set(found.get(severity, 0))
 
 
 def _states(uow: UnitOfWork) -> None:

@@ -14,9 +14,12 @@ from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
 from services.database.tables.integrity_checks import IntegrityCheck
 from services.database.tables.masters import Master
+from services.database.tables.matters import Matter
 from services.database.tables.people import Person
+from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
+from services.domain.access import violations
 from services.domain.applications import findings, forms
 from services.domain.applications.security_check import REVIEWERS_ONLY, words_for_applicant
 from services.domain.audit import trail as audit_trail
@@ -141,7 +144,8 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         documents=[
             CaseDocument.model_validate(document)
             for document in rows.documents
-            if reads_holds or document.kind not in document_service.OF_HOLDS
+            if (reads_holds or document.kind not in document_service.OF_HOLDS)
+            and (document.kind not in document_service.OF_VIOLATIONS or violations.reads_sheet(rows.uow, document))
         ],
         hand_over=_hand_over(rows, head.hand_over, names) if head.hand_over is not None else None,
         custody=[
@@ -155,7 +159,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         ],
         custody_broken_at=custody_log.broken_at(rows.custody),
         archive=CaseArchive.model_validate(head.archive) if head.archive is not None else None,
-        violations=[CaseViolation.model_validate(violation) for violation in rows.violations],
+        violations=[_violation(rows, violation) for violation in rows.violations],
         matters=matter_queries.list_of_case(uow, application.id) if head.has_matters else [],
         offers=matter_queries.list_offers(uow, application, head.hand_over),
         appeal_until=application.appeal_until,
@@ -345,6 +349,25 @@ def _review(uow: UnitOfWork, row: ReviewRow, names: Mapping[str, str]) -> CaseRe
             "statement_sha256": decision.statement_sha256,
             "signature_method": decision.signature.get("method", "password"),
         }
+    )
+
+
+def _violation(rows: CaseRows, violation: Violation) -> CaseViolation:
+    uow = rows.uow
+    matter = uow.session.get(Matter, violation.matter_id) if violation.matter_id else None
+    reads_all = violations.may_read_all(access_queries.load_directory(uow), uow.actor.id)
+    return CaseViolation(
+        id=violation.id,
+        matter_id=matter.id if matter is not None and violations.sees(uow, matter) else None,
+        may_start=reads_all
+        and violation.matter_id is None
+        and violation.closed_at is None
+        and uow.actor.id not in violation.accused,
+        kind=violation.kind,
+        due_at=violation.due_at,
+        opened_at=violation.opened_at,
+        closed_at=violation.closed_at,
+        closed_as=violation.closed_as,
     )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 
 from services.database.tables.applications import Application, Item
 from services.database.tables.custody import HandOver
+from services.database.tables.disclosures import Disclosure
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.preservations import Preservation
@@ -48,6 +49,7 @@ CLOSED_AS = {
 
 RETURNED_AS = {"in-order": "footage-re-archived", "discrepancy": "return-disputed"}
 LOST_AS = "copy-lost"
+PROVIDED, PROVIDED_AS = "provided", "footage-provided"
 RELEASE = "release what the vault has"
 REASONS = {
     "rejected": "was rejected in this round",
@@ -185,6 +187,27 @@ def end_lost_loan(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Va
     facts = {"custodian": hand_over.custodian_id, **(hand_over.loss or {})}
     violation = violations.open_once(uow, hand_over, "loss", facts)
     return _end_loan(uow, application, hand_over, in_order=False, because="lost", violation_id=violation.id)
+
+
+def end_provided_loan(uow: UnitOfWork, application_id: str, hand_over_id: str) -> VaultActions:
+    """End the loan of copies that were handed to outsiders for good: keys destroyed, masters kept by their class.
+
+    Raises NotPermitted unless a disclosure that ends the loan was signed, and its receipt is recorded (R57, R58).
+    """
+    act = "end the loan of what was provided"
+    application = permissions.lock(uow, application_id, act).application
+    hand_over = log.lock(uow, hand_over_id, application_id)
+    query = select(Disclosure.id).where(
+        Disclosure.hand_over_id == hand_over_id, Disclosure.ends_loan, Disclosure.received_at.is_not(None)
+    )
+    if hand_over.ended_at is None or uow.session.scalar(query.limit(1)) is None:
+        raise permissions.refusal(
+            act, application_id, f"nobody outside has signed for the copies of the hand-over {hand_over_id}"
+        )
+    if application.closed_at is not None and application.closed_as != PROVIDED_AS:
+        raise permissions.refusal(act, application_id, f"it is closed as {application.closed_as}")
+    outbox.settle(uow, application_id, "re-archive", LOAN_CLOSED)
+    return _end_loan(uow, application, hand_over, in_order=True, because=PROVIDED, violation_id=None)
 
 
 def _end_loan(

@@ -29,7 +29,8 @@ LARGEST = 0xFFFF_FFFF - (64 << 20)  # of footage in a ZIP without the fields of 
 class Archive:
     """What goes into the ZIP: a folder with ``papers``, small files by their names, and the footage.
 
-    ``password`` encrypts each file (WinZip AE-2, AES-256); None where the footage comes encrypted.
+    ``password`` encrypts each file (WinZip AE-2, AES-256); None where the footage comes encrypted,
+    and where everything is meant to be in clear.
     """
 
     folder: str

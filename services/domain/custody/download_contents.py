@@ -64,17 +64,24 @@ class Contents:
 def get(uow: UnitOfWork, download_id: str) -> Contents:
     """Return the contents of a listed download; who may have them was checked before."""
     download = uow.session.get_one(Download, download_id)
-    hand_over = uow.session.get_one(HandOver, download.hand_over_id)
+    return of_copy(
+        uow, download.copy_id, download.hand_over_id, opens_with=download.opens_with, listed_at=download.asked_at
+    )
+
+
+def of_copy(uow: UnitOfWork, copy_id: str, hand_over_id: str, *, opens_with: str, listed_at: datetime) -> Contents:
+    """Return the same of a copy of a loan that leaves in another way."""
+    hand_over = uow.session.get_one(HandOver, hand_over_id)
     application = uow.session.get_one(Application, hand_over.application_id)
-    lent = _lent(uow, download.hand_over_id)
-    copy = next(copy for copy in lent if copy.id == download.copy_id)
+    lent = _lent(uow, hand_over_id)
+    copy = next(copy for copy in lent if copy.id == copy_id)
     if hand_over.due_at is None:
-        raise ValueError(f"the download {download_id} is of a loan that nobody has accepted")
+        raise ValueError(f"the hand-over {hand_over_id} is of a loan that nobody has accepted")
     receipt = document_service.of_subject(uow, "hand-over-receipt", hand_over.id)
     sealed, coverage, camera = copy.sealed, copy.sealed["coverage"], copy.item.camera
     return Contents(
         name=names_of(application.number or application.id, lent)[copy.id],
-        ending="mov" if any(part.get("container") == "mov" for part in coverage["parts"]) else "mp4",
+        ending=ending_of(copy),
         number=application.number or "",
         organisation=uow.rules.organisation,
         policy_version=uow.rules.policy_version,
@@ -86,16 +93,21 @@ def get(uow: UnitOfWork, download_id: str) -> Contents:
         due_at=hand_over.due_at,
         zone=copy.item.zone,
         due_zone=uow.rules.zone,
-        listed_at=download.asked_at,
+        listed_at=listed_at,
         size=sealed["plainSize"],
         sha256=sealed["sha256Plain"],
         codecs=tuple(coverage["codecs"]),
         parts=len(coverage["parts"]),
-        opens_with=download.opens_with,
+        opens_with=opens_with,
         label=document_service.of_subject(uow, "label", copy.id),
         signed_label=(sealed["bucket"], label_key(sealed["key"])),
         receipt=receipt.number if receipt else None,
     )
+
+
+def ending_of(copy: Copy) -> str:
+    """Return how the name of a copy's file ends."""
+    return "mov" if any(part.get("container") == "mov" for part in copy.sealed["coverage"]["parts"]) else "mp4"
 
 
 def names_of(number: str, copies: Sequence[Copy]) -> dict[str, str]:

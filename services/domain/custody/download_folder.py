@@ -93,10 +93,10 @@ def papers(contents: Contents, *, label: bytes, sheet: bytes, cover: bytes) -> d
         f"{contents.name}.cover.pdf": cover,
         f"{contents.name}.label.json": label,
         f"{contents.name}.label.pdf": sheet,
-        PLAYER: _page("player.html", contents, said, ("player.js",), "media-src file: blob:"),
+        PLAYER: page("custody/folder/player.html", contents, said, ("player.js",), "media-src file: blob:"),
     }
     if contents.opens_with == "browser":
-        files[OPENER] = _page("open.html", contents, said, (VENDOR / "age-decrypter.min.js", "open.js"))
+        files[OPENER] = page("custody/folder/open.html", contents, said, (VENDOR / "age-decrypter.min.js", "open.js"))
     sums = {contents.footage: contents.sha256}
     sums.update((name, hashlib.sha256(content).hexdigest()) for name, content in files.items())
     return {**files, SUMS: "".join(f"{sha256}  {name}\n" for name, sha256 in sorted(sums.items())).encode()}
@@ -107,17 +107,23 @@ def _said(contents: Contents) -> dict[str, list[tuple[str, str]]]:
     texts: dict[str, Text] = {
         **SENTENCES,
         "purpose": purpose_of(contents),
-        "parts": _parts(contents),
+        "parts": parts_of(contents),
         "absent": ABSENT[contents.opens_with],
         "camera-name": contents.camera,
     }
+    return in_all_languages(texts)
+
+
+def in_all_languages(texts: Mapping[str, Text]) -> dict[str, list[tuple[str, str]]]:
+    """Return each text in every language, under the language's tag."""
     return {
-        name: [(languages.tag(language), text.translate(language)) for language in _languages()]
+        name: [(languages.tag(language), text.translate(language)) for language in languages_of_files()]
         for name, text in texts.items()
     }
 
 
-def _languages() -> list[str]:
+def languages_of_files() -> list[str]:
+    """List the languages of files that leave the portal, Chinese first."""
     return sorted(languages.known(), key=lambda language: (language != languages.DEFAULT, language))
 
 
@@ -138,7 +144,8 @@ def purpose_of(contents: Contents) -> Message:
     return Message("For this purpose only: {purpose}", purpose=contents.purpose)
 
 
-def _parts(contents: Contents) -> Message:
+def parts_of(contents: Contents) -> Message:
+    """Return that one file has several recordings in sequence."""
     return Message(
         "The recorder changed its video or audio settings during the time span, so the file contains {count} "
         "recordings in sequence. Some players show only the first; the portal shows all.",
@@ -149,7 +156,7 @@ def _parts(contents: Contents) -> Message:
 def _readme(contents: Contents) -> bytes:
     """Return what the folder is and how it opens, in every language."""
     lines = []
-    for language in _languages():
+    for language in languages_of_files():
         lines += [text if isinstance(text, str) else text.translate(language) for text in _lines(contents)]
         lines += ["", "-" * 72, ""]
     return (UTF8_MARK + LINE.join(lines[:-3]) + LINE).encode()
@@ -171,7 +178,7 @@ def _lines(contents: Contents) -> list[Text | str]:
             last=_moment(contents.last, contents.zone),
         ),
         purpose_of(contents),
-        *([_parts(contents)] if contents.parts > 1 else []),
+        *([parts_of(contents)] if contents.parts > 1 else []),
         Message("Use until {due}", due=_moment(contents.due_at, contents.due_zone)),
         SENTENCES["duty"],
         "",
@@ -200,8 +207,8 @@ def _moment(when: datetime, zone: str) -> str:
     return f"{local:%Y-%m-%d %H:%M:%S} {templates.offset(local)}"
 
 
-def _page(
-    name: str,
+def page(
+    template: str,
     contents: Contents,
     said: Mapping[str, list[tuple[str, str]]],
     scripts: tuple[Path | str, ...],
@@ -220,7 +227,7 @@ def _page(
     ]
     html = (
         templates.environment(languages.DEFAULT)
-        .get_template(f"custody/folder/{name}")
+        .get_template(template)
         .render(
             contents=contents,
             said=said,

@@ -8,10 +8,12 @@ from sqlalchemy import select
 from services.database.tables.applications import Application
 from services.database.tables.copies import Copy, Grant
 from services.database.tables.custody import HandOver
+from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
+from services.domain.applications import recipients
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import suspensions
+from services.domain.custody import granted, suspensions
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text
 
@@ -61,6 +63,14 @@ ADMINISTRATOR = (
     Message("Administrators cannot view footage: another person has to be the custodian."),
 )
 NOT_BEGUN = ("grant-not-begun", Message("The grant has not started: open the copy later."))
+# What a named recipient is answered, who learns nothing of what happened to the loan.
+VIEW_ALONE = ("not-granted", Message("You may view this footage, but not download it."))
+VIEW_ENDED = ("grant-ended", Message("You may no longer view this footage: ask the custodian if you still need it."))
+VIEW_OVER = (
+    "use-period-over",
+    Message("The use period has ended: ask the custodian if you still need to view the footage."),
+)
+CLOSED_NOW = ("copy-closed", Message("This footage cannot be opened at present: ask the custodian."))
 
 
 @dataclass(frozen=True)
@@ -74,15 +84,22 @@ class OpenedCopy:
     sealed: dict[str, Any]
 
 
-def create(uow: UnitOfWork, hand_over: HandOver, copies: list[Copy], actions: tuple[Action, ...]) -> None:
-    """Grant the custodian these actions from now up to the due date."""
+def create(
+    uow: UnitOfWork,
+    hand_over: HandOver,
+    copies: list[Copy],
+    actions: tuple[Action, ...],
+    *,
+    person_id: str | None = None,
+) -> None:
+    """Grant the custodian, or another person, these actions from now up to the due date."""
     if hand_over.due_at is None:
         raise ValueError("a grant needs an end: the hand-over has no due date")
     for copy in copies:
         for action in actions:
             grant = Grant(
                 copy_id=copy.id,
-                person_id=hand_over.custodian_id,
+                person_id=person_id or hand_over.custodian_id,
                 action=action,
                 since=uow.now,
                 until=hand_over.due_at,
@@ -100,32 +117,28 @@ def create(uow: UnitOfWork, hand_over: HandOver, copies: list[Copy], actions: tu
             )
 
 
-def list_of_hand_over(uow: UnitOfWork, hand_over_id: str) -> list[Grant]:
-    return list(
-        uow.session.scalars(
-            select(Grant)
-            .join(Copy, Copy.id == Grant.copy_id)
-            .where(Copy.hand_over_id == hand_over_id)
-            .order_by(Grant.id)
-        )
-    )
-
-
 def actions_of(uow: UnitOfWork, hand_over: HandOver) -> tuple[Action, ...]:
-    """Return what is granted of the loan now."""
-    granted = {grant.action for grant in list_of_hand_over(uow, hand_over.id) if grant.ended_at is None}
-    return tuple(action for action in get_args(Action) if action in granted)
+    """Return what is granted of the loan now to its custodian."""
+    held = {
+        grant.action
+        for grant in granted.list_of_hand_over(uow, hand_over.id)
+        if grant.ended_at is None and grant.person_id == hand_over.custodian_id
+    }
+    return tuple(action for action in get_args(Action) if action in held)
 
 
 def check(uow: UnitOfWork, copy_id: str, action: Action) -> OpenedCopy:
     """Return the copy, when the actor may do this with it now. Refused with the reason, NotFound for strangers.
 
-    A refusal leaves no trace here, because its unit is rolled back: callers record it with ``record_denial``.
+    That is its custodian, or a recipient whom the signed form names and whom the custodian lets view it. A refusal
+    leaves no trace here, because its unit is rolled back: callers record it with ``record_denial``.
     """
     copy = uow.session.get(Copy, copy_id)
     hand_over = uow.session.get(HandOver, copy.hand_over_id) if copy is not None and copy.hand_over_id else None
-    stranger = uow.actor.kind != "person" or hand_over is None or hand_over.custodian_id != uow.actor.id
-    if copy is None or hand_over is None or stranger:
+    if copy is None or hand_over is None or uow.actor.kind != "person":
+        raise NotFound(Message("copy"), copy_id)
+    custodian = hand_over.custodian_id == uow.actor.id
+    if not custodian and not _is_recipient(uow, copy):
         raise NotFound(Message("copy"), copy_id)
     grant = uow.session.scalar(
         select(Grant)
@@ -136,7 +149,8 @@ def check(uow: UnitOfWork, copy_id: str, action: Action) -> OpenedCopy:
     if access_queries.load_directory(uow).holds(uow.actor.id, "administrator"):
         raise _refused(*ADMINISTRATOR)
     access_queries.require_agreement(uow, uow.actor.id)
-    refusal = _refusal(uow, copy, hand_over, grant, action)
+    answer = _refusal if custodian else _recipient_refusal
+    refusal = answer(uow, copy, hand_over, grant, action)
     if refusal is not None:
         raise refusal
     application = uow.session.get_one(Application, copy.application_id)
@@ -155,31 +169,42 @@ def record_denial(uow: UnitOfWork, copy_id: str, action: Action, code: str) -> N
 
 def extend(uow: UnitOfWork, hand_over: HandOver) -> None:
     """Let every grant that has not ended last up to the present due date."""
-    for grant in list_of_hand_over(uow, hand_over.id):
+    for grant in granted.list_of_hand_over(uow, hand_over.id):
         if grant.ended_at is None and hand_over.due_at is not None and grant.until != hand_over.due_at:
             grant.until = hand_over.due_at
-            _audit(uow, hand_over, grant, "grant-extended", "use-period-changed")
+            granted.record(uow, hand_over, grant, "grant-extended", "use-period-changed")
 
 
 def end(uow: UnitOfWork, hand_over: HandOver, because: str) -> None:
-    """End every grant for good."""
-    for grant in list_of_hand_over(uow, hand_over.id):
+    """End every grant for good, those of named recipients too."""
+    for grant in granted.list_of_hand_over(uow, hand_over.id):
         if grant.ended_at is None:
-            grant.ended_at, grant.ended_because = uow.now, because
-            _audit(uow, hand_over, grant, "grant-ended", because)
+            granted.end(uow, hand_over, grant, because)
 
 
-def _audit(uow: UnitOfWork, hand_over: HandOver, grant: Grant, action: str, because: str) -> None:
-    audit_trail.record(
-        uow,
-        action,
-        "copy",
-        grant.copy_id,
-        application_id=hand_over.application_id,
-        person=grant.person_id,
-        granted=grant.action,
-        because=because,
+def _is_recipient(uow: UnitOfWork, copy: Copy) -> bool:
+    """Whether the actor was given the copy to view, and the signed form names the actor (R57)."""
+    me = uow.actor.id
+    given = select(Grant.id).where(Grant.copy_id == copy.id, Grant.person_id == me, Grant.action == "view").limit(1)
+    return uow.session.scalar(given) is not None and me in recipients.list_signed(uow, copy.application_id)
+
+
+def _recipient_refusal(
+    uow: UnitOfWork, copy: Copy, hand_over: HandOver, grant: Grant | None, action: Action
+) -> Refused | None:
+    """Return why a named recipient does not view the copy now, whatever the custodian still may."""
+    if action != "view" or grant is None:
+        return _refused(*VIEW_ALONE)
+    me = uow.session.get_one(Person, uow.actor.id)
+    application = uow.session.get_one(Application, copy.application_id)
+    destroyed = copy.key_destroyed_at is not None or copy.discarded_at is not None
+    reasons = (
+        (not me.active or me.id in application.subject_ids, VIEW_ENDED),
+        (grant.ended_at is not None or destroyed or not suspensions.is_held(hand_over), VIEW_ENDED),
+        (uow.now >= grant.until, VIEW_OVER),
+        (bool(suspensions.list_open(uow, hand_over) or suspensions.of_person(uow, me.id)), CLOSED_NOW),
     )
+    return next((_refused(*words) for holds, words in reasons if holds), None)
 
 
 def _refusal(uow: UnitOfWork, copy: Copy, hand_over: HandOver, grant: Grant | None, action: Action) -> Refused | None:

@@ -52,6 +52,9 @@ def _event(entry: JsonView) -> Cell:
         f"归还至{words(OFFICES.get(str(detail.get('return_to'))))}" if "return_to" in detail else "",
         f"检查发现 {detail['findings']} 项" if isinstance(detail.get("findings"), int) else "",
         words(detail["kind"]) if "kind" in detail and has_word(detail["kind"]) else "",
+        f"人员 {entry.text('detail.to.name')}" if entry.has("detail.to.name") else "",
+        f"地点 {entry.text('detail.place')}" if entry.has("detail.place") else "",
+        entry.text("detail.text") if entry.has("detail.text") else "",
         f"第 {entry.text('position')} 项副本" if entry.has("position") else "",
     ]
     name = word("zh", code) if has_word(code) else entry.text("event") or NOTHING

@@ -1,19 +1,21 @@
 """Hand-overs, copies and the custody log as the people concerned see them; each reading is an event (R41, R47)."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, String, case, func, literal, select
 from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.sql.base import ExecutableOption
 
 from services.database.keyset import Page, Section, page_of, sections_by
 from services.database.listing import EVERYTHING, Listing
 from services.database.moments import seconds_of
 from services.database.tables.applications import Application, Item, Revision
 from services.database.tables.cameras import Camera
-from services.database.tables.copies import Copy
+from services.database.tables.copies import Copy, Grant
 from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.people import Person
 from services.database.tables.returns import Return
@@ -25,8 +27,10 @@ from services.domain.applications import recipients
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import log as custody_log
 from services.domain.custody import suspensions
+from services.domain.custody.holder_entries import EVENTS
 from services.domain.custody.schemas import (
     HandOverView,
+    HolderEntry,
     IssuedCopy,
     ListedDownload,
     LoanLine,
@@ -37,6 +41,7 @@ from services.domain.custody.schemas import (
     RecorderClock,
     ReportedLoss,
     ReturnReceipt,
+    ShownLoan,
 )
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound
@@ -150,6 +155,54 @@ def get_copy(uow: UnitOfWork, copy_id: str) -> tuple[HandOverView, IssuedCopy]:
     return view, next(copy for copy in view.copies if copy.id == copy_id)
 
 
+def list_shown(uow: UnitOfWork) -> list[ShownLoan]:
+    """List the loans whose copies the actor may view as a named recipient, the nearest end first (R57)."""
+    return _shown(uow, Copy.id.is_not(None))
+
+
+def get_shown_copy(uow: UnitOfWork, copy_id: str) -> tuple[ShownLoan, IssuedCopy]:
+    """Return a copy that the actor may view as a named recipient; NotFound for everybody else."""
+    for view in _shown(uow, Copy.id == copy_id):
+        for copy in view.copies:
+            if copy.id == copy_id:
+                return view, copy
+    raise NotFound(Message("copy"), copy_id)
+
+
+def _shown(uow: UnitOfWork, which: ColumnElement[bool]) -> list[ShownLoan]:
+    me = uow.actor.id
+    given = (
+        select(Copy.hand_over_id)
+        .join(Grant, Grant.copy_id == Copy.id)
+        .where(which, Grant.person_id == me, Grant.action == "view", Grant.ended_at.is_(None), Grant.until > uow.now)
+    )
+    query = (
+        select(HandOver)
+        .where(
+            HandOver.id.in_(given),
+            HandOver.custodian_id != me,
+            HandOver.returned_at.is_(None),
+            HandOver.lost_at.is_(None),
+            HandOver.ended_at.is_(None),
+        )
+        .options(joinedload(HandOver.application), joinedload(HandOver.custodian), _of_copies())
+        .order_by(HandOver.due_at, HandOver.id)
+    )
+    return [
+        ShownLoan(
+            id=hand_over.id,
+            number=hand_over.application.number or "",
+            purpose=hand_over.purpose or hand_over.application.purpose,
+            place_of_use=hand_over.application.place_of_use or "",
+            custodian=hand_over.custodian.name,
+            due_at=hand_over.due_at,
+            conditions_version=hand_over.conditions_version or uow.rules.policy_version,
+            copies=[shown for copy in hand_over.copies if (shown := _copy(copy, me)).actions],
+        )
+        for hand_over in uow.session.scalars(query)
+    ]
+
+
 @dataclass(frozen=True)
 class LogPage:
     """A page of the custody log; ``found`` names the pages around it."""
@@ -213,18 +266,16 @@ def _log_sections(sort: str, called: Mapping[str, str]) -> tuple[Section, ...]:
 def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
     """Return the actor's hand-overs of the query, in its order; as many statements for one as for a hundred."""
     newest_form = selectinload(Application.revisions).load_only(Revision.round, Revision.sha256)
-    of_item = joinedload(Copy.item).options(
-        joinedload(Item.camera).joinedload(Camera.recorder), selectinload(Item.retrieval_record)
-    )
     hand_overs = uow.session.scalars(
         query.options(
             joinedload(HandOver.application).options(newest_form),
             joinedload(HandOver.returned),
-            selectinload(HandOver.copies).options(of_item, selectinload(Copy.grants)),
+            _of_copies(),
             selectinload(HandOver.downloads),
         )
     ).all()
     stopped = suspensions.of_hand_overs(uow, hand_overs)
+    written = _holder_entries(uow, [hand_over.id for hand_over in hand_overs])
     named = recipients.list_of_all(uow, [hand_over.application for hand_over in hand_overs])
     agreed = access_queries.get_valid_agreement(uow, uow.actor.id) is not None
     signs_with = list(signature_signing.methods(uow, STAGES["receipt"].level))
@@ -237,7 +288,7 @@ def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
             purpose=hand_over.purpose or application.purpose,
             way_of_use=hand_over.way_of_use or application.granted_way_of_use or "view",
             place_of_use=application.place_of_use or "",
-            recipients=[NamedRecipient.model_validate(recipient) for recipient in named[application.id]],
+            recipients=_recipients(hand_over, named[application.id]),
             agreed=agreed,
             signs_with=signs_with,
             conditions_version=hand_over.conditions_version or uow.rules.policy_version,
@@ -254,11 +305,63 @@ def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
             lost_at=hand_over.lost_at,
             loss=ReportedLoss.model_validate(hand_over.loss) if hand_over.loss else None,
             ended_at=hand_over.ended_at,
-            copies=[_copy(copy) for copy in hand_over.copies],
+            copies=[_copy(copy, hand_over.custodian_id) for copy in hand_over.copies],
             downloads=[ListedDownload.model_validate(download) for download in hand_over.downloads],
+            entries=written.get(hand_over.id, []),
             receipt=_receipt(hand_over.returned) if hand_over.returned is not None else None,
         )
         for hand_over in hand_overs
+    ]
+
+
+def holder_entry(entry: CustodyEntry, by: str) -> HolderEntry:
+    """Return an entry that a custodian has written; ``by`` is the custodian's name."""
+    detail = entry.detail
+    to: Mapping[str, str] = detail.get("to") or {}
+    return HolderEntry(
+        seq=entry.seq,
+        at=entry.at,
+        event=entry.event,
+        by=by,
+        text=detail["text"],
+        place=detail.get("place"),
+        to=to.get("name"),
+    )
+
+
+def _holder_entries(uow: UnitOfWork, hand_over_ids: Collection[str]) -> Mapping[str, list[HolderEntry]]:
+    """Return what custodians wrote into the custody logs, by hand-over; one statement for all of them."""
+    query = (
+        select(CustodyEntry, Person.name)
+        .join(Person, Person.id == CustodyEntry.person_id)
+        .where(CustodyEntry.hand_over_id.in_(hand_over_ids), CustodyEntry.event.in_(EVENTS))
+        .order_by(CustodyEntry.seq)
+    )
+    found: dict[str, list[HolderEntry]] = defaultdict(list)
+    for entry, name in uow.session.execute(query) if hand_over_ids else ():
+        found[entry.hand_over_id].append(holder_entry(entry, name))
+    return found
+
+
+def _of_copies() -> ExecutableOption:
+    """Return the option that loads a hand-over's copies with their items and grants."""
+    of_item = joinedload(Copy.item).options(
+        joinedload(Item.camera).joinedload(Camera.recorder), selectinload(Item.retrieval_record)
+    )
+    return selectinload(HandOver.copies).options(of_item, selectinload(Copy.grants))
+
+
+def _recipients(hand_over: HandOver, named: Iterable[recipients.Recipient]) -> list[NamedRecipient]:
+    """Return whom the form names beside the present custodian, and since when each views the copies."""
+    since = {
+        grant.person_id: grant.since for copy in hand_over.copies for grant in copy.grants if grant.ended_at is None
+    }
+    return [
+        NamedRecipient(
+            id=recipient.id, name=recipient.name, agreement=recipient.agreement, views_since=since.get(recipient.id)
+        )
+        for recipient in named
+        if recipient.id != hand_over.custodian_id
     ]
 
 
@@ -271,7 +374,8 @@ def _receipt(row: Return) -> ReturnReceipt:
     )
 
 
-def _copy(copy: Copy) -> IssuedCopy:
+def _copy(copy: Copy, person_id: str) -> IssuedCopy:
+    """Return a copy as it is granted to this person."""
     item, camera, record = copy.item, copy.item.camera, copy.item.retrieval_record
     coverage = copy.sealed["coverage"]
     clock = json.loads(record.content).get("recorderClock") if record else None
@@ -294,5 +398,5 @@ def _copy(copy: Copy) -> IssuedCopy:
         outcome=copy.sealed["outcome"],
         coverage={name: coverage[name] for name in shown},
         fragments=copy.sealed["fragments"],
-        actions=[grant.action for grant in copy.grants if grant.ended_at is None],
+        actions=[grant.action for grant in copy.grants if grant.ended_at is None and grant.person_id == person_id],
     )

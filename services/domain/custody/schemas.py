@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from services.domain.accounts.signatures.http import FormSigning
-from services.web.schemas import Account, Answer, Body, Line, Moment, PlacedParameters
+from services.web.schemas import Account, Answer, Body, Identifier, Line, Moment, PlacedParameters
 
 LoanSort = Literal["urgency", "number", "state", "until"]
 LogSort = Literal["seq", "event", "person"]
@@ -103,11 +103,21 @@ class ListedDownload(Answer):
 
 
 class NamedRecipient(Answer):
-    """A person to whom the custodian may show the copies, once there is a valid agreement (R57, R59)."""
+    """A person to whom the custodian may show the copies, once there is a valid agreement (R57, R59).
+
+    ``viewsSince``: since when the person may view them under the own name; null where the custodian has not allowed it.
+    """
 
     id: str
     name: str
     agreement: bool
+    views_since: Moment | None
+
+
+class RecipientBody(Body):
+    """The named recipient who is to view the copies."""
+
+    person_id: Identifier
 
 
 class ReportedLoss(Answer):
@@ -149,12 +159,24 @@ class LoanLine(Answer):
     due_at: Moment | None
 
 
+class HolderEntry(Answer):
+    """An entry that a custodian has written; ``to`` is the name of the person to whom it was lent."""
+
+    seq: int
+    at: Moment
+    event: str
+    by: str
+    text: str
+    place: str | None
+    to: str | None
+
+
 class HandOverView(LoanLine):
     """A hand-over with everything that its custodian signs for and acts on.
 
     ``purpose`` is what the copies may be used for, and nothing else (R41). ``agreed`` says whether the confidentiality
     agreement is valid; ``signsWith`` what a receipt is signed with, such as ``password``. ``suspensions`` are open now,
-    the oldest first; ``suspendedAt`` is since when.
+    the oldest first; ``suspendedAt`` is since when. ``entries`` are those that custodians wrote into the custody log.
     """
 
     application_id: str
@@ -178,7 +200,33 @@ class HandOverView(LoanLine):
     ended_at: Moment | None
     copies: list[IssuedCopy]
     downloads: list[ListedDownload]
+    entries: list[HolderEntry]
     receipt: ReturnReceipt | None
+
+
+class ShownLoan(Answer):
+    """A loan whose copies a named recipient may view, with the conditions that hold for it; until ``dueAt``."""
+
+    id: str
+    number: str
+    purpose: str
+    place_of_use: str
+    custodian: str
+    due_at: Moment | None
+    conditions_version: str
+    copies: list[IssuedCopy]
+
+
+class EntryBody(Body):
+    """What the custodian writes into the custody log.
+
+    ``place`` is needed for ``moved``; ``personId``, one of the viewers whom the form names, for ``lent``.
+    """
+
+    event: Literal["moved", "lent", "checked"]
+    text: Account
+    place: Line | None = None
+    person_id: Identifier | None = None
 
 
 class LogEntry(Answer):

@@ -1,6 +1,7 @@
 """Suspensions: a copy opens only while none is open; lifting one lifts one (R41, R44, R51, R65).
 
 A suspension is of one hand-over, or of a person in every hand-over that they hold. Every act locks what it suspends.
+The rights of named recipients end with it: whoever holds the copies afterwards decides again who views them (R57).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -14,7 +15,7 @@ from services.database.tables.people import Person
 from services.database.tables.suspensions import Suspension
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import log
+from services.domain.custody import granted, log
 
 USE_PERIOD_OVER = "use-period-over"
 PROBLEM = "problem"
@@ -61,6 +62,7 @@ def open_once(
         until=until,
     )
     _add(uow, suspension, application_id=hand_over.application_id)
+    granted.end_of_recipients(uow, hand_over, cause)
     if cause not in LOGGED_OTHERWISE:
         log.append(uow, hand_over, "suspended", cause=cause)
     return suspension
@@ -83,6 +85,7 @@ def open_for_person(
     )
     _add(uow, suspension, application_id=None)
     for hand_over in _held_by(uow, person_id):
+        granted.end_of_recipients(uow, hand_over, cause)
         log.append(uow, hand_over, "suspended", cause=cause)
     return suspension
 

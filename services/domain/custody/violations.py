@@ -1,23 +1,31 @@
-"""Violations: overdue, lost, disputed, and their end (R48, R51, R65). Their handling is a process of its own."""
+"""Violations: overdue, lost, disputed, and their end (R48, R51, R65). Their handling is a process of its own.
 
-from collections.abc import Sequence
+Each has a matter, by which its process knows it: ``matters.violations`` has what is done there.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import rfc8785
 from sqlalchemy import select
 
 from services.database.base import new_id
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
+from services.database.tables.matters import Matter
 from services.database.tables.people import Person
 from services.database.tables.suspensions import Suspension
-from services.database.tables.violations import Violation
+from services.database.tables.violations import Hearing, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
 from services.domain.custody import heads, log, suspensions, use_period
+from services.domain.documents import service as document_service
 from services.domain.notifications import service as notification_service
-from services.domain.process import permissions
+from services.domain.process import outbox, permissions
+from services.domain.process.messages import VIOLATION_OPENED
 from services.domain.rules import agreed_limits
 from services.runtime.errors import Refused
 
@@ -27,7 +35,10 @@ KINDS = (
     *(OVERDUE, "loss", "leak", "discrepancy", "breach", "finding", "ghost-export", "urgent-not-ratified"),
     "refusal-pattern",
 )
-ENDS = ("upheld", CLEARED, "settled")
+UPHELD, SETTLED = "upheld", "settled"
+ENDS = (UPHELD, CLEARED, SETTLED)
+MATTER = "violation"  # the kind of its matter
+ACCUSED, DEPARTMENT = "accused", "department"  # the parts of a hearing
 
 
 def open_overdue(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Violation | None:
@@ -43,7 +54,8 @@ def open_overdue(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Vio
     if hand_over.due_at is None:
         raise permissions.refusal(act, application_id, f"nobody has accepted the hand-over {hand_over_id}")
     late_from = hand_over.due_at + agreed_limits.get_grace_period(uow, hand_over)
-    ends = [moment for moment in (hand_over.returned_at, hand_over.lost_at) if moment is not None]
+    moments = (hand_over.returned_at, hand_over.lost_at, hand_over.ended_at)
+    ends = [moment for moment in moments if moment is not None]
     if any(moment < late_from for moment in ends):
         return None
     known = _known(uow, hand_over, OVERDUE, hand_over.due_at)
@@ -108,6 +120,7 @@ def open_once(
     audit_trail.record(
         uow, "violation-opened", "violation", violation.id, application_id=hand_over.application_id, kind=kind
     )
+    begin_handling(uow, violation)
     for person_id in _list_notified(uow, hand_over):
         notification_service.notify(
             uow,
@@ -143,6 +156,7 @@ def open_of_matter(
     uow.session.add(violation)
     uow.session.flush()
     audit_trail.record(uow, "violation-opened", "violation", violation.id, application_id=application_id, kind=kind)
+    begin_handling(uow, violation)
     application = uow.session.get_one(Application, application_id)
     others = {
         *measurements.list_holders(uow, "security-reviewer", "supervisor"),
@@ -154,6 +168,84 @@ def open_of_matter(
             uow, person_id, f"violation-{kind}", application_id=application_id, subject_id=violation.id
         )
     return violation
+
+
+def find(uow: UnitOfWork, hand_over: HandOver, kind: str) -> Violation | None:
+    """Return the violation of this kind that has no due date, if it is recorded."""
+    return _known(uow, hand_over, kind, None)
+
+
+def begin_handling(uow: UnitOfWork, violation: Violation) -> Matter:
+    """Write the matter of a violation, and start its process; the matter that there is already, the second time.
+
+    A worker has opened it where nobody stands as its opener.
+    """
+    if violation.matter_id is not None:
+        return uow.session.get_one(Matter, violation.matter_id)
+    application = uow.session.get_one(Application, violation.application_id)
+    by_person = uow.actor.id if uow.actor.kind == "person" else None
+    matter_id, number = new_id(), document_service.next_number(uow, MATTER)
+    facts = {
+        "matter": matter_id,
+        "number": number,
+        "kind": MATTER,
+        "application": application.number,
+        "handOver": violation.hand_over_id,
+        "violation": {
+            "id": violation.id,
+            "kind": violation.kind,
+            "dueAt": violation.due_at.isoformat() if violation.due_at else None,
+            "openedAt": violation.opened_at.isoformat(),
+            "facts": violation.facts,
+        },
+        "accused": list(violation.accused),
+        "openedBy": by_person,
+        "openedAt": uow.now.isoformat(),
+        "assessment": None,
+        "replies": [],
+    }
+    matter = Matter(
+        id=matter_id,
+        number=number,
+        kind=MATTER,
+        application_id=violation.application_id,
+        hand_over_id=violation.hand_over_id,
+        opened_by=by_person,
+        opened_at=uow.now,
+        facts=facts,
+        facts_sha256=hash_of(facts),
+    )
+    uow.session.add(matter)
+    uow.session.flush()
+    violation.matter_id = matter_id
+    for person_id in dict.fromkeys(violation.accused):
+        uow.session.add(Hearing(matter_id=matter_id, person_id=person_id, part=ACCUSED))
+    uow.session.flush()
+    audit_trail.record(
+        uow,
+        "matter-opened",
+        "matter",
+        matter_id,
+        application_id=violation.application_id,
+        number=number,
+        kind=MATTER,
+        facts=matter.facts_sha256,
+    )
+    outbox.publish(
+        uow,
+        VIOLATION_OPENED,
+        matter_id,
+        application_id=violation.application_id,
+        matter_id=matter_id,
+        message_id=f"{VIOLATION_OPENED}:{matter_id}",
+        variables={"matterId": matter_id, "applicationId": violation.application_id},
+    )
+    return matter
+
+
+def hash_of(facts: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the canonical facts, which decisions are signed over."""
+    return hashlib.sha256(rfc8785.dumps(dict(facts))).hexdigest()
 
 
 def close(uow: UnitOfWork, violation: Violation, closed_as: str) -> None:

@@ -17,7 +17,7 @@ from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.documents import Document, NumberSeries
 from services.database.unit_of_work import UnitOfWork
-from services.domain.access import administrators, holds, visibility
+from services.domain.access import administrators, holds, violations, visibility
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import retention
@@ -41,10 +41,15 @@ SERIES = {
     "recall": "SH",
     "problem": "WT",
     "urgent": "JQ",
+    "disclosure": "TG",
     "hold-notice": "BL",
+    "violation": "WG",
+    "referral": "YS",
 }
 # A notice says why a case is held and by whom, which is not for everybody who sees the case.
 OF_HOLDS = ("hold-notice",)
+# Of a violation its deciders, the accused, Legal and supervision read the page; the sheets name who reported it.
+OF_VIOLATIONS = ("violation", "referral")
 
 
 def next_number(uow: UnitOfWork, kind: str) -> str:
@@ -161,13 +166,16 @@ def read_document(uow: UnitOfWork, number: str, form: Literal["data", "page", "p
     """Return a document of a visible case, or an own agreement; record that it was read (F20).
 
     Others' agreements are for administrators, Security's head and supervisors; notices of holds for those who read
-    holds, whether they see the case or not. NotFound for everybody else.
+    holds, whether they see the case or not; sheets of a violation for who reads all of it. NotFound for everybody else.
     """
     document = by_number(uow, number)
     if document is None:
         raise _not_found(number)
     if document.kind in OF_HOLDS:
         _require_hold_reader(uow, document)
+    elif document.kind in OF_VIOLATIONS:
+        if not violations.reads_sheet(uow, document):
+            raise _not_found(number)
     elif document.application_id is not None:
         visibility.get_visible(uow, document.application_id)
     elif json.loads(document.content).get("by", {}).get("id") != uow.actor.id:

@@ -61,23 +61,58 @@ def place(
             field="reviewAt",
             days=uow.rules.hold_review.days,
         )
+    return _place(
+        uow,
+        application,
+        Hold(
+            id=new_id(),
+            application_id=application.id,
+            cause=cause,
+            reason=reason.strip(),
+            placed_by=uow.actor.id,
+            placed_at=uow.now,
+            owner_id=owner,
+            review_at=until,
+        ),
+    )
+
+
+def place_decided(
+    uow: UnitOfWork,
+    application: Application,
+    *,
+    cause: str,
+    reason: str,
+    placed_by: str,
+    owner_id: str,
+    matter_id: str,
+) -> Hold:
+    """Hold a locked case because of what people have decided in a matter of it, in the name of who decided.
+
+    A job does it; the caller has found the signed decision.
+    """
     hold = Hold(
         id=new_id(),
         application_id=application.id,
         cause=cause,
         reason=reason.strip(),
-        placed_by=uow.actor.id,
+        placed_by=placed_by,
         placed_at=uow.now,
-        owner_id=owner,
-        review_at=until,
+        owner_id=owner_id,
+        review_at=uow.now + uow.rules.hold_review,
+        matter_id=matter_id,
     )
+    return _place(uow, application, hold)
+
+
+def _place(uow: UnitOfWork, application: Application, hold: Hold) -> Hold:
     uow.session.add(hold)
     uow.session.flush()
-    _record(uow, "hold-placed", hold, review_at=until.isoformat())
+    _record(uow, "hold-placed", hold, review_at=hold.review_at.isoformat())
     notice.write(uow, hold, application)
     _tell_stores(uow, application.id)
-    if owner != uow.actor.id:
-        _notify(uow, owner, "hold-owned", hold)
+    if hold.owner_id != uow.actor.id:
+        _notify(uow, hold.owner_id, "hold-owned", hold)
     return hold
 
 

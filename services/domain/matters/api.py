@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from services.database.listing import Listing
 from services.database.tables.custody import HandOver
+from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.accounts.signatures.http import signed
@@ -20,8 +21,12 @@ from services.domain.matters.schemas import (
     MattersQuestion,
     MatterView,
     OffersAnswer,
+    ReferralBody,
+    ReplyBody,
+    SettlementBody,
     UrgentBody,
 )
+from services.domain.matters.violations import acts as violation_acts
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
@@ -71,6 +76,65 @@ async def call_urgently(
 async def read_matter(matter_id: Identifier, actor: Acting, database: GivenDatabase) -> MatterView:
     """Return one matter; reading it is an event."""
     return await database.read(actor, queries.get, matter_id)
+
+
+@router.post("/matters/{matter_id}/reply", responses=problems(401, 403, 404, 409, 422))
+async def reply_to_violation(
+    matter_id: Identifier, actor: Acting, body: ReplyBody, database: GivenDatabase
+) -> MatterView:
+    """Reply to a violation, once, while the time for it runs; the decision is signed over the reply too."""
+
+    def run(uow: UnitOfWork) -> MatterView:
+        return _view(uow, violation_acts.reply(uow, matter_id, body.text))
+
+    return await database.run(actor, run)
+
+
+@router.post("/matters/{matter_id}/referral", responses=problems(401, 403, 404, 409, 422))
+async def record_referral(
+    matter_id: Identifier, actor: Acting, body: ReferralBody, database: GivenDatabase
+) -> MatterView:
+    """Record that the evidence of a violation was handed to the authority, and write its sheet."""
+
+    def run(uow: UnitOfWork) -> MatterView:
+        matter = violation_acts.record_referral(
+            uow,
+            matter_id,
+            authority=body.authority,
+            handed_at=body.handed_at,
+            receipt=body.receipt,
+            package_sha256=body.package_sha256,
+        )
+        return _view(uow, matter)
+
+    return await database.run(actor, run)
+
+
+@router.post("/matters/{matter_id}/settlement", responses=problems(401, 403, 404, 409, 422))
+async def settle_violation(
+    matter_id: Identifier, actor: Acting, body: SettlementBody, database: GivenDatabase
+) -> MatterView:
+    """Record that the loss of a violation is made good."""
+
+    def run(uow: UnitOfWork) -> MatterView:
+        return _view(uow, violation_acts.settle(uow, matter_id, account=body.account, amount=body.amount))
+
+    return await database.run(actor, run)
+
+
+@router.post("/violations/{violation_id}/start", status_code=201, responses=problems(401, 403, 404, 409))
+async def start_violation(violation_id: Identifier, actor: Acting, database: GivenDatabase) -> MatterView:
+    """Start the handling of an open violation that an older release has recorded."""
+
+    def run(uow: UnitOfWork) -> MatterView:
+        return _view(uow, violation_acts.start(uow, violation_id))
+
+    return await database.run(actor, run)
+
+
+def _view(uow: UnitOfWork, matter: Matter) -> MatterView:
+    uow.session.flush()
+    return queries.get(uow, matter.id)
 
 
 @router.get("/cases/{application_id}/matters/offers", responses=problems(401, 404))

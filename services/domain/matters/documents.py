@@ -11,9 +11,12 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import forms
 from services.domain.documents import service as document_service
 from services.domain.matters.kinds.base import Kind
+from services.domain.retrieval.record_sheet import clock
 from services.domain.stages.catalogue import STAGES
 from services.rendering.formatting import JsonView
-from services.rendering.sheet import Facts, Pairs, Part, Prose, Signatures, cell
+from services.rendering.sheet import Facts, Line, Listing, Pairs, Part, Prose, Signatures, cell
+
+BLANK = cell("　")  # signed by hand on the printed sheet
 
 
 def write(
@@ -43,20 +46,22 @@ def write(
         "lines": [{"name": line.name_zh, "value": line.zh} for line in kind.lines(uow, matter.facts)],
         "facts": matter.facts,
         "factsSha256": matter.facts_sha256,
-        "openedBy": forms.person_to_json(uow, matter.opened_by),
+        "openedBy": forms.person_to_json(uow, str(matter.opened_by)),
         "openedAt": matter.opened_at.isoformat(),
-        "decisions": [_decision(uow, decision) for decision in decisions],
+        "decisions": [decision_to_json(uow, decision) for decision in decisions],
         "appliedAt": uow.now.isoformat(),
         "outcome": dict(outcome),
         **({"calls": [dict(call)]} if call is not None else {}),
         "results": [{"name": line.name_zh, "value": line.zh} for line in kind.results(uow, outcome)],
+        **kind.content(uow, matter),
     }
     return document_service.write(
         uow, matter.kind, number, content, application_id=matter.application_id, subject_id=matter.id
     )
 
 
-def _decision(uow: UnitOfWork, decision: Decision) -> dict[str, Any]:
+def decision_to_json(uow: UnitOfWork, decision: Decision) -> dict[str, Any]:
+    """Return a decision as the document shows it."""
     stage = STAGES[decision.stage]
     return {
         "stage": stage.zh,
@@ -100,4 +105,42 @@ def lay_out(matter: JsonView) -> list[Part]:
     if matter.get("results"):
         rows: Pairs = [[(line.text("name"), cell(line.text("value")))] for line in matter.each("results")]
         parts.append(Facts("办理结果", rows))
+    if matter.get("list"):
+        parts += _list_of_files(matter.part("list"))
     return [*parts, Signatures("签字", [*call, *signatures])]
+
+
+def _list_of_files(given: JsonView) -> list[Part]:
+    """Lay out what was provided, and the places where maker, holder and recipients sign by hand."""
+    rows = [
+        [
+            cell(file.text("file"), Line(f"{file.text('format')}，{file.get('size', 0):,} 字节", "note")),
+            cell(file.text("camera"), Line(f"录像机 {file.text('recorder')}", "note")),
+            cell(
+                f"{file.when('from', file.get('zone'))} 至",
+                file.when("to", file.get("zone")),
+                Line(f"{file.get('zone')}，时钟：{clock(file.part('clock'))}", "note"),
+            ),
+            (file.hash("sha256"), Line(f"记录 {file.text('record')}，标签 {file.text('label')}", "note")),
+        ]
+        for file in given.each("files")
+    ]
+    heads, widths = ["文件", "摄像头", "时间段（录像机时间）", "SHA-256"], [27, 20, 27, 26]
+    made: Pairs = [
+        [("不提供原始介质的原因", cell(given.text("notOriginalBecause")))],
+        [("制作方法", cell(given.text("made")))],
+        [("原件存放", cell(given.text("kept"))), ("清单份数", cell(f"一式{given.get('copies', 2)}份"))],
+    ]
+    by_hand: Pairs = [
+        [("制作人签字", BLANK), ("日期", BLANK)],
+        [(f"持有人签字（{given.text('holder.name')}）", BLANK), ("日期", BLANK)],
+        *(
+            [(f"接收人签字（{person.text('name')}，{person.text('unit')}）", BLANK), ("日期", BLANK)]
+            for person in given.each("outsiders")
+        ),
+    ]
+    return [
+        Listing("提供的文件", heads, widths, rows),
+        Facts("制作与原件", made),
+        Facts("交接签字", by_hand),
+    ]

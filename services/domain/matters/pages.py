@@ -15,14 +15,25 @@ from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.applications import directory
 from services.domain.applications.directory import FoundPeople
 from services.domain.matters import queries, service, urgents
-from services.domain.matters.kinds import KINDS
-from services.domain.matters.kinds.base import Kind, lent, loan_obstacle
+from services.domain.matters.kinds import KINDS, custody_transfer
+from services.domain.matters.kinds.base import Kind, lent
 from services.domain.matters.kinds.problem import PROBLEMS
 from services.domain.matters.kinds.urgent import GROUNDS, UrgentRetrieval
-from services.domain.matters.schemas import MatterLine, MatterSort, UrgentBody
+from services.domain.matters.kinds.violation import ViolationKind
+from services.domain.matters.schemas import (
+    MatterLine,
+    MatterSort,
+    ReferralBody,
+    ReplyBody,
+    SettlementBody,
+    UrgentBody,
+)
+from services.domain.matters.violations import acts as violation_acts
 from services.domain.process import permissions
+from services.domain.process.permissions import CaseState
 from services.domain.retrieval import preservations
 from services.domain.rules import agreed_limits
+from services.runtime import local_times
 from services.runtime.errors import Refused
 from services.runtime.labels import word
 from services.runtime.translations import Message
@@ -46,6 +57,7 @@ COLUMNS = (_("Number"), _("Kind"), _("Case number"), _("Asked by"), _("Asked"), 
 DAYS = (3, 7, 14, 30)  # by which an extension is offered
 USUAL_DAYS = 7
 NOBODY = FoundPeople()
+LISTS = ("outsiderIds",)  # fields with several values
 
 
 class ListQuery(lists.PlacedQuery):
@@ -115,7 +127,11 @@ async def open_matter(
     kind: str, visitor: Visiting, typed: Typed, database: GivenDatabase, case: Identifier
 ) -> Response:
     """Ask for the matter; a refusal shows the form again with what was typed."""
-    asked = {name: typed.text(name) for name in typed.fields if name not in ("csrf_token", "personSearch")}
+    asked: dict[str, Any] = {
+        name: [one for one in typed.all(name) if one] if name in LISTS else typed.text(name)
+        for name in typed.fields
+        if name not in ("csrf_token", "personSearch")
+    }
     try:
         if kind == UrgentRetrieval.code:
             wish = typed.body(UrgentBody)
@@ -136,13 +152,77 @@ async def read_matter(matter_id: Identifier, visitor: Visiting, database: GivenD
     return visitor.page("matters/matter.html", view=view)
 
 
+@router.post("/{matter_id}/reply")
+async def reply(matter_id: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+    """Reply to a violation; a refusal shows the page again with what was typed."""
+    try:
+        await database.run(visitor.actor, violation_acts.reply, matter_id, typed.body(ReplyBody).text)
+    except Refused as refusal:
+        return await _again(visitor, database, matter_id, refusal, typed)
+    return visitor.redirect(f"/matters/{matter_id}", Message("Your reply is recorded; the decision is signed over it."))
+
+
+@router.post("/{matter_id}/referral")
+async def record_referral(matter_id: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+    """Record that the evidence was handed to the authority."""
+    try:
+        zone = await database.read(visitor.actor, _zone)
+        handed_at = local_times.moment(typed.text("handedAt"), zone)
+        body = typed.body(ReferralBody, handedAt=handed_at.isoformat())
+        await database.run(
+            visitor.actor,
+            violation_acts.record_referral,
+            matter_id,
+            authority=body.authority,
+            handed_at=body.handed_at,
+            receipt=body.receipt,
+            package_sha256=body.package_sha256,
+        )
+    except Refused as refusal:
+        return await _again(visitor, database, matter_id, refusal, typed)
+    return visitor.redirect(f"/matters/{matter_id}", Message("The referral is recorded."))
+
+
+@router.post("/{matter_id}/settlement")
+async def settle(matter_id: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+    """Record that the loss is made good."""
+    try:
+        body = typed.body(SettlementBody)
+        await database.run(visitor.actor, violation_acts.settle, matter_id, account=body.account, amount=body.amount)
+    except Refused as refusal:
+        return await _again(visitor, database, matter_id, refusal, typed)
+    return visitor.redirect(f"/matters/{matter_id}", Message("The settlement is recorded."))
+
+
+@router.post("/violations/{violation_id}/start")
+async def start_violation(violation_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
+    """Start the handling of a violation that an older release has recorded."""
+    matter_id = await database.run(visitor.actor, _start, violation_id)
+    return visitor.redirect(f"/matters/{matter_id}", Message("The handling of the violation has started."))
+
+
+def _start(uow: UnitOfWork, violation_id: str) -> str:
+    return violation_acts.start(uow, violation_id).id
+
+
+def _zone(uow: UnitOfWork) -> str:
+    return uow.rules.zone
+
+
+async def _again(visitor: Visitor, database: Database, matter_id: str, refusal: Refused, typed: TypedForm) -> Response:
+    if refusal.status == 404:
+        raise refusal
+    view = await database.read(visitor.actor, queries.get, matter_id)
+    return visitor.page("matters/matter.html", refusal.status, view=view, refusal=refusal, typed=typed)
+
+
 def _rows(visitor: Visitor, found: Page[MatterLine]) -> list[tuple[str, ...]]:
     return [
         (
             line.number,
             word(visitor.language, f"matter-{line.kind}"),
             line.application_number or "",
-            line.opened_by or visitor.translated(SYSTEM),
+            line.opened_by or ("" if line.kind == ViolationKind.code else visitor.translated(SYSTEM)),
             lists.written(visitor, line.opened_at),
             word(visitor.language, f"matter-{line.state}"),
         )
@@ -188,7 +268,7 @@ def _read_new(uow: UnitOfWork, kind_code: str, application_id: str, person: str)
     if kind.signed:
         return _read_urgent(uow, kind, application)
     state = permissions.read(uow, application_id)
-    obstacle = loan_obstacle(state.hand_over)
+    obstacle = kind.unavailable(state.hand_over)
     if obstacle is not None:
         raise Refused("not-now", obstacle)
     hand_over = lent(state)
@@ -199,9 +279,7 @@ def _read_new(uow: UnitOfWork, kind_code: str, application_id: str, person: str)
         title=application.title,
         before=kind.before(uow, state),
         dates=_dates(hand_over.due_at, agreed_limits.latest_due(uow, hand_over)) if kind.code == "extension" else (),
-        people=directory.find_people(uow, person, {hand_over.custodian_id}, custodians=True)
-        if kind.code == "custody-transfer"
-        else NOBODY,
+        people=_people(uow, state, kind, person),
     )
 
 
@@ -219,6 +297,15 @@ def _read_urgent(uow: UnitOfWork, kind: Kind, application: Application) -> NewMa
         cameras=uow.rules.urgent_cameras,
         hours=uow.rules.urgent_span // timedelta(hours=1),
     )
+
+
+def _people(uow: UnitOfWork, state: CaseState, kind: Kind, search: str) -> FoundPeople:
+    """Find whom the form offers: new custodians, or who may be accused beside the custodian."""
+    if kind.code == "custody-transfer":
+        return directory.find_people(uow, search, custody_transfer.unfit_people(uow, state), custodians=True)
+    if kind.code == ViolationKind.code:
+        return directory.find_people(uow, search, {lent(state).custodian_id})
+    return NOBODY
 
 
 def _dates(due_at: datetime | None, latest: datetime) -> list[NewDate]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import aliased
 
 from services.database.keyset import Page, Section, page_of
@@ -16,13 +16,14 @@ from services.database.tables.people import Person
 from services.database.tables.reviews import Decision, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
-from services.domain.access import visibility
+from services.domain.access import violations, visibility
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import emergency
 from services.domain.matters.kinds import KINDS
-from services.domain.matters.kinds.base import Line, loan_obstacle
+from services.domain.matters.kinds.base import Line
 from services.domain.matters.kinds.urgent import UrgentRetrieval
 from services.domain.matters.schemas import MatterDecision, MatterLine, MatterView, Offer
+from services.domain.matters.violations import queries as violation_queries
 from services.domain.process import permissions
 from services.domain.reviews.schemas import MatterFact
 from services.runtime.errors import NotFound
@@ -59,7 +60,8 @@ def read(
 
 def list_of_case(uow: UnitOfWork, application_id: str) -> list[MatterLine]:
     """List the matters of a case that the caller has let the actor see, the newest first."""
-    query = _select().where(Matter.application_id == application_id).order_by(Matter.opened_at.desc(), Matter.id)
+    seen = or_(Matter.kind != violations.KIND, violations.is_seen(uow))
+    query = _select().where(Matter.application_id == application_id, seen).order_by(Matter.opened_at.desc(), Matter.id)
     return _lines(uow, uow.session.execute(query).all())
 
 
@@ -67,7 +69,9 @@ def get(uow: UnitOfWork, matter_id: str) -> MatterView:
     """Return one matter; NotFound for whoever may not see its case and has no part in it."""
     row = uow.session.execute(_select().where(Matter.id == matter_id, _is_seen(uow))).one_or_none()
     if row is None:
-        raise NotFound(Message("matter"), matter_id)
+        row = uow.session.execute(_select().where(Matter.id == matter_id, Matter.kind == violations.KIND)).one_or_none()
+        if row is None or not violations.is_asked(uow, matter_id):
+            raise NotFound(Message("matter"), matter_id)
     matter: Matter = row[0]
     audit_trail.record(uow, "matter-read", "matter", matter.id, application_id=matter.application_id)
     [line] = _lines(uow, [row])
@@ -80,15 +84,26 @@ def get(uow: UnitOfWork, matter_id: str) -> MatterView:
         decisions=_decisions(uow, matter),
         because_zh=because.zh if because else None,
         because_en=because.en if because else None,
-        document=uow.session.scalar(
-            select(Document.number)
-            .where(Document.subject_id == matter.id, Document.kind == matter.kind)
-            .order_by(Document.made_at.desc(), Document.number.desc())
-            .limit(1)
-        ),
+        document=_document(uow, matter),
         hand_over_id=matter.hand_over_id,
+        holder=_holds(uow, matter.hand_over_id),
+        violation=violation_queries.describe(uow, matter) if matter.kind == violations.KIND else None,
         emergency_copies=emergency.list_mine(uow, matter.id) if matter.kind == UrgentRetrieval.code else [],
     )
+
+
+def _holds(uow: UnitOfWork, hand_over_id: str | None) -> bool:
+    """Whether the actor is the custodian of the loan, whose page is the custodian's alone."""
+    query = select(HandOver.id).where(HandOver.id == hand_over_id, HandOver.custodian_id == uow.actor.id)
+    return hand_over_id is not None and uow.session.scalar(query) is not None
+
+
+def _document(uow: UnitOfWork, matter: Matter) -> str | None:
+    """Return the number of its last document, if one is written and the actor may read it."""
+    if matter.kind == violations.KIND and not violations.sees_opener(uow, matter):
+        return None
+    query = select(Document.number).where(Document.subject_id == matter.id, Document.kind == matter.kind)
+    return uow.session.scalar(query.order_by(Document.made_at.desc(), Document.number.desc()).limit(1))
 
 
 def lines_of(uow: UnitOfWork, matter: Matter) -> list[MatterFact]:
@@ -102,11 +117,12 @@ def _facts(lines: Sequence[Line]) -> list[MatterFact]:
 
 def list_offers(uow: UnitOfWork, application: Application, hand_over: HandOver | None) -> list[Offer]:
     """List what the actor may ask for in the case now; values and people are checked when it is asked."""
-    lent = loan_obstacle(hand_over) is None
     return [
         Offer(kind=kind.code, button_zh=kind.button.zh, button_en=kind.button.en)
         for kind in KINDS.values()
-        if (lent if kind.of_loan else hand_over is None and _is_under_approval(uow, application))
+        if kind.unavailable(hand_over) is None
+        and kind.is_offered(application)
+        and (kind.of_loan or _is_under_approval(uow, application))
         and kind.may_open(uow, application, hand_over)
     ]
 
@@ -129,11 +145,15 @@ def _select() -> Select[*tuple[Any, ...]]:
 
 
 def _is_seen(uow: UnitOfWork) -> Any:
+    """A violation is seen by its own rule, and not by everybody who sees the case (R65)."""
     me = uow.actor.id
-    return or_(
+    of_case = or_(
         visibility.is_of_visible(uow, Matter.application_id),
         Matter.opened_by == me,
         Matter.counterpart_id == me,
+    )
+    return or_(
+        and_(Matter.kind != violations.KIND, of_case), and_(Matter.kind == violations.KIND, violations.is_seen(uow))
     )
 
 
@@ -141,6 +161,7 @@ def _lines(uow: UnitOfWork, rows: Sequence[Any]) -> list[MatterLine]:
     if not rows:
         return []
     asked = _open_reviews(uow, [row[0].id for row in rows if row[0].closed_at is None])
+    seen = violations.list_openers_seen(uow, [row[0] for row in rows if row[0].kind == violations.KIND])
     return [
         MatterLine(
             id=matter.id,
@@ -150,7 +171,7 @@ def _lines(uow: UnitOfWork, rows: Sequence[Any]) -> list[MatterLine]:
             application_id=matter.application_id,
             application_number=number,
             title=title,
-            opened_by=opener,
+            opened_by=opener if matter.kind != violations.KIND or matter.id in seen else None,
             opened_at=matter.opened_at,
             counterpart=counterpart,
             stages=[review.stage for review in asked.get(matter.id, ())],

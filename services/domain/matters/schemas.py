@@ -1,6 +1,8 @@
 """The typed views of matters, which page and API share, and the body of what is asked."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from services.domain.accounts.signatures.http import Signing
 from services.domain.custody.schemas import EmergencyCopyView
@@ -35,10 +37,11 @@ class UrgentBody(Signing):
 
 
 class MatterLine(Answer):
-    """One matter in a list. ``state`` is ``open``, ``applied``, ``answered``, ``ratified``, ``not-ratified``,
-    ``refused`` or ``moot``.
+    """One matter in a list. ``stages`` are asked now.
 
-    ``stages`` are asked now; ``openedBy`` is null where the system has opened it.
+    ``state`` is ``open``, ``applied``, ``refused`` or ``moot``; of a problem report ``answered`` too, of an urgent
+    retrieval ``ratified`` or ``not-ratified``; of a violation ``open``, ``cleared``, ``upheld`` or ``settled``.
+    ``openedBy`` is null where the system or a job has opened it, and of a violation for the accused.
     """
 
     id: str
@@ -65,10 +68,88 @@ class MatterDecision(Answer):
     opinion: str | None
 
 
+class HeardPerson(Answer):
+    """Who is heard about a violation; not ``accused``: the head of the department, who has replied for it."""
+
+    name: str
+    accused: bool
+    replied_at: Moment | None
+
+
+class RecordedSanction(Answer):
+    """A sanction; ``droppedBecause``: why it takes no effect, ``legal-rejected`` or ``switched-off``."""
+
+    name: str
+    kind: str
+    amount: str | None
+    note: str | None
+    dropped_because: str | None
+
+
+class ReferralView(Answer):
+    """The referral of a violation; what lacks is null until the evidence was handed over."""
+
+    authority: str | None
+    handed_at: Moment | None
+    receipt: str | None
+    package_sha256: str | None
+    document: str | None
+
+
+class SettlementView(Answer):
+    """How a loss was made good."""
+
+    account: str
+    amount: str | None
+    at: Moment
+
+
+class ViolationView(Answer):
+    """What a violation has besides its facts. ``awaits``: ``referral`` or ``settlement``, of an upheld one."""
+
+    id: str
+    violation_kind: str
+    severity: str | None
+    served_at: Moment | None
+    reply_until: Moment | None
+    heard_at: Moment | None
+    heard: list[HeardPerson]
+    sanctions: list[RecordedSanction]
+    referral: ReferralView | None
+    settlement: SettlementView | None
+    awaits: str | None
+    may_reply: bool
+    may_refer: bool
+    may_settle: bool
+
+
+class ReplyBody(Body):
+    """What an accused, or the head of the department for it, replies to a violation."""
+
+    text: Account
+
+
+class ReferralBody(Body):
+    """That the evidence was handed over: to whom, when, with which receipt, and the SHA-256 of the package."""
+
+    authority: Account
+    handed_at: Moment
+    receipt: Account
+    package_sha256: Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")]
+
+
+class SettlementBody(Body):
+    """That the loss of a violation is made good."""
+
+    account: Account
+    amount: Annotated[str, Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,2})?$")] | None = None
+
+
 class MatterView(MatterLine):
     """One matter with all of it; decisions are signed over ``factsSha256``.
 
     ``because`` says why it was closed without being carried out; ``results`` what was done, where it was.
+    ``handOverId`` is the loan that it is about, and ``holder`` says whether you hold its copies.
     ``emergencyCopies``: what you can see of an urgent retrieval before its approval.
     """
 
@@ -80,6 +161,8 @@ class MatterView(MatterLine):
     because_en: str | None
     document: str | None
     hand_over_id: str | None
+    holder: bool
+    violation: ViolationView | None
     emergency_copies: list[EmergencyCopyView]
 
 

@@ -1,10 +1,8 @@
 """Ask for a matter: who may, what is asked, and the message to its process, in one transaction."""
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-import rfc8785
 from pydantic import ValidationError
 from sqlalchemy import select
 
@@ -13,6 +11,7 @@ from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.audit import trail as audit_trail
+from services.domain.custody.violations import hash_of
 from services.domain.documents import service as document_service
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.kinds.base import Asked, Kind
@@ -35,7 +34,8 @@ def open_matter(uow: UnitOfWork, kind_code: str, application_id: str, asked: Map
     read = parse(kind, asked)
     state = permissions.lock(uow, application_id, f"ask for {kind.code}")
     kind.require_may_open(uow, state, read)
-    return _open(uow, kind, state, read)
+    opened = kind.open_itself(uow, state, read)
+    return opened if opened is not None else _open(uow, kind, state, read)
 
 
 def open_by_system(uow: UnitOfWork, kind_code: str, application_id: str, asked: Mapping[str, Any]) -> Matter | None:
@@ -104,11 +104,6 @@ def parse(kind: Kind, asked: Mapping[str, Any]) -> Asked:
         name = str(first["loc"][0]) if first["loc"] else ""
         message = Message("Fill in this field: it is missing or not valid.")
         raise Refused("missing", message, status=422, field=name) from None
-
-
-def hash_of(facts: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of the canonical facts, which decisions are signed over."""
-    return hashlib.sha256(rfc8785.dumps(dict(facts))).hexdigest()
 
 
 def _new(uow: UnitOfWork, kind: Kind, state: CaseState, asked: Asked, *, opened_by: str | None) -> Matter:

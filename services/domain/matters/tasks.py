@@ -10,10 +10,12 @@ from services.database.tables.matters import Matter
 from services.database.tables.reviews import Decision, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
+from services.domain.custody import violations
+from services.domain.custody.violations import hash_of
 from services.domain.matters import documents
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.kinds.base import Kind, concerns
-from services.domain.matters.service import hash_of
+from services.domain.matters.violations import tasks as violation_tasks
 from services.domain.process import outbox, permissions
 from services.domain.process.messages import MATTER_ASKED, MATTER_MOOT, REVIEW_DECIDED
 from services.domain.process.permissions import MOST_OPEN_REVIEWS, CaseState
@@ -86,12 +88,7 @@ def open_review(
     if _of_job(uow, job_key) is None:
         if matter.closed_at is not None:
             raise refusal(matter, act, f"it is closed as {matter.closed_as}")
-        decisions = decisions_of(uow, matter)
-        if decisions and not subject.kind.routed:
-            raise refusal(matter, act, "it is answered already")
-        against = _against(decisions)
-        if against is not None:
-            raise refusal(matter, act, f"the stage {against} has decided against it")
+        _require_next(uow, subject, stage, act)
         if _count_open(uow, matter, stage) >= MOST_OPEN_REVIEWS:
             raise refusal(matter, act, "it is asked already, and nobody has answered yet")
     return review_tasks.open_of_matter(
@@ -139,13 +136,16 @@ def apply(uow: UnitOfWork, matter_id: str) -> bool:
 
 
 def close(uow: UnitOfWork, matter_id: str, closed_as: str) -> None:
-    """Close a matter that was not carried out; nothing where the act that ended it has closed it.
+    """Close a matter that was not carried out, or a violation; nothing where the act that ended it has closed it.
 
     Raises NotPermitted where the rows have no reason for it.
     """
     act = "close the matter"
     subject = lock(uow, matter_id, act)
     matter = subject.matter
+    if matter.kind == violations.MATTER:
+        violation_tasks.close(uow, matter_id, closed_as)
+        return
     outbox.settle(uow, matter.application_id, "the matter is closed", REVIEW_DECIDED, MATTER_MOOT, matter_id=matter.id)
     if matter.closed_at is not None:
         return
@@ -189,6 +189,20 @@ def _require_routed(subject: Subject, act: str) -> None:
     """Raise NotPermitted for a kind that has a model, and jobs, of its own."""
     if not subject.kind.routed:
         raise refusal(subject.matter, act, f"a matter of the kind {subject.kind.code} has a process of its own")
+
+
+def _require_next(uow: UnitOfWork, subject: Subject, stage: str, act: str) -> None:
+    """Raise NotPermitted where the decisions that there are leave nothing for this stage to decide."""
+    matter = subject.matter
+    if matter.kind == violations.MATTER:
+        violation_tasks.require_stage(uow, matter, stage, act)
+        return
+    decisions = decisions_of(uow, matter)
+    if decisions and not subject.kind.routed:
+        raise refusal(matter, act, "it is answered already")
+    against = _against(decisions)
+    if against is not None:
+        raise refusal(matter, act, f"the stage {against} has decided against it")
 
 
 def _require_decided(uow: UnitOfWork, subject: Subject, decisions: Mapping[str, Decision], act: str) -> None:

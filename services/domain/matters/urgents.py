@@ -25,10 +25,10 @@ from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
 from services.domain.cameras.clocks import Clock, clock_of
 from services.domain.custody import emergency, violations
+from services.domain.custody.violations import hash_of
 from services.domain.matters import documents, service, tasks
 from services.domain.matters.kinds import urgent as kind
 from services.domain.matters.kinds.urgent import NOT_RATIFIED, RATIFIED, RATIFY_WITHIN, STAGE, UrgentAsked
-from services.domain.matters.service import hash_of
 from services.domain.matters.tasks import Subject
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox, permissions

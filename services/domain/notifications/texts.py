@@ -25,6 +25,7 @@ Page = Literal[
     "requests",
     "models",
     "holds",
+    "hand-overs",
 ]
 # What a notice asks somebody to do. Its subject is the review, the consent, the hand-over, the request or the
 # violation. ``progress`` asks for nothing: the decision of a stage is news until the next one.
@@ -43,6 +44,7 @@ Work = Literal[
     "progress",
     "hold",
     "violation",
+    "viewing",
 ]
 
 DIGEST = "daily-digest"
@@ -58,6 +60,7 @@ PLAIN_PAGES = {
     "requests": "/requests",
     "models": "/admin/models",
     "holds": "/holds",
+    "hand-overs": "/hand-overs",
 }
 
 
@@ -195,6 +198,9 @@ TEXTS = {
         Message("A problem with a copy that you hold was reported: it is frozen until Security has answered."),
         "matter",
     ),
+    "copy-unfrozen": NoticeText(
+        Message("Security has answered a problem report: you can use your copy again."), "hand-over"
+    ),
     "problem-replace": NoticeText(
         Message("Security has recalled a copy: submit a new application if you still need the footage."), "matter"
     ),
@@ -203,6 +209,9 @@ TEXTS = {
     ),
     "copy-recalled": NoticeText(
         Message("Security recalls a copy: access is suspended, and the loan ends when it is signed."), "hand-over"
+    ),
+    "view-allowed": NoticeText(
+        Message("The custodian lets you view footage under your own name."), "hand-overs", personal=True, work="viewing"
     ),
     "custody-transferred": NoticeText(Message("Another person is now the custodian of a loan."), "matter"),
     "violation-leak": NoticeText(Message("Footage was leaked or misused: a violation was recorded."), work="violation"),
@@ -220,6 +229,24 @@ TEXTS = {
     ),
     "violation-refusal-pattern": NoticeText(
         Message("Access was refused repeatedly: a violation was recorded."), work="violation"
+    ),
+    "violation-served": NoticeText(
+        Message("A violation accuses you or your department: read the facts, and reply in time."),
+        "matter",
+        work="violation",
+    ),
+    "violation-upheld": NoticeText(Message("A violation was upheld: read the decision."), "matter"),
+    "violation-cleared": NoticeText(Message("A violation was found to be unfounded: access is given back."), "matter"),
+    "violation-closed": NoticeText(Message("A violation is closed: all that was decided is done."), "matter"),
+    "violation-refer": NoticeText(
+        Message("A violation is referred to an authority: hand the evidence over, and record the receipt."),
+        "matter",
+        work="violation",
+    ),
+    "violation-settlement-due": NoticeText(
+        Message("The loss of a violation is not made good yet: settle it, or record that it is."),
+        "matter",
+        work="violation",
     ),
     "hold-owned": NoticeText(Message("You are the owner of a legal hold: review it in time."), "holds"),
     "hold-review-due": NoticeText(

@@ -18,6 +18,10 @@ PROBLEM_REPORTED = "problem-reported"
 URGENT_CALLED = "urgent-called"
 APPLICATION_APPROVED = "application-approved"
 APPLICATION_REFUSED = "application-refused"
+VIOLATION_OPENED = "violation-opened"
+VIOLATION_REPLIED = "violation-replied"
+REFERRAL_RECEIVED = "referral-received"
+LOSS_SETTLED = "loss-settled"
 
 LOAN_OUTCOMES = ("lost", "recalled", "replace", "provided")
 """Why a loan is closed before its return: what ``loan-closed`` carries as ``loanOutcome``."""
@@ -52,6 +56,10 @@ SENT: Mapping[str, Sent] = {
     URGENT_CALLED: Sent(("matter",)),
     APPLICATION_APPROVED: Sent(("application",)),
     APPLICATION_REFUSED: Sent(("application",)),
+    VIOLATION_OPENED: Sent(("matter",)),
+    VIOLATION_REPLIED: Sent(("matter",)),
+    REFERRAL_RECEIVED: Sent(("matter",)),
+    LOSS_SETTLED: Sent(("matter",)),
 }
 """Every message that the portal sends; tests hold it against what the outbox has held."""
 

@@ -30,7 +30,8 @@ RETRIEVED = ("complete", "partial")
 RETURNED = "returned"
 # The policy's order of its own stages of approval.
 ORDER = ("preliminary", "security", "security-signature", "management")
-BEFORE = dict(zip(ORDER[1:], ORDER, strict=False))
+CREDENTIALS = "credentials"  # Security's look at cards and letter, in the place of the department's review
+FIRST = ("preliminary", CREDENTIALS)
 CORRECTION_EXPIRED = "correction-expired"  # the action in the audit trail
 
 
@@ -49,6 +50,11 @@ class CaseState:
     hand_over: HandOver | None
     inspected: bool
     expired: bool  # the time to correct it ended without a correction
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The policy's stages of approval of this case, in their order."""
+        return order_of(self.application)
 
     def has_ended_with(self, stage: str) -> bool:
         """Return whether the stage was decided favourably in this round."""
@@ -71,6 +77,11 @@ class CaseState:
     @property
     def retrieved(self) -> list[Item]:
         return [item for item in self.items if item.outcome in RETRIEVED]
+
+
+def order_of(application: Application) -> tuple[str, ...]:
+    """Return the policy's stages of approval in their order: on behalf of outsiders their credentials come first."""
+    return ORDER if application.on_behalf is None else (CREDENTIALS, *ORDER[1:])
 
 
 def refusal(act: str, application_id: str, cause: str) -> NotPermitted:
@@ -297,10 +308,10 @@ def _past(state: CaseState, stage: str) -> Iterator[str]:
         yield f"the stage {stage} has ended with {answer.outcome!r} in this round"
     if phase in ("approval", "retrieval"):
         yield from _stopped(state)
-    if stage in ORDER:
+    if stage in state.order:
         if state.form is not None:
             yield "the approved form of this round is filed already"
-        later = [after for after in ORDER[ORDER.index(stage) + 1 :] if after in state.decisions]
+        later = [after for after in state.order[state.order.index(stage) + 1 :] if after in state.decisions]
         if later:
             yield f"the stage {later[0]}, which follows it, is decided in this round"
     if stage == "storage-release" and state.has_ended_with(stage):
@@ -320,7 +331,9 @@ def _stopped(state: CaseState) -> Iterator[str]:
 def _not_approving(state: CaseState, stage: str) -> Iterator[str]:
     if state.form is not None:
         yield "the approved form of this round is filed already"
-    before = BEFORE.get(stage)
+    if stage in FIRST and stage not in state.order:
+        yield f"it begins with the stage {state.order[0]}: on behalf of outsiders the credentials are checked first"
+    before = dict(zip(state.order[1:], state.order, strict=False)).get(stage)
     if before is not None and not state.has_ended_with(before):
         yield f"the stage {before} has not ended favourably in this round"
 

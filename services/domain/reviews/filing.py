@@ -22,7 +22,7 @@ from services.domain.reviews.classification import IMPORTANT, ORDINARY, Classifi
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotPermitted
 
-NEEDED = {"preliminary": "approved", "security": "approved", "security-signature": "signed"}
+MANAGEMENT = "management"
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,7 @@ def _require_chain(state: CaseState, form_sha256: str, *, management: bool) -> N
     needed = {
         # whatever else the models ask before the filing has to have been favourable too
         **{code: STAGES[code].favourable for code in STAGES.of_phase("approval") if code in decided},
-        **NEEDED,
-        **({"management": "approved"} if management else {}),
+        **{code: STAGES[code].favourable for code in state.order if code != MANAGEMENT or management},
     }
     for stage, outcome in needed.items():
         decision = decided.get(stage)

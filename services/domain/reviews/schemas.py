@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 from services.database.listing import Listing
 from services.domain.accounts.signatures.http import FormSigning
 from services.domain.applications.schemas import CaseAbout
+from services.domain.reviews.given_judgements import GivenSanction, Judgement
 from services.domain.reviews.scopes import Classification, Granting, Narrowed
 from services.web.errors import Problem
 from services.web.schemas import (
@@ -35,7 +36,10 @@ class MatterFact(Answer):
 
 
 class ReviewedMatter(Answer):
-    """The matter that a review is about; ``lines`` are empty in lists, ``openedBy`` is null for the system."""
+    """The matter that a review is about; ``lines`` are empty in lists.
+
+    ``openedBy`` is null where the system or a job has opened it, and of every violation: who reported it is no reason.
+    """
 
     id: str
     number: str
@@ -199,6 +203,27 @@ class Candidate(Answer):
     name: str
 
 
+class OfferedSanction(Answer):
+    """A sanction that may be named; ``warning``: what the law has against it, ``forbidden``: switched off here."""
+
+    code: str
+    zh: str
+    en: str
+    amount: bool
+    forbidden: bool
+    warning_zh: str | None
+    warning_en: str | None
+
+
+class JudgementForm(Answer):
+    """What a decision that upholds a violation has to say, and of whom; ``severity`` is as assessed."""
+
+    severity: str
+    referral_asked: bool
+    sanctions: list[OfferedSanction]
+    accused: list[Candidate]
+
+
 class ReviewsBody(Body):
     """The reviews to claim or to put back."""
 
@@ -227,7 +252,7 @@ class ReviewView(ReviewHead):
     ``signatureMethods`` is what the signature needs of you: ``password``, or ``password`` and ``totp``. ``whoCan`` are
     names, ``mostUseDays`` the most that may be granted. ``applicantQuestions`` are those of the whole case.
     ``reassignTo`` are those to whom you may give the review that somebody has claimed. ``dueReason…`` says why it
-    is due at ``dueAt``; null where an older release opened it, and for a receipt.
+    is due at ``dueAt``; null where an older release opened it, and for a receipt. ``judgement`` is of a violation.
     """
 
     due_reason_zh: str | None
@@ -260,6 +285,7 @@ class ReviewView(ReviewHead):
     applicant_questions: list[AskedQuestion]
     may_ask: bool
     reassign_to: list[Candidate]
+    judgement: JudgementForm | None
 
 
 class ItemCoverage(Answer):
@@ -375,12 +401,43 @@ class ScopeBody(Body):
     end: Moment
 
 
+class SanctionBody(Body):
+    """One sanction of one person; ``personId`` may be left out where one person alone is accused."""
+
+    kind: Code
+    person_id: Identifier | None = None
+    amount: Line | None = None
+    note: Paragraph | None = None
+
+
+class JudgementBody(Body):
+    """What a decision about a violation says besides its outcome; ``authority`` is of the decision to refer it."""
+
+    severity: Code | None = None
+    sanctions: Annotated[list[SanctionBody], Field(max_length=50, default_factory=list)]
+    loss: bool | None = None
+    loss_amount: Line | None = None
+    referral: bool | None = None
+    authority: Paragraph | None = None
+
+    def judgement(self) -> Judgement:
+        """Return it as the service takes it."""
+        return Judgement(
+            severity=self.severity,
+            sanctions=tuple(GivenSanction(one.kind, one.person_id, one.amount, one.note) for one in self.sanctions),
+            loss=self.loss,
+            loss_amount=self.loss_amount,
+            referral=self.referral,
+            authority=self.authority,
+        )
+
+
 class DecisionBody(FormSigning):
     """The answer to a review, signed over the hash of the form that was read: with a passkey, or with the
     password again, and the authenticator's code where the review's ``signature_methods`` say so.
 
     What is left out of the class stays as it is. Scope, use period and way of use are for Security's approval;
-    ``removed`` names the items that are not granted at all.
+    ``removed`` names the items that are not granted at all. ``judgement`` belongs to a violation.
     """
 
     outcome: Line
@@ -394,6 +451,7 @@ class DecisionBody(FormSigning):
     removed: Annotated[list[Identifier], Field(max_length=100, default_factory=list)]
     use_period_days: Annotated[int, Field(ge=1, le=3650)] | None = None
     way_of_use: Line | None = None
+    judgement: JudgementBody | None = None
 
     def arguments(self) -> dict[str, Any]:
         """Return what ``service.decide`` takes beside the review."""
@@ -410,6 +468,7 @@ class DecisionBody(FormSigning):
                 self.way_of_use,
                 tuple(self.removed),
             ),
+            "judgement": self.judgement.judgement() if self.judgement is not None else Judgement(),
         }
 
 

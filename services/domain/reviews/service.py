@@ -22,7 +22,8 @@ from services.domain.audit import trail as audit_trail
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox
 from services.domain.process.messages import REVIEW_DECIDED
-from services.domain.reviews import ending, scopes, tasks
+from services.domain.reviews import ending, judgements, scopes, tasks
+from services.domain.reviews.given_judgements import Judgement
 from services.domain.reviews.scopes import AS_ASKED, UNCHANGED, Classification, Granting
 from services.domain.rules import agreed_limits
 from services.domain.stages.catalogue import STAGES, Stage
@@ -52,12 +53,13 @@ def decide(
     opinion: str | None = None,
     classification: Classification = UNCHANGED,
     granting: Granting = AS_ASKED,
+    judgement: Judgement = judgements.NONE,
     extra_variables: Mapping[str, str] | None = None,
 ) -> Decided:
     """Decide and sign the review, and notify the process; Refused where a rule forbids it.
 
-    ``granting`` belongs to the stage security, ``extra_variables`` to the receipt, which ``hand_overs``
-    decides. A favourable release that needs a second person is stored as a proposal until ``confirm``.
+    ``granting`` belongs to the stage security, ``judgement`` to a violation, ``extra_variables`` to the receipt, which
+    ``hand_overs`` decides. A favourable release that needs a second person is stored as a proposal until ``confirm``.
     """
     review = tasks.lock_open(uow, review_id)
     stage = STAGES[review.stage]
@@ -71,9 +73,11 @@ def decide(
     if review.matter_id is None:
         lowered = scopes.classify(application, stage, classification, reason)
         of_stage = _stage_variables(uow, application, stage, outcome, granting)
+        judged = None
     else:
         _require_plain(classification, granting)
-        lowered, of_stage = [], {}
+        judged = judgements.check(uow, review, stage, outcome, judgement)
+        lowered, of_stage = [], judgements.variables_of(stage, judged)
     variables = {
         "decision": outcome,
         **of_stage,
@@ -100,6 +104,7 @@ def decide(
         "standsInFor": stands_in_for(directory, facts, review, uow.actor.id),
         "represented": all_before(directory, facts, review, uow.actor.id),
         "decidedAt": signature_signing.signing_moment(uow, proof).isoformat(),
+        **({"judgement": judged} if judged is not None else {}),
     }
     declined = (stage.code, outcome) == ("receipt", "declined")  # nobody gets footage by it
     signed = signature_signing.sign(uow, statement, proof, level=stage.level, while_held=declined)
@@ -256,6 +261,7 @@ def _write(uow: UnitOfWork, review: Review, signed: Signed) -> None:
         reason=statement["reason"],
         opinion=statement["opinion"],
         variables=statement["variables"],
+        judgement=statement.get("judgement"),
         form_sha256=statement["form"],
         statement_sha256=signed.sha256,
         signature=signed.signature,

@@ -35,6 +35,10 @@ COUNTED: dict[Kind, Callable[[int], Text]] = {
     "count": lambda count: Counted("{count} item", "{count} items", count),
     "per-mille": lambda count: Counted("{count} frame in 1,000", "{count} frames in 1,000", count),
 }
+SANCTIONED = (
+    ("not-allowed", Message("not allowed")),
+    ("with-legal-approval", Message("allowed with the approval of Legal")),
+)
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 
 
@@ -238,6 +242,26 @@ RULES = {
             Message("Maximum number of days after which the owner of a legal hold has to review it."),
             field="hold_review",
             weakened_by="raising",  # a hold that nobody looks at keeps footage for ever
+        ),
+        Rule(
+            *("violation_reply_period", "duration", Message("time for a reply to a violation")),
+            Message("Time in which the accused may reply to a violation before it is decided."),
+            weakened_by="lowering",  # people are judged before they could answer
+        ),
+        Rule(
+            *("fines", "choice", Message("fines")),
+            Message(
+                "Whether a decision about a violation may name a fine; in China an employer's fine has had no legal "
+                "basis since 2008."
+            ),
+            weakened_by="raising",
+            choices=SANCTIONED,
+        ),
+        Rule(
+            *("dismissal", "choice", Message("dismissal")),
+            Message("Whether a decision about a violation may name the dismissal of a person."),
+            weakened_by="raising",
+            choices=SANCTIONED,
         ),
         Rule(
             *("preservation", "choice", Message("preservation")),

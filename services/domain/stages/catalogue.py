@@ -8,7 +8,7 @@ from pathlib import Path
 
 from services.database.tables.people import POSTS
 from services.domain.stages import file as stage_file
-from services.domain.stages.schema import BilingualLabel, Outcome, Phase, Question, Stage, StageFile
+from services.domain.stages.schema import BilingualLabel, Outcome, Phase, Question, SanctionKind, Stage, StageFile
 from services.runtime import labels
 from services.runtime.places import BPMN
 
@@ -47,6 +47,10 @@ class StageCatalogue(Mapping[str, Stage]):
         return self.file.outcomes
 
     @property
+    def sanctions(self) -> Mapping[str, SanctionKind]:
+        return self.file.sanctions
+
+    @property
     def duties(self) -> Mapping[str, BilingualLabel]:
         """The duties of stages besides those of the policy, with the label of who does them."""
         return self.file.duties
@@ -63,7 +67,8 @@ class StageCatalogue(Mapping[str, Stage]):
     def label(self, code: str) -> BilingualLabel | None:
         """Return the label of an outcome, a stage or a post of the file; of an outcome where a stage has its code."""
         file = self.file
-        return file.outcomes.get(code) or file.stages.get(code) or file.posts.get(code)
+        sanction = file.sanctions.get(code.removeprefix("sanction-")) if code.startswith("sanction-") else None
+        return file.outcomes.get(code) or file.stages.get(code) or file.posts.get(code) or sanction
 
     def __getitem__(self, code: str) -> Stage:
         return self.file.stages[code]
@@ -86,6 +91,11 @@ def _labels(code: str) -> Mapping[str, str] | None:
 labels.add_lookup(_labels)
 
 
+# A stage that is asked in the place of another one, and never beside it.
+IN_PLACE_OF = {"credentials": "preliminary"}
+
+
 def list_approvals() -> list[Stage]:
-    """List the stages of the approval, without those that no model asks any more."""
-    return [STAGES[code] for code in STAGES.of_phase("approval") if not STAGES[code].retired]
+    """List the stages that one application can be asked in turn, without those that no model asks any more."""
+    codes = STAGES.of_phase("approval")
+    return [STAGES[code] for code in codes if not STAGES[code].retired and IN_PLACE_OF.get(code) not in codes]

@@ -16,6 +16,7 @@ CUSTODIAN = "custodian"  # the duty of the receipt, which is not a duty in the c
 # The stages that the policy has rules for: their phase, their rule of who decides, their outcomes.
 POLICY: dict[str, tuple[str, str | None, tuple[str, ...]]] = {
     "preliminary": ("approval", "department", ("approved", "returned", "rejected")),
+    "credentials": ("approval", None, ("approved", "returned", "rejected")),
     "security": ("approval", None, ("approved", "returned", "rejected")),
     "security-signature": ("approval", "sign-off", ("signed", "refused")),
     "management": ("approval", "management", ("approved", "rejected")),
@@ -28,7 +29,14 @@ POLICY: dict[str, tuple[str, str | None, tuple[str, ...]]] = {
     "recall": ("matter", "sign-off", ("signed", "refused")),
     "urgent-release": ("matter", None, ("approved", "rejected")),
     "problem": ("matter", None, ("unfounded", "explained", "replace", "recall", "breach")),
+    "violation-security": ("matter", None, ("upheld", "unfounded")),
+    "violation-legal": ("matter", None, ("upheld", "unfounded")),
+    "violation-management": ("matter", "management", ("upheld", "unfounded")),
+    "legal-sanction": ("matter", None, ("approved", "rejected")),
+    "referral": ("matter", None, ("approved", "rejected")),
+    "legal": ("matter", None, ("approved", "rejected")),
 }
+LATER = ("credentials",)  # of the approval, added after the first release
 OWN_RULES = ("custodian", "counterpart")  # of stages that ask one named person
 RETURNED_BY = {"usePeriodDays": "security", "wayOfUse": "security", "dueAt": "receipt"}
 DECIDING_POSTS = tuple(post for post in POSTS if post not in ("member", "administrator", "supervisor"))
@@ -73,7 +81,7 @@ def _contradictions(file: StageFile) -> Iterator[tuple[KeyPath, str]]:
             yield ("posts", code), "this post is built in already: leave it out here"
     for code, (phase, rule, outcomes) in POLICY.items():
         stage = file.stages.get(code)
-        if phase == "matter" and stage is None:
+        if stage is None and (phase == "matter" or code in LATER):
             continue  # the file is older than matters: what needs the stage is refused with a sentence
         if stage is None or stage.retired:
             yield ("stages", code), "the policy's rules are written about this stage: it has to be there"
@@ -96,6 +104,9 @@ def _check_stage(file: StageFile, stage: Stage) -> Iterator[tuple[KeyPath, str]]
         yield ("limit",), f"is {', '.join(LIMITS)} or a duration such as PT8H"
     if stage.limit_counts == "working-time" and (stage.limit_of == "take-up" or stage.code == "receipt"):
         yield ("limitCounts",), "the time to accept copies is calendar time, as use periods are: leave it out"
+    for index, sanction in enumerate(stage.sanctions):
+        if sanction not in file.sanctions:
+            yield ("sanctions", index), f"{sanction} is not among the sanctions: add it there, with its words"
     yield from _check_outcomes(file, stage)
     yield from _check_candidates(file, stage)
     codes = [question.code for question in stage.questions]

@@ -16,8 +16,11 @@ Phase = Literal["approval", "retrieval", "custody", "return", "matter"]
 # Who decides, where a list of posts cannot express it (T1, T8, T12): access/policy.py has these rules. ``counterpart``
 # is whom a matter names, such as the new custodian.
 Rule = Literal["department", "sign-off", "management", "custodian", "return-office", "counterpart"]
-# The class of a case, what Security grants, and when a loan is due: what a decision may return besides its outcome.
-Returned = Literal["importantInformation", "sensitiveEvent", "highImpact", "usePeriodDays", "wayOfUse", "dueAt"]
+# The class of a case, what Security grants, when a loan is due, and whether Legal has to approve a sanction: what a
+# decision may return besides its outcome.
+Returned = Literal[
+    "importantInformation", "sensitiveEvent", "highImpact", "usePeriodDays", "wayOfUse", "dueAt", "legalNeeded"
+]
 Counting = Literal["calendar", "working-time"]  # which time a limit counts
 LIMITS = {
     "review": lambda rules: rules.review_limit,
@@ -52,6 +55,18 @@ class Outcome(BilingualLabel):
     grave: bool = False
 
 
+class SanctionKind(BilingualLabel):
+    """A sanction that a decision about a violation may name.
+
+    ``amount``: it is of so much money. ``rule``: Legal has to approve it, and that rule of the organisation can forbid
+    it; ``warning`` says what the law has against it.
+    """
+
+    amount: bool = False
+    rule: Literal["fines", "dismissal"] | None = None
+    warning: BilingualLabel | None = None
+
+
 class Group(Shape):
     """The holders of these posts in departments of a kind, in the applicant's own, or in any."""
 
@@ -77,7 +92,7 @@ class Stage(BilingualLabel):
     by no model any more; cases that had it keep its words. ``accepts_lost_per_mille`` accepts in advance that so many
     of a thousand pictures lack, at places of a second at most: then the question is not asked. A limit that counts
     ``working-time`` runs in the working hours of working days alone (``domain.working_calendar``). ``about``: what the
-    stage may be asked about, the application or a kind of matter.
+    stage may be asked about, the application or a kind of matter. ``sanctions`` are those it may name.
     """
 
     code: Code
@@ -95,6 +110,7 @@ class Stage(BilingualLabel):
     may_raise: bool = False
     may_lower: bool = False
     returns: tuple[Returned, ...] = ()
+    sanctions: tuple[Code, ...] = ()
     follows: BilingualLabel | None = None
     retired: bool = False
     accepts_lost_per_mille: int = Field(default=0, ge=0, le=100)
@@ -125,6 +141,7 @@ class StageFile(Shape):
     posts: dict[Code, BilingualLabel]
     duties: dict[Code, BilingualLabel]
     outcomes: dict[Code, Outcome]
+    sanctions: dict[Code, SanctionKind] = Field(default_factory=dict)
     stages: dict[Code, Stage]
 
 

@@ -26,6 +26,16 @@ class RuleSettings(Part):
     hold_review_days: Days = Field(
         default=90, description="after how many days the owner of a legal hold has to say whether it is still needed"
     )
+    violation_reply_period: Duration = Field(
+        default=timedelta(days=5),
+        description="how long the accused may reply to a violation: an ISO 8601 duration, such as P5D",
+    )
+    fines: Literal["not-allowed", "with-legal-approval"] = Field(
+        default="with-legal-approval", description="not-allowed or with-legal-approval (T14)"
+    )
+    dismissal: Literal["not-allowed", "with-legal-approval"] = Field(
+        default="with-legal-approval", description="not-allowed or with-legal-approval (T14)"
+    )
     preservation: Literal["always", "at-risk", "never"] = Field(
         default="at-risk", description="always, at-risk or never (T4)"
     )

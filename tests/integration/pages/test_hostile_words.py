@@ -269,7 +269,8 @@ async def test_nothing_that_anybody_wrote_becomes_markup_or_a_formula_anywhere(
 ) -> None:
     opened, shown, wrong, walks = Counter[str](), set[str](), list[tuple[str, str, str]](), list[Walk]()
     sent, names, known = set[str](), set[str](), container.known()
-    first = [f"/applications/{DRAFT}/edit", f"/cases/{container.questioned}"]
+    loan = f"/hand-overs/{container.lent}"
+    first = [f"/applications/{DRAFT}/edit", f"/cases/{container.questioned}", loan, f"{loan}/custody-log"]
     with capture_logs():
         for role, browser in (await browsers_of(portal)).items():
             walks.append(Walk(role, browser, to_read(), first))

@@ -56,7 +56,7 @@ async def test_footage_on_its_way_is_seen_as_it_happens(desk: ReviewDesk, portal
     page = await operator.get("/storage/work", headers={"HX-Request": "true"})
 
     assert 'value="0.4000"' in page.text
-    assert "截取并封存 · 40 % · 3.0 MiB" in text_of(page)
+    assert "截取并封存 · 40 % · 3 MiB" in text_of(page)
     [line] = (await operator.get("/api/storage")).json()["work"]
     assert (line["phase"], line["share"], line["attempts"], line["silent"]) == ("sealing", 0.4, 1, False)
 

@@ -29,7 +29,7 @@ def edited(tmp_path: Path) -> Callable[[Callable[[Path], None]], Path]:
 EDITS = {edit.name: edit.apply for edit in (*policy_edits.BREAKING, *policy_edits.HARMLESS)}
 TOLD = {
     "the_department_is_skipped": "“是: 材料齐全？ → 核查安全规定”（Flow_ApplicationComplete） "
-    "去向：部门初审 (Call_DepartmentDecides) → 核查安全规定 (Task_SecurityReview)",
+    "去向：外部委托？ (Gateway_OnBehalf) → 核查安全规定 (Task_SecurityReview)",
     "a_sensitive_camera_is_ordinary": "classification.dmn “重要程度 4”（Table_Importance_Rule_4） "
     '重要程度 Importance："important" → "ordinary"',
     "access_is_suspended_a_month_late": "“使用期限已到”（Event_DueDateReached） "

@@ -6,7 +6,7 @@ import pytest
 
 from services.runtime.spans import Span
 from services.web.menu import ENTRIES
-from services.web.templates import environment
+from services.web.templates import environment, size
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,14 @@ def test_a_span_over_the_end_of_summer_time_says_both_offsets() -> None:
     span = Span(datetime(2031, 10, 26, 0, 30, tzinfo=UTC), datetime(2031, 10, 26, 1, 30, tzinfo=UTC))
 
     assert text_of(span, "Europe/Berlin") == "2031-10-26 02:30:00 UTC+2 – 02:30:00 UTC+1"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(None, "—"), (0, "0 B"), (1023, "1023 B"), (20 << 20, "20 MiB"), (1536, "1.5 KiB"), (5 << 40, "5 TiB")],
+)
+def test_a_whole_size_has_no_decimals(count: int | None, text: str) -> None:
+    assert size(count) == text
 
 
 def text_of(span: Span, zone: str) -> str:

@@ -32,6 +32,7 @@ CHINESE_IN_CODE = {
     "domain/custody/l*_documents.py": "the same",
     "domain/matters/documents.py": "the same",
     "domain/matters/kinds/*.py": "titles of these documents",
+    "domain/matters/violations/documents.py": "the same",
     "domain/custody/labels.py": "the same: its titles",
     "domain/agreements/service.py": "the same: its title",
     "domain/applications/forms.py": "the same: its title",

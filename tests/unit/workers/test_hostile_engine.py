@@ -116,6 +116,21 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
         (one, "in use", {"matterId": "x"}, "not have this matter")
         for one in ("freeze-loan", "lift-freeze", "recall-copy", "grant-emergency-view", "end-emergency-view")
     ),
+    ("assess-violation", "in use", {"matterId": "nothing"}, "does not have this violation"),
+    (
+        "suspend-for-violation",
+        "in use",
+        {
+            **{"matterId": "nothing", "severity": "minor", "decidingStage": "violation-security"},
+            **{"suspendPerson": False, "referralAsked": False},
+        },
+        "does not have this violation",
+    ),
+    ("expire-reply", "in use", {"matterId": "nothing"}, "does not have this violation"),
+    ("clear-violation", "in use", {"matterId": "nothing"}, "does not have this violation"),
+    ("record-sanction", "in use", {"matterId": "nothing"}, "does not have this violation"),
+    ("hand-to-authority", "in use", {"matterId": "nothing"}, "does not have this violation"),
+    ("remind-violation", "in use", {"matterId": "nothing"}, "does not have this violation"),
     ("expire-application", "returned", {"round": 1}, "may be corrected until"),
     ("expire-application", "submitted", {"round": 1}, "nobody has sent it back"),
     ("release-preservation", "submitted", {"closingOutcome": "withdrawn"}, "says that it was withdrawn"),

@@ -6,7 +6,7 @@ from alembic import op
 from services.database.base import Json, Moment, Whole
 
 revision = "1158"
-down_revision = "1152"
+down_revision = "1157"
 branch_labels = None
 depends_on = None
 

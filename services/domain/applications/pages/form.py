@@ -85,6 +85,8 @@ async def act(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Respo
         return visitor.redirect(f"/applications/{saved.application_id}/summary")
     if done.act == "attachments":
         return visitor.redirect(f"/applications/{saved.application_id}/attachments")
+    if done.act == "behalf":
+        return visitor.redirect(f"/applications/{saved.application_id}/on-behalf")
     looking = _looking(done)
     if visitor.is_htmx:
         shown = await database.read(visitor.actor, form_view.get_view, saved.application_id, looking)
@@ -118,11 +120,15 @@ async def submit(application_id: str, visitor: Visiting, typed: Typed, database:
     """Hand in what the summary showed. A second press of the button finds it handed in."""
     version = _version(typed)
 
-    def submit_form(uow: UnitOfWork) -> str | None:
-        """Return the number; None where the joint departments are asked first, also of a correction."""
+    def submit_form(uow: UnitOfWork) -> tuple[str | None, bool]:
+        """Return the number, and whether it is on behalf of people outside.
+
+        The number is None where the joint departments are asked first, also of a correction.
+        """
         application = service.get_own(uow, application_id)
+        outside = application.on_behalf is not None
         if application.submitted_at is not None and application.correction_until is None:
-            return application.number
+            return application.number, outside
         shown = form_view.get_view(uow, application_id)
         if version != shown.version:
             raise Refused(
@@ -133,10 +139,10 @@ async def submit(application_id: str, visitor: Visiting, typed: Typed, database:
             first = shown.missing[0].finding
             raise Refused("incomplete", first.message, status=422)
         number = drafts.submit(uow, application_id, shown.reading.form).number
-        return None if consents.get_open(uow, application_id) is not None else number
+        return (None if consents.get_open(uow, application_id) is not None else number), outside
 
     try:
-        number = await database.run(visitor.actor, submit_form)
+        number, outside = await database.run(visitor.actor, submit_form)
     except Refused as refusal:
         if refusal.status == 404:
             raise
@@ -148,10 +154,14 @@ async def submit(application_id: str, visitor: Visiting, typed: Typed, database:
                 "The joint departments were asked for consent; the application is submitted when all have consented."
             ),
         )
-    return visitor.redirect(
-        f"/cases/{application_id}",
-        Message("Submitted as {number}. Next step: preliminary review by the head of your department.", number=number),
+    told = (
+        Message("Submitted as {number}. Next step: Security checks the credentials.", number=number)
+        if outside
+        else Message(
+            "Submitted as {number}. Next step: preliminary review by the head of your department.", number=number
+        )
     )
+    return visitor.redirect(f"/cases/{application_id}", told)
 
 
 @router.post("/applications/{application_id}/delete")

@@ -23,8 +23,8 @@ class Done:
 def apply(typed: TypedForm, files: Mapping[str, Mapping[str, str]]) -> Done:
     """``add``, ``remove-0``, ``pick-0``, ``camera-0-<id>``, ``file--<id>`` change the items.
 
-    ``person-<field>-<id>`` names a person, ``find-<field>`` looks for one; others just save, such as ``attachments``,
-    which goes on to their page.
+    ``person-<field>-<id>`` names a person, ``find-<field>`` looks for one; others just save, such as ``attachments``
+    and ``behalf``, which go on to their pages.
 
     ``files`` has the item for each file that may be added.
     """

@@ -9,7 +9,16 @@ from uuid import uuid4
 from services.database.tables.applications import Application
 from services.database.tables.people import Department, Person
 from services.database.unit_of_work import UnitOfWork
-from services.domain.applications import directory, drafts, forms, item_sources, objections, previews, recipients
+from services.domain.applications import (
+    directory,
+    drafts,
+    forms,
+    item_sources,
+    objections,
+    outsiders,
+    previews,
+    recipients,
+)
 from services.domain.applications.directory import FoundCameras, FoundPeople
 from services.domain.applications.findings import CheckFinding
 from services.domain.applications.item_sources import File
@@ -60,6 +69,8 @@ class FormView:
     found: FoundCameras
     files: Sequence[File]
     attached: AttachmentList
+    behalf: str | None
+    outsiders: int
     found_people: Mapping[str, FoundPeople]
     looking: Looking
     custodian: Colleague | None
@@ -161,6 +172,7 @@ def build(
         people["custodianId"] = find_people(uow, typed, "custodianId", "")
     if looking.field in people:
         people[looking.field] = find_people(uow, typed, looking.field, looking.text)
+    stored = application or uow.session.get(Application, application_id)
     previous_id = application.previous_id if application else typed.text("previousId") or None
     return FormView(
         application_id=application_id,
@@ -172,13 +184,15 @@ def build(
         found=directory.find_cameras(uow, looking.text if looking.field == "camera" else ""),
         files=item_sources.files(uow, application_id),
         attached=_attached(uow, application_id),
+        behalf=stored.on_behalf if stored else None,
+        outsiders=outsiders.count(uow, application_id),
         found_people=people,
         looking=looking,
         custodian=custodian,
         subjects=recipients.list_people(uow, reading.form.subject_ids),
         departments=directory.departments(uow),
         recipients=recipients.list_people(uow, reading.form.recipient_ids),
-        missing=list_findings(uow, reading),
+        missing=list_findings(uow, reading, application_id),
         objection=objections.get_objection(uow, application) if application and application.correction_until else None,
         consultation=case_queries.get_consultation(uow, application) if application else None,
         previous=drafts.get_source(uow, previous_id)[0].number if previous_id else None,
@@ -205,10 +219,10 @@ def parse(uow: UnitOfWork, typed: TypedForm, application_id: str | None, *, firs
     return typed_form.parse(typed, by_id, uow.rules.zone, first)
 
 
-def list_findings(uow: UnitOfWork, reading: Reading) -> list[Line]:
+def list_findings(uow: UnitOfWork, reading: Reading, application_id: str) -> list[Line]:
     """Return what cannot be read and what the checks find, the blocking ones first, by field."""
     positions = None if not reading.rows else reading.positions
-    finding = [*reading.problems, *previews.preview(uow, reading.form, positions)]
+    finding = [*reading.problems, *previews.preview(uow, reading.form, positions, application_id=application_id)]
     order = ("blocks", "warns", "informs")
     return sorted(
         (Line(finding, _target(finding)) for finding in finding), key=lambda line: order.index(line.finding.severity)

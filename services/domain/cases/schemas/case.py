@@ -237,8 +237,15 @@ class CaseArchive(Answer):
 
 
 class CaseViolation(Answer):
-    """``dueAt``: the due date that was missed, of an overdue copy; ``closedAs``: upheld, cleared or settled."""
+    """``dueAt``: the due date that was missed, of an overdue copy; ``closedAs``: upheld, cleared or settled.
 
+    ``matterId`` is null where you may not see it, and where an older release has recorded it: ``mayStart`` says whether
+    you may start its handling.
+    """
+
+    id: str
+    matter_id: str | None
+    may_start: bool
     kind: str
     due_at: datetime | None
     opened_at: datetime

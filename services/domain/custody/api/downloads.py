@@ -120,11 +120,11 @@ async def read_download(
     if row.opens_with == "age-key":
         encryptor = Encryptor([row.recipient])
         body = footage_reader.encrypt(reader, encryptor, check)
-        return _attached(body, f"{contents.footage}.age", encryptor.size_of(reader.size), "application/octet-stream")
+        return attached(body, f"{contents.footage}.age", encryptor.size_of(reader.size), "application/octet-stream")
     archive, source = await run_in_thread(_archive, vault, contents, reader, download_id)
     length = download_archive.length(archive, source.size)
     body = download_archive.send(archive, source, check)
-    return _attached(body, f"{contents.name}.zip", length, download_archive.MEDIA_TYPE)
+    return attached(body, f"{contents.name}.zip", length, download_archive.MEDIA_TYPE)
 
 
 async def list_download(
@@ -179,7 +179,8 @@ def _archive(vault: Vault, contents: Contents, reader: Reader, download_id: str)
     return archive, Source(reader, contents.sha256, encryptor)
 
 
-def _attached(body: AsyncIterator[bytes], name: str, length: int, media_type: str) -> StreamingResponse:
+def attached(body: AsyncIterator[bytes], name: str, length: int, media_type: str) -> StreamingResponse:
+    """Return a file that nothing between us and the reader may keep, and that is never sent in ranges."""
     headers = {
         **PRIVATE,
         "Content-Disposition": f'attachment; filename="{name}"',

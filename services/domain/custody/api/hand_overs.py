@@ -1,12 +1,19 @@
-"""Hand-overs for their custodian: accept, decline; the custody log (R45 to R48)."""
+"""Hand-overs for their custodian: accept, decline; what is written into the custody log (R45 to R48)."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
 from services.domain.accounts.signatures.http import signed
-from services.domain.custody import hand_overs, queries
-from services.domain.custody.schemas import Acceptance, HandOversQuestion, HandOverView, LogView, Refusal
+from services.domain.custody import hand_overs, holder_entries, queries
+from services.domain.custody.schemas import (
+    Acceptance,
+    EntryBody,
+    HandOversQuestion,
+    HandOverView,
+    LogView,
+    Refusal,
+)
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
@@ -45,6 +52,26 @@ async def accept(hand_over_id: Identifier, body: Acceptance, actor: Acting, data
 async def decline(hand_over_id: Identifier, body: Refusal, actor: Acting, database: GivenDatabase) -> HandOverView:
     """Decline the copies; the case ends without a hand-over."""
     await database.run(actor, hand_overs.decline, hand_over_id, reason=body.reason, proof=body.proof())
+    return await database.read(actor, queries.get_mine, hand_over_id)
+
+
+@router.post("/{hand_over_id}/custody-log", status_code=201, responses=problems(*USUAL))
+async def write_entry(
+    hand_over_id: Identifier, body: EntryBody, actor: Acting, database: GivenDatabase
+) -> HandOverView:
+    """Write into the custody log what was done with the copies or media: moved, lent inside, checked (R47).
+
+    No entry is changed or removed afterwards: a further one corrects it.
+    """
+    await database.run(
+        actor,
+        holder_entries.write,
+        hand_over_id,
+        body.event,
+        text=body.text,
+        place=body.place,
+        person_id=body.person_id,
+    )
     return await database.read(actor, queries.get_mine, hand_over_id)
 
 

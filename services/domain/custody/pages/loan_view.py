@@ -1,5 +1,6 @@
 """What the custodian's pages show beside the views: spans, loans in order of urgency, clearer refusals."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,8 @@ MISSING = {
     "returnTo": Message("Choose whether to return to Security or to the storage office."),
     "fate": Message("For each download, choose whether it was destroyed or given back."),
     "recipient": Message("Enter your own age public key."),
+    "event": Message("Choose what was done: moved, lent inside or checked."),
+    "text": Message("Describe what was done."),
     "medium": Message("Enter the medium on which the file will be kept."),
 }
 
@@ -46,6 +49,12 @@ def copy_times(copy: IssuedCopy | EmergencyCopyView) -> CopyTimes:
         covered=covered,
         gaps=[span_from_json(gap) for gap in coverage["gaps"]],
     )
+
+
+def remarks(detail: Mapping[str, Any]) -> str:
+    """Return what a custodian wrote in an entry of the log, and whom it names; empty for other entries."""
+    to: Mapping[str, str] = detail.get("to") or {}
+    return " · ".join(text for text in (detail.get("text"), detail.get("place"), to.get("name")) if text)
 
 
 def clarify(refusal: Refused) -> Refused:

@@ -4,10 +4,10 @@ from typing import Annotated, ClassVar, get_args
 
 from fastapi import APIRouter, Query, Response
 
-from services.domain.custody import grants, hand_overs, queries, suspensions
-from services.domain.custody.pages.loan_view import clarify, copy_times
+from services.domain.custody import grants, hand_overs, holder_entries, queries, recipient_access, suspensions
+from services.domain.custody.pages.loan_view import clarify, copy_times, remarks
 from services.domain.custody.queries import HELD
-from services.domain.custody.schemas import Acceptance, LoanSort, LogSort, Loss, Refusal
+from services.domain.custody.schemas import Acceptance, EntryBody, LoanSort, LogSort, Loss, RecipientBody, Refusal
 from services.runtime.errors import NotFound, Refused
 from services.runtime.labels import word
 from services.runtime.translations import Message
@@ -57,6 +57,7 @@ LOG_COLUMNS = (
     _("Event"),
     _("By"),
     _("Copy"),
+    _("Remarks"),
     _("Hash of the previous entry"),
     _("Hash of this entry"),
 )
@@ -65,9 +66,10 @@ LIST_NAME, LOG_NAME = _("In my custody"), _("Custody log")
 
 @router.get("/hand-overs")
 async def my_hand_overs(visitor: Visiting, database: GivenDatabase, wanted: GivenListQuery) -> Response:
-    """Return what I am custodian of, the most urgent first."""
+    """Return what I am custodian of, the most urgent first, and what I may view as a named recipient."""
     found = await database.read(visitor.actor, queries.read_mine, wanted.listing(visitor.language))
-    return visitor.page("custody/list.html", **wanted.shown_page(found))
+    shown = await database.read(visitor.actor, queries.list_shown)
+    return visitor.page("custody/list.html", shown=shown, **wanted.shown_page(found))
 
 
 @router.get("/hand-overs.csv")
@@ -137,6 +139,33 @@ async def decline(hand_over_id: Identifier, visitor: Visiting, database: GivenDa
     return visitor.redirect(f"/hand-overs/{hand_over_id}", Message("Declined: the copies will not be handed over."))
 
 
+@router.post("/hand-overs/{hand_over_id}/viewing")
+async def allow_viewing(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, typed: Typed) -> Response:
+    """Let a named recipient view the copies under the own name (R57)."""
+    try:
+        await database.run(visitor.actor, recipient_access.allow, hand_over_id, typed.body(RecipientBody).person_id)
+    except NotFound:
+        raise
+    except Refused as refusal:
+        return await _page(visitor, database, hand_over_id, refusal=refusal)
+    return visitor.redirect(
+        f"/hand-overs/{hand_over_id}#viewers",
+        Message("Allowed: the person was notified, and each viewing is logged under the person's own name."),
+    )
+
+
+@router.post("/hand-overs/{hand_over_id}/viewing/end")
+async def end_viewing(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, typed: Typed) -> Response:
+    """End at once what a named recipient may view."""
+    try:
+        await database.run(visitor.actor, recipient_access.withdraw, hand_over_id, typed.body(RecipientBody).person_id)
+    except NotFound:
+        raise
+    except Refused as refusal:
+        return await _page(visitor, database, hand_over_id, refusal=refusal)
+    return visitor.redirect(f"/hand-overs/{hand_over_id}#viewers", Message("Ended: the person can no longer view."))
+
+
 @router.get("/hand-overs/{hand_over_id}/report-loss")
 async def ask_loss(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
     """Return what a report does, and its form."""
@@ -170,6 +199,27 @@ async def report_loss(hand_over_id: Identifier, visitor: Visiting, database: Giv
     )
 
 
+@router.post("/hand-overs/{hand_over_id}/custody-log")
+async def write_entry(hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, typed: Typed) -> Response:
+    """Write into the custody log what was done with the copies or media (R47)."""
+    try:
+        body = typed.body(EntryBody)
+        await database.run(
+            visitor.actor,
+            holder_entries.write,
+            hand_over_id,
+            body.event,
+            text=body.text,
+            place=body.place,
+            person_id=body.person_id,
+        )
+    except NotFound:
+        raise
+    except Refused as refusal:
+        return await _page(visitor, database, hand_over_id, typed=typed, refusal=refusal, act="entry")
+    return visitor.redirect(f"/hand-overs/{hand_over_id}#entries", Message("Entered in the custody log."))
+
+
 @router.get("/hand-overs/{hand_over_id}/custody-log")
 async def read_log(
     hand_over_id: Identifier, visitor: Visiting, database: GivenDatabase, wanted: GivenLogQuery
@@ -193,6 +243,7 @@ async def read_log_as_csv(
             word(visitor.language, f"custody-{entry.event}"),
             log.names.get(entry.person_id or "", ""),
             entry.copy_id,
+            remarks(entry.detail),
             entry.previous_sha256,
             entry.sha256,
         )

@@ -4,10 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from services.database.unit_of_work import UnitOfWork
 from services.domain.custody import grants, queries, viewings
 from services.domain.custody.api.downloads import DownloadBody, list_download
 from services.domain.custody.api.footage import Vault, address, run_allowed
 from services.domain.custody.pages.loan_view import clarify, copy_times
+from services.domain.custody.schemas import HandOverView, IssuedCopy, ShownLoan
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 from services.web.dependencies import GivenDatabase
@@ -59,11 +61,12 @@ async def show_player(
         raise
     except Refused as refusal:
         return await _purpose_page(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
-    view, copy = await database.read(visitor.actor, queries.get_copy, copy_id)
+    view, copy = await database.read(visitor.actor, _read_copy, copy_id)
     return visitor.page(
         "custody/watch.html",
         view=view,
         copy=copy,
+        own=isinstance(view, HandOverView),
         times=copy_times(copy),
         playlist=f"/api/copies/{copy_id}/playlist.m3u8?viewing={sitting.viewing_id}",
     )
@@ -114,6 +117,31 @@ async def ask_download(
     return visitor.page("custody/download_listed.html", view=view, copy=copy, download=row, password=password)
 
 
+def _read_copy(
+    uow: UnitOfWork, copy_id: str, refusal: Refused | None = None
+) -> tuple[HandOverView | ShownLoan, IssuedCopy]:
+    """Return the copy as its custodian sees it, or as a recipient does who may view it.
+
+    A recipient who may not is told ``refusal`` and nothing else of the loan.
+    """
+    try:
+        return queries.get_copy(uow, copy_id)
+    except NotFound:
+        if refusal is not None:
+            raise refusal from None
+        return queries.get_shown_copy(uow, copy_id)
+
+
+def _read_own(uow: UnitOfWork, copy_id: str, refusal: Refused | None) -> tuple[HandOverView, IssuedCopy]:
+    """Return the copy to its custodian; a recipient, who downloads nothing, is told ``refusal``."""
+    try:
+        return queries.get_copy(uow, copy_id)
+    except NotFound:
+        if refusal is not None:
+            raise refusal from None
+        raise
+
+
 async def _purpose_page(
     visitor: Visitor,
     database: GivenDatabase,
@@ -123,10 +151,16 @@ async def _purpose_page(
     *,
     barred: bool = False,
 ) -> Response:
-    view, copy = await database.read(visitor.actor, queries.get_copy, copy_id)
-    status = refusal.status if refusal else 200
+    view, copy = await database.read(visitor.actor, _read_copy, copy_id, refusal if barred else None)
     return visitor.page(
-        "custody/purpose.html", status, view=view, copy=copy, refusal=refusal, typed=typed, barred=barred
+        "custody/purpose.html",
+        refusal.status if refusal else 200,
+        view=view,
+        copy=copy,
+        own=isinstance(view, HandOverView),
+        refusal=refusal,
+        typed=typed,
+        barred=barred,
     )
 
 
@@ -139,7 +173,7 @@ async def _download_page(
     *,
     barred: bool = False,
 ) -> Response:
-    view, copy = await database.read(visitor.actor, queries.get_copy, copy_id)
+    view, copy = await database.read(visitor.actor, _read_own, copy_id, refusal if barred else None)
     return visitor.page(
         "custody/download.html",
         refusal.status if refusal else 200,

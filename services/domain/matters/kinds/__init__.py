@@ -4,13 +4,24 @@ from collections.abc import Mapping
 
 from services.domain.matters.kinds.base import Kind
 from services.domain.matters.kinds.custody_transfer import CustodyTransfer
+from services.domain.matters.kinds.disclosure import DisclosureKind
 from services.domain.matters.kinds.extension import Extension
 from services.domain.matters.kinds.problem import ProblemReport
 from services.domain.matters.kinds.purpose_change import PurposeChange
 from services.domain.matters.kinds.recall import Recall
 from services.domain.matters.kinds.urgent import UrgentRetrieval
+from services.domain.matters.kinds.violation import ViolationKind
 
 KINDS: Mapping[str, Kind] = {
     kind.code: kind
-    for kind in (Extension(), PurposeChange(), CustodyTransfer(), Recall(), ProblemReport(), UrgentRetrieval())
+    for kind in (
+        Extension(),
+        PurposeChange(),
+        CustodyTransfer(),
+        Recall(),
+        ProblemReport(),
+        ViolationKind(),
+        DisclosureKind(),
+        UrgentRetrieval(),
+    )
 }

@@ -82,6 +82,14 @@ class Kind(ABC):
         """Whether the actor is somebody who may ask for it."""
         return bool(set(self.openers) & roles_of(uow, application, hand_over))
 
+    def open_itself(self, uow: UnitOfWork, state: CaseState, asked: Any) -> Matter | None:
+        """Open the matter where the kind has a process of its own; None where the one of all matters decides it."""
+        return None
+
+    def unavailable(self, hand_over: HandOver | None) -> Message | None:
+        """Return why it cannot be asked for as the loan stands, whatever is asked; None where it can."""
+        return loan_obstacle(hand_over)
+
     @abstractmethod
     def who_may(self) -> Message:
         """Return the sentence for whoever may not ask for it."""
@@ -89,6 +97,10 @@ class Kind(ABC):
     @abstractmethod
     def obstacle(self, uow: UnitOfWork, state: CaseState, asked: Any) -> Message | None:
         """Return why it cannot be done as things stand; None where it can."""
+
+    def is_offered(self, application: Application) -> bool:
+        """Whether a case of this kind can be asked for it at all; its page offers nothing else."""
+        return True
 
     def is_moot(self, state: CaseState) -> bool:
         """Whether what it is about has ended: the loan, unless the kind says otherwise."""
@@ -128,9 +140,15 @@ class Kind(ABC):
     def lines(self, uow: UnitOfWork, facts: Mapping[str, Any]) -> list[Line]:
         """Return what was asked beside what is, for pages and the document."""
 
+    def content(self, uow: UnitOfWork, matter: Matter) -> dict[str, Any]:
+        """Return what the document has besides what all kinds have; nothing, unless the kind says otherwise."""
+        return {}
+
 
 def roles_of(uow: UnitOfWork, application: Application, hand_over: HandOver | None) -> set[str]:
-    """Return what the actor is to the loan: custodian, head (of its department), security-head, security, supervisor.
+    """Return what the actor is to the loan.
+
+    These are custodian, head (of its department), security-head, security, legal (who leads it) and supervisor.
 
     An administrator is nothing to it, and nobody whom the case concerns (T8).
     """
@@ -143,6 +161,7 @@ def roles_of(uow: UnitOfWork, application: Application, hand_over: HandOver | No
         "head": me in directory.holders(application.department_id, *LEADERS),
         "security-head": directory.holds_in(me, "security", *LEADERS),
         "security": directory.holds(me, "security-reviewer"),
+        "legal": directory.holds_in(me, "legal", *LEADERS),
         "supervisor": directory.holds(me, "supervisor"),
     }
     return {role for role, holds in held.items() if holds}

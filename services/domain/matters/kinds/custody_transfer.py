@@ -44,6 +44,9 @@ class CustodyTransfer(Kind):
             return Message("The copies are frozen while a problem report is being checked: wait for its answer.")
         if asked.to_person_id == base.lent(state).custodian_id:
             return Message("This person is the custodian already: choose another one.")
+        if asked.to_person_id == uow.actor.id:
+            # nobody decides what they have asked for, and the receipt is a decision
+            return Message("You ask for the transfer, so another person has to accept the copies: choose another one.")
         return _person_obstacle(uow, state, asked.to_person_id)
 
     def counterpart(self, asked: TransferAsked) -> str:
@@ -111,6 +114,17 @@ class CustodyTransfer(Kind):
         if before["forced"]:
             lines.append(Line(Message("Signed by"), Message("another person in the custodian's place")))
         return lines
+
+
+def unfit_people(uow: UnitOfWork, state: CaseState) -> set[str]:
+    """Return whom the form does not offer as the new custodian, besides administrators and those who have left."""
+    facts = access_queries.load_facts(uow, state.application.id)
+    return {
+        uow.actor.id,
+        base.lent(state).custodian_id,
+        *state.application.subject_ids,
+        *access_policy.deciders(facts),
+    }
 
 
 def _person_obstacle(uow: UnitOfWork, state: CaseState, person_id: str) -> Message | None:

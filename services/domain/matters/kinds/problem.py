@@ -65,15 +65,18 @@ class ProblemReport(Kind):
     refusable: ClassVar = False
 
     def who_may(self) -> Message:
-        return Message("Only the custodian, Security and the supervision group can report a problem: tell one of them.")
+        return Message(
+            "Only the custodian, Security and the supervision group can report a problem: ask one of them to do it."
+        )
 
     def may_open(self, uow: UnitOfWork, application: Application, hand_over: HandOver | None) -> bool:
         """Whether the actor may report; the head of the department does where the custodian has left."""
-        if super().may_open(uow, application, hand_over):
+        roles = base.roles_of(uow, application, hand_over)
+        if roles & set(self.openers):
             return True
-        if hand_over is None or uow.session.get_one(Person, hand_over.custodian_id).active:
+        if hand_over is None or "head" not in roles:
             return False
-        return "head" in base.roles_of(uow, application, hand_over)
+        return not uow.session.get_one(Person, hand_over.custodian_id).active
 
     def obstacle(self, uow: UnitOfWork, state: CaseState, asked: ProblemAsked) -> Message | None:
         obstacle = base.loan_obstacle(state.hand_over)
@@ -142,6 +145,15 @@ class ProblemReport(Kind):
         }
         if decision.outcome in CONTINUES:
             use_period.lift_freeze(uow, hand_over, matter.id)
+            # whoever reported hears of the answer anyway
+            if matter.opened_by != hand_over.custodian_id and not suspensions.list_open(uow, hand_over):
+                notification_service.notify(
+                    uow,
+                    hand_over.custodian_id,
+                    "copy-unfrozen",
+                    application_id=matter.application_id,
+                    subject_id=hand_over.id,
+                )
             return {**outcome, "dueAt": hand_over.due_at.isoformat() if hand_over.due_at else None}
         if decision.outcome in BREACH:
             return {**outcome, "violation": self._breach(uow, matter, hand_over, decision, since)}

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from services.database.tables.applications import Application, Item
+from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
@@ -34,6 +35,7 @@ RATIFIED, NOT_RATIFIED = "ratified", "not-ratified"
 RATIFY_WITHIN = timedelta(hours=24)
 # A second call of the same person inside this time is a finding for Security.
 REPEATED_WITHIN = timedelta(days=30)
+DECIDED = Message("The application is decided already: nothing is viewed before its copies are handed over.")
 
 
 class UrgentAsked(Asked):
@@ -54,6 +56,10 @@ class UrgentRetrieval(Kind):
     signed: ClassVar = True
     of_loan: ClassVar = False
 
+    def unavailable(self, hand_over: HandOver | None) -> Message | None:
+        """It is about footage before its hand-over."""
+        return None if hand_over is None else DECIDED
+
     def who_may(self) -> Message:
         return Message("Only the head of the department or a deputy, and Security can call footage urgently: ask them.")
 
@@ -71,7 +77,7 @@ class UrgentRetrieval(Kind):
 
     def obstacle(self, uow: UnitOfWork, state: CaseState, asked: UrgentAsked) -> Message | None:
         if emergency.is_decided(state):
-            return Message("The application is decided already: nothing is viewed before its copies are handed over.")
+            return DECIDED
         if state.returned:
             return Message("The application was sent back: correct it first.")
         if not state.items:

@@ -19,6 +19,7 @@ from services.domain.reviews import assignment, ending, questions, service, task
 from services.domain.reviews.schemas import (
     ConfirmationBody,
     DecisionBody,
+    JudgementForm,
     QuestionBody,
     ReassignmentBody,
     ReturnSheet,
@@ -40,6 +41,7 @@ router = APIRouter()
 
 PICTURES_AT = "storage-release"
 GRANTS_AT = "security"
+REFERS_AT = "referral"
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,27 @@ def _decision(typed: TypedForm, sheet: Sheet) -> DecisionBody:
             more |= granted_scope(typed, sheet.items)
         else:  # what is returned or rejected grants nothing
             more |= {"scope": [], "removed": [], "usePeriodDays": None, "wayOfUse": None}
+    if sheet.view.judgement is not None:
+        upholds = typed.text("outcome") == STAGES[sheet.view.stage].favourable
+        more["judgement"] = typed_judgement(typed, sheet.view.judgement) if upholds else None
+    elif sheet.view.stage == REFERS_AT:
+        refers = typed.text("outcome") == STAGES[REFERS_AT].favourable
+        more["judgement"] = {"authority": typed.text("judgement-authority")} if refers else None
     return typed.body(DecisionBody, **more)
+
+
+def typed_judgement(typed: TypedForm, form: JudgementForm) -> dict[str, Any]:
+    """Return what was typed of a judgement: the sanctions that are ticked, and the answers."""
+    names = ("severity", "loss", "lossAmount", "referral")
+    given = {name: text for name in names if (text := typed.text(f"judgement-{name}"))}
+    sanctions = []
+    for place in range(len(form.accused) * len(form.sanctions)):
+        field = f"judgement-sanctions-{place}"
+        kind = typed.text(f"{field}-kind")
+        parts = {name: text for name in ("personId", "amount", "note") if (text := typed.text(f"{field}-{name}"))}
+        if kind:
+            sanctions.append({"kind": kind, **parts})
+    return {**given, "sanctions": sanctions}
 
 
 async def _page(

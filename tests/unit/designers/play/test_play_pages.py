@@ -76,7 +76,7 @@ async def test_a_designer_walks_by_the_buttons_and_sees_what_happened(designer: 
     assert "1 · Open case is done" in text(shown)
     assert "2026-03-02 16:00" in text(shown)
 
-    shown = await designer.choose("preliminary-review", number=1)
+    shown = await designer.choose("preliminary-review", number=2)
     shown = await designer.post("run-on")
 
     assert "Department decides" in text(shown)
@@ -103,7 +103,7 @@ async def test_the_pages_are_in_the_language_that_the_browser_asks_for(
     designer: Designer, language: str, words: list[str]
 ) -> None:
     await designer.choose("open-case", number=0)
-    await designer.choose("preliminary-review", number=1)
+    await designer.choose("preliminary-review", number=2)
     await designer.post("run-on")
 
     shown = text(await designer.get(language=language))
@@ -278,7 +278,7 @@ async def test_a_walk_is_saved_opened_again_and_counted(designer: Designer) -> N
 
 async def test_a_saved_model_is_offered_and_the_walk_goes_the_same_way_as_far_as_it_leads(editing: Designer) -> None:
     await editing.choose("open-case", number=0)
-    await editing.choose("preliminary-review", number=1)
+    await editing.choose("preliminary-review", number=2)
     assert (await editing.get("changed")).json() == {"changed": False}
     model = Model(editing.session.folder)
     model.retarget("Flow_ApplicationComplete", "Task_SecurityReview")
@@ -327,7 +327,7 @@ async def test_a_model_that_the_engine_refuses_is_told_with_its_element(editing:
 
 async def test_steps_that_were_taken_back_at_once_can_be_restored(designer: Designer) -> None:
     await designer.choose("open-case", number=0)
-    await designer.choose("preliminary-review", number=1)
+    await designer.choose("preliminary-review", number=2)
     await designer.post("back", to="1")
     assert len(designer.session.walk.steps) == 2
     await designer.post("begin")
@@ -356,7 +356,9 @@ async def test_a_worker_that_nobody_declared_may_give_anything_that_is_json(edit
     for wrong in ("[1]", "{", '{"a": NaN}', '{"a": "\\ud800"}', '{"a": "@+soon"}', "[" * 2000):
         refused = await editing.post("typed", choice=choice, answer="done", **{field: wrong})
         assert refused.status_code == 422
-    shown = await editing.post("typed", choice=choice, answer="done", **{field: '{"applicationComplete": true}'})
+    shown = await editing.post(
+        "typed", choice=choice, answer="done", **{field: '{"applicationComplete": true, "onBehalf": false}'}
+    )
 
     assert "Department decides" in text(shown)
     await editing.post("back")

@@ -6,6 +6,7 @@ from datetime import timedelta
 from itertools import permutations
 
 import pytest
+from behalf_case import add_legal
 from review_desk import FORM, NOON, ReviewDesk
 
 from services.database.tables.agreements import Agreement
@@ -23,12 +24,14 @@ from services.runtime.errors import Fatal, Refused
 
 STAGE_OF = {
     "preliminary": "preliminary",
+    "credentials": "credentials",
     "security": "security",
     "security-signature": "security-signature",
     "management": "management",
     "storage-release": "storage-release",
     "second-person": "storage-release",
     "return-inspection": "return-inspection",
+    "legal": "legal",
 }
 # Inspections of the supervision come after all else, and nobody becomes the applicant of a case that is under way.
 DONE_FIRST = [duty for duty in access_policy.all_duties() if duty != "supervision"]
@@ -47,8 +50,10 @@ def desk(any_database_url: str) -> Iterator[ReviewDesk]:
 def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewDesk]:
     """A desk where ``busy`` holds every post there is, but for the administrator's."""
     desk = ReviewDesk(f"sqlite:///{tmp_path_factory.mktemp('busy') / 'database.sqlite3'}")
+    add_legal(desk)
     for kind, department in (
         ("head", "works"),
+        ("head", "legal"),
         ("security-reviewer", "security"),
         ("head", "security"),
         ("manager", "board"),

@@ -23,10 +23,11 @@ from services.domain.applications import service as application_service
 from services.domain.applications.forms import Form, ItemAsked
 from services.domain.cases import states as case_states
 from services.domain.custody import copies
-from services.domain.process import outbox
+from services.domain.process import outbox, permissions
 from services.domain.process.messages import APPLICATION_WITHDRAWN, REVIEW_DECIDED
 from services.domain.reviews import filing
 from services.domain.reviews.classification import Classification
+from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import Refused, Retryable
 
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
@@ -210,7 +211,7 @@ def test_a_withdrawal_stays_in_the_outbox_whatever_job_runs_meanwhile(database: 
 def decided(uow: UnitOfWork, application_id: str) -> None:
     revision = forms.current_revision(uow, application_id)
     assert revision is not None
-    for number, (stage, outcome) in enumerate(filing.NEEDED.items()):
+    for number, (stage, outcome) in enumerate((stage, STAGES[stage].favourable) for stage in permissions.ORDER[:3]):
         uow.session.add(
             Review(
                 id=stage,

@@ -18,7 +18,7 @@ from services.database.tables.returns import Return
 from services.database.tables.reviews import Decision
 from services.database.unit_of_work import UnitOfWork
 from services.domain.change_requests import holds
-from services.domain.custody import grants, hand_overs, returns, viewings
+from services.domain.custody import granted, grants, hand_overs, returns, viewings
 from services.domain.custody import log as custody_log
 from services.domain.custody import queries as custody_queries
 from services.domain.custody.returns import AttestedFate
@@ -145,7 +145,7 @@ def test_nobody_else_accepts_declines_returns_or_reports(desk: Desk, lent: tuple
 def test_after_the_take_up_time_nobody_accepts(desk: Desk, lent: tuple[Case, str]) -> None:
     case, hand_over_id = lent
     desk.clock.turn(timedelta(days=7) - MINUTE)
-    desk.do(lambda uow: grants.list_of_hand_over(uow, hand_over_id))
+    desk.do(lambda uow: granted.list_of_hand_over(uow, hand_over_id))
     desk.clock.turn(MINUTE)
 
     with pytest.raises(Refused, match="acceptance deadline has passed"):

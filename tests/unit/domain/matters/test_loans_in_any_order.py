@@ -15,6 +15,7 @@ import pytest
 from amount import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lent_case import Parts
 from loan_matter import REASON, lent
 from prepared_desk import prepared_desk
 from review_desk import CLERK, NOON, PASSWORD, ReviewDesk
@@ -35,6 +36,7 @@ from services.domain.custody import (
     discards,
     grants,
     hand_overs,
+    recipient_access,
     returns,
     suspensions,
     violations,
@@ -49,6 +51,7 @@ from services.runtime.errors import NotPermitted, Refused
 
 LONGEST = timedelta(days=30)  # the rules of the desk
 KEEPERS = ("keeper", "operator2", "operator")
+VIEWER = "office-head"  # whom the form names
 NEEDED = {
     "extension": ("extension",),
     "custody-transfer": ("custody-receipt",),
@@ -173,6 +176,12 @@ class Loan:
         told = {"kind_of_loss": kind, "what_happened": "丢失"}
         self.attempt(self.row.custodian_id, problems.report_loss, self.row.id, **told)
 
+    def allow_viewing(self) -> None:
+        self.attempt(self.row.custodian_id, recipient_access.allow, self.row.id, VIEWER)
+
+    def end_viewing(self) -> None:
+        self.attempt(self.row.custodian_id, recipient_access.withdraw, self.row.id, VIEWER)
+
     # ---- acts of the product
 
     def pass_by(self, hours: int) -> None:
@@ -262,9 +271,14 @@ class Loan:
         ]
         assert row.due_at <= min(agreed_limits.latest_due(self.uow, row), row.accepted_at + LONGEST)
         granted = self.list_of(Grant, Grant.ended_at.is_(None))
-        assert {grant.person_id for grant in granted} <= {row.custodian_id}
+        assert {grant.person_id for grant in granted} <= {row.custodian_id, VIEWER}
         assert all(grant.until <= row.due_at for grant in granted)
-        assert held == bool(granted) or row.lost_at, "the custodian has the grants until the loan ends"
+        own = [grant for grant in granted if grant.person_id == row.custodian_id]
+        assert held == bool(own) or row.lost_at, "the custodian has the grants until the loan ends"
+        shown = [grant.action for grant in granted if grant.person_id == VIEWER]
+        assert shown in ([], ["view"])
+        assert not shown or (held and not suspended), "whatever closes the copies ends the right of a viewer"
+        assert self.opens_for(VIEWER) == (bool(shown) and may_open)
         self.check_matters(held)
 
     def check_matters(self, held: bool) -> None:
@@ -377,6 +391,7 @@ ELSE = st.one_of(
     step(Loan.violate, st.sampled_from(["breach", "leak"])),
     step(Loan.close_violation, PLACE, st.sampled_from(violations.ENDS)),
     step(Loan.sweep),
+    *(step(act) for act in (Loan.allow_viewing, Loan.allow_viewing, Loan.end_viewing)),
 )
 ENDS = st.one_of(
     step(Loan.give_back), step(Loan.lose, st.sampled_from(["lost", "damaged", "leaked"])), step(Loan.end_lost)
@@ -385,9 +400,13 @@ STEPS = st.lists(st.one_of(ASKED, step(Loan.agree, PLACE), TIMERS, ELSE, ELSE), 
 AFTER = st.lists(st.one_of(ENDS, ASKED, step(Loan.agree, PLACE), TIMERS), max_size=3)
 
 
+def lent_with_viewer(desk: ReviewDesk) -> dict[str, str]:
+    return lent(desk, Parts(recipient_ids=(VIEWER,)))
+
+
 @pytest.fixture
 def desk_and_ids(tmp_path: Path) -> Iterator[tuple[ReviewDesk, dict[str, str]]]:
-    desk, ids = prepared_desk(f"sqlite:///{tmp_path / 'books.db'}", lent)
+    desk, ids = prepared_desk(f"sqlite:///{tmp_path / 'books.db'}", lent_with_viewer)
     yield desk, ids
     desk.close()
 

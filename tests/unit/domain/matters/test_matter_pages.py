@@ -115,6 +115,28 @@ async def test_each_form_opens_and_a_refusal_keeps_what_was_typed(portal: Portal
     assert "用于培训" in answer.text
 
 
+@pytest.mark.requirement("R46", refuses=True)
+async def test_the_form_of_a_transfer_offers_nobody_who_is_refused_afterwards(portal: Portal, loan: LoanDesk) -> None:
+    head = await portal.signed_in("security-deputy")
+    form = f"/matters/new/custody-transfer?case={loan.application_id}"
+    token = {"reason": "r", "csrf_token": head.headers["X-CSRF-Token"]}
+    # who has decided, the custodian, a person concerned, an administrator, and whoever asks
+    for person in ("reviewer", "security-head", "keeper", "deputy", "admin", "security-deputy"):
+        assert f'name="toPersonId" value="{person}"' not in (await head.get(f"{form}&person={person}")).text
+        answer = await head.post(form, data={"toPersonId": person, **token})
+        assert answer.status_code == 409, answer.text
+    assert 'name="toPersonId" value="operator2"' in (await head.get(f"{form}&person=operator2")).text
+    assert not loan.desk.all(Matter)
+
+
+async def test_the_custodian_finds_the_way_from_a_matter_to_the_loan(portal: Portal, loan: LoanDesk) -> None:
+    matter_id, page = loan.ask("extension", dueAt=loan.later(7)), f"/hand-overs/{loan.ids['hand_over_id']}"
+    keeper, reviewer = await portal.signed_in("keeper"), await portal.signed_in("reviewer")
+    assert f'href="{page}"' in (await keeper.get(f"/matters/{matter_id}")).text
+    assert page not in (await reviewer.get(f"/matters/{matter_id}")).text
+    assert (await reviewer.get(f"/api/matters/{matter_id}")).json()["holder"] is False
+
+
 @pytest.mark.requirement("R22", "R25", "R50")
 async def test_the_review_of_a_matter_shows_its_facts_and_is_signed_over_them(portal: Portal, loan: LoanDesk) -> None:
     matter_id = loan.ask("extension", dueAt=loan.later(7))
@@ -189,7 +211,7 @@ async def test_a_problem_is_reported_with_a_button_and_answered_in_the_inbox(por
 
     for language, told in (
         ("zh", "副本已收回；仍需使用的，重新申请"),
-        ("en", "the footage has to be applied for anew"),
+        ("en", "a new application is needed"),
     ):
         keeper.cookies.set("footage_desk_language", language)
         read = (await keeper.get(f"/matters/{matter.id}")).text

@@ -123,6 +123,13 @@ def test_a_problem_is_reported_by_holder_security_and_supervision(loan: LoanDesk
     assert told == ([] if by == "keeper" else ["copy-frozen"])
 
 
+@pytest.mark.requirement("R43", "R44")
+def test_a_custodian_who_has_not_reported_hears_that_the_copies_open_again(loan: LoanDesk) -> None:
+    for by, told in (("reviewer", 1), ("keeper", 1)):
+        loan.respond(loan.report(by), "unfounded", "reviewer2")
+        assert len(loan.desk.all(Notice, person_id="keeper", code="copy-unfrozen")) == told
+
+
 @pytest.mark.requirement("R43")
 def test_the_head_reports_where_the_custodian_has_left(loan: LoanDesk) -> None:
     loan.desk.run(lambda uow: setattr(uow.session.get_one(Person, "keeper"), "active", False))

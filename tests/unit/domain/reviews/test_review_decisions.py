@@ -346,6 +346,7 @@ def test_a_returned_application_may_be_corrected_within_its_time(desk: ReviewDes
 def test_no_variable_is_ever_null(desk: ReviewDesk, stage: str) -> None:
     deciders = {
         "preliminary": "head",
+        "credentials": "reviewer2",
         "security": "reviewer",
         "security-signature": "security-head",
         "management": "manager",

@@ -1,0 +1,104 @@
+"""Who may see a violation, reply to it and settle it: the rules that its pages and acts share (R65 to R67).
+
+The accused and their department see facts and evidence, and not who has reported it. Those who may read all of it are
+Legal, Security and supervision, but for what accuses or concerns them.
+"""
+
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement, and_, false, or_, select
+
+from services.database.tables.applications import Application
+from services.database.tables.documents import Document
+from services.database.tables.matters import Matter
+from services.database.tables.reviews import Decision, Review
+from services.database.tables.violations import Hearing
+from services.database.unit_of_work import UnitOfWork
+from services.domain.access import policy, queries, visibility
+from services.domain.access.policy import LEADERS, Directory
+
+KIND = "violation"  # of matters
+
+
+def may_read_all(directory: Directory, person_id: str) -> bool:
+    """Return whether the person may read violations that neither accuse nor concern them."""
+    reads = (
+        directory.holds(person_id, "security-reviewer", "supervisor")
+        or directory.holds_in(person_id, "legal", *LEADERS)
+        or directory.holds_in(person_id, "security", *LEADERS)
+    )
+    return reads and person_id not in directory.administrators
+
+
+def is_seen(uow: UnitOfWork) -> ColumnElement[bool]:
+    """Build the condition on ``Matter`` that the acting person may see it, of a violation."""
+    me, directory = uow.actor.id, queries.load_directory(uow)
+    if uow.actor.kind != "person" or me in directory.administrators:
+        return false()
+    own = select(Hearing.matter_id).where(Hearing.person_id == me)
+    decided = select(Decision.matter_id).where(Decision.decided_by == me, Decision.matter_id.is_not(None))
+    parts = [Matter.id.in_(own), Matter.id.in_(decided), Matter.opened_by == me]
+    unconcerned = Matter.application_id.not_in(select(Application.id).where(visibility.concerns(me)))
+    if may_read_all(directory, me):
+        parts.append(unconcerned)
+    elif led := policy.led_departments(directory, me):
+        of_department = select(Application.id).where(Application.department_id.in_(led))
+        parts.append(and_(Matter.application_id.in_(of_department), unconcerned))
+    return or_(*parts)
+
+
+def is_asked(uow: UnitOfWork, matter_id: str) -> bool:
+    """Return whether an open review of the violation asks the acting person."""
+    reviews = uow.session.scalars(select(Review).where(Review.matter_id == matter_id, Review.closed_at.is_(None))).all()
+    if not reviews:
+        return False
+    directory, facts = queries.load_directory(uow), queries.load_facts(uow, reviews[0].application_id)
+    return any(policy.refusal_for(directory, facts, review, uow.actor.id) is None for review in reviews)
+
+
+def sees(uow: UnitOfWork, matter: Matter) -> bool:
+    """Return whether the acting person may see this violation."""
+    seen = select(Matter.id).where(Matter.id == matter.id, is_seen(uow))
+    return uow.session.scalar(seen) is not None or is_asked(uow, matter.id)
+
+
+def sees_opener(uow: UnitOfWork, matter: Matter) -> bool:
+    """Return whether the acting person may see who reported it: Legal, Security, supervision, and that person."""
+    return matter.id in list_openers_seen(uow, [matter])
+
+
+def list_openers_seen(uow: UnitOfWork, matters: Collection[Matter]) -> set[str]:
+    """Return those of the violations, by the ids of their matters, of which one may see who reported them."""
+    me = uow.actor.id
+    own = {matter.id for matter in matters if matter.opened_by == me}
+    ids = {matter.id for matter in matters if matter.kind == KIND}
+    if not ids or not may_read_all(queries.load_directory(uow), me):
+        return own
+    heard = select(Hearing.matter_id).where(Hearing.matter_id.in_(ids), Hearing.person_id == me)
+    return own | (ids - set(uow.session.scalars(heard)))
+
+
+def reads_sheet(uow: UnitOfWork, document: Document) -> bool:
+    """Return whether the acting person may read a numbered sheet of a violation, which names who reported it."""
+    matter = uow.session.get(Matter, document.subject_id) if document.subject_id else None
+    return matter is not None and sees(uow, matter) and sees_opener(uow, matter)
+
+
+def may_answer_for(uow: UnitOfWork, application_id: str) -> bool:
+    """Return whether the acting person heads the department that has the copies, so that they reply for it."""
+    application = uow.session.get_one(Application, application_id)
+    me, directory = uow.actor.id, queries.load_directory(uow)
+    heads = directory.holders(application.department_id, "head") or directory.holders(
+        application.department_id, "deputy"
+    )
+    return me in heads and me not in application.subject_ids
+
+
+def may_handle(uow: UnitOfWork, matter: Matter) -> bool:
+    """Return whether the acting person records what follows a decision: who leads Legal or Security, not accused."""
+    me, directory = uow.actor.id, queries.load_directory(uow)
+    leads = directory.holds_in(me, "legal", *LEADERS) or directory.holds_in(me, "security", *LEADERS)
+    application = uow.session.get_one(Application, matter.application_id)
+    heard = select(Hearing.person_id).where(Hearing.matter_id == matter.id, Hearing.person_id == me)
+    barred = me in directory.administrators or me in application.subject_ids or uow.session.scalar(heard) is not None
+    return leads and not barred

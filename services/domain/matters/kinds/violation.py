@@ -1,0 +1,113 @@
+"""Violation 违规: what somebody has found is recorded here; its handling has a process of its own (R48, R65 to R67).
+
+Overdue copies, losses and disputed returns are recorded by the jobs that find them, and come the same way.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from services.database.tables.custody import HandOver
+from services.database.tables.matters import Matter
+from services.database.tables.people import Person
+from services.database.unit_of_work import UnitOfWork
+from services.domain.custody import violations
+from services.domain.matters.kinds import base
+from services.domain.matters.kinds.base import Asked, Kind, Line
+from services.domain.process.permissions import CaseState
+from services.runtime.errors import Refused
+from services.runtime.labels import Label
+from services.runtime.translations import Counted, Message
+from services.web.schemas import Identifier
+
+
+class ViolationAsked(Asked):
+    """``violation_kind``: what was found. ``accused_id``: of whom; the custodian unless somebody else is named."""
+
+    violation_kind: Literal["leak", "breach", "finding"]
+    accused_id: Identifier | None = None
+
+
+class ViolationKind(Kind):
+    code: ClassVar = violations.MATTER
+    title: ClassVar = "违规登记及处理表"
+    label: ClassVar = Message("Violation")
+    button: ClassVar = Message("Record a violation")
+    asked: ClassVar = ViolationAsked
+    openers: ClassVar = ("security-head", "security", "legal", "supervisor")
+    routed: ClassVar = False
+
+    def who_may(self) -> Message:
+        return Message("Only Security, Legal and the supervision group record violations: report a problem instead.")
+
+    def unavailable(self, hand_over: HandOver | None) -> Message | None:
+        """A violation may be found after the copies are back, too."""
+        if hand_over is None or hand_over.accepted_at is None:
+            return Message("Nobody has accepted the copies yet: wait until the custodian has.")
+        return None
+
+    def obstacle(self, uow: UnitOfWork, state: CaseState, asked: ViolationAsked) -> Message | None:
+        return self.unavailable(state.hand_over)
+
+    def is_moot(self, state: CaseState) -> bool:
+        """It goes on after the return, and after the case is closed."""
+        return False
+
+    def open_itself(self, uow: UnitOfWork, state: CaseState, asked: Any) -> Matter:
+        hand_over, kind = base.lent(state), str(asked.violation_kind)
+        accused = [self._require_person(uow, asked.accused_id)] if asked.accused_id else None
+        if uow.actor.id in (accused or [hand_over.custodian_id]):
+            raise Refused(
+                "accused-self", "You cannot record a violation of your own: another person has to.", status=403
+            )
+        if violations.find(uow, hand_over, kind) is not None:
+            raise Refused("asked-already", "This violation of the loan is recorded already: open it instead.")
+        facts = {"custodian": hand_over.custodian_id, "found": asked.reason}
+        violation = violations.open_once(uow, hand_over, kind, facts, accused=accused)
+        return uow.session.get_one(Matter, violation.matter_id)
+
+    def _require_person(self, uow: UnitOfWork, person_id: str) -> str:
+        person = uow.session.get(Person, person_id)
+        if person is None:
+            raise Refused("unknown", "Choose a person from the list.", status=422, field="accusedId")
+        return person.id
+
+    def before(self, uow: UnitOfWork, state: CaseState) -> dict[str, Any]:
+        return {"custodian": base.lent(state).custodian_id}
+
+    def floor(self, uow: UnitOfWork, state: CaseState) -> tuple[str, ...]:
+        return ()
+
+    def apply(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> dict[str, Any]:
+        raise ValueError("a violation is carried out by its own process")
+
+    def lines(self, uow: UnitOfWork, facts: Mapping[str, Any]) -> list[Line]:
+        violation, found = facts["violation"], facts["violation"]["facts"]
+        lines = [
+            Line(Message("What happened"), Label(violation["kind"])),
+            base.moment_line(uow, Message("Recorded"), violation["openedAt"]),
+            *(base.person_line(uow, Message("Accused"), person_id) for person_id in facts["accused"]),
+        ]
+        if violation["dueAt"]:
+            lines.append(base.moment_line(uow, Message("Was due"), violation["dueAt"]))
+        if found.get("found") or found.get("whatHappened"):
+            lines.append(base.text_line(Message("Facts"), found.get("found") or found["whatHappened"]))
+        if violation["kind"] == "urgent-not-ratified":
+            lines.append(base.text_line(Message("Urgent retrieval"), found["matter"]))
+        assessment = facts["assessment"]
+        if assessment:
+            days, repeats = assessment["daysLate"], assessment["repeats"]
+            lines += [
+                Line(Message("Severity"), Label(f"severity-{assessment['severity']}")),
+                Line(Message("Days late"), Counted("{count} day", "{count} days", days)),
+                Line(
+                    Message("Violations of the same people in 12 months, this one included"),
+                    Counted("{count} violation", "{count} violations", repeats),
+                ),
+                Line(Message("Decided by"), Label(assessment["decidingStage"])),
+                base.moment_line(uow, Message("Reply until"), assessment["replyUntil"]),
+            ]
+        for reply in facts["replies"]:
+            who = Message("Reply of the department") if reply["part"] == violations.DEPARTMENT else Message("Reply")
+            name = base.person_line(uow, who, reply["by"]).zh
+            lines.append(base.text_line(who, f"{name}: {reply['text']}"))
+        return lines

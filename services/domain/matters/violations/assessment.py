@@ -1,0 +1,140 @@
+"""What the severity table reads of a violation, and the least that follows from it (T8, R65, R66).
+
+The table that is deployed (``violation-severity.dmn``) assesses a violation; the engine sends what it says, and is not
+trusted. It may be stricter than this floor, which is that of the shipped table, and never milder.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import func, select
+
+from services.database.tables.custody import HandOver
+from services.database.tables.violations import Hearing, Violation
+from services.database.unit_of_work import UnitOfWork
+from services.domain.access import queries
+from services.domain.custody.violations import ACCUSED, CLEARED
+from services.domain.matters.kinds.base import concerns
+from services.domain.process.permissions import CaseState
+from services.domain.reviews.classification import compute_floor
+
+SEVERITIES = ("minor", "moderate", "severe")
+BY_SECURITY, BY_LEGAL, BY_MANAGEMENT = "violation-security", "violation-legal", "violation-management"
+DECIDING = (BY_SECURITY, BY_LEGAL, BY_MANAGEMENT)
+A_YEAR = timedelta(days=365)
+LONG_OVERDUE = 30  # days
+OFTEN = 3  # violations of the same people in a year
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the table reads. ``repeats``: violations of the same people in twelve months, this one included."""
+
+    violation_kind: str
+    importance: str
+    days_late: int
+    leaked: bool
+    repeats: int
+    security_involved: bool
+    management_involved: bool
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What the table says."""
+
+    severity: str
+    deciding_stage: str
+    suspend_person: bool
+    referral_asked: bool
+
+
+def find_inputs(uow: UnitOfWork, violation: Violation, state: CaseState) -> Inputs:
+    """Find the facts of a violation as they are now."""
+    application, kind = state.application, violation.kind
+    return Inputs(
+        violation_kind=kind,
+        importance=application.importance or compute_floor(uow, application).importance,
+        days_late=_count_days_late(uow, violation),
+        leaked=kind == "leak" or (kind == "loss" and violation.facts.get("kind") == "leaked"),
+        repeats=_count_repeats(uow, violation),
+        security_involved=concerns(uow, application, "security") or _accuses(uow, violation, "security"),
+        management_involved=concerns(uow, application, "management") or _accuses(uow, violation, "management"),
+    )
+
+
+def least(inputs: Inputs) -> Assessment:
+    """Return the least that follows from the facts; the shipped table says the same."""
+    grave = inputs.leaked or inputs.violation_kind == "ghost-export"
+    severe = (
+        grave
+        or (inputs.violation_kind == "urgent-not-ratified" and inputs.repeats > 1)
+        or (inputs.violation_kind == "loss" and inputs.importance == "important")
+    )
+    moderate = (
+        inputs.violation_kind in ("loss", "discrepancy", "breach", "urgent-not-ratified")
+        or inputs.days_late > LONG_OVERDUE
+        or inputs.repeats >= OFTEN
+    )
+    severity = "severe" if severe else "moderate" if moderate else "minor"
+    if severe:
+        stage = BY_LEGAL if inputs.management_involved else BY_MANAGEMENT
+    else:
+        stage = BY_LEGAL if inputs.security_involved else BY_SECURITY
+    return Assessment(severity, stage, suspend_person=grave, referral_asked=grave)
+
+
+def obstacle(inputs: Inputs, given: Assessment) -> str | None:
+    """Return why the register does not take what the table says, or None."""
+    floor = least(inputs)
+    if given.severity not in SEVERITIES or given.deciding_stage not in DECIDING:
+        return f"{given.severity!r} or {given.deciding_stage!r} is none that the register knows"
+    against = {
+        f"its severity is at least {floor.severity}, and the table says {given.severity}": SEVERITIES.index(
+            given.severity
+        )
+        < SEVERITIES.index(floor.severity),
+        "it concerns Security, which does not decide it itself (T8)": inputs.security_involved
+        and given.deciding_stage == BY_SECURITY,
+        "it concerns management, which does not decide it itself (T8)": inputs.management_involved
+        and given.deciding_stage == BY_MANAGEMENT,
+        "what is severe is decided by management or Legal": floor.severity == "severe"
+        and given.deciding_stage == BY_SECURITY,
+        "the accused lose access to all copies that they hold, and the table leaves it to them": floor.suspend_person
+        and not given.suspend_person,
+    }
+    return next((sentence for sentence, holds in against.items() if holds), None)
+
+
+def _count_days_late(uow: UnitOfWork, violation: Violation) -> int:
+    """Count the days that the copies were, or are, kept after their due date; none without a loan."""
+    if violation.hand_over_id is None:
+        return 0
+    hand_over = uow.session.get_one(HandOver, violation.hand_over_id)
+    due_at = violation.due_at or hand_over.due_at
+    return max(((hand_over.returned_at or uow.now) - due_at).days, 0) if due_at is not None else 0
+
+
+def _count_repeats(uow: UnitOfWork, violation: Violation) -> int:
+    """Count the violations of the same people in the year before this one, with it; cleared ones do not count."""
+    query = (
+        select(func.count(Violation.id.distinct()))
+        .join(Hearing, Hearing.matter_id == Violation.matter_id)
+        .where(
+            Hearing.person_id.in_(violation.accused),
+            Hearing.part == ACCUSED,
+            Violation.opened_at <= violation.opened_at,
+            Violation.opened_at > violation.opened_at - A_YEAR,
+            Violation.closed_as.is_(None) | (Violation.closed_as != CLEARED),
+        )
+    )
+    return max(uow.session.scalar(query) or 0, 1)
+
+
+def _accuses(uow: UnitOfWork, violation: Violation, department_kind: str) -> bool:
+    """Return whether somebody who is accused belongs to a department of this kind (T8)."""
+    directory = queries.load_directory(uow)
+    departments = queries.load_departments(uow, violation.accused)
+    return any(
+        directory.departments[department].kind == department_kind for own in departments.values() for department in own
+    )

@@ -1,0 +1,210 @@
+"""The data of 《违规登记及处理表》 and 《移送登记表》, and how they are laid out (R65 to R67)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+
+from services.database.tables.documents import Document
+from services.database.tables.matters import Matter
+from services.database.tables.reviews import Decision
+from services.database.tables.suspensions import Suspension
+from services.database.tables.violations import Hearing, Sanction, Violation
+from services.database.unit_of_work import UnitOfWork
+from services.domain.access import queries as access_queries
+from services.domain.applications import forms
+from services.domain.documents import service as document_service
+from services.domain.matters import documents as matter_documents
+from services.domain.matters.kinds.violation import ViolationKind
+from services.rendering.formatting import JsonView
+from services.rendering.sheet import Facts, Listing, Pairs, Part, Prose, Signatures, cell
+from services.runtime.labels import word
+
+TITLE = "违规登记及处理表"
+REFERRAL_TITLE = "移送登记表"
+REFERRAL = "referral"
+SYSTEM = "系统自动登记"
+
+
+def write_violation(uow: UnitOfWork, matter: Matter, violation: Violation, decided: Mapping[str, Decision]) -> Document:
+    """Write the sheet of a violation that has just ended, under its own number."""
+    names = access_queries.get_names(uow, _people(uow, matter, violation))
+    content = {
+        **_head(uow, matter, TITLE),
+        "source": forms.person_to_json(uow, matter.opened_by) if matter.opened_by else None,
+        "openedAt": violation.opened_at.isoformat(),
+        "violationKind": violation.kind,
+        "lines": [{"name": line.name_zh, "value": line.zh} for line in ViolationKind().lines(uow, matter.facts)],
+        "facts": matter.facts,
+        "factsSha256": matter.facts_sha256,
+        "evidence": [
+            {"number": number, "kind": kind}
+            for number, kind in uow.session.execute(
+                select(Document.number, Document.kind)
+                .where(Document.application_id == matter.application_id)
+                .order_by(Document.made_at, Document.number)
+            )
+        ],
+        "hearings": [
+            {
+                "person": names.get(row.person_id, row.person_id),
+                "part": row.part,
+                "repliedAt": row.replied_at.isoformat() if row.replied_at else None,
+                "reply": row.reply,
+            }
+            for row in _hearings(uow, matter)
+        ],
+        "servedAt": violation.served_at.isoformat() if violation.served_at else None,
+        "replyUntil": violation.reply_until.isoformat() if violation.reply_until else None,
+        "severity": violation.severity,
+        "decisions": [
+            {**matter_documents.decision_to_json(uow, decision), "judgement": decision.judgement}
+            for decision in decided.values()
+        ],
+        "sanctions": [
+            {
+                "person": names.get(row.person_id, row.person_id),
+                "kind": row.kind,
+                "amount": row.amount,
+                "note": row.note,
+                "droppedBecause": row.dropped_because,
+            }
+            for row in uow.session.scalars(
+                select(Sanction).where(Sanction.matter_id == matter.id).order_by(Sanction.id)
+            )
+        ],
+        "referral": violation.referral,
+        "settlement": violation.settlement,
+        "suspensions": [
+            {
+                "of": names.get(row.person_id) if row.person_id else None,
+                "since": row.since.isoformat(),
+                "until": row.lifted_at.isoformat() if row.lifted_at else None,
+            }
+            for row in _suspensions(uow, matter, violation)
+        ],
+        "closedAs": violation.closed_as,
+        "closedAt": uow.now.isoformat(),
+    }
+    return document_service.write(
+        uow, "violation", matter.number, content, application_id=matter.application_id, subject_id=matter.id
+    )
+
+
+def write_referral(uow: UnitOfWork, matter: Matter, violation: Violation, decided: Mapping[str, Decision]) -> Document:
+    """Write the sheet of evidence that was handed to an authority."""
+    referral = violation.referral or {}
+    return document_service.write_once(
+        uow,
+        "referral",
+        matter.id,
+        lambda: {
+            "title": REFERRAL_TITLE,
+            "violation": matter.number,
+            "application": matter.facts["application"],
+            "violationKind": violation.kind,
+            "factsSha256": matter.facts_sha256,
+            "authority": referral["authority"],
+            "handedAt": referral["handedAt"],
+            "receipt": referral["receipt"],
+            "packageSha256": referral["packageSha256"],
+            "hold": referral["hold"],
+            "by": forms.person_to_json(uow, referral["recordedBy"]),
+            "decisions": [matter_documents.decision_to_json(uow, decided[REFERRAL])],
+        },
+        application_id=matter.application_id,
+    )
+
+
+def lay_out_violation(sheet: JsonView) -> list[Part]:
+    head: Pairs = [
+        [
+            ("申请表编号", cell(sheet.text("application"))),
+            ("来源", cell(sheet.text("source.name") if sheet.has("source") else SYSTEM)),
+        ],
+        [("告知时间", cell(sheet.when("servedAt"))), ("申辩截止", cell(sheet.when("replyUntil")))],
+        *([(line.text("name"), cell(line.text("value")))] for line in sheet.each("lines")),
+        [("事项校验值", (sheet.hash("factsSha256"),))],
+        [("证据文书", cell("、".join(row.text("number") for row in sheet.each("evidence")) or None))],
+    ]
+    parts: list[Part] = [Facts("一、违规事实", head)]
+    heard = [
+        [
+            cell(row.text("person")),
+            cell("部门负责人" if row.text("part") == "department" else "当事人"),
+            cell(row.when("repliedAt") if row.has("repliedAt") else "未申辩"),
+        ]
+        for row in sheet.each("hearings")
+    ]
+    parts.append(Listing("二、听取申辩", ["姓名", "身份", "申辩时间"], [40, 30, 30], heard))
+    for decision in sheet.each("decisions"):
+        answers = [f"{row.text('question')} {row.word('answer')}" for row in decision.each("answers")]
+        words = [*answers, *(decision.text(name) for name in ("opinion", "reason") if decision.get(name))]
+        parts.append(Prose(f"{decision.text('stage')}：{decision.text('outcome')}", "\n".join(words)))
+    sanctions = [
+        [
+            cell(row.text("person")),
+            cell(word("zh", f"sanction-{row.text('kind')}"), row.text("amount") if row.has("amount") else None),
+            cell(word("zh", f"sanction-{row.text('droppedBecause')}") if row.has("droppedBecause") else "生效"),
+        ]
+        for row in sheet.each("sanctions")
+    ]
+    if sanctions:
+        parts.append(Listing("三、处罚", ["姓名", "处罚", "效力"], [40, 30, 30], sanctions))
+    end: Pairs = [
+        [
+            ("情节", cell(word("zh", f"severity-{sheet.text('severity')}"))),
+            ("结果", cell(word("zh", sheet.text("closedAs")))),
+        ],
+        [("移送机关", cell(sheet.text("referral.authority"))), ("移送时间", cell(sheet.when("referral.handedAt")))],
+        [("赔偿", cell(sheet.text("settlement.account"))), ("赔偿时间", cell(sheet.when("settlement.at")))],
+        [("结案时间", cell(sheet.when("closedAt")))],
+    ]
+    parts.append(Facts("四、处理结果", end))
+    return [*parts, Signatures("签字", _signatures(sheet))]
+
+
+def lay_out_referral(sheet: JsonView) -> list[Part]:
+    facts: Pairs = [
+        [("违规编号", cell(sheet.text("violation"))), ("申请表编号", cell(sheet.text("application")))],
+        [("违规种类", cell(word("zh", sheet.text("violationKind"))))],
+        [("接收机关", cell(sheet.text("authority"))), ("移送时间", cell(sheet.when("handedAt")))],
+        [("回执", cell(sheet.text("receipt"))), ("移送人", cell(sheet.text("by.name")))],
+        [("证据包校验值", (sheet.hash("packageSha256"),))],
+        [("事项校验值", (sheet.hash("factsSha256"),))],
+        [("法律保留编号", cell(sheet.text("hold")))],
+    ]
+    return [Facts("一、移送", facts), Signatures("移送决定", _signatures(sheet))]
+
+
+def _signatures(sheet: JsonView) -> list[Any]:
+    return [
+        decision.signature(decision.text("stage"), at="at", statement="statement")
+        for decision in sheet.each("decisions")
+    ]
+
+
+def _head(uow: UnitOfWork, matter: Matter, title: str) -> dict[str, Any]:
+    return {
+        "number": matter.number,
+        "title": title,
+        "organisation": uow.rules.organisation,
+        "policyVersion": uow.rules.policy_version,
+        "zone": uow.rules.zone,
+        "application": matter.facts["application"],
+    }
+
+
+def _hearings(uow: UnitOfWork, matter: Matter) -> list[Hearing]:
+    query = select(Hearing).where(Hearing.matter_id == matter.id).order_by(Hearing.part, Hearing.person_id)
+    return list(uow.session.scalars(query))
+
+
+def _suspensions(uow: UnitOfWork, matter: Matter, violation: Violation) -> list[Suspension]:
+    of_it = (Suspension.violation_id == violation.id) | (Suspension.matter_id == matter.id)
+    return list(uow.session.scalars(select(Suspension).where(of_it).order_by(Suspension.since, Suspension.id)))
+
+
+def _people(uow: UnitOfWork, matter: Matter, violation: Violation) -> list[str]:
+    sanctioned = select(Sanction.person_id).where(Sanction.matter_id == matter.id)
+    return [*violation.accused, *(row.person_id for row in _hearings(uow, matter)), *uow.session.scalars(sanctioned)]

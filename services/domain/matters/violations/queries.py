@@ -1,0 +1,81 @@
+"""A violation as people see it: who is heard, what was decided, what it waits for, and what one may do now."""
+
+from sqlalchemy import select
+
+from services.database.tables.documents import Document
+from services.database.tables.matters import Matter
+from services.database.tables.violations import Hearing, Sanction, Violation
+from services.database.unit_of_work import UnitOfWork
+from services.domain.access import queries as access_queries
+from services.domain.access import violations as policy
+from services.domain.custody.violations import ACCUSED
+from services.domain.matters.schemas import HeardPerson, RecordedSanction, ReferralView, SettlementView, ViolationView
+from services.domain.matters.violations import tasks
+
+
+def describe(uow: UnitOfWork, matter: Matter) -> ViolationView | None:
+    """Return what a violation has besides its facts; None for every other matter."""
+    violation = uow.session.scalar(select(Violation).where(Violation.matter_id == matter.id))
+    if violation is None:
+        return None
+    me = uow.actor.id
+    heard = uow.session.scalars(select(Hearing).where(Hearing.matter_id == matter.id).order_by(Hearing.part)).all()
+    sanctions = uow.session.scalars(
+        select(Sanction).where(Sanction.matter_id == matter.id).order_by(Sanction.person_id, Sanction.kind)
+    ).all()
+    names = access_queries.get_names(uow, [*(row.person_id for row in heard), *(row.person_id for row in sanctions)])
+    awaited = tasks.awaits(uow, matter, violation)
+    handles = policy.may_handle(uow, matter)
+    own = next((row for row in heard if row.person_id == me), None)
+    open_to_reply = (
+        matter.closed_at is None
+        and violation.reply_until is not None
+        and violation.heard_at is None
+        and uow.now <= violation.reply_until
+    )
+    answers = own is not None or policy.may_answer_for(uow, matter.application_id)
+    referral, settlement = violation.referral, violation.settlement
+    return ViolationView(
+        id=violation.id,
+        violation_kind=violation.kind,
+        severity=violation.severity,
+        served_at=violation.served_at,
+        reply_until=violation.reply_until,
+        heard_at=violation.heard_at,
+        heard=[
+            HeardPerson(
+                name=names.get(row.person_id, row.person_id), accused=row.part == ACCUSED, replied_at=row.replied_at
+            )
+            for row in heard
+        ],
+        sanctions=[
+            RecordedSanction(
+                name=names.get(row.person_id, row.person_id),
+                kind=row.kind,
+                amount=row.amount,
+                note=row.note,
+                dropped_because=row.dropped_because,
+            )
+            for row in sanctions
+        ],
+        referral=ReferralView(
+            authority=referral.get("authority"),
+            handed_at=referral.get("handedAt"),
+            receipt=referral.get("receipt"),
+            package_sha256=referral.get("packageSha256"),
+            document=uow.session.scalar(
+                select(Document.number).where(Document.subject_id == matter.id, Document.kind == "referral")
+            )
+            if policy.sees_opener(uow, matter)
+            else None,
+        )
+        if referral
+        else None,
+        settlement=SettlementView(account=settlement["account"], amount=settlement["amount"], at=settlement["at"])
+        if settlement
+        else None,
+        awaits=awaited,
+        may_reply=open_to_reply and answers and (own is None or own.replied_at is None),
+        may_refer=handles and awaited == tasks.REFERRAL and referral is not None,
+        may_settle=handles and awaited == "settlement",
+    )

@@ -1,0 +1,463 @@
+"""What the jobs of a violation do. The rows decide, never the job: sent by hand or twice, it changes nothing.
+
+Its facts grow until somebody is asked to decide: by the assessment, and by each reply. From then on they stay.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from services.database.base import new_id
+from services.database.tables.applications import Application
+from services.database.tables.custody import HandOver
+from services.database.tables.matters import Matter
+from services.database.tables.reviews import Decision, Reminder, Review
+from services.database.tables.suspensions import Suspension
+from services.database.tables.violations import Hearing, Sanction, Violation
+from services.database.unit_of_work import UnitOfWork
+from services.domain.access import holds as hold_policy
+from services.domain.access import queries as access_queries
+from services.domain.audit import trail as audit_trail
+from services.domain.custody import heads, suspensions, violations
+from services.domain.custody.violations import ACCUSED, CLEARED, SETTLED, UPHELD, hash_of
+from services.domain.holds import service as hold_service
+from services.domain.matters.violations import assessment, documents
+from services.domain.matters.violations.assessment import DECIDING, Assessment, Inputs
+from services.domain.notifications import service as notification_service
+from services.domain.process import outbox, permissions
+from services.domain.process.messages import (
+    REVIEW_DECIDED,
+    VIOLATION_OPENED,
+    VIOLATION_REPLIED,
+)
+from services.domain.process.permissions import CaseState
+from services.domain.reviews import judgements
+from services.domain.reviews import tasks as review_tasks
+from services.domain.stages.catalogue import STAGES
+from services.runtime.errors import NotPermitted
+
+REFERRAL = "referral"  # the stage, and the cause of the hold
+LEGAL = "legal-sanction"
+APPROVED = "approved"
+HANDLED = "handled"  # what the process closes it as; the register knows whether it is upheld or settled
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A violation with its matter and its case, all locked."""
+
+    matter: Matter
+    violation: Violation
+    state: CaseState
+
+    @property
+    def application(self) -> Application:
+        return self.state.application
+
+
+def lock(uow: UnitOfWork, matter_id: str, act: str) -> Subject:
+    """Lock a violation by the id of its matter; NotPermitted where there is none."""
+    matter = uow.session.get(Matter, matter_id)
+    violation = uow.session.scalar(select(Violation).where(Violation.matter_id == matter_id))
+    if matter is None or violation is None:
+        raise NotPermitted(
+            f"could not {act} | {matter_id} | the database does not have this violation | find out who sent this job"
+        )
+    state = permissions.lock(uow, matter.application_id, act)
+    uow.session.refresh(matter, with_for_update=True)
+    uow.session.refresh(violation, with_for_update=True)
+    return Subject(matter, violation, state)
+
+
+def refusal(matter: Matter, act: str, cause: str) -> NotPermitted:
+    return NotPermitted(
+        f"could not {act} | {matter.number} | {cause} | find out who sent this job; where the violation is to go on, "
+        "remove the cause, then resolve the incident"
+    )
+
+
+def assess(uow: UnitOfWork, matter_id: str, process_instance_key: int) -> Inputs:
+    """Find what the severity table reads; a second run of the same process finds it again."""
+    act = "assess the violation"
+    subject = lock(uow, matter_id, act)
+    matter = subject.matter
+    if matter.process_instance_key not in (None, process_instance_key):
+        raise refusal(matter, act, "another process instance handles it already")
+    _require_open(matter, act)
+    matter.process_instance_key = process_instance_key
+    outbox.settle(uow, matter.application_id, "the violation is assessed", VIOLATION_OPENED, matter_id=matter.id)
+    return assessment.find_inputs(uow, subject.violation, subject.state)
+
+
+def serve(uow: UnitOfWork, matter_id: str, given: Assessment) -> timedelta:
+    """Suspend what the assessment asks for, and serve the facts on the accused; return how long they may reply.
+
+    Raises NotPermitted for an assessment that is milder than the register's. A second run changes nothing.
+    """
+    act = "serve the violation"
+    subject = lock(uow, matter_id, act)
+    matter, violation = subject.matter, subject.violation
+    _require_open(matter, act)
+    if violation.served_at is not None and violation.reply_until is not None:
+        return violation.reply_until - violation.served_at
+    if matter.process_instance_key is None:
+        raise refusal(matter, act, "its facts are not assessed yet")
+    inputs = assessment.find_inputs(uow, violation, subject.state)
+    problem = assessment.obstacle(inputs, given)
+    if problem is not None:
+        raise refusal(matter, act, f"{problem}: correct violation-severity.dmn and deploy it")
+    period = uow.rules.violation_reply_period
+    violation.severity, violation.served_at, violation.reply_until = given.severity, uow.now, uow.now + period
+    matter.route = [given.deciding_stage]
+    _suspend(uow, subject, given)
+    facts = {
+        "severity": given.severity,
+        "decidingStage": given.deciding_stage,
+        "suspendPerson": given.suspend_person,
+        "referralAsked": given.referral_asked,
+        "importance": inputs.importance,
+        "daysLate": inputs.days_late,
+        "leaked": inputs.leaked,
+        "repeats": inputs.repeats,
+        "securityInvolved": inputs.security_involved,
+        "managementInvolved": inputs.management_involved,
+        "servedAt": uow.now.isoformat(),
+        "replyUntil": violation.reply_until.isoformat(),
+    }
+    change_facts(uow, matter, {**matter.facts, "assessment": facts}, "violation-served")
+    for person_id in _told(uow, subject):
+        notify(uow, subject, person_id, "violation-served")
+    return period
+
+
+def expire_reply(uow: UnitOfWork, matter_id: str) -> bool:
+    """Close the hearing when the time for replies is over; return whether all accused have replied meanwhile (P13).
+
+    Raises NotPermitted before that time by the database's clock.
+    """
+    act = "end the time for replies"
+    subject = lock(uow, matter_id, act)
+    matter, violation = subject.matter, subject.violation
+    outbox.settle(uow, matter.application_id, "the hearing is over", VIOLATION_REPLIED, matter_id=matter.id)
+    if violation.heard_at is not None:
+        return _all_replied(uow, matter)
+    if violation.reply_until is None:
+        raise refusal(matter, act, "its facts were not served yet")
+    if not permissions.is_over(uow, violation.reply_until):
+        raise refusal(matter, act, f"the accused may reply until {violation.reply_until.isoformat()}")
+    violation.heard_at = uow.now
+    _record(uow, subject, "violation-hearing-closed")
+    return False
+
+
+def require_stage(uow: UnitOfWork, matter: Matter, stage: str, act: str) -> None:
+    """Raise NotPermitted unless the violation asks this stage now."""
+    violation = uow.session.scalars(select(Violation).where(Violation.matter_id == matter.id)).one()
+    outbox.settle(uow, matter.application_id, "somebody is asked", VIOLATION_REPLIED, matter_id=matter.id)
+    if violation.heard_at is None:
+        raise refusal(matter, act, "the accused have not replied, and their time is not over")
+    decided = decisions(uow, matter)
+    if stage in DECIDING:
+        if stage != matter.facts["assessment"]["decidingStage"]:
+            raise refusal(matter, act, f"the assessment names {matter.facts['assessment']['decidingStage']}")
+        if any(one in decided for one in DECIDING):
+            raise refusal(matter, act, "it is decided already")
+        return
+    judged = upheld(decided)
+    if judged is None:
+        raise refusal(matter, act, "nobody has upheld it")
+    if stage == LEGAL and not needs_legal(judged):
+        raise refusal(matter, act, "no sanction of it needs the approval of Legal")
+    if stage == REFERRAL and (not (judged.judgement or {}).get("referral") or violation.sanctioned_at is None):
+        raise refusal(matter, act, "it is not to be referred, or its sanctions are not recorded yet")
+    if stage in decided:
+        raise refusal(matter, act, "it is decided already")
+
+
+def clear(uow: UnitOfWork, matter_id: str) -> None:
+    """End a violation that was found to be unfounded: access is given back with the days, and the timers run anew."""
+    act = "clear the violation"
+    subject = lock(uow, matter_id, act)
+    matter = subject.matter
+    if matter.closed_as == CLEARED:
+        return
+    _require_open(matter, act)
+    decided = _require_signed(uow, subject, act)
+    judged = next((decided[stage] for stage in DECIDING if stage in decided), None)
+    if judged is None or judged.outcome == STAGES[judged.stage].favourable:
+        raise refusal(matter, act, "nobody has decided that it is unfounded")
+    _end(uow, subject, CLEARED, {"decision": judged.id})
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What follows a decision: whether a loss is to be made good, and whether an authority is to be told."""
+
+    loss: bool
+    referral: bool
+
+
+def record_sanctions(uow: UnitOfWork, matter_id: str) -> Recorded:
+    """Record the sanctions that were decided, once; those that Legal does not approve, or rules forbid, are dropped.
+
+    Raises NotPermitted unless the violation is upheld, signed over these facts, and Legal has answered where it must.
+    """
+    act = "record the sanctions"
+    subject = lock(uow, matter_id, act)
+    matter, violation = subject.matter, subject.violation
+    decided = _require_signed(uow, subject, act)
+    judged = upheld(decided)
+    if judged is None:
+        raise refusal(matter, act, "nobody has upheld it")
+    judgement = judged.judgement or {}
+    recorded = Recorded(bool(judgement["loss"]), bool(judgement["referral"]))
+    if violation.sanctioned_at is not None:
+        return recorded
+    _require_open(matter, act)
+    if needs_legal(judged) and LEGAL not in decided:
+        raise refusal(matter, act, "one of the sanctions needs the approval of Legal, who has not answered")
+    outbox.settle(uow, matter.application_id, "the sanctions are recorded", REVIEW_DECIDED, matter_id=matter.id)
+    approved = LEGAL not in decided or decided[LEGAL].outcome == APPROVED
+    for sanction in judgement["sanctions"]:
+        uow.session.add(
+            Sanction(
+                id=new_id(),
+                matter_id=matter.id,
+                decision_id=judged.id,
+                person_id=sanction["personId"],
+                kind=sanction["kind"],
+                amount=sanction.get("amount"),
+                note=sanction.get("note"),
+                recorded_at=uow.now,
+                dropped_because=judgements.dropped_because(uow.rules, sanction["kind"], approved=approved),
+            )
+        )
+    violation.severity, violation.sanctioned_at = judgement["severity"], uow.now
+    _record(uow, subject, "violation-sanctioned", decision=judged.id)
+    for person_id in _told(uow, subject):
+        notify(uow, subject, person_id, "violation-upheld")
+    return recorded
+
+
+def begin_referral(uow: UnitOfWork, matter_id: str) -> str:
+    """Hold the evidence for the authority, and ask Legal to hand it over; the id of the hold, the same each time.
+
+    Raises NotPermitted unless the referral is decided, signed over these facts.
+    """
+    act = "refer the violation"
+    subject = lock(uow, matter_id, act)
+    matter, violation = subject.matter, subject.violation
+    decided = _require_signed(uow, subject, act)
+    decision = decided.get(REFERRAL)
+    if decision is None or decision.outcome != APPROVED:
+        raise refusal(matter, act, "nobody has decided to refer it")
+    if violation.referral is not None:
+        return str(violation.referral["hold"])
+    _require_open(matter, act)
+    outbox.settle(uow, matter.application_id, "it is being referred", REVIEW_DECIDED, matter_id=matter.id)
+    owner = _owner_of_hold(uow, subject, decision)
+    hold = hold_service.place_decided(
+        uow,
+        subject.application,
+        cause=REFERRAL,
+        reason=f"{matter.number} {(decision.judgement or {}).get('authority') or ''}",
+        placed_by=decision.decided_by,
+        owner_id=owner,
+        matter_id=matter.id,
+    )
+    violation.referral = {
+        "hold": hold.id,
+        "authority": (decision.judgement or {}).get("authority"),
+        "decision": decision.id,
+        "begunAt": uow.now.isoformat(),
+    }
+    _record(uow, subject, "violation-referral-begun", hold=hold.id)
+    for person_id in _handlers(uow, subject):
+        notify(uow, subject, person_id, "violation-refer")
+    return hold.id
+
+
+def remind(uow: UnitOfWork, matter_id: str, job_key: int) -> int:
+    """Remind whoever the violation waits for: of the receipt of its referral, or that the loss is made good.
+
+    Once for each job, and not more often than people are reminded of anything; the number of people.
+    """
+    subject = lock(uow, matter_id, "remind of the violation")
+    matter, violation = subject.matter, subject.violation
+    awaited = awaits(uow, matter, violation)
+    if awaited is None or not review_tasks.is_reminder_due(uow, job_key, "violation", matter.id):
+        return 0
+    uow.session.add(Reminder(job_key=job_key, kind="violation", subject_id=matter.id, sent_at=uow.now))
+    handlers = _handlers(uow, subject)
+    people = handlers if awaited == REFERRAL else sorted({*handlers, *_accused(uow, matter)})
+    code = "violation-refer" if awaited == REFERRAL else "violation-settlement-due"
+    for person_id in people:
+        notify(uow, subject, person_id, code)
+    _record(uow, subject, "violation-reminded", of=awaited)
+    return len(people)
+
+
+def close(uow: UnitOfWork, matter_id: str, closed_as: str) -> None:
+    """End a violation that was upheld, when all that was decided is done.
+
+    Raises NotPermitted while its sanctions, its referral or the settlement of the loss lack.
+    """
+    act = "close the violation"
+    subject = lock(uow, matter_id, act)
+    matter, violation = subject.matter, subject.violation
+    if closed_as != HANDLED:
+        raise refusal(matter, act, f"a violation is closed as {HANDLED!r}, not as {closed_as!r}")
+    if matter.closed_at is not None:
+        return
+    decided = _require_signed(uow, subject, act)
+    judged = upheld(decided)
+    if judged is None or violation.sanctioned_at is None:
+        raise refusal(matter, act, "it is not upheld, or its sanctions are not recorded")
+    awaited = awaits(uow, matter, violation)
+    if awaited is not None:
+        raise refusal(matter, act, f"its {awaited} is not done yet")
+    _end(uow, subject, SETTLED if violation.settlement else UPHELD, {"decision": judged.id})
+
+
+def awaits(uow: UnitOfWork, matter: Matter, violation: Violation) -> str | None:
+    """Return what an upheld violation still waits for: its referral, then the settlement; None where nothing lacks."""
+    decided = decisions(uow, matter)
+    judged = upheld(decided)
+    if judged is None or violation.sanctioned_at is None or matter.closed_at is not None:
+        return None
+    judgement = judged.judgement or {}
+    refused = REFERRAL in decided and decided[REFERRAL].outcome != APPROVED
+    if judgement.get("referral") and not refused and not (violation.referral or {}).get("handedAt"):
+        return REFERRAL
+    if judgement.get("loss") and violation.settlement is None:
+        return "settlement"
+    return None
+
+
+def decisions(uow: UnitOfWork, matter: Matter) -> dict[str, Decision]:
+    """Return the first decision of each stage: there is no second answer to what is decided."""
+    query = select(Decision).where(Decision.matter_id == matter.id).order_by(Decision.decided_at, Decision.id)
+    found: dict[str, Decision] = {}
+    for decision in uow.session.scalars(query):
+        found.setdefault(decision.stage, decision)
+    return found
+
+
+def upheld(decided: Mapping[str, Decision]) -> Decision | None:
+    """Return the decision that has upheld the violation."""
+    judged = next((decided[stage] for stage in DECIDING if stage in decided), None)
+    return judged if judged is not None and judged.outcome == STAGES[judged.stage].favourable else None
+
+
+def needs_legal(judged: Decision) -> bool:
+    """Return whether one of the sanctions takes effect only once Legal has approved it (T14)."""
+    return bool(judged.variables.get(judgements.LEGAL_NEEDED))
+
+
+def change_facts(uow: UnitOfWork, matter: Matter, facts: dict[str, Any], action: str) -> None:
+    """Write the facts anew; NotPermitted once somebody is asked to decide on them."""
+    asked = select(Review.id).where(Review.matter_id == matter.id)
+    if uow.session.scalar(asked.limit(1)) is not None:
+        raise refusal(matter, "change the facts", "somebody is asked to decide on them already")
+    matter.facts, matter.facts_sha256 = facts, hash_of(facts)
+    audit_trail.record(
+        uow, action, "matter", matter.id, application_id=matter.application_id, facts=matter.facts_sha256
+    )
+
+
+def notify(uow: UnitOfWork, subject: Subject, person_id: str, code: str) -> None:
+    notification_service.notify(
+        uow, person_id, code, application_id=subject.matter.application_id, subject_id=subject.matter.id
+    )
+
+
+def _require_open(matter: Matter, act: str) -> None:
+    if matter.closed_at is not None:
+        raise refusal(matter, act, f"it is closed as {matter.closed_as}")
+
+
+def _require_signed(uow: UnitOfWork, subject: Subject, act: str) -> dict[str, Decision]:
+    """Return the decisions, each of which is signed over the facts as they are."""
+    matter = subject.matter
+    if hash_of(matter.facts) != matter.facts_sha256:
+        raise refusal(matter, act, "its facts are not those that were signed: restore the row from a backup")
+    decided = decisions(uow, matter)
+    for stage, decision in decided.items():
+        if decision.form_sha256 != matter.facts_sha256:
+            raise refusal(matter, act, f"the decision of the stage {stage} is bound to other facts")
+    return decided
+
+
+def _suspend(uow: UnitOfWork, subject: Subject, given: Assessment) -> None:
+    """Suspend the copies, which opening has done, and the accused where the assessment says so.
+
+    Without a loan there are no copies to suspend.
+    """
+    matter, violation = subject.matter, subject.violation
+    if violation.hand_over_id is not None:
+        hand_over = uow.session.get_one(HandOver, violation.hand_over_id)
+        suspensions.open_once(uow, hand_over, suspensions.VIOLATION, violation_id=violation.id)
+    for person_id in _accused(uow, matter) if given.suspend_person else ():
+        suspensions.open_for_person(uow, person_id, suspensions.VIOLATION, matter.id)
+
+
+def _end(uow: UnitOfWork, subject: Subject, closed_as: str, outcome: dict[str, Any]) -> None:
+    """Close violation and matter, lift what was suspended of people, write the sheet, and tell the parties."""
+    matter, violation = subject.matter, subject.violation
+    outbox.settle(uow, matter.application_id, f"it is {closed_as}", matter_id=matter.id)
+    of_people = select(Suspension).where(Suspension.matter_id == matter.id, Suspension.person_id.is_not(None))
+    for suspension in uow.session.scalars(of_people).all():
+        suspensions.lift(uow, suspension)
+    violations.close(uow, violation, closed_as)
+    matter.closed_at, matter.closed_as, matter.outcome = uow.now, closed_as, outcome
+    review_tasks.close_of_matter(uow, matter, f"matter-{closed_as}")
+    notification_service.mark_done(uow, "violation", subject_id=matter.id)
+    _record(uow, subject, "matter-closed", number=matter.number, kind=matter.kind, closed_as=closed_as)
+    documents.write_violation(uow, matter, violation, decisions(uow, matter))
+    people = {*_told(uow, subject), *filter(None, [matter.opened_by])}
+    for person_id in sorted(people):
+        notify(uow, subject, person_id, "violation-cleared" if closed_as == CLEARED else "violation-closed")
+
+
+def _accused(uow: UnitOfWork, matter: Matter) -> list[str]:
+    query = select(Hearing.person_id).where(Hearing.matter_id == matter.id, Hearing.part == ACCUSED)
+    return sorted(uow.session.scalars(query))
+
+
+def _all_replied(uow: UnitOfWork, matter: Matter) -> bool:
+    silent = select(Hearing.person_id).where(
+        Hearing.matter_id == matter.id, Hearing.part == ACCUSED, Hearing.replied_at.is_(None)
+    )
+    return uow.session.scalar(silent.limit(1)) is None
+
+
+def _told(uow: UnitOfWork, subject: Subject) -> list[str]:
+    """List who is told of each step: the accused, and the head of their department."""
+    return sorted({*_accused(uow, subject.matter), *heads.list_of_department(uow, subject.application)})
+
+
+def _handlers(uow: UnitOfWork, subject: Subject) -> list[str]:
+    """List who hands the evidence over and records the settlement: who leads Legal, else Security, not accused."""
+    directory = access_queries.load_directory(uow)
+    barred = {*_accused(uow, subject.matter), *subject.application.subject_ids, *directory.administrators}
+    for kind in ("legal", "security"):
+        found = [one for one in directory.holders_in(kind, "head", "deputy") if one not in barred]
+        if found:
+            return found
+    return []
+
+
+def _owner_of_hold(uow: UnitOfWork, subject: Subject, decision: Decision) -> str:
+    """Return who reviews the hold: the one who has decided it where they read holds, else who leads Legal."""
+    directory = access_queries.load_directory(uow)
+    if hold_policy.may_read(directory, decision.decided_by):
+        return decision.decided_by
+    return next(iter(_handlers(uow, subject)), decision.decided_by)
+
+
+def _record(uow: UnitOfWork, subject: Subject, action: str, **detail: Any) -> None:
+    matter = subject.matter
+    audit_trail.record(uow, action, "matter", matter.id, application_id=matter.application_id, **detail)

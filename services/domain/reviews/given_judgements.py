@@ -1,0 +1,26 @@
+"""A judgement as it is given with a decision; ``judgements`` checks it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class GivenSanction:
+    """One sanction of one person; ``person_id`` may be left out where one person alone is accused."""
+
+    kind: str
+    person_id: str | None = None
+    amount: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is given with the decision; ``authority`` belongs to the decision to refer, the rest to the violation."""
+
+    severity: str | None = None
+    sanctions: Sequence[GivenSanction] = ()
+    loss: bool | None = None
+    loss_amount: str | None = None
+    referral: bool | None = None
+    authority: str | None = None
