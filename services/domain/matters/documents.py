@@ -15,6 +15,8 @@ from services.domain.stages.catalogue import STAGES
 from services.rendering.formatting import JsonView
 from services.rendering.sheet import Facts, Pairs, Part, Prose, Signatures, cell
 
+LAST = "1"  # the part of a matter's second document
+
 
 def write(
     uow: UnitOfWork,
@@ -31,7 +33,9 @@ def write(
     ``call``: the signature of whoever asked. ``part``: of a second document of the same matter, what its number ends
     with.
     """
-    number = matter.number if part is None else f"{matter.number}/{part}"
+    number, subject_id = matter.number, matter.id
+    if part is not None:
+        number, subject_id = f"{number}/{part}", f"{subject_id}/{part}"
     content = {
         "number": number,
         "title": kind.title,
@@ -52,7 +56,7 @@ def write(
         "results": [{"name": line.name_zh, "value": line.zh} for line in kind.results(uow, outcome)],
     }
     return document_service.write(
-        uow, matter.kind, number, content, application_id=matter.application_id, subject_id=matter.id
+        uow, matter.kind, number, content, application_id=matter.application_id, subject_id=subject_id
     )
 
 

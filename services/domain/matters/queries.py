@@ -19,6 +19,7 @@ from services.domain.access import queries as access_queries
 from services.domain.access import visibility
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import emergency
+from services.domain.matters import documents
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.kinds.base import Line, loan_obstacle
 from services.domain.matters.kinds.urgent import UrgentRetrieval
@@ -82,7 +83,7 @@ def get(uow: UnitOfWork, matter_id: str) -> MatterView:
         because_en=because.en if because else None,
         document=uow.session.scalar(
             select(Document.number)
-            .where(Document.subject_id == matter.id, Document.kind == matter.kind)
+            .where(Document.subject_id.in_([matter.id, f"{matter.id}/{documents.LAST}"]), Document.kind == matter.kind)
             .order_by(Document.made_at.desc(), Document.number.desc())
             .limit(1)
         ),
