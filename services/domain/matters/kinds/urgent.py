@@ -34,6 +34,7 @@ RATIFIED, NOT_RATIFIED = "ratified", "not-ratified"
 RATIFY_WITHIN = timedelta(hours=24)
 # A second call of the same person inside this time is a finding for Security.
 REPEATED_WITHIN = timedelta(days=30)
+DECIDED = Message("The application is decided already: nothing is viewed before its copies are handed over.")
 
 
 class UrgentAsked(Asked):
@@ -58,6 +59,8 @@ class UrgentRetrieval(Kind):
         return Message("Only the head of the department or a deputy, and Security can call footage urgently: ask them.")
 
     def require_may_open(self, uow: UnitOfWork, state: CaseState, asked: UrgentAsked) -> None:
+        if emergency.is_decided(state):
+            raise Refused("not-now", DECIDED)
         super().require_may_open(uow, state, asked)
         access_queries.require_agreement(uow, uow.actor.id)
         cause = suspensions.first_cause(row.cause for row in suspensions.of_person(uow, uow.actor.id))
@@ -71,7 +74,7 @@ class UrgentRetrieval(Kind):
 
     def obstacle(self, uow: UnitOfWork, state: CaseState, asked: UrgentAsked) -> Message | None:
         if emergency.is_decided(state):
-            return Message("The application is decided already: nothing is viewed before its copies are handed over.")
+            return DECIDED
         if state.returned:
             return Message("The application was sent back: correct it first.")
         if not state.items:
