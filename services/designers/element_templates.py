@@ -44,6 +44,8 @@ FIVE_TIMES = (
     "retrieve-footage",
     "back-up-footage",
     "encrypt-copy",
+    "grant-emergency-view",
+    "end-emergency-view",
     "release-preservation",
     "inspect-return",
     "re-archive",

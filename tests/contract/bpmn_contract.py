@@ -74,6 +74,8 @@ OPTIONAL = {"open-violation": {"matterId", "handOverId"}, "preserve-footage": {"
 # Work on recorders and storage is tried five times, the rest three times.
 STORAGE_JOBS = {
     "preserve-footage",
+    "grant-emergency-view",
+    "end-emergency-view",
     "retrieve-footage",
     "back-up-footage",
     "encrypt-copy",

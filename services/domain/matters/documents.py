@@ -18,6 +18,8 @@ from services.rendering.sheet import Facts, Line, Listing, Pairs, Part, Prose, S
 
 BLANK = cell("　")  # signed by hand on the printed sheet
 
+LAST = "1"  # the part of a matter's second document
+
 
 def write(
     uow: UnitOfWork,
@@ -34,7 +36,9 @@ def write(
     ``call``: the signature of whoever asked. ``part``: of a second document of the same matter, what its number ends
     with.
     """
-    number = matter.number if part is None else f"{matter.number}/{part}"
+    number, subject_id = matter.number, matter.id
+    if part is not None:
+        number, subject_id = f"{number}/{part}", f"{subject_id}/{part}"
     content = {
         "number": number,
         "title": kind.title,
@@ -56,7 +60,7 @@ def write(
         **kind.content(uow, matter),
     }
     return document_service.write(
-        uow, matter.kind, number, content, application_id=matter.application_id, subject_id=matter.id
+        uow, matter.kind, number, content, application_id=matter.application_id, subject_id=subject_id
     )
 
 

@@ -19,6 +19,7 @@ from services.domain.access import queries as access_queries
 from services.domain.access import violations, visibility
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import emergency
+from services.domain.matters import documents
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.kinds.base import Line
 from services.domain.matters.kinds.urgent import UrgentRetrieval
@@ -102,7 +103,8 @@ def _document(uow: UnitOfWork, matter: Matter) -> str | None:
     """Return the number of its last document, if one is written and the actor may read it."""
     if matter.kind == violations.KIND and not violations.sees_opener(uow, matter):
         return None
-    query = select(Document.number).where(Document.subject_id == matter.id, Document.kind == matter.kind)
+    subjects = [matter.id, f"{matter.id}/{documents.LAST}"]
+    query = select(Document.number).where(Document.subject_id.in_(subjects), Document.kind == matter.kind)
     return uow.session.scalar(query.order_by(Document.made_at.desc(), Document.number.desc()).limit(1))
 
 

@@ -307,7 +307,7 @@ def _close(uow: UnitOfWork, subject: Subject, closed_as: str, more: Mapping[str,
         ],
         **more,
     }
-    documents.write(uow, matter, subject.kind, [decision], outcome, part="1")
+    documents.write(uow, matter, subject.kind, [decision], outcome, part=documents.LAST)
     moot_matters.close(uow, matter, closed_as, outcome)
 
 

@@ -64,6 +64,8 @@ class UrgentRetrieval(Kind):
         return Message("Only the head of the department or a deputy, and Security can call footage urgently: ask them.")
 
     def require_may_open(self, uow: UnitOfWork, state: CaseState, asked: UrgentAsked) -> None:
+        if emergency.is_decided(state):
+            raise Refused("not-now", DECIDED)
         super().require_may_open(uow, state, asked)
         access_queries.require_agreement(uow, uow.actor.id)
         cause = suspensions.first_cause(row.cause for row in suspensions.of_person(uow, uow.actor.id))

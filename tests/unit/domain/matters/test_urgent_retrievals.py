@@ -102,7 +102,7 @@ class Urgent:
         self.desk.run(act)
 
     def later(self, **time: float) -> None:
-        self.desk.clock.advance(timedelta(**time))
+        self.desk.clock.turn(timedelta(**time))
 
     def view(self, copy_id: str, by: str = CALLER) -> str:
         try:
@@ -323,7 +323,7 @@ def test_without_approval_it_is_a_violation_of_the_caller_once(urgent: Urgent, e
     assert (violation.kind, violation.accused, violation.hand_over_id) == ("urgent-not-ratified", [CALLER], None)
     assert urgent.matter(matter_id).closed_as == "not-ratified"
     assert [one.cause for one in urgent.desk.run(holds.list_holdings, urgent.case)] == ["violation"]
-    told = {one.person_id for one in urgent.desk.all(Notice, kind="violation-urgent-not-ratified")}
+    told = {one.person_id for one in urgent.desk.all(Notice, code="violation-urgent-not-ratified")}
     assert {CALLER, "reviewer", "security-head", "supervisor"} <= told
     urgent.desk.run(lambda uow: violations.close(uow, uow.session.get_one(Violation, violation.id), "cleared"))
     assert urgent.desk.run(holds.list_holdings, urgent.case) == []
@@ -373,7 +373,7 @@ def test_a_second_call_within_thirty_days_is_a_finding_for_security(urgent: Urge
     second = urgent.matter(urgent.call(case=urgent.desk.submitted()))
 
     assert second.facts["before"]["repeats"] == first.number
-    assert "security-head" in {one.person_id for one in urgent.desk.all(Notice, kind="urgent-repeated")}
+    assert "security-head" in {one.person_id for one in urgent.desk.all(Notice, code="urgent-repeated")}
     urgent.later(days=31)
     assert urgent.matter(urgent.call(case=urgent.desk.submitted())).facts["before"]["repeats"] is None
 
