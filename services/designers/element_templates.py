@@ -54,7 +54,7 @@ FIVE_TIMES = (
 NAMES = {
     "close-matter": ("办结事项", "Close matter"),
     "open-violation": ("登记违规", "Open violation"),
-    "remind-violation": ("催办违规处理", "Remind of the violation"),
+    "remind-violation": ("提醒违规处理", "Remind of the violation"),
 }
 # Variables that a designer chooses at a task; all others come from a message, a job or a decision.
 CHOSEN: Mapping[str, tuple[str, Mapping[str, str]]] = {
@@ -107,7 +107,7 @@ DOES: Mapping[str, str] = {
     "release-preservation": "未移交而结案时，清除隔离区和副本，主档不再开启，锁定期满后自动处置，并说明结案原因",
     "remind-return": "提醒归还，每个任务提醒一次",
     "remind-reviewer": "提醒可以办理此项审核的人员",
-    "remind-violation": "催办移送回执或赔偿，每个任务提醒一次",
+    "remind-violation": "提醒移送回执或赔偿，每个任务提醒一次",
     "resume-access": "使用期限变更后，恢复访问到新的到期日",
     "retrieve-footage": "将一个申请项的录像调取到保管库，并生成调取记录",
     "security-review": "安全审核的自动部分：核对规定、利害关系、保密协议和摄像头级别",

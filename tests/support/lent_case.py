@@ -81,11 +81,11 @@ class Parts:
     drafter: str = "drafter"
     custodian: str = "keeper"
     subject_ids: tuple[str, ...] = ("deputy",)
-    recipient_ids: tuple[str, ...] = ()
     preliminary: str = "head"
     reviewer: str = "reviewer"
     signer: str = "security-head"
     manager: str | None = None  # where the case concerns Security
+    recipient_ids: tuple[str, ...] = ()
 
 
 class Lens:

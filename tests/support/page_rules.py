@@ -169,6 +169,13 @@ PAGES = {
     "GET /matters/new/{kind}": Rule(SEE, query="?case={application_id}"),
     "POST /matters/new/{kind}": Rule(TRANSFERRING, SEE - TRANSFERRING, query="?case={application_id}", body=TRANSFER),
     "GET /matters/{matter_id}": Rule(SEE),
+    # the matter is no violation: test_violations_to_their_end
+    "POST /matters/{matter_id}/reply": Rule(NONE, body={"text": "none"}),
+    "POST /matters/{matter_id}/referral": Rule(
+        NONE, body={"authority": "x", "handedAt": "2031-03-04T12:00", "receipt": "x", "packageSha256": "ab" * 32}
+    ),
+    "POST /matters/{matter_id}/settlement": Rule(NONE, body={"account": "none"}),
+    "POST /matters/violations/{violation_id}/start": Rule(NONE),
     "GET /holds": Rule(EVERYONE),
     "POST /holds": Rule(
         frozenset({"security-head"}),

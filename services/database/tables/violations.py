@@ -33,7 +33,7 @@ class Violation(Base):
     hand_over_id: Mapped[str | None] = mapped_column(ForeignKey("hand_overs.id"))
     kind: Mapped[str]  # of services.domain.custody.violations.KINDS
     due_at: Mapped[datetime | None]
-    problem_id: Mapped[str | None] = mapped_column(ForeignKey("matters.id"), unique=True)
+    problem_id: Mapped[str | None] = mapped_column(ForeignKey("matters.id"), index=True, unique=True)
     opened_at: Mapped[datetime]
     facts: Mapped[dict[str, Any]]
     accused: Mapped[list[str]] = mapped_column(default=list, server_default="[]")  # people, by id

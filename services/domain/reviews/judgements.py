@@ -142,7 +142,7 @@ def _check_sanction(rules: Rules, stage: Stage, given: GivenSanction, accused: S
         )
     person_id = given.person_id or (accused[0] if len(accused) == 1 else None)
     if person_id not in accused:
-        raise _refused("sanctions", Message("Choose whom the sanction is for, of those who are accused."))
+        raise _refused("sanctions", Message("Choose one of the accused for this sanction."))
     note = (given.note or "").strip()[:LONGEST] or None
     if given.kind == "other" and note is None:
         raise _refused("sanctions", Message("Describe the other measure."))

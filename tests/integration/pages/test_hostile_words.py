@@ -179,6 +179,9 @@ NOT_REACHED = {
     "/account/passkeys/{passkey_id}/rename", "/account/passkeys/{passkey_id}/remove",
     "/requests/{change_id}/{act}",
     "/admin/engine/incidents/{incident_key}/retry", "/admin/engine/jobs/{job_key}/retries",
+    "/matters/{matter_id}/referral", "/matters/{matter_id}/reply", "/matters/{matter_id}/settlement",
+    "/matters/violations/{violation_id}/start", "/disclosures/{matter_id}/files/{copy_id}",
+    "/disclosures/{matter_id}/receipt", "/applications/{application_id}/outsiders", "/outsiders/{outsider_id}/remove",
     "/admin/calendar",  # in the answer to /admin/calendar/check: test_working_calendar_pages.py
 }  # fmt: skip
 MOST = 3  # addresses of one route that one role opens: links on pages lead to the same page of many things

@@ -24,7 +24,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("application_id", sa.String(), nullable=False),
         sa.Column("hand_over_id", sa.String(), nullable=True),
-        sa.Column("opened_by", sa.String(), nullable=False),
+        sa.Column("opened_by", sa.String(), nullable=True),
         sa.Column("opened_at", Moment(), nullable=False),
         sa.Column("counterpart_id", sa.String(), nullable=True),
         sa.Column("facts", Json, nullable=False),

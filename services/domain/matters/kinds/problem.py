@@ -185,7 +185,7 @@ class ProblemReport(Kind):
         asked, before = facts["asked"], facts["before"]
         lines = [
             base.person_line(uow, Message("Custodian"), before["custodian"]),
-            base.moment_line(uow, Message("Due"), before["dueAt"]),
+            base.moment_line(uow, Message("Due now"), before["dueAt"]),
             Line(Message("Problem"), Label(f"problem-{asked['problem']}")),
         ]
         for copy in before["copies"]:
@@ -203,7 +203,7 @@ class ProblemReport(Kind):
             return []
         answer = STAGES.outcomes[outcome["answer"]]
         lines = [
-            Line(Message("Answer"), Bilingual(answer.zh, answer.en)),
+            Line(Message("Answer of Security"), Bilingual(answer.zh, answer.en)),
             Line(Message("What follows"), Label(f"problem-follows-{outcome['answer']}")),
             base.moment_line(uow, Message("Frozen from"), outcome["frozenSince"]),
             base.moment_line(uow, Message("Frozen until"), outcome["frozenUntil"]),

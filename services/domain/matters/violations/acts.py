@@ -40,7 +40,7 @@ def reply(uow: UnitOfWork, matter_id: str, text: str) -> Matter:
     if violation.served_at is None or violation.reply_until is None:
         raise Refused("reply-too-early", "The facts of this violation were not served yet: wait for the notice.")
     if violation.heard_at is not None or uow.now > violation.reply_until:
-        raise Refused("reply-too-late", "The time for a reply is over: it cannot be changed any more.")
+        raise Refused("reply-too-late", "The time for a reply is over: it can no longer be changed.")
     if hearing is not None and hearing.replied_at is not None:
         raise Refused("replied-already", "You have replied already.")
     if hearing is None:

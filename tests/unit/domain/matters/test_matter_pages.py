@@ -218,7 +218,7 @@ async def test_a_problem_is_reported_with_a_button_and_answered_in_the_inbox(por
         assert told in read
     api = (await keeper.get(f"/api/matters/{matter.id}")).json()
     assert (api["state"], api["document"]) == ("answered", matter.number)
-    assert {line["nameEn"] for line in api["results"]} >= {"Answer", "Frozen from", "Frozen until"}
+    assert {line["nameEn"] for line in api["results"]} >= {"Answer of Security", "Frozen from", "Frozen until"}
     printed = (await keeper.get(f"/api/documents/{matter.number}/print")).text
     assert "重新调取" in printed
     assert (await keeper.get("/matters?kind=problem&state=closed")).status_code == 200
