@@ -106,7 +106,10 @@ def test_a_path_is_told_in_the_names_of_the_elements_with_what_should_have_come(
     assert verdict.counterexample is not None
     shown = [step.zh for step in verdict.counterexample.steps]
     assert any("核对申请材料" in step for step in shown)
-    assert verdict.counterexample.expected == ("部门初审：同意", "preliminary review: approved")
+    assert verdict.counterexample.expected == (
+        "部门初审：同意，或 证件核对：同意",
+        "preliminary review: approved, or credentials check: approved",
+    )
 
 
 def test_a_check_that_has_to_stop_or_tries_one_item_says_so_and_is_never_clean() -> None:

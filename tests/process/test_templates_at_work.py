@@ -43,6 +43,18 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [*sorted(target.glob("*.bpmn")), MODELS / "review.bpmn"]
 
 
+# One process alone handles a violation, so a diagram of the bench cannot: test_violations_at_work walks them.
+OF_VIOLATIONS = {
+    "assess-violation",
+    "suspend-for-violation",
+    "expire-reply",
+    "clear-violation",
+    "record-sanction",
+    "hand-to-authority",
+    "remind-violation",
+}
+
+
 class Bench:
     """Runs one template's diagram after the other, and knows which have run."""
 
@@ -81,7 +93,7 @@ async def test_every_worker_does_its_work_where_its_template_is_applied(desk: Pe
     await _until_the_loan(desk, bench)
     await _beside_the_case(desk, bench)
 
-    assert bench.done == set(WORKERS)
+    assert bench.done == set(WORKERS) - OF_VIOLATIONS
     assert not desk.trace.incidents
 
 

@@ -10,6 +10,7 @@ from services.database.tables.copies import Copy, Grant
 from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
+from services.database.tables.matters import Matter
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.preservations import Preservation
 from services.database.tables.reviews import Review
@@ -17,6 +18,7 @@ from services.database.tables.upload_attempts import UploadAttempt
 from services.database.tables.uploads import Upload
 from services.database.unit_of_work import UnitOfWork
 from services.domain.custody.log import broken_at
+from services.domain.process.messages import VIOLATION_OPENED
 from services.vault.labels import label_key
 from services.vault.store.protocol import BUCKETS, Store
 
@@ -56,7 +58,7 @@ def _open(uow: UnitOfWork, application_id: str) -> Iterator[str]:
         if attempt.finished_at is None and attempt.swept_at is None:
             yield f"an upload of {attempt.key} is open"
     for message in of_case(OutboxMessage):
-        if message.settled_at is None:
+        if message.settled_at is None and not _waits_for_a_model(uow, message):
             yield f"the message {message.name} is not settled"
     waits = uow.session.get_one(Application, application_id).discard_after is not None
     for preservation in of_case(Preservation):
@@ -64,6 +66,13 @@ def _open(uow: UnitOfWork, application_id: str) -> Iterator[str]:
             yield f"the quarantine of item {preservation.item_id} was not released"
         if preservation.released_at is not None and waits:
             yield f"the quarantine of item {preservation.item_id} was released while its case may keep it"
+
+
+def _waits_for_a_model(uow: UnitOfWork, message: OutboxMessage) -> bool:
+    """The models of an earlier release have none for violations: the message is sent again until one is deployed."""
+    if message.name != VIOLATION_OPENED:
+        return False
+    return uow.session.get_one(Matter, message.matter_id).process_instance_key is None
 
 
 def _custody(uow: UnitOfWork, application_id: str, closed_as: str) -> Iterator[str]:

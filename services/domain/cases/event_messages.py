@@ -116,6 +116,8 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "custody-declined": Message("Custodian did not accept the copies"),
     "custody-viewed": Message("Copy viewed"),
     "custody-downloaded": Message("Copy downloaded"),
+    "custody-prepared": Message("Copy downloaded to be provided"),
+    "custody-provided": Message("Footage provided to people outside"),
     "download-sent": Message("Download sent"),
     "custody-reminded": Message("Custodian reminded of the return"),
     "suspension-opened": Message("Access suspended, cause: {cause}"),

@@ -50,7 +50,7 @@ def write(
         "lines": [{"name": line.name_zh, "value": line.zh} for line in kind.lines(uow, matter.facts)],
         "facts": matter.facts,
         "factsSha256": matter.facts_sha256,
-        "openedBy": forms.person_to_json(uow, str(matter.opened_by)),
+        "openedBy": forms.person_to_json(uow, matter.opened_by),
         "openedAt": matter.opened_at.isoformat(),
         "decisions": [decision_to_json(uow, decision) for decision in decisions],
         "appliedAt": uow.now.isoformat(),

@@ -92,16 +92,14 @@ def test_rules_about_a_process_that_is_gone_are_broken(tmp_path: Path) -> None:
 
 
 def test_a_process_whose_message_nobody_sends_is_not_clean(tmp_path: Path) -> None:
-    models = make_folder(tmp_path / "models", MATTER, PROBLEM)
+    models = make_folder(tmp_path / "models", MATTER, URGENT)
     path = models / "policy-world.yaml"
-    path.write_text(path.read_text(encoding="utf-8").replace("  problem-reported: [matter]\n", ""), encoding="utf-8")
-    text = path.read_text(encoding="utf-8")
-    begins = next(line for line in text.splitlines() if line.startswith("  problem-reported:"))
-    path.write_text(text.replace(f"{begins}\n", ""), encoding="utf-8")
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if not line.startswith("  urgent-called:")), encoding="utf-8")
 
     report = check(models, _workers())
 
-    assert any("no walk came to the process problem-report" in en for _, en in _told(report))
+    assert any("no walk came to the process urgent-retrieval" in en for _, en in _told(report))
     assert report.exit_code != ExitCode.CLEAN
 
 

@@ -270,7 +270,7 @@ BACK = {"ended": "returned", "access": "copy-returned", "returns": 1}
 OTHER_PURPOSE: Cell = ("applied", {"purpose": "用于培训"})
 SUSPENDED: Cell = ("done", {"causes": ["use-period-over"], "access": "use-period-over"})
 GONE = {"ended": "lost", "access": "copy-lost"}
-LATE: dict[str, Any] = {"violations": [("overdue", ["keeper"])], "access": "violation-open"}
+LATE: dict[str, Any] = {"violations": [("overdue", ["keeper"])], "access": "violation-open", "asked": ["violation"]}
 
 CELLS: dict[str, dict[str, Cell]] = {
     "in use": {

@@ -58,12 +58,14 @@ NEEDED = {
     "recall": ("recall",),
     "purpose-change": ("preliminary", "security", "security-signature"),
     "problem": ("problem",),
+    "violation": ("violation-security",),  # by a process of its own: nothing here comes as far as its decision
 }
 ANSWERS = STAGES["problem"].outcomes
 DECIDERS = {
     "extension": "reviewer2",
     "recall": "security-head",
     "problem": "reviewer2",
+    "violation-security": "security-head",
     "preliminary": "board-head",
     "security": "reviewer2",
     "security-signature": "security-head",
@@ -287,7 +289,8 @@ class Loan:
             # the events of the unit, which are written when it ends
             applied = [row for row in self.uow.events if (row.action, row.subject_id) == ("matter-applied", matter.id)]
             assert len(applied) == (matter.closed_as == "applied"), "once"
-            assert held or matter.closed_at is not None, "a loan that is over ends what is asked about it"
+            goes_on = held or matter.kind == "violation"
+            assert goes_on or matter.closed_at is not None, "a loan that is over ends what is asked about it"
             if matter.closed_as == "applied":
                 done[matter.kind] += 1
                 self.check_decided(matter)
