@@ -189,7 +189,7 @@ class CaseRows:
 
     @property
     def violations(self) -> list[Violation]:
-        """Return the violations of the loan, the oldest first."""
+        """Return the violations of the case, the oldest first."""
         found = {violation.id: violation for violation, _ in self._troubles if violation is not None}
         return sorted(found.values(), key=lambda row: (row.opened_at, row.id))
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from services.database.tables.documents import Document
 from services.database.tables.matters import Matter
-from services.database.tables.reviews import Decision
+from services.database.tables.reviews import Decision, Review
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
@@ -34,7 +34,7 @@ from services.domain.notifications import service as notification_service
 from services.domain.process import outbox, permissions
 from services.domain.process.messages import APPLICATION_APPROVED, APPLICATION_REFUSED, REVIEW_DECIDED
 from services.domain.retrieval import attempts, preservations
-from services.domain.reviews import moot_matters
+from services.domain.reviews import filing, moot_matters
 from services.domain.reviews.moot_matters import MOOT
 from services.runtime.errors import Refused, Retryable
 from services.runtime.spans import Span
@@ -110,7 +110,8 @@ def begin_preserving(uow: UnitOfWork, matter_id: str) -> str | None:
 def list_orders(uow: UnitOfWork, matter_id: str, process_instance_key: int) -> list[Order]:
     """List what is still to be made of an emergency view; nothing where the application is decided meanwhile.
 
-    Raises NotPermitted unless it is released, and for another process instance.
+    What a correction has added since the call was signed by neither of the two, and is not shown. Raises NotPermitted
+    unless it is released, and for another process instance.
     """
     act = "open the emergency view"
     subject = _lock(uow, matter_id, act)
@@ -122,7 +123,8 @@ def list_orders(uow: UnitOfWork, matter_id: str, process_instance_key: int) -> l
         return []
     made = {copy.item_id for copy in emergency.list_of_matter(uow, matter_id)}
     orders = []
-    items = preservations.items_in_scope(uow, subject.application.id)
+    signed = {one["item"] for one in matter.facts["before"]["items"]}
+    items = [item for item in preservations.items_in_scope(uow, subject.application.id) if item.id in signed]
     if not any(preservations.list_usable(uow, item) for item in items):
         _require_no_writer(uow, subject)
     for item in items:
@@ -147,7 +149,7 @@ def open_view(uow: UnitOfWork, matter_id: str) -> datetime:
     """Let the caller and whoever released it see what was made; when that ends. A second run changes nothing."""
     subject = _lock(uow, matter_id, "open the emergency view")
     matter, decision = subject.matter, _released(uow, subject.matter)
-    until = decision.decided_at + RATIFY_WITHIN
+    until = _until(uow, matter)
     outbox.settle(uow, matter.application_id, "the emergency view is opened", REVIEW_DECIDED, matter_id=matter.id)
     if _is_over(uow, subject) or emergency.list_grants(uow, matter.id):
         return until
@@ -164,7 +166,8 @@ def open_view(uow: UnitOfWork, matter_id: str) -> datetime:
 def end_view(uow: UnitOfWork, matter_id: str) -> Ended:
     """End the emergency view; a second run finds the same.
 
-    Raises NotPermitted while the application is under approval and its time is not over.
+    An approval that was signed after the time does not ratify it, whenever this runs. Raises NotPermitted while the
+    application is under approval and its time is not over.
     """
     act = "end the emergency view"
     subject = _lock(uow, matter_id, act)
@@ -177,11 +180,11 @@ def end_view(uow: UnitOfWork, matter_id: str) -> Ended:
         APPLICATION_REFUSED,
         matter_id=matter_id,
     )
-    form = _approved_by(uow, application_id)
+    form = _ratified_by(uow, subject)
     if matter.closed_at is None:
         if form is None:
             _require_unratified(uow, subject, act)
-        emergency.end(uow, matter_id, application_id, "approved" if form is not None else "not approved")
+        emergency.end(uow, matter_id, application_id, "approved" if form is not None else "not approved in time")
         if form is not None:
             _close(uow, subject, RATIFIED, {"ratifiedBy": form.number})
     left = [copy for copy in emergency.list_of_matter(uow, matter_id) if copy.discarded_at is None]
@@ -196,9 +199,10 @@ def end_view(uow: UnitOfWork, matter_id: str) -> Ended:
 
 
 def open_violation(uow: UnitOfWork, matter_id: str) -> str | None:
-    """Record that nobody has approved an urgent retrieval, against its caller, once; None where somebody has (P13).
+    """Record that nobody has approved an urgent retrieval in time, against its caller, once; None where somebody has.
 
-    Raises NotPermitted while the view is open, or the application under approval inside its time.
+    The register says so, and not what came first (P13). Raises NotPermitted while the view is open, or the application
+    under approval inside its time; Retryable while an approval that was signed in time is being filed.
     """
     act = "open a violation"
     subject = _lock(uow, matter_id, act)
@@ -209,16 +213,23 @@ def open_violation(uow: UnitOfWork, matter_id: str) -> str | None:
         return str((matter.outcome or {}).get("violation"))
     if any(one.ended_at is None for one in emergency.list_grants(uow, matter_id)):
         raise tasks.refusal(matter, act, "its emergency view is still open")
-    form = _approved_by(uow, application_id)
+    form = _ratified_by(uow, subject)
     if form is not None:
         _close(uow, subject, RATIFIED, {"ratifiedBy": form.number})
         return None
+    _require_filed(uow, subject)
     _require_unratified(uow, subject, act)
     if not emergency.list_grants(uow, matter_id):
         # refused before anything could be seen: nobody has to answer for it
         moot_matters.close(uow, matter, MOOT, {"because": "nothing was shown"})
         return None
-    facts = {"matter": matter.number, "caller": matter.opened_by, "releasedBy": _released(uow, matter).decided_by}
+    late = _approved_by(uow, application_id)
+    facts = {
+        "matter": matter.number,
+        "caller": matter.opened_by,
+        "releasedBy": _released(uow, matter).decided_by,
+        **({"approvedLate": late.number} if late is not None else {}),
+    }
     violation = violations.open_of_matter(
         uow, application_id, "urgent-not-ratified", facts, matter_id=matter_id, accused=[str(matter.opened_by)]
     )
@@ -256,7 +267,7 @@ def _people(matter: Matter, decision: Decision) -> list[str]:
 
 def _is_over(uow: UnitOfWork, subject: Subject) -> bool:
     """Whether nothing is shown any more."""
-    late = uow.now >= _released(uow, subject.matter).decided_at + RATIFY_WITHIN
+    late = uow.now >= _until(uow, subject.matter)
     return subject.matter.closed_at is not None or emergency.is_decided(subject.state) or late
 
 
@@ -266,9 +277,49 @@ def _approved_by(uow: UnitOfWork, application_id: str) -> Document | None:
     return uow.session.scalar(query.order_by(Document.made_at, Document.number).limit(1))
 
 
+def _until(uow: UnitOfWork, matter: Matter) -> datetime:
+    """Return when the view ends, and until when the application has to be approved."""
+    return _released(uow, matter).decided_at + RATIFY_WITHIN
+
+
+def _ratified_by(uow: UnitOfWork, subject: Subject) -> Document | None:
+    """Return the filed form whose last signature came in time; a job that has filed it later changes nothing."""
+    form = _approved_by(uow, subject.application.id)
+    if form is None:
+        return None
+    signed_at = uow.session.scalar(
+        select(func.max(Decision.decided_at)).where(
+            Decision.application_id == subject.application.id,
+            Decision.matter_id.is_(None),
+            Decision.decided_at <= form.made_at,
+        )
+    )
+    return form if (signed_at or form.made_at) <= _until(uow, subject.matter) else None
+
+
+def _require_filed(uow: UnitOfWork, subject: Subject) -> None:
+    """Raise Retryable where all have approved in time, and only the job that files the form has not come yet."""
+    state = subject.state
+    if state.form is not None or state.returned or emergency.is_decided(state):
+        return
+    decided, until = state.decisions, _until(uow, subject.matter)
+    needed = [stage for stage in state.order if stage != filing.MANAGEMENT or stage in decided]
+    asked = select(Review.id).where(
+        Review.application_id == subject.application.id, Review.matter_id.is_(None), Review.closed_at.is_(None)
+    )
+    if (
+        all(state.has_ended_with(stage) and decided[stage].decided_at <= until for stage in needed)
+        and uow.session.scalar(asked.limit(1)) is None
+    ):
+        raise Retryable(
+            f"could not open a violation | {subject.matter.number} | its application is approved and not filed yet | "
+            "wait: it is tried again; where the filing has an incident, resolve that first"
+        )
+
+
 def _require_unratified(uow: UnitOfWork, subject: Subject, act: str) -> None:
     """Raise NotPermitted while the application can still be approved in time."""
-    until = _released(uow, subject.matter).decided_at + RATIFY_WITHIN
+    until = _until(uow, subject.matter)
     if not emergency.is_decided(subject.state) and not permissions.is_over(uow, until):
         raise tasks.refusal(subject.matter, act, f"its application can be approved until {until.isoformat()}")
 

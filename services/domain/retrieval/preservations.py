@@ -14,6 +14,7 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera
 from services.database.tables.matters import Matter
 from services.database.tables.preservations import FailedPreservation, Preservation
+from services.database.tables.reviews import Decision
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
@@ -112,9 +113,16 @@ def _is_held(uow: UnitOfWork, item: Item) -> bool:
 
 
 def _what_to_preserve(uow: UnitOfWork, application_id: str) -> str:
-    """Return the rule that holds for the case: of an urgent retrieval everything is preserved at once."""
-    urgent = select(Matter.id).where(
-        Matter.application_id == application_id, Matter.kind == "urgent", Matter.closed_at.is_(None)
+    """Return the rule that holds for the case: of a released urgent retrieval everything is preserved at once."""
+    urgent = (
+        select(Matter.id)
+        .join(Decision, Decision.matter_id == Matter.id)
+        .where(
+            Matter.application_id == application_id,
+            Matter.kind == "urgent",
+            Matter.closed_at.is_(None),
+            Decision.outcome == "approved",
+        )
     )
     return "always" if uow.session.scalar(urgent.limit(1)) is not None else uow.rules.preserve
 

@@ -153,7 +153,7 @@ class UrgentRetrieval(Kind):
         if ratified:
             lines.append(base.text_line(Message("Approved afterwards by"), ratified))
         else:
-            lines.append(Line(Message("Approved afterwards by"), Message("nobody: a violation was recorded")))
+            lines.append(Line(Message("Approved afterwards by"), Message("nobody in time: a violation was recorded")))
         return lines
 
 

@@ -93,6 +93,8 @@ class ViolationKind(Kind):
             lines.append(base.text_line(Message("Facts"), found.get("found") or found["whatHappened"]))
         if violation["kind"] == "urgent-not-ratified":
             lines.append(base.text_line(Message("Urgent retrieval"), found["matter"]))
+            if found.get("approvedLate"):
+                lines.append(base.text_line(Message("Approved after the time by"), found["approvedLate"]))
         assessment = facts["assessment"]
         if assessment:
             days, repeats = assessment["daysLate"], assessment["repeats"]

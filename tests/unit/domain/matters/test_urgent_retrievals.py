@@ -7,112 +7,26 @@ from typing import Any
 
 import pytest
 from by_hand import anything_goes
-from lent_case import SEALED
 from portal_client import Portal, problem
-from review_desk import FORM, NOON, PASSWORD, ReviewDesk
+from review_desk import FORM, NOON, PASSWORD
+from urgent_desk import ASKED, CALLER, RELEASER, Urgent
 
 from services.database.tables.agreements import Agreement
-from services.database.tables.applications import Application, Item
+from services.database.tables.applications import Application
 from services.database.tables.documents import Document
 from services.database.tables.emergency_views import EmergencyCopy, EmergencyGrant, EmergencyViewing
 from services.database.tables.matters import Matter
 from services.database.tables.notices import Notice
-from services.database.tables.outbox import OutboxMessage
-from services.database.tables.reviews import Review
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
-from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import service as application_service
 from services.domain.applications.forms import ItemAsked
 from services.domain.custody import emergency, suspensions, viewings, violations
-from services.domain.documents import service as document_service
 from services.domain.holds import queries as holds
 from services.domain.matters import tasks, urgents
 from services.domain.process.messages import APPLICATION_APPROVED, APPLICATION_REFUSED, MATTER_MOOT, URGENT_CALLED
-from services.domain.retrieval import attempts, preservations
-from services.domain.reviews import moot_matters
-from services.domain.reviews import service as review_service
+from services.domain.retrieval import preservations
 from services.runtime.errors import NotFound, NotPermitted, Refused
-
-INSTANCE = 7000
-ASKED = {"ground": "missing-person", "reason": "一名儿童在东门走失。"}
-CALLER, RELEASER = "head", "operator"
-
-
-class Urgent:
-    """A desk with one application under approval, which may be called urgently."""
-
-    def __init__(self, url: str) -> None:
-        self.desk = ReviewDesk(url)
-        self.case = self.desk.submitted()
-
-    def call(self, by: str = CALLER, case: str = "", password: str = PASSWORD, **asked: Any) -> str:
-        def act(uow: UnitOfWork) -> str:
-            return urgents.call(uow, case or self.case, {**ASKED, **asked}, Proof("", password)).id
-
-        return self.desk.run(act, by=by)
-
-    def matter(self, matter_id: str) -> Matter:
-        return self.desk.the(Matter, id=matter_id)
-
-    def open_release(self, matter_id: str) -> str:
-        key = next(self.desk.keys)
-        return self.desk.run(
-            tasks.open_review, matter_id, "urgent-release", job_key=key, process_instance_key=INSTANCE + key
-        ).review_id
-
-    def decide(self, review_id: str, by: str = RELEASER, outcome: str = "approved", **named: Any) -> None:
-        matter_id = self.desk.the(Review, id=review_id).matter_id
-        given: dict[str, Any] = {
-            "answers": {"urgent": True, "smallest": True},
-            "proof": Proof(self.matter(str(matter_id)).facts_sha256, PASSWORD),
-            **({"reason": "不紧急"} if outcome == "rejected" else {}),
-        }
-        self.desk.run(review_service.decide, review_id, outcome=outcome, by=by, **{**given, **named})
-
-    def released(self) -> str:
-        matter_id = self.call()
-        self.decide(self.open_release(matter_id))
-        return matter_id
-
-    def shown(self) -> tuple[str, str]:
-        """A released call whose one item can be seen: the matter's id, and the copy's."""
-        matter_id = self.released()
-
-        copy_id = _copy(self, matter_id)
-        self.desk.run(urgents.open_view, matter_id)
-        return matter_id, copy_id
-
-    def file(self) -> None:
-        """Approve the application, as file-application does."""
-        number = str(self.desk.the(Application, id=self.case).number)
-
-        def act(uow: UnitOfWork) -> None:
-            document_service.write(uow, "application-form", number, {}, application_id=self.case)
-            moot_matters.application_approved(uow, self.case)
-
-        self.desk.run(act)
-
-    def close_case(self, closed_as: str = "rejected") -> None:
-        def act(uow: UnitOfWork) -> None:
-            application = uow.session.get_one(Application, self.case)
-            application.closed_at, application.closed_as = uow.now, closed_as
-            moot_matters.end_of_loan(uow, self.case, closed_as)
-
-        self.desk.run(act)
-
-    def later(self, **time: float) -> None:
-        self.desk.clock.turn(timedelta(**time))
-
-    def view(self, copy_id: str, by: str = CALLER) -> str:
-        try:
-            self.desk.run(emergency.open_viewing, copy_id, purpose_confirmed=True, address="::1", by=by)
-        except Refused as refusal:
-            return refusal.code
-        return "opens"
-
-    def messages(self, name: str) -> list[OutboxMessage]:
-        return self.desk.all(OutboxMessage, name=name)
 
 
 @pytest.fixture
@@ -408,7 +322,7 @@ async def test_pages_and_api_of_an_urgent_retrieval(portal: Portal, urgent: Urge
     matter_id = answer.json()["id"]
     assert (await head.get(f"/matters/{matter_id}")).status_code == 200
     urgent.decide(urgent.open_release(matter_id))
-    copy_id = _copy(urgent, matter_id)
+    copy_id = urgent.copy(matter_id)
     urgent.desk.run(urgents.open_view, matter_id)
     assert f"/emergency-copies/{copy_id}/watch" in (await head.get(f"/matters/{matter_id}")).text
     assert (await head.get(f"/emergency-copies/{copy_id}/watch")).status_code == 200
@@ -419,15 +333,3 @@ async def test_pages_and_api_of_an_urgent_retrieval(portal: Portal, urgent: Urge
     urgent.file()
     assert (await head.get(f"/emergency-copies/{copy_id}/watch")).status_code == 403
     assert (await head.get(opened.json()["playlist"])).status_code == 403
-
-
-def _copy(urgent: Urgent, matter_id: str) -> str:
-    def make(uow: UnitOfWork) -> str:
-        [item] = uow.session.query(Item).filter_by(application_id=urgent.case).all()
-        attempt = attempts.start(uow, "emergency", application_id=urgent.case, item_id=item.id, job_key=1)
-        uow.session.flush()
-        copy = emergency.create(uow, attempt.id, matter_id, {**SEALED, "bucket": attempt.bucket, "key": attempt.key})
-        assert copy is not None
-        return copy.id
-
-    return urgent.desk.run(make)
