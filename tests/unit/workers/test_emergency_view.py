@@ -12,6 +12,9 @@ from services.database.tables.emergency_views import EmergencyCopy, EmergencyGra
 from services.database.tables.matters import Matter
 from services.database.tables.reviews import Decision, Review
 from services.database.unit_of_work import UnitOfWork
+from services.domain.custody import emergency
+from services.domain.matters.kinds import urgent
+from services.domain.process import permissions
 from services.runtime.errors import NotPermitted
 from services.vault.age import NotARecipient
 from services.vault.keys.vault_keys import KeyGone
@@ -19,14 +22,14 @@ from services.vault.sealing import Sealed, open_sealed
 from services.workers import end_emergency_view, grant_emergency_view, preserve_footage
 
 MATTER = "urgent-1"
-BEFORE = {"items": [], "repeats": None}
 
 
-def called(desk: Desk, case: Case, *, released: bool = True) -> None:
-    """An urgent retrieval of the case, and its release, as the portal writes them."""
+def called(desk: Desk, case: Case, *, released: bool = True, signed: bool = True) -> None:
+    """An urgent retrieval of the case, and its release, as the portal writes them; ``signed``: with its item."""
+    items = desk.do(lambda uow: urgent.items_of(uow, permissions.read(uow, case.id))) if signed else []
     facts = {
         "asked": {"ground": "fire", "reason": "火情。"},
-        "before": BEFORE,
+        "before": {"items": items, "repeats": None},
         "application": str(case.application.number),
     }
     sha256 = hashlib.sha256(rfc8785.dumps(facts)).hexdigest()
@@ -152,3 +155,47 @@ async def test_an_application_that_is_decided_meanwhile_gets_no_view(desk: Desk)
     assert desk.rows(EmergencyGrant) == desk.rows(EmergencyCopy) == []
     assert desk.objects("copies") == []
     assert (await end(desk)).ratified
+
+
+@pytest.mark.requirement("R2", refuses=True)
+async def test_what_nobody_has_signed_is_not_shown(desk: Desk) -> None:
+    case = desk.case("gate")
+    called(desk, case, signed=False)
+    assert (await preserve(desk, case)).items_preserved == 1
+
+    await grant(desk)
+
+    assert desk.rows(EmergencyCopy) == []
+    assert desk.objects("copies") == []
+
+
+@pytest.mark.requirement("R2", "R41")
+async def test_jobs_that_are_killed_half_way_leave_one_copy_and_in_the_end_none(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = desk.case("gate")
+    called(desk, case)
+    await preserve(desk, case)
+
+    def dies(*_: object) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(emergency, "create", dies)
+        with pytest.raises(RuntimeError):
+            await grant(desk)
+    assert desk.rows(EmergencyGrant) == []
+    assert len(desk.objects("copies")) == 1
+    await grant(desk)
+    [copy] = desk.rows(EmergencyCopy)
+    assert desk.objects("copies") == [copy.sealed["key"]]
+
+    desk.clock.turn(timedelta(hours=24))
+    with monkeypatch.context() as patched:
+        patched.setattr(emergency, "mark_gone", dies)
+        with pytest.raises(RuntimeError):
+            await end(desk)
+    assert all(one.ended_at is not None for one in desk.rows(EmergencyGrant))
+    assert not (await end(desk)).ratified
+    assert desk.objects("copies") == []
+    assert desk.rows(EmergencyCopy)[0].discarded_at is not None
