@@ -18,10 +18,15 @@ ACTOR = Actor("worker", JOB_TYPE)
 
 @dataclass(frozen=True)
 class Command:
+    """``hand_over_id``: of what is overdue or lost; an urgent retrieval has no loan.
+
+    ``matter_id``: of a breach, the report that has found it; of an urgent view, its call.
+    """
+
     application_id: str
-    hand_over_id: str | None  # null of an urgent retrieval, which has no loan
     violation_kind: str
-    matter_id: str | None = None  # of a breach, the report that has found it; of an urgent view, its call
+    hand_over_id: str | None = None
+    matter_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,13 @@ async def handle(
     """An overdue copy and a breach only change the database; a lost one ends the loan in the vault too."""
     if command.violation_kind == "urgent-not-ratified" and command.matter_id is not None:
         return Result(await database.run(ACTOR, urgents.open_violation, command.matter_id))
-    application_id, hand_over_id = command.application_id, command.hand_over_id or ""
+    application_id, hand_over_id = command.application_id, command.hand_over_id
+    if hand_over_id is None and command.violation_kind in ("overdue", "loss"):
+        raise NotPermitted(
+            f"could not open a violation | application {application_id} | the variable handOverId is not given | "
+            "set it to the loan that is overdue or lost, then resolve the incident"
+        )
+    hand_over_id = hand_over_id or ""
     if command.violation_kind == "overdue":
         violation = await database.run(ACTOR, violations.open_overdue, application_id, hand_over_id)
         return Result(None if violation is None else violation.id)
