@@ -241,7 +241,7 @@ WORDS: dict[str | bool | None, str] = {
     "matter-urgent": "urgent retrieval",
     "urgent-personal-safety": "a person in danger",
     "urgent-fire": "fire",
-    "urgent-harm-under-way": "harm under way",
+    "urgent-harm-under-way": "harm being done",
     "urgent-missing-person": "a missing person",
     "urgent-authority": "an authority in urgency",
     "recall-leak": "leak",

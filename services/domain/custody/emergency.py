@@ -32,7 +32,7 @@ from services.runtime.translations import Message, Text
 
 SHOWN = ("asked", "covered", "gaps", "codecs", "firstFrame", "lastFrame")  # of a coverage, what a player needs
 SUBJECT = "emergency-copy"  # in the audit trail
-OVER = ("emergency-view-over", Message("The emergency view has ended: wait for the copies that the approval brings."))
+OVER = ("emergency-view-over", Message("The emergency view has ended: wait for the copies that follow the approval."))
 CONCERNED = ("concerned", Message("The case concerns you, so that you do not see its footage."))
 
 

@@ -192,7 +192,7 @@ TEXTS = {
         Message("An urgent retrieval is released: you can view its footage now."), "matter"
     ),
     "urgent-repeated": NoticeText(
-        Message("Somebody calls footage urgently for the second time within 30 days: check why."), "matter"
+        Message("A person calls footage urgently for the second time within 30 days: check why."), "matter"
     ),
     "copy-frozen": NoticeText(
         Message("A problem with a copy that you hold was reported: it is frozen until Security has answered."),
