@@ -175,6 +175,7 @@ def _referenced(connection: Connection) -> Iterator[Entry]:
         ("preservations", "discarded_at"),
         ("masters", "discarded_at"),
         ("copies", "discarded_at"),
+        ("emergency_copies", "discarded_at"),
         ("uploads", "removed_at"),
         ("attachments", "purged_at"),
     ):

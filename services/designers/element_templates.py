@@ -44,6 +44,8 @@ FIVE_TIMES = (
     "retrieve-footage",
     "back-up-footage",
     "encrypt-copy",
+    "grant-emergency-view",
+    "end-emergency-view",
     "release-preservation",
     "inspect-return",
     "re-archive",
@@ -58,7 +60,12 @@ NAMES = {
 CHOSEN: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "violationKind": (
         "违规类型 · Type of violation",
-        {"overdue": "逾期未还 · overdue", "loss": "丢失 · loss", "breach": "违反使用条件 · breach found by Security"},
+        {
+            "overdue": "逾期未还 · overdue",
+            "loss": "丢失 · loss",
+            "breach": "违反使用条件 · breach found by Security",
+            "urgent-not-ratified": "紧急调取未补批 · urgent retrieval not approved",
+        },
     ),
     "closingOutcome": (
         "结案原因 · Why the case is closed",
@@ -74,6 +81,7 @@ DOES: Mapping[str, str] = {
     "check-matter": "核对事项的种类、等级与利害关系，供决定表确定路径",
     "clear-violation": "违规不成立：撤销登记，恢复使用并补足天数",
     "close-matter": "办结未获同意或已失效的事项，并通知提出人；违规则在各项决定落实后结案",
+    "end-emergency-view": "结束应急查看，销毁其密钥和副本，并查明申请是否已批准",
     "encrypt-copy": "按检索的时间段截取副本，用专用借用密钥加密",
     "escalate-review": "审核到期未办，替补人员也可以办理",
     "escalate-to-management": "确定由哪些管理层人员审批，并通知他们",
@@ -82,6 +90,7 @@ DOES: Mapping[str, str] = {
     "expire-reply": "期限内当事人均已申辩的，继续办理；没有申辩的，不能再申辩",
     "file-application": "批准的申请表编号存档，作为调取依据",
     "freeze-loan": "确认问题报告所涉副本已经冻结",
+    "grant-emergency-view": "制作应急查看副本，供发起人和放行人在线查看，不能下载",
     "hand-to-authority": "已决定移送的，对证据实施法律保留，并请法务部门移交",
     "hand-over": "把副本交给指定的保管人签收",
     "inspect-return": "重新核对所存副本的哈希，并将下载记录与归还声明逐项对照",
@@ -89,7 +98,7 @@ DOES: Mapping[str, str] = {
     "notify-storage": "通知存储部门有已存档的批准申请，并记录用时",
     "open-case": "登记案件，与流程实例绑定；重复的启动静默结束",
     "open-review": "向有权办理的人员发起一项审核",
-    "open-violation": "登记违规：超过宽限期仍未归还，副本丢失（本案随之结案），或问题报告认定违规",
+    "open-violation": "登记违规：超过宽限期仍未归还，副本丢失（本案随之结案），问题报告认定违规，或紧急调取未补批",
     "preliminary-review": "初审的自动部分：核对申请是否完整、合理",
     "preserve-footage": "决定作出前可能被覆盖的录像，先存入隔离区",
     "re-archive": "销毁借用密钥，终止访问，主档保留到处置日期，本案结案",

@@ -17,6 +17,7 @@ from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.returns import ArchiveEntry, Inspection, Return
+from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.accounts.signatures import signed_acts
@@ -77,14 +78,18 @@ class CaseFile:
 
 
 def find(uow: UnitOfWork, number: str) -> str:
-    """Return the id of the application with this number; Fatal without one, or without a filed form."""
+    """Return the id of the application with this number; Fatal without one, or without a filed form.
+
+    A case with a violation needs none: what was seen before its approval may have to be proved to an authority.
+    """
     application = uow.session.scalar(select(Application).where(Application.number == number.strip()))
     if application is None:
         raise Fatal(
             f"no package was made | application {number} | no application has this number | "
             "look it up among the cases of the portal; it is written as SQ-2026-000001"
         )
-    if not any(
+    violated = select(Violation.id).where(Violation.application_id == application.id).limit(1)
+    if uow.session.scalar(violated) is None and not any(
         document.kind == "application-form" for document in document_service.of_application(uow, application.id)
     ):
         raise Fatal(

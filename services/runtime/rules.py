@@ -36,6 +36,8 @@ class Rules:
     preserve: Literal["always", "at-risk", "never"] = "at-risk"
     max_span: timedelta = timedelta(hours=24)
     max_items: int = 20
+    urgent_span: timedelta = timedelta(hours=2)  # of each camera, in an urgent retrieval
+    urgent_cameras: int = 3
     lost_per_mille: int = 1  # of a thousand pictures so many may lack in footage that is complete
     ordinary_retention: timedelta = timedelta(days=365)
     important_retention: timedelta = timedelta(days=730)
@@ -80,6 +82,8 @@ def rules_of(settings: Settings) -> Rules:
         max_span=timedelta(hours=settings.rules.max_span_hours),
         second_factor=settings.portal.second_factor or ("nobody" if settings.demo else "signers"),
         max_items=settings.rules.max_items,
+        urgent_span=timedelta(hours=settings.rules.urgent_span_hours),
+        urgent_cameras=settings.rules.urgent_cameras,
         lost_per_mille=settings.rules.lost_per_mille,
         first_reminder_after=settings.rules.first_reminder_after,
         working_hours=settings.rules.working_hours,

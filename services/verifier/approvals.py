@@ -110,6 +110,9 @@ def _describe(package: Package, act: Act) -> tuple[str, bool]:
 
 def _approvals(package: Package, trail: Trail, acts: list[Act]) -> Iterator[tuple[str, Callable[[], None]]]:
     """Yield a check of each stage that the policy requires: signed for the filed form, before any retrieval."""
+    if not package.forms:
+        yield layout.EVENTS, lambda: _check_unapproved(trail)
+        return
     form = package.form
     sha256 = hashlib.sha256(canonical({name: value for name, value in form.items() if name not in ADDED})).hexdigest()
     last = {act.statement["stage"]: act for act in acts if _is_of_round(act, form)}
@@ -139,6 +142,12 @@ def _approvals(package: Package, trail: Trail, acts: list[Act]) -> Iterator[tupl
             yield act.name, failing("it was decided for another form than the one that was filed")
     if form["secondPerson"] and retrieved:
         yield "second person", lambda: _check_second(last.get("storage-release"), acts)
+
+
+def _check_unapproved(trail: Trail) -> None:
+    """Check that a case without a filed form was never approved, and that nothing was retrieved in it."""
+    for event in trail.of("application-filed", "footage-retrieved", "retrieval-recorded", "custody-offered"):
+        raise Invalid(f"there is no filed form in the package, and the audit event {event.index} is {event.action!r}")
 
 
 def _is_of_round(act: Act, form: Mapping[str, Any]) -> bool:

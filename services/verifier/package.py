@@ -87,15 +87,19 @@ class Package:
 
     @cached_property
     def form(self) -> dict[str, Any]:
-        """Return the filed form of the last round."""
-        forms = [
+        """Return the filed form of the last round; raises Invalid where there is none."""
+        if not self.forms:
+            raise Invalid("there is no filed form in the package")
+        return max(self.forms, key=lambda form: int(form["round"]))
+
+    @cached_property
+    def forms(self) -> list[dict[str, Any]]:
+        """Return the filed forms; a case whose footage was seen before its approval may have none."""
+        return [
             self.documents[name]
             for name in self.documents
             if self.envelope(f"documents/{name}.label.json").predicate["kind"] == "application-form"
         ]
-        if not forms:
-            raise Invalid("there is no filed form in the package")
-        return max(forms, key=lambda form: int(form["round"]))
 
 
 def open_package(archive: Archive, report: Report) -> Package | None:

@@ -1,10 +1,11 @@
 """preserve-footage: footage that may be overwritten before the decision goes into the quarantine (T4, F1)."""
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from services.database.unit_of_work import Actor, Database
 from services.domain.cameras import clocks, protections
+from services.domain.matters import urgents
 from services.domain.retrieval import preservations
 from services.domain.retrieval.attempts import NoLongerWanted
 from services.domain.retrieval.preservations import Need
@@ -28,8 +29,11 @@ ACTOR = Actor("worker", JOB_TYPE)
 
 @dataclass(frozen=True)
 class Command:
+    """``matter_id``: of an urgent retrieval, which preserves all items of its case as soon as it is released."""
+
     application_id: str
     job_key: int
+    matter_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,11 @@ async def handle(
 
     Raises NoPlace: what is preserved until then stays so.
     """
+    if command.matter_id is not None:
+        application_id = await database.run(ACTOR, urgents.begin_preserving, command.matter_id)
+        if application_id is None:
+            return Result(0, 0)
+        command = replace(command, application_id=application_id)
     work = _Work(command, database, store, vault_keys, recorders, places)
     if await database.run(ACTOR, preservations.begin, command.application_id):
         await work.measure()

@@ -174,7 +174,7 @@ def _lift(store: Store, kept: StoredObject) -> None:
 
 def _sweep_one(store: Store, attempt: UploadAttempt, loan_keys: LoanKeys | None) -> None:
     _discard(store, attempt.bucket, attempt.key)
-    if attempt.purpose == "copy" and loan_keys is not None:
+    if attempt.purpose in attempts.WITH_KEY and loan_keys is not None:
         loan_keys.destroy(attempt.subject_id)
 
 

@@ -9,7 +9,7 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
         {"applicationId", "duplicateIsError"},
         {"duplicate", "itemIds", "correctionPeriod", "applicationNumber"},
     ),
-    "preserve-footage": ({"applicationId"}, {"itemsPreserved", "itemsNotPreserved"}),
+    "preserve-footage": ({"applicationId", "matterId"}, {"itemsPreserved", "itemsNotPreserved"}),
     "preliminary-review": ({"applicationId"}, {"applicationComplete", "onBehalf"}),
     "security-review": (
         {"applicationId"},
@@ -47,6 +47,8 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
     "freeze-loan": ({"matterId"}, set()),
     "lift-freeze": ({"matterId"}, set()),
     "recall-copy": ({"matterId"}, set()),
+    "grant-emergency-view": ({"matterId"}, {"viewUntil"}),
+    "end-emergency-view": ({"matterId"}, {"ratified"}),
     "assess-violation": (
         {"matterId"},
         {
@@ -67,11 +69,13 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
 }
 
 # what a worker reads only in some of the models
-OPTIONAL = {"open-violation": {"matterId"}}
+OPTIONAL = {"open-violation": {"matterId", "handOverId"}, "preserve-footage": {"matterId"}}
 
 # Work on recorders and storage is tried five times, the rest three times.
 STORAGE_JOBS = {
     "preserve-footage",
+    "grant-emergency-view",
+    "end-emergency-view",
     "retrieve-footage",
     "back-up-footage",
     "encrypt-copy",
@@ -87,8 +91,8 @@ STAGES: dict[str, tuple[set[str], set[str]]] = {
     if not stage.retired
 }
 
-# the stages that a table names, and no call by itself; the models of problems and violations call these by their names
-CALLED_IN_MATTERS = {"problem", "legal-sanction", "referral"}
+# the stages that a table names, and no call by itself; models of their own call these by their names
+CALLED_IN_MATTERS = {"problem", "urgent-release", "legal-sanction", "referral"}
 OF_ROUTES = {code for code in STAGES if stage_catalogue.STAGES[code].phase == "matter"} - CALLED_IN_MATTERS
 
 # message -> the variables that it carries
@@ -103,6 +107,9 @@ MESSAGES: dict[str, set[str]] = {
     messages.MATTER_ASKED: {"matterId", "applicationId"},
     messages.MATTER_MOOT: set(),
     messages.PROBLEM_REPORTED: {"matterId", "applicationId", "handOverId"},
+    messages.URGENT_CALLED: {"matterId", "applicationId"},
+    messages.APPLICATION_APPROVED: set(),
+    messages.APPLICATION_REFUSED: set(),
     messages.VIOLATION_OPENED: {"matterId", "applicationId"},
     messages.VIOLATION_REPLIED: set(),
     messages.REFERRAL_RECEIVED: set(),
@@ -120,6 +127,9 @@ KEYS = {
     messages.MATTER_ASKED: None,
     messages.MATTER_MOOT: "=matterId",
     messages.PROBLEM_REPORTED: None,
+    messages.URGENT_CALLED: None,
+    messages.APPLICATION_APPROVED: "=applicationId",
+    messages.APPLICATION_REFUSED: "=applicationId",
     messages.VIOLATION_OPENED: None,
     messages.VIOLATION_REPLIED: "=matterId",
     messages.REFERRAL_RECEIVED: "=matterId",

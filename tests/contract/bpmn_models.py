@@ -26,9 +26,9 @@ NS = {
 }
 
 TASKS = ("serviceTask", "receiveTask", "businessRuleTask")
-EVENTS = ("startEvent", "endEvent", "boundaryEvent")
+EVENTS = ("startEvent", "endEvent", "boundaryEvent", "intermediateCatchEvent")
 GATEWAYS = ("exclusiveGateway", "parallelGateway")
-NODES = (*TASKS, *EVENTS, *GATEWAYS, "subProcess", "callActivity")
+NODES = (*TASKS, *EVENTS, *GATEWAYS, "eventBasedGateway", "subProcess", "callActivity")
 
 PROCESS_FILES = sorted(MODELS.glob("*.bpmn"))
 DECISION_FILES = sorted(MODELS.glob("*.dmn"))

@@ -32,7 +32,14 @@ def tell(visits: Visits, seen: list[tuple[str, str, int]]) -> None:
 
 def test_every_flow_node_and_sequence_flow_is_counted() -> None:
     assert len(SEEN) == len(set(SEEN)) > 150
-    assert {process for process, *_ in SEEN} == {"video-retrieval", "review", "matter", "problem-report", "violation"}
+    assert {process for process, *_ in SEEN} == {
+        "video-retrieval",
+        "review",
+        "matter",
+        "problem-report",
+        "violation",
+        "urgent-retrieval",
+    }
 
 
 def test_what_two_processes_have_seen_together_is_enough(visits: Visits) -> None:

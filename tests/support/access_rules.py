@@ -165,6 +165,10 @@ RULES = {
     "POST /api/copies/{copy_id}/viewings": Rule(KEEPER, body={"purposeConfirmed": False}),
     "GET /api/copies/{copy_id}/content": Rule(KEEPER, query="?viewing={viewing_id}", headers={"Range": "bytes=9999-"}),
     "GET /api/copies/{copy_id}/playlist.m3u8": Rule(KEEPER, query="?viewing={viewing_id}"),
+    # a copy on loan is no emergency copy, which the two people of an urgent retrieval find
+    "POST /api/emergency-copies/{copy_id}/viewings": Rule(NONE, body={"purposeConfirmed": False}),
+    "GET /api/emergency-copies/{copy_id}/content": Rule(NONE, query="?viewing={viewing_id}"),
+    "GET /api/emergency-copies/{copy_id}/playlist.m3u8": Rule(NONE, query="?viewing={viewing_id}"),
     "POST /api/copies/{copy_id}/downloads": Rule(
         KEEPER, body={"recipient": generate_identity()[1], "medium": "disk 1"}
     ),
@@ -210,6 +214,10 @@ RULES = {
         TRANSFERRING,
         SEE - TRANSFERRING,
         body={"kind": "custody-transfer", "applicationId": "{application_id}", "asked": TRANSFER},
+    ),
+    # the case is decided, which everybody who sees it is told
+    "POST /api/applications/{application_id}/urgent": Rule(
+        SEE, body={"ground": "fire", "reason": "none", "password": PASSWORD}
     ),
     "GET /api/matters/{matter_id}": Rule(SEE),
     # the matter is no violation: test_violations_to_their_end

@@ -28,6 +28,19 @@ def make_folder(to: Path, *processes: str) -> Path:
     return to
 
 
+def alone(to: Path, process: str) -> Path:
+    """Make a folder with one of the shipped processes, the review that it calls, and the rules about it alone."""
+    to.mkdir(parents=True)
+    tables = [_TABLES[process]] if process in _TABLES else []
+    beside = ("review.bpmn", stage_file.NAME, "policy-world.yaml", "policy-facts.json")
+    for name in (f"{process}.bpmn", *tables, *beside):
+        shutil.copyfile(BPMN / name, to / name)
+    head, *rules = (BPMN / "policy-rules.yaml").read_text(encoding="utf-8").split("  - id: ")
+    own = [rule for rule in rules if f"    process: {process}\n" in rule]
+    (to / "policy-rules.yaml").write_text("  - id: ".join([head, *own]), encoding="utf-8")
+    return to
+
+
 def workers_beside() -> tuple[Worker, ...]:
     """The workers of ours, but for those that these processes declare as somebody's own."""
     declared = json.loads((DATA / "workers.json").read_text(encoding="utf-8"))["workers"]

@@ -88,6 +88,9 @@ PAGES = {
     "GET /hand-overs/{hand_over_id}/custody-log.csv": Rule(SEE),
     "GET /copies/{copy_id}/watch": Rule(KEEPER),
     "POST /copies/{copy_id}/watch": Rule(KEEPER, body={"purposeConfirmed": "true"}),
+    # a copy on loan is no emergency copy
+    "GET /emergency-copies/{copy_id}/watch": Rule(NONE),
+    "POST /emergency-copies/{copy_id}/watch": Rule(NONE, body={"purposeConfirmed": "true"}),
     "GET /copies/{copy_id}/download": Rule(KEEPER),
     "POST /copies/{copy_id}/download": Rule(KEEPER, body={"recipient": generate_identity()[1], "medium": "disk 1"}),
     "GET /notices": Rule(EVERYONE),

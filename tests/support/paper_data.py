@@ -233,7 +233,7 @@ EACH: dict[str, dict[str, Any]] = {
     "custody-log": LOG,
     "return-inspection": INSPECTION,
     "confidentiality-agreement": AGREEMENT,
-    **dict.fromkeys(("extension", "purpose-change", "custody-transfer", "recall", "problem"), MATTER),
+    **dict.fromkeys(("extension", "purpose-change", "custody-transfer", "recall", "problem", "urgent"), MATTER),
     "disclosure": {**MATTER, "list": LIST},
     "hold-notice": HOLD,
     "violation": VIOLATION,

@@ -17,7 +17,7 @@ class UploadAttempt(Base):
     __tablename__ = "upload_attempts"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    purpose: Mapped[str]  # quarantine, master, copy, replica
+    purpose: Mapped[str]  # quarantine, master, copy, replica, emergency
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
     item_id: Mapped[str] = mapped_column(ForeignKey("items.id"), index=True)
     subject_id: Mapped[str]  # what the key names: the item, or the copy to be

@@ -13,11 +13,12 @@ UNDATED = text("due_at IS NULL AND problem_id IS NULL")
 
 
 class Violation(Base):
-    """One breach of a loan's rules, once for each hand-over, kind and due date, and once for each problem report.
+    """One breach of a loan's rules, once for each hand-over, kind and due date, and once for each matter.
 
     ``due_at``: the due date that was missed, of an overdue copy alone. After an extension the same loan can be overdue
-    again. ``problem_id``: the matter in which Security found the breach; a later report of the same loan may find
-    another one. The second index is there because a unique key does not hold where ``due_at`` is NULL.
+    again. ``problem_id``: the matter in which Security found the breach, or that nobody has approved afterwards; a
+    later report of the same loan may find another one. ``hand_over_id``: None where the case has no loan. The second
+    index is there because a unique key does not hold where ``due_at`` is NULL.
     """
 
     __tablename__ = "violations"
@@ -31,7 +32,7 @@ class Violation(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
-    hand_over_id: Mapped[str] = mapped_column(ForeignKey("hand_overs.id"))
+    hand_over_id: Mapped[str | None] = mapped_column(ForeignKey("hand_overs.id"))
     kind: Mapped[str]  # of services.domain.custody.violations.KINDS
     due_at: Mapped[datetime | None]
     problem_id: Mapped[str | None] = mapped_column(ForeignKey("matters.id"), index=True, unique=True)

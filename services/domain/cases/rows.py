@@ -189,7 +189,7 @@ class CaseRows:
 
     @property
     def violations(self) -> list[Violation]:
-        """Return the violations of the loan, the oldest first."""
+        """Return the violations of the case, the oldest first."""
         found = {violation.id: violation for violation, _ in self._troubles if violation is not None}
         return sorted(found.values(), key=lambda row: (row.opened_at, row.id))
 
@@ -203,7 +203,8 @@ class CaseRows:
     def _troubles(self) -> list[tuple[Violation | None, Suspension | None]]:
         """Both in one statement, each with each: they are few."""
         if self.head.hand_over is None:
-            return []
+            found = select(Violation).where(Violation.application_id == self.application.id)
+            return [(violation, None) for violation in self.uow.session.scalars(found)]
         stops = (Suspension.hand_over_id == HandOver.id) | (Suspension.person_id == HandOver.custodian_id)
         query = (
             select(Violation, Suspension)

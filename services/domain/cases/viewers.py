@@ -16,6 +16,7 @@ from services.database.tables.applications import Application, Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Copy, Download, Viewing
 from services.database.tables.disclosures import DisclosureDownload
+from services.database.tables.emergency_views import EmergencyCopy, EmergencyViewing
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
@@ -38,7 +39,11 @@ class FootageViewer:
 def list_viewers(uow: UnitOfWork, camera_id: str, span: Span) -> list[FootageViewer]:
     """Return everybody who saw anything of the span, in the order of time. To ask is an event too."""
     audit_trail.record(uow, "viewers-read", "camera", camera_id, start=span.start.isoformat(), end=span.end.isoformat())
-    viewers = [*_of_copies(uow, camera_id, span), *_pictures(uow, camera_id, span)]
+    viewers = [
+        *_of_copies(uow, camera_id, span),
+        *_of_emergency_copies(uow, camera_id, span),
+        *_pictures(uow, camera_id, span),
+    ]
     return sorted(viewers, key=lambda viewer: viewer.at)
 
 
@@ -67,6 +72,23 @@ def _fetched(uow: UnitOfWork, copy: Copy) -> list[Download | DisclosureDownload]
         *uow.session.scalars(select(Download).where(Download.copy_id == copy.id, Download.reads > 0)),
         *uow.session.scalars(provided),
     ]
+
+
+def _of_emergency_copies(uow: UnitOfWork, camera_id: str, span: Span) -> Iterator[FootageViewer]:
+    """Yield who saw footage of an urgent retrieval before its approval."""
+    query = (
+        select(EmergencyCopy, Application)
+        .join(Item, Item.id == EmergencyCopy.item_id)
+        .join(Application, Application.id == EmergencyCopy.application_id)
+        .where(Item.camera_id == camera_id)
+    )
+    for copy, application in uow.session.execute(query):
+        part = _bytes(copy.sealed, span)
+        if part is None:
+            continue
+        for row in uow.session.scalars(select(EmergencyViewing).where(EmergencyViewing.copy_id == copy.id)):
+            if any(start < part[1] and end > part[0] for start, end in row.ranges):
+                yield _viewer(uow, "viewing", row.opened_at, row.person_id, application, row.address)
 
 
 def _bytes(sealed: dict[str, Any], span: Span) -> tuple[int, int] | None:

@@ -8,18 +8,22 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 
 
-def list_of_department(uow: UnitOfWork, hand_over: HandOver) -> list[str]:
+def list_of_department(uow: UnitOfWork, of: HandOver | Application) -> list[str]:
     """List the heads of the department that uses the copies, else its deputies; none whom the case concerns (T8)."""
-    application = uow.session.get_one(Application, hand_over.application_id)
+    application = _application(uow, of)
     directory, own = access_queries.load_directory(uow), application.department_id
     return _first_group(application, (directory.holders(own, "head"), directory.holders(own, "deputy")))
 
 
-def list_of_security(uow: UnitOfWork, hand_over: HandOver) -> list[str]:
+def list_of_security(uow: UnitOfWork, of: HandOver | Application) -> list[str]:
     """List the heads of Security, else its deputies; none whom the case concerns (T8)."""
-    application = uow.session.get_one(Application, hand_over.application_id)
+    application = _application(uow, of)
     holders_in = access_queries.load_directory(uow).holders_in
     return _first_group(application, (holders_in("security", "head"), holders_in("security", "deputy")))
+
+
+def _application(uow: UnitOfWork, of: HandOver | Application) -> Application:
+    return of if isinstance(of, Application) else uow.session.get_one(Application, of.application_id)
 
 
 def _first_group(application: Application, groups: Collection[list[str]]) -> list[str]:

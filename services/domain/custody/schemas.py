@@ -66,6 +66,26 @@ class IssuedCopy(Answer):
     actions: list[str]
 
 
+class EmergencyCopyView(Answer):
+    """What you can see of an urgent retrieval before its approval; ``number`` is that of the urgent retrieval.
+
+    ``until``: when that ends at the latest; ``opens``: whether it can be seen now.
+    """
+
+    id: str
+    matter_id: str
+    number: str
+    position: int
+    camera_zh: str
+    camera_en: str
+    place_zh: str
+    place_en: str
+    zone: str
+    until: Moment
+    opens: bool
+    coverage: dict[str, Any]
+
+
 class ListedDownload(Answer):
     """A download that the attestation at the return has to name.
 

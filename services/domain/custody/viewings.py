@@ -71,9 +71,9 @@ def record_read(uow: UnitOfWork, copy_id: str, viewing_id: str, offset: int, len
     """Check the grant and count one read of ``length`` bytes at ``offset`` of the plaintext."""
     opened = grants.check(uow, copy_id, "view")
     viewing = get_mine(uow, copy_id, viewing_id, lock=True)
-    before = _length(viewing.ranges)
-    viewing.ranges = _merge([*viewing.ranges, [offset, offset + length]])
-    new_ground = before // AUDIT_STEP_BYTES != _length(viewing.ranges) // AUDIT_STEP_BYTES
+    before = length_of(viewing.ranges)
+    viewing.ranges = merge_ranges([*viewing.ranges, [offset, offset + length]])
+    new_ground = before // AUDIT_STEP_BYTES != length_of(viewing.ranges) // AUDIT_STEP_BYTES
     pause = viewing.last_read_at is None or uow.now - viewing.last_read_at >= AUDIT_STEP_TIME
     viewing.reads += 1
     viewing.bytes_read += length
@@ -190,7 +190,7 @@ def _download(uow: UnitOfWork, download_id: str) -> tuple[Download, grants.Opene
     return download, grants.check(uow, download.copy_id, "download")
 
 
-def _merge(ranges: list[list[int]]) -> list[list[int]]:
+def merge_ranges(ranges: list[list[int]]) -> list[list[int]]:
     merged: list[list[int]] = []
     for start, end in sorted(ranges):
         if merged and start <= merged[-1][1]:
@@ -200,5 +200,5 @@ def _merge(ranges: list[list[int]]) -> list[list[int]]:
     return merged
 
 
-def _length(ranges: list[list[int]]) -> int:
+def length_of(ranges: list[list[int]]) -> int:
     return sum(end - start for start, end in ranges)

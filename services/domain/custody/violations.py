@@ -132,6 +132,44 @@ def open_once(
     return violation
 
 
+def open_of_matter(
+    uow: UnitOfWork, application_id: str, kind: str, facts: dict[str, Any], *, matter_id: str, accused: Sequence[str]
+) -> Violation:
+    """Open the violation that a matter of a case without a loan has ended with, once; notify all who answer for it.
+
+    These are the accused, the head of the case's department, Security with its head, and supervision; of the others
+    nobody whom the case concerns (T8). It suspends nothing: there are no copies.
+    """
+    known = uow.session.scalar(select(Violation).where(Violation.problem_id == matter_id))
+    if known is not None:
+        return known
+    violation = Violation(
+        id=new_id(),
+        application_id=application_id,
+        hand_over_id=None,
+        kind=kind,
+        problem_id=matter_id,
+        opened_at=uow.now,
+        facts=facts,
+        accused=list(accused),
+    )
+    uow.session.add(violation)
+    uow.session.flush()
+    audit_trail.record(uow, "violation-opened", "violation", violation.id, application_id=application_id, kind=kind)
+    begin_handling(uow, violation)
+    application = uow.session.get_one(Application, application_id)
+    others = {
+        *measurements.list_holders(uow, "security-reviewer", "supervisor"),
+        *heads.list_of_department(uow, application),
+        *heads.list_of_security(uow, application),
+    }
+    for person_id in sorted(set(accused) | others.difference(application.subject_ids)):
+        notification_service.notify(
+            uow, person_id, f"violation-{kind}", application_id=application_id, subject_id=violation.id
+        )
+    return violation
+
+
 def find(uow: UnitOfWork, hand_over: HandOver, kind: str) -> Violation | None:
     """Return the violation of this kind that has no due date, if it is recorded."""
     return _known(uow, hand_over, kind, None)
@@ -219,15 +257,18 @@ def close(uow: UnitOfWork, violation: Violation, closed_as: str) -> None:
     """
     if closed_as not in ENDS:
         raise ValueError(f"{closed_as!r} is no end of a violation: use one of {', '.join(ENDS)}")
-    hand_over = log.lock(uow, violation.hand_over_id, violation.application_id)
-    uow.session.refresh(violation)
+    hand_over = None
+    if violation.hand_over_id is not None:
+        hand_over = log.lock(uow, violation.hand_over_id, violation.application_id)
+    uow.session.refresh(violation, with_for_update=True)
     if violation.closed_at is not None:
         if violation.closed_as == closed_as:
             return
         raise Refused("violation-closed", "This violation has been decided already: open it to see the decision.")
     violation.closed_at, violation.closed_as = uow.now, closed_as
     notification_service.mark_done(uow, "violation", subject_id=violation.id)
-    log.append(uow, hand_over, "violation-closed", kind=violation.kind, violation=violation.id, closed_as=closed_as)
+    if hand_over is not None:
+        log.append(uow, hand_over, "violation-closed", kind=violation.kind, violation=violation.id, closed_as=closed_as)
     audit_trail.record(
         uow,
         "violation-closed",
@@ -237,7 +278,7 @@ def close(uow: UnitOfWork, violation: Violation, closed_as: str) -> None:
         kind=violation.kind,
         closed_as=closed_as,
     )
-    if closed_as == CLEARED:
+    if closed_as == CLEARED and hand_over is not None:
         _clear(uow, hand_over, violation)
 
 

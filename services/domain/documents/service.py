@@ -40,6 +40,7 @@ SERIES = {
     "custody-transfer": "BJ",
     "recall": "SH",
     "problem": "WT",
+    "urgent": "JQ",
     "disclosure": "TG",
     "hold-notice": "BL",
     "violation": "WG",

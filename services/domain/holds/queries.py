@@ -80,6 +80,13 @@ def _problems(application_id: SQLColumnExpression[str]) -> Select[datetime]:
     )
 
 
+def _urgent(application_id: SQLColumnExpression[str]) -> Select[datetime]:
+    """Until an urgent retrieval has ended; where nobody has approved it, its violation holds the case from then on."""
+    return select(Matter.opened_at).where(
+        Matter.application_id == application_id, Matter.kind == "urgent", Matter.closed_at.is_(None)
+    )
+
+
 def _disputes(application_id: SQLColumnExpression[str]) -> Select[datetime]:
     """From the inspector's decision until the loan has ended; from then on its violation holds the case."""
     return (
@@ -106,6 +113,7 @@ def _appeals(application_id: SQLColumnExpression[str]) -> Select[datetime | None
 HELD_BY: Mapping[str, Callable[[SQLColumnExpression[str]], Select[Any]]] = {
     "violation": _violations,
     "problem": _problems,
+    "urgent": _urgent,
     "dispute": _disputes,
     "appeal": _appeals,
 }

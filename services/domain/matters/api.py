@@ -10,10 +10,11 @@ from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
+from services.domain.accounts.signatures.http import signed
 from services.domain.custody import queries as custody_queries
 from services.domain.custody.schemas import HandOverView, Loss
 from services.domain.matters import problems as problem_reports
-from services.domain.matters import queries, service
+from services.domain.matters import queries, service, urgents
 from services.domain.matters.schemas import (
     MatterBody,
     MattersAnswer,
@@ -23,6 +24,7 @@ from services.domain.matters.schemas import (
     ReferralBody,
     ReplyBody,
     SettlementBody,
+    UrgentBody,
 )
 from services.domain.matters.violations import acts as violation_acts
 from services.web.dependencies import GivenDatabase
@@ -49,6 +51,21 @@ async def open_matter(actor: Acting, body: MatterBody, database: GivenDatabase) 
 
     def run(uow: UnitOfWork) -> MatterView:
         matter = service.open_matter(uow, body.kind, body.application_id, body.asked)
+        uow.session.flush()
+        return queries.get(uow, matter.id)
+
+    return await database.run(actor, run)
+
+
+@router.post("/applications/{application_id}/urgent", status_code=201, responses=signed(401, 403, 404, 409, 422))
+async def call_urgently(
+    application_id: Identifier, body: UrgentBody, actor: Acting, database: GivenDatabase
+) -> MatterView:
+    """Call the footage of an application before its approval; an own draft is submitted in the same act."""
+
+    def run(uow: UnitOfWork) -> MatterView:
+        asked = {"ground": body.ground, "reason": body.reason}
+        matter = urgents.call(uow, application_id, asked, body.proof())
         uow.session.flush()
         return queries.get(uow, matter.id)
 

@@ -18,13 +18,29 @@ from services.rendering.sheet import Facts, Line, Listing, Pairs, Part, Prose, S
 
 BLANK = cell("　")  # signed by hand on the printed sheet
 
+LAST = "1"  # the part of a matter's second document
+
 
 def write(
-    uow: UnitOfWork, matter: Matter, kind: Kind, decisions: Iterable[Decision], outcome: Mapping[str, Any]
+    uow: UnitOfWork,
+    matter: Matter,
+    kind: Kind,
+    decisions: Iterable[Decision],
+    outcome: Mapping[str, Any],
+    *,
+    call: Mapping[str, Any] | None = None,
+    part: str | None = None,
 ) -> Document:
-    """Write the document under the matter's own number."""
+    """Write the document under the matter's own number.
+
+    ``call``: the signature of whoever asked. ``part``: of a second document of the same matter, what its number ends
+    with.
+    """
+    number, subject_id = matter.number, matter.id
+    if part is not None:
+        number, subject_id = f"{number}/{part}", f"{subject_id}/{part}"
     content = {
-        "number": matter.number,
+        "number": number,
         "title": kind.title,
         "organisation": uow.rules.organisation,
         "policyVersion": uow.rules.policy_version,
@@ -39,11 +55,12 @@ def write(
         "decisions": [decision_to_json(uow, decision) for decision in decisions],
         "appliedAt": uow.now.isoformat(),
         "outcome": dict(outcome),
+        **({"calls": [dict(call)]} if call is not None else {}),
         "results": [{"name": line.name_zh, "value": line.zh} for line in kind.results(uow, outcome)],
         **kind.content(uow, matter),
     }
     return document_service.write(
-        uow, matter.kind, matter.number, content, application_id=matter.application_id, subject_id=matter.id
+        uow, matter.kind, number, content, application_id=matter.application_id, subject_id=subject_id
     )
 
 
@@ -84,6 +101,7 @@ def lay_out(matter: JsonView) -> list[Part]:
         words = [*answers, *(decision.text(name) for name in ("opinion", "reason") if decision.get(name))]
         if words:
             parts.append(Prose(f"{decision.text('stage')}：{decision.text('outcome')}", "\n".join(words)))
+    call = [one.signature("发起", at="at", statement="statement") for one in matter.each("calls")]
     signatures = [
         decision.signature(decision.text("stage"), at="at", statement="statement")
         for decision in matter.each("decisions")
@@ -93,7 +111,7 @@ def lay_out(matter: JsonView) -> list[Part]:
         parts.append(Facts("办理结果", rows))
     if matter.get("list"):
         parts += _list_of_files(matter.part("list"))
-    return [*parts, Signatures("签字", signatures)]
+    return [*parts, Signatures("签字", [*call, *signatures])]
 
 
 def _list_of_files(given: JsonView) -> list[Part]:

@@ -8,19 +8,30 @@ from typing import Annotated, Any, ClassVar, get_args
 from fastapi import APIRouter, Query, Response
 
 from services.database.keyset import Page
+from services.database.tables.applications import Application
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.access import visibility
+from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.applications import directory
 from services.domain.applications.directory import FoundPeople
-from services.domain.matters import queries, service
+from services.domain.matters import queries, service, urgents
 from services.domain.matters.kinds import KINDS, custody_transfer
 from services.domain.matters.kinds.base import Kind, lent
 from services.domain.matters.kinds.problem import PROBLEMS
+from services.domain.matters.kinds.urgent import GROUNDS, UrgentRetrieval
 from services.domain.matters.kinds.violation import ViolationKind
-from services.domain.matters.schemas import MatterLine, MatterSort, ReferralBody, ReplyBody, SettlementBody
+from services.domain.matters.schemas import (
+    MatterLine,
+    MatterSort,
+    ReferralBody,
+    ReplyBody,
+    SettlementBody,
+    UrgentBody,
+)
 from services.domain.matters.violations import acts as violation_acts
 from services.domain.process import permissions
 from services.domain.process.permissions import CaseState
+from services.domain.retrieval import preservations
 from services.domain.rules import agreed_limits
 from services.runtime import local_times
 from services.runtime.errors import Refused
@@ -78,6 +89,9 @@ class NewMatter:
     before: dict[str, Any]
     dates: Sequence[NewDate] = ()
     people: FoundPeople = NOBODY
+    signs_with: Sequence[str] = ()
+    cameras: int = 0
+    hours: int = 0
 
 
 @router.get("")
@@ -119,7 +133,11 @@ async def open_matter(
         if name not in ("csrf_token", "personSearch")
     }
     try:
-        matter_id = await database.run(visitor.actor, _open, kind, case, {k: v for k, v in asked.items() if v})
+        if kind == UrgentRetrieval.code:
+            wish = typed.body(UrgentBody)
+            matter_id = await database.run(visitor.actor, _call, case, wish)
+        else:
+            matter_id = await database.run(visitor.actor, _open, kind, case, {k: v for k, v in asked.items() if v})
     except Refused as refusal:
         if refusal.status == 404:
             raise
@@ -216,6 +234,10 @@ def _open(uow: UnitOfWork, kind: str, application_id: str, asked: dict[str, Any]
     return service.open_matter(uow, kind, application_id, asked).id
 
 
+def _call(uow: UnitOfWork, application_id: str, wish: UrgentBody) -> str:
+    return urgents.call(uow, application_id, {"ground": wish.ground, "reason": wish.reason}, wish.proof()).id
+
+
 async def _form(
     visitor: Visitor,
     database: Database,
@@ -229,13 +251,22 @@ async def _form(
     view = await database.read(visitor.actor, _read_new, kind, application_id, person)
     status = refusal.status if refusal else 200
     return visitor.page(
-        "matters/new.html", status, view=view, refusal=refusal, typed=typed, person=person, problems=PROBLEMS
+        "matters/new.html",
+        status,
+        view=view,
+        refusal=refusal,
+        typed=typed,
+        person=person,
+        problems=PROBLEMS,
+        grounds=GROUNDS,
     )
 
 
 def _read_new(uow: UnitOfWork, kind_code: str, application_id: str, person: str) -> NewMatter:
     kind = service.find_kind(kind_code)
     application = visibility.get_visible(uow, application_id)
+    if kind.signed:
+        return _read_urgent(uow, kind, application)
     state = permissions.read(uow, application_id)
     obstacle = kind.unavailable(state.hand_over)
     if obstacle is not None:
@@ -249,6 +280,22 @@ def _read_new(uow: UnitOfWork, kind_code: str, application_id: str, person: str)
         before=kind.before(uow, state),
         dates=_dates(hand_over.due_at, agreed_limits.latest_due(uow, hand_over)) if kind.code == "extension" else (),
         people=_people(uow, state, kind, person),
+    )
+
+
+def _read_urgent(uow: UnitOfWork, kind: Kind, application: Application) -> NewMatter:
+    """Read the form of a call; of a draft it shows what is saved, which is submitted in the same act."""
+    items = preservations.items_in_scope(uow, application.id)
+    signs_with = list(signature_signing.methods(uow, "password+totp"))
+    return NewMatter(
+        kind=kind,
+        application_id=application.id,
+        number=application.number or "",
+        title=application.title,
+        before={"items": items, "draft": application.submitted_at is None},
+        signs_with=signs_with,
+        cameras=uow.rules.urgent_cameras,
+        hours=uow.rules.urgent_span // timedelta(hours=1),
     )
 
 

@@ -18,10 +18,14 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import violations, visibility
 from services.domain.audit import trail as audit_trail
+from services.domain.custody import emergency
+from services.domain.matters import documents
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.kinds.base import Line
+from services.domain.matters.kinds.urgent import UrgentRetrieval
 from services.domain.matters.schemas import MatterDecision, MatterLine, MatterView, Offer
 from services.domain.matters.violations import queries as violation_queries
+from services.domain.process import permissions
 from services.domain.reviews.schemas import MatterFact
 from services.runtime.errors import NotFound
 from services.runtime.labels import Label
@@ -85,6 +89,7 @@ def get(uow: UnitOfWork, matter_id: str) -> MatterView:
         hand_over_id=matter.hand_over_id,
         holder=_holds(uow, matter.hand_over_id),
         violation=violation_queries.describe(uow, matter) if matter.kind == violations.KIND else None,
+        emergency_copies=emergency.list_mine(uow, matter.id) if matter.kind == UrgentRetrieval.code else [],
     )
 
 
@@ -95,10 +100,12 @@ def _holds(uow: UnitOfWork, hand_over_id: str | None) -> bool:
 
 
 def _document(uow: UnitOfWork, matter: Matter) -> str | None:
-    """Return the number of its document, if it is written and the actor may read it."""
+    """Return the number of its last document, if one is written and the actor may read it."""
     if matter.kind == violations.KIND and not violations.sees_opener(uow, matter):
         return None
-    return uow.session.scalar(select(Document.number).where(Document.number == matter.number))
+    subjects = [matter.id, f"{matter.id}/{documents.LAST}"]
+    query = select(Document.number).where(Document.subject_id.in_(subjects), Document.kind == matter.kind)
+    return uow.session.scalar(query.order_by(Document.made_at.desc(), Document.number.desc()).limit(1))
 
 
 def lines_of(uow: UnitOfWork, matter: Matter) -> list[MatterFact]:
@@ -117,8 +124,17 @@ def list_offers(uow: UnitOfWork, application: Application, hand_over: HandOver |
         for kind in KINDS.values()
         if kind.unavailable(hand_over) is None
         and kind.is_offered(application)
+        and (kind.of_loan or _is_under_approval(uow, application))
         and kind.may_open(uow, application, hand_over)
     ]
+
+
+def _is_under_approval(uow: UnitOfWork, application: Application) -> bool:
+    """Whether the application is submitted and not decided, and nobody has called it urgently."""
+    if application.submitted_at is None or emergency.is_decided(permissions.read(uow, application.id)):
+        return False
+    called = select(Matter.id).where(Matter.application_id == application.id, Matter.kind == UrgentRetrieval.code)
+    return uow.session.scalar(called.limit(1)) is None
 
 
 def _select() -> Select[*tuple[Any, ...]]:

@@ -4,6 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from services.domain.accounts.signatures.http import Signing
+from services.domain.custody.schemas import EmergencyCopyView
+from services.domain.matters.kinds.urgent import Ground
 from services.domain.reviews.schemas import MatterFact
 from services.web.schemas import Account, Answer, Body, Code, Identifier, Moment, PageParameters
 
@@ -26,12 +29,19 @@ class MatterBody(Body):
     asked: dict[str, Any]
 
 
+class UrgentBody(Signing):
+    """The call of an urgent retrieval, signed with the password, and the code where one is required."""
+
+    ground: Ground
+    reason: Account
+
+
 class MatterLine(Answer):
     """One matter in a list. ``stages`` are asked now.
 
-    ``state`` is ``open``, ``applied``, ``refused`` or ``moot``; of a problem report ``answered`` too; of a violation
-    ``open``, ``cleared``, ``upheld`` or ``settled``. ``openedBy`` is null where the system or a job has opened it,
-    and of a violation for the accused.
+    ``state`` is ``open``, ``applied``, ``refused`` or ``moot``; of a problem report ``answered`` too, of an urgent
+    retrieval ``ratified`` or ``not-ratified``; of a violation ``open``, ``cleared``, ``upheld`` or ``settled``.
+    ``openedBy`` is null where the system or a job has opened it, and of a violation for the accused.
     """
 
     id: str
@@ -140,6 +150,7 @@ class MatterView(MatterLine):
 
     ``because`` says why it was closed without being carried out; ``results`` what was done, where it was.
     ``handOverId`` is the loan that it is about, and ``holder`` says whether you hold its copies.
+    ``emergencyCopies``: what you can see of an urgent retrieval before its approval.
     """
 
     lines: list[MatterFact]
@@ -152,6 +163,7 @@ class MatterView(MatterLine):
     hand_over_id: str | None
     holder: bool
     violation: ViolationView | None
+    emergency_copies: list[EmergencyCopyView]
 
 
 class MattersAnswer(Answer):

@@ -28,6 +28,8 @@ def open_matter(uow: UnitOfWork, kind_code: str, application_id: str, asked: Map
     Raises Refused where the actor may not, where it cannot be done now, and where the same is asked already.
     """
     kind = find_kind(kind_code)
+    if kind.signed:
+        raise Refused("signature-missing", "This is asked with a signature: use its own form.", status=422)
     visibility.get_visible(uow, application_id)
     read = parse(kind, asked)
     state = permissions.lock(uow, application_id, f"ask for {kind.code}")
@@ -48,6 +50,11 @@ def open_by_system(uow: UnitOfWork, kind_code: str, application_id: str, asked: 
     if lacks or kind.obstacle(uow, state, read) is not None or _number_of_open(uow, kind, state) is not None:
         return None
     return _open(uow, kind, state, read, by_system=True)
+
+
+def open_signed(uow: UnitOfWork, kind: Kind, state: CaseState, read: Asked) -> Matter:
+    """Open a matter whose asking the caller has checked, and its asker has signed."""
+    return _open(uow, kind, state, read)
 
 
 def _open(uow: UnitOfWork, kind: Kind, state: CaseState, read: Asked, *, by_system: bool = False) -> Matter:

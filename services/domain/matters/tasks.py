@@ -84,6 +84,7 @@ def open_review(
     matter = subject.matter
     if stage not in STAGES or matter.kind not in STAGES[stage].about:
         raise refusal(matter, act, f"the stage {stage} is not about {matter.kind}: correct the route's table")
+    outbox.settle(uow, matter.application_id, "its review is asked for", subject.kind.message, matter_id=matter.id)
     if _of_job(uow, job_key) is None:
         if matter.closed_at is not None:
             raise refusal(matter, act, f"it is closed as {matter.closed_as}")
@@ -149,8 +150,8 @@ def close(uow: UnitOfWork, matter_id: str, closed_as: str) -> None:
     if matter.closed_at is not None:
         return
     against, obstacle = _against(decisions_of(uow, matter)), obstacle_of(uow, subject)
-    if closed_as == REFUSED:
-        _require_routed(subject, act)
+    if closed_as == REFUSED and not subject.kind.refusable:
+        raise refusal(matter, act, f"a matter of the kind {matter.kind} is answered, and never refused")
     if closed_as == REFUSED and against is not None:
         end_undone(uow, subject, REFUSED, {"stage": against})
     elif closed_as in (REFUSED, MOOT) and obstacle is not None:

@@ -184,6 +184,16 @@ TEXTS = {
         Message("What was asked about a loan is no longer needed: the loan has ended."), "matter"
     ),
     "matter-answered": NoticeText(Message("Your problem report is answered: read what follows."), "matter"),
+    "matter-ratified": NoticeText(Message("Your urgent retrieval was approved afterwards."), "matter"),
+    "matter-not-ratified": NoticeText(
+        Message("Your urgent retrieval was not approved in time: a violation was recorded."), "matter"
+    ),
+    "emergency-view-open": NoticeText(
+        Message("An urgent retrieval is released: you can view its footage now."), "matter"
+    ),
+    "urgent-repeated": NoticeText(
+        Message("A person calls footage urgently for the second time within 30 days: check why."), "matter"
+    ),
     "copy-frozen": NoticeText(
         Message("A problem with a copy that you hold was reported: it is frozen until Security has answered."),
         "matter",

@@ -15,6 +15,9 @@ COPY_LOST = "copy-lost"
 MATTER_ASKED = "matter-asked"
 MATTER_MOOT = "matter-moot"
 PROBLEM_REPORTED = "problem-reported"
+URGENT_CALLED = "urgent-called"
+APPLICATION_APPROVED = "application-approved"
+APPLICATION_REFUSED = "application-refused"
 VIOLATION_OPENED = "violation-opened"
 VIOLATION_REPLIED = "violation-replied"
 REFERRAL_RECEIVED = "referral-received"
@@ -50,6 +53,9 @@ SENT: Mapping[str, Sent] = {
     MATTER_ASKED: Sent(("matter",)),
     MATTER_MOOT: Sent(("matter",)),
     PROBLEM_REPORTED: Sent(("matter",)),
+    URGENT_CALLED: Sent(("matter",)),
+    APPLICATION_APPROVED: Sent(("application",)),
+    APPLICATION_REFUSED: Sent(("application",)),
     VIOLATION_OPENED: Sent(("matter",)),
     VIOLATION_REPLIED: Sent(("matter",)),
     REFERRAL_RECEIVED: Sent(("matter",)),

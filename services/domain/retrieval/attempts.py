@@ -17,9 +17,16 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import Fatal, NotPermitted, Retryable
 
-Purpose = Literal["quarantine", "master", "copy", "replica"]
+Purpose = Literal["quarantine", "master", "copy", "replica", "emergency"]
 
-BUCKETS: dict[str, str] = {"quarantine": "quarantine", "master": "masters", "copy": "copies", "replica": "replicas"}
+BUCKETS: dict[str, str] = {
+    "quarantine": "quarantine",
+    "master": "masters",
+    "copy": "copies",
+    "replica": "replicas",
+    "emergency": "copies",  # each under a key of its own as well
+}
+WITH_KEY = ("copy", "emergency")
 
 # A writer that was given up may still be in its last request; its key is swept once more after this time.
 LINGER = timedelta(hours=1)
@@ -45,7 +52,7 @@ def start(uow: UnitOfWork, purpose: Purpose, *, application_id: str, item_id: st
             "wait: the process takes this job back when it hears of it"
         )
     attempt_id, bucket = new_id(), BUCKETS[purpose]
-    subject_id = new_id() if purpose == "copy" else item_id
+    subject_id = new_id() if purpose in WITH_KEY else item_id
     attempt = UploadAttempt(
         id=attempt_id,
         purpose=purpose,

@@ -12,7 +12,9 @@ from services.database.moments import DAY_SECONDS, seconds_of
 from services.database.tables.applications import Application, Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera
+from services.database.tables.matters import Matter
 from services.database.tables.preservations import FailedPreservation, Preservation
+from services.database.tables.reviews import Decision
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
@@ -89,16 +91,17 @@ def is_at_risk(uow: UnitOfWork, camera: Camera, start: datetime) -> bool:
 def begin(uow: UnitOfWork, application_id: str) -> bool:
     """Return whether anything is preserved at all; NotPermitted unless the case is being approved (T4)."""
     permissions.lock_approval(uow, application_id, "preserve footage")
-    return uow.rules.preserve != "never"
+    return _what_to_preserve(uow, application_id) != "never"
 
 
 def list_needs(uow: UnitOfWork, application_id: str) -> tuple[int, list[Need]]:
     """Return how many items are preserved as they are asked for, and which are still to be (T4)."""
     preserved, open_needs = 0, []
+    preserve = _what_to_preserve(uow, application_id)
     for item in items_in_scope(uow, application_id):
         if _is_held(uow, item):
             preserved += 1
-        elif (need := _need_of(uow, item)) is not None:
+        elif (need := _need_of(uow, item, preserve)) is not None:
             open_needs.append(need)
     return preserved, open_needs
 
@@ -109,9 +112,24 @@ def _is_held(uow: UnitOfWork, item: Item) -> bool:
     return any(row.asked_start <= item.asked_start and item.asked_end <= row.asked_end for row in rows)
 
 
-def _need_of(uow: UnitOfWork, item: Item) -> Need | None:
+def _what_to_preserve(uow: UnitOfWork, application_id: str) -> str:
+    """Return the rule that holds for the case: of a released urgent retrieval everything is preserved at once."""
+    urgent = (
+        select(Matter.id)
+        .join(Decision, Decision.matter_id == Matter.id)
+        .where(
+            Matter.application_id == application_id,
+            Matter.kind == "urgent",
+            Matter.closed_at.is_(None),
+            Decision.outcome == "approved",
+        )
+    )
+    return "always" if uow.session.scalar(urgent.limit(1)) is not None else uow.rules.preserve
+
+
+def _need_of(uow: UnitOfWork, item: Item, preserve: str) -> Need | None:
     """Return what of an item that is not held is to be preserved; None for what needs it not."""
-    camera, preserve = item.camera, uow.rules.preserve
+    camera = item.camera
     if not camera.overwritten:
         return None  # it lies in the quarantine since it was uploaded
     if preserve != "always" and not (preserve == "at-risk" and is_at_risk(uow, camera, item.asked_start)):
@@ -295,7 +313,7 @@ def begin_retry(uow: UnitOfWork, item_id: str) -> Retry | None:
     item = next((one for one in items_in_scope(uow, row.application_id) if one.id == item_id), None)
     state = permissions.lock(uow, row.application_id, "preserve footage again")
     if item is not None and item.outcome is None and permissions.is_preserved(state) and not _is_held(uow, item):
-        need = _need_of(uow, item)
+        need = _need_of(uow, item, _what_to_preserve(uow, row.application_id))
         if need is not None:
             return Retry(row.application_id, row.job_key, need)
     uow.session.delete(row)

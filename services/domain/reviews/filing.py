@@ -17,7 +17,7 @@ from services.domain.process import outbox, permissions
 from services.domain.process.messages import REVIEW_DECIDED
 from services.domain.process.permissions import CaseState
 from services.domain.retrieval import preservations
-from services.domain.reviews import ending
+from services.domain.reviews import ending, moot_matters
 from services.domain.reviews.classification import IMPORTANT, ORDINARY, Classification, compute_floor
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotPermitted
@@ -79,6 +79,7 @@ def _file(uow: UnitOfWork, state: CaseState, claimed: Classification) -> Documen
         number=number,
         importance=raised.importance,
     )
+    moot_matters.application_approved(uow, application.id)
     return document
 
 

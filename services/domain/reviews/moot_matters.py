@@ -6,14 +6,17 @@ The process of such a matter is told as well; what it still asks of the database
 from sqlalchemy import select
 
 from services.database.tables.matters import Matter
+from services.database.tables.outbox import OutboxMessage
+from services.database.tables.reviews import Decision
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox
-from services.domain.process.messages import MATTER_MOOT
+from services.domain.process.messages import APPLICATION_APPROVED, APPLICATION_REFUSED, MATTER_MOOT
 from services.domain.reviews import tasks
 
 MOOT = "moot"
+URGENT = "urgent"
 # Kinds that go on after the loan and the case have ended.
 OUTLIVING = ("violation", "hold", "lift-hold", "appeal")
 
@@ -29,14 +32,43 @@ def end_of_loan(uow: UnitOfWork, application_id: str, because: str, *, by_matter
     for matter in uow.session.scalars(query).all():
         if matter.id == by_matter:
             continue
+        if _is_shown(uow, matter):  # its own process ends what people see, and says why
+            _tell(uow, matter, APPLICATION_REFUSED)
+            continue
         close(uow, matter, MOOT, {"because": because})
+        _tell(uow, matter, MATTER_MOOT)
+
+
+def application_approved(uow: UnitOfWork, application_id: str) -> None:
+    """Tell the process of an urgent retrieval that its application is approved; one that nobody has released ends."""
+    query = select(Matter).where(
+        Matter.application_id == application_id, Matter.kind == URGENT, Matter.closed_at.is_(None)
+    )
+    for matter in uow.session.scalars(query.with_for_update()).all():
+        if _is_shown(uow, matter):
+            _tell(uow, matter, APPLICATION_APPROVED)
+        else:
+            close(uow, matter, MOOT, {"because": "approved"})
+            _tell(uow, matter, MATTER_MOOT)
+
+
+def _is_shown(uow: UnitOfWork, matter: Matter) -> bool:
+    """Whether it is an urgent retrieval that is released, so that people may have seen its footage."""
+    released = select(Decision.id).where(Decision.matter_id == matter.id, Decision.outcome == "approved")
+    return matter.kind == URGENT and uow.session.scalar(released.limit(1)) is not None
+
+
+def _tell(uow: UnitOfWork, matter: Matter, name: str) -> None:
+    """Send a message to the process of a matter, once."""
+    message_id = f"{name}:{matter.id}"
+    if uow.session.scalar(select(OutboxMessage.id).where(OutboxMessage.message_id == message_id)) is None:
         outbox.publish(
             uow,
-            MATTER_MOOT,
-            matter.id,
-            application_id=application_id,
+            name,
+            matter.id if name == MATTER_MOOT else matter.application_id,
+            application_id=matter.application_id,
             matter_id=matter.id,
-            message_id=f"{MATTER_MOOT}:{matter.id}",
+            message_id=message_id,
             variables={},
         )
 

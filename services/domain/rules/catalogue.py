@@ -167,6 +167,17 @@ RULES = {
             weakened_by="raising",  # so does an application
         ),
         Rule(
+            *("urgent_span_hours", "hours", Message("time span of an urgent retrieval")),
+            Message("Maximum time span of each camera that can be viewed before the approval."),
+            field="urgent_span",
+            weakened_by="raising",  # more is seen that nobody has approved
+        ),
+        Rule(
+            *("urgent_cameras", "count", Message("cameras of an urgent retrieval")),
+            Message("Maximum number of cameras that can be viewed before the approval."),
+            weakened_by="raising",
+        ),
+        Rule(
             *("lost_per_mille", "per-mille", Message("frames that may be missing")),
             Message(
                 "Maximum share of expected frames that may be missing in complete footage; above it, Security decides."

@@ -27,6 +27,7 @@ POLICY: dict[str, tuple[str, str | None, tuple[str, ...]]] = {
     "extension": ("matter", None, ("approved", "rejected")),
     "custody-receipt": ("matter", "counterpart", ("accepted", "declined")),
     "recall": ("matter", "sign-off", ("signed", "refused")),
+    "urgent-release": ("matter", None, ("approved", "rejected")),
     "problem": ("matter", None, ("unfounded", "explained", "replace", "recall", "breach")),
     "violation-security": ("matter", None, ("upheld", "unfounded")),
     "violation-legal": ("matter", None, ("upheld", "unfounded")),

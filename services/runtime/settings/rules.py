@@ -44,6 +44,12 @@ class RuleSettings(Part):
     )
     max_span_hours: int = Field(default=24, ge=1, le=8760, description="the longest span of one item in whole hours")
     max_items: int = Field(default=20, ge=1, le=200, description="how many items one application may have")
+    urgent_span_hours: int = Field(
+        default=2, ge=1, le=24, description="how many hours of each camera an urgent retrieval may show before approval"
+    )
+    urgent_cameras: int = Field(
+        default=3, ge=1, le=20, description="how many cameras an urgent retrieval may show before approval"
+    )
     lost_per_mille: int = Field(
         default=1, ge=0, le=100, description="how many of a thousand expected pictures may lack in complete footage"
     )

@@ -263,6 +263,118 @@ def test_what_was_suspended_before_stays_closed_with_its_cause(empty_database_ur
     database.close()
 
 
+@pytest.mark.requirement("R65")
+def test_violations_may_have_no_loan_and_keep_all_that_refers_to_them(empty_database_url: str) -> None:
+    """Schema 1159 drops a NOT NULL, for which SQLite has to make the table anew while suspensions refer to it."""
+    database = open_database(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
+    database_schema.migrate(database.engine, "1157")
+    names = ("first", "second")
+    offered = {"custodian_id": "p", "offered_at": NOON, "take_up_until": NOON, "use_days": 1, "accepted_at": NOON}
+    matter = {"kind": "violation", "opened_at": NOON, "facts": "{}", "facts_sha256": "x", "route": "[]"}
+    of_case = {"application_id": "a", "hand_over_id": "h"}
+    judged = {
+        **{"stage": "violation-security", "round": 0, "outcome": "upheld", "decided_by": "p", "decided_at": NOON},
+        **{"answers": "{}", "variables": "{}", "form_sha256": "x", "statement_sha256": "x", "signature": "{}"},
+    }
+    review = {"stage": "violation-security", "round": 0, "process_instance_key": 1, "opened_at": NOON, "due_at": NOON}
+    insert(
+        database,
+        {
+            **PEOPLE,
+            "applications": [{**CASE, "id": "a", "reason": "", "created_at": NOON}],
+            "hand_overs": [{"id": "h", "application_id": "a", **offered, "due_at": NOON}],
+            "matters": [{"id": name, "number": name, **of_case, **matter} for name in names],
+            "violations": [
+                {
+                    **{"id": f"v-{name}", **of_case, "kind": kind, "due_at": due, "opened_at": NOON, "facts": "{}"},
+                    **{"accused": '["p"]', "matter_id": name, "severity": "minor", "served_at": NOON},
+                }
+                for name, kind, due in (("first", "overdue", NOON), ("second", "loss", None))
+            ],
+            "suspensions": [
+                {
+                    "id": f"s-{name}",
+                    "hand_over_id": "h",
+                    "cause": "violation",
+                    "violation_id": f"v-{name}",
+                    "since": NOON,
+                }
+                for name in names
+            ]
+            + [{"id": "s-lost", "hand_over_id": "h", "cause": "lost", "violation_id": None, "since": NOON}],
+            "hearings": [{"matter_id": name, "person_id": "p", "part": "accused", "reply": "x"} for name in names],
+            "reviews": [
+                {"id": name, "application_id": "a", "matter_id": name, "job_key": key, **review}
+                for key, name in enumerate(names)
+            ],
+            "decisions": [
+                {"id": name, "review_id": name, "application_id": "a", "matter_id": name, **judged} for name in names
+            ],
+            "sanctions": [
+                {
+                    **{"id": f"x-{name}", "matter_id": name, "decision_id": name, "person_id": "p"},
+                    **{"kind": "warning", "recorded_at": NOON},
+                }
+                for name in names
+            ],
+        },
+    )
+    tables = ("violations", "suspensions", "hearings", "sanctions", "matters", "decisions")
+    before, shape = _rows(database, tables), _shape(database)
+
+    database_schema.migrate(database.engine)
+
+    after = _rows(database, tables)
+    assert after == before
+    changed = _shape(database)
+    nullable = [name for name, (_, may) in changed[0].items() if may != shape[0][name][1]]
+    assert nullable == ["hand_over_id"]
+    assert changed[1:] == shape[1:]
+    if database.engine.dialect.name == "sqlite":
+        with database.engine.connect() as connection:
+            assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
+            assert connection.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
+    none = {"application_id": "a", "hand_over_id": None, "kind": "urgent-not-ratified", "opened_at": NOON, "facts": {}}
+    database.run_now(Actor("system", "test"), lambda uow: uow.session.add_all(Violation(**none) for _ in names))
+    for wrong in ({"hand_over_id": "nothing"}, {"hand_over_id": "h", "kind": "loss"}):
+        with pytest.raises(Retryable):
+            database.run_now(Actor("system", "test"), lambda uow: uow.session.add(Violation(**{**none, **wrong})))  # noqa: B023
+    with pytest.raises(DatabaseError), database.engine.begin() as connection:
+        connection.execute(text("DELETE FROM violations WHERE id = 'v-first'"))  # its suspension refers to it as before
+    database.close()
+
+
+def _rows(database: Database, tables: tuple[str, ...]) -> dict[str, list[tuple[object, ...]]]:
+    with database.engine.connect() as connection:
+        return {
+            table: sorted(
+                (tuple(row) for row in connection.execute(text(f"SELECT * FROM {table}"))),  # noqa: S608
+                key=str,
+            )
+            for table in tables
+        }
+
+
+def _shape(database: Database) -> tuple[dict[str, tuple[str, bool]], object, object, object]:
+    """The columns of ``violations``, each with its type and whether it may be empty; its keys and its indexes."""
+    found = inspect(database.engine)
+    return (
+        {one["name"]: (str(one["type"]), bool(one["nullable"])) for one in found.get_columns("violations")},
+        sorted(
+            (str(one["constrained_columns"]), one["referred_table"]) for one in found.get_foreign_keys("violations")
+        ),
+        sorted(
+            (str(one["name"]), str(one["column_names"]), bool(one["unique"]), _options(one))
+            for one in found.get_indexes("violations")
+        ),
+        found.get_pk_constraint("violations")["constrained_columns"],
+    )
+
+
+def _options(index: Any) -> list[tuple[str, str]]:
+    return sorted((name, str(value)) for name, value in (index.get("dialect_options") or {}).items())
+
+
 def _violate(database: Database, loan: str, kind: str, missed: datetime | None) -> None:
     row = Violation(application_id=loan, hand_over_id=loan, kind=kind, due_at=missed, opened_at=NOON, facts={})
     database.run_now(Actor("system", "test"), lambda uow: uow.session.add(row))

@@ -96,6 +96,14 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("open-violation", "overdue and archived", {"violationKind": "overdue"}, "is closed as footage-re-archived"),
     ("open-violation", "in use", {"violationKind": "breach"}, "is no kind of it"),
     ("open-violation", "in use", {"violationKind": "breach", "matterId": "x"}, "does not have this matter"),
+    ("open-violation", "in use", {"violationKind": "urgent-not-ratified"}, "is no kind of it"),
+    (
+        "open-violation",
+        "in use",
+        {"violationKind": "urgent-not-ratified", "matterId": "x"},
+        "does not have this matter",
+    ),
+    ("preserve-footage", "submitted", {"matterId": "x"}, "does not have this matter"),
     ("inspect-return", "in use", {}, "no return"),
     ("re-archive", "in use", {"decision": "in-order"}, "were not returned"),
     ("re-archive", "returned to Security", {"decision": "in-order"}, "was not inspected"),
@@ -106,7 +114,7 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("close-matter", "in use", {"matterId": "nothing", "closedAs": "refused"}, "does not have this matter"),
     *(
         (one, "in use", {"matterId": "x"}, "not have this matter")
-        for one in ("freeze-loan", "lift-freeze", "recall-copy")
+        for one in ("freeze-loan", "lift-freeze", "recall-copy", "grant-emergency-view", "end-emergency-view")
     ),
     ("assess-violation", "in use", {"matterId": "nothing"}, "does not have this violation"),
     (

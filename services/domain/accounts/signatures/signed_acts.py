@@ -1,5 +1,6 @@
 """Collect everything signed in one case, for the evidence package (R25, R52)."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from sqlalchemy import select
 from services.database.tables.agreements import Agreement
 from services.database.tables.consents import Consent
 from services.database.tables.custody import HandOver
+from services.database.tables.documents import Document
 from services.database.tables.people import Person
 from services.database.tables.returns import Return
 from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
@@ -21,8 +23,8 @@ class SignedAct:
     """One signed act.
 
     ``signature`` is without the statement; its ``sha256`` is of the canonical ``statement``. ``kind``: decision,
-    proposal, confirmation, consent, confidentiality-agreement, return; ``stage`` of the first three. A proposal is a
-    release whose second person disagreed: one that was confirmed is a decision.
+    proposal, confirmation, consent, confidentiality-agreement, return, urgent-call; ``stage`` of the first three. A
+    proposal is a release whose second person disagreed: one that was confirmed is a decision.
     """
 
     kind: str
@@ -38,7 +40,7 @@ def of_application(uow: UnitOfWork, application_id: str) -> list[SignedAct]:
 
     Consents, returns and agreements that were signed before statements were stored are left out.
     """
-    acts = (*_reviews(uow, application_id), *_others(uow, application_id))
+    acts = (*_reviews(uow, application_id), *_others(uow, application_id), *_calls(uow, application_id))
     return sorted(acts, key=lambda act: act.at)
 
 
@@ -73,6 +75,15 @@ def _others(uow: UnitOfWork, application_id: str) -> Iterator[SignedAct]:
             )
         for return_ in uow.session.scalars(select(Return).where(Return.hand_over_id == hand_over.id)).all():
             yield from _act(uow, "return", return_.signature, return_.returned_at, return_.returned_by)
+
+
+def _calls(uow: UnitOfWork, application_id: str) -> Iterator[SignedAct]:
+    """Yield the call of an urgent retrieval, whose signature lies in its form."""
+    forms = select(Document).where(Document.application_id == application_id, Document.kind == "urgent")
+    for form in uow.session.scalars(forms.order_by(Document.made_at, Document.number)).all():
+        for call in json.loads(form.content).get("calls", ()):
+            at = datetime.fromisoformat(call["at"])
+            yield from _act(uow, "urgent-call", call["signature"], at, call["by"]["id"])
 
 
 def _act(

@@ -58,6 +58,7 @@ def describe(uow: UnitOfWork, statement: Mapping[str, Any]) -> list[Line]:
         "change-confirmation": _change_confirmation,
         "signature-release": _signature_release,
         "hold-lift": _hold_lift,
+        "urgent-call": _urgent_call,
     }
     return list(kinds[str(statement["kind"])](uow, statement))
 
@@ -91,6 +92,15 @@ def _decision(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
         yield _plain(Message("On behalf of"), ", ".join(names))
     yield from _signer_lines(uow, statement)
     yield _plain(Message("SHA-256 of the form"), statement["form"])
+
+
+def _urgent_call(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
+    yield Line(Message("Action"), Message("Urgent retrieval before the approval"))
+    yield _coded(Message("Ground"), f"urgent-{statement['ground']}")
+    yield _plain(Message("Reason"), statement["reason"])
+    for line in statement["items"]:
+        yield _item(uow, line)
+    yield _plain(Message("Signer"), uow.session.get_one(Person, statement["person"]).name)
 
 
 def _receipt(uow: UnitOfWork, answers: Mapping[str, Any]) -> Iterator[Line]:

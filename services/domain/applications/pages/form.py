@@ -15,6 +15,7 @@ from services.domain.applications import drafts, forms, service
 from services.domain.applications.pages import form_actions, form_view, typed_form
 from services.domain.applications.pages.form_view import FormView, Looking
 from services.domain.attachments.schemas import KINDS
+from services.domain.matters.kinds.urgent import UrgentRetrieval
 from services.runtime.errors import Refused
 from services.runtime.translations import Message, Text
 from services.web.dependencies import GivenDatabase
@@ -215,11 +216,16 @@ def _pairs(visitor: Visitor, names: Mapping[str, Text]) -> list[tuple[str, str]]
 async def _summary(
     visitor: Visitor, database: Database, application_id: str, refusal: Refused | None = None
 ) -> Response:
-    shown = await database.read(visitor.actor, form_view.get_view, application_id)
+    def read(uow: UnitOfWork) -> tuple[form_view.FormView, bool]:
+        own = service.get_own(uow, application_id)
+        return form_view.get_view(uow, application_id), UrgentRetrieval().may_open(uow, own, None)
+
+    shown, may_call = await database.read(visitor.actor, read)
     return visitor.page(
         "applications/summary.html",
         refusal.status if refusal else 200,
         view=shown,
+        may_call=may_call,
         refusal=refusal,
         attachment_kinds=KINDS,
     )

@@ -118,14 +118,6 @@ async def read_content(
     opened = await run_allowed(
         database, actor, copy_id, "view", lambda: database.read(actor, grants.check, copy_id, "view")
     )
-    size: int = opened.sealed["plainSize"]
-    tag = f'"{opened.sealed["sha256Plain"]}"'
-    headers = {**PRIVATE, "Accept-Ranges": "bytes", "ETag": tag, "Content-Disposition": "inline"}
-    try:
-        part = ranges.parse(asked.bytes if asked.if_range in (None, tag) else None, size)
-    except ranges.Unsatisfiable:
-        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{size}"})
-    start, end = (part.start, part.end) if part else (0, size)
 
     async def check(offset: int, length: int) -> object:
         return await database.run(actor, viewings.record_read, copy_id, asked.viewing, offset, length)
@@ -134,7 +126,22 @@ async def read_content(
     await run_allowed(
         database, actor, copy_id, "view", lambda: database.read(actor, viewings.get_mine, copy_id, asked.viewing)
     )
-    reader = await vault.open_copies.open(vault.store, vault.loan_keys, copy_id, opened.sealed)
+    return await send(vault, copy_id, opened.sealed, asked, check)
+
+
+async def send(
+    vault: Vault, copy_id: str, sealed: dict[str, Any], asked: ContentRequest, check: footage_reader.Check
+) -> Response:
+    """Return the footage of a copy that may be read now, or a range of it; ``check`` runs before each stretch."""
+    size: int = sealed["plainSize"]
+    tag = f'"{sealed["sha256Plain"]}"'
+    headers = {**PRIVATE, "Accept-Ranges": "bytes", "ETag": tag, "Content-Disposition": "inline"}
+    try:
+        part = ranges.parse(asked.bytes if asked.if_range in (None, tag) else None, size)
+    except ranges.Unsatisfiable:
+        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{size}"})
+    start, end = (part.start, part.end) if part else (0, size)
+    reader = await vault.open_copies.open(vault.store, vault.loan_keys, copy_id, sealed)
     headers["Content-Length"] = str(end - start)
     if part is not None:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
@@ -156,8 +163,13 @@ async def read_playlist(
         database, actor, copy_id, "view", lambda: database.read(actor, grants.check, copy_id, "view")
     )
     await database.read(actor, viewings.get_mine, copy_id, viewing)
-    coverage = Coverage.from_json(opened.sealed["coverage"])
-    fragments = fragments_from_json(opened.sealed["fragments"])
+    return await send_playlist(opened.sealed, viewing)
+
+
+async def send_playlist(sealed: dict[str, Any], viewing: str) -> Response:
+    """Return the playlist of a copy that may be read now."""
+    coverage = Coverage.from_json(sealed["coverage"])
+    fragments = fragments_from_json(sealed["fragments"])
     text = await run_in_thread(playlist.write, coverage, fragments, f"content?viewing={viewing}")
     return Response(text, headers=PRIVATE, media_type=playlist.MEDIA_TYPE)
 

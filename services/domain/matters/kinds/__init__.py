@@ -9,6 +9,7 @@ from services.domain.matters.kinds.extension import Extension
 from services.domain.matters.kinds.problem import ProblemReport
 from services.domain.matters.kinds.purpose_change import PurposeChange
 from services.domain.matters.kinds.recall import Recall
+from services.domain.matters.kinds.urgent import UrgentRetrieval
 from services.domain.matters.kinds.violation import ViolationKind
 
 KINDS: Mapping[str, Kind] = {
@@ -21,5 +22,6 @@ KINDS: Mapping[str, Kind] = {
         ProblemReport(),
         ViolationKind(),
         DisclosureKind(),
+        UrgentRetrieval(),
     )
 }

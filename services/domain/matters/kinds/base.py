@@ -62,6 +62,9 @@ class Kind(ABC):
     openers: ClassVar[tuple[str, ...]]  # of the roles that ``roles_of`` gives
     message: ClassVar[str] = MATTER_ASKED  # that begins its process
     routed: ClassVar[bool] = True  # by ``matter-route.dmn``; else it has a model of its own, with jobs of its own
+    refusable: ClassVar[bool] = True  # a decision against it ends it; else each answer has a job of its own
+    signed: ClassVar[bool] = False  # whoever asks signs that, by a route of its own
+    of_loan: ClassVar[bool] = True  # it is about copies on loan; else about an application under approval
 
     def read(self, matter: Matter) -> Any:
         """Return what was asked, as this kind's model."""

@@ -62,6 +62,7 @@ class ProblemReport(Kind):
     openers: ClassVar = ("custodian", "security-head", "security", "supervisor")
     message: ClassVar = PROBLEM_REPORTED
     routed: ClassVar = False
+    refusable: ClassVar = False
 
     def who_may(self) -> Message:
         return Message(

@@ -91,6 +91,10 @@ class ViolationKind(Kind):
             lines.append(base.moment_line(uow, Message("Was due"), violation["dueAt"]))
         if found.get("found") or found.get("whatHappened"):
             lines.append(base.text_line(Message("Facts"), found.get("found") or found["whatHappened"]))
+        if violation["kind"] == "urgent-not-ratified":
+            lines.append(base.text_line(Message("Urgent retrieval"), found["matter"]))
+            if found.get("approvedLate"):
+                lines.append(base.text_line(Message("Approved after the time by"), found["approvedLate"]))
         assessment = facts["assessment"]
         if assessment:
             days, repeats = assessment["daysLate"], assessment["repeats"]

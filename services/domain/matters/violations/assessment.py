@@ -51,15 +51,11 @@ class Assessment:
 
 def find_inputs(uow: UnitOfWork, violation: Violation, state: CaseState) -> Inputs:
     """Find the facts of a violation as they are now."""
-    application, hand_over = state.application, uow.session.get_one(HandOver, violation.hand_over_id)
-    late_until = hand_over.returned_at or uow.now
-    due_at = violation.due_at or hand_over.due_at
-    late = max((late_until - due_at).days, 0) if due_at is not None else 0
-    kind = violation.kind
+    application, kind = state.application, violation.kind
     return Inputs(
         violation_kind=kind,
         importance=application.importance or compute_floor(uow, application).importance,
-        days_late=late,
+        days_late=_count_days_late(uow, violation),
         leaked=kind == "leak" or (kind == "loss" and violation.facts.get("kind") == "leaked"),
         repeats=_count_repeats(uow, violation),
         security_involved=concerns(uow, application, "security") or _accuses(uow, violation, "security"),
@@ -108,6 +104,15 @@ def obstacle(inputs: Inputs, given: Assessment) -> str | None:
         and not given.suspend_person,
     }
     return next((sentence for sentence, holds in against.items() if holds), None)
+
+
+def _count_days_late(uow: UnitOfWork, violation: Violation) -> int:
+    """Count the days that the copies were, or are, kept after their due date; none without a loan."""
+    if violation.hand_over_id is None:
+        return 0
+    hand_over = uow.session.get_one(HandOver, violation.hand_over_id)
+    due_at = violation.due_at or hand_over.due_at
+    return max(((hand_over.returned_at or uow.now) - due_at).days, 0) if due_at is not None else 0
 
 
 def _count_repeats(uow: UnitOfWork, violation: Violation) -> int:

@@ -397,10 +397,14 @@ def _require_signed(uow: UnitOfWork, subject: Subject, act: str) -> dict[str, De
 
 
 def _suspend(uow: UnitOfWork, subject: Subject, given: Assessment) -> None:
-    """Suspend the copies, which opening has done, and the accused where the assessment says so."""
+    """Suspend the copies, which opening has done, and the accused where the assessment says so.
+
+    Without a loan there are no copies to suspend.
+    """
     matter, violation = subject.matter, subject.violation
-    hand_over = uow.session.get_one(HandOver, violation.hand_over_id)
-    suspensions.open_once(uow, hand_over, suspensions.VIOLATION, violation_id=violation.id)
+    if violation.hand_over_id is not None:
+        hand_over = uow.session.get_one(HandOver, violation.hand_over_id)
+        suspensions.open_once(uow, hand_over, suspensions.VIOLATION, violation_id=violation.id)
     for person_id in _accused(uow, matter) if given.suspend_person else ():
         suspensions.open_for_person(uow, person_id, suspensions.VIOLATION, matter.id)
 
@@ -437,8 +441,7 @@ def _all_replied(uow: UnitOfWork, matter: Matter) -> bool:
 
 def _told(uow: UnitOfWork, subject: Subject) -> list[str]:
     """List who is told of each step: the accused, and the head of their department."""
-    hand_over = uow.session.get_one(HandOver, subject.violation.hand_over_id)
-    return sorted({*_accused(uow, subject.matter), *heads.list_of_department(uow, hand_over)})
+    return sorted({*_accused(uow, subject.matter), *heads.list_of_department(uow, subject.application)})
 
 
 def _handlers(uow: UnitOfWork, subject: Subject) -> list[str]:

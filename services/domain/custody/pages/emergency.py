@@ -1,0 +1,82 @@
+"""Seeing the footage of an urgent retrieval before its approval: the purpose is confirmed first, each time (R41)."""
+
+from fastapi import APIRouter, Request, Response
+
+from services.domain.custody import emergency
+from services.domain.custody.api.emergency import run_allowed
+from services.domain.custody.api.footage import address
+from services.domain.custody.pages.loan_view import copy_times
+from services.runtime.errors import NotFound, Refused
+from services.web.dependencies import GivenDatabase
+from services.web.forms import Typed, TypedForm
+from services.web.schemas import Identifier
+from services.web.visitor import Visiting, Visitor
+
+router = APIRouter(prefix="/emergency-copies")
+
+
+@router.get("/{copy_id}/watch")
+async def ask_purpose(copy_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
+    """Return what the footage may be used for, to be confirmed before it opens; or why it does not open now."""
+    try:
+        await run_allowed(
+            database, visitor.actor, copy_id, lambda: database.read(visitor.actor, emergency.check, copy_id)
+        )
+    except NotFound:
+        raise
+    except Refused as refusal:
+        return await _purpose_page(visitor, database, copy_id, refusal, barred=True)
+    return await _purpose_page(visitor, database, copy_id)
+
+
+@router.post("/{copy_id}/watch")
+async def show_player(
+    copy_id: Identifier, request: Request, visitor: Visiting, database: GivenDatabase, typed: Typed
+) -> Response:
+    """Begin a look and show the player. To load the page again is to confirm the purpose again."""
+    try:
+        opened = await run_allowed(
+            database,
+            visitor.actor,
+            copy_id,
+            lambda: database.run(
+                visitor.actor,
+                emergency.open_viewing,
+                copy_id,
+                purpose_confirmed=typed.text("purposeConfirmed") == "true",
+                address=address(request),
+            ),
+        )
+    except NotFound:
+        raise
+    except Refused as refusal:
+        return await _purpose_page(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
+    copy, purpose = await database.read(visitor.actor, emergency.get_shown, copy_id)
+    return visitor.page(
+        "custody/emergency_watch.html",
+        copy=copy,
+        purpose=purpose,
+        times=copy_times(copy),
+        playlist=f"/api/emergency-copies/{copy_id}/playlist.m3u8?viewing={opened.viewing_id}",
+    )
+
+
+async def _purpose_page(
+    visitor: Visitor,
+    database: GivenDatabase,
+    copy_id: str,
+    refusal: Refused | None = None,
+    typed: TypedForm | None = None,
+    *,
+    barred: bool = False,
+) -> Response:
+    copy, purpose = await database.read(visitor.actor, emergency.get_shown, copy_id)
+    return visitor.page(
+        "custody/emergency_purpose.html",
+        refusal.status if refusal else 200,
+        copy=copy,
+        purpose=purpose,
+        refusal=refusal,
+        typed=typed,
+        barred=barred,
+    )

@@ -1,0 +1,88 @@
+"""grant-emergency-view: copies of what the quarantine has, for the two people of an urgent retrieval to see (T9)."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.database.unit_of_work import Actor, Database
+from services.domain.cameras import clocks
+from services.domain.custody import emergency
+from services.domain.matters import urgents
+from services.domain.matters.urgents import Order
+from services.domain.retrieval import attempts
+from services.domain.retrieval.attempts import NoLongerWanted
+from services.runtime.threads import run_in_thread
+from services.vault.keys.vault_keys import LoanKeys, VaultKeys
+from services.vault.sealing import MasterSource, issue
+from services.vault.store.protocol import Store, Target
+from services.workers import quarantine, vault_actions
+
+JOB_TYPE = "grant-emergency-view"
+HEAVY = True
+ACTOR = Actor("worker", JOB_TYPE)
+
+
+@dataclass(frozen=True)
+class Command:
+    matter_id: str
+    job_key: int
+    process_instance_key: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """``view_until``: when the view ends, unless the application is decided before."""
+
+    view_until: datetime
+
+
+async def handle(
+    command: Command, database: Database, store: Store, vault_keys: VaultKeys, *, loan_keys: LoanKeys
+) -> Result:
+    """An application that is decided meanwhile gets no view; the process goes on and hears of the decision."""
+    orders = await database.run(ACTOR, urgents.list_orders, command.matter_id, command.process_instance_key)
+    with suppress(NoLongerWanted):
+        for order in orders:
+            await _issue(command, order, database, store, vault_keys=vault_keys, loan_keys=loan_keys)
+    return Result(await database.run(ACTOR, urgents.open_view, command.matter_id))
+
+
+async def _issue(
+    command: Command, order: Order, database: Database, store: Store, *, vault_keys: VaultKeys, loan_keys: LoanKeys
+) -> None:
+    """Make the emergency copy of one item, under a key of its own; none where the quarantine shows nothing of it."""
+    window = clocks.search_span(order.asked, order.clock)
+    holding = quarantine.best(order.preserved, order.asked, window, order.least_share)
+    if holding is None:
+        return
+    await _clear(order, database, store, loan_keys)
+    attempt = await database.run(
+        ACTOR,
+        attempts.start,
+        "emergency",
+        application_id=order.application_id,
+        item_id=order.item_id,
+        job_key=command.job_key,
+    )
+    recipient = await run_in_thread(loan_keys.create, attempt.subject_id)
+    sealed = await issue(
+        MasterSource(store, holding.sealed, order.channel, await run_in_thread(vault_keys.unwrapper)),
+        holding.searched,
+        Target(
+            store,
+            attempt.bucket,
+            attempt.key,
+            metadata={"copy": attempt.subject_id, "item": order.item_id, "matter": command.matter_id},
+        ),
+        recipients=[recipient],
+    )
+    copy = await database.run(ACTOR, emergency.create, attempt.id, command.matter_id, sealed.to_json())
+    if copy is None:
+        await _clear(order, database, store, loan_keys)
+        raise NoLongerWanted(f"no emergency copy was kept | item {order.item_id} | the case has ended | wait")
+
+
+async def _clear(order: Order, database: Database, store: Store, loan_keys: LoanKeys) -> None:
+    await vault_actions.clear_earlier_runs(
+        database, ACTOR, store, purpose="emergency", item_id=order.item_id, loan_keys=loan_keys
+    )

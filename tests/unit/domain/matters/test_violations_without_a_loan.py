@@ -1,0 +1,218 @@
+"""A violation of a case that has no loan, from its recording to its end, and wherever else violations are shown."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from portal_client import Portal
+from review_desk import PASSWORD
+from urgent_desk import CALLER, RELEASER, Urgent
+
+from services.database.tables.documents import Document
+from services.database.tables.matters import Matter
+from services.database.tables.notices import Notice
+from services.database.tables.reviews import Review
+from services.database.tables.suspensions import Suspension
+from services.database.tables.violations import Sanction, Violation
+from services.database.unit_of_work import UnitOfWork
+from services.domain.accounts.signatures.given import Proof
+from services.domain.cases import metrics as case_metrics
+from services.domain.cases import register
+from services.domain.holds import queries as holds
+from services.domain.matters import tasks as matter_tasks
+from services.domain.matters.violations import acts, assessment, tasks
+from services.domain.matters.violations.assessment import Assessment
+from services.domain.reviews import service as review_service
+from services.domain.reviews.given_judgements import GivenSanction, Judgement
+from services.runtime import metrics
+from services.runtime.errors import NotPermitted
+
+BY_SECURITY = Assessment("moderate", "violation-security", suspend_person=False, referral_asked=False)
+BY_MANAGEMENT = Assessment("severe", "violation-management", suspend_person=True, referral_asked=True)
+PACKAGE = "ab" * 32
+
+
+class Handled(Urgent):
+    """An urgent retrieval that nobody has approved in time, whose violation is handled as its process does."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.id = self.unratified()
+
+    @property
+    def violation(self) -> Violation:
+        return self.desk.the(Violation, matter_id=self.id)
+
+    def serve(self, given: Assessment = BY_SECURITY) -> None:
+        self.desk.run(tasks.assess, self.id, 9000)
+        self.desk.run(tasks.serve, self.id, given)
+
+    def heard(self, given: Assessment = BY_SECURITY) -> None:
+        self.serve(given)
+        self.desk.run(acts.reply, self.id, "当时只顾找人。", by=CALLER)
+
+    def open(self, stage: str) -> str:
+        key = next(self.desk.keys)
+        return self.desk.run(
+            matter_tasks.open_review, self.id, stage, job_key=key, process_instance_key=9000 + key
+        ).review_id
+
+    def judge(self, stage: str, by: str, outcome: str = "upheld", **named: Any) -> None:
+        given: dict[str, Any] = {
+            "answers": {"facts-clear": True, "heard": True},
+            "reason": "理由",
+            "proof": Proof(self.matter(self.id).facts_sha256, PASSWORD),
+            **named,
+        }
+        self.desk.run(review_service.decide, self.open(stage), outcome=outcome, by=by, **given)
+
+
+def judged(*, referral: bool = False) -> Judgement:
+    return Judgement(sanctions=(GivenSanction("warning", person_id=CALLER),), loss=False, referral=referral)
+
+
+@pytest.fixture
+def case(any_database_url: str) -> Iterator[Handled]:
+    made = Handled(any_database_url)
+    yield made
+    made.desk.close()
+
+
+@pytest.fixture
+async def portal(case: Handled) -> AsyncIterator[Portal]:
+    async with Portal(case.desk) as portal:
+        yield portal
+
+
+@pytest.mark.requirement("R65", "R66")
+def test_it_is_assessed_served_upheld_sanctioned_and_closed(case: Handled) -> None:
+    inputs = case.desk.run(tasks.assess, case.id, 9000)
+    assert (inputs.violation_kind, inputs.days_late, inputs.repeats) == ("urgent-not-ratified", 0, 1)
+    assert assessment.least(inputs) == BY_SECURITY
+    case.desk.run(case_metrics.update_gauges)
+    assert metrics.VIOLATIONS_OPEN.labels("unassessed")._value.get() == 1
+
+    case.heard()
+    case.judge("violation-security", "security-head", judgement=judged())
+    case.desk.run(tasks.record_sanctions, case.id)
+    case.desk.run(tasks.record_sanctions, case.id)
+    assert [(row.kind, row.person_id) for row in case.desk.all(Sanction)] == [("warning", CALLER)]
+    case.desk.run(tasks.close, case.id, "handled")
+
+    assert (case.violation.closed_as, case.matter(case.id).closed_as) == ("upheld", "upheld")
+    sheet = json.loads(case.desk.the(Document, kind="violation").content)
+    assert any(number["number"].startswith("JQ-") for number in sheet["evidence"])
+    assert sheet["suspensions"] == []
+    assert {line["name"]: line["value"] for line in sheet["lines"]}["紧急调取"].startswith("JQ-")
+    told = {notice.code for notice in case.desk.all(Notice, person_id=CALLER)}
+    assert {"violation-urgent-not-ratified", "violation-served", "violation-upheld", "violation-closed"} <= told
+    assert case.desk.run(holds.list_holdings, case.case) == []
+
+
+@pytest.mark.requirement("R65")
+def test_a_cleared_one_changes_no_loan_and_holds_nothing(case: Handled) -> None:
+    case.heard()
+    case.judge("violation-security", "security-head", "unfounded")
+    case.desk.run(tasks.clear, case.id)
+    case.desk.run(tasks.clear, case.id)
+
+    assert (case.violation.closed_as, case.matter(case.id).closed_as) == ("cleared", "cleared")
+    assert case.desk.all(Suspension) == []
+    assert case.desk.run(holds.list_holdings, case.case) == []
+
+
+@pytest.mark.requirement("R66")
+def test_the_caller_decides_nothing_in_it_and_a_milder_table_is_not_taken(case: Handled) -> None:
+    with pytest.raises(NotPermitted, match="its severity is at least moderate"):
+        case.serve(Assessment("minor", "violation-security", suspend_person=False, referral_asked=False))
+    case.heard()
+    review_id = case.open("violation-security")
+    assert CALLER not in case.desk.candidates(review_id)
+    for by in (CALLER, "drafter"):
+        with pytest.raises(Exception) as caught:
+            case.judge("violation-security", by, judgement=judged())
+        assert getattr(caught.value, "status", 0) in (403, 404, 409)
+    assert case.desk.the(Review, id=review_id).closed_at is None
+
+
+@pytest.mark.requirement("R66", "R67")
+def test_the_second_one_is_severe_and_may_be_referred(case: Handled) -> None:
+    case.case = case.desk.submitted()
+    case.id = case.unratified()
+    inputs = case.desk.run(tasks.assess, case.id, 9000)
+    assert inputs.repeats == 2
+    with pytest.raises(NotPermitted, match="at least severe"):
+        case.desk.run(tasks.serve, case.id, BY_SECURITY)
+    case.heard(BY_MANAGEMENT)
+    assert [row.person_id for row in case.desk.all(Suspension)] == [CALLER]
+    case.judge("violation-management", "manager", judgement=judged(referral=True))
+    case.desk.run(tasks.record_sanctions, case.id)
+    case.judge("referral", "manager2", "approved", answers={}, opinion="移送。", judgement=Judgement(authority="公安"))
+    hold = case.desk.run(tasks.begin_referral, case.id)
+    assert hold == case.desk.run(tasks.begin_referral, case.id)
+    with pytest.raises(NotPermitted, match="referral is not done"):
+        case.desk.run(tasks.close, case.id, "handled")
+    case.later(hours=2)
+    case.desk.run(
+        acts.record_referral,
+        case.id,
+        authority="公安",
+        handed_at=case.desk.clock.now() - timedelta(hours=1),
+        receipt="一号",
+        package_sha256=PACKAGE,
+        by="security-head",
+    )
+    case.desk.run(tasks.close, case.id, "handled")
+    assert case.violation.closed_as == "upheld"
+    assert [row.lifted_at is None for row in case.desk.all(Suspension)] == [False]
+    assert [row.cause for row in case.desk.run(holds.list_holdings, case.case)] == ["referral"]
+
+
+@pytest.mark.requirement("R65")
+async def test_pages_lists_and_api_show_it(portal: Portal, case: Handled) -> None:
+    case.serve()
+    number = case.matter(case.id).number
+    urgent = case.desk.the(Matter, kind="urgent").number
+    for person in (CALLER, "security-head", "supervisor"):
+        client = await portal.signed_in(person)
+        for path in (f"/matters/{case.id}", "/matters", "/matters?kind=violation", "/matters?format=csv"):
+            answer = await client.get(path)
+            assert answer.status_code == 200, (person, path, answer.text)
+            assert number in answer.text, (person, path)
+        page = await client.get(f"/cases/{case.case}")
+        assert 'id="violations"' in page.text
+        assert f'href="/matters/{case.id}"' in page.text
+        told = (await client.get(f"/api/matters/{case.id}")).json()
+        assert told["handOverId"] is None
+        assert told["violation"]["violationKind"] == "urgent-not-ratified"
+        assert urgent in {line["zh"] for line in told["lines"]}
+        listed = (await client.get(f"/api/cases/{case.case}")).json()["violations"]
+        assert [row["kind"] for row in listed] == ["urgent-not-ratified"]
+        assert (await client.get("/notices")).status_code == 200
+    assert [row.kind for row in case.desk.run(register.list_troubles, 9, by="security-head")] == ["urgent-not-ratified"]
+    for stranger in (RELEASER, "keeper"):
+        client = await portal.signed_in(stranger)
+        assert (await client.get(f"/matters/{case.id}")).status_code == 404
+    caller = await portal.signed_in(CALLER)
+    csrf = {"csrf_token": caller.headers["X-CSRF-Token"]}
+    sent = await caller.post(f"/matters/{case.id}/reply", data={"text": "当时只顾找人。", **csrf})
+    assert sent.status_code == 303, sent.text
+
+
+@pytest.mark.requirement("R65")
+def test_the_loan_that_comes_later_is_not_touched_by_it(case: Handled) -> None:
+    """The application is approved after the time: its copies are lent as every other's, the violation goes on."""
+    case.file()
+    case.desk.offered(case.case)
+
+    def read(uow: UnitOfWork) -> list[str]:
+        return [row.kind for row in uow.session.query(Violation).filter_by(application_id=case.case)]
+
+    case.heard()
+    assert case.desk.all(Suspension) == []
+    case.judge("violation-security", "security-head", "unfounded")
+    case.desk.run(tasks.clear, case.id)
+    assert case.desk.run(read) == ["urgent-not-ratified"]
+    assert case.desk.all(Suspension) == []
