@@ -322,7 +322,7 @@ def test_violations_may_have_no_loan_and_keep_all_that_refers_to_them(empty_data
     tables = ("violations", "suspensions", "hearings", "sanctions", "matters", "decisions")
     before, shape = _rows(database, tables), _shape(database)
 
-    database_schema.migrate(database.engine)
+    database_schema.migrate(database.engine, "1159")
 
     after = _rows(database, tables)
     assert after == before
@@ -334,6 +334,7 @@ def test_violations_may_have_no_loan_and_keep_all_that_refers_to_them(empty_data
         with database.engine.connect() as connection:
             assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
             assert connection.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
+    database_schema.migrate(database.engine)
     none = {"application_id": "a", "hand_over_id": None, "kind": "urgent-not-ratified", "opened_at": NOON, "facts": {}}
     database.run_now(Actor("system", "test"), lambda uow: uow.session.add_all(Violation(**none) for _ in names))
     for wrong in ({"hand_over_id": "nothing"}, {"hand_over_id": "h", "kind": "loss"}):
