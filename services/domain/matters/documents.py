@@ -107,7 +107,7 @@ def _list_of_copies(given: JsonView) -> list[Part]:
     """Lay out what changes hands, and the places where both custodians sign by hand."""
     parts: list[Part] = [
         Facts(
-            f"移交的副本 {number}",
+            f"移交的副本 {number}（加密文件）",
             [
                 [("摄像头", cell(copy.text("camera"))), ("标签", cell(copy.text("label")))],
                 [("移交前 SHA-256", (copy.hash("before"),))],

@@ -38,6 +38,7 @@ def list_unanswered(uow: UnitOfWork) -> list[UnansweredViolation]:
     return [
         UnansweredViolation(matter_id=matter_id, number=number, reply_until=until)
         for matter_id, number, until in uow.session.execute(query)
+        if until is not None
     ]
 
 
