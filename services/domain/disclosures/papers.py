@@ -17,7 +17,7 @@ CLEAR = (
     Message("Extract this ZIP onto the numbered medium, and seal the medium: the files in it are not encrypted."),
     Message("The footage opens with player.html in a browser, or with a player such as VLC."),
 )
-TYPE = Message("Enter the password that you were told. Lowercase letters, spaces and missing hyphens are accepted.")
+TYPE = Message("Enter the password that you were given. Lowercase letters, spaces and missing hyphens are accepted.")
 ABSENT = Message(
     "The footage cannot be played from here: extract the whole ZIP first. If it is in another folder, choose it below."
 )
