@@ -300,6 +300,7 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
     named = [*others, review.claimed_by, stands_in_for, proposed_by, *deciders, *(row.decided_by for row in earlier)]
     named += [confirmation.person_id for confirmation in confirmations]
     named += [matter.opened_by] if matter is not None else []
+    named += [person_id for row in earlier for person_id in judgements.list_people(row.judgement)]
     names = access_queries.get_names(uow, named)
     due_reason = deadlines.describe(review.due_reason)
     return ReviewView(
@@ -345,6 +346,7 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
                 decided_at=row.decided_at,
                 reason=row.reason,
                 opinion=row.opinion,
+                judgement=judgements.list_facts(row.judgement, names),
                 confirmed_by=[
                     EarlierConfirmation(by=names[one.person_id], confirmed_at=one.confirmed_at)
                     for one in confirmations

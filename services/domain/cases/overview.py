@@ -8,6 +8,7 @@ from services.domain.cases import consent_queries, inbox, queries
 from services.domain.cases import register as case_register
 from services.domain.cases.schemas.lists import OverviewView
 from services.domain.custody import queries as custody_queries
+from services.domain.matters.violations import queries as violation_queries
 from services.web import menu
 
 FEW, MOST_COUNTED = 5, 100
@@ -26,6 +27,7 @@ def get_overview(uow: UnitOfWork, posts: frozenset[str]) -> OverviewView:
     return OverviewView(
         waiting=waiting,
         consents=consents[:FEW],
+        unanswered=violation_queries.list_unanswered(uow),
         waiting_count=waiting_count + len(consents),
         more_waiting=more,
         own=own[:FEW],

@@ -17,6 +17,7 @@ CLEAR = (
     Message("Extract this ZIP onto the numbered medium, and seal the medium: the files in it are not encrypted."),
     Message("The footage opens with player.html in a browser, or with a player such as VLC."),
 )
+TYPE = Message("Enter the password that you were given. Lowercase letters, spaces and missing hyphens are accepted.")
 ABSENT = Message(
     "The footage cannot be played from here: extract the whole ZIP first. If it is in another folder, choose it below."
 )
@@ -52,6 +53,7 @@ def _said(contents: Contents, number: str) -> Mapping[str, list[tuple[str, str]]
     shared = {name: text for name, text in download_folder.SENTENCES.items() if name not in ("until", "duty")}
     texts: dict[str, Text] = {
         **shared,
+        "type": TYPE,
         "purpose": PURPOSE.with_values(number=number),
         "parts": download_folder.parts_of(contents),
         "absent": download_folder.ABSENT.get(contents.opens_with, ABSENT),
@@ -80,6 +82,14 @@ def _lines(contents: Contents, number: str) -> list[Text | str]:
         "",
         *opening_of(contents),
         "",
+        *(
+            [
+                Message("{name}: the footage, encrypted", name=f"{contents.footage}.age"),
+                Message("{name}: opens it in a browser", name=OPENER),
+            ]
+            if contents.opens_with == "browser"
+            else []
+        ),
         Message("{name}: the footage, unchanged since sealed", name=contents.footage),
         Message("{name}: the list of what is provided, to read and sign", name=f"{number}.pdf"),
         Message("{name}: plays it in a browser", name=PLAYER),

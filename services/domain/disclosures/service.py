@@ -73,7 +73,11 @@ def get(uow: UnitOfWork, matter_id: str, *, lock: bool = False) -> Handing:
 def refusal(uow: UnitOfWork, handing: Handing) -> Refused | None:
     """Return why the acting person can hand out nothing now, or None."""
     if not set(HANDING_OUT) & roles_of(uow, handing.application, handing.hand_over):
-        return Refused("not-yours", "Only Security hands footage to people outside.", status=403)
+        return Refused(
+            "not-yours",
+            "Only the head of Security, the deputy and security reviewers hand footage to people outside.",
+            status=403,
+        )
     if handing.row.received_at is not None:
         return Refused("provided-already", "The people outside have signed for it: nothing more is handed out.")
     if loan_is_over(handing.hand_over):

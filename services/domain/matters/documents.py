@@ -14,9 +14,9 @@ from services.domain.matters.kinds.base import Kind
 from services.domain.retrieval.record_sheet import clock
 from services.domain.stages.catalogue import STAGES
 from services.rendering.formatting import JsonView
-from services.rendering.sheet import Facts, Line, Listing, Pairs, Part, Prose, Signatures, cell
+from services.rendering.sheet import Facts, Listing, Pairs, Part, Prose, Signatures, cell
 
-BLANK = cell("　")  # signed by hand on the printed sheet
+BLANK = cell("　\n　")  # room for a signature by hand on the printed sheet
 
 LAST = "1"  # the part of a matter's second document
 
@@ -95,7 +95,7 @@ def lay_out(matter: JsonView) -> list[Part]:
         *([(line.text("name"), cell(line.text("value")))] for line in matter.each("lines")),
         [("事项校验值", (matter.hash("factsSha256"),))],
     ]
-    parts: list[Part] = [Facts("一、事项", asked)]
+    parts: list[Part] = [Facts("事项", asked)]
     for decision in matter.each("decisions"):
         answers = [f"{row.text('question')} {row.word('answer')}" for row in decision.each("answers")]
         words = [*answers, *(decision.text(name) for name in ("opinion", "reason") if decision.get(name))]
@@ -111,25 +111,59 @@ def lay_out(matter: JsonView) -> list[Part]:
         parts.append(Facts("办理结果", rows))
     if matter.get("list"):
         parts += _list_of_files(matter.part("list"))
+    if matter.get("handedOn"):
+        parts += _list_of_copies(matter.part("handedOn"))
     return [*parts, Signatures("签字", [*call, *signatures])]
+
+
+def _span(file: JsonView) -> str:
+    zone = file.get("zone")
+    return f"{file.when('from', zone)} 至 {file.when('to', zone)}（{zone}）"
+
+
+def _list_of_copies(given: JsonView) -> list[Part]:
+    """Lay out what changes hands, and the places where both custodians sign by hand."""
+    parts: list[Part] = [
+        Facts(
+            f"移交的副本 {number}（加密文件）",
+            [
+                [("摄像头", cell(copy.text("camera"))), ("标签", cell(copy.text("label")))],
+                [("移交前 SHA-256", (copy.hash("before"),))],
+                [("移交后 SHA-256", (copy.hash("after"),))],
+            ],
+        )
+        for number, copy in enumerate(given.each("copies"), start=1)
+    ]
+    downloads = [
+        [cell(download.when("askedAt")), cell(download.text("medium"))] for download in given.each("downloads")
+    ]
+    if downloads:
+        parts.append(Listing("移交的下载文件", ["下载时间", "介质"], [40, 60], downloads))
+    by_hand: Pairs = [
+        [(f"移交人签字（{given.text('from.name')}）", BLANK), ("日期", BLANK)],
+        [(f"接收人签字（{given.text('to.name')}）", BLANK), ("日期", BLANK)],
+    ]
+    return [*parts, Facts("交接签字", by_hand)]
 
 
 def _list_of_files(given: JsonView) -> list[Part]:
     """Lay out what was provided, and the places where maker, holder and recipients sign by hand."""
-    rows = [
-        [
-            cell(file.text("file"), Line(f"{file.text('format')}，{file.get('size', 0):,} 字节", "note")),
-            cell(file.text("camera"), Line(f"录像机 {file.text('recorder')}", "note")),
-            cell(
-                f"{file.when('from', file.get('zone'))} 至",
-                file.when("to", file.get("zone")),
-                Line(f"{file.get('zone')}，时钟：{clock(file.part('clock'))}", "note"),
-            ),
-            (file.hash("sha256"), Line(f"记录 {file.text('record')}，标签 {file.text('label')}", "note")),
-        ]
-        for file in given.each("files")
+    # one table for each file: names and hashes are longer than a column
+    files = [
+        Facts(
+            f"提供的文件 {number}",
+            [
+                [("文件名", cell(file.text("file")))],
+                [("格式", cell(file.text("format"))), ("大小", cell(f"{file.get('size', 0):,} 字节"))],
+                [("摄像头", cell(file.text("camera"))), ("录像机", cell(file.text("recorder")))],
+                [("时间段（录像机时间）", cell(_span(file)))],
+                [("录像机时钟", cell(clock(file.part("clock"))))],
+                [("调取记录", cell(file.text("record"))), ("标签", cell(file.text("label")))],
+                [("SHA-256", (file.hash("sha256"),))],
+            ],
+        )
+        for number, file in enumerate(given.each("files"), start=1)
     ]
-    heads, widths = ["文件", "摄像头", "时间段（录像机时间）", "SHA-256"], [27, 20, 27, 26]
     made: Pairs = [
         [("不提供原始介质的原因", cell(given.text("notOriginalBecause")))],
         [("制作方法", cell(given.text("made")))],
@@ -144,7 +178,7 @@ def _list_of_files(given: JsonView) -> list[Part]:
         ),
     ]
     return [
-        Listing("提供的文件", heads, widths, rows),
+        *files,
         Facts("制作与原件", made),
         Facts("交接签字", by_hand),
     ]

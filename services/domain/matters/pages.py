@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Response
 from services.database.keyset import Page
 from services.database.tables.applications import Application
 from services.database.unit_of_work import Database, UnitOfWork
+from services.domain.access import queries as access_queries
 from services.domain.access import visibility
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.applications import directory
@@ -87,6 +88,8 @@ class NewMatter:
     number: str
     title: str | None
     before: dict[str, Any]
+    custodian: str = ""
+    hand_over_id: str | None = None  # where the visitor holds the copies
     dates: Sequence[NewDate] = ()
     people: FoundPeople = NOBODY
     signs_with: Sequence[str] = ()
@@ -278,6 +281,8 @@ def _read_new(uow: UnitOfWork, kind_code: str, application_id: str, person: str)
         number=application.number or "",
         title=application.title,
         before=kind.before(uow, state),
+        custodian=access_queries.get_names(uow, [hand_over.custodian_id])[hand_over.custodian_id],
+        hand_over_id=hand_over.id if hand_over.custodian_id == uow.actor.id else None,
         dates=_dates(hand_over.due_at, agreed_limits.latest_due(uow, hand_over)) if kind.code == "extension" else (),
         people=_people(uow, state, kind, person),
     )
@@ -304,7 +309,7 @@ def _people(uow: UnitOfWork, state: CaseState, kind: Kind, search: str) -> Found
     if kind.code == "custody-transfer":
         return directory.find_people(uow, search, custody_transfer.unfit_people(uow, state), custodians=True)
     if kind.code == ViolationKind.code:
-        return directory.find_people(uow, search, {lent(state).custodian_id})
+        return directory.find_people(uow, search, {lent(state).custodian_id, str(uow.actor.id)})
     return NOBODY
 
 

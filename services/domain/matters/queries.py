@@ -15,6 +15,7 @@ from services.database.tables.matters import Matter
 from services.database.tables.people import Person
 from services.database.tables.reviews import Decision, Review
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.access import violations, visibility
 from services.domain.audit import trail as audit_trail
@@ -23,7 +24,7 @@ from services.domain.matters import documents
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.kinds.base import Line
 from services.domain.matters.kinds.urgent import UrgentRetrieval
-from services.domain.matters.schemas import MatterDecision, MatterLine, MatterView, Offer
+from services.domain.matters.schemas import AskedReview, MatterDecision, MatterLine, MatterView, Offer
 from services.domain.matters.violations import queries as violation_queries
 from services.domain.process import permissions
 from services.domain.reviews.schemas import MatterFact
@@ -83,6 +84,7 @@ def get(uow: UnitOfWork, matter_id: str) -> MatterView:
         results=_facts(KINDS[matter.kind].results(uow, matter.outcome or {})),
         facts_sha256=matter.facts_sha256,
         decisions=_decisions(uow, matter),
+        reviews=_reviews(uow, matter),
         because_zh=because.zh if because else None,
         because_en=because.en if because else None,
         document=_document(uow, matter),
@@ -192,6 +194,27 @@ def _open_reviews(uow: UnitOfWork, matter_ids: Sequence[str]) -> Mapping[str, li
     for review in uow.session.scalars(query.order_by(Review.opened_at, Review.id)):
         found.setdefault(str(review.matter_id), []).append(review)
     return found
+
+
+def _reviews(uow: UnitOfWork, matter: Matter) -> list[AskedReview]:
+    """Return what is asked now and of whom; the accused do not read who will decide a violation."""
+    reviews = _open_reviews(uow, [matter.id]).get(matter.id, [])
+    if not reviews:
+        return []
+    directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, matter.application_id)
+    told = matter.kind != violations.KIND or violations.sees_opener(uow, matter)
+    deciders = {review.id: access_policy.candidates(directory, facts, review) if told else [] for review in reviews}
+    names = access_queries.get_names(uow, {person_id for ids in deciders.values() for person_id in ids})
+    return [
+        AskedReview(
+            id=review.id,
+            stage=review.stage,
+            due_at=review.due_at,
+            may_decide=access_policy.refusal_for(directory, facts, review, uow.actor.id) is None,
+            who_can=[names[person_id] for person_id in deciders[review.id]],
+        )
+        for review in reviews
+    ]
 
 
 def _decisions(uow: UnitOfWork, matter: Matter) -> list[MatterDecision]:

@@ -59,6 +59,16 @@ class MatterLine(Answer):
     closed_at: Moment | None
 
 
+class AskedReview(Answer):
+    """An open review of a matter. ``whoCan``: who can decide it now, where you may know."""
+
+    id: str
+    stage: str
+    due_at: Moment
+    may_decide: bool
+    who_can: list[str]
+
+
 class MatterDecision(Answer):
     stage: str
     outcome: str
@@ -123,6 +133,14 @@ class ViolationView(Answer):
     may_settle: bool
 
 
+class UnansweredViolation(Answer):
+    """A violation that is served on you, and until when you can reply."""
+
+    matter_id: str
+    number: str
+    reply_until: Moment
+
+
 class ReplyBody(Body):
     """What an accused, or the head of the department for it, replies to a violation."""
 
@@ -149,7 +167,7 @@ class MatterView(MatterLine):
     """One matter with all of it; decisions are signed over ``factsSha256``.
 
     ``because`` says why it was closed without being carried out; ``results`` what was done, where it was.
-    ``handOverId`` is the loan that it is about, and ``holder`` says whether you hold its copies.
+    ``reviews`` are open. ``handOverId`` is the loan that it is about, and ``holder`` says whether you hold its copies.
     ``emergencyCopies``: what you can see of an urgent retrieval before its approval.
     """
 
@@ -157,6 +175,7 @@ class MatterView(MatterLine):
     results: list[MatterFact]
     facts_sha256: str
     decisions: list[MatterDecision]
+    reviews: list[AskedReview]
     because_zh: str | None
     because_en: str | None
     document: str | None

@@ -16,12 +16,13 @@ from services.database.tables.violations import Hearing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.reviews.given_judgements import GivenSanction, Judgement
-from services.domain.reviews.schemas import Candidate, JudgementForm, OfferedSanction
+from services.domain.reviews.schemas import Candidate, JudgementForm, MatterFact, OfferedSanction
 from services.domain.stages.catalogue import STAGES, Stage
 from services.domain.stages.schema import SanctionKind
 from services.runtime.errors import Refused
+from services.runtime.labels import Label
 from services.runtime.rules import Rules
-from services.runtime.translations import Bilingual, Message
+from services.runtime.translations import Bilingual, Message, Text
 
 DECIDING = ("violation-security", "violation-legal", "violation-management")
 REFERRAL = "referral"
@@ -98,6 +99,32 @@ def describe(uow: UnitOfWork, review: Review) -> JudgementForm | None:
         ],
         accused=[Candidate(id=person_id, name=names.get(person_id, person_id)) for person_id in accused],
     )
+
+
+def list_facts(judgement: Mapping[str, Any] | None, names: Mapping[str, str]) -> list[MatterFact]:
+    """Return in words what a decision says of a violation; Legal approves sanctions that it can read."""
+    given = judgement or {}
+    facts: list[tuple[Text, Text]] = []
+    if "severity" in given:
+        facts.append((Message("Severity"), Label(f"severity-{given['severity']}")))
+    for one in given.get("sanctions", ()):
+        kind = STAGES.sanctions[one["kind"]]
+        besides = "".join(f" · {text}" for text in (one.get("amount"), one.get("note")) if text)
+        name = names.get(one["personId"], one["personId"])
+        facts.append((Message("Sanction: {name}", name=name), Bilingual(kind.zh + besides, kind.en + besides)))
+    if "loss" in given:
+        loss = Message("Yes: {amount}", amount=given["lossAmount"]) if given.get("lossAmount") else Message("Yes")
+        facts.append((Message("Loss to be made good"), loss if given["loss"] else Message("No")))
+    if "referral" in given:
+        facts.append((Message("Referral to an authority"), Message("Yes") if given["referral"] else Message("No")))
+    if "authority" in given:
+        facts.append((Message("Authority"), Bilingual(given["authority"], given["authority"])))
+    return [MatterFact(name_zh=name.zh, name_en=name.en, zh=value.zh, en=value.en) for name, value in facts]
+
+
+def list_people(judgement: Mapping[str, Any] | None) -> list[str]:
+    """Return the ids of those whom a decision sanctions."""
+    return [one["personId"] for one in (judgement or {}).get("sanctions", ())]
 
 
 def variables_of(stage: Stage, judgement: Mapping[str, Any] | None) -> dict[str, Any]:

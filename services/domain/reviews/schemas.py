@@ -134,7 +134,10 @@ class EarlierConfirmation(Answer):
 
 
 class EarlierDecision(Answer):
-    """A decision that was made before in this case; a release may have a second person (R34)."""
+    """A decision that was made before in this case; a release may have a second person (R34).
+
+    ``judgement`` is what it says of a violation: severity, sanctions, loss and referral.
+    """
 
     stage: str
     round: int
@@ -143,6 +146,7 @@ class EarlierDecision(Answer):
     decided_at: Moment
     reason: str | None
     opinion: str | None
+    judgement: list[MatterFact]
     confirmed_by: list[EarlierConfirmation]
 
 

@@ -10,7 +10,18 @@ from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.custody import grants, hand_overs, holder_entries, queries, recipient_access, suspensions
 from services.domain.custody.pages.loan_view import clarify, copy_times, remarks
 from services.domain.custody.queries import HELD
-from services.domain.custody.schemas import Acceptance, EntryBody, LoanSort, LogSort, Loss, RecipientBody, Refusal
+from services.domain.custody.schemas import (
+    Acceptance,
+    EntryBody,
+    HandOverView,
+    LoanSort,
+    LogSort,
+    Loss,
+    RecipientBody,
+    Refusal,
+)
+from services.domain.matters import queries as matter_queries
+from services.domain.matters.schemas import MatterLine
 from services.runtime.errors import NotFound, Refused
 from services.runtime.labels import word
 from services.runtime.translations import Message
@@ -234,6 +245,12 @@ async def read_log_as_csv(
     return csv_answer(name, [visitor.translated(column) for column in LOG_COLUMNS], rows)
 
 
+def _read(uow: UnitOfWork, hand_over_id: str) -> tuple[HandOverView, list[MatterLine]]:
+    """Return the loan, and what is asked about it, which the custodian waits for."""
+    view = queries.get_mine(uow, hand_over_id)
+    return view, matter_queries.list_of_case(uow, view.application_id)
+
+
 @dataclass(frozen=True)
 class _Loan:
     """A hand-over of the visitor, as its page shows it and acts on it."""
@@ -261,12 +278,13 @@ class _Loan:
         return self.visitor.redirect(f"/hand-overs/{self.id}{section}", done)
 
     async def page(self, *, typed: TypedForm | None = None, refusal: Refused | None = None, form: str = "") -> Response:
-        view = await self.database.read(self.visitor.actor, queries.get_mine, self.id)
+        view, matters = await self.database.read(self.visitor.actor, _read, self.id)
         cause = suspensions.first_cause(suspension.cause for suspension in view.suspensions)
         return self.visitor.page(
             "custody/hand_over.html",
             refusal.status if refusal else 200,
             view=view,
+            matters=matters,
             held=view.state in HELD,
             stopped=grants.SUSPENDED[cause][1] if cause not in (None, suspensions.USE_PERIOD_OVER) else None,
             times_of={copy.id: copy_times(copy) for copy in view.copies},

@@ -3,11 +3,18 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from services.database.tables.applications import Item
+from services.database.tables.copies import Copy
+from services.database.tables.documents import Document
 from services.database.tables.matters import Matter
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
+from services.domain.applications import forms
 from services.domain.custody import copies, grants, log, suspensions
 from services.domain.matters.kinds import base
 from services.domain.matters.kinds.base import Asked, Kind, Line
@@ -99,6 +106,26 @@ class CustodyTransfer(Kind):
             )
         return {"from": former, "to": asked.to_person_id, "copies": hashes, "agreement": agreement.version}
 
+    def content(self, uow: UnitOfWork, matter: Matter) -> dict[str, Any]:
+        """Return what the sheet has besides: each copy with its hash before and after, downloads, both people."""
+        before, asked = matter.facts["before"], self.read(matter)
+        return {
+            "handedOn": {
+                "copies": [
+                    {
+                        "camera": f"{copy.item.camera.place_zh} {copy.item.camera.name_zh}",
+                        "label": label.number if label is not None else None,
+                        "before": before["copies"].get(copy.id),
+                        "after": copy.sealed["sha256Cipher"],
+                    }
+                    for copy, label in _labelled(uow, matter)
+                ],
+                "downloads": before["downloads"],
+                "from": forms.person_to_json(uow, before["custodian"]),
+                "to": forms.person_to_json(uow, asked.to_person_id),
+            }
+        }
+
     def lines(self, uow: UnitOfWork, facts: Mapping[str, Any]) -> list[Line]:
         asked, before = facts["asked"], facts["before"]
         lines = [
@@ -114,6 +141,19 @@ class CustodyTransfer(Kind):
         if before["forced"]:
             lines.append(Line(Message("Signed by"), Message("another person in the custodian's place")))
         return lines
+
+
+def _labelled(uow: UnitOfWork, matter: Matter) -> list[tuple[Copy, Document | None]]:
+    """Return the copies of the loan with their labels, as they are now."""
+    query = (
+        select(Copy, Document)
+        .join(Item, Item.id == Copy.item_id)
+        .outerjoin(Document, (Document.subject_id == Copy.id) & (Document.kind == "label"))
+        .where(Copy.hand_over_id == matter.hand_over_id, Copy.discarded_at.is_(None))
+        .options(joinedload(Copy.item).joinedload(Item.camera))
+        .order_by(Item.position, Copy.id)
+    )
+    return [(copy, label) for copy, label in uow.session.execute(query)]
 
 
 def unfit_people(uow: UnitOfWork, state: CaseState) -> set[str]:

@@ -31,7 +31,7 @@ from services.runtime.translations import Message
 from services.web.schemas import Account, Identifier
 from services.web.schemas import Line as OneLine
 
-MADE = "由封存的原件按批准范围直接截取，未重新编码，未作剪辑；截取后的文件以下列 SHA-256 值核对"
+MADE = "由封存的原件按批准范围直接截取，未重新编码，未作剪辑；截取后的文件以本清单所列 SHA-256 值核对"
 COPIES = 2  # of the list: one stays, one goes with the footage
 
 

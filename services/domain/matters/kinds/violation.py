@@ -109,7 +109,11 @@ class ViolationKind(Kind):
                 base.moment_line(uow, Message("Reply until"), assessment["replyUntil"]),
             ]
         for reply in facts["replies"]:
-            who = Message("Reply of the department") if reply["part"] == violations.DEPARTMENT else Message("Reply")
+            who = (
+                Message("Reply of the department")
+                if reply["part"] == violations.DEPARTMENT
+                else Message("Reply of the accused")
+            )
             name = base.person_line(uow, who, reply["by"]).zh
             lines.append(base.text_line(who, f"{name}: {reply['text']}"))
         return lines

@@ -109,6 +109,9 @@ def write_referral(uow: UnitOfWork, matter: Matter, violation: Violation, decide
             "receipt": referral["receipt"],
             "packageSha256": referral["packageSha256"],
             "hold": referral["hold"],
+            "holdNotice": uow.session.scalar(
+                select(Document.number).where(Document.subject_id == referral["hold"], Document.kind == "hold-notice")
+            ),
             "by": forms.person_to_json(uow, referral["recordedBy"]),
             "decisions": [matter_documents.decision_to_json(uow, decided[REFERRAL])],
         },
@@ -122,7 +125,7 @@ def lay_out_violation(sheet: JsonView) -> list[Part]:
             ("申请表编号", cell(sheet.text("application"))),
             ("来源", cell(sheet.text("source.name") if sheet.has("source") else SYSTEM)),
         ],
-        [("告知时间", cell(sheet.when("servedAt"))), ("申辩截止", cell(sheet.when("replyUntil")))],
+        [("告知时间", cell(sheet.when("servedAt")))],
         *([(line.text("name"), cell(line.text("value")))] for line in sheet.each("lines")),
         [("事项校验值", (sheet.hash("factsSha256"),))],
         [("证据文书", cell("、".join(row.text("number") for row in sheet.each("evidence")) or None))],
@@ -144,7 +147,10 @@ def lay_out_violation(sheet: JsonView) -> list[Part]:
     sanctions = [
         [
             cell(row.text("person")),
-            cell(word("zh", f"sanction-{row.text('kind')}"), row.text("amount") if row.has("amount") else None),
+            cell(
+                word("zh", f"sanction-{row.text('kind')}"),
+                *(row.text(name) for name in ("amount", "note") if row.has(name)),
+            ),
             cell(word("zh", f"sanction-{row.text('droppedBecause')}") if row.has("droppedBecause") else "生效"),
         ]
         for row in sheet.each("sanctions")
@@ -157,11 +163,34 @@ def lay_out_violation(sheet: JsonView) -> list[Part]:
             ("结果", cell(word("zh", sheet.text("closedAs")))),
         ],
         [("移送机关", cell(sheet.text("referral.authority"))), ("移送时间", cell(sheet.when("referral.handedAt")))],
-        [("赔偿", cell(sheet.text("settlement.account"))), ("赔偿时间", cell(sheet.when("settlement.at")))],
+        [("损失金额", cell(_loss(sheet))), ("暂停使用", cell(*_suspended(sheet)))],
+        [
+            ("赔偿", cell(sheet.text("settlement.account"), _amount(sheet, "settlement.amount"))),
+            ("赔偿时间", cell(sheet.when("settlement.at"))),
+        ],
         [("结案时间", cell(sheet.when("closedAt")))],
     ]
     parts.append(Facts("四、处理结果", end))
     return [*parts, Signatures("签字", _signatures(sheet))]
+
+
+def _amount(sheet: JsonView, path: str) -> str | None:
+    return sheet.text(path) if sheet.has(path) else None
+
+
+def _loss(sheet: JsonView) -> str | None:
+    """Return the loss that the decision names."""
+    amounts = [_amount(decision, "judgement.lossAmount") for decision in sheet.each("decisions")]
+    return next((amount for amount in amounts if amount), None)
+
+
+def _suspended(sheet: JsonView) -> list[str]:
+    """Return from when to when the loan or a person was suspended."""
+    return [
+        f"{row.text('of') if row.has('of') else '本次借用'}：{row.when('since')} 至 "
+        f"{row.when('until') if row.has('until') else '未解除'}"
+        for row in sheet.each("suspensions")
+    ]
 
 
 def lay_out_referral(sheet: JsonView) -> list[Part]:
@@ -172,7 +201,7 @@ def lay_out_referral(sheet: JsonView) -> list[Part]:
         [("回执", cell(sheet.text("receipt"))), ("移送人", cell(sheet.text("by.name")))],
         [("证据包校验值", (sheet.hash("packageSha256"),))],
         [("事项校验值", (sheet.hash("factsSha256"),))],
-        [("法律保留编号", cell(sheet.text("hold")))],
+        [("法律保留通知", cell(sheet.text("holdNotice") if sheet.has("holdNotice") else sheet.text("hold")))],
     ]
     return [Facts("一、移送", facts), Signatures("移送决定", _signatures(sheet))]
 

@@ -9,8 +9,37 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import violations as policy
 from services.domain.custody.violations import ACCUSED
-from services.domain.matters.schemas import HeardPerson, RecordedSanction, ReferralView, SettlementView, ViolationView
+from services.domain.matters.schemas import (
+    HeardPerson,
+    RecordedSanction,
+    ReferralView,
+    SettlementView,
+    UnansweredViolation,
+    ViolationView,
+)
 from services.domain.matters.violations import tasks
+
+
+def list_unanswered(uow: UnitOfWork) -> list[UnansweredViolation]:
+    """List the violations that are served on the actor, who can still reply; the most pressing first."""
+    query = (
+        select(Matter.id, Matter.number, Violation.reply_until)
+        .join(Violation, Violation.matter_id == Matter.id)
+        .join(Hearing, Hearing.matter_id == Matter.id)
+        .where(
+            Hearing.person_id == uow.actor.id,
+            Hearing.replied_at.is_(None),
+            Matter.closed_at.is_(None),
+            Violation.heard_at.is_(None),
+            Violation.reply_until >= uow.now,
+        )
+        .order_by(Violation.reply_until, Matter.id)
+    )
+    return [
+        UnansweredViolation(matter_id=matter_id, number=number, reply_until=until)
+        for matter_id, number, until in uow.session.execute(query)
+        if until is not None
+    ]
 
 
 def describe(uow: UnitOfWork, matter: Matter) -> ViolationView | None:

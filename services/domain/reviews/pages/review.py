@@ -218,6 +218,7 @@ async def _page(
         form=sheet.view.form,
         marks=MARKS,
         outcomes=STAGES.outcomes,
+        offered=_offered(stage, about_matter=sheet.view.matter is not None),
         returned=service.RETURNED,
         previews=PREVIEW_MOMENTS,
         with_pictures=stage.code == PICTURES_AT and sheet.view.why_not is None,
@@ -252,9 +253,15 @@ def granted_lines(sheet: Sheet) -> list[GrantedLine]:
     ]
 
 
+def _offered(stage: Stage, *, about_matter: bool) -> list[str]:
+    """List the outcomes of the page: a form is returned for correction, a matter is asked for anew."""
+    return [code for code in stage.outcomes if not (about_matter and code == service.RETURNED)]
+
+
 def _reasons(visitor: Visitor, stage: Stage, *, about_matter: bool) -> str:
     """Return for what a reason is needed, in words."""
-    outcomes = [word(visitor.language, outcome) for outcome in stage.reason_for]
+    offered = _offered(stage, about_matter=about_matter)
+    outcomes = [word(visitor.language, outcome) for outcome in stage.reason_for if outcome in offered]
     if stage.may_lower and not about_matter:
         outcomes.append(visitor.translated("lowering the class"))
     return visitor.translated(", ").join(outcomes)

@@ -8,13 +8,17 @@ import pytest
 from services.domain.cases.event_messages import EVENT_MESSAGES, describe
 from services.domain.custody import holder_entries
 from services.domain.custody.integrity import DAMAGED, INTACT, UNFINISHED
+from services.domain.documents.service import SERIES
 from services.domain.stages.catalogue import STAGES
 from services.runtime.places import ROOT
 
 SERVICES = ROOT / "services"
 # Written with a part that is filled in: what it may be.
 FILLED = {
-    "{kind}-written": ("application-form-written", "retrieval-record-written"),
+    "{kind}-written": (
+        *("application-form-written", "hand-over-receipt-written"),
+        *(f"{kind}-written" for kind in SERIES if kind not in ("application", "confidentiality-agreement")),
+    ),
     "{check}-checked": ("preliminary-review-checked", "security-review-checked"),
     "receipt-{outcome}": ("receipt-accepted", "receipt-declined"),
     "consent-{answer}": ("consent-consented", "consent-refused"),

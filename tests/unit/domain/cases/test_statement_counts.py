@@ -21,7 +21,7 @@ from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.applications import forms
 from services.domain.audit import trail as audit_trail
 
-MOST = 25
+MOST = 26
 SIZES = (20, 2_000)
 TRANSACTION = ("BEGIN", "PRAGMA query_only", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
 SIGNED = {"statement_sha256": "0" * 64, "signature": {}}
