@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query, Response
 
 from services.database.keyset import Page
 from services.database.unit_of_work import Database, UnitOfWork
-from services.domain.access import visibility
 from services.domain.applications import directory
 from services.domain.applications.directory import FoundPeople
 from services.domain.matters import queries, service
@@ -235,7 +234,7 @@ async def _form(
 
 def _read_new(uow: UnitOfWork, kind_code: str, application_id: str, person: str) -> NewMatter:
     kind = service.find_kind(kind_code)
-    application = visibility.get_visible(uow, application_id)
+    application = service.get_submitted(uow, application_id)
     state = permissions.read(uow, application_id)
     obstacle = kind.unavailable(state.hand_over)
     if obstacle is not None:

@@ -42,7 +42,7 @@ class ViolationKind(Kind):
     def unavailable(self, hand_over: HandOver | None) -> Message | None:
         """A violation may be found after the copies are back, too."""
         if hand_over is None or hand_over.accepted_at is None:
-            return Message("Nobody has accepted the copies yet: wait until the custodian has.")
+            return base.NOT_LENT
         return None
 
     def obstacle(self, uow: UnitOfWork, state: CaseState, asked: ViolationAsked) -> Message | None:

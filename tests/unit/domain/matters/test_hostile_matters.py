@@ -9,7 +9,7 @@ import pytest
 from behalf_case import DRAFTER, drafted
 from lent_case import Parts
 from loan_matter import LoanDesk, lent
-from portal_client import Portal
+from portal_client import Portal, problem
 from prepared_desk import prepared_desk
 from provided_case import ProvidingDesk, lent_to_security
 from review_desk import PASSWORD, ReviewDesk
@@ -217,6 +217,18 @@ async def test_no_text_for_people_outside_hides_or_breaks_what_is_signed(tmp_pat
         typed = {"csrf_token": lead.headers["X-CSRF-Token"], "note": "a\u202eb", "outsiderIds": "nobody"}
         page = await lead.post(f"/disclosures/{matter_id}/receipt", data=typed)
         assert page.status_code == 422
+    desk.close()
+
+
+async def test_about_a_draft_there_is_nothing_to_ask(tmp_path: Path) -> None:
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'books.db'}")
+    draft, asked = drafted(desk), {"reason": "还要用。", "dueAt": "2031-04-01T00:00:00Z"}
+    async with Portal(desk) as portal:
+        client = await portal.signed_in(DRAFTER)
+        body = {"kind": "extension", "applicationId": draft, "asked": asked}
+        answer = await client.post("/api/matters", json=body)
+        assert problem(answer) == (409, "not-now", None)
+        assert (await client.get(f"/matters/new/extension?case={draft}")).status_code == 409
     desk.close()
 
 
