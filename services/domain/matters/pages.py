@@ -256,7 +256,7 @@ def _people(uow: UnitOfWork, state: CaseState, kind: Kind, search: str) -> Found
     if kind.code == "custody-transfer":
         return directory.find_people(uow, search, custody_transfer.unfit_people(uow, state), custodians=True)
     if kind.code == ViolationKind.code:
-        return directory.find_people(uow, search, {lent(state).custodian_id})
+        return directory.find_people(uow, search, {lent(state).custodian_id, *state.application.subject_ids})
     return NOBODY
 
 
