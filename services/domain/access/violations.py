@@ -32,11 +32,16 @@ def may_read_all(directory: Directory, person_id: str) -> bool:
 
 
 def is_seen(uow: UnitOfWork) -> ColumnElement[bool]:
-    """Build the condition on ``Matter`` that the acting person may see it, of a violation."""
+    """Build the condition on ``Matter`` that the acting person may see it, of a violation.
+
+    Administrators see none but those that accuse them, to which they reply as everybody does.
+    """
     me, directory = uow.actor.id, queries.load_directory(uow)
-    if uow.actor.kind != "person" or me in directory.administrators:
+    if uow.actor.kind != "person":
         return false()
     own = select(Hearing.matter_id).where(Hearing.person_id == me)
+    if me in directory.administrators:
+        return Matter.id.in_(own)
     decided = select(Decision.matter_id).where(Decision.decided_by == me, Decision.matter_id.is_not(None))
     parts = [Matter.id.in_(own), Matter.id.in_(decided), Matter.opened_by == me]
     unconcerned = Matter.application_id.not_in(select(Application.id).where(visibility.concerns(me)))

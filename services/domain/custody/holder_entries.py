@@ -13,6 +13,7 @@ from services.runtime.errors import Refused
 
 HolderEvent = Literal["moved", "lent", "checked"]
 EVENTS: tuple[HolderEvent, ...] = get_args(HolderEvent)
+MOST = 500  # entries of one loan
 
 
 def write(
@@ -27,10 +28,11 @@ def write(
     """Add an entry by the custodian, while the custodian holds the copies; lent are only those that open now.
 
     ``place``: where they are now, which ``moved`` needs. ``person_id``: to whom they are lent, which ``lent`` needs.
-    Raises Refused for other people, after the return, and for what is not filled in.
+    Raises Refused for other people, after the return, for what is not filled in, and beyond ``MOST``.
     """
     hand_over = log.get_mine(uow, hand_over_id)
     hand_overs.require_held(hand_over)
+    log.require_fewer(uow, hand_over_id, EVENTS, MOST)
     text, place = text.strip(), (place or "").strip()
     if not text:
         raise Refused("entry-text", "Describe what was done.", status=422, field="text")

@@ -1,16 +1,16 @@
 """Hand-overs and the custody log (R38, R45 to R48). What people and workers do with them is in sibling modules."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import rfc8785
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
-from services.runtime.errors import NotFound, NotPermitted
+from services.runtime.errors import NotFound, NotPermitted, Refused
 from services.runtime.labels import WORDS
 from services.runtime.translations import Message
 
@@ -84,6 +84,17 @@ def list_entries(uow: UnitOfWork, hand_over_id: str) -> list[CustodyEntry]:
             select(CustodyEntry).where(CustodyEntry.hand_over_id == hand_over_id).order_by(CustodyEntry.seq)
         )
     )
+
+
+def require_fewer(uow: UnitOfWork, hand_over_id: str, events: Collection[str], most: int) -> None:
+    """Raise Refused where the log has so many entries of these events: pages and the document show each."""
+    query = select(func.count()).where(CustodyEntry.hand_over_id == hand_over_id, CustodyEntry.event.in_(events))
+    if (uow.session.scalar(query) or 0) >= most:
+        raise Refused(
+            "entries-full",
+            "You have made {most} such entries in the custody log already, which is the limit: inform Security.",
+            most=most,
+        )
 
 
 def stream_entries(uow: UnitOfWork, hand_over_id: str) -> Iterator[CustodyEntry]:

@@ -267,9 +267,9 @@ async def _form(
 
 def _read_new(uow: UnitOfWork, kind_code: str, application_id: str, person: str) -> NewMatter:
     kind = service.find_kind(kind_code)
-    application = visibility.get_visible(uow, application_id)
     if kind.signed:
-        return _read_urgent(uow, kind, application)
+        return _read_urgent(uow, kind, visibility.get_visible(uow, application_id))
+    application = service.get_submitted(uow, application_id)
     state = permissions.read(uow, application_id)
     obstacle = kind.unavailable(state.hand_over)
     if obstacle is not None:
@@ -309,7 +309,8 @@ def _people(uow: UnitOfWork, state: CaseState, kind: Kind, search: str) -> Found
     if kind.code == "custody-transfer":
         return directory.find_people(uow, search, custody_transfer.unfit_people(uow, state), custodians=True)
     if kind.code == ViolationKind.code:
-        return directory.find_people(uow, search, {lent(state).custodian_id, str(uow.actor.id)})
+        unfit = {lent(state).custodian_id, str(uow.actor.id), *state.application.subject_ids}
+        return directory.find_people(uow, search, unfit)
     return NOBODY
 
 

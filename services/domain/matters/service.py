@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 
 from services.database.base import new_id
+from services.database.tables.applications import Application
 from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
@@ -14,7 +15,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.custody.violations import hash_of
 from services.domain.documents import service as document_service
 from services.domain.matters.kinds import KINDS
-from services.domain.matters.kinds.base import Asked, Kind
+from services.domain.matters.kinds.base import NOT_LENT, Asked, Kind
 from services.domain.process import outbox, permissions
 from services.domain.process.permissions import CaseState
 from services.domain.stages.catalogue import STAGES
@@ -30,7 +31,7 @@ def open_matter(uow: UnitOfWork, kind_code: str, application_id: str, asked: Map
     kind = find_kind(kind_code)
     if kind.signed:
         raise Refused("signature-missing", "This is asked with a signature: use its own form.", status=422)
-    visibility.get_visible(uow, application_id)
+    get_submitted(uow, application_id)
     read = parse(kind, asked)
     state = permissions.lock(uow, application_id, f"ask for {kind.code}")
     kind.require_may_open(uow, state, read)
@@ -85,6 +86,14 @@ def _open(uow: UnitOfWork, kind: Kind, state: CaseState, read: Asked, *, by_syst
         variables={"matterId": matter.id, "applicationId": state.application.id, **kind.carried(matter)},
     )
     return matter
+
+
+def get_submitted(uow: UnitOfWork, application_id: str) -> Application:
+    """Return a case that the actor may see; Refused for a draft, about which there is nothing to ask."""
+    application = visibility.get_visible(uow, application_id)
+    if application.submitted_at is None:
+        raise Refused("not-now", NOT_LENT)
+    return application
 
 
 def find_kind(code: str) -> Kind:

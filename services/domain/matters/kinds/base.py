@@ -25,6 +25,7 @@ from services.web.schemas import Account, Body
 from services.web.templates import offset
 
 LEADERS = ("head", "deputy")
+NOT_LENT = Message("Nobody has accepted the copies yet: wait until the custodian has.")
 
 
 class Asked(Body):
@@ -175,7 +176,7 @@ def loan_is_over(hand_over: HandOver | None) -> bool:
 def loan_obstacle(hand_over: HandOver | None) -> Message | None:
     """Return why the loan cannot be changed: it has not begun, or is over."""
     if hand_over is None or hand_over.accepted_at is None or hand_over.due_at is None:
-        return Message("Nobody has accepted the copies yet: wait until the custodian has.")
+        return NOT_LENT
     if loan_is_over(hand_over):
         return Message("The loan has ended: submit a new application if you still need the footage.")
     return None

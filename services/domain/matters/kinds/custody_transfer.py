@@ -178,6 +178,8 @@ def _person_obstacle(uow: UnitOfWork, state: CaseState, person_id: str) -> Messa
         return Message("This person is concerned in the case: choose another one.")
     if access_policy.has_decided(facts, person_id):
         return Message("This person has decided in the case: choose another one.")
+    if suspensions.of_person(uow, person_id):
+        return Message("Access of this person to footage is suspended: choose another one.")
     return None
 
 

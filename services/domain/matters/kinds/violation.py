@@ -42,7 +42,7 @@ class ViolationKind(Kind):
     def unavailable(self, hand_over: HandOver | None) -> Message | None:
         """A violation may be found after the copies are back, too."""
         if hand_over is None or hand_over.accepted_at is None:
-            return Message("Nobody has accepted the copies yet: wait until the custodian has.")
+            return base.NOT_LENT
         return None
 
     def obstacle(self, uow: UnitOfWork, state: CaseState, asked: ViolationAsked) -> Message | None:
@@ -54,7 +54,7 @@ class ViolationKind(Kind):
 
     def open_itself(self, uow: UnitOfWork, state: CaseState, asked: Any) -> Matter:
         hand_over, kind = base.lent(state), str(asked.violation_kind)
-        accused = [self._require_person(uow, asked.accused_id)] if asked.accused_id else None
+        accused = [self._require_person(uow, state, asked.accused_id)] if asked.accused_id else None
         if uow.actor.id in (accused or [hand_over.custodian_id]):
             raise Refused(
                 "accused-self", "You cannot record a violation of your own: another person has to.", status=403
@@ -65,10 +65,18 @@ class ViolationKind(Kind):
         violation = violations.open_once(uow, hand_over, kind, facts, accused=accused)
         return uow.session.get_one(Matter, violation.matter_id)
 
-    def _require_person(self, uow: UnitOfWork, person_id: str) -> str:
+    def _require_person(self, uow: UnitOfWork, state: CaseState, person_id: str) -> str:
         person = uow.session.get(Person, person_id)
         if person is None:
             raise Refused("unknown", "Choose a person from the list.", status=422, field="accusedId")
+        if person.id in state.application.subject_ids:
+            # the accused are served with the facts, and these must not learn that there is a case (T8)
+            raise Refused(
+                "accused-concerned",
+                "The case concerns this person, who must not learn of it: inform the supervision group.",
+                status=422,
+                field="accusedId",
+            )
         return person.id
 
     def before(self, uow: UnitOfWork, state: CaseState) -> dict[str, Any]:

@@ -17,7 +17,15 @@ from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.documents import Document
 from services.domain.accounts.signatures.given import Proof
 from services.domain.cases.document_layouts import render_pdf
-from services.domain.custody import holder_entries, loan_documents, log, log_sheet, returns, suspensions
+from services.domain.custody import (
+    holder_entries,
+    loan_documents,
+    log,
+    log_sheet,
+    recipient_access,
+    returns,
+    suspensions,
+)
 from services.rendering.formatting import JsonView
 from services.rendering.sheet import Line, Listing
 from services.runtime.errors import NotFound, Refused
@@ -169,3 +177,17 @@ async def test_entries_are_written_on_the_page_and_over_the_api_and_never_change
         assert MOVED["place"] in shown.text
     table = await keeper.get(f"{page}/custody-log.csv")
     assert f"{MOVED['text']} · {MOVED['place']}" in table.text
+
+
+def test_entries_without_end_are_not_written(loan: LoanDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holder_entries, "MOST", 2)
+    monkeypatch.setattr(recipient_access, "MOST_ALLOWED", 1)
+    for event in ("checked", "moved"):
+        write(loan, event, place="原处")
+    assert refused(loan, "checked")[0] == "entries-full"
+    hand_over_id = loan.ids["hand_over_id"]
+    for act in (recipient_access.allow, recipient_access.withdraw):
+        loan.desk.run(act, hand_over_id, VIEWER, by="keeper")
+    with pytest.raises(Refused) as caught:
+        loan.desk.run(recipient_access.allow, hand_over_id, VIEWER, by="keeper")
+    assert caught.value.code == "entries-full"

@@ -9,7 +9,7 @@ import pytest
 from behalf_case import DRAFTER, drafted
 from lent_case import Parts
 from loan_matter import LoanDesk, lent
-from portal_client import Portal
+from portal_client import Portal, problem
 from prepared_desk import prepared_desk
 from provided_case import ProvidingDesk, lent_to_security
 from review_desk import PASSWORD, ReviewDesk
@@ -27,10 +27,11 @@ from services.domain.custody import suspensions
 from services.domain.disclosures import service as disclosures
 from services.domain.holds import queries as hold_queries
 from services.domain.holds import service as holds
+from services.domain.matters import queries as matter_queries
 from services.domain.matters.violations import acts, tasks
 from services.domain.matters.violations.assessment import Assessment
 from services.domain.reviews.given_judgements import GivenSanction, Judgement
-from services.runtime.errors import Fatal, Refused
+from services.runtime.errors import Fatal, NotFound, Refused
 from services.runtime.spans import Span
 
 LEAK = Assessment("severe", "violation-management", suspend_person=True, referral_asked=True)
@@ -217,6 +218,48 @@ async def test_no_text_for_people_outside_hides_or_breaks_what_is_signed(tmp_pat
         typed = {"csrf_token": lead.headers["X-CSRF-Token"], "note": "a\u202eb", "outsiderIds": "nobody"}
         page = await lead.post(f"/disclosures/{matter_id}/receipt", data=typed)
         assert page.status_code == 422
+    desk.close()
+
+
+@pytest.mark.requirement("R65")
+def test_an_accused_administrator_is_heard_and_sees_no_other_violation(loan: LoanDesk) -> None:
+    matter_id, other = leaked(loan, "admin"), loan.ask("violation", "supervisor", violationKind="finding")
+    loan.desk.run(acts.reply, matter_id, "不是我导出的。", by="admin")
+    [shown] = loan.desk.run(matter_queries.read, by="admin").lines
+    assert (shown.id, shown.opened_by) == (matter_id, None)
+    assert loan.matter(matter_id).facts["replies"][0]["by"] == "admin"
+    with pytest.raises(NotFound):
+        loan.desk.run(matter_queries.get, other, by="admin")
+
+
+@pytest.mark.requirement("R65")
+def test_whom_the_case_concerns_is_not_told_of_it_by_an_accusation(any_database_url: str) -> None:
+    desk, ids = prepared_desk(any_database_url, lent)
+    loan = LoanDesk(desk, ids)
+    with pytest.raises(Refused) as caught:
+        loan.ask("violation", "supervisor", violationKind="finding", accusedId="deputy")
+    assert (caught.value.code, caught.value.field) == ("accused-concerned", "accusedId")
+    assert not desk.all(Notice, person_id="deputy", application_id=loan.application_id)
+    desk.close()
+
+
+@pytest.mark.requirement("R47", refuses=True)
+def test_custody_is_not_given_to_who_has_lost_access_to_footage(loan: LoanDesk) -> None:
+    loan.desk.run(lambda uow: suspensions.open_for_person(uow, "operator2", suspensions.VIOLATION))
+    with pytest.raises(Refused) as caught:
+        loan.ask("custody-transfer", toPersonId="operator2")
+    assert caught.value.code == "not-now"
+
+
+async def test_about_a_draft_there_is_nothing_to_ask(tmp_path: Path) -> None:
+    desk = ReviewDesk(f"sqlite:///{tmp_path / 'books.db'}")
+    draft, asked = drafted(desk), {"reason": "还要用。", "dueAt": "2031-04-01T00:00:00Z"}
+    async with Portal(desk) as portal:
+        client = await portal.signed_in(DRAFTER)
+        body = {"kind": "extension", "applicationId": draft, "asked": asked}
+        answer = await client.post("/api/matters", json=body)
+        assert problem(answer) == (409, "not-now", None)
+        assert (await client.get(f"/matters/new/extension?case={draft}")).status_code == 409
     desk.close()
 
 
