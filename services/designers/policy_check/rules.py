@@ -99,6 +99,10 @@ class Rules:
     def monitors(self) -> list[Monitor]:
         return [monitor for monitor, _, _ in self._copies]
 
+    def rule_of(self, number: int) -> Rule:
+        """Return the rule that the monitor of this number follows."""
+        return self._copies[number][1]
+
     @property
     def initial(self) -> tuple[int, ...]:
         return tuple(monitor.initial for monitor, _, _ in self._copies)

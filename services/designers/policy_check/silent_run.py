@@ -51,7 +51,9 @@ class SilentRuns:
             for begun in walk.begun.get(rule.id, []):
                 note = self._late(rule, begun)
                 if note is not None:
-                    found.append(Broken(rule, None, begun.state, (), begun.by, note))
+                    start, path = walk.path_from_start(begun.state)
+                    way = start, [*path, *begun.moves]
+                    found.append(Broken(rule, None, begun.state, (), begun.by, note, way))
                     break
         return found
 
