@@ -65,8 +65,14 @@ def numbers_in(processes: Iterable[Process], decisions: Iterable[bytes]) -> froz
 def _parts(process: Process) -> Iterator[Expression]:
     """Yield every expression of a process."""
     for element in process.elements.values():
-        parts: list[Expression | None] = [element.inputs, element.outputs]
-        parts += [flow.condition for flow in element.outgoing]
+        yield from (part for part in (element.inputs, element.outputs) if part is not None)
+    yield from other_parts(process)
+
+
+def other_parts(process: Process) -> Iterator[Expression]:
+    """Yield every expression of a process but the mappings."""
+    for element in process.elements.values():
+        parts: list[Expression | None] = [flow.condition for flow in element.outgoing]
         if element.event is not None:
             parts += [element.event.name, element.event.key, element.event.timer, element.event.code]
         if element.loop is not None:
@@ -142,7 +148,7 @@ class LiveVariables:
         for active in instance.element_instances.values():
             if not (active.children and self._is_left_from_inside(self._process.elements[active.element_id])):
                 found |= self._outside[active.element_id]
-            found |= self._at_end[active.element_id] - self._own_names(active)
+                found |= self._at_end[active.element_id] - self._own_names(active)
             if active.state == "ACTIVATING":
                 found |= self.before[active.element_id]
             for token in active.tokens:
@@ -199,9 +205,9 @@ class LiveVariables:
 
     @staticmethod
     def _is_left_from_inside(element: Element) -> bool:
-        """Return whether what matters after an element does so where what is inside ends, and need not be added to it.
+        """Return whether what matters at the end of an element, and after it, does so where what is inside ends.
 
-        A path inside may set it first. A loop ends in other ways too.
+        It need not be added to the element itself then: a path inside may set it first. A loop ends in other ways too.
         """
         return element.loop is None and element.element_type in (
             ElementType.SUB_PROCESS,
@@ -250,12 +256,12 @@ class LiveVariables:
 
     def _before(self, element: Element) -> Names:
         """Return what matters as the element is entered."""
-        inner = set(self._at_end[element.id])
+        inner: set[str] = set()
         starts = [e for e in self._inside.get(element.id, []) if e.element_type == ElementType.START_EVENT]
         if element.element_type in SCOPES:
             inner |= frozenset[str]().union(*(self.before[start.id] for start in starts))
         if not (starts and self._is_left_from_inside(element)):
-            inner |= self._outside[element.id]
+            inner |= self._outside[element.id] | self._at_end[element.id]
         inner |= self._read_on_entry(element)
         inputs = _targets(element.inputs)
         found = inner - set(inputs) if element.loop is None else set(inner)
