@@ -5,6 +5,8 @@ What makes it small, and why nothing is lost by it:
 
 * Variables that nothing reads any more leave the state: no condition, mapping, table, job or rule can tell them apart.
   Of what a decision table reads, only that is kept on which a result depends for some values of the others.
+* Marks of importance that leave the same signatures open, with the same effect on tables and rules, are one
+  (``alike_marks``).
 * Outcomes that differ only in what nothing reads are one, for the same reason.
 * Keys and ids are renamed, and moments reduced to their order: the engine compares nothing else of them.
 * A job that has one way to end, that no rule sees and of which nothing reads a variable is run at once: what else
@@ -214,8 +216,15 @@ class Explorer:
         self._reduces = reduces
         self._seconds = seconds
         self._most_states = most_states
-        self.canonicalizer = Canonicalizer(simulation.world, simulation.live, simulation.numbers, drops=reduces)
+        self.canonicalizer = Canonicalizer(
+            simulation.world,
+            simulation.live,
+            simulation.numbers,
+            drops=reduces,
+            alike_marks=simulation.alike_marks if reduces else {},
+        )
         self._timed = [rule for rule in rules.rules if rule.timing is not None]
+        self._timed_by_head: dict[tuple[str, str, str], list[Rule]] = {}
         self._read = all_names(simulation.processes.values())
         self._seen: dict[tuple[Canonical, tuple[int, ...]], int] = {}
         self._joint: list[tuple[int, ...]] = []
@@ -369,7 +378,7 @@ class Explorer:
         self.walk.happened.update(str(fact) for fact in facts if fact.kind in ("job", "stage", "message"))
 
     def _note_timed(self, state: int, edge: Edge, facts: Sequence[Fact], case: Case) -> None:
-        for rule in self._timed:
+        for rule in {rule.id: rule for fact in facts for rule in self._timed_by(fact)}.values():
             timing = rule.timing
             if timing is None:
                 continue
@@ -385,6 +394,18 @@ class Explorer:
             if key not in self._begun:
                 self._begun.add(key)
                 self.walk.begun.setdefault(rule.id, []).append(begun)
+
+    def _timed_by(self, fact: Fact) -> Sequence[Rule]:
+        """Return the timed rules whose time such a fact may begin, or that await it."""
+        head = (fact.kind, fact.name, fact.what)
+        if head not in self._timed_by_head:
+            self._timed_by_head[head] = [
+                rule
+                for rule in self._timed
+                if rule.timing is not None
+                and any(pattern.could_fit(*head) for pattern in (*rule.begins, *rule.timing.comes))
+            ]
+        return self._timed_by_head[head]
 
     def _run_on(self, applied: Applied, facts: list[Fact], followed: list[Move]) -> Applied:
         """Run the jobs at once that need not be weighed against anything else; the states between are not kept."""
