@@ -327,9 +327,10 @@ class Explorer:
     def _spread(self, state: int) -> None:
         """Take the states of the monitors along the edges, as far as there are new ones."""
         walk, after = self.walk, self._rule_states.after
-        todo = deque([state])
+        todo, waiting = deque([state]), {state}
         while todo:
             state = todo.popleft()
+            waiting.discard(state)
             for edge in walk.edges[state]:
                 places, broken = after(walk.places[state], edge.effect)
                 for number, fact in broken:
@@ -337,7 +338,8 @@ class Explorer:
                 known = walk.places[edge.target]
                 if places | known != known:
                     walk.places[edge.target] = places | known
-                    if edge.target not in todo:
+                    if edge.target not in waiting:
+                        waiting.add(edge.target)
                         todo.append(edge.target)
 
     def _show_ways(self) -> None:
