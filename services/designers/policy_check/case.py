@@ -100,8 +100,20 @@ def is_open(job_state: str) -> bool:
 class Canonicalizer:
     """Makes one value of all cases that go on alike: keys renamed, moments by their order, dead variables left out."""
 
-    def __init__(self, world: World, live: "LiveOf", numbers: frozenset[int], *, drops: bool = True) -> None:
-        """``numbers`` are those that the models name: they are kept apart, however large they are."""
+    def __init__(
+        self,
+        world: World,
+        live: "LiveOf",
+        numbers: frozenset[int],
+        *,
+        drops: bool = True,
+        alike_marks: Mapping[tuple[bool, ...], tuple[bool, ...]] | None = None,
+    ) -> None:
+        """``numbers`` are those that the models name: they are kept apart, however large they are.
+
+        ``alike_marks`` are the marks of importance that stand for others (``alike_marks.alike``).
+        """
+        self._alike_marks = alike_marks or {}
         self._world = world
         self._live = live
         self._drops = drops
@@ -111,6 +123,10 @@ class Canonicalizer:
 
     def canonical(self, case: Case) -> Canonical:
         return _Form(self, case).whole()
+
+    def marks(self, register: Register) -> tuple[bool, ...] | None:
+        """Return the marks that nobody may lower, or those that go on alike."""
+        return None if register.marks is None else self._alike_marks.get(register.marks, register.marks)
 
     def names(self, instance: ProcessInstance, state: State) -> "Matters":
         """Return the variables that matter, and those of which it matters only whether they are null."""
@@ -205,7 +221,7 @@ class _Form:
         kept = tuple(sorted((m.name, self._text(m.correlation_key)) for m in self._state.messages.values()))
         register = self._case.register
         reviews = tuple(sorted((review.stage, self._ids.get(review.id, "")) for review in register.reviews))
-        return roots, kept, reviews, self._text(register.hand_over or ""), register.marks
+        return roots, kept, reviews, self._text(register.hand_over or ""), self._owner.marks(register)
 
     def _timer_ranks(self) -> dict[int, tuple[int, int]]:
         """Return of each timer the step in which it was set, and its order among those set in the same step."""

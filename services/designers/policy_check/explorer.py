@@ -5,6 +5,8 @@ What makes it small, and why nothing is lost by it:
 
 * Variables that nothing reads any more leave the state: no condition, mapping, table, job or rule can tell them apart.
   Of what a decision table reads, only that is kept on which a result depends for some values of the others.
+* Marks of importance that leave the same signatures open, with the same effect on tables and rules, are one
+  (``alike_marks``).
 * Outcomes that differ only in what nothing reads are one, for the same reason.
 * Keys and ids are renamed, and moments reduced to their order: the engine compares nothing else of them.
 * A job that has one way to end, that no rule sees and of which nothing reads a variable is run at once: what else
@@ -12,7 +14,8 @@ What makes it small, and why nothing is lost by it:
 * A job that failed and was resolved equals one that is not done yet: a failure alone changes nothing.
 * A message that nobody awaits is not published: the relay sends it again until the process has applied it, so that it
   comes once it is awaited. That it is awaited in time is what the rules ``can come`` are for.
-* A rule's state is left out where nothing that could break the rule can happen any more (``reach.Reach``).
+* The states are those of the models alone: each rule's monitor goes through their graph by itself (``rule_states``), as
+  no rule depends on what another one has seen.
 * What a timer began beside the way has ended before it begins the same again. This is the one approximation: two
   reminders of one timer at the same time are not tried.
 """
@@ -27,7 +30,7 @@ from services.designers.policy_check.facts import Fact
 from services.designers.policy_check.in_memory import Applied, Simulation
 from services.designers.policy_check.live_variables import ALL, all_names
 from services.designers.policy_check.moves import DECISION, ERROR, JOB, SILENT, Move
-from services.designers.policy_check.reach import Reach
+from services.designers.policy_check.rule_states import Effect, Places, RuleStates
 from services.designers.policy_check.rules import Rule, Rules
 from services.designers.policy_check.step_findings import Finding
 from services.designers.policy_check.world import NO_ANSWER
@@ -43,6 +46,8 @@ class Edge:
 
     target: int
     moves: tuple[Move, ...]
+    effect: Effect
+    """What its facts do to the rules."""
 
     @property
     def is_silent(self) -> bool:
@@ -56,9 +61,13 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A case in which the time of a rule began, by which fact, and what else happened in that step after it."""
+    """A case in which the time of a rule began, by which fact, and what else happened in that step after it.
+
+    ``state`` is the one before the step, ``moves`` are those of the step.
+    """
 
     state: int
+    moves: tuple[Move, ...]
     case: Case
     by: Fact
     at_once: tuple[Fact, ...]
@@ -66,7 +75,11 @@ class Begun:
 
 @dataclass(slots=True)
 class Broken:
-    """A rule or a built-in rule that is broken, with the way there: the state before, and the last moves."""
+    """A rule or a built-in rule that is broken, with the way there: the state before, and the last moves.
+
+    ``way`` says how that state is reached so that the rule is broken there, where not every way does: the number of the
+    start, and the moves.
+    """
 
     rule: Rule | None
     finding: Finding | None
@@ -74,15 +87,19 @@ class Broken:
     moves: tuple[Move, ...]
     fact: Fact | None = None
     note: tuple[str, str] = ("", "")
+    way: tuple[int, list[Move]] | None = None
 
 
 @dataclass(slots=True)
 class Walk:
     """What the walk found: a graph of numbered states, 0 being the first."""
 
+    rule_states: RuleStates
     parents: list[tuple[int, tuple[Move, ...]]] = field(default_factory=list)
+    """Of each state, the one that it was first reached from, -1 for none, and the moves from there."""
     edges: list[list[Edge]] = field(default_factory=list)
-    monitors: list[tuple[int, ...]] = field(default_factory=list)
+    places: list[Places] = field(default_factory=list)
+    """The states in which the monitors can be there."""
     awaited: list[frozenset[str]] = field(default_factory=list)
     ended: set[int] = field(default_factory=set)
     stopped: set[int] = field(default_factory=set)
@@ -97,22 +114,26 @@ class Walk:
     why_incomplete: str = ""
     moves_made: int = 0
 
-    began: list[tuple[Case, tuple[int, ...]]] = field(default_factory=list)
-    """The states that the walk began in, by their numbers: case and monitors."""
+    starts: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
+    """The numbers of the states that the walk began in, each with the states of the monitors."""
+    began: list[Case] = field(default_factory=list)
+    """Of each start, the case."""
     beginnings: list[int] = field(default_factory=list)
-    """Of each of these states, the number of what began it, where a message did."""
+    """Of each start, the number of what began it, where a message did."""
 
-    def path(self, state: int) -> list[Move]:
-        """Return the moves from the state in which the walk began to this one."""
-        return self.path_from_start(state)[1]
+    def way_to(self, broken: Broken) -> tuple[int, list[Move]]:
+        """Return the number of the start, and the moves from there to where something is broken, its own among them."""
+        start, moves = broken.way or self.path_from_start(broken.state)
+        return start, [*moves, *broken.moves]
 
     def path_from_start(self, state: int) -> tuple[int, list[Move]]:
-        """Return the number of the state that the walk began in, and the moves from there to this one."""
+        """Return the number of a start, and the moves from there to this state."""
         found: list[tuple[Move, ...]] = []
-        while state >= len(self.began):
+        while self.parents[state][0] >= 0:
             state, moves = self.parents[state]
             found.append(moves)
-        return state, [move for moves in reversed(found) for move in moves]
+        start = next(number for number, (first, _) in enumerate(self.starts) if first == state)
+        return start, [move for moves in reversed(found) for move in moves]
 
     def add(self, broken: Broken) -> None:
         """Keep the first, and so the shortest, of each rule or finding."""
@@ -123,6 +144,53 @@ class Walk:
         else:
             key = ("", "", "")
         self.broken.setdefault(key, broken)
+
+
+Place = tuple[int, int]
+"""A state of the walk, and one of a monitor."""
+
+
+class OneRule:
+    """The graph of a walk with the states of one monitor, breadth first."""
+
+    def __init__(self, walk: Walk, number: int) -> None:
+        self._walk = walk
+        self._number = number
+        self._from: dict[Place, tuple[Place | int, tuple[Move, ...]]] = {}
+        self.places: list[Place] = []
+        """All of them, the nearest first."""
+        for start, (state, monitors) in enumerate(walk.starts):
+            self._reach((state, monitors[number]), start, ())
+        for place in self.places:
+            for edge, target in self.following(place):
+                self._reach(target, place, edge.moves)
+
+    def _reach(self, place: Place, origin: Place | int, moves: tuple[Move, ...]) -> None:
+        if place not in self._from:
+            self._from[place] = (origin, moves)
+            self.places.append(place)
+
+    def following(self, place: Place) -> Iterator[tuple[Edge, Place]]:
+        """Yield the edges from a place, with where they lead."""
+        step = self._walk.rule_states.step
+        for edge in self._walk.edges[place[0]]:
+            yield edge, (edge.target, step(self._number, place[1], edge.effect)[0])
+
+    def breaking(self, place: Place) -> Iterator[tuple[Edge, Fact]]:
+        """Yield the edges from a place that break the rule, by which fact."""
+        for edge in self._walk.edges[place[0]]:
+            fact = self._walk.rule_states.step(self._number, place[1], edge.effect)[1]
+            if fact is not None:
+                yield edge, fact
+
+    def way(self, place: Place) -> tuple[int, list[Move]]:
+        """Return the number of the start, and the moves from there to a place."""
+        found: list[tuple[Move, ...]] = []
+        origin, moves = self._from[place]
+        while not isinstance(origin, int):
+            found.append(moves)
+            origin, moves = self._from[origin]
+        return origin, [move for moves in reversed(found) for move in moves]
 
 
 class Explorer:
@@ -138,7 +206,7 @@ class Explorer:
         most_states: int = MOST_STATES,
         until: str | None = None,
     ) -> None:
-        """Without ``reduces``, no variable is dropped and no job is run at once.
+        """Without ``reduces``, no variable is dropped, no job is run at once, and the rules belong to the states.
 
         ``until`` ends the walk once this rule is broken; ``ANYTHING``, once one is.
         """
@@ -148,13 +216,22 @@ class Explorer:
         self._reduces = reduces
         self._seconds = seconds
         self._most_states = most_states
-        self.canonicalizer = Canonicalizer(simulation.world, simulation.live, simulation.numbers, drops=reduces)
-        self._reach = Reach(simulation.processes, simulation.world, rules)
+        self.canonicalizer = Canonicalizer(
+            simulation.world,
+            simulation.live,
+            simulation.numbers,
+            drops=reduces,
+            alike_marks=simulation.alike_marks if reduces else {},
+        )
         self._timed = [rule for rule in rules.rules if rule.timing is not None]
+        self._timed_by_head: dict[tuple[str, str, str], list[Rule]] = {}
         self._read = all_names(simulation.processes.values())
         self._seen: dict[tuple[Canonical, tuple[int, ...]], int] = {}
+        self._joint: list[tuple[int, ...]] = []
+        """Of each state, the states of all monitors, where they belong to it."""
         self._begun: set[tuple[str, Canonical, tuple[str, ...]]] = set()
-        self.walk = Walk()
+        self._rule_states = RuleStates(rules)
+        self.walk = Walk(self._rule_states)
 
     def explore(self) -> Walk:
         """Walk until all has been seen, or time or states are over."""
@@ -162,14 +239,14 @@ class Explorer:
         for number, beginning in enumerate(self._simulation.beginnings):
             first = self._simulation.start(beginning=beginning)
             monitors, broken = self._rules.step(self._rules.initial, first.facts)
-            state, is_new = self._number(first.case, monitors, 0, ())
-            self._note(first.facts)
-            if not is_new:
-                continue
-            self.walk.began.append((first.case, monitors))
+            state, is_new = self._begin(first.case, monitors)
             self.walk.beginnings.append(number)
-            self._report(state, (), first, broken)
-            if not _has_incident(first):
+            self._note(first.facts)
+            for finding in first.findings:
+                self.walk.add(Broken(None, finding, state, ()))
+            for rule, fact in broken:
+                self.walk.add(Broken(rule, None, state, (), fact))
+            if is_new and not _has_incident(first):
                 frontier.append((state, first.case))
         return self._walk_on(frontier)
 
@@ -177,11 +254,18 @@ class Explorer:
         """Walk from these cases, each with the states of the monitors there."""
         frontier: deque[tuple[int, Case]] = deque()
         for case, monitors in starts:
-            start, is_new = self._number(case, monitors, 0, ())
+            start, is_new = self._begin(case, monitors)
             if is_new:
-                self.walk.began.append((case, monitors))
                 frontier.append((start, case))
         return self._walk_on(frontier)
+
+    def _begin(self, case: Case, monitors: tuple[int, ...]) -> tuple[int, bool]:
+        """Enter a state that the walk begins in."""
+        state, is_new = self._number(case, monitors, -1, ())
+        self.walk.starts.append((state, monitors))
+        self.walk.began.append(case)
+        self.walk.places[state] |= self._rule_states.places(monitors)
+        return state, is_new
 
     def _walk_on(self, frontier: deque[tuple[int, Case]]) -> Walk:
         # the clock of the process: another process must not make a check that ends look as if it did not
@@ -197,6 +281,7 @@ class Explorer:
                 break
             state, case = frontier.popleft()
             frontier.extend(self._expand(state, case))
+        self._show_ways()
         walk.is_complete = not walk.why_incomplete
         walk.moves_made = self._simulation.moves_made
         return walk
@@ -212,34 +297,72 @@ class Explorer:
             stands = ", ".join(sorted(_standing(case)))
             walk.add(Broken(None, _dead_end(stands), state, ()))
             return
+        joint = self._rules.initial if self._reduces else self._joint[state]
         for move in moves:
             applied = self._simulation.apply(case, move)
-            monitors, broken = self._rules.step(walk.monitors[state], applied.facts)
             facts = list(applied.facts)
             followed: list[Move] = [move]
             is_stopped = any(finding.kind in ("incident", "refused") for finding in applied.findings)
             if move.kind == DECISION and move.what == NO_ANSWER:
                 # a review without an answer has to stop the case: that no way is for it is as it should be
                 applied = replace(applied, findings=tuple(f for f in applied.findings if f.kind != "incident"))
-            if self._reduces and not broken and not applied.findings:
-                applied, monitors = self._run_on(applied, monitors, facts, followed)
+            if self._reduces and not applied.findings:
+                applied = self._run_on(applied, facts, followed)
             self._note(facts)
-            self._report(state, (move,), applied, broken)
+            for finding in applied.findings:
+                walk.add(Broken(None, finding, state, (move,)))
             if any(finding.kind == "refused" for finding in applied.findings):
                 continue
+            monitors = joint if self._reduces else self._rules.step(joint, facts)[0]
             target, is_new = self._number(applied.case, monitors, state, tuple(followed))
-            edge = Edge(target, tuple(followed))
+            edge = Edge(target, tuple(followed), self._rule_states.effect(facts))
             walk.edges[state].append(edge)
-            self._note_timed(state, target, edge, facts, applied.case)
+            self._note_timed(state, edge, facts, applied.case)
             if is_stopped:
                 walk.stopped.add(target)
             elif is_new:
                 yield target, applied.case
+        self._spread(state)
+
+    def _spread(self, state: int) -> None:
+        """Take the states of the monitors along the edges, as far as there are new ones."""
+        walk, after = self.walk, self._rule_states.after
+        todo, waiting = deque([state]), {state}
+        while todo:
+            state = todo.popleft()
+            waiting.discard(state)
+            for edge in walk.edges[state]:
+                places, broken = after(walk.places[state], edge.effect)
+                for number, fact in broken:
+                    walk.add(Broken(self._rules.rule_of(number), None, state, edge.moves[:1], fact))
+                known = walk.places[edge.target]
+                if places | known != known:
+                    walk.places[edge.target] = places | known
+                    if edge.target not in waiting:
+                        waiting.add(edge.target)
+                        todo.append(edge.target)
+
+    def _show_ways(self) -> None:
+        """Find the shortest way to each rule that is broken, now that all edges are known."""
+        for key, broken in self.walk.broken.items():
+            if broken.rule is not None and broken.moves:
+                self.walk.broken[key] = self._shortest(broken.rule) or broken
+
+    def _shortest(self, rule: Rule) -> Broken | None:
+        found: list[Broken] = []
+        for number in self._rules.pending(rule):
+            of_rule = OneRule(self.walk, number)
+            for place in of_rule.places:
+                edge, fact = next(of_rule.breaking(place), (None, None))
+                if edge is not None:
+                    found.append(Broken(rule, None, place[0], edge.moves[:1], fact, way=of_rule.way(place)))
+                    break
+        return min(found, key=lambda broken: len(self.walk.way_to(broken)[1]), default=None)
 
     def _number(self, case: Case, monitors: tuple[int, ...], parent: int, moves: tuple[Move, ...]) -> tuple[int, bool]:
         """Return the number of a state, and whether it is new."""
         if self._reduces:
-            monitors = self._reach.without_dead(case, monitors)
+            monitors = ()
         key = (self.canonicalizer.canonical(case), monitors)
         known = self._seen.get(key)
         if known is not None:
@@ -248,23 +371,16 @@ class Explorer:
         number = self._seen[key] = len(walk.parents)
         walk.parents.append((parent, moves))
         walk.edges.append([])
-        walk.monitors.append(monitors)
+        walk.places.append(0)
+        self._joint.append(monitors)
         walk.awaited.append(self._simulation.awaited(case))
         return number, True
-
-    def _report(
-        self, state: int, moves: tuple[Move, ...], applied: Applied, broken: Sequence[tuple[Rule, Fact]]
-    ) -> None:
-        for finding in applied.findings:
-            self.walk.add(Broken(None, finding, state, moves))
-        for rule, fact in broken:
-            self.walk.add(Broken(rule, None, state, moves, fact))
 
     def _note(self, facts: Sequence[Fact]) -> None:
         self.walk.happened.update(str(fact) for fact in facts if fact.kind in ("job", "stage", "message"))
 
-    def _note_timed(self, state: int, target: int, edge: Edge, facts: Sequence[Fact], case: Case) -> None:
-        for rule in self._timed:
+    def _note_timed(self, state: int, edge: Edge, facts: Sequence[Fact], case: Case) -> None:
+        for rule in {rule.id: rule for fact in facts for rule in self._timed_by(fact)}.values():
             timing = rule.timing
             if timing is None:
                 continue
@@ -275,15 +391,25 @@ class Explorer:
             at = next((n for n, f in enumerate(facts) if any(pattern.fits(f) for pattern in rule.begins)), None)
             if at is None:
                 continue
-            begun = Begun(target, case, facts[at], tuple(facts[at + 1 :]))
+            begun = Begun(state, edge.moves, case, facts[at], tuple(facts[at + 1 :]))
             key = (rule.id, self.canonicalizer.canonical(case), tuple(map(str, begun.at_once)))
             if key not in self._begun:
                 self._begun.add(key)
                 self.walk.begun.setdefault(rule.id, []).append(begun)
 
-    def _run_on(
-        self, applied: Applied, monitors: tuple[int, ...], facts: list[Fact], followed: list[Move]
-    ) -> tuple[Applied, tuple[int, ...]]:
+    def _timed_by(self, fact: Fact) -> Sequence[Rule]:
+        """Return the timed rules whose time such a fact may begin, or that await it."""
+        head = (fact.kind, fact.name, fact.what)
+        if head not in self._timed_by_head:
+            self._timed_by_head[head] = [
+                rule
+                for rule in self._timed
+                if rule.timing is not None
+                and any(pattern.could_fit(*head) for pattern in (*rule.begins, *rule.timing.comes))
+            ]
+        return self._timed_by_head[head]
+
+    def _run_on(self, applied: Applied, facts: list[Fact], followed: list[Move]) -> Applied:
         """Run the jobs at once that need not be weighed against anything else; the states between are not kept."""
         while applied.case.open_jobs():
             following = self._independent(applied.case)
@@ -292,7 +418,7 @@ class Explorer:
             move, applied = following
             followed.append(move)
             facts += applied.facts
-        return applied, monitors
+        return applied
 
     def _independent(self, case: Case) -> tuple[Move, Applied] | None:
         """Return a job that can go first whatever else happens, with what comes of it."""

@@ -99,6 +99,14 @@ class Pattern:
             and all(condition.holds(fact.values) for condition in self.conditions)
         )
 
+    def could_fit(self, kind: str, name: str, what: str | None = None) -> bool:
+        """Return whether such a fact fits with some values; without ``what``, with any."""
+        return (
+            kind == self.kind
+            and (not self.names or name in self.names)
+            and (what is None or not self.whats or what in self.whats)
+        )
+
     @property
     def variables(self) -> frozenset[str]:
         """The names of the variables that it compares."""

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from services.designers.policy_check import step_findings
+from services.designers.policy_check.alike_marks import alike
 from services.designers.policy_check.case import APPLICATION, Case, LiveOf, OpenReview, Register
 from services.designers.policy_check.decision_inputs import names_that_matter
 from services.designers.policy_check.facts import Fact
@@ -83,6 +84,7 @@ class Simulation:
         self.rules = rules
         self.reduces = reduces
         self.moves_made = 0
+        self._seen_names: dict[str, list[str]] = {}
         self.visited: set[tuple[str, str]] = set()
         """The elements and flows that a walk entered, by process."""
         self.matched: set[tuple[str, int]] = set()
@@ -105,7 +107,10 @@ class Simulation:
         decisions = [r.content for deployed in (*earlier, resources) for r in deployed if r.name.endswith(".dmn")]
         self.by_id = {process.id: process for process in self.processes.values()}  # the newest version of each
         self.numbers = numbers_in(self.processes.values(), decisions)
-        self.live = LiveOf(self.processes, self._uses(decisions, required=False), self._uses(decisions, required=True))
+        uses = self._uses(decisions, required=False)
+        self.live = LiveOf(self.processes, uses, self._uses(decisions, required=True))
+        self.alike_marks = alike(self.processes.values(), decisions, world, rules, uses) if reduces else {}
+        """The marks of importance that stand for others: these go on alike."""
         self._possible = PossibleMoves(self.processes, world, rules, self.live, reduces=reduces)
 
     def _uses(self, decisions: Sequence[bytes], *, required: bool) -> Uses:
@@ -237,21 +242,27 @@ class Simulation:
         return [fact, *also]
 
     def _seen_by_job(self, state: State, key: int, job_type: str) -> dict[str, Any]:
-        names = self.rules.compared("job", job_type) | {
-            name for meaning in self.world.meanings for name in meaning.of.variables
-        }
-        if job_type == OPENS_REVIEW:
-            names |= {STAGE}
+        names = self._seen_names.get(job_type)
+        if names is None:
+            names = self._seen_names[job_type] = self._names_seen_by_job(job_type)
         if not names:
             return {}
         job = state.jobs[key]
         instance = state.instances[job.process_instance_key]
         element = instance.element_instances[job.element_instance_key]
-        return visible_variables(instance, element, [name for name in names if self._is_seen(job_type, name)] or [""])
+        return visible_variables(instance, element, names)
+
+    def _names_seen_by_job(self, job_type: str) -> list[str]:
+        names = self.rules.compared("job", job_type) | {
+            name for meaning in self.world.meanings for name in meaning.of.variables
+        }
+        if job_type == OPENS_REVIEW:
+            names |= {STAGE}
+        return [name for name in names if self._is_seen(job_type, name)]
 
     def _is_seen(self, job_type: str, name: str) -> bool:
         # an item belongs to the jobs of items alone, though other jobs could see the name
-        return not any(rule.for_each == name for rule in self.rules.rules) or self.world.takes(job_type, name)
+        return name not in self.rules.each or self.world.takes(job_type, name)
 
     def _registered(self, case: Case, move: Move, values: dict[str, Any], happened: Sequence[Fact]) -> Register:
         """Return the register after what workers and people did."""

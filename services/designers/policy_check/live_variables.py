@@ -65,8 +65,14 @@ def numbers_in(processes: Iterable[Process], decisions: Iterable[bytes]) -> froz
 def _parts(process: Process) -> Iterator[Expression]:
     """Yield every expression of a process."""
     for element in process.elements.values():
-        parts: list[Expression | None] = [element.inputs, element.outputs]
-        parts += [flow.condition for flow in element.outgoing]
+        yield from (part for part in (element.inputs, element.outputs) if part is not None)
+    yield from other_parts(process)
+
+
+def other_parts(process: Process) -> Iterator[Expression]:
+    """Yield every expression of a process but the mappings."""
+    for element in process.elements.values():
+        parts: list[Expression | None] = [flow.condition for flow in element.outgoing]
         if element.event is not None:
             parts += [element.event.name, element.event.key, element.event.timer, element.event.code]
         if element.loop is not None:
@@ -140,8 +146,9 @@ class LiveVariables:
     def _at(self, instance: ProcessInstance) -> Names:
         found: set[str] = set()
         for active in instance.element_instances.values():
-            found |= self._outside[active.element_id]
-            found |= self._at_end[active.element_id] - self._own_names(active)
+            if not (active.children and self._is_left_from_inside(self._process.elements[active.element_id])):
+                found |= self._outside[active.element_id]
+                found |= self._at_end[active.element_id] - self._own_names(active)
             if active.state == "ACTIVATING":
                 found |= self.before[active.element_id]
             for token in active.tokens:
@@ -188,8 +195,23 @@ class LiveVariables:
 
     def _completed(self, element: Element) -> Names:
         """Return what matters as an active element completes."""
-        return self._completion_reads(element, self._after(element)) | (
-            self._after(element) - (NONE if element.loop is not None else self._sets(element))
+        after = self._after(element)
+        return self._completion_reads(element, after) | self._passed_on(element, after)
+
+    def _passed_on(self, element: Element, after: Names) -> Names:
+        """Return what is read once the element has completed, besides what its completion sets."""
+        read = after - (NONE if element.loop is not None else self._sets(element))
+        return read.union(*(names_of(flow.condition) for flow in element.outgoing))
+
+    @staticmethod
+    def _is_left_from_inside(element: Element) -> bool:
+        """Return whether what matters at the end of an element, and after it, does so where what is inside ends.
+
+        It need not be added to the element itself then: a path inside may set it first. A loop ends in other ways too.
+        """
+        return element.loop is None and element.element_type in (
+            ElementType.SUB_PROCESS,
+            ElementType.EVENT_SUB_PROCESS,
         )
 
     def _sets(self, element: Element) -> Names:
@@ -223,11 +245,9 @@ class LiveVariables:
 
     def _during(self, element: Element, after: Names) -> Names:
         """Return what matters while an element is active, besides what it reads at its end."""
-        found = set(after - (NONE if element.loop is not None else self._sets(element)))
+        found = set(self._passed_on(element, after))
         if element.job is not None and element.job.type.compiled is None:
             found |= self._uses.job_reads(element.job.type.text)  # the worker takes it when it gets to the job
-        for flow in element.outgoing:
-            found |= names_of(flow.condition)
         found |= self._of_events_around(element)
         if element.element_type == ElementType.EVENT_BASED_GATEWAY:
             for flow in element.outgoing:
@@ -236,16 +256,21 @@ class LiveVariables:
 
     def _before(self, element: Element) -> Names:
         """Return what matters as the element is entered."""
-        inner = set(self._outside[element.id] | self._at_end[element.id])
+        inner: set[str] = set()
+        starts = [e for e in self._inside.get(element.id, []) if e.element_type == ElementType.START_EVENT]
         if element.element_type in SCOPES:
-            starts = [e for e in self._inside.get(element.id, []) if e.element_type == ElementType.START_EVENT]
             inner |= frozenset[str]().union(*(self.before[start.id] for start in starts))
+        if not (starts and self._is_left_from_inside(element)):
+            inner |= self._outside[element.id] | self._at_end[element.id]
         inner |= self._read_on_entry(element)
         inputs = _targets(element.inputs)
         found = inner - set(inputs) if element.loop is None else set(inner)
         for name, sources in inputs.items():
             if name in inner or element.element_type == ElementType.CALL_ACTIVITY:
                 found |= sources
+        if element.loop is None:
+            # an input is gone at the end, and what has its name outside is read again
+            found |= self._passed_on(element, self._after(element)) & inputs.keys()
         found |= self._of_events_around(element)
         if element.loop is not None and element.loop.item is not None:
             found |= names_of(element.loop.collection)

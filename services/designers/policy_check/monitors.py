@@ -19,6 +19,10 @@ class Monitor(Protocol):
 
     def step(self, state: int, fact: Fact) -> tuple[int, bool]: ...
 
+    def groups_of_patterns(self) -> list[Patterns]:
+        """List the patterns of which a step asks alone whether one of them fits."""
+        ...
+
 
 def fits(patterns: Patterns, fact: Fact) -> bool:
     return any(pattern.fits(fact) for pattern in patterns)
@@ -46,6 +50,9 @@ class Precedence:
             state |= int(fits(group, fact)) << bit
         # once there is what has to come before, nothing but what makes it worthless matters
         return (self.satisfied if self._is_there(state) else state), False
+
+    def groups_of_patterns(self) -> list[Patterns]:
+        return [self.never, self.afresh, *([pattern] for pattern in self.before), *self.groups]
 
     @property
     def satisfied(self) -> int:
@@ -85,6 +92,9 @@ class EachOf:
             state |= 1 << self._bits.setdefault(fact.name, len(self._bits))
         return state, False
 
+    def groups_of_patterns(self) -> list[Patterns]:
+        return [self.never, self.before, self.afresh]
+
     def _has_each(self, state: int, names: object) -> bool:
         if not isinstance(names, list) or not names:
             return False
@@ -107,6 +117,9 @@ class Absence:
             state = 0
         return int(bool(state) or fits(self.after, fact)), False
 
+    def groups_of_patterns(self) -> list[Patterns]:
+        return [self.never, self.after, self.until]
+
 
 @dataclass(frozen=True)
 class Response:
@@ -124,6 +137,9 @@ class Response:
         if state and fits(self.by, fact):
             return state, True
         return int(bool(state) or fits(self.after, fact)), False
+
+    def groups_of_patterns(self) -> list[Patterns]:
+        return [self.after, self.comes, self.by, self.until]
 
 
 @dataclass(frozen=True)
@@ -148,6 +164,9 @@ class Balance:
             state = max(state - 1, 0)
         return state, False
 
+    def groups_of_patterns(self) -> list[Patterns]:
+        return [self.opens, self.closes, self.clears, self.by]
+
 
 @dataclass(frozen=True)
 class Pending:
@@ -162,3 +181,6 @@ class Pending:
         if fits(self.until, fact) or fits(self.comes, fact):
             state = 0
         return int(bool(state) or fits(self.after, fact)), False
+
+    def groups_of_patterns(self) -> list[Patterns]:
+        return [self.after, self.until, self.comes]

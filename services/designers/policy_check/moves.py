@@ -1,10 +1,11 @@
 """What can happen where a case stands."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from services.designers.policy_check.case import Case, LiveOf, is_open
+from services.designers.policy_check.live_variables import LiveVariables
 from services.designers.policy_check.rules import Rules
 from services.designers.policy_check.world import Values, World
 from services.domain.process.messages import REVIEW_DECIDED
@@ -57,6 +58,10 @@ class PossibleMoves:
         self._live = live
         self._reduces = reduces
         self._ahead: dict[tuple[int, str], frozenset[str]] = {}
+        self._outcomes: dict[tuple[LiveVariables, str, str], list[tuple[int, Values]]] = {}
+        self._decisions: dict[
+            tuple[LiveVariables, str, str, tuple[bool, ...] | None], list[tuple[int, str, Values]]
+        ] = {}
         self.used: set[tuple[str, str, int]] = set()
         """The outcomes of jobs that were found, by job type and number."""
 
@@ -78,26 +83,31 @@ class PossibleMoves:
                 continue
             instance = state.instances[job.process_instance_key]
             of = self._item(instance, job.element_instance_key)
-            for choice, values in self._distinct(instance, job.element_id, job.type, state):
+            for choice, values in self._distinct_outcomes(instance, job.element_id, job.type, state):
                 yield Move(JOB, key, instance.bpmn_process_id, job.element_id, job.type, "", values, of, choice=choice)
             for code in self._world.errors(job.type):
                 yield Move(ERROR, key, instance.bpmn_process_id, job.element_id, job.type, code, {}, of)
 
     def _item(self, instance: ProcessInstance, element_key: int) -> tuple[tuple[str, Any], ...]:
-        names = {rule.for_each for rule in self._rules.rules if rule.for_each}
-        if not names:
+        if not self._rules.each:
             return ()
-        visible = visible_variables(instance, instance.element_instances[element_key], sorted(names))
+        visible = visible_variables(instance, instance.element_instances[element_key], sorted(self._rules.each))
         return tuple(sorted((name, value) for name, value in visible.items() if isinstance(value, str)))
 
-    def _distinct(
+    def _distinct_outcomes(
         self, instance: ProcessInstance, element_id: str, job_type: str, state: State
-    ) -> Iterator[tuple[int, Values]]:
-        """Yield a job's outcomes; those that differ only in what nothing reads are one."""
+    ) -> Sequence[tuple[int, Values]]:
+        """Return a job's outcomes; those that differ only in what nothing reads are one."""
+        read, _ = self._live(instance, state)
+        key = (read, element_id, job_type)
+        if key not in self._outcomes:
+            self._outcomes[key] = list(self._distinct(read, element_id, job_type))
+        return self._outcomes[key]
+
+    def _distinct(self, read: LiveVariables, element_id: str, job_type: str) -> Iterator[tuple[int, Values]]:
         compared = self._rules.compared("job", job_type) | {
             name for meaning in self._world.meanings for name in meaning.of.variables
         }
-        read, _ = self._live(instance, state)
         told: set[str] = set()
         for choice, values in enumerate(self._world.outcomes(job_type)):
             matters = {*read.given(element_id, values), *(compared & values.keys())} if self._reduces else values.keys()
@@ -134,24 +144,34 @@ class PossibleMoves:
             return
         instance = case.state.instances[subscription.process_instance_key]
         read, _ = self._live(instance, case.state)
-        compared = self._rules.compared("stage", review.stage)
+        of = (read, subscription.element_id, review.stage, case.register.marks)
+        if of not in self._decisions:
+            self._decisions[of] = list(self._distinct_decisions(*of))
+        for choice, outcome, values in self._decisions[of]:
+            yield Move(
+                DECISION,
+                key,
+                instance.bpmn_process_id,
+                subscription.element_id,
+                review.stage,
+                outcome,
+                values,
+                review=review.id,
+                choice=choice,
+            )
+
+    def _distinct_decisions(
+        self, read: LiveVariables, element_id: str, stage: str, marks: tuple[bool, ...] | None
+    ) -> Iterator[tuple[int, str, Values]]:
+        """Yield the outcomes of a review; those that differ only in what nothing reads are one."""
+        compared = self._rules.compared("stage", stage)
         told: set[str] = set()
-        for choice, (outcome, values) in enumerate(self._world.decisions(review.stage, case.register.marks)):
-            matters = {*read.given(subscription.element_id, values), *(compared & values.keys()), "decision"}
+        for choice, (outcome, values) in enumerate(self._world.decisions(stage, marks)):
+            matters = {*read.given(element_id, values), *(compared & values.keys()), "decision"}
             key_of = repr((outcome, sorted((n, values[n]) for n in (matters if self._reduces else values))))
             if key_of not in told:
                 told.add(key_of)
-                yield Move(
-                    DECISION,
-                    key,
-                    instance.bpmn_process_id,
-                    subscription.element_id,
-                    review.stage,
-                    outcome,
-                    values,
-                    review=review.id,
-                    choice=choice,
-                )
+                yield choice, outcome, values
 
     def _signal_moves(self, case: Case) -> Iterator[Move]:
         told: set[str] = set()

@@ -194,10 +194,10 @@ class Onward:
         return Verdict(ALLOWED, rules=rules, states=states)
 
     def _broken(self, broken: Broken, walk: Walk, states: int) -> Verdict:
-        start, path = walk.path_from_start(broken.state)
-        path = [*path, *broken.moves]
+        start, path = walk.way_to(broken)
+        begun = walk.began[start], walk.starts[start][1]
         rules = len(self._rules.rules)
-        if not replay(self._future, self._rules, path, broken, walk.began[start]).holds:
+        if not replay(self._future, self._rules, path, broken, begun).holds:
             text = (
                 "找到的路径在引擎上无法重演，因此未作判断",
                 "the path that was found does not replay, so nothing is said",

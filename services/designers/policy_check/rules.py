@@ -89,7 +89,10 @@ class Rules:
             if rule.monitor is not None
             for item in (items if rule.for_each else (None,))
         ]
+        self.each: frozenset[str] = frozenset(rule.for_each for rule in self.rules if rule.for_each)
+        """The variables that name what rules are followed for, each by itself."""
         self._compared: dict[tuple[str, str, str | None], frozenset[str]] = {}
+        self._could_see: dict[tuple[str, str, str], bool] = {}
         self._in_order: dict[tuple[str, str], tuple[str, ...]] = {}
         self._relevant: dict[tuple[str, ...], list[tuple[int, Fact]]] = {}
         self.met: set[Pattern] = set()
@@ -98,6 +101,10 @@ class Rules:
     @property
     def monitors(self) -> list[Monitor]:
         return [monitor for monitor, _, _ in self._copies]
+
+    def rule_of(self, number: int) -> Rule:
+        """Return the rule that the monitor of this number follows."""
+        return self._copies[number][1]
 
     @property
     def initial(self) -> tuple[int, ...]:
@@ -111,9 +118,7 @@ class Rules:
                 (rule, pattern)
                 for rule in self.rules
                 for pattern in rule.patterns
-                if pattern.kind == kind
-                and (not pattern.names or name in pattern.names)
-                and (what is None or not pattern.whats or what in pattern.whats)
+                if pattern.could_fit(kind, name, what)
             ]
             names = {variable for _, pattern in of_fact for variable in pattern.variables}
             names |= {rule.for_each for rule, _ in of_fact if rule.for_each}
@@ -140,13 +145,10 @@ class Rules:
 
     def could_see(self, kind: str, name: str, what: str) -> bool:
         """Return whether a rule takes notice of such a fact with some values."""
-        return any(
-            pattern.kind == kind
-            and (not pattern.names or name in pattern.names)
-            and (not pattern.whats or what in pattern.whats)
-            for rule in self.rules
-            for pattern in rule.patterns
-        )
+        head = (kind, name, what)
+        if head not in self._could_see:
+            self._could_see[head] = any(pattern.could_fit(*head) for rule in self.rules for pattern in rule.patterns)
+        return self._could_see[head]
 
     def relevant(self, fact: Fact) -> list[tuple[int, Fact]]:
         """Return the monitors that the fact concerns, each with the fact as it sees it."""
@@ -169,6 +171,13 @@ class Rules:
             if fitting:
                 self.met.update(fitting)
                 yield number, seen
+
+    def groups_that_fit(self, number: int, fact: Fact) -> list[bool]:
+        """Return which groups of patterns fit a fact, of those that the rule of a monitor counts as one."""
+        monitor, rule, _ = self._copies[number]
+        groups = [*monitor.groups_of_patterns(), *rule.tried_by, rule.begins, rule.ends]
+        groups += [rule.timing.comes] if rule.timing is not None else []
+        return [any(pattern.fits(fact) for pattern in group) for group in groups]
 
     def pending(self, rule: Rule) -> list[int]:
         """Return the places of a rule's monitors in the states."""

@@ -5,7 +5,7 @@ order. A run ends when nothing is left to happen, or when it repeats itself: the
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -51,7 +51,9 @@ class SilentRuns:
             for begun in walk.begun.get(rule.id, []):
                 note = self._late(rule, begun)
                 if note is not None:
-                    found.append(Broken(rule, None, begun.state, (), begun.by, note))
+                    start, path = walk.path_from_start(begun.state)
+                    way = start, [*path, *begun.moves]
+                    found.append(Broken(rule, None, begun.state, (), begun.by, note, way))
                     break
         return found
 
@@ -146,22 +148,36 @@ class SilentRuns:
 
     def _walk(self, case: Case) -> Run:
         begun, happened = case.now, list[Happening]()
-        seen: set[object] = set()
+        passed: dict[object, tuple[datetime, int]] = {}
         for _ in range(_MOST_STEPS):
             move = self._next(case)
             if move is None:
+                self._keep(passed, happened, repeats=False)
                 return Run(begun, happened, repeats=False, is_over=True)
             if move.kind == TIMER:
                 here = (self._canonicalizer.canonical(case), self._clocks(case))
-                if here in seen:
+                if here in passed:
+                    places = list(passed)
+                    before = places[: places.index(here) + 1]  # a later one has only a part of the circle behind it
+                    self._keep({place: passed[place] for place in before}, happened, repeats=True)
                     return Run(begun, happened, repeats=True, is_over=True)
-                seen.add(here)
+                known = self._known.get(here)
+                if known is not None and known.is_over:
+                    happened += [(case.now + (moment - known.begun), fact) for moment, fact in known.happened]
+                    self._keep(passed, happened, repeats=known.repeats)
+                    return Run(begun, happened, repeats=known.repeats, is_over=True)
+                passed[here] = (case.now, len(happened))
             applied = self._simulation.apply(case, move)
             if any(finding.kind in ("incident", "refused") for finding in applied.findings):
                 return Run(begun, happened, repeats=False, is_over=False)
             case = applied.case
             happened += [(case.now, fact) for fact in applied.facts]
         return Run(begun, happened, repeats=False, is_over=False)
+
+    def _keep(self, passed: Mapping[object, tuple[datetime, int]], happened: list[Happening], *, repeats: bool) -> None:
+        """Keep the rest of a run for each place that it passed: other runs come there too."""
+        for place, (moment, number) in passed.items():
+            self._known.setdefault(place, Run(moment, happened[number:], repeats=repeats, is_over=True))
 
     def _next(self, case: Case) -> Move | None:
         """Return an open job as it ends when nothing has happened meanwhile, else the timer that is due first."""

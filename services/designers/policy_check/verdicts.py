@@ -80,8 +80,7 @@ class Verdicts:
 
     def _broken(self, broken: Broken) -> Verdict:
         simulation, rules = self._walked.simulation, self._walked.rules
-        start, path = self._walk.path_from_start(broken.state)
-        path = [*path, *broken.moves]
+        start, path = self._walk.way_to(broken)
         beginning = simulation.beginnings[self._walk.beginnings[start]]
         replayed = replay(simulation, rules, path, broken, beginning=beginning)
         rule, finding = broken.rule, broken.finding

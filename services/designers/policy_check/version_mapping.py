@@ -7,9 +7,10 @@ table, the element that its event belongs to; names and places in the drawing sa
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from services.designers.policy_check.reach import STAGE, literal_input
+from services.engine.feel.nodes import ContextNode, Literal
 from services.engine.model.bpmn import Element, ElementType, Event, EventType, Flow, Process
 
+STAGE = "stage"
 _BY_MESSAGE = (EventType.MESSAGE, EventType.SIGNAL)
 
 
@@ -104,7 +105,7 @@ def _deed(process: Process, element: Element) -> tuple[str, ...]:
     if element.job is not None:
         parts.append(element.job.type.text)
     if element.called is not None:
-        parts += [element.called.id.text, literal_input(element, STAGE) or ""]
+        parts += [element.called.id.text, _literal_input(element, STAGE) or ""]
     if element.event is not None:
         texts = (element.event.name, element.event.code, element.event.timer)
         parts += [element.event.event_type.value, *(text.text for text in texts if text is not None)]
@@ -126,3 +127,14 @@ def _flows(source: Process, target: Process, found: Mapping[str, str]) -> Iterat
             if mapped and mapped not in used:
                 used.add(mapped)
                 yield flow.id, mapped
+
+
+def _literal_input(element: Element, name: str) -> str | None:
+    """Return the text that an input mapping sets a variable to; None where it is computed."""
+    if element.inputs is None or element.inputs.compiled is None:
+        return None
+    node = element.inputs.compiled.node
+    if not isinstance(node, ContextNode):
+        return None
+    value = dict(node.entries).get(name)
+    return value.value if isinstance(value, Literal) and isinstance(value.value, str) else None

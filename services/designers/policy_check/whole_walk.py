@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from services.designers.policy_check.explorer import Broken, Edge, Walk
+from services.designers.policy_check.explorer import Broken, Edge, OneRule, Place, Walk
 from services.designers.policy_check.rules import Rule, Rules
 from services.designers.policy_check.step_findings import Finding
 
@@ -79,13 +79,14 @@ def _endless(walk: Walk) -> Iterator[Broken]:
 def _never_comes(walk: Walk, before: list[list[tuple[int, Edge]]], rule: Rule, rules: Rules) -> Iterator[Broken]:
     """Find a state in which something is awaited that does not come if nobody does anything."""
     coming = _backwards(before, walk.comes.get(rule.id, set()), lambda edge: edge.is_silent)
-    places = rules.pending(rule)
-    for state, monitors in enumerate(walk.monitors):
-        is_pending = any(monitors[place] for place in places)
-        if is_pending and walk.edges[state] and state not in coming and state not in walk.stopped:
-            note = ("从这里起，如果没有人做任何事，它不会发生", "from here it does not come if nobody does anything")
-            yield Broken(rule, None, state, (), note=note)
-            return
+    note = ("从这里起，如果没有人做任何事，它不会发生", "from here it does not come if nobody does anything")
+    for number in rules.pending(rule):
+        of_rule = OneRule(walk, number)
+        for place in of_rule.places:
+            state, is_pending = place
+            if is_pending and walk.edges[state] and state not in coming and state not in walk.stopped:
+                yield Broken(rule, None, state, (), note=note, way=of_rule.way(place))
+                return
 
 
 def _cannot_come(walk: Walk, rule: Rule, rules: Rules) -> Iterator[Broken]:
@@ -93,30 +94,35 @@ def _cannot_come(walk: Walk, rule: Rule, rules: Rules) -> Iterator[Broken]:
 
     The relay keeps a message meanwhile, so a state with open jobs is as good as those that its jobs lead to.
     """
-    places = rules.pending(rule)
     message = rule.can_come or ""
+    note = (f"这里收不到消息 {message}", f"the message {message} is not applied here")
+    for number in rules.pending(rule):
+        of_rule = OneRule(walk, number)
+        bad = _without(walk, of_rule, message)
+        if bad:
+            place = next(place for place in of_rule.places if place in bad)
+            yield Broken(rule, None, place[0], (), note=note, way=of_rule.way(place))
+            return
 
-    def is_pending(state: int) -> bool:
-        return any(walk.monitors[state][place] for place in places)
 
-    pending = [s for s in range(len(walk.edges)) if is_pending(s) and s not in walk.stopped and s not in walk.ended]
-    bad: set[int] = set()
-    waiting: list[int] = []
-    for state in pending:
-        if message in walk.awaited[state]:
+def _without(walk: Walk, of_rule: OneRule, message: str) -> set[Place]:
+    """Return the places in which the message is pending, and is not applied there or once the open jobs are done."""
+    bad: set[Place] = set()
+    waiting: list[tuple[Place, list[Place]]] = []
+    for place in of_rule.places:
+        state, is_pending = place
+        if not is_pending or state in walk.stopped or state in walk.ended or message in walk.awaited[state]:
             continue
-        jobs = [edge for edge in walk.edges[state] if edge.is_of_workers]
-        if not jobs or any(not is_pending(edge.target) for edge in jobs):
-            bad.add(state)
+        targets = [target for edge, target in of_rule.following(place) if edge.is_of_workers]
+        if not targets or any(not is_pending for _, is_pending in targets):
+            bad.add(place)
         else:
-            waiting.append(state)
+            waiting.append((place, targets))
     changed = True
     while changed:
         changed = False
-        for state in waiting:
-            if state not in bad and any(e.target in bad for e in walk.edges[state] if e.is_of_workers):
-                bad.add(state)
+        for place, targets in waiting:
+            if place not in bad and any(target in bad for target in targets):
+                bad.add(place)
                 changed = True
-    if bad:
-        note = (f"这里收不到消息 {message}", f"the message {message} is not applied here")
-        yield Broken(rule, None, min(bad), (), note=note)
+    return bad

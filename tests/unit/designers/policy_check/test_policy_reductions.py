@@ -24,6 +24,7 @@ _RULES = """
 rules:
   - {id: order, requirements: R1, zh: 次序, en: order, never: "job j3 starts", before: "job j1 done"}
   - {id: after, requirements: R1, zh: 之后, en: after, never: "job j4 starts", after: "job j2 done"}
+  - {id: balance, requirements: R1, zh: 成对, en: pairs, opens: "job j2 done", closes: "job j4 done"}
   - {id: comes, requirements: R1, zh: 会来, en: comes, after: "job j2 done", comes: "job j5 done"}
 """
 
