@@ -61,17 +61,15 @@ def _of_copies(uow: UnitOfWork, camera_id: str, span: Span) -> Iterator[FootageV
         for row in uow.session.scalars(select(Viewing).where(Viewing.copy_id == copy.id)):
             if any(start < part[1] and end > part[0] for start, end in row.ranges):
                 yield _viewer(uow, "viewing", row.opened_at, row.person_id, application, row.address)
-        for download in _fetched(uow, copy):
+        for download in _list_downloads(uow, copy.id):
             yield _viewer(uow, "download", download.asked_at, download.person_id, application, download.address)
 
 
-def _fetched(uow: UnitOfWork, copy: Copy) -> list[Download | DisclosureDownload]:
-    """List what was downloaded for use outside, and what was fetched to be handed to people outside."""
-    provided = select(DisclosureDownload).where(DisclosureDownload.copy_id == copy.id, DisclosureDownload.reads > 0)
-    return [
-        *uow.session.scalars(select(Download).where(Download.copy_id == copy.id, Download.reads > 0)),
-        *uow.session.scalars(provided),
-    ]
+def _list_downloads(uow: UnitOfWork, copy_id: str) -> list[Download | DisclosureDownload]:
+    """List what was fetched of a copy: for use outside, and to be handed to people outside."""
+    own = select(Download).where(Download.copy_id == copy_id, Download.reads > 0)
+    provided = select(DisclosureDownload).where(DisclosureDownload.copy_id == copy_id, DisclosureDownload.reads > 0)
+    return [*uow.session.scalars(own), *uow.session.scalars(provided)]
 
 
 def _of_emergency_copies(uow: UnitOfWork, camera_id: str, span: Span) -> Iterator[FootageViewer]:

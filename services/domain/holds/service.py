@@ -178,7 +178,7 @@ def confirm_lift(uow: UnitOfWork, hold_id: str, proof: Proof) -> Hold:
     ):
         raise Refused(
             "lift-asker-unfit",
-            "Who has asked to lift this hold may no longer do so: keep the hold, then ask anew.",
+            "Who has asked to lift this hold may no longer do so: keep the hold, then ask for it yourself.",
         )
     signature_holds.check(uow, uow.actor.id)
     statement = {
