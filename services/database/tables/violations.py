@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.database.base import Base, new_id
 
 OPEN = text("closed_at IS NULL")
-UNDATED = text("due_at IS NULL AND problem_id IS NULL")
+UNDATED = text("due_at IS NULL AND problem_id IS NULL AND closed_at IS NULL")
 
 
 class Violation(Base):
@@ -17,8 +17,8 @@ class Violation(Base):
 
     ``due_at``: the due date that was missed, of an overdue copy alone. After an extension the same loan can be overdue
     again. ``problem_id``: the matter in which Security found the breach, or that nobody has approved afterwards; a
-    later report of the same loan may find another one. ``hand_over_id``: None where the case has no loan. The second
-    index is there because a unique key does not hold where ``due_at`` is NULL.
+    later report of the same loan may find another one. ``hand_over_id``: None where the case has no loan. The key
+    of those without a due date holds for open ones: a leak may come after an earlier one was decided.
     """
 
     __tablename__ = "violations"

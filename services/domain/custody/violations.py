@@ -35,6 +35,7 @@ KINDS = (
     *(OVERDUE, "loss", "leak", "discrepancy", "breach", "finding", "ghost-export", "urgent-not-ratified"),
     "refusal-pattern",
 )
+FOUND = ("leak", "breach", "finding")  # by people: the same may be found again once it is decided
 UPHELD, SETTLED = "upheld", "settled"
 ENDS = (UPHELD, CLEARED, SETTLED)
 MATTER = "violation"  # the kind of its matter
@@ -171,7 +172,7 @@ def open_of_matter(
 
 
 def find(uow: UnitOfWork, hand_over: HandOver, kind: str) -> Violation | None:
-    """Return the violation of this kind that has no due date, if it is recorded."""
+    """Return the violation of this kind that has no due date, if it is recorded; of ``FOUND`` an open one alone."""
     return _known(uow, hand_over, kind, None)
 
 
@@ -312,11 +313,12 @@ def _known(
 ) -> Violation | None:
     if problem_id is not None:
         return uow.session.scalar(select(Violation).where(Violation.problem_id == problem_id))
-    return uow.session.scalar(
-        select(Violation).where(
-            Violation.hand_over_id == hand_over.id,
-            Violation.kind == kind,
-            Violation.problem_id.is_(None),
-            Violation.due_at.is_(None) if due_at is None else Violation.due_at == due_at,
-        )
+    query = select(Violation).where(
+        Violation.hand_over_id == hand_over.id,
+        Violation.kind == kind,
+        Violation.problem_id.is_(None),
+        Violation.due_at.is_(None) if due_at is None else Violation.due_at == due_at,
     )
+    if kind in FOUND:
+        query = query.where(Violation.closed_at.is_(None))
+    return uow.session.scalar(query)

@@ -60,7 +60,9 @@ class ViolationKind(Kind):
                 "accused-self", "You cannot record a violation of your own: another person has to.", status=403
             )
         if violations.find(uow, hand_over, kind) is not None:
-            raise Refused("asked-already", "This violation of the loan is recorded already: open it instead.")
+            raise Refused(
+                "asked-already", "This violation of the loan is recorded already and not yet decided: open it instead."
+            )
         facts = {"custodian": hand_over.custodian_id, "found": asked.reason}
         violation = violations.open_once(uow, hand_over, kind, facts, accused=accused)
         return uow.session.get_one(Matter, violation.matter_id)

@@ -435,6 +435,19 @@ def test_a_violation_is_recorded_by_security_and_once(leak: Handled) -> None:
     assert code("reviewer", violationKind="breach", accusedId="reviewer") == "accused-self"
 
 
+@pytest.mark.requirement("R65")
+def test_what_is_found_again_after_a_decision_is_another_violation(leak: Handled) -> None:
+    first = leak.violation.id
+    leak.desk.run(lambda uow: violations.close(uow, uow.session.get_one(Violation, first), "cleared"))
+
+    again = leak.ask("violation", "security-head", violationKind="leak")
+    with pytest.raises(Refused, match="not yet decided"):
+        leak.ask("violation", "supervisor", violationKind="leak")
+
+    found = {row.matter_id: row.closed_as for row in leak.desk.all(Violation, kind="leak")}
+    assert found == {leak.id: "cleared", again: None}
+
+
 @pytest.mark.requirement("R48", "R65")
 def test_security_starts_what_an_older_release_has_recorded(case: Handled) -> None:
     def as_before(uow: UnitOfWork) -> None:
