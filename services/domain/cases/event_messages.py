@@ -120,6 +120,8 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "custody-resumed": Message("Access resumed"),
     "custody-due-date-changed": Message("Due date entered in the custody log"),
     "use-period-changed": Message("Due date set to {due_at}"),
+    "custody-replaced": Message("Copies are being replaced"),
+    "copies-reissued": Message("Issue {issue} of the copies begun, by {number}"),
     "custody-lost": Message("Custodian reported a loss"),
     "custody-returned": Message("Custodian returned the copies"),
     "return-signed": Message("Custodian signed the return attestation"),

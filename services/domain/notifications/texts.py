@@ -192,7 +192,8 @@ TEXTS = {
         Message("Security has answered a problem report: you can use your copy again."), "hand-over"
     ),
     "problem-replace": NoticeText(
-        Message("Security has recalled a copy: submit a new application if you still need the footage."), "matter"
+        Message("Security has the footage retrieved again: you can accept the new copies when they are ready."),
+        "matter",
     ),
     "problem-recall": NoticeText(
         Message("Security has recalled a copy after a problem report: the loan has ended."), "matter"

@@ -15,7 +15,7 @@ from services.domain.cases import inbox as case_inbox
 from services.domain.cases import review_sheets
 from services.domain.cases.review_sheets import PREVIEW_MOMENTS, SheetItem
 from services.domain.process.api import EngineHere
-from services.domain.reviews import assignment, ending, questions, service, tasks
+from services.domain.reviews import assignment, ending, questions, replacements, service, tasks
 from services.domain.reviews.schemas import (
     ConfirmationBody,
     DecisionBody,
@@ -177,7 +177,24 @@ def _decision(typed: TypedForm, sheet: Sheet) -> DecisionBody:
     elif sheet.view.stage == REFERS_AT:
         refers = typed.text("outcome") == STAGES[REFERS_AT].favourable
         more["judgement"] = {"authority": typed.text("judgement-authority")} if refers else None
+    elif sheet.view.replacements is not None:
+        replaces = typed.text("outcome") == replacements.REPLACE
+        more["judgement"] = {"replacements": typed_replacements(typed, sheet.items)} if replaces else None
     return typed.body(DecisionBody, **more)
+
+
+def typed_replacements(typed: TypedForm, items: Sequence[SheetItem]) -> list[dict[str, Any]]:
+    """Return the items that are marked as wrong, with the camera and the span that are to be retrieved."""
+    found = []
+    for place, item in enumerate(items):
+        name = f"{replacements.FIELD}-{place}"
+        if typed.text(f"{name}-itemId") != item.id:
+            continue
+        camera = typed.text(f"{name}-cameraId")
+        start = _typed_moment(typed, f"{name}-start", item, item.granted.start)
+        end = _typed_moment(typed, f"{name}-end", item, item.granted.end)
+        found.append({"itemId": item.id, "start": start, "end": end, **({"cameraId": camera} if camera else {})})
+    return found
 
 
 def typed_judgement(typed: TypedForm, form: JudgementForm) -> dict[str, Any]:
@@ -224,6 +241,7 @@ async def _page(
         reason_words=_reasons(visitor, stage, about_matter=sheet.view.matter is not None),
         with_scope=stage.code == GRANTS_AT and sheet.view.matter is None,
         spans=scope_fields(sheet.items),
+        replaceable=replacement_fields(sheet.items) if sheet.view.replacements is not None else (),
         granted=granted_lines(sheet),
         refusal=refusal,
         typed=typed,
@@ -238,7 +256,8 @@ def granted_lines(sheet: Sheet) -> list[GrantedLine]:
     approved = (GRANTS_AT, view.round, STAGES[GRANTS_AT].favourable)
     if not any((decision.stage, decision.round, decision.outcome) == approved for decision in view.earlier):
         return []
-    granted = {item.id: item.granted for item in sheet.items}
+    granted = {item.form_item_id or item.id: item.granted for item in sheet.items}
+    granted |= {item.id: item.granted for item in sheet.items}
     return [
         GrantedLine(
             position=asked["position"],
@@ -296,6 +315,19 @@ def scope_fields(items: Sequence[SheetItem]) -> list[dict[str, Any]]:
             "start": local_times.local_text(item.asked.start, item.zone)[0],
             "end": local_times.local_text(item.asked.end, item.zone)[0],
             "seconds": int(item.asked.duration.total_seconds()),
+        }
+        for place, item in enumerate(items)
+    ]
+
+
+def replacement_fields(items: Sequence[SheetItem]) -> list[dict[str, Any]]:
+    """Return each item's fields: what was granted as a browser's local times in the item's zone."""
+    return [
+        {
+            "item": item,
+            "name": f"{replacements.FIELD}-{place}",
+            "start": local_times.local_text(item.granted.start, item.zone)[0],
+            "end": local_times.local_text(item.granted.end, item.zone)[0],
         }
         for place, item in enumerate(items)
     ]
