@@ -37,7 +37,7 @@ def records(desk: People, item_id: str) -> dict[str, Any]:
 @pytest.mark.requirement("R29", "R32", "R35")
 @pytest.mark.requirement("R43", "R44", "R50")
 async def test_a_wrong_camera_is_retrieved_again_on_the_same_approval(desk: People, tmp_path: Path) -> None:
-    """Of two items one is wrong: it is retrieved anew, the other is taken from the vault, both are handed over again."""
+    """Of two items one is wrong: it is retrieved anew, the other comes from the vault, both are handed over again."""
     case = await desk.apply("cam1", "cam2", requested_use_days=5)
     first = await desk.accept(case)
     other = await ask(desk, case, "extension", dueAt=(first.due_at + timedelta(days=7)).isoformat())

@@ -162,6 +162,7 @@ class MatterParts:
     opener: str | None = None
     counterpart: str | None = None
     accused: Collection[str] = frozenset()
+    reported: Collection[str] = frozenset()  # of an appeal: who has recorded the violation
 
 
 @dataclass(frozen=True)
@@ -335,6 +336,8 @@ def _matter_refusal(facts: CaseFacts, review: Review, person_id: str) -> Refused
     matter = facts.matters.get(review.matter_id) if review.matter_id is not None else None
     if matter is not None and person_id in matter.accused:
         return _refused("was-accused", Message("You are accused in this violation: another person has to decide it."))
+    if matter is not None and person_id in matter.reported:
+        return _refused("was-opener", Message("You have recorded this violation: another person has to decide it."))
     if matter is None or matter.opener != person_id:
         return None
     return _refused("was-opener", Message("You have asked for this: another person has to decide it."))

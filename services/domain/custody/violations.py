@@ -241,6 +241,22 @@ def close(uow: UnitOfWork, violation: Violation, closed_as: str) -> None:
         _clear(uow, hand_over, violation)
 
 
+def revoke(uow: UnitOfWork, violation: Violation, *, by: str) -> None:
+    """Clear a violation that was upheld, by an appeal that was granted: as one that was found to be unfounded.
+
+    ``by``: the number of the appeal. A second run changes nothing.
+    """
+    hand_over = log.lock(uow, violation.hand_over_id, violation.application_id)
+    uow.session.refresh(violation)
+    if violation.closed_as == CLEARED:
+        return
+    violation.closed_at, violation.closed_as = violation.closed_at or uow.now, CLEARED
+    log.append(
+        uow, hand_over, "violation-closed", kind=violation.kind, violation=violation.id, closed_as=CLEARED, appeal=by
+    )
+    _clear(uow, hand_over, violation)
+
+
 def _clear(uow: UnitOfWork, hand_over: HandOver, violation: Violation) -> None:
     query = select(Suspension).where(Suspension.violation_id == violation.id).order_by(Suspension.since)
     stood_with = list(uow.session.scalars(query))

@@ -14,16 +14,17 @@ from services.domain.applications import directory
 from services.domain.applications.directory import FoundPeople
 from services.domain.matters import queries, service
 from services.domain.matters.kinds import KINDS, custody_transfer
+from services.domain.matters.kinds.appeal import Appeal
 from services.domain.matters.kinds.base import Kind, lent
 from services.domain.matters.kinds.problem import PROBLEMS
 from services.domain.matters.kinds.violation import ViolationKind
-from services.domain.matters.schemas import MatterLine, MatterSort, ReferralBody, ReplyBody, SettlementBody
+from services.domain.matters.schemas import AppealBody, MatterLine, MatterSort, ReferralBody, ReplyBody, SettlementBody
 from services.domain.matters.violations import acts as violation_acts
 from services.domain.process import permissions
 from services.domain.process.permissions import CaseState
 from services.domain.rules import agreed_limits
 from services.runtime import local_times
-from services.runtime.errors import Refused
+from services.runtime.errors import NotFound, Refused
 from services.runtime.labels import word
 from services.runtime.translations import Message
 from services.web import lists
@@ -144,6 +145,16 @@ async def reply(matter_id: Identifier, visitor: Visiting, typed: Typed, database
     return visitor.redirect(f"/matters/{matter_id}", Message("Your reply is recorded; the decision is signed over it."))
 
 
+@router.post("/{matter_id}/appeal")
+async def appeal(matter_id: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+    """Appeal against the decision of a violation; a refusal shows the page again with what was typed."""
+    try:
+        appeal_id = await database.run(visitor.actor, _appeal, matter_id, typed.body(AppealBody).reason)
+    except Refused as refusal:
+        return await _again(visitor, database, matter_id, refusal, typed)
+    return visitor.redirect(f"/matters/{appeal_id}", Message("The appeal is sent: management decides it."))
+
+
 @router.post("/{matter_id}/referral")
 async def record_referral(matter_id: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Record that the evidence was handed to the authority."""
@@ -185,6 +196,12 @@ async def start_violation(violation_id: Identifier, visitor: Visiting, database:
 
 def _start(uow: UnitOfWork, violation_id: str) -> str:
     return violation_acts.start(uow, violation_id).id
+
+
+def _appeal(uow: UnitOfWork, matter_id: str, reason: str) -> str:
+    application_id = queries.get(uow, matter_id).application_id
+    asked = {"violationId": matter_id, "reason": reason}
+    return service.open_matter(uow, Appeal.code, application_id, asked).id
 
 
 def _zone(uow: UnitOfWork) -> str:
@@ -235,6 +252,8 @@ async def _form(
 
 def _read_new(uow: UnitOfWork, kind_code: str, application_id: str, person: str) -> NewMatter:
     kind = service.find_kind(kind_code)
+    if kind.code == Appeal.code:  # its form is on the page of the violation
+        raise NotFound(Message("kind of matter"), kind_code)
     application = visibility.get_visible(uow, application_id)
     state = permissions.read(uow, application_id)
     obstacle = kind.unavailable(state.hand_over)

@@ -198,6 +198,10 @@ TEXTS = {
     "problem-recall": NoticeText(
         Message("Security has recalled a copy after a problem report: the loan has ended."), "matter"
     ),
+    "appeal-granted": NoticeText(
+        Message("An appeal was granted: the violation is cleared, and its sanctions are revoked."), "matter"
+    ),
+    "appeal-refused": NoticeText(Message("An appeal was decided: the decision of the violation stands."), "matter"),
     "copy-recalled": NoticeText(
         Message("Security recalls a copy: access is suspended, and the loan ends when it is signed."), "hand-over"
     ),
