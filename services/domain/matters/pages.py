@@ -12,6 +12,8 @@ from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.access import visibility
 from services.domain.applications import directory
 from services.domain.applications.directory import FoundPeople
+from services.domain.attachments import queries as attachment_queries
+from services.domain.attachments.schemas import KINDS as KINDS_OF_FILES
 from services.domain.matters import queries, service
 from services.domain.matters.kinds import KINDS, custody_transfer
 from services.domain.matters.kinds.appeal import Appeal
@@ -131,8 +133,7 @@ async def open_matter(
 @router.get("/{matter_id}")
 async def read_matter(matter_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
     """Show one matter."""
-    view = await database.read(visitor.actor, queries.get, matter_id)
-    return visitor.page("matters/matter.html", view=view)
+    return visitor.page("matters/matter.html", **await _shown(visitor, database, matter_id))
 
 
 @router.post("/{matter_id}/reply")
@@ -211,8 +212,19 @@ def _zone(uow: UnitOfWork) -> str:
 async def _again(visitor: Visitor, database: Database, matter_id: str, refusal: Refused, typed: TypedForm) -> Response:
     if refusal.status == 404:
         raise refusal
-    view = await database.read(visitor.actor, queries.get, matter_id)
-    return visitor.page("matters/matter.html", refusal.status, view=view, refusal=refusal, typed=typed)
+    shown = await _shown(visitor, database, matter_id)
+    return visitor.page("matters/matter.html", refusal.status, **shown, refusal=refusal, typed=typed)
+
+
+async def _shown(visitor: Visitor, database: Database, matter_id: str) -> dict[str, Any]:
+    """Read what the page of a matter shows."""
+
+    def read(uow: UnitOfWork) -> dict[str, Any]:
+        view = queries.get(uow, matter_id)
+        return {"view": view, "attached": attachment_queries.get_list(uow, "matter", matter_id)}
+
+    more = {"attachment_kinds": KINDS_OF_FILES, "attach_to": f"/matters/{matter_id}"}
+    return {**await database.read(visitor.actor, read), **more}
 
 
 def _rows(visitor: Visitor, found: Page[MatterLine]) -> list[tuple[str, ...]]:

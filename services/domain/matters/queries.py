@@ -63,6 +63,12 @@ def list_of_case(uow: UnitOfWork, application_id: str) -> list[MatterLine]:
     return _lines(uow, uow.session.execute(query).all())
 
 
+def is_visible(uow: UnitOfWork, matter: Matter) -> bool:
+    """Return whether the acting person may see the matter, or is asked about it."""
+    seen = uow.session.scalar(select(Matter.id).where(Matter.id == matter.id, _is_seen(uow))) is not None
+    return seen or violations.is_asked(uow, matter.id)
+
+
 def get(uow: UnitOfWork, matter_id: str) -> MatterView:
     """Return one matter; NotFound for whoever may not see its case and has no part in it."""
     row = uow.session.execute(_select().where(Matter.id == matter_id, _is_seen(uow))).one_or_none()

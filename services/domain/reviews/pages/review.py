@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.attachments import queries as attachment_queries
 from services.domain.attachments.schemas import KINDS, AttachmentList
+from services.domain.attachments.subjects import SubjectKind
 from services.domain.cases import inbox as case_inbox
 from services.domain.cases import review_sheets
 from services.domain.cases.review_sheets import PREVIEW_MOMENTS, SheetItem
@@ -154,10 +155,10 @@ def _read(uow: UnitOfWork, review_id: str) -> Sheet:
     )
 
 
-def _read_attached(uow: UnitOfWork, application_id: str) -> AttachmentList | None:
-    """Return the case's attachments; None for who has a post for the review and sees no case."""
+def _read_attached(uow: UnitOfWork, kind: SubjectKind, subject_id: str) -> AttachmentList | None:
+    """Return the attachments of case or matter; None for who has a post for the review and sees no case."""
     try:
-        return attachment_queries.get_list(uow, "application", application_id)
+        return attachment_queries.get_list(uow, kind, subject_id)
     except NotFound:
         return None
 
@@ -187,7 +188,7 @@ def typed_replacements(typed: TypedForm, items: Sequence[SheetItem]) -> list[dic
     """Return the items that are marked as wrong, with the camera and the span that are to be retrieved."""
     found = []
     for place, item in enumerate(items):
-        name = f"{replacements.FIELD}-{place}"
+        name = f"judgement-{replacements.FIELD}-{place}"
         if typed.text(f"{name}-itemId") != item.id:
             continue
         camera = typed.text(f"{name}-cameraId")
@@ -222,12 +223,16 @@ async def _page(
     if refusal is not None and refusal.status == 404:
         raise refusal
     sheet = await database.read(visitor.actor, _read, review_id)
-    attached = await database.read(visitor.actor, _read_attached, sheet.view.application_id)
+    attached = await database.read(visitor.actor, _read_attached, "application", sheet.view.application_id)
+    of_matter = None
+    if sheet.view.matter is not None:
+        of_matter = await database.read(visitor.actor, _read_attached, "matter", sheet.view.matter.id)
     stage = STAGES[sheet.view.stage]
     return visitor.page(
         "reviews/review.html",
         refusal.status if refusal else 200,
         attached=attached,
+        attached_to_matter=of_matter,
         attachment_kinds=KINDS,
         sheet=sheet,
         view=sheet.view,
@@ -325,7 +330,7 @@ def replacement_fields(items: Sequence[SheetItem]) -> list[dict[str, Any]]:
     return [
         {
             "item": item,
-            "name": f"{replacements.FIELD}-{place}",
+            "name": f"judgement-{replacements.FIELD}-{place}",
             "start": local_times.local_text(item.granted.start, item.zone)[0],
             "end": local_times.local_text(item.granted.end, item.zone)[0],
         }
