@@ -212,6 +212,11 @@ RULES = {
         body={"kind": "custody-transfer", "applicationId": "{application_id}", "asked": TRANSFER},
     ),
     "GET /api/matters/{matter_id}": Rule(SEE),
+    "GET /api/matters/{matter_id}/attachments": Rule(SEE),
+    # of the custodian alone, who has asked for the matter: test_matter_attachments
+    "POST /api/matters/{matter_id}/attachments": Rule(
+        frozenset({"keeper"}), SEE - {"keeper"}, query="?kind=other&name=x.jpg"
+    ),
     # the matter is no violation: test_violations_to_their_end
     "POST /api/matters/{matter_id}/reply": Rule(NONE, body={"text": "none"}),
     "POST /api/matters/{matter_id}/referral": Rule(

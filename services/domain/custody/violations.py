@@ -59,7 +59,7 @@ def open_overdue(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Vio
     if any(moment < late_from for moment in ends):
         return None
     known = _known(uow, hand_over, OVERDUE, hand_over.due_at)
-    if known is not None:
+    if known is not None or hand_over.replaced_at is not None:  # frozen until it was replaced: the clock stood
         return known
     # the job runs beside the loss, which closes the case: both are true
     if application.closed_at is not None and hand_over.lost_at is None:

@@ -246,6 +246,8 @@ async def test_copies_that_are_replaced_begin_another_issue_of_the_same_applicat
         loan.desk.run(hand_overs.offer, loan.application_id)
     for person in ("keeper", "drafter"):
         assert loan.desk.all(Notice, person_id=person, code="problem-replace", subject_id=matter_id)
+    loan.desk.clock.turn(timedelta(days=60))
+    assert loan.desk.run(violations.open_overdue, loan.application_id, held.id) is None  # sent by hand
     assert not loan.desk.all(Violation)
 
 
