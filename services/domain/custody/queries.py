@@ -286,6 +286,7 @@ def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
             id=hand_over.id,
             application_id=hand_over.application_id,
             number=(application := hand_over.application).number or "",
+            issue=hand_over.issue,
             state=state_of(hand_over, uow.now, [row.cause for row in stopped[hand_over.id]]),
             purpose=hand_over.purpose or application.purpose,
             way_of_use=hand_over.way_of_use or application.granted_way_of_use or "view",

@@ -189,6 +189,7 @@ class ShownLoan(Answer):
 
     id: str
     number: str
+    issue: int
     purpose: str
     place_of_use: str
     custodian: str
