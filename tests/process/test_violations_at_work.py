@@ -164,7 +164,7 @@ async def test_what_is_not_referred_after_all_is_closed(desk: People) -> None:
 async def test_an_appeal_that_management_grants_clears_the_violation(desk: People) -> None:
     case = await desk.apply("cam1", requested_use_days=5)
     await desk.accept(case)
-    matter_id = await ask(desk, case, "violation", "machao", violationKind="finding")
+    matter_id = await ask(desk, case, "violation", by="zhaoqiang", violationKind="finding")
     await served(desk, matter_id)
     await desk.as_person(CUSTODIAN, acts.reply, matter_id, "当时在医院。")
     await judge(desk, matter_id)
