@@ -200,9 +200,11 @@ def _start(uow: UnitOfWork, violation_id: str) -> str:
 
 
 def _appeal(uow: UnitOfWork, matter_id: str, reason: str) -> str:
-    application_id = queries.get(uow, matter_id).application_id
+    view = queries.get(uow, matter_id)
+    if view.violation is None:
+        raise NotFound(Message("matter"), matter_id)
     asked = {"violationId": matter_id, "reason": reason}
-    return service.open_matter(uow, Appeal.code, application_id, asked).id
+    return service.open_matter(uow, Appeal.code, view.application_id, asked).id
 
 
 def _zone(uow: UnitOfWork) -> str:
