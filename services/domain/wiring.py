@@ -8,6 +8,7 @@ from services.database.unit_of_work import Database
 from services.domain.applications import attached
 from services.domain.attachments import subjects
 from services.domain.audit import tree
+from services.domain.matters import attached as matters_attached
 from services.domain.rules.overrides import RuleOverrides
 from services.runtime.clock import Clock
 from services.runtime.rules import Rules, rules_of
@@ -28,6 +29,7 @@ def open_database(
 ) -> Database:
     """Open the database at ``url`` (an SQLAlchemy address); ``rules`` are the environment's."""
     subjects.register("application", attached.SUBJECT)
+    subjects.register("matter", matters_attached.SUBJECT)
     return Database(
         url,
         clock,

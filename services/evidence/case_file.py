@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -35,11 +35,19 @@ from services.verifier.notes import Checkpoint, read_checkpoint
 
 @dataclass(frozen=True)
 class Footage:
-    """The sealed footage of an item; ``container`` is its file extension."""
+    """The sealed footage of an item; ``container`` is its file extension.
+
+    ``name`` begins the names of its members: the position, of a later issue of the copies with the issue.
+    """
 
     position: int
+    issue: int
     sealed: Sealed
     container: str
+
+    @property
+    def name(self) -> str:
+        return str(self.position) if self.issue == 1 else f"{self.position}-issue-{self.issue}"
 
 
 @dataclass
@@ -111,7 +119,8 @@ def require_needed(uow: UnitOfWork, application_id: str) -> None:
 def read(uow: UnitOfWork, application_id: str, note: str) -> CaseFile | None:
     """Read the case as of the signed checkpoint ``note``; None if it has newer events."""
     application = uow.session.get_one(Application, application_id)
-    hand_over = uow.session.scalar(select(HandOver).where(HandOver.application_id == application_id))
+    loans = select(HandOver).where(HandOver.application_id == application_id).order_by(HandOver.issue)
+    hand_overs = uow.session.scalars(loans).all()
     acts = signed_acts.of_application(uow, application_id)
     case = CaseFile(
         application_id=application_id,
@@ -126,8 +135,8 @@ def read(uow: UnitOfWork, application_id: str, note: str) -> CaseFile | None:
         documents=document_service.of_application(uow, application_id),
         written=_written(uow, application_id),
         acts=acts,
-        custody=custody_log.list_entries(uow, hand_over.id) if hand_over is not None else [],
-        returned=_returned(uow, application_id, hand_over),
+        custody=[entry for hand_over in hand_overs for entry in custody_log.list_entries(uow, hand_over.id)],
+        returned=_returned(uow, application_id, hand_overs[-1] if hand_overs else None),
         anchors=[],
     )
     size = case.checkpoint.size
@@ -202,15 +211,29 @@ def _written(uow: UnitOfWork, application_id: str) -> dict[str, dict[str, Any]]:
 
 def _footage(uow: UnitOfWork, rows: Sequence[Master | Copy]) -> list[Footage]:
     """By the items' positions."""
-    query = select(Item.id, Item.position).where(Item.id.in_([row.item_id for row in rows]))
-    positions = {row.id: row.position for row in uow.session.execute(query)}
+    items = _items(uow, {row.item_id for row in rows})
     footage = []
     for row in rows:
         sealed = Sealed.from_json(row.sealed)
         containers = {part.container for part in sealed.coverage.parts}
-        position = positions[row.item_id]
-        footage.append(Footage(position, sealed, "mov" if "mov" in containers else "mp4"))
-    return sorted(footage, key=lambda one: one.position)
+        item = items[row.item_id]
+        issue = _issue_of(item, items)
+        footage.append(Footage(item.position, issue, sealed, "mov" if "mov" in containers else "mp4"))
+    return sorted(footage, key=lambda one: (one.position, one.issue))
+
+
+def _items(uow: UnitOfWork, ids: set[str]) -> dict[str, Item]:
+    """Load these items with those that they replace."""
+    items: dict[str, Item] = {}
+    while missing := ids - items.keys():
+        items |= {row.id: row for row in uow.session.scalars(select(Item).where(Item.id.in_(missing)))}
+        ids = {row.replaces_id for row in items.values() if row.replaces_id is not None}
+    return items
+
+
+def _issue_of(item: Item, items: Mapping[str, Item]) -> int:
+    """Count the issues of an item: the first one replaces none."""
+    return 1 if item.replaces_id is None else 1 + _issue_of(items[item.replaces_id], items)
 
 
 def _returned(uow: UnitOfWork, application_id: str, hand_over: HandOver | None) -> dict[str, Any] | None:

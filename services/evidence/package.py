@@ -220,8 +220,8 @@ def _record(uow: UnitOfWork, case: CaseFile, sha256: str, how: str) -> None:
 
 
 def _labels(store: Store, case: CaseFile) -> dict[str, bytes]:
-    masters = {f"footage/{master.position}-master.label.json": master for master in case.masters}
-    copies = {f"footage/{copy.position}-copy-1.label.json": copy for copy in case.copies}
+    masters = {f"footage/{master.name}-master.label.json": master for master in case.masters}
+    copies = {f"footage/{copy.name}-copy-1.label.json": copy for copy in case.copies}
     return {name: _label(store, footage) for name, footage in (masters | copies).items()}
 
 
@@ -254,7 +254,7 @@ def _write(writer: ArchiveWriter, sources: Sources, prepared: Prepared, how: How
         writer.add(name, members.pop(name))
     _write_trail(writer, sources, prepared)
     writer.add(layout.ANCHORS, members.pop(layout.ANCHORS))
-    masters = {f"footage/{master.position}-master": master for master in prepared.case.masters}
+    masters = {f"footage/{master.name}-master": master for master in prepared.case.masters}
     for name, data in members.items():
         writer.add(name, data)
         stem = name.removesuffix(".label.json")

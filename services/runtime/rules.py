@@ -31,6 +31,7 @@ class Rules:
     appeal_window: timedelta = timedelta(days=7)
     hold_review: timedelta = timedelta(days=90)
     violation_reply_period: timedelta = timedelta(days=5)
+    violation_appeal_period: timedelta = timedelta(days=7)
     fines: Literal["not-allowed", "with-legal-approval"] = "with-legal-approval"  # T14: no law is behind them
     dismissal: Literal["not-allowed", "with-legal-approval"] = "with-legal-approval"
     preserve: Literal["always", "at-risk", "never"] = "at-risk"
@@ -76,6 +77,7 @@ def rules_of(settings: Settings) -> Rules:
         appeal_window=settings.rules.appeal_window,
         hold_review=timedelta(days=settings.rules.hold_review_days),
         violation_reply_period=settings.rules.violation_reply_period,
+        violation_appeal_period=settings.rules.violation_appeal_period,
         fines=settings.rules.fines,
         dismissal=settings.rules.dismissal,
         preserve=settings.rules.preservation,

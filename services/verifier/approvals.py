@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from services.verifier import bindings, granted, layout, people
@@ -115,7 +116,10 @@ def _approvals(package: Package, trail: Trail, acts: list[Act]) -> Iterator[tupl
         return
     form = package.form
     sha256 = hashlib.sha256(canonical({name: value for name, value in form.items() if name not in ADDED})).hexdigest()
-    last = {act.statement["stage"]: act for act in acts if _is_of_round(act, form)}
+    # what is released again, because copies had to be replaced, is checked with its own records
+    last = {
+        act.statement["stage"]: act for act in acts if _is_of_round(act, form) and act.statement.get("issue", 1) == 1
+    }
     decisions = {decision["stage"]: decision for decision in form["decisions"]}
     first = CREDENTIALS if form.get("onBehalf") else FIRST
     before_filing = {**first, **NEEDED, **(MANAGEMENT if form["managementNeeded"] else {})}
@@ -142,6 +146,11 @@ def _approvals(package: Package, trail: Trail, acts: list[Act]) -> Iterator[tupl
             yield act.name, failing("it was decided for another form than the one that was filed")
     if form["secondPerson"] and retrieved:
         yield "second person", lambda: _check_second(last.get("storage-release"), acts)
+    for act in acts:
+        if _is_of_round(act, form) and act.statement["stage"] in RELEASE and act.statement.get("issue", 1) > 1:
+            yield act.name, partial(_check_again, act, retrieved, trail)
+            if form["secondPerson"] and act.statement["outcome"] in RELEASE.values():
+                yield "second person", partial(_check_second, act, acts)
 
 
 def _check_unapproved(trail: Trail) -> None:
@@ -157,6 +166,19 @@ def _is_of_round(act: Act, form: Mapping[str, Any]) -> bool:
         and act.event.action == "review-decided"
         and act.statement["round"] == form["round"]
     )
+
+
+def _check_again(act: Act, retrieved: list[Event], trail: Trail) -> None:
+    """Check that what this release names was retrieved after it, once the copies of before were to be replaced."""
+    begun = [event for event in trail.of("copies-reissued") if event.detail["issue"] == act.statement["issue"]]
+    if not begun or begun[0].index > act.event.index:
+        raise Invalid("nothing says before it that the copies were to be replaced")
+    items = {line["item"] for line in act.statement["granted"]}
+    if not items <= set(begun[0].detail["items"].values()):
+        raise Invalid("it releases an item that replaces none")
+    for event in retrieved:
+        if event.detail.get("item") in items and event.index < act.event.index:
+            raise Invalid(f"it was decided after the retrieval (event {event.index})")
 
 
 def _check_second(release: Act | None, acts: list[Act]) -> None:

@@ -29,7 +29,8 @@ STEPS = (
 def examine(package: Package, trail: Trail, report: Report) -> None:
     with report.check("custody", layout.CUSTODY) as finding:
         entries = package.json(layout.CUSTODY)["entries"]
-        _check_chain(entries)
+        for hand_over in dict.fromkeys(entry["handOver"] for entry in entries):
+            _check_chain([entry for entry in entries if entry["handOver"] == hand_over])
         _check_events(entries, [event for event in trail.events if _is_of_entry(event)])
         finding.text = f"{len(entries)} entries"
     with report.check("return", layout.RETURN) as finding:

@@ -12,13 +12,21 @@ from typing import Any
 from services.verifier.invalid import Invalid
 from services.verifier.package import Package, moment
 
+RELEASE = "storage-release"
 Statement = Mapping[str, Any]
 Span = tuple[datetime, datetime]
 
 
 def checks(package: Package, decisions: Iterable[Statement]) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Yield the checks; of ``decisions``, in order, the last one of each stage and round counts."""
-    last = {(decision["round"], decision["stage"]): decision for decision in decisions}
+    """Yield the checks; of ``decisions``, in order, the last one of each stage, round and issue counts."""
+    last = {
+        (
+            decision["round"],
+            decision["stage"],
+            decision.get("issue", 1) if decision["stage"] == RELEASE else 1,
+        ): decision
+        for decision in decisions
+    }
     for stem, data in package.documents.items():
         kind = package.envelope(f"documents/{stem}.label.json").predicate["kind"]
         if kind == "application-form":
@@ -62,14 +70,19 @@ def _check_label(package: Package, last: Mapping[Any, Statement], name: str) -> 
 def _check(
     package: Package, last: Mapping[Any, Statement], form_sha256: str, *, item: str, camera: str, span: Span
 ) -> None:
-    """Check that the item with its camera and span is in the form and in its signed release."""
+    """Check that the item with its camera and span is in the form and in its signed release.
+
+    An item that replaces another one, because a copy was wrong, lies within a line of the form, by camera and span.
+    """
     form = next(
         (data for stem, data in package.documents.items() if package.hashes[f"documents/{stem}.json"] == form_sha256),
         None,
     )
     if form is None:
         raise Invalid("the form that it rests on is not in the package")
-    released = {entry["item"]: entry for entry in _decided(last, form["round"], "storage-release")["granted"]}.get(item)
+    _decided(last, form["round"], RELEASE)
+    releases = [signed for (round_, stage, _), signed in last.items() if (round_, stage) == (form["round"], RELEASE)]
+    released = next((entry for signed in releases for entry in signed["granted"] if entry["item"] == item), None)
     if released is None:
         raise Invalid(f"the signed release has no item {item!r:.60}")
     if released["camera"] != camera:
@@ -79,14 +92,20 @@ def _check(
             f"it is of {span[0].isoformat()} to {span[1].isoformat()}, and the signed release of "
             f"{released['from']!r:.40} to {released['to']!r:.40}"
         )
-    if {entry["id"]: _span(entry) for entry in form["granted"]["items"]}.get(item) != span:
+    lines = {entry["id"]: _span(entry) for entry in form["granted"]["items"]}
+    if released.get("replaces") and item not in lines:
+        cameras = {entry["id"]: entry["camera"]["id"] for entry in form["items"]}
+        within = (cameras.get(line) == camera and a <= span[0] < span[1] <= b for line, (a, b) in lines.items())
+        if not any(within):
+            raise Invalid("the filed form grants no camera and span that this replacement lies within")
+    elif lines.get(item) != span:
         raise Invalid("the filed form grants no such item and span")
 
 
 def _decided(last: Mapping[Any, Statement], round_: Any, stage: str) -> Statement:
-    if (round_, stage) not in last:
+    if (round_, stage, 1) not in last:
         raise Invalid(f"nobody has decided the stage {stage} of its round")
-    return last[round_, stage]
+    return last[round_, stage, 1]
 
 
 def _span(record: Statement) -> Span:

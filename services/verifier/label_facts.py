@@ -31,13 +31,19 @@ def check(package: Package, opened: Opened, record: dict[str, Any], kind: str) -
         measured = {**{name: obtained[name] for name in MASTERS}, "searched": obtained["asked"]}
         _compare(label, {**measured, "cameraSignature": record["cameraSignature"]}, f"the record {number}")
         _compare_pictures(label, obtained, f"the record {number}")
-    cipher = next(sha256 for name, sha256 in opened.subjects.items() if not name.endswith("#footage"))
-    for data in package.documents.values():
-        if "object" in data and data["object"]["sha256Cipher"] == cipher:
-            _compare(facts, {name: data[name] for name in PRINTED}, f"the printed label {data['number']}")
-            measured = {name: data["obtained"][name] for name in (*MEASURED, *TRIMMED)}
-            _compare(label, {**measured, "outcome": data["outcome"]}, f"the printed label {data['number']}")
-            _compare_pictures(label, data["obtained"], f"the printed label {data['number']}")
+    for data in _printed(package, opened):
+        _compare(facts, {name: data[name] for name in PRINTED}, f"the printed label {data['number']}")
+        measured = {name: data["obtained"][name] for name in (*MEASURED, *TRIMMED)}
+        _compare(label, {**measured, "outcome": data["outcome"]}, f"the printed label {data['number']}")
+        _compare_pictures(label, data["obtained"], f"the printed label {data['number']}")
+
+
+def _printed(package: Package, opened: Opened) -> list[dict[str, Any]]:
+    """Return the printed labels of the object: by its bytes, and by its key where another one has the same bytes."""
+    stored, cipher = next((name, sha256) for name, sha256 in opened.subjects.items() if not name.endswith("#footage"))
+    printed = [data for data in package.documents.values() if "object" in data]
+    alike = [data for data in printed if data["object"]["sha256Cipher"] == cipher]
+    return [data for data in alike if stored.endswith(f"/{data['object']['key']}")] or alike
 
 
 def of_record(record: dict[str, Any]) -> dict[str, Any]:

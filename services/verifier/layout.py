@@ -25,12 +25,14 @@ NEEDED = {
     CUSTODY: "custody-log",
     VERIFIER: "verifier",
 }
+# The position of an item; a later issue of its copies, where one had to be replaced, has the number of that issue.
+_ITEM = r"[1-9]\d*(-issue-[2-9]\d*)?"
 _ROLES = {
     r"audit/accounts\.json": "accounts",
     r"custody/return\.json": "return",
-    r"footage/[1-9]\d*-master\.(mp4|mov|age)": "footage",
-    r"footage/[1-9]\d*-master\.label\.json": "master-label",
-    r"footage/[1-9]\d*-copy-[1-9]\d*\.label\.json": "copy-label",
+    rf"footage/{_ITEM}-master\.(mp4|mov|age)": "footage",
+    rf"footage/{_ITEM}-master\.label\.json": "master-label",
+    rf"footage/{_ITEM}-copy-[1-9]\d*\.label\.json": "copy-label",
     r"documents/[A-Z0-9-]+\.pdf": "document-pdf",
     r"documents/[A-Z0-9-]+\.json": "document-json",
     r"documents/[A-Z0-9-]+\.label\.json": "document-label",

@@ -120,13 +120,13 @@ async def test_a_problem_that_is_explained_gives_the_loan_its_days_back(desk: Pe
 
 
 @pytest.mark.requirement("R43", "R44")
-async def test_copies_that_have_to_be_replaced_are_recalled_and_inspected(desk: People) -> None:
+async def test_copies_that_are_recalled_after_a_problem_are_inspected(desk: People) -> None:
     case = await desk.apply("cam1", requested_use_days=5)
     loan = await desk.accept(case)
     other = await ask(desk, case, "extension", dueAt=(loan.due_at + timedelta(days=7)).isoformat())
 
     matter_id = await report(desk, case, "wrong-span")
-    await decide(desk, matter_id, "problem", "replace")
+    await decide(desk, matter_id, "problem", "recall")
 
     await ended(desk, matter_id, "answered")
     await ended(desk, other, "moot")

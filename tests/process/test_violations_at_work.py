@@ -158,3 +158,22 @@ async def test_what_is_not_referred_after_all_is_closed(desk: People) -> None:
     await judge(desk, matter_id, "rejected", stage="referral")
     await ended(desk, matter_id, "upheld")
     assert not desk.rows(Hold, matter_id=matter_id)
+
+
+@pytest.mark.requirement("R65", "R66")
+async def test_an_appeal_that_management_grants_clears_the_violation(desk: People) -> None:
+    case = await desk.apply("cam1", requested_use_days=5)
+    await desk.accept(case)
+    matter_id = await ask(desk, case, "violation", by="zhaoqiang", violationKind="finding")
+    await served(desk, matter_id)
+    await desk.as_person(CUSTODIAN, acts.reply, matter_id, "当时在医院。")
+    await judge(desk, matter_id)
+    await ended(desk, matter_id, "upheld")
+
+    appeal_id = await ask(desk, case, "appeal", violationId=matter_id)
+    await judge(desk, appeal_id, judgement=Judgement())
+
+    await ended(desk, appeal_id, "applied")
+    assert desk.rows(Violation, matter_id=matter_id)[0].closed_as == "cleared"
+    assert all(row.revoked_at for row in desk.rows(Sanction))
+    await desk.returned(case)

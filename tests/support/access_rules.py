@@ -220,6 +220,11 @@ RULES = {
         SEE, body={"ground": "fire", "reason": "none", "password": PASSWORD}
     ),
     "GET /api/matters/{matter_id}": Rule(SEE),
+    "GET /api/matters/{matter_id}/attachments": Rule(SEE),
+    # of the custodian alone, who has asked for the matter: test_matter_attachments
+    "POST /api/matters/{matter_id}/attachments": Rule(
+        frozenset({"keeper"}), SEE - {"keeper"}, query="?kind=other&name=x.jpg"
+    ),
     # the matter is no violation: test_violations_to_their_end
     "POST /api/matters/{matter_id}/reply": Rule(NONE, body={"text": "none"}),
     "POST /api/matters/{matter_id}/referral": Rule(

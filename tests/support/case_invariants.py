@@ -76,7 +76,11 @@ def _waits_for_a_model(uow: UnitOfWork, message: OutboxMessage) -> bool:
 
 
 def _custody(uow: UnitOfWork, application_id: str, closed_as: str) -> Iterator[str]:
-    hand_over = uow.session.scalar(select(HandOver).where(HandOver.application_id == application_id))
+    of_case = select(HandOver).where(HandOver.application_id == application_id)
+    for replaced in uow.session.scalars(of_case.where(HandOver.replaced_at.is_not(None))):
+        if replaced.ended_at is None or replaced.returned_at is not None:
+            yield "a loan whose copies were replaced has not ended, or was returned"
+    hand_over = uow.session.scalar(of_case.where(HandOver.replaced_at.is_(None)))
     if (hand_over is not None) != (closed_as in (*LENT, "copy-not-taken-up")):
         yield f"{'a' if hand_over else 'no'} hand-over"
     if hand_over is None:
@@ -93,6 +97,8 @@ def _custody(uow: UnitOfWork, application_id: str, closed_as: str) -> Iterator[s
 
 
 def _copies(uow: UnitOfWork, application_id: str, closed_as: str, store: Store, loan_keys: set[str]) -> Iterator[str]:
+    replaced = select(HandOver.id).where(HandOver.application_id == application_id, HandOver.replaced_at.is_not(None))
+    replaced_ids = set(uow.session.scalars(replaced))
     for copy in uow.session.scalars(select(Copy).where(Copy.application_id == application_id)):
         if copy.id in loan_keys or copy.key_destroyed_at is None:
             yield f"the loan key of copy {copy.id} is there"
@@ -100,7 +106,8 @@ def _copies(uow: UnitOfWork, application_id: str, closed_as: str, store: Store, 
             if grant.ended_at is None:
                 yield f"the grant to {grant.action} copy {copy.id} has not ended"
         waits = uow.session.get_one(Application, application_id).discard_after is not None
-        if (copy.discarded_at is None) != (closed_as in LENT) and not waits:
+        lent = closed_as in LENT or copy.hand_over_id in replaced_ids
+        if (copy.discarded_at is None) != lent and not waits:
             yield f"copy {copy.id} is kept, or discarded, against its end"
         if copy.discarded_at is None:
             facts = store.stat("copies", copy.sealed["key"])

@@ -149,7 +149,9 @@ class People(Desk):
         return review
 
     def hand_over(self, application_id: str) -> HandOver:
-        row = self.look(lambda uow: uow.session.scalar(select(HandOver).filter_by(application_id=application_id)))
+        """The hand-over of the newest issue."""
+        newest = select(HandOver).filter_by(application_id=application_id).order_by(HandOver.issue.desc()).limit(1)
+        row = self.look(lambda uow: uow.session.scalar(newest))
         assert row is not None
         return row
 

@@ -28,6 +28,7 @@ from services.domain.applications.service import item_ids
 from services.domain.attachments import service as attachments
 from services.domain.attachments.schemas import Description
 from services.domain.attachments.service import Stored
+from services.domain.attachments.subjects import SubjectKind
 from services.domain.cameras import reference_pictures
 from services.domain.cases import saved_searches
 from services.domain.change_requests import holds
@@ -146,14 +147,21 @@ def lend(desk: ReviewDesk, parts: Parts = Parts()) -> dict[str, str]:
     }
 
 
-def attached(uow: UnitOfWork, application_id: str, kind: str = "identity-card", note: str = "") -> str:
+def attached(
+    uow: UnitOfWork,
+    subject_id: str,
+    kind: str = "identity-card",
+    note: str = "",
+    *,
+    subject: SubjectKind = "application",
+) -> str:
     """A file on paper: its attachment's id."""
-    upload = attachments.begin(uow, "application", application_id)
+    upload = attachments.begin(uow, subject, subject_id)
     uow.session.flush()
     sealed = {"bucket": "documents", "key": upload.key, **SEALED}
     stored = Stored(upload.id, "image/jpeg", sealed, generate_identity()[0], "c" * 64)
     described = Description(kind=kind, name="card.jpg", note=note)  # type: ignore[arg-type]  # one of the kinds
-    return attachments.add(uow, "application", application_id, described, stored).id
+    return attachments.add(uow, subject, subject_id, described, stored).id
 
 
 def besides(desk: ReviewDesk) -> dict[str, str]:

@@ -169,6 +169,9 @@ PAGES = {
     "GET /matters/new/{kind}": Rule(SEE, query="?case={application_id}"),
     "POST /matters/new/{kind}": Rule(TRANSFERRING, SEE - TRANSFERRING, query="?case={application_id}", body=TRANSFER),
     "GET /matters/{matter_id}": Rule(SEE),
+    "GET /matters/{matter_id}/attachments": Rule(SEE),
+    "POST /matters/{matter_id}/attachments": Rule(NONE, EVERYONE),
+    "POST /matters/{matter_id}/appeal": Rule(NONE, body={"reason": "none"}),
     # the matter is no violation: test_violations_to_their_end
     "POST /matters/{matter_id}/reply": Rule(NONE, body={"text": "none"}),
     "POST /matters/{matter_id}/referral": Rule(

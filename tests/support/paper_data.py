@@ -191,7 +191,15 @@ VIOLATION: dict[str, Any] = {
     "sanctions": [
         {"person": "刘洋", "kind": "warning", "amount": None, "note": None, "droppedBecause": None},
         {"person": "刘洋", "kind": "fine", "amount": "200.00", "note": None, "droppedBecause": "legal-rejected"},
+        {
+            **{"person": "刘洋", "kind": "reprimand", "amount": None, "note": None, "droppedBecause": None},
+            "revokedAt": "2031-04-05T02:00:00+00:00",
+        },
     ],
+    "appeal": {
+        **{"number": "SS-2031-000001", "by": BY, "at": "2031-04-02T02:00:00+00:00", "reason": "当时住院。"},
+        **{"factsSha256": HASH, "granted": True, "decisions": MATTER["decisions"]},
+    },
     "referral": None,
     "settlement": {"account": "已赔偿", "amount": "200.00", "by": "p", "at": "2031-04-01T02:00:00+00:00"},
     "suspensions": [{"of": None, "since": "2031-03-22T12:00:00+00:00", "until": None}],
@@ -233,7 +241,9 @@ EACH: dict[str, dict[str, Any]] = {
     "custody-log": LOG,
     "return-inspection": INSPECTION,
     "confidentiality-agreement": AGREEMENT,
-    **dict.fromkeys(("extension", "purpose-change", "custody-transfer", "recall", "problem", "urgent"), MATTER),
+    **dict.fromkeys(
+        ("extension", "purpose-change", "custody-transfer", "recall", "problem", "urgent", "appeal"), MATTER
+    ),
     "disclosure": {**MATTER, "list": LIST},
     "hold-notice": HOLD,
     "violation": VIOLATION,

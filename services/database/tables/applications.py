@@ -85,6 +85,9 @@ class Application(Base):
     # the one that it has: by it lists are sorted; it never differs
     listed_at: Mapped[datetime | None] = mapped_column(default=_listed_at)
     round: Mapped[int] = mapped_column(default=0)  # corrections so far; as the process counts them
+    # of its copies, from 1; since ``reissued_at`` the items of this issue are retrieved and handed over (R44)
+    issue: Mapped[int] = mapped_column(default=1, server_default="1")
+    reissued_at: Mapped[datetime | None]
 
     title: Mapped[str | None]  # in a few words what it is about, for lists
     reason: Mapped[str]
@@ -152,7 +155,11 @@ class Application(Base):
     )
     findings: Mapped[list["Finding"]] = reference()
     steps: Mapped[list["ProcessStep"]] = reference(order_by="(ProcessStep.began_at, ProcessStep.element_instance_key)")
-    hand_over: Mapped["HandOver | None"] = reference()
+    # of the present issue alone: the loan of copies that were replaced is over
+    hand_over: Mapped["HandOver | None"] = reference(
+        primaryjoin="and_(foreign(HandOver.application_id) == Application.id, HandOver.issue == Application.issue)",
+        uselist=False,
+    )
 
     @property
     def recipients(self) -> list[str]:
@@ -161,7 +168,11 @@ class Application(Base):
 
 
 class Item(Base):
-    """One camera and one span; a correction that drops it leaves the row."""
+    """One camera and one span; a correction that drops it leaves the row, and so does the re-issue that replaces it.
+
+    ``replaces_id``: the item of the issue before, whose copy had to be replaced (R44). That one is out of scope from
+    then on, like one that was dropped. ``unchanged``: its footage was in order, so that it is taken from that master.
+    """
 
     __tablename__ = "items"
     # the cases of a camera, and of a time, are read from these alone
@@ -180,6 +191,9 @@ class Item(Base):
     granted_start: Mapped[datetime | None]
     granted_end: Mapped[datetime | None]
     dropped_in_round: Mapped[int | None]
+    replaces_id: Mapped[str | None] = mapped_column(ForeignKey("items.id"), index=True, unique=True)
+    form_item_id: Mapped[str | None]  # of an item that replaces another one: the line of the form that it lies within
+    unchanged: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     outcome: Mapped[str | None]  # complete, partial, missing, unreadable
     coverage: Mapped[float | None]
     loss_accepted: Mapped[bool | None]  # that pictures lack was accepted in advance, by the stage partial-footage

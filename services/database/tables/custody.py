@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, UniqueConstraint, and_, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id, reference
@@ -19,16 +19,21 @@ LENT = text("ended_at IS NULL")
 
 
 class HandOver(Base):
-    """All copies of one application, offered to its custodian, who holds them from ``accepted_at`` on."""
+    """All copies of one issue of an application, offered to its custodian, who holds them from ``accepted_at`` on.
+
+    ``issue`` counts from 1: copies that had to be replaced are handed over again under the next one (R44).
+    """
 
     __tablename__ = "hand_overs"
     __table_args__ = (
         Index("ix_hand_overs_lent", "due_at", sqlite_where=LENT, postgresql_where=LENT),
         Index("ix_hand_overs_due", "due_at", "application_id"),
+        UniqueConstraint("application_id", "issue"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), unique=True)
+    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"))
+    issue: Mapped[int] = mapped_column(default=1, server_default="1")
     custodian_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
     agreement_id: Mapped[str | None] = mapped_column(ForeignKey("agreements.id"))
     offered_at: Mapped[datetime]
@@ -44,6 +49,7 @@ class HandOver(Base):
     returned_at: Mapped[datetime | None]
     lost_at: Mapped[datetime | None]
     loss: Mapped[dict[str, Any] | None]  # what happened, as the custodian reports it
+    replaced_at: Mapped[datetime | None]  # when Security ended the loan because its copies have to be replaced
     ended_at: Mapped[datetime | None]
 
     application: Mapped[Application] = reference()
@@ -55,6 +61,11 @@ class HandOver(Base):
         primaryjoin="foreign(Download.hand_over_id) == HandOver.id", order_by="(Download.asked_at, Download.id)"
     )
     returned: Mapped["Return | None"] = reference()
+
+
+def of_present_issue() -> ColumnElement[bool]:
+    """Build the condition that joins an application with the one hand-over of its present issue."""
+    return and_(HandOver.application_id == Application.id, HandOver.issue == Application.issue)
 
 
 class CustodyEntry(Base):

@@ -33,12 +33,13 @@ class Master(Base):
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
     item_id: Mapped[str] = mapped_column(ForeignKey("items.id"), unique=True)
     attempt_id: Mapped[str] = mapped_column(ForeignKey("upload_attempts.id"), unique=True)
-    origin: Mapped[str]  # recorder, quarantine, upload
+    origin: Mapped[str]  # recorder, quarantine, upload, earlier-issue
     retrieved_at: Mapped[datetime]
     sealed: Mapped[dict[str, Any]]  # vault.sealing.Sealed as JSON: keys, hashes, coverage, fragments
     replica: Mapped[dict[str, Any] | None]
     replica_verified_at: Mapped[datetime | None]
     archived_at: Mapped[datetime | None]
+    superseded_at: Mapped[datetime | None]  # its copy had to be replaced: it is kept, and no copy is made of it
     label_version: Mapped[str | None]  # of the label beside the object; None: not labelled, or before schema 1100
     retain_until: Mapped[datetime | None]
     lock_due_since: Mapped[datetime | None]

@@ -22,6 +22,7 @@ class Review(Base):
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
     stage: Mapped[str] = mapped_column(index=True)
     round: Mapped[int]
+    issue: Mapped[int] = mapped_column(default=1, server_default="1")  # of the copies, when it was opened
     hand_over_id: Mapped[str | None] = mapped_column(index=True)
     matter_id: Mapped[str | None] = mapped_column(index=True)  # what is decided, where it is not the application
     job_key: Mapped[int] = mapped_column(unique=True)
@@ -53,6 +54,7 @@ class Decision(Base):
     matter_id: Mapped[str | None] = mapped_column(index=True)
     stage: Mapped[str]
     round: Mapped[int]
+    issue: Mapped[int] = mapped_column(default=1, server_default="1")  # as that of the review
     outcome: Mapped[str]
     decided_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
     stands_in_for: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
@@ -61,9 +63,8 @@ class Decision(Base):
     reason: Mapped[str | None]
     opinion: Mapped[str | None]
     variables: Mapped[dict[str, Any]]
-    judgement: Mapped[
-        dict[str, Any] | None
-    ]  # of a violation: severity, sanctions, loss, referral; signed with the rest
+    # of a violation: severity, sanctions, loss, referral; of a problem: what is retrieved again; signed with the rest
+    judgement: Mapped[dict[str, Any] | None]
     form_sha256: Mapped[str]  # of a matter: of its facts
     statement_sha256: Mapped[str]  # of the canonical decision that was signed
     signature: Mapped[dict[str, Any]]

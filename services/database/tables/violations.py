@@ -48,6 +48,7 @@ class Violation(Base):
     heard_at: Mapped[datetime | None]  # all accused have replied, or their time was over; no reply comes after
     sanctioned_at: Mapped[datetime | None]
     referral: Mapped[dict[str, Any] | None]  # the hold, and once it was handed over: authority, date, receipt, package
+    appeal_id: Mapped[str | None] = mapped_column(index=True, unique=True)  # the matter of its one appeal
     settlement: Mapped[dict[str, Any] | None]  # how the loss was made good, when, and who says so
 
 
@@ -82,3 +83,4 @@ class Sanction(Base):
     note: Mapped[str | None]
     recorded_at: Mapped[datetime]
     dropped_because: Mapped[str | None]  # legal-rejected, switched-off
+    revoked_at: Mapped[datetime | None]  # by an appeal that was granted; the row stays

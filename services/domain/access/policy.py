@@ -163,6 +163,7 @@ class MatterParts:
     counterpart: str | None = None
     accused: Collection[str] = frozenset()
     speakers: Collection[str] = frozenset()
+    reported: Collection[str] = frozenset()  # of an appeal: who has recorded the violation
 
 
 @dataclass(frozen=True)
@@ -341,6 +342,8 @@ def _matter_refusal(facts: CaseFacts, review: Review, person_id: str) -> Refused
             "was-speaker",
             Message("You have replied to this violation for the department: another person has to decide it."),
         )
+    if matter is not None and person_id in matter.reported:
+        return _refused("was-opener", Message("You have recorded this violation: another person has to decide it."))
     if matter is None or matter.opener != person_id:
         return None
     return _refused("was-opener", Message("You have asked for this: another person has to decide it."))

@@ -34,7 +34,7 @@ from services.database.tables.matters import Matter
 from services.database.tables.people import Absence, Department, Person, Post
 from services.database.tables.returns import Return
 from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
-from services.database.tables.violations import Hearing
+from services.database.tables.violations import Hearing, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access.policy import (
     CaseFacts,
@@ -229,7 +229,7 @@ def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[
             done[case_id].get(STAGES[str(detail)].duty, set()).add(person_id)
         elif act in OF_MATTER:
             matters[case_id][str(detail)][act] = person_id
-        elif act in HEARD:
+        elif act in HEARD or act == "reported":
             matters[case_id][str(detail)].setdefault(act, set()).add(person_id)
         elif act == "consented":
             consented[case_id].add(person_id)
@@ -313,6 +313,13 @@ def _select_acts(ids: Collection[str]) -> CompoundSelect[str, str, str | None, s
                 Hearing.matter_id == Matter.id, Hearing.part == part
             )
             for act, part in HEARD.items()
+        ),
+        # whoever is accused in a violation, or has recorded it, decides nothing in its appeal
+        rows(Violation.application_id, "accused", Violation.appeal_id, Hearing.person_id).where(
+            Hearing.matter_id == Violation.matter_id, Hearing.part == "accused", Violation.appeal_id.is_not(None)
+        ),
+        rows(Violation.application_id, "reported", Violation.appeal_id, Matter.opened_by).where(
+            Matter.id == Violation.matter_id, Violation.appeal_id.is_not(None)
         ),
     )
 

@@ -13,12 +13,13 @@ from services.database.tables.applications import Application
 from services.database.tables.documents import Document
 from services.database.tables.matters import Matter
 from services.database.tables.reviews import Decision, Review
-from services.database.tables.violations import Hearing
+from services.database.tables.violations import Hearing, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy, queries, visibility
 from services.domain.access.policy import LEADERS, Directory
 
-KIND = "violation"  # of matters
+KIND, APPEAL = "violation", "appeal"  # of matters
+KINDS = (KIND, APPEAL)  # an appeal is seen as the violation that it is about
 
 
 def may_read_all(directory: Directory, person_id: str) -> bool:
@@ -32,7 +33,7 @@ def may_read_all(directory: Directory, person_id: str) -> bool:
 
 
 def is_seen(uow: UnitOfWork) -> ColumnElement[bool]:
-    """Build the condition on ``Matter`` that the acting person may see it, of a violation.
+    """Build the condition on ``Matter`` that the acting person may see it, of a violation or its appeal.
 
     Administrators see none but those that accuse them, to which they reply as everybody does.
     """
@@ -40,10 +41,11 @@ def is_seen(uow: UnitOfWork) -> ColumnElement[bool]:
     if uow.actor.kind != "person":
         return false()
     own = select(Hearing.matter_id).where(Hearing.person_id == me)
+    appealed = select(Violation.appeal_id).where(Violation.matter_id.in_(own), Violation.appeal_id.is_not(None))
     if me in directory.administrators:
-        return Matter.id.in_(own)
+        return or_(Matter.id.in_(own), Matter.id.in_(appealed))
     decided = select(Decision.matter_id).where(Decision.decided_by == me, Decision.matter_id.is_not(None))
-    parts = [Matter.id.in_(own), Matter.id.in_(decided), Matter.opened_by == me]
+    parts = [Matter.id.in_(own), Matter.id.in_(appealed), Matter.id.in_(decided), Matter.opened_by == me]
     unconcerned = Matter.application_id.not_in(select(Application.id).where(visibility.concerns(me)))
     if may_read_all(directory, me):
         parts.append(unconcerned)
@@ -122,7 +124,15 @@ def _accuses(*person_ids: str) -> tuple[ColumnElement[bool], ...]:
 def reads_sheet(uow: UnitOfWork, document: Document) -> bool:
     """Return whether the acting person may read a numbered sheet of a violation, which names who reported it."""
     matter = uow.session.get(Matter, document.subject_id) if document.subject_id else None
+    if matter is not None and matter.kind == APPEAL:  # the sheet that was written anew after it
+        matter = get_appealed(uow, matter.id)
     return matter is not None and sees(uow, matter) and sees_opener(uow, matter)
+
+
+def get_appealed(uow: UnitOfWork, appeal_id: str) -> Matter | None:
+    """Return the matter of the violation that an appeal is about."""
+    of_violation = select(Violation.matter_id).where(Violation.appeal_id == appeal_id)
+    return uow.session.scalar(select(Matter).where(Matter.id.in_(of_violation)))
 
 
 def may_answer_for(uow: UnitOfWork, application_id: str) -> bool:

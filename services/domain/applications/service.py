@@ -121,7 +121,8 @@ def withdraw(uow: UnitOfWork, application_id: str, reason: str) -> Application:
     stopped = joint.cancel(uow, application)
     if stopped and application.submitted_at is None:
         return application  # a draft again
-    handed_over = uow.session.scalar(select(HandOver.id).where(HandOver.application_id == application.id)) is not None
+    loan = select(HandOver.id).where(HandOver.application_id == application.id, HandOver.issue == application.issue)
+    handed_over = uow.session.scalar(loan) is not None
     of_case = select(Copy.item_id).where(Copy.application_id == application.id, Copy.discarded_at.is_(None))
     copied = set(uow.session.scalars(of_case))
     ready = copies_ready(preservations.items_in_scope(uow, application.id), copied)

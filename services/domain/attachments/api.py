@@ -65,6 +65,41 @@ async def add_attachment(
     return await database.read(actor, _view_of, row)
 
 
+@router.get("/matters/{matter_id}/attachments", responses=problems(401, 404))
+async def list_attachments_of_matter(matter_id: Identifier, actor: Acting, database: GivenDatabase) -> AttachmentList:
+    """List the attachments of a matter, for who may see it."""
+    return await database.read(actor, queries.get_list, "matter", matter_id)
+
+
+@router.post(
+    "/matters/{matter_id}/attachments",
+    status_code=201,
+    responses=problems(*USUAL, 429),
+    openapi_extra={"requestBody": {"required": True, "content": dict.fromkeys(MEDIA_TYPES, FILE)}},
+)
+async def add_attachment_to_matter(
+    matter_id: Identifier,
+    described: Annotated[Description, Query()],
+    request: Request,
+    *,
+    actor: Acting,
+    database: GivenDatabase,
+    receiver: GivenReceiver,
+) -> AttachmentView:
+    """Add a JPEG, PNG or PDF to a matter, as to an application: who has asked for it, or is accused, while it is open.
+
+    It belongs to the matter at once, and nobody removes it. A reply to a violation names what was added before it.
+    """
+    row = await receiver.receive(
+        actor,
+        "matter",
+        matter_id,
+        chunks=upload_body.file_of(request, largest=LARGEST, announced=None),
+        described=lambda: described,
+    )
+    return await database.read(actor, _view_of, row)
+
+
 @router.get("/applications/{application_id}/identity-cards", responses=problems(401, 404))
 async def list_identity_cards(
     application_id: Identifier, actor: Acting, database: GivenDatabase

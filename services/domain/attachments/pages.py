@@ -10,13 +10,22 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.attachments import content, queries, service
 from services.domain.attachments.api import GivenReceiver
-from services.domain.attachments.schemas import KINDS, LARGEST, AttachmentList, AttachmentView, Description
+from services.domain.attachments.receiver import Receiver
+from services.domain.attachments.schemas import (
+    IDENTITY_CARD,
+    KINDS,
+    LARGEST,
+    AttachmentList,
+    AttachmentView,
+    Description,
+)
+from services.domain.attachments.subjects import SubjectKind
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
 from services.web import upload_body
 from services.web.dependencies import GivenDatabase, GivenStore
 from services.web.schemas import Identifier
-from services.web.uploader import Uploading
+from services.web.uploader import Uploader, Uploading
 from services.web.visitor import Visiting, flash
 
 router = APIRouter()
@@ -45,12 +54,42 @@ async def show(application_id: str, visitor: Visiting, database: GivenDatabase) 
     )
 
 
+@router.get("/matters/{matter_id}/attachments")
+async def show_of_matter(matter_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
+    """Show the attachments of a matter, and where they are added."""
+    attached = await database.read(visitor.actor, queries.get_list, "matter", matter_id)
+    return visitor.page(
+        "attachments/attachments.html",
+        attach_to=f"/matters/{matter_id}",
+        attached=attached,
+        edits=False,
+        number=None,
+        back=f"/matters/{matter_id}",
+        attachment_kinds={code: name for code, name in KINDS.items() if code != IDENTITY_CARD},
+        largest=LARGEST,
+    )
+
+
+@router.post("/matters/{matter_id}/attachments")
+async def add_to_matter(
+    matter_id: Identifier, request: Request, *, uploader: Uploading, receiver: GivenReceiver
+) -> Response:
+    """Add the file of a plain form to a matter, as to an application."""
+    return await _receive(request, uploader, receiver, "matter", matter_id)
+
+
 @router.post("/applications/{application_id}/attachments")
 async def add(
     application_id: Identifier, request: Request, *, uploader: Uploading, receiver: GivenReceiver
 ) -> Response:
     """Add the file of a plain form, for browsers without scripts: its token is checked before the file is read."""
-    answer = RedirectResponse(f"/applications/{application_id}/attachments", 303)
+    return await _receive(request, uploader, receiver, "application", application_id)
+
+
+async def _receive(
+    request: Request, uploader: Uploader, receiver: Receiver, kind: SubjectKind, subject_id: str
+) -> Response:
+    answer = RedirectResponse(f"/{kind}s/{subject_id}/attachments", 303)
     fields: dict[str, str] = {}
 
     def check(given: Mapping[str, str]) -> None:
@@ -60,8 +99,8 @@ async def add(
     try:
         await receiver.receive(
             uploader.actor,
-            "application",
-            application_id,
+            kind,
+            subject_id,
             chunks=upload_body.file_of(request, largest=LARGEST, announced=None, check=check),
             described=lambda: _described(fields),
         )

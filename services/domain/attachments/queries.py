@@ -3,9 +3,10 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, or_, select
 
 from services.database.tables.attachments import Attachment
+from services.database.tables.matters import Matter
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.attachments.schemas import IDENTITY_CARD, MOST, AttachmentList, AttachmentView
@@ -18,6 +19,12 @@ from services.runtime.translations import Message
 def belongs_to(kind: SubjectKind, subject_id: str) -> ColumnElement[bool]:
     """Build the condition that an attachment is of this subject."""
     return (Attachment.application_id if kind == "application" else Attachment.matter_id) == subject_id
+
+
+def of_cases(application_ids: Collection[str]) -> ColumnElement[bool]:
+    """Build the condition that an attachment is of these cases, or of a matter of them."""
+    matters = select(Matter.id).where(Matter.application_id.in_(application_ids))
+    return or_(Attachment.application_id.in_(application_ids), Attachment.matter_id.in_(matters))
 
 
 def get_list(uow: UnitOfWork, kind: SubjectKind, subject_id: str) -> AttachmentList:
@@ -60,7 +67,7 @@ def list_of_form(uow: UnitOfWork, application_id: str) -> Sequence[Attachment]:
 def list_kept(uow: UnitOfWork, application_id: str) -> Sequence[Attachment]:
     """Return those whose objects the store must have, oldest first: nobody can remove them and no purge is set."""
     query = select(Attachment).where(
-        belongs_to("application", application_id), Attachment.bound_at.is_not(None), Attachment.purge_after.is_(None)
+        of_cases([application_id]), Attachment.bound_at.is_not(None), Attachment.purge_after.is_(None)
     )
     return uow.session.scalars(query.order_by(Attachment.added_at, Attachment.id)).all()
 
@@ -105,4 +112,5 @@ def _rows(uow: UnitOfWork, *where: ColumnElement[bool]) -> list[tuple[Attachment
 
 
 def _view(reading: Reading, row: Attachment, name: str) -> AttachmentView:
-    return AttachmentView.of(row, name, removable=is_removable(reading, row))
+    shown = None if row.added_by in reading.hidden else name
+    return AttachmentView.of(row, shown, removable=is_removable(reading, row))

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from services.database.tables.applications import Application
 from services.database.tables.attachments import Attachment
 from services.database.unit_of_work import UnitOfWork
-from services.domain.attachments import uploads
+from services.domain.attachments import queries, uploads
 from services.domain.attachments.schemas import IDENTITY_CARD
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import retention
@@ -47,13 +47,13 @@ def bind(uow: UnitOfWork, rows: Sequence[Attachment]) -> None:
 
 def renew(uow: UnitOfWork, application_ids: Collection[str]) -> None:
     """Begin the term of those of these cases anew whose lock would end soon."""
-    query = select(Attachment).where(Attachment.application_id.in_(application_ids), Attachment.bound_at.is_not(None))
+    query = select(Attachment).where(queries.of_cases(application_ids), Attachment.bound_at.is_not(None))
     retention.renew(uow, _locked(uow.session.scalars(query).all()))
 
 
 def extend(uow: UnitOfWork, application_id: str, until: datetime) -> None:
     """Lock the case's attachments at least until then."""
-    query = select(Attachment).where(Attachment.application_id == application_id, Attachment.bound_at.is_not(None))
+    query = select(Attachment).where(queries.of_cases([application_id]), Attachment.bound_at.is_not(None))
     retention.extend(uow, _locked(uow.session.scalars(query).all()), until)
 
 

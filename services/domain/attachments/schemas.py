@@ -42,6 +42,7 @@ class AttachmentView(Answer):
     """One attachment. ``sha256`` and ``size`` (bytes) are of what is kept, images without metadata.
 
     ``content`` is where it is read; null once it was purged. ``ofForm``: the signed form names it.
+    ``addedBy`` is null for the accused of a violation, of what was added by who has recorded it.
     """
 
     id: str
@@ -52,14 +53,14 @@ class AttachmentView(Answer):
     media_type: str
     note: str | None
     of_form: bool
-    added_by: str
+    added_by: str | None
     added_at: Moment
     purged_at: Moment | None
     removable: bool
     content: str | None
 
     @classmethod
-    def of(cls, row: Attachment, name: str, *, removable: bool) -> "AttachmentView":
+    def of(cls, row: Attachment, name: str | None, *, removable: bool) -> "AttachmentView":
         """``name`` is that of the person who added it."""
         own: dict[str, Any] = {"added_by": name, "removable": removable, "content": None}
         if row.purged_at is None:

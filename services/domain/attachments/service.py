@@ -71,6 +71,13 @@ def begin(uow: UnitOfWork, kind: SubjectKind, subject_id: str) -> AttachmentUplo
 def add(uow: UnitOfWork, kind: SubjectKind, subject_id: str, description: Description, stored: Stored) -> Attachment:
     """Add what was stored; Refused as ``check_addable``, for the subject may have changed meanwhile."""
     reading = check_addable(uow, kind, subject_id)
+    if kind == "matter" and description.kind == IDENTITY_CARD:
+        raise Refused(
+            "attachment-card",
+            "Not saved: copies of identity cards are attached to the application, where they are deleted when due.",
+            status=422,
+            field="kind",
+        )
     upload = uow.session.get_one(AttachmentUpload, stored.upload_id, with_for_update=True, populate_existing=True)
     if upload.unwanted_at is not None:
         raise Refused(
@@ -107,6 +114,7 @@ def add(uow: UnitOfWork, kind: SubjectKind, subject_id: str, description: Descri
         sha256_received=stored.sha256_received,
         size=row.size,
         media_type=row.media_type,
+        **({"matter": subject_id} if kind == "matter" else {}),
     )
     if reading.edits:
         if row.kind == IDENTITY_CARD and reading.draft:

@@ -1,9 +1,9 @@
-"""What attachments belong to, and the rights that it gives: applications register theirs, matters will.
+"""What attachments belong to, and the rights that it gives: applications and matters register theirs.
 
 A capability to the right of this one registers its kind once, in ``services.domain.wiring``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +20,7 @@ class Reading:
     ``application_id``: the case in whose history the acts are recorded. ``edits``: it is a draft or a correction of
     theirs, so that what they add becomes a part of the form. ``draft``: nothing of it was ever submitted.
     ``identity_cards``: they handle it, and may open copies of identity cards. ``refusal``: why they can add nothing
-    now, or None.
+    now, or None. ``hidden``: people by id whose names this person does not read.
     """
 
     application_id: str | None
@@ -28,6 +28,7 @@ class Reading:
     draft: bool
     identity_cards: bool
     refusal: Refused | None
+    hidden: Collection[str] = frozenset()
 
 
 @dataclass(frozen=True)

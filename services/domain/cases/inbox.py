@@ -368,6 +368,7 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
         hand_over_id=review.hand_over_id,
         matter=_matter(matter, names, matter_queries.lines_of(uow, matter)) if matter is not None else None,
         judgement=judgements.describe(uow, review),
+        replacements=judgements.describe_replacements(uow, review),
     )
 
 

@@ -10,7 +10,7 @@ from services.database.listing import Listing
 from services.database.moments import seconds_of
 from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera
-from services.database.tables.custody import HandOver
+from services.database.tables.custody import HandOver, of_present_issue
 from services.database.tables.drafts import Draft
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
@@ -102,7 +102,7 @@ def _sections(uow: UnitOfWork, listing: Listing) -> tuple[Section, ...]:
         )
 
         def with_loan(query: Select[*tuple[object, ...]]) -> Select[*tuple[object, ...]]:
-            return query.outerjoin(HandOver, HandOver.application_id == Application.id)
+            return query.outerjoin(HandOver, of_present_issue())
 
         return Section((due, by_id), due.is_not(None), with_loan), Section(newest, due.is_(None), with_loan)
     if listing.sort == "state":
@@ -125,7 +125,10 @@ def _lines(uow: UnitOfWork, ids: Sequence[str]) -> Iterator[OwnApplication]:
     states_of, footage, cameras = states.states_of(uow, rows), case_footage.read(uow, rows), _cameras(uow, ids)
     names = access_queries.get_names(uow, [row.drafter_id for row in rows])
     saved = {draft.application_id: draft.saved_at for draft in uow.session.scalars(_of(Draft, ids))}
-    lent = {hand_over.application_id: hand_over.due_at for hand_over in uow.session.scalars(_of(HandOver, ids))}
+    lent = {
+        hand_over.application_id: hand_over.due_at
+        for hand_over in uow.session.scalars(_of(HandOver, ids).order_by(HandOver.issue))
+    }
     for row in rows:
         state = states_of[row.id]
         drafted = saved.get(row.id) if state.code in EDITABLE else None

@@ -27,7 +27,7 @@ from services.database.listing import EVERYTHING, LONGEST_TEXT, Listing
 from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera
 from services.database.tables.case_texts import CaseText
-from services.database.tables.custody import HandOver
+from services.database.tables.custody import HandOver, of_present_issue
 from services.database.tables.documents import Document
 from services.database.tables.people import Department, Person
 from services.database.tables.process_steps import ProcessStep
@@ -300,7 +300,7 @@ def _select_mentioning(text: str) -> CompoundSelect[str]:
 def _sections(wanted: Search, uow: UnitOfWork) -> tuple[Section, ...]:
     """Return the parts of the list in the order that is wished: what has no value comes last."""
     by_id, number, due_at = Application.id.expression, Application.number.expression, HandOver.due_at.expression
-    of_case, of_department = HandOver.application_id == Application.id, Department.id == Application.department_id
+    of_case, of_department = of_present_issue(), Department.id == Application.department_id
     if wanted.sort == "number":
         return Section((number,), number.is_not(None)), Section((by_id,), number.is_(None))
     if wanted.sort == "due":  # by the id that the loan has too: one index has the whole order
@@ -336,7 +336,7 @@ def _lines(uow: UnitOfWork, ids: Sequence[str]) -> list[CaseLine]:
         .join(Department, Department.id == Application.department_id)
         .join(Person, Person.id == Application.drafter_id)
         .outerjoin(KEEPER, KEEPER.id == Application.custodian_id)
-        .outerjoin(HandOver, HandOver.application_id == Application.id)
+        .outerjoin(HandOver, of_present_issue())
         .where(Application.id.in_(ids))
     )
     rows = {row[0].id: row for row in uow.session.execute(query)}

@@ -74,6 +74,7 @@ class SheetItem:
     outcome: str | None
     coverage: float | None
     reference_picture: bool = False  # whether there is one to know the camera by
+    form_item_id: str | None = None  # the line of the form, where the item replaces another one
 
     @property
     def uploaded(self) -> bool:
@@ -209,7 +210,8 @@ def get_return(uow: UnitOfWork, review_id: str) -> ReturnSheet:
     if review is None or review.stage != "return-inspection":
         raise NotFound(Message("return inspection"), review_id)
     visibility.require_readable(uow, review)
-    hand_over = uow.session.scalar(select(HandOver).where(HandOver.application_id == review.application_id))
+    of_issue = (HandOver.application_id == review.application_id, HandOver.issue == review.issue)
+    hand_over = uow.session.scalar(select(HandOver).where(*of_issue))
     if hand_over is None:
         raise NotFound(Message("hand-over"), review.application_id)
     returned = uow.session.scalar(select(Return).where(Return.hand_over_id == hand_over.id))
@@ -286,6 +288,7 @@ def _item(item: Item, camera: Camera, recorder: Recorder, held: bool, pictured: 
         outcome=item.outcome,
         coverage=item.coverage,
         reference_picture=pictured and reference_pictures.is_shown(camera, recorder),
+        form_item_id=item.form_item_id,
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 
 from services.database.tables.applications import Application
 from services.database.tables.consents import Consultation
-from services.database.tables.custody import HandOver
+from services.database.tables.custody import HandOver, of_present_issue
 from services.database.tables.documents import Document
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import UnitOfWork
@@ -119,7 +119,7 @@ def _facts(ids: Collection[str]) -> Select[*tuple[Any, ...]]:
             stage.scalar_subquery().label("stage"),
             filed.exists().label("filed"),
         )
-        .outerjoin(HandOver, HandOver.application_id == Application.id)
+        .outerjoin(HandOver, of_present_issue())
         .where(Application.id.in_(ids))
     )
 
@@ -168,7 +168,8 @@ def _custody_in_sql(now: datetime) -> ColumnElement[str | None]:
         (loan.due_at <= now, "overdue"),
         else_="in-use",
     )
-    return select(state).where(loan.application_id == Application.id).correlate(Application).scalar_subquery()
+    of_issue = (loan.application_id == Application.id, loan.issue == Application.issue)
+    return select(state).where(*of_issue).correlate(Application).scalar_subquery()
 
 
 def _is_approving() -> ColumnElement[bool]:

@@ -326,7 +326,10 @@ def _figures(uow: UnitOfWork, in_trouble: int) -> StorageFigures:
     midnight = uow.now.astimezone(ZoneInfo(uow.rules.zone)).replace(hour=0, minute=0, second=0, microsecond=0)
     retrieved = select(func.count()).select_from(Master).where(Master.retrieved_at >= midnight)
     released = select(Decision.application_id).where(
-        Decision.stage == "storage-release", Decision.outcome == "approved"
+        Decision.stage == "storage-release",
+        Decision.outcome == "approved",
+        Decision.application_id == Application.id,
+        Decision.issue == Application.issue,
     )
     waiting = (
         select(func.count())

@@ -127,8 +127,11 @@ def release_case(uow: UnitOfWork, application_id: str, closing_outcome: str) -> 
     for row in unneeded:
         locks.await_disposal(uow, row)
     loans = copies.list_of_application(uow, application_id)
+    unlent = {row.id for row in copies.list_unlent(uow, application_id)}
     return VaultActions(
         leftovers=leftovers,
+        # copies that were replaced were somebody's, and stay like those of any loan that has ended
+        lift_holds=tuple(stored_object(row.sealed) for row in loans if row.id not in unlent),
         locks=tuple(locks.locks_of(uow, application_id, unneeded)),
         destroy_keys=tuple(row.id for row in loans),
         sweep=tuple(attempts.list_unswept(uow, application_id=application_id)),

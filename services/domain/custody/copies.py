@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from services.database.tables.applications import Item
 from services.database.tables.copies import Copy, Download
+from services.database.tables.custody import HandOver
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
@@ -31,6 +32,29 @@ def list_of_application(uow: UnitOfWork, application_id: str) -> list[Copy]:
             .order_by(Copy.made_at, Copy.id)
         )
     )
+
+
+def list_in_scope(uow: UnitOfWork, application_id: str) -> list[Copy]:
+    """Return the copies of the present issue that were not discarded, oldest first."""
+    query = (
+        select(Copy)
+        .join(Item, Item.id == Copy.item_id)
+        .where(Copy.application_id == application_id, Copy.discarded_at.is_(None), Item.dropped_in_round.is_(None))
+    )
+    return list(uow.session.scalars(query.order_by(Copy.made_at, Copy.id)))
+
+
+def list_lent(uow: UnitOfWork, hand_over_id: str) -> list[Copy]:
+    """Return the copies of a hand-over that were not discarded, oldest first."""
+    query = select(Copy).where(Copy.hand_over_id == hand_over_id, Copy.discarded_at.is_(None))
+    return list(uow.session.scalars(query.order_by(Copy.made_at, Copy.id)))
+
+
+def list_unlent(uow: UnitOfWork, application_id: str) -> list[Copy]:
+    """Return the case's copies that nobody has accepted, and that were not discarded, oldest first."""
+    query = select(HandOver.id).where(HandOver.application_id == application_id, HandOver.accepted_at.is_not(None))
+    accepted = set(uow.session.scalars(query))
+    return [row for row in list_of_application(uow, application_id) if row.hand_over_id not in accepted]
 
 
 def create(uow: UnitOfWork, attempt_id: str, sealed: dict[str, Any]) -> Copy | None:

@@ -52,7 +52,7 @@ def release(uow: UnitOfWork, application: Application, because: str, *, with_cop
     protections.end(uow, application.id)
     quarantine = preservations.release(uow, application.id, because)
     uploads = upload_sources.list_of_case(uow, application.id)
-    unlent = copies.list_of_application(uow, application.id) if with_copies else []
+    unlent = copies.list_unlent(uow, application.id) if with_copies else []
     sealed = [row.sealed for rows in (quarantine, unlent, uploads) for row in rows if row.sealed is not None]
     return Leftovers(
         tuple(map(stored_object, sealed)),

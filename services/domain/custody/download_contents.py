@@ -64,9 +64,9 @@ class Contents:
 def get(uow: UnitOfWork, download_id: str) -> Contents:
     """Return the contents of a listed download; who may have them was checked before."""
     download = uow.session.get_one(Download, download_id)
-    return of_copy(
-        uow, download.copy_id, download.hand_over_id, opens_with=download.opens_with, listed_at=download.asked_at
-    )
+    # the loan of the copy: where that was replaced, the download is accounted for with the next one
+    hand_over_id = uow.session.get_one(Copy, download.copy_id).hand_over_id or download.hand_over_id
+    return of_copy(uow, download.copy_id, hand_over_id, opens_with=download.opens_with, listed_at=download.asked_at)
 
 
 def of_copy(uow: UnitOfWork, copy_id: str, hand_over_id: str, *, opens_with: str, listed_at: datetime) -> Contents:

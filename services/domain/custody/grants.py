@@ -23,6 +23,10 @@ Action = Literal["view", "download"]
 NOT_ACCEPTED = ("not-accepted", Message("You have not accepted the copy yet: accept it first."))
 RETURNED = ("copy-returned", Message("The copy was returned and can no longer be opened."))
 LOST = ("copy-lost", Message("The copy was reported lost, damaged or leaked: access has ended."))
+REPLACED = (
+    "copy-replaced",
+    Message("The copy is being replaced: you will be notified when you can accept the new one."),
+)
 KEY_DESTROYED = (
     "key-destroyed",
     Message("The loan key is destroyed: the copy can no longer be opened."),
@@ -226,6 +230,7 @@ def _loan_refusal(copy: Copy, hand_over: HandOver, *, accepted: bool) -> Refused
         (not accepted and hand_over.accepted_at is None, NOT_ACCEPTED),
         (hand_over.returned_at is not None, RETURNED),
         (hand_over.lost_at is not None, LOST),
+        (hand_over.replaced_at is not None, REPLACED),
         (copy.key_destroyed_at is not None or copy.discarded_at is not None, KEY_DESTROYED),
     )
     return next((_refused(*words) for holds, words in reasons if holds), None)

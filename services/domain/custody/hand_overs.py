@@ -79,14 +79,15 @@ def _offer(uow: UnitOfWork, state: CaseState) -> HandOver:
             "the maximum use period is not set, and nothing is handed out without one (T3, R50)",
             "let an administrator set the maximum use period among the rules, then resolve the incident",
         )
+    before = _replaced(uow, application)
+    # copies that are replaced go to whoever held those that were wrong
+    custodian_id = application.custodian_id if before is None else before.custodian_id
     custodian = None
-    if application.custodian_id:  # locked: nobody deactivates a person whom copies are just offered to
-        custodian = uow.session.get(
-            Person, application.custodian_id, with_for_update={"read": True}, populate_existing=True
-        )
+    if custodian_id:  # locked: nobody deactivates a person whom copies are just offered to
+        custodian = uow.session.get(Person, custodian_id, with_for_update={"read": True}, populate_existing=True)
     if custodian is None or not custodian.active:
         raise _fatal(application.id, "no custodian is named who may still work here (R46)", "name a custodian")
-    offered = copies.list_of_application(uow, application.id)
+    offered = copies.list_in_scope(uow, application.id)
     copied = {copy.item_id for copy in offered}
     for item in state.retrieved:
         if item.id not in copied:
@@ -105,12 +106,23 @@ def _offer(uow: UnitOfWork, state: CaseState) -> HandOver:
     most = uow.rules.max_use_days if application.granted_use_days is None else None
     limits = (application.granted_use_days, application.max_use_days, most)
     days = min(limit for limit in limits if limit is not None)
+    if before is not None:
+        days = min(days, agreed_limits.remaining_days(uow, application))
+        if days < 1:
+            raise _fatal(
+                application.id,
+                "the longest use period counts from the first hand-over and is used up (R50)",
+                "let the department withdraw the application and submit a new one",
+            )
     if days < 1:
         raise _fatal(application.id, f"a use period of {days} days is none (R49)", "decide on one day or more")
     hand_over = HandOver(
         id=new_id(),
         application_id=application.id,
-        custodian_id=application.custodian_id,
+        issue=application.issue,
+        custodian_id=custodian.id,
+        purpose=None if before is None else before.purpose,
+        way_of_use=None if before is None else before.way_of_use,
         offered_at=uow.now,
         take_up_until=uow.now + uow.rules.take_up_period,
         use_days=days,
@@ -119,11 +131,32 @@ def _offer(uow: UnitOfWork, state: CaseState) -> HandOver:
     uow.session.add(hand_over)
     for copy in offered:
         copy.hand_over_id = hand_over.id
-    log.append(uow, hand_over, "offered", copies={copy.id: copy.sealed["sha256Cipher"] for copy in offered})
+    hashes = {copy.id: copy.sealed["sha256Cipher"] for copy in offered}
+    log.append(uow, hand_over, "offered", copies=hashes, **_taken_over(uow, before, hand_over))
     notification_service.notify(
         uow, hand_over.custodian_id, "copy-offered", application_id=application.id, subject_id=hand_over.id
     )
     return hand_over
+
+
+def _replaced(uow: UnitOfWork, application: Application) -> HandOver | None:
+    """Return the hand-over whose copies had to be replaced by those of the present issue."""
+    return uow.session.scalar(
+        select(HandOver)
+        .where(HandOver.application_id == application.id, HandOver.replaced_at.is_not(None))
+        .order_by(HandOver.issue.desc())
+        .limit(1)
+    )
+
+
+def _taken_over(uow: UnitOfWork, before: HandOver | None, hand_over: HandOver) -> dict[str, Any]:
+    """Let the downloads of replaced copies be accounted for at the return of those that replace them (T2)."""
+    if before is None:
+        return {}
+    downloads = copies.list_downloads(uow, before.id)
+    for download in downloads:
+        download.hand_over_id = hand_over.id
+    return {"issue": hand_over.issue, "replaces": before.id, "downloads": [download.id for download in downloads]}
 
 
 def accept(uow: UnitOfWork, hand_over_id: str, *, conditions_version: str, proof: Proof) -> HandOver:
@@ -144,12 +177,17 @@ def accept(uow: UnitOfWork, hand_over_id: str, *, conditions_version: str, proof
     hand_over.conditions_version = conditions_version
     # whole seconds: the process counts with the same moment as the grants
     since = signature_signing.signing_moment(uow, proof)
-    hand_over.due_at = (since + timedelta(days=hand_over.use_days)).replace(microsecond=0)
-    offered = copies.list_of_application(uow, hand_over.application_id)
+    due_at = agreed_limits.first_due(uow, hand_over, since)
+    if due_at <= uow.now:
+        raise Refused(
+            "use-period-used-up",
+            "The longest use period is used up. Submit a new application if you still need the footage.",
+        )
+    hand_over.due_at = due_at
+    offered = copies.list_lent(uow, hand_over.id)
     application = uow.session.get_one(Application, hand_over.application_id)
-    ways: tuple[grants.Action, ...] = (
-        ("view", "download") if application.granted_way_of_use == "download" else ("view",)
-    )
+    way_of_use = hand_over.way_of_use or application.granted_way_of_use
+    ways: tuple[grants.Action, ...] = ("view", "download") if way_of_use == "download" else ("view",)
     grants.create(uow, hand_over, offered, ways)
     receipt: dict[str, Any] = {
         "agreementVersion": agreement.version,

@@ -98,8 +98,12 @@ def list_expected(uow: UnitOfWork, application_id: str) -> list[ExpectedObject]:
         item.id: str(item.position)
         for item in uow.session.scalars(select(Item).where(Item.application_id == application_id))
     }
-    hand_over = uow.session.scalar(select(HandOver).where(HandOver.application_id == application_id))
+    application = uow.session.get_one(Application, application_id)
+    loan = select(HandOver).where(HandOver.application_id == application_id, HandOver.issue == application.issue)
+    hand_over = uow.session.scalar(loan)
     on_loan = hand_over is None or hand_over.ended_at is None
+    ended = select(HandOver.id).where(HandOver.application_id == application_id, HandOver.replaced_at.is_not(None))
+    replaced = set(uow.session.scalars(ended))  # their holds are lifted at the end of the case
     due = [
         _object(
             "master",
@@ -112,7 +116,13 @@ def list_expected(uow: UnitOfWork, application_id: str) -> list[ExpectedObject]:
         if row.discarded_at is None
     ]
     due += [
-        _object("copy", row.id, positions[row.item_id], row.sealed, hold=on_loan)
+        _object(
+            "copy",
+            row.id,
+            positions[row.item_id],
+            row.sealed,
+            hold=application.closed_at is None if row.hand_over_id in replaced else on_loan,
+        )
         for row in copies.list_of_application(uow, application_id)
     ]
     for document in loan_documents.filed_with(uow, application_id):

@@ -55,11 +55,12 @@ OPEN = HELD | {"awaiting-receipt", "copy-lost"}
 def state_of(hand_over: HandOver, now: datetime, causes: Collection[str]) -> str:
     """Return the state of a loan; ``causes`` are those that keep its copies closed.
 
-    awaiting-receipt, take-up-over, declined, in-use, frozen, suspended, overdue, copy-lost, copy-returned or
-    loan-ended. Frozen copies are not overdue: the clock stands.
+    awaiting-receipt, take-up-over, declined, in-use, frozen, suspended, overdue, copy-lost, copy-returned,
+    copy-replaced or loan-ended. Frozen copies are not overdue: the clock stands.
     """
     reasons = (
         (hand_over.declined_at is not None, "declined"),
+        (hand_over.replaced_at is not None, "copy-replaced"),
         (hand_over.ended_at is not None, "loan-ended"),
         (hand_over.returned_at is not None, "copy-returned"),
         (hand_over.lost_at is not None, "copy-lost"),
@@ -105,6 +106,7 @@ def _state(now: datetime) -> ColumnElement[str]:
     """Derive in SQL what ``state_of`` does."""
     return case(
         (HandOver.declined_at.is_not(None), literal("declined", String)),
+        (HandOver.replaced_at.is_not(None), "copy-replaced"),
         (HandOver.ended_at.is_not(None), "loan-ended"),
         (HandOver.returned_at.is_not(None), "copy-returned"),
         (HandOver.lost_at.is_not(None), "copy-lost"),
@@ -284,6 +286,7 @@ def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
             id=hand_over.id,
             application_id=hand_over.application_id,
             number=(application := hand_over.application).number or "",
+            issue=hand_over.issue,
             state=state_of(hand_over, uow.now, [row.cause for row in stopped[hand_over.id]]),
             purpose=hand_over.purpose or application.purpose,
             way_of_use=hand_over.way_of_use or application.granted_way_of_use or "view",

@@ -30,7 +30,7 @@ def allow(uow: UnitOfWork, hand_over_id: str, person_id: str) -> None:
     if any(grant.person_id == person_id for grant in granted.list_of_recipients(uow, hand_over)):
         return
     log.require_fewer(uow, hand_over_id, ("view-allowed",), MOST_ALLOWED)
-    lent = copies.list_of_application(uow, hand_over.application_id)
+    lent = copies.list_lent(uow, hand_over.id)
     grants.create(uow, hand_over, lent, ("view",), person_id=person_id)
     log.append(uow, hand_over, "view-allowed", person_id=uow.actor.id, to=forms.person_to_json(uow, person_id))
     notification_service.notify(

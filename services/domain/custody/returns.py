@@ -74,7 +74,7 @@ def return_copies(
         "downloads": {fate.download_id: {"fate": fate.fate, "note": fate.note.strip()} for fate in fates},
         "noOtherCopies": True,
     }
-    held = copies.list_of_application(uow, hand_over.application_id)
+    held = copies.list_lent(uow, hand_over.id)
     statement = {
         "attestation": attestation,
         "copies": {copy.id: copy.sealed["sha256Cipher"] for copy in held},
@@ -195,10 +195,10 @@ def get_inspection_task(
             "let the custodian return the copies, then resolve the incident"
         )
     outbox.settle(uow, application_id, "inspect-return", COPY_RETURNED, USE_PERIOD_CHANGED)
-    held = copies.list_of_application(uow, application_id)
+    held = copies.list_lent(uow, hand_over_id)
     return (
         None if done is None else len(done.findings),
-        [{"copyId": copy.id, **copy.sealed} for copy in held if copy.hand_over_id == hand_over_id],
+        [{"copyId": copy.id, **copy.sealed} for copy in held],
     )
 
 

@@ -177,9 +177,11 @@ class HandOverView(LoanLine):
     ``purpose`` is what the copies may be used for, and nothing else (R41). ``agreed`` says whether the confidentiality
     agreement is valid; ``signsWith`` what a receipt is signed with, such as ``password``. ``suspensions`` are open now,
     the oldest first; ``suspendedAt`` is since when. ``entries`` are those that custodians wrote into the custody log.
+    ``issue`` counts from 1: a later one replaces copies that were wrong (R44).
     """
 
     application_id: str
+    issue: int
     purpose: str
     way_of_use: str
     place_of_use: str

@@ -60,7 +60,7 @@ def open_overdue(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Vio
     if any(moment < late_from for moment in ends):
         return None
     known = _known(uow, hand_over, OVERDUE, hand_over.due_at)
-    if known is not None:
+    if known is not None or hand_over.replaced_at is not None:  # frozen until it was replaced: the clock stood
         return known
     # the job runs beside the loss, which closes the case: both are true
     if application.closed_at is not None and hand_over.lost_at is None:
@@ -258,10 +258,7 @@ def close(uow: UnitOfWork, violation: Violation, closed_as: str) -> None:
     """
     if closed_as not in ENDS:
         raise ValueError(f"{closed_as!r} is no end of a violation: use one of {', '.join(ENDS)}")
-    hand_over = None
-    if violation.hand_over_id is not None:
-        hand_over = log.lock(uow, violation.hand_over_id, violation.application_id)
-    uow.session.refresh(violation, with_for_update=True)
+    hand_over = _lock_loan(uow, violation)
     if violation.closed_at is not None:
         if violation.closed_as == closed_as:
             return
@@ -281,6 +278,30 @@ def close(uow: UnitOfWork, violation: Violation, closed_as: str) -> None:
     )
     if closed_as == CLEARED and hand_over is not None:
         _clear(uow, hand_over, violation)
+
+
+def revoke(uow: UnitOfWork, violation: Violation, *, by: str) -> None:
+    """Clear a violation that was upheld, by an appeal that was granted: as one that was found to be unfounded.
+
+    ``by``: the number of the appeal. A second run changes nothing.
+    """
+    hand_over = _lock_loan(uow, violation)
+    if violation.closed_as == CLEARED:
+        return
+    violation.closed_at, violation.closed_as = violation.closed_at or uow.now, CLEARED
+    if hand_over is not None:
+        of = {"kind": violation.kind, "violation": violation.id}
+        log.append(uow, hand_over, "violation-closed", closed_as=CLEARED, appeal=by, **of)
+        _clear(uow, hand_over, violation)
+
+
+def _lock_loan(uow: UnitOfWork, violation: Violation) -> HandOver | None:
+    """Lock the loan of a violation, if it has one, and then the violation."""
+    hand_over = None
+    if violation.hand_over_id is not None:
+        hand_over = log.lock(uow, violation.hand_over_id, violation.application_id)
+    uow.session.refresh(violation, with_for_update=True)
+    return hand_over
 
 
 def _clear(uow: UnitOfWork, hand_over: HandOver, violation: Violation) -> None:

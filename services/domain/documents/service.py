@@ -45,6 +45,7 @@ SERIES = {
     "hold-notice": "BL",
     "violation": "WG",
     "referral": "YS",
+    "appeal": "SS",
 }
 # A notice says why a case is held and by whom, which is not for everybody who sees the case.
 OF_HOLDS = ("hold-notice",)

@@ -70,7 +70,10 @@ def is_explicit(application_id: SQLColumnExpression[str] | SQLColumnExpression[s
 
 
 def _violations(application_id: SQLColumnExpression[str]) -> Select[datetime]:
-    return select(Violation.opened_at).where(Violation.application_id == application_id, Violation.closed_at.is_(None))
+    """While a violation is open, or its appeal (R66)."""
+    appealed = select(Matter.id).where(Matter.kind == "appeal", Matter.closed_at.is_(None))
+    goes_on = or_(Violation.closed_at.is_(None), Violation.appeal_id.in_(appealed))
+    return select(Violation.opened_at).where(Violation.application_id == application_id, goes_on)
 
 
 def _problems(application_id: SQLColumnExpression[str]) -> Select[datetime]:

@@ -143,7 +143,7 @@ async def list_offers(application_id: Identifier, actor: Acting, database: Given
 
     def run(uow: UnitOfWork) -> OffersAnswer:
         application = visibility.get_visible(uow, application_id)
-        loan = select(HandOver).where(HandOver.application_id == application_id)
+        loan = select(HandOver).where(HandOver.application_id == application_id, HandOver.issue == application.issue)
         return OffersAnswer(offers=queries.list_offers(uow, application, uow.session.scalar(loan)))
 
     return await database.read(actor, run)

@@ -15,13 +15,17 @@ from services.domain.access import visibility
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.applications import directory
 from services.domain.applications.directory import FoundPeople
+from services.domain.attachments import queries as attachment_queries
+from services.domain.attachments.schemas import KINDS as KINDS_OF_FILES
 from services.domain.matters import queries, service, urgents
 from services.domain.matters.kinds import KINDS, custody_transfer
-from services.domain.matters.kinds.base import Kind, lent
+from services.domain.matters.kinds.appeal import Appeal
+from services.domain.matters.kinds.base import Kind, get_submitted, lent
 from services.domain.matters.kinds.problem import PROBLEMS
 from services.domain.matters.kinds.urgent import GROUNDS, UrgentRetrieval
 from services.domain.matters.kinds.violation import ViolationKind
 from services.domain.matters.schemas import (
+    AppealBody,
     MatterLine,
     MatterSort,
     ReferralBody,
@@ -35,7 +39,7 @@ from services.domain.process.permissions import CaseState
 from services.domain.retrieval import preservations
 from services.domain.rules import agreed_limits
 from services.runtime import local_times
-from services.runtime.errors import Refused
+from services.runtime.errors import NotFound, Refused
 from services.runtime.labels import word
 from services.runtime.translations import Message
 from services.web import lists
@@ -151,8 +155,7 @@ async def open_matter(
 @router.get("/{matter_id}")
 async def read_matter(matter_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
     """Show one matter."""
-    view = await database.read(visitor.actor, queries.get, matter_id)
-    return visitor.page("matters/matter.html", view=view)
+    return visitor.page("matters/matter.html", **await _shown(visitor, database, matter_id))
 
 
 @router.post("/{matter_id}/reply")
@@ -163,6 +166,16 @@ async def reply(matter_id: Identifier, visitor: Visiting, typed: Typed, database
     except Refused as refusal:
         return await _again(visitor, database, matter_id, refusal, typed)
     return visitor.redirect(f"/matters/{matter_id}", Message("Your reply is recorded; the decision is signed over it."))
+
+
+@router.post("/{matter_id}/appeal")
+async def appeal(matter_id: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+    """Appeal against the decision of a violation; a refusal shows the page again with what was typed."""
+    try:
+        appeal_id = await database.run(visitor.actor, _appeal, matter_id, typed.body(AppealBody).reason)
+    except Refused as refusal:
+        return await _again(visitor, database, matter_id, refusal, typed)
+    return visitor.redirect(f"/matters/{appeal_id}", Message("The appeal is sent: management decides it."))
 
 
 @router.post("/{matter_id}/referral")
@@ -208,6 +221,14 @@ def _start(uow: UnitOfWork, violation_id: str) -> str:
     return violation_acts.start(uow, violation_id).id
 
 
+def _appeal(uow: UnitOfWork, matter_id: str, reason: str) -> str:
+    view = queries.get(uow, matter_id)
+    if view.violation is None:
+        raise NotFound(Message("matter"), matter_id)
+    asked = {"violationId": matter_id, "reason": reason}
+    return service.open_matter(uow, Appeal.code, view.application_id, asked).id
+
+
 def _zone(uow: UnitOfWork) -> str:
     return uow.rules.zone
 
@@ -215,8 +236,19 @@ def _zone(uow: UnitOfWork) -> str:
 async def _again(visitor: Visitor, database: Database, matter_id: str, refusal: Refused, typed: TypedForm) -> Response:
     if refusal.status == 404:
         raise refusal
-    view = await database.read(visitor.actor, queries.get, matter_id)
-    return visitor.page("matters/matter.html", refusal.status, view=view, refusal=refusal, typed=typed)
+    shown = await _shown(visitor, database, matter_id)
+    return visitor.page("matters/matter.html", refusal.status, **shown, refusal=refusal, typed=typed)
+
+
+async def _shown(visitor: Visitor, database: Database, matter_id: str) -> dict[str, Any]:
+    """Read what the page of a matter shows."""
+
+    def read(uow: UnitOfWork) -> dict[str, Any]:
+        view = queries.get(uow, matter_id)
+        return {"view": view, "attached": attachment_queries.get_list(uow, "matter", matter_id)}
+
+    more = {"attachment_kinds": KINDS_OF_FILES, "attach_to": f"/matters/{matter_id}"}
+    return {**await database.read(visitor.actor, read), **more}
 
 
 def _rows(visitor: Visitor, found: Page[MatterLine]) -> list[tuple[str, ...]]:
@@ -267,9 +299,11 @@ async def _form(
 
 def _read_new(uow: UnitOfWork, kind_code: str, application_id: str, person: str) -> NewMatter:
     kind = service.find_kind(kind_code)
+    if kind.code == Appeal.code:  # its form is on the page of the violation
+        raise NotFound(Message("kind of matter"), kind_code)
     if kind.signed:
         return _read_urgent(uow, kind, visibility.get_visible(uow, application_id))
-    application = service.get_submitted(uow, application_id)
+    application = get_submitted(uow, application_id)
     state = permissions.read(uow, application_id)
     obstacle = kind.unavailable(state.hand_over)
     if obstacle is not None:

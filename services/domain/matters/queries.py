@@ -14,6 +14,7 @@ from services.database.tables.documents import Document
 from services.database.tables.matters import Matter
 from services.database.tables.people import Person
 from services.database.tables.reviews import Decision, Review
+from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
@@ -62,16 +63,24 @@ def read(
 
 def list_of_case(uow: UnitOfWork, application_id: str) -> list[MatterLine]:
     """List the matters of a case that the caller has let the actor see, the newest first."""
-    seen = or_(Matter.kind != violations.KIND, violations.is_seen(uow))
+    seen = or_(Matter.kind.not_in(violations.KINDS), violations.is_seen(uow))
     query = _select().where(Matter.application_id == application_id, seen).order_by(Matter.opened_at.desc(), Matter.id)
     return _lines(uow, uow.session.execute(query).all())
+
+
+def is_visible(uow: UnitOfWork, matter: Matter) -> bool:
+    """Return whether the acting person may see the matter, or is asked about it."""
+    seen = uow.session.scalar(select(Matter.id).where(Matter.id == matter.id, _is_seen(uow))) is not None
+    return seen or violations.is_asked(uow, matter.id)
 
 
 def get(uow: UnitOfWork, matter_id: str) -> MatterView:
     """Return one matter; NotFound for whoever may not see its case and has no part in it."""
     row = uow.session.execute(_select().where(Matter.id == matter_id, _is_seen(uow))).one_or_none()
     if row is None:
-        row = uow.session.execute(_select().where(Matter.id == matter_id, Matter.kind == violations.KIND)).one_or_none()
+        row = uow.session.execute(
+            _select().where(Matter.id == matter_id, Matter.kind.in_(violations.KINDS))
+        ).one_or_none()
         if row is None or not violations.is_asked(uow, matter_id):
             raise NotFound(Message("matter"), matter_id)
     matter: Matter = row[0]
@@ -103,11 +112,18 @@ def _holds(uow: UnitOfWork, hand_over_id: str | None) -> bool:
 
 def _document(uow: UnitOfWork, matter: Matter) -> str | None:
     """Return the number of its last document, if one is written and the actor may read it."""
-    if matter.kind == violations.KIND and not violations.sees_opener(uow, matter):
+    if matter.kind not in violations.KINDS:
+        subjects = [matter.id, f"{matter.id}/{documents.LAST}"]
+        own = select(Document.number).where(Document.subject_id.in_(subjects), Document.kind == matter.kind)
+        return uow.session.scalar(own.order_by(Document.made_at.desc(), Document.number.desc()).limit(1))
+    appealed = violations.get_appealed(uow, matter.id) if matter.kind == violations.APPEAL else matter
+    if appealed is None or not violations.sees_opener(uow, appealed):
         return None
-    subjects = [matter.id, f"{matter.id}/{documents.LAST}"]
-    query = select(Document.number).where(Document.subject_id.in_(subjects), Document.kind == matter.kind)
-    return uow.session.scalar(query.order_by(Document.made_at.desc(), Document.number.desc()).limit(1))
+    appeal = select(Violation.appeal_id).where(Violation.matter_id == appealed.id, Violation.appeal_id.is_not(None))
+    sheets = select(Document.number).where(
+        Document.kind == violations.KIND, or_(Document.subject_id == appealed.id, Document.subject_id.in_(appeal))
+    )
+    return uow.session.scalar(sheets.order_by(Document.made_at.desc(), Document.number.desc()).limit(1))
 
 
 def lines_of(uow: UnitOfWork, matter: Matter) -> list[MatterFact]:
@@ -157,7 +173,8 @@ def _is_seen(uow: UnitOfWork) -> Any:
         Matter.counterpart_id == me,
     )
     return or_(
-        and_(Matter.kind != violations.KIND, of_case), and_(Matter.kind == violations.KIND, violations.is_seen(uow))
+        and_(Matter.kind.not_in(violations.KINDS), of_case),
+        and_(Matter.kind.in_(violations.KINDS), violations.is_seen(uow)),
     )
 
 

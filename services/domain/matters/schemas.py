@@ -94,6 +94,16 @@ class RecordedSanction(Answer):
     amount: str | None
     note: str | None
     dropped_because: str | None
+    revoked_at: Moment | None  # by an appeal that was granted
+
+
+class AppealView(Answer):
+    """The one appeal of a violation; ``state`` is that of its matter."""
+
+    matter_id: str
+    number: str
+    state: str
+    opened_at: Moment
 
 
 class ReferralView(Answer):
@@ -131,6 +141,9 @@ class ViolationView(Answer):
     may_reply: bool
     may_refer: bool
     may_settle: bool
+    appeal: AppealView | None
+    appeal_until: Moment | None
+    may_appeal: bool
 
 
 class UnansweredViolation(Answer):
@@ -161,6 +174,12 @@ class SettlementBody(Body):
 
     account: Account
     amount: Annotated[str, Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,2})?$")] | None = None
+
+
+class AppealBody(Body):
+    """Why the decision of a violation is wrong."""
+
+    reason: Account
 
 
 class MatterView(MatterLine):

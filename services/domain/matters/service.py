@@ -7,15 +7,13 @@ from pydantic import ValidationError
 from sqlalchemy import select
 
 from services.database.base import new_id
-from services.database.tables.applications import Application
 from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
-from services.domain.access import visibility
 from services.domain.audit import trail as audit_trail
 from services.domain.custody.violations import hash_of
 from services.domain.documents import service as document_service
 from services.domain.matters.kinds import KINDS
-from services.domain.matters.kinds.base import NOT_LENT, Asked, Kind
+from services.domain.matters.kinds.base import Asked, Kind
 from services.domain.process import outbox, permissions
 from services.domain.process.permissions import CaseState
 from services.domain.stages.catalogue import STAGES
@@ -31,8 +29,8 @@ def open_matter(uow: UnitOfWork, kind_code: str, application_id: str, asked: Map
     kind = find_kind(kind_code)
     if kind.signed:
         raise Refused("signature-missing", "This is asked with a signature: use its own form.", status=422)
-    get_submitted(uow, application_id)
     read = parse(kind, asked)
+    kind.require_seen(uow, application_id, read)
     state = permissions.lock(uow, application_id, f"ask for {kind.code}")
     kind.require_may_open(uow, state, read)
     opened = kind.open_itself(uow, state, read)
@@ -48,7 +46,7 @@ def open_by_system(uow: UnitOfWork, kind_code: str, application_id: str, asked: 
     read = parse(kind, asked)
     state = permissions.lock(uow, application_id, f"open {kind.code}")
     lacks = any(code not in STAGES for code in kind.floor(uow, state))
-    if lacks or kind.obstacle(uow, state, read) is not None or _number_of_open(uow, kind, state) is not None:
+    if lacks or kind.obstacle(uow, state, read) is not None or _number_of_open(uow, kind, state, read) is not None:
         return None
     return _open(uow, kind, state, read, by_system=True)
 
@@ -60,7 +58,7 @@ def open_signed(uow: UnitOfWork, kind: Kind, state: CaseState, read: Asked) -> M
 
 def _open(uow: UnitOfWork, kind: Kind, state: CaseState, read: Asked, *, by_system: bool = False) -> Matter:
     _require_stages(uow, kind, state)
-    _require_first(uow, kind, state)
+    _require_first(uow, kind, state, read)
     matter = _new(uow, kind, state, read, opened_by=None if by_system else uow.actor.id)
     uow.session.add(matter)
     uow.session.flush()
@@ -86,14 +84,6 @@ def _open(uow: UnitOfWork, kind: Kind, state: CaseState, read: Asked, *, by_syst
         variables={"matterId": matter.id, "applicationId": state.application.id, **kind.carried(matter)},
     )
     return matter
-
-
-def get_submitted(uow: UnitOfWork, application_id: str) -> Application:
-    """Return a case that the actor may see; Refused for a draft, about which there is nothing to ask."""
-    application = visibility.get_visible(uow, application_id)
-    if application.submitted_at is None:
-        raise Refused("not-now", NOT_LENT)
-    return application
 
 
 def find_kind(code: str) -> Kind:
@@ -124,7 +114,7 @@ def _new(uow: UnitOfWork, kind: Kind, state: CaseState, asked: Asked, *, opened_
         "application": state.application.number,
         "handOver": state.hand_over.id if state.hand_over is not None else None,
         "asked": asked.model_dump(mode="json", by_alias=True),
-        "before": kind.before(uow, state),
+        "before": kind.before_of(uow, state, asked),
         "openedBy": opened_by,
         "openedAt": uow.now.isoformat(),
     }
@@ -153,15 +143,15 @@ def _require_stages(uow: UnitOfWork, kind: Kind, state: CaseState) -> None:
         )
 
 
-def _require_first(uow: UnitOfWork, kind: Kind, state: CaseState) -> None:
+def _require_first(uow: UnitOfWork, kind: Kind, state: CaseState, asked: Asked) -> None:
     """Raise Refused where the same is asked of the case already."""
-    number = _number_of_open(uow, kind, state)
+    number = _number_of_open(uow, kind, state, asked)
     if number is not None:
         raise Refused("asked-already", "{number} asks for the same: wait until it is decided.", number=number)
 
 
-def _number_of_open(uow: UnitOfWork, kind: Kind, state: CaseState) -> str | None:
-    query = select(Matter.number).where(
+def _number_of_open(uow: UnitOfWork, kind: Kind, state: CaseState, asked: Asked) -> str | None:
+    query = select(Matter).where(
         Matter.application_id == state.application.id, Matter.kind == kind.code, Matter.closed_at.is_(None)
     )
-    return uow.session.scalar(query.limit(1))
+    return next((matter.number for matter in uow.session.scalars(query) if kind.is_same(matter, asked)), None)

@@ -130,7 +130,8 @@ def apply(uow: UnitOfWork, matter_id: str) -> bool:
         facts=matter.facts_sha256,
         decisions=[decision.id for decision in decisions.values()],
     )
-    documents.write(uow, matter, subject.kind, decisions.values(), outcome)
+    if subject.kind.filed:
+        documents.write(uow, matter, subject.kind, decisions.values(), outcome)
     moot_matters.close(uow, matter, APPLIED, outcome)
     return True
 

@@ -202,11 +202,16 @@ TEXTS = {
         Message("Security has answered a problem report: you can use your copy again."), "hand-over"
     ),
     "problem-replace": NoticeText(
-        Message("Security has recalled a copy: submit a new application if you still need the footage."), "matter"
+        Message("Security has the footage retrieved again: you can accept the new copies when they are ready."),
+        "matter",
     ),
     "problem-recall": NoticeText(
         Message("Security has recalled a copy after a problem report: the loan has ended."), "matter"
     ),
+    "appeal-granted": NoticeText(
+        Message("An appeal was granted: the violation is cleared, and its sanctions are revoked."), "matter"
+    ),
+    "appeal-refused": NoticeText(Message("An appeal was decided: the decision of the violation stands."), "matter"),
     "copy-recalled": NoticeText(
         Message("Security recalls a copy: access is suspended, and the loan ends when it is signed."), "hand-over"
     ),

@@ -102,3 +102,14 @@ def read_files(uow: UnitOfWork, digests: Iterable[str], *, ending: str = "") -> 
         ModelFile.sha256.in_(set(digests)), ModelFile.name.endswith(ending)
     )
     return {row.sha256: row.content for row in uow.session.execute(query)}
+
+
+def waits_for(uow: UnitOfWork, application: Application, message: str) -> bool:
+    """Whether the model that the case runs on names this message; True where that model is not kept.
+
+    A case may move to a newer model, and a message of an unknown one is sent until it is taken.
+    """
+    if application.model_sha256 is None:
+        return True
+    file = uow.session.get(ModelFile, application.model_sha256)
+    return file is None or f'name="{message}"'.encode() in file.content

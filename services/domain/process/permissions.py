@@ -39,6 +39,9 @@ CORRECTION_EXPIRED = "correction-expired"  # the action in the audit trail
 class CaseState:
     """One submitted case: its items in scope, its loan, and of this round the form and each stage's decision.
 
+    Where copies had to be replaced, the loan is that of the present issue, None until it is offered, and what was
+    decided about the retrieval and the copies of an earlier issue counts no more; the approval does (R44).
+
     Of a stage that was decided more than once the last unfavourable decision counts, and the last one without any:
     asking again overrides no "no".
     """
@@ -117,20 +120,25 @@ def _load(uow: UnitOfWork, application_id: str, act: str, *, locked: bool) -> Ca
         .order_by(Decision.decided_at, Decision.id)
     )
     items = select(Item).where(Item.application_id == application_id, Item.dropped_in_round.is_(None))
-    loan = select(HandOver).where(HandOver.application_id == application_id)
+    loan = select(HandOver).where(HandOver.application_id == application_id, HandOver.issue == application.issue)
     hand_over = uow.session.scalar(loan.with_for_update().execution_options(populate_existing=True) if locked else loan)
     inspected = hand_over is not None and (
         uow.session.scalar(select(Inspection.id).where(Inspection.hand_over_id == hand_over.id)) is not None
     )
     return CaseState(
         application,
-        _by_stage(uow.session.scalars(decided)),
+        _by_stage(row for row in uow.session.scalars(decided) if _counts(row, application)),
         _form(uow, application),
         list(uow.session.scalars(items.order_by(Item.position))),
         hand_over,
         inspected,
         _has_expired(uow, application_id),
     )
+
+
+def _counts(decision: Decision, application: Application) -> bool:
+    """Return whether a decision of this round is about the present issue of the copies, or about the approval."""
+    return decision.issue == application.issue or STAGES[decision.stage].phase == "approval"
 
 
 def _by_stage(decided: Iterable[Decision]) -> dict[str, Decision]:
@@ -298,7 +306,9 @@ def is_past(uow: UnitOfWork, review: Review) -> bool:
 
 def passed(state: CaseState, review: Review) -> bool:
     """Return the same of a case that is loaded."""
-    return review.round != state.application.round or next(_past(state, review.stage), None) is not None
+    application = state.application
+    replaced = review.issue != application.issue and STAGES[review.stage].phase != "approval"
+    return review.round != application.round or replaced or next(_past(state, review.stage), None) is not None
 
 
 def _past(state: CaseState, stage: str) -> Iterator[str]:

@@ -43,6 +43,11 @@ def require(uow: UnitOfWork, application_id: str, item_id: str) -> Master:
             "its footage was not retrieved, or was discarded | read the case's retrieval record, "
             "then cancel this job or retrieve again"
         )
+    if master.superseded_at is not None:
+        raise NotPermitted(
+            f"the master is not issued any more | item {item_id} of application {application_id} | its copy was "
+            "replaced, and it is kept as it is | cancel this job: the item that replaces it has a master of its own"
+        )
     if master.unneeded_at is not None:
         raise NotPermitted(
             f"the master is not opened any more | item {item_id} of application {application_id} | "

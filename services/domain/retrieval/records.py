@@ -46,6 +46,7 @@ class Order:
     preserved: tuple[dict[str, Any], ...]  # what the quarantine holds of the item, as sealed; a uploaded file too
     reported: list[Span] | None = None  # what the recorder said it has at the submission
     least_share: float = LEAST_SHARE  # of the expected pictures that complete footage has
+    earlier: dict[str, Any] | None = None  # the master of the issue before, as sealed, where its footage was in order
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,16 @@ def get_order(uow: UnitOfWork, application_id: str, item_id: str) -> Order:
         ),
         reported=reported_spans(item),
         least_share=uow.rules.least_share,
+        earlier=_earlier(uow, item),
     )
+
+
+def _earlier(uow: UnitOfWork, item: Item) -> dict[str, Any] | None:
+    """Return the master that an item takes its footage from where only others of its issue were wrong (R44)."""
+    if not item.unchanged or item.replaces_id is None:
+        return None
+    master = masters.get_of_item(uow, item.replaces_id)
+    return None if master is None or master.discarded_at is not None else dict(master.sealed)
 
 
 def _is_ordered(uow: UnitOfWork, item_id: str, release: Decision) -> bool:
@@ -226,6 +236,7 @@ def _content(
         "number": number,
         "form": {"number": order.number, "sha256": order.form_sha256},
         "item": order.item_id,
+        **_replaces(uow, order.item_id),
         "policyVersion": uow.rules.policy_version,
         "organisation": uow.rules.organisation,
         "operator": _person(uow, order.operator_id),
@@ -264,6 +275,28 @@ def _content(
         "startedAt": report.started_at.isoformat(),
         "finishedAt": uow.now.isoformat(),
         "difficulties": list(report.difficulties),
+    }
+
+
+def _replaces(uow: UnitOfWork, item_id: str) -> dict[str, Any]:
+    """Return the item, record and master that this retrieval supersedes; nothing for the first issue."""
+    item = uow.session.get_one(Item, item_id)
+    if item.replaces_id is None:
+        return {}
+    record, master = get_record(uow, item.replaces_id), masters.get_of_item(uow, item.replaces_id)
+    return {
+        "replaces": {
+            "item": item.replaces_id,
+            "record": record.number if record is not None else None,
+            "unchanged": item.unchanged,
+            "master": None
+            if master is None
+            else {
+                "key": master.sealed["key"],
+                "sha256Cipher": master.sealed["sha256Cipher"],
+                "supersededAt": master.superseded_at.isoformat() if master.superseded_at else None,
+            },
+        }
     }
 
 
@@ -340,7 +373,7 @@ def get_release(uow: UnitOfWork, application_id: str) -> Decision | None:
     latest = uow.session.scalar(
         select(Decision)
         .where(Decision.application_id == application_id, Decision.stage == "storage-release")
-        .order_by(Decision.round.desc(), Decision.decided_at.desc())
+        .order_by(Decision.round.desc(), Decision.issue.desc(), Decision.decided_at.desc())
         .limit(1)
     )
     return latest if latest is not None and latest.outcome == "approved" else None

@@ -83,7 +83,7 @@ def notify_storage(uow: UnitOfWork, application_id: str) -> datetime:
             Decision.round == application.round,
         )
     )
-    waited = uow.now - (approved_at or filed_at)
+    waited = uow.now - (application.reissued_at or approved_at or filed_at)
     application.storage_notified_at = uow.now
     audit_trail.record(
         uow,

@@ -14,7 +14,7 @@ from services.domain.applications import forms
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import service as document_service
 from services.domain.process import outbox, permissions
-from services.domain.process.messages import REVIEW_DECIDED
+from services.domain.process.messages import LOAN_CLOSED, REVIEW_DECIDED
 from services.domain.process.permissions import CaseState
 from services.domain.retrieval import preservations
 from services.domain.reviews import ending, moot_matters
@@ -43,6 +43,8 @@ def file(uow: UnitOfWork, application_id: str, claimed: Classification) -> Filed
     state = permissions.lock(uow, application_id, "file the application")
     permissions.require_running(state, "file the application")
     application, document = state.application, state.form
+    if application.issue > 1:
+        outbox.settle(uow, application_id, "the copies are retrieved again", LOAN_CLOSED)
     if document is None:
         document = _file(uow, state, claimed)
         ending.close_passed(uow, application_id)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True)
@@ -15,8 +16,22 @@ class GivenSanction:
 
 
 @dataclass(frozen=True)
+class GivenReplacement:
+    """An item that is wrong, and what is retrieved instead; what is left out stays as it was granted."""
+
+    item_id: str
+    camera_id: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Judgement:
-    """What is given with the decision; ``authority`` belongs to the decision to refer, the rest to the violation."""
+    """What is given with the decision.
+
+    ``authority`` belongs to the decision to refer, ``replacements`` to the answer to a problem, the rest to the
+    violation.
+    """
 
     severity: str | None = None
     sanctions: Sequence[GivenSanction] = ()
@@ -24,3 +39,4 @@ class Judgement:
     loss_amount: str | None = None
     referral: bool | None = None
     authority: str | None = None
+    replacements: Sequence[GivenReplacement] = ()

@@ -1,10 +1,13 @@
-"""What a decision about a violation says besides its outcome: severity, sanctions, loss, referral (R65 to R67).
+"""What a decision about a matter says besides its outcome (R44, R65 to R67).
+
+About a violation: severity, sanctions, loss, referral. About a problem: which items are retrieved again.
 
 A fine and a dismissal need Legal's approval, and a rule of the organisation can forbid them: since 2008 an employer's
 fine has no legal basis (T14). What Legal does not approve is dropped, and the rest takes effect.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -15,8 +18,17 @@ from services.database.tables.reviews import Review
 from services.database.tables.violations import Hearing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
+from services.domain.process import permissions
+from services.domain.reviews import replacements
 from services.domain.reviews.given_judgements import GivenSanction, Judgement
-from services.domain.reviews.schemas import Candidate, JudgementForm, MatterFact, OfferedSanction
+from services.domain.reviews.schemas import (
+    ApprovedCamera,
+    Candidate,
+    JudgementForm,
+    MatterFact,
+    OfferedSanction,
+    ReplacementForm,
+)
 from services.domain.stages.catalogue import STAGES, Stage
 from services.domain.stages.schema import SanctionKind
 from services.runtime.errors import Refused
@@ -42,11 +54,18 @@ def check(uow: UnitOfWork, review: Review, stage: Stage, outcome: str, given: Ju
     Refused for a judgement that does not belong here, that lacks something, or whose sanction is forbidden.
     """
     favourable = outcome == stage.favourable
+    if (stage.code, outcome) == (replacements.STAGE, replacements.REPLACE):
+        if replace(given, replacements=()) != NONE:
+            raise _refused("judgement", Message("This decision names no sanctions: leave them out."))
+        matter = uow.session.get_one(Matter, review.matter_id)
+        return {replacements.FIELD: replacements.check(uow, matter, given.replacements)}
     if stage.code == REFERRAL and favourable:
         if not (given.authority or "").strip():
             raise _refused("authority", Message("Enter the authority that the evidence is handed to."))
         return {"authority": str(given.authority).strip()[:LONGEST]}
     if stage.code not in DECIDING or not favourable:
+        if given.replacements:
+            raise replacements.refusal(Message("Items are only named where the copies are replaced: leave them out."))
         if given != NONE:
             raise _refused("judgement", Message("This decision names no sanctions: leave them out."))
         return None
@@ -125,6 +144,27 @@ def list_facts(judgement: Mapping[str, Any] | None, names: Mapping[str, str]) ->
 def list_people(judgement: Mapping[str, Any] | None) -> list[str]:
     """Return the ids of those whom a decision sanctions."""
     return [one["personId"] for one in (judgement or {}).get("sanctions", ())]
+
+
+def describe_replacements(uow: UnitOfWork, review: Review) -> ReplacementForm | None:
+    """Return what the answer to a problem may have retrieved again; None for any other review."""
+    if review.stage != replacements.STAGE or review.matter_id is None:
+        return None
+    state = permissions.read(uow, review.application_id)
+    matter = uow.session.get_one(Matter, review.matter_id)
+    return ReplacementForm(
+        reported=replacements.list_reported(matter, state),
+        approved=[
+            ApprovedCamera(
+                camera_id=line.camera.id,
+                zh=line.camera.name_zh,
+                en=line.camera.name_en,
+                start=line.span.start,
+                end=line.span.end,
+            )
+            for line in replacements.list_approved(uow, state)
+        ],
+    )
 
 
 def variables_of(stage: Stage, judgement: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 from services.database.listing import Listing
 from services.domain.accounts.signatures.http import FormSigning
 from services.domain.applications.schemas import CaseAbout
-from services.domain.reviews.given_judgements import GivenSanction, Judgement
+from services.domain.reviews.given_judgements import GivenReplacement, GivenSanction, Judgement
 from services.domain.reviews.scopes import Classification, Granting, Narrowed
 from services.web.errors import Problem
 from services.web.schemas import (
@@ -228,6 +228,23 @@ class JudgementForm(Answer):
     accused: list[Candidate]
 
 
+class ApprovedCamera(Answer):
+    """A camera with a span that the filed form grants."""
+
+    camera_id: str
+    zh: str
+    en: str
+    start: Moment
+    end: Moment
+
+
+class ReplacementForm(Answer):
+    """What the answer to a problem may have retrieved again: the items that were reported, and what was approved."""
+
+    reported: list[str]
+    approved: list[ApprovedCamera]
+
+
 class ReviewsBody(Body):
     """The reviews to claim or to put back."""
 
@@ -257,6 +274,7 @@ class ReviewView(ReviewHead):
     names, ``mostUseDays`` the most that may be granted. ``applicantQuestions`` are those of the whole case.
     ``reassignTo`` are those to whom you may give the review that somebody has claimed. ``dueReason…`` says why it
     is due at ``dueAt``; null where an older release opened it, and for a receipt. ``judgement`` is of a violation.
+    ``replacements`` is of a problem report.
     """
 
     due_reason_zh: str | None
@@ -290,6 +308,7 @@ class ReviewView(ReviewHead):
     may_ask: bool
     reassign_to: list[Candidate]
     judgement: JudgementForm | None
+    replacements: ReplacementForm | None
 
 
 class ItemCoverage(Answer):
@@ -414,8 +433,21 @@ class SanctionBody(Body):
     note: Paragraph | None = None
 
 
+class ReplacementBody(Body):
+    """An item that is wrong, and what is retrieved instead: within the filed form, as granted where left out."""
+
+    item_id: Identifier
+    camera_id: Identifier | None = None
+    start: Moment | None = None
+    end: Moment | None = None
+
+
 class JudgementBody(Body):
-    """What a decision about a violation says besides its outcome; ``authority`` is of the decision to refer it."""
+    """What a decision about a violation says besides its outcome; ``authority`` is of the decision to refer it.
+
+    ``replacements`` belong to the answer ``replace`` to a problem report; without them what was reported is retrieved
+    again as approved.
+    """
 
     severity: Code | None = None
     sanctions: Annotated[list[SanctionBody], Field(max_length=50, default_factory=list)]
@@ -423,6 +455,7 @@ class JudgementBody(Body):
     loss_amount: Line | None = None
     referral: bool | None = None
     authority: Paragraph | None = None
+    replacements: Annotated[list[ReplacementBody], Field(max_length=100, default_factory=list)]
 
     def judgement(self) -> Judgement:
         """Return it as the service takes it."""
@@ -433,6 +466,9 @@ class JudgementBody(Body):
             loss_amount=self.loss_amount,
             referral=self.referral,
             authority=self.authority,
+            replacements=tuple(
+                GivenReplacement(one.item_id, one.camera_id, one.start, one.end) for one in self.replacements
+            ),
         )
 
 

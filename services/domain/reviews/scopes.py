@@ -162,6 +162,7 @@ def granted(uow: UnitOfWork, application: Application) -> list[dict[str, Any]]:
         lines.append(
             {
                 "item": item.id,
+                **({"formItem": item.form_item_id, "replaces": item.replaces_id} if item.replaces_id else {}),
                 "position": item.position,
                 "camera": camera.id,
                 "from": span.start.isoformat(),

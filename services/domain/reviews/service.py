@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from services.database.base import new_id
 from services.database.tables.applications import Application
+from services.database.tables.attachments import Attachment
 from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
 from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
@@ -89,9 +90,10 @@ def decide(
         "review": review.id,
         "application": application.id,
         "number": application.number,
-        **({"matter": review.matter_id} if review.matter_id else {}),
+        **({"matter": review.matter_id, **_attached(uow, review.matter_id)} if review.matter_id else {}),
         "stage": stage.code,
         "round": review.round,
+        **({"issue": review.issue} if review.issue > 1 else {}),
         "form": proof.form_sha256,
         "outcome": outcome,
         "answers": dict(answers),
@@ -113,6 +115,13 @@ def decide(
         return _propose(uow, review, signed)
     _write(uow, review, signed)
     return Decided(review.id, outcome, True)
+
+
+def _attached(uow: UnitOfWork, matter_id: str) -> dict[str, Any]:
+    """Return the attachments of the matter as they are now, which the decision is signed over."""
+    query = select(Attachment.sha256).where(Attachment.matter_id == matter_id)
+    hashes = sorted(uow.session.scalars(query))
+    return {"attachments": hashes} if hashes else {}
 
 
 def confirm(uow: UnitOfWork, review_id: str, *, agrees: bool, proof: Proof, reason: str | None = None) -> Decided:
@@ -253,6 +262,7 @@ def _write(uow: UnitOfWork, review: Review, signed: Signed) -> None:
         matter_id=review.matter_id,
         stage=stage.code,
         round=review.round,
+        issue=review.issue,
         outcome=outcome,
         decided_by=statement["person"],
         stands_in_for=statement["standsInFor"],

@@ -249,6 +249,11 @@ RULES = {
             weakened_by="lowering",  # people are judged before they could answer
         ),
         Rule(
+            *("violation_appeal_period", "duration", Message("time for an appeal against a violation")),
+            Message("Time after the sanctions are recorded in which the accused may appeal to management, once."),
+            weakened_by="lowering",  # a wrong decision cannot be put to others any more
+        ),
+        Rule(
             *("fines", "choice", Message("fines")),
             Message(
                 "Whether a decision about a violation may name a fine; in China an employer's fine has had no legal "

@@ -32,6 +32,7 @@ POLICY: dict[str, tuple[str, str | None, tuple[str, ...]]] = {
     "violation-security": ("matter", None, ("upheld", "unfounded")),
     "violation-legal": ("matter", None, ("upheld", "unfounded")),
     "violation-management": ("matter", "management", ("upheld", "unfounded")),
+    "violation-appeal": ("matter", "management", ("approved", "rejected")),
     "legal-sanction": ("matter", None, ("approved", "rejected")),
     "referral": ("matter", None, ("approved", "rejected")),
     "legal": ("matter", None, ("approved", "rejected")),

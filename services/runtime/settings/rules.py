@@ -30,6 +30,10 @@ class RuleSettings(Part):
         default=timedelta(days=5),
         description="how long the accused may reply to a violation: an ISO 8601 duration, such as P5D",
     )
+    violation_appeal_period: Duration = Field(
+        default=timedelta(days=7),
+        description="how long a sanction may be appealed to management: an ISO 8601 duration, such as P7D",
+    )
     fines: Literal["not-allowed", "with-legal-approval"] = Field(
         default="with-legal-approval", description="not-allowed or with-legal-approval (T14)"
     )

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "1163"
-down_revision = "1159"
+down_revision = "1161"
 branch_labels = None
 depends_on = None
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from services.domain.matters.kinds.appeal import Appeal
 from services.domain.matters.kinds.base import Kind
 from services.domain.matters.kinds.custody_transfer import CustodyTransfer
 from services.domain.matters.kinds.disclosure import DisclosureKind
@@ -23,5 +24,6 @@ KINDS: Mapping[str, Kind] = {
         ViolationKind(),
         DisclosureKind(),
         UrgentRetrieval(),
+        Appeal(),
     )
 }

@@ -17,6 +17,7 @@ from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
+from services.domain.access import visibility
 from services.domain.process.messages import MATTER_ASKED
 from services.domain.process.permissions import CaseState
 from services.runtime.errors import Refused
@@ -52,6 +53,14 @@ class Line(Worded):
         return self.name.en
 
 
+def get_submitted(uow: UnitOfWork, application_id: str) -> Application:
+    """Return a case that the actor may see; Refused for a draft, about which there is nothing to ask."""
+    application = visibility.get_visible(uow, application_id)
+    if application.submitted_at is None:
+        raise Refused("not-now", NOT_LENT)
+    return application
+
+
 class Kind(ABC):
     """One kind of matter. Nothing here trusts the engine: the rows of the database decide."""
 
@@ -62,6 +71,7 @@ class Kind(ABC):
     asked: ClassVar[type[Asked]]
     openers: ClassVar[tuple[str, ...]]  # of the roles that ``roles_of`` gives
     message: ClassVar[str] = MATTER_ASKED  # that begins its process
+    filed: ClassVar[bool] = True  # as a document of its own when it is carried out
     routed: ClassVar[bool] = True  # by ``matter-route.dmn``; else it has a model of its own, with jobs of its own
     refusable: ClassVar[bool] = True  # a decision against it ends it; else each answer has a job of its own
     signed: ClassVar[bool] = False  # whoever asks signs that, by a route of its own
@@ -78,6 +88,14 @@ class Kind(ABC):
         obstacle = self.obstacle(uow, state, asked)
         if obstacle is not None:
             raise Refused("not-now", obstacle)
+
+    def require_seen(self, uow: UnitOfWork, application_id: str, asked: Any) -> None:
+        """Raise NotFound for who may not see what it is about: the case, unless the kind says otherwise."""
+        get_submitted(uow, application_id)
+
+    def is_same(self, matter: Matter, asked: Any) -> bool:
+        """Whether a matter of this kind that is open in the case asks for the same; then it is not asked twice."""
+        return True
 
     def may_open(self, uow: UnitOfWork, application: Application, hand_over: HandOver | None) -> bool:
         """Whether the actor is somebody who may ask for it."""
@@ -118,6 +136,10 @@ class Kind(ABC):
     @abstractmethod
     def before(self, uow: UnitOfWork, state: CaseState) -> dict[str, Any]:
         """Return what would change, as it is now: part of what is signed."""
+
+    def before_of(self, uow: UnitOfWork, state: CaseState, asked: Any) -> dict[str, Any]:
+        """Return the same where it depends on what is asked."""
+        return self.before(uow, state)
 
     @abstractmethod
     def floor(self, uow: UnitOfWork, state: CaseState) -> tuple[str, ...]:

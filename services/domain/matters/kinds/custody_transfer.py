@@ -61,7 +61,7 @@ class CustodyTransfer(Kind):
 
     def before(self, uow: UnitOfWork, state: CaseState) -> dict[str, Any]:
         hand_over = base.lent(state)
-        lent_copies = copies.list_of_application(uow, hand_over.application_id)
+        lent_copies = copies.list_lent(uow, hand_over.id)
         return {
             "custodian": hand_over.custodian_id,
             "dueAt": hand_over.due_at.isoformat() if hand_over.due_at else None,
@@ -83,7 +83,7 @@ class CustodyTransfer(Kind):
         actions = grants.actions_of(uow, hand_over)
         grants.end(uow, hand_over, self.code)
         hand_over.custodian_id, hand_over.agreement_id = asked.to_person_id, agreement.id
-        lent_copies = copies.list_of_application(uow, hand_over.application_id)
+        lent_copies = copies.list_lent(uow, hand_over.id)
         grants.create(uow, hand_over, lent_copies, actions)
         hashes = {copy.id: copy.sealed["sha256Cipher"] for copy in lent_copies}
         log.append(

@@ -20,7 +20,7 @@ from services.database.tables.people import Person
 from services.database.tables.reviews import Decision
 from services.database.tables.suspensions import Suspension
 from services.database.unit_of_work import UnitOfWork
-from services.domain.custody import copies, returns, suspensions, use_period, violations
+from services.domain.custody import copies, reissue, returns, suspensions, use_period, violations
 from services.domain.custody.suspensions import PROBLEM
 from services.domain.matters.kinds import base
 from services.domain.matters.kinds.base import Asked, Kind, Line
@@ -37,6 +37,7 @@ Problem = Literal["wrong-camera", "wrong-span", "unplayable", "gap", "damaged", 
 PROBLEMS: tuple[str, ...] = get_args(Problem)
 # What Security answers, by what follows from it.
 CONTINUES, ENDS, BREACH = ("unfounded", "explained"), ("replace", "recall"), ("breach",)
+REPLACE = ENDS[0]
 # A time of the recorder, as the player shows it.
 POSITION = r"^([0-9]{4}-[0-9]{2}-[0-9]{2} )?[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?$"
 
@@ -82,7 +83,7 @@ class ProblemReport(Kind):
         obstacle = base.loan_obstacle(state.hand_over)
         if obstacle is not None:
             return obstacle
-        known = {copy.id for copy in copies.list_of_application(uow, state.application.id)}
+        known = {copy.id for copy in copies.list_lent(uow, base.lent(state).id)}
         if asked.copy_id is not None and asked.copy_id not in known:
             return Message("This copy does not belong to the loan: choose one of its copies.")
         return None
@@ -138,7 +139,7 @@ class ProblemReport(Kind):
         query = select(Decision).where(Decision.matter_id == matter.id, Decision.stage == STAGE)
         decision = uow.session.scalars(query).one()
         since = min((row.since for row in _frozen_by(uow, matter)), default=matter.opened_at)
-        outcome = {
+        outcome: dict[str, Any] = {
             "answer": decision.outcome,
             "frozenSince": since.isoformat(),
             "frozenUntil": uow.now.isoformat(),
@@ -157,13 +158,18 @@ class ProblemReport(Kind):
             return {**outcome, "dueAt": hand_over.due_at.isoformat() if hand_over.due_at else None}
         if decision.outcome in BREACH:
             return {**outcome, "violation": self._breach(uow, matter, hand_over, decision, since)}
-        returns.recall(uow, hand_over, decision, number=matter.number, matter_id=matter.id)
+        again = decision.outcome == REPLACE and reissue.is_possible(uow, state)
+        if again:
+            items = reissue.begin(uow, state, hand_over, decision, number=matter.number, matter_id=matter.id)
+            outcome |= {"issue": state.application.issue, "items": items}
+        else:
+            returns.recall(uow, hand_over, decision, number=matter.number, matter_id=matter.id)
         self.undo(uow, matter, state)
         for person_id in sorted({hand_over.custodian_id, state.application.drafter_id}):
             notification_service.notify(
                 uow,
                 person_id,
-                f"problem-{decision.outcome}",
+                "problem-replace" if again else "problem-recall",
                 application_id=matter.application_id,
                 subject_id=matter.id,
             )
@@ -204,13 +210,18 @@ class ProblemReport(Kind):
         answer = STAGES.outcomes[outcome["answer"]]
         lines = [
             Line(Message("Answer of Security"), Bilingual(answer.zh, answer.en)),
-            Line(Message("What follows"), Label(f"problem-follows-{outcome['answer']}")),
+            Line(Message("What follows"), Label(f"problem-follows-{_follows(outcome)}")),
             base.moment_line(uow, Message("Frozen from"), outcome["frozenSince"]),
             base.moment_line(uow, Message("Frozen until"), outcome["frozenUntil"]),
         ]
         if outcome.get("dueAt"):
             lines.append(base.moment_line(uow, Message("Due from now on"), outcome["dueAt"]))
         return lines
+
+
+def _follows(outcome: Mapping[str, Any]) -> str:
+    """Return what followed the answer: copies that cannot be replaced under this application are recalled."""
+    return "recall" if outcome["answer"] == REPLACE and "issue" not in outcome else str(outcome["answer"])
 
 
 def _frozen_by(uow: UnitOfWork, matter: Matter) -> list[Suspension]:

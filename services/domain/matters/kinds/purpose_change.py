@@ -54,7 +54,7 @@ class PurposeChange(Kind):
         hand_over.purpose, hand_over.way_of_use = asked.purpose, asked.way_of_use
         grants.end(uow, hand_over, self.code)
         ways: tuple[grants.Action, ...] = ("view", "download") if asked.way_of_use == "download" else ("view",)
-        lent_copies = copies.list_of_application(uow, hand_over.application_id)
+        lent_copies = copies.list_lent(uow, hand_over.id)
         grants.create(uow, hand_over, lent_copies, ways)
         log.append(uow, hand_over, "purpose-changed", wayOfUse=asked.way_of_use, matter=matter.number)
         return {"wayOfUse": asked.way_of_use}

@@ -126,4 +126,6 @@ class ViolationKind(Kind):
             )
             name = base.person_line(uow, who, reply["by"]).zh
             lines.append(base.text_line(who, f"{name}: {reply['text']}"))
+            for file in reply.get("attachments", ()):
+                lines.append(base.text_line(Message("Attached to the reply"), f"{file['name']} · {file['sha256']}"))
         return lines

@@ -15,6 +15,7 @@ from services.domain.access import visibility
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import violations
 from services.domain.custody.violations import ACCUSED, DEPARTMENT
+from services.domain.matters import attached
 from services.domain.matters.violations import documents, tasks
 from services.domain.matters.violations.tasks import Subject
 from services.domain.notifications import service as notification_service
@@ -47,7 +48,9 @@ def reply(uow: UnitOfWork, matter_id: str, text: str) -> Matter:
         hearing = Hearing(matter_id=matter.id, person_id=uow.actor.id, part=DEPARTMENT)
         uow.session.add(hearing)
     hearing.reply, hearing.replied_at = text.strip(), uow.now
-    said = {"by": uow.actor.id, "part": hearing.part, "text": hearing.reply, "at": uow.now.isoformat()}
+    said: dict[str, Any] = {"by": uow.actor.id, "part": hearing.part, "text": hearing.reply, "at": uow.now.isoformat()}
+    files = attached.list_of_person(uow, matter.id, uow.actor.id)
+    said |= {"attachments": files} if files else {}
     tasks.change_facts(uow, matter, {**matter.facts, "replies": [*matter.facts["replies"], said]}, "violation-replied")
     notification_service.mark_done(uow, "violation", subject_id=matter.id, person_id=uow.actor.id)
     uow.session.flush()

@@ -13,6 +13,7 @@ from services.database.tables.violations import Hearing, Sanction, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.applications import forms
+from services.domain.custody.violations import CLEARED
 from services.domain.documents import service as document_service
 from services.domain.matters import documents as matter_documents
 from services.domain.matters.kinds.violation import ViolationKind
@@ -28,8 +29,40 @@ SYSTEM = "系统自动登记"
 
 def write_violation(uow: UnitOfWork, matter: Matter, violation: Violation, decided: Mapping[str, Decision]) -> Document:
     """Write the sheet of a violation that has just ended, under its own number."""
+    content = _violation(uow, matter, violation, decided)
+    return _write_sheet(uow, matter, matter.number, content, subject_id=matter.id)
+
+
+def write_appealed(uow: UnitOfWork, matter: Matter, violation: Violation) -> None:
+    """Write the sheet anew after an appeal; the first one stays as it was.
+
+    Where the violation goes on, its first sheet is written at its end and says it then.
+    """
+    written = select(Document.id).where(Document.kind == "violation", Document.subject_id == matter.id)
+    if matter.closed_at is None:
+        return
+    first = uow.session.scalar(written.limit(1)) is None
+    query = select(Decision).where(Decision.matter_id == matter.id).order_by(Decision.decided_at, Decision.id)
+    decided: dict[str, Decision] = {}
+    for row in uow.session.scalars(query):
+        decided.setdefault(row.stage, row)
+    number, subject_id = (matter.number, matter.id) if first else (f"{matter.number}/1", str(violation.appeal_id))
+    _write_sheet(uow, matter, number, _violation(uow, matter, violation, decided), subject_id=subject_id)
+
+
+def _write_sheet(uow: UnitOfWork, matter: Matter, number: str, content: dict[str, Any], *, subject_id: str) -> Document:
+    return document_service.write(
+        *(uow, "violation", number, {**content, "number": number}),
+        application_id=matter.application_id,
+        subject_id=subject_id,
+    )
+
+
+def _violation(
+    uow: UnitOfWork, matter: Matter, violation: Violation, decided: Mapping[str, Decision]
+) -> dict[str, Any]:
     names = access_queries.get_names(uow, _people(uow, matter, violation))
-    content = {
+    return {
         **_head(uow, matter, TITLE),
         "source": forms.person_to_json(uow, matter.opened_by) if matter.opened_by else None,
         "openedAt": violation.opened_at.isoformat(),
@@ -68,6 +101,7 @@ def write_violation(uow: UnitOfWork, matter: Matter, violation: Violation, decid
                 "amount": row.amount,
                 "note": row.note,
                 "droppedBecause": row.dropped_because,
+                **({"revokedAt": row.revoked_at.isoformat()} if row.revoked_at else {}),
             }
             for row in uow.session.scalars(
                 select(Sanction).where(Sanction.matter_id == matter.id).order_by(Sanction.id)
@@ -85,10 +119,28 @@ def write_violation(uow: UnitOfWork, matter: Matter, violation: Violation, decid
         ],
         "closedAs": violation.closed_as,
         "closedAt": uow.now.isoformat(),
+        **_appeal(uow, violation),
     }
-    return document_service.write(
-        uow, "violation", matter.number, content, application_id=matter.application_id, subject_id=matter.id
-    )
+
+
+def _appeal(uow: UnitOfWork, violation: Violation) -> dict[str, Any]:
+    """Return the one appeal of the violation, once management has decided it."""
+    appeal = uow.session.get(Matter, violation.appeal_id) if violation.appeal_id else None
+    query = select(Decision).where(Decision.matter_id == violation.appeal_id).order_by(Decision.decided_at, Decision.id)
+    decisions = uow.session.scalars(query).all() if appeal is not None else []
+    if appeal is None or not decisions:
+        return {}
+    return {
+        "appeal": {
+            "number": appeal.number,
+            "by": forms.person_to_json(uow, appeal.opened_by) if appeal.opened_by else None,
+            "at": appeal.opened_at.isoformat(),
+            "reason": appeal.facts["asked"]["reason"],
+            "factsSha256": appeal.facts_sha256,
+            "granted": violation.closed_as == CLEARED,
+            "decisions": [matter_documents.decision_to_json(uow, decision) for decision in decisions],
+        }
+    }
 
 
 def write_referral(uow: UnitOfWork, matter: Matter, violation: Violation, decided: Mapping[str, Decision]) -> Document:
@@ -151,7 +203,7 @@ def lay_out_violation(sheet: JsonView) -> list[Part]:
                 word("zh", f"sanction-{row.text('kind')}"),
                 *(row.text(name) for name in ("amount", "note") if row.has(name)),
             ),
-            cell(word("zh", f"sanction-{row.text('droppedBecause')}") if row.has("droppedBecause") else "生效"),
+            cell(_effect(row)),
         ]
         for row in sheet.each("sanctions")
     ]
@@ -171,6 +223,14 @@ def lay_out_violation(sheet: JsonView) -> list[Part]:
         [("结案时间", cell(sheet.when("closedAt")))],
     ]
     parts.append(Facts("四、处理结果", end))
+    if sheet.has("appeal"):
+        appeal: Pairs = [
+            [("申诉编号", cell(sheet.text("appeal.number"))), ("申诉人", cell(sheet.text("appeal.by.name")))],
+            [("申诉时间", cell(sheet.when("appeal.at"))), ("结果", cell(_appealed(sheet)))],
+            [("申诉理由", cell(sheet.text("appeal.reason")))],
+            [("事项校验值", (sheet.hash("appeal.factsSha256"),))],
+        ]
+        parts.append(Facts("五、申诉", appeal))
     return [*parts, Signatures("签字", _signatures(sheet))]
 
 
@@ -193,6 +253,17 @@ def _suspended(sheet: JsonView) -> list[str]:
     ]
 
 
+def _effect(row: JsonView) -> str:
+    """Say whether a sanction takes effect; one that an appeal has revoked stays on the sheet."""
+    if row.has("revokedAt"):
+        return "已撤销"
+    return word("zh", f"sanction-{row.text('droppedBecause')}") if row.has("droppedBecause") else "生效"
+
+
+def _appealed(sheet: JsonView) -> str:
+    return "申诉成立，违规决定撤销，处罚撤销" if sheet.get("appeal.granted") else "申诉不成立，维持原决定"
+
+
 def lay_out_referral(sheet: JsonView) -> list[Part]:
     facts: Pairs = [
         [("违规编号", cell(sheet.text("violation"))), ("申请表编号", cell(sheet.text("application")))],
@@ -207,10 +278,8 @@ def lay_out_referral(sheet: JsonView) -> list[Part]:
 
 
 def _signatures(sheet: JsonView) -> list[Any]:
-    return [
-        decision.signature(decision.text("stage"), at="at", statement="statement")
-        for decision in sheet.each("decisions")
-    ]
+    decisions = [*sheet.each("decisions"), *(sheet.each("appeal.decisions") if sheet.has("appeal") else ())]
+    return [decision.signature(decision.text("stage"), at="at", statement="statement") for decision in decisions]
 
 
 def _head(uow: UnitOfWork, matter: Matter, title: str) -> dict[str, Any]:

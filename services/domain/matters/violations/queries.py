@@ -10,6 +10,7 @@ from services.domain.access import queries as access_queries
 from services.domain.access import violations as policy
 from services.domain.custody.violations import ACCUSED
 from services.domain.matters.schemas import (
+    AppealView,
     HeardPerson,
     RecordedSanction,
     ReferralView,
@@ -17,7 +18,7 @@ from services.domain.matters.schemas import (
     UnansweredViolation,
     ViolationView,
 )
-from services.domain.matters.violations import tasks
+from services.domain.matters.violations import appeals, tasks
 
 
 def list_unanswered(uow: UnitOfWork) -> list[UnansweredViolation]:
@@ -84,6 +85,7 @@ def describe(uow: UnitOfWork, matter: Matter) -> ViolationView | None:
                 amount=row.amount,
                 note=row.note,
                 dropped_because=row.dropped_because,
+                revoked_at=row.revoked_at,
             )
             for row in sanctions
         ],
@@ -107,4 +109,15 @@ def describe(uow: UnitOfWork, matter: Matter) -> ViolationView | None:
         may_reply=open_to_reply and answers and (own is None or own.replied_at is None),
         may_refer=handles and awaited == tasks.REFERRAL and referral is not None,
         may_settle=handles and awaited == "settlement",
+        appeal=_appeal(uow, violation),
+        appeal_until=appeals.until(uow, violation),
+        may_appeal=appeals.refusal(uow, violation) is None,
     )
+
+
+def _appeal(uow: UnitOfWork, violation: Violation) -> AppealView | None:
+    matter = uow.session.get(Matter, violation.appeal_id) if violation.appeal_id else None
+    if matter is None:
+        return None
+    state = matter.closed_as or "open"
+    return AppealView(matter_id=matter.id, number=matter.number, state=state, opened_at=matter.opened_at)

@@ -248,7 +248,10 @@ def record_sanctions(uow: UnitOfWork, matter_id: str) -> Recorded:
 def begin_referral(uow: UnitOfWork, matter_id: str) -> str:
     """Hold the evidence for the authority, and ask Legal to hand it over; the id of the hold, the same each time.
 
-    Raises NotPermitted unless the referral is decided, signed over these facts; Fatal where nobody may hand it over.
+    Nothing where an appeal has cleared the violation meanwhile.
+
+    Raises NotPermitted unless the referral is decided, signed over these facts; Fatal where nobody may hand it
+    over.
     """
     act = "refer the violation"
     subject = lock(uow, matter_id, act)
@@ -259,6 +262,8 @@ def begin_referral(uow: UnitOfWork, matter_id: str) -> str:
         raise refusal(matter, act, "nobody has decided to refer it")
     if violation.referral is not None:
         return str(violation.referral["hold"])
+    if violation.closed_as == CLEARED:
+        return ""  # an appeal has cleared it meanwhile: nothing is handed over
     _require_open(matter, act)
     handlers = _require_handlers(uow, subject, "hand the evidence over")
     outbox.settle(uow, matter.application_id, "it is being referred", REVIEW_DECIDED, matter_id=matter.id)
@@ -316,6 +321,8 @@ def close(uow: UnitOfWork, matter_id: str, closed_as: str) -> None:
     if closed_as != HANDLED:
         raise refusal(matter, act, f"a violation is closed as {HANDLED!r}, not as {closed_as!r}")
     if matter.closed_at is not None:
+        # an appeal has cleared it meanwhile, and has told the process that nothing is waited for
+        outbox.settle(uow, matter.application_id, f"it is {matter.closed_as}", matter_id=matter.id)
         return
     decided = _require_signed(uow, subject, act)
     judged = upheld(decided)

@@ -11,11 +11,12 @@ from fastapi.responses import Response
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.attachments import queries as attachment_queries
 from services.domain.attachments.schemas import KINDS, AttachmentList
+from services.domain.attachments.subjects import SubjectKind
 from services.domain.cases import inbox as case_inbox
 from services.domain.cases import review_sheets
 from services.domain.cases.review_sheets import PREVIEW_MOMENTS, SheetItem
 from services.domain.process.api import EngineHere
-from services.domain.reviews import assignment, ending, questions, service, tasks
+from services.domain.reviews import assignment, ending, questions, replacements, service, tasks
 from services.domain.reviews.schemas import (
     ConfirmationBody,
     DecisionBody,
@@ -154,10 +155,10 @@ def _read(uow: UnitOfWork, review_id: str) -> Sheet:
     )
 
 
-def _read_attached(uow: UnitOfWork, application_id: str) -> AttachmentList | None:
-    """Return the case's attachments; None for who has a post for the review and sees no case."""
+def _read_attached(uow: UnitOfWork, kind: SubjectKind, subject_id: str) -> AttachmentList | None:
+    """Return the attachments of case or matter; None for who has a post for the review and sees no case."""
     try:
-        return attachment_queries.get_list(uow, "application", application_id)
+        return attachment_queries.get_list(uow, kind, subject_id)
     except NotFound:
         return None
 
@@ -177,7 +178,24 @@ def _decision(typed: TypedForm, sheet: Sheet) -> DecisionBody:
     elif sheet.view.stage == REFERS_AT:
         refers = typed.text("outcome") == STAGES[REFERS_AT].favourable
         more["judgement"] = {"authority": typed.text("judgement-authority")} if refers else None
+    elif sheet.view.replacements is not None:
+        replaces = typed.text("outcome") == replacements.REPLACE
+        more["judgement"] = {"replacements": typed_replacements(typed, sheet.items)} if replaces else None
     return typed.body(DecisionBody, **more)
+
+
+def typed_replacements(typed: TypedForm, items: Sequence[SheetItem]) -> list[dict[str, Any]]:
+    """Return the items that are marked as wrong, with the camera and the span that are to be retrieved."""
+    found = []
+    for place, item in enumerate(items):
+        name = f"judgement-{replacements.FIELD}-{place}"
+        if typed.text(f"{name}-itemId") != item.id:
+            continue
+        camera = typed.text(f"{name}-cameraId")
+        start = _typed_moment(typed, f"{name}-start", item, item.granted.start)
+        end = _typed_moment(typed, f"{name}-end", item, item.granted.end)
+        found.append({"itemId": item.id, "start": start, "end": end, **({"cameraId": camera} if camera else {})})
+    return found
 
 
 def typed_judgement(typed: TypedForm, form: JudgementForm) -> dict[str, Any]:
@@ -205,12 +223,16 @@ async def _page(
     if refusal is not None and refusal.status == 404:
         raise refusal
     sheet = await database.read(visitor.actor, _read, review_id)
-    attached = await database.read(visitor.actor, _read_attached, sheet.view.application_id)
+    attached = await database.read(visitor.actor, _read_attached, "application", sheet.view.application_id)
+    of_matter = None
+    if sheet.view.matter is not None:
+        of_matter = await database.read(visitor.actor, _read_attached, "matter", sheet.view.matter.id)
     stage = STAGES[sheet.view.stage]
     return visitor.page(
         "reviews/review.html",
         refusal.status if refusal else 200,
         attached=attached,
+        attached_to_matter=of_matter,
         attachment_kinds=KINDS,
         sheet=sheet,
         view=sheet.view,
@@ -225,6 +247,7 @@ async def _page(
         reason_words=_reasons(visitor, stage, about_matter=sheet.view.matter is not None),
         with_scope=stage.code == GRANTS_AT and sheet.view.matter is None,
         spans=scope_fields(sheet.items),
+        replaceable=replacement_fields(sheet.items) if sheet.view.replacements is not None else (),
         granted=granted_lines(sheet),
         refusal=refusal,
         typed=typed,
@@ -239,7 +262,8 @@ def granted_lines(sheet: Sheet) -> list[GrantedLine]:
     approved = (GRANTS_AT, view.round, STAGES[GRANTS_AT].favourable)
     if not any((decision.stage, decision.round, decision.outcome) == approved for decision in view.earlier):
         return []
-    granted = {item.id: item.granted for item in sheet.items}
+    granted = {item.form_item_id or item.id: item.granted for item in sheet.items}
+    granted |= {item.id: item.granted for item in sheet.items}
     return [
         GrantedLine(
             position=asked["position"],
@@ -303,6 +327,19 @@ def scope_fields(items: Sequence[SheetItem]) -> list[dict[str, Any]]:
             "start": local_times.local_text(item.asked.start, item.zone)[0],
             "end": local_times.local_text(item.asked.end, item.zone)[0],
             "seconds": int(item.asked.duration.total_seconds()),
+        }
+        for place, item in enumerate(items)
+    ]
+
+
+def replacement_fields(items: Sequence[SheetItem]) -> list[dict[str, Any]]:
+    """Return each item's fields: what was granted as a browser's local times in the item's zone."""
+    return [
+        {
+            "item": item,
+            "name": f"judgement-{replacements.FIELD}-{place}",
+            "start": local_times.local_text(item.granted.start, item.zone)[0],
+            "end": local_times.local_text(item.granted.end, item.zone)[0],
         }
         for place, item in enumerate(items)
     ]

@@ -33,6 +33,7 @@ STAGE_OF = {
     "return-inspection": "return-inspection",
     "legal": "legal",
     "violation": "violation-security",
+    "appeal": "violation-appeal",
 }
 # Inspections of the supervision come after all else, and nobody becomes the applicant of a case that is under way.
 DONE_FIRST = [duty for duty in access_policy.all_duties() if duty != "supervision"]

@@ -16,12 +16,14 @@ from amount import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lent_case import Parts
+from lent_case import offered as paper_offer
 from loan_matter import REASON, lent
 from prepared_desk import prepared_desk
 from review_desk import CLERK, NOON, PASSWORD, ReviewDesk
 from sqlalchemy import select
 
-from services.database.tables.copies import Grant
+from services.database.tables.applications import Application, Item
+from services.database.tables.copies import Copy, Grant
 from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.matters import Matter
 from services.database.tables.returns import Return
@@ -30,6 +32,7 @@ from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.accounts.signatures.given import Proof
+from services.domain.applications import forms
 from services.domain.custody import (
     closing,
     copies,
@@ -45,6 +48,7 @@ from services.domain.custody.returns import AttestedFate
 from services.domain.holds import queries as holds
 from services.domain.matters import problems, service, tasks
 from services.domain.reviews import service as review_service
+from services.domain.reviews import tasks as review_tasks
 from services.domain.rules import agreed_limits
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotPermitted, Refused
@@ -244,6 +248,26 @@ class Loan:
         left = self.attempt(None, discards.begin, self.row.application_id)
         assert not held or not isinstance(left, discards.Leftovers), "a held case discards nothing"
 
+    def reissue(self) -> None:
+        """Offer what replaces the copies, and let their holder accept it: from then on that is the loan."""
+        application = self.uow.session.get_one(Application, self.row.application_id)
+        if application.issue == self.row.issue:
+            return
+        offered = self.attempt(None, paper_offer, self.row.application_id)
+        if offered is None:
+            return
+        _, copy_id, hand_over_id = offered
+        key = next(self.keys)
+        asked = {"job_key": key, "process_instance_key": key, "hand_over_id": hand_over_id}
+        before, row = self.row, self.uow.session.get_one(HandOver, hand_over_id)
+        self.attempt(None, review_tasks.open_review, self.row.application_id, "receipt", **asked)
+        form = forms.current_revision(self.uow, row.application_id)
+        assert form is not None
+        signed = {"conditions_version": self.uow.rules.policy_version, "proof": Proof(form.sha256, PASSWORD)}
+        assert row.custodian_id == before.custodian_id, "whoever held the wrong copies gets those that replace them"
+        if self.attempt(row.custodian_id, hand_overs.accept, hand_over_id, **signed) is not None:
+            self.row, self.copy_id = row, copy_id
+
     # ---- what holds
 
     def matter(self, place: int) -> Matter | None:
@@ -264,14 +288,17 @@ class Loan:
         suspended = [
             one
             for one in self.list_of(Suspension, Suspension.lifted_at.is_(None))
-            if (one.until is None or one.until > now) and (one.hand_over_id or one.person_id == row.custodian_id)
+            if (one.until is None or one.until > now)
+            if (one.hand_over_id == row.id if one.hand_over_id else one.person_id == row.custodian_id)
         ]
         held = not (row.returned_at or row.lost_at or row.ended_at)
         may_open = held and not suspended and now < row.due_at
         assert [self.opens_for(person) for person in KEEPERS] == [
             may_open and person == row.custodian_id for person in KEEPERS
         ]
-        assert row.due_at <= min(agreed_limits.latest_due(self.uow, row), row.accepted_at + LONGEST)
+        first = min(one.accepted_at for one in self.list_of(HandOver) if one.accepted_at is not None)
+        assert row.due_at <= min(agreed_limits.latest_due(self.uow, row), first + LONGEST)
+        self.check_issues()
         granted = self.list_of(Grant, Grant.ended_at.is_(None))
         assert {grant.person_id for grant in granted} <= {row.custodian_id, VIEWER}
         assert all(grant.until <= row.due_at for grant in granted)
@@ -283,6 +310,21 @@ class Loan:
         assert self.opens_for(VIEWER) == (bool(shown) and may_open)
         self.check_matters(held)
 
+    def check_issues(self) -> None:
+        """Of all issues one at most is held; what was replaced has its successors, and opens for nobody."""
+        loans = self.list_of(HandOver)
+        assert sorted(one.issue for one in loans) == list(range(1, len(loans) + 1))
+        for one in loans:
+            if one.replaced_at is not None:
+                assert one.ended_at == one.replaced_at
+                assert one.returned_at is None
+                own = select(Copy.id).where(Copy.hand_over_id == one.id)
+                assert not self.list_of(Grant, Grant.copy_id.in_(own), Grant.ended_at.is_(None))
+        earlier = [one for one in loans if one.issue < self.row.issue]
+        assert all(one.replaced_at is not None for one in earlier)
+        items = self.list_of(Item, Item.application_id == self.row.application_id, Item.dropped_in_round.is_(None))
+        assert len(items) == 1, "what replaces an item takes its place"
+
     def check_matters(self, held: bool) -> None:
         done = dict.fromkeys(NEEDED, 0)
         for matter in self.list_of(Matter):
@@ -292,17 +334,24 @@ class Loan:
             goes_on = held or matter.kind == "violation"
             assert goes_on or matter.closed_at is not None, "a loan that is over ends what is asked about it"
             if matter.closed_as == "applied":
-                done[matter.kind] += 1
+                done[matter.kind] += matter.hand_over_id == self.row.id
                 self.check_decided(matter)
             if matter.closed_at is not None:
                 assert not self.list_of(Review, Review.matter_id == matter.id, Review.closed_at.is_(None))
-        answered = [self.check_answered(row) for row in self.list_of(Matter, Matter.closed_as == "answered")]
-        logged = [(entry.event, entry.detail.get("because")) for entry in self.list_of(CustodyEntry)]
+        for matter in self.list_of(Matter, Matter.closed_as == "answered"):
+            self.check_answered(matter)
+        of_loan = (Matter.closed_as == "answered", Matter.hand_over_id == self.row.id)
+        answered = {self.check_answered(row) for row in self.list_of(Matter, *of_loan)}
+        entries = self.list_of(CustodyEntry, CustodyEntry.hand_over_id == self.row.id)
+        logged = [(entry.event, entry.detail.get("because")) for entry in entries]
         assert logged.count(("due-date-changed", "extension")) == done["extension"]
         assert logged.count(("received", None)) == 1 + done["custody-transfer"]
         assert logged.count(("purpose-changed", None)) == done["purpose-change"]
-        assert logged.count(("recalled", None)) == done["recall"] + len({"replace", "recall"} & set(answered))
-        assert len(self.list_of(Return)) == bool(self.row.returned_at)
+        again = self.row.replaced_at is not None
+        assert again <= ("replace" in answered), "nothing is replaced without an answer that says so"
+        assert logged.count(("replaced", None)) == again
+        assert logged.count(("recalled", None)) == done["recall"] + len({"replace", "recall"} & answered) - again
+        assert len(self.list_of(Return, Return.hand_over_id == self.row.id)) == bool(self.row.returned_at)
 
     def check_decided(self, matter: Matter) -> None:
         decisions = self.list_of(Decision, Decision.matter_id == matter.id)
@@ -394,13 +443,15 @@ ELSE = st.one_of(
     step(Loan.violate, st.sampled_from(["breach", "leak"])),
     step(Loan.close_violation, PLACE, st.sampled_from(violations.ENDS)),
     step(Loan.sweep),
+    step(Loan.reissue),
+    step(Loan.respond, PLACE, st.just("replace"), st.just("replace")),
     *(step(act) for act in (Loan.allow_viewing, Loan.allow_viewing, Loan.end_viewing)),
 )
 ENDS = st.one_of(
     step(Loan.give_back), step(Loan.lose, st.sampled_from(["lost", "damaged", "leaked"])), step(Loan.end_lost)
 )
 STEPS = st.lists(st.one_of(ASKED, step(Loan.agree, PLACE), TIMERS, ELSE, ELSE), min_size=4, max_size=10)
-AFTER = st.lists(st.one_of(ENDS, ASKED, step(Loan.agree, PLACE), TIMERS), max_size=3)
+AFTER = st.lists(st.one_of(ENDS, ASKED, step(Loan.agree, PLACE), step(Loan.reissue), TIMERS), max_size=3)
 
 
 def lent_with_viewer(desk: ReviewDesk) -> dict[str, str]:

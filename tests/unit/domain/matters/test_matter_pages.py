@@ -195,23 +195,26 @@ async def test_a_problem_is_reported_with_a_button_and_answered_in_the_inbox(por
     page = (await reviewer.get(f"/reviews/{review_id}")).text
     assert "是二号门的画面" in page
     assert all(f'value="{outcome}"' in page for outcome in STAGES["problem"].outcomes)
+    assert 'name="judgement-replacements-0-itemId"' in page
     decision = {
         "answers-differs": "true",
         "answers-retrieve-anew": "true",
         "reason": "摄像头编号登记有误",
         "outcome": "replace",
+        "judgement-replacements-0-itemId": loan.ids["item_id"],
         "formSha256": matter.facts_sha256,
         "password": PASSWORD,
         "csrf_token": reviewer.headers["X-CSRF-Token"],
     }
     unexplained = await reviewer.post(f"/reviews/{review_id}/decide", data={**decision, "reason": ""})
     assert unexplained.status_code == 422
-    assert (await reviewer.post(f"/reviews/{review_id}/decide", data=decision)).status_code == 303
+    answered = await reviewer.post(f"/reviews/{review_id}/decide", data=decision)
+    assert answered.status_code == 303, answered.text.partition("callout refused")[2][:600]
     loan.desk.run(problems.answer, matter.id, "recall the copies", ("replace",))
 
     for language, told in (
-        ("zh", "副本已收回；仍需使用的，重新申请"),
-        ("en", "a new application is needed"),
+        ("zh", "按原批准重新调取并移交"),
+        ("en", "retrieved and handed over again on the same approval"),
     ):
         keeper.cookies.set("footage_desk_language", language)
         read = (await keeper.get(f"/matters/{matter.id}")).text

@@ -100,7 +100,7 @@ def test_every_key_has_the_line_on_which_it_stands() -> None:
         (
             lambda stages: stages.update(interpreting={**INTERPRETER, "candidates": "management"}),
             "stages.interpreting.candidates",
-            "this rule is the stage management and violation-management's",
+            "this rule is the stage management and violation-management and violation-appeal's",
         ),
         (
             lambda stages: stages.update(interpreting=INTERPRETER | {"phase": "custody", "outcomes": BACK}),
