@@ -13,6 +13,7 @@ Lookup = Callable[[str], Mapping[str, str] | None]  # a code to its label by lan
 _lookups: list[Lookup] = []
 
 WORDS: dict[str | bool | None, str] = {
+    "on-site": "view on site",
     "view": "view only",
     "download": "download a copy",
     "ordinary": "ordinary",
@@ -231,6 +232,11 @@ WORDS: dict[str | bool | None, str] = {
     "custody-checked": "checked",
     "custody-view-allowed": "viewer allowed",
     "custody-view-ended": "viewing ended",
+    "sitting-open": "open",
+    "sitting-lapsed": "closed by itself",
+    "sitting-ended": "ended",
+    "custody-sitting-opened": "on-site viewing begun",
+    "custody-sitting-closed": "on-site viewing ended",
     "custody-purpose-changed": "purpose changed",
     "matter-extension": "extension",
     "matter-purpose-change": "purpose change",

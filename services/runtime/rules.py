@@ -33,6 +33,8 @@ class Rules:
     violation_reply_period: timedelta = timedelta(days=5)
     fines: Literal["not-allowed", "with-legal-approval"] = "with-legal-approval"  # T14: no law is behind them
     dismissal: Literal["not-allowed", "with-legal-approval"] = "with-legal-approval"
+    viewing_stations: str = ""  # as ``stations.parse`` reads it; without one nothing is viewed on site
+    companion_interval: timedelta = timedelta(minutes=10)
     preserve: Literal["always", "at-risk", "never"] = "at-risk"
     max_span: timedelta = timedelta(hours=24)
     max_items: int = 20
@@ -76,6 +78,8 @@ def rules_of(settings: Settings) -> Rules:
         violation_reply_period=settings.rules.violation_reply_period,
         fines=settings.rules.fines,
         dismissal=settings.rules.dismissal,
+        viewing_stations=settings.rules.viewing_stations,
+        companion_interval=settings.rules.companion_interval,
         preserve=settings.rules.preservation,
         max_span=timedelta(hours=settings.rules.max_span_hours),
         second_factor=settings.portal.second_factor or ("nobody" if settings.demo else "signers"),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from services.database.tables.process_steps import ProcessStep
     from services.database.tables.reviews import Finding, Review
 
-WAYS_OF_USE = ("view", "download")
+WAYS_OF_USE = ("on-site", "view", "download")  # each gives more than the one before (T9)
 OUTCOMES = (
     "footage-re-archived",
     "rejected",
@@ -93,6 +93,7 @@ class Application(Base):
     legal_basis: Mapped[str]
     incident_reference: Mapped[str | None]
     way_of_use: Mapped[str]  # as requested
+    way_of_use_because: Mapped[str | None]  # why less is not enough; None: handed in before it was asked
     place_of_use: Mapped[str]
     subject_ids: Mapped[list[str]] = mapped_column(default=list)  # people of the organisation whom the case concerns
     recipient_ids: Mapped[list[str] | None]  # people to whom the custodian may show the footage (R57)

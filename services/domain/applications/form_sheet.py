@@ -63,6 +63,7 @@ def _asked(form: JsonView) -> Facts:
         [("目的及用途", cell(form.text("purpose")))],
         [("目的类别", cell(form.word("purposeCategory"))), ("调取依据", cell(form.word("legalBasis")))],
         [("申请使用方式", cell(form.word("wayOfUse"))), ("使用地点", cell(form.text("placeOfUse")))],
+        *([[("使用方式理由", cell(form.text("wayOfUseBecause")))]] if form.get("wayOfUseBecause") else []),
         [("知悉人员", joined(form.names("recipients"), "仅保管人本人"))],
         [
             ("申请期限", cell(f"{form.text('requestedUseDays')} 天")),

@@ -9,7 +9,7 @@ from dataclasses import replace
 from services.database.tables.applications import Application, Item
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
-from services.domain.applications import completeness, forms, security_check
+from services.domain.applications import completeness, forms, security_check, ways
 from services.domain.applications.findings import CheckFinding
 from services.domain.applications.forms import Form
 from services.domain.retrieval import preservations
@@ -40,6 +40,10 @@ FIELDS = {
     "drafter-is-subject": "subjectIds",
     "use-period-too-long": "requestedUseDays",
     "download-asked": "wayOfUse",
+    "station-missing": "wayOfUse",
+    "way-not-argued": "wayOfUseBecause",
+    "custodian-no-companion": "custodianId",
+    "viewers-missing": "recipientIds",
     "items-missing": "items",
     **dict.fromkeys(
         (
@@ -70,7 +74,7 @@ def preview(
     """
     person = uow.session.get_one(Person, uow.actor.id)
     application = Application(drafter_id=person.id, department_id=person.department_id)
-    forms.fill(application, form)
+    forms.fill(application, form, ways.usual(uow.rules))
     stored = uow.session.get(Application, application_id) if application_id is not None else None
     if stored is not None:
         application.id, application.department_id = stored.id, stored.department_id

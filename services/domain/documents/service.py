@@ -42,6 +42,7 @@ SERIES = {
     "problem": "WT",
     "disclosure": "TG",
     "hold-notice": "BL",
+    "sitting": "CY",
     "violation": "WG",
     "referral": "YS",
 }
