@@ -95,6 +95,8 @@ RULES = {
     # who sees the case hears that its form was submitted
     "PUT /api/applications/{application_id}/on-behalf": Rule(SEE, body={"kind": None}),
     "POST /api/applications/{application_id}/outsiders": Rule(SEE, body=OUTSIDER),
+    # who sees the case hears that no letter is awaited in it, or that Security enters it
+    "PUT /api/applications/{application_id}/original-letter": Rule(SEE, body={}),
     "DELETE /api/outsiders/{outsider_id}": Rule(SEE),
     "GET /api/applications/{application_id}/card-numbers": Rule(HANDLING),
     "GET /api/cases/{application_id}": Rule(SEE),
@@ -159,6 +161,11 @@ RULES = {
     "POST /api/hand-overs/{hand_over_id}/recipients": Rule(KEEPER, body={"personId": "{person_id}"}),
     "DELETE /api/hand-overs/{hand_over_id}/recipients/{person_id}": Rule(KEEPER),
     "GET /api/shown-loans": Rule(EVERYONE),
+    "GET /api/hand-overs/{hand_over_id}/sittings/offer": Rule(KEEPER),
+    "POST /api/hand-overs/{hand_over_id}/sittings": Rule(KEEPER, body={}),
+    "GET /api/sittings/{sitting_id}": Rule(KEEPER),
+    "POST /api/sittings/{sitting_id}/presence": Rule(KEEPER),
+    "POST /api/sittings/{sitting_id}/end": Rule(KEEPER, body={"leaves": [], "password": PASSWORD}),
     "POST /api/hand-overs/{hand_over_id}/return": Rule(
         KEEPER, body={"returnTo": "security", "noOtherCopies": False, "password": PASSWORD}
     ),

@@ -1,4 +1,4 @@
-"""Sittings of on-site viewings: who was present, at which station, and how each ended (R41, R47, R56, R58)."""
+"""Sittings of viewings on site: who was present, at which station, and how each ended (R41, R47, R56, R58)."""
 
 from datetime import datetime
 from typing import Any

@@ -87,7 +87,8 @@ def _facts(application: Application) -> Iterator[CheckFinding]:
         yield CheckFinding("category-unknown", "blocks", Message("Choose a purpose category."))
     if application.legal_basis not in LEGAL_BASES:
         yield CheckFinding("legal-basis-unknown", "blocks", Message("Choose the legal basis."))
-    if application.legal_basis == "authority-request" and not application.incident_reference:
+    first = application.letter_first is not None  # its number comes with the letter
+    if application.legal_basis == "authority-request" and not application.incident_reference and not first:
         yield CheckFinding(
             "authority-reference-missing",
             "blocks",

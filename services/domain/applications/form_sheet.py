@@ -38,6 +38,8 @@ def _on_behalf(form: JsonView, number: str) -> Facts:
             [("文号", cell(form.text("onBehalf.letter.number"))), ("日期", cell(form.text("onBehalf.letter.date")))],
             [("印章核对", cell(checked))],
         ]
+    if form.get("onBehalf.letter.first"):
+        letter = [[("文书情况", cell(word("zh", f"letter-first-{form.get('onBehalf.letter.first')}")))], *letter]
     kind = ("委托方", cell(word("zh", f"behalf-{form.get('onBehalf.kind')}")))
     people = [[("来人", _outsider(person))] for person in form.each("onBehalf.outsiders")]
     return Facts(f"{number}、外部委托", [[kind], *letter, *people])

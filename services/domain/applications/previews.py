@@ -40,6 +40,7 @@ FIELDS = {
     "drafter-is-subject": "subjectIds",
     "use-period-too-long": "requestedUseDays",
     "download-asked": "wayOfUse",
+    "urgency-missing": "urgentBecause",
     "station-missing": "wayOfUse",
     "way-not-argued": "wayOfUseBecause",
     "custodian-no-companion": "custodianId",
@@ -56,11 +57,14 @@ FIELDS = {
             "letter-in-future",
             "letter-not-attached",
             "seal-unchecked",
+            "card-number-gone",
+            "letter-first-elsewhere",
+            "letter-later",
         ),
         "onBehalf",
     ),
 }
-OF_BEHALF = ("on_behalf", "letter_title", "letter_number", "letter_date", "letter_seal_checked")
+OF_BEHALF = ("on_behalf", "letter_title", "letter_number", "letter_date", "letter_seal_checked", "letter_first")
 
 
 def preview(

@@ -12,7 +12,7 @@ from services.runtime.rules import Rules
 from services.runtime.translations import Message
 
 ON_SITE, VIEW, DOWNLOAD = WAYS_OF_USE
-COMPANIONS = ("security", "storage")  # kinds of departments that accompany an on-site viewing
+COMPANIONS = ("security", "storage")  # kinds of departments that accompany a viewing on site
 LEAST_ARGUMENT = 8  # characters
 
 
@@ -32,7 +32,7 @@ def up_to(way: str) -> tuple[str, ...]:
 
 
 def is_companion(uow: UnitOfWork, person_id: str | None) -> bool:
-    """Return whether the person works in Security or the storage office, and may accompany an on-site viewing."""
+    """Return whether the person works in Security or the storage office, and may accompany a viewing on site."""
     query = select(Department.kind).join(Person, Person.department_id == Department.id)
     return uow.session.scalar(query.where(Person.id == person_id, Person.active)) in COMPANIONS
 

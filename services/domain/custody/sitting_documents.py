@@ -14,13 +14,12 @@ from services.database.tables.documents import Document
 from services.database.tables.sittings import Sitting
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import forms
-from services.domain.custody import on_site
+from services.domain.custody import on_site, sitting_sheet
 from services.domain.documents import service as document_service
 from services.runtime.spans import Span
 from services.vault.coverage import fragments_from_json
 
 KIND = "sitting"
-TITLE = "视频录像查阅登记表"
 LOAN_ENDED = "loan-ended"
 # Parts that lie closer together were watched in one go: a player reads whole fragments.
 JOIN = timedelta(seconds=1)
@@ -35,7 +34,7 @@ def write(uow: UnitOfWork, sitting: Sitting) -> Document:
     closed_itself = closed_itself_at(uow, sitting)
     content = {
         "number": sitting.number,
-        "title": TITLE,
+        "title": sitting_sheet.TITLE,
         "organisation": uow.rules.organisation,
         "policyVersion": uow.rules.policy_version,
         "zone": uow.rules.zone,

@@ -16,6 +16,7 @@ from services.rendering.sheet import (
 )
 from services.runtime.labels import word
 
+TITLE = "视频录像查阅登记表"
 BLANK = cell("　")  # signed by hand on the printed sheet
 
 
@@ -23,7 +24,7 @@ def lay_out(sitting: JsonView) -> list[Part]:
     minutes = sitting.get("confirmedEvery", 0) // 60
     facts: Pairs = [
         [("申请表编号", cell(sitting.text("application"))), ("陪同人", cell(sitting.text("companion.name")))],
-        [("查阅地点", cell(sitting.text("station"))), ("终端地址", cell(sitting.text("address")))],
+        [("查阅点", cell(sitting.text("station"))), ("终端地址", cell(sitting.text("address")))],
         [("开始时间", cell(sitting.when("openedAt"))), ("离场时间", cell(sitting.when("closedAt")))],
         [("用途", cell(sitting.text("purpose")))],
         [("陪同确认", cell(f"陪同人每 {minutes} 分钟确认在场，逾时自动关闭")), ("结束方式", _ending(sitting))],

@@ -18,7 +18,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access.queries import get_names, require_agreement
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof
-from services.domain.applications import forms
+from services.domain.applications import forms, outsiders
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import hand_overs, log, on_site, recipient_access, sitting_documents
 from services.domain.documents import service as document_service
@@ -168,6 +168,8 @@ def end(uow: UnitOfWork, sitting_id: str, *, leaves: Sequence[Leave], note: str,
         **signed.event_fields,
     )
     sitting_documents.write(uow, sitting)
+    if sitting.present["outsiders"]:
+        outsiders.record_answer(uow, uow.session.get_one(Application, sitting.application_id), "viewed-on-site")
     return sitting
 
 
@@ -222,7 +224,7 @@ def _outsiders(uow: UnitOfWork, hand_over: HandOver, present: Present) -> list[d
     if not set(chosen) <= named.keys():
         raise Refused(
             "outsider-not-named",
-            "Only the people outside whom the application names may be present: choose among them.",
+            "Only people outside named in the application may be present: choose among them.",
             status=422,
             field="outsiderIds",
         )

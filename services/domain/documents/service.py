@@ -43,6 +43,7 @@ SERIES = {
     "disclosure": "TG",
     "hold-notice": "BL",
     "sitting": "CY",
+    "refusal-notice": "GZ",
     "violation": "WG",
     "referral": "YS",
 }

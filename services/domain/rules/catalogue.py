@@ -17,10 +17,13 @@ from services.runtime.rules import Rules
 from services.runtime.settings import all_settings
 from services.runtime.translations import Bilingual, Counted, Message, Text, Worded
 
-Kind = Literal["duration", "days", "hours", "count", "per-mille", "choice", "working-hours", "stations", "text"]
+Kind = Literal[
+    "duration", "days", "working-days", "hours", "count", "per-mille", "choice", "working-hours", "stations", "text"
+]
 EXPECTED = {
     "duration": Message("Enter a duration in whole minutes, hours or days, such as PT24H or P3D, at most 100 years."),
     "days": Message("Enter a whole number of days from 1 to 36500."),
+    "working-days": Message("Enter a whole number of working days from 1 to 200."),
     "hours": Message("Enter a whole number of hours from 1 to 8760."),
     "count": Message("Enter a whole number from 1 to 200."),
     "per-mille": Message("Enter a whole number from 0 to 100."),
@@ -36,6 +39,7 @@ EXPECTED = {
 }
 COUNTED: dict[Kind, Callable[[int], Text]] = {
     "days": lambda count: Counted("{count} day", "{count} days", count),
+    "working-days": lambda count: Counted("{count} working day", "{count} working days", count),
     "hours": lambda count: Counted("{count} hour", "{count} hours", count),
     "count": lambda count: Counted("{count} item", "{count} items", count),
     "per-mille": lambda count: Counted("{count} frame in 1,000", "{count} frames in 1,000", count),
@@ -263,6 +267,19 @@ RULES = {
             choices=SANCTIONED,
         ),
         Rule(
+            *("letter_period", "duration", Message("time for the original letter")),
+            Message(
+                "Time to enter the original letter of an authority that has asked by telephone or fax; before, nothing "
+                "is provided."
+            ),
+            weakened_by="raising",
+        ),
+        Rule(
+            *("filmed_answer_days", "working-days", Message("answer to a person who was filmed")),
+            Message("Number of working days within which a person who was filmed has to have an answer."),
+            weakened_by="raising",
+        ),
+        Rule(
             *("viewing_stations", "stations", Message("viewing stations")),
             Message(
                 "Addresses of the places where footage is viewed on site; while none is set, nothing is viewed on site."
@@ -271,9 +288,7 @@ RULES = {
         ),
         Rule(
             *("companion_interval", "duration", Message("confirmation of the companion")),
-            Message(
-                "Time after which an on-site viewing closes by itself unless the companion confirms being present."
-            ),
+            Message("Time after which a viewing on site closes by itself unless the companion confirms being present."),
             weakened_by="raising",
         ),
         Rule(
@@ -310,7 +325,10 @@ RULES = {
         ),
         Rule(
             *("identity_card_days", "days", Message("retention of copies of identity cards")),
-            Message("Number of days after the end of a case for which copies of identity cards are kept."),
+            Message(
+                "Number of days after the end of a case for which copies of identity cards and card numbers of people "
+                "outside are kept."
+            ),
             field="identity_card_retention",
             weakened_by="both",  # longer: they are held without need; shorter: they are gone for who handles the case
         ),

@@ -287,7 +287,7 @@ def test_each_step_up_is_argued_and_a_companion_keeps_what_is_viewed_on_site(any
     desk = ReviewDesk(any_database_url)
 
     def blocking(**changes: Any) -> set[str]:
-        found = desk.run(previews.preview, replace(FORM, **changes), by="drafter")
+        found = desk.run(previews.preview, replace(FORM, **{"way_of_use_because": "", **changes}), by="drafter")
         return {finding.code for finding in found if finding.severity == "blocks"}
 
     step = {"way-not-argued"}
@@ -318,7 +318,7 @@ def test_each_step_up_is_argued_and_a_companion_keeps_what_is_viewed_on_site(any
     review = desk.opened(plain, "security")
     for wanted, code in (("download", "way-of-use"), ("publish", "way-of-use"), ("on-site", "custodian-no-companion")):
         assert code_of(lambda w=wanted: desk.decide(review, "reviewer", granting=Granting(way_of_use=w))) == code  # type: ignore[misc]
-    asked = desk.submitted(way_of_use="on-site", **on_site)
+    asked = desk.submitted(way_of_use="on-site", way_of_use_because="", **on_site)
     review = desk.opened(asked, "security")
     assert code_of(lambda: desk.decide(review, "reviewer", granting=Granting(way_of_use="view"))) == "way-of-use"
     desk.decide(review, "reviewer")
