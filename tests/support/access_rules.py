@@ -18,6 +18,7 @@ EVERYONE = frozenset(ROLES)
 SEE = frozenset({"drafter", "keeper", "head", "reviewer", "security-head", "operator", "supervisor"})
 HANDLING = frozenset({"reviewer", "security-head", "operator"})  # Security, and whom the open review asks
 APPLICANT = frozenset({"drafter", "head"})
+ENTERING = HANDLING | APPLICANT  # the original of a letter
 KEEPER = frozenset({"keeper"})
 TRANSFERRING = frozenset({"keeper", "head", "security-head"})  # who may offer custody to somebody else
 ADMINISTRATOR = frozenset({"admin"})
@@ -95,8 +96,8 @@ RULES = {
     # who sees the case hears that its form was submitted
     "PUT /api/applications/{application_id}/on-behalf": Rule(SEE, body={"kind": None}),
     "POST /api/applications/{application_id}/outsiders": Rule(SEE, body=OUTSIDER),
-    # who sees the case hears that no letter is awaited in it, or that Security enters it
-    "PUT /api/applications/{application_id}/original-letter": Rule(SEE, body={}),
+    # no letter is awaited in the case
+    "PUT /api/applications/{application_id}/original-letter": Rule(ENTERING, SEE - ENTERING, body={}),
     "DELETE /api/outsiders/{outsider_id}": Rule(SEE),
     "GET /api/applications/{application_id}/card-numbers": Rule(HANDLING),
     "GET /api/cases/{application_id}": Rule(SEE),

@@ -4,6 +4,7 @@ from access_rules import (
     ADMINISTRATOR,
     APPLICANT,
     CONSENTER,
+    ENTERING,
     EVERYONE,
     HANDLING,
     KEEPER,
@@ -39,7 +40,7 @@ PAGES = {
     "GET /applications/{application_id}/on-behalf": Rule(SEE),
     "POST /applications/{application_id}/on-behalf": Rule(SEE, body={"kind": ""}),
     "POST /applications/{application_id}/outsiders": Rule(SEE, body=OUTSIDER),
-    "POST /applications/{application_id}/original-letter": Rule(SEE, body={"letterTitle": "none"}),
+    "POST /applications/{application_id}/original-letter": Rule(ENTERING, SEE - ENTERING, body={"letterTitle": "none"}),
     "POST /outsiders/{outsider_id}/remove": Rule(SEE),
     "GET /applications/{application_id}/card-numbers": Rule(HANDLING),
     "GET /disclosures/{matter_id}": Rule(NONE),  # the matter is none

@@ -34,7 +34,7 @@ KINDS: Mapping[str, Message] = {
 }
 FIRST: Mapping[str, Message] = {
     "phone": Message("by telephone"),
-    "fax": Message("by fax or a picture of the letter"),
+    "fax": Message("by fax or a photo of the letter"),
 }  # how an authority may ask before its letter comes
 WITH_LETTER = (AUTHORITY, "counterpart")
 CARDS: Mapping[str, Message] = {
@@ -129,7 +129,7 @@ def check(uow: UnitOfWork, application: Application) -> Iterator[CheckFinding]:
         yield _blocks(
             "card-number-gone",
             Message(
-                "The card number of {names} was deleted after its time: enter the person again.",
+                "The card number of {names} was deleted after its time: add the person again.",
                 names=Joined(", ", gone),
             ),
         )
@@ -192,7 +192,7 @@ def purge(uow: UnitOfWork, limit: int) -> int:
         Application.closed_at.is_not(None), Outsider.purge_after.is_(None), Outsider.purged_at.is_(None)
     )
     for row, closed_at in uow.session.execute(ended.limit(limit)).all():
-        row.purge_after = closed_at + uow.rules.identity_card_retention
+        row.purge_after = (closed_at or uow.now) + uow.rules.identity_card_retention
     uow.session.flush()
     due = select(Outsider).where(
         Outsider.purge_after <= uow.now,

@@ -7,6 +7,7 @@ from pydantic import Field
 from services.domain.accounts.signatures.http import FormSigning, Signing
 from services.web.schemas import Account, Answer, Body, Identifier, Line, Moment, PlacedParameters
 
+Stroke = Annotated[list[tuple[int, int]], Field(max_length=3000)]
 LoanSort = Literal["urgency", "number", "state", "until"]
 LogSort = Literal["seq", "event", "person"]
 
@@ -226,8 +227,8 @@ class SittingBody(Body):
     """Who is present: viewers by person, people outside by their entry in the application; whose cards were checked."""
 
     person_ids: Annotated[list[Identifier], Field(max_length=100)] = []  # noqa: RUF012  pydantic copies it
-    outsider_ids: Annotated[list[Identifier], Field(max_length=100)] = []  # noqa: RUF012
-    checked_ids: Annotated[list[Identifier], Field(max_length=100)] = []  # noqa: RUF012
+    outsider_ids: Annotated[list[Identifier], Field(max_length=100)] = []  # noqa: RUF012  pydantic copies it
+    checked_ids: Annotated[list[Identifier], Field(max_length=100)] = []  # noqa: RUF012  pydantic copies it
     purpose_confirmed: bool = False
 
 
@@ -236,7 +237,7 @@ class LeaveBody(Body):
 
     visitor_id: Identifier
     how: Literal["drawn", "sheet"]
-    strokes: Annotated[list[Annotated[list[tuple[int, int]], Field(max_length=3000)]], Field(max_length=60)] = []  # noqa: RUF012
+    strokes: Annotated[list[Stroke], Field(max_length=60)] = []  # noqa: RUF012  pydantic copies it
 
 
 class EndBody(Signing):
