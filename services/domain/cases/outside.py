@@ -4,6 +4,7 @@ from sqlalchemy import and_, case, or_, select
 
 from services.database.tables.applications import Application
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import queries as access_queries
 from services.domain.applications import outsiders
 from services.domain.cases.schemas.case import OutsideDeadline
 from services.domain.cases.schemas.lists import OutsideLine
@@ -24,7 +25,16 @@ def list_open(application: Application) -> list[OutsideDeadline]:
 
 
 def list_nearest(uow: UnitOfWork, limit: int) -> list[OutsideLine]:
-    """List the nearest open deadlines of all cases, without those that concern the actor (T8)."""
+    """List the nearest open deadlines of all cases to Security and supervision, who see them all; nothing to others.
+
+    Without those that concern the actor (T8).
+    """
+    me, directory = str(uow.actor.id), access_queries.load_directory(uow)
+    watches = directory.holds(me, "security-reviewer", "supervisor") or directory.holds_in(
+        me, "security", "head", "deputy"
+    )
+    if not watches:
+        return []
     letter = and_(
         Application.letter_due_at.is_not(None),
         Application.original_letter.is_(None),
@@ -37,7 +47,7 @@ def list_nearest(uow: UnitOfWork, limit: int) -> list[OutsideLine]:
     lines = [
         OutsideLine(application_id=row.id, number=row.number, title=row.title, kind=one.kind, due_at=one.due_at)
         for row in rows
-        if uow.actor.id not in row.subject_ids
+        if me not in row.subject_ids
         for one in list_open(row)
     ]
     return sorted(lines, key=lambda line: line.due_at)[:limit]

@@ -35,7 +35,7 @@ def get_overview(uow: UnitOfWork, posts: frozenset[str]) -> OverviewView:
         overdue_count=sum(loan.state == "overdue" for loan in held),
         at_risk=case_register.read_next_overwritten(uow, Listing(limit=FEW)).lines if supervises else [],
         copies_out=case_register.read_copies_out(uow, Listing(limit=FEW)).lines if supervises else [],
-        outside=outside.list_nearest(uow, FEW) if supervises else [],
+        outside=outside.list_nearest(uow, FEW),
         troubles=case_register.list_troubles(uow, FEW) if supervises else [],
         states=dict(case_register.count_by_state(uow)) if supervises else None,
         agreed=access_queries.get_valid_agreement(uow, str(uow.actor.id)) is not None,

@@ -105,6 +105,8 @@ def test_an_authority_asks_by_telephone_and_the_letter_has_a_day(desk: ReviewDes
     [line] = desk.run(overview.get_overview, watching, by="security-head").outside
     assert (line.kind, line.application_id) == ("letter", application_id)
 
+    assert desk.run(overview.get_overview, watching, by="head").outside == []  # who does not see the case
+
     desk.run(on_behalf.enter_original, application_id, LETTER, by=DRAFTER)
     entered = desk.the(Application, id=application_id).original_letter
     assert entered is not None
