@@ -13,6 +13,7 @@ from services.rendering.sheet import (
     Signature,
     Signatures,
     cell,
+    hashes,
 )
 from services.runtime.labels import word
 
@@ -44,7 +45,7 @@ def lay_out(sitting: JsonView) -> list[Part]:
         Listing("三、播放内容（录像机时间）", ["录像", "播放时间段", "SHA-256"], [30, 38, 32], _shown(sitting)),
     ]
     if sitting.get("departure.note"):
-        parts.append(Facts("备注", [[("备注", cell(sitting.text("departure.note")))]]))
+        facts.append([("备注", cell(sitting.text("departure.note")))])
     return [*parts, *_signed(sitting)]
 
 
@@ -59,7 +60,7 @@ def _shown(sitting: JsonView) -> list[list[Cell]]:
         [
             cell(f"{copy.text('position')}. {copy.text('camera')}", Line(copy.text("place"), "note")),
             cell(*JsonView(copy.data, str(copy.get("zone"))).spans("spans"), Line(copy.text("record"), "note")),
-            (copy.hash("sha256"),),
+            hashes(copy.text("sha256")[:32], copy.text("sha256")[32:]),
         ]
         for copy in sitting.each("shown")
     ]
@@ -71,13 +72,14 @@ def _signed(sitting: JsonView) -> list[Part]:
         [(f"查阅人签字（{one.text('name')}）", BLANK), ("日期", BLANK)] for one in visitors if one.get("how") == "sheet"
     ]
     drawn = [Drawing(one.text("name"), one.get("strokes")) for one in visitors if one.get("how") == "drawn"]
+    numbers = iter("四五六")
     parts: list[Part] = []
     if drawn:
-        parts.append(Drawings("四、查阅人签字", drawn))
+        parts.append(Drawings(f"{next(numbers)}、查阅人签字（屏幕手写）", drawn))
     if by_hand:
-        parts.append(Facts("四、查阅人签字", by_hand))
+        parts.append(Facts(f"{next(numbers)}、查阅人签字（纸面）", by_hand))
     if sitting.get("signature"):
-        parts.append(Signatures("五、陪同人签字", [_companion(sitting)]))
+        parts.append(Signatures(f"{next(numbers)}、陪同人签字", [_companion(sitting)]))
     return parts
 
 
