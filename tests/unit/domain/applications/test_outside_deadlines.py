@@ -194,6 +194,7 @@ def test_a_person_who_was_filmed_has_an_answer_in_fifteen_working_days(desk: Rev
     [event] = desk.all(AuditEvent, action="filmed-person-answered")
     assert json.loads(event.entry)["detail"]["late"] is True
     assert all(row.done_at for row in desk.all(Notice, code="answer-overdue"))
+    assert "refusal-notice" in {row.kind for row in desk.run(queries.get_case, application_id, by="reviewer").documents}
 
 
 def test_a_correction_moves_no_deadline_and_others_have_none(desk: ReviewDesk) -> None:

@@ -392,6 +392,8 @@ async def test_the_pages_from_the_door_to_the_return(portal: tuple[Portal, OnSit
     assert signed.status_code == 303, signed.text
     number = loan.desk.the(Sitting).number
     assert (await companion.get(f"/api/documents/{number}/print")).status_code == 200
+    case = await companion.get(f"/cases/{loan.application_id}")
+    assert (case.status_code, "现场查阅登记表" in case.text or "Sheet of a viewing on site" in case.text) == (200, True)
 
     # one form without a question, and the copies are back
     back = await companion.get(f"{hand_over}/return")
