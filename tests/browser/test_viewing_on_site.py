@@ -46,6 +46,7 @@ def test_a_companion_takes_visitors_through_a_viewing(
         sitting = loan.desk.the(Sitting)
         expect(page).to_have_url(f"{address}/sittings/{sitting.id}")
 
+        page.wait_for_load_state()
         # one click, and only that part of the page is fetched
         loan.desk.clock.turn(loan.desk.rules.companion_interval / 2)
         with page.expect_response(lambda answer: answer.url.endswith("/presence")) as confirmed:
