@@ -11,6 +11,7 @@ from services.database.leases import Lease, Leased, keep_counted, list_counted
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.agreements.renewals import agreement_reminders
 from services.domain.applications.joint import consent_deadlines
+from services.domain.applications.outside_deadlines import outside_deadlines
 from services.domain.audit.checkpoint_publisher import CheckpointPublisher
 from services.domain.cameras.recorder_monitor import RecorderMonitor
 from services.domain.cases import metrics
@@ -60,6 +61,7 @@ def follow_clock(
         consent_deadlines(container.database),
         daily_digests(container.database),
         hold_reviews(container.database),
+        outside_deadlines(container.database),
         agreement_reminders(container.database),
         RecorderMonitor(container.database, container.recorders, container.settings.recorders.probe_interval),
     ]

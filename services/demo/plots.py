@@ -25,6 +25,7 @@ CUSTODIANS = {
     **{"lina": "liuyang", "liuyang": "liuyang", "zhangwei": "liuyang", "chenjing": "chenjing", "heping": "heping"},
     **{"sunli": "sunli", "linlin": "linlin", "hanxue": "hanxue"},
 }
+DOWNLOADED_BECAUSE = "须交事故分析会逐帧回放，在线查看不够。"
 NIGHT = time(22, 46, 30)
 
 

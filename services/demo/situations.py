@@ -303,6 +303,7 @@ class _Scene:
             "legalBasis": "internal-management",
             "incidentReference": plot.reference,
             "wayOfUse": plot.way_of_use,
+            "wayOfUseBecause": plots.DOWNLOADED_BECAUSE if plot.way_of_use == "download" else "",
             "placeOfUse": plot.place,
             "requestedUseDays": plot.use_days,
             "custodianId": organisation.demo_id(plots.CUSTODIANS[plot.drafter]),

@@ -213,6 +213,7 @@ def _form(items: Sequence[dict[str, str]]) -> dict[str, Any]:
         "legalBasis": "internal-management",
         "incidentReference": "SG-2026-0042",
         "wayOfUse": "download",
+        "wayOfUseBecause": "须在事故分析会上逐帧回放，在线查看不够。",
         "placeOfUse": "生产部二楼会议室",
         "requestedUseDays": 10,
         "custodianId": organisation.demo_id("liuyang"),

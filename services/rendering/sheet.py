@@ -89,7 +89,22 @@ class Signatures:
     part: Literal["signatures"] = "signatures"
 
 
-Part = Facts | Listing | Prose | Signatures
+@dataclass(frozen=True)
+class Drawing:
+    """A signature drawn on a screen: strokes of points, 600 wide and 200 high."""
+
+    name: str
+    strokes: Sequence[Sequence[Sequence[int]]]
+
+
+@dataclass(frozen=True)
+class Drawings:
+    title: str
+    blocks: Sequence[Drawing]
+    part: Literal["drawings"] = "drawings"
+
+
+Part = Facts | Listing | Prose | Signatures | Drawings
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ Lookup = Callable[[str], Mapping[str, str] | None]  # a code to its label by lan
 _lookups: list[Lookup] = []
 
 WORDS: dict[str | bool | None, str] = {
+    "on-site": "view on site",
     "view": "view only",
     "download": "download a copy",
     "ordinary": "ordinary",
@@ -232,6 +233,11 @@ WORDS: dict[str | bool | None, str] = {
     "custody-checked": "checked",
     "custody-view-allowed": "viewer allowed",
     "custody-view-ended": "viewing ended",
+    "sitting-open": "open",
+    "sitting-lapsed": "closed by itself",
+    "sitting-ended": "ended",
+    "custody-sitting-opened": "viewing on site begun",
+    "custody-sitting-closed": "viewing on site ended",
     "custody-purpose-changed": "purpose changed",
     "matter-extension": "extension",
     "matter-purpose-change": "purpose change",
@@ -277,6 +283,8 @@ WORDS: dict[str | bool | None, str] = {
     "sanction-legal-rejected": "not approved by Legal, takes no effect",
     "sanction-switched-off": "not allowed here, takes no effect",
     "matter-disclosure": "disclosure",
+    "letter-first-phone": "by telephone, the letter follows",
+    "letter-first-fax": "by fax, the original follows",
     "behalf-authority": "an authority",
     "behalf-filmed-person": "a person who was filmed",
     "behalf-counterpart": "another party",

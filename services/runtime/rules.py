@@ -34,6 +34,10 @@ class Rules:
     violation_appeal_period: timedelta = timedelta(days=7)
     fines: Literal["not-allowed", "with-legal-approval"] = "with-legal-approval"  # T14: no law is behind them
     dismissal: Literal["not-allowed", "with-legal-approval"] = "with-legal-approval"
+    letter_period: timedelta = timedelta(hours=24)  # for the original of a letter, after a telephone call or a fax
+    filmed_answer_days: int = 15  # working days for an answer to a person who was filmed
+    viewing_stations: str = ""  # as ``stations.parse`` reads it; without one nothing is viewed on site
+    companion_interval: timedelta = timedelta(minutes=10)
     preserve: Literal["always", "at-risk", "never"] = "at-risk"
     max_span: timedelta = timedelta(hours=24)
     max_items: int = 20
@@ -80,6 +84,10 @@ def rules_of(settings: Settings) -> Rules:
         violation_appeal_period=settings.rules.violation_appeal_period,
         fines=settings.rules.fines,
         dismissal=settings.rules.dismissal,
+        letter_period=settings.rules.letter_period,
+        filmed_answer_days=settings.rules.filmed_answer_days,
+        viewing_stations=settings.rules.viewing_stations,
+        companion_interval=settings.rules.companion_interval,
         preserve=settings.rules.preservation,
         max_span=timedelta(hours=settings.rules.max_span_hours),
         second_factor=settings.portal.second_factor or ("nobody" if settings.demo else "signers"),

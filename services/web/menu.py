@@ -35,7 +35,7 @@ ENTRIES = (
     Entry("/", _("Overview"), "home"),
     Entry("/applications", _("Applications"), "file", not_posts=ADMINISTRATOR, also=("/apply", "/uploads")),
     Entry("/inbox", _("Inbox"), "inbox", DECIDES, also=("/reviews/", "/consents/")),
-    Entry("/hand-overs", _("In my custody"), "film", not_posts=ADMINISTRATOR),
+    Entry("/hand-overs", _("In my custody"), "film", not_posts=ADMINISTRATOR, also=("/sittings/",)),
     Entry("/matters", _("Matters"), "clock", not_posts=ADMINISTRATOR),
     Entry("/storage", _("Storage office"), "disk", STORAGE),
     Entry("/register", _("Register"), "book", WATCHES, ADMINISTRATOR),

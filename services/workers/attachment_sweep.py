@@ -1,4 +1,4 @@
-"""Remove objects of attachments that nobody wants, and copies of identity cards whose time is over.
+"""Remove objects of attachments that nobody wants, and copies and numbers of cards whose time is over.
 
 Both run again without harm: an object that is gone is no error, and what is left to do is read from the database.
 """
@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from services.database.leases import Lease
 from services.database.unit_of_work import Actor, Database
+from services.domain.applications import outsiders
 from services.domain.attachments import retention, uploads
 from services.runtime.logs import get_logger
 from services.runtime.threads import run_in_thread
@@ -28,7 +29,10 @@ async def sweep(database: Database, store: Store, *, all_open: bool) -> int:
     if not await lease.hold():
         return 0
     try:
-        return await _remove_unwanted(database, store, all_open=all_open) + await _purge(database, store)
+        removed = await _remove_unwanted(database, store, all_open=all_open) + await _purge(database, store)
+        while await database.run(ACTOR, outsiders.purge, AT_ONCE) == AT_ONCE:
+            pass
+        return removed
     finally:
         await lease.release()
 

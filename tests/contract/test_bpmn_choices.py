@@ -181,7 +181,7 @@ QUESTIONS = ("importantInformation", "sensitiveEvent", "highImpact")
 EVERYTHING = [
     dict(zip((*QUESTIONS, "cameraClass", "wayOfUse", "securityInvolved", "managementInvolved"), values, strict=True))
     for values in product(
-        *[(False, True)] * 3, ("ordinary", "sensitive"), ("view", "download"), (False, True), (False, True)
+        *[(False, True)] * 3, ("ordinary", "sensitive"), ("on-site", "view", "download"), (False, True), (False, True)
     )
 ]
 

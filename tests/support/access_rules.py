@@ -18,6 +18,7 @@ EVERYONE = frozenset(ROLES)
 SEE = frozenset({"drafter", "keeper", "head", "reviewer", "security-head", "operator", "supervisor"})
 HANDLING = frozenset({"reviewer", "security-head", "operator"})  # Security, and whom the open review asks
 APPLICANT = frozenset({"drafter", "head"})
+ENTERING = HANDLING | APPLICANT  # the original of a letter
 KEEPER = frozenset({"keeper"})
 TRANSFERRING = frozenset({"keeper", "head", "security-head"})  # who may offer custody to somebody else
 ADMINISTRATOR = frozenset({"admin"})
@@ -95,6 +96,8 @@ RULES = {
     # who sees the case hears that its form was submitted
     "PUT /api/applications/{application_id}/on-behalf": Rule(SEE, body={"kind": None}),
     "POST /api/applications/{application_id}/outsiders": Rule(SEE, body=OUTSIDER),
+    # no letter is awaited in the case
+    "PUT /api/applications/{application_id}/original-letter": Rule(ENTERING, SEE - ENTERING, body={}),
     "DELETE /api/outsiders/{outsider_id}": Rule(SEE),
     "GET /api/applications/{application_id}/card-numbers": Rule(HANDLING),
     "GET /api/cases/{application_id}": Rule(SEE),
@@ -159,6 +162,11 @@ RULES = {
     "POST /api/hand-overs/{hand_over_id}/recipients": Rule(KEEPER, body={"personId": "{person_id}"}),
     "DELETE /api/hand-overs/{hand_over_id}/recipients/{person_id}": Rule(KEEPER),
     "GET /api/shown-loans": Rule(EVERYONE),
+    "GET /api/hand-overs/{hand_over_id}/sittings/offer": Rule(KEEPER),
+    "POST /api/hand-overs/{hand_over_id}/sittings": Rule(KEEPER, body={}),
+    "GET /api/sittings/{sitting_id}": Rule(KEEPER),
+    "POST /api/sittings/{sitting_id}/presence": Rule(KEEPER),
+    "POST /api/sittings/{sitting_id}/end": Rule(KEEPER, body={"leaves": [], "password": PASSWORD}),
     "POST /api/hand-overs/{hand_over_id}/return": Rule(
         KEEPER, body={"returnTo": "security", "noOtherCopies": False, "password": PASSWORD}
     ),

@@ -38,6 +38,7 @@ FORM = Form(
     purpose_category="security-incident",
     legal_basis="internal-management",
     way_of_use="view",
+    way_of_use_because="须逐帧放大核对，在线查看不够。",
     place_of_use="安全保卫部办公室",
     requested_use_days=10,
     custodian_id=demo_id(CUSTODIAN),

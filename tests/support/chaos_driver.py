@@ -176,6 +176,7 @@ class Run:
                 "legalBasis": "internal-management",
                 "incidentReference": "SG-2026-0042",
                 "wayOfUse": "download",
+                "wayOfUseBecause": "须逐帧放大核对，在线查看不够。",
                 "placeOfUse": "生产部二楼会议室",
                 "requestedUseDays": 10,
                 "custodianId": organisation.demo_id("liuyang"),

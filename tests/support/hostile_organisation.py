@@ -122,7 +122,14 @@ class HostileOrganisation(ReviewDesk):
             recipient_ids=("office-head", "operator2"),
             **{
                 name: hostile(f"applications.{name}")
-                for name in ("reason", "purpose", "place_of_use", "incident_reference", "urgent_because")
+                for name in (
+                    "reason",
+                    "purpose",
+                    "way_of_use_because",
+                    "place_of_use",
+                    "incident_reference",
+                    "urgent_because",
+                )
             },
         )
         self.run(_write_over)  # names, which documents hold

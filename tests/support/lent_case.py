@@ -18,6 +18,7 @@ from services.database.tables.notices import Notice
 from services.database.tables.outsiders import Outsider
 from services.database.tables.people import Post
 from services.database.tables.reviews import ApplicantQuestion
+from services.database.tables.sittings import Sitting
 from services.database.tables.working_calendar import CalendarYear
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import absences, posts
@@ -195,6 +196,7 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "matter_id": _transfer(desk),
         "violation_id": "none",
         "outsider_id": desk.run(_outsider),
+        "sitting_id": desk.run(_sitting),
     }
 
 
@@ -207,6 +209,28 @@ def _outsider(uow: UnitOfWork) -> str:
     uow.session.add(row)
     uow.session.flush()
     row.card_sealed = uow.secrets.encrypt("012345", f"card of outsider {row.id}")
+    return row.id
+
+
+def _sitting(uow: UnitOfWork) -> str:
+    """A viewing on site of the loan that has ended, on paper."""
+    loan = uow.session.scalars(select(HandOver)).one()
+    row = Sitting(
+        number="CY-2031-000001",
+        application_id=loan.application_id,
+        hand_over_id=loan.id,
+        companion_id=loan.custodian_id,
+        station="监控室",
+        address="10.0.5.20",
+        purpose="none",
+        present={"people": [], "outsiders": []},
+        opened_at=uow.now,
+        confirmed_at=uow.now,
+        interval_seconds=600,
+    )
+    row.closed_at, row.closed_by, row.closed_as = uow.now, loan.custodian_id, "left"
+    uow.session.add(row)
+    uow.session.flush()
     return row.id
 
 

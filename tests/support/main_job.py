@@ -143,6 +143,7 @@ class MainJob:
         page.fill("[name=reason]", REASON)
         page.fill("[name=purpose]", PURPOSE)
         page.locator("[name=wayOfUse][value=download]").check()
+        page.fill("[name=wayOfUseBecause]", "须逐帧放大核对，在线查看不够。")
         page.fill("[name=requestedUseDays]", "10")
         page.fill("[name=placeOfUse]", "生产部二楼会议室")
         custodian = page.locator("#people-custodianId .named", has_text="刘洋")

@@ -233,6 +233,71 @@ LIST = {
     **{"notOriginalBecause": "原始介质须继续录像。", "made": "直接截取。", "kept": "录像库", "copies": 2},
     "holder": BY,
 }
+SITTING: dict[str, Any] = {
+    **{name: MATTER[name] for name in ("organisation", "policyVersion", "zone", "demo", "application")},
+    "title": "视频录像查阅登记表",
+    "number": "CY-2031-000001",
+    "handOver": "4f6c",
+    "purpose": "核对三号门货物出入",
+    "station": "监控室（10.0.5.20）",
+    "address": "10.0.5.20",
+    "companion": _BY,
+    "openedAt": "2031-03-22T12:00:00+00:00",
+    "closedAt": "2031-03-22T12:40:00+00:00",
+    "closedAs": "left",
+    "closedBy": _BY,
+    "closedItselfAt": None,
+    "confirmedEvery": 600,
+    "people": [{"id": "p1", "name": "王芳"}],
+    "outsiders": [
+        {
+            "id": "o1",
+            "name": "李警官",
+            "unit": "市公安局",
+            "cardKind": "police-card",
+            "cardTail": "2345",
+            "cardChecked": True,
+        }
+    ],
+    "departure": {
+        "visitors": [
+            {"id": "p1", "name": "王芳", "how": "sheet", "strokes": []},
+            {
+                "id": "o1",
+                "name": "李警官",
+                "how": "drawn",
+                "strokes": [[[20, 150], [120, 40], [200, 160]], [[240, 60], [420, 80]]],
+            },
+        ],
+        "note": "看至三号门关闭。",
+    },
+    "shown": [
+        {
+            **{"copy": "c1", "position": 1, "camera": "三号门", "place": "厂区", "record": "DQ-2031-000001"},
+            **{"zone": "Asia/Shanghai", "bytes": 5000, "sha256": HASH},
+            "spans": [["2031-03-04T10:00:00+00:00", "2031-03-04T10:04:00+00:00"]],
+        }
+    ],
+    "statement": HASH,
+    "signature": {"method": "password", "person": "wu"},
+}
+REFUSAL: dict[str, Any] = {
+    **{name: MATTER[name] for name in ("organisation", "policyVersion", "zone", "demo", "application")},
+    "title": "录像查阅复制请求答复告知书",
+    "number": "GZ-2031-000001",
+    "people": [
+        {"id": "o1", "name": "赵某", "unit": "本人", "cardKind": "resident-card", "cardTail": "123X", "contact": "x"}
+    ],
+    "askedAt": "2031-03-04T12:00:00+00:00",
+    "answerDueAt": "2031-03-25T09:00:00+00:00",
+    "purpose": "查看本人被撞倒的经过",
+    "closedAs": "rejected",
+    "reason": "画面中有其他人，无法遮盖。",
+    "stage": "安全审核",
+    "decidedAt": "2031-03-10T02:00:00+00:00",
+    "appealUntil": "2031-03-17T02:00:00+00:00",
+    "statement": HASH,
+}
 EACH: dict[str, dict[str, Any]] = {
     "application-form": FORM,
     "retrieval-record": RECORD,
@@ -248,6 +313,8 @@ EACH: dict[str, dict[str, Any]] = {
     "hold-notice": HOLD,
     "violation": VIOLATION,
     "referral": REFERRAL,
+    "sitting": SITTING,
+    "refusal-notice": REFUSAL,
 }
 
 

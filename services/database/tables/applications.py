@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from services.database.tables.process_steps import ProcessStep
     from services.database.tables.reviews import Finding, Review
 
-WAYS_OF_USE = ("view", "download")
+WAYS_OF_USE = ("on-site", "view", "download")  # each gives more than the one before (T9)
 OUTCOMES = (
     "footage-re-archived",
     "rejected",
@@ -40,6 +40,8 @@ OUTCOMES = (
 TO_ADD_UP = text("visits_added_at IS NULL")
 TO_DISCARD = text("discard_after IS NOT NULL")
 APPEALS = text("previous_id IS NOT NULL")
+NO_LETTER = text("letter_due_at IS NOT NULL AND original_letter IS NULL")
+NO_ANSWER = text("answer_due_at IS NOT NULL AND answered_at IS NULL")
 ASKED = text("dropped_in_round IS NULL")
 OF_TIME = ("asked_end", "asked_start", "application_id")
 CONCERNS = text("subject_ids <> '[]'")
@@ -70,6 +72,8 @@ class Application(Base):
             "ix_applications_to_discard", "discard_after", "id", sqlite_where=TO_DISCARD, postgresql_where=TO_DISCARD
         ),
         Index("ix_applications_appeals", "previous_id", sqlite_where=APPEALS, postgresql_where=APPEALS),
+        Index("ix_applications_letters", "letter_due_at", "id", sqlite_where=NO_LETTER, postgresql_where=NO_LETTER),
+        Index("ix_applications_answers", "answer_due_at", "id", sqlite_where=NO_ANSWER, postgresql_where=NO_ANSWER),
         Index("ix_applications_concerning", "id", sqlite_where=CONCERNS, postgresql_where=CONCERNS),
     )
 
@@ -96,6 +100,7 @@ class Application(Base):
     legal_basis: Mapped[str]
     incident_reference: Mapped[str | None]
     way_of_use: Mapped[str]  # as requested
+    way_of_use_because: Mapped[str | None]  # why less is not enough; None: handed in before it was asked
     place_of_use: Mapped[str]
     subject_ids: Mapped[list[str]] = mapped_column(default=list)  # people of the organisation whom the case concerns
     recipient_ids: Mapped[list[str] | None]  # people to whom the custodian may show the footage (R57)
@@ -106,6 +111,13 @@ class Application(Base):
     letter_number: Mapped[str | None]
     letter_date: Mapped[str | None]  # ISO 8601, as the letter bears it
     letter_seal_checked: Mapped[bool | None]
+    letter_first: Mapped[str | None]  # how an authority asked before its letter came: outsiders.FIRST
+    letter_due_at: Mapped[datetime | None]  # until when the original has to be entered
+    original_letter: Mapped[dict[str, Any] | None]  # as it was entered afterwards, by whom and when
+    letter_told_at: Mapped[datetime | None]  # when Security's head was told that it is overdue
+    answer_due_at: Mapped[datetime | None]  # until when a person who was filmed has to have an answer
+    answered_at: Mapped[datetime | None]
+    answer_told_at: Mapped[datetime | None]
 
     important_information: Mapped[bool] = mapped_column(default=False)
     sensitive_event: Mapped[bool] = mapped_column(default=False)

@@ -12,7 +12,7 @@ class Outsider(Base):
     """A person outside the organisation who is named in an application.
 
     ``card_tail`` is the end of the card's number, which everybody sees who sees the form; ``card_sealed`` the whole
-    number, encrypted with the portal's key.
+    number, encrypted with the portal's key, and empty once it was deleted.
     """
 
     __tablename__ = "outsiders"
@@ -28,3 +28,5 @@ class Outsider(Base):
     contact: Mapped[str]
     added_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
     added_at: Mapped[datetime]
+    purge_after: Mapped[datetime | None] = mapped_column(index=True)  # then the whole number is deleted
+    purged_at: Mapped[datetime | None]  # when it was; its end stays

@@ -11,7 +11,7 @@ from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
-from services.domain.applications import findings, outsiders, recipients
+from services.domain.applications import findings, outsiders, recipients, ways
 from services.domain.applications.findings import CheckFinding
 from services.domain.applications.forms import LEGAL_BASES, PURPOSE_CATEGORIES
 from services.domain.notifications import service as notification_service
@@ -54,6 +54,7 @@ def check(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> l
         *_texts(application),
         *_facts(application),
         *_people(uow, application),
+        *ways.check(uow, application),
         *outsiders.check(uow, application),
         *_spans(uow, items),
     ]
@@ -86,7 +87,8 @@ def _facts(application: Application) -> Iterator[CheckFinding]:
         yield CheckFinding("category-unknown", "blocks", Message("Choose a purpose category."))
     if application.legal_basis not in LEGAL_BASES:
         yield CheckFinding("legal-basis-unknown", "blocks", Message("Choose the legal basis."))
-    if application.legal_basis == "authority-request" and not application.incident_reference:
+    first = application.letter_first is not None  # its number comes with the letter
+    if application.legal_basis == "authority-request" and not application.incident_reference and not first:
         yield CheckFinding(
             "authority-reference-missing",
             "blocks",
@@ -99,7 +101,9 @@ def _people(uow: UnitOfWork, application: Application) -> Iterator[CheckFinding]
         yield CheckFinding("custodian-missing", "blocks", Message("Name the custodian of the footage."))
     else:
         custodian = uow.session.get_one(Person, application.custodian_id)
-        if not custodian.active or custodian.department_id != application.department_id:
+        # on site it is a companion, of Security or storage: ``ways`` says who
+        elsewhere = application.way_of_use != ways.ON_SITE and custodian.department_id != application.department_id
+        if not custodian.active or elsewhere:
             yield CheckFinding(
                 "custodian-elsewhere",
                 "blocks",

@@ -41,11 +41,13 @@ def find_people(
     without: Collection[str] = (),
     *,
     department_id: str | None = None,
+    kinds: Collection[str] = (),
     custodians: bool = False,
 ) -> FoundPeople:
     """Find active people by name or department, those with a valid agreement first; three statements at most.
 
-    With ``custodians`` no administrators, who see no footage (R2).
+    ``kinds`` of departments, where it is only about them. With ``custodians`` no administrators, who see no
+    footage (R2).
     """
     query = (
         select(Person, Department)
@@ -58,6 +60,8 @@ def find_people(
     )
     if department_id is not None:
         query = query.where(Person.department_id == department_id)
+    if kinds:
+        query = query.where(Department.kind.in_(kinds))
     if custodians:
         query = query.where(Person.id.not_in(access_queries.load_directory(uow).administrators))
     agreed = Person.id.in_(access_queries.select_agreed(uow))

@@ -3,7 +3,7 @@
 from services.database.tables.applications import Application
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
-from services.domain.applications import forms
+from services.domain.applications import forms, outsiders
 from services.domain.attachments import service as attachment_service
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import service as document_service
@@ -19,6 +19,7 @@ def submit(uow: UnitOfWork, application: Application, by: str) -> None:
     notification_service.mark_done(uow, "correction", application_id=application.id)
     access_queries.keep_departments(uow, application)
     attachment_service.bind_form(uow, application.id)
+    outsiders.begin_deadlines(uow, application)
     revision = forms.freeze(uow, application, by)
     audit_trail.record(
         uow,
@@ -46,6 +47,7 @@ def resubmit(uow: UnitOfWork, application: Application, by: str) -> None:
     notification_service.mark_done(uow, "correction", application_id=application.id)
     access_queries.keep_departments(uow, application)
     attachment_service.bind_form(uow, application.id)
+    outsiders.begin_deadlines(uow, application)
     revision = forms.freeze(uow, application, by)
     audit_trail.record(
         uow,

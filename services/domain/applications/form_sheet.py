@@ -38,6 +38,8 @@ def _on_behalf(form: JsonView, number: str) -> Facts:
             [("文号", cell(form.text("onBehalf.letter.number"))), ("日期", cell(form.text("onBehalf.letter.date")))],
             [("印章核对", cell(checked))],
         ]
+    if form.get("onBehalf.letter.first"):
+        letter = [[("文书情况", cell(word("zh", f"letter-first-{form.get('onBehalf.letter.first')}")))], *letter]
     kind = ("委托方", cell(word("zh", f"behalf-{form.get('onBehalf.kind')}")))
     people = [[("来人", _outsider(person))] for person in form.each("onBehalf.outsiders")]
     return Facts(f"{number}、外部委托", [[kind], *letter, *people])
@@ -63,6 +65,7 @@ def _asked(form: JsonView) -> Facts:
         [("目的及用途", cell(form.text("purpose")))],
         [("目的类别", cell(form.word("purposeCategory"))), ("调取依据", cell(form.word("legalBasis")))],
         [("申请使用方式", cell(form.word("wayOfUse"))), ("使用地点", cell(form.text("placeOfUse")))],
+        *([[("使用方式理由", cell(form.text("wayOfUseBecause")))]] if form.get("wayOfUseBecause") else []),
         [("知悉人员", joined(form.names("recipients"), "仅保管人本人"))],
         [
             ("申请期限", cell(f"{form.text('requestedUseDays')} 天")),

@@ -70,7 +70,8 @@ class Form:
     purpose: str = ""
     purpose_category: str = ""
     legal_basis: str = ""
-    way_of_use: str = "view"
+    way_of_use: str = ""  # left out: the usual one, on site where there is a station
+    way_of_use_because: str | None = ""  # why less is not enough
     place_of_use: str = ""
     requested_use_days: int = USUAL_USE_DAYS
     custodian_id: str | None = None
@@ -93,6 +94,7 @@ SIMPLE_FIELDS = (
     "purpose_category",
     "legal_basis",
     "way_of_use",
+    "way_of_use_because",
     "place_of_use",
     "requested_use_days",
     "custodian_id",
@@ -102,10 +104,14 @@ SIMPLE_FIELDS = (
 CLASS_FIELDS = ("important_information", "sensitive_event", "high_impact")
 
 
-def fill(application: Application, form: Form) -> None:
-    """Write the form's fields into the application; what was once submitted as important stays important (R26)."""
+def fill(application: Application, form: Form, usual_way: str) -> None:
+    """Write the form's fields into the application; what was once submitted as important stays important (R26).
+
+    ``usual_way`` is asked for where the form leaves the way of use out.
+    """
     for name in SIMPLE_FIELDS:
         setattr(application, name, getattr(form, name))
+    application.way_of_use = form.way_of_use or usual_way
     application.title = form.title or None
     for name in CLASS_FIELDS:
         marked = application.submitted_at is not None and bool(getattr(application, name))
@@ -199,8 +205,8 @@ def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
     """Return the form as JSON: names beside ids, times in UTC with the zone they were typed in.
 
     ``title`` is the document's; the application's own is ``caseTitle``, which a form without one does not have, so that
-    its hash is what it was in earlier releases. So is one without ``attachments``, and one that is on nobody's behalf
-    has no ``formVersion``.
+    its hash is what it was in earlier releases. So is one without ``attachments`` or ``wayOfUseBecause``, and one that
+    is on nobody's behalf has no ``formVersion``.
     """
     joint = application.joint_department_ids or ()
     named = select(Department).where(Department.id.in_([application.department_id, *joint]))
@@ -239,6 +245,7 @@ def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
         "legalBasis": application.legal_basis,
         "incidentReference": application.incident_reference,
         "wayOfUse": application.way_of_use,
+        **({"wayOfUseBecause": application.way_of_use_because} if application.way_of_use_because else {}),
         "placeOfUse": application.place_of_use,
         "requestedUseDays": application.requested_use_days,
         "subjects": [persons[person_id] for person_id in application.subject_ids],

@@ -7,12 +7,14 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date
+from zoneinfo import ZoneInfo
 
 from services.database.tables.applications import Application
 from services.database.tables.outsiders import Outsider
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import attached, joint, outsiders, service
 from services.domain.audit import trail as audit_trail
+from services.domain.notifications import service as notification_service
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text
 
@@ -26,12 +28,16 @@ TAIL = 4  # characters of a card's number that are shown
 
 @dataclass(frozen=True)
 class Letter:
-    """The letter as it lies there; ``dated`` is the date that it bears."""
+    """The letter as it lies there; ``dated`` is the date that it bears.
+
+    ``first``: how an authority has asked before it came, one of ``outsiders.FIRST``.
+    """
 
     title: str = ""
     number: str = ""
     dated: date | None = None
     seal_checked: bool = False
+    first: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,8 @@ def set_kind(uow: UnitOfWork, application_id: str, kind: str | None, letter: Let
         if len(text) > service.LONGEST_TEXT // 10:
             raise _refused(name, Message("This text is too long: shorten it."))
         _require_line(name, text)
+    if letter.first is not None and (letter.first not in outsiders.FIRST or kind != outsiders.AUTHORITY):
+        raise _refused("first", Message("Only an authority may ask before its letter comes."))
     if application.submitted_at is not None and (application.on_behalf is None) != (kind is None):
         raise Refused(
             "behalf-bound",
@@ -64,6 +72,7 @@ def set_kind(uow: UnitOfWork, application_id: str, kind: str | None, letter: Let
     application.letter_number = letter.number.strip() or None if kind else None
     application.letter_date = letter.dated.isoformat() if kind and letter.dated else None
     application.letter_seal_checked = letter.seal_checked if kind else None
+    application.letter_first = letter.first
     if kind is None:
         for row in outsiders.list_of(uow, application_id):
             uow.session.delete(row)
@@ -97,6 +106,7 @@ def add(uow: UnitOfWork, application_id: str, named: Named) -> Outsider:
         contact=named.contact.strip(),
         added_by=uow.actor.id,
         added_at=uow.now,
+        purge_after=uow.now + uow.rules.identity_card_retention,  # of a draft that nobody submits
     )
     uow.session.add(row)
     uow.session.flush()
@@ -124,8 +134,10 @@ def remove(uow: UnitOfWork, outsider_id: str) -> str:
     return application.id
 
 
-def card_numbers(uow: UnitOfWork, application_id: str) -> list[tuple[Outsider, str]]:
+def card_numbers(uow: UnitOfWork, application_id: str) -> list[tuple[Outsider, str | None]]:
     """Return the people with the whole numbers of their cards, for who handles the case; it is on record.
+
+    None for a number that was deleted after its time.
 
     NotFound for everybody else: to compare the cards is the task of those who decide.
     """
@@ -133,8 +145,70 @@ def card_numbers(uow: UnitOfWork, application_id: str) -> list[tuple[Outsider, s
         raise NotFound(Message("application"), application_id)
     audit_trail.record(uow, "card-numbers-read", "application", application_id, application_id=application_id)
     return [
-        (row, uow.secrets.decrypt(row.card_sealed, _purpose(row.id))) for row in outsiders.list_of(uow, application_id)
+        (row, None if row.purged_at else uow.secrets.decrypt(row.card_sealed, _purpose(row.id)))
+        for row in outsiders.list_of(uow, application_id)
     ]
+
+
+def enter_original(uow: UnitOfWork, application_id: str, letter: Letter) -> Application:
+    """Enter the original of a letter that came after an authority had asked by telephone or fax (R3, R58).
+
+    By the drafter's side, or Security that handles the case; once, whole, and with its seal checked.
+    """
+    attached.SUBJECT.lock(uow, application_id)
+    reading = attached.SUBJECT.read(uow, application_id)
+    application = uow.session.get_one(Application, application_id)
+    if not reading.identity_cards and not service.is_of_applicant(uow, application):
+        raise Refused("not-yours", "Only Security enters the original letter.", status=403)
+    if application.submitted_at is None or application.letter_first is None:
+        raise Refused("letter-not-awaited", "No original letter is awaited in this case.")
+    if application.original_letter is not None:
+        raise Refused("letter-entered", "The original letter is entered already.")
+    if application.closed_at is not None:
+        raise Refused("case-closed", "The case has ended: the letter can no longer be entered.")
+    for name, text, message in (
+        ("title", letter.title, Message("Enter the title of the letter.")),
+        ("number", letter.number, Message("Enter the number of the letter.")),
+    ):
+        if not text.strip():
+            raise _refused(name, message)
+        if len(text) > service.LONGEST_TEXT // 10:
+            raise _refused(name, Message("This text is too long: shorten it."))
+    if letter.dated is None:
+        raise _refused("date", Message("Enter the date of the letter."))
+    if letter.dated > uow.now.astimezone(ZoneInfo(uow.rules.zone)).date():
+        raise _refused("date", Message("The letter is dated in the future: check its date."))
+    if not letter.seal_checked:
+        raise _refused("sealChecked", Message("Check the seal of the letter, then mark it as checked."))
+    late = application.letter_due_at is not None and uow.now > application.letter_due_at
+    application.original_letter = {
+        "title": letter.title.strip(),
+        "number": letter.number.strip(),
+        "date": letter.dated.isoformat(),
+        "sealChecked": True,
+        "enteredAt": uow.now.isoformat(),
+        "enteredBy": uow.actor.id,
+        "late": late,
+    }
+    notification_service.mark_done(uow, "letter", application_id=application_id)
+    audit_trail.record(
+        uow,
+        "original-letter-entered",
+        "application",
+        application_id,
+        application_id=application_id,
+        number=letter.number.strip(),
+        late=late,
+    )
+    return application
+
+
+def may_enter_original(uow: UnitOfWork, application: Application) -> bool:
+    """Return whether the acting person may enter the original letter that this case lacks."""
+    if not outsiders.lacks_letter(application) or application.submitted_at is None or application.closed_at is not None:
+        return False
+    handles = attached.SUBJECT.read(uow, application.id).identity_cards
+    return handles or service.is_of_applicant(uow, application)
 
 
 def may_edit(uow: UnitOfWork, application_id: str) -> bool:

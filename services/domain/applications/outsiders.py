@@ -4,7 +4,7 @@ Of the number of a card the form and all lists have the end alone; ``on_behalf``
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,17 +16,26 @@ from services.database.tables.outsiders import Outsider
 from services.database.tables.people import Department
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications.findings import CheckFinding
+from services.domain.audit import trail as audit_trail
+from services.domain.holds import queries as holds
+from services.domain.notifications import service as notification_service
 from services.domain.process.permissions import CREDENTIALS
+from services.domain.rules.catalogue import duration_text
 from services.domain.stages.catalogue import STAGES
-from services.runtime.translations import Message, Text
+from services.domain.working_calendar import deadlines
+from services.runtime.translations import Joined, Message, Text
 
 FORM_VERSION = 2  # of forms that say on whose behalf they are; those without are as they always were
-AUTHORITY = "authority"
+AUTHORITY, FILMED = "authority", "filmed-person"
 KINDS: Mapping[str, Message] = {
     AUTHORITY: Message("An authority (police, court, prosecutor)"),
-    "filmed-person": Message("A person who was filmed"),
+    FILMED: Message("A person who was filmed"),
     "counterpart": Message("Another party (insurer, lawyer)"),
 }
+FIRST: Mapping[str, Message] = {
+    "phone": Message("by telephone"),
+    "fax": Message("by fax or a photo of the letter"),
+}  # how an authority may ask before its letter comes
 WITH_LETTER = (AUTHORITY, "counterpart")
 CARDS: Mapping[str, Message] = {
     "police-card": Message("Police card"),
@@ -69,6 +78,7 @@ def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
                 "number": application.letter_number,
                 "date": application.letter_date,
                 "sealChecked": bool(application.letter_seal_checked),
+                **({"first": application.letter_first} if application.letter_first else {}),
             },
             "outsiders": [person_to_json(row) for row in list_of(uow, application.id)],
         },
@@ -114,8 +124,113 @@ def check(uow: UnitOfWork, application: Application) -> Iterator[CheckFinding]:
         yield _blocks("outsiders-missing", Message("Add the person on whose behalf you ask, with the card."))
     if len({(row.card_kind, row.name, row.card_tail) for row in people}) < len(people):
         yield _blocks("outsider-twice", Message("The same person is entered twice: remove one of the entries."))
-    if application.on_behalf in WITH_LETTER:
+    gone = [row.name for row in people if row.purged_at is not None]
+    if gone:
+        yield _blocks(
+            "card-number-gone",
+            Message(
+                "The card number of {names} was deleted after its time: add the person again.",
+                names=Joined(", ", gone),
+            ),
+        )
+    if application.letter_first is not None:
+        yield from _first(uow, application)
+    elif application.on_behalf in WITH_LETTER:
         yield from _letter(uow, application)
+
+
+def lacks_letter(application: Application) -> bool:
+    """Return whether an authority has asked by telephone or fax, and its original letter is not entered yet."""
+    return application.letter_first is not None and application.original_letter is None
+
+
+def begin_deadlines(uow: UnitOfWork, application: Application) -> None:
+    """Set, when an application is submitted, until when the letter has to come and who was filmed has to be answered.
+
+    A correction changes neither: what was asked for on the first day is answered from that day on.
+    """
+    for row in list_of(uow, application.id):
+        row.purge_after = None  # until the case has ended
+    if application.letter_first is not None and application.letter_due_at is None:
+        application.letter_due_at = uow.now + uow.rules.letter_period
+    if application.on_behalf == FILMED and application.answer_due_at is None:
+        limit = timedelta(days=uow.rules.filmed_answer_days)
+        application.answer_due_at = deadlines.try_out(uow, uow.now, limit).due_at
+
+
+def record_answer(uow: UnitOfWork, application: Application, how: str) -> None:
+    """Record once that a person who was filmed has got an answer; nothing for anybody else."""
+    if application.answer_due_at is None or application.answered_at is not None:
+        return
+    application.answered_at = uow.now
+    notification_service.mark_done(uow, "answer", application_id=application.id)
+    audit_trail.record(
+        uow,
+        "filmed-person-answered",
+        "application",
+        application.id,
+        application_id=application.id,
+        how=how,
+        late=uow.now > application.answer_due_at,
+    )
+
+
+def end(uow: UnitOfWork, application_id: str) -> None:
+    """The case has ended: from now on the time of the whole card numbers runs, as that of copies of the cards."""
+    for row in list_of(uow, application_id):
+        if row.purged_at is None and row.purge_after is None:
+            row.purge_after = uow.now + uow.rules.identity_card_retention
+
+
+def purge(uow: UnitOfWork, limit: int) -> int:
+    """Delete whole card numbers whose time is over and whose case nothing holds; return how many, up to ``limit``.
+
+    Of cases that have ended before there was an end to it, the time begins with the end of the case.
+    """
+    ended = select(Outsider, Application.closed_at).join(Application, Application.id == Outsider.application_id)
+    ended = ended.where(
+        Application.closed_at.is_not(None), Outsider.purge_after.is_(None), Outsider.purged_at.is_(None)
+    )
+    for row, closed_at in uow.session.execute(ended.limit(limit)).all():
+        row.purge_after = (closed_at or uow.now) + uow.rules.identity_card_retention
+    uow.session.flush()
+    due = select(Outsider).where(
+        Outsider.purge_after <= uow.now,
+        Outsider.purged_at.is_(None),
+        ~holds.holding(Outsider.application_id.expression),
+    )
+    rows = uow.session.scalars(due.order_by(Outsider.purge_after, Outsider.id).limit(limit).with_for_update()).all()
+    for row in rows:
+        row.card_sealed, row.purged_at = "", uow.now
+        audit_trail.record(
+            uow,
+            "card-number-deleted",
+            "outsider",
+            row.id,
+            application_id=row.application_id,
+            card_kind=row.card_kind,
+        )
+    return len(rows)
+
+
+def _first(uow: UnitOfWork, application: Application) -> Iterator[CheckFinding]:
+    """Yield what lacks where an authority has asked before its letter came."""
+    if application.on_behalf != AUTHORITY:
+        yield _blocks("letter-first-elsewhere", Message("Only an authority may ask before its letter comes."))
+    if not (application.urgent_because or "").strip():
+        yield _blocks(
+            "urgency-missing", Message("Explain why it is urgent: the authority asks before its letter comes.")
+        )
+    yield CheckFinding(
+        "letter-later",
+        "warns",
+        Message(
+            "The authority has asked {how}: the original letter has to be entered within {period} of the submission, "
+            "and nothing is provided before.",
+            how=FIRST.get(application.letter_first or "", Message("by telephone")),
+            period=duration_text(uow.rules.letter_period),
+        ),
+    )
 
 
 def _letter(uow: UnitOfWork, application: Application) -> Iterator[CheckFinding]:

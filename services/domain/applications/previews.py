@@ -9,7 +9,7 @@ from dataclasses import replace
 from services.database.tables.applications import Application, Item
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
-from services.domain.applications import completeness, forms, security_check
+from services.domain.applications import completeness, forms, security_check, ways
 from services.domain.applications.findings import CheckFinding
 from services.domain.applications.forms import Form
 from services.domain.retrieval import preservations
@@ -40,6 +40,11 @@ FIELDS = {
     "drafter-is-subject": "subjectIds",
     "use-period-too-long": "requestedUseDays",
     "download-asked": "wayOfUse",
+    "urgency-missing": "urgentBecause",
+    "station-missing": "wayOfUse",
+    "way-not-argued": "wayOfUseBecause",
+    "custodian-no-companion": "custodianId",
+    "viewers-missing": "recipientIds",
     "items-missing": "items",
     **dict.fromkeys(
         (
@@ -52,11 +57,14 @@ FIELDS = {
             "letter-in-future",
             "letter-not-attached",
             "seal-unchecked",
+            "card-number-gone",
+            "letter-first-elsewhere",
+            "letter-later",
         ),
         "onBehalf",
     ),
 }
-OF_BEHALF = ("on_behalf", "letter_title", "letter_number", "letter_date", "letter_seal_checked")
+OF_BEHALF = ("on_behalf", "letter_title", "letter_number", "letter_date", "letter_seal_checked", "letter_first")
 
 
 def preview(
@@ -70,7 +78,7 @@ def preview(
     """
     person = uow.session.get_one(Person, uow.actor.id)
     application = Application(drafter_id=person.id, department_id=person.department_id)
-    forms.fill(application, form)
+    forms.fill(application, form, ways.usual(uow.rules))
     stored = uow.session.get(Application, application_id) if application_id is not None else None
     if stored is not None:
         application.id, application.department_id = stored.id, stored.department_id

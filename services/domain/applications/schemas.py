@@ -93,7 +93,8 @@ class Form(Body):
     purpose: Paragraph = ""
     purpose_category: Code = ""
     legal_basis: Code = ""
-    way_of_use: Line = "view"
+    way_of_use: Line | None = None  # the usual one: on site where there is a station, else viewing
+    way_of_use_because: Paragraph = ""
     place_of_use: Paragraph = ""
     requested_use_days: Annotated[int, Field(ge=1, le=3650)] = forms.USUAL_USE_DAYS
     custodian_id: Identifier | None = None
@@ -110,6 +111,7 @@ class Form(Body):
 
     def to_form(self) -> forms.Form:
         values: dict[str, Any] = {name: getattr(self, name) for name in Form.model_fields}
+        values["way_of_use"] = self.way_of_use or ""
         values["recipient_ids"] = tuple(self.recipient_ids)
         values["subject_ids"] = tuple(self.subject_ids)
         values["sensitivities"] = tuple(self.sensitivities)

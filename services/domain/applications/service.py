@@ -14,7 +14,7 @@ from services.database.tables.custody import HandOver
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
-from services.domain.applications import filing, forms, joint
+from services.domain.applications import filing, forms, joint, ways
 from services.domain.applications.forms import SENSITIVITIES, Form
 from services.domain.audit import trail as audit_trail
 from services.domain.change_requests import holds
@@ -44,7 +44,7 @@ def create_draft(
         round=0,
     )
     check_storable(uow, form)
-    forms.fill(application, form)
+    forms.fill(application, form, ways.usual(uow.rules))
     uow.session.add(application)
     uow.session.flush()
     forms.replace_items(uow, application, form.items)
@@ -63,7 +63,7 @@ def update_draft(uow: UnitOfWork, application_id: str, form: Form) -> Applicatio
             "The application was submitted: it can only be changed if it is returned for correction.",
         )
     check_storable(uow, form, application)
-    forms.fill(application, form)
+    forms.fill(application, form, ways.usual(uow.rules))
     forms.replace_items(uow, application, form.items)
     joint.end_if_changed(uow, application)
     return application
@@ -103,7 +103,7 @@ def correct(uow: UnitOfWork, application_id: str, form: Form) -> Application:
     check_storable(uow, form, application)
     if not form.items:
         raise Refused("no-items", "Choose at least one camera and time span.", field="items")
-    forms.fill(application, form)
+    forms.fill(application, form, ways.usual(uow.rules))
     forms.replace_items(uow, application, form.items, application.round + 1)
     if not joint.request_consents(uow, application, application.round + 1):
         filing.resubmit(uow, application, uow.actor.id)
@@ -193,7 +193,7 @@ def check_storable(uow: UnitOfWork, form: Form, application: Application | None 
     """
     own_department = application.department_id if application else _me(uow).department_id
     joint.check_departments(uow, form.joint_department_ids, own_department)
-    for name in ("reason", "purpose", "place_of_use", "incident_reference", "urgent_because"):
+    for name in ("reason", "purpose", "way_of_use_because", "place_of_use", "incident_reference", "urgent_because"):
         text = getattr(form, name)
         if text is not None and (len(text) > LONGEST_TEXT or "\x00" in text):
             raise Refused(
@@ -204,7 +204,7 @@ def check_storable(uow: UnitOfWork, form: Form, application: Application | None 
                 longest_text=LONGEST_TEXT,
             )
     _check_title(form.title or "")
-    if form.way_of_use not in WAYS_OF_USE:
+    if form.way_of_use not in ("", *WAYS_OF_USE):
         raise _unknown("way_of_use", Message("way of use"), form.way_of_use)
     for code in form.sensitivities:
         if code not in SENSITIVITIES:

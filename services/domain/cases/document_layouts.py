@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from services.domain.agreements import agreement_sheet
 from services.domain.applications import form_sheet
-from services.domain.custody import label_sheet, log_sheet, receipt_sheet, return_sheet
+from services.domain.custody import label_sheet, log_sheet, receipt_sheet, refusal_sheet, return_sheet, sitting_sheet
 from services.domain.holds import notice_sheet
 from services.domain.matters import documents as matter_documents
 from services.domain.matters.kinds import KINDS
@@ -28,6 +28,8 @@ LAYOUTS: Mapping[str, Callable[[JsonView], list[Part]]] = {
     "custody-log": log_sheet.lay_out,
     "return-inspection": return_sheet.lay_out,
     "confidentiality-agreement": agreement_sheet.lay_out,
+    "sitting": sitting_sheet.lay_out,
+    "refusal-notice": refusal_sheet.lay_out,
     **dict.fromkeys(KINDS, matter_documents.lay_out),
     "violation": violation_documents.lay_out_violation,
     "referral": violation_documents.lay_out_referral,

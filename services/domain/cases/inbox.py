@@ -337,6 +337,7 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
         high_impact=application.high_impact,
         use_period_days=application.granted_use_days or scopes.use_days(uow, application, None),
         way_of_use=application.granted_way_of_use or application.way_of_use,
+        lesser_ways=scopes.lesser_ways(uow, application),
         earlier=[
             EarlierDecision(
                 stage=row.stage,

@@ -4,7 +4,7 @@ from services.database.listing import Listing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
-from services.domain.cases import consent_queries, inbox, queries
+from services.domain.cases import consent_queries, inbox, outside, queries
 from services.domain.cases import register as case_register
 from services.domain.cases.schemas.lists import OverviewView
 from services.domain.custody import queries as custody_queries
@@ -37,6 +37,7 @@ def get_overview(uow: UnitOfWork, posts: frozenset[str]) -> OverviewView:
         overdue_count=sum(loan.state == "overdue" for loan in held),
         at_risk=case_register.read_next_overwritten(uow, Listing(limit=FEW)).lines if supervises else [],
         copies_out=case_register.read_copies_out(uow, Listing(limit=FEW)).lines if supervises else [],
+        outside=outside.list_nearest(uow, FEW),
         troubles=case_register.list_troubles(uow, FEW) if supervises else [],
         states=dict(case_register.count_by_state(uow)) if supervises else None,
         agreed=access_queries.get_valid_agreement(uow, str(uow.actor.id)) is not None,

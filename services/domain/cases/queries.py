@@ -24,7 +24,7 @@ from services.domain.applications import findings, forms
 from services.domain.applications.security_check import REVIEWERS_ONLY, words_for_applicant
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import footage as case_footage
-from services.domain.cases import management_reasons, next_actions, states
+from services.domain.cases import management_reasons, next_actions, outside, states
 from services.domain.cases import rows as case_rows
 from services.domain.cases.rows import CaseRows, ItemRow, ReviewRow
 from services.domain.cases.schemas.case import (
@@ -47,6 +47,7 @@ from services.domain.cases.schemas.case import (
     IntegrityCheckView,
     MasterView,
     MeasuredFootage,
+    OriginalLetter,
     ReviewConfirmation,
     StatedApplication,
 )
@@ -166,11 +167,19 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         held_since=min((one.since for one in holdings), default=None),
         holdings=[CaseHolding.model_validate(one) for one in holdings] if reads_holds else [],
         may_place_hold=application.submitted_at is not None and holds.may_place(uow),
+        outside_deadlines=outside.list_open(application),
+        original_letter=_original_letter(application),
+        answered_at=application.answered_at,
         events=_time_line(uow, application.id),
         consultation=_consultation(rows, names),
         applicant_questions=rows.questions,
         integrity=_check(uow, head.check, names) if head.check is not None else None,
     )
+
+
+def _original_letter(application: Application) -> OriginalLetter | None:
+    letter = application.original_letter
+    return OriginalLetter.model_validate(letter) if letter is not None else None
 
 
 def _findings(rows: CaseRows) -> list[CaseFinding]:

@@ -36,7 +36,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import footage as case_footage
-from services.domain.cases import states
+from services.domain.cases import outside, states
 from services.domain.cases.schemas.lists import CaseLine, OutLine, RiskLine, TroubleLine
 from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed
 from services.domain.custody import suspensions
@@ -364,4 +364,5 @@ def _line(row: Row[*tuple[Any, ...]], footage: case_footage.Footage) -> CaseLine
         awaits_disposal=footage.awaits_disposal,
         about=footage.about,
         incident_reference=application.incident_reference,
+        outside_deadlines=outside.list_open(application),
     )

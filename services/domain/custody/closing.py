@@ -21,11 +21,12 @@ from services.database.tables.returns import ArchiveEntry
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import consents
+from services.domain.applications import outsiders
 from services.domain.applications import service as application_service
 from services.domain.attachments import retention as attachment_retention
 from services.domain.audit import checkpoints
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import copies, discards, grants, loan_documents, locks, log, violations
+from services.domain.custody import copies, discards, filmed_answers, grants, loan_documents, locks, log, violations
 from services.domain.custody.discards import Leftovers
 from services.domain.custody.locks import MasterLock, StoredObject, stored_object
 from services.domain.documents import retention
@@ -328,6 +329,8 @@ def _close(uow: UnitOfWork, application: Application, closed_as: str) -> bool:
     review_tasks.close_open(uow, application.id, f"case-closed:{closed_as}")
     consents.end_open(uow, application.id, "closed")
     attachment_retention.end(uow, application.id)
+    outsiders.end(uow, application.id)
+    filmed_answers.close(uow, application, closed_as)
     notification_service.mark_done(uow, "case", "correction", "consent", "progress", application_id=application.id)
     outbox.settle(uow, application.id, f"case-closed:{closed_as}")
     audit_trail.record(

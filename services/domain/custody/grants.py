@@ -11,9 +11,9 @@ from services.database.tables.custody import HandOver
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
-from services.domain.applications import recipients
+from services.domain.applications import recipients, ways
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import granted, suspensions
+from services.domain.custody import granted, on_site, suspensions
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text
 
@@ -79,13 +79,22 @@ CLOSED_NOW = ("copy-closed", Message("This footage cannot be opened at present: 
 
 @dataclass(frozen=True)
 class OpenedCopy:
-    """A copy that the actor may open now. ``sealed`` says where it lies and what it is."""
+    """A copy that the actor may open now. ``sealed`` says where it lies and what it is.
+
+    ``sitting_id`` is of the open sitting, where the copy is viewed on site alone.
+    """
 
     copy_id: str
     application_id: str
     hand_over_id: str
     purpose: str
     sealed: dict[str, Any]
+    sitting_id: str | None = None
+
+
+def actions_for(way: str) -> tuple[Action, ...]:
+    """Return what a way of use lets the custodian do with the copies."""
+    return ("view", "download") if way == ways.DOWNLOAD else ("view",)
 
 
 def create(
@@ -131,8 +140,10 @@ def actions_of(uow: UnitOfWork, hand_over: HandOver) -> tuple[Action, ...]:
     return tuple(action for action in get_args(Action) if action in held)
 
 
-def check(uow: UnitOfWork, copy_id: str, action: Action) -> OpenedCopy:
+def check(uow: UnitOfWork, copy_id: str, action: Action, *, address: str | None = None) -> OpenedCopy:
     """Return the copy, when the actor may do this with it now. Refused with the reason, NotFound for strangers.
+
+    ``address`` is where the actor is: what is viewed on site alone opens at a station, in an open sitting.
 
     That is its custodian, or a recipient whom the signed form names and whom the custodian lets view it. A refusal
     leaves no trace here, because its unit is rolled back: callers record it with ``record_denial``.
@@ -158,8 +169,13 @@ def check(uow: UnitOfWork, copy_id: str, action: Action) -> OpenedCopy:
     if refusal is not None:
         raise refusal
     application = uow.session.get_one(Application, copy.application_id)
+    sitting_id = None
+    if on_site.way_of(application, hand_over) == ways.ON_SITE:
+        if not custodian:
+            raise on_site.refused(*on_site.ACCOMPANIED_ONLY)
+        sitting_id = on_site.require_sitting(uow, hand_over, address).id
     purpose = hand_over.purpose or application.purpose
-    return OpenedCopy(copy.id, copy.application_id, hand_over.id, purpose, dict(copy.sealed))
+    return OpenedCopy(copy.id, copy.application_id, hand_over.id, purpose, dict(copy.sealed), sitting_id)
 
 
 def record_denial(uow: UnitOfWork, copy_id: str, action: Action, code: str) -> None:

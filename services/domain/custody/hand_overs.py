@@ -15,8 +15,19 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access.queries import require_agreement
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof
+from services.domain.applications import ways
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import copies, grants, heads, loan_documents, locks, log, suspensions, use_period
+from services.domain.custody import (
+    copies,
+    grants,
+    heads,
+    loan_documents,
+    locks,
+    log,
+    on_site,
+    suspensions,
+    use_period,
+)
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox, permissions
 from services.domain.process.messages import COPY_LOST, LOAN_CLOSED, REVIEW_DECIDED, USE_PERIOD_CHANGED, written
@@ -186,9 +197,10 @@ def accept(uow: UnitOfWork, hand_over_id: str, *, conditions_version: str, proof
     hand_over.due_at = due_at
     offered = copies.list_lent(uow, hand_over.id)
     application = uow.session.get_one(Application, hand_over.application_id)
-    way_of_use = hand_over.way_of_use or application.granted_way_of_use
-    ways: tuple[grants.Action, ...] = ("view", "download") if way_of_use == "download" else ("view",)
-    grants.create(uow, hand_over, offered, ways)
+    way = on_site.way_of(application, hand_over)
+    if way == ways.ON_SITE:
+        on_site.require_companion(uow, uow.actor.id)
+    grants.create(uow, hand_over, offered, grants.actions_for(way))
     receipt: dict[str, Any] = {
         "agreementVersion": agreement.version,
         "conditionsVersion": conditions_version,

@@ -17,7 +17,7 @@ from services.database.tables.returns import Inspection, Return
 from services.database.tables.reviews import Decision, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import forms, recipients
-from services.domain.custody import copies, log
+from services.domain.custody import copies, log, sitting_documents
 from services.domain.documents import service as document_service
 from services.domain.retrieval.records import get_release
 from services.domain.stages.catalogue import STAGES
@@ -69,6 +69,7 @@ def write_receipt(uow: UnitOfWork, hand_over: HandOver, review: Review) -> Docum
 def write_at_end(uow: UnitOfWork, hand_over: HandOver) -> None:
     """The return inspection, where there was one, and the custody log at the end of the loan."""
     application = uow.session.get_one(Application, hand_over.application_id)
+    sitting_documents.write_at_end(uow, hand_over)
     inspection = uow.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over.id))
     returned = uow.session.scalar(select(Return).where(Return.hand_over_id == hand_over.id))
     if inspection is not None and returned is not None:

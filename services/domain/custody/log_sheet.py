@@ -54,6 +54,8 @@ def _event(entry: JsonView) -> Cell:
         words(detail["kind"]) if "kind" in detail and has_word(detail["kind"]) else "",
         f"人员 {entry.text('detail.to.name')}" if entry.has("detail.to.name") else "",
         f"地点 {entry.text('detail.place')}" if entry.has("detail.place") else "",
+        f"登记表 {detail['sitting']}" if "sitting" in detail else "",
+        f"在场 {'、'.join(detail['present'])}" if detail.get("present") else "",
         entry.text("detail.text") if entry.has("detail.text") else "",
         f"第 {entry.text('position')} 项副本" if entry.has("position") else "",
     ]

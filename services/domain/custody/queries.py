@@ -23,10 +23,10 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
 from services.domain.accounts.signatures import signing as signature_signing
-from services.domain.applications import recipients
+from services.domain.applications import recipients, ways
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import log as custody_log
-from services.domain.custody import suspensions
+from services.domain.custody import on_site, sitting_views, suspensions
 from services.domain.custody.holder_entries import EVENTS
 from services.domain.custody.schemas import (
     HandOverView,
@@ -199,7 +199,7 @@ def _shown(uow: UnitOfWork, which: ColumnElement[bool]) -> list[ShownLoan]:
             custodian=hand_over.custodian.name,
             due_at=hand_over.due_at,
             conditions_version=hand_over.conditions_version or uow.rules.policy_version,
-            copies=[shown for copy in hand_over.copies if (shown := _copy(copy, me)).actions],
+            copies=[shown for copy in hand_over.copies if (shown := issued(copy, me)).actions],
         )
         for hand_over in uow.session.scalars(query)
     ]
@@ -277,6 +277,8 @@ def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
         )
     ).all()
     stopped = suspensions.of_hand_overs(uow, hand_overs)
+    sittings = sitting_views.list_of_all(uow, hand_overs)
+    office = sitting_views.office_of(uow) if any(map(_is_on_site, hand_overs)) else None
     written = _holder_entries(uow, [hand_over.id for hand_over in hand_overs])
     named = recipients.list_of_all(uow, [hand_over.application for hand_over in hand_overs])
     agreed = access_queries.get_valid_agreement(uow, uow.actor.id) is not None
@@ -289,7 +291,7 @@ def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
             issue=hand_over.issue,
             state=state_of(hand_over, uow.now, [row.cause for row in stopped[hand_over.id]]),
             purpose=hand_over.purpose or application.purpose,
-            way_of_use=hand_over.way_of_use or application.granted_way_of_use or "view",
+            way_of_use=on_site.way_of(application, hand_over),
             place_of_use=application.place_of_use or "",
             recipients=_recipients(hand_over, named[application.id]),
             agreed=agreed,
@@ -308,13 +310,19 @@ def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
             lost_at=hand_over.lost_at,
             loss=ReportedLoss.model_validate(hand_over.loss) if hand_over.loss else None,
             ended_at=hand_over.ended_at,
-            copies=[_copy(copy, hand_over.custodian_id) for copy in hand_over.copies],
+            copies=[issued(copy, hand_over.custodian_id) for copy in hand_over.copies],
             downloads=[ListedDownload.model_validate(download) for download in hand_over.downloads],
             entries=written.get(hand_over.id, []),
+            sittings=sittings.get(hand_over.id, []),
+            return_office=office if _is_on_site(hand_over) else None,
             receipt=_receipt(hand_over.returned) if hand_over.returned is not None else None,
         )
         for hand_over in hand_overs
     ]
+
+
+def _is_on_site(hand_over: HandOver) -> bool:
+    return on_site.way_of(hand_over.application, hand_over) == ways.ON_SITE
 
 
 def holder_entry(entry: CustodyEntry, by: str) -> HolderEntry:
@@ -377,7 +385,7 @@ def _receipt(row: Return) -> ReturnReceipt:
     )
 
 
-def _copy(copy: Copy, person_id: str) -> IssuedCopy:
+def issued(copy: Copy, person_id: str) -> IssuedCopy:
     """Return a copy as it is granted to this person."""
     item, camera, record = copy.item, copy.item.camera, copy.item.retrieval_record
     coverage = copy.sealed["coverage"]

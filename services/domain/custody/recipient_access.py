@@ -9,7 +9,7 @@ from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.applications import forms, recipients
-from services.domain.custody import copies, granted, grants, hand_overs, log, suspensions
+from services.domain.custody import copies, granted, grants, hand_overs, log, on_site, suspensions
 from services.domain.notifications import service as notification_service
 from services.runtime.errors import Refused
 
@@ -25,6 +25,8 @@ def allow(uow: UnitOfWork, hand_over_id: str, person_id: str) -> None:
     """
     hand_over = log.get_mine(uow, hand_over_id)
     hand_overs.require_held(hand_over)
+    if on_site.holds_for(uow, hand_over):
+        raise Refused("on-site-only", "This footage is viewed on site alone: enter who is present when it is viewed.")
     require_open(uow, hand_over)
     require_fit(uow, hand_over, person_id)
     if any(grant.person_id == person_id for grant in granted.list_of_recipients(uow, hand_over)):

@@ -15,7 +15,7 @@ from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
-from services.domain.custody import copies, grants, hand_overs, log, suspensions
+from services.domain.custody import copies, grants, hand_overs, log, on_site, suspensions
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox
 from services.domain.process.messages import COPY_RETURNED, USE_PERIOD_CHANGED
@@ -62,6 +62,8 @@ def return_copies(
             "copy-frozen",
             "The copies are frozen while a problem report is being checked: return them when Security has answered.",
         )
+    if on_site.find_unclosed(uow, hand_over_id) is not None:
+        raise Refused("sitting-open", "A viewing on site is not ended: sign its end, then return the copies.")
     if return_to not in OFFICES:
         raise Refused(
             "return-to",

@@ -1,10 +1,13 @@
 """The typed views of custody, which page and API share, and the bodies of what a custodian does."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from services.domain.accounts.signatures.http import FormSigning
+from pydantic import Field
+
+from services.domain.accounts.signatures.http import FormSigning, Signing
 from services.web.schemas import Account, Answer, Body, Identifier, Line, Moment, PlacedParameters
 
+Stroke = Annotated[list[tuple[int, int]], Field(max_length=3000)]
 LoanSort = Literal["urgency", "number", "state", "until"]
 LogSort = Literal["seq", "event", "person"]
 
@@ -171,6 +174,99 @@ class HolderEntry(Answer):
     to: str | None
 
 
+class Visitor(Answer):
+    """Who may be present at a viewing on site; ``unit`` and the card are of people outside.
+
+    ``hindrance…`` says why a viewer whom the form names may not be present now; null where nothing does.
+    """
+
+    id: str
+    name: str
+    outsider: bool
+    unit: str | None = None
+    card_kind: str | None = None
+    card_tail: str | None = None
+    hindrance_zh: str | None = None
+    hindrance_en: str | None = None
+
+
+class ShownPart(Answer):
+    """What was shown of one copy: spans ``[from, to]`` in the recorder's own time."""
+
+    copy_id: str
+    position: int
+    camera: str
+    zone: str
+    spans: list[tuple[Moment, Moment]]
+
+
+class SittingLine(Answer):
+    """A viewing on site; ``state`` is ``open``, ``lapsed`` (closed by itself, not signed yet) or ``ended``.
+
+    ``open`` ones close by themselves at ``closesAt``. ``number`` is that of the sheet, written when it has ended.
+    """
+
+    id: str
+    number: str
+    state: Literal["open", "lapsed", "ended"]
+    station: str
+    opened_at: Moment
+    closes_at: Moment
+    closed_at: Moment | None
+    visitors: list[Visitor]
+
+
+class SittingView(SittingLine):
+    """A viewing on site with what was shown so far; ``signsWith`` is what its end is signed with."""
+
+    hand_over_id: str
+    application_number: str
+    purpose: str
+    address: str
+    interval_seconds: int
+    shown: list[ShownPart]
+    copies: list[IssuedCopy]
+    signs_with: list[str]
+
+
+class SittingOffer(Answer):
+    """What a viewing on site would begin with: the purpose, who may be present, and at which station one is.
+
+    ``station`` is null, where the own address is none.
+    """
+
+    hand_over_id: str
+    number: str
+    purpose: str
+    address: str
+    station: str | None
+    visitors: list[Visitor]
+
+
+class SittingBody(Body):
+    """Who is present: viewers by person, people outside by their entry in the application; whose cards were checked."""
+
+    person_ids: Annotated[list[Identifier], Field(max_length=100)] = []  # noqa: RUF012  pydantic copies it
+    outsider_ids: Annotated[list[Identifier], Field(max_length=100)] = []  # noqa: RUF012  pydantic copies it
+    checked_ids: Annotated[list[Identifier], Field(max_length=100)] = []  # noqa: RUF012  pydantic copies it
+    purpose_confirmed: bool = False
+
+
+class LeaveBody(Body):
+    """How a visitor signs: ``drawn`` with strokes of points, 600 wide and 200 high, or on the printed ``sheet``."""
+
+    visitor_id: Identifier
+    how: Literal["drawn", "sheet"]
+    strokes: Annotated[list[Stroke], Field(max_length=60)] = []  # noqa: RUF012  pydantic copies it
+
+
+class EndBody(Signing):
+    """The end of a viewing on site, with every visitor once."""
+
+    leaves: Annotated[list[LeaveBody], Field(max_length=200)]
+    note: Annotated[str, Field(max_length=500)] = ""
+
+
 class HandOverView(LoanLine):
     """A hand-over with everything that its custodian signs for and acts on.
 
@@ -203,6 +299,8 @@ class HandOverView(LoanLine):
     copies: list[IssuedCopy]
     downloads: list[ListedDownload]
     entries: list[HolderEntry]
+    sittings: list[SittingLine]
+    return_office: str | None  # of a viewing on site: the companion's own
     receipt: ReturnReceipt | None
 
 

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from sqlalchemy import select
+
 from services.database.base import new_id
 from services.database.tables.copies import Copy, Download, Viewing
 from services.database.tables.custody import HandOver
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import grants, log
+from services.domain.custody import grants, log, on_site
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
@@ -24,18 +26,19 @@ OpensWith = Literal["browser", "archiver", "age-key"]
 
 @dataclass(frozen=True)
 class OpenedViewing:
-    """A viewing that was opened; ``size`` is the plaintext's, in bytes."""
+    """A viewing that was opened; ``size`` is the plaintext's, in bytes; ``sitting_id`` where it is on site."""
 
     viewing_id: str
     copy_id: str
     purpose: str
     size: int
+    sitting_id: str | None
 
 
 def open_viewing(uow: UnitOfWork, copy_id: str, *, purpose_confirmed: bool, address: str) -> OpenedViewing:
     """Begin a viewing: the purpose of the application is shown, and confirmed anew each time (R41)."""
     _lock_loan(uow, copy_id)
-    opened = grants.check(uow, copy_id, "view")
+    opened = grants.check(uow, copy_id, "view", address=address)
     if not purpose_confirmed:
         raise Refused(
             "purpose-not-confirmed",
@@ -52,11 +55,14 @@ def open_viewing(uow: UnitOfWork, copy_id: str, *, purpose_confirmed: bool, addr
         reads=0,
         bytes_read=0,
         ranges=[],
+        sitting_id=opened.sitting_id,
     )
+    if opened.sitting_id is not None:
+        _end_others(uow, copy_id, opened.sitting_id)
     uow.session.add(viewing)
     hand_over = uow.session.get_one(HandOver, opened.hand_over_id)
     log.append(uow, hand_over, "viewed", person_id=uow.actor.id, copy_id=copy_id, viewing=viewing.id, address=address)
-    return OpenedViewing(viewing.id, copy_id, opened.purpose, opened.sealed["plainSize"])
+    return OpenedViewing(viewing.id, copy_id, opened.purpose, opened.sealed["plainSize"], opened.sitting_id)
 
 
 def get_mine(uow: UnitOfWork, copy_id: str, viewing_id: str, *, lock: bool = False) -> Viewing:
@@ -67,10 +73,27 @@ def get_mine(uow: UnitOfWork, copy_id: str, viewing_id: str, *, lock: bool = Fal
     return viewing
 
 
-def record_read(uow: UnitOfWork, copy_id: str, viewing_id: str, offset: int, length: int) -> grants.OpenedCopy:
+def require_open(
+    uow: UnitOfWork, copy_id: str, viewing_id: str, *, address: str | None, lock: bool = False
+) -> tuple[grants.OpenedCopy, Viewing]:
+    """Return the copy and the actor's viewing of it, which is open now; Refused with the reason where it is not.
+
+    On site it has to be of the sitting that is open, and the copy has been opened in no other window since.
+    """
+    opened = grants.check(uow, copy_id, "view", address=address)
+    viewing = get_mine(uow, copy_id, viewing_id, lock=lock)
+    if opened.sitting_id is not None and viewing.sitting_id != opened.sitting_id:
+        raise on_site.refused(*on_site.NO_SITTING)
+    if viewing.ended_at is not None:
+        raise on_site.refused(*on_site.SUPERSEDED)
+    return opened, viewing
+
+
+def record_read(
+    uow: UnitOfWork, copy_id: str, viewing_id: str, offset: int, length: int, *, address: str | None = None
+) -> grants.OpenedCopy:
     """Check the grant and count one read of ``length`` bytes at ``offset`` of the plaintext."""
-    opened = grants.check(uow, copy_id, "view")
-    viewing = get_mine(uow, copy_id, viewing_id, lock=True)
+    opened, viewing = require_open(uow, copy_id, viewing_id, address=address, lock=True)
     before = length_of(viewing.ranges)
     viewing.ranges = merge_ranges([*viewing.ranges, [offset, offset + length]])
     new_ground = before // AUDIT_STEP_BYTES != length_of(viewing.ranges) // AUDIT_STEP_BYTES
@@ -174,6 +197,15 @@ def continue_download(uow: UnitOfWork, download_id: str, *, last: bool) -> None:
     download, _ = _download(uow, download_id)
     if last and download.finished_at is None:
         download.finished_at = uow.now
+
+
+def _end_others(uow: UnitOfWork, copy_id: str, sitting_id: str) -> None:
+    """End what was opened of the copy in this sitting before: one window shows it at a time."""
+    query = select(Viewing).where(
+        Viewing.sitting_id == sitting_id, Viewing.copy_id == copy_id, Viewing.ended_at.is_(None)
+    )
+    for viewing in uow.session.scalars(query.with_for_update()):
+        viewing.ended_at = uow.now
 
 
 def _lock_loan(uow: UnitOfWork, copy_id: str) -> None:

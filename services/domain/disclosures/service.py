@@ -16,6 +16,7 @@ from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
+from services.domain.applications import outsiders
 from services.domain.applications.outsiders import AUTHORITY, LEAST_OFFICERS
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import closing, grants, log, suspensions
@@ -85,6 +86,13 @@ def refusal(uow: UnitOfWork, handing: Handing) -> Refused | None:
     closed = _closed(uow, handing.hand_over)
     if closed is not None:
         return closed
+    return _not_as_signed(handing)
+
+
+def _not_as_signed(handing: Handing) -> Refused | None:
+    """Return why it is not what was signed, or signed without the letter that it needs."""
+    if outsiders.lacks_letter(handing.application):
+        return Refused("letter-missing", "The original letter is not entered yet: enter it, then hand out the footage.")
     facts = handing.matter.facts
     if handing.matter.closed_as != "applied" or hash_of(facts) != handing.matter.facts_sha256:
         return Refused("not-signed", "The disclosure is not what was signed: report this to the administrator.")
@@ -200,6 +208,7 @@ def record_receipt(
         if attachment is None or (attachment.application_id, attachment.kind) != (handing.application.id, "receipt"):
             raise _missing("attachmentId", Message("Choose a receipt that is attached to this case."))
     row, hand_over = handing.row, handing.hand_over
+    outsiders.record_answer(uow, handing.application, "provided")
     row.received_at, row.recorded_by = uow.now, uow.actor.id
     row.received = {
         "people": [people[outsider_id] for outsider_id in chosen],

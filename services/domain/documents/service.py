@@ -43,6 +43,8 @@ SERIES = {
     "urgent": "JQ",
     "disclosure": "TG",
     "hold-notice": "BL",
+    "sitting": "CY",
+    "refusal-notice": "GZ",
     "violation": "WG",
     "referral": "YS",
     "appeal": "SS",

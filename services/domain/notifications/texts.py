@@ -45,6 +45,8 @@ Work = Literal[
     "hold",
     "violation",
     "viewing",
+    "letter",
+    "answer",
 ]
 
 DIGEST = "daily-digest"
@@ -214,6 +216,12 @@ TEXTS = {
     "appeal-refused": NoticeText(Message("An appeal was decided: the decision of the violation stands."), "matter"),
     "copy-recalled": NoticeText(
         Message("Security recalls a copy: access is suspended, and the loan ends when it is signed."), "hand-over"
+    ),
+    "letter-overdue": NoticeText(
+        Message("An authority's original letter is overdue: nothing is provided before it is entered."), work="letter"
+    ),
+    "answer-overdue": NoticeText(
+        Message("A person who was filmed has no answer yet, and its time is over: answer at once."), work="answer"
     ),
     "view-allowed": NoticeText(
         Message("The custodian lets you view footage under your own name."), "hand-overs", personal=True, work="viewing"

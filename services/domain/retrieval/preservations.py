@@ -132,6 +132,8 @@ def _need_of(uow: UnitOfWork, item: Item, preserve: str) -> Need | None:
     camera = item.camera
     if not camera.overwritten:
         return None  # it lies in the quarantine since it was uploaded
+    if preserve == "at-risk" and uow.session.get_one(Application, item.application_id).on_behalf is not None:
+        preserve = "always"  # what people outside ask for is kept from its registration on: letter and answer take days
     if preserve != "always" and not (preserve == "at-risk" and is_at_risk(uow, camera, item.asked_start)):
         return None
     asked = Span(item.asked_start, item.asked_end)

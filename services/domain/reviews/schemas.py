@@ -297,6 +297,7 @@ class ReviewView(ReviewHead):
     high_impact: bool
     use_period_days: int
     way_of_use: str
+    lesser_ways: list[str]  # than what was asked for, that may be granted in its place
     earlier: list[EarlierDecision]
     proposal: ReviewProposal | None
     outcome: str | None

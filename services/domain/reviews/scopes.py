@@ -10,6 +10,7 @@ from sqlalchemy import select
 from services.database.tables.applications import WAYS_OF_USE, Application, Item
 from services.database.tables.cameras import UPLOADED, Camera, Recorder
 from services.database.unit_of_work import UnitOfWork
+from services.domain.applications import ways
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import clocks
 from services.domain.retrieval import preservations
@@ -130,17 +131,33 @@ def use_days(uow: UnitOfWork, application: Application, wanted: int | None) -> i
     return wanted
 
 
-def way_of_use(application: Application, wanted: str | None) -> str:
-    """Return the way of use to grant: viewing, unless a download was asked for and is granted (T9)."""
-    wanted = wanted or "view"
-    if wanted not in WAYS_OF_USE or (wanted == "download" and application.way_of_use != "download"):
+def way_of_use(uow: UnitOfWork, application: Application, wanted: str | None) -> str:
+    """Return the way of use to grant: viewing, on site where that was asked for; a download only where granted (T9).
+
+    Never more than was asked for; and on site only with a custodian who may accompany it.
+    """
+    wanted = wanted or min(application.way_of_use, ways.VIEW, key=WAYS_OF_USE.index)
+    if wanted not in WAYS_OF_USE or ways.exceeds(wanted, application.way_of_use):
+        only = {
+            ways.ON_SITE: Message("Only viewing on site was requested: nothing more can be granted."),
+            ways.VIEW: Message("No download was requested: only viewing can be granted."),
+        }.get(application.way_of_use, Message("Choose the way of use from the list."))
+        raise Refused("way-of-use", only, status=422, field="wayOfUse")
+    if wanted == ways.ON_SITE and not ways.is_companion(uow, application.custodian_id):
         raise Refused(
-            "way-of-use",
-            "No download was requested: only viewing can be granted.",
+            "custodian-no-companion",
+            "On site, the custodian accompanies the viewing and must be of Security or the storage office: return the "
+            "application for another custodian.",
             status=422,
             field="wayOfUse",
         )
     return wanted
+
+
+def lesser_ways(uow: UnitOfWork, application: Application) -> list[str]:
+    """Return what may be granted in place of the way of use that was asked for, the most first."""
+    possible = bool(uow.rules.viewing_stations) and ways.is_companion(uow, application.custodian_id)
+    return [way for way in ways.up_to(application.way_of_use)[1:] if way != ways.ON_SITE or possible]
 
 
 def granted(uow: UnitOfWork, application: Application) -> list[dict[str, Any]]:

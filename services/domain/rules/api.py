@@ -16,7 +16,7 @@ from services.web.schemas import Answer, Body, Line, ListParameters, Moment
 
 router = APIRouter(prefix="/api/admin/rules", tags=["administration"])
 
-Value = Annotated[Line, Field(max_length=100)]
+Value = Annotated[Line, Field(max_length=1000)]
 
 
 class RuleBody(Body):

@@ -11,15 +11,19 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError, create_model
 
+from services.runtime import stations
 from services.runtime.errors import Refused
 from services.runtime.rules import Rules
 from services.runtime.settings import all_settings
 from services.runtime.translations import Bilingual, Counted, Message, Text, Worded
 
-Kind = Literal["duration", "days", "hours", "count", "per-mille", "choice", "working-hours", "text"]
+Kind = Literal[
+    "duration", "days", "working-days", "hours", "count", "per-mille", "choice", "working-hours", "stations", "text"
+]
 EXPECTED = {
     "duration": Message("Enter a duration in whole minutes, hours or days, such as PT24H or P3D, at most 100 years."),
     "days": Message("Enter a whole number of days from 1 to 36500."),
+    "working-days": Message("Enter a whole number of working days from 1 to 200."),
     "hours": Message("Enter a whole number of hours from 1 to 8760."),
     "count": Message("Enter a whole number from 1 to 200."),
     "per-mille": Message("Enter a whole number from 0 to 100."),
@@ -27,10 +31,15 @@ EXPECTED = {
     "working-hours": Message(
         "Enter spans of hours and minutes that follow each other, such as 09:00-12:00,13:00-18:00."
     ),
+    "stations": Message(
+        "Enter addresses or networks of at most one room each with a name, separated by commas, such as 10.0.5.20 "
+        "Control room, 10.0.6.0/24 North gate."
+    ),
     "text": Message("Enter a text of at most 100 characters."),
 }
 COUNTED: dict[Kind, Callable[[int], Text]] = {
     "days": lambda count: Counted("{count} day", "{count} days", count),
+    "working-days": lambda count: Counted("{count} working day", "{count} working days", count),
     "hours": lambda count: Counted("{count} hour", "{count} hours", count),
     "count": lambda count: Counted("{count} item", "{count} items", count),
     "per-mille": lambda count: Counted("{count} frame in 1,000", "{count} frames in 1,000", count),
@@ -60,6 +69,11 @@ class Rule(Worded):
         """The path of its setting; the organisation's name is not among ``rules``."""
         return self.name if self.name == "organisation" else f"rules.{self.name}"
 
+    @property
+    def longest(self) -> int:
+        """The most characters that its value may have."""
+        return stations.LONGEST if self.kind == "stations" else 100
+
     def parse(self, text: str) -> Any:
         """Parse the value into the setting's type; Refused with what to give."""
         info = all_settings()[self.setting]
@@ -68,7 +82,7 @@ class Rule(Worded):
             value = getattr(model.model_validate({"value": text}), "value", None)
         except (ValidationError, OverflowError):
             value = None
-        spelled = not (self.kind == "duration" and text[:1] != "P") and len(text) <= 100
+        spelled = not (self.kind == "duration" and text[:1] != "P") and len(text) <= self.longest
         if value is None or not spelled or (isinstance(value, timedelta) and value % MINUTE):
             raise Refused(
                 "rule-value",
@@ -118,7 +132,7 @@ class Rule(Worded):
 
     def describe(self, text: str | None) -> Text:
         """Describe the value in words."""
-        if text is None:
+        if not text:
             return Message("not set")
         if self.kind == "duration":
             return duration_text(self.parse(text))
@@ -269,6 +283,31 @@ RULES = {
             choices=SANCTIONED,
         ),
         Rule(
+            *("letter_period", "duration", Message("time for the original letter")),
+            Message(
+                "Time to enter the original letter of an authority that has asked by telephone or fax; before, nothing "
+                "is provided."
+            ),
+            weakened_by="raising",
+        ),
+        Rule(
+            *("filmed_answer_days", "working-days", Message("answer to a person who was filmed")),
+            Message("Number of working days within which a person who was filmed has to have an answer."),
+            weakened_by="raising",
+        ),
+        Rule(
+            *("viewing_stations", "stations", Message("viewing stations")),
+            Message(
+                "Addresses of the places where footage is viewed on site; while none is set, nothing is viewed on site."
+            ),
+            weakened_by="both",  # from each of them footage opens
+        ),
+        Rule(
+            *("companion_interval", "duration", Message("confirmation of the companion")),
+            Message("Time after which a viewing on site closes by itself unless the companion confirms being present."),
+            weakened_by="raising",
+        ),
+        Rule(
             *("preservation", "choice", Message("preservation")),
             Message("Footage to preserve while an application is being decided."),
             field="preserve",
@@ -302,7 +341,10 @@ RULES = {
         ),
         Rule(
             *("identity_card_days", "days", Message("retention of copies of identity cards")),
-            Message("Number of days after the end of a case for which copies of identity cards are kept."),
+            Message(
+                "Number of days after the end of a case for which copies of identity cards and card numbers of people "
+                "outside are kept."
+            ),
             field="identity_card_retention",
             weakened_by="both",  # longer: they are held without need; shorter: they are gone for who handles the case
         ),

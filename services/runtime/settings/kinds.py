@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from services.runtime import working_hours
+from services.runtime import stations, working_hours
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 LONGEST = timedelta(days=36_500)  # sums with it stay inside the calendar
@@ -32,6 +32,7 @@ def _has_text(file: Path) -> Path:
 
 TextFile = Annotated[Path, AfterValidator(_has_text)]
 WorkingHours = Annotated[str, AfterValidator(working_hours.normalise)]
+Stations = Annotated[str, AfterValidator(stations.normalise)]
 
 
 class Part(BaseModel):

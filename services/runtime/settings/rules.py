@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from services.runtime.settings.kinds import Days, Duration, Lead, Part, TextFile, WorkingHours
+from services.runtime.settings.kinds import Days, Duration, Lead, Part, Stations, TextFile, WorkingHours
 from services.runtime.working_hours import DEFAULT as DEFAULT_HOURS
 
 
@@ -64,6 +64,27 @@ class RuleSettings(Part):
         default=DEFAULT_HOURS,
         description="the working hours of a day, for review stages that count working time, such as "
         "09:00-12:00,13:00-18:00",
+    )
+    letter_period: Duration = Field(
+        default=timedelta(hours=24),
+        description="within which time the original letter of an authority that has asked by telephone or fax has to "
+        "be entered: an ISO 8601 duration, such as PT24H",
+    )
+    filmed_answer_days: int = Field(
+        default=15,
+        ge=1,
+        le=200,
+        description="within how many working days a person who was filmed has to have an answer",
+    )
+    viewing_stations: Stations = Field(
+        default="",
+        description="the addresses at which footage may be viewed on site, with commas between, each an address or the "
+        "network of one room and a name: 10.0.5.20 Control room, 10.0.6.0/24 North gate",
+    )
+    companion_interval: Duration = Field(
+        default=timedelta(minutes=10),
+        description="how often the companion of a viewing on site has to confirm being present: an ISO 8601 "
+        "duration, such as PT10M",
     )
     ordinary_retention_days: Days = Field(
         default=365, description="for how many days ordinary footage is kept in the archive"

@@ -116,6 +116,8 @@
     if (!marks.isConnected || !seen) close(told.hidden);
     const now = Date.parse(document.body.dataset.now) + performance.now();
     if (now >= Date.parse(told.due)) close(told.ended);
+    const closes = document.getElementById("presence")?.dataset.sittingCloses;
+    if (closes !== undefined && now >= (Date.parse(closes) || 0)) close(told.lapsed);
   }
 
   // --- whether the footage may still be seen

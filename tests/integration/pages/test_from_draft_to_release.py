@@ -146,6 +146,7 @@ def form(**changes: Any) -> dict[str, Any]:
         "purposeCategory": "security-incident",
         "legalBasis": "internal-management",
         "wayOfUse": "download",
+        "wayOfUseBecause": "须逐帧放大核对，在线查看不够。",
         "placeOfUse": "安全保卫部办公室",
         "requestedUseDays": 20,
         "custodianId": demo_id("liuyang"),

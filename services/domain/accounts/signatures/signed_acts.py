@@ -15,6 +15,7 @@ from services.database.tables.documents import Document
 from services.database.tables.people import Person
 from services.database.tables.returns import Return
 from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
+from services.database.tables.sittings import Sitting
 from services.database.unit_of_work import UnitOfWork
 
 
@@ -75,6 +76,8 @@ def _others(uow: UnitOfWork, application_id: str) -> Iterator[SignedAct]:
             )
         for return_ in uow.session.scalars(select(Return).where(Return.hand_over_id == hand_over.id)).all():
             yield from _act(uow, "return", return_.signature, return_.returned_at, return_.returned_by)
+        for sitting in uow.session.scalars(select(Sitting).where(Sitting.hand_over_id == hand_over.id)).all():
+            yield from _act(uow, "sitting", sitting.signature, sitting.closed_at, sitting.closed_by)
 
 
 def _calls(uow: UnitOfWork, application_id: str) -> Iterator[SignedAct]:

@@ -55,6 +55,7 @@ def describe(uow: UnitOfWork, statement: Mapping[str, Any]) -> list[Line]:
         "consent": _consent,
         "confidentiality-agreement": _agreement,
         "return": _return,
+        "sitting": _sitting,
         "change-confirmation": _change_confirmation,
         "signature-release": _signature_release,
         "hold-lift": _hold_lift,
@@ -160,6 +161,21 @@ def _return(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
         yield Line(Message("Download {number}", number=number), value)
     yield Line(Message("Other copies"), Message("no other copy was kept"))
     yield _moment(uow, Message("Returned at"), statement["returnedAt"])
+
+
+def _sitting(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
+    hand_over = uow.session.get_one(HandOver, statement["handOver"])
+    application = uow.session.get_one(Application, hand_over.application_id)
+    yield Line(Message("Action"), Message("Ending a viewing on site"))
+    yield _plain(Message("Application"), application.number or application.id)
+    yield _plain(Message("Sheet"), statement["sitting"])
+    yield _plain(Message("Viewing station"), statement["station"])
+    present = statement["present"]
+    yield _plain(Message("Present"), ", ".join(one["name"] for one in (*present["people"], *present["outsiders"])))
+    yield _moment(uow, Message("Begun at"), statement["openedAt"])
+    yield _moment(uow, Message("Ended at"), statement["closedAt"])
+    if statement["closedItselfAt"]:
+        yield _moment(uow, Message("Closed by itself at"), statement["closedItselfAt"])
 
 
 def _change_confirmation(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:

@@ -1,7 +1,7 @@
 """On whose behalf an application asks: kind, letter and people outside (R21, R58)."""
 
 import datetime
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
 from pydantic import AfterValidator, Field
@@ -15,7 +15,7 @@ from services.domain.applications.on_behalf import Letter, Named
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
-from services.web.schemas import Answer, Body, Code, Identifier, Line, one_line
+from services.web.schemas import Answer, Body, Code, Identifier, Line, Moment, one_line
 
 router = APIRouter(prefix="/api", tags=["applications"])
 
@@ -23,15 +23,19 @@ Text = Annotated[str, Field(max_length=400), AfterValidator(one_line)]
 
 
 class LetterBody(Body):
-    """The letter: its title, number and date as it bears them; ``sealChecked``: the seal was looked at."""
+    """The letter: its title, number and date as it bears them; ``sealChecked``: the seal was looked at.
+
+    ``first``: how an authority has asked before it came: ``phone`` or ``fax``; null where it lies there.
+    """
 
     title: Text = ""
     number: Text = ""
     date: datetime.date | None = None
     seal_checked: bool = False
+    first: Literal["phone", "fax"] | None = None
 
     def letter(self) -> Letter:
-        return Letter(self.title, self.number, self.date, self.seal_checked)
+        return Letter(self.title, self.number, self.date, self.seal_checked, self.first)
 
 
 class OnBehalfBody(Body):
@@ -70,15 +74,22 @@ class LetterAnswer(Answer):
     number: str | None
     date: str | None
     seal_checked: bool
+    first: str | None
 
 
 class OnBehalfAnswer(Answer):
-    """On whose behalf the application asks now; ``mayEdit``: you can change it."""
+    """On whose behalf the application asks now; ``mayEdit``: you can change it.
+
+    ``letterDueAt``: until when the original letter has to be entered; ``mayEnterLetter``: it is lacking and you can.
+    """
 
     kind: str | None
     letter: LetterAnswer | None
     outsiders: list[OutsiderAnswer]
     may_edit: bool
+    letter_due_at: Moment | None
+    original: dict[str, Any] | None
+    may_enter_letter: bool
 
 
 class CardNumber(Answer):
@@ -87,7 +98,7 @@ class CardNumber(Answer):
     id: str
     name: str
     card_kind: str
-    card_number: str
+    card_number: str | None  # null once it was deleted after its time
 
 
 @router.get("/applications/{application_id}/on-behalf", responses=problems(401, 404))
@@ -121,6 +132,19 @@ async def add_outsider(
     return await database.run(actor, act)
 
 
+@router.put("/applications/{application_id}/original-letter", responses=problems(*USUAL))
+async def enter_original_letter(
+    application_id: Identifier, body: LetterBody, actor: Acting, database: GivenDatabase
+) -> OnBehalfAnswer:
+    """Enter the original letter of an authority that has asked by telephone or fax, with its seal checked."""
+
+    def act(uow: UnitOfWork) -> OnBehalfAnswer:
+        on_behalf.enter_original(uow, application_id, body.letter())
+        return view_of(uow, application_id)
+
+    return await database.run(actor, act)
+
+
 @router.delete("/outsiders/{outsider_id}", status_code=204, responses=problems(*USUAL))
 async def remove_outsider(outsider_id: Identifier, actor: Acting, database: GivenDatabase) -> None:
     """Remove a person outside from a draft or a correction."""
@@ -148,6 +172,9 @@ def view_of(uow: UnitOfWork, application_id: str) -> OnBehalfAnswer:
         letter=_letter(application),
         outsiders=_people(outsiders.list_of(uow, application_id)),
         may_edit=on_behalf.may_edit(uow, application_id),
+        letter_due_at=application.letter_due_at if outsiders.lacks_letter(application) else None,
+        original=application.original_letter,
+        may_enter_letter=on_behalf.may_enter_original(uow, application),
     )
 
 
@@ -159,6 +186,7 @@ def _letter(application: Application) -> LetterAnswer | None:
         number=application.letter_number,
         date=application.letter_date,
         seal_checked=bool(application.letter_seal_checked),
+        first=application.letter_first,
     )
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from services.database.tables.applications import Application
+from services.database.tables.applications import WAYS_OF_USE, Application
 from services.database.tables.people import Department, Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import (
@@ -18,6 +19,7 @@ from services.domain.applications import (
     outsiders,
     previews,
     recipients,
+    ways,
 )
 from services.domain.applications.directory import FoundCameras, FoundPeople
 from services.domain.applications.findings import CheckFinding
@@ -81,6 +83,7 @@ class FormView:
     objection: Objection | None
     consultation: ConsultationView | None
     previous: str | None
+    ways: Sequence[str]
     most_days: int | None
     most_items: int
     correction_until: datetime | None
@@ -99,11 +102,13 @@ def proposed_fields(uow: UnitOfWork, department: Department) -> dict[str, Any]:
     last = drafts.latest_form(uow)
     custodian = last.custodian_id if last else None
     me = directory.colleagues(uow, [uow.actor.id]).get(uow.actor.id)
-    if not (custodian and is_of_department(uow, custodian, department)):
-        custodian = me.id if me and me.agreement and me.may_be_custodian else None
+    on_site = ways.usual(uow.rules) == ways.ON_SITE
+    fits = ways.is_companion if on_site else partial(is_of_department, department=department)
+    if not (custodian and fits(uow, custodian)):
+        custodian = me.id if me and me.agreement and me.may_be_custodian and fits(uow, me.id) else None
     days = last.requested_use_days if last else forms.USUAL_USE_DAYS
     return {
-        "wayOfUse": "view",
+        "wayOfUse": ways.usual(uow.rules),
         "legalBasis": last.legal_basis if last else "internal-management",
         "placeOfUse": last.place_of_use if last else f"{department.name_zh}办公室",
         "requestedUseDays": str(min(days, uow.rules.max_use_days or days)),
@@ -121,14 +126,18 @@ def is_of_department(uow: UnitOfWork, person_id: str, department: Department) ->
 def find_people(uow: UnitOfWork, typed: TypedForm, field: str, text: str) -> FoundPeople:
     """Find people for a field of the form: custodians of the own department, recipients, or anybody (R2, R57).
 
+    On site the custodian is a companion, of Security or the storage office.
+
     Whoever is named already is left out, and of the recipients the custodian and the subjects, too.
     """
     named = {field: typed.all(field)}
     if field == "recipientIds":
         named = {other: typed.all(other) for other in typed_form.PEOPLE}
-    own = uow.session.get_one(Person, uow.actor.id).department_id if field == "custodianId" else None
+    on_site = typed.text("wayOfUse") == ways.ON_SITE
+    own = uow.session.get_one(Person, uow.actor.id).department_id if field == "custodianId" and not on_site else None
+    kinds = ways.COMPANIONS if field == "custodianId" and on_site else ()
     without = [person_id for ids in named.values() for person_id in ids if person_id]
-    return directory.find_people(uow, text, without, department_id=own, custodians=field != "subjectIds")
+    return directory.find_people(uow, text, without, department_id=own, kinds=kinds, custodians=field != "subjectIds")
 
 
 def stored_fields(uow: UnitOfWork, form: forms.Form, application_id: str | None = None) -> dict[str, Any]:
@@ -196,10 +205,17 @@ def build(
         objection=objections.get_objection(uow, application) if application and application.correction_until else None,
         consultation=case_queries.get_consultation(uow, application) if application else None,
         previous=drafts.get_source(uow, previous_id)[0].number if previous_id else None,
+        ways=_ways(uow, reading.form.way_of_use),
         most_days=uow.rules.max_use_days,
         most_items=uow.rules.max_items,
         correction_until=application.correction_until if application else None,
     )
+
+
+def _ways(uow: UnitOfWork, chosen: str) -> Sequence[str]:
+    """Return the ways to choose from, the least first; on site is none without a station, unless it was chosen."""
+    without_station = not uow.rules.viewing_stations and chosen != ways.ON_SITE
+    return tuple(way for way in WAYS_OF_USE if not (without_station and way == ways.ON_SITE))
 
 
 def _attached(uow: UnitOfWork, application_id: str) -> AttachmentList:

@@ -1,5 +1,6 @@
 """The pages on which it is said on whose behalf an application asks, and the one with the numbers of the cards."""
 
+from dataclasses import replace
 from datetime import date
 
 from fastapi import APIRouter
@@ -37,16 +38,26 @@ async def set_kind(application_id: Identifier, visitor: Visiting, typed: Typed, 
     try:
         for name in TEXTS:
             require_text(name, typed.text(name))
-        letter = Letter(
-            typed.text("letterTitle"),
-            typed.text("letterNumber"),
-            _date(typed.text("letterDate")),
-            typed.text("letterSealChecked") == "true",
-        )
+        first = typed.text("letterFirst") or None
+        letter = replace(_letter(typed), first=first if typed.text("kind") == outsiders.AUTHORITY else None)
         await database.run(visitor.actor, on_behalf.set_kind, application_id, typed.text("kind") or None, letter)
     except Refused as refusal:
         return await _refused(visitor, database, application_id, refusal, typed)
     return visitor.redirect(f"/applications/{application_id}/on-behalf", Message("Saved."))
+
+
+@router.post("/applications/{application_id}/original-letter")
+async def enter_original(
+    application_id: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase
+) -> Response:
+    """Enter the original letter of an authority that has asked by telephone or fax."""
+    try:
+        for name in TEXTS:
+            require_text(name, typed.text(name))
+        await database.run(visitor.actor, on_behalf.enter_original, application_id, _letter(typed))
+    except Refused as refusal:
+        return await _refused(visitor, database, application_id, refusal, typed)
+    return visitor.redirect(f"/cases/{application_id}", Message("The original letter was entered."))
 
 
 @router.post("/applications/{application_id}/outsiders")
@@ -73,7 +84,7 @@ async def remove(outsider_id: Identifier, visitor: Visiting, database: GivenData
 async def show_card_numbers(application_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
     """Show the whole numbers of the cards to who handles the case; it is on record."""
 
-    def read(uow: UnitOfWork) -> tuple[list[tuple[Outsider, str]], str | None]:
+    def read(uow: UnitOfWork) -> tuple[list[tuple[Outsider, str | None]], str | None]:
         application = visibility.get_visible(uow, application_id)
         return on_behalf.card_numbers(uow, application_id), application.number
 
@@ -108,8 +119,18 @@ async def _page(
         view=view,
         kinds=outsiders.KINDS,
         cards=outsiders.CARDS,
+        firsts=outsiders.FIRST,
         refusal=refusal,
         typed=typed,
+    )
+
+
+def _letter(typed: TypedForm) -> Letter:
+    return Letter(
+        typed.text("letterTitle"),
+        typed.text("letterNumber"),
+        _date(typed.text("letterDate")),
+        typed.text("letterSealChecked") == "true",
     )
 
 

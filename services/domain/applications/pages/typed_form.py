@@ -26,6 +26,7 @@ TEXTS = {
     "purposeCategory": "purpose_category",
     "legalBasis": "legal_basis",
     "wayOfUse": "way_of_use",
+    "wayOfUseBecause": "way_of_use_because",
     "placeOfUse": "place_of_use",
     "requestedUseDays": "requested_use_days",
     "custodianId": "custodian_id",
@@ -181,7 +182,6 @@ def parse(typed: TypedForm, cameras: Mapping[str, CameraChoice], zone: str, firs
     for name, of in TEXTS.items():
         text = typed.text(name)
         values[of] = (text or None) if of in OPTIONAL else text
-    values["way_of_use"] = values["way_of_use"] or "view"
     days = values["requested_use_days"]
     if days.isascii() and days.isdigit() and len(days) < 5:
         values["requested_use_days"] = int(days)

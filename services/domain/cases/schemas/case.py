@@ -319,6 +319,23 @@ class IntegrityCheckView(Answer):
         return min(100, 100 * self.bytes_read // self.bytes_total) if self.bytes_total else 0
 
 
+class OutsideDeadline(Answer):
+    """What people outside are still waiting for, or owe: ``letter``, its original, or ``answer``, to who was filmed."""
+
+    kind: Literal["letter", "answer"]
+    due_at: datetime
+
+
+class OriginalLetter(Answer):
+    """The original of a letter that came after the authority had asked; ``late``: after its time."""
+
+    title: str
+    number: str
+    date: str
+    entered_at: datetime
+    late: bool
+
+
 class CaseView(CaseSummary):
     """The whole case. People are named as they are called now.
 
@@ -327,6 +344,7 @@ class CaseView(CaseSummary):
 
     ``heldSince``: since when nothing of the case is discarded; ``holdings`` says why to those who read holds.
     ``appealUntil`` is of a case that was refused.
+    ``outsideDeadlines`` are open; ``answeredAt``: when a person who was filmed got an answer.
     ``offers`` are the kinds of matters that you may ask for.
     """
 
@@ -362,6 +380,9 @@ class CaseView(CaseSummary):
     held_since: datetime | None
     holdings: list[CaseHolding]
     may_place_hold: bool
+    outside_deadlines: list[OutsideDeadline]
+    original_letter: OriginalLetter | None
+    answered_at: datetime | None
     events: list[CaseEvent]
     consultation: ConsultationView | None
     applicant_questions: list[AskedQuestion]

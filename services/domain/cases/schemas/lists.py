@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from services.domain.applications.schemas import CaseAbout
-from services.domain.cases.schemas.case import CaseSummary
+from services.domain.cases.schemas.case import CaseSummary, OutsideDeadline
 from services.domain.cases.schemas.consents import WaitingConsent
 from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed, NamePair
 from services.domain.custody.schemas import LoanLine
@@ -37,6 +37,7 @@ class CaseLine(Answer):
     awaits_disposal: bool
     about: CaseAbout
     incident_reference: str | None
+    outside_deadlines: list[OutsideDeadline]
 
 
 class OutLine(Answer):
@@ -80,6 +81,14 @@ class RiskLine(Answer):
     overwrite_at: datetime
     title: str | None
     purpose_category: str
+
+
+class OutsideLine(OutsideDeadline):
+    """A deadline towards people outside that is not met yet."""
+
+    application_id: str
+    number: str | None
+    title: str | None
 
 
 class StageLine(Answer):
@@ -135,6 +144,7 @@ class OverviewView(Answer):
     overdue_count: int = 0
     at_risk: list[RiskLine] = Field(default_factory=list)
     copies_out: list[OutLine] = Field(default_factory=list)
+    outside: list[OutsideLine] = Field(default_factory=list)
     troubles: list[TroubleLine] = Field(default_factory=list)
     states: dict[str, int] | None = None
     agreed: bool = True

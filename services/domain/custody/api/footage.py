@@ -110,21 +110,28 @@ async def open_viewing(
 async def read_content(
     copy_id: Identifier,
     asked: Annotated[ContentRequest, Depends()],
+    request: Request,
+    *,
     actor: Acting,
     database: GivenDatabase,
     vault: Annotated[Vault, Depends()],
 ) -> Response:
     """Return the footage, or a range of its bytes. The grant is checked, and the read counted, before each stretch."""
+    caller = address(request)
     opened = await run_allowed(
-        database, actor, copy_id, "view", lambda: database.read(actor, grants.check, copy_id, "view")
+        database, actor, copy_id, "view", lambda: database.read(actor, grants.check, copy_id, "view", address=caller)
     )
 
     async def check(offset: int, length: int) -> object:
-        return await database.run(actor, viewings.record_read, copy_id, asked.viewing, offset, length)
+        return await database.run(actor, viewings.record_read, copy_id, asked.viewing, offset, length, address=caller)
 
     # The first stretch is checked before the answer begins, so that a refusal is an answer and not a broken stream.
     await run_allowed(
-        database, actor, copy_id, "view", lambda: database.read(actor, viewings.get_mine, copy_id, asked.viewing)
+        database,
+        actor,
+        copy_id,
+        "view",
+        lambda: database.read(actor, viewings.require_open, copy_id, asked.viewing, address=caller),
     )
     return await send(vault, copy_id, opened.sealed, asked, check)
 
@@ -156,13 +163,21 @@ async def send(
     response_class=Response,
 )
 async def read_playlist(
-    copy_id: Identifier, viewing: Annotated[Identifier, Query()], actor: Acting, database: GivenDatabase
+    copy_id: Identifier,
+    viewing: Annotated[Identifier, Query()],
+    request: Request,
+    actor: Acting,
+    database: GivenDatabase,
 ) -> Response:
     """Return the playlist: where each fragment lies in ``content``, so that a player reads only what it shows."""
-    opened = await run_allowed(
-        database, actor, copy_id, "view", lambda: database.read(actor, grants.check, copy_id, "view")
+    caller = address(request)
+    opened, _ = await run_allowed(
+        database,
+        actor,
+        copy_id,
+        "view",
+        lambda: database.read(actor, viewings.require_open, copy_id, viewing, address=caller),
     )
-    await database.read(actor, viewings.get_mine, copy_id, viewing)
     return await send_playlist(opened.sealed, viewing)
 
 
@@ -188,5 +203,5 @@ async def run_allowed(
 
 
 def address(request: Request) -> str:
-    """Return the address of the caller, for the custody log."""
+    """Return the address of the caller: behind proxies what those say whom the settings trust, and no others."""
     return request.client.host if request.client else "unknown"

@@ -1,6 +1,6 @@
 """What the custodian's pages show beside the views: spans, loans in order of urgency, clearer refusals."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -52,9 +52,11 @@ def copy_times(copy: IssuedCopy | EmergencyCopyView) -> CopyTimes:
 
 
 def remarks(detail: Mapping[str, Any]) -> str:
-    """Return what a custodian wrote in an entry of the log, and whom it names; empty for other entries."""
+    """Return what a custodian wrote in an entry of the log, and whom it names; empty for most other entries."""
     to: Mapping[str, str] = detail.get("to") or {}
-    return " · ".join(text for text in (detail.get("text"), detail.get("place"), to.get("name")) if text)
+    present: Sequence[str] = detail.get("present") or ()
+    said = (detail.get("text"), detail.get("sitting"), detail.get("place"), to.get("name"), *present)
+    return " · ".join(text for text in said if text)
 
 
 def clarify(refusal: Refused) -> Refused:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.database.unit_of_work import UnitOfWork
-from services.domain.custody import grants, queries, viewings
+from services.domain.custody import grants, queries, sitting_queries, viewings
 from services.domain.custody.api.downloads import DownloadBody, list_download
 from services.domain.custody.api.footage import Vault, address, run_allowed
 from services.domain.custody.pages.loan_view import clarify, copy_times
@@ -21,7 +21,7 @@ router = APIRouter()
 
 
 @router.get("/copies/{copy_id}/watch")
-async def ask_purpose(copy_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
+async def ask_purpose(copy_id: Identifier, request: Request, visitor: Visiting, database: GivenDatabase) -> Response:
     """Return what the footage may be used for, to be confirmed before it opens; or why it does not open now."""
     try:
         await run_allowed(
@@ -29,7 +29,7 @@ async def ask_purpose(copy_id: Identifier, visitor: Visiting, database: GivenDat
             visitor.actor,
             copy_id,
             "view",
-            lambda: database.read(visitor.actor, grants.check, copy_id, "view"),
+            lambda: database.read(visitor.actor, grants.check, copy_id, "view", address=address(request)),
         )
     except NotFound:
         raise
@@ -62,12 +62,16 @@ async def show_player(
     except Refused as refusal:
         return await _purpose_page(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
     view, copy = await database.read(visitor.actor, _read_copy, copy_id)
+    opened_sitting = None
+    if sitting.sitting_id is not None:
+        opened_sitting = await database.read(visitor.actor, sitting_queries.get, sitting.sitting_id)
     return visitor.page(
         "custody/watch.html",
         view=view,
         copy=copy,
         own=isinstance(view, HandOverView),
         times=copy_times(copy),
+        sitting=opened_sitting,
         playlist=f"/api/copies/{copy_id}/playlist.m3u8?viewing={sitting.viewing_id}",
     )
 

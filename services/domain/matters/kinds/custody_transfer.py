@@ -14,8 +14,8 @@ from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
-from services.domain.applications import forms
-from services.domain.custody import copies, grants, log, suspensions
+from services.domain.applications import forms, ways
+from services.domain.custody import copies, grants, log, on_site, suspensions
 from services.domain.matters.kinds import base
 from services.domain.matters.kinds.base import Asked, Kind, Line
 from services.domain.notifications import service as notification_service
@@ -178,8 +178,15 @@ def _person_obstacle(uow: UnitOfWork, state: CaseState, person_id: str) -> Messa
         return Message("This person is concerned in the case: choose another one.")
     if access_policy.has_decided(facts, person_id):
         return Message("This person has decided in the case: choose another one.")
+    return _access_obstacle(uow, state, person_id)
+
+
+def _access_obstacle(uow: UnitOfWork, state: CaseState, person_id: str) -> Message | None:
+    """Return why the copies would not open for the person."""
     if suspensions.of_person(uow, person_id):
         return Message("Access of this person to footage is suspended: choose another one.")
+    if on_site.holds_for(uow, base.lent(state)) and not ways.is_companion(uow, person_id):
+        return Message("The footage is viewed on site: choose a person of Security or the storage office.")
     return None
 
 

@@ -79,6 +79,7 @@ class DisclosureKind(Kind):
         return {
             "custodian": hand_over.custodian_id,
             "onBehalf": outsiders.to_json(uow, application).get("onBehalf"),
+            **({"originalLetter": application.original_letter} if application.original_letter else {}),
             "files": files_of(uow, application, hand_over.id),
         }
 
@@ -105,7 +106,8 @@ class DisclosureKind(Kind):
 
     def lines(self, uow: UnitOfWork, facts: Mapping[str, Any]) -> list[Line]:
         asked, before = facts["asked"], facts["before"]
-        letter = before["onBehalf"]["letter"]
+        # where the authority has asked before it came, the original is what counts
+        letter = before.get("originalLetter") or before["onBehalf"]["letter"]
         lines = [
             base.person_line(uow, Message("Custodian"), before["custodian"]),
             Line(Message("On behalf of"), Label(f"behalf-{before['onBehalf']['kind']}")),
@@ -188,6 +190,8 @@ def _case_obstacle(uow: UnitOfWork, state: CaseState) -> Message | None:
             "Only footage that was asked for on behalf of people outside is provided to them: Security submits an "
             "application that names them."
         )
+    if outsiders.lacks_letter(state.application):
+        return Message("The original letter is not entered yet: enter it on the page of the case, then ask again.")
     if suspensions.list_open(uow, hand_over):
         return Message("Access to the copies is suspended: settle this first, then ask again.")
     return None

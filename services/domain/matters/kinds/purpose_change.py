@@ -5,7 +5,8 @@ from typing import Any, ClassVar, Literal
 
 from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
-from services.domain.custody import copies, grants, log
+from services.domain.applications import ways
+from services.domain.custody import copies, grants, log, on_site
 from services.domain.matters.kinds import base
 from services.domain.matters.kinds.base import Asked, Kind, Line
 from services.domain.process.permissions import CaseState
@@ -18,7 +19,7 @@ class PurposeAsked(Asked):
     """``purpose`` and ``way_of_use`` are what the loan is to serve instead."""
 
     purpose: Account
-    way_of_use: Literal["view", "download"]
+    way_of_use: Literal["on-site", "view", "download"]
 
 
 class PurposeChange(Kind):
@@ -39,6 +40,13 @@ class PurposeChange(Kind):
         now = _now(state)
         if (asked.purpose, asked.way_of_use) == (now["purpose"], now["wayOfUse"]):
             return Message("Purpose and way of use are the same as now: change one of them.")
+        if asked.way_of_use == ways.ON_SITE and not ways.is_companion(uow, base.lent(state).custodian_id):
+            return Message(
+                "On site, the custodian accompanies the viewing and must be of Security or the storage office: "
+                "transfer custody first."
+            )
+        if on_site.find_unclosed(uow, base.lent(state).id) is not None:
+            return Message("A viewing on site is not ended: sign its end first.")
         return None
 
     def before(self, uow: UnitOfWork, state: CaseState) -> dict[str, Any]:
@@ -53,9 +61,8 @@ class PurposeChange(Kind):
         hand_over, asked = base.lent(state), self.read(matter)
         hand_over.purpose, hand_over.way_of_use = asked.purpose, asked.way_of_use
         grants.end(uow, hand_over, self.code)
-        ways: tuple[grants.Action, ...] = ("view", "download") if asked.way_of_use == "download" else ("view",)
         lent_copies = copies.list_lent(uow, hand_over.id)
-        grants.create(uow, hand_over, lent_copies, ways)
+        grants.create(uow, hand_over, lent_copies, grants.actions_for(asked.way_of_use))
         log.append(uow, hand_over, "purpose-changed", wayOfUse=asked.way_of_use, matter=matter.number)
         return {"wayOfUse": asked.way_of_use}
 

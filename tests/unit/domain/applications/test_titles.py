@@ -38,14 +38,14 @@ def frozen(desk: ReviewDesk, **where: Any) -> dict[str, Any]:
 @pytest.mark.requirement("R16", "R25")
 @pytest.mark.parametrize("title", [None, ""])
 def test_a_form_without_a_title_is_frozen_as_before(desk: ReviewDesk, title: str | None) -> None:
-    desk.submitted(title=title)
+    desk.submitted(title=title, way_of_use_because="")
     assert set(frozen(desk)) == FROZEN
     assert desk.the(Application).title is None
 
 
 @pytest.mark.requirement("R16", "R22")
 def test_a_title_is_frozen_with_the_form_and_corrected_with_it(desk: ReviewDesk) -> None:
-    case = desk.submitted(title=TITLE)
+    case = desk.submitted(title=TITLE, way_of_use_because="")
     assert (frozen(desk)["caseTitle"], set(frozen(desk)) - FROZEN) == (TITLE, {"caseTitle"})
     desk.decide(desk.opened(case, "preliminary"), "head", "returned")
 
