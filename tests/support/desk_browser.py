@@ -44,13 +44,13 @@ def signing_in(desk: ReviewDesk, browser: Browser, folder: Path) -> Iterator[Sig
             assert context.request.post("/api/login", data={"login": login, "password": PASSWORD}).ok
             somebody = PortalUser(login, context.new_page())
             somebody.page.on("console", lambda message: somebody.said.extend(_complaint(message)))
-            somebody.page.on("pageerror", lambda error: somebody.said.append(str(error)))
+            somebody.page.on("pageerror", lambda error: somebody.said.append(error.stack or str(error)))
             opened.append((context, somebody))
             return somebody
 
         yield sign_in
         for context, somebody in opened:
-            assert somebody.said == []
+            assert not somebody.said, somebody.said
             context.close()
 
 

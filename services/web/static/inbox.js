@@ -34,7 +34,7 @@ function slider(field, name, begin, length) {
   return label;
 }
 
-for (const grant of document.querySelectorAll(".grant")) {
+for (const grant of document.querySelectorAll(".grant[data-start]")) {
   const [from, to] = grant.querySelectorAll("input[type=datetime-local]");
   const granted = grant.querySelector("input[type=checkbox]");
   const begin = toSeconds(grant.dataset.start);
