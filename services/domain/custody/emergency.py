@@ -16,13 +16,11 @@ from sqlalchemy.orm import joinedload
 from services.database.base import new_id
 from services.database.tables.applications import Application, Item
 from services.database.tables.emergency_views import EmergencyCopy, EmergencyGrant, EmergencyViewing
-from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import suspensions
 from services.domain.custody.grants import ADMINISTRATOR, NOT_BEGUN, SUSPENDED
-from services.domain.custody.schemas import EmergencyCopyView
 from services.domain.custody.viewings import AUDIT_STEP_BYTES, AUDIT_STEP_TIME, length_of, merge_ranges
 from services.domain.process import permissions
 from services.domain.process.permissions import CaseState
@@ -270,50 +268,6 @@ def record_read(uow: UnitOfWork, copy_id: str, viewing_id: str, offset: int, len
             bytes=viewing.bytes_read,
         )
     return opened
-
-
-def list_mine(uow: UnitOfWork, matter_id: str) -> list[EmergencyCopyView]:
-    """List what the actor may see of an urgent retrieval, or might have seen; empty for everybody else."""
-    number = uow.session.scalar(select(Matter.number).where(Matter.id == matter_id)) or ""
-    mine = next((one for one in list_grants(uow, matter_id) if one.person_id == uow.actor.id), None)
-    if mine is None:
-        return []
-    return [_shown(copy, number, mine, opens=_opens(uow, copy.id)) for copy in list_of_matter(uow, matter_id)]
-
-
-def get_shown(uow: UnitOfWork, copy_id: str) -> tuple[EmergencyCopyView, str]:
-    """Return an emergency copy of mine, and the purpose of its application; NotFound for strangers."""
-    copy = uow.session.get(EmergencyCopy, copy_id)
-    found = [] if copy is None else [one for one in list_mine(uow, copy.matter_id) if one.id == copy_id]
-    if copy is None or not found:
-        raise NotFound(Message("copy"), copy_id)
-    return found[0], uow.session.get_one(Application, copy.application_id).purpose
-
-
-def _opens(uow: UnitOfWork, copy_id: str) -> bool:
-    try:
-        check(uow, copy_id)
-    except Refused:
-        return False
-    return True
-
-
-def _shown(copy: EmergencyCopy, number: str, mine: EmergencyGrant, *, opens: bool) -> EmergencyCopyView:
-    camera, coverage = copy.item.camera, copy.sealed["coverage"]
-    return EmergencyCopyView(
-        id=copy.id,
-        matter_id=copy.matter_id,
-        number=number,
-        position=copy.item.position,
-        camera_zh=camera.name_zh,
-        camera_en=camera.name_en,
-        place_zh=camera.place_zh,
-        place_en=camera.place_en,
-        zone=copy.item.zone,
-        until=mine.ended_at or mine.until,
-        opens=opens,
-        coverage={name: coverage[name] for name in SHOWN},
-    )
 
 
 def count_looks(uow: UnitOfWork, matter_id: str) -> Mapping[str, int]:

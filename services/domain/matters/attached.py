@@ -13,13 +13,14 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import violations
 from services.domain.attachments import queries as attachment_queries
 from services.domain.attachments.subjects import Reading, Subject
-from services.domain.matters import queries
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
 
 def read(uow: UnitOfWork, matter_id: str) -> Reading:
     """Who may see the matter reads its attachments; NotFound for everybody else."""
+    from services.domain.matters import queries  # noqa: PLC0415 - its schemas would have every worker load the portal
+
     matter = uow.session.get(Matter, matter_id)
     if matter is None or not queries.is_visible(uow, matter):
         raise NotFound(Message("matter"), matter_id)

@@ -20,7 +20,7 @@ from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.access import violations, visibility
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import emergency
+from services.domain.custody import emergency, emergency_views
 from services.domain.matters import documents
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.kinds.base import Line
@@ -100,7 +100,7 @@ def get(uow: UnitOfWork, matter_id: str) -> MatterView:
         hand_over_id=matter.hand_over_id,
         holder=_holds(uow, matter.hand_over_id),
         violation=violation_queries.describe(uow, matter) if matter.kind == violations.KIND else None,
-        emergency_copies=emergency.list_mine(uow, matter.id) if matter.kind == UrgentRetrieval.code else [],
+        emergency_copies=emergency_views.list_mine(uow, matter.id) if matter.kind == UrgentRetrieval.code else [],
     )
 
 

@@ -89,7 +89,7 @@ def test_each_open_case_is_where_it_was_put(filled: Database) -> None:
         )
     )
     of_cases = {stage for stage in OPEN if stage not in ("draft", "correction", "retrieval", "in-use", "overdue")}
-    assert stages == of_cases | {"extension", "violation-security"}
+    assert stages == of_cases | {"extension"}
     assert Counter(state.code for state in found) == {
         **{"approval": 8, "draft": 2, "correction": 2, "retrieval": 4, "awaiting-receipt": 2},
         **{"in-use": 6, "overdue": 2, "return-inspection": 2},

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from services.domain.custody import emergency
+from services.domain.custody import emergency, emergency_views
 from services.domain.custody.api.emergency import run_allowed
 from services.domain.custody.api.footage import address
 from services.domain.custody.pages.loan_view import copy_times
@@ -51,7 +51,7 @@ async def show_player(
         raise
     except Refused as refusal:
         return await _purpose_page(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
-    copy, purpose = await database.read(visitor.actor, emergency.get_shown, copy_id)
+    copy, purpose = await database.read(visitor.actor, emergency_views.get_shown, copy_id)
     return visitor.page(
         "custody/emergency_watch.html",
         copy=copy,
@@ -70,7 +70,7 @@ async def _purpose_page(
     *,
     barred: bool = False,
 ) -> Response:
-    copy, purpose = await database.read(visitor.actor, emergency.get_shown, copy_id)
+    copy, purpose = await database.read(visitor.actor, emergency_views.get_shown, copy_id)
     return visitor.page(
         "custody/emergency_purpose.html",
         refusal.status if refusal else 200,
