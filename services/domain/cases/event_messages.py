@@ -78,6 +78,8 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "custody-transfer-written": Message("Record of a custody transfer filed"),
     "recall-written": Message("Record of a recall filed"),
     "problem-written": Message("Record of a problem report filed"),
+    "appeal-written": Message("Record of an appeal filed"),
+    "urgent-written": Message("Record of an urgent retrieval filed"),
     "disclosure-written": Message("List of what is provided outside filed"),
     "release-proposed": Message("Released by an operator; waiting for confirmation by a second person"),
     "release-confirmed": Message("Release confirmed by the second person"),
