@@ -57,7 +57,10 @@ def test_everything_in_one_process_opens_stores_and_keys_before_it_starts(tmp_pa
 
 
 def test_who_holds_the_loan_keys_of_what_it_uploads_sweeps_for_all() -> None:
-    assert [one.job_type for one in discover() if server.roles_for([one.job_type]).sweeper] == ["encrypt-copy"]
+    assert [one.job_type for one in discover() if server.roles_for([one.job_type]).sweeper] == [
+        "encrypt-copy",
+        "grant-emergency-view",
+    ]
 
 
 @pytest.mark.parametrize(

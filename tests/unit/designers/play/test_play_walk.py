@@ -204,7 +204,13 @@ def test_the_variables_that_a_step_changed_are_marked() -> None:
 
 
 def test_a_case_may_begin_with_a_process_of_its_own(models: Path) -> None:
-    for name in ("video-retrieval.bpmn", "matter.bpmn", "problem-report.bpmn", "violation.bpmn"):
+    for name in (
+        "video-retrieval.bpmn",
+        "matter.bpmn",
+        "problem-report.bpmn",
+        "violation.bpmn",
+        "urgent-retrieval.bpmn",
+    ):
         (models / name).unlink()
     (models / "policy-rules.yaml").write_text("rules: []\n", encoding="utf-8")
 

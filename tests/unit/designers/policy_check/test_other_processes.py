@@ -96,6 +96,8 @@ def test_a_process_whose_message_nobody_sends_is_not_clean(tmp_path: Path) -> No
     path = models / "policy-world.yaml"
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     path.write_text("".join(line for line in lines if not line.startswith("  urgent-called:")), encoding="utf-8")
+    model = models / "urgent-retrieval.bpmn"
+    model.write_text(model.read_text(encoding="utf-8").replace("urgent-called", "called-by-nobody"), encoding="utf-8")
 
     report = check(models, _workers())
 

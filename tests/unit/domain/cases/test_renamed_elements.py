@@ -51,7 +51,7 @@ def _shown(uow: UnitOfWork, found: ModelLibrary) -> dict[str, Any]:
     for application in uow.session.query(Application).filter(Application.submitted_at.is_not(None)):
         rows = case_rows.of_case(uow, application.id)
         lines = [timeline.of_rows(rows, found)]
-        reviews = uow.session.query(Review).filter_by(application_id=application.id)
+        reviews = uow.session.query(Review).filter_by(application_id=application.id, matter_id=None)
         lines += [timeline.review_of_rows(rows, review.id, found) for review in reviews]
         shown[application.id] = [
             (

@@ -23,7 +23,7 @@ def test_the_account_stays_while_copies_are_offered_to_it(
     tmp_path: Path, filmed: Path, any_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk = Desk(tmp_path / "desk", filmed, database_url=any_database_url)
-    listing, blocked = copies.list_of_application, []
+    listing, blocked = copies.list_in_scope, []
 
     def while_offering(*arguments: Any) -> Any:
         with connect(any_database_url).connect() as other:
@@ -33,7 +33,7 @@ def test_the_account_stays_while_copies_are_offered_to_it(
                 blocked.append(True)
         return listing(*arguments)
 
-    monkeypatch.setattr(hand_overs.copies, "list_of_application", while_offering)
+    monkeypatch.setattr(hand_overs.copies, "list_in_scope", while_offering)
     case = desk.case("gate").approve()
 
     desk.do(desk.lend_on_paper, case)

@@ -69,7 +69,7 @@ def test_whoever_is_away_has_a_substitute_at_once(desk: ReviewDesk) -> None:
 @pytest.mark.requirement("R25", refuses=True)
 def test_its_signature_takes_a_code_of_whom_the_rule_asks_for_one(desk: ReviewDesk, review_id: str) -> None:
     object.__setattr__(desk.database.rules, "second_factor", "signers")
-    for person, must in (("inspector", True), ("office-head", True), ("deputy", False), ("reviewer", False)):
+    for person, must in (("inspector", True), ("office-head", True), ("deputy", False), ("drafter", False)):
         assert desk.run(second_factors.is_required, person) is must, person
     with pytest.raises(Refused) as refused:
         desk.decide(review_id, "inspector")
