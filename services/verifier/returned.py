@@ -8,19 +8,24 @@ from services.verifier.package import Package
 from services.verifier.trail import Trail
 
 INSPECTION = "return-inspection"
+# By stage, the outcomes that end a loan; copies that cannot be replaced any more are recalled.
+RECALLS = {"recall": ("signed",), "problem": ("recall", "replace")}
 
 
 def check(package: Package, trail: Trail) -> str:
     """Describe the return; the custody log is compared with the audit events elsewhere."""
-    back, inspected = _entry(package, "returned"), _entry(package, "inspected")
+    back, recalled, inspected = (_entry(package, event) for event in ("returned", "recalled", "inspected"))
     if layout.RETURN not in package.contents:
-        if back is not None or trail.of("custody-returned"):
+        if back is not None or recalled is not None or trail.of("custody-returned") or trail.of("custody-recalled"):
             raise Invalid("the copies were returned, and the return is not in the package")
         return "there was no return"
     returned = package.json(layout.RETURN)
-    if back is None or not trail.of("custody-returned"):
+    if recalled is not None and back is None and trail.of("custody-recalled"):
+        _check_recalled(package, returned, recalled)
+    elif back is not None and recalled is None and trail.of("custody-returned"):
+        _check_signed(package, trail, returned, back)
+    else:
         raise Invalid("no audit event names a return")
-    _check_signed(package, trail, returned, back)
     _check_archived(trail, returned["archived"])
     inspection = returned["inspection"]
     if (inspection is None) != (inspected is None):
@@ -61,6 +66,18 @@ def _check_signed(package: Package, trail: Trail, returned: dict[str, Any], entr
     ):
         if statement[name] != expected:
             raise Invalid(f"return and signed statement differ in {name}")
+
+
+def _check_recalled(package: Package, returned: dict[str, Any], entry: dict[str, Any]) -> None:
+    """Check that copies which nobody gave back were recalled by a signed decision; the trail is compared elsewhere."""
+    number, sha256 = returned["attestation"].get("recalled"), returned["statementSha256"]
+    written = (entry["handOver"], entry["at"], entry["detail"]["matter"], entry["detail"]["statement_sha256"])
+    if written != (returned["handOver"], returned["returnedAt"], number, sha256):
+        raise Invalid("the custody log has a recall at another time, or by another decision")
+    statement = _statement(package, sha256)
+    decided = statement["outcome"] in RECALLS.get(statement["stage"], ())
+    if not decided or statement["person"] != returned["returnedBy"]:
+        raise Invalid("the recall was signed by somebody else, or decided otherwise")
 
 
 def _statement(package: Package, sha256: str) -> dict[str, Any]:

@@ -86,11 +86,34 @@ async def test_a_wrong_camera_is_retrieved_again_on_the_same_approval(desk: Peop
     assert all(row.archived_at is not None for row in desk.rows(Master)), "the masters of before are kept"
     assert not desk.loan_keys()
 
+    await check_package(desk, case, tmp_path)
+
+
+async def check_package(desk: People, case: str, folder: Path) -> None:
+    """Make the evidence package of the case, and have the verifier find nothing wrong."""
     ensure_log_key(desk.settings.keys / FOLDER)
     number = str(desk.application(case).number)
-    made = await run_in_thread(package.make, sources_of(desk.container), number, tmp_path / "case.zip", "hash")
+    made = await run_in_thread(package.make, sources_of(desk.container), number, folder / "case.zip", "hash")
     examined = examine(made.path, [made.fingerprints["root"]])
     assert (examined.failed, examined.exit_code) == ([], 0)
+
+
+@pytest.mark.requirement("R35", "R44")
+@pytest.mark.parametrize("how", ["recall", "problem"])
+async def test_the_package_of_recalled_copies_can_be_checked(desk: People, tmp_path: Path, how: str) -> None:
+    case = await desk.apply("cam1", requested_use_days=5)
+    await desk.accept(case)
+    if how == "recall":
+        matter_id = await ask(desk, case, "recall", by="wulei", ground="leak")
+        await decide(desk, matter_id, "recall")
+    else:
+        matter_id = await report(desk, case)
+        await decide(desk, matter_id, "problem", "recall")
+    await desk.decide(case, "return-inspection")
+    await desk.closed(case, "footage-re-archived")
+    await desk.quiet()
+
+    await check_package(desk, case, tmp_path)
 
 
 @pytest.mark.requirement("R2", "R44")

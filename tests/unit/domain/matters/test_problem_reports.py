@@ -458,7 +458,7 @@ async def test_jobs_sent_by_hand_do_nothing_that_security_has_not_answered(loan:
         with pytest.raises(NotPermitted, match="Security has answered explained"):
             await job(loan, job_type, matter_id)
     for act in (loan.check, loan.apply, lambda one: loan.close(one, "refused")):
-        with pytest.raises(NotPermitted, match="a process of its own|answered, and never refused"):
+        with pytest.raises(NotPermitted, match=r"a process of its own|answered, and never refused"):
             act(matter_id)
     with pytest.raises(NotPermitted, match="it is answered already"):
         loan.open(matter_id, "problem")
