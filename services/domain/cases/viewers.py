@@ -5,7 +5,7 @@ those bytes hold, the list of fragments says that was made when the copy was sea
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -58,11 +58,19 @@ def _of_copies(uow: UnitOfWork, camera_id: str, span: Span) -> Iterator[FootageV
         part = _bytes(copy.sealed, span)
         if part is None:
             continue
-        for row in uow.session.scalars(select(Viewing).where(Viewing.copy_id == copy.id)):
-            if any(start < part[1] and end > part[0] for start, end in row.ranges):
-                yield _viewer(uow, "viewing", row.opened_at, row.person_id, application, row.address)
+        looks = uow.session.scalars(select(Viewing).where(Viewing.copy_id == copy.id))
+        yield from _looks(uow, looks, part, application)
         for download in _list_downloads(uow, copy.id):
             yield _viewer(uow, "download", download.asked_at, download.person_id, application, download.address)
+
+
+def _looks(
+    uow: UnitOfWork, looks: Iterable[Viewing | EmergencyViewing], part: tuple[int, int], application: Application
+) -> Iterator[FootageViewer]:
+    """Yield those who read some of ``part``, a stretch of the plaintext in bytes."""
+    for row in looks:
+        if any(start < part[1] and end > part[0] for start, end in row.ranges):
+            yield _viewer(uow, "viewing", row.opened_at, row.person_id, application, row.address)
 
 
 def _list_downloads(uow: UnitOfWork, copy_id: str) -> list[Download | DisclosureDownload]:
@@ -84,9 +92,8 @@ def _of_emergency_copies(uow: UnitOfWork, camera_id: str, span: Span) -> Iterato
         part = _bytes(copy.sealed, span)
         if part is None:
             continue
-        for row in uow.session.scalars(select(EmergencyViewing).where(EmergencyViewing.copy_id == copy.id)):
-            if any(start < part[1] and end > part[0] for start, end in row.ranges):
-                yield _viewer(uow, "viewing", row.opened_at, row.person_id, application, row.address)
+        looks = uow.session.scalars(select(EmergencyViewing).where(EmergencyViewing.copy_id == copy.id))
+        yield from _looks(uow, looks, part, application)
 
 
 def _bytes(sealed: dict[str, Any], span: Span) -> tuple[int, int] | None:

@@ -19,9 +19,8 @@ from services.database.tables.emergency_views import EmergencyCopy, EmergencyGra
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import suspensions
+from services.domain.custody import suspensions, viewings
 from services.domain.custody.grants import ADMINISTRATOR, NOT_BEGUN, SUSPENDED
-from services.domain.custody.viewings import AUDIT_STEP_BYTES, AUDIT_STEP_TIME, length_of, merge_ranges
 from services.domain.process import permissions
 from services.domain.process.permissions import CaseState
 from services.domain.retrieval import attempts
@@ -205,13 +204,7 @@ def record_denial(uow: UnitOfWork, copy_id: str, code: str) -> None:
 def open_viewing(uow: UnitOfWork, copy_id: str, *, purpose_confirmed: bool, address: str) -> Opened:
     """Begin a look: the purpose is shown, and confirmed anew each time (R41)."""
     opened = check(uow, copy_id)
-    if not purpose_confirmed:
-        raise Refused(
-            "purpose-not-confirmed",
-            "Confirm first that you use it only for the purpose stated in the application.",
-            status=422,
-            field="purposeConfirmed",
-        )
+    viewings.require_confirmed(purpose_confirmed)
     viewing = EmergencyViewing(
         id=new_id(),
         copy_id=copy_id,
@@ -247,26 +240,7 @@ def record_read(uow: UnitOfWork, copy_id: str, viewing_id: str, offset: int, len
     """Check the grant and count one read of ``length`` bytes at ``offset`` of the plaintext."""
     opened = check(uow, copy_id)
     viewing = get_mine(uow, copy_id, viewing_id, lock=True)
-    before = length_of(viewing.ranges)
-    viewing.ranges = merge_ranges([*viewing.ranges, [offset, offset + length]])
-    new_ground = before // AUDIT_STEP_BYTES != length_of(viewing.ranges) // AUDIT_STEP_BYTES
-    pause = viewing.last_read_at is None or uow.now - viewing.last_read_at >= AUDIT_STEP_TIME
-    viewing.reads += 1
-    viewing.bytes_read += length
-    viewing.last_read_at = uow.now
-    if new_ground or pause:
-        audit_trail.record(
-            uow,
-            "footage-read",
-            SUBJECT,
-            copy_id,
-            application_id=opened.application_id,
-            viewing=viewing_id,
-            start=offset,
-            end=offset + length,
-            reads=viewing.reads,
-            bytes=viewing.bytes_read,
-        )
+    viewings.count_read(uow, viewing, offset, length, subject=SUBJECT, application_id=opened.application_id)
     return opened
 
 

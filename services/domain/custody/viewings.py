@@ -9,6 +9,7 @@ from sqlalchemy import select
 from services.database.base import new_id
 from services.database.tables.copies import Copy, Download, Viewing
 from services.database.tables.custody import HandOver
+from services.database.tables.emergency_views import EmergencyViewing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import grants, log, on_site
@@ -39,13 +40,7 @@ def open_viewing(uow: UnitOfWork, copy_id: str, *, purpose_confirmed: bool, addr
     """Begin a viewing: the purpose of the application is shown, and confirmed anew each time (R41)."""
     _lock_loan(uow, copy_id)
     opened = grants.check(uow, copy_id, "view", address=address)
-    if not purpose_confirmed:
-        raise Refused(
-            "purpose-not-confirmed",
-            "Confirm first that you use it only for the purpose stated in the application.",
-            status=422,
-            field="purposeConfirmed",
-        )
+    require_confirmed(purpose_confirmed)
     viewing = Viewing(
         id=new_id(),
         copy_id=copy_id,
@@ -63,6 +58,17 @@ def open_viewing(uow: UnitOfWork, copy_id: str, *, purpose_confirmed: bool, addr
     hand_over = uow.session.get_one(HandOver, opened.hand_over_id)
     log.append(uow, hand_over, "viewed", person_id=uow.actor.id, copy_id=copy_id, viewing=viewing.id, address=address)
     return OpenedViewing(viewing.id, copy_id, opened.purpose, opened.sealed["plainSize"], opened.sitting_id)
+
+
+def require_confirmed(purpose_confirmed: bool) -> None:
+    """Raise Refused until the purpose is confirmed, anew each time (R41)."""
+    if not purpose_confirmed:
+        raise Refused(
+            "purpose-not-confirmed",
+            "Confirm first that you use it only for the purpose stated in the application.",
+            status=422,
+            field="purposeConfirmed",
+        )
 
 
 def get_mine(uow: UnitOfWork, copy_id: str, viewing_id: str, *, lock: bool = False) -> Viewing:
@@ -94,6 +100,23 @@ def record_read(
 ) -> grants.OpenedCopy:
     """Check the grant and count one read of ``length`` bytes at ``offset`` of the plaintext."""
     opened, viewing = require_open(uow, copy_id, viewing_id, address=address, lock=True)
+    count_read(uow, viewing, offset, length, subject="copy", application_id=opened.application_id)
+    return opened
+
+
+def count_read(
+    uow: UnitOfWork,
+    viewing: Viewing | EmergencyViewing,
+    offset: int,
+    length: int,
+    *,
+    subject: str,
+    application_id: str,
+) -> None:
+    """Count one read of ``length`` bytes at ``offset`` of the plaintext; an event for new ground and after a pause.
+
+    ``subject``: what the audit trail calls the kind of copy.
+    """
     before = length_of(viewing.ranges)
     viewing.ranges = merge_ranges([*viewing.ranges, [offset, offset + length]])
     new_ground = before // AUDIT_STEP_BYTES != length_of(viewing.ranges) // AUDIT_STEP_BYTES
@@ -105,16 +128,15 @@ def record_read(
         audit_trail.record(
             uow,
             "footage-read",
-            "copy",
-            copy_id,
-            application_id=opened.application_id,
-            viewing=viewing_id,
+            subject,
+            viewing.copy_id,
+            application_id=application_id,
+            viewing=viewing.id,
             start=offset,
             end=offset + length,
             reads=viewing.reads,
             bytes=viewing.bytes_read,
         )
-    return opened
 
 
 def list_download(
