@@ -194,3 +194,28 @@ def the_inspector_decides_before_the_hashes_are_compared(folder: Path) -> None:
     model.retarget("Flow_InspectionDecided", "Task_InspectReturn")
     model.retarget("Flow_ReturnChecked", "Task_ReArchive")
     model.save()
+
+
+# -- another issue -----------------------------------------------------------------------------------------------------
+
+
+@CUSTODY.breaks("handed-over-after-retrieval")
+def copies_that_were_replaced_are_handed_over_again(folder: Path) -> None:
+    """Nothing is retrieved in their place."""
+    model = Model(folder)
+    model.retarget("Flow_CopiesReplaced", "Phase_Custody")
+    model.save()
+
+
+@CUSTODY.breaks("handed-over-after-retrieval")
+def another_issue_goes_by_the_retrieval(folder: Path) -> None:
+    model = Model(folder)
+    model.retarget("Flow_Reissue", "Event_CopiesPrepared")
+    model.save()
+
+
+@CUSTODY.breaks("not-taken-only-when-offered")
+def copies_to_be_replaced_end_the_case_as_not_taken_up(folder: Path) -> None:
+    model = Model(folder)
+    model.retarget("Flow_CopiesReplaced", "Task_ReleaseNotTakenUp")
+    model.save()

@@ -99,6 +99,15 @@ def _targets(expression: Expression | None) -> dict[str, Names]:
     return found
 
 
+def _collected(element: Element) -> Names:
+    """Return the name that a loop collects its outputs under: its own variable, which it sets outside as it completes.
+
+    What has that name outside is read by nothing in the loop.
+    """
+    loop = element.loop
+    return NONE if loop is None or loop.output_collection is None else frozenset({loop.output_collection})
+
+
 class LiveVariables:
     """``before[e]`` are the names that matter as ``e`` is entered, ``during[e]`` while it is active."""
 
@@ -134,7 +143,7 @@ class LiveVariables:
 
     def own(self, element_id: str) -> Names:
         """Return the names that an element reads at its end, which its own variables may hold."""
-        return self._at_end[element_id]
+        return self._at_end[element_id] | _collected(self._process.elements[element_id])
 
     def _own_names(self, active: ElementInstance) -> Names:
         """Return what the element reads at its end from its own variables, so that no other scope's matter for it."""
@@ -200,7 +209,7 @@ class LiveVariables:
 
     def _passed_on(self, element: Element, after: Names) -> Names:
         """Return what is read once the element has completed, besides what its completion sets."""
-        read = after - (NONE if element.loop is not None else self._sets(element))
+        read = after - (_collected(element) if element.loop is not None else self._sets(element))
         return read.union(*(names_of(flow.condition) for flow in element.outgoing))
 
     @staticmethod
@@ -237,7 +246,6 @@ class LiveVariables:
         if element.loop is not None:
             loop = element.loop
             read |= names_of(loop.collection) | names_of(loop.condition) | names_of(loop.output_element)
-            read |= {loop.output_collection} if loop.output_collection else set()
             read |= frozenset[str]().union(*_targets(element.outputs).values())
             if loop.sequential:
                 read |= self.before[element.id]

@@ -94,3 +94,36 @@ def test_an_input_hides_a_variable_only_until_its_element_ends(of_scope: bool) -
     )
 
     assert "x" in live.during["first"]
+
+
+def _loop(collection: str) -> str:
+    loop = f'<zeebe:loopCharacteristics inputCollection="={collection}" outputCollection="x" outputElement="=done" />'
+    return (
+        '<bpmn:serviceTask id="each"><bpmn:extensionElements><zeebe:taskDefinition type="each" />'
+        "</bpmn:extensionElements><bpmn:multiInstanceLoopCharacteristics><bpmn:extensionElements>"
+        f"{loop}</bpmn:extensionElements></bpmn:multiInstanceLoopCharacteristics></bpmn:serviceTask>"
+    )
+
+
+def test_what_a_loop_collects_does_not_matter_before_it() -> None:
+    live = _live(_loop("[1, 2]") + _flow("inner", "each"))
+
+    assert "x" not in live.before["scope"]
+    assert "x" in live.own("each")
+
+
+def test_what_a_loop_goes_through_matters_before_it_though_it_collects_under_the_same_name() -> None:
+    live = _live(_loop("x") + _flow("inner", "each"))
+
+    assert "x" in live.before["scope"]
+
+
+def test_what_a_loop_collects_matters_before_it_where_a_boundary_event_leaves_it() -> None:
+    timer = (
+        '<bpmn:boundaryEvent id="late" attachedToRef="each"><bpmn:timerEventDefinition>'
+        '<bpmn:timeDuration xsi:type="bpmn:tFormalExpression">PT1H</bpmn:timeDuration>'
+        '</bpmn:timerEventDefinition></bpmn:boundaryEvent><bpmn:endEvent id="left" />'
+    )
+    live = _live(_loop("[1]") + timer + _flow("inner", "each") + _flow("late", "left"))
+
+    assert "x" in live.before["scope"]
