@@ -16,7 +16,7 @@ from services.database.tables.reviews import Decision, Review
 from services.database.tables.violations import Hearing, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy, queries, visibility
-from services.domain.access.policy import LEADERS, Directory
+from services.domain.access.directory import LEADERS, Directory
 
 KIND, APPEAL = "violation", "appeal"  # of matters
 KINDS = (KIND, APPEAL)  # an appeal is seen as the violation that it is about

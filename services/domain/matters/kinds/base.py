@@ -15,9 +15,8 @@ from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
-from services.domain.access import policy as access_policy
+from services.domain.access import parts, visibility
 from services.domain.access import queries as access_queries
-from services.domain.access import visibility
 from services.domain.process.messages import MATTER_ASKED
 from services.domain.process.permissions import CaseState
 from services.runtime.errors import Refused
@@ -218,7 +217,7 @@ def is_important(state: CaseState) -> bool:
 def concerns(uow: UnitOfWork, application: Application, department_kind: str) -> bool:
     """Whether somebody near the case belongs to a department of this kind (T8)."""
     directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, application.id)
-    return bool(access_policy.people_concerned(directory, facts, department_kind))
+    return bool(parts.people_concerned(directory, facts, department_kind))
 
 
 def person_line(uow: UnitOfWork, name: Text, person_id: str) -> Line:
