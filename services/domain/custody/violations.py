@@ -3,12 +3,10 @@
 Each has a matter, by which its process knows it: ``matters.violations`` has what is done there.
 """
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import rfc8785
 from sqlalchemy import select
 
 from services.database.base import new_id
@@ -27,6 +25,7 @@ from services.domain.notifications import service as notification_service
 from services.domain.process import outbox, permissions
 from services.domain.process.messages import VIOLATION_OPENED
 from services.domain.rules import agreed_limits
+from services.runtime.canonical_json import hash_of
 from services.runtime.errors import Refused
 
 OVERDUE = "overdue"
@@ -242,11 +241,6 @@ def begin_handling(uow: UnitOfWork, violation: Violation) -> Matter:
         variables={"matterId": matter_id, "applicationId": violation.application_id},
     )
     return matter
-
-
-def hash_of(facts: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of the canonical facts, which decisions are signed over."""
-    return hashlib.sha256(rfc8785.dumps(dict(facts))).hexdigest()
 
 
 def close(uow: UnitOfWork, violation: Violation, closed_as: str) -> None:

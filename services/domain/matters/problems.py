@@ -9,12 +9,12 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import hand_overs, suspensions
 from services.domain.custody import log as custody_log
-from services.domain.custody.violations import hash_of
 from services.domain.matters import documents, service, tasks
 from services.domain.matters.kinds import problem as kind
 from services.domain.process import outbox
 from services.domain.process.messages import PROBLEM_REPORTED, REVIEW_DECIDED
 from services.domain.reviews import moot_matters
+from services.runtime.canonical_json import hash_of
 from services.runtime.translations import Message
 
 ANSWERED = "answered"

@@ -11,7 +11,6 @@ from services.database.tables.reviews import Decision, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import violations
-from services.domain.custody.violations import hash_of
 from services.domain.matters import documents
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.kinds.base import Kind, concerns
@@ -23,6 +22,7 @@ from services.domain.reviews import moot_matters
 from services.domain.reviews import tasks as review_tasks
 from services.domain.reviews.classification import compute_floor
 from services.domain.stages.catalogue import STAGES
+from services.runtime.canonical_json import hash_of
 from services.runtime.errors import NotPermitted
 from services.runtime.translations import Message
 

@@ -25,7 +25,6 @@ from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
 from services.domain.cameras.clocks import Clock, clock_of
 from services.domain.custody import emergency, violations
-from services.domain.custody.violations import hash_of
 from services.domain.matters import documents, service, tasks
 from services.domain.matters.kinds import urgent as kind
 from services.domain.matters.kinds.urgent import NOT_RATIFIED, RATIFIED, RATIFY_WITHIN, STAGE, UrgentAsked
@@ -36,6 +35,7 @@ from services.domain.process.messages import APPLICATION_APPROVED, APPLICATION_R
 from services.domain.retrieval import attempts, preservations
 from services.domain.reviews import filing, moot_matters
 from services.domain.reviews.moot_matters import MOOT
+from services.runtime.canonical_json import hash_of
 from services.runtime.errors import Refused, Retryable
 from services.runtime.spans import Span
 

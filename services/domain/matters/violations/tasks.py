@@ -22,7 +22,7 @@ from services.domain.access import holds as hold_policy
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import heads, suspensions, violations
-from services.domain.custody.violations import ACCUSED, CLEARED, SETTLED, UPHELD, hash_of
+from services.domain.custody.violations import ACCUSED, CLEARED, SETTLED, UPHELD
 from services.domain.holds import service as hold_service
 from services.domain.matters.violations import assessment, documents
 from services.domain.matters.violations.assessment import DECIDING, Assessment, Inputs
@@ -37,6 +37,7 @@ from services.domain.process.permissions import CaseState
 from services.domain.reviews import judgements
 from services.domain.reviews import tasks as review_tasks
 from services.domain.stages.catalogue import STAGES
+from services.runtime.canonical_json import hash_of
 from services.runtime.errors import Fatal, NotPermitted
 
 REFERRAL = "referral"  # the stage, and the cause of the hold
