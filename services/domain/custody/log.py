@@ -124,7 +124,3 @@ def line_of(entry: CustodyEntry) -> dict[str, Any]:
         "previous": entry.previous_sha256,
         "seq": entry.seq,
     }
-
-
-def _hash(entry: CustodyEntry) -> str:
-    return hash_of(line_of(entry))
