@@ -15,8 +15,9 @@ from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
-from services.domain.access import parts, visibility
 from services.domain.access import queries as access_queries
+from services.domain.access import visibility
+from services.domain.applications import security_check
 from services.domain.process.messages import MATTER_ASKED
 from services.domain.process.permissions import CaseState
 from services.runtime.errors import Refused
@@ -103,6 +104,17 @@ class Kind(ABC):
     def open_itself(self, uow: UnitOfWork, state: CaseState, asked: Any) -> Matter | None:
         """Open the matter where the kind has a process of its own; None where the one of all matters decides it."""
         return None
+
+    def check_stage_itself(self, uow: UnitOfWork, matter: Matter, stage: str, act: str) -> bool:
+        """Raise NotPermitted unless this stage is next, where the kind has an order of its own; else return False.
+
+        ``act``: what the job was to do, for the error.
+        """
+        return False
+
+    def close_itself(self, uow: UnitOfWork, matter: Matter, closed_as: str) -> bool:
+        """Close the matter where the kind has an end of its own; False where it is closed as all matters are."""
+        return False
 
     def unavailable(self, hand_over: HandOver | None) -> Message | None:
         """Return why it cannot be asked for as the loan stands, whatever is asked; None where it can."""
@@ -216,8 +228,7 @@ def is_important(state: CaseState) -> bool:
 
 def concerns(uow: UnitOfWork, application: Application, department_kind: str) -> bool:
     """Whether somebody near the case belongs to a department of this kind (T8)."""
-    directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, application.id)
-    return bool(parts.people_concerned(directory, facts, department_kind))
+    return security_check.is_involved(uow, application.id, department_kind)
 
 
 def person_line(uow: UnitOfWork, name: Text, person_id: str) -> Line:

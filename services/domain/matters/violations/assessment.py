@@ -13,8 +13,8 @@ from services.database.tables.custody import HandOver
 from services.database.tables.violations import Hearing, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries
+from services.domain.applications.security_check import is_involved
 from services.domain.custody.violations import ACCUSED, CLEARED
-from services.domain.matters.kinds.base import concerns
 from services.domain.process.permissions import CaseState
 from services.domain.reviews.classification import compute_floor
 
@@ -58,8 +58,8 @@ def find_inputs(uow: UnitOfWork, violation: Violation, state: CaseState) -> Inpu
         days_late=_count_days_late(uow, violation),
         leaked=kind == "leak" or (kind == "loss" and violation.facts.get("kind") == "leaked"),
         repeats=_count_repeats(uow, violation),
-        security_involved=concerns(uow, application, "security") or _accuses(uow, violation, "security"),
-        management_involved=concerns(uow, application, "management") or _accuses(uow, violation, "management"),
+        security_involved=is_involved(uow, application.id, "security") or _accuses(uow, violation, "security"),
+        management_involved=is_involved(uow, application.id, "management") or _accuses(uow, violation, "management"),
     )
 
 
