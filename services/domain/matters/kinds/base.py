@@ -178,6 +178,14 @@ class Kind(ABC):
         """Return what the document has besides what all kinds have; nothing, unless the kind says otherwise."""
         return {}
 
+    def may_attach(self, uow: UnitOfWork, matter: Matter) -> bool:
+        """Whether the acting person has the part in it that lets them add attachments while it is open."""
+        return matter.opened_by == uow.actor.id
+
+    def attachment_refusal(self, uow: UnitOfWork, matter: Matter) -> Refused | None:
+        """Return why nobody can add attachments to it now, though it is open."""
+        return None
+
 
 def roles_of(uow: UnitOfWork, application: Application, hand_over: HandOver | None) -> set[str]:
     """Return what the actor is to the loan.

@@ -6,10 +6,14 @@ Overdue copies, losses and disputed returns are recorded by the jobs that find t
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+from sqlalchemy import select
+
 from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
 from services.database.tables.people import Person
+from services.database.tables.violations import Hearing, Violation
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import violations as policy
 from services.domain.custody import violations
 from services.domain.matters.kinds import base
 from services.domain.matters.kinds.base import Asked, Kind, Line
@@ -100,3 +104,15 @@ class ViolationKind(Kind):
 
     def lines(self, uow: UnitOfWork, facts: Mapping[str, Any]) -> list[Line]:
         return lines.list_lines(uow, facts)
+
+    def may_attach(self, uow: UnitOfWork, matter: Matter) -> bool:
+        """Whoever is heard in it replies with attachments."""
+        if super().may_attach(uow, matter) or uow.session.get(Hearing, (matter.id, uow.actor.id)) is not None:
+            return True
+        return policy.may_answer_for(uow, matter.application_id)
+
+    def attachment_refusal(self, uow: UnitOfWork, matter: Matter) -> Refused | None:
+        violation = uow.session.scalars(select(Violation).where(Violation.matter_id == matter.id)).one()
+        if violation.heard_at is None:
+            return None
+        return Refused("attachment-heard", "The hearing is over: what is decided on can no longer be changed.")
