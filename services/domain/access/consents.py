@@ -16,7 +16,6 @@ from services.runtime.canonical_json import hash_of
 
 # The fields that a form gets on submission; departments consent to the rest.
 UNCONSENTED_FIELDS = ("number", "round", "submittedAt", "consents")
-ENDINGS = ("consented", "refused", "changed", "lapsed", "withdrawn", "closed")
 
 
 def consented_part(form: dict[str, Any]) -> dict[str, Any]:

@@ -289,6 +289,20 @@ def revoke(uow: UnitOfWork, violation: Violation, *, by: str) -> None:
         _clear(uow, hand_over, violation)
 
 
+def list_accused(uow: UnitOfWork, matter_id: str) -> list[str]:
+    """List who is accused in a violation, by its matter."""
+    query = select(Hearing.person_id).where(Hearing.matter_id == matter_id, Hearing.part == ACCUSED)
+    return sorted(uow.session.scalars(query))
+
+
+def have_all_replied(uow: UnitOfWork, matter_id: str) -> bool:
+    """Return whether everybody who is accused in a violation has replied to it."""
+    silent = select(Hearing.person_id).where(
+        Hearing.matter_id == matter_id, Hearing.part == ACCUSED, Hearing.replied_at.is_(None)
+    )
+    return uow.session.scalar(silent.limit(1)) is None
+
+
 def _lock_loan(uow: UnitOfWork, violation: Violation) -> HandOver | None:
     """Lock the loan of a violation, if it has one, and then the violation."""
     hand_over = None

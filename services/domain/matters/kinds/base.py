@@ -18,6 +18,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
 from services.domain.applications import security_check
+from services.domain.custody import suspensions
 from services.domain.process.messages import MATTER_ASKED
 from services.domain.process.permissions import CaseState
 from services.runtime.errors import Refused
@@ -211,7 +212,7 @@ def roles_of(uow: UnitOfWork, application: Application, hand_over: HandOver | No
 
 def loan_is_over(hand_over: HandOver | None) -> bool:
     """Whether nobody holds the copies any more."""
-    return hand_over is None or any((hand_over.returned_at, hand_over.lost_at, hand_over.ended_at))
+    return hand_over is None or suspensions.is_over(hand_over)
 
 
 def loan_obstacle(hand_over: HandOver | None) -> Message | None:

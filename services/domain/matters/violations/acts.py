@@ -3,8 +3,6 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
-
 from services.database.tables.applications import Application
 from services.database.tables.matters import Matter
 from services.database.tables.violations import Hearing, Violation
@@ -12,9 +10,8 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import violations as policy
 from services.domain.access import visibility
-from services.domain.audit import trail as audit_trail
 from services.domain.custody import violations
-from services.domain.custody.violations import ACCUSED, DEPARTMENT
+from services.domain.custody.violations import DEPARTMENT
 from services.domain.matters import attached
 from services.domain.matters.permissions import first_decisions_of
 from services.domain.matters.violations import documents, tasks
@@ -53,10 +50,7 @@ def reply(uow: UnitOfWork, matter_id: str, text: str) -> Matter:
     tasks.change_facts(uow, matter, {**matter.facts, "replies": [*matter.facts["replies"], said]}, "violation-replied")
     notification_service.mark_done(uow, "violation", subject_id=matter.id, person_id=uow.actor.id)
     uow.session.flush()
-    silent = select(Hearing.person_id).where(
-        Hearing.matter_id == matter.id, Hearing.part == ACCUSED, Hearing.replied_at.is_(None)
-    )
-    if uow.session.scalar(silent.limit(1)) is None:
+    if violations.have_all_replied(uow, matter.id):
         violation.heard_at = uow.now
         _publish(uow, matter, VIOLATION_REPLIED)
     return matter
@@ -110,7 +104,7 @@ def record_referral(
         "recordedAt": uow.now.isoformat(),
     }
     document = documents.write_referral(uow, matter, violation, first_decisions_of(uow, matter))
-    _record(uow, matter, "violation-referred", document=document.number, package=package_sha256.lower())
+    tasks.record(uow, matter, "violation-referred", document=document.number, package=package_sha256.lower())
     notification_service.mark_done(uow, "violation", subject_id=matter.id)
     _publish(uow, matter, REFERRAL_RECEIVED)
     return matter
@@ -135,7 +129,7 @@ def settle(uow: UnitOfWork, matter_id: str, *, account: str, amount: str | None)
         "by": uow.actor.id,
         "at": uow.now.isoformat(),
     }
-    _record(uow, matter, "violation-settled")
+    tasks.record(uow, matter, "violation-settled")
     notification_service.mark_done(uow, "violation", subject_id=matter.id)
     _publish(uow, matter, LOSS_SETTLED)
     return matter
@@ -172,7 +166,3 @@ def _publish(uow: UnitOfWork, matter: Matter, name: str) -> None:
         message_id=f"{name}:{matter.id}",
         variables={},
     )
-
-
-def _record(uow: UnitOfWork, matter: Matter, action: str, **detail: Any) -> None:
-    audit_trail.record(uow, action, "matter", matter.id, application_id=matter.application_id, **detail)

@@ -88,22 +88,27 @@ def obstacle(inputs: Inputs, given: Assessment) -> str | None:
     """Return why the register does not take what the table says, or None."""
     floor = least(inputs)
     if given.severity not in SEVERITIES or given.deciding_stage not in DECIDING:
-        return f"{given.severity!r} or {given.deciding_stage!r} is none that the register knows"
-    against = {
-        f"its severity is at least {floor.severity}, and the table says {given.severity}": SEVERITIES.index(
-            given.severity
-        )
-        < SEVERITIES.index(floor.severity),
-        "it concerns Security, which does not decide it itself (T8)": inputs.security_involved
-        and given.deciding_stage == BY_SECURITY,
-        "it concerns management, which does not decide it itself (T8)": inputs.management_involved
-        and given.deciding_stage == BY_MANAGEMENT,
-        "what is severe is decided by management or Legal": floor.severity == "severe"
-        and given.deciding_stage == BY_SECURITY,
-        "the accused lose access to all copies that they hold, and the table leaves it to them": floor.suspend_person
-        and not given.suspend_person,
-    }
-    return next((sentence for sentence, holds in against.items() if holds), None)
+        return f"the register does not know {given.severity!r} or {given.deciding_stage!r}"
+    milder = SEVERITIES.index(given.severity) < SEVERITIES.index(floor.severity)
+    by_security = given.deciding_stage == BY_SECURITY
+    by_management = given.deciding_stage == BY_MANAGEMENT
+    reasons = (
+        (milder, f"its severity is at least {floor.severity}, and the table says {given.severity}"),
+        (
+            inputs.security_involved and by_security,
+            "it concerns Security, which does not decide it itself (T8)",
+        ),
+        (
+            inputs.management_involved and by_management,
+            "it concerns management, which does not decide it itself (T8)",
+        ),
+        (floor.severity == "severe" and by_security, "what is severe is decided by management or Legal"),
+        (
+            floor.suspend_person and not given.suspend_person,
+            "the accused lose access to all copies that they hold, and the table leaves it to them",
+        ),
+    )
+    return next((sentence for holds, sentence in reasons if holds), None)
 
 
 def _count_days_late(uow: UnitOfWork, violation: Violation) -> int:

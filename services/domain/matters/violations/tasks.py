@@ -15,13 +15,13 @@ from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
 from services.database.tables.reviews import Decision, Reminder, Review
 from services.database.tables.suspensions import Suspension
-from services.database.tables.violations import Hearing, Sanction, Violation
+from services.database.tables.violations import Sanction, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import holds as hold_policy
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import heads, suspensions, violations
-from services.domain.custody.violations import ACCUSED, CLEARED, SETTLED, UPHELD
+from services.domain.custody.violations import CLEARED, SETTLED, UPHELD
 from services.domain.holds import service as hold_service
 from services.domain.matters import permissions
 from services.domain.matters.permissions import Subject, bind_instance, first_decisions_of, refusal, require_signed
@@ -104,7 +104,7 @@ def serve(uow: UnitOfWork, matter_id: str, given: Assessment) -> timedelta:
         "replyUntil": violation.reply_until.isoformat(),
     }
     change_facts(uow, matter, {**matter.facts, "assessment": facts}, "violation-served")
-    for person_id in _told(uow, subject):
+    for person_id in _list_parties(uow, subject):
         notify(uow, subject, person_id, "violation-served")
     return period
 
@@ -119,13 +119,13 @@ def expire_reply(uow: UnitOfWork, matter_id: str) -> bool:
     matter = subject.matter
     outbox.settle(uow, matter.application_id, "the hearing is over", VIOLATION_REPLIED, matter_id=matter.id)
     if violation.heard_at is not None:
-        return _all_replied(uow, matter)
+        return violations.have_all_replied(uow, matter.id)
     if violation.reply_until is None:
         raise refusal(matter, act, "its facts were not served yet")
     if not is_over(uow, violation.reply_until):
         raise refusal(matter, act, f"the accused may reply until {violation.reply_until.isoformat()}")
     violation.heard_at = uow.now
-    _record(uow, subject, "violation-hearing-closed")
+    record(uow, matter, "violation-hearing-closed")
     return False
 
 
@@ -215,8 +215,8 @@ def record_sanctions(uow: UnitOfWork, matter_id: str) -> Recorded:
             )
         )
     violation.severity, violation.sanctioned_at = judgement["severity"], uow.now
-    _record(uow, subject, "violation-sanctioned", decision=judged.id)
-    for person_id in _told(uow, subject):
+    record(uow, matter, "violation-sanctioned", decision=judged.id)
+    for person_id in _list_parties(uow, subject):
         notify(uow, subject, person_id, "violation-upheld")
     return recorded
 
@@ -259,7 +259,7 @@ def begin_referral(uow: UnitOfWork, matter_id: str) -> str:
         "decision": decision.id,
         "begunAt": uow.now.isoformat(),
     }
-    _record(uow, subject, "violation-referral-begun", hold=hold.id)
+    record(uow, matter, "violation-referral-begun", hold=hold.id)
     for person_id in handlers:
         notify(uow, subject, person_id, "violation-refer")
     return hold.id
@@ -278,11 +278,11 @@ def remind(uow: UnitOfWork, matter_id: str, job_key: int) -> int:
         return 0
     handlers = _require_handlers(uow, subject, f"record the {awaited}")
     uow.session.add(Reminder(job_key=job_key, kind="violation", subject_id=matter.id, sent_at=uow.now))
-    people = handlers if awaited == REFERRAL else sorted({*handlers, *_accused(uow, matter)})
+    people = handlers if awaited == REFERRAL else sorted({*handlers, *violations.list_accused(uow, matter.id)})
     code = "violation-refer" if awaited == REFERRAL else "violation-settlement-due"
     for person_id in people:
         notify(uow, subject, person_id, code)
-    _record(uow, subject, "violation-reminded", of=awaited)
+    record(uow, matter, "violation-reminded", of=awaited)
     return len(people)
 
 
@@ -373,7 +373,7 @@ def _suspend(uow: UnitOfWork, matter: Matter, violation: Violation, given: Asses
     if violation.hand_over_id is not None:
         hand_over = uow.session.get_one(HandOver, violation.hand_over_id)
         suspensions.open_once(uow, hand_over, suspensions.VIOLATION, violation_id=violation.id)
-    for person_id in _accused(uow, matter) if given.suspend_person else ():
+    for person_id in violations.list_accused(uow, matter.id) if given.suspend_person else ():
         suspensions.open_for_person(uow, person_id, suspensions.VIOLATION, matter.id)
 
 
@@ -388,34 +388,28 @@ def _end(uow: UnitOfWork, subject: Subject, violation: Violation, closed_as: str
     matter.closed_at, matter.closed_as, matter.outcome = uow.now, closed_as, outcome
     review_tasks.close_of_matter(uow, matter, f"matter-{closed_as}")
     notification_service.mark_done(uow, "violation", subject_id=matter.id)
-    _record(uow, subject, "matter-closed", number=matter.number, kind=matter.kind, closed_as=closed_as)
+    record(uow, matter, "matter-closed", number=matter.number, kind=matter.kind, closed_as=closed_as)
     documents.write_violation(uow, matter, violation, first_decisions_of(uow, matter))
-    people = {*_told(uow, subject), *filter(None, [matter.opened_by])}
+    people = {*_list_parties(uow, subject), *filter(None, [matter.opened_by])}
     for person_id in sorted(people):
         notify(uow, subject, person_id, "violation-cleared" if closed_as == CLEARED else "violation-closed")
 
 
-def _accused(uow: UnitOfWork, matter: Matter) -> list[str]:
-    query = select(Hearing.person_id).where(Hearing.matter_id == matter.id, Hearing.part == ACCUSED)
-    return sorted(uow.session.scalars(query))
-
-
-def _all_replied(uow: UnitOfWork, matter: Matter) -> bool:
-    silent = select(Hearing.person_id).where(
-        Hearing.matter_id == matter.id, Hearing.part == ACCUSED, Hearing.replied_at.is_(None)
+def _list_parties(uow: UnitOfWork, subject: Subject) -> list[str]:
+    """List who is notified of each step: the accused, and the head of their department."""
+    return sorted(
+        {*violations.list_accused(uow, subject.matter.id), *heads.list_of_department(uow, subject.application)}
     )
-    return uow.session.scalar(silent.limit(1)) is None
-
-
-def _told(uow: UnitOfWork, subject: Subject) -> list[str]:
-    """List who is told of each step: the accused, and the head of their department."""
-    return sorted({*_accused(uow, subject.matter), *heads.list_of_department(uow, subject.application)})
 
 
 def _handlers(uow: UnitOfWork, subject: Subject) -> list[str]:
     """List who hands the evidence over and records the settlement: who leads Legal, else Security, not accused."""
     directory = access_queries.load_directory(uow)
-    barred = {*_accused(uow, subject.matter), *subject.application.subject_ids, *directory.administrators}
+    barred = {
+        *violations.list_accused(uow, subject.matter.id),
+        *subject.application.subject_ids,
+        *directory.administrators,
+    }
     for kind in ("legal", "security"):
         found = [one for one in directory.holders_in(kind, "head", "deputy") if one not in barred]
         if found:
@@ -443,6 +437,6 @@ def _owner_of_hold(uow: UnitOfWork, subject: Subject, decision: Decision) -> str
     return next(iter(_handlers(uow, subject)), decision.decided_by)
 
 
-def _record(uow: UnitOfWork, subject: Subject, action: str, **detail: Any) -> None:
-    matter = subject.matter
+def record(uow: UnitOfWork, matter: Matter, action: str, **detail: Any) -> None:
+    """Record in the audit trail what was done about a violation."""
     audit_trail.record(uow, action, "matter", matter.id, application_id=matter.application_id, **detail)
