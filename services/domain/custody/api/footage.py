@@ -52,15 +52,19 @@ class ViewingAnswer(Answer):
     @classmethod
     def of(cls, kind: CopyKind, opened: OpenedViewing) -> "ViewingAnswer":
         """Return the answer for a viewing that was opened of a copy of this kind."""
-        lies_at = f"{PATHS[kind]}/{opened.copy_id}"
         return cls(
             id=opened.viewing_id,
             copy_id=opened.copy_id,
             purpose=opened.purpose,
             size=opened.size,
-            content=f"{lies_at}/content?viewing={opened.viewing_id}",
-            playlist=f"{lies_at}/playlist.m3u8?viewing={opened.viewing_id}",
+            content=f"{PATHS[kind]}/{opened.copy_id}/content?viewing={opened.viewing_id}",
+            playlist=playlist_of(kind, opened),
         )
+
+
+def playlist_of(kind: CopyKind, opened: OpenedViewing) -> str:
+    """Return where a player reads the playlist of a viewing."""
+    return f"{PATHS[kind]}/{opened.copy_id}/playlist.m3u8?viewing={opened.viewing_id}"
 
 
 async def _open_copies(request: Request) -> footage_reader.OpenCopies:
