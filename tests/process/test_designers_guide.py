@@ -33,7 +33,7 @@ from services.designers.lint import check as lint_check
 from services.designers.lint.findings import Level
 from services.designers.policy_check import listing
 from services.designers.policy_check.check import check
-from services.domain.access import policy as access_policy
+from services.domain.access import parts
 from services.domain.access import queries as access_queries
 from services.domain.accounts import posts
 from services.domain.accounts.posts import PostRequest
@@ -339,7 +339,7 @@ def _holds_like_every_other_review(desk: People, case: str) -> None:
 
     def refused(uow: UnitOfWork) -> str:
         facts = access_queries.load_facts(uow, case)
-        refusal = access_policy.duty_refusal(access_queries.load_directory(uow), facts, "security", demo_id("chenjing"))
+        refusal = parts.duty_refusal(access_queries.load_directory(uow), facts, "security", demo_id("chenjing"))
         return refusal.en if refusal else ""
 
     assert desk.look(refused) == "You are the interpreter of this case: another person has to do this."

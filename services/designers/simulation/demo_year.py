@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from services.designers.simulation.draws import Spread, Weights
 from services.designers.simulation.profile import Absences, Applicants, Camera, Deciding, Footage, Profile
-from services.domain.access.policy import DepartmentInfo, Directory, HeldPost, PersonInfo
+from services.domain.access.directory import DepartmentInfo, Directory, HeldPost, PersonInfo
 from services.domain.working_calendar import tables
 from services.domain.working_calendar.working_time import WorkingCalendar
 from services.runtime import working_hours

@@ -9,7 +9,7 @@ from services.designers.simulation.case import SimulatedCase
 from services.designers.simulation.models import Models
 from services.designers.simulation.reviews import OpenReview
 from services.designers.simulation.run import Watch
-from services.domain.access.policy import Directory
+from services.domain.access.directory import Directory
 from services.domain.cases.event_log import activities
 from services.domain.cases.event_log.shapes import (
     CASE,

@@ -19,7 +19,7 @@ from services.designers.simulation.draws import Spread, Weights
 from services.designers.simulation.profile import YEAR, Absences, Applicants, Camera, Deciding, Footage, Profile
 from services.designers.simulation.samples import Samples, StageSamples
 from services.domain.access import queries as access_queries
-from services.domain.access.policy import Directory, HeldPost
+from services.domain.access.directory import Directory, HeldPost
 from services.domain.stages.catalogue import STAGES
 from services.domain.working_calendar import queries as calendar_queries
 from services.domain.working_calendar.working_time import WorkingCalendar

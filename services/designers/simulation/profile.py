@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
 from services.designers.simulation.draws import Spread, Weights
-from services.domain.access.policy import Directory
+from services.domain.access.directory import Directory
 from services.domain.working_calendar.working_time import WorkingCalendar
 from services.runtime.rules import Rules
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from services.designers.simulation.profile import Profile
 from services.domain.access import policy
-from services.domain.access.policy import CaseFacts
+from services.domain.access.parts import CaseFacts
 from services.domain.stages.schema import Stage
 
 CUSTODIAN = "custodian"  # the rule of the receipt, which is nobody's duty in the case

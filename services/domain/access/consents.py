@@ -4,20 +4,18 @@ A consultation asks all departments about one form; a consent is the answer of o
 consultation has ended, whatever its result.
 """
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-import rfc8785
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from services.database.tables.consents import Consent, Consultation
 from services.database.unit_of_work import UnitOfWork
+from services.runtime.canonical_json import hash_of
 
 # The fields that a form gets on submission; departments consent to the rest.
 UNCONSENTED_FIELDS = ("number", "round", "submittedAt", "consents")
-ENDINGS = ("consented", "refused", "changed", "lapsed", "withdrawn", "closed")
 
 
 def consented_part(form: dict[str, Any]) -> dict[str, Any]:
@@ -27,7 +25,7 @@ def consented_part(form: dict[str, Any]) -> dict[str, Any]:
 
 def hash_form(form: dict[str, Any]) -> str:
     """Hash (SHA-256) the canonical JSON (RFC 8785) of the consented part."""
-    return hashlib.sha256(rfc8785.dumps(consented_part(form))).hexdigest()
+    return hash_of(consented_part(form))
 
 
 def get_open(uow: UnitOfWork, application_id: str) -> Consultation | None:

@@ -1,6 +1,6 @@
 """Who may place, lift and read legal holds: pure functions over the organisation (R67, F34)."""
 
-from services.domain.access.policy import LEADERS, Directory
+from services.domain.access.directory import LEADERS, Directory
 
 
 def placers(directory: Directory) -> list[str]:

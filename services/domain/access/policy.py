@@ -1,27 +1,27 @@
-"""Who may decide, computed from values of the organisation and its cases (T1, T8, F26).
+"""Who may decide a review, whose turn it is, and who stands in for whom (T1, T8, F26).
 
-Pure: no session, no clock; ``access.queries`` loads the values. A person who has done one of ``all_duties`` for an
-application does none of the others for it, in any round. The subjects of a case and its custodian decide nothing in
-it, administrators decide nothing at all, and nobody decides without a valid confidentiality agreement (R59). The
+Pure functions over the ``Directory`` and the ``CaseFacts``; ``parts`` says whom their own part in the case bars. The
 receipt is the custodian's own and no decision on the case: to accept needs only what ``hand_overs.accept`` checks.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from functools import cached_property
+from collections.abc import Collection
+from dataclasses import replace
 
 from services.database.tables.reviews import Review
+from services.domain.access.directory import LEADERS, Directory
+from services.domain.access.parts import (
+    OUTSIDE_CODES,
+    CaseFacts,
+    MatterParts,
+    duty_refusal,
+    matter_refusal,
+    people_concerned,
+)
 from services.domain.stages.catalogue import STAGES
 from services.domain.stages.schema import Group, Rule, Stage
 from services.runtime.errors import Refused
-from services.runtime.translations import Bilingual, Message, Text
-
-# The duties besides those of the review stages.
-APPLICANT = Message("the applicant")
-SECOND_PERSON = Message("the second person")
-SUPERVISION = Message("the supervisor")
+from services.runtime.translations import Message
 
 # The posts that may lead to a review by a rule; ``pools`` finds the people.
 POSTS: dict[Rule, set[str]] = {
@@ -33,212 +33,8 @@ POSTS: dict[Rule, set[str]] = {
     "counterpart": set(),
 }
 
-LEADERS = frozenset({"head", "deputy"})
-# Refusals of those who have no say in who decides.
-OUTSIDE_CODES = frozenset({"administrator", "subject", "was-applicant", "was-custodian", "was-accused", "was-speaker"})
 
 Pools = list[list[str]]
-
-
-@dataclass(frozen=True)
-class DepartmentInfo:
-    """A department: its kind, and the id of the one above it."""
-
-    kind: str
-    superior_id: str | None = None
-
-
-@dataclass(frozen=True)
-class PersonInfo:
-    """A person with their own department."""
-
-    name: str
-    department_id: str
-
-
-@dataclass(frozen=True)
-class HeldPost:
-    """A post that an active person holds."""
-
-    person_id: str
-    department_id: str
-    kind: str
-
-
-@dataclass(frozen=True)
-class Directory:
-    """The organisation at one moment: its departments, and the people with a post other than membership.
-
-    ``absent`` and ``agreed`` (with a valid confidentiality agreement) are about those ``people`` alone: they are some
-    hundred, while plain members may be 20,000. ``announced`` maps people to the local moment from which an absence
-    counts that somebody else has entered.
-    """
-
-    departments: Mapping[str, DepartmentInfo]
-    people: Mapping[str, PersonInfo]
-    held: Collection[HeldPost]
-    absent: Collection[str] = frozenset()
-    announced: Mapping[str, datetime] = field(default_factory=dict)
-    agreed: Collection[str] = frozenset()
-
-    @cached_property
-    def _by_post(self) -> Mapping[tuple[str, str], set[str]]:
-        """The ids of people by department and kind of post."""
-        by_post: dict[tuple[str, str], set[str]] = defaultdict(set)
-        for post in self.held:
-            by_post[post.department_id, post.kind].add(post.person_id)
-        return dict(by_post)
-
-    @cached_property
-    def _by_person(self) -> Mapping[str, list[HeldPost]]:
-        by_person: dict[str, list[HeldPost]] = defaultdict(list)
-        for post in self.held:
-            by_person[post.person_id].append(post)
-        return dict(by_person)
-
-    @cached_property
-    def administrators(self) -> frozenset[str]:
-        return frozenset(self.holders(None, "administrator"))
-
-    def posts_of(self, person_id: str) -> list[HeldPost]:
-        """Return the posts of one of these people; empty for a plain member."""
-        return self._by_person.get(person_id, [])
-
-    def holders(self, department_id: str | None, *kinds: str) -> list[str]:
-        """List, by id, who holds one of these posts in the department (None: any); the absent too."""
-        departments = self.departments if department_id is None else (department_id,)
-        return self._holders(departments, kinds)
-
-    def holders_in(self, department_kind: str, *kinds: str) -> list[str]:
-        """List holders in all departments of one kind, such as the heads of Security."""
-        return self._holders(
-            (i for i, department in self.departments.items() if department.kind == department_kind), kinds
-        )
-
-    def _holders(self, departments: Iterable[str], kinds: tuple[str, ...]) -> list[str]:
-        holders: set[str] = set()
-        for department_id in departments:
-            for kind in kinds:
-                holders |= self._by_post.get((department_id, kind), set())
-        return sorted(holders)
-
-    def holds(self, person_id: str, *kinds: str) -> bool:
-        """Whether the person holds one of these posts anywhere."""
-        return any(post.kind in kinds for post in self.posts_of(person_id))
-
-    def holds_in(self, person_id: str, department_kind: str, *kinds: str) -> bool:
-        """Whether the person holds one of these posts in a department of this kind."""
-        return any(
-            post.kind in kinds and self.departments[post.department_id].kind == department_kind
-            for post in self.posts_of(person_id)
-        )
-
-    def superiors(self, department_id: str) -> list[str]:
-        """List the departments above, the nearest first; a cycle ends where it closes."""
-        superiors: list[str] = []
-        above = self.departments[department_id].superior_id
-        while above is not None and above not in (department_id, *superiors):
-            superiors.append(above)
-            above = self.departments[above].superior_id
-        return superiors
-
-    def departments_of(self, person_id: str) -> set[str]:
-        """Return the departments of one of these people: their own, and those of their posts."""
-        return {self.people[person_id].department_id, *(post.department_id for post in self.posts_of(person_id))}
-
-    def present(self, people: Iterable[str]) -> list[str]:
-        """Leave out the absent; keeps the order."""
-        return [person for person in people if person not in self.absent]
-
-
-@dataclass(frozen=True)
-class MatterParts:
-    """Who has a part in one matter of a case: ``opener`` asked for it, ``counterpart`` is asked beside the posts.
-
-    The system opens some itself; such a matter has no opener. ``accused`` are those of a violation, and ``speakers``
-    have replied to it for their department: neither decide anything in it.
-    """
-
-    opener: str | None = None
-    counterpart: str | None = None
-    accused: Collection[str] = frozenset()
-    speakers: Collection[str] = frozenset()
-    reported: Collection[str] = frozenset()  # of an appeal: who has recorded the violation
-
-
-@dataclass(frozen=True)
-class CaseFacts:
-    """One case, and who did what in it, in all rounds.
-
-    ``near`` are the drafter, the subjects and those who consented for a department (R17), in this order, each with the
-    departments that the person belongs to, or belonged to when the case first named them. Who drafts on behalf of
-    people outside is not near: it is not Security's own matter (T8). ``custodians`` are the named
-    one and all who were handed a copy.
-    """
-
-    application_id: str
-    department_id: str
-    subjects: Collection[str] = ()
-    custodian_id: str | None = None
-    decided_by: str | None = None
-    second_person: bool = False
-    done: Mapping[str, Collection[str]] = field(default_factory=dict)
-    near: Mapping[str, Collection[str]] = field(default_factory=dict)
-    custodians: Collection[str] = ()
-    return_to: str | None = None
-    matters: Mapping[str, MatterParts] = field(default_factory=dict)
-
-
-def all_duties() -> dict[str, Text]:
-    """Map every duty of a case to the label of who does it."""
-    return {
-        "applicant": APPLICANT,
-        **{duty: Bilingual(who.zh, who.en) for duty, who in STAGES.duties.items()},
-        "second-person": SECOND_PERSON,
-        "supervision": SUPERVISION,
-    }
-
-
-def duty_refusal(directory: Directory, facts: CaseFacts, duty: str, person_id: str) -> Refused | None:
-    """Return why the person must not do this duty, whatever their posts; None if allowed."""
-    if person_id in directory.administrators:
-        return _refused(
-            "administrator",
-            Message("Administrators cannot decide reviews or view footage: another person has to do this."),
-        )
-    if person_id in facts.subjects:
-        return _refused(
-            "subject",
-            Message("You are a person concerned in this case and cannot decide in it: another person has to do this."),
-        )
-    done = {other for other, people in facts.done.items() if other != duty and person_id in people}
-    for other, who in all_duties().items() if done else ():
-        if other in done:
-            return _refused(
-                f"was-{other}",
-                Message("You are {who} of this case: another person has to do this.", who=who),
-            )
-    if person_id in facts.custodians:
-        return _refused(
-            "was-custodian",
-            Message("You are the custodian of this case: another person has to do this."),
-        )
-    if person_id not in directory.agreed:
-        return _refused(
-            "agreement-missing",
-            Message("You have no valid confidentiality agreement: sign it first."),
-        )
-    return None
-
-
-def has_decided(facts: CaseFacts, person_id: str) -> bool:
-    """Return whether the person has done a duty besides the applicant's: such a person cannot become its custodian."""
-    return person_id in deciders(facts)
-
-
-def deciders(facts: CaseFacts) -> set[str]:
-    """Return who has done a duty of the case besides the applicant's."""
-    return {person_id for duty, people in facts.done.items() if duty != "applicant" for person_id in people}
 
 
 def pools(directory: Directory, facts: CaseFacts, stage: Stage, matter_id: str | None = None) -> Pools:
@@ -310,43 +106,26 @@ def refusal_for(
     groups = pools_of(directory, facts, review)
     index = next((number for number, group in enumerate(groups) if person_id in group), None)
     if not is_own(stage):
-        refusal = _matter_refusal(facts, review, person_id) or duty_refusal(
+        refusal = matter_refusal(facts, review, person_id) or duty_refusal(
             directory, facts, "second-person" if second else stage.duty, person_id
         )
         if refusal is not None and (index is not None or refusal.code != "agreement-missing"):
             return refusal
     if index is None:
-        return _refused("not-yours", Message("You are not assigned to this review."))
+        return Refused("not-yours", Message("You are not assigned to this review."), status=403)
     # earlier groups than the chosen ones may decide as well, even people recorded as absent; whoever is in several
     # groups counts in the first one alone
     first = {person: number for number, group in reversed(list(enumerate(groups))) for person in group}
     chosen = _candidates(directory, facts, review, groups)
     turn = max((first[person] for person in chosen), default=len(groups))
     if index > turn:
-        return _refused("not-yet", _not_yet(directory, chosen))
+        return Refused("not-yet", _not_yet(directory, chosen), status=403)
     return None
 
 
 def is_own(stage: Stage) -> bool:
     """Whether the stage asks one named person for their own consent, which is no decision on the case."""
     return stage.candidates in ("custodian", "counterpart")
-
-
-def _matter_refusal(facts: CaseFacts, review: Review, person_id: str) -> Refused | None:
-    """Return why whoever asked for the matter, is accused in it or has replied to it decides nothing in it."""
-    matter = facts.matters.get(review.matter_id) if review.matter_id is not None else None
-    if matter is not None and person_id in matter.accused:
-        return _refused("was-accused", Message("You are accused in this violation: another person has to decide it."))
-    if matter is not None and person_id in matter.speakers:
-        return _refused(
-            "was-speaker",
-            Message("You have replied to this violation for the department: another person has to decide it."),
-        )
-    if matter is not None and person_id in matter.reported:
-        return _refused("was-opener", Message("You have recorded this violation: another person has to decide it."))
-    if matter is None or matter.opener != person_id:
-        return None
-    return _refused("was-opener", Message("You have asked for this: another person has to decide it."))
 
 
 def _not_yet(directory: Directory, chosen: Collection[str]) -> Message:
@@ -369,7 +148,7 @@ def reassignment_refusal(directory: Directory, facts: CaseFacts, review: Review,
     has claimed. Whoever is on the applicant's side, a subject or the custodian has no say in who decides (T1, T8).
     """
     stage = STAGES[review.stage]
-    for refusal in (_matter_refusal(facts, review, person_id), duty_refusal(directory, facts, stage.duty, person_id)):
+    for refusal in (matter_refusal(facts, review, person_id), duty_refusal(directory, facts, stage.duty, person_id)):
         if refusal is not None and refusal.code in OUTSIDE_CODES:
             return refusal
     for post in directory.posts_of(person_id) if not is_own(stage) else ():
@@ -378,9 +157,10 @@ def reassignment_refusal(directory: Directory, facts: CaseFacts, review: Review,
         outranks = bool(kinds) and (post.kind == "head" or "head" not in kinds)
         if outranks or (holders and review.claimed_by is None):
             return None
-    return _refused(
+    return Refused(
         "not-the-head",
         Message("Only the head or the deputy of the responsible department can reassign a review."),
+        status=403,
     )
 
 
@@ -434,17 +214,8 @@ def heads_represented(directory: Directory, department_id: str, person_id: str, 
 def supervision_refusal(directory: Directory, facts: CaseFacts, person_id: str) -> Refused | None:
     """Return why the person must not inspect this case, or None (R61: no own cases)."""
     if not directory.holds(person_id, "supervisor"):
-        return _refused("not-yours", Message("You are not a member of the supervision group."))
+        return Refused("not-yours", Message("You are not a member of the supervision group."), status=403)
     return duty_refusal(directory, facts, "supervision", person_id)
-
-
-def people_concerned(directory: Directory, facts: CaseFacts, *department_kinds: str) -> list[str]:
-    """List the people near the case who belong to a department of these kinds (T8)."""
-    return [
-        person_id
-        for person_id, own in facts.near.items()
-        if any(directory.departments[department_id].kind in department_kinds for department_id in own)
-    ]
 
 
 def consent_givers(directory: Directory, department_id: str, excluded: Collection[str]) -> list[str]:
@@ -494,7 +265,7 @@ def _candidates(directory: Directory, facts: CaseFacts, review: Review, groups: 
         directory.present(
             person
             for person in group
-            if _matter_refusal(facts, review, person) is None
+            if matter_refusal(facts, review, person) is None
             and duty_refusal(directory, facts, stage.duty, person) is None
         )
         for group in groups
@@ -593,7 +364,3 @@ def _inspection_pools(directory: Directory, facts: CaseFacts) -> Pools:
         directory.holders_in(kind, *others[kind]),
         directory.holders(None, "return-inspector"),
     ]
-
-
-def _refused(code: str, message: Text) -> Refused:
-    return Refused(code, message, status=403)

@@ -36,15 +36,8 @@ from services.database.tables.returns import Return
 from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
 from services.database.tables.violations import Hearing, Violation
 from services.database.unit_of_work import UnitOfWork
-from services.domain.access.policy import (
-    CaseFacts,
-    DepartmentInfo,
-    Directory,
-    HeldPost,
-    MatterParts,
-    PersonInfo,
-    all_duties,
-)
+from services.domain.access.directory import DepartmentInfo, Directory, HeldPost, PersonInfo
+from services.domain.access.parts import CaseFacts, MatterParts, all_duties
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import Refused
 from services.runtime.translations import in_context
@@ -327,7 +320,7 @@ def _select_acts(ids: Collection[str]) -> CompoundSelect[str, str, str | None, s
 def has_part(person_id: str) -> ColumnElement[bool]:
     """Build the condition on ``Application`` that the person did something in it, or is or was its custodian.
 
-    Of nobody else ``CaseFacts`` names an act; so ``policy.duty_refusal`` can say "was-" to nobody else.
+    Of nobody else ``CaseFacts`` names an act; so ``parts.duty_refusal`` can say "was-" to nobody else.
     """
     of_review = Review.application_id == Application.id
     acts = (

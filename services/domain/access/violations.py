@@ -16,7 +16,7 @@ from services.database.tables.reviews import Decision, Review
 from services.database.tables.violations import Hearing, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy, queries, visibility
-from services.domain.access.policy import LEADERS, Directory
+from services.domain.access.directory import LEADERS, Directory
 
 KIND, APPEAL = "violation", "appeal"  # of matters
 KINDS = (KIND, APPEAL)  # an appeal is seen as the violation that it is about
@@ -71,19 +71,23 @@ def sees(uow: UnitOfWork, matter: Matter) -> bool:
 
 
 def sees_opener(uow: UnitOfWork, matter: Matter) -> bool:
-    """Return whether the acting person may see who reported it: Legal, Security, supervision, and that person."""
+    """Return whether the acting person may see who asked for the matter; ``list_openers_seen`` says of which."""
     return matter.id in list_openers_seen(uow, [matter])
 
 
 def list_openers_seen(uow: UnitOfWork, matters: Collection[Matter]) -> set[str]:
-    """Return those of the violations, by the ids of their matters, of which one may see who reported them."""
+    """Return those of the matters, by id, of which the acting person may see who asked for them.
+
+    Who has reported a violation is seen by Legal, Security and supervision, unless they are heard in it, and by the
+    person who has.
+    """
     me = uow.actor.id
-    own = {matter.id for matter in matters if matter.opened_by == me}
-    ids = {matter.id for matter in matters if matter.kind == KIND}
+    seen = {matter.id for matter in matters if matter.kind != KIND or matter.opened_by == me}
+    ids = {matter.id for matter in matters} - seen
     if not ids or not may_read_all(queries.load_directory(uow), me):
-        return own
+        return seen
     heard = select(Hearing.matter_id).where(Hearing.matter_id.in_(ids), Hearing.person_id == me)
-    return own | (ids - set(uow.session.scalars(heard)))
+    return seen | (ids - set(uow.session.scalars(heard)))
 
 
 def list_acts_hidden(uow: UnitOfWork, application_id: str) -> set[tuple[str, datetime]]:

@@ -14,7 +14,7 @@ from services.database.tables.people import Person
 from services.database.tables.second_factors import RecoveryCode, SecondFactor
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
-from services.domain.access.policy import Directory
+from services.domain.access.directory import Directory
 from services.domain.accounts import passwords, totp
 from services.domain.audit import trail as audit_trail
 from services.domain.stages.catalogue import STAGES

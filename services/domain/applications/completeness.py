@@ -9,7 +9,7 @@ from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
-from services.domain.access import policy as access_policy
+from services.domain.access import parts
 from services.domain.access import queries as access_queries
 from services.domain.applications import findings, outsiders, recipients, ways
 from services.domain.applications.findings import CheckFinding
@@ -109,7 +109,7 @@ def _people(uow: UnitOfWork, application: Application) -> Iterator[CheckFinding]
                 "blocks",
                 Message("The custodian must be a member of the applying department: choose another person."),
             )
-        elif application.submitted_at is not None and access_policy.has_decided(
+        elif application.submitted_at is not None and parts.has_decided(
             access_queries.load_facts(uow, application.id), custodian.id
         ):
             yield CheckFinding(

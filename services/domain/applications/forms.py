@@ -1,11 +1,9 @@
 """The application form as a person fills it in, and as it is frozen at each submission (R16 to R21)."""
 
-import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import rfc8785
 from sqlalchemy import select
 
 from services.database.tables.applications import Application, Item, Revision
@@ -18,6 +16,7 @@ from services.domain.access import queries as access_queries
 from services.domain.applications import outsiders
 from services.domain.attachments import queries as attachment_queries
 from services.domain.retrieval import preservations, upload_sources
+from services.runtime.canonical_json import hash_of
 from services.runtime.translations import Message
 
 TITLE = "视频录像调取申请表"
@@ -187,7 +186,7 @@ def freeze(uow: UnitOfWork, application: Application, by: str) -> Revision:
         submitted_by=by,
         submitted_at=uow.now,
         form=content,
-        sha256=hashlib.sha256(rfc8785.dumps(content)).hexdigest(),
+        sha256=hash_of(content),
     )
     uow.session.add(revision)
     uow.session.flush()

@@ -10,7 +10,7 @@ from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera
 from services.database.unit_of_work import UnitOfWork
-from services.domain.access import policy as access_policy
+from services.domain.access import parts
 from services.domain.access import queries as access_queries
 from services.domain.applications import findings, recipients
 from services.domain.applications.findings import CheckFinding
@@ -60,7 +60,7 @@ def review(uow: UnitOfWork, application_id: str) -> SecurityCheckResult:
 def is_involved(uow: UnitOfWork, application_id: str, department_kind: str) -> bool:
     """Return whether people of such a department are drafter or subject of the case (T8)."""
     directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, application_id)
-    return bool(access_policy.people_concerned(directory, facts, department_kind))
+    return bool(parts.people_concerned(directory, facts, department_kind))
 
 
 def camera_class(uow: UnitOfWork, items: Sequence[Item]) -> str:

@@ -1,5 +1,6 @@
-"""Attachments of an application: list, add, read, remove (R3, R21, R55)."""
+"""Attachments of applications and matters: list, add, read, remove (R3, R21, R55)."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -10,6 +11,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.attachments import content, queries, service
 from services.domain.attachments.receiver import Receiver
 from services.domain.attachments.schemas import LARGEST, AttachmentList, AttachmentView, Description
+from services.domain.attachments.subjects import SubjectKind
 from services.web import upload_body
 from services.web.dependencies import GivenDatabase, GivenStore, GivenVaultRecipients
 from services.web.errors import USUAL, problems, problems_beside
@@ -20,6 +22,8 @@ router = APIRouter(prefix="/api", tags=["attachments"])
 
 FILE = {"schema": {"type": "string", "format": "binary"}}
 MEDIA_TYPES = ("image/jpeg", "image/png", "application/pdf")
+FILES = dict.fromkeys(MEDIA_TYPES, FILE)
+BODY = {"requestBody": {"required": True, "content": FILES}}
 
 
 async def receiver(database: GivenDatabase, store: GivenStore, recipients: GivenVaultRecipients) -> Receiver:
@@ -27,6 +31,28 @@ async def receiver(database: GivenDatabase, store: GivenStore, recipients: Given
 
 
 GivenReceiver = Annotated[Receiver, Depends(receiver)]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A file that is sent as the whole body, described in the query."""
+
+    described: Annotated[Description, Query()]
+    request: Request
+    actor: Acting
+    database: GivenDatabase
+    receiver: GivenReceiver
+
+    async def add_to(self, kind: SubjectKind, subject_id: str) -> AttachmentView:
+        """Add the file to an application or a matter."""
+        row = await self.receiver.receive(
+            self.actor,
+            kind,
+            subject_id,
+            chunks=upload_body.file_of(self.request, largest=LARGEST, announced=None),
+            described=lambda: self.described,
+        )
+        return await self.database.read(self.actor, _view_of, row)
 
 
 @router.get("/applications/{application_id}/attachments", responses=problems(401, 404))
@@ -39,30 +65,15 @@ async def list_attachments(application_id: Identifier, actor: Acting, database: 
     "/applications/{application_id}/attachments",
     status_code=201,
     responses=problems(*USUAL, 429),
-    openapi_extra={"requestBody": {"required": True, "content": dict.fromkeys(MEDIA_TYPES, FILE)}},
+    openapi_extra=BODY,
 )
-async def add_attachment(
-    application_id: Identifier,
-    described: Annotated[Description, Query()],
-    request: Request,
-    *,
-    actor: Acting,
-    database: GivenDatabase,
-    receiver: GivenReceiver,
-) -> AttachmentView:
+async def add_attachment(application_id: Identifier, sent: Annotated[Sent, Depends()]) -> AttachmentView:
     """Add a JPEG, PNG or PDF of at most 20 MiB, as the whole body. The answer has the hash of what is kept.
 
     An image is written anew without its metadata. While a draft or a correction is edited, the attachment becomes a
     part of the form.
     """
-    row = await receiver.receive(
-        actor,
-        "application",
-        application_id,
-        chunks=upload_body.file_of(request, largest=LARGEST, announced=None),
-        described=lambda: described,
-    )
-    return await database.read(actor, _view_of, row)
+    return await sent.add_to("application", application_id)
 
 
 @router.get("/matters/{matter_id}/attachments", responses=problems(401, 404))
@@ -75,29 +86,14 @@ async def list_attachments_of_matter(matter_id: Identifier, actor: Acting, datab
     "/matters/{matter_id}/attachments",
     status_code=201,
     responses=problems(*USUAL, 429),
-    openapi_extra={"requestBody": {"required": True, "content": dict.fromkeys(MEDIA_TYPES, FILE)}},
+    openapi_extra=BODY,
 )
-async def add_attachment_to_matter(
-    matter_id: Identifier,
-    described: Annotated[Description, Query()],
-    request: Request,
-    *,
-    actor: Acting,
-    database: GivenDatabase,
-    receiver: GivenReceiver,
-) -> AttachmentView:
+async def add_attachment_to_matter(matter_id: Identifier, sent: Annotated[Sent, Depends()]) -> AttachmentView:
     """Add a JPEG, PNG or PDF to a matter, as to an application: who has asked for it, or is accused, while it is open.
 
     It belongs to the matter at once, and nobody removes it. A reply to a violation names what was added before it.
     """
-    row = await receiver.receive(
-        actor,
-        "matter",
-        matter_id,
-        chunks=upload_body.file_of(request, largest=LARGEST, announced=None),
-        described=lambda: described,
-    )
-    return await database.read(actor, _view_of, row)
+    return await sent.add_to("matter", matter_id)
 
 
 @router.get("/applications/{application_id}/identity-cards", responses=problems(401, 404))
@@ -110,7 +106,7 @@ async def list_identity_cards(
 
 @router.get(
     "/attachments/{attachment_id}/content",
-    responses={200: {"content": dict.fromkeys(MEDIA_TYPES, FILE)}, **problems_beside(401, 404, 409)},
+    responses={200: {"content": FILES}, **problems_beside(401, 404, 409)},
     response_class=Response,
 )
 async def read_content(

@@ -16,7 +16,8 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
-from services.domain.access.policy import CaseFacts, Directory
+from services.domain.access.directory import Directory
+from services.domain.access.parts import CaseFacts
 from services.domain.access.violations import KIND as VIOLATION
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.applications import findings

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from services.database.tables.change_requests import ChangeRequest
-from services.domain.access.policy import Directory
+from services.domain.access.directory import Directory
 from services.runtime.translations import Message
 
 OPEN_FOR = timedelta(hours=24)  # to objections, unless a second person confirms

@@ -70,7 +70,7 @@ def get(uow: UnitOfWork, download_id: str) -> Contents:
 
 
 def of_copy(uow: UnitOfWork, copy_id: str, hand_over_id: str, *, opens_with: str, listed_at: datetime) -> Contents:
-    """Return the same of a copy of a loan that leaves in another way."""
+    """Return the contents of a copy of a loan; ``listed_at`` is when it was listed to be fetched."""
     hand_over = uow.session.get_one(HandOver, hand_over_id)
     application = uow.session.get_one(Application, hand_over.application_id)
     lent = _lent(uow, hand_over_id)

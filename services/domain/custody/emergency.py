@@ -20,7 +20,8 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import suspensions, viewings
-from services.domain.custody.grants import ADMINISTRATOR, NOT_BEGUN, SUSPENDED
+from services.domain.custody.grants import ADMINISTRATOR, NOT_BEGUN, SUSPENDED, CopyKind
+from services.domain.custody.viewings import OpenedViewing
 from services.domain.process import permissions
 from services.domain.process.permissions import CaseState
 from services.domain.retrieval import attempts
@@ -28,7 +29,7 @@ from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text
 
 SHOWN = ("asked", "covered", "gaps", "codecs", "firstFrame", "lastFrame")  # of a coverage, what a player needs
-SUBJECT = "emergency-copy"  # in the audit trail
+SUBJECT: CopyKind = "emergency-copy"
 OVER = ("emergency-view-over", Message("The emergency view has ended: wait for the copies that follow the approval."))
 CONCERNED = ("concerned", Message("The case concerns you, so that you do not see its footage."))
 
@@ -37,24 +38,9 @@ CONCERNED = ("concerned", Message("The case concerns you, so that you do not see
 class OpenedEmergencyCopy:
     """An emergency copy that the actor may see now. ``sealed`` says where it lies and what it is."""
 
-    copy_id: str
-    matter_id: str
     application_id: str
     purpose: str
-    until: datetime
     sealed: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A look that has begun; ``size`` is the plaintext's, in bytes."""
-
-    viewing_id: str
-    copy: OpenedEmergencyCopy
-
-    @property
-    def size(self) -> int:
-        return int(self.copy.sealed["plainSize"])
 
 
 def is_decided(state: CaseState) -> bool:
@@ -161,7 +147,7 @@ def mark_gone(uow: UnitOfWork, copy_ids: Collection[str]) -> None:
 def check(uow: UnitOfWork, copy_id: str) -> OpenedEmergencyCopy:
     """Return the copy, when the actor may see it now. Refused with the reason, NotFound for strangers.
 
-    A refusal leaves no trace here, because its unit is rolled back: callers record it with ``record_denial``.
+    A refusal leaves no trace here, because its unit is rolled back: callers record it with ``grants.record_denial``.
     """
     copy = uow.session.get(EmergencyCopy, copy_id)
     found = None
@@ -187,21 +173,10 @@ def check(uow: UnitOfWork, copy_id: str) -> OpenedEmergencyCopy:
         raise _refused(*OVER)
     if uow.now < found.since:
         raise _refused(*NOT_BEGUN)
-    return OpenedEmergencyCopy(
-        copy.id, copy.matter_id, copy.application_id, application.purpose, found.until, dict(copy.sealed)
-    )
+    return OpenedEmergencyCopy(copy.application_id, application.purpose, dict(copy.sealed))
 
 
-def record_denial(uow: UnitOfWork, copy_id: str, code: str) -> None:
-    """Record that somebody was refused (R41)."""
-    copy = uow.session.get(EmergencyCopy, copy_id)
-    if copy is not None:
-        audit_trail.record(
-            uow, "access-denied", SUBJECT, copy_id, application_id=copy.application_id, asked="view", code=code
-        )
-
-
-def open_viewing(uow: UnitOfWork, copy_id: str, *, purpose_confirmed: bool, address: str) -> Opened:
+def open_viewing(uow: UnitOfWork, copy_id: str, *, purpose_confirmed: bool, address: str) -> OpenedViewing:
     """Begin a look: the purpose is shown, and confirmed anew each time (R41)."""
     opened = check(uow, copy_id)
     viewings.require_confirmed(purpose_confirmed)
@@ -225,23 +200,24 @@ def open_viewing(uow: UnitOfWork, copy_id: str, *, purpose_confirmed: bool, addr
         viewing=viewing.id,
         address=address,
     )
-    return Opened(viewing.id, opened)
+    return OpenedViewing(viewing.id, copy_id, opened.purpose, opened.sealed["plainSize"])
 
 
-def get_mine(uow: UnitOfWork, copy_id: str, viewing_id: str, *, lock: bool = False) -> EmergencyViewing:
-    """Return a look that the actor has begun at this copy, locked if asked for; NotFound otherwise."""
+def require_open(
+    uow: UnitOfWork, copy_id: str, viewing_id: str, *, lock: bool = False
+) -> tuple[OpenedEmergencyCopy, EmergencyViewing]:
+    """Return the copy and a look that the actor has begun at it, locked if asked for; NotFound for another's."""
+    opened = check(uow, copy_id)
     viewing = uow.session.get(EmergencyViewing, viewing_id, with_for_update=lock or None, populate_existing=True)
     if viewing is None or viewing.copy_id != copy_id or viewing.person_id != uow.actor.id:
         raise NotFound(Message("viewing"), viewing_id)
-    return viewing
+    return opened, viewing
 
 
-def record_read(uow: UnitOfWork, copy_id: str, viewing_id: str, offset: int, length: int) -> OpenedEmergencyCopy:
+def record_read(uow: UnitOfWork, copy_id: str, viewing_id: str, offset: int, length: int) -> None:
     """Check the grant and count one read of ``length`` bytes at ``offset`` of the plaintext."""
-    opened = check(uow, copy_id)
-    viewing = get_mine(uow, copy_id, viewing_id, lock=True)
+    opened, viewing = require_open(uow, copy_id, viewing_id, lock=True)
     viewings.count_read(uow, viewing, offset, length, subject=SUBJECT, application_id=opened.application_id)
-    return opened
 
 
 def count_looks(uow: UnitOfWork, matter_id: str) -> Mapping[str, int]:

@@ -14,10 +14,10 @@ from services.runtime.translations import Message
 
 def list_mine(uow: UnitOfWork, matter_id: str) -> list[EmergencyCopyView]:
     """List what the actor may see of an urgent retrieval, or might have seen; empty for everybody else."""
-    number = uow.session.scalar(select(Matter.number).where(Matter.id == matter_id)) or ""
     mine = next((one for one in emergency.list_grants(uow, matter_id) if one.person_id == uow.actor.id), None)
     if mine is None:
         return []
+    number = uow.session.scalar(select(Matter.number).where(Matter.id == matter_id)) or ""
     return [_shown(copy, number, mine, opens=_opens(uow, copy.id)) for copy in emergency.list_of_matter(uow, matter_id)]
 
 

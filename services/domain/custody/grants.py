@@ -8,6 +8,7 @@ from sqlalchemy import select
 from services.database.tables.applications import Application
 from services.database.tables.copies import Copy, Grant
 from services.database.tables.custody import HandOver
+from services.database.tables.emergency_views import EmergencyCopy
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
@@ -18,6 +19,7 @@ from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text
 
 Action = Literal["view", "download"]
+CopyKind = Literal["copy", "emergency-copy"]  # as the audit trail calls them
 
 # Why a copy does not open: code and message.
 NOT_ACCEPTED = ("not-accepted", Message("You have not accepted the copy yet: accept it first."))
@@ -178,12 +180,12 @@ def check(uow: UnitOfWork, copy_id: str, action: Action, *, address: str | None 
     return OpenedCopy(copy.id, copy.application_id, hand_over.id, purpose, dict(copy.sealed), sitting_id)
 
 
-def record_denial(uow: UnitOfWork, copy_id: str, action: Action, code: str) -> None:
+def record_denial(uow: UnitOfWork, kind: CopyKind, copy_id: str, action: Action, code: str) -> None:
     """Record that somebody was refused (R41: access outside the terms is denied and seen)."""
-    copy = uow.session.get(Copy, copy_id)
+    copy = uow.session.get(Copy, copy_id) if kind == "copy" else uow.session.get(EmergencyCopy, copy_id)
     if copy is not None:
         audit_trail.record(
-            uow, "access-denied", "copy", copy_id, application_id=copy.application_id, asked=action, code=code
+            uow, "access-denied", kind, copy_id, application_id=copy.application_id, asked=action, code=code
         )
 
 

@@ -266,7 +266,7 @@ def report_loss(uow: UnitOfWork, hand_over_id: str, *, kind: str, what_happened:
     hand_over = log.get_mine(uow, hand_over_id)
     if hand_over.lost_at is not None:
         return hand_over
-    _require_held(hand_over)
+    require_held(hand_over)
     if kind != LOST:
         raise Refused(
             "loss-kind",
@@ -301,7 +301,7 @@ def remind(uow: UnitOfWork, application_id: str, hand_over_id: str, job_key: int
     After the due date the head of the department is reminded too.
     """
     hand_over = _lock_accepted(uow, application_id, hand_over_id, "remind of the return")
-    awaited = not _is_over(hand_over) and not suspensions.is_frozen(uow, hand_over)
+    awaited = not suspensions.is_over(hand_over) and not suspensions.is_frozen(uow, hand_over)
     if awaited and is_reminder_due(uow, job_key, "return", hand_over_id):
         uow.session.add(Reminder(job_key=job_key, kind="return", subject_id=hand_over_id, sent_at=uow.now))
         log.append(uow, hand_over, "reminded", due_at=hand_over.due_at.isoformat() if hand_over.due_at else None)
@@ -329,7 +329,7 @@ def suspend(uow: UnitOfWork, application_id: str, hand_over_id: str) -> bool:
     moved = hand_over.due_at is not None and not permissions.is_over(uow, hand_over.due_at)
     causes = {row.cause for row in suspensions.list_open(uow, hand_over)}
     known = causes & {suspensions.USE_PERIOD_OVER, *suspensions.OVER_THE_DUE_DATE}
-    if _is_over(hand_over) or moved or known:
+    if suspensions.is_over(hand_over) or moved or known:
         return bool(causes)
     suspensions.open_once(uow, hand_over, suspensions.USE_PERIOD_OVER)
     notification_service.notify(
@@ -345,7 +345,7 @@ def resume(uow: UnitOfWork, application_id: str, hand_over_id: str) -> None:
     """
     hand_over = _lock_accepted(uow, application_id, hand_over_id, "resume access")
     outbox.settle_oldest(uow, application_id, "resume-access", USE_PERIOD_CHANGED)
-    if not _is_over(hand_over):
+    if not suspensions.is_over(hand_over):
         use_period.follow_due_date(uow, hand_over)
 
 
@@ -356,12 +356,7 @@ def _lock_accepted(uow: UnitOfWork, application_id: str, hand_over_id: str, act:
     return hand_over
 
 
-def _is_over(hand_over: HandOver) -> bool:
-    """Return whether nobody holds the copies any more, or somebody has lost them."""
-    return any((hand_over.returned_at, hand_over.lost_at, hand_over.ended_at))
-
-
-def _require_held(hand_over: HandOver) -> None:
+def require_held(hand_over: HandOver) -> None:
     """Raise Refused unless the custodian holds the copies now."""
     if hand_over.accepted_at is None:
         raise Refused("not-accepted", "You have not accepted the copy.")
@@ -374,9 +369,6 @@ def _require_held(hand_over: HandOver) -> None:
         )
     if hand_over.ended_at is not None:
         raise Refused("loan-ended", "The loan has ended.")
-
-
-require_held = _require_held
 
 
 def _open_receipt(uow: UnitOfWork, hand_over: HandOver) -> Review:

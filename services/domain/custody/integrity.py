@@ -155,7 +155,7 @@ def list_expected(uow: UnitOfWork, application_id: str) -> list[ExpectedObject]:
 
 
 def update(uow: UnitOfWork, check_id: str, bytes_read: int, objects: list[dict[str, Any]]) -> None:
-    """How far a running check is."""
+    """Record how far a running check is."""
     check = uow.session.get_one(IntegrityCheck, check_id, with_for_update=True)
     if check.ended_at is None:
         check.bytes_read, check.objects, check.heartbeat_at = bytes_read, list(objects), uow.now
@@ -211,7 +211,7 @@ def get_newest(uow: UnitOfWork, application_id: str) -> IntegrityCheck | None:
 
 
 def read(uow: UnitOfWork, application_id: str) -> IntegrityCheck | None:
-    """As ``get_newest``, for one who may see the case."""
+    """Return the case's last check; NotFound for who may not see the case."""
     visibility.get_visible(uow, application_id)
     return get_newest(uow, application_id)
 

@@ -36,7 +36,7 @@ UNDERTAKING = "我已阅读并将遵守上述使用条件，自即时起对这�
 
 
 def write_receipt(uow: UnitOfWork, hand_over: HandOver, review: Review) -> Document:
-    """Return the receipt that the custodian has signed with the decision of ``review``."""
+    """Write the receipt that the custodian has signed with the decision of ``review``."""
     decision = uow.session.scalars(select(Decision).where(Decision.review_id == review.id)).one()
 
     def content() -> dict[str, Any]:
@@ -67,7 +67,7 @@ def write_receipt(uow: UnitOfWork, hand_over: HandOver, review: Review) -> Docum
 
 
 def write_at_end(uow: UnitOfWork, hand_over: HandOver) -> None:
-    """The return inspection, where there was one, and the custody log at the end of the loan."""
+    """Write the return inspection, where there was one, and the custody log at the end of the loan."""
     application = uow.session.get_one(Application, hand_over.application_id)
     sitting_documents.write_at_end(uow, hand_over)
     inspection = uow.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over.id))
@@ -116,7 +116,7 @@ def _loan(uow: UnitOfWork, hand_over: HandOver, application: Application) -> dic
 
 
 def _copies(uow: UnitOfWork, hand_over: HandOver) -> list[Copy]:
-    """Those that were not discarded, oldest first, with what a document says of their items."""
+    """Return those that were not discarded, oldest first, with what a document says of their items."""
     of_item = joinedload(Copy.item).options(joinedload(Item.camera), selectinload(Item.retrieval_record))
     query = select(Copy).where(Copy.hand_over_id == hand_over.id, Copy.discarded_at.is_(None)).options(of_item)
     return list(uow.session.scalars(query.order_by(Copy.made_at, Copy.id)))

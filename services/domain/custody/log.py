@@ -1,15 +1,14 @@
 """Hand-overs and the custody log (R38, R45 to R48). What people and workers do with them is in sibling modules."""
 
-import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-import rfc8785
 from sqlalchemy import func, select
 
 from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
+from services.runtime.canonical_json import hash_of
 from services.runtime.errors import NotFound, NotPermitted, Refused
 from services.runtime.labels import WORDS
 from services.runtime.translations import Message
@@ -62,7 +61,7 @@ def append(
         detail=detail,
         previous_sha256=last.sha256 if last else NOTHING_BEFORE,
     )
-    entry.sha256 = _hash(entry)
+    entry.sha256 = hash_of(line_of(entry))
     uow.session.add(entry)
     audit_trail.record(
         uow,
@@ -107,7 +106,7 @@ def broken_at(entries: Iterable[CustodyEntry]) -> int | None:
     """Return the number of the first line whose chain does not hold, or None when the log is whole."""
     previous = NOTHING_BEFORE
     for number, entry in enumerate(entries, start=1):
-        if entry.seq != number or entry.previous_sha256 != previous or entry.sha256 != _hash(entry):
+        if entry.seq != number or entry.previous_sha256 != previous or entry.sha256 != hash_of(line_of(entry)):
             return number
         previous = entry.sha256
     return None
@@ -125,7 +124,3 @@ def line_of(entry: CustodyEntry) -> dict[str, Any]:
         "previous": entry.previous_sha256,
         "seq": entry.seq,
     }
-
-
-def _hash(entry: CustodyEntry) -> str:
-    return hashlib.sha256(rfc8785.dumps(line_of(entry))).hexdigest()

@@ -20,7 +20,7 @@ from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import forms, outsiders
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import hand_overs, log, on_site, recipient_access, sitting_documents
+from services.domain.custody import hand_overs, log, on_site, recipient_access, sitting_documents, viewings
 from services.domain.documents import service as document_service
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text
@@ -75,13 +75,7 @@ def begin(
     outsiders = _outsiders(uow, hand_over, present)
     if not people and not outsiders:
         raise _missing("present", Message("Enter who is present besides you."))
-    if not purpose_confirmed:
-        raise Refused(
-            "purpose-not-confirmed",
-            "Confirm first that you use it only for the purpose stated in the application.",
-            status=422,
-            field="purposeConfirmed",
-        )
+    viewings.require_confirmed(purpose_confirmed)
     application = uow.session.get_one(Application, hand_over.application_id)
     sitting = Sitting(
         id=new_id(),
@@ -171,12 +165,6 @@ def end(uow: UnitOfWork, sitting_id: str, *, leaves: Sequence[Leave], note: str,
     if sitting.present["outsiders"]:
         outsiders.record_answer(uow, uow.session.get_one(Application, sitting.application_id), "viewed-on-site")
     return sitting
-
-
-def list_of(uow: UnitOfWork, hand_over_id: str) -> list[Sitting]:
-    """List the sittings of a loan, the newest first."""
-    query = select(Sitting).where(Sitting.hand_over_id == hand_over_id)
-    return list(uow.session.scalars(query.order_by(Sitting.opened_at.desc(), Sitting.number.desc())))
 
 
 def get_mine(uow: UnitOfWork, sitting_id: str) -> tuple[Sitting, HandOver]:

@@ -149,8 +149,12 @@ def is_frozen(uow: UnitOfWork, hand_over: HandOver) -> bool:
 
 def is_held(hand_over: HandOver) -> bool:
     """Return whether the custodian holds the copies: accepted, neither returned nor lost, and no end of the loan."""
-    over = any((hand_over.returned_at, hand_over.lost_at, hand_over.ended_at))
-    return hand_over.accepted_at is not None and not over
+    return hand_over.accepted_at is not None and not is_over(hand_over)
+
+
+def is_over(hand_over: HandOver) -> bool:
+    """Return whether nobody holds the copies any more: returned, lost, or the loan has ended."""
+    return any((hand_over.returned_at, hand_over.lost_at, hand_over.ended_at))
 
 
 def is_suspended(now: datetime, *causes: str) -> ColumnElement[bool]:

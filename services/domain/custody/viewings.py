@@ -13,6 +13,7 @@ from services.database.tables.emergency_views import EmergencyViewing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import grants, log, on_site
+from services.domain.custody.grants import CopyKind
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
@@ -33,7 +34,7 @@ class OpenedViewing:
     copy_id: str
     purpose: str
     size: int
-    sitting_id: str | None
+    sitting_id: str | None = None
 
 
 def open_viewing(uow: UnitOfWork, copy_id: str, *, purpose_confirmed: bool, address: str) -> OpenedViewing:
@@ -110,13 +111,10 @@ def count_read(
     offset: int,
     length: int,
     *,
-    subject: str,
+    subject: CopyKind,
     application_id: str,
 ) -> None:
-    """Count one read of ``length`` bytes at ``offset`` of the plaintext; an event for new ground and after a pause.
-
-    ``subject``: what the audit trail calls the kind of copy.
-    """
+    """Count one read of ``length`` bytes at ``offset`` of the plaintext; an event for new ground and after a pause."""
     before = length_of(viewing.ranges)
     viewing.ranges = merge_ranges([*viewing.ranges, [offset, offset + length]])
     new_ground = before // AUDIT_STEP_BYTES != length_of(viewing.ranges) // AUDIT_STEP_BYTES

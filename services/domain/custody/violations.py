@@ -3,12 +3,10 @@
 Each has a matter, by which its process knows it: ``matters.violations`` has what is done there.
 """
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import rfc8785
 from sqlalchemy import select
 
 from services.database.base import new_id
@@ -27,6 +25,7 @@ from services.domain.notifications import service as notification_service
 from services.domain.process import outbox, permissions
 from services.domain.process.messages import VIOLATION_OPENED
 from services.domain.rules import agreed_limits
+from services.runtime.canonical_json import hash_of
 from services.runtime.errors import Refused
 
 OVERDUE = "overdue"
@@ -244,11 +243,6 @@ def begin_handling(uow: UnitOfWork, violation: Violation) -> Matter:
     return matter
 
 
-def hash_of(facts: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of the canonical facts, which decisions are signed over."""
-    return hashlib.sha256(rfc8785.dumps(dict(facts))).hexdigest()
-
-
 def close(uow: UnitOfWork, violation: Violation, closed_as: str) -> None:
     """End a violation: upheld, cleared or settled. Clearing lifts its suspension and gives back the days.
 
@@ -293,6 +287,20 @@ def revoke(uow: UnitOfWork, violation: Violation, *, by: str) -> None:
         of = {"kind": violation.kind, "violation": violation.id}
         log.append(uow, hand_over, "violation-closed", closed_as=CLEARED, appeal=by, **of)
         _clear(uow, hand_over, violation)
+
+
+def list_accused(uow: UnitOfWork, matter_id: str) -> list[str]:
+    """List who is accused in a violation, by its matter."""
+    query = select(Hearing.person_id).where(Hearing.matter_id == matter_id, Hearing.part == ACCUSED)
+    return sorted(uow.session.scalars(query))
+
+
+def have_all_replied(uow: UnitOfWork, matter_id: str) -> bool:
+    """Return whether everybody who is accused in a violation has replied to it."""
+    silent = select(Hearing.person_id).where(
+        Hearing.matter_id == matter_id, Hearing.part == ACCUSED, Hearing.replied_at.is_(None)
+    )
+    return uow.session.scalar(silent.limit(1)) is None
 
 
 def _lock_loan(uow: UnitOfWork, violation: Violation) -> HandOver | None:

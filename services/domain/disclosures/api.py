@@ -1,8 +1,8 @@
 """Serve disclosures: what was allowed, its files, and the receipt (R57, R58)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
@@ -11,9 +11,8 @@ from services.database.tables.disclosures import DisclosureDownload
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.cases.document_layouts import render_pdf
 from services.domain.custody import download_archive, download_contents, footage_reader
-from services.domain.custody.api.downloads import FILES, attached
+from services.domain.custody.api.downloads import FILES, archive_of, attached
 from services.domain.custody.api.footage import Vault, address
-from services.domain.custody.download_archive import Archive, Source
 from services.domain.custody.download_contents import Contents
 from services.domain.custody.download_password import password_of
 from services.domain.disclosures import papers, queries, service
@@ -21,8 +20,6 @@ from services.domain.disclosures.schemas import DisclosureView, FetchedAnswer, R
 from services.domain.documents import service as document_service
 from services.runtime.errors import Refused
 from services.runtime.threads import run_in_thread
-from services.vault.age import Encryptor, Reader
-from services.vault.store.protocol import StoreMissing
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems, problems_beside
 from services.web.identity import Acting
@@ -87,7 +84,11 @@ async def read_file(
     async def finish() -> None:
         await database.run(actor, service.continue_download, download_id, last=True)
 
-    archive, source = await run_in_thread(_archive, vault, given, reader, row)
+    def beside(label: bytes, sheet: bytes) -> Mapping[str, bytes]:
+        return papers.papers(given.contents, number=given.number, label=label, sheet=sheet, list_pdf=given.listed)
+
+    password = None if row.opens_with == "medium" else password_of(reader, row.id)
+    archive, source = await run_in_thread(archive_of, vault, given.contents, reader, password, beside)
     length = download_archive.length(archive, source.size)
     body = footage_reader.send_whole(download_archive.send(archive, source, check), finish)
     return attached(body, f"{given.contents.name}.zip", length, download_archive.MEDIA_TYPE)
@@ -130,26 +131,3 @@ def _given(uow: UnitOfWork, row: DisclosureDownload) -> Given:
         raise Refused("list-missing", "The list of what is provided is missing: report this to the administrator.")
     pdf = render_pdf(listed.kind, listed.number, listed.content, listed.sha256, listed.made_at)
     return Given(contents, handing.matter.number, pdf)
-
-
-def _archive(vault: Vault, given: Given, reader: Reader, row: DisclosureDownload) -> tuple[Archive, Source]:
-    """Return what is sent. Blocks. Raises Refused where the copy has lost its label."""
-    contents = given.contents
-    label = contents.label
-    try:
-        signed = b"".join(vault.store.get(*contents.signed_label))
-    except StoreMissing:
-        label = None
-    if label is None:
-        raise Refused("label-missing", "The label of the copy is missing: report the problem to Security.", status=500)
-    sheet = render_pdf(label.kind, label.number, label.content, label.sha256, label.made_at)
-    password = None if row.opens_with == "medium" else password_of(reader, row.id)
-    encryptor = Encryptor.for_passphrase(password) if password and row.opens_with == "browser" else None
-    archive = Archive(
-        folder=contents.name,
-        papers=papers.papers(contents, number=given.number, label=signed, sheet=sheet, list_pdf=given.listed),
-        footage=f"{contents.footage}.age" if encryptor else contents.footage,
-        modified=contents.listed_at.astimezone(ZoneInfo(contents.zone)),
-        password=None if encryptor else password,
-    )
-    return archive, Source(reader, contents.sha256, encryptor)

@@ -20,13 +20,13 @@ from services.domain.applications import outsiders
 from services.domain.applications.outsiders import AUTHORITY, LEAST_OFFICERS
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import closing, grants, log, suspensions
-from services.domain.custody.violations import hash_of
 from services.domain.matters.kinds.base import loan_is_over, roles_of
 from services.domain.matters.kinds.disclosure import named_of
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox
 from services.domain.process.messages import LOAN_CLOSED
 from services.domain.reviews import moot_matters
+from services.runtime.canonical_json import hash_of
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 

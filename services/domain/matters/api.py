@@ -50,9 +50,7 @@ async def open_matter(actor: Acting, body: MatterBody, database: GivenDatabase) 
     """Ask for a matter about a case, such as an extension."""
 
     def run(uow: UnitOfWork) -> MatterView:
-        matter = service.open_matter(uow, body.kind, body.application_id, body.asked)
-        uow.session.flush()
-        return queries.get(uow, matter.id)
+        return _view(uow, service.open_matter(uow, body.kind, body.application_id, body.asked))
 
     return await database.run(actor, run)
 
@@ -65,9 +63,7 @@ async def call_urgently(
 
     def run(uow: UnitOfWork) -> MatterView:
         asked = {"ground": body.ground, "reason": body.reason}
-        matter = urgents.call(uow, application_id, asked, body.proof())
-        uow.session.flush()
-        return queries.get(uow, matter.id)
+        return _view(uow, urgents.call(uow, application_id, asked, body.proof()))
 
     return await database.run(actor, run)
 
@@ -152,6 +148,11 @@ async def list_offers(application_id: Identifier, actor: Acting, database: Given
 @router.post("/hand-overs/{hand_over_id}/report-loss", responses=problems(*USUAL), tags=["custody"])
 async def report_loss(hand_over_id: Identifier, body: Loss, actor: Acting, database: GivenDatabase) -> HandOverView:
     """Report a loss (R48): access stops at once. Damage and a leak become a problem report, which Security answers."""
-    told = {"kind_of_loss": body.kind, "what_happened": body.what_happened}
-    await database.run(actor, problem_reports.report_loss, hand_over_id, **told)
+    await database.run(
+        actor,
+        problem_reports.report_loss,
+        hand_over_id,
+        kind_of_loss=body.kind,
+        what_happened=body.what_happened,
+    )
     return await database.read(actor, custody_queries.get_mine, hand_over_id)

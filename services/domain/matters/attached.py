@@ -8,11 +8,11 @@ from sqlalchemy import select
 
 from services.database.tables.attachments import Attachment
 from services.database.tables.matters import Matter
-from services.database.tables.violations import Hearing, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import violations
 from services.domain.attachments import queries as attachment_queries
 from services.domain.attachments.subjects import Reading, Subject
+from services.domain.matters.kinds import KINDS
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
@@ -48,30 +48,15 @@ def _refusal(uow: UnitOfWork, matter: Matter) -> Refused | None:
     """Return why the acting person can add nothing now."""
     if matter.closed_at is not None:
         return Refused("attachment-closed", "The matter has ended: attachments cannot be added.")
-    if not _has_part(uow, matter):
+    kind = KINDS[matter.kind]
+    if uow.actor.kind != "person" or not kind.may_attach(uow, matter):
         return Refused(
             "attachment-no-part",
             "Only who has asked for the matter, and the accused of a violation, can add attachments: give the file to "
             "one of them.",
             status=403,
         )
-    if matter.kind == violations.KIND:
-        violation = uow.session.scalar(select(Violation).where(Violation.matter_id == matter.id))
-        if violation is not None and violation.heard_at is not None:
-            return Refused("attachment-heard", "The hearing is over: what is decided on can no longer be changed.")
-    return None
-
-
-def _has_part(uow: UnitOfWork, matter: Matter) -> bool:
-    me = uow.actor.id
-    if uow.actor.kind != "person":
-        return False
-    if matter.opened_by == me:
-        return True
-    if matter.kind != violations.KIND:
-        return False
-    heard = select(Hearing.person_id).where(Hearing.matter_id == matter.id, Hearing.person_id == me)
-    return uow.session.scalar(heard) is not None or violations.may_answer_for(uow, matter.application_id)
+    return kind.attachment_refusal(uow, matter)
 
 
 def _hidden(uow: UnitOfWork, matter: Matter) -> frozenset[str]:

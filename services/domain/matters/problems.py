@@ -6,15 +6,13 @@ from typing import Any
 from services.database.tables.matters import Matter
 from services.database.tables.reviews import Decision
 from services.database.unit_of_work import UnitOfWork
-from services.domain.audit import trail as audit_trail
 from services.domain.custody import hand_overs, suspensions
 from services.domain.custody import log as custody_log
-from services.domain.custody.violations import hash_of
-from services.domain.matters import documents, service, tasks
+from services.domain.matters import service, tasks
 from services.domain.matters.kinds import problem as kind
+from services.domain.matters.permissions import bind_instance, decisions_of, lock, refusal, require_signed
 from services.domain.process import outbox
-from services.domain.process.messages import PROBLEM_REPORTED, REVIEW_DECIDED
-from services.domain.reviews import moot_matters
+from services.domain.process.messages import PROBLEM_REPORTED
 from services.runtime.translations import Message
 
 ANSWERED = "answered"
@@ -27,15 +25,13 @@ def freeze(uow: UnitOfWork, matter_id: str, process_instance_key: int) -> None:
     Raises NotPermitted for a matter that is no problem report, and for another process instance.
     """
     act = "freeze the loan"
-    subject = tasks.lock(uow, matter_id, act)
+    subject = lock(uow, matter_id, act)
     matter, hand_over = subject.matter, subject.state.hand_over
     _require_report(matter, act)
-    if matter.process_instance_key not in (None, process_instance_key):
-        raise tasks.refusal(matter, act, "another process instance handles it already")
-    matter.process_instance_key = process_instance_key
+    bind_instance(matter, process_instance_key, act)
     outbox.settle(uow, matter.application_id, "the loan is frozen", PROBLEM_REPORTED, matter_id=matter.id)
     # an answered report is not frozen again: its answer has lifted that
-    if matter.closed_at is None and hand_over is not None and _answer(uow, matter) is None:
+    if matter.closed_at is None and hand_over is not None and kind.STAGE not in decisions_of(uow, matter):
         suspensions.open_once(uow, hand_over, suspensions.PROBLEM, matter.id)
 
 
@@ -45,37 +41,19 @@ def answer(uow: UnitOfWork, matter_id: str, act: str, answers: Collection[str]) 
     ``answers``: those that the job is for. Raises NotPermitted unless Security has given one of them, signed over the
     facts of the report.
     """
-    subject = tasks.lock(uow, matter_id, act)
+    subject = lock(uow, matter_id, act)
     matter = subject.matter
     _require_report(matter, act)
     if matter.closed_at is not None:
         given = (matter.outcome or {}).get("answer")
         if matter.closed_as == ANSWERED and given not in answers:
-            raise tasks.refusal(matter, act, f"it was answered {given}")
+            raise refusal(matter, act, f"it was answered {given}")
         return matter.outcome or {} if matter.closed_as == ANSWERED else {}
     decision = _require_answer(uow, matter, act, answers)
-    outbox.settle(uow, matter.application_id, "the answer is carried out", REVIEW_DECIDED, matter_id=matter.id)
-    obstacle = tasks.obstacle_of(uow, subject)
-    if obstacle is not None:
-        tasks.end_undone(uow, subject, moot_matters.MOOT, {"because": obstacle.en})
-        return {}
-    outcome = subject.kind.apply(uow, matter, subject.state)
-    matter.applied_at = uow.now
-    audit_trail.record(
-        uow,
-        "problem-answered",
-        "matter",
-        matter.id,
-        application_id=matter.application_id,
-        number=matter.number,
-        kind=matter.kind,
-        answer=decision.outcome,
-        facts=matter.facts_sha256,
-        decisions=[decision.id],
+    done = tasks.carry_out(
+        uow, subject, [decision], action="problem-answered", closed_as=ANSWERED, answer=decision.outcome
     )
-    documents.write(uow, matter, subject.kind, [decision], outcome)
-    moot_matters.close(uow, matter, ANSWERED, outcome)
-    return outcome
+    return done or {}
 
 
 def report_loss(uow: UnitOfWork, hand_over_id: str, *, kind_of_loss: str, what_happened: str) -> None:
@@ -115,21 +93,15 @@ def report_damage(uow: UnitOfWork, application_id: str, damaged: Sequence[Mappin
 
 def _require_report(matter: Matter, act: str) -> None:
     if matter.kind != kind.ProblemReport.code:
-        raise tasks.refusal(matter, act, f"it is no problem report but {matter.kind}")
-
-
-def _answer(uow: UnitOfWork, matter: Matter) -> Decision | None:
-    return tasks.decisions_of(uow, matter).get(kind.STAGE)
+        raise refusal(matter, act, f"it is no problem report but {matter.kind}")
 
 
 def _require_answer(uow: UnitOfWork, matter: Matter, act: str, answers: Collection[str]) -> Decision:
-    if hash_of(matter.facts) != matter.facts_sha256:
-        raise tasks.refusal(matter, act, "its facts are not those that were signed: restore the row from a backup")
-    decision = _answer(uow, matter)
+    decisions = decisions_of(uow, matter)
+    require_signed(matter, decisions, act)
+    decision = decisions.get(kind.STAGE)
     if decision is None:
-        raise tasks.refusal(matter, act, "Security has not answered it")
+        raise refusal(matter, act, "Security has not answered it")
     if decision.outcome not in answers:
-        raise tasks.refusal(matter, act, f"Security has answered {decision.outcome}")
-    if decision.form_sha256 != matter.facts_sha256:
-        raise tasks.refusal(matter, act, "the answer is bound to other facts")
+        raise refusal(matter, act, f"Security has answered {decision.outcome}")
     return decision

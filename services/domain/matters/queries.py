@@ -182,7 +182,7 @@ def _lines(uow: UnitOfWork, rows: Sequence[Any]) -> list[MatterLine]:
     if not rows:
         return []
     asked = _open_reviews(uow, [row[0].id for row in rows if row[0].closed_at is None])
-    seen = violations.list_openers_seen(uow, [row[0] for row in rows if row[0].kind == violations.KIND])
+    seen = violations.list_openers_seen(uow, [row[0] for row in rows])
     return [
         MatterLine(
             id=matter.id,
@@ -192,7 +192,7 @@ def _lines(uow: UnitOfWork, rows: Sequence[Any]) -> list[MatterLine]:
             application_id=matter.application_id,
             application_number=number,
             title=title,
-            opened_by=opener if matter.kind != violations.KIND or matter.id in seen else None,
+            opened_by=opener if matter.id in seen else None,
             opened_at=matter.opened_at,
             counterpart=counterpart,
             stages=[review.stage for review in asked.get(matter.id, ())],
@@ -219,7 +219,7 @@ def _reviews(uow: UnitOfWork, matter: Matter) -> list[AskedReview]:
     if not reviews:
         return []
     directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, matter.application_id)
-    told = matter.kind != violations.KIND or violations.sees_opener(uow, matter)
+    told = violations.sees_opener(uow, matter)
     deciders = {review.id: access_policy.candidates(directory, facts, review) if told else [] for review in reviews}
     names = access_queries.get_names(uow, {person_id for ids in deciders.values() for person_id in ids})
     return [

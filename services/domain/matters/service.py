@@ -10,13 +10,13 @@ from services.database.base import new_id
 from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
-from services.domain.custody.violations import hash_of
 from services.domain.documents import service as document_service
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.kinds.base import Asked, Kind
 from services.domain.process import outbox, permissions
 from services.domain.process.permissions import CaseState
 from services.domain.stages.catalogue import STAGES
+from services.runtime.canonical_json import hash_of
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 

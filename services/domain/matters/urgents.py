@@ -25,11 +25,17 @@ from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
 from services.domain.cameras.clocks import Clock, clock_of
 from services.domain.custody import emergency, violations
-from services.domain.custody.violations import hash_of
-from services.domain.matters import documents, service, tasks
+from services.domain.matters import documents, service
 from services.domain.matters.kinds import urgent as kind
 from services.domain.matters.kinds.urgent import NOT_RATIFIED, RATIFIED, RATIFY_WITHIN, STAGE, UrgentAsked
-from services.domain.matters.tasks import Subject
+from services.domain.matters.permissions import (
+    Subject,
+    bind_instance,
+    decisions_of,
+    lock,
+    refusal,
+    require_signed,
+)
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox, permissions
 from services.domain.process.messages import APPLICATION_APPROVED, APPLICATION_REFUSED, REVIEW_DECIDED
@@ -116,9 +122,7 @@ def list_orders(uow: UnitOfWork, matter_id: str, process_instance_key: int) -> l
     act = "open the emergency view"
     subject = _lock(uow, matter_id, act)
     matter = subject.matter
-    if matter.process_instance_key not in (None, process_instance_key):
-        raise tasks.refusal(matter, act, "another process instance handles it already")
-    matter.process_instance_key = process_instance_key
+    bind_instance(matter, process_instance_key, act)
     if _is_over(uow, subject):
         return []
     made = {copy.item_id for copy in emergency.list_of_matter(uow, matter_id)}
@@ -212,7 +216,7 @@ def open_violation(uow: UnitOfWork, matter_id: str) -> str | None:
     if matter.closed_as == NOT_RATIFIED:
         return str((matter.outcome or {}).get("violation"))
     if any(one.ended_at is None for one in emergency.list_grants(uow, matter_id)):
-        raise tasks.refusal(matter, act, "its emergency view is still open")
+        raise refusal(matter, act, "its emergency view is still open")
     form = _ratified_by(uow, subject)
     if form is not None:
         _close(uow, subject, RATIFIED, {"ratifiedBy": form.number})
@@ -239,26 +243,24 @@ def open_violation(uow: UnitOfWork, matter_id: str) -> str | None:
 
 def _lock(uow: UnitOfWork, matter_id: str, act: str) -> Subject:
     """Load an urgent retrieval that is released, locked; NotPermitted for any other matter, and before the release."""
-    subject = tasks.lock(uow, matter_id, act)
+    subject = lock(uow, matter_id, act)
     matter = subject.matter
     if matter.kind != CODE:
-        raise tasks.refusal(matter, act, f"it is no urgent retrieval but {matter.kind}")
+        raise refusal(matter, act, f"it is no urgent retrieval but {matter.kind}")
     if matter.closed_as not in (None, RATIFIED, NOT_RATIFIED, MOOT):
-        raise tasks.refusal(matter, act, f"it is closed as {matter.closed_as}")
-    if hash_of(matter.facts) != matter.facts_sha256:
-        raise tasks.refusal(matter, act, "its facts are not those that were signed: restore the row from a backup")
-    decision = tasks.decisions_of(uow, matter).get(STAGE)
+        raise refusal(matter, act, f"it is closed as {matter.closed_as}")
+    decisions = decisions_of(uow, matter)
+    require_signed(matter, decisions, act)
+    decision = decisions.get(STAGE)
     if decision is None or decision.outcome != "approved":
-        raise tasks.refusal(matter, act, "nobody has released it")
-    if decision.form_sha256 != matter.facts_sha256:
-        raise tasks.refusal(matter, act, "its release is bound to other facts")
+        raise refusal(matter, act, "nobody has released it")
     if decision.decided_by == matter.opened_by:
-        raise tasks.refusal(matter, act, "its caller alone has released it")
+        raise refusal(matter, act, "its caller alone has released it")
     return subject
 
 
 def _released(uow: UnitOfWork, matter: Matter) -> Decision:
-    return tasks.decisions_of(uow, matter)[STAGE]
+    return decisions_of(uow, matter)[STAGE]
 
 
 def _people(matter: Matter, decision: Decision) -> list[str]:
@@ -321,7 +323,7 @@ def _require_unratified(uow: UnitOfWork, subject: Subject, act: str) -> None:
     """Raise NotPermitted while the application can still be approved in time."""
     until = _until(uow, subject.matter)
     if not emergency.is_decided(subject.state) and not permissions.is_over(uow, until):
-        raise tasks.refusal(subject.matter, act, f"its application can be approved until {until.isoformat()}")
+        raise refusal(subject.matter, act, f"its application can be approved until {until.isoformat()}")
 
 
 def _require_no_writer(uow: UnitOfWork, subject: Subject) -> None:
@@ -358,7 +360,7 @@ def _close(uow: UnitOfWork, subject: Subject, closed_as: str, more: Mapping[str,
         ],
         **more,
     }
-    documents.write(uow, matter, subject.kind, [decision], outcome, part=documents.LAST)
+    documents.write(uow, matter, kind.UrgentRetrieval(), [decision], outcome, part=documents.LAST)
     moot_matters.close(uow, matter, closed_as, outcome)
 
 

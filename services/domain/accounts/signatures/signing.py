@@ -19,6 +19,7 @@ from services.domain.accounts.signatures.given import Assertion, Proof
 from services.domain.audit import checkpoints
 from services.domain.change_requests import holds
 from services.domain.stages.schema import Level
+from services.runtime.canonical_json import hash_of
 from services.runtime.errors import Refused
 from services.verifier.assertions import check_assertion
 from services.verifier.bindings import signature_fields
@@ -124,7 +125,7 @@ def _sign_by_passkey(uow: UnitOfWork, statement: dict[str, Any], assertion: Asse
 
 
 def _signed(uow: UnitOfWork, statement: dict[str, Any], method: str, **more: Any) -> Signed:
-    sha256 = hashlib.sha256(rfc8785.dumps(statement)).hexdigest()
+    sha256 = hash_of(statement)
     signature = {"method": method, "person": uow.actor.id, "sha256": sha256, "signedAt": uow.now.isoformat(), **more}
     return Signed(sha256, statement, {**signature, "statement": statement})
 

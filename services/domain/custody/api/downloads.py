@@ -1,6 +1,6 @@
 """Downloads for use outside: asked for, listed for the attestation, sent under the grant (R41, R57, T2, T9)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -35,6 +35,8 @@ from services.web.identity import Acting
 from services.web.schemas import Answer, Body, Identifier, Line, Moment
 
 router = APIRouter(prefix="/api", tags=["footage"])
+
+Papers = Callable[[bytes, bytes], Mapping[str, bytes]]
 
 FILES: dict[int | str, dict[str, Any]] = {
     200: {
@@ -123,7 +125,12 @@ async def read_download(
         encryptor = Encryptor([row.recipient])
         body = footage_reader.send_whole(footage_reader.encrypt(reader, encryptor, check), finish)
         return attached(body, f"{contents.footage}.age", encryptor.size_of(reader.size), "application/octet-stream")
-    archive, source = await run_in_thread(_archive, vault, contents, reader, download_id)
+
+    def papers(label: bytes, sheet: bytes) -> Mapping[str, bytes]:
+        return download_folder.papers(contents, label=label, sheet=sheet, cover=cover_sheet.render(contents))
+
+    password = password_of(reader, download_id)
+    archive, source = await run_in_thread(archive_of, vault, contents, reader, password, papers)
     length = download_archive.length(archive, source.size)
     body = footage_reader.send_whole(download_archive.send(archive, source, check), finish)
     return attached(body, f"{contents.name}.zip", length, download_archive.MEDIA_TYPE)
@@ -159,8 +166,13 @@ async def list_download(
     return row, password_of(reader, row.id) if reader is not None else None
 
 
-def _archive(vault: Vault, contents: Contents, reader: Reader, download_id: str) -> tuple[Archive, Source]:
-    """Return what is sent. Blocks. Raises Refused where the copy has lost its label."""
+def archive_of(
+    vault: Vault, contents: Contents, reader: Reader, password: str | None, papers: Papers
+) -> tuple[Archive, Source]:
+    """Return what is sent. Blocks. Raises Refused where the copy has lost its label.
+
+    ``password``: None where the files are in clear. ``papers`` makes the small files, of the signed label and its PDF.
+    """
     label = contents.label
     try:
         signed = b"".join(vault.store.get(*contents.signed_label))
@@ -169,11 +181,10 @@ def _archive(vault: Vault, contents: Contents, reader: Reader, download_id: str)
     if label is None:
         raise Refused("label-missing", "The label of the copy is missing: report the problem to Security.", status=500)
     sheet = render_pdf(label.kind, label.number, label.content, label.sha256, label.made_at)
-    password = password_of(reader, download_id)
-    encryptor = Encryptor.for_passphrase(password) if contents.opens_with == "browser" else None
+    encryptor = Encryptor.for_passphrase(password) if password and contents.opens_with == "browser" else None
     archive = Archive(
         folder=contents.name,
-        papers=download_folder.papers(contents, label=signed, sheet=sheet, cover=cover_sheet.render(contents)),
+        papers=papers(signed, sheet),
         footage=f"{contents.footage}.age" if encryptor else contents.footage,
         modified=contents.listed_at.astimezone(ZoneInfo(contents.zone)),
         password=None if encryptor else password,

@@ -8,6 +8,7 @@ from fastapi.responses import StreamingResponse
 
 from services.database.unit_of_work import Actor, Database
 from services.domain.custody import emergency, playlist
+from services.domain.custody.api import footage
 from services.domain.custody.api.footage import (
     PARTIAL,
     ContentRequest,
@@ -18,7 +19,6 @@ from services.domain.custody.api.footage import (
     send,
     send_playlist,
 )
-from services.runtime.errors import NotFound, Refused
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems, problems_beside
 from services.web.identity import Acting
@@ -46,14 +46,7 @@ async def open_viewing(
             address=address(request),
         ),
     )
-    return ViewingAnswer(
-        id=opened.viewing_id,
-        copy_id=copy_id,
-        purpose=opened.copy.purpose,
-        size=opened.size,
-        content=f"/api/emergency-copies/{copy_id}/content?viewing={opened.viewing_id}",
-        playlist=f"/api/emergency-copies/{copy_id}/playlist.m3u8?viewing={opened.viewing_id}",
-    )
+    return ViewingAnswer.of(emergency.SUBJECT, opened)
 
 
 @router.get(
@@ -69,12 +62,13 @@ async def read_content(
     vault: Annotated[Vault, Depends()],
 ) -> Response:
     """Return the footage, or a range of its bytes. The grant is checked, and the read counted, before each stretch."""
-    opened = await run_allowed(database, actor, copy_id, lambda: database.read(actor, emergency.check, copy_id))
 
     async def check(offset: int, length: int) -> object:
         return await database.run(actor, emergency.record_read, copy_id, asked.viewing, offset, length)
 
-    await database.read(actor, emergency.get_mine, copy_id, asked.viewing)
+    opened, _ = await run_allowed(
+        database, actor, copy_id, lambda: database.read(actor, emergency.require_open, copy_id, asked.viewing)
+    )
     return await send(vault, copy_id, opened.sealed, asked, check)
 
 
@@ -87,17 +81,12 @@ async def read_playlist(
     copy_id: Identifier, viewing: Annotated[Identifier, Query()], actor: Acting, database: GivenDatabase
 ) -> Response:
     """Return the playlist: where each fragment lies in ``content``, so that a player reads only what it shows."""
-    opened = await run_allowed(database, actor, copy_id, lambda: database.read(actor, emergency.check, copy_id))
-    await database.read(actor, emergency.get_mine, copy_id, viewing)
+    opened, _ = await run_allowed(
+        database, actor, copy_id, lambda: database.read(actor, emergency.require_open, copy_id, viewing)
+    )
     return await send_playlist(opened.sealed, viewing)
 
 
 async def run_allowed(database: Database, actor: Actor, copy_id: str, act: Callable[[], Awaitable[T]]) -> T:
     """Return the answer of ``act``; a refusal is recorded before it is raised (R41)."""
-    try:
-        return await act()
-    except NotFound:
-        raise
-    except Refused as error:
-        await database.run(actor, emergency.record_denial, copy_id, error.code)
-        raise
+    return await footage.run_allowed(database, actor, copy_id, "view", act, kind=emergency.SUBJECT)

@@ -9,7 +9,8 @@ from fastapi.responses import StreamingResponse
 
 from services.database.unit_of_work import Actor, Database
 from services.domain.custody import footage_reader, grants, playlist, viewings
-from services.domain.custody.grants import Action
+from services.domain.custody.grants import Action, CopyKind
+from services.domain.custody.viewings import OpenedViewing
 from services.runtime.errors import NotFound, Refused
 from services.runtime.threads import run_in_thread
 from services.vault.coverage import Coverage, fragments_from_json
@@ -25,6 +26,7 @@ T = TypeVar("T")
 # Nothing between us and the reader may cache it.
 PRIVATE = {"Cache-Control": "no-store, private", "X-Content-Type-Options": "nosniff"}
 FOOTAGE = "video/mp4"
+PATHS: dict[CopyKind, str] = {"copy": "/api/copies", "emergency-copy": "/api/emergency-copies"}
 PARTIAL: dict[int | str, dict[str, Any]] = {
     206: {"description": "The range that was asked for", "content": {FOOTAGE: {}}},
     416: {"description": "The range lies outside the footage; Content-Range says how long it is"},
@@ -46,6 +48,23 @@ class ViewingAnswer(Answer):
     size: int
     content: str
     playlist: str
+
+    @classmethod
+    def of(cls, kind: CopyKind, opened: OpenedViewing) -> "ViewingAnswer":
+        """Return the answer for a viewing that was opened of a copy of this kind."""
+        return cls(
+            id=opened.viewing_id,
+            copy_id=opened.copy_id,
+            purpose=opened.purpose,
+            size=opened.size,
+            content=f"{PATHS[kind]}/{opened.copy_id}/content?viewing={opened.viewing_id}",
+            playlist=playlist_of(kind, opened),
+        )
+
+
+def playlist_of(kind: CopyKind, opened: OpenedViewing) -> str:
+    """Return where a player reads the playlist of a viewing."""
+    return f"{PATHS[kind]}/{opened.copy_id}/playlist.m3u8?viewing={opened.viewing_id}"
 
 
 async def _open_copies(request: Request) -> footage_reader.OpenCopies:
@@ -79,7 +98,7 @@ async def open_viewing(
     copy_id: Identifier, body: ViewingBody, request: Request, actor: Acting, database: GivenDatabase
 ) -> ViewingAnswer:
     """Begin a viewing of a copy that is granted to me now."""
-    sitting = await run_allowed(
+    opened = await run_allowed(
         database,
         actor,
         copy_id,
@@ -92,14 +111,7 @@ async def open_viewing(
             address=address(request),
         ),
     )
-    return ViewingAnswer(
-        id=sitting.viewing_id,
-        copy_id=copy_id,
-        purpose=sitting.purpose,
-        size=sitting.size,
-        content=f"/api/copies/{copy_id}/content?viewing={sitting.viewing_id}",
-        playlist=f"/api/copies/{copy_id}/playlist.m3u8?viewing={sitting.viewing_id}",
-    )
+    return ViewingAnswer.of("copy", opened)
 
 
 @router.get(
@@ -118,15 +130,12 @@ async def read_content(
 ) -> Response:
     """Return the footage, or a range of its bytes. The grant is checked, and the read counted, before each stretch."""
     caller = address(request)
-    opened = await run_allowed(
-        database, actor, copy_id, "view", lambda: database.read(actor, grants.check, copy_id, "view", address=caller)
-    )
 
     async def check(offset: int, length: int) -> object:
         return await database.run(actor, viewings.record_read, copy_id, asked.viewing, offset, length, address=caller)
 
     # The first stretch is checked before the answer begins, so that a refusal is an answer and not a broken stream.
-    await run_allowed(
+    opened, _ = await run_allowed(
         database,
         actor,
         copy_id,
@@ -190,7 +199,13 @@ async def send_playlist(sealed: dict[str, Any], viewing: str) -> Response:
 
 
 async def run_allowed(
-    database: Database, actor: Actor, copy_id: str, action: Action, act: Callable[[], Awaitable[T]]
+    database: Database,
+    actor: Actor,
+    copy_id: str,
+    action: Action,
+    act: Callable[[], Awaitable[T]],
+    *,
+    kind: CopyKind = "copy",
 ) -> T:
     """Return the answer of ``act``; a refusal is recorded before it is raised (R41)."""
     try:
@@ -198,7 +213,7 @@ async def run_allowed(
     except NotFound:
         raise
     except Refused as error:
-        await database.run(actor, grants.record_denial, copy_id, action, error.code)
+        await database.run(actor, grants.record_denial, kind, copy_id, action, error.code)
         raise
 
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from services.domain.custody import emergency, emergency_views
 from services.domain.custody.api.emergency import run_allowed
-from services.domain.custody.api.footage import address
+from services.domain.custody.api.footage import address, playlist_of
 from services.domain.custody.pages.loan_view import copy_times
 from services.runtime.errors import NotFound, Refused
 from services.web.dependencies import GivenDatabase
@@ -57,7 +57,7 @@ async def show_player(
         copy=copy,
         purpose=purpose,
         times=copy_times(copy),
-        playlist=f"/api/emergency-copies/{copy_id}/playlist.m3u8?viewing={opened.viewing_id}",
+        playlist=playlist_of(emergency.SUBJECT, opened),
     )
 
 

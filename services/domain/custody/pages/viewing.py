@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from services.database.unit_of_work import UnitOfWork
 from services.domain.custody import grants, queries, sitting_queries, viewings
 from services.domain.custody.api.downloads import DownloadBody, list_download
-from services.domain.custody.api.footage import Vault, address, run_allowed
+from services.domain.custody.api.footage import Vault, address, playlist_of, run_allowed
 from services.domain.custody.pages.loan_view import clarify, copy_times
 from services.domain.custody.schemas import HandOverView, IssuedCopy, ShownLoan
 from services.runtime.errors import NotFound, Refused
@@ -44,7 +44,7 @@ async def show_player(
 ) -> Response:
     """Open a viewing and show the player. To load the page again is to confirm the purpose again."""
     try:
-        sitting = await run_allowed(
+        opened = await run_allowed(
             database,
             visitor.actor,
             copy_id,
@@ -62,17 +62,17 @@ async def show_player(
     except Refused as refusal:
         return await _purpose_page(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
     view, copy = await database.read(visitor.actor, _read_copy, copy_id)
-    opened_sitting = None
-    if sitting.sitting_id is not None:
-        opened_sitting = await database.read(visitor.actor, sitting_queries.get, sitting.sitting_id)
+    sitting = None
+    if opened.sitting_id is not None:
+        sitting = await database.read(visitor.actor, sitting_queries.get, opened.sitting_id)
     return visitor.page(
         "custody/watch.html",
         view=view,
         copy=copy,
         own=isinstance(view, HandOverView),
         times=copy_times(copy),
-        sitting=opened_sitting,
-        playlist=f"/api/copies/{copy_id}/playlist.m3u8?viewing={sitting.viewing_id}",
+        sitting=sitting,
+        playlist=playlist_of("copy", opened),
     )
 
 

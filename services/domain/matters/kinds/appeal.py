@@ -13,12 +13,11 @@ from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
 from services.database.tables.reviews import Decision
-from services.database.tables.violations import Hearing, Sanction, Violation
+from services.database.tables.violations import Sanction, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import violations as policy
 from services.domain.custody import violations
-from services.domain.custody.violations import ACCUSED
 from services.domain.matters.kinds import base
 from services.domain.matters.kinds.base import Asked, Kind, Line
 from services.domain.matters.violations import appeals
@@ -91,7 +90,7 @@ class Appeal(Kind):
             "severity": violation.severity,
             "handOver": violation.hand_over_id,
             "factsSha256": matter.facts_sha256,
-            "accused": sorted(_accused(uow, matter.id)),
+            "accused": violations.list_accused(uow, matter.id),
             "sanctionedAt": violation.sanctioned_at.isoformat() if violation.sanctioned_at else None,
             "sanctions": [
                 {"person": row.person_id, "kind": row.kind, "amount": row.amount, "droppedBecause": row.dropped_because}
@@ -148,8 +147,3 @@ class Appeal(Kind):
         if violation is None:
             raise Refused("no-violation", "This case has no such violation: open the violation, and appeal there.")
         return violation
-
-
-def _accused(uow: UnitOfWork, matter_id: str) -> list[str]:
-    query = select(Hearing.person_id).where(Hearing.matter_id == matter_id, Hearing.part == ACCUSED)
-    return list(uow.session.scalars(query))

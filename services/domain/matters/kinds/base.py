@@ -15,9 +15,10 @@ from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
-from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
+from services.domain.applications import security_check
+from services.domain.custody import suspensions
 from services.domain.process.messages import MATTER_ASKED
 from services.domain.process.permissions import CaseState
 from services.runtime.errors import Refused
@@ -105,6 +106,17 @@ class Kind(ABC):
         """Open the matter where the kind has a process of its own; None where the one of all matters decides it."""
         return None
 
+    def check_stage_itself(self, uow: UnitOfWork, matter: Matter, stage: str, act: str) -> bool:
+        """Raise NotPermitted unless this stage is next, where the kind has an order of its own; else return False.
+
+        ``act``: what the job was to do, for the error.
+        """
+        return False
+
+    def close_itself(self, uow: UnitOfWork, matter: Matter, closed_as: str) -> bool:
+        """Close the matter where the kind has an end of its own; False where it is closed as all matters are."""
+        return False
+
     def unavailable(self, hand_over: HandOver | None) -> Message | None:
         """Return why it cannot be asked for as the loan stands, whatever is asked; None where it can."""
         return loan_obstacle(hand_over)
@@ -167,6 +179,14 @@ class Kind(ABC):
         """Return what the document has besides what all kinds have; nothing, unless the kind says otherwise."""
         return {}
 
+    def may_attach(self, uow: UnitOfWork, matter: Matter) -> bool:
+        """Whether the acting person has the part in it that lets them add attachments while it is open."""
+        return matter.opened_by == uow.actor.id
+
+    def attachment_refusal(self, uow: UnitOfWork, matter: Matter) -> Refused | None:
+        """Return why nobody can add attachments to it now, though it is open."""
+        return None
+
 
 def roles_of(uow: UnitOfWork, application: Application, hand_over: HandOver | None) -> set[str]:
     """Return what the actor is to the loan.
@@ -192,7 +212,7 @@ def roles_of(uow: UnitOfWork, application: Application, hand_over: HandOver | No
 
 def loan_is_over(hand_over: HandOver | None) -> bool:
     """Whether nobody holds the copies any more."""
-    return hand_over is None or any((hand_over.returned_at, hand_over.lost_at, hand_over.ended_at))
+    return hand_over is None or suspensions.is_over(hand_over)
 
 
 def loan_obstacle(hand_over: HandOver | None) -> Message | None:
@@ -217,8 +237,7 @@ def is_important(state: CaseState) -> bool:
 
 def concerns(uow: UnitOfWork, application: Application, department_kind: str) -> bool:
     """Whether somebody near the case belongs to a department of this kind (T8)."""
-    directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, application.id)
-    return bool(access_policy.people_concerned(directory, facts, department_kind))
+    return security_check.is_involved(uow, application.id, department_kind)
 
 
 def person_line(uow: UnitOfWork, name: Text, person_id: str) -> Line:

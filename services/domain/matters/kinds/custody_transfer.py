@@ -12,7 +12,7 @@ from services.database.tables.documents import Document
 from services.database.tables.matters import Matter
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
-from services.domain.access import policy as access_policy
+from services.domain.access import parts
 from services.domain.access import queries as access_queries
 from services.domain.applications import forms, ways
 from services.domain.custody import copies, grants, log, on_site, suspensions
@@ -163,7 +163,7 @@ def unfit_people(uow: UnitOfWork, state: CaseState) -> set[str]:
         uow.actor.id,
         base.lent(state).custodian_id,
         *state.application.subject_ids,
-        *access_policy.deciders(facts),
+        *parts.deciders(facts),
     }
 
 
@@ -176,7 +176,7 @@ def _person_obstacle(uow: UnitOfWork, state: CaseState, person_id: str) -> Messa
         return Message("Administrators cannot view footage: another person has to be the custodian.")
     if person_id in state.application.subject_ids:
         return Message("This person is concerned in the case: choose another one.")
-    if access_policy.has_decided(facts, person_id):
+    if parts.has_decided(facts, person_id):
         return Message("This person has decided in the case: choose another one.")
     return _access_obstacle(uow, state, person_id)
 

@@ -6,17 +6,21 @@ Overdue copies, losses and disputed returns are recorded by the jobs that find t
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+from sqlalchemy import select
+
 from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
 from services.database.tables.people import Person
+from services.database.tables.violations import Hearing, Violation
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import violations as policy
 from services.domain.custody import violations
 from services.domain.matters.kinds import base
 from services.domain.matters.kinds.base import Asked, Kind, Line
+from services.domain.matters.violations import lines, tasks
 from services.domain.process.permissions import CaseState
 from services.runtime.errors import Refused
-from services.runtime.labels import Label
-from services.runtime.translations import Counted, Message
+from services.runtime.translations import Message
 from services.web.schemas import Identifier
 
 
@@ -67,6 +71,14 @@ class ViolationKind(Kind):
         violation = violations.open_once(uow, hand_over, kind, facts, accused=accused)
         return uow.session.get_one(Matter, violation.matter_id)
 
+    def check_stage_itself(self, uow: UnitOfWork, matter: Matter, stage: str, act: str) -> bool:
+        tasks.require_stage(uow, matter, stage, act)
+        return True
+
+    def close_itself(self, uow: UnitOfWork, matter: Matter, closed_as: str) -> bool:
+        tasks.close(uow, matter.id, closed_as)
+        return True
+
     def _require_person(self, uow: UnitOfWork, state: CaseState, person_id: str) -> str:
         person = uow.session.get(Person, person_id)
         if person is None:
@@ -91,41 +103,16 @@ class ViolationKind(Kind):
         raise ValueError("a violation is carried out by its own process")
 
     def lines(self, uow: UnitOfWork, facts: Mapping[str, Any]) -> list[Line]:
-        violation, found = facts["violation"], facts["violation"]["facts"]
-        lines = [
-            Line(Message("What happened"), Label(violation["kind"])),
-            base.moment_line(uow, Message("Recorded"), violation["openedAt"]),
-            *(base.person_line(uow, Message("Accused"), person_id) for person_id in facts["accused"]),
-        ]
-        if violation["dueAt"]:
-            lines.append(base.moment_line(uow, Message("Was due"), violation["dueAt"]))
-        if found.get("found") or found.get("whatHappened"):
-            lines.append(base.text_line(Message("Facts"), found.get("found") or found["whatHappened"]))
-        if violation["kind"] == "urgent-not-ratified":
-            lines.append(base.text_line(Message("Urgent retrieval"), found["matter"]))
-            if found.get("approvedLate"):
-                lines.append(base.text_line(Message("Approved after the time by"), found["approvedLate"]))
-        assessment = facts["assessment"]
-        if assessment:
-            days, repeats = assessment["daysLate"], assessment["repeats"]
-            lines += [
-                Line(Message("Severity"), Label(f"severity-{assessment['severity']}")),
-                Line(Message("Days late"), Counted("{count} day", "{count} days", days)),
-                Line(
-                    Message("Violations of the same people in 12 months, this one included"),
-                    Counted("{count} violation", "{count} violations", repeats),
-                ),
-                Line(Message("Decided by"), Label(assessment["decidingStage"])),
-                base.moment_line(uow, Message("Reply until"), assessment["replyUntil"]),
-            ]
-        for reply in facts["replies"]:
-            who = (
-                Message("Reply of the department")
-                if reply["part"] == violations.DEPARTMENT
-                else Message("Reply of the accused")
-            )
-            name = base.person_line(uow, who, reply["by"]).zh
-            lines.append(base.text_line(who, f"{name}: {reply['text']}"))
-            for file in reply.get("attachments", ()):
-                lines.append(base.text_line(Message("Attached to the reply"), f"{file['name']} · {file['sha256']}"))
-        return lines
+        return lines.list_lines(uow, facts)
+
+    def may_attach(self, uow: UnitOfWork, matter: Matter) -> bool:
+        """Whoever is heard in it replies with attachments."""
+        if super().may_attach(uow, matter) or uow.session.get(Hearing, (matter.id, uow.actor.id)) is not None:
+            return True
+        return policy.may_answer_for(uow, matter.application_id)
+
+    def attachment_refusal(self, uow: UnitOfWork, matter: Matter) -> Refused | None:
+        violation = uow.session.scalars(select(Violation).where(Violation.matter_id == matter.id)).one()
+        if violation.heard_at is None:
+            return None
+        return Refused("attachment-heard", "The hearing is over: what is decided on can no longer be changed.")

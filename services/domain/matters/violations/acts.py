@@ -3,8 +3,6 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
-
 from services.database.tables.applications import Application
 from services.database.tables.matters import Matter
 from services.database.tables.violations import Hearing, Violation
@@ -12,12 +10,11 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import violations as policy
 from services.domain.access import visibility
-from services.domain.audit import trail as audit_trail
 from services.domain.custody import violations
-from services.domain.custody.violations import ACCUSED, DEPARTMENT
+from services.domain.custody.violations import DEPARTMENT
 from services.domain.matters import attached
+from services.domain.matters.permissions import first_decisions_of
 from services.domain.matters.violations import documents, tasks
-from services.domain.matters.violations.tasks import Subject
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox
 from services.domain.process.messages import LOSS_SETTLED, REFERRAL_RECEIVED, VIOLATION_REPLIED
@@ -31,8 +28,7 @@ def reply(uow: UnitOfWork, matter_id: str, text: str) -> Matter:
     The decision is signed over the reply too. When all accused have replied, the process goes on. Refused before the
     facts are served and after the time for it.
     """
-    subject = _lock(uow, matter_id, "reply to the violation")
-    matter, violation = subject.matter, subject.violation
+    matter, violation = _lock(uow, matter_id, "reply to the violation")
     hearing = uow.session.get(Hearing, (matter.id, uow.actor.id))
     if hearing is None and not policy.may_answer_for(uow, matter.application_id):
         raise Refused(
@@ -54,10 +50,7 @@ def reply(uow: UnitOfWork, matter_id: str, text: str) -> Matter:
     tasks.change_facts(uow, matter, {**matter.facts, "replies": [*matter.facts["replies"], said]}, "violation-replied")
     notification_service.mark_done(uow, "violation", subject_id=matter.id, person_id=uow.actor.id)
     uow.session.flush()
-    silent = select(Hearing.person_id).where(
-        Hearing.matter_id == matter.id, Hearing.part == ACCUSED, Hearing.replied_at.is_(None)
-    )
-    if uow.session.scalar(silent.limit(1)) is None:
+    if violations.have_all_replied(uow, matter.id):
         violation.heard_at = uow.now
         _publish(uow, matter, VIOLATION_REPLIED)
     return matter
@@ -88,8 +81,7 @@ def record_referral(
     uow: UnitOfWork, matter_id: str, *, authority: str, handed_at: datetime, receipt: str, package_sha256: str
 ) -> Matter:
     """Record that the evidence was handed to the authority, and write its sheet; the process goes on (R67)."""
-    subject = _lock_handled(uow, matter_id, "record the referral")
-    matter, violation = subject.matter, subject.violation
+    matter, violation = _lock_handled(uow, matter_id, "record the referral")
     if violation.referral is None:
         raise Refused("not-referred", "Nobody has decided to refer this violation yet.")
     if violation.referral.get("handedAt"):
@@ -111,8 +103,8 @@ def record_referral(
         "recordedBy": uow.actor.id,
         "recordedAt": uow.now.isoformat(),
     }
-    document = documents.write_referral(uow, matter, violation, tasks.decisions(uow, matter))
-    _record(uow, matter, "violation-referred", document=document.number, package=package_sha256.lower())
+    document = documents.write_referral(uow, matter, violation, first_decisions_of(uow, matter))
+    tasks.record(uow, matter, "violation-referred", document=document.number, package=package_sha256.lower())
     notification_service.mark_done(uow, "violation", subject_id=matter.id)
     _publish(uow, matter, REFERRAL_RECEIVED)
     return matter
@@ -123,8 +115,7 @@ def settle(uow: UnitOfWork, matter_id: str, *, account: str, amount: str | None)
 
     Refused while the referral is not recorded, which does not wait for the money.
     """
-    subject = _lock_handled(uow, matter_id, "record the settlement")
-    matter, violation = subject.matter, subject.violation
+    matter, violation = _lock_handled(uow, matter_id, "record the settlement")
     if violation.settlement is not None:
         raise Refused("settled-already", "The settlement of this loss is recorded already.")
     awaited = tasks.awaits(uow, matter, violation)
@@ -138,31 +129,31 @@ def settle(uow: UnitOfWork, matter_id: str, *, account: str, amount: str | None)
         "by": uow.actor.id,
         "at": uow.now.isoformat(),
     }
-    _record(uow, matter, "violation-settled")
+    tasks.record(uow, matter, "violation-settled")
     notification_service.mark_done(uow, "violation", subject_id=matter.id)
     _publish(uow, matter, LOSS_SETTLED)
     return matter
 
 
-def _lock(uow: UnitOfWork, matter_id: str, act: str) -> Subject:
+def _lock(uow: UnitOfWork, matter_id: str, act: str) -> tuple[Matter, Violation]:
     matter = uow.session.get(Matter, matter_id)
     if matter is None or matter.kind != violations.MATTER or not policy.sees(uow, matter):
         raise NotFound(Message("matter"), matter_id)
-    subject = tasks.lock(uow, matter_id, act)
+    subject, violation = tasks.lock(uow, matter_id, act)
     if subject.matter.closed_at is not None:
         raise Refused("violation-closed", "This violation has been decided already: open it to see the decision.")
-    return subject
+    return subject.matter, violation
 
 
-def _lock_handled(uow: UnitOfWork, matter_id: str, act: str) -> Subject:
-    subject = _lock(uow, matter_id, act)
-    if not policy.may_handle(uow, subject.matter):
+def _lock_handled(uow: UnitOfWork, matter_id: str, act: str) -> tuple[Matter, Violation]:
+    matter, violation = _lock(uow, matter_id, act)
+    if not policy.may_handle(uow, matter):
         raise Refused(
             "violation-leaders-only",
             "Only who leads Legal or Security records this, and nobody who is accused.",
             status=403,
         )
-    return subject
+    return matter, violation
 
 
 def _publish(uow: UnitOfWork, matter: Matter, name: str) -> None:
@@ -175,7 +166,3 @@ def _publish(uow: UnitOfWork, matter: Matter, name: str) -> None:
         message_id=f"{name}:{matter.id}",
         variables={},
     )
-
-
-def _record(uow: UnitOfWork, matter: Matter, action: str, **detail: Any) -> None:
-    audit_trail.record(uow, action, "matter", matter.id, application_id=matter.application_id, **detail)

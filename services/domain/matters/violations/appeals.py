@@ -8,12 +8,12 @@ from sqlalchemy import select
 from services.database.tables.matters import Matter
 from services.database.tables.reviews import Decision
 from services.database.tables.suspensions import Suspension
-from services.database.tables.violations import Hearing, Sanction, Violation
+from services.database.tables.violations import Sanction, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import violations as policy
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import suspensions, violations
-from services.domain.custody.violations import ACCUSED, CLEARED
+from services.domain.custody.violations import CLEARED
 from services.domain.matters.violations import documents
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox
@@ -106,10 +106,8 @@ def uphold(uow: UnitOfWork, violation: Violation, matter: Matter) -> None:
 
 
 def _is_party(uow: UnitOfWork, violation: Violation) -> bool:
-    accused = select(Hearing.person_id).where(
-        Hearing.matter_id == violation.matter_id, Hearing.part == ACCUSED, Hearing.person_id == uow.actor.id
-    )
-    return uow.session.scalar(accused) is not None or policy.may_answer_for(uow, violation.application_id)
+    accused = violations.list_accused(uow, str(violation.matter_id))
+    return uow.actor.id in accused or policy.may_answer_for(uow, violation.application_id)
 
 
 def _judgement(uow: UnitOfWork, matter: Matter) -> dict[str, Any]:
@@ -118,8 +116,7 @@ def _judgement(uow: UnitOfWork, matter: Matter) -> dict[str, Any]:
 
 
 def _notify(uow: UnitOfWork, matter: Matter, code: str) -> None:
-    accused = select(Hearing.person_id).where(Hearing.matter_id == matter.id, Hearing.part == ACCUSED)
-    for person_id in sorted({*uow.session.scalars(accused), *filter(None, [matter.opened_by])}):
+    for person_id in sorted({*violations.list_accused(uow, matter.id), *filter(None, [matter.opened_by])}):
         notification_service.notify(
             uow, person_id, code, application_id=matter.application_id, subject_id=str(matter.id)
         )

@@ -13,8 +13,8 @@ from services.database.tables.custody import HandOver
 from services.database.tables.violations import Hearing, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries
+from services.domain.applications.security_check import is_involved
 from services.domain.custody.violations import ACCUSED, CLEARED
-from services.domain.matters.kinds.base import concerns
 from services.domain.process.permissions import CaseState
 from services.domain.reviews.classification import compute_floor
 
@@ -58,8 +58,8 @@ def find_inputs(uow: UnitOfWork, violation: Violation, state: CaseState) -> Inpu
         days_late=_count_days_late(uow, violation),
         leaked=kind == "leak" or (kind == "loss" and violation.facts.get("kind") == "leaked"),
         repeats=_count_repeats(uow, violation),
-        security_involved=concerns(uow, application, "security") or _accuses(uow, violation, "security"),
-        management_involved=concerns(uow, application, "management") or _accuses(uow, violation, "management"),
+        security_involved=is_involved(uow, application.id, "security") or _accuses(uow, violation, "security"),
+        management_involved=is_involved(uow, application.id, "management") or _accuses(uow, violation, "management"),
     )
 
 
@@ -88,22 +88,27 @@ def obstacle(inputs: Inputs, given: Assessment) -> str | None:
     """Return why the register does not take what the table says, or None."""
     floor = least(inputs)
     if given.severity not in SEVERITIES or given.deciding_stage not in DECIDING:
-        return f"{given.severity!r} or {given.deciding_stage!r} is none that the register knows"
-    against = {
-        f"its severity is at least {floor.severity}, and the table says {given.severity}": SEVERITIES.index(
-            given.severity
-        )
-        < SEVERITIES.index(floor.severity),
-        "it concerns Security, which does not decide it itself (T8)": inputs.security_involved
-        and given.deciding_stage == BY_SECURITY,
-        "it concerns management, which does not decide it itself (T8)": inputs.management_involved
-        and given.deciding_stage == BY_MANAGEMENT,
-        "what is severe is decided by management or Legal": floor.severity == "severe"
-        and given.deciding_stage == BY_SECURITY,
-        "the accused lose access to all copies that they hold, and the table leaves it to them": floor.suspend_person
-        and not given.suspend_person,
-    }
-    return next((sentence for sentence, holds in against.items() if holds), None)
+        return f"the register does not know {given.severity!r} or {given.deciding_stage!r}"
+    milder = SEVERITIES.index(given.severity) < SEVERITIES.index(floor.severity)
+    by_security = given.deciding_stage == BY_SECURITY
+    by_management = given.deciding_stage == BY_MANAGEMENT
+    reasons = (
+        (milder, f"its severity is at least {floor.severity}, and the table says {given.severity}"),
+        (
+            inputs.security_involved and by_security,
+            "it concerns Security, which does not decide it itself (T8)",
+        ),
+        (
+            inputs.management_involved and by_management,
+            "it concerns management, which does not decide it itself (T8)",
+        ),
+        (floor.severity == "severe" and by_security, "what is severe is decided by management or Legal"),
+        (
+            floor.suspend_person and not given.suspend_person,
+            "the accused lose access to all copies that they hold, and the table leaves it to them",
+        ),
+    )
+    return next((sentence for holds, sentence in reasons if holds), None)
 
 
 def _count_days_late(uow: UnitOfWork, violation: Violation) -> int:

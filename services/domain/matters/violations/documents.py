@@ -16,7 +16,8 @@ from services.domain.applications import forms
 from services.domain.custody.violations import CLEARED
 from services.domain.documents import service as document_service
 from services.domain.matters import documents as matter_documents
-from services.domain.matters.kinds.violation import ViolationKind
+from services.domain.matters.permissions import first_decisions_of
+from services.domain.matters.violations import lines
 from services.rendering.formatting import JsonView
 from services.rendering.sheet import Facts, Listing, Pairs, Part, Prose, Signatures, cell
 from services.runtime.labels import word
@@ -42,10 +43,7 @@ def write_appealed(uow: UnitOfWork, matter: Matter, violation: Violation) -> Non
     if matter.closed_at is None:
         return
     first = uow.session.scalar(written.limit(1)) is None
-    query = select(Decision).where(Decision.matter_id == matter.id).order_by(Decision.decided_at, Decision.id)
-    decided: dict[str, Decision] = {}
-    for row in uow.session.scalars(query):
-        decided.setdefault(row.stage, row)
+    decided = first_decisions_of(uow, matter)
     number, subject_id = (matter.number, matter.id) if first else (f"{matter.number}/1", str(violation.appeal_id))
     _write_sheet(uow, matter, number, _violation(uow, matter, violation, decided), subject_id=subject_id)
 
@@ -67,7 +65,7 @@ def _violation(
         "source": forms.person_to_json(uow, matter.opened_by) if matter.opened_by else None,
         "openedAt": violation.opened_at.isoformat(),
         "violationKind": violation.kind,
-        "lines": [{"name": line.name_zh, "value": line.zh} for line in ViolationKind().lines(uow, matter.facts)],
+        "lines": [{"name": line.name_zh, "value": line.zh} for line in lines.list_lines(uow, matter.facts)],
         "facts": matter.facts,
         "factsSha256": matter.facts_sha256,
         "evidence": [

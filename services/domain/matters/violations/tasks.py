@@ -11,33 +11,35 @@ from typing import Any
 from sqlalchemy import select
 
 from services.database.base import new_id
-from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
 from services.database.tables.reviews import Decision, Reminder, Review
 from services.database.tables.suspensions import Suspension
-from services.database.tables.violations import Hearing, Sanction, Violation
+from services.database.tables.violations import Sanction, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import holds as hold_policy
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import heads, suspensions, violations
-from services.domain.custody.violations import ACCUSED, CLEARED, SETTLED, UPHELD, hash_of
+from services.domain.custody.violations import CLEARED, SETTLED, UPHELD
 from services.domain.holds import service as hold_service
+from services.domain.matters import permissions
+from services.domain.matters.permissions import Subject, bind_instance, first_decisions_of, refusal, require_signed
 from services.domain.matters.violations import assessment, documents
 from services.domain.matters.violations.assessment import DECIDING, Assessment, Inputs
 from services.domain.notifications import service as notification_service
-from services.domain.process import outbox, permissions
+from services.domain.process import outbox
 from services.domain.process.messages import (
     REVIEW_DECIDED,
     VIOLATION_OPENED,
     VIOLATION_REPLIED,
 )
-from services.domain.process.permissions import CaseState
+from services.domain.process.permissions import is_over
 from services.domain.reviews import judgements
 from services.domain.reviews import tasks as review_tasks
 from services.domain.stages.catalogue import STAGES
-from services.runtime.errors import Fatal, NotPermitted
+from services.runtime.canonical_json import hash_of
+from services.runtime.errors import Fatal
 
 REFERRAL = "referral"  # the stage, and the cause of the hold
 LEGAL = "legal-sanction"
@@ -45,51 +47,25 @@ APPROVED = "approved"
 HANDLED = "handled"  # what the process closes it as; the register knows whether it is upheld or settled
 
 
-@dataclass(frozen=True)
-class Subject:
-    """A violation with its matter and its case, all locked."""
-
-    matter: Matter
-    violation: Violation
-    state: CaseState
-
-    @property
-    def application(self) -> Application:
-        return self.state.application
-
-
-def lock(uow: UnitOfWork, matter_id: str, act: str) -> Subject:
-    """Lock a violation by the id of its matter; NotPermitted where there is none."""
-    matter = uow.session.get(Matter, matter_id)
-    violation = uow.session.scalar(select(Violation).where(Violation.matter_id == matter_id))
-    if matter is None or violation is None:
-        raise NotPermitted(
-            f"could not {act} | {matter_id} | the database does not have this violation | find out who sent this job"
-        )
-    state = permissions.lock(uow, matter.application_id, act)
-    uow.session.refresh(matter, with_for_update=True)
-    uow.session.refresh(violation, with_for_update=True)
-    return Subject(matter, violation, state)
-
-
-def refusal(matter: Matter, act: str, cause: str) -> NotPermitted:
-    return NotPermitted(
-        f"could not {act} | {matter.number} | {cause} | find out who sent this job; where the violation is to go on, "
-        "remove the cause, then resolve the incident"
-    )
+def lock(uow: UnitOfWork, matter_id: str, act: str) -> tuple[Subject, Violation]:
+    """Lock a violation by the id of its matter, with the matter and the case; NotPermitted where there is none."""
+    subject = permissions.lock(uow, matter_id, act, noun=violations.MATTER)
+    query = select(Violation).where(Violation.matter_id == matter_id).with_for_update()
+    violation = uow.session.scalar(query.execution_options(populate_existing=True))
+    if violation is None:
+        raise permissions.unknown(matter_id, act, noun=violations.MATTER)
+    return subject, violation
 
 
 def assess(uow: UnitOfWork, matter_id: str, process_instance_key: int) -> Inputs:
     """Find what the severity table reads; a second run of the same process finds it again."""
     act = "assess the violation"
-    subject = lock(uow, matter_id, act)
+    subject, violation = lock(uow, matter_id, act)
     matter = subject.matter
-    if matter.process_instance_key not in (None, process_instance_key):
-        raise refusal(matter, act, "another process instance handles it already")
+    bind_instance(matter, process_instance_key, act)
     _require_open(matter, act)
-    matter.process_instance_key = process_instance_key
     outbox.settle(uow, matter.application_id, "the violation is assessed", VIOLATION_OPENED, matter_id=matter.id)
-    return assessment.find_inputs(uow, subject.violation, subject.state)
+    return assessment.find_inputs(uow, violation, subject.state)
 
 
 def serve(uow: UnitOfWork, matter_id: str, given: Assessment) -> timedelta:
@@ -98,8 +74,8 @@ def serve(uow: UnitOfWork, matter_id: str, given: Assessment) -> timedelta:
     Raises NotPermitted for an assessment that is milder than the register's. A second run changes nothing.
     """
     act = "serve the violation"
-    subject = lock(uow, matter_id, act)
-    matter, violation = subject.matter, subject.violation
+    subject, violation = lock(uow, matter_id, act)
+    matter = subject.matter
     _require_open(matter, act)
     if violation.served_at is not None and violation.reply_until is not None:
         return violation.reply_until - violation.served_at
@@ -112,7 +88,7 @@ def serve(uow: UnitOfWork, matter_id: str, given: Assessment) -> timedelta:
     period = uow.rules.violation_reply_period
     violation.severity, violation.served_at, violation.reply_until = given.severity, uow.now, uow.now + period
     matter.route = [given.deciding_stage]
-    _suspend(uow, subject, given)
+    _suspend(uow, matter, violation, given)
     facts = {
         "severity": given.severity,
         "decidingStage": given.deciding_stage,
@@ -128,7 +104,7 @@ def serve(uow: UnitOfWork, matter_id: str, given: Assessment) -> timedelta:
         "replyUntil": violation.reply_until.isoformat(),
     }
     change_facts(uow, matter, {**matter.facts, "assessment": facts}, "violation-served")
-    for person_id in _told(uow, subject):
+    for person_id in _list_parties(uow, subject):
         notify(uow, subject, person_id, "violation-served")
     return period
 
@@ -139,17 +115,17 @@ def expire_reply(uow: UnitOfWork, matter_id: str) -> bool:
     Raises NotPermitted before that time by the database's clock.
     """
     act = "end the time for replies"
-    subject = lock(uow, matter_id, act)
-    matter, violation = subject.matter, subject.violation
+    subject, violation = lock(uow, matter_id, act)
+    matter = subject.matter
     outbox.settle(uow, matter.application_id, "the hearing is over", VIOLATION_REPLIED, matter_id=matter.id)
     if violation.heard_at is not None:
-        return _all_replied(uow, matter)
+        return violations.have_all_replied(uow, matter.id)
     if violation.reply_until is None:
         raise refusal(matter, act, "its facts were not served yet")
-    if not permissions.is_over(uow, violation.reply_until):
+    if not is_over(uow, violation.reply_until):
         raise refusal(matter, act, f"the accused may reply until {violation.reply_until.isoformat()}")
     violation.heard_at = uow.now
-    _record(uow, subject, "violation-hearing-closed")
+    record(uow, matter, "violation-hearing-closed")
     return False
 
 
@@ -159,7 +135,7 @@ def require_stage(uow: UnitOfWork, matter: Matter, stage: str, act: str) -> None
     outbox.settle(uow, matter.application_id, "somebody is asked", VIOLATION_REPLIED, matter_id=matter.id)
     if violation.heard_at is None:
         raise refusal(matter, act, "the accused have not replied, and their time is not over")
-    decided = decisions(uow, matter)
+    decided = first_decisions_of(uow, matter)
     if stage in DECIDING:
         if stage != matter.facts["assessment"]["decidingStage"]:
             raise refusal(matter, act, f"the assessment names {matter.facts['assessment']['decidingStage']}")
@@ -180,7 +156,7 @@ def require_stage(uow: UnitOfWork, matter: Matter, stage: str, act: str) -> None
 def clear(uow: UnitOfWork, matter_id: str) -> None:
     """End a violation that was found to be unfounded: access is given back with the days, and the timers run anew."""
     act = "clear the violation"
-    subject = lock(uow, matter_id, act)
+    subject, violation = lock(uow, matter_id, act)
     matter = subject.matter
     if matter.closed_as == CLEARED:
         return
@@ -189,7 +165,7 @@ def clear(uow: UnitOfWork, matter_id: str) -> None:
     judged = next((decided[stage] for stage in DECIDING if stage in decided), None)
     if judged is None or judged.outcome == STAGES[judged.stage].favourable:
         raise refusal(matter, act, "nobody has decided that it is unfounded")
-    _end(uow, subject, CLEARED, {"decision": judged.id})
+    _end(uow, subject, violation, CLEARED, {"decision": judged.id})
 
 
 @dataclass(frozen=True)
@@ -207,8 +183,8 @@ def record_sanctions(uow: UnitOfWork, matter_id: str) -> Recorded:
     Fatal where there is a loss and nobody who may record its settlement.
     """
     act = "record the sanctions"
-    subject = lock(uow, matter_id, act)
-    matter, violation = subject.matter, subject.violation
+    subject, violation = lock(uow, matter_id, act)
+    matter = subject.matter
     decided = _require_signed(uow, subject, act)
     judged = upheld(decided)
     if judged is None:
@@ -239,8 +215,8 @@ def record_sanctions(uow: UnitOfWork, matter_id: str) -> Recorded:
             )
         )
     violation.severity, violation.sanctioned_at = judgement["severity"], uow.now
-    _record(uow, subject, "violation-sanctioned", decision=judged.id)
-    for person_id in _told(uow, subject):
+    record(uow, matter, "violation-sanctioned", decision=judged.id)
+    for person_id in _list_parties(uow, subject):
         notify(uow, subject, person_id, "violation-upheld")
     return recorded
 
@@ -254,8 +230,8 @@ def begin_referral(uow: UnitOfWork, matter_id: str) -> str:
     over.
     """
     act = "refer the violation"
-    subject = lock(uow, matter_id, act)
-    matter, violation = subject.matter, subject.violation
+    subject, violation = lock(uow, matter_id, act)
+    matter = subject.matter
     decided = _require_signed(uow, subject, act)
     decision = decided.get(REFERRAL)
     if decision is None or decision.outcome != APPROVED:
@@ -283,7 +259,7 @@ def begin_referral(uow: UnitOfWork, matter_id: str) -> str:
         "decision": decision.id,
         "begunAt": uow.now.isoformat(),
     }
-    _record(uow, subject, "violation-referral-begun", hold=hold.id)
+    record(uow, matter, "violation-referral-begun", hold=hold.id)
     for person_id in handlers:
         notify(uow, subject, person_id, "violation-refer")
     return hold.id
@@ -295,18 +271,18 @@ def remind(uow: UnitOfWork, matter_id: str, job_key: int) -> int:
     Once for each job, and not more often than people are reminded of anything; the number of people. Raises Fatal where
     nobody is left who may record it.
     """
-    subject = lock(uow, matter_id, "remind of the violation")
-    matter, violation = subject.matter, subject.violation
+    subject, violation = lock(uow, matter_id, "remind of the violation")
+    matter = subject.matter
     awaited = awaits(uow, matter, violation)
     if awaited is None or not review_tasks.is_reminder_due(uow, job_key, "violation", matter.id):
         return 0
     handlers = _require_handlers(uow, subject, f"record the {awaited}")
     uow.session.add(Reminder(job_key=job_key, kind="violation", subject_id=matter.id, sent_at=uow.now))
-    people = handlers if awaited == REFERRAL else sorted({*handlers, *_accused(uow, matter)})
+    people = handlers if awaited == REFERRAL else sorted({*handlers, *violations.list_accused(uow, matter.id)})
     code = "violation-refer" if awaited == REFERRAL else "violation-settlement-due"
     for person_id in people:
         notify(uow, subject, person_id, code)
-    _record(uow, subject, "violation-reminded", of=awaited)
+    record(uow, matter, "violation-reminded", of=awaited)
     return len(people)
 
 
@@ -316,8 +292,8 @@ def close(uow: UnitOfWork, matter_id: str, closed_as: str) -> None:
     Raises NotPermitted while its sanctions, its referral or the settlement of the loss lack.
     """
     act = "close the violation"
-    subject = lock(uow, matter_id, act)
-    matter, violation = subject.matter, subject.violation
+    subject, violation = lock(uow, matter_id, act)
+    matter = subject.matter
     if closed_as != HANDLED:
         raise refusal(matter, act, f"a violation is closed as {HANDLED!r}, not as {closed_as!r}")
     if matter.closed_at is not None:
@@ -331,12 +307,12 @@ def close(uow: UnitOfWork, matter_id: str, closed_as: str) -> None:
     awaited = awaits(uow, matter, violation)
     if awaited is not None:
         raise refusal(matter, act, f"its {awaited} is not done yet")
-    _end(uow, subject, SETTLED if violation.settlement else UPHELD, {"decision": judged.id})
+    _end(uow, subject, violation, SETTLED if violation.settlement else UPHELD, {"decision": judged.id})
 
 
 def awaits(uow: UnitOfWork, matter: Matter, violation: Violation) -> str | None:
     """Return what an upheld violation still waits for: its referral, then the settlement; None where nothing lacks."""
-    decided = decisions(uow, matter)
+    decided = first_decisions_of(uow, matter)
     judged = upheld(decided)
     if judged is None or violation.sanctioned_at is None or matter.closed_at is not None:
         return None
@@ -347,15 +323,6 @@ def awaits(uow: UnitOfWork, matter: Matter, violation: Violation) -> str | None:
     if judgement.get("loss") and violation.settlement is None:
         return "settlement"
     return None
-
-
-def decisions(uow: UnitOfWork, matter: Matter) -> dict[str, Decision]:
-    """Return the first decision of each stage: there is no second answer to what is decided."""
-    query = select(Decision).where(Decision.matter_id == matter.id).order_by(Decision.decided_at, Decision.id)
-    found: dict[str, Decision] = {}
-    for decision in uow.session.scalars(query):
-        found.setdefault(decision.stage, decision)
-    return found
 
 
 def upheld(decided: Mapping[str, Decision]) -> Decision | None:
@@ -393,32 +360,26 @@ def _require_open(matter: Matter, act: str) -> None:
 
 def _require_signed(uow: UnitOfWork, subject: Subject, act: str) -> dict[str, Decision]:
     """Return the decisions, each of which is signed over the facts as they are."""
-    matter = subject.matter
-    if hash_of(matter.facts) != matter.facts_sha256:
-        raise refusal(matter, act, "its facts are not those that were signed: restore the row from a backup")
-    decided = decisions(uow, matter)
-    for stage, decision in decided.items():
-        if decision.form_sha256 != matter.facts_sha256:
-            raise refusal(matter, act, f"the decision of the stage {stage} is bound to other facts")
+    decided = first_decisions_of(uow, subject.matter)
+    require_signed(subject.matter, decided, act)
     return decided
 
 
-def _suspend(uow: UnitOfWork, subject: Subject, given: Assessment) -> None:
+def _suspend(uow: UnitOfWork, matter: Matter, violation: Violation, given: Assessment) -> None:
     """Suspend the copies, which opening has done, and the accused where the assessment says so.
 
     Without a loan there are no copies to suspend.
     """
-    matter, violation = subject.matter, subject.violation
     if violation.hand_over_id is not None:
         hand_over = uow.session.get_one(HandOver, violation.hand_over_id)
         suspensions.open_once(uow, hand_over, suspensions.VIOLATION, violation_id=violation.id)
-    for person_id in _accused(uow, matter) if given.suspend_person else ():
+    for person_id in violations.list_accused(uow, matter.id) if given.suspend_person else ():
         suspensions.open_for_person(uow, person_id, suspensions.VIOLATION, matter.id)
 
 
-def _end(uow: UnitOfWork, subject: Subject, closed_as: str, outcome: dict[str, Any]) -> None:
+def _end(uow: UnitOfWork, subject: Subject, violation: Violation, closed_as: str, outcome: dict[str, Any]) -> None:
     """Close violation and matter, lift what was suspended of people, write the sheet, and tell the parties."""
-    matter, violation = subject.matter, subject.violation
+    matter = subject.matter
     outbox.settle(uow, matter.application_id, f"it is {closed_as}", matter_id=matter.id)
     of_people = select(Suspension).where(Suspension.matter_id == matter.id, Suspension.person_id.is_not(None))
     for suspension in uow.session.scalars(of_people).all():
@@ -427,34 +388,28 @@ def _end(uow: UnitOfWork, subject: Subject, closed_as: str, outcome: dict[str, A
     matter.closed_at, matter.closed_as, matter.outcome = uow.now, closed_as, outcome
     review_tasks.close_of_matter(uow, matter, f"matter-{closed_as}")
     notification_service.mark_done(uow, "violation", subject_id=matter.id)
-    _record(uow, subject, "matter-closed", number=matter.number, kind=matter.kind, closed_as=closed_as)
-    documents.write_violation(uow, matter, violation, decisions(uow, matter))
-    people = {*_told(uow, subject), *filter(None, [matter.opened_by])}
+    record(uow, matter, "matter-closed", number=matter.number, kind=matter.kind, closed_as=closed_as)
+    documents.write_violation(uow, matter, violation, first_decisions_of(uow, matter))
+    people = {*_list_parties(uow, subject), *filter(None, [matter.opened_by])}
     for person_id in sorted(people):
         notify(uow, subject, person_id, "violation-cleared" if closed_as == CLEARED else "violation-closed")
 
 
-def _accused(uow: UnitOfWork, matter: Matter) -> list[str]:
-    query = select(Hearing.person_id).where(Hearing.matter_id == matter.id, Hearing.part == ACCUSED)
-    return sorted(uow.session.scalars(query))
-
-
-def _all_replied(uow: UnitOfWork, matter: Matter) -> bool:
-    silent = select(Hearing.person_id).where(
-        Hearing.matter_id == matter.id, Hearing.part == ACCUSED, Hearing.replied_at.is_(None)
+def _list_parties(uow: UnitOfWork, subject: Subject) -> list[str]:
+    """List who is notified of each step: the accused, and the head of their department."""
+    return sorted(
+        {*violations.list_accused(uow, subject.matter.id), *heads.list_of_department(uow, subject.application)}
     )
-    return uow.session.scalar(silent.limit(1)) is None
-
-
-def _told(uow: UnitOfWork, subject: Subject) -> list[str]:
-    """List who is told of each step: the accused, and the head of their department."""
-    return sorted({*_accused(uow, subject.matter), *heads.list_of_department(uow, subject.application)})
 
 
 def _handlers(uow: UnitOfWork, subject: Subject) -> list[str]:
     """List who hands the evidence over and records the settlement: who leads Legal, else Security, not accused."""
     directory = access_queries.load_directory(uow)
-    barred = {*_accused(uow, subject.matter), *subject.application.subject_ids, *directory.administrators}
+    barred = {
+        *violations.list_accused(uow, subject.matter.id),
+        *subject.application.subject_ids,
+        *directory.administrators,
+    }
     for kind in ("legal", "security"):
         found = [one for one in directory.holders_in(kind, "head", "deputy") if one not in barred]
         if found:
@@ -482,6 +437,6 @@ def _owner_of_hold(uow: UnitOfWork, subject: Subject, decision: Decision) -> str
     return next(iter(_handlers(uow, subject)), decision.decided_by)
 
 
-def _record(uow: UnitOfWork, subject: Subject, action: str, **detail: Any) -> None:
-    matter = subject.matter
+def record(uow: UnitOfWork, matter: Matter, action: str, **detail: Any) -> None:
+    """Record in the audit trail what was done about a violation."""
     audit_trail.record(uow, action, "matter", matter.id, application_id=matter.application_id, **detail)

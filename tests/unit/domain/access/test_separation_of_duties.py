@@ -14,6 +14,7 @@ from services.database.tables.applications import Application
 from services.database.tables.people import Department, Post
 from services.database.tables.reviews import Confirmation, Decision, Review
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import parts
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.accounts import posts, staff
@@ -36,7 +37,7 @@ STAGE_OF = {
     "appeal": "violation-appeal",
 }
 # Inspections of the supervision come after all else, and nobody becomes the applicant of a case that is under way.
-DONE_FIRST = [duty for duty in access_policy.all_duties() if duty != "supervision"]
+DONE_FIRST = [duty for duty in parts.all_duties() if duty != "supervision"]
 DONE_NEXT = [duty for duty in DONE_FIRST if duty != "applicant"]
 PAIRS = [(first, then) for first, then in permutations(DONE_FIRST, 2) if then in DONE_NEXT]
 

@@ -15,8 +15,7 @@ from services.database.tables.notices import Notice
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.people import Department
 from services.database.tables.reviews import Review
-from services.domain.access import consents, visibility
-from services.domain.access import policy as access_policy
+from services.domain.access import consents, parts, visibility
 from services.domain.access import queries as access_queries
 from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import drafts, joint
@@ -315,7 +314,7 @@ def test_whoever_consented_is_on_the_applicants_side(desk: ReviewDesk, stage: st
 
     def why_not(uow: Any) -> str:
         facts = access_queries.load_facts(uow, application_id)
-        refusal = access_policy.duty_refusal(access_queries.load_directory(uow), facts, stage, "operator2")
+        refusal = parts.duty_refusal(access_queries.load_directory(uow), facts, stage, "operator2")
         assert refusal is not None
         return refusal.code
 

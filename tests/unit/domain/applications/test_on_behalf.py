@@ -17,7 +17,7 @@ from services.database.tables.applications import Revision
 from services.database.tables.audit import AuditEvent
 from services.database.tables.outsiders import Outsider
 from services.database.unit_of_work import UnitOfWork
-from services.domain.access import policy, queries
+from services.domain.access import parts, queries
 from services.domain.applications import completeness, drafts, forms, on_behalf, previews, security_check
 from services.domain.applications import service as application_service
 from services.domain.applications.forms import Form
@@ -199,7 +199,7 @@ def test_security_that_asks_for_others_is_no_party_to_the_case(desk: ReviewDesk)
 
     def near(uow: UnitOfWork, application_id: str) -> list[str]:
         facts = queries.load_facts(uow, application_id)
-        return policy.people_concerned(queries.load_directory(uow), facts, "security")
+        return parts.people_concerned(queries.load_directory(uow), facts, "security")
 
     assert desk.run(near, for_others) == []
     assert desk.run(near, own) == [DRAFTER]

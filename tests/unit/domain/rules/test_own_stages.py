@@ -13,7 +13,7 @@ from services.database.tables.applications import Application
 from services.database.tables.notices import Notice
 from services.database.tables.reviews import Decision, Review
 from services.database.unit_of_work import UnitOfWork
-from services.domain.access import policy as access_policy
+from services.domain.access import parts
 from services.domain.access import queries as access_queries
 from services.domain.accounts import second_factors
 from services.domain.accounts.signatures.given import Proof
@@ -110,7 +110,7 @@ def test_one_person_does_no_other_duty_of_the_case(desk: ReviewDesk) -> None:
     desk.decide(desk.opened(case, "interpreting"), "inspector")
 
     def refused(uow: UnitOfWork) -> str:
-        refusal = access_policy.duty_refusal(
+        refusal = parts.duty_refusal(
             access_queries.load_directory(uow), access_queries.load_facts(uow, case), "return-inspection", "inspector"
         )
         return refusal.zh + refusal.en if refusal else ""

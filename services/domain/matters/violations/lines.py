@@ -1,0 +1,53 @@
+"""The lines of a violation, for its pages and its sheet: what was found, how it is assessed, and who has replied."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.database.unit_of_work import UnitOfWork
+from services.domain.custody import violations
+from services.domain.matters.kinds import base
+from services.domain.matters.kinds.base import Line
+from services.runtime.labels import Label
+from services.runtime.translations import Counted, Message
+
+
+def list_lines(uow: UnitOfWork, facts: Mapping[str, Any]) -> list[Line]:
+    """Return what the facts say as people read it."""
+    violation, found = facts["violation"], facts["violation"]["facts"]
+    lines = [
+        Line(Message("What happened"), Label(violation["kind"])),
+        base.moment_line(uow, Message("Recorded"), violation["openedAt"]),
+        *(base.person_line(uow, Message("Accused"), person_id) for person_id in facts["accused"]),
+    ]
+    if violation["dueAt"]:
+        lines.append(base.moment_line(uow, Message("Was due"), violation["dueAt"]))
+    if found.get("found") or found.get("whatHappened"):
+        lines.append(base.text_line(Message("Facts"), found.get("found") or found["whatHappened"]))
+    if violation["kind"] == "urgent-not-ratified":
+        lines.append(base.text_line(Message("Urgent retrieval"), found["matter"]))
+        if found.get("approvedLate"):
+            lines.append(base.text_line(Message("Approved after the time by"), found["approvedLate"]))
+    assessment = facts["assessment"]
+    if assessment:
+        days, repeats = assessment["daysLate"], assessment["repeats"]
+        lines += [
+            Line(Message("Severity"), Label(f"severity-{assessment['severity']}")),
+            Line(Message("Days late"), Counted("{count} day", "{count} days", days)),
+            Line(
+                Message("Violations of the same people in 12 months, this one included"),
+                Counted("{count} violation", "{count} violations", repeats),
+            ),
+            Line(Message("Decided by"), Label(assessment["decidingStage"])),
+            base.moment_line(uow, Message("Reply until"), assessment["replyUntil"]),
+        ]
+    for reply in facts["replies"]:
+        who = (
+            Message("Reply of the department")
+            if reply["part"] == violations.DEPARTMENT
+            else Message("Reply of the accused")
+        )
+        name = base.person_line(uow, who, reply["by"]).zh
+        lines.append(base.text_line(who, f"{name}: {reply['text']}"))
+        for file in reply.get("attachments", ()):
+            lines.append(base.text_line(Message("Attached to the reply"), f"{file['name']} · {file['sha256']}"))
+    return lines
