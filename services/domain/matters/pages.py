@@ -20,7 +20,7 @@ from services.domain.attachments.schemas import KINDS as KINDS_OF_FILES
 from services.domain.matters import queries, service, urgents
 from services.domain.matters.kinds import KINDS, custody_transfer
 from services.domain.matters.kinds.appeal import Appeal
-from services.domain.matters.kinds.base import Kind, get_submitted, lent
+from services.domain.matters.kinds.base import NOT_LENT, Kind, get_submitted
 from services.domain.matters.kinds.problem import PROBLEMS
 from services.domain.matters.kinds.urgent import GROUNDS, UrgentRetrieval
 from services.domain.matters.kinds.violation import ViolationKind
@@ -305,10 +305,10 @@ def _read_new(uow: UnitOfWork, kind_code: str, application_id: str, person: str)
         return _read_urgent(uow, kind, visibility.get_visible(uow, application_id))
     application = get_submitted(uow, application_id)
     state = permissions.read(uow, application_id)
-    obstacle = kind.unavailable(state.hand_over)
-    if obstacle is not None:
-        raise Refused("not-now", obstacle)
-    hand_over = lent(state)
+    hand_over = kind.loan_of(uow, application, state.hand_over)
+    obstacle = kind.unavailable(hand_over)
+    if obstacle is not None or hand_over is None:
+        raise Refused("not-now", obstacle or NOT_LENT)
     return NewMatter(
         kind=kind,
         application_id=application_id,
@@ -318,7 +318,7 @@ def _read_new(uow: UnitOfWork, kind_code: str, application_id: str, person: str)
         custodian=access_queries.get_names(uow, [hand_over.custodian_id])[hand_over.custodian_id],
         hand_over_id=hand_over.id if hand_over.custodian_id == uow.actor.id else None,
         dates=_dates(hand_over.due_at, agreed_limits.latest_due(uow, hand_over)) if kind.code == "extension" else (),
-        people=_people(uow, state, kind, person),
+        people=_people(uow, state, kind, hand_over.custodian_id, person),
     )
 
 
@@ -338,12 +338,12 @@ def _read_urgent(uow: UnitOfWork, kind: Kind, application: Application) -> NewMa
     )
 
 
-def _people(uow: UnitOfWork, state: CaseState, kind: Kind, search: str) -> FoundPeople:
+def _people(uow: UnitOfWork, state: CaseState, kind: Kind, custodian_id: str, search: str) -> FoundPeople:
     """Find whom the form offers: new custodians, or who may be accused beside the custodian."""
     if kind.code == "custody-transfer":
         return directory.find_people(uow, search, custody_transfer.unfit_people(uow, state), custodians=True)
     if kind.code == ViolationKind.code:
-        unfit = {lent(state).custodian_id, str(uow.actor.id), *state.application.subject_ids}
+        unfit = {custodian_id, str(uow.actor.id), *state.application.subject_ids}
         return directory.find_people(uow, search, unfit)
     return NOBODY
 

@@ -140,7 +140,7 @@ def list_offers(uow: UnitOfWork, application: Application, hand_over: HandOver |
     return [
         Offer(kind=kind.code, button_zh=kind.button.zh, button_en=kind.button.en)
         for kind in KINDS.values()
-        if kind.unavailable(hand_over) is None
+        if kind.unavailable(kind.loan_of(uow, application, hand_over)) is None
         and kind.is_offered(application)
         and (kind.of_loan or _is_under_approval(uow, application))
         and kind.may_open(uow, application, hand_over)

@@ -101,6 +101,10 @@ class Kind(ABC):
         """Whether the actor is somebody who may ask for it."""
         return bool(set(self.openers) & roles_of(uow, application, hand_over))
 
+    def loan_of(self, uow: UnitOfWork, application: Application, hand_over: HandOver | None) -> HandOver | None:
+        """Return the loan that it would be about: that of the present issue, unless the kind says otherwise."""
+        return hand_over
+
     def open_itself(self, uow: UnitOfWork, state: CaseState, asked: Any) -> Matter | None:
         """Open the matter where the kind has a process of its own; None where the one of all matters decides it."""
         return None

@@ -6,6 +6,9 @@ Overdue copies, losses and disputed returns are recorded by the jobs that find t
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+from sqlalchemy import select
+
+from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
 from services.database.tables.people import Person
@@ -45,15 +48,22 @@ class ViolationKind(Kind):
             return base.NOT_LENT
         return None
 
+    def loan_of(self, uow: UnitOfWork, application: Application, hand_over: HandOver | None) -> HandOver | None:
+        """Return the newest loan that began: that of copies which were replaced, while nobody has the new ones (R44)."""
+        if hand_over is not None and hand_over.accepted_at is not None:
+            return hand_over
+        begun = select(HandOver).where(HandOver.application_id == application.id, HandOver.accepted_at.is_not(None))
+        return uow.session.scalar(begun.order_by(HandOver.issue.desc()).limit(1))
+
     def obstacle(self, uow: UnitOfWork, state: CaseState, asked: ViolationAsked) -> Message | None:
-        return self.unavailable(state.hand_over)
+        return self.unavailable(self.loan_of(uow, state.application, state.hand_over))
 
     def is_moot(self, state: CaseState) -> bool:
         """It goes on after the return, and after the case is closed."""
         return False
 
     def open_itself(self, uow: UnitOfWork, state: CaseState, asked: Any) -> Matter:
-        hand_over, kind = base.lent(state), str(asked.violation_kind)
+        hand_over, kind = self._lent(uow, state), str(asked.violation_kind)
         accused = [self._require_person(uow, state, asked.accused_id)] if asked.accused_id else None
         if uow.actor.id in (accused or [hand_over.custodian_id]):
             raise Refused(
@@ -66,6 +76,13 @@ class ViolationKind(Kind):
         facts = {"custodian": hand_over.custodian_id, "found": asked.reason}
         violation = violations.open_once(uow, hand_over, kind, facts, accused=accused)
         return uow.session.get_one(Matter, violation.matter_id)
+
+    def _lent(self, uow: UnitOfWork, state: CaseState) -> HandOver:
+        """Return the loan, which ``obstacle`` has found to have begun."""
+        hand_over = self.loan_of(uow, state.application, state.hand_over)
+        if hand_over is None:
+            raise ValueError("the case has no loan")
+        return hand_over
 
     def _require_person(self, uow: UnitOfWork, state: CaseState, person_id: str) -> str:
         person = uow.session.get(Person, person_id)
@@ -82,7 +99,7 @@ class ViolationKind(Kind):
         return person.id
 
     def before(self, uow: UnitOfWork, state: CaseState) -> dict[str, Any]:
-        return {"custodian": base.lent(state).custodian_id}
+        return {"custodian": self._lent(uow, state).custodian_id}
 
     def floor(self, uow: UnitOfWork, state: CaseState) -> tuple[str, ...]:
         return ()
