@@ -21,7 +21,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.custody import log as custody_log
 from services.domain.documents import service as document_service
 from services.domain.documents.service import Filed
-from services.evidence import case_file, document_members, readme
+from services.evidence import attachment_members, case_file, document_members, readme
 from services.evidence.archive import ArchiveWriter, new_archive, partial_of
 from services.evidence.case_file import CaseFile, Footage
 from services.runtime.errors import Fatal, Retryable
@@ -126,6 +126,7 @@ def _prepare(sources: Sources, application_id: str, how: How, actor: Actor) -> P
         _require_signatures(before)
         documents = document_members.read(sources.store, sources.signer, before)
         stored = _labels(sources.store, before) | documents.members
+        stored |= attachment_members.read(sources.store, before.attached)
         members = stored | _made(sources, before, how)
         start = sources.database.run_now(actor, _record_start, before, documents.filed, members, how)
         case = _read(sources, application_id, actor)

@@ -2,8 +2,8 @@
 
 When a case ends, ``keep`` asks once whether anything is kept. What is, stays as it is, legal holds included, and
 ``workers.discards`` discards it when ``Application.discard_after`` has passed and nothing holds the case any more.
-Loan keys are destroyed at the end of the loan all the same, those of replaced copies at the end of theirs, and a copy is no evidence: its content is that of the
-master, and its hashes and its label are in the database.
+Loan keys are destroyed at the end of the loan all the same, those of replaced copies at the end of theirs. A copy is no
+evidence: its content is that of the master, and its hashes and its label are in the database.
 """
 
 from collections.abc import Collection

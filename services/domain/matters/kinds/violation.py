@@ -49,7 +49,7 @@ class ViolationKind(Kind):
         return None
 
     def loan_of(self, uow: UnitOfWork, application: Application, hand_over: HandOver | None) -> HandOver | None:
-        """Return the newest loan that began: that of copies which were replaced, while nobody has the new ones (R44)."""
+        """Return the newest loan that began: that of replaced copies, while nobody has the new ones (R44)."""
         if hand_over is not None and hand_over.accepted_at is not None:
             return hand_over
         begun = select(HandOver).where(HandOver.application_id == application.id, HandOver.accepted_at.is_not(None))
