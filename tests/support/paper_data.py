@@ -217,6 +217,8 @@ REFERRAL: dict[str, Any] = {
     "handedAt": "2031-03-30T02:00:00+00:00",
     "receipt": "收字一号",
     "packageSha256": HASH,
+    "packageMadeHere": False,
+    "packageBecause": "由公安机关封存时一并制作。",
     "hold": "4f6c",
     "by": _BY,
     "decisions": MATTER["decisions"],

@@ -104,6 +104,7 @@ async def record_referral(
             handed_at=body.handed_at,
             receipt=body.receipt,
             package_sha256=body.package_sha256,
+            unknown_package_because=body.unknown_package_because,
         )
         return _view(uow, matter)
 

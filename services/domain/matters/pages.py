@@ -193,6 +193,7 @@ async def record_referral(matter_id: Identifier, visitor: Visiting, typed: Typed
             handed_at=body.handed_at,
             receipt=body.receipt,
             package_sha256=body.package_sha256,
+            unknown_package_because=body.unknown_package_because,
         )
     except Refused as refusal:
         return await _again(visitor, database, matter_id, refusal, typed)

@@ -8,7 +8,7 @@ from services.domain.accounts.signatures.http import Signing
 from services.domain.custody.schemas import EmergencyCopyView
 from services.domain.matters.kinds.urgent import Ground
 from services.domain.reviews.schemas import MatterFact
-from services.web.schemas import Account, Answer, Body, Code, Identifier, Moment, PageParameters
+from services.web.schemas import Account, Answer, Body, Code, Identifier, Moment, Note, PageParameters
 
 MatterSort = Literal["opened", "number"]
 
@@ -107,12 +107,18 @@ class AppealView(Answer):
 
 
 class ReferralView(Answer):
-    """The referral of a violation; what lacks is null until the evidence was handed over."""
+    """The referral of a violation; what lacks is null until the evidence was handed over.
+
+    ``packageMadeHere``: whether this desk made the package; null where an older release did not ask. ``packageBecause``
+    says where another one comes from.
+    """
 
     authority: str | None
     handed_at: Moment | None
     receipt: str | None
     package_sha256: str | None
+    package_made_here: bool | None
+    package_because: str | None
     document: str | None
 
 
@@ -161,12 +167,16 @@ class ReplyBody(Body):
 
 
 class ReferralBody(Body):
-    """That the evidence was handed over: to whom, when, with which receipt, and the SHA-256 of the package."""
+    """That the evidence was handed over: to whom, when, with which receipt, and the SHA-256 of the package.
+
+    ``unknownPackageBecause``: where the package comes from, where this desk did not make it.
+    """
 
     authority: Account
     handed_at: Moment
     receipt: Account
     package_sha256: Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")]
+    unknown_package_because: Note = ""
 
 
 class SettlementBody(Body):

@@ -286,7 +286,9 @@ async def test_a_copy_of_an_identity_card_is_purged_when_its_case_has_ended_and_
     desk.clock.turn(desk.rules.identity_card_retention - timedelta(minutes=1))
     assert await swept(desk, store) == 0
     assert (await reviewer.get(f"/attachments/{card_id}")).status_code == 200
-    held = desk.run(legal_holds.place, desk.the(Application).number, cause="manual", reason="none", by="security-deputy")
+    held = desk.run(
+        legal_holds.place, desk.the(Application).number, cause="manual", reason="none", by="security-deputy"
+    )
     desk.clock.turn(timedelta(minutes=2))
     content = f"/api/attachments/{card_id}/content"
     assert await swept(desk, store) == 0

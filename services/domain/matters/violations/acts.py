@@ -16,7 +16,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.custody import violations
 from services.domain.custody.violations import ACCUSED, DEPARTMENT
 from services.domain.matters import attached
-from services.domain.matters.violations import documents, tasks
+from services.domain.matters.violations import documents, packages, tasks
 from services.domain.matters.violations.tasks import Subject
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox
@@ -85,9 +85,19 @@ def start(uow: UnitOfWork, violation_id: str) -> Matter:
 
 
 def record_referral(
-    uow: UnitOfWork, matter_id: str, *, authority: str, handed_at: datetime, receipt: str, package_sha256: str
+    uow: UnitOfWork,
+    matter_id: str,
+    *,
+    authority: str,
+    handed_at: datetime,
+    receipt: str,
+    package_sha256: str,
+    unknown_package_because: str = "",
 ) -> Matter:
-    """Record that the evidence was handed to the authority, and write its sheet; the process goes on (R67)."""
+    """Record that the evidence was handed to the authority, and write its sheet; the process goes on (R67).
+
+    ``unknown_package_because``: where a package comes from that this desk did not make; Refused without it.
+    """
     subject = _lock_handled(uow, matter_id, "record the referral")
     matter, violation = subject.matter, subject.violation
     if violation.referral is None:
@@ -102,17 +112,28 @@ def record_referral(
             status=422,
             field="handedAt",
         )
+    package = packages.name(uow, matter.application_id, package_sha256, unknown_package_because)
     violation.referral = {
         **violation.referral,
         "authority": authority.strip(),
         "handedAt": handed_at.astimezone(UTC).isoformat(),
         "receipt": receipt.strip(),
-        "packageSha256": package_sha256.lower(),
+        "packageSha256": package.sha256,
+        "packageMadeHere": package.made_here,
+        "packageBecause": package.because,
         "recordedBy": uow.actor.id,
         "recordedAt": uow.now.isoformat(),
     }
     document = documents.write_referral(uow, matter, violation, tasks.decisions(uow, matter))
-    _record(uow, matter, "violation-referred", document=document.number, package=package_sha256.lower())
+    _record(
+        uow,
+        matter,
+        "violation-referred",
+        document=document.number,
+        package=package.sha256,
+        package_made_here=package.made_here,
+        package_because=package.because,
+    )
     notification_service.mark_done(uow, "violation", subject_id=matter.id)
     _publish(uow, matter, REFERRAL_RECEIVED)
     return matter

@@ -160,6 +160,8 @@ def write_referral(uow: UnitOfWork, matter: Matter, violation: Violation, decide
             "handedAt": referral["handedAt"],
             "receipt": referral["receipt"],
             "packageSha256": referral["packageSha256"],
+            "packageMadeHere": referral["packageMadeHere"],
+            "packageBecause": referral["packageBecause"],
             "hold": referral["hold"],
             "holdNotice": uow.session.scalar(
                 select(Document.number).where(Document.subject_id == referral["hold"], Document.kind == "hold-notice")
@@ -271,10 +273,15 @@ def lay_out_referral(sheet: JsonView) -> list[Part]:
         [("接收机关", cell(sheet.text("authority"))), ("移送时间", cell(sheet.when("handedAt")))],
         [("回执", cell(sheet.text("receipt"))), ("移送人", cell(sheet.text("by.name")))],
         [("证据包校验值", (sheet.hash("packageSha256"),))],
+        *([[("证据包来源", cell(_package_source(sheet)))]] if sheet.has("packageMadeHere") else []),
         [("事项校验值", (sheet.hash("factsSha256"),))],
         [("法律保留通知", cell(sheet.text("holdNotice") if sheet.has("holdNotice") else sheet.text("hold")))],
     ]
     return [Facts("一、移送", facts), Signatures("移送决定", _signatures(sheet))]
+
+
+def _package_source(sheet: JsonView) -> str:
+    return "本系统制作" if sheet.get("packageMadeHere") else f"非本系统制作：{sheet.text('packageBecause')}"
 
 
 def _signatures(sheet: JsonView) -> list[Any]:

@@ -94,6 +94,8 @@ def describe(uow: UnitOfWork, matter: Matter) -> ViolationView | None:
             handed_at=referral.get("handedAt"),
             receipt=referral.get("receipt"),
             package_sha256=referral.get("packageSha256"),
+            package_made_here=referral.get("packageMadeHere"),
+            package_because=referral.get("packageBecause"),
             document=uow.session.scalar(
                 select(Document.number).where(Document.subject_id == matter.id, Document.kind == "referral")
             )

@@ -105,11 +105,14 @@ async def test_a_violation_goes_from_the_reply_to_its_settlement_on_the_pages(po
     assert f"{address}/referral" in (await lead.get(address)).text
     local = (loan.desk.clock.now() + timedelta(hours=8) - timedelta(minutes=30)).strftime("%Y-%m-%dT%H:%M")
     mark = {"csrf_token": lead.headers["X-CSRF-Token"]}
-    handed = await lead.post(
-        f"{address}/referral",
-        data={"authority": "公安", "handedAt": local, "receipt": "一号", "packageSha256": "ab" * 32, **mark},
-    )
-    assert handed.status_code == 303, handed.text
+    handed = {"authority": "公安", "handedAt": local, "receipt": "一号", "packageSha256": "ab" * 32, **mark}
+    unknown = await lead.post(f"{address}/referral", data=handed)
+    assert unknown.status_code == 422
+    assert "这不是本系统为本案制作的证据包" in unknown.text
+    said = {**handed, "unknownPackageBecause": "由公安机关制作。"}
+    answer = await lead.post(f"{address}/referral", data=said)
+    assert answer.status_code == 303, answer.text
+    assert "非本系统制作的证据包" in (await lead.get(address)).text
     assert f"{address}/settlement" in (await lead.get(address)).text
     settled = await lead.post(f"{address}/settlement", data={"account": "已赔偿", "amount": "120.50", **mark})
     assert settled.status_code == 303, settled.text
