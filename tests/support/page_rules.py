@@ -1,6 +1,7 @@
 """Who may open which page and do what on it: the lines of the matrix for pages."""
 
 from access_rules import (
+    ACCUSING,
     ADMINISTRATOR,
     APPLICANT,
     CONSENTER,
@@ -185,6 +186,10 @@ PAGES = {
         NONE, body={"authority": "x", "handedAt": "2031-03-04T12:00", "receipt": "x", "packageSha256": "ab" * 32}
     ),
     "POST /matters/{matter_id}/settlement": Rule(NONE, body={"account": "none"}),
+    "GET /matters/violations/new": Rule(ACCUSING, EVERYONE - ACCUSING),
+    "POST /matters/violations/new": Rule(
+        ACCUSING, EVERYONE - ACCUSING, body={"number": "none", "violationKind": "finding", "reason": "none"}
+    ),
     "POST /matters/violations/{violation_id}/start": Rule(NONE),
     "GET /holds": Rule(EVERYONE),
     "POST /holds": Rule(

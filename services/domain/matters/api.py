@@ -25,8 +25,10 @@ from services.domain.matters.schemas import (
     ReplyBody,
     SettlementBody,
     UrgentBody,
+    ViolationBody,
 )
 from services.domain.matters.violations import acts as violation_acts
+from services.domain.matters.violations import by_number
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
@@ -119,6 +121,17 @@ async def settle_violation(
 
     def run(uow: UnitOfWork) -> MatterView:
         return _view(uow, violation_acts.settle(uow, matter_id, account=body.account, amount=body.amount))
+
+    return await database.run(actor, run)
+
+
+@router.post("/violations", status_code=201, responses=problems(401, 403, 409, 422))
+async def record_violation(actor: Acting, body: ViolationBody, database: GivenDatabase) -> MatterView:
+    """Record a violation of a case that you may not see, by the number of the case or of one of its documents."""
+
+    def run(uow: UnitOfWork) -> MatterView:
+        asked = {"violationKind": body.violation_kind, "reason": body.reason}
+        return _view(uow, by_number.record(uow, body.number, asked))
 
     return await database.run(actor, run)
 

@@ -32,8 +32,10 @@ from services.domain.matters.schemas import (
     ReplyBody,
     SettlementBody,
     UrgentBody,
+    ViolationBody,
 )
 from services.domain.matters.violations import acts as violation_acts
+from services.domain.matters.violations import by_number
 from services.domain.process import permissions
 from services.domain.process.permissions import CaseState
 from services.domain.retrieval import preservations
@@ -104,17 +106,17 @@ class NewMatter:
 @router.get("")
 async def list_matters(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
     """Show the matters that the visitor may see."""
-    found = await database.read(
-        visitor.actor,
-        queries.read,
-        wanted.listing(visitor.language),
-        state=wanted.state,
-        kind=wanted.kind,
-        mine=wanted.mine == "true",
-    )
+    mine = wanted.mine == "true"
+
+    def read(uow: UnitOfWork) -> tuple[Page[MatterLine], bool]:
+        listing = wanted.listing(visitor.language)
+        found = queries.read(uow, listing, state=wanted.state, kind=wanted.kind, mine=mine)
+        return found, by_number.may_record(uow)
+
+    found, records = await database.read(visitor.actor, read)
     if wanted.as_csv:
         return csv_answer(visitor.translated(NAME), [visitor.translated(one) for one in COLUMNS], _rows(visitor, found))
-    return visitor.page("matters/list.html", kinds=KINDS.values(), **wanted.shown_page(found))
+    return visitor.page("matters/list.html", kinds=KINDS.values(), records=records, **wanted.shown_page(found))
 
 
 @router.get("/new/{kind}")
@@ -150,6 +152,26 @@ async def open_matter(
             raise
         return await _form(visitor, database, kind, case, refusal=refusal, typed=typed)
     return visitor.redirect(f"/matters/{matter_id}", Message("Requested: you will be notified of the decision."))
+
+
+@router.get("/violations/new")
+async def new_violation(visitor: Visiting, database: GivenDatabase) -> Response:
+    """Show the form by which a violation of a case is recorded that the visitor may not see."""
+    await database.read(visitor.actor, by_number.require_recorder)
+    return visitor.page("matters/by_number.html")
+
+
+@router.post("/violations/new")
+async def record_violation(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+    """Record a violation by the number of a case or document; a refusal shows the form again with what was typed."""
+    try:
+        body = typed.body(ViolationBody)
+        matter_id = await database.run(visitor.actor, _record, body)
+    except Refused as refusal:
+        if refusal.status in (403, 404):
+            raise
+        return visitor.page("matters/by_number.html", refusal.status, refusal=refusal, typed=typed)
+    return visitor.redirect(f"/matters/{matter_id}", Message("The violation is recorded."))
 
 
 @router.get("/{matter_id}")
@@ -216,6 +238,10 @@ async def start_violation(violation_id: Identifier, visitor: Visiting, database:
     """Start the handling of a violation that an older release has recorded."""
     matter_id = await database.run(visitor.actor, _start, violation_id)
     return visitor.redirect(f"/matters/{matter_id}", Message("The handling of the violation has started."))
+
+
+def _record(uow: UnitOfWork, body: ViolationBody) -> str:
+    return by_number.record(uow, body.number, {"violationKind": body.violation_kind, "reason": body.reason}).id
 
 
 def _start(uow: UnitOfWork, violation_id: str) -> str:

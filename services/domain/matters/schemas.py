@@ -8,7 +8,7 @@ from services.domain.accounts.signatures.http import Signing
 from services.domain.custody.schemas import EmergencyCopyView
 from services.domain.matters.kinds.urgent import Ground
 from services.domain.reviews.schemas import MatterFact
-from services.web.schemas import Account, Answer, Body, Code, Identifier, Moment, Note, PageParameters
+from services.web.schemas import Account, Answer, Body, Code, Identifier, Line, Moment, Note, PageParameters
 
 MatterSort = Literal["opened", "number"]
 
@@ -29,6 +29,14 @@ class MatterBody(Body):
     asked: dict[str, Any]
 
 
+class ViolationBody(Body):
+    """A violation of the custodian of a case, which is named by its number or by that of one of its documents."""
+
+    number: Line
+    violation_kind: Literal["leak", "breach", "finding"]
+    reason: Account
+
+
 class UrgentBody(Signing):
     """The call of an urgent retrieval, signed with the password, and the code where one is required."""
 
@@ -41,7 +49,8 @@ class MatterLine(Answer):
 
     ``state`` is ``open``, ``applied``, ``refused`` or ``moot``; of a problem report ``answered`` too, of an urgent
     retrieval ``ratified`` or ``not-ratified``; of a violation ``open``, ``cleared``, ``upheld`` or ``settled``.
-    ``openedBy`` is null where the system or a job has opened it, and of a violation for the accused.
+    ``openedBy`` is null where the system or a job has opened it, and of a violation for the accused. ``caseVisible``:
+    whether you may see its case; of a violation ``title`` is null where you may not.
     """
 
     id: str
@@ -51,6 +60,7 @@ class MatterLine(Answer):
     application_id: str
     application_number: str | None
     title: str | None
+    case_visible: bool
     opened_by: str | None
     opened_at: Moment
     counterpart: str | None
@@ -158,6 +168,14 @@ class UnansweredViolation(Answer):
     matter_id: str
     number: str
     reply_until: Moment
+
+
+class AwaitedRecord(Answer):
+    """A violation whose referral or settlement waits for you to record it; ``awaits`` says which."""
+
+    matter_id: str
+    number: str
+    awaits: Literal["referral", "settlement"]
 
 
 class ReplyBody(Body):

@@ -336,7 +336,11 @@ def close(uow: UnitOfWork, matter_id: str, closed_as: str) -> None:
 
 def awaits(uow: UnitOfWork, matter: Matter, violation: Violation) -> str | None:
     """Return what an upheld violation still waits for: its referral, then the settlement; None where nothing lacks."""
-    decided = decisions(uow, matter)
+    return awaited_of(decisions(uow, matter), matter, violation)
+
+
+def awaited_of(decided: Mapping[str, Decision], matter: Matter, violation: Violation) -> str | None:
+    """Return the same, by decisions that the caller has read."""
     judged = upheld(decided)
     if judged is None or violation.sanctioned_at is None or matter.closed_at is not None:
         return None
