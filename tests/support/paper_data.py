@@ -190,7 +190,14 @@ VIOLATION: dict[str, Any] = {
     ],
     "sanctions": [
         {"person": "刘洋", "kind": "warning", "amount": None, "note": None, "droppedBecause": None},
-        {"person": "刘洋", "kind": "fine", "amount": "200.00", "note": None, "droppedBecause": "legal-rejected"},
+        {
+            "person": "刘洋",
+            "kind": "fine",
+            "amount": "200.00",
+            "note": None,
+            "currency": "CNY",
+            "droppedBecause": "legal-rejected",
+        },
         {
             **{"person": "刘洋", "kind": "reprimand", "amount": None, "note": None, "droppedBecause": None},
             "revokedAt": "2031-04-05T02:00:00+00:00",
@@ -201,7 +208,13 @@ VIOLATION: dict[str, Any] = {
         **{"factsSha256": HASH, "granted": True, "decisions": MATTER["decisions"]},
     },
     "referral": None,
-    "settlement": {"account": "已赔偿", "amount": "200.00", "by": "p", "at": "2031-04-01T02:00:00+00:00"},
+    "settlement": {
+        "account": "已赔偿",
+        "amount": "200.00",
+        "currency": "CNY",
+        "by": "p",
+        "at": "2031-04-01T02:00:00+00:00",
+    },
     "suspensions": [{"of": None, "since": "2031-03-22T12:00:00+00:00", "until": None}],
     "closedAs": "settled",
     "closedAt": "2031-04-01T02:00:05+00:00",

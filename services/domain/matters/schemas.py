@@ -102,6 +102,7 @@ class RecordedSanction(Answer):
     name: str
     kind: str
     amount: str | None
+    currency: str | None  # ISO 4217; null without an amount, and where an older release recorded it
     note: str | None
     dropped_because: str | None
     revoked_at: Moment | None  # by an appeal that was granted
@@ -137,11 +138,15 @@ class SettlementView(Answer):
 
     account: str
     amount: str | None
+    currency: str | None
     at: Moment
 
 
 class ViolationView(Answer):
-    """What a violation has besides its facts. ``awaits``: ``referral`` or ``settlement``, of an upheld one."""
+    """What a violation has besides its facts. ``awaits``: ``referral`` or ``settlement``, of an upheld one.
+
+    ``currency``: in which amounts are recorded now; recorded ones have their own.
+    """
 
     id: str
     violation_kind: str
@@ -154,6 +159,7 @@ class ViolationView(Answer):
     referral: ReferralView | None
     settlement: SettlementView | None
     awaits: str | None
+    currency: str
     may_reply: bool
     may_refer: bool
     may_settle: bool

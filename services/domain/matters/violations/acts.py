@@ -156,6 +156,7 @@ def settle(uow: UnitOfWork, matter_id: str, *, account: str, amount: str | None)
     violation.settlement = {
         "account": account.strip(),
         "amount": amount,
+        **({"currency": uow.rules.currency} if amount is not None else {}),
         "by": uow.actor.id,
         "at": uow.now.isoformat(),
     }

@@ -19,6 +19,7 @@ from services.domain.matters import documents as matter_documents
 from services.domain.matters.kinds.violation import ViolationKind
 from services.rendering.formatting import JsonView
 from services.rendering.sheet import Facts, Listing, Pairs, Part, Prose, Signatures, cell
+from services.runtime import money
 from services.runtime.labels import word
 
 TITLE = "违规登记及处理表"
@@ -99,6 +100,7 @@ def _violation(
                 "person": names.get(row.person_id, row.person_id),
                 "kind": row.kind,
                 "amount": row.amount,
+                **({"currency": row.currency} if row.currency else {}),
                 "note": row.note,
                 "droppedBecause": row.dropped_because,
                 **({"revokedAt": row.revoked_at.isoformat()} if row.revoked_at else {}),
@@ -203,7 +205,8 @@ def lay_out_violation(sheet: JsonView) -> list[Part]:
             cell(row.text("person")),
             cell(
                 word("zh", f"sanction-{row.text('kind')}"),
-                *(row.text(name) for name in ("amount", "note") if row.has(name)),
+                *([_amount(row, "amount", "currency") or ""] if row.has("amount") else []),
+                *([row.text("note")] if row.has("note") else []),
             ),
             cell(_effect(row)),
         ]
@@ -219,7 +222,10 @@ def lay_out_violation(sheet: JsonView) -> list[Part]:
         [("移送机关", cell(sheet.text("referral.authority"))), ("移送时间", cell(sheet.when("referral.handedAt")))],
         [("损失金额", cell(_loss(sheet))), ("暂停使用", cell(*_suspended(sheet)))],
         [
-            ("赔偿", cell(sheet.text("settlement.account"), _amount(sheet, "settlement.amount"))),
+            (
+                "赔偿",
+                cell(sheet.text("settlement.account"), _amount(sheet, "settlement.amount", "settlement.currency")),
+            ),
             ("赔偿时间", cell(sheet.when("settlement.at"))),
         ],
         [("结案时间", cell(sheet.when("closedAt")))],
@@ -236,13 +242,21 @@ def lay_out_violation(sheet: JsonView) -> list[Part]:
     return [*parts, Signatures("签字", _signatures(sheet))]
 
 
-def _amount(sheet: JsonView, path: str) -> str | None:
-    return sheet.text(path) if sheet.has(path) else None
+def _amount(sheet: JsonView, path: str, currency: str) -> str | None:
+    if not sheet.has(path):
+        return None
+    return money.written(sheet.text(path), sheet.text(currency) if sheet.has(currency) else None)
+
+
+def _settled(sheet: JsonView) -> str | None:
+    return _amount(sheet, "settlement.amount", "settlement.currency")
 
 
 def _loss(sheet: JsonView) -> str | None:
     """Return the loss that the decision names."""
-    amounts = [_amount(decision, "judgement.lossAmount") for decision in sheet.each("decisions")]
+    amounts = [
+        _amount(decision, "judgement.lossAmount", "judgement.lossCurrency") for decision in sheet.each("decisions")
+    ]
     return next((amount for amount in amounts if amount), None)
 
 

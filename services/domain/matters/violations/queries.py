@@ -119,6 +119,7 @@ def describe(uow: UnitOfWork, matter: Matter) -> ViolationView | None:
                 name=names.get(row.person_id, row.person_id),
                 kind=row.kind,
                 amount=row.amount,
+                currency=row.currency,
                 note=row.note,
                 dropped_because=row.dropped_because,
                 revoked_at=row.revoked_at,
@@ -140,10 +141,16 @@ def describe(uow: UnitOfWork, matter: Matter) -> ViolationView | None:
         )
         if referral
         else None,
-        settlement=SettlementView(account=settlement["account"], amount=settlement["amount"], at=settlement["at"])
+        settlement=SettlementView(
+            account=settlement["account"],
+            amount=settlement["amount"],
+            currency=settlement.get("currency"),
+            at=settlement["at"],
+        )
         if settlement
         else None,
         awaits=awaited,
+        currency=uow.rules.currency,
         may_reply=open_to_reply and answers and (own is None or own.replied_at is None),
         may_refer=handles and awaited == tasks.REFERRAL and referral is not None,
         may_settle=handles and awaited == "settlement",

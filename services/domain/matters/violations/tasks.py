@@ -233,6 +233,7 @@ def record_sanctions(uow: UnitOfWork, matter_id: str) -> Recorded:
                 person_id=sanction["personId"],
                 kind=sanction["kind"],
                 amount=sanction.get("amount"),
+                currency=sanction.get("currency"),
                 note=sanction.get("note"),
                 recorded_at=uow.now,
                 dropped_because=judgements.dropped_because(uow.rules, sanction["kind"], approved=approved),

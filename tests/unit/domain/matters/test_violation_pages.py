@@ -1,5 +1,6 @@
 """Violations over the API and on the pages: recorded, replied to, decided, referred and settled."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -122,7 +123,12 @@ async def test_a_violation_goes_from_the_reply_to_its_settlement_on_the_pages(po
     assert f'href="{address}#settlement"' in (await lead.get("/")).text
     settled = await lead.post(f"{address}/settlement", data={"account": "已赔偿", "amount": "120.50", **mark})
     assert settled.status_code == 303, settled.text
+    assert "120.50 CNY" in (await lead.get(address)).text
     loan.close(loan.ids["matter_id"], "handled")
+    sheet = json.loads(loan.desk.the(Document, subject_id=loan.ids["matter_id"], kind="violation").content)
+    assert (sheet["settlement"]["amount"], sheet["settlement"]["currency"]) == ("120.50", "CNY")
+    [judged] = [one["judgement"] for one in sheet["decisions"] if "loss" in (one["judgement"] or {})]
+    assert (judged["lossAmount"], judged["lossCurrency"]) == ("120.50", "CNY")
     for path in (address, "/matters", "/matters?kind=violation&state=closed"):
         assert loan.matter(loan.ids["matter_id"]).number in (await lead.get(path)).text
 

@@ -30,6 +30,7 @@ from services.domain.matters.violations import acts, packages, tasks
 from services.domain.matters.violations.assessment import Assessment
 from services.domain.process import messages
 from services.domain.reviews.given_judgements import GivenSanction, Judgement
+from services.domain.rules.catalogue import RULES
 from services.runtime import metrics
 from services.runtime.errors import NotFound, NotPermitted, Refused
 from services.runtime.rules import Rules
@@ -347,6 +348,11 @@ def test_a_fine_takes_effect_only_with_the_approval_of_legal(case: Handled) -> N
     case.record()
     effects = {row.kind: row.dropped_because for row in case.desk.all(Sanction)}
     assert effects == {"warning": None, "fine": "legal-rejected"}
+    [fine] = case.desk.all(Sanction, kind="fine")
+    assert (fine.amount, fine.currency) == ("200.00", "CNY")
+    for written in ("cny", "RMB¥", "", "CN"):
+        with pytest.raises(Refused):
+            RULES["currency"].parse(written)
     case.end()
 
 
