@@ -33,7 +33,7 @@ def name(uow: UnitOfWork, application_id: str, sha256: str, because: str) -> Nam
     if not said:
         raise Refused(
             "package-unknown",
-            "This is not a package that this desk made of this case: check the SHA-256, or confirm it and say in a "
+            "This is not a package of this case that was made here: check the SHA-256, or confirm it and say in a "
             "sentence where the package comes from.",
             status=422,
             field="unknownPackageBecause",
