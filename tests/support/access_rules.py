@@ -222,7 +222,7 @@ RULES = {
     "POST /api/matters": Rule(
         TRANSFERRING,
         SEE - TRANSFERRING,
-        body={"kind": "custody-transfer", "applicationId": "{application_id}", "asked": TRANSFER},
+        body={"kind": "custody-transfer", "applicationId": "{application_id}", "asked": TRANSFER, "password": PASSWORD},
     ),
     # the case is decided, which everybody who sees it is told
     "POST /api/applications/{application_id}/urgent": Rule(

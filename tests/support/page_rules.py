@@ -175,7 +175,9 @@ PAGES = {
     "POST /admin/engine/jobs/{job_key}/retries": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"retries": "2"}),
     "GET /matters": Rule(EVERYONE),
     "GET /matters/new/{kind}": Rule(SEE, query="?case={application_id}"),
-    "POST /matters/new/{kind}": Rule(TRANSFERRING, SEE - TRANSFERRING, query="?case={application_id}", body=TRANSFER),
+    "POST /matters/new/{kind}": Rule(
+        TRANSFERRING, SEE - TRANSFERRING, query="?case={application_id}", body={**TRANSFER, "password": PASSWORD}
+    ),
     "GET /matters/{matter_id}": Rule(SEE),
     "GET /matters/{matter_id}/attachments": Rule(SEE),
     "POST /matters/{matter_id}/attachments": Rule(NONE, EVERYONE),

@@ -15,7 +15,8 @@ from services.domain.stages.catalogue import STAGES
 
 async def ask(desk: People, case: str, kind: str, by: str = CUSTODIAN, **asked: Any) -> str:
     def act(uow: UnitOfWork) -> str:
-        return service.open_matter(uow, kind, case, {"reason": "原用途尚未完成。", **asked}).id
+        proof = Proof(password=f"demo-{by}") if kind == "custody-transfer" else None
+        return service.open_matter(uow, kind, case, {"reason": "原用途尚未完成。", **asked}, proof).id
 
     matter_id: str = await desk.as_person(by, act)
     return matter_id

@@ -47,12 +47,12 @@ async def list_matters(
     return MattersAnswer(matters=page.lines, next=page.next, previous=page.previous)
 
 
-@router.post("/matters", status_code=201, responses=problems(401, 403, 404, 409, 422))
+@router.post("/matters", status_code=201, responses=signed(401, 403, 404, 409, 422))
 async def open_matter(actor: Acting, body: MatterBody, database: GivenDatabase) -> MatterView:
     """Ask for a matter about a case, such as an extension."""
 
     def run(uow: UnitOfWork) -> MatterView:
-        matter = service.open_matter(uow, body.kind, body.application_id, body.asked)
+        matter = service.open_matter(uow, body.kind, body.application_id, body.asked, body.given())
         uow.session.flush()
         return queries.get(uow, matter.id)
 

@@ -13,6 +13,7 @@ from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
 from services.domain.accounts.signatures import signing as signature_signing
+from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import directory
 from services.domain.applications.directory import FoundPeople
 from services.domain.attachments import queries as attachment_queries
@@ -31,6 +32,7 @@ from services.domain.matters.schemas import (
     ReferralBody,
     ReplyBody,
     SettlementBody,
+    TransferBody,
     UrgentBody,
     ViolationBody,
 )
@@ -64,6 +66,8 @@ COLUMNS = (_("Number"), _("Kind"), _("Case number"), _("Asked by"), _("Asked"), 
 DAYS = (3, 7, 14, 30)  # by which an extension is offered
 USUAL_DAYS = 7
 NOBODY = FoundPeople()
+NOT_ASKED = ("csrf_token", "personSearch", "password", "code", "prepare")
+TRANSFER = custody_transfer.CustodyTransfer.code  # which is signed
 LISTS = ("outsiderIds",)  # fields with several values
 
 
@@ -139,14 +143,16 @@ async def open_matter(
     asked: dict[str, Any] = {
         name: [one for one in typed.all(name) if one] if name in LISTS else typed.text(name)
         for name in typed.fields
-        if name not in ("csrf_token", "personSearch")
+        if name not in NOT_ASKED and not name.startswith("passkey")
     }
     try:
         if kind == UrgentRetrieval.code:
             wish = typed.body(UrgentBody)
             matter_id = await database.run(visitor.actor, _call, case, wish)
         else:
-            matter_id = await database.run(visitor.actor, _open, kind, case, {k: v for k, v in asked.items() if v})
+            proof = typed.body(TransferBody).proof() if kind == TRANSFER else None
+            given = {name: value for name, value in asked.items() if value}
+            matter_id = await database.run(visitor.actor, _open, kind, case, given, proof)
     except Refused as refusal:
         if refusal.status == 404:
             raise
@@ -292,8 +298,8 @@ def _rows(visitor: Visitor, found: Page[MatterLine]) -> list[tuple[str, ...]]:
     ]
 
 
-def _open(uow: UnitOfWork, kind: str, application_id: str, asked: dict[str, Any]) -> str:
-    return service.open_matter(uow, kind, application_id, asked).id
+def _open(uow: UnitOfWork, kind: str, application_id: str, asked: dict[str, Any], proof: Proof | None) -> str:
+    return service.open_matter(uow, kind, application_id, asked, proof).id
 
 
 def _call(uow: UnitOfWork, application_id: str, wish: UrgentBody) -> str:
@@ -346,6 +352,7 @@ def _read_new(uow: UnitOfWork, kind_code: str, application_id: str, person: str)
         hand_over_id=hand_over.id if hand_over.custodian_id == uow.actor.id else None,
         dates=_dates(hand_over.due_at, agreed_limits.latest_due(uow, hand_over)) if kind.code == "extension" else (),
         people=_people(uow, state, kind, hand_over.custodian_id, person),
+        signs_with=list(signature_signing.methods(uow, "password")) if kind.code == TRANSFER else (),
     )
 
 
@@ -367,7 +374,7 @@ def _read_urgent(uow: UnitOfWork, kind: Kind, application: Application) -> NewMa
 
 def _people(uow: UnitOfWork, state: CaseState, kind: Kind, custodian_id: str, search: str) -> FoundPeople:
     """Find whom the form offers: new custodians, or who may be accused beside the custodian."""
-    if kind.code == "custody-transfer":
+    if kind.code == TRANSFER:
         return directory.find_people(uow, search, custody_transfer.unfit_people(uow, state), custodians=True)
     if kind.code == ViolationKind.code:
         unfit = {custodian_id, str(uow.actor.id), *state.application.subject_ids}

@@ -4,11 +4,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from services.domain.accounts.signatures.given import Proof
 from services.domain.accounts.signatures.http import Signing
 from services.domain.custody.schemas import EmergencyCopyView
 from services.domain.matters.kinds.urgent import Ground
 from services.domain.reviews.schemas import MatterFact
-from services.web.schemas import Account, Answer, Body, Code, Identifier, Line, Moment, Note, PageParameters
+from services.web.schemas import Account, Answer, Body, Code, Identifier, Line, Moment, Note, PageParameters, Paragraph
 
 MatterSort = Literal["opened", "number"]
 
@@ -21,12 +22,17 @@ class MattersQuestion(PageParameters):
     mine: bool = False
 
 
-class MatterBody(Body):
-    """``asked`` has the fields of the kind, which ``docs/matters.md`` lists."""
+class MatterBody(Signing):
+    """``asked`` has the fields of the kind, which ``docs/matters.md`` lists; a ``custody-transfer`` is signed."""
 
     kind: Code
     application_id: Identifier
     asked: dict[str, Any]
+
+    def given(self) -> Proof | None:
+        """Return the signature, if one was given."""
+        signs = self.prepare or self.passkey is not None or self.password is not None
+        return self.proof() if signs else None
 
 
 class ViolationBody(Body):
@@ -41,6 +47,14 @@ class UrgentBody(Signing):
     """The call of an urgent retrieval, signed with the password, and the code where one is required."""
 
     ground: Ground
+    reason: Account
+
+
+class TransferBody(Signing):
+    """The form of a custody transfer, signed by whoever offers the copies."""
+
+    to_person_id: Identifier
+    conditions: Paragraph = ""
     reason: Account
 
 

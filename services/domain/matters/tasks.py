@@ -131,7 +131,7 @@ def apply(uow: UnitOfWork, matter_id: str) -> bool:
         decisions=[decision.id for decision in decisions.values()],
     )
     if subject.kind.filed:
-        documents.write(uow, matter, subject.kind, decisions.values(), outcome)
+        documents.write(uow, matter, subject.kind, decisions.values(), outcome, call=documents.asked_by(uow, matter))
     moot_matters.close(uow, matter, APPLIED, outcome)
     return True
 

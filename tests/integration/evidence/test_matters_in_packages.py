@@ -118,6 +118,7 @@ async def test_a_package_has_the_attachments_of_matters_and_no_copy_of_a_card(de
     extension = await ask(desk, case, "extension", COMPANION, dueAt=later(desk, case))
     await attach(desk, COMPANION, extension, "evidence", png(42, 30))
     await decide(desk, extension, "extension")
+    await ask(desk, case, "custody-transfer", COMPANION, toPersonId=demo_id("guotao"))
     violation = await ask(desk, case, "violation", "zhaoqiang", violationKind="finding")
     await desk.until(lambda _: desk.rows(Violation)[0].served_at, "the facts to be served")
     await attach(desk, COMPANION, violation, "reply", png(43, 30))
@@ -145,6 +146,7 @@ async def test_a_package_has_the_attachments_of_matters_and_no_copy_of_a_card(de
         json.loads(data).get("title") == "视频录像查阅登记表" for name, data in contents.items() if is_data(name)
     )
     assert any(name.endswith("-sitting.json") for name in contents)
+    assert any(name.endswith("-custody-offer.json") for name in contents)
 
     target = tmp_path / "changed.zip"
     found_all(contents, ("attachments/", "custody/"), target)
