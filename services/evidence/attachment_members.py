@@ -47,7 +47,7 @@ def list_of_case(uow: UnitOfWork, application_id: str) -> list[Attached]:
     size = number = 0
     for row, matter in uow.session.execute(query):
         because = _left_out(row, size)
-        line = {"id": row.id, "of": matter or "application", "kind": row.kind, "sha256": row.sha256}
+        line: dict[str, Any] = {"id": row.id, "of": matter or "application", "kind": row.kind, "sha256": row.sha256}
         if because is not None:
             found.append(Attached(row.id, {**line, "because": because}, None, None))
             continue
