@@ -18,6 +18,7 @@ from services.domain.attachments.reader import AttachmentDamaged
 from services.domain.attachments.schemas import IDENTITY_CARD
 from services.domain.attachments.service import Opened
 from services.runtime.errors import Fatal
+from services.vault.keys.key_files import KeyUnusable
 from services.vault.store.protocol import Store, StoreMissing
 from services.verifier import layout
 
@@ -54,8 +55,18 @@ def list_of_case(uow: UnitOfWork, application_id: str) -> list[Attached]:
         size, number = size + row.size, number + 1
         member = f"attachments/{number:02d}.{ENDINGS[row.media_type]}"
         line |= {"member": member, "name": row.file_name, "size": row.size, "addedAt": row.added_at.isoformat()}
-        found.append(Attached(row.id, line, member, service.opened(uow, row)))
+        found.append(Attached(row.id, line, member, _opened(uow, row)))
     return found
+
+
+def _opened(uow: UnitOfWork, row: Attachment) -> Opened:
+    try:
+        return service.opened(uow, row)
+    except KeyUnusable as error:
+        raise Fatal(
+            f"no package was made | attachment {row.id} | {str(error).partition(' | ')[2]} | "
+            "run it where the portal's key is, beside the seal key and the log key"
+        ) from error
 
 
 def read(store: Store, attached: list[Attached]) -> dict[str, bytes]:
