@@ -165,8 +165,8 @@ async def browsers_of(portal: Portal) -> dict[str, httpx.AsyncClient]:
 
 LAST = ("/logout", "/account/password")  # they end what the other forms need
 THOROUGH = ("drafter", "supervisor", "admin")  # they try every page, the others those that they are led to
-# Their readers are the process, the drafter, and the search.
-SHOWN_TO_NOBODY = {"outbox.settled_because", "consents.reason", "case_texts.text"}
+# Their readers are the process, the drafter, the search, and the sheet; pages show a reply by the signed facts.
+SHOWN_TO_NOBODY = {"outbox.settled_because", "consents.reason", "case_texts.text", "hearings.reply"}
 # Forms that a page shows only in a state which this organisation is not in, or before there is a session.
 NOT_REACHED = {
     "/login", "/login/code", "/login/password", "/login/enrolment", "/account/absences/{absence_id}/end",
