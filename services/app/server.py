@@ -361,10 +361,13 @@ def _keep_locks(container: Container) -> Periodic:
 
 
 def _discard_leftovers(container: Container) -> Periodic:
-    """Return the task that discards what closed cases have kept for an appeal or while they were held."""
-    from services.workers.discards import Discarder  # noqa: PLC0415 - a portal discards nothing
+    """Return the task that discards what closed cases have kept; commits that replace copies wake it for their keys."""
+    from services.domain.custody import discards  # noqa: PLC0415 - a portal discards nothing
+    from services.workers.discards import Discarder  # noqa: PLC0415 - as above
 
-    return Periodic("discards", LOCK_EVERY, Discarder(container.database, container.store).run)
+    task = Periodic("discards", LOCK_EVERY, Discarder(container.database, container.store, container.loan_keys).run)
+    container.database.on(discards.TOPIC, task.wake)
+    return task
 
 
 def _retry_preservations(container: Container) -> PeriodicTask:

@@ -152,7 +152,7 @@ def _manifest(writer: ArchiveWriter, signer: Signer, head: Checkpoint, keys: lis
         }
         for member, sha256 in writer.written
     ]
-    manifest: dict[str, Any] = {"format": layout.FORMAT, **subject, "footage": "clear", "members": members}
+    manifest: dict[str, Any] = {"format": layout.FORMATS[0], **subject, "footage": "clear", "members": members}
     sha256 = writer.add(layout.MANIFEST, rfc8785.dumps(manifest))
     root = base64.b64encode(head.root).decode()
     checkpoint: dict[str, Any] = {"origin": head.origin, "size": head.size, "root": root}

@@ -13,6 +13,7 @@ Say = Callable[[str], None]
 def announce(made: Made, say: Say) -> None:
     """Print the package's path, its fingerprints, and the command that checks it."""
     say(f"{made.path}: the evidence package of {made.number}, {made.size} bytes, manifest sha256:{made.sha256}")
+    say(f"package sha256:{made.file_sha256}  of the file itself, for the receipt of whoever gets it")
     for name, value in made.fingerprints.items():
         say(f"{name:<5} sha256:{value}")
     say(f"verify.pyz sha256:{pyz.sha256()}  readers get it from you, not from the package: footage-desk verifier")

@@ -27,6 +27,8 @@ from services.domain.custody import copies
 from services.domain.custody import log as custody_log
 from services.domain.documents import service as document_service
 from services.domain.retrieval import masters
+from services.evidence import attachment_members
+from services.evidence.attachment_members import Attached
 from services.runtime.errors import Fatal
 from services.vault.sealing import Sealed
 from services.verifier import accounts
@@ -72,6 +74,7 @@ class CaseFile:
     anchors: list[dict[str, Any]]
     accounts: list[AuditEvent] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
+    attached: list[Attached] = field(default_factory=list)
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -79,10 +82,12 @@ class CaseFile:
 
     @property
     def stored(self) -> set[str]:
-        """Return the numbers of the documents and the keys of the footage, which are read from the store."""
-        return {document.number for document in self.documents} | {
-            footage.sealed.key for footage in (*self.masters, *self.copies)
-        }
+        """Return what is read from the store: numbers of documents, keys of footage, attachments."""
+        return (
+            {document.number for document in self.documents}
+            | {footage.sealed.key for footage in (*self.masters, *self.copies)}
+            | {f"{attached.id} {attached.member}" for attached in self.attached}
+        )
 
 
 def find(uow: UnitOfWork, number: str) -> str:
@@ -138,6 +143,7 @@ def read(uow: UnitOfWork, application_id: str, note: str) -> CaseFile | None:
         custody=[entry for hand_over in hand_overs for entry in custody_log.list_entries(uow, hand_over.id)],
         returned=_returned(uow, application_id, hand_overs[-1] if hand_overs else None),
         anchors=[],
+        attached=attachment_members.list_of_case(uow, application_id),
     )
     size = case.checkpoint.size
     case.anchors = list(_anchors(uow, case.events[0].seq, size))

@@ -21,7 +21,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.custody import log as custody_log
 from services.domain.documents import service as document_service
 from services.domain.documents.service import Filed
-from services.evidence import case_file, document_members, readme
+from services.evidence import attachment_members, case_file, document_members, readme
 from services.evidence.archive import ArchiveWriter, new_archive, partial_of
 from services.evidence.case_file import CaseFile, Footage
 from services.runtime.errors import Fatal, Retryable
@@ -58,11 +58,12 @@ class Sources:
 
 @dataclass(frozen=True)
 class Made:
-    """A new package. ``sha256`` is of its manifest; fingerprints are by key name, in hexadecimal."""
+    """A new package. ``sha256`` is of its manifest, ``file_sha256`` of the ZIP; ``fingerprints`` are by key name."""
 
     path: Path
     number: str
     sha256: str
+    file_sha256: str
     size: int
     fingerprints: dict[str, str]
 
@@ -102,12 +103,14 @@ def make(sources: Sources, number: str, target: Path, how: How = "clear", actor:
         writer.finish()
         _check(partial_of(target), case.number)
         # Before the package gets its name: the trail has every package that could have left.
-        sources.database.run_now(actor, _record, case, sha256, how)
+        whole = _sha256_of(partial_of(target))
+        sources.database.run_now(actor, _record, case, {"manifest_sha256": sha256, "file_sha256": whole}, how)
     chain = sources.signer.key.certificate_chain
     return Made(
         target,
         case.number,
         sha256,
+        whole,
         target.stat().st_size,
         {
             "root": hashlib.sha256(chain[-1]).hexdigest(),
@@ -126,6 +129,7 @@ def _prepare(sources: Sources, application_id: str, how: How, actor: Actor) -> P
         _require_signatures(before)
         documents = document_members.read(sources.store, sources.signer, before)
         stored = _labels(sources.store, before) | documents.members
+        stored |= attachment_members.read(sources.store, before.attached)
         members = stored | _made(sources, before, how)
         start = sources.database.run_now(actor, _record_start, before, documents.filed, members, how)
         case = _read(sources, application_id, actor)
@@ -206,14 +210,19 @@ def _record_start(
     return start
 
 
-def _record(uow: UnitOfWork, case: CaseFile, sha256: str, how: str) -> None:
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _record(uow: UnitOfWork, case: CaseFile, digests: Mapping[str, str], how: str) -> None:
     audit_trail.record(
         uow,
         "package-made",
         "application",
         case.application_id,
         application_id=case.application_id,
-        manifest_sha256=sha256,
+        **digests,
         footage=how,
         checkpoint=case.checkpoint.size,
     )

@@ -22,8 +22,8 @@ _TEXT = """\
 {organisation}
 
 本压缩包含有一件录像调取申请的全部凭证：录像（或其散列值）、录像标签、已备案的申请表、
-调取记录及其他文书、各审批人的签名、保管记录、归还检查，以及证明这些记录在审计日志中
-未被改动的材料。
+调取记录及其他文书、附件（不含身份证件复印件，未收入的见 attachments/list.json）、各审批人的
+签名、保管记录、归还检查，以及证明这些记录在审计日志中未被改动的材料。
 {how_zh}
 
 如何核验：需要 Python 3.11 以上和 cryptography（pip install cryptography），无需网络。
@@ -43,8 +43,9 @@ Evidence package  {number}
 
 This ZIP holds what there is of one application for footage of cameras: the footage (or its
 hash), its label, the approved form as it was filed, the retrieval record and other documents,
-the signatures of those who decided, the custody log, the inspection at the return, and what
-proves that none of these records was changed in the audit log.
+the attachments but for copies of identity cards, the signatures of those who decided, the
+custody log, the inspection at the return, and what proves that none of these records was
+changed in the audit log.
 {how_en}
 
 To check it you need Python 3.11 or newer and cryptography (pip install cryptography), and no
@@ -66,6 +67,8 @@ keys/           the certificates of the seal key, and the public keys of the aud
 audit/          the case's audit events, each with its proof in the log's Merkle tree
                 (RFC 6962), and the signed checkpoint (C2SP) that the proofs lead to
 footage/        the footage, and the label of each (a signed in-toto statement)
+attachments/    what was attached to the application, its matters and replies; list.json says
+                what each is and what is left out, as copies of identity cards always are
 documents/      each numbered document as PDF, as data, and the signature over both
 decisions/      what each person signed, and how
 custody/        who had the copies and when; the return

@@ -7,7 +7,18 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from services.verifier import accounts, approvals, bindings, custody_log, filed, footage, layout, stamped, trail
+from services.verifier import (
+    accounts,
+    approvals,
+    attached,
+    bindings,
+    custody_log,
+    filed,
+    footage,
+    layout,
+    stamped,
+    trail,
+)
 from services.verifier.invalid import Invalid
 from services.verifier.members import Archive
 from services.verifier.package import Package, open_package
@@ -69,6 +80,7 @@ def _examine(package: Package, report: Report) -> None:
         _check_chain(package)
     events = trail.examine(package, report)
     filed.examine(package, events, report)
+    attached.examine(package, events, report)
     footage.examine(package, events, report)
     approvals.examine(package, events, report)
     accounts.examine(package, events, report)

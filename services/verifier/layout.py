@@ -4,7 +4,8 @@ import re
 
 from services.verifier.invalid import Invalid
 
-FORMAT = "footage-desk-package/1"
+FORMATS = ("footage-desk-package/1", "footage-desk-package/2")
+FORMAT = FORMATS[-1]  # of a new package: the second one has the attachments of the case and its matters
 MANIFEST, SIGNED = "manifest.json", "manifest.dsse.json"
 README, VERIFIER = "README.txt", "verify.pyz"
 CHAIN, LOG_KEYS = "keys/seal-chain.pem", "keys/log-vkeys.txt"
@@ -12,6 +13,7 @@ CHECKPOINT, EVENTS, PROOFS = "audit/checkpoint.txt", "audit/events.jsonl", "audi
 CONSISTENCY, ANCHORS = "audit/consistency.jsonl", "audit/anchors.jsonl"
 ACCOUNTS = "audit/accounts.json"
 CUSTODY, RETURN = "custody/log.json", "custody/return.json"
+ATTACHMENTS = "attachments/list.json"
 
 NEEDED = {
     README: "readme",
@@ -29,6 +31,8 @@ NEEDED = {
 _ITEM = r"[1-9]\d*(-issue-[2-9]\d*)?"
 _ROLES = {
     r"audit/accounts\.json": "accounts",
+    r"attachments/list\.json": "attachments",
+    r"attachments/\d{2,4}\.(jpg|png|pdf)": "attachment",
     r"custody/return\.json": "return",
     rf"footage/{_ITEM}-master\.(mp4|mov|age)": "footage",
     rf"footage/{_ITEM}-master\.label\.json": "master-label",
@@ -50,6 +54,11 @@ def role_of(name: str) -> str:
         if re.fullmatch(pattern, name):
             return role
     raise Invalid(f"no package has a member {name}")
+
+
+def needed(format_: str) -> set[str]:
+    """Return the members that each package of this format has."""
+    return {*NEEDED, *({ATTACHMENTS} if format_ != FORMATS[0] else ())}
 
 
 def file_name(number: str) -> str:

@@ -122,8 +122,8 @@ def _manifest(archive: Archive) -> dict[str, Any]:
     if names[-2:] != [layout.MANIFEST, layout.SIGNED]:
         raise Invalid(f"the last two members have to be {layout.MANIFEST} and {layout.SIGNED}")
     manifest = read(archive.read(layout.MANIFEST, layout.MOST), layout.MANIFEST)
-    if not isinstance(manifest, dict) or manifest.get("format") != layout.FORMAT:
-        raise Invalid(f"it is not of the format {layout.FORMAT}, which this verifier reads")
+    if not isinstance(manifest, dict) or manifest.get("format") not in layout.FORMATS:
+        raise Invalid(f"it is of none of the formats {', '.join(layout.FORMATS)}, which this verifier reads")
     if set(manifest) != {"format", "application", "applicationId", "madeAt", "footage", "members"}:
         raise Invalid("it has other fields than a manifest")
     if manifest["footage"] not in HOW:
@@ -133,8 +133,10 @@ def _manifest(archive: Archive) -> dict[str, Any]:
         raise Invalid(_difference([entry["name"] for entry in entries], names[:-2]))
     for entry, member in zip(entries, archive.members, strict=False):
         _check_entry(entry, member)
-    if missing := sorted(set(layout.NEEDED) - set(names)):
+    if missing := sorted(layout.needed(manifest["format"]) - set(names)):
         raise Invalid(f"{', '.join(missing)} is not in the package")
+    if manifest["format"] == layout.FORMATS[0] and any(name.startswith("attachments/") for name in names):
+        raise Invalid("it has attachments, which packages of its format do not have")
     if sum(entry["size"] for entry in entries if entry["role"] != "footage") > layout.MOST_IN_ALL:
         raise Invalid(f"what is no footage has more than {layout.MOST_IN_ALL} bytes")
     return manifest

@@ -14,7 +14,7 @@ RECALLS = {"recall": ("signed",), "problem": ("recall", "replace")}
 
 def check(package: Package, trail: Trail) -> str:
     """Describe the return; the custody log is compared with the audit events elsewhere."""
-    back, recalled, inspected = (_entry(package, event) for event in ("returned", "recalled", "inspected"))
+    back, recalled = (_entry(package, event) for event in ("returned", "recalled"))
     if layout.RETURN not in package.contents:
         if back is not None or recalled is not None or trail.of("custody-returned") or trail.of("custody-recalled"):
             raise Invalid("the copies were returned, and the return is not in the package")
@@ -27,7 +27,7 @@ def check(package: Package, trail: Trail) -> str:
     else:
         raise Invalid("no audit event names a return")
     _check_archived(trail, returned["archived"])
-    inspection = returned["inspection"]
+    inspection, inspected = returned["inspection"], _entry(package, "inspected", returned["handOver"])
     if (inspection is None) != (inspected is None):
         raise Invalid("return and custody log differ in whether there was an inspection")
     if inspection is None or inspected is None:
@@ -39,8 +39,13 @@ def check(package: Package, trail: Trail) -> str:
     return f"{len(inspection['hashes'])} copies as they were issued, {len(inspection['findings'])} findings"
 
 
-def _entry(package: Package, event: str) -> dict[str, Any] | None:
-    entries = [entry for entry in package.json(layout.CUSTODY)["entries"] if entry["event"] == event]
+def _entry(package: Package, event: str, hand_over: str | None = None) -> dict[str, Any] | None:
+    """Return the entry of this kind: of the case, or of one loan, as replaced copies may be inspected besides."""
+    entries = [
+        entry
+        for entry in package.json(layout.CUSTODY)["entries"]
+        if entry["event"] == event and hand_over in (None, entry["handOver"])
+    ]
     if len(entries) > 1:
         raise Invalid(f"the custody log has {len(entries)} entries of the kind {event}")
     return entries[0] if entries else None

@@ -19,6 +19,11 @@ TITLES = {
     "document": ("文书的签名与内容", "the document: signature and facts"),
     "document-data": ("PDF 内嵌数据与文书一致", "the PDF carries the document's data"),
     "documents-complete": ("审计事件所载文书均在包内", "all documents that the audit events name are here"),
+    "attachment": ("附件与附件清单一致", "the attachment is the one of the list"),
+    "attachments-complete": (
+        "所载附件均在包内，或注明未收入",
+        "each attachment that events or signatures name is here, or said to be left out",
+    ),
     "decision": ("人员签名", "a person's signature"),
     "accounts": (
         "签名前 30 天内签名人账号的变动",

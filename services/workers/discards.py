@@ -1,5 +1,7 @@
 """Discard what closed cases have kept, once no appeal is possible and nothing holds them (T6, R67, F34).
 
+The loan keys of copies that were replaced go first, while their case goes on: nothing waits for them (T2).
+
 The rows come first, as everywhere: what is to go is read from the database, deleted, and recorded. A run that dies is
 done again by the next one, and a case that is held meanwhile keeps what is still there.
 """
@@ -8,6 +10,8 @@ from services.database.unit_of_work import Actor, Database
 from services.domain.custody import discards
 from services.runtime.errors import Fatal
 from services.runtime.logs import get_logger
+from services.runtime.threads import run_in_thread
+from services.vault.keys.vault_keys import LoanKeys
 from services.vault.store.protocol import Store, StoreLocked
 from services.workers import vault_actions
 
@@ -23,13 +27,15 @@ class Discarder:
     A step goes on after the cases of the step before, so that one that cannot be done holds up none behind it.
     """
 
-    def __init__(self, database: Database, store: Store) -> None:
+    def __init__(self, database: Database, store: Store, loan_keys: LoanKeys) -> None:
         self._database = database
         self._store = store
+        self._loan_keys = loan_keys
         self._after = ""
 
     async def run(self) -> bool:
         """Discard what some cases have left; return whether there may be more. Raises StoreDown."""
+        more = await self._destroy_keys()
         due = await self._database.read(ACTOR, discards.list_due, self._after, AT_ONCE)
         self._after = ""
         for application_id in due:
@@ -39,6 +45,15 @@ class Discarder:
                 log.error("what a closed case has left could not be discarded and is tried again", cause=str(error))  # noqa: TRY400  # says all
             if len(due) == AT_ONCE:
                 self._after = application_id
+        return more or len(due) == AT_ONCE
+
+    async def _destroy_keys(self) -> bool:
+        """Destroy the loan keys of replaced copies; return whether there may be more."""
+        due = await self._database.read(ACTOR, discards.list_keys_of_replaced, AT_ONCE)
+        for copy_id in due:
+            await run_in_thread(self._loan_keys.destroy, copy_id)
+        if due:
+            await self._database.run(ACTOR, discards.record_keys, due)
         return len(due) == AT_ONCE
 
     async def _discard(self, application_id: str) -> None:

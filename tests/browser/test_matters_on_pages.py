@@ -12,7 +12,7 @@ from loan_matter import LoanDesk, lent
 from main_job import PHONE_EN, Device
 from playwright.sync_api import Browser, Page, expect
 from prepared_desk import prepared_desk
-from review_desk import FORM
+from review_desk import FORM, PASSWORD
 
 from services.database.tables.attachments import Attachment
 from services.database.tables.matters import Matter
@@ -84,6 +84,7 @@ def test_custody_is_offered_to_a_person_who_is_searched_for_and_accepted(
     page.locator("form.find button").click()
     page.get_by_label("operator2").check()
     page.fill("form.card [name=reason]", "岗位调整，由他继续使用。")
+    page.fill("form.card [name=password]", PASSWORD)
     keeper.well_made()
     page.locator("form.card button").click()
     page.wait_for_url("**/matters/*")

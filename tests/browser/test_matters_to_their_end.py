@@ -188,6 +188,7 @@ def test_a_violation_goes_from_the_record_to_its_settlement(case: Case, device: 
     page.fill("[name=handedAt]", local)
     page.fill("[name=receipt]", "公刑受 88 号")
     page.fill("[name=packageSha256]", "ab" * 32)
+    page.fill("[name=unknownPackageBecause]", "由公安机关制作。")
     lead.well_made()
     page.locator("form[action$='/referral'] button").click()
     page.fill("[name=account]", "已赔偿。")

@@ -76,7 +76,7 @@ async def test_nothing_of_a_file_is_preserved_twice_and_its_end_removes_it(a_des
         await desk.closed(case, "rejected")
         assert [row.removed_because for row in desk.rows(Upload)] == [None], "an appeal would need it"
         await desk.turn(days=8)
-        await Discarder(desk.database, desk.container.store).run()
+        await Discarder(desk.database, desk.container.store, desk.container.loan_keys).run()
 
         [row] = desk.rows(Upload)
         assert row.removed_because == "rejected"

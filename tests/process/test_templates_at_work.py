@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
-from case_people import People
+from case_people import CUSTODIAN, People
 from pyzeebe.proto import gateway_pb2 as pb
 from sqlalchemy import delete, select
 
@@ -217,7 +217,8 @@ def _report_a_problem(uow: UnitOfWork, case: str) -> str:
 def _ask_for_a_transfer(uow: UnitOfWork, case: str) -> str:
     """A matter whose own process does not hear of it: the bench does its work."""
     heir = demo_id("lina")
-    matter_id = matters.open_matter(uow, "custody-transfer", case, {"reason": "none", "toPersonId": heir}).id
+    asked, proof = {"reason": "none", "toPersonId": heir}, Proof(password=f"demo-{CUSTODIAN}")
+    matter_id = matters.open_matter(uow, "custody-transfer", case, asked, proof).id
     uow.session.execute(delete(OutboxMessage).where(OutboxMessage.matter_id == matter_id))
     return matter_id
 

@@ -103,6 +103,7 @@ async def test_a_leak_is_referred_before_the_loss_is_made_good(desk: People) -> 
         handed_at=desk.clock.now(),
         receipt="收字一号",
         package_sha256=PACKAGE,
+        unknown_package_because="由公安机关封存时一并制作。",
     )
     await desk.turn(days=31)
     await desk.until(lambda _: desk.rows(Notice, code="violation-settlement-due", subject_id=matter_id), "a reminder")

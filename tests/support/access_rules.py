@@ -25,6 +25,7 @@ ADMINISTRATOR = frozenset({"admin"})
 STORAGE = frozenset({"operator", "supervisor"})
 CONSENTER = frozenset({"security-head"})  # of the department that another, joint application names
 READERS = frozenset({"admin", "security-head", "supervisor"})  # of the administrators' desk
+ACCUSING = frozenset({"security-head", "reviewer", "supervisor"})  # who records violations
 HOLD_READERS = frozenset({"security-head", "reviewer", "supervisor"})
 SEARCHER = frozenset({"reviewer"})  # whose saved search it is
 NONE: frozenset[str] = frozenset()
@@ -221,7 +222,7 @@ RULES = {
     "POST /api/matters": Rule(
         TRANSFERRING,
         SEE - TRANSFERRING,
-        body={"kind": "custody-transfer", "applicationId": "{application_id}", "asked": TRANSFER},
+        body={"kind": "custody-transfer", "applicationId": "{application_id}", "asked": TRANSFER, "password": PASSWORD},
     ),
     # the case is decided, which everybody who sees it is told
     "POST /api/applications/{application_id}/urgent": Rule(
@@ -240,6 +241,9 @@ RULES = {
         body={"authority": "x", "handedAt": "2031-03-04T12:00:00Z", "receipt": "x", "packageSha256": "ab" * 32},
     ),
     "POST /api/matters/{matter_id}/settlement": Rule(NONE, body={"account": "none"}),
+    "POST /api/violations": Rule(
+        ACCUSING, EVERYONE - ACCUSING, body={"number": "none", "violationKind": "finding", "reason": "none"}
+    ),
     "POST /api/violations/{violation_id}/start": Rule(NONE),
     # the matter is no disclosure, and the download is the custodian's: tests/unit/domain/matters/test_disclosures.py
     "GET /api/disclosures/{matter_id}": Rule(NONE),

@@ -235,7 +235,7 @@ class Desk:
 
     async def discard(self) -> None:
         """Run the periodic task that discards what closed cases have left, until it has nothing to do."""
-        discarder = Discarder(self.database, self.store)
+        discarder = Discarder(self.database, self.store, self.loan_keys)
         while await discarder.run():
             pass
 

@@ -6,16 +6,19 @@ from datetime import date
 from typing import Any
 
 from lent_case import TIMES, attached, offered
+from loan_matter import LoanDesk
 from portal_client import Portal
 from review_desk import FORM, PASSWORD, ReviewDesk
 from review_pages import Lens
 from sqlalchemy import JSON, String, Table, select, update
+from urgent_desk import Urgent
 
 from services.database.base import Base
 from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application
 from services.database.tables.cameras import Recorder
 from services.database.tables.consents import Consent, Consultation
+from services.database.tables.custody import HandOver
 from services.database.tables.deliveries import Delivery
 from services.database.tables.deployments import ModelSet
 from services.database.tables.documents import Document
@@ -26,17 +29,21 @@ from services.domain.agreements import texts
 from services.domain.applications import drafts, forms, joint
 from services.domain.applications import service as application_service
 from services.domain.cases import saved_searches
-from services.domain.custody import hand_overs, holder_entries, recipient_access, returns, viewings
+from services.domain.custody import hand_overs, holder_entries, recipient_access, returns, sittings, viewings
 from services.domain.custody.returns import AttestedFate
 from services.domain.deployments import in_use, versions
 from services.domain.deployments.uploads import pack
 from services.domain.deployments.versions import Definition
 from services.domain.holds import service as legal_holds
+from services.domain.matters.violations import acts as violation_acts
+from services.domain.matters.violations import tasks as violation_tasks
+from services.domain.matters.violations.assessment import Assessment
 from services.domain.notifications import service as notification_service
 from services.domain.retrieval import uploads
 from services.domain.retrieval.uploads import Facts
 from services.domain.reviews import filing, questions
 from services.domain.reviews.classification import Classification
+from services.domain.reviews.given_judgements import GivenSanction, Judgement
 from services.domain.rules import service as rule_service
 from services.runtime.calendar_days import CalendarDay
 from services.runtime.errors import Retryable
@@ -45,6 +52,7 @@ from services.vault.age import generate_identity
 
 # A formula to a spreadsheet, a way out of an attribute, two scripts to a browser, a sum to a template.
 HOSTILE = "=1+1\"'><img src=x onerror=alert(1)><script>alert(1)</script>{{7*7}}"
+COMPANION = "inspector"
 DRAFT = "11111111-1111-4111-8111-111111111111"  # an application that was typed and not yet submitted
 
 
@@ -52,6 +60,8 @@ def hostile(place: str) -> str:
     """The hostile text with its place behind it, by which it is known again where it is shown."""
     return f"{HOSTILE}§{place}§"
 
+
+STATION = "<b>监控室</b>"  # the name of a station is short
 
 # Columns that the product fills, with codes, hashes, addresses and keys; people write all others.
 MACHINE = {
@@ -64,6 +74,7 @@ MACHINE = {
     "importance", "clock_method", "process_id", "element_id", "name", "correlation_key", "message_id", "content",
     "fingerprint", "start_known_by", "origin", "closed_because", "old", "new", "check", "ended_because", "trouble",
     "last_error", "address", "cause", "matter_id", "facts_sha256", "lifted_by", "media_type", "secret",
+    "part", "amount", "currency", "dropped_because", "station",
 }  # fmt: skip
 NAMES = ("people", "recorders", "saved_searches")  # here ``name`` is a person's or a thing's, and no message's
 # one of a list, or made by the machine
@@ -116,7 +127,8 @@ class HostileOrganisation(ReviewDesk):
     """
 
     def __init__(self, url: str) -> None:
-        super().__init__(url, rules=Rules(max_use_days=30, organisation=hostile("rules.organisation")))
+        told = {"organisation": hostile("rules.organisation"), "viewing_stations": f"127.0.0.1 {STATION}"}
+        super().__init__(url, rules=Rules(max_use_days=30, **told))
         self._form = replace(
             FORM,
             recipient_ids=("office-head", "operator2"),
@@ -176,6 +188,8 @@ class HostileOrganisation(ReviewDesk):
         self.run(holder_entries.write, self.lent, "moved", **entry, by="keeper")
         for end in (self._declined, self._lost, self._returned):
             end(*self._lent(words))
+        self._matters(words)
+        self._sitting(words)
         consent_id, sha256 = self._jointly()
         reason = hostile("consents.reason")
         self.run(joint.refuse, consent_id, reason, Proof(sha256, PASSWORD), by="security-head")
@@ -183,13 +197,13 @@ class HostileOrganisation(ReviewDesk):
         held = str(self.the(Application, id=at_security).number)
         self.run(legal_holds.place, held, cause="manual", reason=hostile("legal_holds.reason"), by="security-deputy")
 
-    def _lent(self, words: Mapping[str, str]) -> tuple[str, str, str]:
+    def _lent(self, words: Mapping[str, str], way: str = "download", **changes: Any) -> tuple[str, str, str]:
         """A case whose copy is offered: its id, the copy's and the hand-over's."""
-        application_id = self.case()
+        application_id = self.case(**changes)
         for stage, by in (("preliminary", "head"), ("security", "reviewer"), ("security-signature", "security-head")):
             self.decide(self.opened(application_id, stage), by, **words)
         self.run(filing.file, application_id, Classification("ordinary", False, False, False, 15))
-        self.classed(application_id, granted_way_of_use="download")
+        self.classed(application_id, granted_way_of_use=way)
         self.decide(self.opened(application_id, "storage-release"), "operator", **words)
         _, copy_id, hand_over_id = self.run(offered, application_id, RECORD)
         self.opened(application_id, "receipt", hand_over_id=hand_over_id)
@@ -226,6 +240,42 @@ class HostileOrganisation(ReviewDesk):
         self.run(returns.return_copies, hand_over_id, **given, by="keeper")
         self.run(returns.record_inspection, application_id, hand_over_id, {copy_id: True})
         self.opened(application_id, "return-inspection", hand_over_id=hand_over_id)
+
+    def _matters(self, words: Mapping[str, str]) -> None:
+        """What is asked about a loan, a violation that can be appealed, and an urgent call whose footage is shown."""
+        asked = LoanDesk(self, {"application_id": self.the(HandOver, id=self.lent).application_id})
+        asked.ids["hand_over_id"] = self.lent
+        wish = {"purpose": hostile("matters.purpose"), "wayOfUse": "view", "reason": hostile("matters.reason")}
+        changed, note = asked.ask("purpose-change", "head", **wish), hostile("attachments.note")
+        self.run(lambda uow: attached(uow, changed, "letter", note, subject="matter"), by="head")
+        application_id, copy_id, hand_over_id = self._lent(words)
+        self._held(application_id, copy_id, hand_over_id)
+        loan = LoanDesk(self, {"application_id": application_id, "hand_over_id": hand_over_id})
+        found = {"violationKind": "finding", "reason": hostile("violations.found")}
+        violation = loan.ask("violation", "supervisor", **found)
+        assessed = Assessment("minor", "violation-security", suspend_person=False, referral_asked=False)
+        self.run(violation_tasks.assess, violation, loan.instance)
+        self.run(violation_tasks.serve, violation, assessed)
+        self.run(violation_acts.reply, violation, hostile("hearings.said"), by="keeper")
+        other = GivenSanction("other", note=hostile("sanctions.measure"))
+        judged = Judgement(sanctions=(GivenSanction("warning"), other), loss=False, referral=False)
+        given = {"judgement": judged, **words}
+        loan.decide(violation, "violation-security", "security-deputy", **given)
+        self.run(violation_tasks.record_sanctions, violation)
+        self.run(violation_tasks.close, violation, "handled")
+        urgent = Urgent.of(self, self.case())
+        urgent.shown(reason=hostile("urgent.reason"))
+
+    def _sitting(self, words: Mapping[str, str]) -> None:
+        """A loan that is viewed on site, in a sitting that goes on."""
+        changed = {"custodian_id": COMPANION, "way_of_use": "on-site"}
+        application_id, copy_id, hand_over_id = self._lent(words, way="on-site", **changed)
+        version, proof = self.rules.policy_version, self._proof(application_id)
+        self.run(hand_overs.accept, hand_over_id, conditions_version=version, proof=proof, by=COMPANION)
+        present = sittings.Present(("office-head",))
+        begun = {"present": present, "purpose_confirmed": True, "address": "127.0.0.1"}
+        self.run(sittings.begin, hand_over_id, by=COMPANION, **begun)
+        self.run(viewings.open_viewing, copy_id, purpose_confirmed=True, address="127.0.0.1", by=COMPANION)
 
     def _jointly(self) -> tuple[str, str]:
         """A case that waits for a department's consent: the consent's id, and the hash of what is consented to."""
@@ -264,7 +314,8 @@ class HostileOrganisation(ReviewDesk):
             "hand_over_id": "hand_overs", "copy_id": "copies", "download_id": "downloads", "review_id": "reviews",
             "recorder_id": "recorders", "camera_id": "cameras", "department_id": "departments",
             "delivery_id": "deliveries", "notice_id": "notices", "post_id": "posts", "session_id": "sessions",
-            "absence_id": "absences", "search_id": "saved_searches", "set_id": "model_sets",
+            "absence_id": "absences", "search_id": "saved_searches", "set_id": "model_sets", "matter_id": "matters",
+            "sitting_id": "sittings",
         }  # fmt: skip
         found = {name: self.ids(Base.metadata.tables[table]) for name, table in tables.items()}
         numbers = self.run(lambda uow: list(uow.session.scalars(select(Document.number))))

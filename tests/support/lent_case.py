@@ -238,7 +238,8 @@ def _transfer(desk: ReviewDesk) -> str:
     """The custodian has offered the copies to somebody else."""
     loan = desk.the(HandOver)
     act = matters.open_matter
-    return str(desk.run(act, "custody-transfer", loan.application_id, TRANSFER, by=loan.custodian_id).id)
+    proof = Proof(password=PASSWORD)
+    return str(desk.run(act, "custody-transfer", loan.application_id, TRANSFER, proof, by=loan.custodian_id).id)
 
 
 def _calendar(uow: UnitOfWork) -> str:

@@ -47,7 +47,8 @@ class LoanDesk:
         """Ask for a matter; its id."""
 
         def act(uow: UnitOfWork) -> str:
-            return service.open_matter(uow, kind, self.application_id, {"reason": REASON, **asked}).id
+            proof = Proof(password=PASSWORD) if kind == "custody-transfer" else None
+            return service.open_matter(uow, kind, self.application_id, {"reason": REASON, **asked}, proof).id
 
         return self.desk.run(act, by=by)
 

@@ -1,6 +1,7 @@
 """Who may open which page and do what on it: the lines of the matrix for pages."""
 
 from access_rules import (
+    ACCUSING,
     ADMINISTRATOR,
     APPLICANT,
     CONSENTER,
@@ -174,7 +175,9 @@ PAGES = {
     "POST /admin/engine/jobs/{job_key}/retries": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"retries": "2"}),
     "GET /matters": Rule(EVERYONE),
     "GET /matters/new/{kind}": Rule(SEE, query="?case={application_id}"),
-    "POST /matters/new/{kind}": Rule(TRANSFERRING, SEE - TRANSFERRING, query="?case={application_id}", body=TRANSFER),
+    "POST /matters/new/{kind}": Rule(
+        TRANSFERRING, SEE - TRANSFERRING, query="?case={application_id}", body={**TRANSFER, "password": PASSWORD}
+    ),
     "GET /matters/{matter_id}": Rule(SEE),
     "GET /matters/{matter_id}/attachments": Rule(SEE),
     "POST /matters/{matter_id}/attachments": Rule(NONE, EVERYONE),
@@ -185,6 +188,10 @@ PAGES = {
         NONE, body={"authority": "x", "handedAt": "2031-03-04T12:00", "receipt": "x", "packageSha256": "ab" * 32}
     ),
     "POST /matters/{matter_id}/settlement": Rule(NONE, body={"account": "none"}),
+    "GET /matters/violations/new": Rule(ACCUSING, EVERYONE - ACCUSING),
+    "POST /matters/violations/new": Rule(
+        ACCUSING, EVERYONE - ACCUSING, body={"number": "none", "violationKind": "finding", "reason": "none"}
+    ),
     "POST /matters/violations/{violation_id}/start": Rule(NONE),
     "GET /holds": Rule(EVERYONE),
     "POST /holds": Rule(

@@ -33,6 +33,13 @@ class Urgent:
         self.desk = ReviewDesk(url)
         self.case = self.desk.submitted()
 
+    @classmethod
+    def of(cls, desk: ReviewDesk, case: str) -> "Urgent":
+        """The same for an application of a desk that is there already."""
+        urgent = cls.__new__(cls)
+        urgent.desk, urgent.case = desk, case
+        return urgent
+
     def call(self, by: str = CALLER, case: str = "", password: str = PASSWORD, **asked: Any) -> str:
         def act(uow: UnitOfWork) -> str:
             return urgents.call(uow, case or self.case, {**ASKED, **asked}, Proof("", password)).id
@@ -57,14 +64,14 @@ class Urgent:
         }
         self.desk.run(review_service.decide, review_id, outcome=outcome, by=by, **{**given, **named})
 
-    def released(self) -> str:
-        matter_id = self.call()
+    def released(self, **asked: Any) -> str:
+        matter_id = self.call(**asked)
         self.decide(self.open_release(matter_id))
         return matter_id
 
-    def shown(self) -> tuple[str, str]:
+    def shown(self, **asked: Any) -> tuple[str, str]:
         """A released call whose one item can be seen: the matter's id, and the copy's."""
-        matter_id = self.released()
+        matter_id = self.released(**asked)
 
         copy_id = self.copy(matter_id)
         self.desk.run(urgents.open_view, matter_id)

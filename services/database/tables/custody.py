@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 LENT = text("ended_at IS NULL")
+REPLACED = text("replaced_at IS NOT NULL")
 
 
 class HandOver(Base):
@@ -27,6 +28,7 @@ class HandOver(Base):
     __tablename__ = "hand_overs"
     __table_args__ = (
         Index("ix_hand_overs_lent", "due_at", sqlite_where=LENT, postgresql_where=LENT),
+        Index("ix_hand_overs_replaced", "application_id", sqlite_where=REPLACED, postgresql_where=REPLACED),
         Index("ix_hand_overs_due", "due_at", "application_id"),
         UniqueConstraint("application_id", "issue"),
     )

@@ -39,6 +39,7 @@ class Matter(Base):
     counterpart_id: Mapped[str | None] = mapped_column(ForeignKey("people.id"), index=True)
     facts: Mapped[dict[str, Any]]
     facts_sha256: Mapped[str]
+    signature: Mapped[dict[str, Any] | None]  # of ``opened_by``, with its statement, where the kind asks for one
     process_instance_key: Mapped[int | None]
     route: Mapped[list[Any] | None]  # the stages that the table named when the matter was checked
     applied_at: Mapped[datetime | None]

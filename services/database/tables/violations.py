@@ -79,7 +79,8 @@ class Sanction(Base):
     decision_id: Mapped[str] = mapped_column(ForeignKey("decisions.id"))
     person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
     kind: Mapped[str]  # of the sanctions in review-stages.json
-    amount: Mapped[str | None]  # a decimal number of the organisation's currency
+    amount: Mapped[str | None]  # a decimal number of ``currency``
+    currency: Mapped[str | None]  # ISO 4217; of an amount before schema 1166 none
     note: Mapped[str | None]
     recorded_at: Mapped[datetime]
     dropped_because: Mapped[str | None]  # legal-rejected, switched-off

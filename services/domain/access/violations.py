@@ -152,8 +152,13 @@ def may_answer_for(uow: UnitOfWork, application_id: str) -> bool:
 def may_handle(uow: UnitOfWork, matter: Matter) -> bool:
     """Return whether the acting person records what follows a decision: who leads Legal or Security, not accused."""
     me, directory = uow.actor.id, queries.load_directory(uow)
-    leads = directory.holds_in(me, "legal", *LEADERS) or directory.holds_in(me, "security", *LEADERS)
     application = uow.session.get_one(Application, matter.application_id)
     heard = select(Hearing.person_id).where(Hearing.matter_id == matter.id, Hearing.person_id == me)
-    barred = me in directory.administrators or me in application.subject_ids or uow.session.scalar(heard) is not None
-    return leads and not barred
+    barred = me in application.subject_ids or uow.session.scalar(heard) is not None
+    return leads_handling(directory, me) and not barred
+
+
+def leads_handling(directory: Directory, person_id: str) -> bool:
+    """Return whether the person leads Legal or Security, and is no administrator."""
+    leads = directory.holds_in(person_id, "legal", *LEADERS) or directory.holds_in(person_id, "security", *LEADERS)
+    return leads and person_id not in directory.administrators

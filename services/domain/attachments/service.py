@@ -156,20 +156,32 @@ def remove(uow: UnitOfWork, attachment_id: str) -> Attachment:
 def open_(uow: UnitOfWork, attachment_id: str) -> Opened:
     """Return what is needed to read an attachment, and record the reading.
 
-    NotFound for who may not read it; Refused once it was purged, or is to be.
+    NotFound for who may not read it; Refused once it was purged, and while it is to be purged and a hold keeps it.
     """
     row, _, _ = _get(uow, attachment_id)
     reading = _reading(uow, row)
-    due = row.purge_after is not None and row.purge_after <= uow.now
-    if row.secret is None or row.purged_at is not None or due:
+    if row.secret is None or row.purged_at is not None:
         raise Refused(
             "attachment-purged",
             "The copy was deleted, as the rules ask for copies of identity cards. Its hash is kept; ask the person to "
             "show the card again if it is needed.",
         )
+    if row.purge_after is not None and row.purge_after <= uow.now:  # kept while its case is held, and opened no more
+        raise Refused(
+            "attachment-expired",
+            "The time to keep this copy is over: it is no longer shown, and is deleted as soon as no legal hold keeps "
+            "the case. Ask the person to show the card again if it is needed.",
+        )
     audit_trail.record(
         uow, "attachment-read", "attachment", row.id, application_id=reading.application_id, kind=row.kind
     )
+    return opened(uow, row)
+
+
+def opened(uow: UnitOfWork, row: Attachment) -> Opened:
+    """Return what opens an attachment, for callers who have found that it may be read; ValueError once it is purged."""
+    if row.secret is None:
+        raise ValueError("the attachment was purged")
     return Opened(row.file_name, row.media_type, row.sealed, uow.secrets.decrypt(row.secret, _purpose(row.id)))
 
 

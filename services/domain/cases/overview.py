@@ -28,6 +28,7 @@ def get_overview(uow: UnitOfWork, posts: frozenset[str]) -> OverviewView:
         waiting=waiting,
         consents=consents[:FEW],
         unanswered=violation_queries.list_unanswered(uow),
+        to_record=violation_queries.list_to_record(uow, FEW),
         waiting_count=waiting_count + len(consents),
         more_waiting=more,
         own=own[:FEW],

@@ -26,7 +26,17 @@ from services.domain.applications import service as application_service
 from services.domain.attachments import retention as attachment_retention
 from services.domain.audit import checkpoints
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import copies, discards, filmed_answers, grants, loan_documents, locks, log, violations
+from services.domain.custody import (
+    copies,
+    discards,
+    filmed_answers,
+    grants,
+    loan_documents,
+    locks,
+    log,
+    reissue,
+    violations,
+)
 from services.domain.custody.discards import Leftovers
 from services.domain.custody.locks import MasterLock, StoredObject, stored_object
 from services.domain.documents import retention
@@ -102,6 +112,7 @@ def release_case(uow: UnitOfWork, application_id: str, closing_outcome: str) -> 
             )
     elif application.closed_as not in CLOSED_AS.values():
         raise permissions.refusal(RELEASE, application_id, f"it is closed as {application.closed_as}")
+    reissue.inspect_unreturned(uow, application)
     first = _close(uow, application, CLOSED_AS[closing_outcome])
     moot_matters.end_of_loan(uow, application_id, CLOSED_AS[closing_outcome])
     # somebody has said no; footage that is not there, or nobody's interest in it, cannot be appealed

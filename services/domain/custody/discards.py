@@ -2,16 +2,18 @@
 
 When a case ends, ``keep`` asks once whether anything is kept. What is, stays as it is, legal holds included, and
 ``workers.discards`` discards it when ``Application.discard_after`` has passed and nothing holds the case any more.
-Loan keys are destroyed at the end of the loan all the same, and a copy is no evidence: its content is that of the
-master, and its hashes and its label are in the database.
+Loan keys are destroyed at the end of the loan all the same, those of replaced copies at the end of theirs. A copy is no
+evidence: its content is that of the master, and its hashes and its label are in the database.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import select
 
 from services.database.tables.applications import Application
 from services.database.tables.copies import Copy
+from services.database.tables.custody import HandOver
 from services.database.tables.preservations import Preservation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
@@ -21,6 +23,7 @@ from services.domain.custody.locks import StoredObject, stored_object
 from services.domain.holds import queries as holds
 from services.domain.retrieval import preservations, upload_sources
 
+TOPIC = "discards"  # commits after which there is something to destroy at once
 LENT = ("footage-re-archived", "return-disputed", "copy-lost")  # their copies were handed over, and stay
 
 
@@ -103,6 +106,24 @@ def finish(uow: UnitOfWork, application_id: str, leftovers: Leftovers) -> None:
     application = uow.session.get_one(Application, application_id, with_for_update=True, populate_existing=True)
     record(uow, leftovers, application.closed_as or "closed")
     application.discard_after = None
+
+
+def list_keys_of_replaced(uow: UnitOfWork, limit: int) -> list[str]:
+    """List copies, by id, whose loan has ended because they were replaced, and whose loan keys are still there."""
+    query = (
+        select(Copy.id)
+        .join(HandOver, HandOver.id == Copy.hand_over_id)
+        .where(HandOver.replaced_at.is_not(None), Copy.key_destroyed_at.is_(None))
+        .order_by(Copy.id)
+        .limit(limit)
+    )
+    return list(uow.session.scalars(query))
+
+
+def record_keys(uow: UnitOfWork, copy_ids: Collection[str]) -> None:
+    """Record that the loan keys of these copies are destroyed."""
+    for copy_id in copy_ids:
+        copies.mark_key_destroyed(uow, copy_id)
 
 
 def _mark_discarded(uow: UnitOfWork, row: Preservation | Copy, action: str) -> None:

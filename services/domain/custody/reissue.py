@@ -7,13 +7,18 @@ the rest is taken from its master. The masters of before are kept.
 
 from collections.abc import Sequence
 
+from sqlalchemy import select
+
 from services.database.base import new_id
-from services.database.tables.applications import Item
+from services.database.tables.applications import Application, Item
+from services.database.tables.copies import Copy, Download
 from services.database.tables.custody import HandOver
+from services.database.tables.returns import Inspection
 from services.database.tables.reviews import Decision
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import grants, loan_documents, log
+from services.domain.cameras import measurements
+from services.domain.custody import discards, grants, heads, loan_documents, log
 from services.domain.notifications import service as notification_service
 from services.domain.process import deployed_models, outbox, permissions
 from services.domain.process.messages import LOAN_CLOSED
@@ -24,6 +29,8 @@ from services.domain.reviews.replacements import Approved, Replacement
 from services.domain.rules import agreed_limits
 
 BECAUSE = "replaced"
+NOT_ATTESTED = "download-not-attested"  # as the inspection of a return calls it
+INSPECTORS = ("security-reviewer", "return-inspector")
 
 
 def is_possible(uow: UnitOfWork, state: CaseState) -> bool:
@@ -53,6 +60,7 @@ def begin(
     log.append(uow, hand_over, BECAUSE, matter=number, statement_sha256=decision.statement_sha256)
     moot_matters.end_of_loan(uow, application.id, BECAUSE, by_matter=matter_id)
     loan_documents.write_at_end(uow, hand_over)
+    uow.after_commit.add(discards.TOPIC)  # nobody holds these copies any more: their keys are destroyed now
     attempts.abandon_case(uow, application.id, "its copies are being replaced")
     progress.delete_of_case(uow, application.id)
     for master in masters.list_of_application(uow, application.id):
@@ -86,6 +94,48 @@ def begin(
         variables={"loanOutcome": replacements.REPLACE},
     )
     return [item.id for item in created]
+
+
+def inspect_unreturned(uow: UnitOfWork, application: Application) -> None:
+    """Inspect the downloads of replaced copies where the case ends and nobody has returned what replaces them (R39).
+
+    Nobody has accounted for them, so each is a finding. The holder and the office that inspects returns are notified;
+    a violation may be recorded about a replaced loan as about any other. A second run changes nothing.
+    """
+    if application.closed_at is not None:
+        return
+    replaced = (
+        select(HandOver)
+        .where(
+            HandOver.application_id == application.id,
+            HandOver.replaced_at.is_not(None),
+            HandOver.id.not_in(select(Inspection.hand_over_id)),
+        )
+        .order_by(HandOver.issue)
+        .with_for_update()
+    )
+    for hand_over in uow.session.scalars(replaced).all():
+        # an offer that nobody took up had taken them over
+        of_copies = (
+            select(Download.id)
+            .join(Copy, Copy.id == Download.copy_id)
+            .where(Copy.hand_over_id == hand_over.id)
+            .order_by(Download.asked_at, Download.id)
+        )
+        findings = [{"code": NOT_ATTESTED, "download": found} for found in uow.session.scalars(of_copies)]
+        if not findings:
+            continue
+        uow.session.add(Inspection(hand_over_id=hand_over.id, inspected_at=uow.now, hashes={}, findings=findings))
+        log.append(uow, hand_over, "inspected", hashes={}, findings=len(findings))
+        _notify_unaccounted(uow, application, hand_over)
+
+
+def _notify_unaccounted(uow: UnitOfWork, application: Application, hand_over: HandOver) -> None:
+    told = {"application_id": application.id, "subject_id": hand_over.id}
+    notification_service.notify(uow, hand_over.custodian_id, "downloads-unaccounted", **told)
+    office = {*measurements.list_holders(uow, *INSPECTORS), *heads.list_of_security(uow, application)}
+    for person_id in sorted(office - {hand_over.custodian_id, *application.subject_ids}):
+        notification_service.notify(uow, person_id, "replaced-unaccounted", **told)
 
 
 def _require_approved(uow: UnitOfWork, state: CaseState, wrong: Sequence[Replacement], act: str) -> None:

@@ -25,8 +25,10 @@ from services.domain.matters.schemas import (
     ReplyBody,
     SettlementBody,
     UrgentBody,
+    ViolationBody,
 )
 from services.domain.matters.violations import acts as violation_acts
+from services.domain.matters.violations import by_number
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
@@ -45,12 +47,12 @@ async def list_matters(
     return MattersAnswer(matters=page.lines, next=page.next, previous=page.previous)
 
 
-@router.post("/matters", status_code=201, responses=problems(401, 403, 404, 409, 422))
+@router.post("/matters", status_code=201, responses=signed(401, 403, 404, 409, 422))
 async def open_matter(actor: Acting, body: MatterBody, database: GivenDatabase) -> MatterView:
     """Ask for a matter about a case, such as an extension."""
 
     def run(uow: UnitOfWork) -> MatterView:
-        return _view(uow, service.open_matter(uow, body.kind, body.application_id, body.asked))
+        return _view(uow, service.open_matter(uow, body.kind, body.application_id, body.asked, body.given()))
 
     return await database.run(actor, run)
 
@@ -100,6 +102,7 @@ async def record_referral(
             handed_at=body.handed_at,
             receipt=body.receipt,
             package_sha256=body.package_sha256,
+            unknown_package_because=body.unknown_package_because,
         )
         return _view(uow, matter)
 
@@ -114,6 +117,17 @@ async def settle_violation(
 
     def run(uow: UnitOfWork) -> MatterView:
         return _view(uow, violation_acts.settle(uow, matter_id, account=body.account, amount=body.amount))
+
+    return await database.run(actor, run)
+
+
+@router.post("/violations", status_code=201, responses=problems(401, 403, 409, 422))
+async def record_violation(actor: Acting, body: ViolationBody, database: GivenDatabase) -> MatterView:
+    """Record a violation of a case that you may not see, by the number of the case or of one of its documents."""
+
+    def run(uow: UnitOfWork) -> MatterView:
+        asked = {"violationKind": body.violation_kind, "reason": body.reason}
+        return _view(uow, by_number.record(uow, body.number, asked))
 
     return await database.run(actor, run)
 

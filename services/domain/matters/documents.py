@@ -64,6 +64,18 @@ def write(
     )
 
 
+def asked_by(uow: UnitOfWork, matter: Matter) -> dict[str, Any] | None:
+    """Return the signature of whoever asked, as the document shows it; None where that was not signed."""
+    if matter.signature is None:
+        return None
+    return {
+        "by": forms.person_to_json(uow, matter.opened_by),
+        "at": matter.opened_at.isoformat(),
+        "statement": matter.signature["sha256"],
+        "signature": matter.signature,
+    }
+
+
 def decision_to_json(uow: UnitOfWork, decision: Decision) -> dict[str, Any]:
     """Return a decision as the document shows it."""
     stage = STAGES[decision.stage]

@@ -13,6 +13,7 @@ from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
 from services.domain.accounts.signatures import signing as signature_signing
+from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import directory
 from services.domain.applications.directory import FoundPeople
 from services.domain.attachments import queries as attachment_queries
@@ -20,7 +21,7 @@ from services.domain.attachments.schemas import KINDS as KINDS_OF_FILES
 from services.domain.matters import queries, service, urgents
 from services.domain.matters.kinds import KINDS, custody_transfer
 from services.domain.matters.kinds.appeal import Appeal
-from services.domain.matters.kinds.base import Kind, get_submitted, lent
+from services.domain.matters.kinds.base import NOT_LENT, Kind, get_submitted
 from services.domain.matters.kinds.problem import PROBLEMS
 from services.domain.matters.kinds.urgent import GROUNDS, UrgentRetrieval
 from services.domain.matters.kinds.violation import ViolationKind
@@ -31,9 +32,12 @@ from services.domain.matters.schemas import (
     ReferralBody,
     ReplyBody,
     SettlementBody,
+    TransferBody,
     UrgentBody,
+    ViolationBody,
 )
 from services.domain.matters.violations import acts as violation_acts
+from services.domain.matters.violations import by_number
 from services.domain.process import permissions
 from services.domain.process.permissions import CaseState
 from services.domain.retrieval import preservations
@@ -62,6 +66,8 @@ COLUMNS = (_("Number"), _("Kind"), _("Case number"), _("Asked by"), _("Asked"), 
 DAYS = (3, 7, 14, 30)  # by which an extension is offered
 USUAL_DAYS = 7
 NOBODY = FoundPeople()
+NOT_ASKED = ("csrf_token", "personSearch", "password", "code", "prepare")
+TRANSFER = custody_transfer.CustodyTransfer.code  # which is signed
 LISTS = ("outsiderIds",)  # fields with several values
 
 
@@ -104,17 +110,17 @@ class NewMatter:
 @router.get("")
 async def list_matters(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
     """Show the matters that the visitor may see."""
-    found = await database.read(
-        visitor.actor,
-        queries.read,
-        wanted.listing(visitor.language),
-        state=wanted.state,
-        kind=wanted.kind,
-        mine=wanted.mine == "true",
-    )
+    mine = wanted.mine == "true"
+
+    def read(uow: UnitOfWork) -> tuple[Page[MatterLine], bool]:
+        listing = wanted.listing(visitor.language)
+        found = queries.read(uow, listing, state=wanted.state, kind=wanted.kind, mine=mine)
+        return found, by_number.may_record(uow)
+
+    found, records = await database.read(visitor.actor, read)
     if wanted.as_csv:
         return csv_answer(visitor.translated(NAME), [visitor.translated(one) for one in COLUMNS], _rows(visitor, found))
-    return visitor.page("matters/list.html", kinds=KINDS.values(), **wanted.shown_page(found))
+    return visitor.page("matters/list.html", kinds=KINDS.values(), records=records, **wanted.shown_page(found))
 
 
 @router.get("/new/{kind}")
@@ -137,19 +143,41 @@ async def open_matter(
     asked: dict[str, Any] = {
         name: [one for one in typed.all(name) if one] if name in LISTS else typed.text(name)
         for name in typed.fields
-        if name not in ("csrf_token", "personSearch")
+        if name not in NOT_ASKED and not name.startswith("passkey")
     }
     try:
         if kind == UrgentRetrieval.code:
             wish = typed.body(UrgentBody)
             matter_id = await database.run(visitor.actor, _call, case, wish)
         else:
-            matter_id = await database.run(visitor.actor, _open, kind, case, {k: v for k, v in asked.items() if v})
+            proof = typed.body(TransferBody).proof() if kind == TRANSFER else None
+            given = {name: value for name, value in asked.items() if value}
+            matter_id = await database.run(visitor.actor, _open, kind, case, given, proof)
     except Refused as refusal:
         if refusal.status == 404:
             raise
         return await _form(visitor, database, kind, case, refusal=refusal, typed=typed)
     return visitor.redirect(f"/matters/{matter_id}", Message("Requested: you will be notified of the decision."))
+
+
+@router.get("/violations/new")
+async def new_violation(visitor: Visiting, database: GivenDatabase) -> Response:
+    """Show the form by which a violation of a case is recorded that the visitor may not see."""
+    await database.read(visitor.actor, by_number.require_recorder)
+    return visitor.page("matters/by_number.html")
+
+
+@router.post("/violations/new")
+async def record_violation(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+    """Record a violation by the number of a case or document; a refusal shows the form again with what was typed."""
+    try:
+        body = typed.body(ViolationBody)
+        matter_id = await database.run(visitor.actor, _record, body)
+    except Refused as refusal:
+        if refusal.status in (403, 404):
+            raise
+        return visitor.page("matters/by_number.html", refusal.status, refusal=refusal, typed=typed)
+    return visitor.redirect(f"/matters/{matter_id}", Message("The violation is recorded."))
 
 
 @router.get("/{matter_id}")
@@ -193,6 +221,7 @@ async def record_referral(matter_id: Identifier, visitor: Visiting, typed: Typed
             handed_at=body.handed_at,
             receipt=body.receipt,
             package_sha256=body.package_sha256,
+            unknown_package_because=body.unknown_package_because,
         )
     except Refused as refusal:
         return await _again(visitor, database, matter_id, refusal, typed)
@@ -215,6 +244,10 @@ async def start_violation(violation_id: Identifier, visitor: Visiting, database:
     """Start the handling of a violation that an older release has recorded."""
     matter_id = await database.run(visitor.actor, _start, violation_id)
     return visitor.redirect(f"/matters/{matter_id}", Message("The handling of the violation has started."))
+
+
+def _record(uow: UnitOfWork, body: ViolationBody) -> str:
+    return by_number.record(uow, body.number, {"violationKind": body.violation_kind, "reason": body.reason}).id
 
 
 def _start(uow: UnitOfWork, violation_id: str) -> str:
@@ -265,8 +298,8 @@ def _rows(visitor: Visitor, found: Page[MatterLine]) -> list[tuple[str, ...]]:
     ]
 
 
-def _open(uow: UnitOfWork, kind: str, application_id: str, asked: dict[str, Any]) -> str:
-    return service.open_matter(uow, kind, application_id, asked).id
+def _open(uow: UnitOfWork, kind: str, application_id: str, asked: dict[str, Any], proof: Proof | None) -> str:
+    return service.open_matter(uow, kind, application_id, asked, proof).id
 
 
 def _call(uow: UnitOfWork, application_id: str, wish: UrgentBody) -> str:
@@ -305,10 +338,10 @@ def _read_new(uow: UnitOfWork, kind_code: str, application_id: str, person: str)
         return _read_urgent(uow, kind, visibility.get_visible(uow, application_id))
     application = get_submitted(uow, application_id)
     state = permissions.read(uow, application_id)
-    obstacle = kind.unavailable(state.hand_over)
-    if obstacle is not None:
-        raise Refused("not-now", obstacle)
-    hand_over = lent(state)
+    hand_over = kind.loan_of(uow, application, state.hand_over)
+    obstacle = kind.unavailable(hand_over)
+    if obstacle is not None or hand_over is None:
+        raise Refused("not-now", obstacle or NOT_LENT)
     return NewMatter(
         kind=kind,
         application_id=application_id,
@@ -318,7 +351,8 @@ def _read_new(uow: UnitOfWork, kind_code: str, application_id: str, person: str)
         custodian=access_queries.get_names(uow, [hand_over.custodian_id])[hand_over.custodian_id],
         hand_over_id=hand_over.id if hand_over.custodian_id == uow.actor.id else None,
         dates=_dates(hand_over.due_at, agreed_limits.latest_due(uow, hand_over)) if kind.code == "extension" else (),
-        people=_people(uow, state, kind, person),
+        people=_people(uow, state, kind, hand_over.custodian_id, person),
+        signs_with=list(signature_signing.methods(uow, "password")) if kind.code == TRANSFER else (),
     )
 
 
@@ -338,12 +372,12 @@ def _read_urgent(uow: UnitOfWork, kind: Kind, application: Application) -> NewMa
     )
 
 
-def _people(uow: UnitOfWork, state: CaseState, kind: Kind, search: str) -> FoundPeople:
+def _people(uow: UnitOfWork, state: CaseState, kind: Kind, custodian_id: str, search: str) -> FoundPeople:
     """Find whom the form offers: new custodians, or who may be accused beside the custodian."""
-    if kind.code == "custody-transfer":
+    if kind.code == TRANSFER:
         return directory.find_people(uow, search, custody_transfer.unfit_people(uow, state), custodians=True)
     if kind.code == ViolationKind.code:
-        unfit = {lent(state).custodian_id, str(uow.actor.id), *state.application.subject_ids}
+        unfit = {custodian_id, str(uow.actor.id), *state.application.subject_ids}
         return directory.find_people(uow, search, unfit)
     return NOBODY
 

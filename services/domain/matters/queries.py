@@ -46,7 +46,7 @@ def read(
 ) -> Page[MatterLine]:
     """Read a page of the matters that the actor may see, the newest first; searched in numbers and titles."""
     me = uow.actor.id
-    query = _select().where(_is_seen(uow), listing.mentioned(Matter.number, Application.number, Application.title))
+    query = _select(uow).where(_is_seen(uow), listing.mentioned(Matter.number, Application.number, Application.title))
     if mine:
         query = query.where(or_(Matter.opened_by == me, Matter.counterpart_id == me))
     if state:
@@ -64,7 +64,9 @@ def read(
 def list_of_case(uow: UnitOfWork, application_id: str) -> list[MatterLine]:
     """List the matters of a case that the caller has let the actor see, the newest first."""
     seen = or_(Matter.kind.not_in(violations.KINDS), violations.is_seen(uow))
-    query = _select().where(Matter.application_id == application_id, seen).order_by(Matter.opened_at.desc(), Matter.id)
+    query = (
+        _select(uow).where(Matter.application_id == application_id, seen).order_by(Matter.opened_at.desc(), Matter.id)
+    )
     return _lines(uow, uow.session.execute(query).all())
 
 
@@ -76,10 +78,10 @@ def is_visible(uow: UnitOfWork, matter: Matter) -> bool:
 
 def get(uow: UnitOfWork, matter_id: str) -> MatterView:
     """Return one matter; NotFound for whoever may not see its case and has no part in it."""
-    row = uow.session.execute(_select().where(Matter.id == matter_id, _is_seen(uow))).one_or_none()
+    row = uow.session.execute(_select(uow).where(Matter.id == matter_id, _is_seen(uow))).one_or_none()
     if row is None:
         row = uow.session.execute(
-            _select().where(Matter.id == matter_id, Matter.kind.in_(violations.KINDS))
+            _select(uow).where(Matter.id == matter_id, Matter.kind.in_(violations.KINDS))
         ).one_or_none()
         if row is None or not violations.is_asked(uow, matter_id):
             raise NotFound(Message("matter"), matter_id)
@@ -140,7 +142,7 @@ def list_offers(uow: UnitOfWork, application: Application, hand_over: HandOver |
     return [
         Offer(kind=kind.code, button_zh=kind.button.zh, button_en=kind.button.en)
         for kind in KINDS.values()
-        if kind.unavailable(hand_over) is None
+        if kind.unavailable(kind.loan_of(uow, application, hand_over)) is None
         and kind.is_offered(application)
         and (kind.of_loan or _is_under_approval(uow, application))
         and kind.may_open(uow, application, hand_over)
@@ -155,9 +157,10 @@ def _is_under_approval(uow: UnitOfWork, application: Application) -> bool:
     return uow.session.scalar(called.limit(1)) is None
 
 
-def _select() -> Select[*tuple[Any, ...]]:
+def _select(uow: UnitOfWork) -> Select[*tuple[Any, ...]]:
+    visible = visibility.is_of_visible(uow, Matter.application_id).label("visible")
     return (
-        select(Matter, Application.number, Application.title, OPENER.name, COUNTERPART.name)
+        select(Matter, Application.number, Application.title, OPENER.name, COUNTERPART.name, visible)
         .join(Application, Application.id == Matter.application_id)
         .outerjoin(OPENER, OPENER.id == Matter.opened_by)
         .outerjoin(COUNTERPART, COUNTERPART.id == Matter.counterpart_id)
@@ -191,7 +194,8 @@ def _lines(uow: UnitOfWork, rows: Sequence[Any]) -> list[MatterLine]:
             state=state_of(matter),
             application_id=matter.application_id,
             application_number=number,
-            title=title,
+            title=title if visible or matter.kind not in violations.KINDS else None,
+            case_visible=bool(visible),
             opened_by=opener if matter.id in seen else None,
             opened_at=matter.opened_at,
             counterpart=counterpart,
@@ -199,7 +203,7 @@ def _lines(uow: UnitOfWork, rows: Sequence[Any]) -> list[MatterLine]:
             due_at=min((review.due_at for review in asked.get(matter.id, ())), default=None),
             closed_at=matter.closed_at,
         )
-        for matter, number, title, opener, counterpart, *_ in rows
+        for matter, number, title, opener, counterpart, visible, *_ in rows
     ]
 
 

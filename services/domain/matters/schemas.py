@@ -4,11 +4,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from services.domain.accounts.signatures.given import Proof
 from services.domain.accounts.signatures.http import Signing
 from services.domain.custody.schemas import EmergencyCopyView
 from services.domain.matters.kinds.urgent import Ground
 from services.domain.reviews.schemas import MatterFact
-from services.web.schemas import Account, Answer, Body, Code, Identifier, Moment, PageParameters
+from services.web.schemas import Account, Answer, Body, Code, Identifier, Line, Moment, Note, PageParameters, Paragraph
 
 MatterSort = Literal["opened", "number"]
 
@@ -21,12 +22,25 @@ class MattersQuestion(PageParameters):
     mine: bool = False
 
 
-class MatterBody(Body):
-    """``asked`` has the fields of the kind, which ``docs/matters.md`` lists."""
+class MatterBody(Signing):
+    """``asked`` has the fields of the kind, which ``docs/matters.md`` lists; a ``custody-transfer`` is signed."""
 
     kind: Code
     application_id: Identifier
     asked: dict[str, Any]
+
+    def given(self) -> Proof | None:
+        """Return the signature, if one was given."""
+        signs = self.prepare or self.passkey is not None or self.password is not None
+        return self.proof() if signs else None
+
+
+class ViolationBody(Body):
+    """A violation of the custodian of a case, which is named by its number or by that of one of its documents."""
+
+    number: Line
+    violation_kind: Literal["leak", "breach", "finding"]
+    reason: Account
 
 
 class UrgentBody(Signing):
@@ -36,12 +50,21 @@ class UrgentBody(Signing):
     reason: Account
 
 
+class TransferBody(Signing):
+    """The form of a custody transfer, signed by whoever offers the copies."""
+
+    to_person_id: Identifier
+    conditions: Paragraph = ""
+    reason: Account
+
+
 class MatterLine(Answer):
     """One matter in a list. ``stages`` are asked now.
 
     ``state`` is ``open``, ``applied``, ``refused`` or ``moot``; of a problem report ``answered`` too, of an urgent
     retrieval ``ratified`` or ``not-ratified``; of a violation ``open``, ``cleared``, ``upheld`` or ``settled``.
-    ``openedBy`` is null where the system or a job has opened it, and of a violation for the accused.
+    ``openedBy`` is null where the system or a job has opened it, and of a violation for the accused. ``caseVisible``:
+    whether you may see its case; of a violation ``title`` is null where you may not.
     """
 
     id: str
@@ -51,6 +74,7 @@ class MatterLine(Answer):
     application_id: str
     application_number: str | None
     title: str | None
+    case_visible: bool
     opened_by: str | None
     opened_at: Moment
     counterpart: str | None
@@ -92,6 +116,7 @@ class RecordedSanction(Answer):
     name: str
     kind: str
     amount: str | None
+    currency: str | None  # ISO 4217; null without an amount, and where an older release recorded it
     note: str | None
     dropped_because: str | None
     revoked_at: Moment | None  # by an appeal that was granted
@@ -107,12 +132,18 @@ class AppealView(Answer):
 
 
 class ReferralView(Answer):
-    """The referral of a violation; what lacks is null until the evidence was handed over."""
+    """The referral of a violation; what lacks is null until the evidence was handed over.
+
+    ``packageMadeHere``: whether this desk made the package; null where an older release did not ask. ``packageBecause``
+    says where another one comes from.
+    """
 
     authority: str | None
     handed_at: Moment | None
     receipt: str | None
     package_sha256: str | None
+    package_made_here: bool | None
+    package_because: str | None
     document: str | None
 
 
@@ -121,11 +152,15 @@ class SettlementView(Answer):
 
     account: str
     amount: str | None
+    currency: str | None
     at: Moment
 
 
 class ViolationView(Answer):
-    """What a violation has besides its facts. ``awaits``: ``referral`` or ``settlement``, of an upheld one."""
+    """What a violation has besides its facts. ``awaits``: ``referral`` or ``settlement``, of an upheld one.
+
+    ``currency``: in which amounts are recorded now; recorded ones have their own.
+    """
 
     id: str
     violation_kind: str
@@ -138,6 +173,7 @@ class ViolationView(Answer):
     referral: ReferralView | None
     settlement: SettlementView | None
     awaits: str | None
+    currency: str
     may_reply: bool
     may_refer: bool
     may_settle: bool
@@ -154,6 +190,14 @@ class UnansweredViolation(Answer):
     reply_until: Moment
 
 
+class AwaitedRecord(Answer):
+    """A violation whose referral or settlement waits for you to record it; ``awaits`` says which."""
+
+    matter_id: str
+    number: str
+    awaits: Literal["referral", "settlement"]
+
+
 class ReplyBody(Body):
     """What an accused, or the head of the department for it, replies to a violation."""
 
@@ -161,12 +205,16 @@ class ReplyBody(Body):
 
 
 class ReferralBody(Body):
-    """That the evidence was handed over: to whom, when, with which receipt, and the SHA-256 of the package."""
+    """That the evidence was handed over: to whom, when, with which receipt, and the SHA-256 of the package.
+
+    ``unknownPackageBecause``: where the package comes from, where this desk did not make it.
+    """
 
     authority: Account
     handed_at: Moment
     receipt: Account
     package_sha256: Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")]
+    unknown_package_because: Note = ""
 
 
 class SettlementBody(Body):

@@ -9,6 +9,8 @@ from sqlalchemy import select
 from services.database.base import new_id
 from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
+from services.domain.accounts.signatures import signing
+from services.domain.accounts.signatures.given import Proof
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import service as document_service
 from services.domain.matters.kinds import KINDS
@@ -21,10 +23,13 @@ from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
 
-def open_matter(uow: UnitOfWork, kind_code: str, application_id: str, asked: Mapping[str, Any]) -> Matter:
-    """Ask for a matter of this kind about a case that the actor may see.
+def open_matter(
+    uow: UnitOfWork, kind_code: str, application_id: str, asked: Mapping[str, Any], proof: Proof | None = None
+) -> Matter:
+    """Ask for a matter of this kind about a case that the actor may see; signed with ``proof`` where the kind asks it.
 
-    Raises Refused where the actor may not, where it cannot be done now, and where the same is asked already.
+    Raises Refused where the actor may not, where it cannot be done now, where the same is asked already, and without
+    the signature.
     """
     kind = find_kind(kind_code)
     if kind.signed:
@@ -34,7 +39,15 @@ def open_matter(uow: UnitOfWork, kind_code: str, application_id: str, asked: Map
     state = permissions.lock(uow, application_id, f"ask for {kind.code}")
     kind.require_may_open(uow, state, read)
     opened = kind.open_itself(uow, state, read)
-    return opened if opened is not None else _open(uow, kind, state, read)
+    if opened is not None:
+        return opened
+    statement = kind.statement(uow, state, read)
+    if statement is None:
+        return _open(uow, kind, state, read)
+    if proof is None:
+        message = Message("Enter your password, or sign with a passkey.")
+        raise Refused("signature-missing", message, status=422, field="password")
+    return _open(uow, kind, state, read, signed=signing.sign(uow, statement, proof))
 
 
 def open_by_system(uow: UnitOfWork, kind_code: str, application_id: str, asked: Mapping[str, Any]) -> Matter | None:
@@ -56,10 +69,19 @@ def open_signed(uow: UnitOfWork, kind: Kind, state: CaseState, read: Asked) -> M
     return _open(uow, kind, state, read)
 
 
-def _open(uow: UnitOfWork, kind: Kind, state: CaseState, read: Asked, *, by_system: bool = False) -> Matter:
+def _open(
+    uow: UnitOfWork,
+    kind: Kind,
+    state: CaseState,
+    read: Asked,
+    *,
+    by_system: bool = False,
+    signed: signing.Signed | None = None,
+) -> Matter:
     _require_stages(uow, kind, state)
     _require_first(uow, kind, state, read)
     matter = _new(uow, kind, state, read, opened_by=None if by_system else uow.actor.id)
+    matter.signature = signed.signature if signed is not None else None
     uow.session.add(matter)
     uow.session.flush()
     kind.begin(uow, matter, state)
@@ -73,6 +95,7 @@ def _open(uow: UnitOfWork, kind: Kind, state: CaseState, read: Asked, *, by_syst
         kind=kind.code,
         facts=matter.facts_sha256,
         **({"opened_by": "system"} if by_system else {}),
+        **(signed.event_fields if signed is not None else {}),
     )
     outbox.publish(
         uow,

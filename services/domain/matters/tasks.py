@@ -126,7 +126,7 @@ def carry_out(
         **detail,
     )
     if kind.filed:
-        documents.write(uow, matter, kind, decisions, outcome)
+        documents.write(uow, matter, kind, decisions, outcome, call=documents.asked_by(uow, matter))
     moot_matters.close(uow, matter, closed_as, outcome)
     return outcome
 

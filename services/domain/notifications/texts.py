@@ -210,6 +210,20 @@ TEXTS = {
     "problem-recall": NoticeText(
         Message("Security has recalled a copy after a problem report: the loan has ended."), "matter"
     ),
+    "downloads-unaccounted": NoticeText(
+        Message(
+            "The case has ended before you accounted for downloads of replaced copies: destroy them, and inform "
+            "Security in writing."
+        ),
+        "hand-over",
+    ),
+    "replaced-unaccounted": NoticeText(
+        Message(
+            "A case has ended and nobody has accounted for the downloads of its replaced copies: ask the custodian "
+            "for them, and record a violation where they are not accounted for."
+        ),
+        work="case",
+    ),
     "appeal-granted": NoticeText(
         Message("An appeal was granted: the violation is cleared, and its sanctions are revoked."), "matter"
     ),

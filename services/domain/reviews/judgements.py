@@ -31,6 +31,7 @@ from services.domain.reviews.schemas import (
 )
 from services.domain.stages.catalogue import STAGES, Stage
 from services.domain.stages.schema import SanctionKind
+from services.runtime import money
 from services.runtime.errors import Refused
 from services.runtime.labels import Label
 from services.runtime.rules import Rules
@@ -87,7 +88,7 @@ def check(uow: UnitOfWork, review: Review, stage: Stage, outcome: str, given: Ju
         "assessed": matter.facts["assessment"]["severity"],
         "sanctions": sanctions,
         "loss": given.loss,
-        "lossAmount": _loss_amount(given),
+        **_with_currency(uow.rules, "lossAmount", "lossCurrency", _loss_amount(given)),
         "referral": given.referral,
     }
 
@@ -104,6 +105,7 @@ def describe(uow: UnitOfWork, review: Review) -> JudgementForm | None:
     return JudgementForm(
         severity=matter.facts["assessment"]["severity"],
         referral_asked=matter.facts["assessment"]["referralAsked"],
+        currency=uow.rules.currency,
         sanctions=[
             OfferedSanction(
                 code=code,
@@ -128,11 +130,14 @@ def list_facts(judgement: Mapping[str, Any] | None, names: Mapping[str, str]) ->
         facts.append((Message("Severity"), Label(f"severity-{given['severity']}")))
     for one in given.get("sanctions", ()):
         kind = STAGES.sanctions[one["kind"]]
-        besides = "".join(f" · {text}" for text in (one.get("amount"), one.get("note")) if text)
+        besides = "".join(
+            f" · {text}" for text in (money.written(one.get("amount"), one.get("currency")), one.get("note")) if text
+        )
         name = names.get(one["personId"], one["personId"])
         facts.append((Message("Sanction: {name}", name=name), Bilingual(kind.zh + besides, kind.en + besides)))
     if "loss" in given:
-        loss = Message("Yes: {amount}", amount=given["lossAmount"]) if given.get("lossAmount") else Message("Yes")
+        amount = money.written(given.get("lossAmount"), given.get("lossCurrency"))
+        loss = Message("Yes: {amount}", amount=amount) if given.get("lossAmount") else Message("Yes")
         facts.append((Message("Loss to be made good"), loss if given["loss"] else Message("No")))
     if "referral" in given:
         facts.append((Message("Referral to an authority"), Message("Yes") if given["referral"] else Message("No")))
@@ -216,9 +221,14 @@ def _check_sanction(rules: Rules, stage: Stage, given: GivenSanction, accused: S
     return {
         "kind": given.kind,
         "personId": person_id,
-        "amount": _amount(given.amount, kind),
+        **_with_currency(rules, "amount", "currency", _amount(given.amount, kind)),
         "note": note,
     }
+
+
+def _with_currency(rules: Rules, name: str, currency: str, amount: str | None) -> dict[str, str | None]:
+    """Return an amount with the organisation's currency of now, which stays what it is."""
+    return {name: amount, **({currency: rules.currency} if amount is not None else {})}
 
 
 def _amount(text: str | None, kind: SanctionKind) -> str | None:

@@ -220,10 +220,14 @@ class OfferedSanction(Answer):
 
 
 class JudgementForm(Answer):
-    """What a decision that upholds a violation has to say, and of whom; ``severity`` is as assessed."""
+    """What a decision that upholds a violation has to say, and of whom; ``severity`` is as assessed.
+
+    Amounts are of ``currency``.
+    """
 
     severity: str
     referral_asked: bool
+    currency: str
     sanctions: list[OfferedSanction]
     accused: list[Candidate]
 

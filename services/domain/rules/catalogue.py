@@ -1,7 +1,8 @@
 """The rules that administrators change: meaning, spelling, checks and effect of each value.
 
 A rule has the name of its setting among ``rules``, and its constraints are the setting's own. Each says in which
-direction it protects less. In neither: the organisation's name, and the two reminders, whose end nobody gains by.
+direction it protects less. In neither: the organisation's name, the currency, and the two reminders, whose end nobody
+gains by.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,17 @@ from services.runtime.settings import all_settings
 from services.runtime.translations import Bilingual, Counted, Message, Text, Worded
 
 Kind = Literal[
-    "duration", "days", "working-days", "hours", "count", "per-mille", "choice", "working-hours", "stations", "text"
+    "duration",
+    "days",
+    "working-days",
+    "hours",
+    "count",
+    "per-mille",
+    "choice",
+    "working-hours",
+    "stations",
+    "currency",
+    "text",
 ]
 EXPECTED = {
     "duration": Message("Enter a duration in whole minutes, hours or days, such as PT24H or P3D, at most 100 years."),
@@ -35,6 +46,7 @@ EXPECTED = {
         "Enter addresses or networks of at most one room each with a name, separated by commas, such as 10.0.5.20 "
         "Control room, 10.0.6.0/24 North gate."
     ),
+    "currency": Message("Enter the three capital letters of the currency, such as CNY."),
     "text": Message("Enter a text of at most 100 characters."),
 }
 COUNTED: dict[Kind, Callable[[int], Text]] = {
@@ -281,6 +293,10 @@ RULES = {
             Message("Whether a decision about a violation may name the dismissal of a person."),
             weakened_by="raising",
             choices=SANCTIONED,
+        ),
+        Rule(
+            *("currency", "currency", Message("currency")),
+            Message("Currency of fines, losses and settlements; amounts that are recorded already keep theirs."),
         ),
         Rule(
             *("letter_period", "duration", Message("time for the original letter")),

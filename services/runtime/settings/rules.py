@@ -40,6 +40,11 @@ class RuleSettings(Part):
     dismissal: Literal["not-allowed", "with-legal-approval"] = Field(
         default="with-legal-approval", description="not-allowed or with-legal-approval (T14)"
     )
+    currency: str = Field(
+        default="CNY",
+        pattern="^[A-Z]{3}$",
+        description="the currency of sanctions, losses and settlements: three letters of ISO 4217",
+    )
     preservation: Literal["always", "at-risk", "never"] = Field(
         default="at-risk", description="always, at-risk or never (T4)"
     )

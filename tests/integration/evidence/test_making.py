@@ -1,5 +1,6 @@
 """Making a package: what is refused, and that nothing stays of one that failed."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -88,6 +89,8 @@ async def test_a_package_is_made_while_the_case_goes_on_or_not_at_all(
             assert {line.check for line in failed} & {"accounts", "events"}, change
         [event] = desk.events("package-made")
         assert made.sha256 in event.entry
+        assert hashlib.sha256(target.read_bytes()).hexdigest() == made.file_sha256
+        assert made.file_sha256 in event.entry
         assert target.stat().st_mode & 0o077 == 0
         with pytest.raises(Fatal, match="never overwritten"):
             await run_in_thread(package.make, sources, number, target)

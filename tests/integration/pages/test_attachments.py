@@ -15,15 +15,18 @@ from portal_client import Portal, problem
 from portal_store import PortalStore
 from review_desk import FORM, NOON, ReviewDesk
 
-from services.database.tables.applications import Revision
+from services.database.tables.applications import Application, Revision
 from services.database.tables.attachments import Attachment, AttachmentUpload
 from services.database.tables.audit import AuditEvent
 from services.database.tables.consents import Consultation
 from services.database.tables.documents import Document
+from services.database.tables.holds import Hold
+from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import drafts
 from services.domain.applications import service as application_service
 from services.domain.attachments import receiver, retention, schemas
 from services.domain.custody import closing
+from services.domain.holds import service as legal_holds
 from services.runtime.errors import Retryable
 from services.runtime.settings.stores import FolderStore
 from services.vault.age import generate_identity
@@ -283,9 +286,21 @@ async def test_a_copy_of_an_identity_card_is_purged_when_its_case_has_ended_and_
     desk.clock.turn(desk.rules.identity_card_retention - timedelta(minutes=1))
     assert await swept(desk, store) == 0
     assert (await reviewer.get(f"/attachments/{card_id}")).status_code == 200
+    held = desk.run(
+        legal_holds.place, desk.the(Application).number, cause="manual", reason="none", by="security-deputy"
+    )
     desk.clock.turn(timedelta(minutes=2))
-    assert problem(await reviewer.get(f"/api/attachments/{card_id}/content"))[:2] == (409, "attachment-purged")
+    content = f"/api/attachments/{card_id}/content"
+    assert await swept(desk, store) == 0
+    assert problem(await reviewer.get(content))[:2] == (409, "attachment-expired")  # kept, and opened no more
+    assert desk.the(Attachment, id=card_id).purged_at is None
+
+    def lift(uow: UnitOfWork) -> None:
+        uow.session.get_one(Hold, held.id).lifted_at = uow.now
+
+    desk.run(lift)
     assert await swept(desk, store) == 1
+    assert problem(await reviewer.get(content))[:2] == (409, "attachment-purged")
     assert await swept(desk, store) == 0
 
     row = desk.the(Attachment, id=card_id)

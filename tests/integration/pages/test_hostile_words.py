@@ -165,8 +165,8 @@ async def browsers_of(portal: Portal) -> dict[str, httpx.AsyncClient]:
 
 LAST = ("/logout", "/account/password")  # they end what the other forms need
 THOROUGH = ("drafter", "supervisor", "admin")  # they try every page, the others those that they are led to
-# Their readers are the process, the drafter, and the search.
-SHOWN_TO_NOBODY = {"outbox.settled_because", "consents.reason", "case_texts.text"}
+# Their readers are the process, the drafter, the search, and the sheet; pages show a reply by the signed facts.
+SHOWN_TO_NOBODY = {"outbox.settled_because", "consents.reason", "case_texts.text", "hearings.reply"}
 # Forms that a page shows only in a state which this organisation is not in, or before there is a session.
 NOT_REACHED = {
     "/login", "/login/code", "/login/password", "/login/enrolment", "/account/absences/{absence_id}/end",
@@ -182,9 +182,7 @@ NOT_REACHED = {
     "/matters/{matter_id}/referral", "/matters/{matter_id}/reply", "/matters/{matter_id}/settlement",
     "/matters/violations/{violation_id}/start", "/disclosures/{matter_id}/files/{copy_id}",
     "/disclosures/{matter_id}/receipt", "/applications/{application_id}/outsiders", "/outsiders/{outsider_id}/remove",
-    "/emergency-copies/{copy_id}/watch", "/matters/{matter_id}/appeal", "/matters/{matter_id}/attachments",
-    "/applications/{application_id}/original-letter", "/hand-overs/{hand_over_id}/sittings/new",
-    "/sittings/{sitting_id}/presence", "/sittings/{sitting_id}/end",
+    "/applications/{application_id}/original-letter",
     "/admin/calendar",  # in the answer to /admin/calendar/check: test_working_calendar_pages.py
 }  # fmt: skip
 MOST = 3  # addresses of one route that one role opens: links on pages lead to the same page of many things

@@ -12,6 +12,7 @@ from services.database.tables.agreements import Agreement
 from services.database.tables.consents import Consent
 from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
+from services.database.tables.matters import Matter
 from services.database.tables.people import Person
 from services.database.tables.returns import Return
 from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
@@ -24,8 +25,8 @@ class SignedAct:
     """One signed act.
 
     ``signature`` is without the statement; its ``sha256`` is of the canonical ``statement``. ``kind``: decision,
-    proposal, confirmation, consent, confidentiality-agreement, return, urgent-call; ``stage`` of the first three. A
-    proposal is a release whose second person disagreed: one that was confirmed is a decision.
+    proposal, confirmation, consent, confidentiality-agreement, return, urgent-call, custody-offer; ``stage`` of the
+    first three. A proposal is a release whose second person disagreed: one that was confirmed is a decision.
     """
 
     kind: str
@@ -81,7 +82,10 @@ def _others(uow: UnitOfWork, application_id: str) -> Iterator[SignedAct]:
 
 
 def _calls(uow: UnitOfWork, application_id: str) -> Iterator[SignedAct]:
-    """Yield the call of an urgent retrieval, whose signature lies in its form."""
+    """Yield what was signed in asking: offers of copies to a new custodian; an urgent call, which lies in its form."""
+    asked = select(Matter).where(Matter.application_id == application_id)
+    for matter in uow.session.scalars(asked.order_by(Matter.opened_at, Matter.id)).all():
+        yield from _act(uow, "custody-offer", matter.signature, matter.opened_at, matter.opened_by)
     forms = select(Document).where(Document.application_id == application_id, Document.kind == "urgent")
     for form in uow.session.scalars(forms.order_by(Document.made_at, Document.number)).all():
         for call in json.loads(form.content).get("calls", ()):

@@ -60,6 +60,7 @@ def describe(uow: UnitOfWork, statement: Mapping[str, Any]) -> list[Line]:
         "signature-release": _signature_release,
         "hold-lift": _hold_lift,
         "urgent-call": _urgent_call,
+        "custody-offer": _custody_offer,
     }
     return list(kinds[str(statement["kind"])](uow, statement))
 
@@ -101,6 +102,19 @@ def _urgent_call(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line
     yield _plain(Message("Reason"), statement["reason"])
     for line in statement["items"]:
         yield _item(uow, line)
+    yield _plain(Message("Signer"), uow.session.get_one(Person, statement["person"]).name)
+
+
+def _custody_offer(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
+    application = uow.session.get_one(Application, statement["application"])
+    yield Line(Message("Action"), Message("Offering the copies to a new custodian"))
+    yield _plain(Message("Application"), application.number or application.id)
+    yield _plain(Message("New custodian"), uow.session.get_one(Person, statement["toPerson"]).name)
+    for copy_id, sha256 in statement["copies"].items():
+        yield _copy(uow, copy_id, sha256)
+    if statement["conditions"]:
+        yield _plain(Message("State of copies and media"), statement["conditions"])
+    yield _plain(Message("Reason"), statement["reason"])
     yield _plain(Message("Signer"), uow.session.get_one(Person, statement["person"]).name)
 
 

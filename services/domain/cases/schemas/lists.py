@@ -9,7 +9,7 @@ from services.domain.cases.schemas.case import CaseSummary, OutsideDeadline
 from services.domain.cases.schemas.consents import WaitingConsent
 from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed, NamePair
 from services.domain.custody.schemas import LoanLine
-from services.domain.matters.schemas import UnansweredViolation
+from services.domain.matters.schemas import AwaitedRecord, UnansweredViolation
 from services.domain.reviews.schemas import WaitingReview
 from services.web.schemas import Answer
 
@@ -135,6 +135,7 @@ class OverviewView(Answer):
     waiting: list[WaitingReview] = Field(default_factory=list)
     consents: list[WaitingConsent] = Field(default_factory=list)
     unanswered: list[UnansweredViolation] = Field(default_factory=list)
+    to_record: list[AwaitedRecord] = Field(default_factory=list)
     waiting_count: int = 0
     more_waiting: bool = False
     own: list[CaseSummary] = Field(default_factory=list)

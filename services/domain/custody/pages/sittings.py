@@ -37,12 +37,7 @@ async def begin(
 ) -> Response:
     """Begin a viewing on site."""
     try:
-        body = SittingBody(
-            person_ids=[one for one in typed.all("personIds") if one],
-            outsider_ids=[one for one in typed.all("outsiderIds") if one],
-            checked_ids=[one for one in typed.all("checkedIds") if one],
-            purpose_confirmed=typed.text("purposeConfirmed") == "true",
-        )
+        body = typed.body(SittingBody, purposeConfirmed=typed.text("purposeConfirmed") == "true")
         sitting = await database.run(
             visitor.actor,
             sittings.begin,

@@ -93,7 +93,11 @@ class Appeal(Kind):
             "accused": violations.list_accused(uow, matter.id),
             "sanctionedAt": violation.sanctioned_at.isoformat() if violation.sanctioned_at else None,
             "sanctions": [
-                {"person": row.person_id, "kind": row.kind, "amount": row.amount, "droppedBecause": row.dropped_because}
+                {
+                    **{"person": row.person_id, "kind": row.kind, "amount": row.amount},
+                    **({"currency": row.currency} if row.currency else {}),
+                    "droppedBecause": row.dropped_because,
+                }
                 for row in sanctions
             ],
             "decisions": [

@@ -102,6 +102,14 @@ class Kind(ABC):
         """Whether the actor is somebody who may ask for it."""
         return bool(set(self.openers) & roles_of(uow, application, hand_over))
 
+    def loan_of(self, uow: UnitOfWork, application: Application, hand_over: HandOver | None) -> HandOver | None:
+        """Return the loan that it would be about: that of the present issue, unless the kind says otherwise."""
+        return hand_over
+
+    def statement(self, uow: UnitOfWork, state: CaseState, asked: Any) -> dict[str, Any] | None:
+        """Return what whoever asks signs in the act of asking; None where the decisions alone are signed."""
+        return None
+
     def open_itself(self, uow: UnitOfWork, state: CaseState, asked: Any) -> Matter | None:
         """Open the matter where the kind has a process of its own; None where the one of all matters decides it."""
         return None

@@ -56,6 +56,20 @@ class CustodyTransfer(Kind):
             return Message("You ask for the transfer, so another person has to accept the copies: choose another one.")
         return _person_obstacle(uow, state, asked.to_person_id)
 
+    def statement(self, uow: UnitOfWork, state: CaseState, asked: TransferAsked) -> dict[str, Any]:
+        """Return what is signed: who hands which copies to whom, in which state."""
+        hand_over = base.lent(state)
+        return {
+            "kind": "custody-offer",
+            "application": state.application.id,
+            "handOver": hand_over.id,
+            "person": uow.actor.id,
+            "toPerson": asked.to_person_id,
+            "copies": {copy.id: copy.sealed["sha256Cipher"] for copy in copies.list_lent(uow, hand_over.id)},
+            "conditions": asked.conditions,
+            "reason": asked.reason,
+        }
+
     def counterpart(self, asked: TransferAsked) -> str:
         return asked.to_person_id
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from sqlalchemy import select
 
+from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
 from services.database.tables.people import Person
@@ -49,15 +50,22 @@ class ViolationKind(Kind):
             return base.NOT_LENT
         return None
 
+    def loan_of(self, uow: UnitOfWork, application: Application, hand_over: HandOver | None) -> HandOver | None:
+        """Return the newest loan that began: that of replaced copies, while nobody has the new ones (R44)."""
+        if hand_over is not None and hand_over.accepted_at is not None:
+            return hand_over
+        begun = select(HandOver).where(HandOver.application_id == application.id, HandOver.accepted_at.is_not(None))
+        return uow.session.scalar(begun.order_by(HandOver.issue.desc()).limit(1))
+
     def obstacle(self, uow: UnitOfWork, state: CaseState, asked: ViolationAsked) -> Message | None:
-        return self.unavailable(state.hand_over)
+        return self.unavailable(self.loan_of(uow, state.application, state.hand_over))
 
     def is_moot(self, state: CaseState) -> bool:
         """It goes on after the return, and after the case is closed."""
         return False
 
     def open_itself(self, uow: UnitOfWork, state: CaseState, asked: Any) -> Matter:
-        hand_over, kind = base.lent(state), str(asked.violation_kind)
+        hand_over, kind = self._lent(uow, state), str(asked.violation_kind)
         accused = [self._require_person(uow, state, asked.accused_id)] if asked.accused_id else None
         if uow.actor.id in (accused or [hand_over.custodian_id]):
             raise Refused(
@@ -79,6 +87,13 @@ class ViolationKind(Kind):
         tasks.close(uow, matter.id, closed_as)
         return True
 
+    def _lent(self, uow: UnitOfWork, state: CaseState) -> HandOver:
+        """Return the loan, which ``obstacle`` has found to have begun."""
+        hand_over = self.loan_of(uow, state.application, state.hand_over)
+        if hand_over is None:
+            raise ValueError("the case has no loan")
+        return hand_over
+
     def _require_person(self, uow: UnitOfWork, state: CaseState, person_id: str) -> str:
         person = uow.session.get(Person, person_id)
         if person is None:
@@ -94,7 +109,7 @@ class ViolationKind(Kind):
         return person.id
 
     def before(self, uow: UnitOfWork, state: CaseState) -> dict[str, Any]:
-        return {"custodian": base.lent(state).custodian_id}
+        return {"custodian": self._lent(uow, state).custodian_id}
 
     def floor(self, uow: UnitOfWork, state: CaseState) -> tuple[str, ...]:
         return ()

@@ -14,7 +14,7 @@ from services.domain.custody import violations
 from services.domain.custody.violations import DEPARTMENT
 from services.domain.matters import attached
 from services.domain.matters.permissions import first_decisions_of
-from services.domain.matters.violations import documents, tasks
+from services.domain.matters.violations import documents, packages, tasks
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox
 from services.domain.process.messages import LOSS_SETTLED, REFERRAL_RECEIVED, VIOLATION_REPLIED
@@ -78,9 +78,19 @@ def start(uow: UnitOfWork, violation_id: str) -> Matter:
 
 
 def record_referral(
-    uow: UnitOfWork, matter_id: str, *, authority: str, handed_at: datetime, receipt: str, package_sha256: str
+    uow: UnitOfWork,
+    matter_id: str,
+    *,
+    authority: str,
+    handed_at: datetime,
+    receipt: str,
+    package_sha256: str,
+    unknown_package_because: str = "",
 ) -> Matter:
-    """Record that the evidence was handed to the authority, and write its sheet; the process goes on (R67)."""
+    """Record that the evidence was handed to the authority, and write its sheet; the process goes on (R67).
+
+    ``unknown_package_because``: where a package comes from that this desk did not make; Refused without it.
+    """
     matter, violation = _lock_handled(uow, matter_id, "record the referral")
     if violation.referral is None:
         raise Refused("not-referred", "Nobody has decided to refer this violation yet.")
@@ -94,17 +104,28 @@ def record_referral(
             status=422,
             field="handedAt",
         )
+    package = packages.name(uow, matter.application_id, package_sha256, unknown_package_because)
     violation.referral = {
         **violation.referral,
         "authority": authority.strip(),
         "handedAt": handed_at.astimezone(UTC).isoformat(),
         "receipt": receipt.strip(),
-        "packageSha256": package_sha256.lower(),
+        "packageSha256": package.sha256,
+        "packageMadeHere": package.made_here,
+        "packageBecause": package.because,
         "recordedBy": uow.actor.id,
         "recordedAt": uow.now.isoformat(),
     }
     document = documents.write_referral(uow, matter, violation, first_decisions_of(uow, matter))
-    tasks.record(uow, matter, "violation-referred", document=document.number, package=package_sha256.lower())
+    tasks.record(
+        uow,
+        matter,
+        "violation-referred",
+        document=document.number,
+        package=package.sha256,
+        package_made_here=package.made_here,
+        package_because=package.because,
+    )
     notification_service.mark_done(uow, "violation", subject_id=matter.id)
     _publish(uow, matter, REFERRAL_RECEIVED)
     return matter
@@ -126,6 +147,7 @@ def settle(uow: UnitOfWork, matter_id: str, *, account: str, amount: str | None)
     violation.settlement = {
         "account": account.strip(),
         "amount": amount,
+        **({"currency": uow.rules.currency} if amount is not None else {}),
         "by": uow.actor.id,
         "at": uow.now.isoformat(),
     }

@@ -20,6 +20,7 @@ from services.domain.matters.permissions import first_decisions_of
 from services.domain.matters.violations import lines
 from services.rendering.formatting import JsonView
 from services.rendering.sheet import Facts, Listing, Pairs, Part, Prose, Signatures, cell
+from services.runtime import money
 from services.runtime.labels import word
 
 TITLE = "违规登记及处理表"
@@ -97,6 +98,7 @@ def _violation(
                 "person": names.get(row.person_id, row.person_id),
                 "kind": row.kind,
                 "amount": row.amount,
+                **({"currency": row.currency} if row.currency else {}),
                 "note": row.note,
                 "droppedBecause": row.dropped_because,
                 **({"revokedAt": row.revoked_at.isoformat()} if row.revoked_at else {}),
@@ -158,6 +160,8 @@ def write_referral(uow: UnitOfWork, matter: Matter, violation: Violation, decide
             "handedAt": referral["handedAt"],
             "receipt": referral["receipt"],
             "packageSha256": referral["packageSha256"],
+            "packageMadeHere": referral["packageMadeHere"],
+            "packageBecause": referral["packageBecause"],
             "hold": referral["hold"],
             "holdNotice": uow.session.scalar(
                 select(Document.number).where(Document.subject_id == referral["hold"], Document.kind == "hold-notice")
@@ -199,7 +203,8 @@ def lay_out_violation(sheet: JsonView) -> list[Part]:
             cell(row.text("person")),
             cell(
                 word("zh", f"sanction-{row.text('kind')}"),
-                *(row.text(name) for name in ("amount", "note") if row.has(name)),
+                *([_amount(row, "amount", "currency") or ""] if row.has("amount") else []),
+                *([row.text("note")] if row.has("note") else []),
             ),
             cell(_effect(row)),
         ]
@@ -215,7 +220,10 @@ def lay_out_violation(sheet: JsonView) -> list[Part]:
         [("移送机关", cell(sheet.text("referral.authority"))), ("移送时间", cell(sheet.when("referral.handedAt")))],
         [("损失金额", cell(_loss(sheet))), ("暂停使用", cell(*_suspended(sheet)))],
         [
-            ("赔偿", cell(sheet.text("settlement.account"), _amount(sheet, "settlement.amount"))),
+            (
+                "赔偿",
+                cell(sheet.text("settlement.account"), _amount(sheet, "settlement.amount", "settlement.currency")),
+            ),
             ("赔偿时间", cell(sheet.when("settlement.at"))),
         ],
         [("结案时间", cell(sheet.when("closedAt")))],
@@ -232,13 +240,21 @@ def lay_out_violation(sheet: JsonView) -> list[Part]:
     return [*parts, Signatures("签字", _signatures(sheet))]
 
 
-def _amount(sheet: JsonView, path: str) -> str | None:
-    return sheet.text(path) if sheet.has(path) else None
+def _amount(sheet: JsonView, path: str, currency: str) -> str | None:
+    if not sheet.has(path):
+        return None
+    return money.written(sheet.text(path), sheet.text(currency) if sheet.has(currency) else None)
+
+
+def _settled(sheet: JsonView) -> str | None:
+    return _amount(sheet, "settlement.amount", "settlement.currency")
 
 
 def _loss(sheet: JsonView) -> str | None:
     """Return the loss that the decision names."""
-    amounts = [_amount(decision, "judgement.lossAmount") for decision in sheet.each("decisions")]
+    amounts = [
+        _amount(decision, "judgement.lossAmount", "judgement.lossCurrency") for decision in sheet.each("decisions")
+    ]
     return next((amount for amount in amounts if amount), None)
 
 
@@ -269,10 +285,15 @@ def lay_out_referral(sheet: JsonView) -> list[Part]:
         [("接收机关", cell(sheet.text("authority"))), ("移送时间", cell(sheet.when("handedAt")))],
         [("回执", cell(sheet.text("receipt"))), ("移送人", cell(sheet.text("by.name")))],
         [("证据包校验值", (sheet.hash("packageSha256"),))],
+        *([[("证据包来源", cell(_package_source(sheet)))]] if sheet.has("packageMadeHere") else []),
         [("事项校验值", (sheet.hash("factsSha256"),))],
         [("法律保留通知", cell(sheet.text("holdNotice") if sheet.has("holdNotice") else sheet.text("hold")))],
     ]
     return [Facts("一、移送", facts), Signatures("移送决定", _signatures(sheet))]
+
+
+def _package_source(sheet: JsonView) -> str:
+    return "本系统制作" if sheet.get("packageMadeHere") else f"非本系统制作：{sheet.text('packageBecause')}"
 
 
 def _signatures(sheet: JsonView) -> list[Any]:

@@ -2,15 +2,19 @@
 
 from sqlalchemy import select
 
+from services.database.tables.applications import Application
 from services.database.tables.documents import Document
 from services.database.tables.matters import Matter
+from services.database.tables.reviews import Decision
 from services.database.tables.violations import Hearing, Sanction, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import violations as policy
+from services.domain.access import visibility
 from services.domain.custody.violations import ACCUSED
 from services.domain.matters.schemas import (
     AppealView,
+    AwaitedRecord,
     HeardPerson,
     RecordedSanction,
     ReferralView,
@@ -40,6 +44,38 @@ def list_unanswered(uow: UnitOfWork) -> list[UnansweredViolation]:
         UnansweredViolation(matter_id=matter_id, number=number, reply_until=until)
         for matter_id, number, until in uow.session.execute(query)
         if until is not None
+    ]
+
+
+def list_to_record(uow: UnitOfWork, limit: int) -> list[AwaitedRecord]:
+    """List the upheld violations whose referral or settlement the actor may record, the oldest first."""
+    me, directory = uow.actor.id, access_queries.load_directory(uow)
+    if not policy.leads_handling(directory, me):
+        return []
+    heard = select(Hearing.matter_id).where(Hearing.matter_id == Matter.id, Hearing.person_id == me)
+    query = (
+        select(Matter, Violation)
+        .join(Violation, Violation.matter_id == Matter.id)
+        .where(
+            Violation.closed_at.is_(None),
+            Violation.sanctioned_at.is_not(None),
+            Matter.closed_at.is_(None),
+            Matter.application_id.not_in(select(Application.id).where(visibility.concerns(me))),
+            ~heard.exists(),
+        )
+        .order_by(Violation.sanctioned_at, Matter.id)
+        .limit(limit)
+    )
+    rows = uow.session.execute(query).all()
+    decided: dict[str, dict[str, Decision]] = {matter.id: {} for matter, _ in rows}
+    of_matters = select(Decision).where(Decision.matter_id.in_(decided)).order_by(Decision.decided_at, Decision.id)
+    for decision in uow.session.scalars(of_matters) if decided else ():
+        decided[str(decision.matter_id)].setdefault(decision.stage, decision)
+    found = ((matter, tasks.awaited_of(decided[matter.id], matter, violation)) for matter, violation in rows)
+    return [
+        AwaitedRecord(matter_id=matter.id, number=matter.number, awaits=awaits)  # type: ignore[arg-type]  # of the two
+        for matter, awaits in found
+        if awaits is not None
     ]
 
 
@@ -83,6 +119,7 @@ def describe(uow: UnitOfWork, matter: Matter) -> ViolationView | None:
                 name=names.get(row.person_id, row.person_id),
                 kind=row.kind,
                 amount=row.amount,
+                currency=row.currency,
                 note=row.note,
                 dropped_because=row.dropped_because,
                 revoked_at=row.revoked_at,
@@ -94,6 +131,8 @@ def describe(uow: UnitOfWork, matter: Matter) -> ViolationView | None:
             handed_at=referral.get("handedAt"),
             receipt=referral.get("receipt"),
             package_sha256=referral.get("packageSha256"),
+            package_made_here=referral.get("packageMadeHere"),
+            package_because=referral.get("packageBecause"),
             document=uow.session.scalar(
                 select(Document.number).where(Document.subject_id == matter.id, Document.kind == "referral")
             )
@@ -102,10 +141,16 @@ def describe(uow: UnitOfWork, matter: Matter) -> ViolationView | None:
         )
         if referral
         else None,
-        settlement=SettlementView(account=settlement["account"], amount=settlement["amount"], at=settlement["at"])
+        settlement=SettlementView(
+            account=settlement["account"],
+            amount=settlement["amount"],
+            currency=settlement.get("currency"),
+            at=settlement["at"],
+        )
         if settlement
         else None,
         awaits=awaited,
+        currency=uow.rules.currency,
         may_reply=open_to_reply and answers and (own is None or own.replied_at is None),
         may_refer=handles and awaited == tasks.REFERRAL and referral is not None,
         may_settle=handles and awaited == "settlement",

@@ -209,6 +209,7 @@ def record_sanctions(uow: UnitOfWork, matter_id: str) -> Recorded:
                 person_id=sanction["personId"],
                 kind=sanction["kind"],
                 amount=sanction.get("amount"),
+                currency=sanction.get("currency"),
                 note=sanction.get("note"),
                 recorded_at=uow.now,
                 dropped_because=judgements.dropped_because(uow.rules, sanction["kind"], approved=approved),
@@ -312,7 +313,11 @@ def close(uow: UnitOfWork, matter_id: str, closed_as: str) -> None:
 
 def awaits(uow: UnitOfWork, matter: Matter, violation: Violation) -> str | None:
     """Return what an upheld violation still waits for: its referral, then the settlement; None where nothing lacks."""
-    decided = first_decisions_of(uow, matter)
+    return awaited_of(first_decisions_of(uow, matter), matter, violation)
+
+
+def awaited_of(decided: Mapping[str, Decision], matter: Matter, violation: Violation) -> str | None:
+    """Return the same, by decisions that the caller has read."""
     judged = upheld(decided)
     if judged is None or violation.sanctioned_at is None or matter.closed_at is not None:
         return None

@@ -194,7 +194,12 @@ def test_a_referral_that_was_made_is_not_undone_and_the_page_says_so(open_one: A
     case.record()
     case.decide(case.id, "referral", "manager2", judgement=Judgement(authority="公安"))
     case.desk.run(tasks.begin_referral, case.id)
-    named = {"authority": "公安", "receipt": "1号", "package_sha256": "ab" * 32}
+    named = {
+        "authority": "公安",
+        "receipt": "1号",
+        "package_sha256": "ab" * 32,
+        "unknown_package_because": "由公安机关封存时一并制作。",
+    }
     case.desk.run(acts.record_referral, case.id, handed_at=case.desk.clock.now(), by="security-deputy", **named)
     appeal_id = case.appeal()
     case.desk.post("supervisor", "manager", "board")

@@ -160,6 +160,7 @@ class Played:
     async def matter(self, kind: str, by: str, *stages: tuple[str, str], **asked: Any) -> str:
         """Ask for it; where that is allowed, let the stages decide for it and carry it out."""
         body = {"kind": kind, "applicationId": self.loan.application_id, "asked": {"reason": REASON, **asked}}
+        body["password"] = PASSWORD  # of a transfer
         answer = await self.post(by, "/api/matters", body)
         if isinstance(answer, str):
             return answer

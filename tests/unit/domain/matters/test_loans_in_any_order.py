@@ -105,7 +105,8 @@ class Loan:
     # ---- acts of people
 
     def ask(self, by: str, kind: str, **asked: Any) -> Any:
-        return self.attempt(by, service.open_matter, kind, self.row.application_id, {"reason": REASON, **asked})
+        proof = Proof(password=PASSWORD) if kind == "custody-transfer" else None
+        return self.attempt(by, service.open_matter, kind, self.row.application_id, {"reason": REASON, **asked}, proof)
 
     def ask_extension(self, by: str, hours: int) -> None:
         self.ask(by, "extension", dueAt=(NOON + timedelta(hours=hours)).isoformat())

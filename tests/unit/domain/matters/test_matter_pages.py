@@ -1,5 +1,6 @@
 """Matters over the API and on the pages: asked on the page of a loan, read by whoever may, decided in the inbox."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -9,7 +10,9 @@ from portal_client import Portal, problem
 from prepared_desk import prepared_desk
 from review_desk import PASSWORD
 
+from services.database.tables.documents import Document
 from services.database.tables.matters import Matter
+from services.domain.accounts.signatures import signed_acts
 from services.domain.matters import problems
 from services.domain.stages.catalogue import STAGES
 
@@ -119,14 +122,42 @@ async def test_each_form_opens_and_a_refusal_keeps_what_was_typed(portal: Portal
 async def test_the_form_of_a_transfer_offers_nobody_who_is_refused_afterwards(portal: Portal, loan: LoanDesk) -> None:
     head = await portal.signed_in("security-deputy")
     form = f"/matters/new/custody-transfer?case={loan.application_id}"
-    token = {"reason": "r", "csrf_token": head.headers["X-CSRF-Token"]}
+    token = {"reason": "r", "csrf_token": head.headers["X-CSRF-Token"], "password": PASSWORD}
     # who has decided, the custodian, a person concerned, an administrator, and whoever asks
     for person in ("reviewer", "security-head", "keeper", "deputy", "admin", "security-deputy"):
         assert f'name="toPersonId" value="{person}"' not in (await head.get(f"{form}&person={person}")).text
         answer = await head.post(form, data={"toPersonId": person, **token})
         assert answer.status_code == 409, answer.text
-    assert 'name="toPersonId" value="operator2"' in (await head.get(f"{form}&person=operator2")).text
+    shown = (await head.get(f"{form}&person=operator2")).text
+    assert 'name="toPersonId" value="operator2"' in shown
+    assert 'name="password"' in shown
     assert not loan.desk.all(Matter)
+
+
+@pytest.mark.requirement("R25", "R47", refuses=True)
+async def test_a_transfer_is_asked_for_with_a_signature(portal: Portal, loan: LoanDesk) -> None:
+    keeper = await portal.signed_in("keeper")
+    form = f"/matters/new/custody-transfer?case={loan.application_id}"
+    typed = {"reason": "r", "toPersonId": "operator2", "csrf_token": keeper.headers["X-CSRF-Token"]}
+    for password in ({}, {"password": "wrong"}):
+        refused = await keeper.post(form, data={**typed, **password})
+        assert refused.status_code in (403, 422), refused.text
+    asked = {"kind": "custody-transfer", "applicationId": loan.application_id}
+    asked["asked"] = {"reason": "r", "toPersonId": "operator2"}  # type: ignore[assignment]  # of JSON
+    assert problem(await keeper.post("/api/matters", json=asked))[:2] == (422, "signature-missing")
+    assert not loan.desk.all(Matter)
+
+    assert (await keeper.post(form, data={**typed, "password": PASSWORD})).status_code == 303
+    [matter] = loan.desk.all(Matter)
+    statement = matter.signature["statement"]  # type: ignore[index]  # it is signed
+    assert (statement["person"], statement["toPerson"]) == ("keeper", "operator2")
+    assert statement["copies"] == matter.facts["before"]["copies"]
+    loan.agreed(matter.id, ("custody-receipt", "operator2"))
+    assert loan.apply(matter.id)
+    sheet = json.loads(loan.desk.the(Document, number=matter.number).content)
+    assert [call["by"]["id"] for call in sheet["calls"]] == ["keeper"]
+    kinds = [act.kind for act in loan.desk.run(signed_acts.of_application, loan.application_id)]
+    assert kinds.count("custody-offer") == 1
 
 
 async def test_the_custodian_finds_the_way_from_a_matter_to_the_loan(portal: Portal, loan: LoanDesk) -> None:

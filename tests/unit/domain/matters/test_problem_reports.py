@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from loan_matter import LoanDesk, lent
@@ -11,18 +12,22 @@ from prepared_desk import prepared_desk
 from review_desk import PASSWORD
 
 from services.database.tables.applications import Application, Item
+from services.database.tables.audit import AuditEvent
+from services.database.tables.copies import Copy
+from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.documents import Document
 from services.database.tables.integrity_checks import IntegrityCheck
 from services.database.tables.masters import Master
 from services.database.tables.matters import Matter
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person, Post
-from services.database.tables.returns import Return
+from services.database.tables.returns import Inspection, Return
 from services.database.tables.reviews import Decision, Review
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
-from services.domain.custody import grants, hand_overs, integrity, returns, suspensions, violations
+from services.domain.applications import service as application_service
+from services.domain.custody import closing, grants, hand_overs, integrity, returns, suspensions, violations
 from services.domain.custody.returns import AttestedFate
 from services.domain.holds import queries as holds
 from services.domain.matters import problems, service
@@ -39,7 +44,9 @@ from services.domain.retrieval import records
 from services.domain.reviews.given_judgements import GivenReplacement, Judgement
 from services.domain.rules import agreed_limits
 from services.runtime.errors import NotPermitted, Refused
+from services.vault.keys.vault_keys import KeyGone, LoanKeys
 from services.workers import freeze_loan, lift_freeze, open_violation, recall_copy
+from services.workers.discards import Discarder
 
 ANSWERS = ("unfounded", "explained", "replace", "recall", "breach")
 JOBS = ("lift-freeze", "recall-copy", "open-violation")
@@ -258,6 +265,73 @@ def replacing(loan: LoanDesk, *replacements: GivenReplacement) -> str:
     loan.decide(matter_id, "problem", "reviewer", "replace", judgement=Judgement(replacements=replacements))
     loan.desk.run(problems.answer, matter_id, "do what follows", ("replace",))
     return matter_id
+
+
+@pytest.mark.requirement("R36", "R44")
+async def test_the_keys_of_replaced_copies_are_destroyed_while_their_case_goes_on(
+    loan: LoanDesk, tmp_path: Path
+) -> None:
+    keys, no_store = LoanKeys(tmp_path), cast("Any", None)
+    keys.create(loan.ids["copy_id"])
+    discarder = Discarder(loan.desk.database, no_store, keys)
+    await discarder.run()
+    assert keys.unwrapper(loan.ids["copy_id"])
+    replacing(loan)
+
+    await discarder.run()
+    await discarder.run()
+
+    with pytest.raises(KeyGone):
+        keys.unwrapper(loan.ids["copy_id"])
+    assert loan.desk.the(Copy, id=loan.ids["copy_id"]).key_destroyed_at is not None
+    assert loan.desk.the(Application, id=loan.application_id).closed_at is None
+    assert len(loan.desk.all(AuditEvent, action="loan-key-destroyed")) == 1
+
+
+@pytest.mark.requirement("R39", "R44")
+@pytest.mark.parametrize("offered", [False, True])
+def test_downloads_of_replaced_copies_are_inspected_where_nobody_takes_the_new_ones_up(
+    loan: LoanDesk, offered: bool
+) -> None:
+    """They stay findings, and a violation can be recorded about the loan that was replaced."""
+    replacing(loan)
+    found = {"violationKind": "finding", "reason": "下载文件去向不明。"}
+    if offered:  # it has taken the downloads over
+
+        def offer(uow: UnitOfWork) -> None:
+            first = uow.session.get_one(HandOver, loan.ids["hand_over_id"])
+            second = HandOver(application_id=first.application_id, issue=2, custodian_id=first.custodian_id)
+            second.offered_at, second.take_up_until, second.use_days = uow.now, uow.now, 3
+            uow.session.add(second)
+            uow.session.flush()
+            hand_overs._taken_over(uow, first, second)
+
+        loan.desk.run(offer)
+
+    with pytest.raises(Refused) as caught:
+        loan.ask("violation", "keeper", **found)
+    assert caught.value.code == "not-yours"
+    matter_id = loan.ask("violation", "security-head", **found)
+    [violation] = loan.desk.all(Violation)
+    assert (violation.hand_over_id, violation.accused) == (loan.ids["hand_over_id"], ["keeper"])
+    close_violation(loan, violation, "cleared")
+    assert loan.matter(matter_id).application_id == loan.application_id
+
+    if offered:
+        [second] = loan.desk.all(HandOver, issue=2)
+        loan.desk.run(hand_overs.expire_offer, loan.application_id, second.id)
+    else:
+        loan.desk.run(application_service.withdraw, loan.application_id, "不再需要", by="drafter")
+    for _ in range(2):
+        loan.desk.run(closing.release_case, loan.application_id, "not-taken-up" if offered else "withdrawn")
+
+    [inspection] = loan.desk.all(Inspection)
+    unaccounted = [{"code": "download-not-attested", "download": loan.ids["download_id"]}]
+    assert (inspection.hand_over_id, inspection.findings) == (loan.ids["hand_over_id"], unaccounted)
+    assert loan.desk.all(CustodyEntry, hand_over_id=loan.ids["hand_over_id"], event="inspected")
+    assert loan.desk.all(Notice, person_id="keeper", code="downloads-unaccounted")
+    assert loan.desk.all(Notice, person_id="reviewer", code="replaced-unaccounted")
+    assert not loan.desk.all(Notice, person_id="keeper", code="replaced-unaccounted")
 
 
 @pytest.mark.requirement("R44")

@@ -1,15 +1,19 @@
 """Violations over the API and on the pages: recorded, replied to, decided, referred and settled."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from behalf_case import add_legal
 from loan_matter import LoanDesk, lent
 from portal_client import Portal, problem
 from prepared_desk import prepared_desk
 from review_desk import PASSWORD, ReviewDesk
 
+from services.database.tables.applications import Application
+from services.database.tables.documents import Document
 from services.database.tables.matters import Matter
 from services.database.tables.violations import Sanction, Violation
 from services.database.unit_of_work import UnitOfWork
@@ -103,17 +107,28 @@ async def test_a_violation_goes_from_the_reply_to_its_settlement_on_the_pages(po
     loan.desk.clock.turn(timedelta(hours=2))
     lead = await portal.signed_in("security-deputy")
     assert f"{address}/referral" in (await lead.get(address)).text
+    assert f'href="{address}#referral"' in (await lead.get("/")).text
+    assert f'href="{address}#referral"' not in (await manager.get("/")).text
     local = (loan.desk.clock.now() + timedelta(hours=8) - timedelta(minutes=30)).strftime("%Y-%m-%dT%H:%M")
     mark = {"csrf_token": lead.headers["X-CSRF-Token"]}
-    handed = await lead.post(
-        f"{address}/referral",
-        data={"authority": "公安", "handedAt": local, "receipt": "一号", "packageSha256": "ab" * 32, **mark},
-    )
-    assert handed.status_code == 303, handed.text
+    handed = {"authority": "公安", "handedAt": local, "receipt": "一号", "packageSha256": "ab" * 32, **mark}
+    unknown = await lead.post(f"{address}/referral", data=handed)
+    assert unknown.status_code == 422
+    assert "这不是本系统为本案制作的证据包" in unknown.text
+    said = {**handed, "unknownPackageBecause": "由公安机关制作。"}
+    answer = await lead.post(f"{address}/referral", data=said)
+    assert answer.status_code == 303, answer.text
+    assert "非本系统制作的证据包" in (await lead.get(address)).text
     assert f"{address}/settlement" in (await lead.get(address)).text
+    assert f'href="{address}#settlement"' in (await lead.get("/")).text
     settled = await lead.post(f"{address}/settlement", data={"account": "已赔偿", "amount": "120.50", **mark})
     assert settled.status_code == 303, settled.text
+    assert "120.50 CNY" in (await lead.get(address)).text
     loan.close(loan.ids["matter_id"], "handled")
+    sheet = json.loads(loan.desk.the(Document, subject_id=loan.ids["matter_id"], kind="violation").content)
+    assert (sheet["settlement"]["amount"], sheet["settlement"]["currency"]) == ("120.50", "CNY")
+    [judged] = [one["judgement"] for one in sheet["decisions"] if "loss" in (one["judgement"] or {})]
+    assert (judged["lossAmount"], judged["lossCurrency"]) == ("120.50", "CNY")
     for path in (address, "/matters", "/matters?kind=violation&state=closed"):
         assert loan.matter(loan.ids["matter_id"]).number in (await lead.get(path)).text
 
@@ -139,6 +154,48 @@ async def test_security_records_a_violation_and_starts_an_older_one(portal: Port
     keeper = await portal.signed_in("keeper")
     api = f"/api/violations/{loan.ids['violation_id']}/start"
     assert problem(await keeper.post(api))[:2] == (403, "violation-handlers-only")
+
+
+@pytest.mark.requirement("R41", refuses=True)
+@pytest.mark.requirement("R65")
+async def test_legal_records_a_violation_by_number_and_sees_no_more_of_the_case(portal: Portal, loan: LoanDesk) -> None:
+    add_legal(loan.desk)
+    application = loan.desk.the(Application, id=loan.application_id)
+    legal = await portal.signed_in("counsel")
+    csrf = {"csrf_token": legal.headers["X-CSRF-Token"]}
+    assert (await legal.get(f"/cases/{application.id}")).status_code == 404
+    assert (await legal.get(f"/matters/new/violation?case={application.id}")).status_code == 404
+    assert "/matters/violations/new" in (await legal.get("/matters")).text
+    form = {"violationKind": "finding", "reason": "<b>外传</b>", **csrf}
+    assert (await legal.get("/matters/violations/new")).status_code == 200
+    unknown = await legal.post("/matters/violations/new", data={**form, "number": "SQ-1999-000001"})
+    assert (unknown.status_code, "没有此编号的申请或文书" in unknown.text) == (422, True)
+    assert "&lt;b&gt;外传" in unknown.text
+
+    document = loan.desk.all(Document, application_id=application.id)[0].number
+    recorded = await legal.post("/matters/violations/new", data={**form, "number": f" {document.lower()} "})
+    assert recorded.status_code == 303, recorded.text
+    [matter] = [one for one in loan.desk.all(Matter, kind="violation") if one.opened_by is not None]
+    for path in (recorded.headers["location"], "/matters"):
+        page = (await legal.get(path)).text
+        assert str(application.number) in page
+        assert f"/cases/{application.id}" not in page
+        assert not application.title or application.title not in page
+    view = (await legal.get(f"/api/matters/{matter.id}")).json()
+    assert (view["title"], view["caseVisible"]) == (None, False)
+
+    api = {"number": str(application.number), "violationKind": "breach", "reason": "x"}
+    for login in ("keeper", "head", "operator2", "admin"):
+        stranger = await portal.signed_in(login)
+        assert problem(await stranger.post("/api/violations", json=api))[:2] == (403, "not-yours")
+        assert (await stranger.get("/matters/violations/new")).status_code == 403
+        assert "/matters/violations/new" not in (await stranger.get("/matters")).text
+
+    def concern(uow: UnitOfWork) -> None:
+        uow.session.get_one(Application, application.id).subject_ids = ["counsel"]
+
+    loan.desk.run(concern)  # who must not learn of it gets the answer for a number that there is not
+    assert problem(await legal.post("/api/violations", json=api))[:2] == (422, "number-unknown")
 
 
 @pytest.mark.requirement("R65", "R66", "R67")

@@ -11,6 +11,7 @@ from loan_matter import LoanDesk, lent
 from prepared_desk import prepared_desk
 from review_desk import PASSWORD, ReviewDesk
 
+from services.database.tables.audit import AuditEvent
 from services.database.tables.documents import Document
 from services.database.tables.holds import Hold
 from services.database.tables.matters import Matter
@@ -19,15 +20,17 @@ from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Hearing, Sanction, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
+from services.domain.audit import trail as audit_trail
 from services.domain.cases import metrics as case_metrics
 from services.domain.custody import violations
 from services.domain.documents import service as document_service
 from services.domain.matters import queries
 from services.domain.matters import tasks as matter_tasks
-from services.domain.matters.violations import acts, tasks
+from services.domain.matters.violations import acts, packages, tasks
 from services.domain.matters.violations.assessment import Assessment
 from services.domain.process import messages
 from services.domain.reviews.given_judgements import GivenSanction, Judgement
+from services.domain.rules.catalogue import RULES
 from services.runtime import metrics
 from services.runtime.errors import NotFound, NotPermitted, Refused
 from services.runtime.rules import Rules
@@ -345,6 +348,11 @@ def test_a_fine_takes_effect_only_with_the_approval_of_legal(case: Handled) -> N
     case.record()
     effects = {row.kind: row.dropped_because for row in case.desk.all(Sanction)}
     assert effects == {"warning": None, "fine": "legal-rejected"}
+    [fine] = case.desk.all(Sanction, kind="fine")
+    assert (fine.amount, fine.currency) == ("200.00", "CNY")
+    for written in ("cny", "RMB¥", "", "CN"):
+        with pytest.raises(Refused):
+            RULES["currency"].parse(written)
     case.end()
 
 
@@ -377,16 +385,32 @@ def test_the_referral_does_not_wait_for_the_money(leak: Handled) -> None:
     assert leak.desk.run(tasks.begin_referral, leak.id) == hold
     (placed,) = leak.desk.all(Hold)
     assert (placed.id, placed.cause, placed.placed_by, placed.matter_id) == (hold, "referral", "manager2", leak.id)
-    handed = {"authority": "三号区公安分局", "receipt": "收字一号", "package_sha256": PACKAGE}
+    handed = {
+        "authority": "三号区公安分局",
+        "receipt": "收字一号",
+        "package_sha256": PACKAGE,
+        "unknown_package_because": "由公安机关封存时一并制作。",
+    }
     leak.desk.clock.turn(timedelta(hours=1))
     now = leak.desk.clock.now()
     assert leak.code(acts.record_referral, leak.id, by="keeper", handed_at=now, **handed) == "violation-leaders-only"
     early = now - timedelta(days=9)
     assert leak.code(acts.record_referral, leak.id, by="security-deputy", handed_at=early, **handed) == "referral-date"
+    silent = {**handed, "unknown_package_because": " "}
+    assert leak.code(acts.record_referral, leak.id, by="security-deputy", handed_at=now, **silent) == "package-unknown"
     leak.desk.run(acts.record_referral, leak.id, by="security-deputy", handed_at=now, **handed)
     assert len(leak.messages(messages.REFERRAL_RECEIVED)) == 1
     document = leak.desk.the(Document, kind="referral")
     assert (document.number[:2], json.loads(document.content)["packageSha256"]) == ("YS", PACKAGE)
+    [event] = leak.desk.all(AuditEvent, action="violation-referred")
+    assert json.loads(event.entry)["detail"]["package_made_here"] is False
+
+    made = {"application_id": leak.application_id, "file_sha256": PACKAGE}
+    leak.desk.run(audit_trail.record, "package-made", "application", leak.application_id, **made)
+    known = leak.desk.run(packages.name, leak.application_id, PACKAGE.upper(), "")
+    assert known == packages.Named(PACKAGE, True, None)
+    with pytest.raises(Refused):  # of another case
+        leak.desk.run(packages.name, "another", PACKAGE, "")
 
     with pytest.raises(NotPermitted, match="settlement is not done yet"):
         leak.end()

@@ -162,6 +162,7 @@ def test_the_second_one_is_severe_and_may_be_referred(case: Handled) -> None:
         handed_at=case.desk.clock.now() - timedelta(hours=1),
         receipt="一号",
         package_sha256=PACKAGE,
+        unknown_package_because="由公安机关封存时一并制作。",
         by="security-head",
     )
     case.desk.run(tasks.close, case.id, "handled")

@@ -1,0 +1,107 @@
+"""The case's attachments for its package, with those of its matters and replies, and what of them is left out (R35).
+
+Copies of identity cards are never in a package: whoever has one would read them for good. What was not submitted
+belongs to no case yet. The list names each of these by its hash alone.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import rfc8785
+from sqlalchemy import select
+
+from services.database.tables.attachments import Attachment
+from services.database.tables.matters import Matter
+from services.database.unit_of_work import UnitOfWork
+from services.domain.attachments import queries, reader, service
+from services.domain.attachments.reader import AttachmentDamaged
+from services.domain.attachments.schemas import IDENTITY_CARD
+from services.domain.attachments.service import Opened
+from services.runtime.errors import Fatal
+from services.vault.keys.key_files import KeyUnusable
+from services.vault.store.protocol import Store, StoreMissing
+from services.verifier import layout
+
+ENDINGS = {"image/jpeg": "jpg", "image/png": "png", "application/pdf": "pdf"}
+MOST = 256 << 20  # bytes of all of them: a verifier reads what is no footage into memory
+
+
+@dataclass(frozen=True)
+class Attached:
+    """An attachment: what the list says of it, its member, and what opens it; None of both where it is left out."""
+
+    id: str
+    line: dict[str, Any]
+    member: str | None
+    opened: Opened | None
+
+
+def list_of_case(uow: UnitOfWork, application_id: str) -> list[Attached]:
+    """List the attachments of a case and its matters, oldest first, without opening any."""
+    query = (
+        select(Attachment, Matter.number)
+        .outerjoin(Matter, Matter.id == Attachment.matter_id)
+        .where(queries.of_cases([application_id]))
+        .order_by(Attachment.added_at, Attachment.id)
+    )
+    found: list[Attached] = []
+    size = number = 0
+    for row, matter in uow.session.execute(query):
+        because = _left_out(row, size)
+        line: dict[str, Any] = {"id": row.id, "of": matter or "application", "kind": row.kind, "sha256": row.sha256}
+        if because is not None:
+            found.append(Attached(row.id, {**line, "because": because}, None, None))
+            continue
+        size, number = size + row.size, number + 1
+        member = f"attachments/{number:02d}.{ENDINGS[row.media_type]}"
+        line |= {"member": member, "name": row.file_name, "size": row.size, "addedAt": row.added_at.isoformat()}
+        found.append(Attached(row.id, line, member, _opened(uow, row)))
+    return found
+
+
+def _opened(uow: UnitOfWork, row: Attachment) -> Opened:
+    try:
+        return service.opened(uow, row)
+    except KeyUnusable as error:
+        raise Fatal(
+            f"no package was made | attachment {row.id} | {str(error).partition(' | ')[2]} | "
+            "run it where the portal's key is, beside the seal key and the log key"
+        ) from error
+
+
+def read(store: Store, attached: list[Attached]) -> dict[str, bytes]:
+    """Return the files by their members' names, and the list of all; Fatal where the store has one no more."""
+    files = {one.member: _bytes(store, one.opened) for one in attached if one.member and one.opened}
+    lines = [one.line for one in attached]
+    return {
+        layout.ATTACHMENTS: rfc8785.dumps(
+            {
+                "attachments": [line for line in lines if "because" not in line],
+                "leftOut": [line for line in lines if "because" in line],
+            }
+        ),
+        **files,
+    }
+
+
+def _left_out(row: Attachment, size: int) -> str | None:
+    """Return why an attachment is not in the package; None where it is."""
+    if row.kind == IDENTITY_CARD:
+        return "identity-card"
+    if row.purged_at is not None or row.secret is None:
+        return "purged"
+    if row.bound_at is None:
+        return "not-submitted"
+    return "too-large" if size + row.size > MOST else None
+
+
+def _bytes(store: Store, opened: Opened) -> bytes:
+    try:
+        return reader.read(store, opened)
+    except StoreMissing as error:
+        raise Fatal(
+            f"no package was made | {opened.sealed['key']} | the attachment is not in the store | "
+            "restore the object from the store's own backup"
+        ) from error
+    except AttachmentDamaged as error:
+        raise Fatal(f"no package was made | {str(error).partition(' | ')[2]}", runbook=error.runbook) from error
