@@ -80,7 +80,10 @@ class TrailEvent(TrailLine):
 
 
 class BreachLine(Answer):
-    """One thing that broke a requirement in a case; ``source`` and ``code`` say what the register calls it."""
+    """One thing that broke a requirement in a case; ``source`` and ``code`` say what the register calls it.
+
+    ``zh`` and ``en`` are the sentence of a finding.
+    """
 
     source: Literal["violation", "refusal", "finding", "problem", "footage", "event"]
     code: str
@@ -88,6 +91,8 @@ class BreachLine(Answer):
     application_id: str
     number: str
     title: str | None
+    zh: str | None = None
+    en: str | None = None
 
 
 class CoveredElement(Answer):

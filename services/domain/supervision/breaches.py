@@ -20,8 +20,10 @@ from sqlalchemy import (
     String,
     and_,
     case,
+    cast,
     func,
     literal,
+    null,
     or_,
     select,
     union_all,
@@ -39,6 +41,7 @@ from services.domain.access import visibility
 from services.domain.supervision import readers
 from services.domain.supervision.audit_schemas import BreachLine
 
+NOTHING = (null(), null())
 CLEARED = "cleared"  # the end of a violation that was unfounded
 # by source, and by what the register calls it: the requirements that it broke
 VIOLATIONS: Mapping[str, str] = {
@@ -162,7 +165,7 @@ def count_cases(uow: UnitOfWork) -> dict[str, int]:
     return {requirement: int(number) for requirement, number in zip(by_requirement, counted, strict=True)}
 
 
-def read_page(uow: UnitOfWork, requirement: str, listing: Listing) -> Page[BreachLine]:
+def read_page(uow: UnitOfWork, requirement: str, *, limit: int, place: str = "") -> Page[BreachLine]:
     """Read a page of what broke the requirement, the newest first."""
     readers.require_reader(uow)
     codes = {(one.source, one.code) for one in broken_by(requirement)}
@@ -172,6 +175,7 @@ def read_page(uow: UnitOfWork, requirement: str, listing: Listing) -> Page[Breac
     query = select(found, Application.number, Application.title).join(
         Application, Application.id == found.c.application_id
     )
+    listing = Listing(descending=True, limit=limit, place=place)
     page = page_of(uow.session, query, (Section((found.c.at, found.c.key)),), listing)
     return page.showing([_line(row) for row in page.lines])
 
@@ -194,6 +198,8 @@ def _line(row: Row[*tuple[Any, ...]]) -> BreachLine:
         application_id=row.application_id,
         number=row.number or row.application_id,
         title=row.title,
+        zh=row.zh,
+        en=row.en,
     )
 
 
@@ -216,7 +222,9 @@ def _select_all(
         "refusal": _part("refusal", Decision, Decision.stage, Decision.decided_at).where(
             Decision.outcome.in_(REJECTED)
         ),
-        "finding": _part("finding", Finding, Finding.code, Finding.found_at).where(Finding.severity != "informs"),
+        "finding": _part("finding", Finding, Finding.code, Finding.found_at, (Finding.zh, Finding.en)).where(
+            Finding.severity != "informs"
+        ),
         "problem": _problems(),
         "footage": _part("footage", Item, Item.outcome, Application.submitted_at)
         .join(Application, Application.id == Item.application_id)
@@ -255,13 +263,14 @@ def _case_of(source: str) -> Any:
     return tables[source].application_id.expression
 
 
-def _part(source: str, table: Any, code: Any, at: Any) -> Select[*tuple[Any, ...]]:
+def _part(source: str, table: Any, code: Any, at: Any, said: tuple[Any, Any] = NOTHING) -> Select[*tuple[Any, ...]]:
     return select(
         literal(source, String).label("source"),
         code.label("code"),
         literal(f"{source}:").concat(table.id).label("key"),
         at.label("at"),
         table.application_id.label("application_id"),
+        *(cast(text, String).label(name) for name, text in zip(("zh", "en"), said, strict=True)),
     )
 
 
@@ -290,4 +299,6 @@ def _events() -> Select[*tuple[Any, ...]]:
         literal("event:").concat(AuditEvent.leaf_sha256).label("key"),
         AuditEvent.at.label("at"),
         AuditEvent.application_id.label("application_id"),
+        cast(null(), String).label("zh"),
+        cast(null(), String).label("en"),
     ).where(AuditEvent.application_id.is_not(None))

@@ -17,7 +17,7 @@ provided           people outside signed that they had received it
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -57,6 +57,7 @@ from services.web.schemas import SpanAnswer
 
 ACTION = "viewers-read"
 LEAST_PURPOSE, MOST_PURPOSE = 4, 500
+LONGEST = timedelta(days=1)
 KINDS = (
     *("viewing", "on-site", "emergency-viewing", "picture", "download", "received", "view-allowed", "fetched"),
     "provided",
@@ -83,7 +84,7 @@ class Line:
     parts: list[Span]
 
 
-def read_page(uow: UnitOfWork, question: Question, listing: Listing) -> Page[FootageLook]:
+def read_page(uow: UnitOfWork, question: Question, *, limit: int, place: str = "") -> Page[FootageLook]:
     """Read a page of who saw it, the newest first; each page that is read is an event.
 
     Raises Refused for who does not supervise and without a purpose, NotFound for a camera that is none.
@@ -99,15 +100,24 @@ def read_page(uow: UnitOfWork, question: Question, listing: Listing) -> Page[Foo
         )
     if uow.session.get(Camera, question.camera_id) is None:
         raise NotFound(Message("camera"), question.camera_id)
-    _record(uow, question, purpose=purpose, place=listing.place)
-    return _read(uow, question, listing)
+    _record(uow, question, purpose=purpose, place=place)
+    return _read(uow, question, Listing(descending=True, limit=limit, place=place))
+
+
+def span_of(start: datetime, end: datetime) -> Span:
+    """Return the span between two moments; Refused where it is none or longer than a day."""
+    if not start < end <= start + LONGEST:
+        raise Refused(
+            "span-wrong", "The end comes after the beginning, and at most one day later.", status=422, field="end"
+        )
+    return Span(start, end)
 
 
 def list_all(uow: UnitOfWork, camera_id: str, span: Span) -> list[FootageLook]:
     """List who saw it, in the order of time, for the command line; to ask is an event too."""
     question = Question(camera_id, span, "")
     _record(uow, question)
-    return _read(uow, question, Listing(sort="at", descending=False)).lines
+    return _read(uow, question, Listing()).lines
 
 
 def _record(uow: UnitOfWork, question: Question, **detail: str) -> None:
@@ -237,7 +247,7 @@ def _load_sealed(uow: UnitOfWork, rows: Sequence[Row[*tuple[Any, ...]]]) -> dict
         }
         if ids:
             query = select(table.id, table.sealed).where(table.id.in_(ids))
-            found |= dict(uow.session.execute(query).tuples())
+            found |= {row.id: row.sealed for row in uow.session.execute(query)}
     return found
 
 

@@ -21,6 +21,7 @@ from services.database.tables.matters import Matter
 from services.database.tables.people import Person
 from services.database.tables.violations import Hearing
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import queries as access_queries
 from services.domain.access import violations, visibility
 from services.domain.audit import trail as audit_trail
 from services.domain.audit import tree
@@ -140,7 +141,7 @@ def _hidden_acts(uow: UnitOfWork) -> set[tuple[str, datetime]]:
 def _lines(uow: UnitOfWork, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[TrailLine]:
     """Return the lines with names and numbers of cases; a few statements, however many there are."""
     hidden = _hidden_acts(uow)
-    people = _names(uow, {row.actor_id for row in rows if row.actor_kind == "person"})
+    people = access_queries.get_names(uow, {row.actor_id for row in rows if row.actor_kind == "person"})
     numbers = _numbers(uow, {row.application_id for row in rows if row.application_id})
     found = []
     for row in rows:
@@ -163,13 +164,9 @@ def _lines(uow: UnitOfWork, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[Trail
     return found
 
 
-def _names(uow: UnitOfWork, ids: Collection[str]) -> Mapping[str, str]:
-    return dict(uow.session.execute(select(Person.id, Person.name).where(Person.id.in_(ids))).tuples()) if ids else {}
-
-
 def _numbers(uow: UnitOfWork, ids: Collection[str]) -> Mapping[str, str | None]:
     query = select(Application.id, Application.number).where(Application.id.in_(ids))
-    return dict(uow.session.execute(query).tuples()) if ids else {}
+    return {row.id: row.number for row in uow.session.execute(query)} if ids else {}
 
 
 def _place(uow: UnitOfWork, seq: int, leaf: str) -> EventPlace:
