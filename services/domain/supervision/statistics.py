@@ -110,22 +110,21 @@ def _counted(uow: UnitOfWork, period: Months, department_id: str) -> Sequence[An
         "lost": (loans, HandOver.lost_at.expression),
         "violations": (violated, Violation.opened_at.expression),
     }
-    parts = [
-        query.where(
-            period.holds(moment),
-            moment <= uow.now,
-            visibility.is_of_visible(uow, Application.id.expression),
-            *([Application.department_id == department_id] if department_id else []),
+    parts = []
+    for measure, (query, moment) in moments.items():
+        # PostgreSQL does not know that two expressions with bound values are the same, so it groups by columns
+        rows = (
+            query.where(
+                period.holds(moment),
+                moment <= uow.now,
+                visibility.is_of_visible(uow, Application.id.expression),
+                *([Application.department_id == department_id] if department_id else []),
+            )
+            .with_only_columns(period.of(moment).label("month"), Application.department_id.label("department"))
+            .subquery()
         )
-        .with_only_columns(
-            literal(measure, Text).label("measure"),
-            period.of(moment).label("month"),
-            Application.department_id.label("department"),
-            func.count().label("number"),
-        )
-        .group_by(period.of(moment), Application.department_id)
-        for measure, (query, moment) in moments.items()
-    ]
+        counted = select(literal(measure, Text).label("measure"), rows.c.month, rows.c.department, func.count())
+        parts.append(counted.group_by(rows.c.month, rows.c.department))
     return uow.session.execute(union_all(*parts)).all()
 
 
@@ -141,26 +140,19 @@ def _departments(uow: UnitOfWork, counted: Mapping[str, dict[str, int]]) -> list
 
 def _stages(uow: UnitOfWork, period: Months, department_id: str) -> list[StageMonths]:
     """Return how long the stages of cases that have ended took on average, by the month in which each began."""
-    month = period.of(StageVisit.since.expression)
-    query = (
-        select(
-            StageVisit.stage,
-            month.label("month"),
-            func.count(),
-            func.sum(StageVisit.seconds),
-            func.max(StageVisit.seconds),
-        )
-        .where(
-            period.holds(StageVisit.since.expression),
-            visibility.is_of_visible(uow, StageVisit.application_id.expression),
-        )
-        .group_by(StageVisit.stage, month)
+    since = StageVisit.since.expression
+    query = select(StageVisit.stage, period.of(since).label("month"), StageVisit.seconds).where(
+        period.holds(since), visibility.is_of_visible(uow, StageVisit.application_id.expression)
     )
     if department_id:
         of_department = select(Application.id).where(Application.department_id == department_id)
         query = query.where(StageVisit.application_id.in_(of_department))
+    rows = query.subquery()
+    counted = select(
+        *(rows.c.stage, rows.c.month, func.count(), func.sum(rows.c.seconds), func.max(rows.c.seconds))
+    ).group_by(rows.c.stage, rows.c.month)
     found: dict[str, list[tuple[int, int, float, float]]] = {}
-    for stage, place, number, seconds, longest in uow.session.execute(query):
+    for stage, place, number, seconds, longest in uow.session.execute(counted):
         found.setdefault(stage, []).append((place, number, seconds, longest))
     return [_stage(stage, rows, len(period.first_days)) for stage, rows in sorted(found.items())]
 

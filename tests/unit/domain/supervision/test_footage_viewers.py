@@ -147,10 +147,10 @@ def test_what_lacks_in_a_copy_was_seen_by_nobody(loan: OnSiteDesk) -> None:
 
 
 @pytest.mark.requirement("R61", "R62", refuses=True)
-@pytest.mark.parametrize("by", ["drafter", "keeper", "head", "reviewer", "operator", "manager", "admin"])
-def test_who_does_not_supervise_asks_in_vain(loan: OnSiteDesk, by: str) -> None:
-    with pytest.raises(Refused, match="Only supervisors"):
-        _ask(loan, 0, 1, by=by)
+def test_who_does_not_supervise_asks_in_vain(loan: OnSiteDesk) -> None:
+    for by in ("drafter", "keeper", "head", "reviewer", "operator", "manager", "admin"):
+        with pytest.raises(Refused, match="Only supervisors"):
+            _ask(loan, 0, 1, by=by)
     assert loan.desk.all(AuditEvent, action="viewers-read") == []
 
 
