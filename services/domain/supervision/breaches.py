@@ -19,14 +19,15 @@ from sqlalchemy import (
     Select,
     String,
     and_,
-    case,
     cast,
+    column,
     func,
     literal,
     null,
     or_,
     select,
     union_all,
+    values,
 )
 
 from services.database.keyset import Page, Section, page_of
@@ -152,17 +153,15 @@ def count_cases(uow: UnitOfWork) -> dict[str, int]:
         for requirement in requirements.split()
     ]
     rows = _select_all(uow, {(source, code) for source, code, _ in named}).subquery()
-    # what one row breaks is not in the database: each requirement is counted by the codes that break it
-    by_requirement: dict[str, list[tuple[str, str]]] = {}
-    for source, code, requirement in named:
-        by_requirement.setdefault(requirement, []).append((source, code))
-    once = select(rows.c.source, rows.c.code, rows.c.application_id).distinct().cte("broken")
-    counts = [
-        func.count(case((_is_among(once, codes), once.c.application_id)).distinct()).label(requirement)
-        for requirement, codes in by_requirement.items()
-    ]
-    counted = uow.session.execute(select(*counts).select_from(once)).one()
-    return {requirement: int(number) for requirement, number in zip(by_requirement, counted, strict=True)}
+    columns = (column(name, String) for name in ("source", "code", "requirement"))
+    broken = values(*columns, name="broken_values").data(named).cte("broken")
+    counted = (
+        select(broken.c.requirement, func.count(rows.c.application_id.distinct()).label("cases"))
+        .join(rows, and_(rows.c.source == broken.c.source, rows.c.code == broken.c.code))
+        .group_by(broken.c.requirement)
+    )
+    counts = dict.fromkeys((requirement for _, _, requirement in named), 0)
+    return counts | {row.requirement: row.cases for row in uow.session.execute(counted)}
 
 
 def read_page(uow: UnitOfWork, requirement: str, *, limit: int, place: str = "") -> Page[BreachLine]:
@@ -201,13 +200,6 @@ def _line(row: Row[*tuple[Any, ...]]) -> BreachLine:
         zh=row.zh,
         en=row.en,
     )
-
-
-def _is_among(rows: Any, codes: Iterable[tuple[str, str]]) -> ColumnElement[bool]:
-    by_source: dict[str, list[str]] = {}
-    for source, code in codes:
-        by_source.setdefault(source, []).append(code)
-    return or_(*(and_(rows.c.source == source, rows.c.code.in_(named)) for source, named in by_source.items()))
 
 
 def _select_all(
