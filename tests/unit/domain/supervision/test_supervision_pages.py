@@ -49,8 +49,9 @@ async def test_the_pages_of_supervision_say_it_in_both_languages(portal: tuple[R
     assert all(f'href="/supervision/requirements/R{number}"' in everything for number in range(1, 68))
     one = await _page(client, "/supervision/requirements/R41", "en")
     assert "tests/unit/" in one
-    assert 'href="/supervision"' not in await _page(await over.signed_in("reviewer"), "/")
-    assert 'href="/supervision"' not in await _page(await over.signed_in("admin"), "/")
+    for login in ("reviewer", "admin", "head"):
+        assert 'href="/supervision"' not in await _page(await over.signed_in(login), "/")
+    assert 'href="/supervision"' in await _page(await over.signed_in("security-head"), "/")
     assert desk.all(AuditEvent, action="statistics-read")
 
 
