@@ -36,7 +36,7 @@ async def _page(client: httpx.AsyncClient, address: str, language: str = "zh") -
     return answer.text
 
 
-@pytest.mark.requirement("R62", "R63", verb="recorded")
+@pytest.mark.requirement("R62", verb="recorded")
 async def test_the_pages_of_supervision_say_it_in_both_languages(portal: tuple[ReviewDesk, Portal, str]) -> None:
     desk, over, case = portal
     client = await over.signed_in("supervisor")
