@@ -271,6 +271,6 @@ def test_what_was_fetched_to_be_handed_out_is_among_who_saw_the_footage(provided
     now = desk.clock.now()
     seen = desk.run(footage_viewers.list_all, "camera", Span(now - timedelta(days=2), now), by="supervisor")
     assert [(one.how, one.person_id, one.address) for one in seen] == [
-        ("received", provided.KEEPER, None),
         ("fetched", "reviewer2", "203.0.113.9"),
+        ("received", DRAFTER, None),
     ]
