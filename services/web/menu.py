@@ -7,12 +7,17 @@ DECIDES = frozenset({"head", "deputy", "security-reviewer", "storage-operator", 
 ADMINISTRATOR = frozenset({"administrator"})
 STORAGE = frozenset({"storage-operator", "supervisor"})
 HOLDS = frozenset({"security-reviewer", "supervisor", "head", "deputy"})
+SUPERVISES = frozenset({"supervisor"})
+LEADERS = frozenset({"head", "deputy"})
 WATCHES = frozenset({"security-reviewer", "supervisor", "head", "deputy"})
 
 
 @dataclass(frozen=True)
 class Entry:
-    """``label`` is English; the template translates it. ``posts`` see the entry; empty means everybody."""
+    """``label`` is English; the template translates it. ``posts`` see the entry; empty means everybody.
+
+    ``led``: kinds of departments whose head and deputy see it too.
+    """
 
     path: str
     label: str
@@ -20,6 +25,7 @@ class Entry:
     posts: frozenset[str] = frozenset()
     not_posts: frozenset[str] = frozenset()
     also: tuple[str, ...] = ()
+    led: frozenset[str] = frozenset()
 
     def holds(self, path: str) -> bool:
         """Whether the page at ``path`` belongs to this entry; ``also`` begins the addresses of its other pages."""
@@ -40,16 +46,19 @@ ENTRIES = (
     Entry("/storage", _("Storage office"), "disk", STORAGE),
     Entry("/register", _("Register"), "book", WATCHES, ADMINISTRATOR),
     Entry("/holds", _("Legal holds"), "lock", HOLDS, ADMINISTRATOR),
+    Entry("/supervision", _("Supervision"), "eye", SUPERVISES, ADMINISTRATOR, led=frozenset({"security"})),
     Entry("/requests", _("Change requests"), "done", ADMINISTRATOR | {"supervisor", "head", "deputy"}),
     Entry("/admin", _("Administration"), "gear", ADMINISTRATOR | {"supervisor"}),
 )
 
 
-def entries(posts: Iterable[str]) -> list[Entry]:
-    """Return the entries for a person with these posts."""
+def entries(posts: Iterable[str], department_kind: str = "") -> list[Entry]:
+    """Return the entries for a person with these posts, of a department of this kind."""
     held = frozenset(posts)
+    leads = bool(held & LEADERS)
     return [
         entry
         for entry in ENTRIES
-        if (not entry.posts or entry.posts & held) and not (entry.not_posts and entry.not_posts & held)
+        if (not entry.posts or entry.posts & held or (leads and department_kind in entry.led))
+        and not (entry.not_posts and entry.not_posts & held)
     ]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LENT = text("ended_at IS NULL")
 REPLACED = text("replaced_at IS NOT NULL")
+LOST = text("lost_at IS NOT NULL")
 
 
 class HandOver(Base):
@@ -30,6 +31,7 @@ class HandOver(Base):
         Index("ix_hand_overs_lent", "due_at", sqlite_where=LENT, postgresql_where=LENT),
         Index("ix_hand_overs_replaced", "application_id", sqlite_where=REPLACED, postgresql_where=REPLACED),
         Index("ix_hand_overs_due", "due_at", "application_id"),
+        Index("ix_hand_overs_lost", "lost_at", sqlite_where=LOST, postgresql_where=LOST),
         UniqueConstraint("application_id", "issue"),
     )
 

@@ -1,5 +1,6 @@
 """What the migrations guarantee: a trail that only grows, and no database from before the first release."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from sqlalchemy.exc import DatabaseError
 from services.database import schema as database_schema
 from services.database.tables.applications import Application
 from services.database.tables.case_texts import CaseText
+from services.database.tables.copies import Copy
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.preservations import FailedPreservation
@@ -474,4 +476,56 @@ def test_what_could_not_be_preserved_before_is_tried_again_where_its_case_is_ope
         return [(row.item_id, row.job_key, row.failures, row.code, row.next_try_at) for row in rows]
 
     assert database.run_now(Actor("system", "test"), read) == [("open", 7, 3, "RecorderDown", NOON)]
+    database.close()
+
+
+@pytest.mark.requirement("R62")
+def test_copies_of_before_are_found_by_the_moments_that_they_show(empty_database_url: str) -> None:
+    database = open_database(empty_database_url, FixedClock(NOON), Rules(max_use_days=30))
+    database_schema.migrate(database.engine, "1165")
+    frames = {"firstFrame": NOON.isoformat(), "lastFrame": (NOON + timedelta(hours=1)).isoformat()}
+    sealed = {"whole": json.dumps({"coverage": frames}), "empty": "{}"}
+    attempt = {"subject_id": "x", "job_key": 1, "bucket": "b", "started_at": NOON}
+    attempts = [(name, purpose) for name in sealed for purpose in ("master", "copy")]
+    insert(
+        database,
+        {
+            **PEOPLE,
+            "applications": [
+                {**{"id": name, "number": name, "reason": "", "created_at": NOON, "submitted_at": NOON}, **CASE}
+                for name in sealed
+            ],
+            **RECORDERS,
+            "items": [{"id": name, "application_id": name, **OF_ITEM} for name in sealed],
+            "upload_attempts": [
+                {**{"id": f"{name}-{purpose}", "key": f"{name}-{purpose}", "purpose": purpose}, **attempt}
+                | {"application_id": name, "item_id": name}
+                for name, purpose in attempts
+            ],
+            "masters": [
+                {
+                    **{"id": name, "application_id": name, "item_id": name, "attempt_id": f"{name}-master"},
+                    **{"origin": "recorder", "retrieved_at": NOON, "sealed": "{}"},
+                }
+                for name in sealed
+            ],
+            "copies": [
+                {
+                    **{"id": name, "application_id": name, "item_id": name, "attempt_id": f"{name}-copy"},
+                    **{"master_id": name, "made_at": NOON, "sealed": written},
+                }
+                for name, written in sealed.items()
+            ],
+        },
+    )
+
+    database_schema.migrate(database.engine)
+
+    def read(uow: UnitOfWork) -> dict[str, object]:
+        return {row.id: (row.footage_from, row.footage_until) for row in uow.session.scalars(select(Copy))}
+
+    assert database.run_now(Actor("system", "test"), read) == {
+        "whole": (NOON, NOON + timedelta(hours=1)),
+        "empty": (None, None),
+    }
     database.close()

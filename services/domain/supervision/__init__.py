@@ -1,0 +1,1 @@
+"""Supervision: what supervisors read of the policy, of cases, of footage and of the audit trail (R60 to R64)."""
