@@ -14,6 +14,7 @@ from services.database.tables import (
     deliveries,
     deployed_models,
     deployments,
+    derivatives,
     disclosures,
     documents,
     drafts,
