@@ -17,6 +17,7 @@ from services.app.container import START, Container, models
 from services.app.listeners import listen_as
 from services.backup import belongings
 from services.database import leases
+from services.database.leases import Leased
 from services.database.unit_of_work import Database
 from services.designers.inclusive_joins import uneven_joins
 from services.domain.deployments import uploads
@@ -374,7 +375,7 @@ def _make_redactions(container: Container) -> Periodic:
     from services.workers.redactions import RedactionMaker  # noqa: PLC0415 - as above
 
     maker = RedactionMaker(container.database, container.store, container.loan_keys, lambda: container.signer)
-    task = Periodic("redactions", REDACT_EVERY, maker.run, pause=REDACT_PAUSE)
+    task = Leased(maker.lease, REDACT_EVERY, maker.run, pause=REDACT_PAUSE)
     container.database.on(derivatives.QUEUED, task.wake)
     return task
 

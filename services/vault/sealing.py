@@ -195,7 +195,9 @@ async def derive(
     async def redacted() -> AsyncIterator[SegmentLike]:
         async for part in master.parts():
             yield replace(
-                part, size=None, open=lambda given=part: redaction.redact(given.open(), offset_ns)  # type: ignore[misc]  # bound in the loop
+                part,
+                size=None,
+                open=lambda given=part: redaction.redact(given.open(), offset_ns),  # type: ignore[misc]  # bound in the loop
             )
 
     least = coverage.pictures.least_share if coverage.pictures else LEAST_SHARE

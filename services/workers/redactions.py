@@ -21,12 +21,13 @@ from services.domain.custody.derivatives import LabelFacts, Order
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import get_logger
 from services.runtime.threads import run_in_thread
+from services.vault.age import AgeError
 from services.vault.envelopes import CONTENT_TYPE, open_envelope
 from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import KeyGone, LoanKeys
 from services.vault.labels import build_derived_label, label_key
 from services.vault.redaction.client import Redaction
-from services.vault.sealing import MasterSource, Sealed, derive
+from services.vault.sealing import MasterDamaged, MasterSource, Sealed, derive
 from services.vault.store.protocol import Store, StoreLocked, Target, discard
 from services.workers.labelling import tools
 
@@ -46,41 +47,36 @@ class RedactionMaker:
     """Makes what waits, one after another; one process of all does it at a time."""
 
     def __init__(
-        self, database: Database, store: Store, loan_keys: LoanKeys, signer: Callable[[], Signer], *, lease: Lease | None = None
+        self,
+        database: Database,
+        store: Store,
+        loan_keys: LoanKeys,
+        signer: Callable[[], Signer],
+        *,
+        lease: Lease | None = None,
     ) -> None:
         self._database = database
         self._store = store
         self._loan_keys = loan_keys
         self._signer = signer
-        self._lease = lease or Lease(database, LEASE, LENGTH)
+        self.lease = lease or Lease(database, LEASE, LENGTH)
 
     async def run(self) -> bool:
         """Make one redacted copy; return whether more may wait. Raises Retryable where a part is away."""
-        if not await self._lease.hold():
+        if not await self.lease.hold():
             return False
-        try:
-            await self._label_left()
-            await self._discard_due()
-            order = await self._database.run(ACTOR, derivatives.begin)
-            await self._sweep()
-            if order is None:
-                return False
-            await self._make(order)
-            return True
-        finally:
-            with anyio.CancelScope(shield=True):
-                await self._lease.release()
+        await self._label_left()
+        await self._discard_due()
+        order = await self._database.run(ACTOR, derivatives.begin)
+        await self._sweep()
+        if order is None:
+            return False
+        await self._make(order)
+        return True
 
     async def _make(self, order: Order) -> None:
         try:
             sealed, redaction = await self._derive(order)
-        except Retryable as error:
-            log.warning(
-                "a redacted copy was not made and is tried again", derivative=order.derivative_id, cause=str(error)
-            )
-            await self._give_up(order, derivatives.AWAY if error.away else derivatives.FAILED)
-            await self._database.run(ACTOR, derivatives.fail_after_runs, order.attempt_id, str(error))
-            raise
         except _NotWanted:
             await self._give_up(order, derivatives.GONE)
             return
@@ -89,6 +85,11 @@ class RedactionMaker:
             await self._database.run(ACTOR, derivatives.fail, order.attempt_id, str(error))
             await self._sweep()
             return
+        except Exception as error:
+            away = isinstance(error, Retryable) and error.away is not None
+            await self._give_up(order, derivatives.AWAY if away else derivatives.FAILED)
+            await self._database.run(ACTOR, derivatives.fail_after_runs, order.attempt_id, _cause_of(error))
+            raise
         facts = {**_facts(redaction), "tools": tools()}
         if not await self._database.run(ACTOR, derivatives.finish, order.attempt_id, sealed.to_json(), facts):
             await self._sweep()
@@ -107,7 +108,7 @@ class RedactionMaker:
         try:
             while not (await asyncio.wait({making}, timeout=REPORT_EVERY))[0]:
                 wanted = await self._database.run(ACTOR, derivatives.record_progress, order.attempt_id, *reached)
-                if not await self._lease.hold() or not wanted:
+                if not await self.lease.hold() or not wanted:
                     raise _NotWanted
             return await making, redaction
         finally:
@@ -129,7 +130,13 @@ class RedactionMaker:
             metadata={"derivative": order.derivative_id, "copy": order.copy_id, "derived": "true"},
             legal_hold=True,
         )
-        return await derive(source, redaction, target, recipients=[recipient])
+        try:
+            return await derive(source, redaction, target, recipients=[recipient])
+        except AgeError as error:
+            raise MasterDamaged(
+                f"No redacted copy was made of {source.sealed.key}: it is damaged. Report the problem to Security, and "
+                "have the copy issued again."
+            ) from error
 
     async def _give_up(self, order: Order, because: str) -> None:
         with anyio.CancelScope(shield=True):
@@ -201,3 +208,8 @@ def _facts(redaction: Redaction) -> dict[str, Any]:
         "turned": any(one.turned for one in done),
         "sound": any(one.sound for one in done),
     }
+
+
+def _cause_of(error: Exception) -> str:
+    """Return what people read of it; the text of an error of ours alone."""
+    return str(error) if isinstance(error, Retryable) else type(error).__name__

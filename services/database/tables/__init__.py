@@ -65,6 +65,7 @@ __all__ = [
     "deliveries",
     "deployed_models",
     "deployments",
+    "derivatives",
     "disclosures",
     "documents",
     "drafts",

@@ -80,8 +80,8 @@ class DerivativeAttempt(Base):
 class DerivativeViewing(Base):
     """One person's viewing of a redacted copy: bytes that were read, and what the player has played of them.
 
-    ``played`` are merged [from, to) in milliseconds after the first picture, of pictures that were read; ``credited_ms``
-    counts all that was reported, which is no faster than the clock allows.
+    ``played`` are merged [from, to) in milliseconds after the first picture, of pictures that were read;
+    ``credited_ms`` counts all that was reported, which is no faster than the clock allows.
     """
 
     __tablename__ = "derivative_viewings"

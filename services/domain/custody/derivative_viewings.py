@@ -108,7 +108,7 @@ def check(uow: UnitOfWork, derivative_id: str) -> OpenedDerivative:
 
 
 def has_part(uow: UnitOfWork, row: Derivative) -> bool:
-    """Whether the actor has asked for it, holds its copy, or decides or has decided about it or about handing it out."""
+    """Whether the actor has asked for it, holds its copy, or decides or has decided about it or its disclosure."""
     me = uow.actor.id
     hand_over = _hand_over(uow, row)
     if hand_over is not None and hand_over.custodian_id == me:

@@ -18,6 +18,7 @@ from services.database.tables.copies import Copy
 from services.database.tables.custody import HandOver
 from services.database.tables.derivatives import Derivative, DerivativeAttempt
 from services.database.tables.disclosures import Disclosure
+from services.database.tables.masters import Master
 from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import checkpoints
@@ -213,24 +214,13 @@ def get_label_facts(uow: UnitOfWork, derivative_id: str) -> LabelFacts:
     matter = uow.session.get_one(Matter, row.matter_id)
     application = uow.session.get_one(Application, row.application_id)
     copy = uow.session.get_one(Copy, row.copy_id, options=[joinedload(Copy.master)])
-    labels = {kind: document_service.of_subject(uow, "label", of.id) for kind, of in _originals(copy)}
     facts = {
         "derived": True,
         "statement": "derived, not the original",
         "matter": matter.number,
         "applicationNumber": application.number,
         "item": row.item_id,
-        "originals": {
-            kind: {
-                "id": of.id,
-                "key": of.sealed["key"],
-                "sha256Footage": of.sealed["sha256Plain"],
-                "sha256Object": of.sealed["sha256Cipher"],
-                "label": labels[kind].number if labels[kind] is not None else None,
-                "labelSha256": labels[kind].sha256 if labels[kind] is not None else None,
-            }
-            for kind, of in _originals(copy)
-        },
+        "originals": {kind: _original(uow, of) for kind, of in _originals(copy)},
         "recipe": row.recipe,
         "recipeSha256": row.recipe_sha256,
         "made": row.facts,
@@ -277,9 +267,7 @@ def list_approved(uow: UnitOfWork, copy_ids: Collection[str]) -> dict[str, Deriv
     """Return the redacted copy of each of these copies that was approved last and is there, by the copy's id."""
     query = (
         select(Derivative)
-        .where(
-            Derivative.copy_id.in_(copy_ids), Derivative.approved_at.is_not(None), Derivative.discarded_at.is_(None)
-        )
+        .where(Derivative.copy_id.in_(copy_ids), Derivative.approved_at.is_not(None), Derivative.discarded_at.is_(None))
         .order_by(Derivative.approved_at, Derivative.id)
     )
     return {row.copy_id: row for row in uow.session.scalars(query)}
@@ -391,7 +379,19 @@ def _abandon_open(uow: UnitOfWork, derivative_id: str, because: str) -> None:
         give_up(uow, attempt_id, because)
 
 
-def _originals(copy: Copy) -> Sequence[tuple[str, Any]]:
+def _original(uow: UnitOfWork, of: Copy | Master) -> dict[str, Any]:
+    label = document_service.of_subject(uow, "label", of.id)
+    return {
+        "id": of.id,
+        "key": of.sealed["key"],
+        "sha256Footage": of.sealed["sha256Plain"],
+        "sha256Object": of.sealed["sha256Cipher"],
+        "label": label.number if label is not None else None,
+        "labelSha256": label.sha256 if label is not None else None,
+    }
+
+
+def _originals(copy: Copy) -> Sequence[tuple[str, Copy | Master]]:
     return (("copy", copy), ("master", copy.master))
 
 

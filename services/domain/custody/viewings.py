@@ -9,6 +9,7 @@ from sqlalchemy import select
 from services.database.base import new_id
 from services.database.tables.copies import Copy, Download, Viewing
 from services.database.tables.custody import HandOver
+from services.database.tables.derivatives import DerivativeViewing
 from services.database.tables.emergency_views import EmergencyViewing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
@@ -106,7 +107,7 @@ def record_read(
 
 def count_read(
     uow: UnitOfWork,
-    viewing: Viewing | EmergencyViewing,
+    viewing: Viewing | EmergencyViewing | DerivativeViewing,
     offset: int,
     length: int,
     *,

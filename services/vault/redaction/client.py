@@ -25,6 +25,7 @@ PIECE = 1 << 19
 LONGEST_LINE = 1 << 16
 LONGEST_SENTENCE = 500
 MOST_THREADS = 2
+COUNTED = ("pictures", "drawn", "undecodable", "width", "height", "last_ms")
 
 Progress = Callable[[int, int], None]
 """Called with the number of pictures, and the milliseconds since the first picture of all the footage."""
@@ -160,7 +161,7 @@ class _Work:
             raise _failed(f"ended with status {status} and no report{': ' + words[0] if words else ''}")
         try:
             return Redacted(
-                **{name: int(report[name]) for name in ("pictures", "drawn", "undecodable", "width", "height", "last_ms")},
+                **{name: int(report[name]) for name in COUNTED},
                 turned=bool(report["turned"]),
                 sound=bool(report["sound"]),
             )

@@ -12,7 +12,7 @@ import os
 import struct
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from time import monotonic
@@ -28,7 +28,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.filter import Graph
 from av.packet import Packet
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideData, Type
 from av.stream import Stream
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
@@ -141,7 +141,7 @@ class Redactor:
         self._emit = emit
         self._container: OutputContainer | None = None
         self._video: VideoStream | None = None
-        self._audio: "tuple[Stream, AudioStream] | None" = None
+        self._audio: AudioStream | None = None
         self._waiting: list[Packet[AudioStream]] = []  # sound that came before the first picture
         self._turner: _Turner | None = None
         self._key_at: int | None = None
@@ -247,7 +247,7 @@ class Redactor:
         if aspect:
             context.sample_aspect_ratio = 1 / aspect if turned else aspect
         if audio is not None:
-            self._audio = container.add_stream_from_template(audio, opaque=True), audio
+            self._audio = container.add_stream_from_template(audio, opaque=True)
             self.result.sound = True
         self._container, self._video = container, encoder
         self.result.width, self.result.height = first.width, first.height
@@ -265,7 +265,7 @@ class Redactor:
 
     def _copy_sound(self, packet: "Packet[AudioStream]") -> None:
         if self._container is not None and self._audio is not None:
-            packet.stream = self._audio[0]
+            packet.stream = self._audio
             self._container.mux(packet)
 
     def _write(self, packets: "list[Packet[VideoStream]]") -> None:
@@ -280,7 +280,8 @@ def _kind_of(frame: VideoFrame) -> tuple[int, int, str]:
 
 def _turn_of(frame: VideoFrame) -> Turn:
     """Return how the picture is turned to be shown; raises Unsupported for a matrix that does more than that."""
-    data = frame.side_data.get(Type.DISPLAYMATRIX)
+    sides = cast("Iterable[SideData]", frame.side_data)  # its own types call them texts
+    data = next((one for one in sides if one.type is Type.DISPLAYMATRIX), None)
     if data is None:
         return ()
     a, b, _, c, d, *_ = MATRIX.unpack(bytes(data)[: MATRIX.size])
@@ -303,7 +304,11 @@ def run(given: BinaryIO, out: object, emit: Callable[[dict[str, object]], None])
     try:
         # edit lists must not hide pictures, as in the clip; the format is fixed, so that nothing is guessed
         source = av.open(
-            _Input(given), "r", format="mov", options={"advanced_editlist": "0"}, buffer_size=BUFFER,
+            _Input(given),
+            "r",
+            format="mov",
+            options={"advanced_editlist": "0"},
+            buffer_size=BUFFER,
             io_open=_no_other_files,
         )
         with source:

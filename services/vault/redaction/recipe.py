@@ -13,7 +13,6 @@ from pydantic.alias_generators import to_camel
 
 from services.runtime.translations import Message
 
-VERSION = 1
 LONGEST_MS = 14 * 24 * 3600 * 1000
 MOST_REGIONS = 200
 MOST_KEYFRAMES = 5000  # of all boxes together
@@ -68,7 +67,7 @@ class Recipe(Shape):
     quarter of the box, or of the whole picture's short side at ``keep-one`` an eighth.
     """
 
-    version: Literal[1] = VERSION
+    version: Literal[1] = 1
     mode: Literal["blur-these", "keep-one"]
     style: Literal["solid", "pixelate"] = "solid"
     sound: bool = False
@@ -83,7 +82,7 @@ class Recipe(Shape):
             )
         if sum(len(region.keyframes) for region in self.regions) > MOST_KEYFRAMES:
             raise RecipeInvalid(
-                Message("There are more than {most} positions: leave some out, or redact in parts.", most=MOST_KEYFRAMES)
+                Message("There are more than {most} positions: leave some of them out.", most=MOST_KEYFRAMES)
             )
         for number, region in enumerate(self.regions, start=1):
             self._check_region(number, region)

@@ -1,4 +1,4 @@
-"""Redaction 脱敏: a copy in which people are hidden, made by a recipe and watched whole by a second person (R6, R58, T5).
+"""Redaction 脱敏: a copy in which people are hidden, by a recipe, and watched whole by a second person (R6, R58, T5).
 
 Whoever may watch the copy draws the boxes; the system makes the redacted copy beside it, and the original stays as it
 is. Only what a second person has watched whole and approved is handed to a person who was filmed.
@@ -230,9 +230,9 @@ def _unapprovable(uow: UnitOfWork, row: Any, matter: Matter, decided_by: str) ->
     if row is None or row.made_at is None or row.failed_at is not None or row.discarded_at is not None:
         return "there is no redacted copy of it"
     before = matter.facts["before"]
-    if (row.copy_id, row.recipe_sha256) != (before["copy"], before["recipeSha256"]) or hash_of(
-        row.recipe
-    ) != before["recipeSha256"]:
+    if (row.copy_id, row.recipe_sha256) != (before["copy"], before["recipeSha256"]) or hash_of(row.recipe) != before[
+        "recipeSha256"
+    ]:
         return "its redacted copy is of another copy, or made by another recipe, than was signed"
     left = derivative_viewings.unwatched(uow, row, decided_by)
     if left:
