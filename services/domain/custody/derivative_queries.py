@@ -50,6 +50,7 @@ def _view(uow: UnitOfWork, row: Derivative) -> DerivativeView:
     return DerivativeView(
         id=row.id,
         matter_id=row.matter_id,
+        copy_id=row.copy_id,
         number=str(uow.session.scalar(select(Matter.number).where(Matter.id == row.matter_id))),
         state=_state(row),
         camera_zh=camera.name_zh,

@@ -103,6 +103,7 @@ class DerivativeView(WatchedAnswer):
 
     id: str
     matter_id: str
+    copy_id: str
     number: str
     state: str
     camera_zh: str

@@ -11,9 +11,10 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator
 from sqlalchemy import select
 
-from services.database.tables.applications import Item
+from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera
 from services.database.tables.copies import Copy, Grant
+from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
 from services.domain.custody import derivative_viewings, derivatives, suspensions
@@ -63,16 +64,21 @@ class Redaction(Kind):
             "Only the custodian, and people of Security who may watch the copy, can redact it: ask the custodian."
         )
 
-    def require_may_open(self, uow: UnitOfWork, state: CaseState, asked: RedactionAsked) -> None:
-        super().require_may_open(uow, state, asked)
-        granted = select(Grant.id).where(
-            Grant.copy_id == asked.copy_id,
-            Grant.person_id == uow.actor.id,
-            Grant.action == "view",
-            Grant.ended_at.is_(None),
+    def may_open(self, uow: UnitOfWork, application: Application, hand_over: HandOver | None) -> bool:
+        """Whether the actor is the custodian or of Security, and may watch a copy of the loan."""
+        if hand_over is None or not super().may_open(uow, application, hand_over):
+            return False
+        granted = (
+            select(Grant.id)
+            .join(Copy, Copy.id == Grant.copy_id)
+            .where(
+                Copy.hand_over_id == hand_over.id,
+                Grant.person_id == uow.actor.id,
+                Grant.action == "view",
+                Grant.ended_at.is_(None),
+            )
         )
-        if uow.session.scalar(granted.limit(1)) is None:
-            raise Refused("not-yours", self.who_may(), status=403)
+        return uow.session.scalar(granted.limit(1)) is not None
 
     def is_same(self, matter: Matter, asked: RedactionAsked) -> bool:
         return bool(matter.facts["asked"]["copyId"] == asked.copy_id)
