@@ -196,6 +196,7 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "matter_id": _transfer(desk),
         "violation_id": "none",
         "outsider_id": desk.run(_outsider),
+        "derivative_id": "none",
         "sitting_id": desk.run(_sitting),
     }
 

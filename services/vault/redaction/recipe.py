@@ -90,7 +90,7 @@ class Recipe(Shape):
 
     def _check_region(self, number: int, region: Region) -> None:
         if region.end < region.start:
-            raise RecipeInvalid(Message("Box {number} ends before it starts: set its end anew.", number=number))
+            raise RecipeInvalid(Message("Box {number} ends before it starts: set its end again.", number=number))
         moments = [keyframe.at for keyframe in region.keyframes]
         if moments != sorted(set(moments)):
             raise RecipeInvalid(
@@ -98,7 +98,7 @@ class Recipe(Shape):
             )
         if moments[0] < region.start or moments[-1] > region.end:
             raise RecipeInvalid(
-                Message("Box {number} has a position outside its time: set its start or end anew.", number=number)
+                Message("Box {number} has a position outside its time: set its start or end again.", number=number)
             )
         for keyframe in region.keyframes:
             right, bottom = keyframe.x + keyframe.width, keyframe.y + keyframe.height

@@ -227,7 +227,7 @@ def _require_inside(recipe: Recipe, length_ms: int) -> None:
     for number, region in enumerate(recipe.regions, start=1):
         if region.start > length_ms:
             raise RecipeInvalid(
-                Message("Box {number} starts after the end of the footage: set its start anew.", number=number)
+                Message("Box {number} starts after the end of the footage: set its start again.", number=number)
             )
 
 
