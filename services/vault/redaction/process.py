@@ -38,7 +38,7 @@ from services.vault.redaction.drawing import FORMATS, Plan
 from services.vault.redaction.protocol import HEAD, LARGEST_JOB
 
 BUFFER = 1 << 19
-NICE = 10
+NICE = 5
 REPORT_SECONDS = 0.5
 KEY_EVERY_NS = 2_000_000_000  # at most so far apart are key frames, which a player seeks by
 JUMP_NS = 900_000_000  # behind a gap a picture stands by itself, as the vault wants it

@@ -43,7 +43,7 @@ async def test_a_redacted_copy_is_drawn_made_and_watched_in_the_browser(case: Ca
     desk = case.desk
     [copy] = desk.rows(Copy)
     edit = f"/copies/{copy.id}/redact"
-    assert f"{edit}\"" in (await custodian.get(f"/matters/new/redaction?case={case.id}")).text
+    assert f'{edit}"' in (await custodian.get(f"/matters/new/redaction?case={case.id}")).text
 
     unconfirmed = await custodian.send(edit)
     assert unconfirmed.status_code == 422
