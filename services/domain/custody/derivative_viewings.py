@@ -42,7 +42,7 @@ GONE = ("copy-gone", Message("The redacted copy is kept no longer: ask for a new
 OVER = ("loan-ended", Message("The loan has ended, and the redacted copy is no longer shown."))
 TOO_FAST = (
     "watched-too-fast",
-    Message("Watch at no more than double speed: what was played faster does not count as watched."),
+    Message("Watch at double speed at most: what was played faster does not count as watched."),
 )
 
 Stretch = tuple[int, int]

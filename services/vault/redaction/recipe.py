@@ -104,7 +104,7 @@ class Recipe(Shape):
             right, bottom = keyframe.x + keyframe.width, keyframe.y + keyframe.height
             if right > self.picture.width or bottom > self.picture.height:
                 raise RecipeInvalid(
-                    Message("Box {number} reaches beyond the picture: draw it inside the picture.", number=number)
+                    Message("Box {number} reaches beyond the image: draw it inside the image.", number=number)
                 )
 
     def to_json(self) -> dict[str, Any]:

@@ -182,7 +182,8 @@ NOT_REACHED = {
     "/matters/{matter_id}/referral", "/matters/{matter_id}/reply", "/matters/{matter_id}/settlement",
     "/matters/violations/{violation_id}/start", "/disclosures/{matter_id}/files/{copy_id}",
     "/disclosures/{matter_id}/receipt", "/applications/{application_id}/outsiders", "/outsiders/{outsider_id}/remove",
-    "/emergency-copies/{copy_id}/watch", "/matters/{matter_id}/appeal", "/matters/{matter_id}/attachments",
+    "/emergency-copies/{copy_id}/watch", "/derivatives/{derivative_id}/watch", "/matters/{matter_id}/appeal",
+    "/matters/{matter_id}/attachments",
     "/applications/{application_id}/original-letter", "/hand-overs/{hand_over_id}/sittings/new",
     "/sittings/{sitting_id}/presence", "/sittings/{sitting_id}/end",
     "/admin/calendar",  # in the answer to /admin/calendar/check: test_working_calendar_pages.py

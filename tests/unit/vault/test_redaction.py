@@ -249,7 +249,7 @@ async def test_footage_that_cannot_be_read_is_refused_with_a_sentence() -> None:
         ({"regions": [box(500, 100, (300, 0, 0, 32, 32))]}, "Box 1 ends before it starts"),
         ({"regions": [box(0, 100, (50, 0, 0, 32, 32), (50, 8, 8, 32, 32))]}, "two positions at one moment"),
         ({"regions": [box(0, 100, (0, 0, 0, 32, 32), (200, 8, 8, 32, 32))]}, "a position outside its time"),
-        ({"regions": [box(0, 100, (0, 170, 0, 32, 32))]}, "reaches beyond the picture"),
+        ({"regions": [box(0, 100, (0, 170, 0, 32, 32))]}, "reaches beyond the image"),
         ({"regions": [box(0, 100, (0, 0, 0, 3, 32))]}, "regions.0.keyframes.0.width"),
         ({"mode": "hide-some"}, "mode"),
         ({"detector": "faces"}, "detector"),

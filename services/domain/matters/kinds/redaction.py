@@ -175,7 +175,7 @@ class Redaction(Kind):
             base.text_line(Message("SHA-256 of the redacted copy"), outcome["sha256"]),
             base.text_line(Message("SHA-256 of its label"), str(outcome["labelSha256"] or "")),
             Line(
-                Message("Pictures"),
+                Message("Frames"),
                 Message(
                     "{pictures}, of which {drawn} were changed and {undecodable} could not be decoded",
                     pictures=outcome["pictures"],

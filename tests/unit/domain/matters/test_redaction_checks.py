@@ -170,7 +170,7 @@ def test_the_record_of_its_making_says_what_was_done(loan: LoanDesk) -> None:
     assert document.number.startswith("TM-")
     assert content["title"] == "视频录像脱敏制作记录"
     said = {line["name"]: line["value"] for line in (*content["lines"], *content["results"])}
-    assert said["性质"] == "派生件，非原件；原件仍封存于录像库"
+    assert said["性质"] == "派生件，非原件；原件仍封存于保管库"
     assert said["脱敏副本 SHA-256"] == "c" * 64
     assert said["配方 SHA-256"] == row.recipe_sha256
     assert said["看完全部画面的人"] == "reviewer2"
