@@ -15,6 +15,7 @@ from sqlalchemy import select
 from services.database.tables.applications import Application, Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Copy, Download, Viewing
+from services.database.tables.derivatives import Derivative, DerivativeViewing
 from services.database.tables.disclosures import DisclosureDownload
 from services.database.tables.emergency_views import EmergencyCopy, EmergencyViewing
 from services.database.tables.people import Person
@@ -42,6 +43,7 @@ def list_viewers(uow: UnitOfWork, camera_id: str, span: Span) -> list[FootageVie
     viewers = [
         *_of_copies(uow, camera_id, span),
         *_of_emergency_copies(uow, camera_id, span),
+        *_of_redacted_copies(uow, camera_id, span),
         *_pictures(uow, camera_id, span),
     ]
     return sorted(viewers, key=lambda viewer: viewer.at)
@@ -65,7 +67,10 @@ def _of_copies(uow: UnitOfWork, camera_id: str, span: Span) -> Iterator[FootageV
 
 
 def _looks(
-    uow: UnitOfWork, looks: Iterable[Viewing | EmergencyViewing], part: tuple[int, int], application: Application
+    uow: UnitOfWork,
+    looks: Iterable[Viewing | EmergencyViewing | DerivativeViewing],
+    part: tuple[int, int],
+    application: Application,
 ) -> Iterator[FootageViewer]:
     """Yield those who read some of ``part``, a stretch of the plaintext in bytes."""
     for row in looks:
@@ -94,6 +99,21 @@ def _of_emergency_copies(uow: UnitOfWork, camera_id: str, span: Span) -> Iterato
             continue
         looks = uow.session.scalars(select(EmergencyViewing).where(EmergencyViewing.copy_id == copy.id))
         yield from _looks(uow, looks, part, application)
+
+
+def _of_redacted_copies(uow: UnitOfWork, camera_id: str, span: Span) -> Iterator[FootageViewer]:
+    """Yield who watched a redacted copy, as far as it shows something."""
+    query = (
+        select(Derivative, Application)
+        .join(Item, Item.id == Derivative.item_id)
+        .join(Application, Application.id == Derivative.application_id)
+        .where(Item.camera_id == camera_id, Derivative.made_at.is_not(None))
+    )
+    for row, application in uow.session.execute(query):
+        part = _bytes(row.sealed, span) if row.sealed is not None else None
+        if part is not None:
+            looks = uow.session.scalars(select(DerivativeViewing).where(DerivativeViewing.derivative_id == row.id))
+            yield from _looks(uow, looks, part, application)
 
 
 def _bytes(sealed: dict[str, Any], span: Span) -> tuple[int, int] | None:
