@@ -199,7 +199,7 @@ class Redaction(Kind):
             base.text_line(Message("Label of the original"), before["masterLabel"] or ""),
             base.text_line(Message("SHA-256 of the copy"), before["sha256"]),
             Line(Message("What is hidden"), Label(f"redaction-{recipe['mode']}")),
-            Line(Message("How"), Label(f"redaction-{recipe['style']}")),
+            Line(Message("How it is hidden"), Label(f"redaction-{recipe['style']}")),
             base.text_line(Message("Boxes"), str(len(recipe["regions"]))),
             Line(Message("Sound"), sound),
             base.text_line(Message("SHA-256 of the recipe"), before["recipeSha256"]),
