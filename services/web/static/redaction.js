@@ -255,7 +255,7 @@
           settle(region);
         });
         for (const name of ["x", "y", "width", "height"]) {
-          fill(row, name, keyframe[name], (text) => { Object.assign(keyframe, inside({ ...keyframe, [name]: Number(text) })); });
+          fill(row, name, keyframe[name], (text) => { if (ready()) Object.assign(keyframe, inside({ ...keyframe, [name]: Number(text) })); });
         }
         onClick(row, "remove", () => { if (region.keyframes.length > 1) region.keyframes.splice(place, 1); else say(words.last); });
         onClick(row, "go", () => player.seekTo(keyframe.at));
