@@ -17,6 +17,7 @@ from services.app.container import START, Container, models
 from services.app.listeners import listen_as
 from services.backup import belongings
 from services.database import leases
+from services.database.leases import Leased
 from services.database.unit_of_work import Database
 from services.designers.inclusive_joins import uneven_joins
 from services.domain.deployments import uploads
@@ -48,6 +49,7 @@ log = get_logger(__name__)
 
 SWEEP_EVERY = timedelta(minutes=15)
 LOCK_EVERY = timedelta(seconds=30)
+REDACT_EVERY, REDACT_PAUSE = timedelta(seconds=20), timedelta(seconds=5)
 RETURNS_EVERY = timedelta(seconds=15)
 PRESERVES = "preserve-footage"  # the job type whose process tries again what it could not preserve
 ENGINE_WAIT = timedelta(seconds=60)
@@ -370,6 +372,17 @@ def _discard_leftovers(container: Container) -> Periodic:
     return task
 
 
+def _make_redactions(container: Container) -> Periodic:
+    """Return the task that makes redacted copies; the commit that queues one wakes it where it is in this process."""
+    from services.domain.custody import derivatives  # noqa: PLC0415 - a portal makes none
+    from services.workers.redactions import RedactionMaker  # noqa: PLC0415 - as above
+
+    maker = RedactionMaker(container.database, container.store, container.loan_keys, lambda: container.signer)
+    task = Leased(maker.lease, REDACT_EVERY, maker.run, pause=REDACT_PAUSE)
+    container.database.on(derivatives.QUEUED, task.wake)
+    return task
+
+
 def _retry_preservations(container: Container) -> PeriodicTask:
     """Return the task that tries again what could not be preserved; for processes that preserve."""
     from services.domain.cameras import measurements  # noqa: PLC0415 - as above
@@ -433,7 +446,7 @@ def _periodic_tasks(
                 portal_tasks.keep_engine_models(container.database, container.engine),
             ]
     if roles.sweeper:
-        by_clock += [_keep_locks(container), _discard_leftovers(container)]
+        by_clock += [_keep_locks(container), _discard_leftovers(container), _make_redactions(container)]
         # The first sweep was before the workers began.
         others.append(Periodic("sweeper", SWEEP_EVERY, partial(_sweep, container, all_open=False), at_once=False))
     if any(worker.job_type == PRESERVES for worker in roles.workers):

@@ -169,13 +169,15 @@ def _hash(store: Store, facts: ObjectFacts) -> str:
 
 
 def _referenced(connection: Connection) -> Iterator[Entry]:
-    """Yield the objects that the database refers to: quarantine, masters, replicas, copies, uploads, attachments."""
+    """Yield the objects that the database refers to: quarantine, masters, replicas, copies, redacted copies, uploads,
+    attachments."""
     tables = database_schema.metadata().tables
     for name, ended in (
         ("preservations", "discarded_at"),
         ("masters", "discarded_at"),
         ("copies", "discarded_at"),
         ("emergency_copies", "discarded_at"),
+        ("derivatives", "discarded_at"),
         ("uploads", "removed_at"),
         ("attachments", "purged_at"),
     ):

@@ -232,6 +232,10 @@ def _loan_keys(
     copies = database_schema.metadata().tables["copies"]
     query = select(copies.c.id, copies.c.sealed, copies.c.key_destroyed_at, copies.c.discarded_at)
     rows = {row.id: row for row in connection.execute(query)}
+    derived = database_schema.metadata().tables["derivatives"]  # their keys are named after the run that made them
+    ends = (derived.c.sealed, derived.c.key_destroyed_at, derived.c.discarded_at)
+    made = select(derived.c.attempt_id.label("id"), *ends).where(derived.c.attempt_id.is_not(None))
+    rows |= {row.id: row for row in connection.execute(made)}
 
     def ended_because(copy_id: str) -> str | None:
         row = rows.get(copy_id)

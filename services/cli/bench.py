@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from services.backup.database_export import check_empty
-from services.bench import clip, engine, portal, relay, submissions, trail
+from services.bench import clip, engine, portal, redact, relay, submissions, trail
 from services.bench import policy_check as policy_checks
 from services.bench import seal as sealing
 from services.bench import verify as verifying
@@ -91,6 +91,21 @@ def add_to(app: typer.Typer) -> None:
         """Cut fragmented MP4 in the clip process alone; the peer is ffmpeg on the same bytes."""
         with reported_errors(), _folder(folder) as place:
             _print(asyncio.run(clip.measure(place, size=size_of(size), megabits=megabits, runs=runs)))
+
+    @group.command("redact")
+    def redact_footage(  # noqa: PLR0917 - each is an option of the command line
+        seconds: Annotated[int, typer.Option(min=1, help="How many seconds of footage, of 25 pictures each.")] = 20,
+        width: Annotated[int, typer.Option(min=64, max=7680, help="Pixels of the picture from left to right.")] = 1920,
+        height: Annotated[int, typer.Option(min=64, max=4320, help="Pixels of the picture from top to bottom.")] = 1080,
+        mode: Annotated[str, typer.Option(help="blur-these, or keep-one.")] = "blur-these",
+        folder: Folder = None,
+        runs: Runs = 3,
+    ) -> None:
+        """Make a redacted copy in its confined process; the peer decodes and encodes the same pictures alone."""
+        with reported_errors(), _folder(folder) as place:
+            _print(
+                asyncio.run(redact.measure(place, seconds=seconds, width=width, height=height, mode=mode, runs=runs))
+            )
 
     @group.command("verify")
     def verify(size: Size = "1GiB", folder: Folder = None, runs: Runs = 3) -> None:

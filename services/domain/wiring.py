@@ -1,4 +1,7 @@
-"""What the domain adds to every unit of work: the audit trail's tree, the rules that hold, what has attachments."""
+"""What the domain adds to every unit of work: the audit trail's tree, the rules that hold, what has attachments.
+
+And what a stage of review wants to be true before it is answered.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +11,9 @@ from services.database.unit_of_work import Database
 from services.domain.applications import attached
 from services.domain.attachments import subjects
 from services.domain.audit import tree
+from services.domain.custody import derivative_viewings
 from services.domain.matters import attached as matters_attached
+from services.domain.reviews import readiness
 from services.domain.rules.overrides import RuleOverrides
 from services.runtime.clock import Clock
 from services.runtime.rules import Rules, rules_of
@@ -30,6 +35,7 @@ def open_database(
     """Open the database at ``url`` (an SQLAlchemy address); ``rules`` are the environment's."""
     subjects.register("application", attached.SUBJECT)
     subjects.register("matter", matters_attached.SUBJECT)
+    readiness.register(derivative_viewings.STAGE, derivative_viewings.require_ready)
     return Database(
         url,
         clock,

@@ -76,6 +76,7 @@ class Retrieval:
     asked: Span | None = None
 
 
+DERIVED = "urn:footage-desk:derived-label:v1"  # of a redacted copy: it is no label of an original
 VERSION = 2  # of the predicate; 2 says how the pictures follow one another. Labels of before say no version.
 # What "complete" rests on. Pictures are copied and not decoded, so a changed bit inside one is not seen.
 EXAMINED = (
@@ -148,6 +149,30 @@ def build_label(sealed: Sealed, origin: Origin, clock: ClockReading, retrieval: 
             "cameraSignature": sealed.camera_signature,
             "auditCheckpoint": retrieval.audit_checkpoint and dict(retrieval.audit_checkpoint),
             "tools": {"footage-desk": version("footage-desk"), "av": version("av"), "cipher": "age v1"},
+        },
+    )
+
+
+def build_derived_label(
+    sealed: Sealed, facts: Mapping[str, Any], audit_checkpoint: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """The statement on a redacted copy: derived, not the original, of what and by which recipe (R6, R58)."""
+    coverage = sealed.coverage
+    name = f"{sealed.bucket}/{sealed.key}"
+    return statement(
+        {name: sealed.sha256_cipher, f"{name}#footage": sealed.sha256_plain},
+        DERIVED,
+        {
+            **facts,
+            "version": 1,
+            "firstFrame": coverage.first_frame.isoformat(),
+            "lastFrame": coverage.last_frame.isoformat(),
+            "covered": [span_to_json(span) for span in coverage.covered],
+            "gaps": [span_to_json(span) for span in coverage.gaps],
+            "codecs": list(coverage.codecs),
+            "size": {"footage": sealed.plain_size, "object": sealed.size},
+            "handling": "do not edit, do not forward",
+            "auditCheckpoint": audit_checkpoint and dict(audit_checkpoint),
         },
     )
 

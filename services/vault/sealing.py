@@ -8,7 +8,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -30,6 +30,7 @@ from services.vault.coverage import (
     fragments_from_json,
     fragments_to_json,
 )
+from services.vault.redaction.client import Redaction
 from services.vault.store.protocol import Location, Store, Target, reader_of
 from services.vault.store.upload import Uploaded, upload
 from services.vault.verdict import FootageSource, judge
@@ -173,6 +174,55 @@ async def issue(
     )
 
 
+async def derive(
+    source: MasterSource,
+    redaction: Redaction,
+    target: Target,
+    *,
+    recipients: Sequence[str],
+    tolerance_ms: int = TOLERANCE_MS,
+    limits: Limits | None = None,
+) -> Sealed:
+    """Store a redacted copy of what ``source`` holds, whole, encrypted to the recipients.
+
+    The pictures keep the recorder's times. The source is read whole and its hash compared: raises MasterDamaged where
+    it differs, what ``Redaction`` raises, and what ``seal`` raises; then nothing is stored.
+    """
+    master, coverage = _MasterReader(source, hashed=True), source.sealed.coverage
+    whole = Span(coverage.first_frame, max([coverage.last_frame, *(span.end for span in coverage.covered)]))
+    offset_ns = (coverage.zero - coverage.first_frame) // timedelta(microseconds=1) * 1000
+
+    async def redacted() -> AsyncIterator[SegmentLike]:
+        async for part in master.parts():
+            yield replace(
+                part,
+                size=None,
+                open=lambda given=part: redaction.redact(given.open(), offset_ns),  # type: ignore[misc]  # bound in the loop
+            )
+
+    least = coverage.pictures.least_share if coverage.pictures else LEAST_SHARE
+    segments = FootageSource(redacted(), whole, source.channel, coverage.covered, least_share=least)
+    clip = Clip(segments.segments, whole, source.channel, limits=limits or Limits(), zero=lambda _: coverage.zero)
+
+    def check_source() -> None:
+        if master.sha256 != source.sealed.sha256_plain:
+            raise MasterDamaged(
+                f"No redacted copy was made of {source.sealed.key}: its footage has the SHA-256 "
+                f"{master.sha256[:16]}…, and {source.sealed.sha256_plain[:16]}… was sealed. Report the problem to "
+                "Security, and have the copy issued again."
+            )
+
+    return await _seal_clip(
+        clip,
+        segments,
+        target,
+        recipients=recipients,
+        progress=lambda size, share: None,
+        tolerance=timedelta(milliseconds=tolerance_ms),
+        check=check_source,
+    )
+
+
 async def _seal_clip(
     clip: Clip,
     source: FootageSource,
@@ -248,10 +298,14 @@ def _bytes_counted(clip: Clip, progress: Progress) -> Callable[[int], None]:
 
 
 class _MasterReader:
-    """Reads a master's parts as segments, in order; ``sha256`` of several is complete once all were read."""
+    """Reads a master's parts as segments, in order; ``sha256`` is complete once all were read.
 
-    def __init__(self, source: MasterSource) -> None:
+    Of several parts, or where it is ``hashed``: what is read of a single one is hashed by the clip.
+    """
+
+    def __init__(self, source: MasterSource, *, hashed: bool = False) -> None:
         self._source = source
+        self._hashed = hashed
         self._parts = source.sealed.coverage.parts
         self._digest = hashlib.sha256()
 
@@ -263,7 +317,7 @@ class _MasterReader:
     def sha256(self) -> str:
         return self._digest.hexdigest()
 
-    async def parts(self) -> AsyncIterator[SegmentLike]:
+    async def parts(self) -> AsyncIterator[OwnSegment]:
         source = self._source
         reader = await run_in_thread(open_sealed, source.store, source.sealed.location, source.unwrapper)
         ends = [0, *(part.offset + part.length for part in self._parts)]
@@ -293,7 +347,7 @@ class _MasterReader:
 
     def _read(self, reader: Reader, size: int) -> bytes:
         chunk = reader.read(size)
-        if self.in_parts:
+        if self.in_parts or self._hashed:
             self._digest.update(chunk)
         return chunk
 

@@ -253,11 +253,13 @@ def test_only_confined_processes_open_footage_of_others() -> None:
     """FFmpeg reads what recorders and people send there alone; the others name its version, or open footage of ours."""
     clip = {path for path in (SERVICES / "vault" / "clip").glob("*.py") if path.name != "client.py"}
     images = {*SERVICES.rglob("photograph_process.py"), *SERVICES.rglob("image_process.py")}
-    confined = {*clip, SERVICES / "recorders" / "snapshot_process.py", *images}
+    redaction = {SERVICES / "vault" / "redaction" / name for name in ("drawing.py", "process.py")}
+    confined = {*clip, *redaction, SERVICES / "recorders" / "snapshot_process.py", *images}
     others = {
         SERVICES / "vault" / "packets.py",
         SERVICES / "workers" / "labelling.py",
         SERVICES / "bench" / "footage.py",
+        SERVICES / "bench" / "redact.py",
         SERVICES / "demo" / "scene.py",
     }
     opening = {path for path, node in nodes() for name in imported(node) if name.split(".")[0] == "av"}

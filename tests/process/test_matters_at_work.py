@@ -6,10 +6,14 @@ import pytest
 from case_people import CUSTODIAN, People
 from whole_matter import ask, decide
 
-from services.database.tables.copies import Grant
+from services.database.tables.copies import Copy, Grant
+from services.database.tables.derivatives import Derivative, DerivativeViewing
 from services.database.tables.matters import Matter
+from services.database.tables.people import Person
 from services.database.tables.reviews import Review
 from services.database.tables.violations import Violation
+from services.database.unit_of_work import UnitOfWork
+from services.domain.custody import derivatives
 
 pytestmark = pytest.mark.zeebe
 
@@ -47,6 +51,42 @@ async def test_an_extension_that_is_refused_changes_nothing(desk: People) -> Non
 
     await ended(desk, matter_id, "refused")
     assert desk.hand_over(case).due_at == loan.due_at
+
+
+@pytest.mark.requirement("R6", "R58", refuses=True)
+async def test_a_redacted_copy_is_made_again_and_then_approved(desk: People) -> None:
+    case = await desk.apply("cam1", requested_use_days=5)
+    await desk.accept(case)
+    [copy] = desk.rows(Copy)
+    box = {"start": 0, "end": 1000, "keyframes": [{"at": 0, "x": 0, "y": 0, "width": 64, "height": 64}]}
+    recipe = {"mode": "keep-one", "picture": {"width": 160, "height": 96}, "regions": [box]}
+
+    def not_made(uow: UnitOfWork) -> None:
+        order = derivatives.begin(uow)
+        assert order is not None
+        uow.session.flush()
+        derivatives.fail(uow, order.attempt_id, "its pictures cannot be decoded")
+
+    def made_and_watched(uow: UnitOfWork) -> None:
+        """The copy stands for the redacted one; Security has watched all of it."""
+        order = derivatives.begin(uow)
+        assert order is not None
+        uow.session.flush()
+        assert derivatives.finish(uow, order.attempt_id, dict(copy.sealed), {"tools": {}})
+        for person in uow.session.query(Person.id):
+            looks = {"opened_at": uow.now, "address": "x", "ranges": [], "played": [[0, 10**9]]}
+            uow.session.add(DerivativeViewing(derivative_id=order.derivative_id, person_id=person[0], **looks))
+
+    first = await ask(desk, case, "redaction", copyId=copy.id, recipe=recipe)
+    await desk.as_person(CUSTODIAN, not_made)
+    await decide(desk, first, "redaction-check", "again")
+    await ended(desk, first, "refused")
+
+    second = await ask(desk, case, "redaction", copyId=copy.id, recipe=recipe)
+    await desk.as_person(CUSTODIAN, made_and_watched)
+    await decide(desk, second, "redaction-check")
+    await ended(desk, second, "applied")
+    assert [row.approved_at is not None for row in desk.rows(Derivative, matter_id=second)] == [True]
 
 
 @pytest.mark.requirement("R47")

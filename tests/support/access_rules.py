@@ -179,6 +179,14 @@ RULES = {
     "POST /api/emergency-copies/{copy_id}/viewings": Rule(NONE, body={"purposeConfirmed": False}),
     "GET /api/emergency-copies/{copy_id}/content": Rule(NONE, query="?viewing={viewing_id}"),
     "GET /api/emergency-copies/{copy_id}/playlist.m3u8": Rule(NONE, query="?viewing={viewing_id}"),
+    # the loan has no redacted copy
+    "GET /api/derivatives/{derivative_id}": Rule(NONE),
+    "POST /api/derivatives/{derivative_id}/viewings": Rule(NONE, body={"purposeConfirmed": False}),
+    "GET /api/derivatives/{derivative_id}/content": Rule(NONE, query="?viewing={viewing_id}"),
+    "GET /api/derivatives/{derivative_id}/playlist.m3u8": Rule(NONE, query="?viewing={viewing_id}"),
+    "POST /api/derivatives/{derivative_id}/viewings/{viewing_id}/played": Rule(
+        NONE, body={"startMs": 0, "lengthMs": 1000}
+    ),
     "POST /api/copies/{copy_id}/downloads": Rule(
         KEEPER, body={"recipient": generate_identity()[1], "medium": "disk 1"}
     ),

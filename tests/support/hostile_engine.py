@@ -72,7 +72,7 @@ POOLS: dict[str, tuple[Any, ...]] = {
     "stage": (
         *("preliminary", "security", "security-signature", "management"),
         *("storage-release", "partial-footage", "receipt", "return-inspection"),
-        *("violation-security", "legal-sanction", "referral", "violation-appeal"),
+        *("violation-security", "legal-sanction", "referral", "violation-appeal", "redaction-check"),
     ),
     "closedAs": ("refused", "moot", "handled"),
     "severity": ("minor", "moderate", "severe"),

@@ -198,6 +198,7 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "requirement": "R41",
         "seq": "1",
         "outsider_id": desk.run(_outsider),
+        "derivative_id": "none",
         "sitting_id": desk.run(_sitting),
     }
 

@@ -100,6 +100,10 @@ PAGES = {
     # a copy on loan is no emergency copy
     "GET /emergency-copies/{copy_id}/watch": Rule(NONE),
     "POST /emergency-copies/{copy_id}/watch": Rule(NONE, body={"purposeConfirmed": "true"}),
+    "GET /copies/{copy_id}/redact": Rule(KEEPER),
+    "POST /copies/{copy_id}/redact": Rule(KEEPER, body={"purposeConfirmed": "true"}),
+    "GET /derivatives/{derivative_id}/watch": Rule(NONE),  # the loan has no redacted copy
+    "POST /derivatives/{derivative_id}/watch": Rule(NONE, body={"purposeConfirmed": "true"}),
     "GET /copies/{copy_id}/download": Rule(KEEPER),
     "POST /copies/{copy_id}/download": Rule(KEEPER, body={"recipient": generate_identity()[1], "medium": "disk 1"}),
     "GET /notices": Rule(EVERYONE),

@@ -322,7 +322,8 @@ EACH: dict[str, dict[str, Any]] = {
     "return-inspection": INSPECTION,
     "confidentiality-agreement": AGREEMENT,
     **dict.fromkeys(
-        ("extension", "purpose-change", "custody-transfer", "recall", "problem", "urgent", "appeal"), MATTER
+        ("extension", "purpose-change", "custody-transfer", "recall", "problem", "urgent", "appeal", "redaction"),
+        MATTER,
     ),
     "disclosure": {**MATTER, "list": LIST},
     "hold-notice": HOLD,

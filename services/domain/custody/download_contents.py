@@ -54,6 +54,7 @@ class Contents:
     label: Document | None
     signed_label: tuple[str, str]
     receipt: str | None
+    derived: bool = False  # a redacted copy, and not the copy itself
 
     @property
     def footage(self) -> str:

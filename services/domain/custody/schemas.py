@@ -69,6 +69,63 @@ class IssuedCopy(Answer):
     actions: list[str]
 
 
+class WatchedStretch(Answer):
+    """A stretch of a redacted copy, in milliseconds after its first picture."""
+
+    start_ms: int
+    end_ms: int
+
+
+class WatchedAnswer(Answer):
+    """How much of a redacted copy you have watched, 0 to 1, and what is left."""
+
+    watched_share: float
+    unwatched: list[WatchedStretch]
+
+
+class DerivativeViewingAnswer(Answer):
+    """A viewing of a redacted copy; ``content`` is where it is read, ``playlist`` the same for a player."""
+
+    id: str
+    derivative_id: str
+    purpose: str
+    size: int
+    content: str
+    playlist: str
+
+
+class DerivativeView(WatchedAnswer):
+    """A redacted copy. ``number`` is that of its matter, ``progress`` how much is made, 0 to 1.
+
+    ``state``: ``queued``, ``made``, ``approved``, ``failed``, ``ended`` (its matter was closed before), ``discarded``.
+    ``opens``: whether you can watch it now.
+    """
+
+    id: str
+    matter_id: str
+    copy_id: str
+    number: str
+    state: str
+    camera_zh: str
+    camera_en: str
+    place_zh: str
+    place_en: str
+    zone: str
+    recipe: dict[str, Any]
+    recipe_sha256: str
+    queued_at: Moment
+    started_at: Moment | None
+    pictures: int
+    progress: float
+    made_at: Moment | None
+    failed_because: str | None
+    sha256: str | None
+    size: int | None
+    retain_until: Moment | None
+    opens: bool
+    coverage: dict[str, Any]
+
+
 class EmergencyCopyView(Answer):
     """What you can see of an urgent retrieval before its approval; ``number`` is that of the urgent retrieval.
 

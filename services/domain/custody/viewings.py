@@ -9,11 +9,11 @@ from sqlalchemy import select
 from services.database.base import new_id
 from services.database.tables.copies import Copy, Download, Viewing
 from services.database.tables.custody import HandOver
+from services.database.tables.derivatives import DerivativeViewing
 from services.database.tables.emergency_views import EmergencyViewing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import grants, log, on_site
-from services.domain.custody.grants import CopyKind
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
@@ -107,14 +107,17 @@ def record_read(
 
 def count_read(
     uow: UnitOfWork,
-    viewing: Viewing | EmergencyViewing,
+    viewing: Viewing | EmergencyViewing | DerivativeViewing,
     offset: int,
     length: int,
     *,
-    subject: CopyKind,
+    subject: str,
     application_id: str,
 ) -> None:
-    """Count one read of ``length`` bytes at ``offset`` of the plaintext; an event for new ground and after a pause."""
+    """Count one read of ``length`` bytes at ``offset`` of the plaintext; an event for new ground and after a pause.
+
+    ``subject``: what the audit trail calls the kind of copy.
+    """
     before = length_of(viewing.ranges)
     viewing.ranges = merge_ranges([*viewing.ranges, [offset, offset + length]])
     new_ground = before // AUDIT_STEP_BYTES != length_of(viewing.ranges) // AUDIT_STEP_BYTES

@@ -1,12 +1,14 @@
 """Serve disclosures: what was allowed, its files, and the receipt (R57, R58)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 
+from services.database.tables.derivatives import Derivative
 from services.database.tables.disclosures import DisclosureDownload
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.cases.document_layouts import render_pdf
@@ -20,6 +22,7 @@ from services.domain.disclosures.schemas import DisclosureView, FetchedAnswer, R
 from services.domain.documents import service as document_service
 from services.runtime.errors import Refused
 from services.runtime.threads import run_in_thread
+from services.vault.labels import label_key
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems, problems_beside
 from services.web.identity import Acting
@@ -74,9 +77,9 @@ async def read_file(
     download_id: Identifier, actor: Acting, database: GivenDatabase, vault: Annotated[Vault, Depends()]
 ) -> StreamingResponse:
     """Return the listed file in a ZIP with the list, labels, hashes and the verifier; whole, never in ranges."""
-    row, sealed = await database.run(actor, service.start_download, download_id)
+    row, handed = await database.run(actor, service.start_download, download_id)
     given = await database.read(actor, _given, row)
-    reader = await footage_reader.open_copy(vault.store, vault.loan_keys, row.copy_id, sealed)
+    reader = await footage_reader.open_copy(vault.store, vault.loan_keys, handed.key_id, handed.sealed)
 
     async def check(_offset: int, _length: int) -> None:
         await database.run(actor, service.continue_download, download_id, last=False)
@@ -116,8 +119,8 @@ async def list_file(
     row = await database.run(actor, service.list_download, matter_id, copy_id, address=caller)
     if row.opens_with == "medium":
         return row, None
-    sealed = await database.read(actor, service.sealed_of, row.id)
-    reader = await footage_reader.open_copy(vault.store, vault.loan_keys, copy_id, sealed)
+    handed = await database.read(actor, service.file_of, row.id)
+    reader = await footage_reader.open_copy(vault.store, vault.loan_keys, handed.key_id, handed.sealed)
     return row, password_of(reader, row.id)
 
 
@@ -126,8 +129,31 @@ def _given(uow: UnitOfWork, row: DisclosureDownload) -> Given:
     contents = download_contents.of_copy(
         uow, row.copy_id, handing.hand_over.id, opens_with=row.opens_with, listed_at=row.asked_at
     )
+    derived = service.file_of(uow, row.id).derived
+    if derived is not None:
+        contents = _redacted(uow, contents, derived)
     listed = document_service.by_number(uow, handing.matter.number)
     if listed is None:
         raise Refused("list-missing", "The list of what is provided is missing: report this to the administrator.")
     pdf = render_pdf(listed.kind, listed.number, listed.content, listed.sha256, listed.made_at)
     return Given(contents, handing.matter.number, pdf)
+
+
+def _redacted(uow: UnitOfWork, contents: Contents, row: Derivative) -> Contents:
+    """Return the same of the redacted copy: its own hash, its label, and the record of its making as its sheet."""
+    sealed = row.sealed or {}
+    coverage = sealed["coverage"]
+    return replace(
+        contents,
+        name=f"{contents.name}_redacted",
+        ending="mov" if any(part.get("container") == "mov" for part in coverage["parts"]) else "mp4",
+        size=sealed["plainSize"],
+        sha256=sealed["sha256Plain"],
+        codecs=tuple(coverage["codecs"]),
+        parts=len(coverage["parts"]),
+        first=datetime.fromisoformat(coverage["firstFrame"]),
+        last=datetime.fromisoformat(coverage["lastFrame"]),
+        label=document_service.of_subject(uow, "redaction", row.matter_id),
+        signed_label=(sealed["bucket"], label_key(sealed["key"])),
+        derived=True,
+    )

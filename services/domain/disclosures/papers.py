@@ -17,6 +17,9 @@ CLEAR = (
     Message("Extract this ZIP onto the numbered medium, and seal the medium: the files in it are not encrypted."),
     Message("The footage opens with player.html in a browser, or with a player such as VLC."),
 )
+DERIVED = Message(
+    "This is a redacted copy: derived, not the original. The list says by which recipe, and where the original is kept."
+)
 TYPE = Message("Enter the password that you were given. Lowercase letters, spaces and missing hyphens are accepted.")
 ABSENT = Message(
     "The footage cannot be played from here: extract the whole ZIP first. If it is in another folder, choose it below."
@@ -77,6 +80,7 @@ def _lines(contents: Contents, number: str) -> list[Text | str]:
         ),
         "",
         Message("Camera: {camera}", camera=contents.camera),
+        *([DERIVED] if contents.derived else []),
         PURPOSE.with_values(number=number),
         *([download_folder.parts_of(contents)] if contents.parts > 1 else []),
         "",
@@ -90,11 +94,11 @@ def _lines(contents: Contents, number: str) -> list[Text | str]:
             if contents.opens_with == "browser"
             else []
         ),
-        Message("{name}: the footage, unchanged since sealed", name=contents.footage),
+        _footage(contents),
         Message("{name}: the list of what is provided, to read and sign", name=f"{number}.pdf"),
         Message("{name}: plays it in a browser", name=PLAYER),
         Message("{name}: the signed label, for a program to verify", name=f"{contents.name}.label.json"),
-        Message("{name}: the label, to read and print", name=f"{contents.name}.label.pdf"),
+        _sheet(contents),
         Message("{name}: the SHA-256 of each file", name=SUMS),
         Message(
             "{name}: the verifier of evidence packages, for Python 3.11 or newer; take its hash from the portal",
@@ -108,3 +112,16 @@ def _lines(contents: Contents, number: str) -> list[Text | str]:
             name=contents.footage,
         ),
     ]
+
+
+def _footage(contents: Contents) -> Message:
+    if contents.derived:
+        return Message("{name}: the redacted footage, unchanged since sealed", name=contents.footage)
+    return Message("{name}: the footage, unchanged since sealed", name=contents.footage)
+
+
+def _sheet(contents: Contents) -> Message:
+    name = f"{contents.name}.label.pdf"
+    if contents.derived:
+        return Message("{name}: the record of how the redacted copy was made and checked", name=name)
+    return Message("{name}: the label, to read and print", name=name)

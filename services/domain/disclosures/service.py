@@ -11,6 +11,7 @@ from services.database.tables.applications import Application
 from services.database.tables.attachments import Attachment
 from services.database.tables.copies import Copy
 from services.database.tables.custody import HandOver
+from services.database.tables.derivatives import Derivative
 from services.database.tables.disclosures import Disclosure, DisclosureDownload
 from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
@@ -52,6 +53,15 @@ class Handing:
     @property
     def medium(self) -> str:
         return str(self.matter.facts["asked"].get("medium") or "")
+
+
+@dataclass(frozen=True)
+class HandedFile:
+    """A file as it lies in the vault, and the name of the key that opens it. ``derived``: of a redacted copy."""
+
+    key_id: str
+    sealed: dict[str, Any]
+    derived: Derivative | None = None
 
 
 def get(uow: UnitOfWork, matter_id: str, *, lock: bool = False) -> Handing:
@@ -127,7 +137,7 @@ def list_download(uow: UnitOfWork, matter_id: str, copy_id: str, *, address: str
     """List a file that is fetched to be handed out, before its first byte leaves."""
     handing = get(uow, matter_id, lock=True)
     require(uow, handing)
-    _allowed_copy(uow, handing, copy_id)
+    _allowed_file(uow, handing, copy_id)
     download = DisclosureDownload(
         id=new_id(),
         disclosure_id=handing.row.id,
@@ -154,10 +164,10 @@ def list_download(uow: UnitOfWork, matter_id: str, copy_id: str, *, address: str
     return download
 
 
-def start_download(uow: UnitOfWork, download_id: str) -> tuple[DisclosureDownload, dict[str, Any]]:
-    """Check before a file is sent, count the sending, and return what the copy was sealed as."""
+def start_download(uow: UnitOfWork, download_id: str) -> tuple[DisclosureDownload, HandedFile]:
+    """Check before a file is sent, count the sending, and return what it was sealed as."""
     download, handing = _download(uow, download_id)
-    copy = _allowed_copy(uow, handing, download.copy_id)
+    handed = _allowed_file(uow, handing, download.copy_id)
     download.reads += 1
     audit_trail.record(
         uow,
@@ -170,7 +180,7 @@ def start_download(uow: UnitOfWork, download_id: str) -> tuple[DisclosureDownloa
         opens_with=download.opens_with,
         sendings=download.reads,
     )
-    return download, dict(copy.sealed)
+    return download, handed
 
 
 def continue_download(uow: UnitOfWork, download_id: str, *, last: bool) -> None:
@@ -264,10 +274,10 @@ def of_download(uow: UnitOfWork, download: DisclosureDownload) -> Handing:
     return get(uow, uow.session.get_one(Disclosure, download.disclosure_id).matter_id)
 
 
-def sealed_of(uow: UnitOfWork, download_id: str) -> dict[str, Any]:
-    """Return what the copy of a listed file was sealed as; Refused where the file may not be fetched now."""
+def file_of(uow: UnitOfWork, download_id: str) -> HandedFile:
+    """Return a listed file as it lies in the vault; Refused where it may not be fetched now."""
     download, handing = _download(uow, download_id)
-    return dict(_allowed_copy(uow, handing, download.copy_id).sealed)
+    return _allowed_file(uow, handing, download.copy_id)
 
 
 def _download(uow: UnitOfWork, download_id: str) -> tuple[DisclosureDownload, Handing]:
@@ -279,13 +289,27 @@ def _download(uow: UnitOfWork, download_id: str) -> tuple[DisclosureDownload, Ha
     return download, handing
 
 
-def _allowed_copy(uow: UnitOfWork, handing: Handing, copy_id: str) -> Copy:
-    """Return a copy that was signed for, unchanged since; NotFound for any other one."""
+def _allowed_file(uow: UnitOfWork, handing: Handing, copy_id: str) -> HandedFile:
+    """Return what was signed for of a copy, unchanged since: the copy, or its redacted copy alone.
+
+    NotFound for any other one, Refused where a redacted copy is kept no longer.
+    """
     copy = uow.session.get(Copy, copy_id)
-    signed = {file["copy"]: file["sha256"] for file in handing.matter.facts["before"]["files"]}
-    if copy is None or copy_id not in handing.row.copy_ids or signed.get(copy_id) != copy.sealed["sha256Plain"]:
+    signed = {file["copy"]: file for file in handing.matter.facts["before"]["files"]}.get(copy_id)
+    if copy is None or signed is None or copy_id not in handing.row.copy_ids:
         raise NotFound(Message("copy"), copy_id)
-    return copy
+    if "derived" not in signed:
+        if handing.matter.facts["asked"].get("redacted") or signed["sha256"] != copy.sealed["sha256Plain"]:
+            raise NotFound(Message("copy"), copy_id)
+        return HandedFile(copy.id, dict(copy.sealed))
+    row = uow.session.get(Derivative, signed["derived"]["derivative"])
+    if row is None or row.copy_id != copy_id or row.approved_at is None or row.sealed is None or not row.attempt_id:
+        raise NotFound(Message("copy"), copy_id)
+    if row.sealed["sha256Plain"] != signed["sha256"]:
+        raise NotFound(Message("copy"), copy_id)
+    if row.key_destroyed_at is not None or row.discarded_at is not None:
+        raise Refused("copy-gone", "The redacted copy is kept no longer: have a new one made, and ask again.")
+    return HandedFile(row.attempt_id, dict(row.sealed), row)
 
 
 def _missing(field: str, message: Message) -> Refused:

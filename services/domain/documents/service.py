@@ -48,6 +48,7 @@ SERIES = {
     "violation": "WG",
     "referral": "YS",
     "appeal": "SS",
+    "redaction": "TM",
 }
 # A notice says why a case is held and by whom, which is not for everybody who sees the case.
 OF_HOLDS = ("hold-notice",)

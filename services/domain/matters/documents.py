@@ -158,6 +158,16 @@ def _list_of_copies(given: JsonView) -> list[Part]:
     return [*parts, Facts("交接签字", by_hand)]
 
 
+def _derived(file: JsonView) -> Pairs:
+    """Lay out of what a redacted file is derived: nobody takes it for the original."""
+    return [
+        [("性质", cell("派生件（脱敏副本），非原件")), ("脱敏制作记录", cell(file.text("record")))],
+        [("配方 SHA-256", (file.hash("recipeSha256"),))],
+        [("原件标签", cell(file.text("originalLabel"))), ("声音", cell("保留" if file.get("sound") else "已去除"))],
+        [("未脱敏副本 SHA-256", (file.hash("originalSha256"),))],
+    ]
+
+
 def _list_of_files(given: JsonView) -> list[Part]:
     """Lay out what was provided, and the places where maker, holder and recipients sign by hand."""
     # one table for each file: names and hashes are longer than a column
@@ -172,6 +182,7 @@ def _list_of_files(given: JsonView) -> list[Part]:
                 [("录像机时钟", cell(clock(file.part("clock"))))],
                 [("调取记录", cell(file.text("record"))), ("标签", cell(file.text("label")))],
                 [("SHA-256", (file.hash("sha256"),))],
+                *(_derived(file.part("derived")) if file.get("derived") else []),
             ],
         )
         for number, file in enumerate(given.each("files"), start=1)

@@ -16,10 +16,11 @@ from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import directory
 from services.domain.applications.directory import FoundPeople
+from services.domain.applications.outsiders import FILMED
 from services.domain.attachments import queries as attachment_queries
 from services.domain.attachments.schemas import KINDS as KINDS_OF_FILES
 from services.domain.matters import queries, service, urgents
-from services.domain.matters.kinds import KINDS, custody_transfer
+from services.domain.matters.kinds import KINDS, custody_transfer, disclosure
 from services.domain.matters.kinds.appeal import Appeal
 from services.domain.matters.kinds.base import NOT_LENT, Kind, get_submitted
 from services.domain.matters.kinds.problem import PROBLEMS
@@ -105,6 +106,8 @@ class NewMatter:
     signs_with: Sequence[str] = ()
     cameras: int = 0
     hours: int = 0
+    filmed: bool = False  # a disclosure to a person who was filmed
+    redacted: int = 0  # of its files have an approved redacted copy
 
 
 @router.get("")
@@ -342,17 +345,20 @@ def _read_new(uow: UnitOfWork, kind_code: str, application_id: str, person: str)
     obstacle = kind.unavailable(hand_over)
     if obstacle is not None or hand_over is None:
         raise Refused("not-now", obstacle or NOT_LENT)
+    before = kind.before(uow, state)
     return NewMatter(
         kind=kind,
         application_id=application_id,
         number=application.number or "",
         title=application.title,
-        before=kind.before(uow, state),
+        before=before,
         custodian=access_queries.get_names(uow, [hand_over.custodian_id])[hand_over.custodian_id],
         hand_over_id=hand_over.id if hand_over.custodian_id == uow.actor.id else None,
         dates=_dates(hand_over.due_at, agreed_limits.latest_due(uow, hand_over)) if kind.code == "extension" else (),
         people=_people(uow, state, kind, hand_over.custodian_id, person),
         signs_with=list(signature_signing.methods(uow, "password")) if kind.code == TRANSFER else (),
+        filmed=application.on_behalf == FILMED,
+        redacted=disclosure.count_redacted(uow, before["files"]) if kind.code == "disclosure" else 0,
     )
 
 

@@ -20,10 +20,11 @@ from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.access import violations, visibility
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import emergency, emergency_views
+from services.domain.custody import derivative_queries, emergency, emergency_views
 from services.domain.matters import documents
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.kinds.base import Line
+from services.domain.matters.kinds.redaction import Redaction
 from services.domain.matters.kinds.urgent import UrgentRetrieval
 from services.domain.matters.schemas import AskedReview, MatterDecision, MatterLine, MatterView, Offer
 from services.domain.matters.violations import queries as violation_queries
@@ -103,6 +104,7 @@ def get(uow: UnitOfWork, matter_id: str) -> MatterView:
         holder=_holds(uow, matter.hand_over_id),
         violation=violation_queries.describe(uow, matter) if matter.kind == violations.KIND else None,
         emergency_copies=emergency_views.list_mine(uow, matter.id) if matter.kind == UrgentRetrieval.code else [],
+        redacted_copy=derivative_queries.of_matter(uow, matter.id) if matter.kind == Redaction.code else None,
     )
 
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from services.domain.accounts.signatures.given import Proof
 from services.domain.accounts.signatures.http import Signing
-from services.domain.custody.schemas import EmergencyCopyView
+from services.domain.custody.schemas import DerivativeView, EmergencyCopyView
 from services.domain.matters.kinds.urgent import Ground
 from services.domain.reviews.schemas import MatterFact
 from services.web.schemas import Account, Answer, Body, Code, Identifier, Line, Moment, Note, PageParameters, Paragraph
@@ -235,7 +235,7 @@ class MatterView(MatterLine):
 
     ``because`` says why it was closed without being carried out; ``results`` what was done, where it was.
     ``reviews`` are open. ``handOverId`` is the loan that it is about, and ``holder`` says whether you hold its copies.
-    ``emergencyCopies``: what you can see of an urgent retrieval before its approval.
+    ``emergencyCopies``: what you can see of an urgent retrieval before its approval. ``redactedCopy``: of a redaction.
     """
 
     lines: list[MatterFact]
@@ -250,6 +250,7 @@ class MatterView(MatterLine):
     holder: bool
     violation: ViolationView | None
     emergency_copies: list[EmergencyCopyView]
+    redacted_copy: DerivativeView | None
 
 
 class MattersAnswer(Answer):

@@ -23,7 +23,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox
 from services.domain.process.messages import REVIEW_DECIDED
-from services.domain.reviews import ending, judgements, scopes, tasks
+from services.domain.reviews import ending, judgements, readiness, scopes, tasks
 from services.domain.reviews.given_judgements import Judgement
 from services.domain.reviews.scopes import AS_ASKED, UNCHANGED, Classification, Granting
 from services.domain.rules import agreed_limits
@@ -71,6 +71,7 @@ def decide(
     reason, opinion = _text(reason), _text(opinion)
     check_text(stage, outcome, reason, opinion)
     check_answers(uow, review, stage, outcome, answers)
+    readiness.require(uow, review, outcome)
     if review.matter_id is None:
         lowered = scopes.classify(application, stage, classification, reason)
         of_stage = _stage_variables(uow, application, stage, outcome, granting)

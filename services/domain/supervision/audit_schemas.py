@@ -11,6 +11,7 @@ Look = Literal[
     "viewing",
     "on-site",
     "emergency-viewing",
+    "redacted-viewing",
     "picture",
     "download",
     "received",

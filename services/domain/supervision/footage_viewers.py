@@ -6,6 +6,7 @@ those bytes hold, the list of fragments says that was made when the copy was sea
 viewing            read in the portal, in the moments that were read
 on-site            the same at a viewing station, shown to those who were present
 emergency-viewing  read before the approval, by the two people of an urgent retrieval
+redacted-viewing   read as a redacted copy
 picture            one picture of it was shown to a reviewer
 download           a copy of it was downloaded
 received           a copy of it was received into custody, by a receipt or a custody transfer
@@ -41,6 +42,7 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera
 from services.database.tables.copies import Copy, Download, Viewing
 from services.database.tables.custody import CustodyEntry
+from services.database.tables.derivatives import Derivative, DerivativeViewing
 from services.database.tables.disclosures import Disclosure, DisclosureDownload
 from services.database.tables.emergency_views import EmergencyCopy, EmergencyViewing
 from services.database.tables.sittings import Sitting
@@ -59,11 +61,15 @@ ACTION = "viewers-read"
 LEAST_PURPOSE, MOST_PURPOSE = 4, 500
 LONGEST = timedelta(days=1)
 KINDS = (
-    *("viewing", "on-site", "emergency-viewing", "picture", "download", "received", "view-allowed", "fetched"),
-    "provided",
+    *("viewing", "on-site", "emergency-viewing", "redacted-viewing", "picture", "download", "received"),
+    *("view-allowed", "fetched", "provided"),
 )
-READ = ("viewing", "on-site", "emergency-viewing")  # of which the moments are known
+READ = ("viewing", "on-site", "emergency-viewing", "redacted-viewing")  # of which the moments are known
 COLUMNS = ("person_id", "address", "content", "sitting_id")  # of the parts of the query, as texts
+SEALED: dict[str, type[EmergencyCopy | Derivative]] = {
+    "emergency-viewing": EmergencyCopy,
+    "redacted-viewing": Derivative,
+}  # what is read where that is no copy
 Visible = Callable[[ColumnElement[Any]], ColumnElement[bool]]
 
 
@@ -200,12 +206,44 @@ def _select(uow: UnitOfWork, question: Question) -> CompoundSelect[*tuple[Any, .
         part(
             *("emergency-viewing", EmergencyCopy, EmergencyViewing, EmergencyViewing.opened_at, of_copy), **emergency
         ).where(EmergencyViewing.reads > 0),
+        _redacted(question, visible),
         _pictures(question, visible),
         downloaded("download", Download),
         entered("received"),
         entered("view-allowed"),
         downloaded("fetched", DisclosureDownload),
         received.where(Disclosure.received_at.is_not(None), cast(Disclosure.copy_ids, String).like(named)),
+    )
+
+
+def _redacted(question: Question, visible: Visible) -> Select[*tuple[Any, ...]]:
+    """Select the viewings of redacted copies, which show the moments of the copies that they were made of."""
+    columns = {
+        "person_id": DerivativeViewing.person_id,
+        "address": DerivativeViewing.address,
+        "content": DerivativeViewing.ranges,
+    }
+    return (
+        select(
+            literal("redacted-viewing", String).label("kind"),
+            literal("redacted-viewing:").concat(DerivativeViewing.id).label("key"),
+            DerivativeViewing.opened_at.label("at"),
+            Derivative.application_id.label("application_id"),
+            Derivative.id.label("copy_id"),
+            *(cast(columns.get(name, null()), String).label(name) for name in COLUMNS),
+        )
+        .select_from(Item)
+        .join(Copy, Copy.item_id == Item.id)
+        .join(Derivative, Derivative.copy_id == Copy.id)
+        .join(DerivativeViewing, DerivativeViewing.derivative_id == Derivative.id)
+        .where(
+            Item.camera_id == question.camera_id,
+            Copy.footage_from < question.span.end,
+            Copy.footage_until >= question.span.start,
+            Derivative.made_at.is_not(None),
+            DerivativeViewing.reads > 0,
+            visible(Derivative.application_id.expression),
+        )
     )
 
 
@@ -239,12 +277,10 @@ def _visibility(uow: UnitOfWork) -> Visible:
 
 
 def _load_sealed(uow: UnitOfWork, rows: Sequence[Row[*tuple[Any, ...]]]) -> dict[str, dict[str, Any]]:
-    """Load what the copies of these rows were sealed as, by their ids; two statements at most."""
+    """Load what the copies of these rows were sealed as, by their ids; three statements at most."""
     found: dict[str, dict[str, Any]] = {}
-    for table, of_emergency in ((Copy, False), (EmergencyCopy, True)):
-        ids = {
-            row.copy_id for row in rows if row.kind != "picture" and (row.kind == "emergency-viewing") == of_emergency
-        }
+    for table in (Copy, EmergencyCopy, Derivative):
+        ids = {row.copy_id for row in rows if row.kind != "picture" and SEALED.get(row.kind, Copy) is table}
         if ids:
             query = select(table.id, table.sealed).where(table.id.in_(ids))
             found |= {row.id: row.sealed for row in uow.session.execute(query)}

@@ -197,6 +197,11 @@
     if (document.fullscreenElement === video) document.exitFullscreen().then(acts.full);
   });
 
+  // What else draws into the stage, or reports what was played, reads times here: milliseconds after the first picture.
+  player.timeAt = (seconds) => (fragments.length ? recorderTime(seconds) - fragments[0].at : 0);
+  player.seekTo = (milliseconds) => { if (fragments.length) seek(playTime(fragments[0].at + milliseconds)); };
+  player.written = (milliseconds) => (fragments.length ? written(recorderParts, fragments[0].at + milliseconds).slice(11) : "");
+
   function take(details) {
     fragments = details.fragments.map(({ start, duration, programDateTime }) => ({ start, duration, at: programDateTime }));
     gaps = fragments.slice(1).map((one, place) => ({ start: fragments[place].at + fragments[place].duration * 1000, end: one.at }))

@@ -75,6 +75,10 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (("seal", "--size", "1MiB", "--concurrency", "2"), "camera_hours_per_hour"),
         (("issue", "--size", "12MiB"), "gibibytes_per_hour"),
         (("clip", "--size", "1MiB"), "mebibytes_per_second"),
+        (
+            ("redact", "--seconds", "1", "--width", "160", "--height", "96"),
+            "pictures_per_second",
+        ),
         (("database", "--applications", "2"), "applications_submitted_per_day"),
         (("relay", "--messages", "3"), "messages_per_hour"),
         (("audit", "--events", "300", "--appends", "100"), "recomputed_per_second"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.domain.custody.schemas import EmergencyCopyView, IssuedCopy
+from services.domain.custody.schemas import DerivativeView, EmergencyCopyView, IssuedCopy
 from services.runtime.errors import Refused
 from services.runtime.spans import Span
 from services.runtime.translations import Message
@@ -37,7 +37,7 @@ class CopyTimes:
     gaps: list[Span]
 
 
-def copy_times(copy: IssuedCopy | EmergencyCopyView) -> CopyTimes:
+def copy_times(copy: IssuedCopy | EmergencyCopyView | DerivativeView) -> CopyTimes:
     """Return the spans of a copy, whose coverage is stored as JSON."""
     coverage: dict[str, Any] = copy.coverage
     covered = [span_from_json(span) for span in coverage["covered"]]

@@ -10,6 +10,7 @@ from services.domain.matters.kinds.extension import Extension
 from services.domain.matters.kinds.problem import ProblemReport
 from services.domain.matters.kinds.purpose_change import PurposeChange
 from services.domain.matters.kinds.recall import Recall
+from services.domain.matters.kinds.redaction import Redaction
 from services.domain.matters.kinds.urgent import UrgentRetrieval
 from services.domain.matters.kinds.violation import ViolationKind
 
@@ -25,5 +26,6 @@ KINDS: Mapping[str, Kind] = {
         DisclosureKind(),
         UrgentRetrieval(),
         Appeal(),
+        Redaction(),
     )
 }

@@ -1,11 +1,12 @@
 """Disclosure 对外提供: copies are handed to the people outside whom the application names (R57, R58).
 
 What is handed out, to whom and on what is signed before; Security fetches it afterwards and records the receipt, which
-ends the loan where nothing is kept.
+ends the loan where nothing is kept. A person who was filmed gets redacted copies alone; an authority may take the
+copies themselves.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -15,12 +16,13 @@ from sqlalchemy.orm import joinedload
 from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera
 from services.database.tables.copies import Copy
+from services.database.tables.derivatives import Derivative
 from services.database.tables.disclosures import Disclosure
 from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import forms, outsiders
-from services.domain.applications.outsiders import AUTHORITY, LEAST_OFFICERS
-from services.domain.custody import download_contents, suspensions
+from services.domain.applications.outsiders import AUTHORITY, FILMED, LEAST_OFFICERS
+from services.domain.custody import derivatives, download_contents, suspensions
 from services.domain.documents import service as document_service
 from services.domain.matters.kinds import base
 from services.domain.matters.kinds.base import Asked, Kind, Line
@@ -31,18 +33,24 @@ from services.runtime.translations import Message
 from services.web.schemas import Account, Identifier
 from services.web.schemas import Line as OneLine
 
+MADE_DERIVED = (
+    "提供的是派生件，非原件：由封存的原件截取副本后，按制作记录所列配方逐帧遮盖并重新编码，经另一人看完全部画面核对；"
+    "以本清单所列 SHA-256 值核对"
+)
 MADE = "由封存的原件按批准范围直接截取，未重新编码，未作剪辑；截取后的文件以本清单所列 SHA-256 值核对"
 COPIES = 2  # of the list: one stays, one goes with the footage
 
 
 class DisclosureAsked(Asked):
     """``outsider_ids``: to whom of the people that the application names. ``medium``: the numbers of medium and seal,
-    where the files are given in clear. ``ends_loan``: nothing is kept for use, so that the receipt ends the loan."""
+    where the files are given in clear. ``ends_loan``: nothing is kept for use, so that the receipt ends the loan.
+    ``redacted``: of each file the approved redacted copy, and not the copy itself."""
 
     outsider_ids: Annotated[list[Identifier], Field(min_length=1, max_length=outsiders.MOST_NAMED)]
     opens_with: Literal["medium", "browser", "archiver"]
     medium: OneLine | None = None
     ends_loan: bool
+    redacted: bool = False
     not_original_because: Account
 
 
@@ -72,7 +80,12 @@ class DisclosureKind(Kind):
             return Message("An authority takes footage by at least two officers: choose two of them.")
         if asked.opens_with == "medium" and not asked.medium:
             return Message("Enter the numbers of the medium and of its seal: the files on it are not encrypted.")
-        return None
+        if state.application.on_behalf == FILMED and not asked.redacted:
+            return Message(
+                "A person who was filmed gets redacted copies alone, because other people are in the footage: have a "
+                "redacted copy made of each file, then ask to provide the redacted copies."
+            )
+        return _redaction_obstacle(uow, base.lent(state).id) if asked.redacted else None
 
     def before(self, uow: UnitOfWork, state: CaseState) -> dict[str, Any]:
         hand_over, application = base.lent(state), state.application
@@ -82,6 +95,11 @@ class DisclosureKind(Kind):
             **({"originalLetter": application.original_letter} if application.original_letter else {}),
             "files": files_of(uow, application, hand_over.id),
         }
+
+    def before_of(self, uow: UnitOfWork, state: CaseState, asked: DisclosureAsked) -> dict[str, Any]:
+        """Return the same, with the redacted copies in the place of the files where those are asked for."""
+        before = self.before(uow, state)
+        return {**before, "files": redacted_files(uow, before["files"])} if asked.redacted else before
 
     def floor(self, uow: UnitOfWork, state: CaseState) -> tuple[str, ...]:
         chain = ("security", "legal", "security-signature")
@@ -118,6 +136,7 @@ class DisclosureKind(Kind):
             lines.append(base.text_line(Message("Letter"), said))
         lines += [
             base.text_line(Message("Files"), str(len(before["files"]))),
+            *([_redacted_line(before["files"])] if asked.get("redacted") else []),
             Line(Message("How it is handed out"), Label(f"disclosure-{asked['opensWith']}")),
         ]
         if asked.get("medium"):
@@ -138,7 +157,7 @@ class DisclosureKind(Kind):
                 "outsiders": named_of(facts),
                 "files": facts["before"]["files"],
                 "notOriginalBecause": facts["asked"]["notOriginalBecause"],
-                "made": MADE,
+                "made": MADE_DERIVED if facts["asked"].get("redacted") else MADE,
                 "kept": f"{uow.rules.organisation}录像库，标签和调取记录编号见上",
                 "holder": forms.person_to_json(uow, facts["before"]["custodian"]),
                 "copies": COPIES,
@@ -181,6 +200,69 @@ def _file(uow: UnitOfWork, copy: Copy, name: str) -> dict[str, Any]:
         "record": record.number if record is not None else None,
         "label": label.number if label is not None else None,
     }
+
+
+def redacted_files(uow: UnitOfWork, files: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the approved redacted copy of each file, which says of what and by which recipe it is derived."""
+    approved = derivatives.list_approved(uow, [file["copy"] for file in files])
+    return [_redacted_file(uow, file, approved[file["copy"]]) for file in files if file["copy"] in approved]
+
+
+def count_redacted(uow: UnitOfWork, files: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many of these files have an approved redacted copy."""
+    return len(derivatives.list_approved(uow, [file["copy"] for file in files]))
+
+
+def _redacted_file(uow: UnitOfWork, file: Mapping[str, Any], row: Derivative) -> dict[str, Any]:
+    sealed, matter = row.sealed or {}, uow.session.get_one(Matter, row.matter_id)
+    stem, _, _ = str(file["file"]).rpartition(".")
+    ending = "mov" if any(part.get("container") == "mov" for part in sealed["coverage"]["parts"]) else "mp4"
+    before = matter.facts["before"]
+    return {
+        **file,
+        "file": f"{stem}_redacted.{ending}",
+        "format": f"{ending.upper()} {'、'.join(sealed['coverage']['codecs'])}",
+        "size": sealed["plainSize"],
+        "sha256": sealed["sha256Plain"],
+        "derived": {
+            "derivative": row.id,
+            "record": matter.number,
+            "recipeSha256": row.recipe_sha256,
+            "labelSha256": row.label_sha256,
+            "mode": row.recipe["mode"],
+            "style": row.recipe["style"],
+            "sound": row.recipe["sound"],
+            "originalSha256": file["sha256"],
+            "originalLabel": before["masterLabel"],
+        },
+    }
+
+
+def _redacted_line(files: Sequence[Mapping[str, Any]]) -> Line:
+    numbers = "、".join(file["derived"]["record"] for file in files)
+    return Line(
+        Message("What is given"), Message("redacted copies by {numbers}: derived, not the original", numbers=numbers)
+    )
+
+
+def _redaction_obstacle(uow: UnitOfWork, hand_over_id: str) -> Message | None:
+    """Return why the redacted copies cannot be provided: a second person has not approved one of each copy."""
+    query = (
+        select(Copy.id, Item.position)
+        .join(Item, Item.id == Copy.item_id)
+        .where(Copy.hand_over_id == hand_over_id, Copy.discarded_at.is_(None))
+        .order_by(Item.position)
+    )
+    lent = [(copy_id, position) for copy_id, position in uow.session.execute(query)]
+    approved = derivatives.list_approved(uow, [copy_id for copy_id, _ in lent])
+    for copy_id, position in lent:
+        if copy_id not in approved:
+            return Message(
+                "Item {position} has no redacted copy that a second person has approved: ask for one on the page of "
+                "the copies, then ask again.",
+                position=position,
+            )
+    return None
 
 
 def _case_obstacle(uow: UnitOfWork, state: CaseState) -> Message | None:

@@ -189,7 +189,7 @@ def test_nothing_is_handed_out_after_the_use_period_though_no_job_has_suspended_
     assert due_at is not None
     desk.clock.turn(due_at - desk.clock.now())
     assert refused(desk, act, matter_id, copy_id, address="x", by="reviewer2") == "use-period-over"
-    for other in (disclosures.start_download, disclosures.sealed_of):
+    for other in (disclosures.start_download, disclosures.file_of):
         assert refused(desk, other, download_id, by="reviewer2") == "use-period-over"
 
 

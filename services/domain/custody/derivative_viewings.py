@@ -1,0 +1,295 @@
+"""Watching redacted copies: who may, each read, and how much of one a person has watched (R6, R41, R58, T5).
+
+A stretch counts as watched when its pictures were read under a viewing of this person and the player says that it has
+played them, at no more than ``FASTEST`` times their own speed. A second person has to have watched all of it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from services.database.base import new_id
+from services.database.tables.applications import Application
+from services.database.tables.copies import Copy
+from services.database.tables.custody import HandOver
+from services.database.tables.derivatives import Derivative, DerivativeViewing
+from services.database.tables.matters import Matter
+from services.database.tables.reviews import Decision, Review
+from services.database.unit_of_work import UnitOfWork
+from services.domain.access import policy as access_policy
+from services.domain.access import queries as access_queries
+from services.domain.audit import trail as audit_trail
+from services.domain.custody import playlist, suspensions, viewings
+from services.domain.custody.derivatives import SUBJECT
+from services.domain.custody.grants import ADMINISTRATOR, SUSPENDED
+from services.domain.stages.catalogue import STAGES
+from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message, Text
+from services.vault.coverage import Coverage, fragments_from_json
+
+STAGE = "redaction-check"
+FASTEST = 2  # times the footage's own speed
+GRACE_MS = 3000  # by which a player's report may be ahead of the clock
+EDGE_MS = 100  # of the end of a run of pictures, which players count differently
+MOST_NAMED = 3  # stretches that a refusal names
+DISCLOSURE = "disclosure"
+CONCERNED = ("concerned", Message("The case concerns you, so that you do not see its footage."))
+NOT_MADE = ("not-made", Message("The redacted copy is not made yet: wait until it is."))
+GONE = ("copy-gone", Message("The redacted copy is kept no longer: ask for a new one."))
+OVER = ("loan-ended", Message("The loan has ended, and the redacted copy is no longer shown."))
+TOO_FAST = (
+    "watched-too-fast",
+    Message("Watch at double speed at most: what was played faster does not count as watched."),
+)
+
+Stretch = tuple[int, int]
+"""From and to, in milliseconds after the first picture; ``to`` is not part of it."""
+
+
+@dataclass(frozen=True)
+class OpenedDerivative:
+    """A redacted copy that the actor may watch now; ``key_id`` names the key that opens it."""
+
+    derivative_id: str
+    matter_id: str
+    application_id: str
+    purpose: str
+    key_id: str
+    until: datetime
+    sealed: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A viewing that has begun; ``size`` is the plaintext's, in bytes."""
+
+    viewing_id: str
+    derivative: OpenedDerivative
+
+    @property
+    def size(self) -> int:
+        return int(self.derivative.sealed["plainSize"])
+
+
+def check(uow: UnitOfWork, derivative_id: str) -> OpenedDerivative:
+    """Return the redacted copy, when the actor may watch it now. Refused with the reason, NotFound for strangers."""
+    row = uow.session.get(Derivative, derivative_id)
+    if row is None or uow.actor.kind != "person" or not has_part(uow, row):
+        raise NotFound(Message("redacted copy"), derivative_id)
+    if access_queries.load_directory(uow).holds(uow.actor.id, "administrator"):
+        raise _refused(*ADMINISTRATOR)
+    access_queries.require_agreement(uow, uow.actor.id)
+    application = uow.session.get_one(Application, row.application_id)
+    if uow.actor.id in application.subject_ids:
+        raise _refused(*CONCERNED)
+    cause = suspensions.first_cause(one.cause for one in suspensions.of_person(uow, uow.actor.id))
+    if cause is not None:
+        raise _refused(*SUSPENDED[cause])
+    if row.made_at is None or row.sealed is None or row.attempt_id is None:
+        raise _refused(*NOT_MADE)
+    if row.key_destroyed_at is not None or row.discarded_at is not None:
+        raise _refused(*GONE)
+    hand_over = _hand_over(uow, row)
+    if hand_over is None or not suspensions.is_held(hand_over):
+        raise _refused(*OVER)
+    until = hand_over.due_at or uow.now
+    return OpenedDerivative(
+        row.id,
+        row.matter_id,
+        row.application_id,
+        hand_over.purpose or application.purpose,
+        row.attempt_id,
+        until,
+        dict(row.sealed),
+    )
+
+
+def has_part(uow: UnitOfWork, row: Derivative) -> bool:
+    """Whether the actor has asked for it, holds its copy, or decides or has decided about it or its disclosure."""
+    me = uow.actor.id
+    hand_over = _hand_over(uow, row)
+    if hand_over is not None and hand_over.custodian_id == me:
+        return True
+    if uow.session.scalar(select(Matter.opened_by).where(Matter.id == row.matter_id)) == me:
+        return True
+    handing = select(Matter.id).where(Matter.application_id == row.application_id, Matter.kind == DISCLOSURE)
+    about = (row.matter_id, *(uow.session.scalars(handing) if row.approved_at is not None else ()))
+    decided = select(Decision.id).where(Decision.matter_id.in_(about), Decision.decided_by == me).limit(1)
+    if uow.session.scalar(decided) is not None:
+        return True
+    reviews = uow.session.scalars(select(Review).where(Review.matter_id.in_(about), Review.closed_at.is_(None))).all()
+    if not reviews:
+        return False
+    directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, row.application_id)
+    refusals = (access_policy.refusal_for(directory, facts, review, me) for review in reviews)
+    # who lacks nothing but the agreement is told so, and not that there is nothing
+    return any(refusal is None or refusal.code == "agreement-missing" for refusal in refusals)
+
+
+def record_denial(uow: UnitOfWork, derivative_id: str, code: str) -> None:
+    """Record that somebody was refused (R41)."""
+    row = uow.session.get(Derivative, derivative_id)
+    if row is not None:
+        audit_trail.record(
+            uow, "access-denied", SUBJECT, derivative_id, application_id=row.application_id, asked="view", code=code
+        )
+
+
+def open_viewing(uow: UnitOfWork, derivative_id: str, *, purpose_confirmed: bool, address: str) -> Opened:
+    """Begin a viewing: the purpose is shown, and confirmed anew each time (R41)."""
+    opened = check(uow, derivative_id)
+    viewings.require_confirmed(purpose_confirmed)
+    viewing = DerivativeViewing(
+        id=new_id(),
+        derivative_id=derivative_id,
+        person_id=uow.actor.id,
+        opened_at=uow.now,
+        address=address,
+        reads=0,
+        bytes_read=0,
+        ranges=[],
+        played=[],
+        credited_ms=0,
+    )
+    uow.session.add(viewing)
+    audit_trail.record(
+        uow,
+        "redaction-viewed",
+        SUBJECT,
+        derivative_id,
+        application_id=opened.application_id,
+        viewing=viewing.id,
+        address=address,
+    )
+    return Opened(viewing.id, opened)
+
+
+def get_mine(uow: UnitOfWork, derivative_id: str, viewing_id: str, *, lock: bool = False) -> DerivativeViewing:
+    """Return a viewing of this redacted copy that the actor has begun, locked if asked for; NotFound otherwise."""
+    viewing = uow.session.get(DerivativeViewing, viewing_id, with_for_update=lock or None, populate_existing=True)
+    if viewing is None or viewing.derivative_id != derivative_id or viewing.person_id != uow.actor.id:
+        raise NotFound(Message("viewing"), viewing_id)
+    return viewing
+
+
+def record_read(uow: UnitOfWork, derivative_id: str, viewing_id: str, offset: int, length: int) -> OpenedDerivative:
+    """Check, and count one read of ``length`` bytes at ``offset`` of the plaintext."""
+    opened = check(uow, derivative_id)
+    viewing = get_mine(uow, derivative_id, viewing_id, lock=True)
+    viewings.count_read(uow, viewing, offset, length, subject=SUBJECT, application_id=opened.application_id)
+    return opened
+
+
+def record_played(uow: UnitOfWork, derivative_id: str, viewing_id: str, start_ms: int, end_ms: int) -> list[Stretch]:
+    """Record that the player has played a stretch, as far as its pictures were read; return what is still unwatched.
+
+    Refused where more was played than the clock allows.
+    """
+    opened = check(uow, derivative_id)
+    viewing = get_mine(uow, derivative_id, viewing_id, lock=True)
+    allowed = FASTEST * ((uow.now - viewing.opened_at) // timedelta(milliseconds=1)) + GRACE_MS
+    if viewing.credited_ms + end_ms - start_ms > allowed:
+        raise Refused(*TOO_FAST)
+    fresh = [list(one) for one in _read_stretches(opened.sealed, viewing.ranges, (start_ms, end_ms))]
+    viewing.credited_ms += end_ms - start_ms
+    viewing.played = viewings.merge_ranges([*viewing.played, *fresh])
+    uow.session.flush()
+    return unwatched(uow, uow.session.get_one(Derivative, derivative_id), uow.actor.id)
+
+
+def unwatched(uow: UnitOfWork, row: Derivative, person_id: str) -> list[Stretch]:
+    """List what a person has not watched of a redacted copy that is made, in the order of the footage."""
+    if row.sealed is None:
+        return []
+    query = select(DerivativeViewing.played).where(
+        DerivativeViewing.derivative_id == row.id, DerivativeViewing.person_id == person_id
+    )
+    watched = viewings.merge_ranges([list(one) for played in uow.session.scalars(query) for one in played])
+    return [left for run in _runs(row.sealed) for left in _without(run, watched)]
+
+
+def watched_share(row: Derivative, left: Sequence[Stretch]) -> float:
+    """Return the share of the footage that is not among ``left``, 0 to 1."""
+    whole = sum(end - start for start, end in _runs(row.sealed or {})) if row.sealed else 0
+    return 1.0 - sum(end - start for start, end in left) / whole if whole else 0.0
+
+
+def require_ready(uow: UnitOfWork, review: Review, outcome: str) -> None:
+    """Raise Refused unless whoever decides has watched all of the redacted copy; it says what is left.
+
+    Where no copy could be made there is nothing to watch, and nothing to approve: it can be sent back.
+    """
+    row = uow.session.scalar(select(Derivative).where(Derivative.matter_id == review.matter_id))
+    if row is None or (row.failed_at is not None and outcome != STAGES[review.stage].favourable):
+        return
+    if row.failed_at is not None:
+        raise Refused("not-made", "No redacted copy could be made: send it back, so that a new one is asked for.")
+    if row.made_at is None:
+        raise Refused("not-made", "The redacted copy is not made yet: wait until it is, then watch all of it.")
+    left = unwatched(uow, row, uow.actor.id)
+    if left:
+        raise Refused(
+            "not-watched",
+            "Watch all of the redacted copy first. Still unwatched: {left}.",
+            left=name_stretches(left),
+        )
+
+
+def name_stretches(left: Sequence[Stretch]) -> str:
+    """Return stretches as people read them, such as ``00:01:05–00:01:20``, the first ones of many."""
+    named = [f"{_clock(start)}–{_clock(end, up=True)}" for start, end in left[:MOST_NAMED]]
+    return ", ".join(named) + (f" (+{len(left) - MOST_NAMED})" if len(left) > MOST_NAMED else "")
+
+
+def _clock(milliseconds: int, *, up: bool = False) -> str:
+    seconds = -(-milliseconds // 1000) if up else milliseconds // 1000
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def _pieces(sealed: Mapping[str, Any]) -> Iterator[tuple[int, int, int, int]]:
+    """Yield each fragment as a player plays it: from and to in milliseconds, byte offset and end."""
+    coverage = Coverage.from_json(sealed["coverage"])
+    for one in playlist.list_segments(coverage, fragments_from_json(sealed["fragments"])):
+        start = one.fragment.time_ms
+        end = start + max(1, one.duration // timedelta(milliseconds=1))
+        yield start, end, one.fragment.offset, one.fragment.offset + one.fragment.length
+
+
+def _runs(sealed: Mapping[str, Any]) -> list[Stretch]:
+    """Return what is to be watched: the pictures without the gaps between them."""
+    merged = viewings.merge_ranges([[start, end] for start, end, *_ in _pieces(sealed)])
+    return [(start, max(start + 1, end - EDGE_MS)) for start, end in merged]
+
+
+def _read_stretches(sealed: Mapping[str, Any], read: Sequence[Sequence[int]], played: Stretch) -> list[Stretch]:
+    """Return the parts of ``played`` whose fragments were read whole."""
+    found = []
+    for start, end, offset, stop in _pieces(sealed):
+        low, high = max(start, played[0]), min(end, played[1])
+        if low < high and any(first <= offset and stop <= last for first, last in read):
+            found.append((low, high))
+    return found
+
+
+def _without(run: Stretch, watched: Sequence[Sequence[int]]) -> Iterator[Stretch]:
+    at = run[0]
+    for start, end in watched:
+        if end <= at or start >= run[1]:
+            continue
+        if start > at:
+            yield at, start
+        at = max(at, end)
+    if at < run[1]:
+        yield at, run[1]
+
+
+def _hand_over(uow: UnitOfWork, row: Derivative) -> HandOver | None:
+    query = select(HandOver).join(Copy, Copy.hand_over_id == HandOver.id).where(Copy.id == row.copy_id)
+    return uow.session.scalar(query)
+
+
+def _refused(code: str, message: Text) -> Refused:
+    return Refused(code, message, status=403)

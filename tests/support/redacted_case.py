@@ -1,0 +1,67 @@
+"""A redacted copy on paper: asked for, made in the database alone, watched and decided as people would."""
+
+from datetime import timedelta
+from typing import Any
+
+from lent_case import SEALED, TIMES
+from loan_matter import LoanDesk
+
+from services.database.tables.derivatives import Derivative
+from services.database.unit_of_work import UnitOfWork
+from services.domain.custody import derivative_viewings, derivatives
+
+HOUR = 3_600_000
+BOX = {"start": 0, "end": HOUR, "keyframes": [{"at": 0, "x": 0, "y": 0, "width": 640, "height": 360}]}
+RECIPE: dict[str, Any] = {"mode": "keep-one", "picture": {"width": 1920, "height": 1080}, "regions": [BOX]}
+PART = {
+    "offset": 0,
+    "length": 4000,
+    "init": 100,
+    "span": TIMES,
+    "codecs": ["h264"],
+    "fingerprint": "",
+    "container": "mp4",
+}
+FRAGMENTS = [[0, 100, 1900], [HOUR // 2, 2000, 2000]]  # two, of half an hour each
+
+
+def made(loan: LoanDesk, sha256: str = "c") -> Derivative:
+    """Let the one that waits be made, as the process would that makes them."""
+
+    def act(uow: UnitOfWork) -> Derivative:
+        order = derivatives.begin(uow)
+        assert order is not None
+        coverage = {**SEALED["coverage"], "parts": [PART]}  # type: ignore[dict-item]
+        sealed = {**SEALED, "bucket": order.bucket, "key": order.key, "coverage": coverage, "fragments": FRAGMENTS}
+        sealed |= {"plainSize": 4000, "sha256Plain": sha256 * 64}
+        facts = {"pictures": 90_000, "drawn": 90_000, "undecodable": 0, "tools": {"av": "1"}}
+        uow.session.flush()
+        assert derivatives.finish(uow, order.attempt_id, sealed, facts)
+        derivatives.record_label(uow, order.derivative_id, "d" * 64)
+        return uow.session.get_one(Derivative, order.derivative_id)
+
+    return loan.desk.run(act)
+
+
+def watch(loan: LoanDesk, row: Derivative, by: str, start: int = 0, end: int = HOUR) -> str:
+    """Watch a stretch at its own speed, all bytes read; the id of the viewing."""
+    act = derivative_viewings.open_viewing
+    viewing_id = loan.desk.run(act, row.id, purpose_confirmed=True, address="x", by=by).viewing_id
+    loan.desk.run(derivative_viewings.record_read, row.id, viewing_id, 0, 4000, by=by)
+    loan.desk.clock.turn(timedelta(milliseconds=end - start))
+    loan.desk.run(derivative_viewings.record_played, row.id, viewing_id, start, end, by=by)
+    return viewing_id
+
+
+def approved(
+    loan: LoanDesk, maker: str = "keeper", checker: str = "reviewer2", sha256: str = "c"
+) -> tuple[str, Derivative]:
+    """A redacted copy of the loan's one copy that a second person has watched and approved: its matter, and it."""
+    matter_id = loan.ask("redaction", maker, copyId=loan.ids["copy_id"], recipe=RECIPE)
+    row = made(loan, sha256)
+    loan.check(matter_id)
+    review_id = loan.open(matter_id, "redaction-check")
+    watch(loan, row, checker)
+    loan.answer(review_id, matter_id, "redaction-check", checker)
+    assert loan.apply(matter_id)
+    return matter_id, row
