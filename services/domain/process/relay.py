@@ -15,7 +15,7 @@ from services.database.tables.applications import Application
 from services.database.tables.matters import Matter
 from services.database.tables.outbox import OutboxMessage
 from services.database.unit_of_work import Actor, Database, UnitOfWork
-from services.domain.process import outbox
+from services.domain.process import outbox, subjects
 from services.domain.process.messages import MATTER_MOOT, REFERRAL_RECEIVED, REVIEW_DECIDED
 from services.runtime import metrics
 from services.runtime.engine_client import EngineClient, Unauthorized
@@ -38,7 +38,7 @@ LEASE = timedelta(seconds=10)
 class OutgoingMessage:
     """One message, detached from its session."""
 
-    application_id: str
+    application_id: str | None
     name: str
     correlation_key: str
     message_id: str
@@ -149,7 +149,10 @@ def claim_due(uow: UnitOfWork) -> list[OutgoingMessage]:
 
 
 def _obsolete_because(uow: UnitOfWork, message: OutboxMessage) -> str | None:
-    if message.matter_id is not None:
+    if message.subject_kind is not None:
+        if subjects.is_over(uow, subjects.Subject(message.subject_kind, str(message.subject_id))):
+            return f"the {message.subject_kind} is closed"
+    elif message.matter_id is not None:
         closed_at = uow.session.get_one(Matter, message.matter_id).closed_at
         if closed_at is not None and message.name != MATTER_MOOT:
             return "the matter is closed"
