@@ -34,6 +34,7 @@ class Rules:
     violation_appeal_period: timedelta = timedelta(days=7)
     fines: Literal["not-allowed", "with-legal-approval"] = "with-legal-approval"  # T14: no law is behind them
     dismissal: Literal["not-allowed", "with-legal-approval"] = "with-legal-approval"
+    inspection_period: Literal["month", "quarter"] = "quarter"
     letter_period: timedelta = timedelta(hours=24)  # for the original of a letter, after a telephone call or a fax
     filmed_answer_days: int = 15  # working days for an answer to a person who was filmed
     viewing_stations: str = ""  # as ``stations.parse`` reads it; without one nothing is viewed on site
@@ -84,6 +85,7 @@ def rules_of(settings: Settings) -> Rules:
         violation_appeal_period=settings.rules.violation_appeal_period,
         fines=settings.rules.fines,
         dismissal=settings.rules.dismissal,
+        inspection_period=settings.rules.inspection_period,
         letter_period=settings.rules.letter_period,
         filmed_answer_days=settings.rules.filmed_answer_days,
         viewing_stations=settings.rules.viewing_stations,

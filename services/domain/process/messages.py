@@ -22,6 +22,7 @@ VIOLATION_OPENED = "violation-opened"
 VIOLATION_REPLIED = "violation-replied"
 REFERRAL_RECEIVED = "referral-received"
 LOSS_SETTLED = "loss-settled"
+INSPECTION_DUE = "inspection-due"
 
 LOAN_OUTCOMES = ("lost", "recalled", "replace", "provided")
 """Why a loan is closed before its return: what ``loan-closed`` carries as ``loanOutcome``."""
@@ -34,8 +35,8 @@ OLDER = frozenset({COPY_LOST})
 class Sent:
     """How a message is sent: ``key`` names, in order and joined by colons, what its correlation key is made of.
 
-    ``application``, ``round`` (of corrections, from 1), ``hand-over``, ``review`` and ``matter`` are those of the
-    database.
+    ``application``, ``round`` (of corrections, from 1), ``hand-over``, ``review``, ``matter`` and the ``period`` of an
+    inspection are those of the database.
     """
 
     key: tuple[str, ...]
@@ -60,6 +61,7 @@ SENT: Mapping[str, Sent] = {
     VIOLATION_REPLIED: Sent(("matter",)),
     REFERRAL_RECEIVED: Sent(("matter",)),
     LOSS_SETTLED: Sent(("matter",)),
+    INSPECTION_DUE: Sent(("period",)),
 }
 """Every message that the portal sends; tests hold it against what the outbox has held."""
 

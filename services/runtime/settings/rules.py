@@ -40,6 +40,9 @@ class RuleSettings(Part):
     dismissal: Literal["not-allowed", "with-legal-approval"] = Field(
         default="with-legal-approval", description="not-allowed or with-legal-approval (T14)"
     )
+    inspection_period: Literal["month", "quarter"] = Field(
+        default="quarter", description="month or quarter: what one inspection of the supervision group is about"
+    )
     preservation: Literal["always", "at-risk", "never"] = Field(
         default="at-risk", description="always, at-risk or never (T4)"
     )
