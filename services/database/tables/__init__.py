@@ -47,6 +47,7 @@ from services.database.tables import (
     upload_attempts,
     uploads,
     violations,
+    work_orders,
     working_calendar,
 )
 
@@ -97,5 +98,6 @@ __all__ = [
     "upload_attempts",
     "uploads",
     "violations",
+    "work_orders",
     "working_calendar",
 ]
