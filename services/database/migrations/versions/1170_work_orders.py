@@ -6,7 +6,7 @@ from alembic import op
 from services.database.base import Json, Moment, Whole
 
 revision = "1170"
-down_revision = "1165"
+down_revision = "1174"
 branch_labels = None
 depends_on = None
 
