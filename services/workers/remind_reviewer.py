@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from services.database.unit_of_work import Actor, Database
 from services.domain.reviews import tasks as review_tasks
+from services.domain.work_orders import tasks as work_order_tasks
 
 JOB_TYPE = "remind-reviewer"
 ACTOR = Actor("worker", JOB_TYPE)
@@ -16,4 +17,6 @@ class Command:
 
 
 async def handle(command: Command, database: Database) -> None:
-    await database.run(ACTOR, review_tasks.remind, command.review_id, command.job_key)
+    of_work_order = await database.read(ACTOR, work_order_tasks.find_verification, command.review_id)
+    act = review_tasks.remind if of_work_order is None else work_order_tasks.remind_verifier
+    await database.run(ACTOR, act, command.review_id, command.job_key)

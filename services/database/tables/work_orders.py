@@ -105,7 +105,7 @@ class WorkOrderAttempt(Base):
     verified_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"), index=True)
     verifier_stands_in_for: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     verified_at: Mapped[datetime | None]
-    outcome: Mapped[str | None]  # accepted, again
+    outcome: Mapped[str | None]  # verified, again
     verification: Mapped[dict[str, Any] | None]  # the answers to the questions of the stage
     reason: Mapped[str | None]
     next_due_at: Mapped[datetime | None]  # where it is to be done again

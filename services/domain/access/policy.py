@@ -31,6 +31,7 @@ POSTS: dict[Rule, set[str]] = {
     "custodian": set(),
     "return-office": {"return-inspector", "security-reviewer", "storage-operator", "deputy", "head"},
     "counterpart": set(),
+    "verifier": set(),
 }
 
 LEADERS = frozenset({"head", "deputy"})
@@ -536,6 +537,8 @@ def _pools_of_rule(directory: Directory, facts: CaseFacts, rule: Rule, matter: M
             return _inspection_pools(directory, facts)
         case "counterpart":
             return [[matter.counterpart] if matter is not None and matter.counterpart else []]
+        case "verifier":  # of a work order, which is no question of a case
+            return []
 
 
 def _holders(directory: Directory, facts: CaseFacts, group: Group) -> list[str]:

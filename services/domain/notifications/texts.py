@@ -26,6 +26,7 @@ Page = Literal[
     "models",
     "holds",
     "hand-overs",
+    "work-order",
 ]
 # What a notice asks somebody to do. Its subject is the review, the consent, the hand-over, the request or the
 # violation. ``progress`` asks for nothing: the decision of a stage is news until the next one.
@@ -47,6 +48,7 @@ Work = Literal[
     "viewing",
     "letter",
     "answer",
+    "work-order",
 ]
 
 DIGEST = "daily-digest"
@@ -55,6 +57,7 @@ PAGES_OF_SUBJECTS = {
     "consent": "/consents",
     "hand-over": "/hand-overs",
     "matter": "/matters",
+    "work-order": "/work-orders",
 }
 PLAIN_PAGES = {
     "deliveries": "/admin/notices",
@@ -93,6 +96,37 @@ ENDINGS = {
 }
 
 TEXTS = {
+    "work-order-opened": NoticeText(
+        Message("A work order is waiting for you: do it in time and sign it."), "work-order", work="work-order"
+    ),
+    "work-order-reminder": NoticeText(
+        Message("Reminder: a work order is still waiting for you."), "work-order", work="work-order"
+    ),
+    "work-order-again": NoticeText(
+        Message("A work order has to be done again: read why, and by when."), "work-order", work="work-order"
+    ),
+    "work-order-overdue": NoticeText(
+        Message("A work order is overdue: do it now and sign it."), "work-order", work="work-order"
+    ),
+    "work-order-overdue-below": NoticeText(
+        Message("A work order of somebody below you is overdue: see that it is done."), "work-order", work="work-order"
+    ),
+    "work-order-to-verify": NoticeText(
+        Message("A work order is done: verify it and sign."), "work-order", work="work-order"
+    ),
+    "work-order-verification-reminder": NoticeText(
+        Message("Reminder: a work order still waits for your verification."), "work-order", work="work-order"
+    ),
+    "work-order-verification-overdue": NoticeText(
+        Message("The verification of a work order has reached its deadline: you can do it now."),
+        "work-order",
+        work="work-order",
+    ),
+    "work-order-closed": NoticeText(Message("A work order that you opened is closed."), "work-order"),
+    "work-order-cancelled": NoticeText(Message("A work order was cancelled: nothing is left to do."), "work-order"),
+    "work-order-check-in-no": NoticeText(
+        Message("A custodian reports that copies are missing or were passed on: check it now."), "work-order"
+    ),
     "application-incomplete": NoticeText(
         Message("Your application is incomplete: correct it in time."), work="correction"
     ),

@@ -26,6 +26,7 @@ POLICY: dict[str, tuple[str, str | None, tuple[str, ...]]] = {
     "return-inspection": ("return", "return-office", ("in-order", "discrepancy")),
     "extension": ("matter", None, ("approved", "rejected")),
     "custody-receipt": ("matter", "counterpart", ("accepted", "declined")),
+    "work-order-verification": ("matter", "verifier", ("verified", "again")),
     "recall": ("matter", "sign-off", ("signed", "refused")),
     "urgent-release": ("matter", None, ("approved", "rejected")),
     "problem": ("matter", None, ("unfounded", "explained", "replace", "recall", "breach")),

@@ -7,6 +7,7 @@ from importlib import resources
 from typing import Any
 
 from services.domain.work_orders.roles import Role
+from services.runtime.translations import Bilingual
 
 ANSWERS = ("yes", "no", "not-applicable")
 
@@ -70,6 +71,12 @@ def _role(stored: dict[str, Any] | None) -> Role | None:
 def items_of(stored: list[dict[str, str]]) -> tuple[Item, ...]:
     """Read the items of a checklist from JSON."""
     return tuple(Item(item["code"], item["zh"], item["en"]) for item in stored)
+
+
+def get_label(subject_kind: str) -> Bilingual:
+    """Return what a subject is called that there is only one of."""
+    named = _data()["labels"][subject_kind]
+    return Bilingual(named["zh"], named["en"])
 
 
 KINDS: dict[str, Kind] = {

@@ -36,7 +36,7 @@ __all__ = ["Cause", "Item", "Subject", "cancel", "done", "open_work_order", "ver
 STAGE = "work-order-verification"
 SUBJECT_KIND = "work-order"  # of its messages, attachments and events
 DONE, CANCELLED = "done", "cancelled"
-ACCEPTED, AGAIN = "accepted", "again"
+VERIFIED, AGAIN = "verified", "again"
 LONGEST = timedelta(days=366)  # until a work order is due
 MOST_ITEMS = 40
 
@@ -128,6 +128,12 @@ def open_work_order(
     if not items or len(items) > MOST_ITEMS or len({item.code for item in items}) < len(items):
         raise Refused("checklist", "A checklist has 1 to {most} different questions.", most=MOST_ITEMS, status=422)
     verified_by = of_kind.verifier if verifier == "usual" else verifier
+    if verified_by is not None and STAGE not in STAGES:
+        raise Refused(
+            "stage-lacking",
+            "The review stage {stage} is not set up here: ask the administrator to add it to review-stages.json.",
+            stage=STAGE,
+        )
     order = _new(uow, of_kind, subject, key, title, due_at)
     order.application_id, order.schedule = application_id, schedule
     order.opened_by = None if by_system else uow.actor.id
