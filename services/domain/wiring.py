@@ -9,7 +9,11 @@ from services.domain.applications import attached
 from services.domain.attachments import subjects
 from services.domain.audit import tree
 from services.domain.matters import attached as matters_attached
+from services.domain.process import subjects as process_subjects
 from services.domain.rules.overrides import RuleOverrides
+from services.domain.supervision import wiring as supervision_wiring
+from services.domain.work_orders import attached as work_orders_attached
+from services.domain.work_orders import follow_ups
 from services.runtime.clock import Clock
 from services.runtime.rules import Rules, rules_of
 from services.runtime.secret_box import SecretBox
@@ -30,6 +34,10 @@ def open_database(
     """Open the database at ``url`` (an SQLAlchemy address); ``rules`` are the environment's."""
     subjects.register("application", attached.SUBJECT)
     subjects.register("matter", matters_attached.SUBJECT)
+    subjects.register("work-order", work_orders_attached.SUBJECT)
+    process_subjects.register("work-order", work_orders_attached.is_over)
+    follow_ups.register()
+    supervision_wiring.register()
     return Database(
         url,
         clock,

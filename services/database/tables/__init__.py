@@ -48,6 +48,7 @@ from services.database.tables import (
     upload_attempts,
     uploads,
     violations,
+    work_orders,
     working_calendar,
 )
 
@@ -99,5 +100,6 @@ __all__ = [
     "upload_attempts",
     "uploads",
     "violations",
+    "work_orders",
     "working_calendar",
 ]

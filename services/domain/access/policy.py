@@ -31,6 +31,8 @@ POSTS: dict[Rule, set[str]] = {
     "custodian": set(),
     "return-office": {"return-inspector", "security-reviewer", "storage-operator", "deputy", "head"},
     "counterpart": set(),
+    "verifier": set(),
+    "supervision": set(),
 }
 
 LEADERS = frozenset({"head", "deputy"})
@@ -536,6 +538,8 @@ def _pools_of_rule(directory: Directory, facts: CaseFacts, rule: Rule, matter: M
             return _inspection_pools(directory, facts)
         case "counterpart":
             return [[matter.counterpart] if matter is not None and matter.counterpart else []]
+        case "verifier" | "supervision":  # of a work order or an inspection, which are no questions of a case
+            return []
 
 
 def _holders(directory: Directory, facts: CaseFacts, group: Group) -> list[str]:

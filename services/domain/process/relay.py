@@ -16,7 +16,7 @@ from services.database.tables.matters import Matter
 from services.database.tables.outbox import OutboxMessage
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.process import outbox, subjects
-from services.domain.process.messages import MATTER_MOOT, REFERRAL_RECEIVED, REVIEW_DECIDED
+from services.domain.process.messages import MATTER_MOOT, REFERRAL_RECEIVED, REVIEW_DECIDED, WORK_ORDER_CANCELLED
 from services.runtime import metrics
 from services.runtime.engine_client import EngineClient, Unauthorized
 from services.runtime.errors import Fatal, Retryable
@@ -28,7 +28,7 @@ log = get_logger(__name__)
 ACTOR = Actor("system", "relay")
 RETRY_DELAYS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=1))
 MAX_DECISION_ATTEMPTS = 3  # no row follows an accepted receipt, nor a moot matter whose process never began
-LIMITED = (REVIEW_DECIDED, MATTER_MOOT, REFERRAL_RECEIVED)  # what follows a referral may be months away
+LIMITED = (REVIEW_DECIDED, MATTER_MOOT, REFERRAL_RECEIVED, WORK_ORDER_CANCELLED)  # what follows a referral may be months away
 POLL_INTERVAL = timedelta(seconds=1)  # a commit wakes the relay of its own process only
 PAUSE = timedelta(seconds=1)
 LEASE = timedelta(seconds=10)

@@ -14,8 +14,9 @@ English = Annotated[str, Field(pattern="^[ -~“”’–]+$", max_length=400)]
 Level = Literal["password", "password+totp"]  # how strong a signature has to be
 Phase = Literal["approval", "retrieval", "custody", "return", "matter"]
 # Who decides, where a list of posts cannot express it (T1, T8, T12): access/policy.py has these rules. ``counterpart``
-# is whom a matter names, such as the new custodian.
-Rule = Literal["department", "sign-off", "management", "custodian", "return-office", "counterpart"]
+# is whom a matter names, such as the new custodian; ``verifier`` whom a work order names (domain/work_orders/roles.py),
+# ``supervision`` the members of the supervision group (domain/supervision).
+Rule = Literal["department", "sign-off", "management", "custodian", "return-office", "counterpart", "verifier", "supervision"]
 # The class of a case, what Security grants, when a loan is due, and whether Legal has to approve a sanction: what a
 # decision may return besides its outcome.
 Returned = Literal[
@@ -103,7 +104,7 @@ class Stage(BilingualLabel):
     limit_of: str = Field(alias="limit")
     limit_counts: Counting = "calendar"
     level: Level = Field(alias="signature")
-    outcomes: Annotated[tuple[str, ...], Field(min_length=2)]
+    outcomes: Annotated[tuple[str, ...], Field(min_length=1)]  # one alone where the answers say the rest
     questions: Annotated[tuple[Question, ...], Field(max_length=20)] = ()
     reason_for: tuple[str, ...] = ()
     opinion_needed: bool = False

@@ -47,15 +47,12 @@ class Given:
     word: str | None = None
 
 
-def open_review(
-    uow: UnitOfWork, inspection_id: str, position: int, *, job_key: int, process_instance_key: int
-) -> Opened:
+def open_review(uow: UnitOfWork, inspection_id: str, position: int, *, job_key: int) -> Opened:
     """Ask a fit member to inspect a case of the sample, once; a second run of the job finds it.
 
     Raises NotPermitted for a place that the sample does not have, and for a case that is asked or inspected already;
     Fatal where nobody of the group is fit.
     """
-    del process_instance_key  # each case has one of its own, below that of the inspection
     act = f"open the inspection of case {position}"
     inspection = service.lock(uow, inspection_id, act)
     row = uow.session.scalar(

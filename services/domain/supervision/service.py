@@ -14,7 +14,8 @@ from services.domain.documents import service as document_service
 from services.domain.process import outbox
 from services.domain.process.messages import INSPECTION_DUE
 from services.domain.process.subjects import Subject
-from services.domain.supervision import groups, periods, sampling
+from services.domain.stages.catalogue import STAGES
+from services.domain.supervision import checklists, groups, periods, sampling
 from services.domain.supervision.periods import Period
 from services.runtime.errors import NotFound, NotPermitted, Refused
 from services.runtime.translations import Message
@@ -57,6 +58,7 @@ def _open(uow: UnitOfWork, period: Period, *, by_system: bool) -> GroupInspectio
     if refusal is not None:
         raise refusal
     assert group is not None  # noqa: S101  a missing one is refused
+    _require_stages()
     if period.end > uow.now:
         raise Refused("period-open", "This period is not over yet: choose one that has ended.", field="period")
     overlaps = select(GroupInspection.number).where(
@@ -97,6 +99,21 @@ def _open(uow: UnitOfWork, period: Period, *, by_system: bool) -> GroupInspectio
         variables={"inspectionId": inspection.id, "period": period.name},
     )
     return inspection
+
+
+def _require_stages() -> None:
+    """Raise Refused where the organisation's folder of models is older than inspections."""
+    lacking = [code for code in ("supervision", "inspection-signature") if code not in STAGES]
+    if lacking:
+        raise Refused(
+            "stage-lacking",
+            "The review stage {stage} is not set up here: ask the administrator to add it to review-stages.json.",
+            stage=lacking[0],
+        )
+    if not (STAGES.folder / checklists.NAME).is_file():
+        raise Refused(
+            "checklists-lacking", "The checklists are not set up here: ask the administrator to add checklists.json."
+        )
 
 
 def draw(uow: UnitOfWork, inspection_id: str, process_instance_key: int) -> Drawn:

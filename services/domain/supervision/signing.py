@@ -155,9 +155,9 @@ def escalate(uow: UnitOfWork, inspection: GroupInspection, job_key: int) -> None
         _notify(uow, person_id, "inspection-overdue", inspection)
 
 
-def find(uow: UnitOfWork, review_id: str) -> GroupInspection | None:
-    """Return the inspection whose report is asked about by this review, locked, or None."""
-    return uow.session.get(GroupInspection, review_id, with_for_update=True, populate_existing=True)
+def find(uow: UnitOfWork, review_id: str) -> GroupInspection:
+    """Return the inspection whose report is asked about by this review, locked."""
+    return service.lock(uow, review_id, "remind of the report")
 
 
 def _end(uow: UnitOfWork, inspection: GroupInspection, outcome: str) -> None:

@@ -6,7 +6,7 @@ from alembic import op
 from services.database.base import Json, Moment, Whole
 
 revision = "1175"
-down_revision = "1174"
+down_revision = "1170"
 branch_labels = None
 depends_on = None
 
