@@ -53,6 +53,7 @@ FIVE_TIMES = (
 # Several tasks of the models have this job type, each under its own name.
 NAMES = {
     "close-matter": ("办结事项", "Close matter"),
+    "close-inspection": ("办结检查", "Close the inspection"),
     "close-work-order": ("办结事务", "Close the work order"),
     "open-violation": ("登记违规", "Open violation"),
     "remind-violation": ("提醒违规处理", "Remind of the violation"),
@@ -82,8 +83,10 @@ DOES: Mapping[str, str] = {
     "check-matter": "核对事项的种类、等级与利害关系，供决定表确定路径",
     "clear-violation": "违规不成立：撤销登记，恢复使用并补足天数",
     "close-matter": "办结未获同意或已失效的事项，并通知提出人；违规则在各项决定落实后结案",
+    "close-inspection": "小组已答复报告或本期无案件的，登记检查办结，样本案件不再保留",
     "close-work-order": "核对办理人和复核人的签字后办结事务，生成记录单；已撤销的登记撤销",
     "end-emergency-view": "结束应急查看，销毁其密钥和副本，并查明申请是否已批准",
+    "draw-sample": "抽取检查样本：应查的全部抽取，其余由种子决定，无人可选",
     "encrypt-copy": "按检索的时间段截取副本，用专用借用密钥加密",
     "escalate-review": "审核到期未办，替补人员也可以办理",
     "escalate-work-order": "事务逾期未办，通知办理人及其负责人；第二次逾期由监督小组登记问题",
@@ -100,6 +103,7 @@ DOES: Mapping[str, str] = {
     "lift-freeze": "安全保卫部门认定不属实或已说明的，解除冻结，补回天数",
     "notify-storage": "通知存储部门有已存档的批准申请，并记录用时",
     "open-case": "登记案件，与流程实例绑定；重复的启动静默结束",
+    "open-corrective-actions": "每项发现发出整改通知，严重的登记违规",
     "open-due-work-orders": "按周期表发起到期的事务，每个对象每期一次",
     "open-review": "向有权办理的人员发起一项审核",
     "open-violation": "登记违规：超过宽限期仍未归还，副本丢失（本案随之结案），问题报告认定违规，或紧急调取未补批",
@@ -120,6 +124,7 @@ DOES: Mapping[str, str] = {
     "start-work-order": "登记事务的流程，给出本次办理的期限和首次提醒时间",
     "suspend-access": "到期日停止访问",
     "suspend-for-violation": "暂停访问，并将违规事实告知当事人及其部门",
+    "write-inspection-report": "编写检查报告，数字直接取自台账",
 }
 
 # The stage is the element of a loop over the list that a decision table gives.

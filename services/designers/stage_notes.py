@@ -36,6 +36,7 @@ RULES: Mapping[str, tuple[str, str]] = {
     "sign-off": ("安全保卫部门负责人", "head of Security"),
     "management": ("管理层", "management"),
     "custodian": ("指定的保管人", "named custodian"),
+    "supervision": ("监督小组成员", "members of the supervision group"),
     "return-office": ("接收归还的部门", "office that takes the return"),
 }
 SIGNATURES: Mapping[str, tuple[str, str]] = {
