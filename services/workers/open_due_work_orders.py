@@ -1,4 +1,4 @@
-"""open-due-work-orders: opens what the schedules have due, once for each period and subject (R11, R15, R47, R53, R55)."""
+"""open-due-work-orders: opens what the schedules have due, once for each period and subject (R11, R15, R47)."""
 
 from dataclasses import dataclass
 

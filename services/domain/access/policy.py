@@ -536,9 +536,9 @@ def _pools_of_rule(directory: Directory, facts: CaseFacts, rule: Rule, matter: M
             return [[facts.custodian_id] if facts.custodian_id else []]
         case "return-office":
             return _inspection_pools(directory, facts)
-        case "counterpart":
+        case "counterpart" | "verifier":  # a work order is no question of a case: its verifier is asked elsewhere
             return [[matter.counterpart] if matter is not None and matter.counterpart else []]
-        case "verifier" | "supervision":  # of a work order or an inspection, which are no questions of a case
+        case "supervision":  # an inspection is no question of a case either
             return []
 
 

@@ -3,7 +3,7 @@
 Administrators change schedules and read no work order.
 """
 
-from sqlalchemy import ColumnElement, and_, false, or_, select, true
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, false, or_, select, true
 
 from services.database.tables.documents import Document
 from services.database.tables.people import Person
@@ -60,9 +60,7 @@ def is_of_verifier(uow: UnitOfWork) -> ColumnElement[bool]:
     """Build the condition that the acting person is the verifier of the work order, or holds the verifier's post."""
     return or_(
         WorkOrder.verifier_id == uow.actor.id,
-        *_by_post(
-            uow, WorkOrder.verifier_post, WorkOrder.verifier_department_id, WorkOrder.verifier_department_kind
-        ),
+        *_by_post(uow, WorkOrder.verifier_post, WorkOrder.verifier_department_id, WorkOrder.verifier_department_kind),
     )
 
 
@@ -73,7 +71,10 @@ def sees_document(uow: UnitOfWork, document: Document) -> bool:
 
 
 def _by_post(
-    uow: UnitOfWork, post: ColumnElement[str | None], department: ColumnElement[str | None], kind: ColumnElement[str | None]
+    uow: UnitOfWork,
+    post: SQLColumnExpression[str | None],
+    department: SQLColumnExpression[str | None],
+    kind: SQLColumnExpression[str | None],
 ) -> list[ColumnElement[bool]]:
     """Return a condition for each post of the actor; a deputy reads what the head has to do."""
     directory = queries.load_directory(uow)

@@ -28,7 +28,12 @@ log = get_logger(__name__)
 ACTOR = Actor("system", "relay")
 RETRY_DELAYS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=1))
 MAX_DECISION_ATTEMPTS = 3  # no row follows an accepted receipt, nor a moot matter whose process never began
-LIMITED = (REVIEW_DECIDED, MATTER_MOOT, REFERRAL_RECEIVED, WORK_ORDER_CANCELLED)  # what follows a referral may be months away
+LIMITED = (
+    REVIEW_DECIDED,
+    MATTER_MOOT,
+    REFERRAL_RECEIVED,
+    WORK_ORDER_CANCELLED,
+)  # what follows a referral may be months away
 POLL_INTERVAL = timedelta(seconds=1)  # a commit wakes the relay of its own process only
 PAUSE = timedelta(seconds=1)
 LEASE = timedelta(seconds=10)

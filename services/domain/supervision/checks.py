@@ -133,7 +133,7 @@ def retrieved_on_filed_form(case: CaseEvidence) -> Found:
     if not case.records:
         return Found(NOT_APPLICABLE)
     numbers = {one.number for one in case.forms}
-    hashes = {one.sha256 for one in (*case.revisions, *case.forms)}
+    hashes = {*(one.sha256 for one in case.revisions), *(one.sha256 for one in case.forms)}
     forms = {item: record.get("form", {}) for item, record in case.records.items()}
     loose = [
         item for item, form in forms.items() if form.get("number") not in numbers or form.get("sha256") not in hashes
@@ -184,7 +184,7 @@ def custodian_signed(case: CaseEvidence) -> Found:
     """The named custodian has accepted the copies; not asked where they were never offered or not taken up."""
     if not case.hand_overs:
         return Found(NOT_APPLICABLE)
-    used = {one.copy_id for one in (*case.viewings, *case.downloads)}
+    used = {*(one.copy_id for one in case.viewings), *(one.copy_id for one in case.downloads)}
     of_loan = {one.id: one.hand_over_id for one in case.copies}
     accepted = {one.id for one in case.lent}
     if not accepted and not used:

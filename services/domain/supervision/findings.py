@@ -18,7 +18,6 @@ from services.domain.audit import trail as audit_trail
 from services.domain.custody import violations
 from services.domain.supervision import checklists, reports, service
 from services.domain.work_orders import service as work_orders
-from services.domain.work_orders.kinds import get_label
 from services.domain.work_orders.roles import Role
 from services.domain.work_orders.service import Cause, Subject
 from services.runtime.translations import Bilingual
@@ -58,7 +57,7 @@ def open_without_group(uow: UnitOfWork, period_name: str, because: str) -> WorkO
     return work_orders.open_work_order(
         uow,
         WITHOUT_GROUP,
-        Subject("group", "supervision", get_label("group").zh),
+        Subject("group", "supervision", period_name),
         key=f"inspection-without-group:{period_name}",
         doer=Role(post="head", department_kind="management"),
         facts={"period": period_name, "because": because},
@@ -71,7 +70,9 @@ def _correct(uow: UnitOfWork, inspection: GroupInspection, finding: InspectionFi
     row = uow.session.get_one(InspectedCase, finding.inspected_case_id)
     _stage, question = checklists.load().questions().get(finding.question, (finding.stage, None))
     label = f"{inspection.number}/{finding.position}"
-    asked = Bilingual(question.zh, question.en) if question is not None else Bilingual(finding.question, finding.question)
+    asked = (
+        Bilingual(question.zh, question.en) if question is not None else Bilingual(finding.question, finding.question)
+    )
     order = work_orders.open_work_order(
         uow,
         CORRECTIVE,
@@ -103,9 +104,7 @@ def _who_corrects(finding: InspectionFinding, application: Application) -> Role:
     return Role(post="head", department_id=application.department_id)
 
 
-def _accuse(
-    uow: UnitOfWork, inspection: GroupInspection, finding: InspectionFinding, application: Application
-) -> None:
+def _accuse(uow: UnitOfWork, inspection: GroupInspection, finding: InspectionFinding, application: Application) -> None:
     """Record the violation; of a case without a loan it suspends nothing. Several of one loan are one violation."""
     facts = {"found": finding.text, "report": inspection.number, "finding": finding.position, "stage": finding.stage}
     accused = _list_accused(uow, finding, application)
@@ -118,7 +117,7 @@ def _accuse(
     if loan is not None:
         violation = violations.open_once(uow, loan, FINDING, facts, accused=accused)
     else:
-        violation = violations.open_of_case(uow, application.id, FINDING, facts, accused=accused)
+        violation = violations.open_of_case(uow, application.id, FINDING, facts, accused=accused or [])
     finding.violation_id = violation.id
     _record(uow, "finding-severe", finding, violation=violation.id)
 
@@ -132,9 +131,7 @@ def _list_accused(uow: UnitOfWork, finding: InspectionFinding, application: Appl
     elif finding.stage == "application":
         people = [application.drafter_id]
     else:
-        loan = select(HandOver.id).where(
-            HandOver.application_id == application.id, HandOver.accepted_at.is_not(None)
-        )
+        loan = select(HandOver.id).where(HandOver.application_id == application.id, HandOver.accepted_at.is_not(None))
         if uow.session.scalar(loan.limit(1)) is not None:
             return None
         people = [application.drafter_id]
@@ -142,6 +139,4 @@ def _list_accused(uow: UnitOfWork, finding: InspectionFinding, application: Appl
 
 
 def _record(uow: UnitOfWork, action: str, finding: InspectionFinding, **detail: object) -> None:
-    audit_trail.record(
-        uow, action, "finding", finding.id, application_id=finding.application_id, **detail
-    )
+    audit_trail.record(uow, action, "finding", finding.id, application_id=finding.application_id, **detail)

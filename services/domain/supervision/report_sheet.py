@@ -1,9 +1,9 @@
 """《视频录像调取监督检查报告》: sample, numbers, answers, findings, and the signatures of the whole group (R63)."""
 
+from services.domain.supervision.group_sheet import PARTS, signatures
 from services.rendering.formatting import JsonView
 from services.rendering.sheet import Facts, Line, Listing, Pairs, Part, Prose, Signatures, cell, hashes
 from services.runtime.labels import words
-from services.domain.supervision.group_sheet import PARTS, signatures
 
 REASONS = {
     "urgent": "紧急调取",
@@ -45,11 +45,27 @@ def lay_out(report: JsonView) -> list[Part]:
             ],
         ),
         Facts("三、本期数字", _numbers(report)),
-        Listing("四、抽样案件", ["序号", "申请表编号", "抽取原因", "检查人", "检查时间"], [8, 26, 26, 18, 22], _cases(report)),
-        Listing("五、检查结果", ["环节", "问题", "是", "否", "不适用", "改判"], [10, 50, 10, 10, 10, 10], _tally(report)),
-        Listing("六、与系统判断不同的答案", ["申请表编号", "问题", "系统", "检查人", "说明"], [24, 16, 12, 12, 36], _overruled(report)),
-        Listing("七、发现的问题", ["序号", "申请表编号", "环节", "严重程度", "事实"], [8, 24, 12, 12, 44], _findings(report)),
-        Listing("八、以往检查尚未整改的问题", ["报告", "申请表编号", "严重程度", "事实"], [24, 24, 12, 40], _earlier(report)),
+        Listing(
+            "四、抽样案件",
+            ["序号", "申请表编号", "抽取原因", "检查人", "检查时间"],
+            [8, 26, 26, 18, 22],
+            _cases(report),
+        ),
+        Listing(
+            "五、检查结果", ["环节", "问题", "是", "否", "不适用", "改判"], [10, 50, 10, 10, 10, 10], _tally(report)
+        ),
+        Listing(
+            "六、与系统判断不同的答案",
+            ["申请表编号", "问题", "系统", "检查人", "说明"],
+            [24, 16, 12, 12, 36],
+            _overruled(report),
+        ),
+        Listing(
+            "七、发现的问题", ["序号", "申请表编号", "环节", "严重程度", "事实"], [8, 24, 12, 12, 44], _findings(report)
+        ),
+        Listing(
+            "八、以往检查尚未整改的问题", ["报告", "申请表编号", "严重程度", "事实"], [24, 24, 12, 40], _earlier(report)
+        ),
     ]
     if report.get("signatures"):
         parts.append(Signatures("九、小组签字", signatures(report)))

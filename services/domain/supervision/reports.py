@@ -61,7 +61,7 @@ def file(uow: UnitOfWork, inspection: GroupInspection) -> None:
     signatures = uow.session.scalars(
         select(InspectionSignature)
         .where(InspectionSignature.inspection_id == inspection.id)
-        .order_by(InspectionSignature.signed_at, InspectionSignature.person_id)
+        .order_by(InspectionSignature.part, InspectionSignature.signed_at, InspectionSignature.person_id)
     ).all()
     names = access_queries.get_names(uow, [one.person_id for one in signatures])
     content = {

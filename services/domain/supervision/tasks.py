@@ -6,9 +6,7 @@ from services.domain.reviews.tasks import Opened
 from services.domain.supervision import case_reviews, service, signing
 
 
-def open_review(
-    uow: UnitOfWork, inspection_id: str, stage: str, position: int | None, *, job_key: int
-) -> Opened:
+def open_review(uow: UnitOfWork, inspection_id: str, stage: str, position: int | None, *, job_key: int) -> Opened:
     """Open the review of a case, or of the report. NotPermitted for another stage, or without a place in the sample."""
     if stage == signing.STAGE:
         return signing.open_review(uow, inspection_id, job_key=job_key)

@@ -7,10 +7,9 @@ from services.domain.process import subjects
 from services.domain.supervision import findings, groups, service
 from services.domain.work_orders import schedules
 from services.domain.work_orders import service as work_orders
-from services.domain.work_orders.kinds import get_label
 from services.domain.work_orders.roles import Role
-from services.domain.work_orders.sources import ScheduleSubject
 from services.domain.work_orders.service import Subject
+from services.domain.work_orders.sources import ScheduleSubject
 
 TERM_LEAD = timedelta(days=30)
 
@@ -30,4 +29,4 @@ def list_ending(uow: UnitOfWork) -> list[ScheduleSubject]:
     if groups.refusal_of(uow, group) is None and group.until > uow.now + TERM_LEAD:
         return []
     doer = Role(post="head", department_kind="management")
-    return [ScheduleSubject(Subject("group", group.id, get_label("group").zh), doer=doer)]
+    return [ScheduleSubject(Subject("group", group.id, str(group.document)), doer=doer)]

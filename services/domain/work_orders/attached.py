@@ -19,9 +19,7 @@ def read(uow: UnitOfWork, work_order_id: str) -> Reading:
     order = uow.session.scalar(seen)
     if order is None:
         raise NotFound(Message("work order"), work_order_id)
-    return Reading(
-        application_id=None, edits=False, draft=False, identity_cards=False, refusal=_refusal(uow, order)
-    )
+    return Reading(application_id=None, edits=False, draft=False, identity_cards=False, refusal=_refusal(uow, order))
 
 
 def is_over(uow: UnitOfWork, work_order_id: str) -> bool:

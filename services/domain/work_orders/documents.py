@@ -3,6 +3,7 @@
 《整改通知及复核单》, 《设备检查维护记录》, 《场所检查表》 and 《恢复演练记录》 differ in title and checklist.
 """
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -111,7 +112,9 @@ def _attempt(uow: UnitOfWork, order: WorkOrder, attempt: WorkOrderAttempt) -> di
     }
 
 
-def _signed(uow: UnitOfWork, person_id: str | None, at: Any, sha256: str | None, signature: Any) -> dict[str, Any] | None:
+def _signed(
+    uow: UnitOfWork, person_id: str | None, at: datetime | None, sha256: str | None, signature: dict[str, Any] | None
+) -> dict[str, Any] | None:
     if person_id is None or at is None:
         return None
     return {

@@ -31,9 +31,7 @@ def doer_refusal(directory: Directory, role: Role, person_id: str, *, late: bool
     if person_id in roles.acting(directory, role, all_groups=late):
         return None
     if any(person_id in group for group in roles.pools(directory, role)):
-        return _refused(
-            "not-yet", Message("You are a substitute: you can do this when the people in charge are absent, or it is overdue.")
-        )
+        return _not_yet()
     return _refused("not-the-doer", Message("This work order is for somebody else: ask them to do it."))
 
 
@@ -46,25 +44,15 @@ def verifier_refusal(
     directory: Directory, role: Role, parts: Parts, person_id: str, *, agreed: bool, late: bool
 ) -> Refused | None:
     """Return why the person must not verify the work order; None where they may."""
-    if person_id in directory.administrators:
-        return _administrator()
-    if person_id in parts.doers:
-        return _refused(
-            "was-doer",
-            Message("You did this, or it was done in your place: another person has to verify it."),
-        )
-    if person_id == parts.opener:
-        return _refused("was-opener", Message("You opened this work order: another person has to verify it."))
+    barred = _barred(directory, parts, person_id)
+    if barred is not None:
+        return barred
     if not any(person_id in group for group in roles.pools(directory, role)):
         return _refused("not-the-verifier", Message("Somebody else verifies this work order: ask them to do it."))
     if not agreed:
-        return _refused(
-            "agreement-missing", Message("You have no valid confidentiality agreement: sign it first.")
-        )
+        return _refused("agreement-missing", Message("You have no valid confidentiality agreement: sign it first."))
     if person_id not in verifiers(directory, role, parts, late=late):
-        return _refused(
-            "not-yet", Message("You are a substitute: you can do this when the people in charge are absent, or it is overdue.")
-        )
+        return _not_yet()
     return None
 
 
@@ -90,6 +78,26 @@ def oversees(directory: Directory, person_id: str) -> bool:
 def cancels(directory: Directory, person_id: str, parts: Parts) -> bool:
     """Return whether the person may cancel it: its opener, and who oversees; never a doer."""
     return person_id not in parts.doers and (person_id == parts.opener or oversees(directory, person_id))
+
+
+def _barred(directory: Directory, parts: Parts, person_id: str) -> Refused | None:
+    """Return why the person verifies it in no role, as substitute either."""
+    if person_id in directory.administrators:
+        return _administrator()
+    if person_id in parts.doers:
+        return _refused(
+            "was-doer", Message("You did this, or it was done in your place: another person has to verify it.")
+        )
+    if person_id == parts.opener:
+        return _refused("was-opener", Message("You opened this work order: another person has to verify it."))
+    return None
+
+
+def _not_yet() -> Refused:
+    return _refused(
+        "not-yet",
+        Message("You are a substitute: you can do this when the people in charge are absent, or it is overdue."),
+    )
 
 
 def _administrator() -> Refused:

@@ -39,9 +39,7 @@ class Role:
     @staticmethod
     def from_json(stored: dict[str, Any]) -> "Role":
         """Read what ``as_json`` has returned."""
-        return Role(
-            stored.get("post"), stored.get("department"), stored.get("departmentKind"), stored.get("person")
-        )
+        return Role(stored.get("post"), stored.get("department"), stored.get("departmentKind"), stored.get("person"))
 
 
 def pools(directory: Directory, role: Role) -> list[list[str]]:
@@ -78,7 +76,7 @@ def represented(directory: Directory, role: Role, person_id: str) -> list[str]:
 
 
 def heads_above(directory: Directory, role: Role, people: Collection[str]) -> list[str]:
-    """List who is told that these people are late: the heads of their departments, else of those above, else Security's.
+    """List who is told that these people are late: heads of their departments, else of those above, else Security's.
 
     ``people`` themselves are nobody's heads here.
     """

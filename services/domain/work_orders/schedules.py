@@ -1,4 +1,4 @@
-"""Schedules: what is to be done how often, who changes that, and the work orders that are due (R11, R15, R47, R53, R55).
+"""Schedules: what is to be done how often, who changes that, and the work orders that are due (R11, R15, R47, R55).
 
 A poke opens what is due: keyed by schedule, period and subject, so that no second one does a thing twice. After an
 outage each subject gets one work order, and what the missed periods would have opened is left out.
@@ -108,7 +108,9 @@ def change_schedule(uow: UnitOfWork, code: str, values: Values, reason: str, *, 
     row = _ensure(uow, code)
     before = _values(row)
     if before != was:
-        raise Refused("schedule-changed", "Another person has just changed this schedule: check it before you change it.")
+        raise Refused(
+            "schedule-changed", "Another person has just changed this schedule: check it before you change it."
+        )
     if values == before:
         raise Refused("schedule-same", "These are already the values: there is nothing to change.")
     if not reason.strip():

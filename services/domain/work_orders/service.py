@@ -103,7 +103,7 @@ def open_work_order(
     key: str,
     doer: Role,
     title: Text | None = None,
-    verifier: Role | None | Usual = "usual",
+    verifier: Role | Usual | None = "usual",
     due_at: datetime | None = None,
     checklist: Sequence[Item] | None = None,
     facts: Mapping[str, Any] | None = None,
@@ -134,7 +134,7 @@ def open_work_order(
             "The review stage {stage} is not set up here: ask the administrator to add it to review-stages.json.",
             stage=STAGE,
         )
-    order = _new(uow, of_kind, subject, key, title, due_at)
+    order = _new(uow, of_kind, subject, key=key, title=title, due_at=due_at)
     order.application_id, order.schedule = application_id, schedule
     order.opened_by = None if by_system else uow.actor.id
     _set_roles(order, doer, verified_by)
@@ -269,9 +269,7 @@ def verify(uow: UnitOfWork, work_order_id: str, verdict: Verdict, proof: Proof) 
     attempt.next_due_at = next_due if verdict.outcome == AGAIN else None
     attempt.verified_sha256, attempt.verified_signature = signed.sha256, signed.signature
     notification_service.mark_done(uow, "work-order", subject_id=order.id)
-    record(
-        uow, order, "work-order-verified", attempt=attempt.attempt, outcome=verdict.outcome, **signed.event_fields
-    )
+    record(uow, order, "work-order-verified", attempt=attempt.attempt, outcome=verdict.outcome, **signed.event_fields)
     outbox.publish(
         uow,
         messages.REVIEW_DECIDED,
@@ -329,7 +327,7 @@ def finish(uow: UnitOfWork, order: WorkOrder) -> None:
 
 
 def add_attempt(uow: UnitOfWork, order: WorkOrder, due_at: datetime) -> WorkOrderAttempt:
-    """Begin an attempt that is due then. The first reminder comes after half of the time, a day before at the latest."""
+    """Begin an attempt that is due then. The first reminder comes a day before, of a short one after half of it."""
     half = uow.now + (due_at - uow.now) / 2
     attempt = WorkOrderAttempt(
         id=new_id(),
@@ -358,13 +356,11 @@ def doer_of(order: WorkOrder) -> Role:
 
 def verifier_of(order: WorkOrder) -> Role:
     """Return who verifies it; the caller has seen that somebody does."""
-    return Role(
-        order.verifier_post, order.verifier_department_id, order.verifier_department_kind, order.verifier_id
-    )
+    return Role(order.verifier_post, order.verifier_department_id, order.verifier_department_kind, order.verifier_id)
 
 
 def parts_of(uow: UnitOfWork, order: WorkOrder) -> Parts:
-    """Return who has had a part in it; the person that it was given to counts as doer even where another has done it."""
+    """Return who has had a part in it; whom it was given to counts as doer even where another has done it."""
     rows = uow.session.scalars(select(WorkOrderAttempt).where(WorkOrderAttempt.work_order_id == order.id))
     doers = {person for row in rows for person in (row.done_by, row.stands_in_for) if person is not None}
     if order.doer_id is not None:
@@ -438,7 +434,7 @@ def lock_seen(uow: UnitOfWork, work_order_id: str) -> WorkOrder:
     return lock(uow, work_order_id)
 
 
-def _new(uow: UnitOfWork, kind: Kind, subject: Subject, key: str, title: Text | None, due_at: datetime) -> WorkOrder:
+def _new(uow: UnitOfWork, kind: Kind, subject: Subject, *, key: str, title: Text | None, due_at: datetime) -> WorkOrder:
     named = title if title is not None else Bilingual(f"{kind.zh}：{subject.label}", f"{kind.en}: {subject.label}")
     return WorkOrder(
         id=new_id(),

@@ -15,7 +15,7 @@ from services.domain.process import messages, outbox, permissions
 from services.domain.reviews.tasks import Opened, is_reminder_due
 from services.domain.stages.catalogue import STAGES
 from services.domain.work_orders import policy, roles, service
-from services.domain.work_orders.service import VERIFIED, AGAIN, CANCELLED, DONE, STAGE
+from services.domain.work_orders.service import AGAIN, CANCELLED, DONE, STAGE, VERIFIED
 from services.domain.working_calendar import deadlines
 from services.runtime.errors import Fatal, NotPermitted
 
@@ -99,8 +99,8 @@ def require_stage(work_order_id: str, stage: str) -> None:
     """Raise NotPermitted for any stage but the verification."""
     if stage != STAGE:
         raise NotPermitted(
-            f"could not open the review {stage} | work order {work_order_id} | a work order asks {STAGE} alone | correct "
-            "the model, then resolve the incident"
+            f"could not open the review {stage} | work order {work_order_id} | a work order asks {STAGE} alone | "
+            "correct the model, then resolve the incident"
         )
 
 
@@ -256,7 +256,8 @@ def _of_review(uow: UnitOfWork, review_id: str, act: str) -> tuple[WorkOrder, Wo
     work_order_id = find_verification(uow, review_id)
     if work_order_id is None:
         raise NotPermitted(
-            f"could not {act} | {review_id} | the database does not have it | correct reviewId, then resolve the incident"
+            f"could not {act} | {review_id} | the database does not have it | correct reviewId, "
+            "then resolve the incident"
         )
     order = _lock(uow, work_order_id, act)
     attempt = uow.session.scalars(select(WorkOrderAttempt).where(WorkOrderAttempt.review_id == review_id)).one()
@@ -267,7 +268,8 @@ def _lock(uow: UnitOfWork, work_order_id: str, act: str) -> WorkOrder:
     order = uow.session.get(WorkOrder, work_order_id, with_for_update=True, populate_existing=True)
     if order is None:
         raise NotPermitted(
-            f"could not {act} | {work_order_id} | the database does not have this work order | find out who sent this job"
+            f"could not {act} | {work_order_id} | the database does not have this work order | "
+            "find out who sent this job"
         )
     return order
 
