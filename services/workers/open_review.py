@@ -61,8 +61,8 @@ async def handle(command: Command, database: Database) -> Result:
         )
     elif command.application_id is None:
         raise NotPermitted(
-            f"could not open the review | stage {command.stage} | the job names no application, matter, inspection or work order | "
-            "correct the variables of the job, then resolve the incident"
+            f"could not open the review | stage {command.stage} | the job names no application, matter, inspection or "
+            "work order | correct the variables of the job, then resolve the incident"
         )
     else:
         opened = await database.run(

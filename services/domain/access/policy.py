@@ -536,10 +536,8 @@ def _pools_of_rule(directory: Directory, facts: CaseFacts, rule: Rule, matter: M
             return [[facts.custodian_id] if facts.custodian_id else []]
         case "return-office":
             return _inspection_pools(directory, facts)
-        case "counterpart" | "verifier":  # a work order is no question of a case: its verifier is asked elsewhere
+        case "counterpart" | "verifier" | "supervision":  # work orders and inspections are no questions of a case
             return [[matter.counterpart] if matter is not None and matter.counterpart else []]
-        case "supervision":  # an inspection is no question of a case either
-            return []
 
 
 def _holders(directory: Directory, facts: CaseFacts, group: Group) -> list[str]:

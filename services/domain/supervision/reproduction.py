@@ -77,7 +77,8 @@ def _of_population(written: Sequence[Member], again: Sequence[Member]) -> Iterat
     before, after = ({one.number: one.because for one in cases} for cases in (written, again))
     differing = sorted(number for number in before.keys() | after.keys() if before.get(number) != after.get(number))
     for number in differing[:MOST_NAMED]:
-        yield f"population: {number}: {_told(before.get(number))} when drawn, {_told(after.get(number))} in the register"
+        then, now = _told(before.get(number)), _told(after.get(number))
+        yield f"population: {number}: {then} when it was drawn, {now} in the register"
     if len(differing) > MOST_NAMED:
         yield f"population: {len(differing) - MOST_NAMED} more cases differ"
 

@@ -83,7 +83,7 @@ def test_the_group_is_appointed_by_two_managers_and_has_all_departments(supervis
     supervised.confirm(group_id)
 
     content = json.loads(desk.the(Document, kind="group-appointment").content)
-    assert [one["name"] for one in content["members"]][0] == "supervisor"
+    assert next(one["name"] for one in content["members"]) == "supervisor"
     assert content["confirmed"]["by"]["id"] == "manager2"
     assert "监督小组任命书" in render_page("group-appointment", content["number"], "0" * 64, content)
 
