@@ -126,7 +126,6 @@ async def change_schedule(code: Code, body: ScheduleBody, actor: Acting, databas
 def open_by_hand(uow: UnitOfWork, body: WorkOrderBody) -> str:
     """Open what was asked for, as who may; return its id."""
     service.require_may_open(uow, body.kind)
-    chosen = {} if body.verifier is None else {"verifier": role_of(body.verifier, "verifier")}
     checklist = body.checklist
     order = service.open_work_order(
         uow,
@@ -139,7 +138,7 @@ def open_by_hand(uow: UnitOfWork, body: WorkOrderBody) -> str:
         checklist=[Item(item.code, item.zh, item.en) for item in checklist] if checklist is not None else None,
         interim=body.interim,
         cause=Cause("reason", "", body.reason),
-        **chosen,
+        verifier=role_of(body.verifier, "verifier") if body.verifier is not None else "usual",
     )
     uow.session.flush()
     return order.id

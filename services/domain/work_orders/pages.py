@@ -19,6 +19,7 @@ from services.domain.work_orders.roles import DEPARTMENT_KINDS
 from services.domain.work_orders.schedules import Values
 from services.domain.work_orders.schemas import (
     CancelBody,
+    RoleBody,
     ScheduleView,
     WorkOrderBody,
     WorkOrderLine,
@@ -201,10 +202,10 @@ async def change_schedule(code: Identifier, visitor: Visiting, typed: Typed, dat
     """Change a schedule as an administrator; it waits for a second person first."""
 
     def run(uow: UnitOfWork) -> None:
-        [state] = [one for one in schedules.list_schedules(uow) if one.shipped.code == code] or [None]
-        if state is None:
+        values_of = {state.shipped.code: state.values for state in schedules.list_schedules(uow)}
+        if code not in values_of:
             raise NotFound(Message("schedule"), code)
-        before = state.values
+        before = values_of[code]
         doer = _post_of(typed, "doer") if before.doer is not None else None
         verifier = _post_of(typed, "verifier") if before.verifier is not None else None
         values = Values(typed.text("every"), doer, verifier, typed.text("active") == "true")
@@ -220,7 +221,7 @@ async def change_schedule(code: Identifier, visitor: Visiting, typed: Typed, dat
 
 
 def _post_of(typed: TypedForm, name: str) -> Any:
-    return api.role_of(api.RoleBody.model_validate(_role_typed(typed, name)), name)
+    return api.role_of(RoleBody.model_validate(_role_typed(typed, name)), name)
 
 
 def _role_typed(typed: TypedForm, name: str) -> dict[str, str | None]:
@@ -255,7 +256,7 @@ async def _shown(visitor: Visitor, database: Database, work_order_id: str) -> di
         **await database.read(visitor.actor, read),
         "attachment_kinds": {code: name for code, name in KINDS_OF_FILES.items() if code != IDENTITY_CARD},
         "attach_to": f"/work-orders/{work_order_id}",
-        "stage": STAGES[service.STAGE] if service.STAGE in STAGES else None,
+        "stage": STAGES.get(service.STAGE),
         "outcomes": STAGES.outcomes,
         "answers": ANSWERS,
     }
