@@ -105,6 +105,7 @@ DOES: Mapping[str, str] = {
     "open-case": "登记案件，与流程实例绑定；重复的启动静默结束",
     "open-corrective-actions": "每项发现发出整改通知，严重的登记违规",
     "open-due-work-orders": "按周期表发起到期的事务，每个对象每期一次",
+    "open-work-orders": "日常看护的某一部分失败时，发起故障事务，未办结前只发起一次",
     "open-review": "向有权办理的人员发起一项审核",
     "open-violation": "登记违规：超过宽限期仍未归还，副本丢失（本案随之结案），问题报告认定违规，或紧急调取未补批",
     "preliminary-review": "初审的自动部分：核对申请是否完整、合理",

@@ -57,7 +57,8 @@ def write(uow: UnitOfWork, order: WorkOrder) -> Document:
 def describe(uow: UnitOfWork, role: dict[str, Any]) -> str:
     """Return who does or verifies it, in Chinese: a name, or the post with its department."""
     if "person" in role:
-        return access_queries.get_names(uow, [role["person"]]).get(role["person"], role["person"])
+        person_id = str(role["person"])
+        return access_queries.get_names(uow, [person_id]).get(person_id, person_id)
     post = POSTS.get(role["post"], role["post"])
     if "department" in role:
         department = uow.session.get(Department, role["department"])

@@ -25,7 +25,7 @@ from services.domain.notifications import service as notification_service
 from services.domain.process import messages, outbox, subjects
 from services.domain.stages.catalogue import STAGES
 from services.domain.work_orders import documents, policy, roles
-from services.domain.work_orders.kinds import ANSWERS, KINDS, Item, Kind
+from services.domain.work_orders.kinds import ANSWERS, KINDS, Item, Kind, get_label
 from services.domain.work_orders.policy import Parts
 from services.domain.work_orders.roles import Role
 from services.runtime.errors import NotFound, Refused
@@ -36,6 +36,7 @@ __all__ = ["Cause", "Item", "Subject", "cancel", "done", "open_work_order", "ver
 STAGE = "work-order-verification"
 SUBJECT_KIND = "work-order"  # of its messages, attachments and events
 DONE, CANCELLED = "done", "cancelled"
+DEFECT = "defect"
 VERIFIED, AGAIN = "verified", "again"
 LONGEST = timedelta(days=366)  # until a work order is due
 MOST_ITEMS = 40
@@ -170,6 +171,26 @@ def open_work_order(
     )
     tell_doers(uow, order, "work-order-opened")
     return order
+
+
+def open_defect(uow: UnitOfWork, defect: str) -> WorkOrder:
+    """Open the work order of a part of the daily maintenance that fails; one while it is open, however often it fails.
+
+    Raises KeyError for a part that there is not.
+    """
+    named = get_label(defect)
+    of_defect = select(WorkOrder).where(WorkOrder.subject_kind == DEFECT, WorkOrder.subject_id == defect)
+    existing = uow.session.scalar(of_defect.where(WorkOrder.closed_at.is_(None)).limit(1))
+    if existing is not None:
+        return existing
+    return open_work_order(
+        uow,
+        DEFECT,
+        Subject(DEFECT, defect, f"{named.zh} {named.en}"),
+        key=f"{DEFECT}:{defect}:{uow.now.isoformat()}",
+        doer=Role("storage-operator", department_kind="storage"),
+        by_system=True,
+    )
 
 
 def require_may_open(uow: UnitOfWork, kind: str) -> None:
