@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
@@ -22,7 +21,7 @@ from services.domain.audit import checkpoints, key_events, signed_heads
 from services.domain.audit import tree as audit_tree
 from services.domain.audit.signed_heads import SignedHeads
 from services.domain.audit.verification import TrailReport, verify_trail
-from services.domain.cases import viewers
+from services.domain.supervision import footage_viewers
 from services.domain.wiring import command_database
 from services.runtime import data_folder
 from services.runtime.errors import Fatal, Retryable
@@ -111,12 +110,12 @@ def add_to(app: typer.Typer) -> None:
         start: Annotated[str, typer.Argument(help="A moment with its zone, such as 2031-03-04T12:00:00+08:00.")],
         minutes: Annotated[int, typer.Option(min=1, help="The length of the span, from that moment on.")] = 1,
     ) -> None:
-        """Print who viewed a span of a camera's footage, by the recorder's time, as JSON. Writes an audit event."""
+        """Print who saw or got a span of footage, by the recorder's time, as JSON. Writes an audit event."""
         settings = load_settings()
         with reported_errors():
             span = _span(start, minutes)
-            viewings = _in_unit_of_work(settings, viewers.list_viewers, camera, span)
-        payload = [{**asdict(viewing), "at": viewing.at.isoformat()} for viewing in viewings]
+            looks = _in_unit_of_work(settings, footage_viewers.list_all, camera, span)
+        payload = [look.model_dump(mode="json") for look in looks]
         say(json.dumps(payload, ensure_ascii=False, indent=1))
 
 

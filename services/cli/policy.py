@@ -12,7 +12,7 @@ from services.designers.policy_check import listing, report
 from services.designers.policy_check.check import check as check_models
 from services.designers.policy_check.report import Report, Verdict
 from services.designers.policy_check.yaml_lines import UnreadableFile
-from services.designers.policy_coverage.coverage import Coverage, read_coverage
+from services.designers.policy_coverage.coverage import SHIPPED_COVERAGE, Coverage, read_coverage, shipped_file
 from services.designers.policy_coverage.marks import WrongMark
 from services.designers.policy_coverage.policy_page import State, Verb, WrongPage
 from services.runtime.jobs.worker import discover
@@ -34,6 +34,9 @@ def add_to(app: typer.Typer) -> None:
     def coverage(
         root: Annotated[Path, typer.Option(help="A checkout of Footage Desk.")] = Path(),
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+        write: Annotated[
+            bool, typer.Option("--write", help="Write the file that the portal shows, to be shipped with it.")
+        ] = False,
     ) -> None:
         """Print what is done about each requirement, the elements that satisfy it, and the tests that show it.
 
@@ -45,7 +48,11 @@ def add_to(app: typer.Typer) -> None:
             fail(f"{error.filename} is not there: run this in a checkout of Footage Desk, or name one with --root", 1)
         except (WrongPage, WrongMark) as error:
             fail(str(error), 1)
-        if as_json:
+        if write:
+            target = root / SHIPPED_COVERAGE
+            target.write_text(shipped_file(found, root), encoding="utf-8")
+            say(f"Written: {target}")
+        elif as_json:
             say(json.dumps(found.as_json(), ensure_ascii=False, indent=2))
         else:
             _print_coverage(found)

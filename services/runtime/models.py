@@ -4,6 +4,7 @@ The files are read, not the engine, which may be another product. They are ours 
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ BPMN = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
 ZEEBE = "{http://camunda.org/schema/zeebe/1.0}"
 EVENTS = ("startEvent", "endEvent", "boundaryEvent", "intermediateCatchEvent", "intermediateThrowEvent")
 KINDS = ("Task", "Gateway", "callActivity", "subProcess")
+REQUIREMENT = re.compile(r"\bR[1-9][0-9]?\b")
 TIMELESS = ("startEvent", "boundaryEvent", "businessRuleTask", "exclusiveGateway", "parallelGateway")
 
 
@@ -28,6 +30,7 @@ class Element:
     ``called`` is the process that a call activity runs, ``stage`` what it asks there; None where an expression says it,
     and then ``stage_is_computed``. ``job_type`` is who does a service task, ``decision`` the table that a business rule
     task asks, ``message`` the name of what it waits for, ``outcome`` the business result that an end event gives.
+    ``requirements`` are those of the policy that its documentation names.
     """
 
     id: str
@@ -43,6 +46,7 @@ class Element:
     decision: str | None = None
     message: str | None = None
     stage_is_computed: bool = False
+    requirements: tuple[str, ...] = ()
 
     @property
     def timeless(self) -> bool:
@@ -246,6 +250,7 @@ def _element(node: etree._Element, messages: Mapping[str, str]) -> Element:
         decision=decision,
         message=messages.get(_message_of(node) or ""),
         stage_is_computed=called is not None and inputs.get("stage") is None and _is_computed(extensions, "stage"),
+        requirements=tuple(dict.fromkeys(REQUIREMENT.findall(node.findtext(BPMN + "documentation") or ""))),
     )
 
 

@@ -7,6 +7,7 @@ DECIDES = frozenset({"head", "deputy", "security-reviewer", "storage-operator", 
 ADMINISTRATOR = frozenset({"administrator"})
 STORAGE = frozenset({"storage-operator", "supervisor"})
 HOLDS = frozenset({"security-reviewer", "supervisor", "head", "deputy"})
+SUPERVISES = frozenset({"supervisor", "head", "deputy"})
 WATCHES = frozenset({"security-reviewer", "supervisor", "head", "deputy"})
 
 
@@ -41,6 +42,7 @@ ENTRIES = (
     Entry("/storage", _("Storage office"), "disk", STORAGE),
     Entry("/register", _("Register"), "book", WATCHES, ADMINISTRATOR),
     Entry("/holds", _("Legal holds"), "lock", HOLDS, ADMINISTRATOR),
+    Entry("/supervision", _("Supervision"), "eye", SUPERVISES, ADMINISTRATOR),
     Entry("/requests", _("Change requests"), "done", ADMINISTRATOR | {"supervisor", "head", "deputy"}),
     Entry("/admin", _("Administration"), "gear", ADMINISTRATOR | {"supervisor"}),
 )

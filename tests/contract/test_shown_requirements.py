@@ -5,18 +5,34 @@ from types import SimpleNamespace
 import pytest
 import requirement_marks
 
-from services.designers.policy_coverage.coverage import read_coverage, read_elements
+from services.designers.policy_coverage.coverage import (
+    SHIPPED_COVERAGE,
+    Coverage,
+    read_coverage,
+    read_elements,
+    shipped_file,
+)
 from services.designers.policy_coverage.policy_page import read_policy
 from services.runtime.places import ROOT
 
 NUMBERS = [f"R{number}" for number in range(1, 68)]
 
 
-def test_each_requirement_is_shown_as_the_page_says() -> None:
-    found = read_coverage(ROOT)
+@pytest.fixture(scope="module")
+def found() -> Coverage:
+    return read_coverage(ROOT)
 
+
+def test_each_requirement_is_shown_as_the_page_says(found: Coverage) -> None:
     assert [one.row.number for one in found.requirements] == NUMBERS
     assert found.faults == ()
+
+
+@pytest.mark.requirement("R62")
+def test_the_portal_shows_the_coverage_of_this_release(found: Coverage) -> None:
+    shipped = (ROOT / SHIPPED_COVERAGE).read_text(encoding="utf-8")
+
+    assert shipped == shipped_file(found, ROOT), "run footage-desk policy coverage --write, and commit the file"
 
 
 def test_what_the_models_name_is_a_requirement_of_the_policy() -> None:

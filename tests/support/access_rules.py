@@ -26,6 +26,7 @@ STORAGE = frozenset({"operator", "supervisor"})
 CONSENTER = frozenset({"security-head"})  # of the department that another, joint application names
 READERS = frozenset({"admin", "security-head", "supervisor"})  # of the administrators' desk
 HOLD_READERS = frozenset({"security-head", "reviewer", "supervisor"})
+SUPERVISING = frozenset({"security-head", "supervisor"})  # of the auditors' pages
 SEARCHER = frozenset({"reviewer"})  # whose saved search it is
 NONE: frozenset[str] = frozenset()
 SHA = "0" * 64
@@ -347,6 +348,18 @@ RULES = {
     "DELETE /api/register/searches/{search_id}": Rule(SEARCHER),
     "GET /api/register/stages": Rule(EVERYONE),
     "GET /api/register/states": Rule(EVERYONE),
+    "GET /api/cases/{application_id}/requirements": Rule(SEE),
+    "GET /api/policy/coverage": Rule(SUPERVISING, EVERYONE - SUPERVISING),
+    "GET /api/policy/coverage/{requirement}": Rule(SUPERVISING, EVERYONE - SUPERVISING),
+    "GET /api/policy/coverage/{requirement}/cases": Rule(SUPERVISING, EVERYONE - SUPERVISING),
+    "GET /api/audit/footage-viewers": Rule(
+        SUPERVISING,
+        EVERYONE - SUPERVISING,
+        query="?cameraId=camera&start=2031-03-04T10:00:00Z&end=2031-03-04T11:00:00Z&purpose=none",
+    ),
+    "GET /api/audit/events": Rule(SUPERVISING, EVERYONE - SUPERVISING),
+    "GET /api/audit/events/{seq}": Rule(SUPERVISING, EVERYONE - SUPERVISING),
+    "GET /api/statistics": Rule(SUPERVISING, EVERYONE - SUPERVISING),
 }
 # They end what the other routes need, so they come last.
 LAST = (

@@ -195,6 +195,8 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "kind": "custody-transfer",
         "matter_id": _transfer(desk),
         "violation_id": "none",
+        "requirement": "R41",
+        "seq": "1",
         "outsider_id": desk.run(_outsider),
         "sitting_id": desk.run(_sitting),
     }

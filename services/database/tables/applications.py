@@ -45,6 +45,7 @@ NO_ANSWER = text("answer_due_at IS NOT NULL AND answered_at IS NULL")
 ASKED = text("dropped_in_round IS NULL")
 OF_TIME = ("asked_end", "asked_start", "application_id")
 CONCERNS = text("subject_ids <> '[]'")
+LACKING = text("outcome IN ('partial', 'missing', 'unreadable')")
 
 
 def _listed_at(context: DefaultExecutionContext) -> datetime:
@@ -191,6 +192,7 @@ class Item(Base):
     __table_args__ = (
         Index("ix_items_of_camera", "camera_id", *OF_TIME, sqlite_where=ASKED, postgresql_where=ASKED),
         Index("ix_items_of_time", *OF_TIME, sqlite_where=ASKED, postgresql_where=ASKED),
+        Index("ix_items_lacking", "outcome", "application_id", sqlite_where=LACKING, postgresql_where=LACKING),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)

@@ -5,7 +5,7 @@ Rows are only added; triggers refuse to change or remove one (docs/sealing.md, "
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base
@@ -18,6 +18,8 @@ class AuditEvent(Base):
     """
 
     __tablename__ = "audit_events"
+    # what one person did, and what happened on a day, newest first
+    __table_args__ = (Index("ix_audit_events_actor", "actor_id", "seq"), Index("ix_audit_events_at", "at", "seq"))
 
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     at: Mapped[datetime]

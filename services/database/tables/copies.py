@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id, reference
@@ -11,8 +12,28 @@ from services.database.tables.applications import Application, Item
 from services.database.tables.masters import Master
 
 
+def first_frame(context: DefaultExecutionContext) -> datetime | None:
+    """Return when the footage of a row begins, in the recorder's time, from what it was sealed as."""
+    return _frame(context, "firstFrame")
+
+
+def last_frame(context: DefaultExecutionContext) -> datetime | None:
+    """Return when the footage of a row ends, in the recorder's time."""
+    return _frame(context, "lastFrame")
+
+
+def _frame(context: DefaultExecutionContext, name: str) -> datetime | None:
+    row: dict[str, Any] = context.get_current_parameters()  # type: ignore[no-untyped-call]  # SQLAlchemy types it not
+    written = ((row.get("sealed") or {}).get("coverage") or {}).get(name)
+    return datetime.fromisoformat(written) if written else None
+
+
 class Copy(Base):
-    """One item's issued copy, encrypted under a loan key that is destroyed when the loan ends."""
+    """One item's issued copy, encrypted under a loan key that is destroyed when the loan ends.
+
+    ``footage_from`` and ``footage_until`` are its first and last picture, which ``sealed`` has too: by these it is
+    found who saw a moment, without what was sealed being read of each copy.
+    """
 
     __tablename__ = "copies"
 
@@ -23,6 +44,8 @@ class Copy(Base):
     attempt_id: Mapped[str] = mapped_column(ForeignKey("upload_attempts.id"), unique=True)
     made_at: Mapped[datetime]
     sealed: Mapped[dict[str, Any]]
+    footage_from: Mapped[datetime | None] = mapped_column(default=first_frame)
+    footage_until: Mapped[datetime | None] = mapped_column(default=last_frame)
     hand_over_id: Mapped[str | None] = mapped_column(index=True)
     key_destroyed_at: Mapped[datetime | None]
     discarded_at: Mapped[datetime | None]

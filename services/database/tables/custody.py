@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 LENT = text("ended_at IS NULL")
+LOST = text("lost_at IS NOT NULL")
 
 
 class HandOver(Base):
@@ -28,6 +29,7 @@ class HandOver(Base):
     __table_args__ = (
         Index("ix_hand_overs_lent", "due_at", sqlite_where=LENT, postgresql_where=LENT),
         Index("ix_hand_overs_due", "due_at", "application_id"),
+        Index("ix_hand_overs_lost", "lost_at", sqlite_where=LOST, postgresql_where=LOST),
         UniqueConstraint("application_id", "issue"),
     )
 

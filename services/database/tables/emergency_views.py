@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id, reference
 from services.database.tables.applications import Item
+from services.database.tables.copies import first_frame, last_frame
 
 
 class EmergencyCopy(Base):
@@ -22,6 +23,8 @@ class EmergencyCopy(Base):
     attempt_id: Mapped[str] = mapped_column(ForeignKey("upload_attempts.id"), unique=True)
     made_at: Mapped[datetime]
     sealed: Mapped[dict[str, Any]]  # vault.sealing.Sealed as JSON
+    footage_from: Mapped[datetime | None] = mapped_column(default=first_frame)
+    footage_until: Mapped[datetime | None] = mapped_column(default=last_frame)
     key_destroyed_at: Mapped[datetime | None]
     discarded_at: Mapped[datetime | None]
 

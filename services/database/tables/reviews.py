@@ -10,6 +10,8 @@ from services.database.base import Base, new_id, reference
 from services.database.tables.applications import Application
 
 OPEN = text("closed_at IS NULL")
+REJECTED = ("rejected", "refused")
+REFUSALS = text("outcome IN ('rejected', 'refused')")
 
 
 class Review(Base):
@@ -46,7 +48,14 @@ class Decision(Base):
     """The one answer to a review, with the signature over the form's hash."""
 
     __tablename__ = "decisions"
-    __table_args__ = (Index("ix_decisions_decided_by", "decided_by", "application_id"),)
+    __table_args__ = (
+        Index("ix_decisions_decided_by", "decided_by", "application_id"),
+        Index(
+            *("ix_decisions_refusals", "stage", "decided_at", "application_id"),
+            sqlite_where=REFUSALS,
+            postgresql_where=REFUSALS,
+        ),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     review_id: Mapped[str] = mapped_column(ForeignKey("reviews.id"), unique=True)
@@ -136,6 +145,7 @@ class Finding(Base):
     """A finding of an automatic check, for the reviewer and the drafter (R22, R24)."""
 
     __tablename__ = "findings"
+    __table_args__ = (Index("ix_findings_code", "code", "found_at", "application_id"),)
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)

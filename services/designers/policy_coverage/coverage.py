@@ -1,5 +1,6 @@
 """The coverage of the policy's requirements, and where docs/policy.md says more than is shown."""
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,10 +15,12 @@ from services.designers.policy_coverage.marked_tests import MarkedTest, read_tes
 from services.designers.policy_coverage.marks import Mark
 from services.designers.policy_coverage.policy_page import PAGE, Row, State, Verb, read_policy
 from services.designers.policy_coverage.source import Source
+from services.runtime.models import read as read_models
 
 BPMN = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
 DMN = "{https://www.omg.org/spec/DMN/20191111/MODEL/}"
 NUMBER = re.compile(r"R\d+")
+SHIPPED_COVERAGE = Path("services/domain/supervision/policy_coverage.json")
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,17 @@ class Requirement:
             yield f"{number} is {state} in {PAGE}, and no test shows that it is {verb}: mark one, or write what lacks"
         elif state != State.NOT_YET and verb == Verb.ENFORCED and not self.refusing:
             yield f"{number} is {verb} in {PAGE}, and no test sees the wrong thing refused: mark one with refuses=True"
+
+    def as_shipped(self, elements: Iterable[Mapping[str, str]]) -> dict[str, Any]:
+        """Return what the portal shows of it: ``elements`` with their models, the tests that refuse, and the others."""
+        row = self.row
+        return {
+            **{"number": row.number, "where": row.where, "phrase": row.phrase, "meaning": row.meaning},
+            **{"verb": row.verb, "state": row.state, "lacks": row.lacks or None},
+            "elements": list(elements),
+            "refusing": [name for name, mark in self.tests if mark.refuses],
+            "showing": [name for name, mark in self.tests if not mark.refuses],
+        }
 
     def as_json(self) -> dict[str, Any]:
         """Return it as the JSON of ``policy coverage --json``."""
@@ -81,6 +95,13 @@ class Coverage:
         }
 
 
+def shipped_file(found: Coverage, root: Path) -> str:
+    """Return the file with which a release is shipped: its portal shows the coverage, and has no tests beside it."""
+    elements = _read_named_elements(root / "bpmn")
+    rows = [one.as_shipped(elements[one.row.number]) for one in found.requirements]
+    return json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
+
+
 def read_coverage(root: Path) -> Coverage:
     """Read the coverage from a checkout at ``root``.
 
@@ -116,11 +137,42 @@ def _test_only(root: Path, tests: list[MarkedTest]) -> Iterator[str]:
 def read_elements(folder: Path) -> defaultdict[str, list[str]]:
     """Map each requirement to the ids of the elements whose documentation names it."""
     elements: defaultdict[str, list[str]] = defaultdict(list)
+    for _, node, numbers in _documented(folder):
+        name = node.get("id")
+        for number in numbers:
+            if name and name not in elements[number]:
+                elements[number].append(name)
+    return elements
+
+
+def _read_named_elements(folder: Path) -> defaultdict[str, list[dict[str, str]]]:
+    """Map each requirement to the elements whose documentation names it, with model, process and names.
+
+    ``process`` is empty for a table and for what is no step of a process.
+    """
+    steps = {
+        (path.name, element.id): (model.process_id, element)
+        for path in sorted(folder.glob("*.bpmn"))
+        for model in read_models([path]).values()
+        for element in model.elements.values()
+    }
+    elements: defaultdict[str, list[dict[str, str]]] = defaultdict(list)
+    for model, node, numbers in _documented(folder):
+        name = node.get("id", "")
+        process, element = steps.get((model.name, name), ("", None))
+        label = node.get("name") or name
+        zh, en = (element.zh, element.en) if element is not None else (label, label)
+        line = {"model": model.name, "process": process, "id": name, "zh": zh, "en": en}
+        for number in numbers:
+            if name and line not in elements[number]:
+                elements[number].append(line)
+    return elements
+
+
+def _documented(folder: Path) -> Iterator[tuple[Path, etree._Element, list[str]]]:
+    """Yield the elements whose documentation names requirements, with their model and these numbers."""
     for model in sorted([*folder.glob("*.bpmn"), *folder.glob("*.dmn")]):
         for text in etree.parse(model).iter(f"{BPMN}documentation", f"{DMN}description"):
-            parent = text.getparent()
-            name = parent.get("id") if parent is not None else None
-            for number in dict.fromkeys(NUMBER.findall(text.text or "")):
-                if name and name not in elements[number]:
-                    elements[number].append(name)
-    return elements
+            node, numbers = text.getparent(), list(dict.fromkeys(NUMBER.findall(text.text or "")))
+            if node is not None and numbers:
+                yield model, node, numbers

@@ -43,6 +43,7 @@ class Row:
     verb: Verb
     state: State
     lacks: str
+    meaning: str = ""  # in English
 
 
 def read_policy(root: Path) -> dict[str, Row]:
@@ -71,4 +72,4 @@ def _row(cells: list[str]) -> Row:
         raise WrongPage(f"{PAGE}: the state of {number} is {state!r}; write one of: {', '.join(State)}")
     if (state == State.PARTLY) != bool(lacks):
         raise WrongPage(f"{PAGE}: {number} is {cells[-1]!r}; write behind 'partly:', and there alone, what lacks")
-    return Row(number, cells[1], cells[2], Verb(verb), State(state), lacks)
+    return Row(number, cells[1], cells[2], Verb(verb), State(state), lacks, cells[3] if len(cells) > 5 else "")

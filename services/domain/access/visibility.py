@@ -75,7 +75,7 @@ def select_visible(uow: UnitOfWork) -> Select[Application]:
     return select(Application).where(is_visible(uow))
 
 
-def is_of_visible(uow: UnitOfWork, application_id: SQLColumnExpression[str]) -> ColumnElement[bool]:
+def is_of_visible(uow: UnitOfWork, application_id: SQLColumnExpression[Any]) -> ColumnElement[bool]:
     """Build the condition on a column of submitted cases' ids that the acting person may see them."""
     me = uow.actor.id
     if _sees_all(uow):

@@ -196,9 +196,15 @@ EVENT_MESSAGES: Mapping[str, Message] = {
 }
 
 
-def describe(language: str, action: str, detail: Mapping[str, Any], zone: str) -> str:
+def describe(
+    language: str,
+    action: str,
+    detail: Mapping[str, Any],
+    zone: str,
+    messages: Mapping[str, Message] = EVENT_MESSAGES,
+) -> str:
     """Return the sentence of an event; an action without one is shown as it is."""
-    message = EVENT_MESSAGES.get(action)
+    message = messages.get(action)
     if message is None:
         return action
     sentence = message.translate(language).format_map(_Filled(language, detail, zone))

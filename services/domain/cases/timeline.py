@@ -86,6 +86,21 @@ def of_rows(rows: CaseRows, library: ModelLibrary, called: str | None = None) ->
     return line.model_copy(update={"awaits": list(_awaits(history, models))})
 
 
+def visits_of_rows(rows: CaseRows, library: ModelLibrary) -> Iterator[tuple[Model, Visit]]:
+    """List all known visits of the case in its own process, in its reviews and in the processes that it has called."""
+    models, history = _models_of(rows, library), _history(rows)
+    for visit in main_visits(history, models):
+        yield models.main.model, visit
+    for drawn in models.called.values():
+        for visit in called_visits(history, models, drawn.model):
+            yield drawn.model, visit
+    review = models.of_process(REVIEW)
+    if review is not None:
+        for step in history.own_steps:
+            if step.process_id == REVIEW:
+                yield review.model, _worked(step, rows.application)
+
+
 def _awaits(history: History, models: CaseModels) -> Iterator[Await]:
     """Yield what people have to do before the process goes on, and until when, by the database alone."""
     application, hand_over = history.application, history.hand_over

@@ -1,1 +1,1 @@
-"""Supervision: the group, its inspections, and what auditors read (R60 to R64)."""
+"""Supervision: the group, its inspections, and what auditors read of cases, footage and the trail (R60 to R64)."""

@@ -123,7 +123,7 @@ def _accuse(uow: UnitOfWork, inspection: GroupInspection, finding: InspectionFin
 
 
 def _list_accused(uow: UnitOfWork, finding: InspectionFinding, application: Application) -> list[str] | None:
-    """List who answers for it: an office's leaders, or the drafter, and nobody whom it concerns (T8); None: the custodian."""
+    """List who answers for it, an office's leaders or the drafter, nobody whom it concerns (T8); None: custodian."""
     directory = access_queries.load_directory(uow)
     office = OFFICES.get(finding.stage)
     if office is not None:

@@ -10,6 +10,7 @@ from services.domain.custody import holder_entries
 from services.domain.custody.integrity import DAMAGED, INTACT, UNFINISHED
 from services.domain.documents.service import SERIES
 from services.domain.stages.catalogue import STAGES
+from services.domain.supervision.trail_messages import TRAIL_MESSAGES
 from services.runtime.places import ROOT
 
 SERVICES = ROOT / "services"
@@ -70,8 +71,22 @@ def test_every_action_of_a_case_has_words() -> None:
     assert sorted(found - EVENT_MESSAGES.keys()) == []
 
 
+def test_every_other_action_of_the_trail_has_words_too() -> None:
+    found = {
+        action
+        for name, call in _calls()
+        if name in ("audit_trail.record", "trail.record")
+        for action in (_text(call.args[1]),)
+        if action and "{" not in action
+    }
+
+    assert {"logged-in", "register-read", "rule-changed"} <= found
+    assert sorted(found - EVENT_MESSAGES.keys() - TRAIL_MESSAGES.keys()) == []
+    assert not EVENT_MESSAGES.keys() & TRAIL_MESSAGES.keys()
+
+
 def test_every_sentence_is_told_in_both_languages() -> None:
-    for sentence in EVENT_MESSAGES.values():
+    for sentence in (*EVENT_MESSAGES.values(), *TRAIL_MESSAGES.values()):
         assert not sentence.zh.isascii()
         assert sentence.en.isascii()
 

@@ -32,6 +32,7 @@ MIXTURE = (
     *("draft", "correction", "retrieval", "offered", "in-use", "closed"),
 )
 FILTERED = "camera=camera&footage_since=2031-03-01&incident=SJ-1&document=x&camera_search=gate"
+LOOKS = "camera=camera&at=2031-03-04T10:00&purpose=none"
 PAGES = {
     "inbox": ("/inbox", "/api/reviews", "/api/reviews/conflicts"),
     "overview": ("/", "/api/applications?mine=true", "/api/register/states", "/api/register/next-overwritten"),
@@ -44,7 +45,12 @@ PAGES = {
         f"/register?{FILTERED}",
     ),
     "storage": ("/storage", "/storage/recorders", "/api/storage"),
-    "case": ("/cases/crowded", "/api/cases/crowded", "/api/cases/crowded/timeline"),
+    "case": ("/cases/crowded", "/api/cases/crowded", "/api/cases/crowded/timeline", "/cases/crowded/requirements"),
+    "supervision": (
+        *("/supervision", "/supervision/requirements/R5", "/supervision/audit?looks=true", "/supervision/audit/5"),
+        *("/supervision/audit?person=member-7&action=application-saved", "/supervision/statistics"),
+        f"/supervision/footage-viewers?{LOOKS}",
+    ),
 }
 # every post that the mixture gives something to do, and the case that is closest to them
 READERS = {
@@ -54,6 +60,7 @@ READERS = {
     "register": ("drafter", "head", "reviewer", "supervisor", "operator"),
     "storage": ("operator",),
     "case": ("drafter", "head", "reviewer", "manager", "supervisor"),
+    "supervision": ("supervisor", "security-head"),
 }
 
 
@@ -102,6 +109,9 @@ ROWS = {
     "agreements": ("admin", "/admin/agreements", 300),
     "administration": ("admin", "/admin", 300),
     "directory": ("drafter", "/api/directory?limit=50", 150),
+    "policy coverage": ("supervisor", "/supervision", 100),
+    "audit trail": ("supervisor", "/supervision/audit", 200),
+    "statistics": ("supervisor", "/supervision/statistics", 100),
 }
 
 

@@ -22,7 +22,6 @@ from services.database.tables.violations import Sanction
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.cases import queries as case_queries
-from services.domain.cases import viewers
 from services.domain.custody import suspensions
 from services.domain.disclosures import service as disclosures
 from services.domain.holds import queries as hold_queries
@@ -31,6 +30,7 @@ from services.domain.matters import queries as matter_queries
 from services.domain.matters.violations import acts, tasks
 from services.domain.matters.violations.assessment import Assessment
 from services.domain.reviews.given_judgements import GivenSanction, Judgement
+from services.domain.supervision import footage_viewers
 from services.runtime.errors import Fatal, NotFound, Refused
 from services.runtime.spans import Span
 
@@ -269,5 +269,8 @@ def test_what_was_fetched_to_be_handed_out_is_among_who_saw_the_footage(provided
     download_id = desk.run(disclosures.list_download, matter_id, copy_id, address="203.0.113.9", by="reviewer2").id
     desk.run(disclosures.start_download, download_id, by="reviewer2")
     now = desk.clock.now()
-    seen = desk.run(viewers.list_viewers, "camera", Span(now - timedelta(days=2), now), by="supervisor")
-    assert [(one.how, one.person_id, one.address) for one in seen] == [("download", "reviewer2", "203.0.113.9")]
+    seen = desk.run(footage_viewers.list_all, "camera", Span(now - timedelta(days=2), now), by="supervisor")
+    assert [(one.how, one.person_id, one.address) for one in seen] == [
+        ("received", provided.KEEPER, None),
+        ("fetched", "reviewer2", "203.0.113.9"),
+    ]

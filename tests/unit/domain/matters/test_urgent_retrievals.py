@@ -24,12 +24,12 @@ from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import forms
 from services.domain.applications import service as application_service
 from services.domain.applications.forms import ItemAsked
-from services.domain.cases import viewers
 from services.domain.custody import emergency, suspensions, viewings, violations
 from services.domain.holds import queries as holds
 from services.domain.matters import queries, tasks, urgents
 from services.domain.process.messages import APPLICATION_APPROVED, APPLICATION_REFUSED, MATTER_MOOT, URGENT_CALLED
 from services.domain.retrieval import preservations
+from services.domain.supervision import footage_viewers
 from services.runtime.errors import NotFound, NotPermitted, Refused, Retryable
 from services.runtime.spans import Span
 
@@ -201,8 +201,8 @@ def test_the_two_people_see_it_and_each_look_is_booked(urgent: Urgent) -> None:
         urgent.desk.run(emergency.record_read, copy_id, second.id, 0, 64, by=CALLER)
     item = urgent.desk.the(Item, application_id=urgent.case)
     span = Span(item.asked_start, item.asked_end)
-    seen = urgent.desk.run(viewers.list_viewers, item.camera_id, span)
-    assert [(one.how, one.person_id) for one in seen] == [("viewing", CALLER)]
+    seen = urgent.desk.run(footage_viewers.list_all, item.camera_id, span)
+    assert [(one.how, one.person_id) for one in seen] == [("emergency-viewing", CALLER)]
     for stranger in ("drafter", "reviewer", "keeper"):
         assert urgent.view(copy_id, stranger) == "not-found"
     with pytest.raises(Refused, match="Confirm first"):

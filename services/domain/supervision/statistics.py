@@ -1,0 +1,171 @@
+"""Statistics by month: what was asked, refused, lent late and lost, and how long each stage took (R62, R63).
+
+All is counted in SQL, of the cases that the reader sees. A month begins in the organisation's zone.
+
+applications  submitted in the month
+refused       closed as rejected in the month
+overdue       loans that were due in the month and not back by then
+lost          loans whose copies were reported lost in the month
+violations    opened in the month, but for those that were unfounded
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, union_all
+from sqlalchemy import String as Text
+
+from services.database.tables.applications import Application
+from services.database.tables.custody import HandOver
+from services.database.tables.people import Department
+from services.database.tables.stage_visits import StageVisit
+from services.database.tables.violations import Hearing, Violation
+from services.database.unit_of_work import UnitOfWork
+from services.domain.access import visibility
+from services.domain.audit import trail as audit_trail
+from services.domain.supervision import readers
+from services.domain.supervision.audit_schemas import DepartmentCounts, MonthCounts, StageMonths, Statistics
+from services.domain.supervision.breaches import CLEARED
+
+ACTION = "statistics-read"
+MEASURES = ("applications", "refused", "overdue", "lost", "violations")
+FEWEST_MONTHS, MOST_MONTHS = 1, 36
+
+
+@dataclass(frozen=True)
+class Months:
+    """So many months, the present one last; ``bounds`` are their beginnings, and the end of the last."""
+
+    first_days: tuple[date, ...]
+    bounds: tuple[datetime, ...]
+
+    @property
+    def since(self) -> datetime:
+        return self.bounds[0]
+
+    @property
+    def until(self) -> datetime:
+        return self.bounds[-1]
+
+    def of(self, moment: ColumnElement[Any]) -> ColumnElement[int]:
+        """Build the number of the month in which a moment of the period lies, from 0."""
+        return case(
+            *((moment < bound, place) for place, bound in enumerate(self.bounds[1:-1])), else_=len(self.bounds) - 2
+        )
+
+    def holds(self, moment: ColumnElement[Any]) -> ColumnElement[bool]:
+        return and_(moment >= self.since, moment < self.until)
+
+
+def months_before(now: datetime, zone: str, count: int) -> Months:
+    """Return the last ``count`` months up to that of ``now``."""
+    place = ZoneInfo(zone)
+    today = now.astimezone(place)
+    numbers = [today.year * 12 + today.month - 1 - back for back in range(count - 1, -2, -1)]
+    days = [date(number // 12, number % 12 + 1, 1) for number in numbers]
+    return Months(tuple(days[:-1]), tuple(datetime.combine(day, time(), place) for day in days))
+
+
+def read_statistics(uow: UnitOfWork, *, months: int, department_id: str = "") -> Statistics:
+    """Read the figures of the last months, of all departments or one; four statements, and the reading is an event."""
+    readers.require_reader(uow)
+    count = min(max(months, FEWEST_MONTHS), MOST_MONTHS)
+    period = months_before(uow.now, uow.rules.zone, count)
+    audit_trail.record(uow, ACTION, "statistics", "cases", months=count, department=department_id or None)
+    rows = _counted(uow, period, department_id)
+    by_month: list[dict[str, int]] = [dict.fromkeys(MEASURES, 0) for _ in period.first_days]
+    by_department: dict[str, dict[str, int]] = {}
+    for measure, month, department, number in rows:
+        by_month[month][measure] += number
+        by_department.setdefault(department, dict.fromkeys(MEASURES, 0))[measure] += number
+    return Statistics(
+        months=[MonthCounts(month=day, **counts) for day, counts in zip(period.first_days, by_month, strict=True)],
+        departments=_departments(uow, by_department),
+        stages=_stages(uow, period, department_id),
+    )
+
+
+def _counted(uow: UnitOfWork, period: Months, department_id: str) -> Sequence[Any]:
+    """Count each measure by month and department, in one statement."""
+    late = func.coalesce(HandOver.returned_at, HandOver.lost_at, HandOver.ended_at, uow.now) > HandOver.due_at
+    heard = select(Hearing.matter_id).where(Hearing.person_id == uow.actor.id)
+    loans = select(HandOver).join(Application, Application.id == HandOver.application_id)
+    violated = (
+        select(Violation)
+        .join(Application, Application.id == Violation.application_id)
+        .where(
+            or_(Violation.closed_as.is_(None), Violation.closed_as != CLEARED),
+            or_(Violation.matter_id.is_(None), Violation.matter_id.not_in(heard)),
+        )
+    )
+    submitted = select(Application).where(Application.submitted_at.is_not(None))
+    moments: Mapping[str, tuple[Select[*tuple[Any, ...]], ColumnElement[Any]]] = {
+        # the moment by which applications are listed is that of their submission, and an index has it
+        "applications": (submitted, Application.listed_at.expression),
+        "refused": (select(Application).where(Application.closed_as == "rejected"), Application.closed_at.expression),
+        "overdue": (loans.where(late, HandOver.accepted_at.is_not(None)), HandOver.due_at.expression),
+        "lost": (loans, HandOver.lost_at.expression),
+        "violations": (violated, Violation.opened_at.expression),
+    }
+    parts = []
+    for measure, (query, moment) in moments.items():
+        # PostgreSQL does not know that two expressions with bound values are the same, so it groups by columns
+        rows = (
+            query.where(
+                period.holds(moment),
+                moment <= uow.now,
+                visibility.is_of_visible(uow, Application.id.expression),
+                *([Application.department_id == department_id] if department_id else []),
+            )
+            .with_only_columns(period.of(moment).label("month"), Application.department_id.label("department"))
+            .subquery()
+        )
+        counted = select(literal(measure, Text).label("measure"), rows.c.month, rows.c.department, func.count())
+        parts.append(counted.group_by(rows.c.month, rows.c.department))
+    return uow.session.execute(union_all(*parts)).all()
+
+
+def _departments(uow: UnitOfWork, counted: Mapping[str, dict[str, int]]) -> list[DepartmentCounts]:
+    """Return the departments by what they asked for, the most first."""
+    named = {row.id: row for row in uow.session.scalars(select(Department).where(Department.id.in_(counted)))}
+    found = [
+        DepartmentCounts(id=key, name_zh=named[key].name_zh, name_en=named[key].name_en, **counts)
+        for key, counts in counted.items()
+    ]
+    return sorted(found, key=lambda one: (-one.applications, one.name_zh))
+
+
+def _stages(uow: UnitOfWork, period: Months, department_id: str) -> list[StageMonths]:
+    """Return how long the stages of cases that have ended took on average, by the month in which each began."""
+    since = StageVisit.since.expression
+    query = select(StageVisit.stage, period.of(since).label("month"), StageVisit.seconds).where(
+        period.holds(since), visibility.is_of_visible(uow, StageVisit.application_id.expression)
+    )
+    if department_id:
+        of_department = select(Application.id).where(Application.department_id == department_id)
+        query = query.where(StageVisit.application_id.in_(of_department))
+    rows = query.subquery()
+    counted = select(
+        *(rows.c.stage, rows.c.month, func.count(), func.sum(rows.c.seconds), func.max(rows.c.seconds))
+    ).group_by(rows.c.stage, rows.c.month)
+    found: dict[str, list[tuple[int, int, float, float]]] = {}
+    for stage, place, number, seconds, longest in uow.session.execute(counted):
+        found.setdefault(stage, []).append((place, number, seconds, longest))
+    return [_stage(stage, rows, len(period.first_days)) for stage, rows in sorted(found.items())]
+
+
+def _stage(stage: str, rows: Sequence[tuple[int, int, float, float]], months: int) -> StageMonths:
+    means: list[float | None] = [None] * months
+    for place, number, seconds, _ in rows:
+        means[place] = seconds / number
+    ended = sum(number for _, number, _, _ in rows)
+    return StageMonths(
+        stage=stage,
+        ended=ended,
+        mean=sum(seconds for _, _, seconds, _ in rows) / ended,
+        longest=max(longest for _, _, _, longest in rows),
+        means=means,
+    )

@@ -1,0 +1,120 @@
+"""The pages of supervision in both languages, and a case with the requirements that it has met."""
+
+import csv
+import io
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import httpx
+import pytest
+from lent_case import lend
+from portal_client import Portal
+from prepared_desk import prepared_desk
+from review_desk import ReviewDesk
+
+from services.database.tables.audit import AuditEvent
+from services.database.tables.process_steps import ProcessStep
+from services.database.unit_of_work import UnitOfWork
+from services.domain.supervision import coverage
+
+LOOKS = "/supervision/footage-viewers?camera=camera&at=2031-03-04T18:00&until=2031-03-04T19:00"
+PAGES = ("/supervision", "/supervision/requirements/R41", "/supervision/audit", "/supervision/statistics")
+
+
+@pytest.fixture
+async def portal(tmp_path: object) -> AsyncIterator[tuple[ReviewDesk, Portal, str]]:
+    desk, ids = prepared_desk(f"sqlite:///{tmp_path}/books.db", lend)
+    async with Portal(desk) as portal:
+        yield desk, portal, ids["application_id"]
+    desk.close()
+
+
+async def _page(client: httpx.AsyncClient, address: str, language: str = "zh") -> str:
+    client.cookies.set("footage_desk_language", language, domain="footage.example", path="/")
+    answer = await client.get(address)
+    assert answer.status_code == 200, (address, answer.text[:2000])
+    return answer.text
+
+
+@pytest.mark.requirement("R62", "R63", verb="recorded")
+async def test_the_pages_of_supervision_say_it_in_both_languages(portal: tuple[ReviewDesk, Portal, str]) -> None:
+    desk, over, case = portal
+    client = await over.signed_in("supervisor")
+    for address in (*PAGES, f"{LOOKS}&purpose=review", "/supervision/audit/3", f"/cases/{case}/requirements"):
+        assert 'href="/supervision"' in await _page(client, address)
+        assert ">Supervision</a>" in await _page(client, address, "en") or "Supervision" in await _page(
+            client, address, "en"
+        )
+    everything = await _page(client, "/supervision")
+    assert all(f'href="/supervision/requirements/R{number}"' in everything for number in range(1, 68))
+    one = await _page(client, "/supervision/requirements/R41", "en")
+    assert "tests/unit/" in one
+    assert 'href="/supervision"' not in await _page(await over.signed_in("reviewer"), "/")
+    assert 'href="/supervision"' not in await _page(await over.signed_in("admin"), "/")
+    assert desk.all(AuditEvent, action="statistics-read")
+
+
+@pytest.mark.requirement("R62", refuses=True)
+async def test_a_search_without_a_purpose_or_with_a_wrong_moment_says_what_to_do(
+    portal: tuple[ReviewDesk, Portal, str],
+) -> None:
+    desk, over, _ = portal
+    client = await over.signed_in("security-head")
+    assert "<form" in await _page(client, "/supervision/footage-viewers")
+    for address, sentence in (
+        (LOOKS, "请简要说明为何查询"),
+        ("/supervision/footage-viewers?camera=camera&at=yesterday&purpose=review", "请填写日期和时间"),
+        (LOOKS.replace("T19:00", "T17:00") + "&purpose=review", "结束时间须晚于开始时间"),
+    ):
+        answer = await client.get(address)
+        assert answer.status_code == 422, address
+        assert sentence in answer.text
+    wrong_day = await client.get("/supervision/audit?since=yesterday")
+    assert wrong_day.status_code == 422
+    assert "2026-01-31" in wrong_day.text
+    assert desk.all(AuditEvent, action="viewers-read") == []
+    assert "keeper" in await _page(client, f"{LOOKS}&purpose=review")
+    assert len(desk.all(AuditEvent, action="viewers-read")) == 1
+    chosen = await _page(client, "/supervision/footage-viewers?camera_search=gate")
+    assert 'name="pick"' in chosen
+
+
+async def test_the_figures_are_saved_as_csv(portal: tuple[ReviewDesk, Portal, str]) -> None:
+    _, over, _ = portal
+    client = await over.signed_in("supervisor")
+    answer = await client.get("/supervision/statistics?months=3&form=csv")
+    rows = list(csv.reader(io.StringIO(answer.text.lstrip("\ufeff"))))
+    assert rows[0] == ["类别", "名称", "指标", "月份", "数值"]
+    [of_march] = [row for row in rows if row[2:4] == ["申请", "2031-03"]]
+    assert int(of_march[4]) > 0
+
+
+@pytest.mark.requirement("R62", verb="recorded")
+async def test_a_case_shows_which_requirement_was_met_where_by_whom_and_when(
+    portal: tuple[ReviewDesk, Portal, str],
+) -> None:
+    desk, over, case = portal
+
+    def work(uow: UnitOfWork) -> None:
+        step = {"application_id": case, "process_id": "video-retrieval", "process_instance_key": 7, "attempts": 1}
+        done = {"ended_at": uow.now, "outcome": "completed", "began_at": uow.now - timedelta(minutes=1)}
+        uow.session.add(ProcessStep(element_instance_key=1, element_id="Task_FileApplication", **step, **done))
+
+    desk.run(work)
+    client = await over.signed_in("supervisor")
+    found = (await client.get(f"/api/cases/{case}/requirements")).json()
+    numbers = [one["number"] for one in coverage.shipped()]
+    assert sorted(one["number"] for one in (*found["met"], *found["other"])) == sorted(numbers)
+    met = {one["number"]: one["met"] for one in found["met"]}
+
+    signed = [line for line in met["R25"] if line["how"] == "review"]
+    assert [(line["person"], line["model"]) for line in signed] == [("security-head", "video-retrieval")]
+    assert any(line["how"] == "document" and line["code"] == "retrieval-record" for line in met["R35"])
+    received = [line for line in met["R46"] if line["how"] == "custody"]
+    assert [(line["code"], line["person"]) for line in received] == [("custody-received", "keeper")]
+    assert [event.application_id for event in desk.all(AuditEvent, action="case-requirements-read")] == [case]
+
+    reader = await over.signed_in("keeper")
+    assert all(one["broken"] == [] for one in (await reader.get(f"/api/cases/{case}/requirements")).json()["met"])
+    stranger = await over.signed_in("manager")
+    assert (await stranger.get(f"/api/cases/{case}/requirements")).status_code == 404
