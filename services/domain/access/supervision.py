@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from services.domain.access.policy import LEADERS, Directory
 from services.runtime.errors import Refused
-from services.runtime.translations import Joined, Message
+from services.runtime.translations import Joined, Message, in_context
 
 REQUIRED = ("security", "administration", "legal")  # kinds of departments that the group has at least one member of
 KIND_LABELS: Mapping[str, Message] = {
     "security": Message("Security"),
-    "administration": Message("Administration"),
+    "administration": in_context("department kind", "Administration"),
     "legal": Message("Legal"),
 }
 SUPERVISOR = "supervisor"  # the post that each member holds

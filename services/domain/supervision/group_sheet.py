@@ -3,6 +3,7 @@
 from services.rendering.formatting import JsonView
 from services.rendering.sheet import Facts, Listing, Part, Signature, Signatures, cell
 
+TITLE = "视频录像调取监督小组任命书"
 KINDS = {
     "security": "安全保卫部门",
     "administration": "行政管理部门",

@@ -21,12 +21,12 @@ from services.domain.audit import trail as audit_trail
 from services.domain.documents import service as document_service
 from services.domain.notifications import service as notification_service
 from services.domain.stages.schema import Level
+from services.domain.supervision import group_sheet
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
 LEVEL: Level = "password+totp"
 DOCUMENT = "group-appointment"
-TITLE = "视频录像调取监督小组任命书"
 LEADER, MEMBER = "leader", "member"
 LONGEST_TERM = timedelta(days=3 * 366)
 WITHDRAWN, REFUSED, REPLACED = "withdrawn", "refused", "replaced"
@@ -254,7 +254,7 @@ def _write(uow: UnitOfWork, group: SupervisionGroup) -> Document:
         return {"by": person(person_id), "at": at.isoformat(), "statement": signed["sha256"], "signature": signed}
 
     content = {
-        "title": TITLE,
+        "title": group_sheet.TITLE,
         "basis": group.basis,
         "since": group.since.isoformat(),
         "until": group.until.isoformat(),

@@ -5,6 +5,7 @@ from services.rendering.formatting import JsonView
 from services.rendering.sheet import Facts, Line, Listing, Pairs, Part, Prose, Signatures, cell, hashes
 from services.runtime.labels import words
 
+TITLE = "视频录像调取监督检查报告"
 REASONS = {
     "urgent": "紧急调取",
     "disputed": "归还有争议",

@@ -24,9 +24,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.custody.violations import hash_of
 from services.domain.documents import service as document_service
 from services.domain.notifications import service as notification_service
-from services.domain.supervision import checklists, figures, groups, sampling, service
-
-TITLE = "视频录像调取监督检查报告"
+from services.domain.supervision import checklists, figures, groups, report_sheet, sampling, service
 
 
 def write(uow: UnitOfWork, inspection_id: str) -> None:
@@ -128,7 +126,7 @@ def _content(
     people = access_queries.get_names(uow, [*groups.people_of(group), *(row.decided_by for row in cases)])
     numbers = {row.id: row.number for row in cases}
     return {
-        "title": TITLE,
+        "title": report_sheet.TITLE,
         "number": inspection.number,
         "organisation": uow.rules.organisation,
         "policyVersion": uow.rules.policy_version,

@@ -135,7 +135,7 @@ def _inspection_answers(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterat
     yield _plain(Message("Inspection"), statement["inspection"])
     yield _plain(Message("Application"), statement["case"])
     for one in statement["answers"]:
-        answer = Label(one["answer"])
+        answer = Label(f"checked-{one['answer']}")
         said = Message("{answer}: {word}", answer=answer, word=one["word"]) if one["word"] else answer
         yield Line(Bilingual(one["question"], one["question"]), said)
     yield _signer(uow, statement)
