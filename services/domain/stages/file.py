@@ -27,7 +27,7 @@ POLICY: dict[str, tuple[str, str | None, tuple[str, ...]]] = {
     "extension": ("matter", None, ("approved", "rejected")),
     "custody-receipt": ("matter", "counterpart", ("accepted", "declined")),
     "work-order-verification": ("matter", "verifier", ("verified", "again")),
-    "supervision": ("matter", "supervision", ("inspected",)),
+    "supervision": ("matter", "supervision", ("inspected", "found")),
     "inspection-signature": ("matter", "supervision", ("signed", "refused")),
     "recall": ("matter", "sign-off", ("signed", "refused")),
     "urgent-release": ("matter", None, ("approved", "rejected")),

@@ -106,7 +106,7 @@ class Stage(BilingualLabel):
     limit_of: str = Field(alias="limit")
     limit_counts: Counting = "calendar"
     level: Level = Field(alias="signature")
-    outcomes: Annotated[tuple[str, ...], Field(min_length=1)]  # one alone where the answers say the rest
+    outcomes: Annotated[tuple[str, ...], Field(min_length=2)]
     questions: Annotated[tuple[Question, ...], Field(max_length=20)] = ()
     reason_for: tuple[str, ...] = ()
     opinion_needed: bool = False

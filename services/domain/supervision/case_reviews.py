@@ -35,7 +35,7 @@ from services.runtime.errors import Fatal, NotFound, Refused
 from services.runtime.translations import Bilingual, Message
 
 STAGE = "supervision"
-INSPECTED = "inspected"
+INSPECTED, FOUND = "inspected", "found"
 LONGEST_WORD = 1000
 
 
@@ -206,7 +206,7 @@ def decide(uow: UnitOfWork, case_id: str, given: Mapping[str, Given], sheet_sha2
         application_id=None,
         subject=service.subject_of(inspection),
         message_id=f"inspected:{row.id}",
-        variables={"decision": INSPECTED},
+        variables={"decision": FOUND if any(one["answer"] == NO for one in answers) else INSPECTED},
     )
     return row
 
