@@ -1,6 +1,5 @@
 """draw-sample: draw the sample of an inspection, which nobody can choose (R61, R63)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.database.unit_of_work import Actor, Database
@@ -24,7 +23,7 @@ class Result:
     """
 
     duplicate: bool
-    sampled_cases: Sequence[int]
+    sampled_cases: list[int]
 
 
 async def handle(command: Command, database: Database) -> Result:

@@ -147,7 +147,8 @@ def test_two_people_draw_the_same_sample_which_nobody_can_choose_or_change(super
     by_hand = sorted(rest, key=lambda one: sampling.mark(seed, one))[:6]
     assert sorted(by_hand) == [row.number for row in rows if not row.because]
     # while it is open its cases are held
-    held = desk.run(holds.list_holdings, rows[0].application_id)
+    drawn = next(row for row in rows if not row.because)
+    held = desk.run(holds.list_holdings, drawn.application_id)
     assert [one.cause for one in held] == ["inspection"]
 
     def change(uow: UnitOfWork) -> None:
