@@ -134,15 +134,12 @@ def read_inspection(uow: UnitOfWork, inspection_id: str, *, after: int = 0) -> I
         .limit(CASES_AT_ONCE + 1)
     ).all()
     shown = rows[:CASES_AT_ONCE]
-    found = dict(
-        uow.session.execute(
-            select(InspectionFinding.inspected_case_id, func.count())
-            .where(InspectionFinding.inspected_case_id.in_([row.id for row in shown]))
-            .group_by(InspectionFinding.inspected_case_id)
-        )
-        .tuples()
-        .all()
+    counted = (
+        select(InspectionFinding.inspected_case_id, func.count())
+        .where(InspectionFinding.inspected_case_id.in_([row.id for row in shown]))
+        .group_by(InspectionFinding.inspected_case_id)
     )
+    found = {row[0]: row[1] for row in uow.session.execute(counted)}
     names = access_queries.get_names(uow, [person for row in shown for person in (row.assigned_to, row.decided_by)])
     [line] = _lines(uow, [inspection])
     asked = signing.list_asked(uow, inspection) if _is_signing(inspection) else []
@@ -247,8 +244,8 @@ def _lines(uow: UnitOfWork, inspections: Sequence[GroupInspection]) -> list[Insp
         InspectedCase.inspection_id.in_(ids)
     )
     found = select(InspectionFinding.inspection_id, func.count()).where(InspectionFinding.inspection_id.in_(ids))
-    inspected = dict(uow.session.execute(done.group_by(InspectedCase.inspection_id)).tuples().all())
-    findings = dict(uow.session.execute(found.group_by(InspectionFinding.inspection_id)).tuples().all())
+    inspected = {row[0]: row[1] for row in uow.session.execute(done.group_by(InspectedCase.inspection_id))}
+    findings = {row[0]: row[1] for row in uow.session.execute(found.group_by(InspectionFinding.inspection_id))}
     return [
         InspectionLine(
             id=one.id,

@@ -21,7 +21,7 @@ from services.database.tables.violations import Violation
 from services.database.tables.work_orders import WorkOrder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
-from services.domain.cases.document_layouts import render_page
+from services.domain.cases.document_layouts import render_page, render_pdf
 from services.domain.holds import queries as holds
 from services.domain.supervision import (
     case_reviews,
@@ -304,6 +304,8 @@ def test_the_report_is_signed_by_all_and_findings_become_work_orders_and_violati
     page = render_page("inspection-report", document.number, document.sha256, content)
     assert "未指定保管人" in page
     assert rows[0].number in page
+    made_at = document.made_at
+    assert render_pdf(document.kind, document.number, document.content, document.sha256, made_at)[:5] == b"%PDF-"
     order = next(one for one in orders if one.subject_id == severe.id)
     desk.run(lambda uow: findings.close_finding(uow, uow.session.get_one(WorkOrder, order.id)))
     assert desk.the(InspectionFinding, id=severe.id).closed_at is not None
