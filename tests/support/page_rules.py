@@ -280,9 +280,7 @@ PAGES = {
         NONE, body={"reportSha256": "0" * 64, "outcome": "signed", "password": PASSWORD}
     ),
     "GET /supervision/cases/{inspected_case_id}": Rule(NONE, EVERYONE - INSPECTIONS),
-    "POST /supervision/cases/{inspected_case_id}": Rule(
-        NONE, body={"sheetSha256": "0" * 64, "password": PASSWORD}
-    ),
+    "POST /supervision/cases/{inspected_case_id}": Rule(NONE, body={"sheetSha256": "0" * 64, "password": PASSWORD}),
     "GET /storage": Rule(STORAGE, EVERYONE - STORAGE),
     "GET /storage/preserved.csv": Rule(STORAGE, EVERYONE - STORAGE),
     "GET /storage/preserved": Rule(STORAGE, EVERYONE - STORAGE),

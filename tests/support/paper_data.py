@@ -321,7 +321,7 @@ REPORT = {
     "period": {"name": "2031-02", "start": "2031-01-31T16:00:00+00:00", "end": "2031-02-28T16:00:00+00:00"},
     "group": {
         "document": "RM-2031-000001",
-        "members": [{"id": "p1", "name": "何平", "department": "行政部", "departmentEn": "Administration", "part": "leader"}],
+        "members": [{"name": "何平", "department": "行政部", "part": "leader"}],
     },
     "sample": {
         "seed": "c2VlZA==",
