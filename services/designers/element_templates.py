@@ -53,6 +53,8 @@ FIVE_TIMES = (
 # Several tasks of the models have this job type, each under its own name.
 NAMES = {
     "close-matter": ("办结事项", "Close matter"),
+    "close-inspection": ("办结检查", "Close the inspection"),
+    "close-work-order": ("办结事务", "Close the work order"),
     "open-violation": ("登记违规", "Open violation"),
     "remind-violation": ("提醒违规处理", "Remind of the violation"),
 }
@@ -81,9 +83,13 @@ DOES: Mapping[str, str] = {
     "check-matter": "核对事项的种类、等级与利害关系，供决定表确定路径",
     "clear-violation": "违规不成立：撤销登记，恢复使用并补足天数",
     "close-matter": "办结未获同意或已失效的事项，并通知提出人；违规则在各项决定落实后结案",
+    "close-inspection": "小组已答复报告或本期无案件的，登记检查办结，样本案件不再保留",
+    "close-work-order": "核对办理人和复核人的签字后办结事务，生成记录单；已撤销的登记撤销",
     "end-emergency-view": "结束应急查看，销毁其密钥和副本，并查明申请是否已批准",
+    "draw-sample": "抽取检查样本：应查的全部抽取，其余由种子决定，无人可选",
     "encrypt-copy": "按检索的时间段截取副本，用专用借用密钥加密",
     "escalate-review": "审核到期未办，替补人员也可以办理",
+    "escalate-work-order": "事务逾期未办，通知办理人及其负责人；第二次逾期由监督小组登记问题",
     "escalate-to-management": "确定由哪些管理层人员审批，并通知他们",
     "expire-application": "期限内已收到补正的，继续办理；没有收到的，申请作废",
     "expire-offer": "期限内已签收的，继续使用；没有签收的，不能再签收",
@@ -97,6 +103,9 @@ DOES: Mapping[str, str] = {
     "lift-freeze": "安全保卫部门认定不属实或已说明的，解除冻结，补回天数",
     "notify-storage": "通知存储部门有已存档的批准申请，并记录用时",
     "open-case": "登记案件，与流程实例绑定；重复的启动静默结束",
+    "open-corrective-actions": "每项发现发出整改通知，严重的登记违规",
+    "open-due-work-orders": "按周期表发起到期的事务，每个对象每期一次",
+    "open-work-orders": "日常看护的某一部分失败时，发起故障事务，未办结前只发起一次",
     "open-review": "向有权办理的人员发起一项审核",
     "open-violation": "登记违规：超过宽限期仍未归还，副本丢失（本案随之结案），问题报告认定违规，或紧急调取未补批",
     "preliminary-review": "初审的自动部分：核对申请是否完整、合理",
@@ -107,12 +116,16 @@ DOES: Mapping[str, str] = {
     "release-preservation": "未移交而结案时，清除隔离区和副本，主档不再开启，锁定期满后自动处置，并说明结案原因",
     "remind-return": "提醒归还，每个任务提醒一次",
     "remind-reviewer": "提醒可以办理此项审核的人员",
+    "remind-work-order": "提醒办理人，每个任务提醒一次",
     "remind-violation": "提醒移送回执或赔偿，每个任务提醒一次",
+    "reopen-work-order": "复核要求重办的，按新的期限重新开始",
     "resume-access": "使用期限变更后，恢复访问到新的到期日",
     "retrieve-footage": "将一个申请项的录像调取到保管库，并生成调取记录",
     "security-review": "安全审核的自动部分：核对规定、利害关系、保密协议和摄像头级别",
+    "start-work-order": "登记事务的流程，给出本次办理的期限和首次提醒时间",
     "suspend-access": "到期日停止访问",
     "suspend-for-violation": "暂停访问，并将违规事实告知当事人及其部门",
+    "write-inspection-report": "编写检查报告，数字直接取自台账",
 }
 
 # The stage is the element of a loop over the list that a decision table gives.
@@ -263,7 +276,18 @@ def _of_review() -> Template:
     """Return the template of a call of ``review.bpmn``; results start as null, so no earlier answer counts."""
     active = {code: stage for code, stage in STAGES.items() if not stage.retired}
     with_hand_over = [_literal(code) for code, stage in active.items() if stage.needs_hand_over]
-    with_matter = [*(_literal(code) for code, stage in active.items() if stage.phase == "matter"), FROM_ROUTE["value"]]
+    # an inspection belongs to no case: its stages name it, and of a case its place in the sample
+    of_inspection = [_literal(code) for code, stage in active.items() if "inspection" in stage.about]
+    with_matter = [
+        *(
+            value
+            for code, stage in active.items()
+            if (value := _literal(code)) not in of_inspection
+            if stage.phase == "matter"
+        ),
+        FROM_ROUTE["value"],
+    ]
+    with_case = [*(value for code in active if (value := _literal(code)) not in of_inspection), FROM_ROUTE["value"]]
     returned = dict.fromkeys(name for stage in active.values() for name in stage.returns)
     stages = [{"name": f"{stage.zh} · {stage.en}", "value": _literal(code)} for code, stage in active.items()]
     stages.append(FROM_ROUTE)
@@ -296,9 +320,11 @@ def _of_review() -> Template:
                 "binding": {"type": "zeebe:input", "name": "stage"},
             },
             _hidden("=null", "zeebe:input", name="decision"),
-            _hidden("=applicationId", "zeebe:input", name="applicationId"),
+            _hidden("=applicationId", "zeebe:input", name="applicationId", condition=_only(with_case)),
             _hidden("=handOverId", "zeebe:input", name="handOverId", condition=_only(with_hand_over)),
             _hidden("=matterId", "zeebe:input", name="matterId", condition=_only(with_matter)),
+            _hidden("=inspectionId", "zeebe:input", name="inspectionId", condition=_only(of_inspection)),
+            _hidden("=sampledCase", "zeebe:input", name="sampledCase", condition=_only([_literal("supervision")])),
             *_returning("decision", None),
             *(
                 property_

@@ -36,7 +36,9 @@ RULES: Mapping[str, tuple[str, str]] = {
     "sign-off": ("安全保卫部门负责人", "head of Security"),
     "management": ("管理层", "management"),
     "custodian": ("指定的保管人", "named custodian"),
+    "supervision": ("监督小组成员", "members of the supervision group"),
     "return-office": ("接收归还的部门", "office that takes the return"),
+    "verifier": ("事务指定的复核人", "verifier whom the work order names"),
 }
 SIGNATURES: Mapping[str, tuple[str, str]] = {
     "password": ("密码签字", "signed with the password"),

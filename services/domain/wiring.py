@@ -13,8 +13,12 @@ from services.domain.attachments import subjects
 from services.domain.audit import tree
 from services.domain.custody import derivative_viewings
 from services.domain.matters import attached as matters_attached
+from services.domain.process import subjects as process_subjects
 from services.domain.reviews import readiness
 from services.domain.rules.overrides import RuleOverrides
+from services.domain.supervision import wiring as supervision_wiring
+from services.domain.work_orders import attached as work_orders_attached
+from services.domain.work_orders import follow_ups
 from services.runtime.clock import Clock
 from services.runtime.rules import Rules, rules_of
 from services.runtime.secret_box import SecretBox
@@ -36,6 +40,10 @@ def open_database(
     subjects.register("application", attached.SUBJECT)
     subjects.register("matter", matters_attached.SUBJECT)
     readiness.register(derivative_viewings.STAGE, derivative_viewings.require_ready)
+    subjects.register("work-order", work_orders_attached.SUBJECT)
+    process_subjects.register("work-order", work_orders_attached.is_over)
+    follow_ups.register()
+    supervision_wiring.register()
     return Database(
         url,
         clock,

@@ -35,6 +35,7 @@ class Rules:
     fines: Literal["not-allowed", "with-legal-approval"] = "with-legal-approval"  # T14: no law is behind them
     dismissal: Literal["not-allowed", "with-legal-approval"] = "with-legal-approval"
     currency: str = "CNY"  # of sanctions, losses and settlements
+    inspection_period: Literal["month", "quarter"] = "quarter"
     letter_period: timedelta = timedelta(hours=24)  # for the original of a letter, after a telephone call or a fax
     filmed_answer_days: int = 15  # working days for an answer to a person who was filmed
     viewing_stations: str = ""  # as ``stations.parse`` reads it; without one nothing is viewed on site
@@ -86,6 +87,7 @@ def rules_of(settings: Settings) -> Rules:
         fines=settings.rules.fines,
         dismissal=settings.rules.dismissal,
         currency=settings.rules.currency,
+        inspection_period=settings.rules.inspection_period,
         letter_period=settings.rules.letter_period,
         filmed_answer_days=settings.rules.filmed_answer_days,
         viewing_stations=settings.rules.viewing_stations,

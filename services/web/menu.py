@@ -43,6 +43,7 @@ ENTRIES = (
     Entry("/inbox", _("Inbox"), "inbox", DECIDES, also=("/reviews/", "/consents/")),
     Entry("/hand-overs", _("In my custody"), "film", not_posts=ADMINISTRATOR, also=("/sittings/",)),
     Entry("/matters", _("Matters"), "clock", not_posts=ADMINISTRATOR),
+    Entry("/work-orders", _("Work orders"), "done", not_posts=ADMINISTRATOR),
     Entry("/storage", _("Storage office"), "disk", STORAGE),
     Entry("/register", _("Register"), "book", WATCHES, ADMINISTRATOR),
     Entry("/holds", _("Legal holds"), "lock", HOLDS, ADMINISTRATOR),

@@ -6,6 +6,9 @@ from datetime import datetime, timedelta
 from services.database.unit_of_work import Actor, Database
 from services.domain.matters import tasks as matter_tasks
 from services.domain.reviews import tasks as review_tasks
+from services.domain.supervision import tasks as supervision_tasks
+from services.domain.work_orders import tasks as work_order_tasks
+from services.runtime.errors import NotPermitted
 
 JOB_TYPE = "open-review"
 ACTOR = Actor("worker", JOB_TYPE)
@@ -13,12 +16,15 @@ ACTOR = Actor("worker", JOB_TYPE)
 
 @dataclass(frozen=True)
 class Command:
-    application_id: str
     stage: str
     job_key: int
     process_instance_key: int
+    application_id: str | None = None
     hand_over_id: str | None = None
     matter_id: str | None = None
+    work_order_id: str | None = None
+    inspection_id: str | None = None
+    sampled_case: int | None = None
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,21 @@ class Result:
 
 
 async def handle(command: Command, database: Database) -> Result:
-    if command.matter_id is not None:
+    if command.work_order_id is not None:
+        work_order_tasks.require_stage(command.work_order_id, command.stage)
+        opened = await database.run(
+            ACTOR, work_order_tasks.open_verification, command.work_order_id, job_key=command.job_key
+        )
+    elif command.inspection_id is not None:
+        opened = await database.run(
+            ACTOR,
+            supervision_tasks.open_review,
+            command.inspection_id,
+            command.stage,
+            command.sampled_case,
+            job_key=command.job_key,
+        )
+    elif command.matter_id is not None:
         opened = await database.run(
             ACTOR,
             matter_tasks.open_review,
@@ -38,6 +58,11 @@ async def handle(command: Command, database: Database) -> Result:
             command.stage,
             job_key=command.job_key,
             process_instance_key=command.process_instance_key,
+        )
+    elif command.application_id is None:
+        raise NotPermitted(
+            f"could not open the review | stage {command.stage} | the job names no application, matter, inspection or "
+            "work order | correct the variables of the job, then resolve the incident"
         )
     else:
         opened = await database.run(

@@ -35,7 +35,7 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
     "expire-application": ({"applicationId", "round"}, {"correctedMeanwhile"}),
     "release-preservation": ({"applicationId", "closingOutcome"}, {"itemsReleased"}),
     "open-review": (
-        {"applicationId", "stage", "handOverId", "matterId"},
+        {"applicationId", "stage", "handOverId", "matterId", "workOrderId", "inspectionId", "sampledCase"},
         {"reviewId", "firstReviewReminderAt", "reviewLimit", "applicationNumber"},
     ),
     "check-matter": (
@@ -64,6 +64,10 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
     "record-sanction": ({"matterId"}, {"loss", "referral"}),
     "hand-to-authority": ({"matterId"}, set()),
     "remind-violation": ({"matterId"}, set()),
+    "draw-sample": ({"inspectionId"}, {"duplicate", "sampledCases"}),
+    "write-inspection-report": ({"inspectionId"}, set()),
+    "open-corrective-actions": ({"inspectionId"}, set()),
+    "close-inspection": ({"inspectionId", "closedAs"}, set()),
     "remind-reviewer": ({"reviewId"}, set()),
     "escalate-review": ({"reviewId"}, set()),
 }
@@ -92,7 +96,7 @@ STAGES: dict[str, tuple[set[str], set[str]]] = {
 }
 
 # the stages that a table names, and no call by itself; models of their own call these by their names
-CALLED_IN_MATTERS = {"problem", "urgent-release", "legal-sanction", "referral"}
+CALLED_IN_MATTERS = {"problem", "urgent-release", "legal-sanction", "referral", "supervision", "inspection-signature"}
 OF_ROUTES = {code for code in STAGES if stage_catalogue.STAGES[code].phase == "matter"} - CALLED_IN_MATTERS
 
 # message -> the variables that it carries
@@ -114,6 +118,7 @@ MESSAGES: dict[str, set[str]] = {
     messages.VIOLATION_REPLIED: set(),
     messages.REFERRAL_RECEIVED: set(),
     messages.LOSS_SETTLED: set(),
+    messages.INSPECTION_DUE: {"inspectionId", "period"},
 }
 
 KEYS = {
@@ -134,6 +139,7 @@ KEYS = {
     messages.VIOLATION_REPLIED: "=matterId",
     messages.REFERRAL_RECEIVED: "=matterId",
     messages.LOSS_SETTLED: "=matterId",
+    messages.INSPECTION_DUE: None,
 }
 
 DECISION = {"importance", "managementNeeded", "decidedBy", "secondPerson", "backupNeeded", "maxUseDays"}

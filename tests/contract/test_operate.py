@@ -20,7 +20,7 @@ from services.runtime.jobs.worker import discover
 WORKERS = {worker.job_type: worker for worker in discover()}
 FLAT = {"str", "int", "float", "bool", "datetime", "timedelta", "str | None", "date"}
 # The one list that the loops go over, what they collect, and the decision's answer before it is taken apart.
-LISTS = {"itemIds": "list[str]", "deciders": "list[str]"}
+LISTS = {"itemIds": "list[str]", "deciders": "list[str]", "sampledCases": "list[int]"}
 NESTED = {"retrieved", "classification", "route", "assessment"}
 COLLECTED = {"backups", "copyIds", "decisions"}
 # In a relational secondary storage of 8.9 a name may have 256 characters.

@@ -28,6 +28,7 @@ READERS = frozenset({"admin", "security-head", "supervisor"})  # of the administ
 ACCUSING = frozenset({"security-head", "reviewer", "supervisor"})  # who records violations
 HOLD_READERS = frozenset({"security-head", "reviewer", "supervisor"})
 SUPERVISING = frozenset({"security-head", "supervisor"})  # of the auditors' pages
+INSPECTIONS = SUPERVISING | {"manager"}
 SEARCHER = frozenset({"reviewer"})  # whose saved search it is
 NONE: frozenset[str] = frozenset()
 SHA = "0" * 64
@@ -372,6 +373,27 @@ RULES = {
     "GET /api/audit/events": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /api/audit/events/{seq}": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /api/statistics": Rule(SUPERVISING, EVERYONE - SUPERVISING),
+}
+RULES |= {
+    "GET /api/supervision-group": Rule(INSPECTIONS, EVERYONE - INSPECTIONS),
+    "POST /api/supervision-group": Rule(
+        frozenset({"manager"}),
+        EVERYONE - {"manager"},
+        body={"leaderId": "supervisor", "until": "2031-12-31T00:00:00Z", "basis": "none", "password": PASSWORD},
+    ),
+    # no group is proposed, and nothing is inspected: tests/unit/domain/supervision
+    "POST /api/supervision-group/{group_id}/confirm": Rule(NONE, body={"password": PASSWORD}),
+    "POST /api/supervision-group/{group_id}/withdraw": Rule(NONE),
+    "GET /api/inspections": Rule(INSPECTIONS, EVERYONE - INSPECTIONS),
+    "POST /api/inspections": Rule(NONE, EVERYONE, body={"period": "2031-02"}),
+    "GET /api/inspections/{inspection_id}": Rule(NONE, EVERYONE - INSPECTIONS),
+    "POST /api/inspections/{inspection_id}/signature": Rule(
+        NONE, body={"reportSha256": SHA, "outcome": "signed", "password": PASSWORD}
+    ),
+    "GET /api/inspected-cases/{inspected_case_id}": Rule(NONE, EVERYONE - INSPECTIONS),
+    "POST /api/inspected-cases/{inspected_case_id}/answers": Rule(
+        NONE, body={"sheetSha256": SHA, "answers": {}, "password": PASSWORD}
+    ),
 }
 # They end what the other routes need, so they come last.
 LAST = (

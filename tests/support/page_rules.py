@@ -8,6 +8,7 @@ from access_rules import (
     ENTERING,
     EVERYONE,
     HANDLING,
+    INSPECTIONS,
     KEEPER,
     NONE,
     OUTSIDER,
@@ -276,6 +277,21 @@ PAGES = {
     "GET /supervision/audit": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /supervision/audit/{seq}": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /supervision/statistics": Rule(SUPERVISING, EVERYONE - SUPERVISING),
+    "GET /supervision/group": Rule(INSPECTIONS, EVERYONE - INSPECTIONS),
+    "POST /supervision/group": Rule(
+        frozenset({"manager"}),
+        EVERYONE - {"manager"},
+        body={"leaderId": "supervisor", "untilDay": "2031-12-31", "basis": "none", "password": PASSWORD},
+    ),
+    "POST /supervision/group/{group_id}/{act}": Rule(NONE),  # ``act`` is none of its own
+    "GET /supervision/inspections": Rule(INSPECTIONS, EVERYONE - INSPECTIONS),
+    "POST /supervision/inspections": Rule(NONE, EVERYONE, body={"period": "2031-02"}),
+    "GET /supervision/inspections/{inspection_id}": Rule(NONE, EVERYONE - INSPECTIONS),
+    "POST /supervision/inspections/{inspection_id}/signature": Rule(
+        NONE, body={"reportSha256": "0" * 64, "outcome": "signed", "password": PASSWORD}
+    ),
+    "GET /supervision/cases/{inspected_case_id}": Rule(NONE, EVERYONE - INSPECTIONS),
+    "POST /supervision/cases/{inspected_case_id}": Rule(NONE, body={"sheetSha256": "0" * 64, "password": PASSWORD}),
     "GET /storage": Rule(STORAGE, EVERYONE - STORAGE),
     "GET /storage/preserved.csv": Rule(STORAGE, EVERYONE - STORAGE),
     "GET /storage/preserved": Rule(STORAGE, EVERYONE - STORAGE),

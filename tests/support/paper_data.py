@@ -313,6 +313,87 @@ REFUSAL: dict[str, Any] = {
     "appealUntil": "2031-03-17T02:00:00+00:00",
     "statement": HASH,
 }
+SIGNED_BY = {
+    "by": {"id": "p1", "name": "何平"},
+    "at": "2031-03-10T02:00:00+00:00",
+    "statement": HASH,
+    "signature": {"method": "password"},
+}
+APPOINTMENT = {
+    "title": "视频录像调取监督小组任命书",
+    "basis": "总经理办公会纪要第3号",
+    "since": "2031-03-10T02:00:00+00:00",
+    "until": "2032-03-10T02:00:00+00:00",
+    "members": [
+        {"id": "p1", "name": "何平", "part": "leader", "department": "administration"},
+        {"id": "p2", "name": "孙丽", "part": "member", "department": "legal"},
+    ],
+    "proposed": SIGNED_BY,
+    "confirmed": SIGNED_BY,
+}
+REPORT = {
+    "title": "视频录像调取监督检查报告",
+    "period": {"name": "2031-02", "start": "2031-01-31T16:00:00+00:00", "end": "2031-02-28T16:00:00+00:00"},
+    "group": {
+        "document": "RM-2031-000001",
+        "members": [{"name": "何平", "department": "行政部", "part": "leader"}],
+    },
+    "sample": {
+        "seed": "c2VlZA==",
+        "checkpoint": 120,
+        "drawnAt": "2031-03-01T02:00:00+00:00",
+        "population": 60,
+        "populationSha256": HASH,
+        "least": 5,
+        "share": 10,
+        "cases": [
+            {
+                "position": 1,
+                "number": "SQ-2031-000007",
+                "because": ["violation"],
+                "by": "何平",
+                "at": "2031-03-03T02:00:00+00:00",
+                "statement": HASH,
+            }
+        ],
+    },
+    "numbers": {"submitted": 60, "closed": 58, "closedAs": {"withdrawn": 3}, "violations": {"breach": 1}},
+    "checklists": [
+        {
+            "stage": "use",
+            "code": "use-6",
+            "zh": "使用是否符合获准的用途？",
+            "en": "Was the footage used for the approved purpose?",
+            "yes": 5,
+            "no": 1,
+            "not-applicable": 0,
+            "overruled": 1,
+        }
+    ],
+    "overruled": [
+        {"number": "SQ-2031-000007", "question": "use-6", "system": None, "answer": "no", "word": "用于获准用途之外"}
+    ],
+    "findings": [
+        {
+            "position": 1,
+            "number": "SQ-2031-000007",
+            "stage": "use",
+            "question": "use-6",
+            "severity": "severe",
+            "text": "用于获准用途之外",
+        }
+    ],
+    "earlier": [
+        {
+            "report": "JC-2030-000004",
+            "position": 2,
+            "number": "SQ-2030-000031",
+            "severity": "minor",
+            "text": "审批超过时限",
+        }
+    ],
+    "signatures": [{**SIGNED_BY, "part": "leader", "outcome": "signed", "reason": None}],
+}
 EACH: dict[str, dict[str, Any]] = {
     "application-form": FORM,
     "retrieval-record": RECORD,
@@ -327,6 +408,8 @@ EACH: dict[str, dict[str, Any]] = {
     ),
     "disclosure": {**MATTER, "list": LIST},
     "hold-notice": HOLD,
+    "group-appointment": APPOINTMENT,
+    "inspection-report": REPORT,
     "violation": VIOLATION,
     "referral": REFERRAL,
     "sitting": SITTING,

@@ -21,6 +21,7 @@ from services.database.tables import (
     emergency_views,
     holds,
     identities,
+    inspections,
     integrity_checks,
     key_fingerprints,
     leases,
@@ -48,6 +49,7 @@ from services.database.tables import (
     upload_attempts,
     uploads,
     violations,
+    work_orders,
     working_calendar,
 )
 
@@ -72,6 +74,7 @@ __all__ = [
     "emergency_views",
     "holds",
     "identities",
+    "inspections",
     "integrity_checks",
     "key_fingerprints",
     "leases",
@@ -99,5 +102,6 @@ __all__ = [
     "upload_attempts",
     "uploads",
     "violations",
+    "work_orders",
     "working_calendar",
 ]

@@ -1,4 +1,4 @@
-"""Attachments: letters, photographs and copies of cards that belong to an application or a matter."""
+"""Attachments: letters, photographs and copies of cards of an application, a matter or a work order."""
 
 from datetime import datetime
 from typing import Any
@@ -51,7 +51,7 @@ class Attachment(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     application_id: Mapped[str | None] = mapped_column(ForeignKey("applications.id"), index=True)
-    matter_id: Mapped[str | None] = mapped_column(index=True)
+    matter_id: Mapped[str | None] = mapped_column(index=True)  # of a matter or of a work order
     kind: Mapped[str]  # one of domain.attachments.schemas.KINDS
     file_name: Mapped[str]
     sha256: Mapped[str]

@@ -10,13 +10,18 @@ from services.database.base import Base, new_id
 
 
 class OutboxMessage(Base):
-    """One message to the process of an application or of a matter; open while ``settled_at`` is empty."""
+    """One message to the process of an application, a matter or a subject; open while ``settled_at`` is empty.
+
+    A subject belongs to no case: an inspection, a work order. Its messages have no ``application_id``.
+    """
 
     __tablename__ = "outbox"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
+    application_id: Mapped[str | None] = mapped_column(ForeignKey("applications.id"), index=True)
     matter_id: Mapped[str | None] = mapped_column(index=True)  # whose process it goes to, if not the case's
+    subject_kind: Mapped[str | None]  # of services.domain.process.subjects
+    subject_id: Mapped[str | None] = mapped_column(index=True)
     name: Mapped[str]
     correlation_key: Mapped[str] = mapped_column(index=True)
     message_id: Mapped[str] = mapped_column(unique=True)

@@ -14,6 +14,7 @@ from services.designers.lint.findings import Finding, Level
 from services.designers.own_workers import OwnWorker
 from services.domain.stages import file as stage_file
 from services.domain.stages.schema import Stage
+from services.domain.supervision import checklists
 from services.engine.errors import InvalidModel
 from services.engine.model.bpmn import ElementType, Process
 from services.engine.model.dmn import parse_dmn
@@ -93,6 +94,8 @@ def read(path: Path, shipped: frozenset[str]) -> Folder:
         _check_table(file, findings)
     stages, problems = stage_file.check(path / stage_file.NAME)
     findings += _problems(stage_file.NAME, "review-stages", problems)
+    if (path / checklists.NAME).exists():
+        findings += _problems(checklists.NAME, "checklists", checklists.check(path / checklists.NAME)[1])
     declared, problems = None, []
     if (path / own_workers.NAME).exists():
         declared, problems = own_workers.check(path / own_workers.NAME, shipped)

@@ -16,6 +16,7 @@ from services.engine.state.jobs import ACTIVATABLE, ACTIVATED
 from services.engine.state.memory import State
 
 APPLICATION = "application-1"
+PERIOD = "2031-02"
 MATTER = "matter-1"
 _MOMENT = re.compile(r"^\d{4}-\d\d-\d\dT")
 _SMALL = 12
@@ -51,6 +52,7 @@ class Register:
             "round": str(self.corrections + 1),
             "hand-over": self.hand_over,
             "review": review,
+            "period": PERIOD,
         }
         found = [parts[part] for part in message]
         return None if None in found else ":".join(part for part in found if part is not None)

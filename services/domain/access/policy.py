@@ -31,6 +31,8 @@ POSTS: dict[Rule, set[str]] = {
     "custodian": set(),
     "return-office": {"return-inspector", "security-reviewer", "storage-operator", "deputy", "head"},
     "counterpart": set(),
+    "verifier": set(),
+    "supervision": set(),
 }
 
 
@@ -305,7 +307,7 @@ def _pools_of_rule(directory: Directory, facts: CaseFacts, rule: Rule, matter: M
             return [[facts.custodian_id] if facts.custodian_id else []]
         case "return-office":
             return _inspection_pools(directory, facts)
-        case "counterpart":
+        case "counterpart" | "verifier" | "supervision":  # work orders and inspections are no questions of a case
             return [[matter.counterpart] if matter is not None and matter.counterpart else []]
 
 

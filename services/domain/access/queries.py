@@ -30,6 +30,7 @@ from services.database.tables.agreements import Agreement, AgreementText
 from services.database.tables.applications import Application, Revision
 from services.database.tables.consents import Consent
 from services.database.tables.custody import CustodyEntry, HandOver
+from services.database.tables.inspections import InspectedCase
 from services.database.tables.matters import Matter
 from services.database.tables.people import Absence, Department, Person, Post
 from services.database.tables.returns import Return
@@ -48,6 +49,7 @@ DIRECTORY, FACTS, WATCHED = "access.directory", "access.facts", "access.watched"
 OF_DIRECTORY = (Department, Person, Post, Absence, Agreement, AgreementText)
 # the departments of the people near a case belong to its facts
 OF_FACTS = (
+    InspectedCase,
     Person,
     Post,
     Application,
@@ -289,6 +291,7 @@ def _select_acts(ids: Collection[str]) -> CompoundSelect[str, str, str | None, s
         rows(of_review, "storage-release", nothing, Proposal.person_id).where(Proposal.review_id == Review.id),
         rows(of_review, "second-person", nothing, Proposal.refused_by).where(Proposal.review_id == Review.id),
         rows(of_review, "second-person", nothing, Confirmation.person_id).where(Confirmation.review_id == Review.id),
+        rows(InspectedCase.application_id, "supervision", nothing, InspectedCase.decided_by),
         rows(HandOver.application_id, "handed", nothing, HandOver.custodian_id),
         # whoever had the copies before a transfer of custody
         rows(HandOver.application_id, "handed", nothing, CustodyEntry.person_id).where(
@@ -328,6 +331,9 @@ def has_part(person_id: str) -> ColumnElement[bool]:
         select(Consent.id).where(Consent.application_id == Application.id, Consent.person_id == person_id),
         select(Decision.id).where(Decision.application_id == Application.id, Decision.decided_by == person_id),
         select(HandOver.id).where(HandOver.application_id == Application.id, HandOver.custodian_id == person_id),
+        select(InspectedCase.id).where(
+            InspectedCase.application_id == Application.id, InspectedCase.decided_by == person_id
+        ),
         select(Proposal.id)
         .join(Review, Review.id == Proposal.review_id)
         .where(of_review, or_(Proposal.person_id == person_id, Proposal.refused_by == person_id)),

@@ -96,6 +96,43 @@ async def add_attachment_to_matter(matter_id: Identifier, sent: Annotated[Sent, 
     return await sent.add_to("matter", matter_id)
 
 
+@router.get("/work-orders/{work_order_id}/attachments", responses=problems(401, 404))
+async def list_attachments_of_work_order(
+    work_order_id: Identifier, actor: Acting, database: GivenDatabase
+) -> AttachmentList:
+    """List the attachments of a work order, for who may see it."""
+    return await database.read(actor, queries.get_list, "work-order", work_order_id)
+
+
+@router.post(
+    "/work-orders/{work_order_id}/attachments",
+    status_code=201,
+    responses=problems(*USUAL, 429),
+    openapi_extra={"requestBody": {"required": True, "content": dict.fromkeys(MEDIA_TYPES, FILE)}},
+)
+async def add_attachment_to_work_order(
+    work_order_id: Identifier,
+    described: Annotated[Description, Query()],
+    request: Request,
+    *,
+    actor: Acting,
+    database: GivenDatabase,
+    receiver: GivenReceiver,
+) -> AttachmentView:
+    """Add a JPEG, PNG or PDF to an open work order, as to an application: who does, verifies or opened it.
+
+    It belongs to the work order at once, and nobody removes it. Doer and verifier sign over what is there.
+    """
+    row = await receiver.receive(
+        actor,
+        "work-order",
+        work_order_id,
+        chunks=upload_body.file_of(request, largest=LARGEST, announced=None),
+        described=lambda: described,
+    )
+    return await database.read(actor, _view_of, row)
+
+
 @router.get("/applications/{application_id}/identity-cards", responses=problems(401, 404))
 async def list_identity_cards(
     application_id: Identifier, actor: Acting, database: GivenDatabase

@@ -78,6 +78,30 @@ async def add_to_matter(
     return await _receive(request, uploader, receiver, "matter", matter_id)
 
 
+@router.get("/work-orders/{work_order_id}/attachments")
+async def show_of_work_order(work_order_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
+    """Show the attachments of a work order, and where they are added."""
+    attached = await database.read(visitor.actor, queries.get_list, "work-order", work_order_id)
+    return visitor.page(
+        "attachments/attachments.html",
+        attach_to=f"/work-orders/{work_order_id}",
+        attached=attached,
+        edits=False,
+        number=None,
+        back=f"/work-orders/{work_order_id}",
+        attachment_kinds={code: name for code, name in KINDS.items() if code != IDENTITY_CARD},
+        largest=LARGEST,
+    )
+
+
+@router.post("/work-orders/{work_order_id}/attachments")
+async def add_to_work_order(
+    work_order_id: Identifier, request: Request, *, uploader: Uploading, receiver: GivenReceiver
+) -> Response:
+    """Add the file of a plain form to a work order, as to an application."""
+    return await _receive(request, uploader, receiver, "work-order", work_order_id)
+
+
 @router.post("/applications/{application_id}/attachments")
 async def add(
     application_id: Identifier, request: Request, *, uploader: Uploading, receiver: GivenReceiver

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from services.database.tables.attachments import Attachment, AttachmentUpload
+from services.database.tables.work_orders import WorkOrder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.attachments import names, queries, retention, uploads
 from services.domain.attachments.queries import belongs_to
@@ -71,7 +72,7 @@ def begin(uow: UnitOfWork, kind: SubjectKind, subject_id: str) -> AttachmentUplo
 def add(uow: UnitOfWork, kind: SubjectKind, subject_id: str, description: Description, stored: Stored) -> Attachment:
     """Add what was stored; Refused as ``check_addable``, for the subject may have changed meanwhile."""
     reading = check_addable(uow, kind, subject_id)
-    if kind == "matter" and description.kind == IDENTITY_CARD:
+    if kind != "application" and description.kind == IDENTITY_CARD:
         raise Refused(
             "attachment-card",
             "Not saved: copies of identity cards are attached to the application, where they are deleted when due.",
@@ -88,7 +89,7 @@ def add(uow: UnitOfWork, kind: SubjectKind, subject_id: str, description: Descri
     row = Attachment(
         id=stored.upload_id,
         application_id=subject_id if kind == "application" else None,
-        matter_id=subject_id if kind == "matter" else None,
+        matter_id=None if kind == "application" else subject_id,
         kind=description.kind,
         file_name=names.with_extension(names.check(description.name), stored.media_type),
         sha256=stored.sealed["sha256Plain"],
@@ -114,7 +115,7 @@ def add(uow: UnitOfWork, kind: SubjectKind, subject_id: str, description: Descri
         sha256_received=stored.sha256_received,
         size=row.size,
         media_type=row.media_type,
-        **({"matter": subject_id} if kind == "matter" else {}),
+        **({} if kind == "application" else {kind: subject_id}),
     )
     if reading.edits:
         if row.kind == IDENTITY_CARD and reading.draft:
@@ -208,7 +209,8 @@ def _get(uow: UnitOfWork, attachment_id: str) -> tuple[Attachment, SubjectKind, 
         raise _not_found(attachment_id)
     if row.application_id is not None:
         return row, "application", row.application_id
-    return row, "matter", str(row.matter_id)
+    of_work_order = uow.session.get(WorkOrder, row.matter_id) is not None
+    return row, "work-order" if of_work_order else "matter", str(row.matter_id)
 
 
 def _reading(uow: UnitOfWork, row: Attachment) -> Reading:

@@ -1,4 +1,4 @@
-"""What attachments belong to, and the rights that it gives: applications and matters register theirs.
+"""What attachments belong to, and the rights that it gives: applications, matters and work orders register theirs.
 
 A capability to the right of this one registers its kind once, in ``services.domain.wiring``.
 """
@@ -10,7 +10,7 @@ from typing import Literal
 from services.database.unit_of_work import UnitOfWork
 from services.runtime.errors import Refused
 
-SubjectKind = Literal["application", "matter"]
+SubjectKind = Literal["application", "matter", "work-order"]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,9 @@ from services.domain.matters import documents as matter_documents
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.violations import documents as violation_documents
 from services.domain.retrieval import record_sheet
+from services.domain.supervision import group_sheet, report_sheet
+from services.domain.work_orders import documents as work_order_documents
+from services.domain.work_orders.kinds import KINDS as WORK_ORDERS
 from services.rendering import pdf
 from services.rendering.formatting import JsonView
 from services.rendering.sheet import Part, Sheet
@@ -31,9 +34,12 @@ LAYOUTS: Mapping[str, Callable[[JsonView], list[Part]]] = {
     "sitting": sitting_sheet.lay_out,
     "refusal-notice": refusal_sheet.lay_out,
     **dict.fromkeys(KINDS, matter_documents.lay_out),
+    **dict.fromkeys(WORK_ORDERS, work_order_documents.lay_out),
     "violation": violation_documents.lay_out_violation,
     "referral": violation_documents.lay_out_referral,
     "hold-notice": notice_sheet.lay_out,
+    "group-appointment": group_sheet.lay_out,
+    "inspection-report": report_sheet.lay_out,
 }
 _print_environment = Environment(
     loader=PackageLoader("services.domain.cases", "templates/print"),

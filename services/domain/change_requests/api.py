@@ -8,9 +8,9 @@ from fastapi import APIRouter
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.accounts import second_person
 from services.domain.accounts.signatures.http import Signing, signed
-from services.domain.agreements import requested_acts
 from services.domain.change_requests import queries, service
 from services.domain.change_requests.schemas import ObjectionBody, OpenRequestsAnswer
+from services.domain.work_orders import requested_acts
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
 from services.web.identity import Acting

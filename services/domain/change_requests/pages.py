@@ -10,9 +10,9 @@ from services.domain.accounts import second_person
 from services.domain.accounts.signatures import signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.accounts.signatures.http import Signing
-from services.domain.agreements import requested_acts
 from services.domain.change_requests import queries, service
 from services.domain.change_requests.schemas import ObjectionBody, OpenRequestsAnswer
+from services.domain.work_orders import requested_acts
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text
 from services.web.dependencies import GivenDatabase

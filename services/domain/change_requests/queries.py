@@ -181,6 +181,29 @@ def _describe_rule(_uow: UnitOfWork, row: ChangeRequest) -> Text:
     )
 
 
+def _describe_schedule(_uow: UnitOfWork, row: ChangeRequest) -> Text:
+    stored = row.payload
+    return Message(
+        "Change the schedule of {schedule} from {old} to {new} ({reason})",
+        schedule=_word(f"schedule-{stored['schedule']}"),
+        old=_schedule_values(stored["was"]),
+        new=_schedule_values(stored["value"]),
+        reason=stored["reason"],
+    )
+
+
+def _schedule_values(stored: Mapping[str, Any]) -> Text:
+    state = Message("active") if stored["active"] else Message("stopped")
+    roles = [_role(stored[name]) for name in ("doer", "verifier") if stored[name] is not None]
+    return Joined(", ", [stored["every"], *roles, state])
+
+
+def _role(stored: Mapping[str, Any]) -> Text | str:
+    post = _word(stored["post"])
+    kind = stored.get("departmentKind")
+    return post if kind is None else Joined(" ", [_word(f"department-{kind}"), post])
+
+
 def _describe_calendar(_uow: UnitOfWork, row: ChangeRequest) -> Text:
     stored = row.payload
     runs = calendar_days.runs_of(map(CalendarDay.from_json, stored["days"]))
@@ -240,6 +263,7 @@ DESCRIBED_BY: Mapping[str, Callable[[UnitOfWork, ChangeRequest], Text]] = {
     "calendar": _describe_calendar,
     "models": _describe_models,
     "agreement": _describe_agreement,
+    "schedule": _describe_schedule,
 }
 
 

@@ -135,14 +135,27 @@ def open_once(
 def open_of_matter(
     uow: UnitOfWork, application_id: str, kind: str, facts: dict[str, Any], *, matter_id: str, accused: Sequence[str]
 ) -> Violation:
-    """Open the violation that a matter of a case without a loan has ended with, once; notify all who answer for it.
+    """Open the violation that a matter of a case without a loan has ended with, once; notify as ``open_of_case``."""
+    known = uow.session.scalar(select(Violation).where(Violation.problem_id == matter_id))
+    if known is not None:
+        return known
+    return open_of_case(uow, application_id, kind, facts, accused=accused, matter_id=matter_id)
+
+
+def open_of_case(
+    uow: UnitOfWork,
+    application_id: str,
+    kind: str,
+    facts: dict[str, Any],
+    *,
+    accused: Sequence[str],
+    matter_id: str | None = None,
+) -> Violation:
+    """Open a violation of a case without a loan; notify all who answer for it. The caller sees to it that it is one.
 
     These are the accused, the head of the case's department, Security with its head, and supervision; of the others
     nobody whom the case concerns (T8). It suspends nothing: there are no copies.
     """
-    known = uow.session.scalar(select(Violation).where(Violation.problem_id == matter_id))
-    if known is not None:
-        return known
     violation = Violation(
         id=new_id(),
         application_id=application_id,

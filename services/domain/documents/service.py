@@ -17,7 +17,7 @@ from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.documents import Document, NumberSeries
 from services.database.unit_of_work import UnitOfWork
-from services.domain.access import administrators, holds, violations, visibility
+from services.domain.access import administrators, holds, supervision, violations, visibility, work_orders
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import retention
@@ -49,11 +49,31 @@ SERIES = {
     "referral": "YS",
     "appeal": "SS",
     "redaction": "TM",
+    "group-appointment": "RM",
+    "inspection-report": "JC",
+    "corrective-action": "ZG",
+    "defect": "ZG",
+    "device-service": "WH",
+    "clock-check": "WH",
+    "kept-days-check": "WH",
+    "view-check": "WH",
+    "site-check": "CS",
+    "restore-drill": "HF",
+    "escrow-drill": "HF",
+    "check-in": "SW",
+    "access-review": "SW",
+    "agreement-renewal": "SW",
+    "hold-review": "SW",
+    "group-term": "SW",
 }
 # A notice says why a case is held and by whom, which is not for everybody who sees the case.
 OF_HOLDS = ("hold-notice",)
 # Of a violation its deciders, the accused, Legal and supervision read the page; the sheets name who reported it.
 OF_VIOLATIONS = ("violation", "referral")
+# The sheets of work orders are read by who sees the work order, and not by who sees the case that it may be about.
+OF_WORK_ORDERS = frozenset(kind for kind, series in SERIES.items() if series in ("ZG", "WH", "CS", "HF", "SW"))
+# Read by the supervision group, those who lead Security, and the management.
+OF_SUPERVISION = ("group-appointment", "inspection-report")
 
 
 def next_number(uow: UnitOfWork, kind: str) -> str:
@@ -170,7 +190,8 @@ def read_document(uow: UnitOfWork, number: str, form: Literal["data", "page", "p
     """Return a document of a visible case, or an own agreement; record that it was read (F20).
 
     Others' agreements are for administrators, Security's head and supervisors; notices of holds for those who read
-    holds, whether they see the case or not; sheets of a violation for who reads all of it. NotFound for everybody else.
+    holds, whether they see the case or not; sheets of a violation for who reads all of it; those of a
+    work order for who sees it. NotFound for everybody else.
     """
     document = by_number(uow, number)
     if document is None:
@@ -179,6 +200,12 @@ def read_document(uow: UnitOfWork, number: str, form: Literal["data", "page", "p
         _require_hold_reader(uow, document)
     elif document.kind in OF_VIOLATIONS:
         if not violations.reads_sheet(uow, document):
+            raise _not_found(number)
+    elif document.kind in OF_WORK_ORDERS:
+        if not work_orders.sees_document(uow, document):
+            raise _not_found(number)
+    elif document.kind in OF_SUPERVISION:
+        if not supervision.may_read(access_queries.load_directory(uow), uow.actor.id):
             raise _not_found(number)
     elif document.application_id is not None:
         visibility.get_visible(uow, document.application_id)

@@ -2,7 +2,7 @@
 
 ``holding`` alone decides. Whatever deletes something of a case asks it: ``custody.discards`` (quarantine, uploads,
 copies of nobody), ``custody.locks`` (masters) and ``retrieval.upload_sources`` (an uploaded file whose master is
-stored). What is to hold a case by itself later, such as the sample of an inspection, is added there.
+stored). What is to hold a case by itself is added to ``HELD_BY``.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -29,6 +29,7 @@ from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
 from services.database.tables.holds import Hold
+from services.database.tables.inspections import GroupInspection, InspectedCase
 from services.database.tables.masters import Master
 from services.database.tables.matters import Matter
 from services.database.tables.people import Person
@@ -113,12 +114,22 @@ def _appeals(application_id: SQLColumnExpression[str]) -> Select[datetime | None
     )
 
 
+def _inspections(application_id: SQLColumnExpression[str]) -> Select[datetime | None]:
+    """While an inspection is open, nothing of the cases of its sample is discarded (R63)."""
+    return (
+        select(GroupInspection.drawn_at)
+        .join(InspectedCase, InspectedCase.inspection_id == GroupInspection.id)
+        .where(InspectedCase.application_id == application_id, GroupInspection.closed_at.is_(None))
+    )
+
+
 HELD_BY: Mapping[str, Callable[[SQLColumnExpression[str]], Select[Any]]] = {
     "violation": _violations,
     "problem": _problems,
     "urgent": _urgent,
     "dispute": _disputes,
     "appeal": _appeals,
+    "inspection": _inspections,
 }
 
 

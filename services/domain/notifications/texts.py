@@ -26,6 +26,10 @@ Page = Literal[
     "models",
     "holds",
     "hand-overs",
+    "work-order",
+    "inspected-case",
+    "inspection",
+    "group",
 ]
 # What a notice asks somebody to do. Its subject is the review, the consent, the hand-over, the request or the
 # violation. ``progress`` asks for nothing: the decision of a stage is news until the next one.
@@ -47,6 +51,8 @@ Work = Literal[
     "viewing",
     "letter",
     "answer",
+    "work-order",
+    "supervision",
 ]
 
 DIGEST = "daily-digest"
@@ -55,8 +61,12 @@ PAGES_OF_SUBJECTS = {
     "consent": "/consents",
     "hand-over": "/hand-overs",
     "matter": "/matters",
+    "work-order": "/work-orders",
+    "inspected-case": "/supervision/cases",
+    "inspection": "/supervision/inspections",
 }
 PLAIN_PAGES = {
+    "group": "/supervision/group",
     "deliveries": "/admin/notices",
     "account": "/account",
     "requests": "/requests",
@@ -93,6 +103,68 @@ ENDINGS = {
 }
 
 TEXTS = {
+    "group-to-confirm": NoticeText(
+        Message("A supervision group is proposed: confirm it as the second person, or refuse it."),
+        "group",
+        work="check",
+    ),
+    "group-appointed": NoticeText(Message("You are a member of the supervision group."), "group", personal=True),
+    "inspection-case": NoticeText(
+        Message("A case of an inspection is waiting for you: inspect it in time and sign."),
+        "inspected-case",
+        personal=True,
+        work="supervision",
+    ),
+    "inspection-case-overdue": NoticeText(
+        Message("A case of an inspection is overdue: any member who may can inspect it."),
+        "inspected-case",
+        personal=True,
+        work="supervision",
+    ),
+    "inspection-to-sign": NoticeText(
+        Message("The report of an inspection is waiting for your signature: read it and sign."),
+        "inspection",
+        personal=True,
+        work="supervision",
+    ),
+    "inspection-overdue": NoticeText(
+        Message("The report of an inspection is overdue: it lacks signatures."),
+        "inspection",
+        personal=True,
+        work="supervision",
+    ),
+    "inspection-reported": NoticeText(Message("The supervision group has reported: read the report."), "inspection"),
+    "work-order-opened": NoticeText(
+        Message("A work order is waiting for you: do it in time and sign it."), "work-order", work="work-order"
+    ),
+    "work-order-reminder": NoticeText(
+        Message("Reminder: a work order is still waiting for you."), "work-order", work="work-order"
+    ),
+    "work-order-again": NoticeText(
+        Message("A work order has to be done again: read why, and by when."), "work-order", work="work-order"
+    ),
+    "work-order-overdue": NoticeText(
+        Message("A work order is overdue: do it now and sign it."), "work-order", work="work-order"
+    ),
+    "work-order-overdue-below": NoticeText(
+        Message("A work order of somebody below you is overdue: see that it is done."), "work-order", work="work-order"
+    ),
+    "work-order-to-verify": NoticeText(
+        Message("A work order is done: verify it and sign."), "work-order", work="work-order"
+    ),
+    "work-order-verification-reminder": NoticeText(
+        Message("Reminder: a work order still waits for your verification."), "work-order", work="work-order"
+    ),
+    "work-order-verification-overdue": NoticeText(
+        Message("The verification of a work order has reached its deadline: you can do it now."),
+        "work-order",
+        work="work-order",
+    ),
+    "work-order-closed": NoticeText(Message("A work order that you opened is closed."), "work-order"),
+    "work-order-cancelled": NoticeText(Message("A work order was cancelled: nothing is left to do."), "work-order"),
+    "work-order-check-in-no": NoticeText(
+        Message("A custodian reports that copies are missing or were passed on: check it now."), "work-order"
+    ),
     "application-incomplete": NoticeText(
         Message("Your application is incomplete: correct it in time."), work="correction"
     ),

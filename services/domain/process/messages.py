@@ -22,6 +22,10 @@ VIOLATION_OPENED = "violation-opened"
 VIOLATION_REPLIED = "violation-replied"
 REFERRAL_RECEIVED = "referral-received"
 LOSS_SETTLED = "loss-settled"
+INSPECTION_DUE = "inspection-due"
+WORK_ORDER_OPENED = "work-order-opened"
+WORK_ORDER_DONE = "work-order-done"
+WORK_ORDER_CANCELLED = "work-order-cancelled"
 
 LOAN_OUTCOMES = ("lost", "recalled", "replace", "provided")
 """Why a loan is closed before its return: what ``loan-closed`` carries as ``loanOutcome``."""
@@ -34,8 +38,8 @@ OLDER = frozenset({COPY_LOST})
 class Sent:
     """How a message is sent: ``key`` names, in order and joined by colons, what its correlation key is made of.
 
-    ``application``, ``round`` (of corrections, from 1), ``hand-over``, ``review`` and ``matter`` are those of the
-    database.
+    ``application``, ``round`` (of corrections, from 1), ``hand-over``, ``review``, ``matter``, ``work-order`` and its
+    ``attempt``, and the ``period`` of an inspection are those of the database.
     """
 
     key: tuple[str, ...]
@@ -60,6 +64,10 @@ SENT: Mapping[str, Sent] = {
     VIOLATION_REPLIED: Sent(("matter",)),
     REFERRAL_RECEIVED: Sent(("matter",)),
     LOSS_SETTLED: Sent(("matter",)),
+    INSPECTION_DUE: Sent(("period",)),
+    WORK_ORDER_OPENED: Sent(("work-order",)),
+    WORK_ORDER_DONE: Sent(("work-order", "attempt")),
+    WORK_ORDER_CANCELLED: Sent(("work-order",)),
 }
 """Every message that the portal sends; tests hold it against what the outbox has held."""
 

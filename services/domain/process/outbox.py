@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 
 from services.database.tables.outbox import OutboxMessage
 from services.database.unit_of_work import UnitOfWork
+from services.domain.process.subjects import Subject
 from services.runtime.logs import current_request_id
 from services.runtime.tracing import current_trace_parent
 
@@ -22,15 +23,23 @@ def publish(
     name: str,
     correlation_key: str,
     *,
-    application_id: str,
+    application_id: str | None,
     message_id: str,
     variables: dict[str, Any],
     matter_id: str | None = None,
+    subject: Subject | None = None,
 ) -> OutboxMessage:
-    """Write a message for the relay in the unit's transaction; ``matter_id``: to the process of that matter."""
+    """Write a message for the relay in the unit's transaction.
+
+    ``matter_id``: to the process of that matter. ``subject``: to the process of what belongs to no case.
+    """
+    if (application_id is None) == (subject is None):
+        raise ValueError("a message goes to a case or to a subject: name one of them")
     message = OutboxMessage(
         application_id=application_id,
         matter_id=matter_id,
+        subject_kind=subject.kind if subject is not None else None,
+        subject_id=subject.id if subject is not None else None,
         name=name,
         correlation_key=correlation_key,
         message_id=message_id,
@@ -109,6 +118,18 @@ def settle(uow: UnitOfWork, application_id: str, because: str, *names: str, matt
     statement = update(OutboxMessage).where(
         OutboxMessage.application_id == application_id,
         OutboxMessage.matter_id == matter_id,
+        OutboxMessage.settled_at.is_(None),
+    )
+    if names:
+        statement = statement.where(OutboxMessage.name.in_(names))
+    uow.session.execute(statement.values(settled_at=uow.now, settled_because=because))
+
+
+def settle_subject(uow: UnitOfWork, subject: Subject, because: str, *names: str) -> None:
+    """Settle the messages of these names to the process of a subject; all of them without names."""
+    statement = update(OutboxMessage).where(
+        OutboxMessage.subject_kind == subject.kind,
+        OutboxMessage.subject_id == subject.id,
         OutboxMessage.settled_at.is_(None),
     )
     if names:

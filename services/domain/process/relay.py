@@ -15,8 +15,8 @@ from services.database.tables.applications import Application
 from services.database.tables.matters import Matter
 from services.database.tables.outbox import OutboxMessage
 from services.database.unit_of_work import Actor, Database, UnitOfWork
-from services.domain.process import outbox
-from services.domain.process.messages import MATTER_MOOT, REFERRAL_RECEIVED, REVIEW_DECIDED
+from services.domain.process import outbox, subjects
+from services.domain.process.messages import MATTER_MOOT, REFERRAL_RECEIVED, REVIEW_DECIDED, WORK_ORDER_CANCELLED
 from services.runtime import metrics
 from services.runtime.engine_client import EngineClient, Unauthorized
 from services.runtime.errors import Fatal, Retryable
@@ -28,7 +28,12 @@ log = get_logger(__name__)
 ACTOR = Actor("system", "relay")
 RETRY_DELAYS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=1))
 MAX_DECISION_ATTEMPTS = 3  # no row follows an accepted receipt, nor a moot matter whose process never began
-LIMITED = (REVIEW_DECIDED, MATTER_MOOT, REFERRAL_RECEIVED)  # what follows a referral may be months away
+LIMITED = (
+    REVIEW_DECIDED,
+    MATTER_MOOT,
+    REFERRAL_RECEIVED,
+    WORK_ORDER_CANCELLED,
+)  # what follows a referral may be months away
 POLL_INTERVAL = timedelta(seconds=1)  # a commit wakes the relay of its own process only
 PAUSE = timedelta(seconds=1)
 LEASE = timedelta(seconds=10)
@@ -38,7 +43,7 @@ LEASE = timedelta(seconds=10)
 class OutgoingMessage:
     """One message, detached from its session."""
 
-    application_id: str
+    application_id: str | None
     name: str
     correlation_key: str
     message_id: str
@@ -149,7 +154,10 @@ def claim_due(uow: UnitOfWork) -> list[OutgoingMessage]:
 
 
 def _obsolete_because(uow: UnitOfWork, message: OutboxMessage) -> str | None:
-    if message.matter_id is not None:
+    if message.subject_kind is not None:
+        if subjects.is_over(uow, subjects.Subject(message.subject_kind, str(message.subject_id))):
+            return f"the {message.subject_kind} is closed"
+    elif message.matter_id is not None:
         closed_at = uow.session.get_one(Matter, message.matter_id).closed_at
         if closed_at is not None and message.name != MATTER_MOOT:
             return "the matter is closed"

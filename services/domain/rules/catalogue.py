@@ -289,6 +289,12 @@ RULES = {
             choices=SANCTIONED,
         ),
         Rule(
+            *("inspection_period", "choice", Message("period of inspections")),
+            Message("Whether the supervision group inspects each month or each quarter."),
+            weakened_by="raising",
+            choices=(("month", Message("each month")), ("quarter", Message("each quarter"))),
+        ),
+        Rule(
             *("dismissal", "choice", Message("dismissal")),
             Message("Whether a decision about a violation may name the dismissal of a person."),
             weakened_by="raising",

@@ -14,8 +14,11 @@ English = Annotated[str, Field(pattern="^[ -~“”’–]+$", max_length=400)]
 Level = Literal["password", "password+totp"]  # how strong a signature has to be
 Phase = Literal["approval", "retrieval", "custody", "return", "matter"]
 # Who decides, where a list of posts cannot express it (T1, T8, T12): access/policy.py has these rules. ``counterpart``
-# is whom a matter names, such as the new custodian.
-Rule = Literal["department", "sign-off", "management", "custodian", "return-office", "counterpart"]
+# is whom a matter names, such as the new custodian; ``verifier`` whom a work order names (domain/work_orders/roles.py),
+# ``supervision`` the members of the supervision group (domain/supervision).
+Rule = Literal[
+    "department", "sign-off", "management", "custodian", "return-office", "counterpart", "verifier", "supervision"
+]
 # The class of a case, what Security grants, when a loan is due, and whether Legal has to approve a sanction: what a
 # decision may return besides its outcome.
 Returned = Literal[

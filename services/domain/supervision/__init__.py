@@ -1,1 +1,1 @@
-"""Supervision: what supervisors read of the policy, of cases, of footage and of the audit trail (R60 to R64)."""
+"""Supervision: the group, its inspections, and what auditors read of cases, footage and the trail (R60 to R64)."""

@@ -25,6 +25,18 @@ TRAIL_MESSAGES: Mapping[str, Message] = {
     "audit-trail-read": Message("Audit trail searched"),
     "audit-event-read": Message("Event of the audit trail opened"),
     "events-exported": Message("Event log exported"),
+    # the supervision group
+    "group-proposed": Message("Supervision group proposed"),
+    "group-appointed": Message("Supervision group confirmed"),
+    "group-ended": Message("Supervision group ended"),
+    "inspection-opened": Message("Inspection begun"),
+    "inspection-drawn": Message("Sample of an inspection drawn"),
+    "inspection-reported": Message("Report of an inspection written"),
+    "inspection-signing-opened": Message("Report of an inspection given to the group"),
+    "inspection-signing-reminded": Message("Group reminded to sign the report"),
+    "inspection-signing-escalated": Message("Signing of the report overdue"),
+    "inspection-report-answered": Message("Report of an inspection answered by a member"),
+    "inspection-closed": Message("Inspection closed"),
     # accounts
     "logged-in": Message("Logged in"),
     "logged-out": Message("Logged out"),

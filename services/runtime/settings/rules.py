@@ -45,6 +45,9 @@ class RuleSettings(Part):
         pattern="^[A-Z]{3}$",
         description="the currency of sanctions, losses and settlements: three letters of ISO 4217",
     )
+    inspection_period: Literal["month", "quarter"] = Field(
+        default="quarter", description="month or quarter: what one inspection of the supervision group is about"
+    )
     preservation: Literal["always", "at-risk", "never"] = Field(
         default="at-risk", description="always, at-risk or never (T4)"
     )

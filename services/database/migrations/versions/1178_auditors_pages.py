@@ -14,7 +14,7 @@ from alembic import op
 from services.database.base import Json, Moment
 
 revision = "1178"
-down_revision = "1166"
+down_revision = "1175"
 branch_labels = None
 depends_on = None
 

@@ -14,6 +14,7 @@ from services.database.tables.custody import HandOver
 from services.database.tables.people import Department, Person
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import queries as access_queries
 from services.domain.change_requests import queries as change_queries
 from services.domain.stages.catalogue import STAGES
 from services.runtime.labels import Label
@@ -61,6 +62,10 @@ def describe(uow: UnitOfWork, statement: Mapping[str, Any]) -> list[Line]:
         "hold-lift": _hold_lift,
         "urgent-call": _urgent_call,
         "custody-offer": _custody_offer,
+        "group-proposal": _group_proposal,
+        "group-confirmation": _group_confirmation,
+        "inspection-answers": _inspection_answers,
+        "inspection-report": _inspection_report,
     }
     return list(kinds[str(statement["kind"])](uow, statement))
 
@@ -116,6 +121,53 @@ def _custody_offer(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Li
         yield _plain(Message("State of copies and media"), statement["conditions"])
     yield _plain(Message("Reason"), statement["reason"])
     yield _plain(Message("Signer"), uow.session.get_one(Person, statement["person"]).name)
+
+
+def _group_proposal(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
+    yield Line(Message("Action"), Message("Proposal of the supervision group"))
+    yield from _group(uow, statement)
+    yield _moment(uow, Message("Term until"), statement["until"])
+    yield _plain(Message("Rests on"), statement["basis"])
+    yield _signer(uow, statement)
+
+
+def _group_confirmation(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
+    yield Line(Message("Action"), Message("Confirmation of the supervision group"))
+    yield from _group(uow, statement)
+    yield _signer(uow, statement)
+    yield _plain(Message("SHA-256 of what is confirmed"), statement["confirms"])
+
+
+def _group(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
+    names = access_queries.get_names(uow, statement["members"])
+    yield _plain(Message("Leader"), names[statement["leader"]])
+    yield _plain(Message("Members"), ", ".join(names[one] for one in statement["members"]))
+
+
+def _inspection_answers(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
+    yield Line(Message("Action"), Message("Inspection of a case"))
+    yield _plain(Message("Inspection"), statement["inspection"])
+    yield _plain(Message("Application"), statement["case"])
+    for one in statement["answers"]:
+        answer = Label(f"checked-{one['answer']}")
+        said = Message("{answer}: {word}", answer=answer, word=one["word"]) if one["word"] else answer
+        yield Line(Bilingual(one["question"], one["question"]), said)
+    yield _signer(uow, statement)
+    yield _plain(Message("SHA-256 of the sheet"), statement["sheet"])
+
+
+def _inspection_report(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
+    yield Line(Message("Action"), Message("Report of an inspection"))
+    yield _plain(Message("Inspection"), statement["inspection"])
+    yield _coded(in_context("statements", "Outcome"), statement["outcome"])
+    if statement["reason"]:
+        yield _plain(Message("Reason"), statement["reason"])
+    yield _signer(uow, statement)
+    yield _plain(Message("SHA-256 of the report"), statement["report"])
+
+
+def _signer(uow: UnitOfWork, statement: Mapping[str, Any]) -> Line:
+    return _plain(Message("Signer"), uow.session.get_one(Person, statement["person"]).name)
 
 
 def _receipt(uow: UnitOfWork, answers: Mapping[str, Any]) -> Iterator[Line]:

@@ -22,6 +22,8 @@ from services.domain.custody.schemas import (
 )
 from services.domain.matters import queries as matter_queries
 from services.domain.matters.schemas import MatterLine
+from services.domain.work_orders import queries as work_order_queries
+from services.domain.work_orders.schemas import WorkOrderLine
 from services.runtime.errors import NotFound, Refused
 from services.runtime.labels import word
 from services.runtime.translations import Message
@@ -245,10 +247,11 @@ async def read_log_as_csv(
     return csv_answer(name, [visitor.translated(column) for column in LOG_COLUMNS], rows)
 
 
-def _read(uow: UnitOfWork, hand_over_id: str) -> tuple[HandOverView, list[MatterLine]]:
-    """Return the loan, and what is asked about it, which the custodian waits for."""
+def _read(uow: UnitOfWork, hand_over_id: str) -> tuple[HandOverView, list[MatterLine], list[WorkOrderLine]]:
+    """Return the loan, what is asked about it, which the custodian waits for, and the check-ins of it."""
     view = queries.get_mine(uow, hand_over_id)
-    return view, matter_queries.list_of_case(uow, view.application_id)
+    check_ins = work_order_queries.list_of_subject(uow, "loan", hand_over_id)
+    return view, matter_queries.list_of_case(uow, view.application_id), check_ins
 
 
 @dataclass(frozen=True)
@@ -278,13 +281,14 @@ class _Loan:
         return self.visitor.redirect(f"/hand-overs/{self.id}{section}", done)
 
     async def page(self, *, typed: TypedForm | None = None, refusal: Refused | None = None, form: str = "") -> Response:
-        view, matters = await self.database.read(self.visitor.actor, _read, self.id)
+        view, matters, work_orders = await self.database.read(self.visitor.actor, _read, self.id)
         cause = suspensions.first_cause(suspension.cause for suspension in view.suspensions)
         return self.visitor.page(
             "custody/hand_over.html",
             refusal.status if refusal else 200,
             view=view,
             matters=matters,
+            work_orders=work_orders,
             held=view.state in HELD,
             stopped=grants.SUSPENDED[cause][1] if cause not in (None, suspensions.USE_PERIOD_OVER) else None,
             times_of={copy.id: copy_times(copy) for copy in view.copies},

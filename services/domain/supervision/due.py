@@ -1,0 +1,56 @@
+"""Begin the inspection of the period that has ended, or ask management for a valid group (R60, R63)."""
+
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from services.database.leases import Lease, Leased
+from services.database.tables.applications import Application
+from services.database.tables.inspections import GroupInspection
+from services.database.unit_of_work import Actor, Database, UnitOfWork
+from services.domain.supervision import findings, groups, periods, service
+from services.runtime.errors import Refused
+from services.runtime.logs import get_logger
+from services.runtime.periodic import Periodic
+
+log = get_logger(__name__)
+ACTOR = Actor("system", "inspections")
+EVERY = timedelta(minutes=10)
+
+
+def begin(uow: UnitOfWork) -> str | None:
+    """Open the inspection of the last complete period unless it is there; return its number, or None.
+
+    Without a valid group a work order asks the management for one, once for each period. Nothing is asked where nobody
+    had submitted anything before the end of the period, nor where the audit trail is younger than it.
+    """
+    period = periods.last_complete(uow.now, uow.rules.inspection_period, uow.rules.zone)
+    there = select(GroupInspection.id).where(
+        GroupInspection.period_from < period.end, GroupInspection.period_to > period.start
+    )
+    if uow.session.scalar(there.limit(1)) is not None:
+        return None
+    used = select(Application.id).where(Application.listed_at < period.end, Application.submitted_at.is_not(None))
+    if uow.session.scalar(used.limit(1)) is None:
+        return None
+    refusal = groups.refusal_of(uow, groups.find_current(uow))
+    if refusal is not None:
+        findings.open_without_group(uow, period.name, refusal.en)
+        return None
+    try:
+        return service.open_due(uow, period).number
+    except Refused as refused:
+        if refused.code != "no-seed":
+            raise
+        log.warning("no inspection is begun: the audit trail has no checkpoint of then", period=period.name)
+        return None
+
+
+def inspections(database: Database) -> Periodic:
+    """Return the task that begins them; one process at a time."""
+
+    async def run() -> bool:
+        await database.run(ACTOR, begin)
+        return False
+
+    return Leased(Lease.between_runs(database, "inspections", EVERY), EVERY, run)

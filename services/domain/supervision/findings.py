@@ -1,0 +1,142 @@
+"""What becomes of a finding: a work order for each, and a violation of a severe one (R64).
+
+Done once, when the report is signed, or one of the group has refused to: what was found is put right all the same.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from services.database.tables.applications import Application
+from services.database.tables.custody import HandOver
+from services.database.tables.inspections import GroupInspection, InspectedCase, InspectionFinding
+from services.database.tables.work_orders import WorkOrder
+from services.database.unit_of_work import UnitOfWork
+from services.domain.access import queries as access_queries
+from services.domain.access.directory import LEADERS
+from services.domain.audit import trail as audit_trail
+from services.domain.custody import violations
+from services.domain.supervision import checklists, reports, service
+from services.domain.work_orders import service as work_orders
+from services.domain.work_orders.roles import Role
+from services.domain.work_orders.service import Cause, Subject
+from services.runtime.translations import Bilingual
+
+CORRECTIVE, WITHOUT_GROUP = "corrective-action", "group-term"  # kinds of work orders
+FINDING = "finding"  # the kind of a violation that an inspection has found
+# Who puts right what was found, by stage of the checklists; the others fall to the applicant's department.
+OFFICES = {"approval": "security", "retrieval": "storage"}
+
+
+def open_corrections(uow: UnitOfWork, inspection_id: str) -> int:
+    """Open a work order for each finding, and record a violation of each severe one, once; how many findings.
+
+    Raises NotPermitted before the group has answered the report.
+    """
+    act = "open the corrective actions"
+    inspection = service.lock(uow, inspection_id, act)
+    if inspection.signed_as is None:
+        raise service.not_permitted(inspection, act, "its group has not answered the report")
+    rows = reports.list_findings(uow, inspection)
+    for finding in rows:
+        if finding.work_order_id is None:
+            _correct(uow, inspection, finding)
+    return len(rows)
+
+
+def close_finding(uow: UnitOfWork, order: WorkOrder) -> None:
+    """Close the finding that a work order was opened for, which is done and verified now."""
+    finding = uow.session.scalar(select(InspectionFinding).where(InspectionFinding.work_order_id == order.id))
+    if finding is not None and finding.closed_at is None:
+        finding.closed_at = uow.now
+        _record(uow, "finding-closed", finding, work_order=order.number)
+
+
+def open_without_group(uow: UnitOfWork, period_name: str, because: str) -> WorkOrder:
+    """Ask management to appoint a valid group, once for each period that cannot be inspected (R60)."""
+    return work_orders.open_work_order(
+        uow,
+        WITHOUT_GROUP,
+        Subject("group", "supervision", period_name),
+        key=f"inspection-without-group:{period_name}",
+        doer=Role(post="head", department_kind="management"),
+        facts={"period": period_name, "because": because},
+        by_system=True,
+    )
+
+
+def _correct(uow: UnitOfWork, inspection: GroupInspection, finding: InspectionFinding) -> None:
+    application = uow.session.get_one(Application, finding.application_id)
+    row = uow.session.get_one(InspectedCase, finding.inspected_case_id)
+    _stage, question = checklists.load().questions().get(finding.question, (finding.stage, None))
+    label = f"{inspection.number}/{finding.position}"
+    asked = (
+        Bilingual(question.zh, question.en) if question is not None else Bilingual(finding.question, finding.question)
+    )
+    order = work_orders.open_work_order(
+        uow,
+        CORRECTIVE,
+        Subject("finding", finding.id, f"{label} · {row.number}"),
+        key=f"finding:{finding.id}",
+        doer=_who_corrects(finding, application),
+        facts={
+            "finding": finding.text,
+            "questionZh": asked.zh,
+            "questionEn": asked.en,
+            "severity": finding.severity,
+            "case": row.number,
+            "report": inspection.number,
+        },
+        cause=Cause("finding", finding.id, label),
+        application_id=finding.application_id,
+        by_system=True,
+    )
+    finding.work_order_id = order.id
+    _record(uow, "finding-corrected", finding, work_order=order.number, report=inspection.number)
+    if finding.severity == checklists.SEVERE and finding.violation_id is None:
+        _accuse(uow, inspection, finding, application)
+
+
+def _who_corrects(finding: InspectionFinding, application: Application) -> Role:
+    office = OFFICES.get(finding.stage)
+    if office is not None:
+        return Role(post="head", department_kind=office)
+    return Role(post="head", department_id=application.department_id)
+
+
+def _accuse(uow: UnitOfWork, inspection: GroupInspection, finding: InspectionFinding, application: Application) -> None:
+    """Record the violation; of a case without a loan it suspends nothing. Several of one loan are one violation."""
+    facts = {"found": finding.text, "report": inspection.number, "finding": finding.position, "stage": finding.stage}
+    accused = _list_accused(uow, finding, application)
+    loan = uow.session.scalar(
+        select(HandOver)
+        .where(HandOver.application_id == application.id, HandOver.accepted_at.is_not(None))
+        .order_by(HandOver.issue.desc())
+        .limit(1)
+    )
+    if loan is not None:
+        violation = violations.open_once(uow, loan, FINDING, facts, accused=accused)
+    else:
+        violation = violations.open_of_case(uow, application.id, FINDING, facts, accused=accused or [])
+    finding.violation_id = violation.id
+    _record(uow, "finding-severe", finding, violation=violation.id)
+
+
+def _list_accused(uow: UnitOfWork, finding: InspectionFinding, application: Application) -> list[str] | None:
+    """List who answers for it, an office's leaders or the drafter, nobody whom it concerns (T8); None: custodian."""
+    directory = access_queries.load_directory(uow)
+    office = OFFICES.get(finding.stage)
+    if office is not None:
+        people: Sequence[str] = directory.holders_in(office, "head") or directory.holders_in(office, *LEADERS)
+    elif finding.stage == "application":
+        people = [application.drafter_id]
+    else:
+        loan = select(HandOver.id).where(HandOver.application_id == application.id, HandOver.accepted_at.is_not(None))
+        if uow.session.scalar(loan.limit(1)) is not None:
+            return None
+        people = [application.drafter_id]
+    return [person for person in people if person not in application.subject_ids]
+
+
+def _record(uow: UnitOfWork, action: str, finding: InspectionFinding, **detail: object) -> None:
+    audit_trail.record(uow, action, "finding", finding.id, application_id=finding.application_id, **detail)

@@ -1,0 +1,52 @@
+"""The periods that are inspected: months or quarters of the organisation, such as 2026-10 or 2026-Q4 (R63)."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from services.runtime.errors import Refused
+
+MONTH, QUARTER = "month", "quarter"
+_written = re.compile(r"(?P<year>[0-9]{4})-(?:(?P<month>0[1-9]|1[0-2])|Q(?P<quarter>[1-4]))")
+
+
+@dataclass(frozen=True)
+class Period:
+    """A period by its name, with its moments ``[start, end)``."""
+
+    name: str
+    start: datetime
+    end: datetime
+
+
+def parse(name: str, zone: str) -> Period:
+    """Return the period of this name in ``zone``; Refused for what is none."""
+    match = _written.fullmatch(name.strip().upper())
+    if match is None:
+        raise Refused(
+            "period", "Enter a month such as 2026-10, or a quarter such as 2026-Q4.", status=422, field="period"
+        )
+    year = int(match["year"])
+    if match["month"]:
+        return _of(name.strip().upper(), year, int(match["month"]), 1, zone)
+    return _of(name.strip().upper(), year, 3 * int(match["quarter"]) - 2, 3, zone)
+
+
+def last_complete(now: datetime, length: str, zone: str) -> Period:
+    """Return the month or quarter that has ended last."""
+    local = now.astimezone(ZoneInfo(zone))
+    if length == MONTH:
+        before = local.year * 12 + local.month - 2
+        return parse(f"{before // 12}-{before % 12 + 1:02d}", zone)
+    before = local.year * 4 + (local.month - 1) // 3 - 1
+    return parse(f"{before // 4}-Q{before % 4 + 1}", zone)
+
+
+def _of(name: str, year: int, month: int, months: int, zone: str) -> Period:
+    after = year * 12 + month - 1 + months
+    return Period(name, _begin(year, month, zone), _begin(after // 12, after % 12 + 1, zone))
+
+
+def _begin(year: int, month: int, zone: str) -> datetime:
+    return datetime(year, month, 1, tzinfo=ZoneInfo(zone)).astimezone(UTC)

@@ -1,0 +1,108 @@
+"""Who may do a work order, verify it, open and cancel one: pure functions over values loaded once (R11, R64)."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from services.domain.access.directory import LEADERS, Directory
+from services.domain.access.work_orders import TECHNICAL
+from services.domain.work_orders import roles
+from services.domain.work_orders.roles import Role
+from services.runtime.errors import Refused
+from services.runtime.translations import Message, Text
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Who has had a part in a work order: its doers in all attempts, those in whose place they acted, its opener."""
+
+    doers: Collection[str]
+    opener: str | None
+
+    @property
+    def barred(self) -> set[str]:
+        """Return who does not verify it, as substitute either."""
+        return {*self.doers, *([self.opener] if self.opener is not None else [])}
+
+
+def doer_refusal(directory: Directory, role: Role, person_id: str, *, late: bool) -> Refused | None:
+    """Return why the person must not do the work order; None where they may."""
+    if person_id in directory.administrators:
+        return _administrator()
+    if person_id in roles.acting(directory, role, all_groups=late):
+        return None
+    if any(person_id in group for group in roles.pools(directory, role)):
+        return _not_yet()
+    return _refused("not-the-doer", Message("This work order is for somebody else: ask them to do it."))
+
+
+def verifiers(directory: Directory, role: Role, parts: Parts, *, late: bool) -> list[str]:
+    """List who may verify the work order now; the absent of a group as well."""
+    return roles.acting(directory, role, without=parts.barred, all_groups=late)
+
+
+def verifier_refusal(
+    directory: Directory, role: Role, parts: Parts, person_id: str, *, agreed: bool, late: bool
+) -> Refused | None:
+    """Return why the person must not verify the work order; None where they may."""
+    barred = _barred(directory, parts, person_id)
+    if barred is not None:
+        return barred
+    if not any(person_id in group for group in roles.pools(directory, role)):
+        return _refused("not-the-verifier", Message("Somebody else verifies this work order: ask them to do it."))
+    if not agreed:
+        return _refused("agreement-missing", Message("You have no valid confidentiality agreement: sign it first."))
+    if person_id not in verifiers(directory, role, parts, late=late):
+        return _not_yet()
+    return None
+
+
+def opens(directory: Directory, person_id: str, kind: str) -> bool:
+    """Return whether the person may open a work order of this kind by hand.
+
+    Security and supervision open all of them; the storage office what is about its recorders, devices and sites.
+    """
+    if person_id in directory.administrators:
+        return False
+    if oversees(directory, person_id):
+        return True
+    storage = directory.holds(person_id, "storage-operator") or directory.holds_in(person_id, "storage", *LEADERS)
+    return storage and kind in TECHNICAL
+
+
+def oversees(directory: Directory, person_id: str) -> bool:
+    """Return whether the person watches over all work orders: who leads Security, and supervisors."""
+    leads = directory.holds_in(person_id, "security", *LEADERS) or directory.holds(person_id, "supervisor")
+    return leads and person_id not in directory.administrators
+
+
+def cancels(directory: Directory, person_id: str, parts: Parts) -> bool:
+    """Return whether the person may cancel it: its opener, and who oversees; never a doer."""
+    return person_id not in parts.doers and (person_id == parts.opener or oversees(directory, person_id))
+
+
+def _barred(directory: Directory, parts: Parts, person_id: str) -> Refused | None:
+    """Return why the person verifies it in no role, as substitute either."""
+    if person_id in directory.administrators:
+        return _administrator()
+    if person_id in parts.doers:
+        return _refused(
+            "was-doer", Message("You did this, or it was done in your place: another person has to verify it.")
+        )
+    if person_id == parts.opener:
+        return _refused("was-opener", Message("You opened this work order: another person has to verify it."))
+    return None
+
+
+def _not_yet() -> Refused:
+    return _refused(
+        "not-yet",
+        Message("You are a substitute: you can do this when the people in charge are absent, or it is overdue."),
+    )
+
+
+def _administrator() -> Refused:
+    return _refused("administrator", Message("Administrators do no work orders: another person has to do this."))
+
+
+def _refused(code: str, message: Text) -> Refused:
+    return Refused(code, message, status=403)

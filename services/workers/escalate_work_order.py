@@ -1,0 +1,19 @@
+"""escalate-work-order: a work order is overdue; its doer's head is told, and the second time a finding is due (R64)."""
+
+from dataclasses import dataclass
+
+from services.database.unit_of_work import Actor, Database
+from services.domain.work_orders import tasks
+
+JOB_TYPE = "escalate-work-order"
+ACTOR = Actor("worker", JOB_TYPE)
+
+
+@dataclass(frozen=True)
+class Command:
+    work_order_id: str
+    job_key: int
+
+
+async def handle(command: Command, database: Database) -> None:
+    await database.run(ACTOR, tasks.escalate, command.work_order_id, command.job_key)

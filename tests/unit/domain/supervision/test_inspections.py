@@ -1,0 +1,373 @@
+"""Inspections: a sample that nobody can choose, a valid group at three moments, signed answers, and what follows."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from review_desk import NOON, PASSWORD, ReviewDesk
+from sqlalchemy import delete, text, update
+from supervision_desk import FEBRUARY, GROUP, INSTANCE, ORDINARY, PERIOD, Supervised, number
+
+from services.database.tables.applications import Application
+from services.database.tables.documents import Document
+from services.database.tables.inspections import InspectedCase, InspectionFinding, PopulationCase
+from services.database.tables.matters import Matter
+from services.database.tables.outbox import OutboxMessage
+from services.database.tables.people import Post
+from services.database.tables.reviews import Decision, Review
+from services.database.tables.violations import Violation
+from services.database.tables.work_orders import WorkOrder
+from services.database.unit_of_work import UnitOfWork
+from services.domain.accounts.signatures.given import Proof
+from services.domain.cases.document_layouts import render_page, render_pdf
+from services.domain.holds import queries as holds
+from services.domain.supervision import (
+    case_reviews,
+    due,
+    findings,
+    groups,
+    periods,
+    reports,
+    reproduction,
+    sampling,
+    service,
+    signing,
+    warnings,
+)
+from services.domain.supervision.case_reviews import Given
+from services.runtime.errors import Fatal, NotPermitted, Refused
+from services.runtime.rules import Rules
+
+
+@pytest.fixture
+def supervised(any_database_url: str) -> Iterator[Supervised]:
+    made = Supervised(ReviewDesk(any_database_url, Rules(max_use_days=30, inspection_period="month")))
+    made.prepare()
+    yield made
+    made.desk.close()
+
+
+def refused(act: Any, *arguments: Any, **named: Any) -> str:
+    with pytest.raises(Refused) as caught:
+        act(*arguments, **named)
+    assert caught.value.zh
+    return caught.value.code
+
+
+def violation(case: str, at: datetime = FEBRUARY) -> Violation:
+    return Violation(application_id=case, kind="breach", opened_at=at, facts={}, accused=[])
+
+
+def demote(uow: UnitOfWork, person_id: str) -> None:
+    uow.session.execute(update(Post).where(Post.person_id == person_id).values(until=uow.now))
+
+
+@pytest.mark.requirement("R60")
+@pytest.mark.requirement("R61", refuses=True)
+def test_the_group_is_appointed_by_two_managers_and_has_all_departments(supervised: Supervised) -> None:
+    desk = supervised.desk
+    assert refused(supervised.propose, by="security-head") == "appointers-only"
+    assert refused(supervised.propose, people=("of-security", "of-storage")) == "composition"
+    assert refused(supervised.propose, people=(*GROUP, "reviewer")) == "member-unfit"
+    group_id = supervised.propose()
+    assert refused(supervised.propose) == "proposed-already"
+    assert refused(supervised.confirm, group_id, "manager") == "not-second-person"
+    assert refused(supervised.confirm, group_id, "head") == "appointers-only"
+    assert desk.run(groups.find_current) is None
+    desk.run(demote, "of-legal")
+    assert refused(supervised.confirm, group_id) == "member-unfit"
+    desk.post("of-legal", "supervisor", "counsel")
+
+    supervised.confirm(group_id)
+
+    content = json.loads(desk.the(Document, kind="group-appointment").content)
+    assert next(one["name"] for one in content["members"]) == "supervisor"
+    assert content["confirmed"]["by"]["id"] == "manager2"
+    assert "监督小组任命书" in render_page("group-appointment", content["number"], "0" * 64, content)
+
+
+@pytest.mark.requirement("R60", "R63")
+@pytest.mark.requirement("R61", refuses=True)
+def test_without_a_valid_group_no_inspection_begins_and_management_is_asked(supervised: Supervised) -> None:
+    desk = supervised.desk
+    assert refused(supervised.opened) == "leader-only"
+    assert desk.run(due.begin) is None
+    assert desk.run(due.begin) is None
+    [order] = desk.all(WorkOrder, kind="group-term")
+    assert "no valid supervision group" in json.dumps(order.facts)
+    supervised.appointed()
+    assert refused(desk.run, service.open_by_leader, PERIOD, by="of-legal") == "leader-only"
+    assert refused(desk.run, service.open_by_leader, "2031-03", by="supervisor") == "period-open"
+    assert refused(desk.run, service.open_by_leader, "2029-01", by="supervisor") == "no-seed"
+    inspection_id = supervised.opened()
+    assert refused(supervised.opened) == "inspected-already"
+    assert refused(desk.run, service.open_by_leader, "2031-Q1", by="supervisor") == "period-open"
+
+    desk.run(demote, "of-legal")
+    desk.run(warnings.warn_without_group, inspection_id)
+    with pytest.raises(NotPermitted, match="its group is not valid"):
+        desk.run(service.draw, inspection_id, INSTANCE)
+    assert desk.all(InspectedCase) == []
+
+
+@pytest.mark.requirement("R63")
+def test_an_inspection_that_is_due_begins_by_itself_and_once(supervised: Supervised) -> None:
+    desk = supervised.desk
+    supervised.appointed()
+    begun = desk.run(due.begin)
+    assert str(begun).startswith("JC-")
+    assert desk.run(due.begin) is None
+    [message] = desk.all(OutboxMessage, subject_kind="inspection")
+    assert (message.name, message.correlation_key) == ("inspection-due", PERIOD)
+    assert set(message.variables) == {"inspectionId", "period"}
+
+
+@pytest.mark.requirement("R63")
+def test_two_people_draw_the_same_sample_which_nobody_can_choose_or_change(supervised: Supervised) -> None:
+    desk = supervised.desk
+    desk.run(lambda uow: uow.session.add_all([violation("case-7"), _urgent("case-9")]))
+    supervised.appointed()
+    inspection_id = supervised.drawn()
+
+    rows = supervised.cases(inspection_id)
+    assert {row.number: row.because for row in rows if row.because} == {
+        number(7): ["violation"],
+        number(9): ["urgent"],
+    }
+    assert len(rows) == 2 + 6  # 10 % of 58, rounded up
+    assert supervised.inspection(inspection_id).population == ORDINARY
+    again = desk.run(service.draw, inspection_id, INSTANCE)
+    assert list(again.positions) == [row.position for row in rows]
+    assert desk.run(service.draw, inspection_id, INSTANCE + 1).duplicate
+    # a second person draws it by hand, from what is written
+    seed = sampling.Seed(supervised.inspection(inspection_id).seed, 1)
+    rest = [one.number for one in desk.all(PopulationCase) if not one.because]
+    by_hand = sorted(rest, key=lambda one: sampling.mark(seed, one))[:6]
+    assert sorted(by_hand) == [row.number for row in rows if not row.because]
+    # while it is open its cases are held
+    drawn = next(row for row in rows if not row.because)
+    held = desk.run(holds.list_holdings, drawn.application_id)
+    assert [one.cause for one in held] == ["inspection"]
+
+    def change(uow: UnitOfWork) -> None:
+        uow.session.add(violation("case-20", NOON + timedelta(hours=1)))
+        uow.session.execute(update(Application).where(Application.id == "case-21").values(title="后来更改"))
+
+    desk.clock.turn(timedelta(hours=2))
+    desk.run(change)
+    jc = supervised.inspection(inspection_id).number
+    assert desk.run(reproduction.reproduce, jc).differences == []
+
+    desk.run(lambda uow: uow.session.execute(delete(InspectedCase).where(InspectedCase.id == rows[0].id)))
+    desk.run(
+        lambda uow: uow.session.execute(update(Application).where(Application.id == "case-30").values(closed_at=NOON))
+    )
+    told = desk.run(reproduction.reproduce, jc).differences
+    assert any(rows[0].number in one and one.startswith("sample") for one in told)
+    assert any(number(30) in one and one.startswith("population") for one in told)
+
+
+def _urgent(case: str) -> Matter:
+    return Matter(
+        number=f"JQ-{case}",
+        kind="urgent",
+        application_id=case,
+        opened_at=FEBRUARY,
+        facts={},
+        facts_sha256="",
+    )
+
+
+@pytest.mark.requirement("R61", refuses=True)
+@pytest.mark.requirement("R63")
+def test_a_case_is_inspected_by_a_fit_member_of_another_department_who_answers_all(supervised: Supervised) -> None:
+    desk = supervised.desk
+    supervised.appointed()
+    inspection_id = supervised.drawn()
+    with pytest.raises(NotPermitted, match="no such case"):
+        desk.run(case_reviews.open_review, inspection_id, 99, job_key=1)
+    rows = supervised.asked(inspection_id)
+    with pytest.raises(NotPermitted, match="asked already"):
+        desk.run(case_reviews.open_review, inspection_id, 1, job_key=next(desk.keys))
+    departments = {row.application_id: desk.the(Application, id=row.application_id).department_id for row in rows}
+    assert all(row.assigned_to != "supervisor" for row in rows if departments[row.application_id] == "office")
+    assert len({row.assigned_to for row in rows}) > 1
+    row = rows[0]
+    mine = str(row.assigned_to)
+    other = next(person for person in GROUP if person not in (mine, "supervisor"))
+    assert refused(supervised.inspect, row, by=other) == "not-yours"
+    assert refused(supervised.inspect, row, by="reviewer") == "not-yours"
+    given, sha256 = supervised.answers(row.id)
+    proof = Proof("", PASSWORD)
+    incomplete = {code: one for code, one in given.items() if code != "use-6"}
+    assert refused(desk.run, case_reviews.decide, row.id, incomplete, sha256, proof, by=mine) == "missing"
+    assert refused(desk.run, case_reviews.decide, row.id, given, "0" * 64, proof, by=mine) == "sheet-changed"
+    overruled = {**given, "application-1": Given("no")}
+    assert refused(desk.run, case_reviews.decide, row.id, overruled, sha256, proof, by=mine) == "missing"
+    assert (
+        refused(desk.run, case_reviews.decide, row.id, given, sha256, Proof("", "wrong"), by=mine) == "password-wrong"
+    )
+
+    done = supervised.inspect(row, application_1=Given("no", "事由过于笼统"))
+
+    assert refused(supervised.inspect, row) == "decided-already"
+    [finding] = desk.all(InspectionFinding)
+    assert (finding.question, finding.severity, finding.text) == ("application-1", "moderate", "事由过于笼统")
+    assert [one["question"] for one in done.answers or [] if one["overruled"]] == ["application-1"]
+    # who has inspected a case decides nothing else in it, and who has a part in it does not inspect it
+    part = next(one for one in rows[1:] if one.assigned_to == "of-legal")
+    desk.run(lambda uow: _decided(uow, part.application_id, "of-legal"))
+    assert refused(supervised.inspect, part, by="of-legal") == "was-security"
+
+
+def _decided(uow: UnitOfWork, case: str, person: str) -> None:
+    review = Review(
+        application_id=case,
+        stage="security",
+        round=0,
+        job_key=700,
+        process_instance_key=1,
+        opened_at=FEBRUARY,
+        due_at=FEBRUARY,
+        closed_at=FEBRUARY,
+    )
+    uow.session.add(review)
+    uow.session.flush()
+    uow.session.add(
+        Decision(
+            review_id=review.id,
+            application_id=case,
+            stage="security",
+            round=0,
+            outcome="rejected",
+            decided_by=person,
+            decided_at=FEBRUARY,
+            answers={},
+            variables={},
+            form_sha256="",
+            statement_sha256="",
+            signature={},
+        )
+    )
+
+
+@pytest.mark.requirement("R63", "R64")
+def test_the_report_is_signed_by_all_and_findings_become_work_orders_and_violations(supervised: Supervised) -> None:
+    desk = supervised.desk
+    supervised.appointed()
+    drawn = supervised.drawn()
+    with pytest.raises(NotPermitted, match="nobody has inspected"):
+        desk.run(reports.write, drawn)
+    with pytest.raises(NotPermitted, match="its report is not written"):
+        desk.run(signing.open_review, drawn, job_key=1)
+    with pytest.raises(NotPermitted, match="has not answered the report"):
+        desk.run(findings.open_corrections, drawn)
+    rows = supervised.asked(drawn)
+    for row in rows:
+        changed = {}
+        if row is rows[0]:
+            changed = {"approval_2": Given("no", "两个环节由同一人审批"), "use_1": Given("no", "未指定保管人")}
+        supervised.inspect(row, **changed)
+    desk.run(reports.write, drawn)
+    desk.run(signing.open_review, drawn, job_key=900)
+    assert refused(supervised.sign, drawn, "of-legal") == "not-yet"
+    assert refused(supervised.sign, drawn, "reviewer") == "not-yours"
+    supervised.sign(drawn, "supervisor")
+    desk.run(demote, "of-security")
+    assert refused(supervised.sign, drawn, "of-legal") == "group-invalid"
+    desk.post("of-security", "supervisor", "security")
+    with pytest.raises(NotPermitted, match="has not answered"):
+        desk.run(service.close, drawn, "signed")
+    for person in GROUP[1:]:
+        supervised.sign(drawn, person)
+    assert supervised.inspection(drawn).signed_as == "signed"
+
+    desk.run(findings.open_corrections, drawn)
+    desk.run(findings.open_corrections, drawn)
+    orders = desk.all(WorkOrder, kind="corrective-action")
+    assert len(orders) == 2
+    [severe] = [one for one in desk.all(InspectionFinding) if one.severity == "severe"]
+    [recorded] = desk.all(Violation)
+    assert (recorded.kind, recorded.id) == ("finding", severe.violation_id)
+    assert recorded.accused == ["security-head"]
+    desk.run(service.close, drawn, "signed")
+    desk.run(service.close, drawn, "signed")
+    assert desk.run(holds.list_holdings, rows[1].application_id) == []
+
+    document = desk.the(Document, kind="inspection-report")
+    content = json.loads(document.content)
+    assert document.number == supervised.inspection(drawn).number
+    assert [one["by"]["id"] for one in content["signatures"]] == ["supervisor", "of-legal", "of-security", "of-storage"]
+    assert [one["question"] for one in content["findings"]] == ["approval-2", "use-1"]
+    page = render_page("inspection-report", document.number, document.sha256, content)
+    assert "未指定保管人" in page
+    assert rows[0].number in page
+    made_at = document.made_at
+    assert render_pdf(document.kind, document.number, document.content, document.sha256, made_at)[:5] == b"%PDF-"
+    order = next(one for one in orders if one.subject_id == severe.id)
+    desk.run(lambda uow: findings.close_finding(uow, uow.session.get_one(WorkOrder, order.id)))
+    assert desk.the(InspectionFinding, id=severe.id).closed_at is not None
+
+
+@pytest.mark.requirement("R63")
+def test_the_numbers_of_a_report_equal_those_that_sql_counts(supervised: Supervised) -> None:
+    desk = supervised.desk
+    desk.run(lambda uow: uow.session.add_all([violation("case-7"), violation("case-8"), _urgent("case-9")]))
+    supervised.appointed()
+    inspection_id = supervised.reported()
+    numbers = supervised.inspection(inspection_id).report["numbers"]
+
+    def scalar(uow: UnitOfWork, statement: str) -> Any:
+        span = {"start": "2031-01-31 16:00", "end": "2031-02-28 16:00"}
+        return uow.session.execute(text(statement), span).scalar()
+
+    within = ">= :start AND {0} < :end"
+    for name, table, column, more in (
+        ("submitted", "applications", "submitted_at", ""),
+        ("closed", "applications", "closed_at", ""),
+        ("urgent", "matters", "opened_at", " AND kind = 'urgent'"),
+        ("lost", "hand_overs", "lost_at", ""),
+    ):
+        statement = f"SELECT count(*) FROM {table} WHERE {column} {within.format(column)}{more}"  # noqa: S608
+        assert numbers[name] == desk.run(scalar, statement), name
+    assert numbers["closedAs"] == {"withdrawn": ORDINARY}
+    assert numbers["violations"] == {"breach": 2}
+
+
+@pytest.mark.requirement("R63")
+def test_one_who_refuses_to_sign_says_why_and_a_job_by_hand_closes_nothing(supervised: Supervised) -> None:
+    desk = supervised.desk
+    supervised.appointed()
+    inspection_id = supervised.reported()
+    supervised.sign(inspection_id, "supervisor")
+    assert refused(supervised.sign, inspection_id, "of-legal", "refused") == "missing"
+    supervised.sign(inspection_id, "of-legal", "refused", reason="数字与台账不符")
+    with pytest.raises(NotPermitted, match="has not answered 'signed'"):
+        desk.run(service.close, inspection_id, "signed")
+    with pytest.raises(NotPermitted, match="has cases"):
+        desk.run(service.close, inspection_id, "no-cases")
+    desk.run(findings.open_corrections, inspection_id)
+    desk.run(service.close, inspection_id, "refused")
+    content = json.loads(desk.the(Document, kind="inspection-report").content)
+    assert [one["reason"] for one in content["signatures"]] == [None, "数字与台账不符"]
+
+
+@pytest.mark.requirement("R61", refuses=True)
+def test_a_case_that_nobody_of_the_group_may_inspect_waits_for_another_member(supervised: Supervised) -> None:
+    desk = supervised.desk
+    supervised.appointed()
+    inspection_id = supervised.drawn()
+    desk.away(*GROUP)
+    with pytest.raises(Fatal, match="nobody of the supervision group may inspect it"):
+        desk.run(case_reviews.open_review, inspection_id, 1, job_key=next(desk.keys))
+
+
+def test_periods_are_months_and_quarters_of_the_organisations_zone() -> None:
+    period = periods.parse("2026-q4", "Asia/Shanghai")
+    assert (period.name, period.start.isoformat()) == ("2026-Q4", "2026-09-30T16:00:00+00:00")
+    assert periods.last_complete(datetime(2027, 1, 1, tzinfo=UTC), "month", "Asia/Shanghai").name == "2026-12"
+    assert periods.last_complete(datetime(2027, 1, 1, tzinfo=UTC), "quarter", "UTC").name == "2026-Q4"
+    with pytest.raises(Refused):
+        periods.parse("2026-13", "UTC")
