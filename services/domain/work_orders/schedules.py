@@ -30,6 +30,7 @@ from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
 AT_ONCE = 50  # work orders that one transaction opens or cancels
+STORAGE_HEAD = Role("head", department_kind="storage")
 LOAN, AGREEMENT, HOLD = "loan", "agreement", "hold"
 Source = Callable[[UnitOfWork], list[ScheduleSubject]]
 
@@ -189,9 +190,7 @@ def _list_left(uow: UnitOfWork, row: Schedule, shipped: Shipped) -> list[Schedul
 
 def _open(uow: UnitOfWork, row: Schedule, shipped: Shipped, subject: ScheduleSubject) -> None:
     values = _values(row)
-    doer = values.doer or subject.doer
-    if doer is None:
-        raise LookupError(f"the schedule {row.code} names nobody, and its subject {subject.subject.id} neither")
+    doer = values.doer or subject.doer or STORAGE_HEAD  # such as a site without a keeper
     facts = subject.find_facts(uow) if subject.find_facts is not None else {}
     service.open_work_order(
         uow,
