@@ -15,10 +15,10 @@ ACTOR = Actor("worker", JOB_TYPE)
 
 @dataclass(frozen=True)
 class Command:
-    application_id: str | None
     stage: str
     job_key: int
     process_instance_key: int
+    application_id: str | None = None
     hand_over_id: str | None = None
     matter_id: str | None = None
     work_order_id: str | None = None

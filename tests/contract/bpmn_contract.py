@@ -35,7 +35,7 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
     "expire-application": ({"applicationId", "round"}, {"correctedMeanwhile"}),
     "release-preservation": ({"applicationId", "closingOutcome"}, {"itemsReleased"}),
     "open-review": (
-        {"applicationId", "stage", "handOverId", "matterId"},
+        {"applicationId", "stage", "handOverId", "matterId", "workOrderId"},
         {"reviewId", "firstReviewReminderAt", "reviewLimit", "applicationNumber"},
     ),
     "check-matter": (
@@ -44,6 +44,11 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "apply-matter": ({"matterId"}, {"applied"}),
     "close-matter": ({"matterId", "closedAs"}, set()),
+    "start-work-order": ({"workOrderId"}, {"attempt", "dueAt", "firstReminderAt", "verified"}),
+    "remind-work-order": ({"workOrderId"}, set()),
+    "escalate-work-order": ({"workOrderId"}, set()),
+    "reopen-work-order": ({"workOrderId"}, {"attempt", "dueAt", "firstReminderAt"}),
+    "close-work-order": ({"workOrderId", "closedAs"}, set()),
     "freeze-loan": ({"matterId"}, set()),
     "lift-freeze": ({"matterId"}, set()),
     "recall-copy": ({"matterId"}, set()),
@@ -92,8 +97,14 @@ STAGES: dict[str, tuple[set[str], set[str]]] = {
 }
 
 # the stages that a table names, and no call by itself; models of their own call these by their names
-CALLED_IN_MATTERS = {"problem", "urgent-release", "legal-sanction", "referral"}
+CALLED_IN_MATTERS = {"problem", "urgent-release", "legal-sanction", "referral", "work-order-verification"}
 OF_ROUTES = {code for code in STAGES if stage_catalogue.STAGES[code].phase == "matter"} - CALLED_IN_MATTERS
+
+# of the daily maintenance, which is of no case
+NOT_OF_A_CASE: dict[str, tuple[set[str], set[str]]] = {
+    "open-due-work-orders": (set(), {"opened"}),
+    "open-work-orders": ({"defect"}, set()),
+}
 
 # message -> the variables that it carries
 MESSAGES: dict[str, set[str]] = {
@@ -114,6 +125,9 @@ MESSAGES: dict[str, set[str]] = {
     messages.VIOLATION_REPLIED: set(),
     messages.REFERRAL_RECEIVED: set(),
     messages.LOSS_SETTLED: set(),
+    messages.WORK_ORDER_OPENED: {"workOrderId"},
+    messages.WORK_ORDER_DONE: set(),
+    messages.WORK_ORDER_CANCELLED: set(),
 }
 
 KEYS = {
@@ -134,6 +148,9 @@ KEYS = {
     messages.VIOLATION_REPLIED: "=matterId",
     messages.REFERRAL_RECEIVED: "=matterId",
     messages.LOSS_SETTLED: "=matterId",
+    messages.WORK_ORDER_OPENED: None,
+    messages.WORK_ORDER_DONE: '=workOrderId + ":" + string(attempt)',
+    messages.WORK_ORDER_CANCELLED: "=workOrderId",
 }
 
 DECISION = {"importance", "managementNeeded", "decidedBy", "secondPerson", "backupNeeded", "maxUseDays"}

@@ -55,7 +55,7 @@ def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
 
 
 def orders(desk: ReviewDesk, kind: str) -> list[WorkOrder]:
-    return [row for row in desk.all(WorkOrder, kind=kind)]
+    return list(desk.all(WorkOrder, kind=kind))
 
 
 def finish(desk: ReviewDesk, order: WorkOrder, by: str, **changed: Answered) -> None:
@@ -253,7 +253,7 @@ def test_periods_are_whole_days_weeks_months_and_years() -> None:
     assert periods.after(NOON, "P2W", zone) == NOON + 14 * DAY
     assert periods.next_after(NOON, "P7D", zone, NOON + 31 * DAY) == NOON + 35 * DAY
     for wrong in ("", "P", "P1H", "PT1H", "P1000D", "P4Y", "7D", "P-1D"):
-        with pytest.raises(ValueError, match="period|years"):
+        with pytest.raises(ValueError, match=r"period|years"):
             periods.parse(wrong)
 
 

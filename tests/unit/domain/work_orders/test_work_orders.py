@@ -382,7 +382,7 @@ async def test_it_is_opened_done_and_verified_on_the_pages_and_by_the_interface(
         assert shown.status_code == 422
         done = await client.post(f"/work-orders/{view['id']}/verify", data={**form, "reason": "仍有异响"})
         assert done.status_code == 303
-        assert (await client.get(f"/work-orders?form=csv&whose=all")).status_code == 200
+        assert (await client.get("/work-orders?form=csv&whose=all")).status_code == 200
         assert (await client.get("/work-orders/new")).status_code == 404
     events = [row.action for row in desk.all(AuditEvent, subject_id=view["id"])]
     assert {"work-order-opened", "work-order-read", "work-order-done", "work-order-verified"} <= set(events)
