@@ -6,7 +6,18 @@ from typing import Any
 
 import bpmn_models as bpmn
 import pytest
-from bpmn_contract import DECISION, JOBS, KEYS, MESSAGES, NOT_OF_A_CASE, OF_ROUTES, OPTIONAL, OUTCOMES, STAGES, STORAGE_JOBS
+from bpmn_contract import (
+    DECISION,
+    JOBS,
+    KEYS,
+    MESSAGES,
+    NOT_OF_A_CASE,
+    OF_ROUTES,
+    OPTIONAL,
+    OUTCOMES,
+    STAGES,
+    STORAGE_JOBS,
+)
 from bpmn_models import PROCESS_FILES, ROOT
 
 from services.domain.process import messages
