@@ -33,7 +33,7 @@ def _keeps_the_old_due_date(model: Model) -> None:
 
 
 def _closes_a_cancelled_one_as_done(model: Model) -> None:
-    for one in model.one("Task_CloseCancelled").iter("{http://camunda.org/schema/zeebe/1.0}input"):
+    for one in model.one("Task_CloseCancelledWorkOrder").iter("{http://camunda.org/schema/zeebe/1.0}input"):
         one.set("source", '="done"')
 
 
