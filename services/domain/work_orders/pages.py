@@ -121,7 +121,9 @@ async def open_work_order(visitor: Visiting, typed: Typed, database: GivenDataba
         work_order_id = await database.run(visitor.actor, api.open_by_hand, body)
     except Refused as refusal:
         return await _form(visitor, database, typed.text("kind"), refusal=refusal, typed=typed)
-    return visitor.redirect(f"/work-orders/{work_order_id}", Message("The work order is opened, and its doer is told."))
+    return visitor.redirect(
+        f"/work-orders/{work_order_id}", Message("The work order is opened, and its doer is notified.")
+    )
 
 
 class _Opening(WorkOrderBody):

@@ -283,15 +283,14 @@ def _check(uow: UnitOfWork, shipped: Shipped, values: Values) -> None:
     if (values.doer is None) != (shipped.doer is None):
         raise Refused(
             "doer",
-            "Who does these work orders is named by what they are about where the schedule has nobody, and by a post "
-            "elsewhere.",
+            "The doer is named by the subject where the schedule names none, and by a post elsewhere.",
             status=422,
             field="doer",
         )
     if (values.verifier is None) != (shipped.verifier is None):
         raise Refused(
             "verifier",
-            "A work order that somebody verifies stays verified, and a report of a person has no verifier.",
+            "A work order that is verified stays verified, and a report of a person has no verifier.",
             status=422,
             field="verifier",
         )

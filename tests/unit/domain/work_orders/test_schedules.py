@@ -112,7 +112,7 @@ async def test_the_custodian_of_a_long_loan_reports_each_week_and_a_no_is_a_find
     [order] = orders(desk, "check-in")
     assert (order.doer_id, order.is_verified, order.subject_kind) == ("keeper", False, "loan")
     assert order.due_at == desk.clock.now() + 3 * DAY
-    with pytest.raises(Refused, match="somebody else"):
+    with pytest.raises(Refused, match="another person"):
         finish(desk, order, "reviewer")
     async with Portal(desk) as portal:
         client = await portal.signed_in("keeper")
@@ -129,7 +129,7 @@ async def test_the_custodian_of_a_long_loan_reports_each_week_and_a_no_is_a_find
     assert len(orders(desk, "check-in")) == 2
     desk.run(lambda uow: uow.session.query(HandOver).update({"returned_at": uow.now}))
     second = orders(desk, "check-in")[1]
-    with pytest.raises(Refused, match="nothing to report"):
+    with pytest.raises(Refused, match="nothing left to report"):
         finish(desk, second, "keeper")
     poke(desk)
     assert desk.the(WorkOrder, id=second.id).closed_as == "cancelled"
