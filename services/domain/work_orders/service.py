@@ -313,8 +313,8 @@ def cancel(uow: UnitOfWork, work_order_id: str, because: str, *, by_system: bool
     ):
         raise Refused(
             "not-a-canceller",
-            "Only the opener of the work order, the head of Security and the supervision group can cancel it, and never "
-            "its doer: ask one of them.",
+            "Only the opener of the work order, the head of Security and the supervision group can cancel it, and "
+            "never its doer: ask one of them.",
             status=403,
         )
     if not because.strip():
