@@ -9,7 +9,7 @@ from typing import Any
 
 import bpmn_models as bpmn
 import pytest
-from bpmn_contract import JOBS, OF_ROUTES, STAGES, STORAGE_JOBS
+from bpmn_contract import JOBS, NOT_OF_A_CASE, OF_ROUTES, STAGES, STORAGE_JOBS
 from engine_harness import EngineHarness
 from lxml import etree
 
