@@ -234,6 +234,12 @@ HOLDS_OPEN = Gauge("footage_desk_holds_open", "Legal holds that were placed and 
 HOLDS_REVIEW_OVERDUE = Gauge(
     "footage_desk_holds_review_overdue", "Open legal holds past their review date", registry=DATABASE_REGISTRY
 )
+WORK_ORDERS_OPEN = Gauge(
+    "footage_desk_work_orders_open", "Work orders that are not closed", ["kind"], registry=DATABASE_REGISTRY
+)
+WORK_ORDERS_OVERDUE = Gauge(
+    "footage_desk_work_orders_overdue", "Open work orders past their due date and not done", registry=DATABASE_REGISTRY
+)
 HAND_OVERS_OVERDUE = Gauge(
     "footage_desk_hand_overs_overdue", "Hand-overs past their due date", registry=DATABASE_REGISTRY
 )

@@ -6,7 +6,6 @@ from services.database.unit_of_work import Actor, Database
 from services.domain.work_orders import tasks
 
 JOB_TYPE = "close-work-order"
-CHECKS_REGISTER = True
 ACTOR = Actor("worker", JOB_TYPE)
 
 

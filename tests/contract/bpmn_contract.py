@@ -44,6 +44,11 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "apply-matter": ({"matterId"}, {"applied"}),
     "close-matter": ({"matterId", "closedAs"}, set()),
+    "start-work-order": ({"workOrderId"}, {"attempt", "dueAt", "firstReminderAt", "verified"}),
+    "remind-work-order": ({"workOrderId"}, set()),
+    "escalate-work-order": ({"workOrderId"}, set()),
+    "reopen-work-order": ({"workOrderId"}, {"attempt", "dueAt", "firstReminderAt"}),
+    "close-work-order": ({"workOrderId", "closedAs"}, set()),
     "freeze-loan": ({"matterId"}, set()),
     "lift-freeze": ({"matterId"}, set()),
     "recall-copy": ({"matterId"}, set()),
@@ -96,8 +101,17 @@ STAGES: dict[str, tuple[set[str], set[str]]] = {
 }
 
 # the stages that a table names, and no call by itself; models of their own call these by their names
-CALLED_IN_MATTERS = {"problem", "urgent-release", "legal-sanction", "referral", "supervision", "inspection-signature"}
+CALLED_IN_MATTERS = {
+    *("problem", "urgent-release", "legal-sanction", "referral"),
+    *("supervision", "inspection-signature", "work-order-verification"),
+}
 OF_ROUTES = {code for code in STAGES if stage_catalogue.STAGES[code].phase == "matter"} - CALLED_IN_MATTERS
+
+# of the daily maintenance, which is of no case
+NOT_OF_A_CASE: dict[str, tuple[set[str], set[str]]] = {
+    "open-due-work-orders": (set(), {"opened"}),
+    "open-work-orders": ({"defect"}, set()),
+}
 
 # message -> the variables that it carries
 MESSAGES: dict[str, set[str]] = {
@@ -119,6 +133,9 @@ MESSAGES: dict[str, set[str]] = {
     messages.REFERRAL_RECEIVED: set(),
     messages.LOSS_SETTLED: set(),
     messages.INSPECTION_DUE: {"inspectionId", "period"},
+    messages.WORK_ORDER_OPENED: {"workOrderId"},
+    messages.WORK_ORDER_DONE: set(),
+    messages.WORK_ORDER_CANCELLED: set(),
 }
 
 KEYS = {
@@ -140,6 +157,9 @@ KEYS = {
     messages.REFERRAL_RECEIVED: "=matterId",
     messages.LOSS_SETTLED: "=matterId",
     messages.INSPECTION_DUE: None,
+    messages.WORK_ORDER_OPENED: None,
+    messages.WORK_ORDER_DONE: '=workOrderId + ":" + string(attempt)',
+    messages.WORK_ORDER_CANCELLED: "=workOrderId",
 }
 
 DECISION = {"importance", "managementNeeded", "decidedBy", "secondPerson", "backupNeeded", "maxUseDays"}

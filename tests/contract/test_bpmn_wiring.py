@@ -6,7 +6,18 @@ from typing import Any
 
 import bpmn_models as bpmn
 import pytest
-from bpmn_contract import DECISION, JOBS, KEYS, MESSAGES, OF_ROUTES, OPTIONAL, OUTCOMES, STAGES, STORAGE_JOBS
+from bpmn_contract import (
+    DECISION,
+    JOBS,
+    KEYS,
+    MESSAGES,
+    NOT_OF_A_CASE,
+    OF_ROUTES,
+    OPTIONAL,
+    OUTCOMES,
+    STAGES,
+    STORAGE_JOBS,
+)
 from bpmn_models import PROCESS_FILES, ROOT
 
 from services.domain.process import messages
@@ -55,7 +66,7 @@ def produced(root: Any) -> Iterator[str]:
     if bpmn.find(root, 'bpmn:process[@id="review"]'):
         for call in calls():
             yield from bpmn.mapping(call, "input")
-        yield "matterId"
+        yield from ("matterId", "workOrderId")
     for call in bpmn.elements(root, "callActivity"):
         yield from STAGES.get(stage(call), (set(), set()))[1]
 
@@ -68,12 +79,12 @@ def test_every_job_has_a_worker_and_every_worker_a_job() -> None:
     modules = {path.stem.replace("_", "-") for path in WORKERS.glob("*.py")}
     missing = {job_type for job_type in all_job_types() if job_type not in modules}
     assert missing == set(), "A job without a worker waits for ever: write services/workers/<job_type>.py."
-    assert {worker.job_type for worker in discover()} == all_job_types()
+    assert {worker.job_type for worker in discover()} == all_job_types() | set(NOT_OF_A_CASE)
 
 
 def test_workers_read_and_answer_what_is_agreed() -> None:
     for worker in discover():
-        reads, answers = JOBS[worker.job_type]
+        reads, answers = (JOBS | NOT_OF_A_CASE)[worker.job_type]
         assert set(variables_to_fetch(worker.command)) <= reads, worker.job_type
         result = getattr(worker.result, "__dataclass_fields__", {})
         assert answers <= {camel(name) for name in result}, worker.job_type
@@ -146,7 +157,8 @@ def test_every_review_is_called_with_its_stage_and_starts_without_an_answer() ->
         inputs = bpmn.mapping(call, "input")
         assert {name for name, source in inputs.items() if source == "=null"} == returned, call.get("id")
         assert bpmn.mapping(call, "output") == {name: f"={name}" for name in returned}, call.get("id")
-        assert inputs["applicationId"] == "=applicationId"
+        of = "workOrderId" if stage(call) == "work-order-verification" else "applicationId"
+        assert inputs[of] == f"={of}"
 
 
 def test_the_reviews_of_custody_know_their_hand_over() -> None:

@@ -64,6 +64,7 @@ def test_a_task_is_called_as_its_job_or_more_exactly() -> None:
     }
     moot = {
         "Task_CloseMootMatter",
+        "Task_CloseCancelledWorkOrder",
         "Task_CloseMootReport",
         "Task_CloseMootCall",
         "Task_CloseUnreleased",

@@ -40,6 +40,7 @@ def test_every_flow_node_and_sequence_flow_is_counted() -> None:
         "violation",
         "urgent-retrieval",
         "inspection",
+        "work-order",
     }
 
 

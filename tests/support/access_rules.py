@@ -29,6 +29,9 @@ ACCUSING = frozenset({"security-head", "reviewer", "supervisor"})  # who records
 HOLD_READERS = frozenset({"security-head", "reviewer", "supervisor"})
 SUPERVISING = frozenset({"security-head", "supervisor"})  # of the auditors' pages
 INSPECTIONS = SUPERVISING | {"manager"}
+OVERSEERS = frozenset({"security-head", "supervisor"})  # of work orders
+SEE_WORK = OVERSEERS | {"operator", "reviewer"}  # its doer and its verifier besides
+OPEN_WORK = OVERSEERS | {"operator"}
 SEARCHER = frozenset({"reviewer"})  # whose saved search it is
 NONE: frozenset[str] = frozenset()
 SHA = "0" * 64
@@ -50,6 +53,15 @@ CAMERA = {
     "retentionDays": 30,
 }  # fmt: skip
 CALENDAR = {"days": [{"date": "2031-05-01", "kind": "off", "zh": "劳动节", "en": "Labour Day"}], "reason": "none"}
+WORK = {
+    "kind": "device-service",
+    "subjectKind": "recorder",
+    "subjectId": "recorder",
+    "subjectLabel": "none",
+    "reason": "none",
+    "doer": {"post": "storage-operator"},
+}
+SCHEDULE = {"was": {"every": "P7D"}, "value": {"every": "P14D"}, "reason": "none"}
 OUTSIDER = {"name": "李警官", "unit": "市公安局", "cardKind": "police-card", "cardNumber": "067890", "contact": "none"}
 RECORDER = {"name": "R", "site": "S", "configuration": {}}
 
@@ -228,6 +240,23 @@ RULES = {
         body={"password": PASSWORD},
     ),
     "POST /api/change-requests/{change_id}/object": Rule(READERS),
+    "GET /api/work-orders": Rule(EVERYONE),
+    "POST /api/work-orders": Rule(OPEN_WORK, EVERYONE - OPEN_WORK, body=WORK),
+    "GET /api/work-orders/{work_order_id}": Rule(SEE_WORK),
+    "GET /api/work-orders/{work_order_id}/attachments": Rule(SEE_WORK),
+    "POST /api/work-orders/{work_order_id}/attachments": Rule(
+        frozenset({"operator", "reviewer"}), OVERSEERS, query="?kind=other&name=x.jpg"
+    ),
+    "POST /api/work-orders/{work_order_id}/done": Rule(
+        frozenset({"operator"}), SEE_WORK - {"operator"}, body={**SIGNED, "answers": {}}
+    ),
+    # it is not done yet, which everybody who sees it is told
+    "POST /api/work-orders/{work_order_id}/verify": Rule(
+        SEE_WORK, body={**SIGNED, "outcome": "verified", "answers": {}}
+    ),
+    "POST /api/work-orders/{work_order_id}/cancel": Rule(OVERSEERS, SEE_WORK - OVERSEERS, body={"because": "none"}),
+    "GET /api/schedules": Rule(READERS, EVERYONE - READERS),
+    "PUT /api/schedules/{schedule_code}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=SCHEDULE),
     "GET /api/matters": Rule(EVERYONE),
     "POST /api/matters": Rule(
         TRANSFERRING,

@@ -43,6 +43,8 @@ from services.domain.retrieval import attempts, masters, uploads
 from services.domain.retrieval.uploads import Facts
 from services.domain.reviews import filing
 from services.domain.reviews.classification import Classification
+from services.domain.work_orders import service as work_orders
+from services.domain.work_orders.roles import Role
 from services.recorders.protocol import RecorderFacts
 from services.runtime.errors import Retryable
 from services.runtime.spans import Span
@@ -203,7 +205,22 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "outsider_id": desk.run(_outsider),
         "derivative_id": "none",
         "sitting_id": desk.run(_sitting),
+        "work_order_id": desk.run(_work_order),
+        "schedule_code": "check-in",
     }
+
+
+def _work_order(uow: UnitOfWork) -> str:
+    """A work order of the storage office, which Security verifies."""
+    return work_orders.open_work_order(
+        uow,
+        "device-service",
+        work_orders.Subject("recorder", "recorder", "none"),
+        key="none",
+        doer=Role("storage-operator", department_kind="storage"),
+        verifier=Role("security-reviewer", department_kind="security"),
+        by_system=True,
+    ).id
 
 
 def _outsider(uow: UnitOfWork) -> str:

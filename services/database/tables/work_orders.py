@@ -125,7 +125,7 @@ class Schedule(Base):
     every: Mapped[str]  # ISO 8601: days, weeks, months or years
     next_due: Mapped[datetime]
     period: Mapped[int] = mapped_column(default=1, server_default="1")
-    doer: Mapped[dict[str, Any] | None]  # None: whom the subject names
+    doer: Mapped[dict[str, Any] | None]  # None: named by the subject
     verifier: Mapped[dict[str, Any] | None]
     checklist: Mapped[list[Any]]
     active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))

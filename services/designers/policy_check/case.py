@@ -18,6 +18,8 @@ from services.engine.state.memory import State
 APPLICATION = "application-1"
 PERIOD = "2031-02"
 MATTER = "matter-1"
+WORK_ORDER = "work-order-1"
+DONE_AGAIN = "again"  # the outcome after which a work order is in its next attempt
 _MOMENT = re.compile(r"^\d{4}-\d\d-\d\dT")
 _SMALL = 12
 Canonical = tuple[Any, ...]
@@ -43,12 +45,15 @@ class Register:
     hand_over: str | None = None
     corrections: int = 0
     marks: tuple[bool, ...] | None = None
+    attempt: int = 1  # of a work order; the second stands for all that follow
 
     def keys(self, message: tuple[str, ...], review: str | None = None) -> str | None:
         """Return the correlation key of a message with these parts; None where the register has no such thing."""
         parts = {
             "application": APPLICATION,
             "matter": MATTER,
+            "work-order": WORK_ORDER,
+            "attempt": str(self.attempt),
             "round": str(self.corrections + 1),
             "hand-over": self.hand_over,
             "review": review,
@@ -69,7 +74,8 @@ class Register:
         elif all(name in values for name in MARKS):
             # whoever signs after this may not lower what was set here
             marks = tuple(bool(values[name]) for name in MARKS)
-        return replace(self, reviews=reviews, marks=marks)
+        attempt = 2 if outcome == DONE_AGAIN else self.attempt
+        return replace(self, reviews=reviews, marks=marks, attempt=attempt)
 
     def without_ended(self, instances: Container[int]) -> "Register":
         """Return the register without the reviews of processes that have ended."""

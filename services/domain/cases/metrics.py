@@ -25,6 +25,8 @@ from services.domain.deployments import versions
 from services.domain.holds import queries as holds
 from services.domain.matters.violations.assessment import SEVERITIES
 from services.domain.retrieval.preservations import overwrite_moment
+from services.domain.work_orders import queries as work_orders
+from services.domain.work_orders.kinds import KINDS
 from services.runtime import metrics
 from services.runtime.errors import Away
 
@@ -73,6 +75,7 @@ def update_gauges(uow: UnitOfWork) -> None:
     metrics.HOLDS_OPEN.set(open_holds)
     metrics.HOLDS_REVIEW_OVERDUE.set(late)
     _violations(uow)
+    _work_orders(uow)
     metrics.MODELS_UNRECORDED.set(versions.count_unrecorded(uow))
     metrics.AUDIT_EVENTS.set(uow.session.scalar(select(func.max(AuditEvent.seq))) or 0)
     metrics.CHECKPOINT_LAG.set(checkpoints.signing_lag(uow).total_seconds())
@@ -86,6 +89,13 @@ def _violations(uow: UnitOfWork) -> None:
     found = {severity or UNASSESSED: number for severity, number in uow.session.execute(query)}
     for severity in (UNASSESSED, *SEVERITIES):
         metrics.VIOLATIONS_OPEN.labels(severity).set(found.get(severity, 0))
+
+
+def _work_orders(uow: UnitOfWork) -> None:
+    by_kind, overdue = work_orders.count_open(uow)
+    for kind in KINDS:
+        metrics.WORK_ORDERS_OPEN.labels(kind).set(by_kind.get(kind, 0))
+    metrics.WORK_ORDERS_OVERDUE.set(overdue)
 
 
 def _states(uow: UnitOfWork) -> None:

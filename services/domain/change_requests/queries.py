@@ -201,7 +201,7 @@ def _schedule_values(stored: Mapping[str, Any]) -> Text:
 def _role(stored: Mapping[str, Any]) -> Text | str:
     post = _word(stored["post"])
     kind = stored.get("departmentKind")
-    return post if kind is None else Joined(" ", [_word(f"department-{kind}"), post])
+    return post if kind is None else Joined(", ", [_word(f"department-{kind}"), post])
 
 
 def _describe_calendar(_uow: UnitOfWork, row: ChangeRequest) -> Text:

@@ -147,7 +147,9 @@ TEXTS = {
         Message("A work order is overdue: do it now and sign it."), "work-order", work="work-order"
     ),
     "work-order-overdue-below": NoticeText(
-        Message("A work order of somebody below you is overdue: see that it is done."), "work-order", work="work-order"
+        Message("A work order in your department is overdue: make sure that it is done."),
+        "work-order",
+        work="work-order",
     ),
     "work-order-to-verify": NoticeText(
         Message("A work order is done: verify it and sign."), "work-order", work="work-order"
@@ -163,7 +165,7 @@ TEXTS = {
     "work-order-closed": NoticeText(Message("A work order that you opened is closed."), "work-order"),
     "work-order-cancelled": NoticeText(Message("A work order was cancelled: nothing is left to do."), "work-order"),
     "work-order-check-in-no": NoticeText(
-        Message("A custodian reports that copies are missing or were passed on: check it now."), "work-order"
+        Message("A custodian reports that copies are missing or were passed on: check this now."), "work-order"
     ),
     "application-incomplete": NoticeText(
         Message("Your application is incomplete: correct it in time."), work="correction"

@@ -112,12 +112,14 @@ async def list_schedules(actor: Acting, database: GivenDatabase) -> SchedulesAns
     return SchedulesAnswer(schedules=await database.read(actor, queries.list_schedules))
 
 
-@router.put("/schedules/{code}", responses=problems(401, 403, 404, 409, 422))
-async def change_schedule(code: Code, body: ScheduleBody, actor: Acting, database: GivenDatabase) -> SchedulesAnswer:
+@router.put("/schedules/{schedule_code}", responses=problems(401, 403, 404, 409, 422))
+async def change_schedule(
+    schedule_code: Code, body: ScheduleBody, actor: Acting, database: GivenDatabase
+) -> SchedulesAnswer:
     """Change a schedule as an administrator, once a second person has confirmed it."""
 
     def run(uow: UnitOfWork) -> SchedulesAnswer:
-        schedules.change_schedule(uow, code, values_of(body.value), body.reason, was=values_of(body.was))
+        schedules.change_schedule(uow, schedule_code, values_of(body.value), body.reason, was=values_of(body.was))
         return SchedulesAnswer(schedules=queries.list_schedules(uow))
 
     return await database.run(actor, run)

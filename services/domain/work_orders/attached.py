@@ -35,7 +35,8 @@ def _refusal(uow: UnitOfWork, order: WorkOrder) -> Refused | None:
     if uow.session.scalar(select(WorkOrder.id).where(WorkOrder.id == order.id, parts)) is None:
         return Refused(
             "attachment-no-part",
-            "Only who does, verifies or opened the work order can add attachments: give the file to one of them.",
+            "Only the doer, the verifier and the opener of the work order can add attachments: give the "
+            "file to one of them.",
             status=403,
         )
     return None

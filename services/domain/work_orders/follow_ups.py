@@ -60,7 +60,7 @@ def require_loan_held(uow: UnitOfWork, order: WorkOrder) -> Message | None:
     """Return why nobody reports of the loan any more (R47)."""
     hand_over = uow.session.get(HandOver, order.subject_id)
     if hand_over is None or is_over(hand_over):
-        return Message("The loan has ended: there is nothing to report any more.")
+        return Message("The loan has ended: there is nothing left to report.")
     return None
 
 

@@ -121,7 +121,9 @@ async def open_work_order(visitor: Visiting, typed: Typed, database: GivenDataba
         work_order_id = await database.run(visitor.actor, api.open_by_hand, body)
     except Refused as refusal:
         return await _form(visitor, database, typed.text("kind"), refusal=refusal, typed=typed)
-    return visitor.redirect(f"/work-orders/{work_order_id}", Message("The work order is opened, and its doer is told."))
+    return visitor.redirect(
+        f"/work-orders/{work_order_id}", Message("The work order is opened, and its doer is notified.")
+    )
 
 
 class _Opening(WorkOrderBody):
@@ -197,19 +199,21 @@ async def list_schedules(visitor: Visiting, database: GivenDatabase) -> Response
     return await _schedules(visitor, database)
 
 
-@router.post("/admin/schedules/{code}")
-async def change_schedule(code: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+@router.post("/admin/schedules/{schedule_code}")
+async def change_schedule(
+    schedule_code: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase
+) -> Response:
     """Change a schedule as an administrator; it waits for a second person first."""
 
     def run(uow: UnitOfWork) -> None:
         values_of = {state.shipped.code: state.values for state in schedules.list_schedules(uow)}
-        if code not in values_of:
-            raise NotFound(Message("schedule"), code)
-        before = values_of[code]
+        if schedule_code not in values_of:
+            raise NotFound(Message("schedule"), schedule_code)
+        before = values_of[schedule_code]
         doer = _post_of(typed, "doer") if before.doer is not None else None
         verifier = _post_of(typed, "verifier") if before.verifier is not None else None
         values = Values(typed.text("every"), doer, verifier, typed.text("active") == "true")
-        schedules.change_schedule(uow, code, values, typed.text("reason"), was=before)
+        schedules.change_schedule(uow, schedule_code, values, typed.text("reason"), was=before)
 
     try:
         await database.run(visitor.actor, run)

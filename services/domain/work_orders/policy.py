@@ -32,7 +32,7 @@ def doer_refusal(directory: Directory, role: Role, person_id: str, *, late: bool
         return None
     if any(person_id in group for group in roles.pools(directory, role)):
         return _not_yet()
-    return _refused("not-the-doer", Message("This work order is for somebody else: ask them to do it."))
+    return _refused("not-the-doer", Message("This work order is for another person: ask that person to do it."))
 
 
 def verifiers(directory: Directory, role: Role, parts: Parts, *, late: bool) -> list[str]:
@@ -48,7 +48,9 @@ def verifier_refusal(
     if barred is not None:
         return barred
     if not any(person_id in group for group in roles.pools(directory, role)):
-        return _refused("not-the-verifier", Message("Somebody else verifies this work order: ask them to do it."))
+        return _refused(
+            "not-the-verifier", Message("Another person verifies this work order: ask that person to do it.")
+        )
     if not agreed:
         return _refused("agreement-missing", Message("You have no valid confidentiality agreement: sign it first."))
     if person_id not in verifiers(directory, role, parts, late=late):

@@ -54,7 +54,7 @@ def read(
     elif whose == VERIFY:
         query = query.where(under_way, _waits_for_verifier(), visibility.is_of_verifier(uow), ~_done_by_me(uow))
     elif whose == OVERDUE:
-        query = query.where(under_way, WorkOrderAttempt.done_at.is_(None), WorkOrder.due_at < uow.now)
+        query = query.where(under_way, WorkOrderAttempt.done_at.is_(None), WorkOrder.due_at <= uow.now)
     if state:
         query = query.where(under_way if state == OPEN else WorkOrder.closed_at.is_not(None))
     if kind:
@@ -62,10 +62,12 @@ def read(
     if subject:
         query = query.where(WorkOrder.subject_kind == subject)
     by_id = WorkOrder.id.expression
-    keys = {"opened": WorkOrder.opened_at.expression, "number": WorkOrder.number.expression}
-    page = page_of(
-        uow.session, query, (Section((keys.get(listing.sort, WorkOrder.due_at.expression), by_id)),), listing
-    )
+    by: dict[str, ColumnElement[Any]] = {
+        "opened": WorkOrder.opened_at.expression,
+        "number": WorkOrder.number.expression,
+        "due": WorkOrder.due_at.expression,
+    }
+    page = page_of(uow.session, query, (Section((by.get(listing.sort, by["due"]), by_id)),), listing)
     return page.showing(_lines(uow, page.lines))
 
 
@@ -84,7 +86,7 @@ def list_without_finding(uow: UnitOfWork, limit: int = 200) -> list[WorkOrder]:
 
 def count_open(uow: UnitOfWork) -> tuple[Mapping[str, int], int]:
     """Count the open work orders by kind, and those that are overdue; one statement."""
-    overdue = func.sum(case((and_(WorkOrderAttempt.done_at.is_(None), WorkOrder.due_at < uow.now), 1), else_=0))
+    overdue = func.sum(case((and_(WorkOrderAttempt.done_at.is_(None), WorkOrder.due_at <= uow.now), 1), else_=0))
     query = (
         select(WorkOrder.kind, func.count(), overdue)
         .join(WorkOrderAttempt, _present())
@@ -198,7 +200,7 @@ def _state(uow: UnitOfWork, order: WorkOrder, attempt: WorkOrderAttempt) -> str:
         return order.closed_as
     if attempt.done_at is not None:
         return TO_VERIFY
-    return OVERDUE if order.due_at < uow.now else OPEN
+    return OVERDUE if order.due_at <= uow.now else OPEN
 
 
 def _lines(uow: UnitOfWork, rows: Sequence[Any]) -> list[WorkOrderLine]:

@@ -30,6 +30,7 @@ from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
 AT_ONCE = 50  # work orders that one transaction opens or cancels
+STORAGE_HEAD = Role("head", department_kind="storage")
 LOAN, AGREEMENT, HOLD = "loan", "agreement", "hold"
 Source = Callable[[UnitOfWork], list[ScheduleSubject]]
 
@@ -189,9 +190,7 @@ def _list_left(uow: UnitOfWork, row: Schedule, shipped: Shipped) -> list[Schedul
 
 def _open(uow: UnitOfWork, row: Schedule, shipped: Shipped, subject: ScheduleSubject) -> None:
     values = _values(row)
-    doer = values.doer or subject.doer
-    if doer is None:
-        raise LookupError(f"the schedule {row.code} names nobody, and its subject {subject.subject.id} neither")
+    doer = values.doer or subject.doer or STORAGE_HEAD  # such as a site without a keeper
     facts = subject.find_facts(uow) if subject.find_facts is not None else {}
     service.open_work_order(
         uow,
@@ -284,15 +283,14 @@ def _check(uow: UnitOfWork, shipped: Shipped, values: Values) -> None:
     if (values.doer is None) != (shipped.doer is None):
         raise Refused(
             "doer",
-            "Who does these work orders is named by what they are about where the schedule has nobody, and by a post "
-            "elsewhere.",
+            "The doer is named by the subject where the schedule names none, and by a post elsewhere.",
             status=422,
             field="doer",
         )
     if (values.verifier is None) != (shipped.verifier is None):
         raise Refused(
             "verifier",
-            "A work order that somebody verifies stays verified, and a report of a person has no verifier.",
+            "A work order that is verified stays verified, and a report of a person has no verifier.",
             status=422,
             field="verifier",
         )

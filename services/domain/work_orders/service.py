@@ -306,17 +306,17 @@ def verify(uow: UnitOfWork, work_order_id: str, verdict: Verdict, proof: Proof) 
 def cancel(uow: UnitOfWork, work_order_id: str, because: str, *, by_system: bool = False) -> WorkOrder:
     """Cancel an open work order with a reason: of its opener and who oversees, or of the system; never of its doer."""
     order = lock(uow, work_order_id) if by_system else lock_seen(uow, work_order_id)
-    if order.closed_at is not None:
-        raise _closed(order)
     if not by_system and not policy.cancels(
         access_queries.load_directory(uow), str(uow.actor.id), parts_of(uow, order)
     ):
         raise Refused(
             "not-a-canceller",
-            "Only who opened the work order, the head of Security and the supervision group can cancel it, and nobody "
-            "who does it: ask one of them.",
+            "Only the opener of the work order, the head of Security and the supervision group can cancel it, and "
+            "never its doer: ask one of them.",
             status=403,
         )
+    if order.closed_at is not None:
+        raise _closed(order)
     if not because.strip():
         raise Refused("missing", "Enter why it is cancelled.", status=422, field="because")
     _end(uow, order, CANCELLED)

@@ -31,6 +31,7 @@ CHINESE_IN_CODE = {
     "domain/**/*_sheet.py": "a filed document is Chinese by the organisation's rule",
     "domain/custody/l*_documents.py": "the same",
     "domain/matters/documents.py": "the same",
+    "domain/work_orders/documents.py": "the same",
     "domain/matters/kinds/*.py": "titles of these documents",
     "domain/matters/violations/documents.py": "the same",
     "domain/custody/labels.py": "the same: its titles",

@@ -210,6 +210,7 @@ def test_a_case_may_begin_with_a_process_of_its_own(models: Path) -> None:
         "problem-report.bpmn",
         "violation.bpmn",
         "urgent-retrieval.bpmn",
+        "work-order.bpmn",
     ):
         (models / name).unlink()
     (models / "policy-rules.yaml").write_text("rules: []\n", encoding="utf-8")

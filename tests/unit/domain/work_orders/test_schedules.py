@@ -1,0 +1,291 @@
+"""Schedules: what a poke opens, once for each period and subject, and who changes them (R11, R15, R47, R55, R59)."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from lent_case import lend
+from portal_client import Portal
+from prepared_desk import prepared_desk
+from review_desk import NOON, PASSWORD, ReviewDesk
+from sqlalchemy import event, insert
+
+from services.database.tables.agreements import Agreement
+from services.database.tables.applications import Application
+from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.custody import HandOver
+from services.database.tables.holds import Hold
+from services.database.tables.notices import Notice
+from services.database.tables.work_orders import Schedule, WorkOrder, WorkOrderAttempt
+from services.database.unit_of_work import UnitOfWork
+from services.domain.accounts.signatures.given import Proof
+from services.domain.agreements import service as agreements
+from services.domain.change_requests import service as change_requests
+from services.domain.holds import service as holds
+from services.domain.work_orders import periods, queries, schedules, service, tasks
+from services.domain.work_orders.kinds import SCHEDULES
+from services.domain.work_orders.roles import Role
+from services.domain.work_orders.schedules import Values
+from services.domain.work_orders.service import Answered, Done
+from services.runtime.errors import Refused
+
+DAY = timedelta(days=1)
+
+
+def lent(desk: ReviewDesk) -> dict[str, str]:
+    ids = lend(desk)
+    poke(desk)
+    return ids
+
+
+def poke(desk: ReviewDesk) -> int:
+    opened, more = 0, True
+    while more:
+        number, more = desk.run(schedules.open_due_work_orders)
+        opened += number
+    return opened
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
+    desk, _ = prepared_desk(f"sqlite:///{tmp_path / 'books.db'}", lent)
+    yield desk
+    desk.close()
+
+
+def orders(desk: ReviewDesk, kind: str) -> list[WorkOrder]:
+    return list(desk.all(WorkOrder, kind=kind))
+
+
+def finish(desk: ReviewDesk, order: WorkOrder, by: str, **changed: Answered) -> None:
+    """Do a work order that nobody verifies, and close it as its process does."""
+    answers = {item["code"]: Answered("yes") for item in order.facts["checklist"]} | {
+        name.replace("_", "-"): given for name, given in changed.items()
+    }
+    desk.run(service.done, order.id, Done(answers), Proof(order.facts_sha256, PASSWORD), by=by)
+    desk.run(tasks.close, order.id, "done")
+
+
+@pytest.mark.requirement("R53")
+@pytest.mark.requirement("R55")
+def test_a_poke_opens_what_is_due_once_and_after_an_outage_one_for_each_subject(desk: ReviewDesk) -> None:
+    assert (poke(desk), desk.all(WorkOrder)) == (0, []), "the first period of a schedule begins with the first poke"
+    recorders = len([row for row in desk.all(Recorder) if row.active and row.kind != "upload"])
+
+    desk.clock.turn(100 * DAY)
+    opened = poke(desk)
+
+    assert opened == len(desk.all(WorkOrder))
+    assert poke(desk) == 0
+    assert len(orders(desk, "device-service")) == recorders, "one for each recorder, not one for each month"
+    assert sorted(row.doer_department_id or "" for row in orders(desk, "access-review")) == [
+        "board",
+        "office",
+        "security",
+        "storage",
+        "works",
+    ]
+    [review] = [row for row in orders(desk, "access-review") if row.doer_department_id == "works"]
+    assert {"head", "deputy"} <= {line["post"] for line in review.facts["facts"]["posts"]}
+    own = [row.verifier_post for row in orders(desk, "access-review") if row.doer_department_id == "security"]
+    assert own == ["supervisor"], "the head of Security does not have the own review verified below"
+    due = {row.code: row.next_due for row in desk.all(Schedule)}
+    assert all(moment > desk.clock.now() for moment in due.values())
+
+    desk.clock.turn(40 * DAY)
+    poke(desk)
+    assert len(orders(desk, "device-service")) == recorders, "the earlier one is still open"
+    desk.run(lambda uow: uow.session.query(WorkOrder).update({"closed_at": uow.now, "closed_as": "done"}))
+    desk.clock.turn(40 * DAY)
+    poke(desk)
+    assert len(orders(desk, "device-service")) == 2 * recorders
+
+
+@pytest.mark.requirement("R47")
+async def test_the_custodian_of_a_long_loan_reports_each_week_and_a_no_is_a_finding(desk: ReviewDesk) -> None:
+    desk.clock.turn(8 * DAY)
+    poke(desk)
+    assert orders(desk, "check-in") == [], "the loan is not yet long"
+    desk.clock.turn(7 * DAY)
+    poke(desk)
+    [order] = orders(desk, "check-in")
+    assert (order.doer_id, order.is_verified, order.subject_kind) == ("keeper", False, "loan")
+    assert order.due_at == desk.clock.now() + 3 * DAY
+    with pytest.raises(Refused, match="another person"):
+        finish(desk, order, "reviewer")
+    async with Portal(desk) as portal:
+        client = await portal.signed_in("keeper")
+        assert order.number in (await client.get(f"/hand-overs/{order.subject_id}")).text
+        assert order.number in (await client.get("/work-orders")).text
+
+    finish(desk, order, "keeper", not_passed_on=Answered("no", "借给同事看过一次"))
+
+    [row] = desk.run(queries.list_without_finding)
+    assert row.number == order.number
+    assert [one.person_id for one in desk.all(Notice, code="work-order-check-in-no")] == ["security-head"]
+    desk.clock.turn(7 * DAY)
+    poke(desk)
+    assert len(orders(desk, "check-in")) == 2
+    desk.run(lambda uow: uow.session.query(HandOver).update({"returned_at": uow.now}))
+    second = orders(desk, "check-in")[1]
+    with pytest.raises(Refused, match="nothing left to report"):
+        finish(desk, second, "keeper")
+    poke(desk)
+    assert desk.the(WorkOrder, id=second.id).closed_as == "cancelled"
+
+
+@pytest.mark.requirement("R59")
+def test_an_agreement_that_ends_soon_is_renewed_by_signing_it_and_by_nothing_else(desk: ReviewDesk) -> None:
+    [agreement] = [row for row in desk.all(Agreement) if row.person_id == "reviewer"]
+    desk.clock.turn(agreement.expires_at - 20 * DAY - NOON)
+    poke(desk)
+    [order] = [row for row in orders(desk, "agreement-renewal") if row.doer_id == "reviewer"]
+
+    with pytest.raises(Refused, match="Sign the confidentiality agreement first"):
+        finish(desk, order, "reviewer")
+    version = desk.rules.agreement_version
+    desk.run(agreements.sign, version, Proof(password=PASSWORD), by="reviewer")
+
+    finish(desk, order, "reviewer")
+    assert desk.the(WorkOrder, id=order.id).closed_as == "done"
+
+
+def test_the_owner_reviews_a_hold_which_goes_on(desk: ReviewDesk) -> None:
+    number = str(desk.the(Application, id=desk.all(HandOver)[0].application_id).number)
+    desk.run(holds.place, number, cause="manual", reason="等待复核", by="security-head")
+    before = desk.the(Hold).review_at
+    desk.clock.turn(95 * DAY)
+    poke(desk)
+    [order] = orders(desk, "hold-review")
+    assert order.doer_id == "security-head"
+    desk.run(lambda uow: uow.session.query(WorkOrder).filter_by(id=order.id).update({"verifier_post": None}))
+    finish(desk, order, "security-head")
+    assert desk.the(Hold).review_at > before
+    assert desk.the(Hold).review_at == desk.clock.now() + desk.rules.hold_review
+
+
+def test_what_the_machine_measures_opens_a_check(desk: ReviewDesk) -> None:
+    def measured(uow: UnitOfWork) -> None:
+        uow.session.query(Recorder).update({"clock_offset_ms": -31_000, "clock_measured_at": uow.now})
+        uow.session.query(Camera).update(
+            {
+                "oldest_frame_at": uow.now - 5 * DAY,
+                "oldest_measured_at": uow.now,
+                "oldest_moved_at": uow.now,
+                "retention_days": 30,
+            }
+        )
+
+    desk.run(measured)
+    desk.clock.turn(8 * DAY)
+    poke(desk)
+    assert {row.facts["facts"]["offsetMs"] for row in orders(desk, "clock-check")} == {-31_000}
+    short = orders(desk, "kept-days-check")
+    assert {(row.facts["facts"]["declaredDays"], row.facts["facts"]["keptDays"]) for row in short} == {(30, 5)}
+
+
+@pytest.mark.requirement("R15")
+def test_the_restore_drill_draws_masters_that_nobody_chooses(desk: ReviewDesk) -> None:
+    desk.clock.turn(200 * DAY)
+    poke(desk)
+    [order] = orders(desk, "restore-drill")
+    assert order.facts["facts"]["drawn"]
+    assert order.number.startswith("HF-2031-")
+    [defect] = {desk.run(service.open_defect, "reconcile").id for _ in range(2)}
+    assert desk.the(WorkOrder, id=defect).kind == "defect"
+    with pytest.raises(KeyError):
+        desk.run(service.open_defect, "whatever")
+
+
+@pytest.mark.requirement("R53")
+async def test_a_schedule_is_changed_by_two_people(desk: ReviewDesk) -> None:
+    code, head = "device-service-recorder", Role("head", department_kind="storage")
+    shipped = SCHEDULES[code]
+    was = Values(shipped.every, shipped.doer, shipped.verifier, active=True)
+    new = Values("P2M", shipped.doer, head, active=True)
+
+    def change(values: Values, by: str = "admin", seen: Values = was, reason: str = "厂家建议") -> str | None:
+        try:
+            desk.run(schedules.change_schedule, code, values, reason, was=seen, by=by)
+        except Refused as refusal:
+            return refusal.code
+        return None
+
+    assert change(new, by="security-head") == "administrators-only"
+    for values, refusal in (
+        (was, "schedule-same"),
+        (Values("P0D", shipped.doer, head, active=True), "period"),
+        (Values("P9Y", shipped.doer, head, active=True), "period"),
+        (Values("P2M", None, head, active=True), "doer"),
+        (Values("P2M", shipped.doer, None, active=True), "verifier"),
+        (Values("P2M", Role("nobody"), head, active=True), "role"),
+        (Values("P2M", Role("administrator"), head, active=True), "role"),
+    ):
+        assert change(values) == refusal
+    assert change(new, seen=new) == "schedule-changed"
+    assert change(new, reason=" ") == "missing"
+
+    assert change(new) == "second-person-needed"
+
+    assert desk.the(Schedule, code=code).every == "P1M"
+    [asked] = desk.run(change_requests.list_visible, by="security-head")
+    desk.run(change_requests.confirm, asked.id, by="security-head")
+    async with Portal(desk) as portal:
+        client = await portal.signed_in("security-head")
+        assert (await client.get("/api/schedules")).json()["schedules"][0]["every"] == "P1M"
+        assert (await (await portal.signed_in("drafter")).get("/api/schedules")).status_code == 403
+        client = await portal.signed_in("admin")
+        assert "P1M" in (await client.get("/admin/schedules")).text
+        described = await client.get("/api/change-requests")
+        assert "P2M" in described.text
+        carried = await client.post(f"/api/change-requests/{asked.id}/carry-out")
+        assert carried.status_code < 300, carried.text
+    row = desk.the(Schedule, code=code)
+    assert (row.every, row.verifier, row.changed_by) == ("P2M", head.as_json(), "admin")
+
+
+def test_periods_are_whole_days_weeks_months_and_years() -> None:
+    zone = "Asia/Shanghai"
+    january = NOON.replace(month=1, day=31)
+    assert periods.after(january, "P1M", zone).day == 28
+    assert periods.after(NOON, "P1Y", zone) == NOON.replace(year=2032)
+    assert periods.after(NOON, "P2W", zone) == NOON + 14 * DAY
+    assert periods.next_after(NOON, "P7D", zone, NOON + 31 * DAY) == NOON + 35 * DAY
+    for wrong in ("", "P", "P1H", "PT1H", "P1000D", "P4Y", "7D", "P-1D"):
+        with pytest.raises(ValueError, match=r"period|years"):
+            periods.parse(wrong)
+
+
+async def test_a_list_takes_few_statements_however_many_work_orders_there_are(desk: ReviewDesk) -> None:
+    desk.clock.turn(100 * DAY)
+    poke(desk)
+
+    def more(uow: UnitOfWork) -> None:
+        [template] = uow.session.query(WorkOrder).filter_by(kind="device-service").limit(1)
+        attempt = uow.session.query(WorkOrderAttempt).filter_by(work_order_id=template.id).one()
+        columns = {c.name: getattr(template, c.name) for c in WorkOrder.__table__.columns}
+        of_attempt = {c.name: getattr(attempt, c.name) for c in WorkOrderAttempt.__table__.columns}
+        many = range(500)
+        rows = [{**columns, "id": f"o{n}", "number": f"X{n}", "key": f"k{n}"} for n in many]
+        uow.session.execute(insert(WorkOrder), rows)
+        uow.session.execute(
+            insert(WorkOrderAttempt), [{**of_attempt, "id": f"a{n}", "work_order_id": f"o{n}"} for n in many]
+        )
+
+    desk.run(more)
+    counted: list[str] = []
+    engine = desk.database.engine
+
+    def count(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
+        counted.append(statement)
+
+    async with Portal(desk) as portal:
+        client = await portal.signed_in("operator")
+        event.listen(engine, "before_cursor_execute", count)
+        for address in ("/work-orders", "/work-orders?whose=all", "/api/work-orders?whose=overdue", "/work-orders/o1"):
+            counted.clear()
+            answer = await client.get(address)
+            assert answer.status_code == 200, answer.text
+            assert 1 < len(counted) <= 25, "\n".join((address, *counted))
+        event.remove(engine, "before_cursor_execute", count)
