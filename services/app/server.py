@@ -367,6 +367,14 @@ def _discard_leftovers(container: Container) -> Periodic:
     return Periodic("discards", LOCK_EVERY, Discarder(container.database, container.store).run)
 
 
+def _dispose(container: Container) -> Periodic:
+    """Return the task that deletes what two people have agreed to dispose of."""
+    from services.workers.disposals import Disposer  # noqa: PLC0415 - a portal deletes nothing
+
+    disposer = Disposer(container.database, container.store, container.replica_store, lambda: container.loan_keys)
+    return Periodic("disposals", LOCK_EVERY, disposer.run)
+
+
 def _retry_preservations(container: Container) -> PeriodicTask:
     """Return the task that tries again what could not be preserved; for processes that preserve."""
     from services.domain.cameras import measurements  # noqa: PLC0415 - as above
@@ -430,7 +438,7 @@ def _periodic_tasks(
                 portal_tasks.keep_engine_models(container.database, container.engine),
             ]
     if roles.sweeper:
-        by_clock += [_keep_locks(container), _discard_leftovers(container)]
+        by_clock += [_keep_locks(container), _discard_leftovers(container), _dispose(container)]
         # The first sweep was before the workers began.
         others.append(Periodic("sweeper", SWEEP_EVERY, partial(_sweep, container, all_open=False), at_once=False))
     if any(worker.job_type == PRESERVES for worker in roles.workers):

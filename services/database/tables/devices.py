@@ -21,7 +21,7 @@ IN_SERVICE = text("retired_at IS NULL")
 class Device(Base):
     """One device by its inventory number; one that is ``retired`` stays on record.
 
-    ``redundancy`` says in words what of it may fail. ``recorder_id``: the recorder that it is, where footage comes from.
+    ``redundancy`` says in words what of it may fail. ``recorder_id``: the recorder of the catalogue that it is.
     """
 
     __tablename__ = "devices"

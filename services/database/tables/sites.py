@@ -1,4 +1,4 @@
-"""Sites: where footage is stored, recorded and watched, who keeps each, and where vault and replica stand (R11 to R15)."""
+"""Sites: where footage is stored, recorded and watched, who keeps each; where vault and replica stand (R11 to R15)."""
 
 from datetime import datetime
 

@@ -164,6 +164,7 @@ class MatterParts:
     accused: Collection[str] = frozenset()
     speakers: Collection[str] = frozenset()
     reported: Collection[str] = frozenset()  # of an appeal: who has recorded the violation
+    proposed: Collection[str] = frozenset()  # of a disposal: who has decided it first
 
 
 @dataclass(frozen=True)
@@ -310,8 +311,10 @@ def refusal_for(
     groups = pools_of(directory, facts, review)
     index = next((number for number, group in enumerate(groups) if person_id in group), None)
     if not is_own(stage):
-        refusal = _matter_refusal(facts, review, person_id) or duty_refusal(
-            directory, facts, "second-person" if second else stage.duty, person_id
+        refusal = (
+            _matter_refusal(facts, review, person_id)
+            or _department_refusal(directory, facts, review, person_id)
+            or duty_refusal(directory, facts, "second-person" if second else stage.duty, person_id)
         )
         if refusal is not None and (index is not None or refusal.code != "agreement-missing"):
             return refusal
@@ -347,6 +350,21 @@ def _matter_refusal(facts: CaseFacts, review: Review, person_id: str) -> Refused
     if matter is None or matter.opener != person_id:
         return None
     return _refused("was-opener", Message("You have asked for this: another person has to decide it."))
+
+
+def _department_refusal(directory: Directory, facts: CaseFacts, review: Review, person_id: str) -> Refused | None:
+    """Return why nobody of the proposer's department confirms a disposal (R52)."""
+    matter = facts.matters.get(review.matter_id) if review.matter_id is not None else None
+    if matter is None or review.stage != "disposal-confirm" or person_id not in directory.people:
+        return None
+    own = directory.departments_of(person_id)
+    for proposer in matter.proposed:
+        if person_id == proposer or (proposer in directory.people and own & directory.departments_of(proposer)):
+            return _refused(
+                "was-proposer",
+                Message("Your department has proposed this disposal: somebody of another one has to confirm it."),
+            )
+    return None
 
 
 def _not_yet(directory: Directory, chosen: Collection[str]) -> Message:
@@ -495,6 +513,7 @@ def _candidates(directory: Directory, facts: CaseFacts, review: Review, groups: 
             person
             for person in group
             if _matter_refusal(facts, review, person) is None
+            and _department_refusal(directory, facts, review, person) is None
             and duty_refusal(directory, facts, stage.duty, person) is None
         )
         for group in groups

@@ -17,7 +17,7 @@ from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.documents import Document, NumberSeries
 from services.database.unit_of_work import UnitOfWork
-from services.domain.access import administrators, holds, violations, visibility
+from services.domain.access import administrators, holds, storage, violations, visibility
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import retention
@@ -48,9 +48,12 @@ SERIES = {
     "violation": "WG",
     "referral": "YS",
     "appeal": "SS",
+    "disposal": "XH",
 }
 # A notice says why a case is held and by whom, which is not for everybody who sees the case.
 OF_HOLDS = ("hold-notice",)
+# What was destroyed is of many cases, and read by who reads the registers of storage.
+OF_DISPOSALS = ("disposal",)
 # Of a violation its deciders, the accused, Legal and supervision read the page; the sheets name who reported it.
 OF_VIOLATIONS = ("violation", "referral")
 
@@ -169,7 +172,8 @@ def read_document(uow: UnitOfWork, number: str, form: Literal["data", "page", "p
     """Return a document of a visible case, or an own agreement; record that it was read (F20).
 
     Others' agreements are for administrators, Security's head and supervisors; notices of holds for those who read
-    holds, whether they see the case or not; sheets of a violation for who reads all of it. NotFound for everybody else.
+    holds, whether they see the case or not; sheets of a violation for who reads all of it, lists of what was destroyed
+    for who reads the registers of storage. NotFound for everybody else.
     """
     document = by_number(uow, number)
     if document is None:
@@ -178,6 +182,9 @@ def read_document(uow: UnitOfWork, number: str, form: Literal["data", "page", "p
         _require_hold_reader(uow, document)
     elif document.kind in OF_VIOLATIONS:
         if not violations.reads_sheet(uow, document):
+            raise _not_found(number)
+    elif document.kind in OF_DISPOSALS:
+        if not storage.may_read_disposals(access_queries.load_directory(uow), uow.actor.id):
             raise _not_found(number)
     elif document.application_id is not None:
         visibility.get_visible(uow, document.application_id)

@@ -26,6 +26,7 @@ Page = Literal[
     "models",
     "holds",
     "hand-overs",
+    "sites",
 ]
 # What a notice asks somebody to do. Its subject is the review, the consent, the hand-over, the request or the
 # violation. ``progress`` asks for nothing: the decision of a stage is news until the next one.
@@ -43,6 +44,7 @@ Work = Literal[
     "question",
     "progress",
     "hold",
+    "storage",
     "violation",
     "viewing",
     "letter",
@@ -63,6 +65,7 @@ PLAIN_PAGES = {
     "models": "/admin/models",
     "holds": "/holds",
     "hand-overs": "/hand-overs",
+    "sites": "/storage/sites",
 }
 
 
@@ -269,6 +272,11 @@ TEXTS = {
         Message("A legal hold is to be lifted: confirm it, or keep the hold."), "holds", work="check"
     ),
     "hold-lifted": NoticeText(Message("A legal hold that you own was lifted."), "holds"),
+    "site-without-keeper": NoticeText(
+        Message("A storage site has no keeper: put somebody of the storage office in charge of it."),
+        "sites",
+        work="storage",
+    ),
     "notice-undelivered": NoticeText(
         Message("A notice could not be delivered to a member of your department: inform the person.")
     ),
