@@ -146,8 +146,8 @@ async def end_keeper(
 async def set_recorder_site(site_id: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Tell that a recorder stands at this site."""
 
-    def act(uow: UnitOfWork) -> object:
-        return sites.set_recorder(uow, site_id, typed.body(RecorderBody).recorder_id)
+    def act(uow: UnitOfWork) -> None:
+        sites.set_recorder(uow, site_id, typed.body(RecorderBody).recorder_id)
 
     return await _act_on_site(visitor, database, typed, site_id, act)
 
