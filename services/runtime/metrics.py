@@ -234,6 +234,16 @@ HOLDS_OPEN = Gauge("footage_desk_holds_open", "Legal holds that were placed and 
 HOLDS_REVIEW_OVERDUE = Gauge(
     "footage_desk_holds_review_overdue", "Open legal holds past their review date", registry=DATABASE_REGISTRY
 )
+DISPOSALS_DUE = Gauge(
+    "footage_desk_disposals_due",
+    "Masters past their retention that nothing holds, up to ten thousand",
+    registry=DATABASE_REGISTRY,
+)
+LONGEST_DISPOSAL_DUE = Gauge(
+    "footage_desk_longest_disposal_due_seconds",
+    "How long ago the retention of the first of them ended; 0 where there is none",
+    registry=DATABASE_REGISTRY,
+)
 HAND_OVERS_OVERDUE = Gauge(
     "footage_desk_hand_overs_overdue", "Hand-overs past their due date", registry=DATABASE_REGISTRY
 )

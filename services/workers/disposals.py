@@ -10,7 +10,7 @@ from typing import Any
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.custody import disposals
 from services.domain.custody.disposals import MASTER, SECOND, Deletion, Target
-from services.domain.matters import disposal_lists
+from services.domain.matters import disposal_sheet
 from services.runtime.errors import Fatal
 from services.runtime.logs import get_logger
 from services.runtime.threads import run_in_thread
@@ -96,12 +96,12 @@ def _begin(uow: UnitOfWork, item_id: str) -> Deletion | None:
     """Begin an item; where it was the last one, and is held or done, its batch is finished."""
     deletion = disposals.begin(uow, item_id)
     if deletion is None:
-        disposal_lists.write_if_finished(uow, disposals.get_batch(uow, item_id))
+        disposal_sheet.write_if_finished(uow, disposals.get_batch(uow, item_id))
     return deletion
 
 
 def _finish(uow: UnitOfWork, deletion: Deletion, answers: list[dict[str, str]]) -> None:
-    disposal_lists.write_if_finished(uow, disposals.finish(uow, deletion, answers))
+    disposal_sheet.write_if_finished(uow, disposals.finish(uow, deletion, answers))
 
 
 def _answer(target: Target, what: str, key: str, version: str, *, there: bool) -> dict[str, Any]:

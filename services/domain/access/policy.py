@@ -362,7 +362,7 @@ def _department_refusal(directory: Directory, facts: CaseFacts, review: Review, 
         if person_id == proposer or (proposer in directory.people and own & directory.departments_of(proposer)):
             return _refused(
                 "was-proposer",
-                Message("Your department has proposed this disposal: somebody of another one has to confirm it."),
+                Message("Your department has proposed this disposal: another department has to confirm it."),
             )
     return None
 

@@ -35,9 +35,9 @@ def may_read_disposals(directory: Directory, person_id: str) -> bool:
 def keeper_refusal(directory: Directory, person_id: str) -> Message | None:
     """Return why the person cannot keep a site, or keep it any longer; None where all is right (R13)."""
     if person_id not in directory.people:
-        return Message("This person has left, or holds no post any more.")
+        return Message("This person has left, or no longer holds a post.")
     if not works_in_storage(directory, person_id):
-        return Message("A site is kept by somebody of the storage office: give the person the post first.")
+        return Message("A site is kept by a member of the storage office: give the person the post first.")
     if person_id not in directory.agreed:
         return Message("This person has no valid confidentiality agreement: it has to be signed first.")
     return None

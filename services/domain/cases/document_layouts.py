@@ -11,7 +11,7 @@ from services.domain.agreements import agreement_sheet
 from services.domain.applications import form_sheet
 from services.domain.custody import label_sheet, log_sheet, receipt_sheet, refusal_sheet, return_sheet, sitting_sheet
 from services.domain.holds import notice_sheet
-from services.domain.matters import disposal_lists
+from services.domain.matters import disposal_sheet
 from services.domain.matters import documents as matter_documents
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.violations import documents as violation_documents
@@ -32,7 +32,7 @@ LAYOUTS: Mapping[str, Callable[[JsonView], list[Part]]] = {
     "sitting": sitting_sheet.lay_out,
     "refusal-notice": refusal_sheet.lay_out,
     **dict.fromkeys(KINDS, matter_documents.lay_out),
-    "disposal": disposal_lists.lay_out,
+    "disposal": disposal_sheet.lay_out,
     "violation": violation_documents.lay_out_violation,
     "referral": violation_documents.lay_out_referral,
     "hold-notice": notice_sheet.lay_out,

@@ -12,7 +12,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import violations
 from services.domain.custody.violations import hash_of
-from services.domain.matters import disposal_lists, documents
+from services.domain.matters import disposal_sheet, documents
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.kinds.base import Kind, concerns
 from services.domain.matters.kinds.disposal import Disposal
@@ -134,7 +134,7 @@ def apply(uow: UnitOfWork, matter_id: str) -> bool:
     if subject.kind.filed:
         documents.write(uow, matter, subject.kind, decisions.values(), outcome)
     elif matter.kind == Disposal.code:
-        disposal_lists.write_if_finished(uow, matter.id)  # where nothing of it is left to be deleted
+        disposal_sheet.write_if_finished(uow, matter.id)  # where nothing of it is left to be deleted
     moot_matters.close(uow, matter, APPLIED, outcome)
     return True
 

@@ -273,7 +273,7 @@ TEXTS = {
     ),
     "hold-lifted": NoticeText(Message("A legal hold that you own was lifted."), "holds"),
     "site-without-keeper": NoticeText(
-        Message("A storage site has no keeper: put somebody of the storage office in charge of it."),
+        Message("A storage site has no keeper: put a member of the storage office in charge of it."),
         "sites",
         work="storage",
     ),

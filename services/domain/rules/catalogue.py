@@ -331,7 +331,7 @@ RULES = {
             weakened_by="both",  # as for ordinary footage
         ),
         Rule(
-            *("derived_retention_days", "days", Message("retention of derived copies")),
+            *("derived_retention_days", "days", Message("retention period of derived copies")),
             Message("Number of days that copies made from a master, such as redacted ones, stay in the archive."),
             field="derived_retention",
             weakened_by="both",  # as for ordinary footage

@@ -148,7 +148,7 @@ def mark(uow: UnitOfWork, matter_id: str, item_id: str, because: str) -> None:
     if review is None or review.stage != disposal_marks.PROPOSING:
         raise Refused(
             "not-asked",
-            "Only the storage office leaves items out, while its review of the batch is open.",
+            "Only the storage office leaves recordings out, while its review of the batch is open.",
             status=403,
         )
     if review.claimed_by not in (None, uow.actor.id):

@@ -54,7 +54,7 @@ def hand_out(uow: UnitOfWork, medium_id: str, body: HandOutBody) -> Medium:
         raise Refused("medium-not-in", "This medium is not at its site: scan it when it is back.")
     holder = uow.session.get(Person, body.person_id)
     if holder is None or not holder.active:
-        raise Refused("medium-holder", "Choose somebody who works here.", status=422, field="personId")
+        raise Refused("medium-holder", "Choose a person who works here.", status=422, field="personId")
     medium.state, medium.holder_id, medium.out_since = OUT, holder.id, uow.now
     _enter(uow, medium, HANDED_OUT, note=body.note)
     return medium

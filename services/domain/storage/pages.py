@@ -90,7 +90,7 @@ async def add_site(visitor: Visiting, typed: Typed, database: GivenDatabase) -> 
         site = await database.run(visitor.actor, sites.add, typed.body(SiteBody, uses=typed.all("uses")))
     except Refused as refusal:
         return await _sites(visitor, database, SiteQuery(), refusal, typed)
-    return visitor.redirect(f"/storage/sites/{site.id}", Message("The site was entered: say who keeps it."))
+    return visitor.redirect(f"/storage/sites/{site.id}", Message("The site was entered: put a person in charge of it."))
 
 
 @router.post("/places")

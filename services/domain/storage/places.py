@@ -22,7 +22,7 @@ def set_places(uow: UnitOfWork, body: PlacesBody) -> None:
             if row is not None:
                 raise Refused(
                     "place-told",
-                    "Where a store stands cannot be left out once it is told: choose its site.",
+                    "Where a store stands cannot be left out once it is entered: choose its site.",
                     field=store,
                 )
             continue
@@ -61,7 +61,7 @@ def find_problem(uow: UnitOfWork) -> Message | None:
     if vault.id == replica.id or _spelled(vault.address) == _spelled(replica.address):
         return Message(
             "Vault and replica stand at the same place ({vault}, {replica}): a fire there would destroy both. Move the "
-            "replica and tell its site, or write the addresses of two places apart.",
+            "replica and enter its site, or write the two addresses apart.",
             vault=vault.name,
             replica=replica.name,
         )

@@ -93,7 +93,7 @@ def set_keeper(uow: UnitOfWork, site_id: str, person_id: str, part: str) -> Site
         if keeper.person_id == person_id:
             raise Refused(
                 "keeper-twice",
-                "This person is keeper or deputy of the site already: choose two people.",
+                "This person is keeper or stand-in of the site already: choose two people.",
                 status=422,
                 field="personId",
             )
@@ -178,6 +178,13 @@ def list_fit(uow: UnitOfWork) -> list[tuple[str, str]]:
     return sorted(
         ((person_id, directory.people[person_id].name) for person_id in fit), key=lambda one: (one[1], one[0])
     )
+
+
+def list_vacant(uow: UnitOfWork) -> list[str]:
+    """List the names of the sites that nobody fit keeps, for those who look after the installation."""
+    sites = uow.session.execute(select(Site.id, Site.name).where(Site.closed_at.is_(None)).order_by(Site.name)).all()
+    kept = _kept(access_queries.load_directory(uow), _held(uow, [site.id for site in sites])) if sites else set()
+    return [site.name for site in sites if site.id not in kept]
 
 
 def tell_vacant(uow: UnitOfWork) -> bool:

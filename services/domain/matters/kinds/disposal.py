@@ -122,7 +122,7 @@ class Disposal(Kind):
             base.text_line(Message("Size"), f"{asked['size'] / 1e9:,.2f} GB"),
             base.moment_line(uow, Message("Retention ended, the first"), asked["first"]),
             base.moment_line(uow, Message("Retention ended, the last"), asked["last"]),
-            base.text_line(Message("SHA-256 of the items"), asked["itemsSha256"]),
+            base.text_line(Message("SHA-256 of the list"), asked["itemsSha256"]),
         ]
 
     def _decisions(self, uow: UnitOfWork, matter: Matter) -> dict[str, Decision]:
