@@ -44,6 +44,7 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "apply-matter": ({"matterId"}, {"applied"}),
     "close-matter": ({"matterId", "closedAs"}, set()),
+    "list-disposals": (set(), {"disposalsListed"}),
     "freeze-loan": ({"matterId"}, set()),
     "lift-freeze": ({"matterId"}, set()),
     "recall-copy": ({"matterId"}, set()),

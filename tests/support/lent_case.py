@@ -43,6 +43,8 @@ from services.domain.retrieval import attempts, masters, uploads
 from services.domain.retrieval.uploads import Facts
 from services.domain.reviews import filing
 from services.domain.reviews.classification import Classification
+from services.domain.storage import devices, media, sites
+from services.domain.storage.schemas import DeviceBody, MediumBody, SiteBody
 from services.recorders.protocol import RecorderFacts
 from services.runtime.errors import Retryable
 from services.runtime.spans import Span
@@ -197,6 +199,22 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "violation_id": "none",
         "outsider_id": desk.run(_outsider),
         "sitting_id": desk.run(_sitting),
+        **desk.run(_registers, by="operator"),
+        "disposal_item_id": "none",
+    }
+
+
+def _registers(uow: UnitOfWork) -> dict[str, str]:
+    """A site that somebody keeps, with a device and a medium."""
+    site = sites.add(uow, SiteBody(name="东区机房", address="厂区东路1号"))
+    keeper = sites.set_keeper(uow, site.id, "operator", "keeper")
+    device = DeviceBody(number="SB-001", kind="array", make="M", model="M", site_id=site.id)
+    medium = MediumBody(number="JZ-001", kind="usb-stick", site_id=site.id)
+    return {
+        "site_id": site.id,
+        "keeper_id": keeper.id,
+        "device_id": devices.add(uow, device).id,
+        "medium_id": media.add(uow, medium).id,
     }
 
 

@@ -18,12 +18,12 @@ from services.rendering.formatting import JsonView
 from services.rendering.sheet import Cell, Facts, Line, Listing, Pairs, Part, Prose, Signatures, cell, hashes
 
 METHOD = (
-    "按对象版本从主存储和异地存储删除密文、标签及已归还的加密副本；借用密钥同时销毁。删除前逐项核对保留情况，"
+    "按对象版本从保管库和备份中删除密文、标签及已归还的加密副本；借用密钥同时销毁。删除前逐项核对保留情况，"
     "仍被保留的不删除。删除结果为存储的应答。"
 )
 STATES = {DELETED: "已销毁", KEPT: "未销毁", HELD: "因保留未销毁"}
-PLACES = {"vault": "主存储", "replica": "异地存储"}
-OBJECTS = {"master": "主档", "copy": "副本", "replica": "异地副本", "label": "标签"}
+PLACES = {"vault": "保管库", "replica": "备份"}
+OBJECTS = {"master": "主档", "copy": "副本", "replica": "备份", "label": "标签"}
 ANSWERS = {"deleted": "已删除", "absent": "不存在"}
 REASONS = {"party": "签字人与该案有关", "held": "列出后被保留"}
 

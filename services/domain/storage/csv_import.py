@@ -13,7 +13,7 @@ from services.database.tables.devices import Device
 from services.database.tables.sites import Site
 from services.database.unit_of_work import UnitOfWork
 from services.domain.storage import devices, rights
-from services.domain.storage.schemas import DeviceBody, DeviceLine, ImportAnswer, WrongLine
+from services.domain.storage.schemas import DeviceBody, DeviceImportAnswer, DeviceLine, WrongLine
 from services.runtime.errors import Refused
 from services.runtime.translations import Message, Text
 
@@ -25,7 +25,7 @@ MAX_BYTES = 1 << 20
 MAX_LINES = 5000
 
 
-def import_devices(uow: UnitOfWork, content: bytes, *, dry_run: bool) -> ImportAnswer:
+def import_devices(uow: UnitOfWork, content: bytes, *, dry_run: bool) -> DeviceImportAnswer:
     """Import the devices of a CSV file; a device is known by its number, site and recorder by their names.
 
     A dry run, or a file with a wrong line, changes nothing. Raises Refused where the file is no such list.
@@ -51,7 +51,7 @@ def import_devices(uow: UnitOfWork, content: bytes, *, dry_run: bool) -> ImportA
                 wrong.append(WrongLine(line=line, zh=refusal.message.zh, en=refusal.message.en))
         if dry_run or wrong:
             nested.rollback()
-    return ImportAnswer(**counts, wrong=wrong, done=not dry_run and not wrong)
+    return DeviceImportAnswer(**counts, wrong=wrong, done=not dry_run and not wrong)
 
 
 def rows_of(lines: Sequence[DeviceLine]) -> list[tuple[str, ...]]:

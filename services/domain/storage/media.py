@@ -18,7 +18,7 @@ from services.database.tables.sites import Site
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.storage import rights
-from services.domain.storage.schemas import EndBody, HandOutBody, MediumBody, MediumLine, ScanBody
+from services.domain.storage.schemas import HandOutBody, MediumBody, MediumEndBody, MediumLine, ScanBody
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
@@ -83,7 +83,7 @@ def scan(uow: UnitOfWork, body: ScanBody) -> Medium:
     return medium
 
 
-def end(uow: UnitOfWork, medium_id: str, body: EndBody) -> Medium:
+def end(uow: UnitOfWork, medium_id: str, body: MediumEndBody) -> Medium:
     """Take a medium out of the register for good: provided to people outside, destroyed, or lost."""
     medium = _lock(uow, medium_id)
     if medium.state not in (IN, OUT):

@@ -56,7 +56,7 @@ class PlacesBody(Body):
     replica: Identifier | None = None
 
 
-class RecorderBody(Body):
+class RecorderSiteBody(Body):
     recorder_id: Identifier
 
 
@@ -100,7 +100,7 @@ class ScanBody(Body):
     site_id: Identifier | None = None
 
 
-class EndBody(Body):
+class MediumEndBody(Body):
     state: MediumEnd
     note: Account
 
@@ -233,7 +233,7 @@ class WrongLine(Answer):
     en: str
 
 
-class ImportAnswer(Answer):
+class DeviceImportAnswer(Answer):
     """What an import would do, or has done; with a wrong line nothing is taken over."""
 
     new: int

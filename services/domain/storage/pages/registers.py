@@ -10,20 +10,20 @@ from services.domain.applications import directory
 from services.domain.storage import csv_import, devices, disposals, media, places, rights, sites
 from services.domain.storage.schemas import (
     DeviceBody,
+    DeviceImportAnswer,
     DeviceKind,
     DeviceSort,
     DisposalSort,
-    EndBody,
     HandOutBody,
-    ImportAnswer,
     KeeperBody,
     MarkBody,
     MediumBody,
     MediumEnd,
+    MediumEndBody,
     MediumKind,
     MediumSort,
     PlacesBody,
-    RecorderBody,
+    RecorderSiteBody,
     RetireBody,
     ScanBody,
     SiteBody,
@@ -147,7 +147,7 @@ async def set_recorder_site(site_id: Identifier, visitor: Visiting, typed: Typed
     """Tell that a recorder stands at this site."""
 
     def act(uow: UnitOfWork) -> None:
-        sites.set_recorder(uow, site_id, typed.body(RecorderBody).recorder_id)
+        sites.set_recorder(uow, site_id, typed.body(RecorderSiteBody).recorder_id)
 
     return await _act_on_site(visitor, database, typed, site_id, act)
 
@@ -181,7 +181,7 @@ async def import_list(visitor: Visiting, typed: Typed, database: GivenDatabase) 
     file, result, refused = typed.file("file"), None, None
     content = await file.read(csv_import.MAX_BYTES + 1) if file else b""
 
-    def act(uow: UnitOfWork) -> ImportAnswer:
+    def act(uow: UnitOfWork) -> DeviceImportAnswer:
         return csv_import.import_devices(uow, content, dry_run=typed.text("enter") != "true")
 
     try:
@@ -264,7 +264,7 @@ async def end_medium(medium_id: Identifier, visitor: Visiting, typed: Typed, dat
     """Take a medium out of the register for good."""
 
     def act(uow: UnitOfWork) -> object:
-        return media.end(uow, medium_id, typed.body(EndBody))
+        return media.end(uow, medium_id, typed.body(MediumEndBody))
 
     return await _act_on_medium(visitor, database, typed, act)
 

@@ -11,21 +11,21 @@ from services.domain.storage.schemas import (
     BatchLine,
     BatchView,
     DeviceBody,
+    DeviceImportAnswer,
     DeviceLine,
     DevicesQuestion,
     DisposalLine,
-    EndBody,
     HandOutBody,
-    ImportAnswer,
     ItemsQuestion,
     KeeperBody,
     MarkBody,
     MediaQuestion,
     MediumBody,
+    MediumEndBody,
     MediumLine,
     PlacesBody,
     PlacesView,
-    RecorderBody,
+    RecorderSiteBody,
     RetireBody,
     ScanBody,
     SiteBody,
@@ -96,7 +96,7 @@ async def end_keeper(site_id: Identifier, keeper_id: Identifier, actor: Acting, 
 
 @router.post("/sites/{site_id}/recorders", responses=ACTS)
 async def set_recorder_site(
-    site_id: Identifier, body: RecorderBody, actor: Acting, database: GivenDatabase
+    site_id: Identifier, body: RecorderSiteBody, actor: Acting, database: GivenDatabase
 ) -> SiteView:
     """Tell that a recorder of the catalogue stands at this site."""
 
@@ -143,7 +143,7 @@ async def add_device(body: DeviceBody, actor: Acting, database: GivenDatabase) -
 @router.post("/devices/list", responses=problems(401, 403, 422), openapi_extra=CSV_BODY)
 async def import_devices(
     request: Request, actor: Acting, database: GivenDatabase, dry_run: bool = True
-) -> ImportAnswer:
+) -> DeviceImportAnswer:
     """Import devices from the CSV file in the body; a dry run names every wrong line and changes nothing."""
     content = await request.body()
     return await database.run(actor, lambda uow: csv_import.import_devices(uow, content, dry_run=dry_run))
@@ -194,7 +194,7 @@ async def hand_out_medium(medium_id: Identifier, body: HandOutBody, actor: Actin
 
 
 @router.post("/media/{medium_id}/end", responses=ACTS)
-async def end_medium(medium_id: Identifier, body: EndBody, actor: Acting, database: GivenDatabase) -> Done:
+async def end_medium(medium_id: Identifier, body: MediumEndBody, actor: Acting, database: GivenDatabase) -> Done:
     """Take a medium out of the register for good: provided, destroyed or lost."""
     return await database.run(actor, lambda uow: _done(uow, media.end(uow, medium_id, body)))
 
