@@ -38,6 +38,8 @@ from services.domain.retrieval.uploads import Facts
 from services.domain.reviews import filing, questions
 from services.domain.reviews.classification import Classification
 from services.domain.rules import service as rule_service
+from services.domain.storage import devices, media, sites
+from services.domain.storage.schemas import DeviceBody, MediumBody, SiteBody
 from services.runtime.calendar_days import CalendarDay
 from services.runtime.errors import Retryable
 from services.runtime.rules import Rules
@@ -182,6 +184,7 @@ class HostileOrganisation(ReviewDesk):
         self._jointly()
         held = str(self.the(Application, id=at_security).number)
         self.run(legal_holds.place, held, cause="manual", reason=hostile("legal_holds.reason"), by="security-deputy")
+        self.run(_registers, by="operator")
 
     def _lent(self, words: Mapping[str, str]) -> tuple[str, str, str]:
         """A case whose copy is offered: its id, the copy's and the hand-over's."""
@@ -298,6 +301,21 @@ class HostileOrganisation(ReviewDesk):
 def _sign_again(uow: UnitOfWork) -> None:
     """A new text is out, without which nobody would find anything to do."""
     uow.session.execute(update(Agreement).values(version="2031-1"))
+
+
+def _registers(uow: UnitOfWork) -> None:
+    """A site with a device, one that is retired, and media in every state that has a note."""
+    words = {name: hostile(f"sites.{name}") for name in ("name", "address", "area")}
+    site = sites.add(uow, SiteBody(**words))
+    sites.set_keeper(uow, site.id, "operator", "keeper")
+    for number in range(2):
+        told = {
+            name: hostile(f"devices.{name}{number}") for name in ("number", "make", "model", "capacity", "redundancy")
+        }
+        body = DeviceBody(**told, serial=hostile(f"devices.serial{number}"), kind="array", site_id=site.id)
+        device = devices.add(uow, body)
+    devices.retire(uow, device.id, hostile("devices.retired_because"))
+    media.add(uow, MediumBody(number="JZ-1", serial=hostile("media.serial"), kind="disk", site_id=site.id))
 
 
 def _calendar(uow: UnitOfWork) -> None:
