@@ -72,6 +72,7 @@ class VaultActions:
     lift_holds: tuple[StoredObject, ...] = ()  # of copies whose loan has ended
     locks: tuple[MasterLock, ...] = ()  # of masters that stay, with their labels and replicas
     retain_until: datetime | None = None  # of the documents
+    dispose_after: datetime | None = None  # of the masters of a loan that has ended
     file: tuple[Document, ...] = ()  # documents that go into the vault beside the masters
     application_number: str | None = None
     checkpoint: dict[str, Any] | None = None  # of the audit trail, the newest, as the documents' statements name it
@@ -252,6 +253,7 @@ def _end_loan(
         locks=tuple(locks.locks_of(uow, application.id, archived)),
         holds={document.number: locks.hold_of(document, held=held) for document in filed},
         retain_until=_keep_documents(uow, entry),
+        dispose_after=entry.dispose_after,
         file=tuple(filed),
         application_number=application.number,
         checkpoint=checkpoints.newest_as_json(uow),

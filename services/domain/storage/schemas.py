@@ -147,7 +147,7 @@ class KeeperView(Answer):
     id: str
     person_id: str
     name: str
-    part: Part
+    part: str
     since: Moment
     until: Moment | None
     unfit_zh: str | None = None
@@ -160,7 +160,7 @@ class SiteLine(Answer):
     id: str
     name: str
     address: str
-    uses: list[SiteUse]
+    uses: list[str]
     area: str | None
     closed_at: Moment | None
     kept: bool
@@ -197,7 +197,7 @@ class PlacesView(Answer):
 class DeviceLine(Answer):
     id: str
     number: str
-    kind: DeviceKind
+    kind: str
     make: str
     model: str
     serial: str | None
@@ -217,7 +217,7 @@ class MediumLine(Answer):
 
     id: str
     number: str
-    kind: MediumKind
+    kind: str
     serial: str | None
     state: str
     site_id: str

@@ -235,7 +235,7 @@ def _lines(uow: UnitOfWork, sites: Sequence[Site]) -> list[SiteLine]:
             id=site.id,
             name=site.name,
             address=site.address,
-            uses=site.uses,  # type: ignore[arg-type]  # as ``SiteBody`` has checked them
+            uses=site.uses,
             area=site.area,
             closed_at=site.closed_at,
             kept=site.id in kept,
@@ -253,7 +253,7 @@ def _view(directory: Directory | None, keeper: SiteKeeper) -> KeeperView:
         id=keeper.id,
         person_id=keeper.person_id,
         name=keeper.person.name,
-        part=keeper.part,  # type: ignore[arg-type]  # of PARTS
+        part=keeper.part,
         since=keeper.since,
         until=keeper.until,
         unfit_zh=obstacle.zh if obstacle else None,
