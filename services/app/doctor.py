@@ -23,6 +23,7 @@ from services.domain.custody import locks
 from services.domain.deployments import versions
 from services.domain.notifications.channels.check import check_mail, check_webhook
 from services.domain.stages.catalogue import DEFAULT_FOLDER, StageCatalogue
+from services.domain.storage import places, sites
 from services.domain.wiring import open_database
 from services.domain.working_calendar import queries as calendar_queries
 from services.recorders.registry import open_recorder, places_of
@@ -93,6 +94,7 @@ async def examine(settings: Settings, unknown: Sequence[str], *, portal: bool = 
         lines.append(await _line("locks", partial(_locks, settings)))
         if not portal:
             lines.append(await _line("legal holds", partial(_holds, settings)))
+        lines.append(await _line("sites", partial(_sites, settings)))
         lines.append(await _line("working calendar", partial(_calendar, settings)))
         lines.append(await _line("models on record", partial(_unrecorded, settings)))
         lines += await _recorders(settings)
@@ -154,6 +156,22 @@ async def _holds(settings: Settings) -> str:
             "stores, see docs/runbooks/hold-review-overdue.md"
         )
     return f"the stores hold the {len(held)} object(s) that were looked at of held cases" if held else "no case is held"
+
+
+async def _sites(settings: Settings) -> str:
+    """Say whether the replica stands at another place than the vault; Fatal where both are told and one place (R15)."""
+    clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)
+    with _reading(settings, clock) as database:
+        problem = await database.run(ACTOR, places.find_problem)
+        missing = await database.run(ACTOR, places.list_missing)
+        vacant = await database.run(ACTOR, sites.list_vacant)
+    if problem is not None:
+        raise Fatal(f"{problem.en} Important footage is not backed up until then; see /storage/sites in the portal")
+    if vacant:
+        raise Fatal(f"nobody keeps {', '.join(vacant[:5])}: put somebody of the storage office in charge of it")
+    if missing:
+        return f"nobody has entered where the {' and the '.join(missing)} stand(s): see /storage/sites in the portal"
+    return "vault and replica stand at two places, and each site has its keeper"
 
 
 async def _calendar(settings: Settings) -> str:

@@ -26,6 +26,7 @@ from services.domain.process.instances import check_instances
 from services.domain.process.model_library import ModelLibrary
 from services.domain.process.relay import Relay
 from services.domain.reviews.ending import EndedBranches, close_of_ended_instances
+from services.domain.storage.sites import site_keepers
 from services.domain.supervision.due import inspections
 from services.runtime import metrics as runtime_metrics
 from services.runtime.engine_client import PyzeebeEngineClient
@@ -63,6 +64,7 @@ def follow_clock(
         daily_digests(container.database),
         hold_reviews(container.database),
         inspections(container.database),
+        site_keepers(container.database),
         outside_deadlines(container.database),
         agreement_reminders(container.database),
         RecorderMonitor(container.database, container.recorders, container.settings.recorders.probe_interval),

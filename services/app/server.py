@@ -383,6 +383,14 @@ def _make_redactions(container: Container) -> Periodic:
     return task
 
 
+def _dispose(container: Container) -> Periodic:
+    """Return the task that deletes what two people have agreed to dispose of."""
+    from services.workers.disposals import Disposer  # noqa: PLC0415 - a portal deletes nothing
+
+    disposer = Disposer(container.database, container.store, container.replica_store, lambda: container.loan_keys)
+    return Periodic("disposals", LOCK_EVERY, disposer.run)
+
+
 def _retry_preservations(container: Container) -> PeriodicTask:
     """Return the task that tries again what could not be preserved; for processes that preserve."""
     from services.domain.cameras import measurements  # noqa: PLC0415 - as above
@@ -446,7 +454,8 @@ def _periodic_tasks(
                 portal_tasks.keep_engine_models(container.database, container.engine),
             ]
     if roles.sweeper:
-        by_clock += [_keep_locks(container), _discard_leftovers(container), _make_redactions(container)]
+        by_clock += [_keep_locks(container), _discard_leftovers(container), _dispose(container)]
+        by_clock.append(_make_redactions(container))
         # The first sweep was before the workers began.
         others.append(Periodic("sweeper", SWEEP_EVERY, partial(_sweep, container, all_open=False), at_once=False))
     if any(worker.job_type == PRESERVES for worker in roles.workers):

@@ -101,6 +101,7 @@ DOES: Mapping[str, str] = {
     "hand-over": "把副本交给指定的保管人签收",
     "inspect-return": "重新核对所存副本的哈希，并将下载记录与归还声明逐项对照",
     "lift-freeze": "安全保卫部门认定不属实或已说明的，解除冻结，补回天数",
+    "list-disposals": "列出存档期限届满且无保留的录像，由两个部门的人员逐项决定是否销毁",
     "notify-storage": "通知存储部门有已存档的批准申请，并记录用时",
     "open-case": "登记案件，与流程实例绑定；重复的启动静默结束",
     "open-corrective-actions": "每项发现发出整改通知，严重的登记违规",

@@ -240,6 +240,16 @@ WORK_ORDERS_OPEN = Gauge(
 WORK_ORDERS_OVERDUE = Gauge(
     "footage_desk_work_orders_overdue", "Open work orders past their due date and not done", registry=DATABASE_REGISTRY
 )
+DISPOSALS_DUE = Gauge(
+    "footage_desk_disposals_due",
+    "Masters past their retention that nothing holds, up to ten thousand",
+    registry=DATABASE_REGISTRY,
+)
+LONGEST_DISPOSAL_DUE = Gauge(
+    "footage_desk_longest_disposal_due_seconds",
+    "How long ago the retention of the first of them ended; 0 where there is none",
+    registry=DATABASE_REGISTRY,
+)
 HAND_OVERS_OVERDUE = Gauge(
     "footage_desk_hand_overs_overdue", "Hand-overs past their due date", registry=DATABASE_REGISTRY
 )

@@ -48,6 +48,8 @@ class Rules:
     lost_per_mille: int = 1  # of a thousand pictures so many may lack in footage that is complete
     ordinary_retention: timedelta = timedelta(days=365)
     important_retention: timedelta = timedelta(days=730)
+    derived_retention: timedelta = timedelta(days=90)  # of copies that were made from a master, such as redacted ones
+    document_retention: timedelta = timedelta(days=1096)  # at least, of forms, records, logs and signatures
     identity_card_retention: timedelta = timedelta(days=30)  # of copies, from the end of the case
     agreement_version: str = "2026"
     agreement_grace: timedelta = timedelta(days=14)  # signatures under the text before count so long
@@ -103,6 +105,8 @@ def rules_of(settings: Settings) -> Rules:
         working_hours=settings.rules.working_hours,
         ordinary_retention=timedelta(days=settings.rules.ordinary_retention_days),
         important_retention=timedelta(days=settings.rules.important_retention_days),
+        derived_retention=timedelta(days=settings.rules.derived_retention_days),
+        document_retention=timedelta(days=settings.rules.document_retention_days),
         identity_card_retention=timedelta(days=settings.rules.identity_card_days),
         agreement_version=settings.rules.agreement_version,
         agreement_grace=timedelta(days=settings.rules.agreement_grace_days),

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from services.database.tables.masters import Master
-from services.database.unit_of_work import Actor, Database
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.retrieval import attempts, masters
 from services.domain.retrieval.attempts import NoLongerWanted
+from services.domain.storage import places
 from services.vault.sealing import Sealed
 from services.vault.store.protocol import Store, Target
 from services.vault.store.replicas import replicate
@@ -30,9 +31,12 @@ class Result:
 
 
 async def handle(command: Command, database: Database, store: Store, replica_store: Store) -> Result:
-    """Raises ObjectDamaged when either place gives other bytes than were sealed, and the stores' errors."""
+    """Raises ObjectDamaged when either place gives other bytes than were sealed, and the stores' errors.
+
+    Raises Fatal where the second place is that of the vault, as far as the organisation has told both (R15).
+    """
     # before anything is written: what the case does not allow leaves no trace but the refusal
-    master = await database.run(ACTOR, masters.order_backup, command.application_id, command.item_id)
+    master = await database.run(ACTOR, _order, command.application_id, command.item_id)
     watch = report_progress(
         database,
         ACTOR,
@@ -48,6 +52,12 @@ async def handle(command: Command, database: Database, store: Store, replica_sto
             )
         await vault_locks.lock_master(database, ACTOR, store, command.item_id, replica_store)
     return Result(True)
+
+
+def _order(uow: UnitOfWork, application_id: str, item_id: str) -> Master:
+    master = masters.order_backup(uow, application_id, item_id)
+    places.require_apart(uow)
+    return master
 
 
 async def _replicate(

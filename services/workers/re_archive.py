@@ -65,6 +65,6 @@ async def handle(
         signer=signer,
         closed_as=CLOSED_AS[command.decision],
     )
-    if actions.retain_until is None:
+    if actions.dispose_after is None:
         raise RuntimeError("a loan that has ended has a disposal date")
-    return Result(actions.retain_until.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    return Result(actions.dispose_after.strftime("%Y-%m-%dT%H:%M:%SZ"))

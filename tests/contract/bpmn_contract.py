@@ -49,6 +49,7 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
     "escalate-work-order": ({"workOrderId"}, set()),
     "reopen-work-order": ({"workOrderId"}, {"attempt", "dueAt", "firstReminderAt"}),
     "close-work-order": ({"workOrderId", "closedAs"}, set()),
+    "list-disposals": (set(), {"disposalsListed"}),
     "freeze-loan": ({"matterId"}, set()),
     "lift-freeze": ({"matterId"}, set()),
     "recall-copy": ({"matterId"}, set()),

@@ -32,6 +32,9 @@ INSPECTIONS = SUPERVISING | {"manager"}
 OVERSEERS = frozenset({"security-head", "supervisor"})  # of work orders
 SEE_WORK = OVERSEERS | {"operator", "reviewer"}  # its doer and its verifier besides
 OPEN_WORK = OVERSEERS | {"operator"}
+STORAGE_KEEPERS = frozenset({"operator", "admin"})  # of the registers of storage
+STORAGE_READERS = frozenset({"operator", "admin", "supervisor", "security-head"})
+DISPOSAL_READERS = STORAGE_READERS - {"admin"}
 SEARCHER = frozenset({"reviewer"})  # whose saved search it is
 NONE: frozenset[str] = frozenset()
 SHA = "0" * 64
@@ -62,6 +65,9 @@ WORK = {
     "doer": {"post": "storage-operator"},
 }
 SCHEDULE = {"was": {"every": "P7D"}, "value": {"every": "P14D"}, "reason": "none"}
+SITE = {"name": "S", "address": "1", "uses": ["primary"]}
+DEVICE = {"number": "D", "kind": "array", "make": "M", "model": "M", "siteId": "{site_id}"}
+MEDIUM = {"number": "M", "kind": "usb-stick", "siteId": "{site_id}"}
 OUTSIDER = {"name": "李警官", "unit": "市公安局", "cardKind": "police-card", "cardNumber": "067890", "contact": "none"}
 RECORDER = {"name": "R", "site": "S", "configuration": {}}
 
@@ -290,6 +296,40 @@ RULES = {
     "GET /api/disclosure-files/{download_id}/content": Rule(NONE),
     "POST /api/disclosures/{matter_id}/receipt": Rule(NONE, body={"outsiderIds": ["none"]}),
     "GET /api/cases/{application_id}/matters/offers": Rule(SEE),
+    "GET /api/sites": Rule(STORAGE_READERS, EVERYONE - STORAGE_READERS),
+    "POST /api/sites": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body=SITE),
+    "GET /api/sites/{site_id}": Rule(STORAGE_READERS, EVERYONE - STORAGE_READERS),
+    "PUT /api/sites/{site_id}": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body=SITE),
+    "POST /api/sites/{site_id}/close": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS),
+    "POST /api/sites/{site_id}/keepers": Rule(
+        STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body={"personId": "operator2"}
+    ),
+    "DELETE /api/sites/{site_id}/keepers/{keeper_id}": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS),
+    "POST /api/sites/{site_id}/recorders": Rule(
+        STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body={"recorderId": "recorder"}
+    ),
+    "GET /api/storage-places": Rule(STORAGE_READERS, EVERYONE - STORAGE_READERS),
+    "PUT /api/storage-places": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body={"vault": "{site_id}"}),
+    "GET /api/devices": Rule(STORAGE_READERS, EVERYONE - STORAGE_READERS),
+    "POST /api/devices": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body=DEVICE),
+    "POST /api/devices/list": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS),
+    "GET /api/devices/{device_id}": Rule(STORAGE_READERS, EVERYONE - STORAGE_READERS),
+    "PUT /api/devices/{device_id}": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body=DEVICE),
+    "POST /api/devices/{device_id}/retire": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body={"because": "none"}),
+    "GET /api/media": Rule(STORAGE_READERS, EVERYONE - STORAGE_READERS),
+    "POST /api/media": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body=MEDIUM),
+    "POST /api/media/scan": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body={"number": "none"}),
+    "POST /api/media/{medium_id}/hand-out": Rule(
+        STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body={"personId": "drafter"}
+    ),
+    "POST /api/media/{medium_id}/end": Rule(
+        STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body={"state": "lost", "note": "none"}
+    ),
+    "GET /api/disposals": Rule(DISPOSAL_READERS, EVERYONE - DISPOSAL_READERS),
+    # the matter is no batch of disposal: tests/unit/domain/storage/test_disposals.py
+    "GET /api/disposals/{matter_id}": Rule(NONE),
+    "GET /api/disposals/{matter_id}/items": Rule(NONE),
+    "POST /api/disposals/{matter_id}/items/{disposal_item_id}": Rule(NONE, body={"because": "none"}),
     "GET /api/holds": Rule(HOLD_READERS, EVERYONE - HOLD_READERS),
     "POST /api/holds": Rule(
         frozenset({"security-head"}),

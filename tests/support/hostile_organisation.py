@@ -45,6 +45,8 @@ from services.domain.reviews import filing, questions
 from services.domain.reviews.classification import Classification
 from services.domain.reviews.given_judgements import GivenSanction, Judgement
 from services.domain.rules import service as rule_service
+from services.domain.storage import devices, media, sites
+from services.domain.storage.schemas import DeviceBody, MediumBody, SiteBody
 from services.runtime.calendar_days import CalendarDay
 from services.runtime.errors import Retryable
 from services.runtime.rules import Rules
@@ -78,7 +80,10 @@ MACHINE = {
 }  # fmt: skip
 NAMES = ("people", "recorders", "saved_searches")  # here ``name`` is a person's or a thing's, and no message's
 # one of a list, or made by the machine
-CODES = {"upload_attempts.purpose", "progress.purpose", "model_sets.base", "model_versions.result"}
+CODES = {
+    *("upload_attempts.purpose", "progress.purpose", "model_sets.base", "model_versions.result"),
+    *("site_keepers.part", "media.state"),
+}
 
 
 SPAN = {"start": TIMES[0], "end": TIMES[1], "zone": "UTC"}
@@ -196,6 +201,7 @@ class HostileOrganisation(ReviewDesk):
         self._jointly()
         held = str(self.the(Application, id=at_security).number)
         self.run(legal_holds.place, held, cause="manual", reason=hostile("legal_holds.reason"), by="security-deputy")
+        self.run(_registers, by="operator")
 
     def _lent(self, words: Mapping[str, str], way: str = "download", **changes: Any) -> tuple[str, str, str]:
         """A case whose copy is offered: its id, the copy's and the hand-over's."""
@@ -349,6 +355,20 @@ class HostileOrganisation(ReviewDesk):
 def _sign_again(uow: UnitOfWork) -> None:
     """A new text is out, without which nobody would find anything to do."""
     uow.session.execute(update(Agreement).values(version="2031-1"))
+
+
+def _registers(uow: UnitOfWork) -> None:
+    """A site with a device, one that is retired, and media in every state that has a note."""
+    words = {name: hostile(f"sites.{name}") for name in ("name", "address", "area")}
+    site = sites.add(uow, SiteBody(**words))
+    sites.set_keeper(uow, site.id, "operator", "keeper")
+    for number in range(2):
+        told = {
+            name: hostile(f"devices.{name}{number}") for name in ("number", "make", "model", "capacity", "redundancy")
+        }
+        body = DeviceBody(**told, serial=hostile(f"devices.serial{number}"), kind="array", site_id=site.id)
+        devices.add(uow, body)
+    media.add(uow, MediumBody(number="JZ-1", serial=hostile("media.serial"), kind="disk", site_id=site.id))
 
 
 def _calendar(uow: UnitOfWork) -> None:

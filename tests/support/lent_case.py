@@ -43,6 +43,8 @@ from services.domain.retrieval import attempts, masters, uploads
 from services.domain.retrieval.uploads import Facts
 from services.domain.reviews import filing
 from services.domain.reviews.classification import Classification
+from services.domain.storage import devices, media, sites
+from services.domain.storage.schemas import DeviceBody, MediumBody, SiteBody
 from services.domain.work_orders import service as work_orders
 from services.domain.work_orders.roles import Role
 from services.recorders.protocol import RecorderFacts
@@ -207,6 +209,22 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "sitting_id": desk.run(_sitting),
         "work_order_id": desk.run(_work_order),
         "schedule_code": "check-in",
+        **desk.run(_registers, by="operator"),
+        "disposal_item_id": "none",
+    }
+
+
+def _registers(uow: UnitOfWork) -> dict[str, str]:
+    """A site that somebody keeps, with a device and a medium."""
+    site = sites.add(uow, SiteBody(name="东区机房", address="厂区东路1号"))
+    keeper = sites.set_keeper(uow, site.id, "operator", "keeper")
+    device = DeviceBody(number="SB-001", kind="array", make="M", model="M", site_id=site.id)
+    medium = MediumBody(number="JZ-001", kind="usb-stick", site_id=site.id)
+    return {
+        "site_id": site.id,
+        "keeper_id": keeper.id,
+        "device_id": devices.add(uow, device).id,
+        "medium_id": media.add(uow, medium).id,
     }
 
 

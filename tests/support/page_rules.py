@@ -5,11 +5,14 @@ from access_rules import (
     ADMINISTRATOR,
     APPLICANT,
     CONSENTER,
+    DEVICE,
+    DISPOSAL_READERS,
     ENTERING,
     EVERYONE,
     HANDLING,
     INSPECTIONS,
     KEEPER,
+    MEDIUM,
     NONE,
     OPEN_WORK,
     OUTSIDER,
@@ -21,6 +24,8 @@ from access_rules import (
     SEE_WORK,
     SIGNED,
     STORAGE,
+    STORAGE_KEEPERS,
+    STORAGE_READERS,
     SUPERVISING,
     TRANSFERRING,
     Rule,
@@ -312,6 +317,43 @@ PAGES = {
     "GET /storage": Rule(STORAGE, EVERYONE - STORAGE),
     "GET /storage/preserved.csv": Rule(STORAGE, EVERYONE - STORAGE),
     "GET /storage/preserved": Rule(STORAGE, EVERYONE - STORAGE),
+    "GET /storage/sites": Rule(STORAGE_READERS, EVERYONE - STORAGE_READERS),
+    "POST /storage/sites": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body={"name": "P", "address": "1"}),
+    "POST /storage/places": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body={"vault": "{site_id}"}),
+    "GET /storage/sites/{site_id}": Rule(STORAGE_READERS, EVERYONE - STORAGE_READERS),
+    "POST /storage/sites/{site_id}": Rule(
+        STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body={"name": "P", "address": "1"}
+    ),
+    "POST /storage/sites/{site_id}/close": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS),
+    "POST /storage/sites/{site_id}/keepers": Rule(
+        STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body={"personId": "operator2"}
+    ),
+    "POST /storage/sites/{site_id}/keepers/{keeper_id}/end": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS),
+    "POST /storage/sites/{site_id}/recorders": Rule(
+        STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body={"recorderId": "recorder"}
+    ),
+    "GET /storage/devices": Rule(STORAGE_READERS, EVERYONE - STORAGE_READERS),
+    "POST /storage/devices": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body=DEVICE),
+    "GET /storage/devices/list": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS),
+    "POST /storage/devices/list": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS),
+    "GET /storage/devices/{device_id}": Rule(STORAGE_READERS, EVERYONE - STORAGE_READERS),
+    "POST /storage/devices/{device_id}": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body=DEVICE),
+    "POST /storage/devices/{device_id}/retire": Rule(
+        STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body={"because": "none"}
+    ),
+    "GET /storage/media": Rule(STORAGE_READERS, EVERYONE - STORAGE_READERS),
+    "POST /storage/media": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body=MEDIUM),
+    "POST /storage/media/scan": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body={"number": "none"}),
+    "POST /storage/media/{medium_id}/hand-out": Rule(
+        STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body={"personId": "drafter"}
+    ),
+    "POST /storage/media/{medium_id}/end": Rule(
+        STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body={"state": "lost", "note": "none"}
+    ),
+    "GET /storage/disposals": Rule(DISPOSAL_READERS, EVERYONE - DISPOSAL_READERS),
+    # the matter is no batch of disposal
+    "GET /storage/disposals/{matter_id}": Rule(NONE),
+    "POST /storage/disposals/{matter_id}/items/{disposal_item_id}": Rule(NONE, body={"because": "none"}),
     "GET /storage/recorders": Rule(STORAGE, EVERYONE - STORAGE),
     "GET /storage/work": Rule(STORAGE, EVERYONE - STORAGE),
     "POST /storage/recorders/{recorder_id}/clock": Rule(

@@ -394,6 +394,39 @@ REPORT = {
     ],
     "signatures": [{**SIGNED_BY, "part": "leader", "outcome": "signed", "reason": None}],
 }
+DISPOSAL: dict[str, Any] = {
+    **{name: MATTER[name] for name in ("organisation", "policyVersion", "zone", "demo")},
+    "title": "视频录像销毁清单",
+    "number": "XH-2031-000001",
+    "listedAt": "2032-03-22T12:00:00+00:00",
+    "finishedAt": "2032-03-24T12:00:00+00:00",
+    **{"factsSha256": HASH, "itemsSha256": HASH},
+    "decisions": MATTER["decisions"],
+    "items": [
+        {
+            **{
+                "master": "m1",
+                "application": "SQ-2031-000001",
+                "position": 1,
+                "camera": {"zh": "三号门", "en": "Gate"},
+            },
+            **{"from": SPAN[0], "to": SPAN[1], "zone": "Asia/Shanghai", "importance": importance, "size": 5000},
+            **{"sha256": HASH, "retainedUntil": "2032-03-21T12:00:00+00:00", "leftOutBy": None},
+            "objects": [{"place": "vault", "what": "master"}, {"place": "replica", "what": "replica"}],
+            **{"state": state, "because": because, "endedAt": "2032-03-24T12:00:00+00:00", "results": results},
+        }
+        for state, importance, because, results in (
+            (
+                "deleted",
+                "ordinary",
+                None,
+                [{"place": "vault", "what": "label", "key": "k", "version": "v", "answer": "deleted"}],
+            ),
+            ("kept", "important", "仍需使用", []),
+            ("held", "ordinary", "held", []),
+        )
+    ],
+}
 EACH: dict[str, dict[str, Any]] = {
     "application-form": FORM,
     "retrieval-record": RECORD,
@@ -407,6 +440,7 @@ EACH: dict[str, dict[str, Any]] = {
         MATTER,
     ),
     "disclosure": {**MATTER, "list": LIST},
+    "disposal": DISPOSAL,
     "hold-notice": HOLD,
     "group-appointment": APPOINTMENT,
     "inspection-report": REPORT,

@@ -10,6 +10,7 @@ from sqlalchemy import ForeignKey, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id, reference
+from services.database.tables.sites import Site
 
 UPLOADED = "upload"  # the kind of recorder that stands for files people upload
 
@@ -21,7 +22,8 @@ class Recorder(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     name: Mapped[str]
-    site: Mapped[str]
+    site: Mapped[str]  # in words
+    site_id: Mapped[str | None] = mapped_column(ForeignKey(Site.id), index=True)  # None: nobody has told it
     kind: Mapped[str]
     configuration: Mapped[dict[str, Any]]
     zone: Mapped[str]

@@ -106,7 +106,7 @@ class Download(Base):
     person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
     recipient: Mapped[str]
     opens_with: Mapped[str] = mapped_column(default="age-key", server_default="age-key")  # browser, archiver, age-key
-    medium: Mapped[str]
+    medium: Mapped[str] = mapped_column(index=True)
     address: Mapped[str]
     asked_at: Mapped[datetime]
     reads: Mapped[int] = mapped_column(default=0)

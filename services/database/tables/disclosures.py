@@ -41,7 +41,7 @@ class DisclosureDownload(Base):
     copy_id: Mapped[str] = mapped_column(ForeignKey(Copy.id), index=True)
     person_id: Mapped[str] = mapped_column(ForeignKey("people.id"))
     opens_with: Mapped[str]
-    medium: Mapped[str]
+    medium: Mapped[str] = mapped_column(index=True)
     address: Mapped[str]
     asked_at: Mapped[datetime]
     reads: Mapped[int] = mapped_column(default=0)

@@ -12,6 +12,7 @@ from services.database.tables.applications import Item
 TO_LOCK = text("lock_due_since IS NOT NULL AND discarded_at IS NULL")
 IN_USE = text("discarded_at IS NULL AND archived_at IS NULL AND unneeded_at IS NULL")
 TO_DISPOSE = text("discarded_at IS NULL AND unneeded_at IS NOT NULL")
+ARCHIVED = text("discarded_at IS NULL AND archived_at IS NOT NULL")
 
 
 class Master(Base):
@@ -27,6 +28,7 @@ class Master(Base):
         Index("ix_masters_to_lock", "id", sqlite_where=TO_LOCK, postgresql_where=TO_LOCK),
         Index("ix_masters_in_use", "retain_until", sqlite_where=IN_USE, postgresql_where=IN_USE),
         Index("ix_masters_to_dispose", "dispose_after", "id", sqlite_where=TO_DISPOSE, postgresql_where=TO_DISPOSE),
+        Index("ix_masters_archived", "dispose_after", "id", sqlite_where=ARCHIVED, postgresql_where=ARCHIVED),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)

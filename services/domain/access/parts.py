@@ -36,6 +36,7 @@ class MatterParts:
     accused: Collection[str] = frozenset()
     speakers: Collection[str] = frozenset()
     reported: Collection[str] = frozenset()  # of an appeal: who has recorded the violation
+    proposed: Collection[str] = frozenset()  # of a disposal: who has decided it first
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,21 @@ def matter_refusal(facts: CaseFacts, review: Review, person_id: str) -> Refused 
     if matter is None or matter.opener != person_id:
         return None
     return _refused("was-opener", Message("You have asked for this: another person has to decide it."))
+
+
+def department_refusal(directory: Directory, facts: CaseFacts, review: Review, person_id: str) -> Refused | None:
+    """Return why nobody of the proposer's department confirms a disposal (R52)."""
+    matter = facts.matters.get(review.matter_id) if review.matter_id is not None else None
+    if matter is None or review.stage != "disposal-confirm" or person_id not in directory.people:
+        return None
+    own = directory.departments_of(person_id)
+    for proposer in matter.proposed:
+        if person_id == proposer or (proposer in directory.people and own & directory.departments_of(proposer)):
+            return _refused(
+                "was-proposer",
+                Message("Your department has proposed this disposal: another department has to confirm it."),
+            )
+    return None
 
 
 def people_concerned(directory: Directory, facts: CaseFacts, *department_kinds: str) -> list[str]:

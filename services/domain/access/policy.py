@@ -14,6 +14,7 @@ from services.domain.access.parts import (
     OUTSIDE_CODES,
     CaseFacts,
     MatterParts,
+    department_refusal,
     duty_refusal,
     matter_refusal,
     people_concerned,
@@ -108,8 +109,10 @@ def refusal_for(
     groups = pools_of(directory, facts, review)
     index = next((number for number, group in enumerate(groups) if person_id in group), None)
     if not is_own(stage):
-        refusal = matter_refusal(facts, review, person_id) or duty_refusal(
-            directory, facts, "second-person" if second else stage.duty, person_id
+        refusal = (
+            matter_refusal(facts, review, person_id)
+            or department_refusal(directory, facts, review, person_id)
+            or duty_refusal(directory, facts, "second-person" if second else stage.duty, person_id)
         )
         if refusal is not None and (index is not None or refusal.code != "agreement-missing"):
             return refusal
@@ -268,6 +271,7 @@ def _candidates(directory: Directory, facts: CaseFacts, review: Review, groups: 
             person
             for person in group
             if matter_refusal(facts, review, person) is None
+            and department_refusal(directory, facts, review, person) is None
             and duty_refusal(directory, facts, stage.duty, person) is None
         )
         for group in groups

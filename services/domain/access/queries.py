@@ -224,7 +224,7 @@ def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[
             done[case_id].get(STAGES[str(detail)].duty, set()).add(person_id)
         elif act in OF_MATTER:
             matters[case_id][str(detail)][act] = person_id
-        elif act in HEARD or act == "reported":
+        elif act in HEARD or act in ("reported", "proposed"):
             matters[case_id][str(detail)].setdefault(act, set()).add(person_id)
         elif act == "consented":
             consented[case_id].add(person_id)
@@ -288,6 +288,9 @@ def _select_acts(ids: Collection[str]) -> CompoundSelect[str, str, str | None, s
         rows(Revision.application_id, "applicant", nothing, Revision.submitted_by),
         rows(Consent.application_id, "consented", nothing, Consent.person_id).where(Consent.answer == "consented"),
         rows(Decision.application_id, "decided", Decision.stage, Decision.decided_by),
+        rows(Decision.application_id, "proposed", Decision.matter_id, Decision.decided_by).where(
+            Decision.stage == "disposal", Decision.matter_id.is_not(None)
+        ),
         rows(of_review, "storage-release", nothing, Proposal.person_id).where(Proposal.review_id == Review.id),
         rows(of_review, "second-person", nothing, Proposal.refused_by).where(Proposal.review_id == Review.id),
         rows(of_review, "second-person", nothing, Confirmation.person_id).where(Confirmation.review_id == Review.id),

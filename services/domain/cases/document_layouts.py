@@ -11,6 +11,7 @@ from services.domain.agreements import agreement_sheet
 from services.domain.applications import form_sheet
 from services.domain.custody import label_sheet, log_sheet, receipt_sheet, refusal_sheet, return_sheet, sitting_sheet
 from services.domain.holds import notice_sheet
+from services.domain.matters import disposal_sheet
 from services.domain.matters import documents as matter_documents
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.violations import documents as violation_documents
@@ -35,6 +36,7 @@ LAYOUTS: Mapping[str, Callable[[JsonView], list[Part]]] = {
     "refusal-notice": refusal_sheet.lay_out,
     **dict.fromkeys(KINDS, matter_documents.lay_out),
     **dict.fromkeys(WORK_ORDERS, work_order_documents.lay_out),
+    "disposal": disposal_sheet.lay_out,
     "violation": violation_documents.lay_out_violation,
     "referral": violation_documents.lay_out_referral,
     "hold-notice": notice_sheet.lay_out,

@@ -223,6 +223,7 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "hold-lift-asked": Message("Lifting of the legal hold requested"),
     "hold-lift-withdrawn": Message("Legal hold stays: it was not lifted"),
     "hold-lifted": Message("Legal hold lifted by two people"),
+    "disposal-held": Message("Not disposed of: something holds the case"),
     # the process engine
     "incident-retry-ordered": Message("Administrator retried a failed step"),
     "job-retries-set": Message("Administrator set the retries of a job to {retries}"),

@@ -21,6 +21,7 @@ from services.domain.cameras import measurements
 from services.domain.cases import footage as case_footage
 from services.domain.cases import states
 from services.domain.cases.standstills import UNTAKEN
+from services.domain.custody import disposals
 from services.domain.deployments import versions
 from services.domain.holds import queries as holds
 from services.domain.matters.violations.assessment import SEVERITIES
@@ -74,6 +75,9 @@ def update_gauges(uow: UnitOfWork) -> None:
     open_holds, late = holds.count_open(uow)
     metrics.HOLDS_OPEN.set(open_holds)
     metrics.HOLDS_REVIEW_OVERDUE.set(late)
+    due, since = disposals.count_due(uow)
+    metrics.DISPOSALS_DUE.set(due)
+    metrics.LONGEST_DISPOSAL_DUE.set((uow.now - since).total_seconds() if since is not None else 0)
     _violations(uow)
     _work_orders(uow)
     metrics.MODELS_UNRECORDED.set(versions.count_unrecorded(uow))

@@ -39,6 +39,7 @@ from services.domain.custody import (
 )
 from services.domain.custody.discards import Leftovers
 from services.domain.custody.locks import MasterLock, StoredObject, stored_object
+from services.domain.custody.retention_periods import kept_for
 from services.domain.documents import retention
 from services.domain.documents import service as document_service
 from services.domain.holds import queries as holds
@@ -80,7 +81,8 @@ class VaultActions:
     sweep: tuple[UploadAttempt, ...] = ()
     lift_holds: tuple[StoredObject, ...] = ()  # of copies whose loan has ended
     locks: tuple[MasterLock, ...] = ()  # of masters that stay, with their labels and replicas
-    retain_until: datetime | None = None  # of the documents; the masters of a loan that has ended have the same date
+    retain_until: datetime | None = None  # of the documents
+    dispose_after: datetime | None = None  # of the masters of a loan that has ended
     file: tuple[Document, ...] = ()  # documents that go into the vault beside the masters
     application_number: str | None = None
     checkpoint: dict[str, Any] | None = None  # of the audit trail, the newest, as the documents' statements name it
@@ -261,7 +263,8 @@ def _end_loan(
         lift_holds=tuple(stored_object(row.sealed) for row in loans),
         locks=tuple(locks.locks_of(uow, application.id, archived)),
         holds={document.number: locks.hold_of(document, held=held) for document in filed},
-        retain_until=entry.dispose_after,
+        retain_until=_keep_documents(uow, entry),
+        dispose_after=entry.dispose_after,
         file=tuple(filed),
         application_number=application.number,
         checkpoint=checkpoints.newest_as_json(uow),
@@ -304,11 +307,10 @@ def _accepted(hand_over: HandOver) -> NotPermitted:
 
 
 def _archive(uow: UnitOfWork, application: Application, archived: Sequence[Master], *, in_order: bool) -> ArchiveEntry:
-    important = application.importance == "important"
-    kept_for = uow.rules.important_retention if important else uow.rules.ordinary_retention
+    kept = kept_for(uow.rules, "master", important=application.importance == "important")
     # whole seconds, as every object store keeps them; no lock that lies there becomes shorter
     locked = [row.retain_until for row in archived if row.retain_until is not None]
-    dispose_after = max([(uow.now + kept_for).replace(microsecond=0), *locked])
+    dispose_after = max([(uow.now + kept).replace(microsecond=0), *locked])
     entry = ArchiveEntry(
         application_id=application.id,
         archived_at=uow.now,
@@ -330,6 +332,12 @@ def _archive(uow: UnitOfWork, application: Application, archived: Sequence[Maste
             in_order=in_order,
         )
     return entry
+
+
+def _keep_documents(uow: UnitOfWork, entry: ArchiveEntry) -> datetime:
+    """Return until when the documents of a case are kept: as long as its footage, and as long as their class wants."""
+    at_least = (entry.archived_at + kept_for(uow.rules, "documents")).replace(microsecond=0)
+    return max(entry.dispose_after, at_least)
 
 
 def _close(uow: UnitOfWork, application: Application, closed_as: str) -> bool:

@@ -17,7 +17,7 @@ from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.documents import Document, NumberSeries
 from services.database.unit_of_work import UnitOfWork
-from services.domain.access import administrators, holds, supervision, violations, visibility, work_orders
+from services.domain.access import administrators, holds, storage, supervision, violations, visibility, work_orders
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import retention
@@ -65,9 +65,12 @@ SERIES = {
     "agreement-renewal": "SW",
     "hold-review": "SW",
     "group-term": "SW",
+    "disposal": "XH",
 }
 # A notice says why a case is held and by whom, which is not for everybody who sees the case.
 OF_HOLDS = ("hold-notice",)
+# What was destroyed is of many cases, and read by who reads the registers of storage.
+OF_DISPOSALS = ("disposal",)
 # Of a violation its deciders, the accused, Legal and supervision read the page; the sheets name who reported it.
 OF_VIOLATIONS = ("violation", "referral")
 # The sheets of work orders are read by who sees the work order, and not by who sees the case that it may be about.
@@ -186,26 +189,35 @@ def by_number(uow: UnitOfWork, number: str) -> Document | None:
     return uow.session.scalar(select(Document).where(Document.number == number))
 
 
+def _reads_apart(uow: UnitOfWork, document: Document) -> bool | None:
+    """Return whether the actor reads a document that has readers of its own; None where it is read as its case is."""
+    kind = document.kind
+    if kind in OF_VIOLATIONS:
+        return violations.reads_sheet(uow, document)
+    if kind in OF_WORK_ORDERS:
+        return work_orders.sees_document(uow, document)
+    if kind in OF_SUPERVISION:
+        return supervision.may_read(access_queries.load_directory(uow), uow.actor.id)
+    if kind in OF_DISPOSALS:
+        return storage.may_read_disposals(access_queries.load_directory(uow), uow.actor.id)
+    return None
+
+
 def read_document(uow: UnitOfWork, number: str, form: Literal["data", "page", "pdf"]) -> Document:
     """Return a document of a visible case, or an own agreement; record that it was read (F20).
 
     Others' agreements are for administrators, Security's head and supervisors; notices of holds for those who read
     holds, whether they see the case or not; sheets of a violation for who reads all of it; those of a
-    work order for who sees it. NotFound for everybody else.
+    work order for who sees it; lists of what was destroyed for who reads the registers of storage. NotFound for
+    everybody else.
     """
     document = by_number(uow, number)
     if document is None:
         raise _not_found(number)
     if document.kind in OF_HOLDS:
         _require_hold_reader(uow, document)
-    elif document.kind in OF_VIOLATIONS:
-        if not violations.reads_sheet(uow, document):
-            raise _not_found(number)
-    elif document.kind in OF_WORK_ORDERS:
-        if not work_orders.sees_document(uow, document):
-            raise _not_found(number)
-    elif document.kind in OF_SUPERVISION:
-        if not supervision.may_read(access_queries.load_directory(uow), uow.actor.id):
+    elif (reads := _reads_apart(uow, document)) is not None:
+        if not reads:
             raise _not_found(number)
     elif document.application_id is not None:
         visibility.get_visible(uow, document.application_id)

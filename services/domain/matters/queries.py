@@ -18,12 +18,13 @@ from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
-from services.domain.access import violations, visibility
+from services.domain.access import storage, violations, visibility
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import derivative_queries, emergency, emergency_views
 from services.domain.matters import documents
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.kinds.base import Line
+from services.domain.matters.kinds.disposal import Disposal
 from services.domain.matters.kinds.redaction import Redaction
 from services.domain.matters.kinds.urgent import UrgentRetrieval
 from services.domain.matters.schemas import AskedReview, MatterDecision, MatterLine, MatterView, Offer
@@ -66,7 +67,9 @@ def list_of_case(uow: UnitOfWork, application_id: str) -> list[MatterLine]:
     """List the matters of a case that the caller has let the actor see, the newest first."""
     seen = or_(Matter.kind.not_in(violations.KINDS), violations.is_seen(uow))
     query = (
-        _select(uow).where(Matter.application_id == application_id, seen).order_by(Matter.opened_at.desc(), Matter.id)
+        _select(uow)
+        .where(Matter.application_id == application_id, Matter.kind != Disposal.code, seen)
+        .order_by(Matter.opened_at.desc(), Matter.id)
     )
     return _lines(uow, uow.session.execute(query).all())
 
@@ -82,7 +85,7 @@ def get(uow: UnitOfWork, matter_id: str) -> MatterView:
     row = uow.session.execute(_select(uow).where(Matter.id == matter_id, _is_seen(uow))).one_or_none()
     if row is None:
         row = uow.session.execute(
-            _select(uow).where(Matter.id == matter_id, Matter.kind.in_(violations.KINDS))
+            _select(uow).where(Matter.id == matter_id, Matter.kind.in_((*violations.KINDS, Disposal.code)))
         ).one_or_none()
         if row is None or not violations.is_asked(uow, matter_id):
             raise NotFound(Message("matter"), matter_id)
@@ -170,17 +173,20 @@ def _select(uow: UnitOfWork) -> Select[*tuple[Any, ...]]:
 
 
 def _is_seen(uow: UnitOfWork) -> Any:
-    """A violation is seen by its own rule, and not by everybody who sees the case (R65)."""
+    """A violation and a disposal are seen by rules of their own, and not by everybody who sees the case (R65)."""
     me = uow.actor.id
     of_case = or_(
         visibility.is_of_visible(uow, Matter.application_id),
         Matter.opened_by == me,
         Matter.counterpart_id == me,
     )
-    return or_(
-        and_(Matter.kind.not_in(violations.KINDS), of_case),
+    seen = [
+        and_(Matter.kind.not_in((*violations.KINDS, Disposal.code)), of_case),
         and_(Matter.kind.in_(violations.KINDS), violations.is_seen(uow)),
-    )
+    ]
+    if storage.may_read_disposals(access_queries.load_directory(uow), me):
+        seen.append(Matter.kind == Disposal.code)
+    return or_(*seen)
 
 
 def _lines(uow: UnitOfWork, rows: Sequence[Any]) -> list[MatterLine]:

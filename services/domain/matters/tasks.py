@@ -127,6 +127,8 @@ def carry_out(
     )
     if kind.filed:
         documents.write(uow, matter, kind, decisions, outcome, call=documents.asked_by(uow, matter))
+    else:
+        kind.file_itself(uow, matter)
     moot_matters.close(uow, matter, closed_as, outcome)
     return outcome
 

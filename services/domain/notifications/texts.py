@@ -30,6 +30,7 @@ Page = Literal[
     "inspected-case",
     "inspection",
     "group",
+    "sites",
 ]
 # What a notice asks somebody to do. Its subject is the review, the consent, the hand-over, the request or the
 # violation. ``progress`` asks for nothing: the decision of a stage is news until the next one.
@@ -47,6 +48,7 @@ Work = Literal[
     "question",
     "progress",
     "hold",
+    "storage",
     "violation",
     "viewing",
     "letter",
@@ -73,6 +75,7 @@ PLAIN_PAGES = {
     "models": "/admin/models",
     "holds": "/holds",
     "hand-overs": "/hand-overs",
+    "sites": "/storage/sites",
 }
 
 
@@ -357,6 +360,11 @@ TEXTS = {
         Message("A legal hold is to be lifted: confirm it, or keep the hold."), "holds", work="check"
     ),
     "hold-lifted": NoticeText(Message("A legal hold that you own was lifted."), "holds"),
+    "site-without-keeper": NoticeText(
+        Message("A storage site has no keeper: put a member of the storage office in charge of it."),
+        "sites",
+        work="storage",
+    ),
     "notice-undelivered": NoticeText(
         Message("A notice could not be delivered to a member of your department: inform the person.")
     ),

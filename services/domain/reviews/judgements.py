@@ -19,7 +19,7 @@ from services.database.tables.violations import Hearing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.process import permissions
-from services.domain.reviews import replacements
+from services.domain.reviews import disposal_marks, replacements
 from services.domain.reviews.given_judgements import GivenSanction, Judgement
 from services.domain.reviews.schemas import (
     ApprovedCamera,
@@ -65,11 +65,10 @@ def check(uow: UnitOfWork, review: Review, stage: Stage, outcome: str, given: Ju
             raise _refused("authority", Message("Enter the authority that the evidence is handed to."))
         return {"authority": str(given.authority).strip()[:LONGEST]}
     if stage.code not in DECIDING or not favourable:
-        if given.replacements:
-            raise replacements.refusal(Message("Items are only named where the copies are replaced: leave them out."))
-        if given != NONE:
-            raise _refused("judgement", Message("This decision names no sanctions: leave them out."))
-        return None
+        _require_none(given)
+        of_batch = favourable and stage.code in (disposal_marks.PROPOSING, disposal_marks.CONFIRMING)
+        matter = uow.session.get_one(Matter, review.matter_id)
+        return disposal_marks.judge(uow, matter, stage.code) if of_batch else None
     matter = uow.session.get_one(Matter, review.matter_id)
     accused = _accused(uow, matter)
     if not given.sanctions:
@@ -91,6 +90,13 @@ def check(uow: UnitOfWork, review: Review, stage: Stage, outcome: str, given: Ju
         **_with_currency(uow.rules, "lossAmount", "lossCurrency", _loss_amount(given)),
         "referral": given.referral,
     }
+
+
+def _require_none(given: Judgement) -> None:
+    if given.replacements:
+        raise replacements.refusal(Message("Items are only named where the copies are replaced: leave them out."))
+    if given != NONE:
+        raise _refused("judgement", Message("This decision names no sanctions: leave them out."))
 
 
 def describe(uow: UnitOfWork, review: Review) -> JudgementForm | None:

@@ -18,7 +18,7 @@ from services.domain.reviews import tasks
 MOOT = "moot"
 URGENT = "urgent"
 # Kinds that go on after the loan and the case have ended.
-OUTLIVING = ("violation", "hold", "lift-hold", "appeal")
+OUTLIVING = ("violation", "hold", "lift-hold", "appeal", "disposal")
 
 
 def end_of_loan(uow: UnitOfWork, application_id: str, because: str, *, by_matter: str | None = None) -> None:

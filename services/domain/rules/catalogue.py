@@ -353,6 +353,21 @@ RULES = {
             weakened_by="both",  # as for ordinary footage
         ),
         Rule(
+            *("derived_retention_days", "days", Message("retention period of derived copies")),
+            Message("Number of days that copies made from a master, such as redacted ones, stay in the archive."),
+            field="derived_retention",
+            weakened_by="both",  # as for ordinary footage
+        ),
+        Rule(
+            *("document_retention_days", "days", Message("retention of documents")),
+            Message(
+                "Minimum number of days that forms, records, logs and signatures of a case stay in the archive; at "
+                "least as long as its footage."
+            ),
+            field="document_retention",
+            weakened_by="both",  # as for ordinary footage
+        ),
+        Rule(
             *("agreement_grace_days", "days", Message("days to sign a new confidentiality agreement")),
             Message(
                 "Number of days for which signatures of the current version stay valid when a new version of the "

@@ -39,6 +39,8 @@ POLICY: dict[str, tuple[str, str | None, tuple[str, ...]]] = {
     "legal-sanction": ("matter", None, ("approved", "rejected")),
     "referral": ("matter", None, ("approved", "rejected")),
     "legal": ("matter", None, ("approved", "rejected")),
+    "disposal": ("matter", None, ("approved", "rejected")),
+    "disposal-confirm": ("matter", "sign-off", ("approved", "rejected")),
 }
 LATER = ("credentials",)  # of the approval, added after the first release
 OWN_RULES = ("custodian", "counterpart")  # of stages that ask one named person

@@ -100,6 +100,12 @@ class RuleSettings(Part):
     important_retention_days: Days = Field(
         default=730, description="for how many days important footage is kept in the archive"
     )
+    derived_retention_days: Days = Field(
+        default=90, description="for how many days copies that were made from a master, such as redacted ones, are kept"
+    )
+    document_retention_days: Days = Field(
+        default=1096, description="for how many days forms, records, logs and signatures are kept at least"
+    )
     identity_card_days: Days = Field(
         default=30, description="for how many days after the end of a case copies of identity cards are kept"
     )

@@ -183,6 +183,7 @@ NOT_REACHED = {
     "/matters/violations/{violation_id}/start", "/disclosures/{matter_id}/files/{copy_id}",
     "/disclosures/{matter_id}/receipt", "/applications/{application_id}/outsiders", "/outsiders/{outsider_id}/remove",
     "/applications/{application_id}/original-letter", "/derivatives/{derivative_id}/watch",
+    "/storage/disposals/{matter_id}/items/{disposal_item_id}",
     "/admin/calendar",  # in the answer to /admin/calendar/check: test_working_calendar_pages.py
 }  # fmt: skip
 MOST = 3  # addresses of one route that one role opens: links on pages lead to the same page of many things

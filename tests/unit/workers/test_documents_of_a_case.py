@@ -149,7 +149,8 @@ def test_the_agreement_is_filed_with_the_case_that_was_lent_under_it(closed: Des
     assert json.loads(agreement.content)["textZh"].startswith("一、")
     [entry] = closed.rows(ArchiveEntry)
     for form in ("json", "pdf", "label.json"):
-        assert closed.store.stat("documents", f"{agreement.number}.{form}").retain_until == entry.dispose_after
+        kept = closed.store.stat("documents", f"{agreement.number}.{form}").retain_until
+        assert kept == entry.archived_at + closed.rules.document_retention
 
 
 @pytest.mark.requirement("R28", "R35")

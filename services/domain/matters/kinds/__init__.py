@@ -6,6 +6,7 @@ from services.domain.matters.kinds.appeal import Appeal
 from services.domain.matters.kinds.base import Kind
 from services.domain.matters.kinds.custody_transfer import CustodyTransfer
 from services.domain.matters.kinds.disclosure import DisclosureKind
+from services.domain.matters.kinds.disposal import Disposal
 from services.domain.matters.kinds.extension import Extension
 from services.domain.matters.kinds.problem import ProblemReport
 from services.domain.matters.kinds.purpose_change import PurposeChange
@@ -27,5 +28,6 @@ KINDS: Mapping[str, Kind] = {
         UrgentRetrieval(),
         Appeal(),
         Redaction(),
+        Disposal(),
     )
 }

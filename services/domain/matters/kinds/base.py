@@ -168,6 +168,9 @@ class Kind(ABC):
     def begin(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> None:  # noqa: B027  # few kinds do anything
         """Do what is done in the act of asking; nothing, unless the kind says otherwise."""
 
+    def file_itself(self, uow: UnitOfWork, matter: Matter) -> None:  # noqa: B027  # few kinds do anything
+        """Write the document of what was carried out, where the kind has one that is not ``filed`` like the others."""
+
     def undo(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> None:  # noqa: B027  # few kinds do anything
         """Take back what ``begin`` has done, where the matter is not carried out."""
 

@@ -1,0 +1,264 @@
+"""Disposal of masters whose retention has ended: what can be listed, and how each is deleted (R52, T13).
+
+A batch is listed by the system and agreed on by two people (``matters.kinds.disposal``). Then ``workers.disposals``
+deletes item by item. ``begin`` asks again, right before each deletion and with the case locked, whether anything holds
+it; the stores follow, and ``finish`` records what they have answered. A run that dies is done again by the next one.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.orm import joinedload
+
+from services.database.tables.applications import Application, Item
+from services.database.tables.copies import Copy
+from services.database.tables.disposals import DELETED, DUE, HELD, KEPT, LEFT_OUT, LISTED, DisposalItem
+from services.database.tables.masters import Master
+from services.database.unit_of_work import UnitOfWork
+from services.domain.audit import trail as audit_trail
+from services.domain.custody import copies, locks
+from services.domain.custody.locks import StoredObject, stored_object
+from services.domain.holds import queries as holds
+from services.domain.retrieval.records import granted_span
+
+AGAIN = timedelta(days=30)  # what was left out is listed again after so long
+COUNTED = 10_000  # that a metric counts at most
+COPY, MASTER, REPLICA = "copy", "master", "replica"
+VAULT, SECOND = "vault", "replica"  # the places
+
+
+@dataclass(frozen=True)
+class Target:
+    """One object that is to be deleted by its version, and what lies beside it as its label."""
+
+    place: str  # VAULT or SECOND
+    what: str  # COPY, MASTER or REPLICA
+    stored: StoredObject
+    label_version: str | None = None
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """What is to be deleted of one item, in this order; then the loan keys of its copies."""
+
+    item_id: str
+    targets: tuple[Target, ...]
+    copy_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A master that can be disposed of. ``parties``: who has a part in its case, so that they sign nothing about it."""
+
+    master: Master
+    application: Application
+    item: Item
+    parties: frozenset[str]
+
+
+def list_candidates(uow: UnitOfWork, limit: int) -> list[Candidate]:
+    """List masters whose retention has ended, that nothing holds and no batch has, the first ones first."""
+    query = (
+        select(Master, Application, Item)
+        .join(Application, Application.id == Master.application_id)
+        .join(Item, Item.id == Master.item_id)
+        .where(*_ended(uow), ~_in_batch(uow))
+        .options(joinedload(Item.camera))
+        .order_by(Master.dispose_after, Master.id)
+        .limit(limit)
+    )
+    return [
+        Candidate(master, application, item, parties_of(application))
+        for master, application, item in uow.session.execute(query)
+    ]
+
+
+def count_due(uow: UnitOfWork) -> tuple[int, datetime | None]:
+    """Count the masters whose retention has ended and that nothing holds, up to COUNTED; and since when the first."""
+    due = select(Master.dispose_after).where(*_ended(uow)).order_by(Master.dispose_after).limit(COUNTED).subquery()
+    number, first = uow.session.execute(select(func.count(), func.min(due.c.dispose_after))).one()
+    return int(number), first
+
+
+def _ended(uow: UnitOfWork) -> tuple[ColumnElement[bool], ...]:
+    """Build the conditions that a master was archived, its retention and its lock have ended, and nothing holds it."""
+    return (
+        Master.discarded_at.is_(None),
+        Master.archived_at.is_not(None),
+        Master.unneeded_at.is_(None),
+        Master.dispose_after <= uow.now,
+        or_(Master.retain_until.is_(None), Master.retain_until <= uow.now),
+        ~holds.holding(Master.application_id.expression),
+    )
+
+
+def _in_batch(uow: UnitOfWork) -> ColumnElement[bool]:
+    """Build the condition that a batch under way has the master, or that it was left out of one lately."""
+    lately = and_(DisposalItem.state == KEPT, DisposalItem.ended_at > uow.now - AGAIN)
+    under_way = DisposalItem.state.in_((LISTED, LEFT_OUT, DUE))
+    return select(DisposalItem.id).where(DisposalItem.master_id == Master.id, or_(under_way, lately)).exists()
+
+
+def parties_of(application: Application) -> frozenset[str]:
+    """Return who has a part in a case; who drafts on behalf of people outside is none (T8)."""
+    drafter = [application.drafter_id] if application.on_behalf is None else []
+    return frozenset(filter(None, [*drafter, application.custodian_id, *application.subject_ids]))
+
+
+def describe(uow: UnitOfWork, found: Sequence[Candidate]) -> list[dict[str, Any]]:
+    """Return the facts of each, which are signed: what it is, its hashes, where it lies, until when it was retained."""
+    issued: dict[str, list[Copy]] = {}
+    for copy in uow.session.scalars(_issued([one.item.id for one in found])):
+        issued.setdefault(copy.item_id, []).append(copy)
+    return [_facts(one, issued.get(one.item.id, [])) for one in found]
+
+
+def _facts(one: Candidate, issued: Sequence[Copy]) -> dict[str, Any]:
+    master, span = one.master, granted_span(one.item)
+    objects = [
+        _object(VAULT, MASTER, master.sealed),
+        *([_object(SECOND, REPLICA, master.replica)] if master.replica is not None else []),
+        *(_object(VAULT, COPY, copy.sealed) for copy in issued),
+    ]
+    return {
+        "master": master.id,
+        "application": one.application.number,
+        "position": one.item.position,
+        "camera": {"zh": one.item.camera.name_zh, "en": one.item.camera.name_en},
+        "from": span.start.isoformat(),
+        "to": span.end.isoformat(),
+        "zone": one.item.zone,
+        "importance": one.application.importance or "ordinary",
+        "size": master.sealed["size"],
+        "sha256": master.sealed["sha256Plain"],
+        "retainedUntil": master.dispose_after.isoformat() if master.dispose_after else None,
+        "objects": objects,
+    }
+
+
+def _object(place: str, what: str, sealed: Mapping[str, Any]) -> dict[str, Any]:
+    stored = stored_object(sealed)
+    return {
+        "place": place,
+        "what": what,
+        "bucket": stored.bucket,
+        "key": stored.key,
+        "version": stored.version_id,
+        "sha256Cipher": sealed["sha256Cipher"],
+    }
+
+
+def items_of(uow: UnitOfWork, matter_id: str) -> list[DisposalItem]:
+    """Return the items of a batch by position."""
+    query = select(DisposalItem).where(DisposalItem.matter_id == matter_id).order_by(DisposalItem.position)
+    return list(uow.session.scalars(query))
+
+
+def list_held(uow: UnitOfWork, application_ids: Collection[str]) -> set[str]:
+    """Return those of the cases that something holds now; one statement."""
+    query = select(Application.id).where(Application.id.in_(application_ids), holds.holding(Application.id.expression))
+    return set(uow.session.scalars(query))
+
+
+def list_due(uow: UnitOfWork, after: str, limit: int) -> list[str]:
+    """List the items that two people have agreed to delete, by id, from ``after`` on."""
+    query = select(DisposalItem.id).where(DisposalItem.state == DUE, DisposalItem.id > after)
+    return list(uow.session.scalars(query.order_by(DisposalItem.id).limit(limit)))
+
+
+def get_batch(uow: UnitOfWork, item_id: str) -> str:
+    """Return the matter of an item's batch."""
+    return uow.session.get_one(DisposalItem, item_id).matter_id
+
+
+def begin(uow: UnitOfWork, item_id: str) -> Deletion | None:
+    """Return what is to be deleted of an item; None where it is held meanwhile, or done.
+
+    The case is locked first, as placing a hold does: what is held by then is not deleted, and stays on record as held.
+    """
+    found = uow.session.get_one(DisposalItem, item_id)
+    uow.session.get_one(Application, found.application_id, with_for_update=True, populate_existing=True)
+    item = uow.session.get_one(DisposalItem, item_id, with_for_update=True, populate_existing=True)
+    if item.state != DUE:
+        return None
+    master = uow.session.get_one(Master, item.master_id, with_for_update=True, populate_existing=True)
+    if holds.is_held(uow, item.application_id):
+        causes = sorted({one.cause for one in holds.list_holdings(uow, item.application_id)})
+        _end(uow, item, HELD, because=", ".join(causes))
+        audit_trail.record(
+            uow,
+            "disposal-held",
+            "master",
+            master.id,
+            application_id=item.application_id,
+            batch=item.matter_id,
+            causes=causes,
+        )
+        return None
+    if master.discarded_at is not None:
+        _end(uow, item, DELETED, because=master.discarded_because)
+        return None
+    issued = list(uow.session.scalars(_issued([master.item_id])))
+    return Deletion(
+        item.id,
+        (
+            *(Target(VAULT, COPY, stored_object(copy.sealed)) for copy in issued),
+            *([Target(SECOND, REPLICA, stored_object(master.replica))] if master.replica is not None else []),
+            Target(VAULT, MASTER, stored_object(master.sealed), master.label_version),
+        ),
+        tuple(copy.id for copy in issued),
+    )
+
+
+def record(uow: UnitOfWork, item_id: str, answers: Sequence[Mapping[str, str]]) -> None:
+    """Record what the stores have answered so far: a version that was deleted stays so, whatever a later run finds."""
+    item = uow.session.get_one(DisposalItem, item_id, with_for_update=True, populate_existing=True)
+    known = {_name(answer): answer for answer in item.results or ()}
+    known |= {_name(answer): dict(answer) for answer in answers if _name(answer) not in known}
+    item.results = list(known.values())
+
+
+def finish(uow: UnitOfWork, deletion: Deletion, answers: Sequence[Mapping[str, str]]) -> str:
+    """Record that the stores have nothing of an item any more, and no key opens its copies; return its batch."""
+    record(uow, deletion.item_id, answers)
+    item = uow.session.get_one(DisposalItem, deletion.item_id)
+    for copy_id in deletion.copy_ids:
+        copies.mark_key_destroyed(uow, copy_id)
+        copy = uow.session.get_one(Copy, copy_id)
+        if copy.discarded_at is None:
+            copy.discarded_at, copy.discarded_because = uow.now, "disposal"
+            audit_trail.record(
+                uow,
+                "copy-discarded",
+                "object",
+                copy.sealed["key"],
+                application_id=copy.application_id,
+                version=copy.sealed["versionId"],
+            )
+    locks.record_disposal(uow, [item.master_id])
+    if item.state == DUE:
+        _end(uow, item, DELETED)
+    return item.matter_id
+
+
+def is_finished(uow: UnitOfWork, matter_id: str) -> bool:
+    """Return whether nothing of a batch waits for its deletion any more."""
+    left = select(DisposalItem.id).where(DisposalItem.matter_id == matter_id, DisposalItem.state == DUE)
+    return uow.session.scalar(left.limit(1)) is None
+
+
+def _end(uow: UnitOfWork, item: DisposalItem, state: str, because: str | None = None) -> None:
+    item.state, item.ended_at, item.because = state, uow.now, because or item.because
+
+
+def _issued(item_ids: Collection[str]) -> Select[Copy]:
+    """Select the copies of items that are still in the vault; a replaced item has a copy of its own."""
+    query = select(Copy).where(Copy.item_id.in_(item_ids), Copy.discarded_at.is_(None))
+    return query.order_by(Copy.made_at, Copy.id)
+
+
+def _name(answer: Mapping[str, str]) -> tuple[str, str, str]:
+    return answer["place"], answer["key"], answer["version"]

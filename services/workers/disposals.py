@@ -1,0 +1,109 @@
+"""Delete what two people have agreed to dispose of, item by item, at both places (R52).
+
+The rows come first, as everywhere. Before each item its case is locked and asked whether anything holds it; what the
+stores answer is recorded, also of an item that a store which is away has stopped half-way, and the next run goes on.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from services.database.unit_of_work import Actor, Database, UnitOfWork
+from services.domain.custody import disposals
+from services.domain.custody.disposals import MASTER, SECOND, Deletion, Target
+from services.domain.matters import disposal_sheet
+from services.runtime.errors import Fatal
+from services.runtime.logs import get_logger
+from services.runtime.threads import run_in_thread
+from services.vault.keys.vault_keys import LoanKeys
+from services.vault.labels import label_key
+from services.vault.store.protocol import Store, StoreLocked
+
+log = get_logger(__name__)
+
+ACTOR = Actor("system", "disposals")
+AT_ONCE = 50  # items of one step
+LABEL = "label"
+
+
+class Disposer:
+    """Deletes what is due, some items at a time; one for each process that has both stores and the loan keys.
+
+    A step goes on after the items of the step before, so that one that cannot be deleted holds up none behind it.
+    """
+
+    def __init__(
+        self, database: Database, store: Store, replica_store: Store | None, loan_keys: Callable[[], LoanKeys]
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._replica_store = replica_store
+        self._loan_keys = loan_keys
+        self._after = ""
+
+    async def run(self) -> bool:
+        """Delete some items; return whether there may be more. Raises StoreDown."""
+        due = await self._database.read(ACTOR, disposals.list_due, self._after, AT_ONCE)
+        self._after = ""
+        for item_id in due:
+            try:
+                await self._dispose(item_id)
+            except (Fatal, StoreLocked) as error:
+                log.error("an item of a disposal could not be deleted and is tried again", cause=str(error))  # noqa: TRY400  # says all
+            if len(due) == AT_ONCE:
+                self._after = item_id
+        return len(due) == AT_ONCE
+
+    async def _dispose(self, item_id: str) -> None:
+        deletion = await self._database.run(ACTOR, _begin, item_id)
+        if deletion is None:
+            return
+        answers: list[dict[str, str]] = []
+        try:
+            for target in deletion.targets:
+                await run_in_thread(self._delete, target, answers)
+        except BaseException:
+            # a version that is gone stays so: what was answered is no less true because the rest is still there
+            await self._database.run(ACTOR, disposals.record, item_id, answers)
+            raise
+        for copy_id in deletion.copy_ids:
+            await run_in_thread(self._loan_keys().destroy, copy_id)
+        await self._database.run(ACTOR, _finish, deletion, answers)
+
+    def _delete(self, target: Target, answers: list[dict[str, str]]) -> None:
+        """Delete one object by its version, its label first: an object without one is still found by the register."""
+        store, stored = self._place(target), target.stored
+        if target.place != SECOND:
+            key = label_key(stored.key)
+            label = store.stat(stored.bucket, key, target.label_version if target.what == MASTER else None)
+            if label is not None:
+                store.delete(stored.bucket, key, label.version_id)
+                answers.append(_answer(target, LABEL, key, label.version_id, there=True))
+        there = store.delete(stored.bucket, stored.key, stored.version_id)
+        answers.append(_answer(target, target.what, stored.key, stored.version_id, there=there))
+
+    def _place(self, target: Target) -> Store:
+        if target.place != SECOND:
+            return self._store
+        if self._replica_store is None:
+            raise Fatal(
+                f"could not dispose of a replica | {target.stored.key} | this process has no second store | give it "
+                "the settings of the replica"
+            )
+        return self._replica_store
+
+
+def _begin(uow: UnitOfWork, item_id: str) -> Deletion | None:
+    """Begin an item; where it was the last one, and is held or done, its batch is finished."""
+    deletion = disposals.begin(uow, item_id)
+    if deletion is None:
+        disposal_sheet.write_if_finished(uow, disposals.get_batch(uow, item_id))
+    return deletion
+
+
+def _finish(uow: UnitOfWork, deletion: Deletion, answers: list[dict[str, str]]) -> None:
+    disposal_sheet.write_if_finished(uow, disposals.finish(uow, deletion, answers))
+
+
+def _answer(target: Target, what: str, key: str, version: str, *, there: bool) -> dict[str, Any]:
+    answer = "deleted" if there else "absent"
+    return {"place": target.place, "what": what, "key": key, "version": version, "answer": answer}
