@@ -36,8 +36,9 @@ STAGE_OF = {
     "violation": "violation-security",
     "appeal": "violation-appeal",
 }
-# Inspections of the supervision come after all else, and nobody becomes the applicant of a case that is under way.
-DONE_FIRST = [duty for duty in parts.all_duties() if duty != "supervision"]
+# Inspections of the supervision come after all else, and nobody becomes the applicant of a case that is under way. The
+# verification is of work orders, which are of no case.
+DONE_FIRST = [duty for duty in parts.all_duties() if duty not in ("supervision", "verification")]
 DONE_NEXT = [duty for duty in DONE_FIRST if duty != "applicant"]
 PAIRS = [(first, then) for first, then in permutations(DONE_FIRST, 2) if then in DONE_NEXT]
 
