@@ -144,6 +144,26 @@ def open_of_matter(
     known = uow.session.scalar(select(Violation).where(Violation.problem_id == matter_id))
     if known is not None:
         return known
+    return _open_without_loan(uow, application_id, kind, facts, matter_id=matter_id, accused=accused)
+
+
+def open_of_case(uow: UnitOfWork, application_id: str, kind: str, facts: dict[str, Any]) -> Violation:
+    """Open a violation that the system has found about a case, which accuses nobody yet; the caller opens it once.
+
+    It suspends nothing: those who hold the copies may have nothing to do with it.
+    """
+    return _open_without_loan(uow, application_id, kind, facts, matter_id=None, accused=())
+
+
+def _open_without_loan(
+    uow: UnitOfWork,
+    application_id: str,
+    kind: str,
+    facts: dict[str, Any],
+    *,
+    matter_id: str | None,
+    accused: Sequence[str],
+) -> Violation:
     violation = Violation(
         id=new_id(),
         application_id=application_id,

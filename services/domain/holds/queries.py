@@ -29,6 +29,7 @@ from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
 from services.database.tables.holds import Hold
+from services.database.tables.maintenance import Damage
 from services.database.tables.masters import Master
 from services.database.tables.matters import Matter
 from services.database.tables.people import Person
@@ -113,12 +114,18 @@ def _appeals(application_id: SQLColumnExpression[str]) -> Select[datetime | None
     )
 
 
+def _damages(application_id: SQLColumnExpression[str]) -> Select[datetime]:
+    """Until somebody has examined a damaged version, which is evidence of what has happened to it."""
+    return select(Damage.found_at).where(Damage.application_id == application_id, Damage.examined_at.is_(None))
+
+
 HELD_BY: Mapping[str, Callable[[SQLColumnExpression[str]], Select[Any]]] = {
     "violation": _violations,
     "problem": _problems,
     "urgent": _urgent,
     "dispute": _disputes,
     "appeal": _appeals,
+    "damage": _damages,
 }
 
 

@@ -1,0 +1,1 @@
+"""The care of what is stored: rolling verification, repair, reconciliation of the register with what it describes."""

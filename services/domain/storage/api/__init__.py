@@ -1,0 +1,1 @@
+"""The routes of the API about storage, a module for each noun."""

@@ -1,0 +1,1 @@
+"""The pages about storage, a module for each noun."""

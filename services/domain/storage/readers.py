@@ -1,0 +1,61 @@
+"""Who reads the reconciliations, and who explains what they have found (R62).
+
+The storage office reads them. It explains nothing: it is the one that keeps what was compared.
+"""
+
+from services.database.tables.applications import Application
+from services.database.unit_of_work import UnitOfWork
+from services.domain.access import queries as access_queries
+from services.domain.access.policy import LEADERS, Directory
+from services.runtime.errors import Refused
+
+
+def may_read(directory: Directory, person_id: str) -> bool:
+    """Return whether the person is of the storage office, of Security, or supervises; no administrator is."""
+    reads = (
+        directory.holds(person_id, "supervisor", "storage-operator", "security-reviewer")
+        or directory.holds_in(person_id, "storage", *LEADERS)
+        or directory.holds_in(person_id, "security", *LEADERS)
+    )
+    return reads and person_id not in directory.administrators
+
+
+def may_explain(directory: Directory, person_id: str) -> bool:
+    """Return whether the person leads Security or supervises, and does not keep what was compared."""
+    explains = directory.holds(person_id, "supervisor") or directory.holds_in(person_id, "security", *LEADERS)
+    keeps = directory.holds(person_id, "storage-operator") or directory.holds_in(person_id, "storage", *LEADERS)
+    return explains and not keeps and person_id not in directory.administrators
+
+
+def require_reader(uow: UnitOfWork) -> None:
+    """Raise Refused with 403 for people who do not read reconciliations."""
+    if not may_read(access_queries.load_directory(uow), uow.actor.id):
+        raise Refused(
+            "reconciliation-readers-only",
+            "Reconciliations are only for the storage office, Security and the supervision group.",
+            status=403,
+        )
+
+
+def require_explainer(uow: UnitOfWork) -> None:
+    """Raise Refused with 403 for people who may not explain findings."""
+    if not may_explain(access_queries.load_directory(uow), uow.actor.id):
+        raise Refused(
+            "finding-explainers-only",
+            "Only the head of Security, the deputy and the supervision group explain findings: ask one of them.",
+            status=403,
+        )
+
+
+def list_keepers(uow: UnitOfWork, application_id: str | None = None) -> list[str]:
+    """List who leads the storage office, but for those whom the case concerns (T8)."""
+    subjects = uow.session.get_one(Application, application_id).subject_ids if application_id else []
+    leaders = access_queries.load_directory(uow).holders_in("storage", *LEADERS)
+    return [person_id for person_id in dict.fromkeys(leaders) if person_id not in subjects]
+
+
+def list_overseers(uow: UnitOfWork) -> list[str]:
+    """List who is told of new findings: those who explain them."""
+    directory = access_queries.load_directory(uow)
+    people = [*directory.holders_in("security", *LEADERS), *directory.holders(None, "supervisor")]
+    return [person_id for person_id in dict.fromkeys(people) if may_explain(directory, person_id)]
