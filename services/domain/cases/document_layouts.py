@@ -15,6 +15,7 @@ from services.domain.matters import documents as matter_documents
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.violations import documents as violation_documents
 from services.domain.retrieval import record_sheet
+from services.domain.storage import reconciliation_sheet
 from services.rendering import pdf
 from services.rendering.formatting import JsonView
 from services.rendering.sheet import Part, Sheet
@@ -34,6 +35,7 @@ LAYOUTS: Mapping[str, Callable[[JsonView], list[Part]]] = {
     "violation": violation_documents.lay_out_violation,
     "referral": violation_documents.lay_out_referral,
     "hold-notice": notice_sheet.lay_out,
+    "reconciliation": reconciliation_sheet.lay_out,
 }
 _print_environment = Environment(
     loader=PackageLoader("services.domain.cases", "templates/print"),

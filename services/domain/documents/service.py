@@ -17,7 +17,7 @@ from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.documents import Document, NumberSeries
 from services.database.unit_of_work import UnitOfWork
-from services.domain.access import administrators, holds, violations, visibility
+from services.domain.access import administrators, holds, storage, violations, visibility
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import retention
@@ -48,11 +48,14 @@ SERIES = {
     "violation": "WG",
     "referral": "YS",
     "appeal": "SS",
+    "reconciliation": "DZ",
 }
 # A notice says why a case is held and by whom, which is not for everybody who sees the case.
 OF_HOLDS = ("hold-notice",)
 # Of a violation its deciders, the accused, Legal and supervision read the page; the sheets name who reported it.
 OF_VIOLATIONS = ("violation", "referral")
+# A report of a day, for who keeps or oversees what is stored.
+OF_STORAGE = ("reconciliation",)
 
 
 def next_number(uow: UnitOfWork, kind: str) -> str:
@@ -161,6 +164,15 @@ def _require_hold_reader(uow: UnitOfWork, document: Document) -> None:
         raise _not_found(document.number)
 
 
+def _require_storage_reader(uow: UnitOfWork, document: Document) -> None:
+    """Raise NotFound for those who read no reconciliations, and whom a case that it names concerns (T8)."""
+    named = [finding["application"] for finding in json.loads(document.content)["findings"] if finding["application"]]
+    concerned = select(Application.id).where(Application.number.in_(named), visibility.concerns(uow.actor.id))
+    reads = storage.may_read(access_queries.load_directory(uow), uow.actor.id)
+    if not reads or uow.session.scalar(concerned.limit(1)) is not None:
+        raise _not_found(document.number)
+
+
 def by_number(uow: UnitOfWork, number: str) -> Document | None:
     return uow.session.scalar(select(Document).where(Document.number == number))
 
@@ -169,7 +181,8 @@ def read_document(uow: UnitOfWork, number: str, form: Literal["data", "page", "p
     """Return a document of a visible case, or an own agreement; record that it was read (F20).
 
     Others' agreements are for administrators, Security's head and supervisors; notices of holds for those who read
-    holds, whether they see the case or not; sheets of a violation for who reads all of it. NotFound for everybody else.
+    holds, whether they see the case or not; sheets of a violation for who reads all of it; reports of reconciliations
+    for the storage office, Security and supervision. NotFound for everybody else.
     """
     document = by_number(uow, number)
     if document is None:
@@ -179,6 +192,8 @@ def read_document(uow: UnitOfWork, number: str, form: Literal["data", "page", "p
     elif document.kind in OF_VIOLATIONS:
         if not violations.reads_sheet(uow, document):
             raise _not_found(number)
+    elif document.kind in OF_STORAGE:
+        _require_storage_reader(uow, document)
     elif document.application_id is not None:
         visibility.get_visible(uow, document.application_id)
     elif json.loads(document.content).get("by", {}).get("id") != uow.actor.id:

@@ -26,6 +26,7 @@ Page = Literal[
     "models",
     "holds",
     "hand-overs",
+    "reconciliations",
 ]
 # What a notice asks somebody to do. Its subject is the review, the consent, the hand-over, the request or the
 # violation. ``progress`` asks for nothing: the decision of a stage is news until the next one.
@@ -63,6 +64,7 @@ PLAIN_PAGES = {
     "models": "/admin/models",
     "holds": "/holds",
     "hand-overs": "/hand-overs",
+    "reconciliations": "/storage/reconciliations",
 }
 
 
@@ -158,6 +160,13 @@ TEXTS = {
         Message("Footage could not be preserved: check the recorder at once."), work="case"
     ),
     "footage-damaged": NoticeText(Message("An integrity check has found damage: act at once.")),
+    "footage-repaired": NoticeText(
+        Message("Damaged footage was restored from its replica: examine the damaged version."), "reconciliations"
+    ),
+    "footage-unrepaired": NoticeText(Message("Damaged footage could not be restored: act at once."), "reconciliations"),
+    "reconciliation-findings": NoticeText(
+        Message("The daily reconciliation has new findings: explain them or follow them up."), "reconciliations"
+    ),
     "recorder-changed": NoticeText(
         Message("A recorder was changed while a case is waiting for its footage: check whether this is correct."),
         work="case",

@@ -101,8 +101,8 @@ def _minio(text: str, prefix: str) -> Access | None:
     answered = {name.lower(): value for name, value in (entry.get("responseHeader") or {}).items()}
     version = query.get("versionId") or answered.get("x-amz-version-id")
     requester = entry.get("accessKey") or (entry.get("requestClaims") or {}).get("accessKey") or "anonymous"
-    at = datetime.fromisoformat(entry["time"])
-    return _access(text, at, act, bucket, api["object"], version, str(requester), entry.get("remotehost"))
+    at = _aware(datetime.fromisoformat(entry["time"]))
+    return Access(_mark(text), at, act, bucket, api["object"], version, str(requester), entry.get("remotehost"))
 
 
 def _s3(text: str, prefix: str) -> Access | None:
@@ -115,23 +115,17 @@ def _s3(text: str, prefix: str) -> Access | None:
         return None
     at = datetime.strptime(match["at"], "%d/%b/%Y:%H:%M:%S %z")
     version = None if match["version"] == "-" else match["version"]
-    # the key is encoded twice
-    return _access(text, at, act, bucket, unquote(unquote(match["key"])), version, match["requester"], match["address"])
+    key = unquote(unquote(match["key"]))  # it is encoded twice
+    return Access(_mark(text), at, act, bucket, key, version, match["requester"], match["address"])
 
 
-def _access(
-    text: str,
-    at: datetime,
-    act: Act,
-    bucket: str,
-    key: str,
-    version: str | None,
-    requester: str,
-    address: str | None,
-) -> Access:
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return Access(hashlib.sha256(text.encode()).hexdigest(), at, act, bucket, key, version, requester, address)
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _mark(text: str) -> str:
+    """Return the identifier of a line: the same one is imported once."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _bucket(name: str, prefix: str) -> str | None:
@@ -217,17 +211,28 @@ def _kind(
     if not own:
         return kind
     if row.bucket in OF_ATTEMPTS and row.key.startswith(f"{row.bucket}/"):
-        if attempt is None:
-            return None if row.bucket == "quarantine" else kind  # uploads of people have a register of their own
-        if row.act == "delete":
-            explained = attempt.id in ended or (row.key, row.version_id) in removed
-            return None if explained else kind
-        other = row.key == attempt.key and row.version_id and attempt.version_id not in (None, row.version_id)
-        return kind if other and attempt.abandoned_at is None else None
-    if row.bucket == "documents" and "/" not in row.key:
-        known = row.key.split(".")[0] in documents
-        return None if known and row.act == "put" else kind
-    return None
+        explained = _is_explained(row, attempt, ended=ended, removed=removed)
+    elif row.bucket == "documents" and "/" not in row.key:
+        explained = row.act == "put" and row.key.split(".")[0] in documents
+    else:
+        explained = True
+    return None if explained else kind
+
+
+def _is_explained(
+    row: StoreAccess,
+    attempt: UploadAttempt | None,
+    *,
+    ended: Collection[str],
+    removed: Collection[tuple[str, str]],
+) -> bool:
+    """Return whether an attempt of ours, or the end of what it made, explains a put or a deletion."""
+    if attempt is None:
+        return row.bucket == "quarantine"  # the files that people upload have a register of their own
+    if row.act == "delete":
+        return attempt.id in ended or (row.key, row.version_id) in removed
+    other = row.key == attempt.key and row.version_id and attempt.version_id not in (None, row.version_id)
+    return not other or attempt.abandoned_at is not None
 
 
 def _list_ended(uow: UnitOfWork, attempts: Sequence[UploadAttempt]) -> set[str]:

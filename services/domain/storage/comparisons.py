@@ -31,7 +31,7 @@ LABEL = ".label.json"
 # What was deleted, or begun, so recently may still be on its way.
 GRACE = timedelta(hours=1)
 SETTLED = timedelta(minutes=10)
-_DOCUMENT = re.compile(r"([A-Z]{2}-\d{4}-\d{6,})(\.json|\.pdf|\.label\.json)")
+_OF_DOCUMENT = (LABEL, ".json", ".pdf")  # the label's ends with the data's
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -91,8 +91,11 @@ def _split_object(key: str) -> tuple[str, bool, bool]:
 
 
 def _split_document(key: str) -> tuple[str, bool, bool] | None:
-    match = _DOCUMENT.fullmatch(key)
-    return None if match is None else (match[1], match[2] == ".json", match[2] == LABEL)
+    """Data, PDF and statement of a document; what lies in folders has registers of its own (attachments, the log)."""
+    suffix = next((one for one in _OF_DOCUMENT if key.endswith(one)), None)
+    if suffix is None or "/" in key:
+        return None
+    return key.removesuffix(suffix), suffix == ".json", suffix == LABEL
 
 
 def _attempts(bucket: str) -> _Rows:
