@@ -64,6 +64,8 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
     "record-sanction": ({"matterId"}, {"loss", "referral"}),
     "hand-to-authority": ({"matterId"}, set()),
     "remind-violation": ({"matterId"}, set()),
+    "reverify-footage": (set(), {"objectsVerified", "objectsDamaged"}),
+    "reconcile": (set(), {"findingsOpen"}),
     "remind-reviewer": ({"reviewId"}, set()),
     "escalate-review": ({"reviewId"}, set()),
 }
@@ -82,6 +84,8 @@ STORAGE_JOBS = {
     "release-preservation",
     "inspect-return",
     "re-archive",
+    "reverify-footage",
+    "reconcile",
 }
 
 # stage -> its decisions, what it returns besides `decision`; the file beside the models says so

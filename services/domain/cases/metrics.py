@@ -25,6 +25,7 @@ from services.domain.deployments import versions
 from services.domain.holds import queries as holds
 from services.domain.matters.violations.assessment import SEVERITIES
 from services.domain.retrieval.preservations import overwrite_moment
+from services.domain.storage import damages, findings, reconciliation, verification
 from services.runtime import metrics
 from services.runtime.errors import Away
 
@@ -73,6 +74,7 @@ def update_gauges(uow: UnitOfWork) -> None:
     metrics.HOLDS_OPEN.set(open_holds)
     metrics.HOLDS_REVIEW_OVERDUE.set(late)
     _violations(uow)
+    _storage(uow)
     metrics.MODELS_UNRECORDED.set(versions.count_unrecorded(uow))
     metrics.AUDIT_EVENTS.set(uow.session.scalar(select(func.max(AuditEvent.seq))) or 0)
     metrics.CHECKPOINT_LAG.set(checkpoints.signing_lag(uow).total_seconds())
@@ -86,6 +88,16 @@ def _violations(uow: UnitOfWork) -> None:
     found = {severity or UNASSESSED: number for severity, number in uow.session.execute(query)}
     for severity in (UNASSESSED, *SEVERITIES):
         metrics.VIOLATIONS_OPEN.labels(severity).set(found.get(severity, 0))
+
+
+def _storage(uow: UnitOfWork) -> None:
+    """Of what is stored: how long nobody has read it, and how old the last reconciliation is."""
+    oldest = verification.oldest_unverified(uow)
+    metrics.MASTERS_UNVERIFIED.set((uow.now - oldest).total_seconds() if oldest is not None else 0)
+    last = reconciliation.get_last(uow) or reconciliation.get_first_master(uow)
+    metrics.RECONCILE_AGE.set((uow.now - last).total_seconds() if last is not None else 0)
+    metrics.DAMAGES_UNREPAIRED.set(damages.count_unrepaired(uow))
+    metrics.FINDINGS_OPEN.set(findings.count_open(uow))
 
 
 def _states(uow: UnitOfWork) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from services.database.tables.applications import Application
 from services.database.tables.maintenance import MaintenanceRun, Reconciliation, ReconciliationFinding
+from services.database.tables.masters import Master
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import service as document_service
@@ -35,6 +36,13 @@ class NotTold:
 def get_last(uow: UnitOfWork) -> datetime | None:
     """Return when the last reconciliation was made."""
     return uow.session.scalar(select(func.max(Reconciliation.made_at)))
+
+
+def get_first_master(uow: UnitOfWork) -> datetime | None:
+    """Return when the first master that is kept came: since then there is something to compare."""
+    return uow.session.scalar(
+        select(Master.retrieved_at).where(Master.discarded_at.is_(None)).order_by(Master.last_verified_at).limit(1)
+    )
 
 
 def finish(uow: UnitOfWork, day: str, places: Sequence[str], not_told: Sequence[NotTold]) -> Reconciliation:
