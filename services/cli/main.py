@@ -17,6 +17,7 @@ from services.cli import (
     policy,
     processes,
     simulation,
+    storage,
 )
 from services.cli.entry import make_app
 
@@ -37,6 +38,7 @@ for module in (
     bench,
     models,
     operations,
+    storage,
     engine,
 ):
     module.add_to(app)

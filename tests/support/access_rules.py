@@ -26,6 +26,9 @@ STORAGE = frozenset({"operator", "supervisor"})
 CONSENTER = frozenset({"security-head"})  # of the department that another, joint application names
 READERS = frozenset({"admin", "security-head", "supervisor"})  # of the administrators' desk
 HOLD_READERS = frozenset({"security-head", "reviewer", "supervisor"})
+# who keeps what is stored reads of it, and explains nothing
+RECONCILIATION_READERS = frozenset({"reviewer", "security-head", "operator", "supervisor", "office-head"})
+EXPLAINERS = frozenset({"security-head", "supervisor"})
 SEARCHER = frozenset({"reviewer"})  # whose saved search it is
 NONE: frozenset[str] = frozenset()
 SHA = "0" * 64
@@ -118,6 +121,12 @@ RULES = {
     "GET /api/reviews/{review_id}/coverage": Rule(SEE),
     "GET /api/reviews/{review_id}/return": Rule(NONE),  # the review is a release; test_return_inspection_pages
     "GET /api/storage": Rule(STORAGE, EVERYONE - STORAGE),
+    "GET /api/storage/reconciliations": Rule(RECONCILIATION_READERS, EVERYONE - RECONCILIATION_READERS),
+    # there is no finding and no damage: tests/unit/workers/test_reconciliation.py
+    "POST /api/storage/findings/{finding_id}/explanation": Rule(
+        NONE, EVERYONE - EXPLAINERS, body={"explanation": "none"}
+    ),
+    "POST /api/storage/damages/{damage_id}/examination": Rule(NONE, EVERYONE - EXPLAINERS, body={"found": "none"}),
     "POST /api/storage/recorders/{recorder_id}/clock": Rule(
         frozenset({"operator"}),
         EVERYONE - {"operator"},

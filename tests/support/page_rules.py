@@ -6,11 +6,13 @@ from access_rules import (
     CONSENTER,
     ENTERING,
     EVERYONE,
+    EXPLAINERS,
     HANDLING,
     KEEPER,
     NONE,
     OUTSIDER,
     READERS,
+    RECONCILIATION_READERS,
     RECORDING,
     SEARCHER,
     SEE,
@@ -260,6 +262,12 @@ PAGES = {
     "GET /storage": Rule(STORAGE, EVERYONE - STORAGE),
     "GET /storage/preserved.csv": Rule(STORAGE, EVERYONE - STORAGE),
     "GET /storage/preserved": Rule(STORAGE, EVERYONE - STORAGE),
+    "GET /storage/reconciliations": Rule(RECONCILIATION_READERS, EVERYONE - RECONCILIATION_READERS),
+    # there is no finding and no damage: tests/unit/workers/test_reconciliation.py
+    "POST /storage/reconciliations/findings/{finding_id}": Rule(
+        NONE, EVERYONE - EXPLAINERS, body={"explanation": "none"}
+    ),
+    "POST /storage/reconciliations/damages/{damage_id}": Rule(NONE, EVERYONE - EXPLAINERS, body={"found": "none"}),
     "GET /storage/recorders": Rule(STORAGE, EVERYONE - STORAGE),
     "GET /storage/work": Rule(STORAGE, EVERYONE - STORAGE),
     "POST /storage/recorders/{recorder_id}/clock": Rule(
