@@ -20,7 +20,19 @@ MODULES = {
     **dict.fromkeys(("simulate",), "simulation"),
     **{
         name: name
-        for name in ("audit", "bench", "bpmn", "doctor", "engine", "events", "keys", "models", "play", "policy", "storage")
+        for name in (
+            "audit",
+            "bench",
+            "bpmn",
+            "doctor",
+            "engine",
+            "events",
+            "keys",
+            "models",
+            "play",
+            "policy",
+            "storage",
+        )
     },
 }
 INSPECTING = {"instances", "instance", "variables", "incidents", "jobs", "resolve", "retry", "retries"}

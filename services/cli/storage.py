@@ -12,8 +12,8 @@ import typer
 from services.cli.context import load_settings, reported_errors, say
 from services.database import schema as database_schema
 from services.database.unit_of_work import Actor
-from services.domain.storage import access_log
-from services.domain.storage.access_log import Access, LineInvalid
+from services.domain.storage import store_accesses
+from services.domain.storage.store_accesses import Access, LineInvalid
 from services.domain.wiring import command_database
 from services.runtime import data_folder
 
@@ -30,7 +30,8 @@ def add_to(app: typer.Typer) -> None:
     @storage.command("import-log")
     def import_log(
         file: Annotated[
-            str, typer.Argument(help="A log: lines of MinIO's audit webhook, or of S3's server access log; - for input.")
+            str,
+            typer.Argument(help="A log: lines of MinIO's audit webhook, or of S3's server access log; - for input."),
         ],
         place: Annotated[str, typer.Option(help="Whose log it is: primary or replica.")] = "primary",
     ) -> None:
@@ -49,15 +50,15 @@ def add_to(app: typer.Typer) -> None:
             digest = hashlib.sha256()
             read, new = 0, 0
             try:
-                accesses = access_log.read_lines(_lines(file, digest), prefix)
+                accesses = store_accesses.read_lines(_lines(file, digest), prefix)
                 while page := list(islice(accesses, AT_ONCE)):
                     read += len(page)
                     kept: list[Access] = [one for one in page if one is not None]
-                    new += database.run_now(ACTOR, access_log.add, of, kept)
+                    new += database.run_now(ACTOR, store_accesses.add, of, kept)
             except (LineInvalid, OSError) as error:
                 typer.echo(f"{file} was imported up to a point: {error}. Correct that and import it again.", err=True)
                 raise typer.Exit(1) from None
-            database.run_now(ACTOR, access_log.record_import, of, digest.hexdigest(), lines=read, new=new)
+            database.run_now(ACTOR, store_accesses.record_import, of, digest.hexdigest(), lines=read, new=new)
             say(f"{read} lines were read, {new} accesses are new: the next reconciliation compares them.")
 
 

@@ -46,6 +46,8 @@ FIVE_TIMES = (
     "encrypt-copy",
     "grant-emergency-view",
     "end-emergency-view",
+    "reverify-footage",
+    "reconcile",
     "release-preservation",
     "inspect-return",
     "re-archive",

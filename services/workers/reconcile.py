@@ -9,7 +9,7 @@ import anyio
 
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.process.engine_view import EngineInspection
-from services.domain.storage import access_log, comparisons, findings, maintenance, reconciliation, recorder_exports
+from services.domain.storage import comparisons, findings, maintenance, reconciliation, recorder_exports, store_accesses
 from services.domain.storage.findings import Found
 from services.domain.storage.maintenance import RECONCILE
 from services.domain.storage.reconciliation import NotTold
@@ -115,7 +115,7 @@ class _Run:
         await self._set_counts({"accesses": judged})
 
     def _judge_page(self, uow: UnitOfWork) -> int:
-        number, found = access_log.judge_next(uow, self._own, AT_ONCE)
+        number, found = store_accesses.judge_next(uow, self._own, AT_ONCE)
         findings.record(uow, self._day, found)
         return number
 

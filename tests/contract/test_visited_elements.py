@@ -39,6 +39,7 @@ def test_every_flow_node_and_sequence_flow_is_counted() -> None:
         "problem-report",
         "violation",
         "urgent-retrieval",
+        "maintenance",
     }
 
 

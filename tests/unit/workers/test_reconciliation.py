@@ -18,8 +18,8 @@ from services.database.tables.notices import Notice
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.violations import Violation
 from services.domain.cases.document_layouts import render_pdf
-from services.domain.storage import access_log, findings
-from services.domain.storage.access_log import LineInvalid
+from services.domain.storage import findings, store_accesses
+from services.domain.storage.store_accesses import LineInvalid
 from services.recorders.protocol import RecorderDown, RecorderExport
 from services.runtime.errors import NotYet, Outcome, Refused
 from services.runtime.settings import Settings
@@ -190,12 +190,12 @@ def audit_line(
 
 
 def imported(desk: Desk, lines: Sequence[str]) -> int:
-    read = [one for one in access_log.read_lines(lines, "t") if one is not None]
-    return int(desk.do(access_log.add, "primary", read))
+    read = [one for one in store_accesses.read_lines(lines, "t") if one is not None]
+    return int(desk.do(store_accesses.add, "primary", read))
 
 
 @pytest.mark.requirement("R53")
-async def test_the_access_log_shows_reads_by_others_and_what_no_act_explains(desk: Desk) -> None:
+async def test_the_store_accesses_shows_reads_by_others_and_what_no_act_explains(desk: Desk) -> None:
     case = await kept(desk, "gate")
     [master] = desk.rows(Master)
     key, version = master.sealed["key"], master.sealed["versionId"]
@@ -223,7 +223,7 @@ async def test_the_access_log_shows_reads_by_others_and_what_no_act_explains(des
     assert [row.application_id for row in desk.rows(Violation)] == [case.id]
     assert all(row.judged_at is not None for row in desk.rows(StoreAccess))
     with pytest.raises(LineInvalid, match="line 2"):
-        list(access_log.read_lines([lines[0], "no log"], "t"))
+        list(store_accesses.read_lines([lines[0], "no log"], "t"))
 
 
 @pytest.mark.requirement("R62")

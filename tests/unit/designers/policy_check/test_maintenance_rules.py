@@ -43,7 +43,10 @@ def test_a_process_that_a_timer_begins_is_walked_and_keeps_its_rules(tmp_path: P
             partial(Model.retarget, flow="Flow_ReconcileFailed", target="Gateway_ReconcileOver"),
             "failed-reconcile-is-a-work-order",
         ),
-        (partial(Model.retarget, flow="Flow_ToReverify", target="Gateway_ReverifyOver"), "maintenance-verifies"),
+        (
+            partial(Model.retarget, flow="Flow_ToReverifyFootage", target="Gateway_ReverifyFootageOver"),
+            "maintenance-verifies",
+        ),
         (
             partial(Model.retarget, flow="Flow_ToListDisposals", target="Gateway_ListDisposalsOver"),
             "maintenance-lists-disposals",
