@@ -190,6 +190,7 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "object-unrepaired": Message("Damaged object could not be restored"),
     "damage-examined": Message("Damaged version examined"),
     "damaged-version-removed": Message("Damaged version deleted after its master"),
+    "reconciliation-written": Message("Report of the reconciliation filed"),
     "reconciliation-finding": Message("Reconciliation has found a difference in what is stored"),
     "reconciliation-finding-explained": Message("Difference found by a reconciliation explained"),
     # the process engine
