@@ -97,7 +97,7 @@ async def serve(
         app,
         http=connection,
         log_config=None,
-        store_accesses=False,
+        access_log=False,
         proxy_headers=False,  # the portal's setting says whose X-Forwarded-For is trusted
         lifespan="on" if lifespan else "off",
         timeout_graceful_shutdown=max(1, round(grace)),
