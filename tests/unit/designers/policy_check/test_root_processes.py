@@ -93,7 +93,9 @@ def test_a_simulated_year_is_of_applications_alone_and_says_so(models: Path) -> 
     result = CliRunner().invoke(cli_main.app, ["simulate", str(models), "--cases", "3"])
 
     assert result.exit_code == 0
-    assert "Only the case of an application is simulated, and not: maintenance, matter" in " ".join(result.output.split())
+    assert "Only the case of an application is simulated, and not: maintenance, matter" in " ".join(
+        result.output.split()
+    )
 
 
 def test_the_difference_names_the_files_of_new_processes(models: Path, tmp_path: Path) -> None:
