@@ -193,6 +193,11 @@ class Container:
         opened: dict[str, object] = {
             name: getattr(self, name) for name in ("store", "replica_store", "vault_keys", "signer") if name in needed
         }
+        opened |= {
+            name: value
+            for name, value in (("engine", self.engine), ("engine_client", self.engine_client))
+            if name in needed and value is not None
+        }
         return {**self._for_all, **opened}
 
     @property

@@ -32,6 +32,7 @@ MODULES = {
             "models",
             "play",
             "policy",
+            "storage",
         )
     },
 }

@@ -18,6 +18,7 @@ from services.cli import (
     policy,
     processes,
     simulation,
+    storage,
 )
 from services.cli.entry import make_app
 
@@ -39,6 +40,7 @@ for module in (
     bench,
     models,
     operations,
+    storage,
     engine,
 ):
     module.add_to(app)

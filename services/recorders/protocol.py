@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.spans import Span
@@ -122,4 +122,29 @@ class Recorder(Protocol):
 
     async def release(self, channel: str, span: Span) -> None:
         """Undo ``protect``."""
+        ...
+
+
+@dataclass(frozen=True)
+class RecorderExport:
+    """One export that a recorder knows: footage that was taken from it, by this program or by somebody else.
+
+    ``start`` is the first moment of what it holds, None where the recorder does not say it. ``own``: it bears the name
+    that this program gives to its exports, which others can give too.
+    """
+
+    id: str
+    channel: str
+    name: str
+    start: datetime | None
+    own: bool
+    finished: bool
+
+
+@runtime_checkable
+class TellsExports(Protocol):
+    """A recorder that tells which exports it has made. Those of the other drivers do not tell."""
+
+    async def list_exports(self) -> list[RecorderExport]:
+        """List the exports that the recorder has; raises RecorderDown."""
         ...

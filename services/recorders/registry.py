@@ -20,7 +20,7 @@ from services.recorders.mediamtx.recorder import SCHEMA as MEDIAMTX
 from services.recorders.mediamtx.recorder import MediamtxRecorder
 from services.recorders.onvif.recorder import SCHEMA as ONVIF
 from services.recorders.onvif.recorder import OnvifRecorder
-from services.recorders.protocol import Recorder, RecorderFacts, Segment
+from services.recorders.protocol import Recorder, RecorderFacts, Segment, TellsExports
 from services.recorders.upload.recorder import UploadRecorder
 from services.recorders.zoneminder.recorder import SCHEMA as ZONEMINDER
 from services.recorders.zoneminder.recorder import ZoneMinderRecorder
@@ -104,6 +104,12 @@ def open_recorder(
     return Bounded(known.make(opened, places), (kind, frozenset(configuration.items())), int(text))
 
 
+def exports_of(recorder: Recorder) -> TellsExports | None:
+    """Return the recorder as one that tells its exports; None for those of the drivers that do not."""
+    inner = recorder.bounded if isinstance(recorder, Bounded) else recorder
+    return inner if isinstance(inner, TellsExports) else None
+
+
 class Bounded:
     """A recorder behind a semaphore: a fetch holds it from its first segment until it is closed."""
 
@@ -111,6 +117,11 @@ class Bounded:
         self._recorder = recorder
         self._key = key
         self._places = places
+
+    @property
+    def bounded(self) -> Recorder:
+        """The recorder itself."""
+        return self._recorder
 
     async def probe(self) -> RecorderFacts:
         return await self._recorder.probe()

@@ -250,6 +250,26 @@ LONGEST_DISPOSAL_DUE = Gauge(
     "How long ago the retention of the first of them ended; 0 where there is none",
     registry=DATABASE_REGISTRY,
 )
+MASTERS_UNVERIFIED = Gauge(
+    "footage_desk_masters_unverified_seconds",
+    "Since when the longest unread master or replica was not compared with what was sealed; 0 without any",
+    registry=DATABASE_REGISTRY,
+)
+RECONCILE_AGE = Gauge(
+    "footage_desk_reconcile_age_seconds",
+    "Age of the last report of a reconciliation, or of the first master where there is none; 0 without either",
+    registry=DATABASE_REGISTRY,
+)
+DAMAGES_UNREPAIRED = Gauge(
+    "footage_desk_damages_unrepaired",
+    "Damaged masters and replicas that could not be made anew",
+    registry=DATABASE_REGISTRY,
+)
+FINDINGS_OPEN = Gauge(
+    "footage_desk_reconciliation_findings_open",
+    "Differences between the register and what it describes that nobody has explained",
+    registry=DATABASE_REGISTRY,
+)
 HAND_OVERS_OVERDUE = Gauge(
     "footage_desk_hand_overs_overdue", "Hand-overs past their due date", registry=DATABASE_REGISTRY
 )

@@ -53,6 +53,8 @@ class Rules:
     identity_card_retention: timedelta = timedelta(days=30)  # of copies, from the end of the case
     agreement_version: str = "2026"
     agreement_grace: timedelta = timedelta(days=14)  # signatures under the text before count so long
+    reverify_every: timedelta = timedelta(days=180)
+    reverify_bytes: int = 300_000_000_000  # that are read again on a day, at the most
     replica_required: bool = field(default=True)
     second_factor: Literal["signers", "everyone", "nobody"] = "nobody"
     notice_channels: tuple[str, ...] = ()  # where notices go beside the portal: mail, webhook
@@ -110,6 +112,8 @@ def rules_of(settings: Settings) -> Rules:
         identity_card_retention=timedelta(days=settings.rules.identity_card_days),
         agreement_version=settings.rules.agreement_version,
         agreement_grace=timedelta(days=settings.rules.agreement_grace_days),
+        reverify_every=timedelta(days=settings.maintenance.reverify_days),
+        reverify_bytes=settings.maintenance.reverify_gigabytes * 1_000_000_000,
         notice_channels=settings.notices.channels,
     )
 

@@ -61,8 +61,8 @@ async def sweep_abandoned(
     ``all_open`` at the start of the only process that uploads.
     """
     left = await database.run(SWEEPER, attempts.abandon_dead, all_open=all_open)
-    replicas = [attempt for attempt in left if attempt.purpose == "replica"]
-    await sweep(database, SWEEPER, store, [one for one in left if one.purpose != "replica"], loan_keys)
+    replicas = [attempt for attempt in left if attempt.bucket == "replicas"]
+    await sweep(database, SWEEPER, store, [one for one in left if one.bucket != "replicas"], loan_keys)
     if replica_store is not None:
         await sweep(database, SWEEPER, replica_store, replicas)
     uploads_left = await database.run(SWEEPER, upload_sources.remove_dead, all_open=all_open)

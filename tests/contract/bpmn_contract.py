@@ -74,6 +74,8 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
     "write-inspection-report": ({"inspectionId"}, set()),
     "open-corrective-actions": ({"inspectionId"}, set()),
     "close-inspection": ({"inspectionId", "closedAs"}, set()),
+    "reverify-footage": (set(), {"objectsVerified", "objectsDamaged"}),
+    "reconcile": (set(), {"findingsOpen"}),
     "remind-reviewer": ({"reviewId"}, set()),
     "escalate-review": ({"reviewId"}, set()),
 }
@@ -92,6 +94,8 @@ STORAGE_JOBS = {
     "release-preservation",
     "inspect-return",
     "re-archive",
+    "reverify-footage",
+    "reconcile",
 }
 
 # stage -> its decisions, what it returns besides `decision`; the file beside the models says so

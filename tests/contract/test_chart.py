@@ -40,6 +40,7 @@ SECRETS = {
     "worker-encrypt-copy": BOOKS | STORE | REPLICA | VAULT | SEAL,
     "worker-inspect-return": BOOKS | STORE,
     "worker-closing": BOOKS | STORE | REPLICA | SEAL,
+    "worker-maintenance": BOOKS | STORE | REPLICA | RECORDERS_KEY,
     # Whoever makes tables and buckets does nothing else.
     "migrate": {"footage-desk-database-owner", "footage-desk-store-owner", "footage-desk-replica-owner"},
     # It enters in the audit trail what it deploys.
@@ -62,7 +63,8 @@ def test_each_part_is_given_its_secrets_and_no_other() -> None:
 def test_only_who_asks_recorders_reaches_their_networks() -> None:
     reached = {name: part.networks for name, part in parts("city").items() if part.networks}
 
-    assert reached == dict.fromkeys(("portal", "worker-preserve-footage", "worker-retrieve-footage"), RECORDERS)
+    asking = ("portal", "worker-maintenance", "worker-preserve-footage", "worker-retrieve-footage")
+    assert reached == dict.fromkeys(asking, RECORDERS)
 
 
 def test_each_part_reaches_the_ports_that_it_speaks_to() -> None:
@@ -79,6 +81,7 @@ def test_each_part_reaches_the_ports_that_it_speaks_to() -> None:
         "worker-encrypt-copy": footage | {stamps},
         "worker-inspect-return": footage,
         "worker-closing": footage | {stamps},
+        "worker-maintenance": footage | recorders,
         "migrate": {names, database, store},
         "deploy-models": process,
         "backup": {names, database, store},
@@ -100,7 +103,7 @@ def test_only_who_asks_recorders_sees_their_folders() -> None:
         if mount["name"] == "recorders" and mount["readOnly"]
     }
 
-    assert seen == {"portal", "worker-preserve-footage", "worker-retrieve-footage"}
+    assert seen == {"portal", "worker-maintenance", "worker-preserve-footage", "worker-retrieve-footage"}
 
 
 @pytest.mark.parametrize("name", SETS)

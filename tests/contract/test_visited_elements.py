@@ -41,6 +41,7 @@ def test_every_flow_node_and_sequence_flow_is_counted() -> None:
         "urgent-retrieval",
         "inspection",
         "work-order",
+        "maintenance",
     }
 
 

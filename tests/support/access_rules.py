@@ -35,6 +35,9 @@ OPEN_WORK = OVERSEERS | {"operator"}
 STORAGE_KEEPERS = frozenset({"operator", "admin"})  # of the registers of storage
 STORAGE_READERS = frozenset({"operator", "admin", "supervisor", "security-head"})
 DISPOSAL_READERS = STORAGE_READERS - {"admin"}
+# who keeps what is stored reads of it, and explains nothing
+RECONCILIATION_READERS = frozenset({"reviewer", "security-head", "operator", "supervisor", "office-head"})
+EXPLAINERS = frozenset({"security-head", "supervisor"})
 SEARCHER = frozenset({"reviewer"})  # whose saved search it is
 NONE: frozenset[str] = frozenset()
 SHA = "0" * 64
@@ -139,6 +142,12 @@ RULES = {
     "GET /api/reviews/{review_id}/coverage": Rule(SEE),
     "GET /api/reviews/{review_id}/return": Rule(NONE),  # the review is a release; test_return_inspection_pages
     "GET /api/storage": Rule(STORAGE, EVERYONE - STORAGE),
+    "GET /api/storage/reconciliations": Rule(RECONCILIATION_READERS, EVERYONE - RECONCILIATION_READERS),
+    # there is no finding and no damage: tests/unit/workers/test_reconciliation.py
+    "POST /api/storage/findings/{finding_id}/explanation": Rule(
+        NONE, EVERYONE - EXPLAINERS, body={"explanation": "none"}
+    ),
+    "POST /api/storage/damages/{damage_id}/examination": Rule(NONE, EVERYONE - EXPLAINERS, body={"found": "none"}),
     "POST /api/storage/recorders/{recorder_id}/clock": Rule(
         frozenset({"operator"}),
         EVERYONE - {"operator"},

@@ -15,6 +15,7 @@ from services.vault.sealing import MasterSource, Sealed
 from services.vault.store.protocol import (
     OCTETS,
     ObjectFacts,
+    ObjectVersion,
     Source,
     StoreConflict,
     Stored,
@@ -75,6 +76,11 @@ class MemoryStore:
     def stat(self, bucket: str, key: str, version_id: str | None = None) -> ObjectFacts | None:
         there = self.objects.get((bucket, key))
         return None if there is None else there[0]
+
+    def list_versions(self, bucket: str, prefix: str = "") -> Iterator[ObjectVersion]:
+        for key in self.list_keys(bucket, prefix):
+            facts, body = self.objects[bucket, key]
+            yield ObjectVersion(key, facts.version_id, len(body), facts.etag, newest=True)
 
     def list_keys(self, bucket: str, prefix: str = "") -> Iterator[str]:
         return iter(sorted(key for where, key in self.objects if where == bucket and key.startswith(prefix)))

@@ -9,6 +9,7 @@ from access_rules import (
     DISPOSAL_READERS,
     ENTERING,
     EVERYONE,
+    EXPLAINERS,
     HANDLING,
     INSPECTIONS,
     KEEPER,
@@ -18,6 +19,7 @@ from access_rules import (
     OUTSIDER,
     OVERSEERS,
     READERS,
+    RECONCILIATION_READERS,
     RECORDING,
     SEARCHER,
     SEE,
@@ -354,6 +356,12 @@ PAGES = {
     # the matter is no batch of disposal
     "GET /storage/disposals/{matter_id}": Rule(NONE),
     "POST /storage/disposals/{matter_id}/items/{disposal_item_id}": Rule(NONE, body={"because": "none"}),
+    "GET /storage/reconciliations": Rule(RECONCILIATION_READERS, EVERYONE - RECONCILIATION_READERS),
+    # there is no finding and no damage: tests/unit/workers/test_reconciliation.py
+    "POST /storage/reconciliations/findings/{finding_id}": Rule(
+        NONE, EVERYONE - EXPLAINERS, body={"explanation": "none"}
+    ),
+    "POST /storage/reconciliations/damages/{damage_id}": Rule(NONE, EVERYONE - EXPLAINERS, body={"found": "none"}),
     "GET /storage/recorders": Rule(STORAGE, EVERYONE - STORAGE),
     "GET /storage/work": Rule(STORAGE, EVERYONE - STORAGE),
     "POST /storage/recorders/{recorder_id}/clock": Rule(

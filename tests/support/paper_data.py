@@ -427,6 +427,18 @@ DISPOSAL: dict[str, Any] = {
         )
     ],
 }
+RECONCILED: dict[str, Any] = {
+    **{"title": "录像存储对账报告", "day": "2031-03-10", "made": "2031-03-10T02:00:00+00:00"},
+    **{"began": "2031-03-10T02:00:00+00:00", "found": 1, "gone": 0, "open": 1, "compared": {"masters": 3}},
+    "notTold": [{"of": "三号录像机", "because": "unsupported"}],
+    "findings": [
+        {
+            **{"kind": "missing", "place": "primary", "subject": "masters/a/b", "application": "SQ-2031-000001"},
+            **{"detail": {"expected": "v1"}, "violation": None},
+        }
+    ],
+    "verified": {"bytes": 5, "objects": {"verified": 1}, "oldest": "2031-03-01T02:00:00+00:00", "unrepaired": 0},
+}
 EACH: dict[str, dict[str, Any]] = {
     "application-form": FORM,
     "retrieval-record": RECORD,
@@ -448,6 +460,7 @@ EACH: dict[str, dict[str, Any]] = {
     "referral": REFERRAL,
     "sitting": SITTING,
     "refusal-notice": REFUSAL,
+    "reconciliation": RECONCILED,
 }
 
 

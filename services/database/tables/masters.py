@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id, reference
@@ -13,6 +14,14 @@ TO_LOCK = text("lock_due_since IS NOT NULL AND discarded_at IS NULL")
 IN_USE = text("discarded_at IS NULL AND archived_at IS NULL AND unneeded_at IS NULL")
 TO_DISPOSE = text("discarded_at IS NULL AND unneeded_at IS NOT NULL")
 ARCHIVED = text("discarded_at IS NULL AND archived_at IS NOT NULL")
+TO_VERIFY = text("discarded_at IS NULL AND unneeded_at IS NULL")
+SUSPECT = text("suspect_since IS NOT NULL")
+
+
+def _when_retrieved(context: DefaultExecutionContext) -> datetime:
+    """Return when the object was hashed for the last time: while it was stored."""
+    moment: datetime = context.get_current_parameters()["retrieved_at"]  # type: ignore[no-untyped-call]  # SQLAlchemy's
+    return moment
 
 
 class Master(Base):
@@ -20,6 +29,8 @@ class Master(Base):
 
     ``retain_until`` is until when the stores keep it, with label and replica; it only moves later. ``lock_due_since``:
     since when the stores have yet to be told of that moment, or of another label or replica; None: they were told.
+    ``last_verified_at``, ``replica_last_verified_at``: when its bytes were last read and compared with what was sealed;
+    ``suspect_since``: something else than a read says that it is damaged, so that it is read before all others.
     """
 
     __tablename__ = "masters"
@@ -29,6 +40,15 @@ class Master(Base):
         Index("ix_masters_in_use", "retain_until", sqlite_where=IN_USE, postgresql_where=IN_USE),
         Index("ix_masters_to_dispose", "dispose_after", "id", sqlite_where=TO_DISPOSE, postgresql_where=TO_DISPOSE),
         Index("ix_masters_archived", "dispose_after", "id", sqlite_where=ARCHIVED, postgresql_where=ARCHIVED),
+        Index("ix_masters_to_verify", "last_verified_at", "id", sqlite_where=TO_VERIFY, postgresql_where=TO_VERIFY),
+        Index(
+            "ix_masters_replicas_to_verify",
+            "replica_last_verified_at",
+            "id",
+            sqlite_where=TO_VERIFY,
+            postgresql_where=TO_VERIFY,
+        ),
+        Index("ix_masters_suspect", "suspect_since", "id", sqlite_where=SUSPECT, postgresql_where=SUSPECT),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
@@ -50,6 +70,9 @@ class Master(Base):
     dispose_after: Mapped[datetime | None]  # from its class, set at re-archiving (T13); without a loan its lock's end
     discarded_at: Mapped[datetime | None]
     discarded_because: Mapped[str | None]
+    last_verified_at: Mapped[datetime | None] = mapped_column(default=_when_retrieved)
+    replica_last_verified_at: Mapped[datetime | None]
+    suspect_since: Mapped[datetime | None]
 
     item: Mapped[Item] = reference()
 

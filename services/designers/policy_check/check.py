@@ -136,11 +136,16 @@ class _Check:
         self._roots = find_roots(files.resources)
 
     def run(self, seconds: float, until: str | None) -> Report:
-        """Walk each process that a message of the world begins; ``seconds`` and ``until`` as those of ``check``."""
+        """Walk each process that a timer or a message of the world begins.
+
+        ``seconds`` and ``until`` are as those of ``check``.
+        """
         self._refuse_what_is_not_deployed()
         of_all = world_of(self._files, self._workers, self._items)
         begun, walked = time.process_time(), list[Walked]()
-        roots = [root for root in self._roots if any(message in of_all.sent for message in root.messages)]
+        roots = [
+            root for root in self._roots if root.timers or any(message in of_all.sent for message in root.messages)
+        ]
         for root in self._wanted(self._main_first(roots), until):
             walked.append(self._walk(root, seconds - (time.process_time() - begun), until))
             if until is not None and _has_broken(walked[-1].walk, until):
@@ -278,7 +283,8 @@ def _part(walked: Walked) -> PartOfReport:
 
 
 def _beginnings(root: Root, world: World) -> Iterator[Beginning]:
-    """Yield each way in which a message begins a process: one for each thing that the world says it brings."""
+    """Yield each way in which a process begins: a timer, or a message with each thing that the world says it brings."""
+    yield from (Beginning("", {}, timer) for timer in root.timers)
     for message in root.messages:
         if message in world.sent:
             yield from (Beginning(message, values) for values in world.message(message))

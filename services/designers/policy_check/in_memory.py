@@ -38,10 +38,14 @@ CASE_ENDS = ("case", "ends")
 
 @dataclass(frozen=True)
 class Beginning:
-    """What begins a process: a message, and what it brings; its key is the register's."""
+    """What begins a process: a message, and what it brings; its key is the register's.
+
+    ``timer``: the start event of the timer that begins it instead.
+    """
 
     message: str = APPLICATION_SUBMITTED
     values: Values = field(default_factory=lambda: {"applicationId": APPLICATION})
+    timer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,8 @@ class Simulation:
             return self._applied(self.empty, self._begins, [], self.empty.now, self.empty.register)
         empty = empty or self.empty
         beginning = beginning or self.beginnings[0]
+        if beginning.timer:
+            return self._start_by_timer(empty, beginning.timer)
         values = self.filled(beginning.values, empty.now, empty)
         register = empty.register
         if isinstance(values.get(HAND_OVER_ID), str):
@@ -160,6 +166,13 @@ class Simulation:
         )
         first = Fact("message", beginning.message, values=values)
         return self._applied(empty, command, [first], empty.now, register)
+
+    def _start_by_timer(self, empty: Case, element_id: str) -> Applied:
+        """Begin a case by the timer of a start event, when it is due."""
+        timer = next(one for one in empty.state.timers.values() if one.element_id == element_id)
+        command = partial(timers.trigger_timer, key=timer.key)
+        first = Fact("timer", element_id, element_id=element_id)
+        return self._applied(empty, command, [first], from_millis(timer.due_date), empty.register)
 
     def key_of(self, message: str) -> str:
         """Return the key of a message that begins a case; empty where the register has no such thing yet."""

@@ -18,6 +18,7 @@ from services.designers.policy_check.moves import DECISION, ERROR, JOB, MESSAGE,
 from services.designers.policy_check.rules import Rules
 from services.engine.clock import to_millis
 
+_DAY = 24 * 60 * 60 * 1000  # in ms
 _MOST_JOBS = 100  # that a timer beside the way begins
 
 
@@ -150,11 +151,14 @@ def _is_like(other: Move, move: Move) -> bool:
 def scenario(replayed: Replay, files: Sequence[str], about: str, *, key: str) -> dict[str, Any]:
     """Return the path as a scenario: the steps that a client of the engine takes, for any engine.
 
-    ``key`` is that of the message that begins the case, which is the first of the facts.
+    ``key`` is that of the message that begins the case, which is the first of the facts unless a timer is.
     """
     first = replayed.facts[0]
     steps: list[dict[str, Any]] = [{"do": "deploy", "files": list(files)}]
-    steps.append({"do": "publish", "name": first.name, "correlationKey": key, "variables": dict(first.values)})
+    if first.kind == TIMER:
+        steps.append({"do": "advanceClock", "ms": _DAY})  # the timers of start events are daily, or more often
+    else:
+        steps.append({"do": "publish", "name": first.name, "correlationKey": key, "variables": dict(first.values)})
     clock: int | None = None
     for move, before, after in replayed.steps:
         clock = to_millis(before.now) if clock is None else clock

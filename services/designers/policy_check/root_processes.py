@@ -19,14 +19,15 @@ from services.engine.processing.deployments import Resource
 class Root:
     """A process that no other calls, or that a message begins.
 
-    ``messages`` are those that begin it; ``resources`` are the files that it needs: its own, and those of what it
-    calls.
+    ``messages`` are those that begin it, ``timers`` the start events that a timer triggers; ``resources`` are the
+    files that it needs: its own, and those of what it calls.
     """
 
     process_id: str
     messages: tuple[str, ...]
     resources: tuple[Resource, ...]
     job_types: frozenset[str]
+    timers: tuple[str, ...] = ()
 
     @property
     def is_main(self) -> bool:
@@ -56,6 +57,7 @@ def find_roots(resources: Sequence[Resource]) -> list[Root]:
                 messages,
                 tuple(resource for resource in resources if resource.name in names),
                 frozenset(_job_types(p for name in names for p in drawn.get(name, ()))),
+                tuple(start.id for start in process.timer_start_events()),
             )
         )
     return sorted(found, key=lambda root: (not root.is_main, root.process_id))

@@ -106,7 +106,7 @@ class Verdicts:
         entered: dict[int, list[tuple[str, str]]] = {}
         for number, process, element in replayed.elements:
             entered.setdefault(number, []).append((process, element))
-        steps = [Step(0, *self._words.beginning(beginning.message), "", "", tuple(entered.get(0, [])))]
+        steps = [Step(0, *self._words.beginning(beginning.message, beginning.timer), "", "", tuple(entered.get(0, [])))]
         for number, move in enumerate(path, 1):
             zh_step, en_step = self._words.step(move)
             steps.append(
@@ -165,7 +165,7 @@ def not_there(rule: Rule) -> Verdict:
     name = rule.process or ""
     why = (
         f"此文件夹中没有由消息启动的流程 {name}",
-        f"the folder has no process {name} that a message begins",
+        f"the folder has no process {name} that a message or a timer begins",
     )
     return _of_rule(rule, report.BROKEN, why, name)
 

@@ -39,8 +39,10 @@ class Words:
         stage = self._stages.get(code)
         return (code, code) if stage is None else (stage.zh, stage.en)
 
-    def beginning(self, message: str) -> Sentence:
-        """Return what begins a case: the submission of an application, or another message."""
+    def beginning(self, message: str, timer: str = "") -> Sentence:
+        """Return what begins a case: the submission of an application, another message, or a timer."""
+        if timer:
+            return f"定时启动 {timer}", f"the timer {timer} starts it"
         return (
             SUBMITTED if message == APPLICATION_SUBMITTED else (f"收到消息 {message}", f"the message {message} comes")
         )

@@ -41,3 +41,20 @@ def keeper_refusal(directory: Directory, person_id: str) -> Message | None:
     if person_id not in directory.agreed:
         return Message("This person has no valid confidentiality agreement: it has to be signed first.")
     return None
+
+
+def may_read_reconciliations(directory: Directory, person_id: str) -> bool:
+    """Return whether the person is of the storage office, of Security, or supervises; no administrator is."""
+    reads = (
+        directory.holds(person_id, "supervisor", "storage-operator", "security-reviewer")
+        or directory.holds_in(person_id, "storage", *LEADERS)
+        or directory.holds_in(person_id, "security", *LEADERS)
+    )
+    return reads and person_id not in directory.administrators
+
+
+def may_explain(directory: Directory, person_id: str) -> bool:
+    """Return whether the person leads Security or supervises, and does not keep what was compared."""
+    explains = directory.holds(person_id, "supervisor") or directory.holds_in(person_id, "security", *LEADERS)
+    keeps = directory.holds(person_id, "storage-operator") or directory.holds_in(person_id, "storage", *LEADERS)
+    return explains and not keeps and person_id not in directory.administrators

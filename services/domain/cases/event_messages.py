@@ -224,6 +224,15 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "hold-lift-withdrawn": Message("Legal hold stays: it was not lifted"),
     "hold-lifted": Message("Legal hold lifted by two people"),
     "disposal-held": Message("Not disposed of: something holds the case"),
+    # verification and reconciliation of what is stored
+    "object-damaged": Message("Stored object is not what was sealed: {faults}"),
+    "object-repaired": Message("Damaged object restored from the other store, its hash verified"),
+    "object-unrepaired": Message("Damaged object could not be restored"),
+    "damage-examined": Message("Damaged version examined"),
+    "damaged-version-removed": Message("Damaged version deleted after its master"),
+    "reconciliation-written": Message("Report of the reconciliation filed"),
+    "reconciliation-finding": Message("Reconciliation has found a difference in what is stored"),
+    "reconciliation-finding-explained": Message("Difference found by a reconciliation explained"),
     # the process engine
     "incident-retry-ordered": Message("Administrator retried a failed step"),
     "job-retries-set": Message("Administrator set the retries of a job to {retries}"),

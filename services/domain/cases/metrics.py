@@ -26,6 +26,7 @@ from services.domain.deployments import versions
 from services.domain.holds import queries as holds
 from services.domain.matters.violations.assessment import SEVERITIES
 from services.domain.retrieval.preservations import overwrite_moment
+from services.domain.storage import damages, findings, reconciliation, verification
 from services.domain.work_orders import queries as work_orders
 from services.domain.work_orders.kinds import KINDS
 from services.runtime import metrics
@@ -80,6 +81,7 @@ def update_gauges(uow: UnitOfWork) -> None:
     metrics.LONGEST_DISPOSAL_DUE.set((uow.now - since).total_seconds() if since is not None else 0)
     _violations(uow)
     _work_orders(uow)
+    _storage(uow)
     metrics.MODELS_UNRECORDED.set(versions.count_unrecorded(uow))
     metrics.AUDIT_EVENTS.set(uow.session.scalar(select(func.max(AuditEvent.seq))) or 0)
     metrics.CHECKPOINT_LAG.set(checkpoints.signing_lag(uow).total_seconds())
@@ -100,6 +102,16 @@ def _work_orders(uow: UnitOfWork) -> None:
     for kind in KINDS:
         metrics.WORK_ORDERS_OPEN.labels(kind).set(by_kind.get(kind, 0))
     metrics.WORK_ORDERS_OVERDUE.set(overdue)
+
+
+def _storage(uow: UnitOfWork) -> None:
+    """Of what is stored: how long nobody has read it, and how old the last reconciliation is."""
+    oldest = verification.oldest_unverified(uow)
+    metrics.MASTERS_UNVERIFIED.set((uow.now - oldest).total_seconds() if oldest is not None else 0)
+    last = reconciliation.get_last(uow) or reconciliation.get_first_master(uow)
+    metrics.RECONCILE_AGE.set((uow.now - last).total_seconds() if last is not None else 0)
+    metrics.DAMAGES_UNREPAIRED.set(damages.count_unrepaired(uow))
+    metrics.FINDINGS_OPEN.set(findings.count_open(uow))
 
 
 def _states(uow: UnitOfWork) -> None:

@@ -195,7 +195,7 @@ def finish(
     )
     fresh = [checked for checked in damaged if (checked["kind"], checked["id"]) not in reported]
     if fresh:
-        for person_id in _security(uow, check.application_id):
+        for person_id in list_security(uow, check.application_id):
             notification_service.notify(
                 uow, person_id, DAMAGE_NOTICE, application_id=check.application_id, subject_id=check.id
             )
@@ -245,7 +245,7 @@ def _was_reported(uow: UnitOfWork, check: IntegrityCheck) -> set[tuple[str, str]
     return {(checked["kind"], checked["id"]) for row in earlier for checked in row.objects if checked["faults"]}
 
 
-def _security(uow: UnitOfWork, application_id: str) -> list[str]:
+def list_security(uow: UnitOfWork, application_id: str) -> list[str]:
     """Return who is notified of damage: Security's reviewers and head, but no subject of the case (T8)."""
     concerned = uow.session.get_one(Application, application_id).subject_ids
     directory = access_queries.load_directory(uow)

@@ -148,7 +148,7 @@ def open_of_case(
     kind: str,
     facts: dict[str, Any],
     *,
-    accused: Sequence[str],
+    accused: Sequence[str] = (),
     matter_id: str | None = None,
 ) -> Violation:
     """Open a violation of a case without a loan; notify all who answer for it. The caller sees to it that it is one.

@@ -66,6 +66,7 @@ SERIES = {
     "hold-review": "SW",
     "group-term": "SW",
     "disposal": "XH",
+    "reconciliation": "DZ",
 }
 # A notice says why a case is held and by whom, which is not for everybody who sees the case.
 OF_HOLDS = ("hold-notice",)
@@ -77,6 +78,8 @@ OF_VIOLATIONS = ("violation", "referral")
 OF_WORK_ORDERS = frozenset(kind for kind, series in SERIES.items() if series in ("ZG", "WH", "CS", "HF", "SW"))
 # Read by the supervision group, those who lead Security, and the management.
 OF_SUPERVISION = ("group-appointment", "inspection-report")
+# A report of a day, for who keeps or oversees what is stored.
+OF_STORAGE = ("reconciliation",)
 
 
 def next_number(uow: UnitOfWork, kind: str) -> str:
@@ -185,6 +188,14 @@ def _require_hold_reader(uow: UnitOfWork, document: Document) -> None:
         raise _not_found(document.number)
 
 
+def _reads_reconciliation(uow: UnitOfWork, document: Document) -> bool:
+    """Return whether the actor reads reconciliations, and no case that this one names concerns them (T8)."""
+    named = [finding["application"] for finding in json.loads(document.content)["findings"] if finding["application"]]
+    concerned = select(Application.id).where(Application.number.in_(named), visibility.concerns(uow.actor.id))
+    reads = storage.may_read_reconciliations(access_queries.load_directory(uow), uow.actor.id)
+    return reads and uow.session.scalar(concerned.limit(1)) is None
+
+
 def by_number(uow: UnitOfWork, number: str) -> Document | None:
     return uow.session.scalar(select(Document).where(Document.number == number))
 
@@ -200,6 +211,8 @@ def _reads_apart(uow: UnitOfWork, document: Document) -> bool | None:
         return supervision.may_read(access_queries.load_directory(uow), uow.actor.id)
     if kind in OF_DISPOSALS:
         return storage.may_read_disposals(access_queries.load_directory(uow), uow.actor.id)
+    if kind in OF_STORAGE:
+        return _reads_reconciliation(uow, document)
     return None
 
 
@@ -208,8 +221,8 @@ def read_document(uow: UnitOfWork, number: str, form: Literal["data", "page", "p
 
     Others' agreements are for administrators, Security's head and supervisors; notices of holds for those who read
     holds, whether they see the case or not; sheets of a violation for who reads all of it; those of a
-    work order for who sees it; lists of what was destroyed for who reads the registers of storage. NotFound for
-    everybody else.
+    work order for who sees it; lists of what was destroyed for who reads the registers of storage; reports of
+    reconciliations for the storage office, Security and supervision. NotFound for everybody else.
     """
     document = by_number(uow, number)
     if document is None:

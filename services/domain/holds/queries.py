@@ -30,6 +30,7 @@ from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
 from services.database.tables.holds import Hold
 from services.database.tables.inspections import GroupInspection, InspectedCase
+from services.database.tables.maintenance import Damage
 from services.database.tables.masters import Master
 from services.database.tables.matters import Matter
 from services.database.tables.people import Person
@@ -123,6 +124,11 @@ def _inspections(application_id: SQLColumnExpression[str]) -> Select[datetime | 
     )
 
 
+def _damages(application_id: SQLColumnExpression[str]) -> Select[datetime]:
+    """Until somebody has examined a damaged version, which is evidence of what has happened to it."""
+    return select(Damage.found_at).where(Damage.application_id == application_id, Damage.examined_at.is_(None))
+
+
 HELD_BY: Mapping[str, Callable[[SQLColumnExpression[str]], Select[Any]]] = {
     "violation": _violations,
     "problem": _problems,
@@ -130,6 +136,7 @@ HELD_BY: Mapping[str, Callable[[SQLColumnExpression[str]], Select[Any]]] = {
     "dispute": _disputes,
     "appeal": _appeals,
     "inspection": _inspections,
+    "damage": _damages,
 }
 
 

@@ -31,6 +31,7 @@ Page = Literal[
     "inspection",
     "group",
     "sites",
+    "reconciliations",
 ]
 # What a notice asks somebody to do. Its subject is the review, the consent, the hand-over, the request or the
 # violation. ``progress`` asks for nothing: the decision of a stage is news until the next one.
@@ -76,6 +77,7 @@ PLAIN_PAGES = {
     "holds": "/holds",
     "hand-overs": "/hand-overs",
     "sites": "/storage/sites",
+    "reconciliations": "/storage/reconciliations",
 }
 
 
@@ -235,6 +237,13 @@ TEXTS = {
         Message("Footage could not be preserved: check the recorder at once."), work="case"
     ),
     "footage-damaged": NoticeText(Message("An integrity check has found damage: act at once.")),
+    "footage-repaired": NoticeText(
+        Message("Damaged footage was restored from its replica: examine the damaged version."), "reconciliations"
+    ),
+    "footage-unrepaired": NoticeText(Message("Damaged footage could not be restored: act at once."), "reconciliations"),
+    "reconciliation-findings": NoticeText(
+        Message("The daily reconciliation has new findings: explain them or follow them up."), "reconciliations"
+    ),
     "recorder-changed": NoticeText(
         Message("A recorder was changed while a case is waiting for its footage: check whether this is correct."),
         work="case",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Literal
 
-from sqlalchemy import or_, select, true
+from sqlalchemy import and_, or_, select, true
 
 from services.database.base import new_id
 from services.database.tables.applications import Application, Item
@@ -17,7 +17,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.runtime.errors import Fatal, NotPermitted, Retryable
 
-Purpose = Literal["quarantine", "master", "copy", "replica", "emergency"]
+Purpose = Literal["quarantine", "master", "copy", "replica", "emergency", "repair", "replica-repair"]
 
 BUCKETS: dict[str, str] = {
     "quarantine": "quarantine",
@@ -25,7 +25,10 @@ BUCKETS: dict[str, str] = {
     "copy": "copies",
     "replica": "replicas",
     "emergency": "copies",  # each under a key of its own as well
+    "repair": "masters",
+    "replica-repair": "replicas",
 }
+REPAIRS = ("repair", "replica-repair")  # of what the archive has too, long after its case has ended
 WITH_KEY = ("copy", "emergency")
 
 # A writer that was given up may still be in its last request; its key is swept once more after this time.
@@ -51,6 +54,19 @@ def start(uow: UnitOfWork, purpose: Purpose, *, application_id: str, item_id: st
             f"nothing was fetched or made | item {item_id} | {reason} | "
             "wait: the process takes this job back when it hears of it"
         )
+    return _start(uow, purpose, application_id=application_id, item_id=item_id, job_key=job_key)
+
+
+def start_repair(
+    uow: UnitOfWork, purpose: Purpose, *, application_id: str, item_id: str, job_key: int
+) -> UploadAttempt:
+    """Open an attempt to make a damaged object anew, also where its case has ended; the caller has found it."""
+    if purpose not in REPAIRS:
+        raise ValueError(f"{purpose} is no repair: it is made for a case that runs")
+    return _start(uow, purpose, application_id=application_id, item_id=item_id, job_key=job_key)
+
+
+def _start(uow: UnitOfWork, purpose: Purpose, *, application_id: str, item_id: str, job_key: int) -> UploadAttempt:
     attempt_id, bucket = new_id(), BUCKETS[purpose]
     subject_id = new_id() if purpose in WITH_KEY else item_id
     attempt = UploadAttempt(
@@ -202,7 +218,10 @@ def abandon_dead(uow: UnitOfWork, *, all_open: bool) -> list[UploadAttempt]:
     )
     if not all_open:
         query = query.where(
-            or_(Application.closed_at.is_not(None), UploadAttempt.started_at < uow.now - LONGEST),
+            or_(
+                and_(Application.closed_at.is_not(None), UploadAttempt.purpose.not_in(REPAIRS)),
+                UploadAttempt.started_at < uow.now - LONGEST,
+            ),
         )
     for attempt in uow.session.scalars(query):
         abandon(uow, attempt, "the process that began it has ended")

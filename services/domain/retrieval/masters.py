@@ -103,6 +103,7 @@ def add_replica(uow: UnitOfWork, attempt_id: str, replica: dict[str, Any]) -> bo
     master = require(uow, attempt.application_id, attempt.item_id)
     if master.replica_verified_at is None:
         master.replica, master.replica_verified_at = replica, uow.now
+        master.replica_last_verified_at = uow.now
         retention.make_due(uow, master)
         audit_trail.record(
             uow,

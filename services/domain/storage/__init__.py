@@ -1,1 +1,1 @@
-"""Registers of storage: sites and keepers, devices, numbered media; disposal of what is past its retention."""
+"""Storage: sites, keepers, devices, media; disposal; rolling verification, repair and reconciliation."""

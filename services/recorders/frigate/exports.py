@@ -6,13 +6,14 @@ says when it has finished. A job is forgotten five seconds after its end; then o
 
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 import anyio
 
 from services.recorders.frigate.client import FrigateClient
-from services.recorders.protocol import RecorderDown
+from services.recorders.protocol import RecorderDown, RecorderExport
 from services.runtime.iterators import closing
 from services.runtime.logs import get_logger
 
@@ -22,6 +23,7 @@ POLL = 2.0  # seconds between two polls of an export
 BOUND = 900.0  # seconds for an export of some minutes, with the time in the queue
 UNSEEN = 5  # polls in a row after which an unknown export counts as lost
 DELETING = 30.0  # seconds to wait for a deletion, also where the fetch was cancelled
+OWN_NAME = "Footage Desk "  # begins the names of this program's exports
 _ID = re.compile(r"[\w.-]{1,120}", re.ASCII)
 _FILE = re.compile(r"[^/\\\x00-\x1f]{1,255}\.mp4")
 
@@ -48,9 +50,27 @@ class Exports:
             with anyio.move_on_after(DELETING, shield=True):
                 await self._delete(number)
 
+    async def list_all(self) -> list[RecorderExport]:
+        """List every export that Frigate has, whoever has made it; it deletes none by itself."""
+        rows = self._client.parsed(await self._client.request("GET", "/api/exports"), "/api/exports")
+        if not isinstance(rows, list):
+            raise self._client.down("not-a-recorder", "its answer to /api/exports is no list")
+        return [self._export(row) for row in rows]
+
+    def _export(self, row: Any) -> RecorderExport:
+        number, camera = _text(row, "id"), _text(row, "camera")
+        if number is None or camera is None:
+            raise self._client.down("not-a-recorder", "its answer to /api/exports names no export")
+        name, date = _text(row, "name") or "", row.get("date")
+        # the date of an export is the first moment of its footage, in Unix seconds
+        start = datetime.fromtimestamp(date, UTC) if isinstance(date, int | float) and 0 < date < 2**33 else None
+        return RecorderExport(
+            number, camera, name, start, own=name.startswith(OWN_NAME), finished=row.get("in_progress") is False
+        )
+
     async def _start_export(self, camera: str, start: int, end: int) -> str | None:
         path = f"/api/export/{camera}/start/{start}/end/{end}"
-        payload = {"playback": "realtime", "source": "recordings", "name": f"Footage Desk {start}"}
+        payload = {"playback": "realtime", "source": "recordings", "name": f"{OWN_NAME}{start}"}
         answer = await self._client.request("POST", path, payload=payload, accept=(200, 202, 400))
         if answer.status == 400:
             return None  # no recordings: they were overwritten since they were listed

@@ -27,7 +27,7 @@ from services.recorders.configuration_schema import (
 from services.recorders.frigate.client import FrigateClient
 from services.recorders.frigate.exports import Exports
 from services.recorders.http_client import PATIENCE
-from services.recorders.protocol import RecorderDown, RecorderFacts, Segment, WrongChannel
+from services.recorders.protocol import RecorderDown, RecorderExport, RecorderFacts, Segment, WrongChannel
 from services.recorders.snapshot import picture_in
 from services.recorders.whole_seconds import TIMESTAMP_TOLERANCE, runs_of
 from services.runtime.addresses import Guard
@@ -154,6 +154,10 @@ class FrigateRecorder:
 
     async def release(self, channel: str, span: Span) -> None:
         return None
+
+    async def list_exports(self) -> list[RecorderExport]:
+        """See ``protocol.TellsExports``."""
+        return await self._exports.list_all()
 
     def _files(self, channel: str, rows: Sequence[Row]) -> Iterator[Segment]:
         for row in rows:

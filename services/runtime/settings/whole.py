@@ -21,6 +21,7 @@ from services.runtime.addresses import parse_networks
 from services.runtime.settings.database import DatabaseSettings
 from services.runtime.settings.evidence import AuditSettings, TimeStampSettings
 from services.runtime.settings.kinds import Part
+from services.runtime.settings.maintenance import MaintenanceSettings
 from services.runtime.settings.names import RENAMED
 from services.runtime.settings.notices import NoticeSettings
 from services.runtime.settings.portal import PortalSettings, ProviderSettings
@@ -117,6 +118,7 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     time_stamp: TimeStampSettings = TimeStampSettings()
     rules: RuleSettings = RuleSettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
     workers: WorkerSettings = WorkerSettings()
 
     @classmethod

@@ -33,6 +33,7 @@ from services.vault.store.protocol import (
     BUCKETS,
     OCTETS,
     ObjectFacts,
+    ObjectVersion,
     Source,
     StoreConflict,
     Stored,
@@ -163,6 +164,16 @@ class FolderStore:
             self._must_exist(bucket)
             keys = sorted(unquote(entry.name) for entry in (self._bucket(bucket) / "objects").iterdir())
         yield from (key for key in keys if key.startswith(prefix))
+
+    def list_versions(self, bucket: str, prefix: str = "") -> Iterator[ObjectVersion]:
+        for key in self.list_keys(bucket, prefix):
+            folder = self._object(bucket, key)
+            with on_disk(f"list {bucket}/{key}"):
+                facts = Facts.read(folder)
+                data = folder / DATA
+                size = data.stat().st_size if data.exists() else 0  # of the disk, whatever the facts say
+            if facts is not None:  # else it was removed since the keys were read
+                yield ObjectVersion(key, facts.version_id, size, facts.etag, newest=True)
 
     def get_tags(self, bucket: str, key: str, version_id: str) -> dict[str, str]:
         return dict(self._facts(bucket, key, version_id).tags)

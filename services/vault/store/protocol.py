@@ -73,6 +73,17 @@ class ObjectFacts:
 
 
 @dataclass(frozen=True)
+class ObjectVersion:
+    """One version as a listing shows it; ``newest``: no other version and no delete marker lies over it."""
+
+    key: str
+    version_id: str
+    size: int
+    etag: str
+    newest: bool
+
+
+@dataclass(frozen=True)
 class Location:
     """One version of one object: ``size`` is that of the ciphertext."""
 
@@ -165,6 +176,11 @@ class Store(Protocol):
 
     def list_keys(self, bucket: str, prefix: str = "") -> Iterator[str]:
         """The keys that begin with ``prefix``, sorted."""
+        ...
+
+    def list_versions(self, bucket: str, prefix: str = "") -> Iterator[ObjectVersion]:
+        """All versions of the keys that begin with ``prefix``, by key; read page by page, in constant memory where the
+        store can. Delete markers are not listed: a version that one lies over is not the newest."""
         ...
 
     def get_tags(self, bucket: str, key: str, version_id: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ from services.vault.store.protocol import (
     BUCKETS,
     OCTETS,
     ObjectFacts,
+    ObjectVersion,
     Source,
     StoreConflict,
     Stored,
@@ -156,6 +157,18 @@ class S3Store:
         with answers(self._server, f"list {bucket}"):
             for entry in self._client.list_objects(self._name(bucket), prefix=prefix, recursive=True):
                 yield str(entry.object_name)
+
+    def list_versions(self, bucket: str, prefix: str = "") -> Iterator[ObjectVersion]:
+        check_location(bucket, "any")
+        with answers(self._server, f"list the versions of {bucket}"):
+            listed = self._client.list_objects(self._name(bucket), prefix=prefix, recursive=True, include_version=True)
+            for entry in listed:
+                # minio-py gives the delete markers of a page after its versions, out of the order of the keys
+                if not entry.is_delete_marker:
+                    newest = str(entry.is_latest).lower() == "true"
+                    yield ObjectVersion(
+                        str(entry.object_name), str(entry.version_id), entry.size or 0, entry.etag or "", newest=newest
+                    )
 
     def get_tags(self, bucket: str, key: str, version_id: str) -> dict[str, str]:
         check_location(bucket, key)

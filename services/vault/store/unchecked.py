@@ -52,6 +52,10 @@ class UncheckedStore:
         self.check()
         yield from self._store.list_keys(*arguments, **named)
 
+    def list_versions(self, *arguments: Any, **named: Any) -> Iterator[Any]:
+        self.check()
+        yield from self._store.list_versions(*arguments, **named)
+
     def check(self) -> None:
         """Check the store unless it has passed; within ``PAUSE`` after a silence raise that again."""
         if self._passed:

@@ -193,6 +193,18 @@ def test_a_delete_touches_no_other_version(any_store: Store, key: str) -> None:
     assert whole(any_store.get("masters", key)) == b"footage"
 
 
+def test_versions_are_listed_by_key_with_what_lies_over_them(any_store: Store, key: str) -> None:
+    stored = [put(any_store, f"{key}/{name}", name.encode() * 3) for name in ("b", "a", "a.label.json")]
+
+    listed = list(any_store.list_versions("masters", f"{key}/"))
+
+    assert [one.key for one in listed] == [f"{key}/a", f"{key}/a.label.json", f"{key}/b"]
+    assert {(one.key, one.version_id, one.size, one.newest) for one in listed} == {
+        (one.key, one.version_id, one.size, True) for one in stored
+    }
+    assert list(any_store.list_versions("masters", f"{key}/b")) == [listed[2]]
+
+
 @pytest.mark.parametrize(
     ("offset", "length"), [(0, 5), (3, None), (PART - 3, 6), (PART + 90, 50), (PART + 100, None), (1 << 40, 5), (9, 0)]
 )

@@ -1,1 +1,1 @@
-"""Routes of the API about storage."""
+"""The routes of the API about storage, a module for each noun."""

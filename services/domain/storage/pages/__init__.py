@@ -1,1 +1,1 @@
-"""Pages about storage."""
+"""The pages about storage, a module for each noun."""

@@ -22,6 +22,7 @@ from services.engine.processing.deployments import deploy
 from services.runtime.places import BPMN
 
 ALL = (MATTER, PROBLEM, VIOLATION, URGENT)
+SHIPPED = (*ALL, "maintenance")
 
 
 @pytest.fixture(scope="module")
@@ -86,13 +87,15 @@ def test_a_walk_by_hand_chooses_the_process_that_begins(models: Path) -> None:
 
 
 def test_a_simulated_year_is_of_applications_alone_and_says_so(models: Path) -> None:
-    assert set(SimulatedModels(models, workers()).others) == set(ALL)
-    assert set(SimulatedModels(BPMN, workers()).others) == set(ALL)
+    assert set(SimulatedModels(models, workers()).others) == set(SHIPPED)
+    assert set(SimulatedModels(BPMN, workers()).others) == set(SHIPPED)
 
     result = CliRunner().invoke(cli_main.app, ["simulate", str(models), "--cases", "3"])
 
     assert result.exit_code == 0
-    assert "Only the case of an application is simulated, and not: matter" in " ".join(result.output.split())
+    assert "Only the case of an application is simulated, and not: maintenance, matter" in " ".join(
+        result.output.split()
+    )
 
 
 def test_the_difference_names_the_files_of_new_processes(models: Path, tmp_path: Path) -> None:
@@ -111,7 +114,7 @@ def test_the_engine_deploys_them_together_each_with_a_version_of_its_own(models:
 
     deployed = desk.do(partial(deploy, resources=list(read(models).resources)))
 
-    assert {process.bpmn_process_id for process in deployed.processes} == {"video-retrieval", "review", *ALL}
+    assert {process.bpmn_process_id for process in deployed.processes} == {"video-retrieval", "review", *SHIPPED}
 
 
 def test_the_report_of_the_command_names_the_process(tmp_path: Path) -> None:

@@ -1,0 +1,330 @@
+"""The register's side of a reconciliation, in the order of the keys, and what a difference to the other side is.
+
+The rows are read page by page behind the last key, by the unique index of the attempts' keys or the documents'
+numbers, so that a hundred thousand of them cost no memory. ``workers.store_comparison`` has the stores' side.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeAlias
+
+from sqlalchemy import select
+
+from services.database.tables.applications import Application
+from services.database.tables.copies import Copy
+from services.database.tables.documents import Document
+from services.database.tables.emergency_views import EmergencyCopy
+from services.database.tables.maintenance import Damage
+from services.database.tables.masters import Master
+from services.database.tables.matters import Matter
+from services.database.tables.preservations import Preservation
+from services.database.tables.upload_attempts import UploadAttempt
+from services.database.unit_of_work import UnitOfWork
+from services.domain.storage.findings import Found
+from services.domain.storage.verification import Place
+from services.vault.store.protocol import ObjectFacts, ObjectVersion
+
+State = Literal["live", "gone", "open", "kept"]
+LABEL = ".label.json"
+# What was deleted, or begun, so recently may still be on its way.
+GRACE = timedelta(hours=1)
+SETTLED = timedelta(minutes=10)
+_OF_DOCUMENT = (LABEL, ".json", ".pdf")  # the label's ends with the data's
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the register says of one object. ``state``: live; gone (deleted, since when); open (on its way); kept.
+
+    ``sort_key`` is what rows and listing are ordered by. ``version_id`` None: the newest one counts.
+    ``retain_until``: until when it must be locked, None where the store was not told; ``held``: under a legal hold.
+    """
+
+    sort_key: str
+    key: str
+    state: State
+    since: datetime | None = None
+    application_id: str | None = None
+    master_id: str | None = None
+    version_id: str | None = None
+    size: int | None = None
+    sha256: str | None = None
+    labelled: bool = False
+    retain_until: datetime | None = None
+    held: bool = False
+
+
+@dataclass
+class Group:
+    """The versions of an object that a listing shows, and whether a label lies beside it."""
+
+    versions: list[ObjectVersion] = field(default_factory=list)
+    labelled: bool = False
+
+
+_Rows: TypeAlias = Any  # a select of an attempt and what may stand on it
+Lister = Callable[[UnitOfWork, str, int], list[Row]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One bucket of one store; ``split`` says of a listed key which object it belongs to, None for what is not ours.
+
+    ``rows`` lists the register behind a key; ``named`` reads the rows of some keys again.
+    """
+
+    name: str
+    place: Place
+    bucket: str
+    prefix: str
+    rows: Lister
+    named: Callable[[UnitOfWork, Collection[str]], list[Row]]
+    split: Callable[[str], tuple[str, bool, bool] | None]  # sort key, is the object itself, is the label
+
+
+def _split_object(key: str) -> tuple[str, bool, bool]:
+    base = key.removesuffix(LABEL)
+    return base, base == key, base != key
+
+
+def _split_document(key: str) -> tuple[str, bool, bool] | None:
+    """Data, PDF and statement of a document; what lies in folders has registers of its own (attachments, the log)."""
+    suffix = next((one for one in _OF_DOCUMENT if key.endswith(one)), None)
+    if suffix is None or "/" in key:
+        return None
+    return key.removesuffix(suffix), suffix == ".json", suffix == LABEL
+
+
+def _attempts(bucket: str) -> _Rows:
+    return (
+        select(UploadAttempt, Master, Copy, EmergencyCopy, Preservation)
+        .outerjoin(Master, Master.attempt_id == UploadAttempt.id)
+        .outerjoin(Copy, Copy.attempt_id == UploadAttempt.id)
+        .outerjoin(EmergencyCopy, EmergencyCopy.attempt_id == UploadAttempt.id)
+        .outerjoin(Preservation, Preservation.attempt_id == UploadAttempt.id)
+        .where(UploadAttempt.bucket == bucket)
+        .order_by(UploadAttempt.key)
+    )
+
+
+def _replicas() -> _Rows:
+    return (
+        select(UploadAttempt, Master)
+        .outerjoin(Master, Master.item_id == UploadAttempt.item_id)
+        .where(UploadAttempt.bucket == "replicas")
+        .order_by(UploadAttempt.key)
+    )
+
+
+def _object_row(attempt: UploadAttempt, nouns: Iterable[Any], kept: Collection[str], now: datetime) -> Row:
+    key = attempt.key
+    noun = next((one for one in nouns if one is not None), None)
+    base = Row(key, key, "open", application_id=attempt.application_id)
+    if noun is not None and noun.discarded_at is None:
+        unneeded = isinstance(noun, Master) and noun.unneeded_at is not None
+        told = isinstance(noun, Master) and noun.lock_due_since is None and not unneeded
+        return replace(
+            base,
+            state="live" if not unneeded else "open",  # it may be deleted at any moment
+            since=attempt.finished_at,
+            master_id=noun.id if isinstance(noun, Master) else None,
+            version_id=noun.sealed["versionId"],
+            size=noun.sealed["size"],
+            sha256=noun.sealed["sha256Cipher"],
+            labelled=isinstance(noun, Master) and noun.label_version is not None,
+            retain_until=noun.retain_until if told else None,
+            held=bool(told and noun.held_since is not None),
+        )
+    if key in kept:
+        return replace(base, state="kept")
+    if noun is not None:
+        return replace(base, state="gone", since=noun.discarded_at)
+    return _unowned(attempt, base, now)
+
+
+def _replica_row(attempt: UploadAttempt, master: Master | None, kept: Collection[str], now: datetime) -> Row:
+    base = Row(attempt.key, attempt.key, "open", application_id=attempt.application_id)
+    if master is not None and master.discarded_at is None and (master.replica or {}).get("key") == attempt.key:
+        replica = master.replica or {}
+        told = master.lock_due_since is None and master.unneeded_at is None
+        return replace(
+            base,
+            state="live" if master.unneeded_at is None else "open",
+            since=attempt.finished_at,
+            master_id=master.id,
+            version_id=replica["versionId"],
+            size=replica["size"],
+            sha256=replica["sha256Cipher"],
+            retain_until=master.retain_until if told else None,
+            held=bool(told and master.held_since is not None),
+        )
+    if attempt.key in kept:
+        return replace(base, state="kept")
+    if master is not None and master.discarded_at is not None and attempt.finished_at is not None:
+        return replace(base, state="gone", since=master.discarded_at)
+    return _unowned(attempt, base, now)
+
+
+def _unowned(attempt: UploadAttempt, base: Row, now: datetime) -> Row:
+    """Return the row of an attempt that nothing stands on: on its way, swept, or finished and replaced."""
+    if attempt.finished_at is None and (attempt.abandoned_at is None or attempt.swept_at is None):
+        return replace(base, state="open")
+    return replace(base, state="gone", since=attempt.swept_at or attempt.finished_at or now)
+
+
+def _kept_keys(uow: UnitOfWork, place: Place, keys: Collection[str]) -> set[str]:
+    query = select(Damage.key).where(Damage.key.in_(keys), Damage.place == place, Damage.removed_at.is_(None))
+    return set(uow.session.scalars(query))
+
+
+def _rows_of(bucket: str) -> tuple[Lister, Callable[[UnitOfWork, Collection[str]], list[Row]]]:
+    replicas = bucket == "replicas"
+    place: Place = "replica" if replicas else "primary"
+
+    def read(uow: UnitOfWork, query: _Rows) -> list[Row]:
+        found = uow.session.execute(query).all()
+        kept = _kept_keys(uow, place, [row[0].key for row in found])
+        if replicas:
+            return [_replica_row(row[0], row[1], kept, uow.now) for row in found]
+        return [_object_row(row[0], row[1:], kept, uow.now) for row in found]
+
+    base = _replicas if replicas else lambda: _attempts(bucket)
+
+    def rows(uow: UnitOfWork, after: str, limit: int) -> list[Row]:
+        return read(uow, base().where(UploadAttempt.key > after).limit(limit))
+
+    def named(uow: UnitOfWork, keys: Collection[str]) -> list[Row]:
+        return read(uow, base().where(UploadAttempt.key.in_(keys)))
+
+    return rows, named
+
+
+def _document_row(document: Document) -> Row:
+    told = document.lock_due_since is None
+    return Row(
+        document.number,
+        f"{document.number}.json",
+        "live" if document.filed_at is not None else "open",
+        since=document.filed_at,
+        application_id=document.application_id,
+        retain_until=document.retain_until if told else None,
+        held=bool(told and document.held_since is not None),
+    )
+
+
+def _list_documents(uow: UnitOfWork, after: str, limit: int) -> list[Row]:
+    query = select(Document).where(Document.number > after).order_by(Document.number).limit(limit)
+    return [_document_row(document) for document in uow.session.scalars(query)]
+
+
+def _name_documents(uow: UnitOfWork, numbers: Collection[str]) -> list[Row]:
+    return [_document_row(row) for row in uow.session.scalars(select(Document).where(Document.number.in_(numbers)))]
+
+
+SOURCES = (
+    *(
+        Source(bucket, "primary", bucket, f"{bucket}/", *_rows_of(bucket), _split_object)
+        for bucket in ("masters", "copies", "quarantine")
+    ),
+    Source("documents", "primary", "documents", "", _list_documents, _name_documents, _split_document),
+    Source("replicas", "replica", "replicas", "replicas/", *_rows_of("replicas"), _split_object),
+)
+
+
+def judge(
+    source: Source, key: str, row: Row | None, group: Group | None, *, facts: ObjectFacts | None, now: datetime
+) -> list[Found]:
+    """Say how the register and a store differ about one object; ``facts`` are of the version that must be there."""
+
+    def found(kind: str, distinct: str = "", **detail: Any) -> Found:
+        return Found(kind, source.place, key, distinct, row.application_id if row else None, detail)
+
+    versions = group.versions if group is not None else []
+    if row is None:
+        return [found("extra", one.version_id, size=one.size) for one in versions]
+    if row.state in ("open", "kept"):
+        return []
+    if row.state == "gone":
+        if row.since is not None and now - row.since < GRACE:
+            return []
+        return [found("extra", one.version_id, size=one.size) for one in versions]
+    own = next((one for one in versions if row.version_id in (None, one.version_id)), None)
+    if own is None:
+        return [found("other-version" if versions else "missing", expected=row.version_id)]
+    differences = []
+    if row.size is not None and own.size != row.size:
+        differences.append(found("size", expected=row.size, stored=own.size))
+    elif row.sha256 is not None and _SHA256.fullmatch(own.etag) and own.etag != row.sha256:
+        # the folder's tag is the hash of what was stored; a server's is not
+        differences.append(found("other-version", expected=row.sha256, stored=own.etag))
+    if not own.newest:
+        differences.append(found("overlaid"))
+    differences += [
+        found("extra", one.version_id, size=one.size) for one in versions if one.version_id != own.version_id
+    ]
+    if row.labelled and group is not None and not group.labelled:
+        differences.append(found("label"))
+    if facts is not None:
+        until, needed = facts.retain_until, row.retain_until
+        short = needed is not None and needed > now and (until is None or until < needed)
+        if short or (row.held and not facts.legal_hold):
+            differences.append(
+                found(
+                    "lock",
+                    until=until.isoformat() if until else None,
+                    needed=needed.isoformat() if needed else None,
+                    held=facts.legal_hold,
+                )
+            )
+    return differences
+
+
+def list_running(uow: UnitOfWork, after: str, limit: int) -> list[tuple[str, str, int]]:
+    """List id, number and instance key of open cases that the process has taken, behind an id."""
+    query = (
+        select(Application.id, Application.number, Application.process_instance_key)
+        .where(Application.process_instance_key.is_not(None), Application.closed_at.is_(None), Application.id > after)
+        .order_by(Application.id)
+        .limit(limit)
+    )
+    return [(case_id, number or case_id, key) for case_id, number, key in uow.session.execute(query) if key is not None]
+
+
+def list_ended(
+    uow: UnitOfWork, since: datetime, after: tuple[datetime, str] | None, limit: int
+) -> list[tuple[str, str, int, datetime]]:
+    """List those closed since then, and long enough ago that their instances have ended, behind a row."""
+    query = (
+        select(Application.id, Application.number, Application.process_instance_key, Application.closed_at)
+        .where(
+            Application.process_instance_key.is_not(None),
+            Application.closed_at > since,
+            Application.closed_at <= uow.now - SETTLED,
+        )
+        .order_by(Application.closed_at, Application.id)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(
+            (Application.closed_at > after[0]) | ((Application.closed_at == after[0]) & (Application.id > after[1]))
+        )
+    return [
+        (case_id, number or case_id, key, closed_at)
+        for case_id, number, key, closed_at in uow.session.execute(query)
+        if key is not None and closed_at is not None
+    ]
+
+
+def still_differs(uow: UnitOfWork, application_id: str, *, closed: bool) -> bool:
+    """Return whether a case is still closed, or open, as it was when the engine was asked for it."""
+    return (uow.session.get_one(Application, application_id).closed_at is not None) == closed
+
+
+def known_instances(uow: UnitOfWork, keys: Sequence[int]) -> set[int]:
+    """Return those of the process instances that an application or a matter names."""
+    cases = select(Application.process_instance_key).where(Application.process_instance_key.in_(keys))
+    matters = select(Matter.process_instance_key).where(Matter.process_instance_key.in_(keys))
+    return {key for query in (cases, matters) for key in uow.session.scalars(query) if key is not None}

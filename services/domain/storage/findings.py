@@ -1,0 +1,163 @@
+"""Findings of reconciliations: each difference is one row, found each day anew, until it is gone or explained."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import func, select, update
+
+from services.database.base import new_id
+from services.database.tables.applications import Application
+from services.database.tables.maintenance import ReconciliationFinding
+from services.database.unit_of_work import UnitOfWork
+from services.domain.audit import trail as audit_trail
+from services.domain.custody import violations
+from services.domain.storage import readers
+from services.runtime.errors import NotFound, Refused
+from services.runtime.translations import Message
+
+# What stands so until somebody changes it: it is gone when it is not found any more.
+STATES = (
+    *("missing", "other-version", "size", "extra", "overlaid", "label", "lock"),
+    *("case-without-instance", "instance-without-case"),
+)
+# What has happened: nothing undoes it.
+EVENTS = ("label-wrong", "unexplained-put", "unexplained-delete", "foreign-read", "ghost-export")
+KINDS = (*STATES, *EVENTS)
+# Footage left the house, or may have: a violation of the case, and Security has to answer.
+GRAVE = ("foreign-read", "ghost-export")
+OPEN, EXPLAINED, GONE = "open", "explained", "gone"
+
+
+@dataclass(frozen=True)
+class Found:
+    """One difference, in ``place``: primary, replica, recorder or engine. ``distinct``: which one of its subject."""
+
+    kind: str
+    place: str
+    subject: str
+    distinct: str = ""
+    application_id: str | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        return "|".join((self.kind, self.place, self.subject, self.distinct))
+
+
+def record(uow: UnitOfWork, day: str, found: Sequence[Found]) -> int:
+    """Record what was found on a day, each difference once; return how many are new or have come back."""
+    by_mark = {one.fingerprint: one for one in found}
+    query = select(ReconciliationFinding).where(ReconciliationFinding.fingerprint.in_(by_mark)).with_for_update()
+    known = {row.fingerprint: row for row in uow.session.scalars(query)}
+    new = 0
+    for mark, one in by_mark.items():
+        row = known.get(mark)
+        if row is None:
+            row = ReconciliationFinding(
+                id=new_id(),
+                fingerprint=mark,
+                kind=one.kind,
+                place=one.place,
+                subject=one.subject,
+                application_id=one.application_id,
+                detail=one.detail,
+                found_at=uow.now,
+                first_day=day,
+                last_day=day,
+                state=OPEN,
+            )
+            uow.session.add(row)
+            uow.session.flush()
+        elif row.state == GONE:
+            row.state, row.last_day, row.found_at, row.first_day = OPEN, day, uow.now, day
+        else:
+            row.last_day = day
+            continue
+        new += 1
+        audit_trail.record(
+            uow,
+            "reconciliation-finding",
+            "reconciliation-finding",
+            row.id,
+            application_id=row.application_id,
+            kind=row.kind,
+            place=row.place,
+            of=row.subject,
+        )
+        if row.kind in GRAVE and row.application_id is not None and row.violation_id is None:
+            facts = {"found": row.subject, "place": row.place, **row.detail}
+            row.violation_id = violations.open_of_case(uow, row.application_id, "ghost-export", facts).id
+    return new
+
+
+def close_gone(uow: UnitOfWork, day: str, places: Collection[str]) -> int:
+    """Close the open findings of these places that were not found on the day any more; return how many."""
+    closing = (
+        update(ReconciliationFinding)
+        .where(
+            ReconciliationFinding.state == OPEN,
+            ReconciliationFinding.kind.in_(STATES),
+            ReconciliationFinding.place.in_(places),
+            ReconciliationFinding.last_day < day,
+        )
+        .values(state=GONE)
+        .execution_options(synchronize_session=False)
+    )
+    result = uow.session.execute(closing)
+    return int(getattr(result, "rowcount", 0))
+
+
+def count_open(uow: UnitOfWork) -> int:
+    query = select(func.count()).select_from(ReconciliationFinding).where(ReconciliationFinding.state == OPEN)
+    return uow.session.scalar(query) or 0
+
+
+def list_open_cases(uow: UnitOfWork, kind: str) -> list[tuple[str, str, int]]:
+    """List id, number and instance key of the closed cases that an open finding of this kind is about."""
+    query = (
+        select(Application.id, Application.number, Application.process_instance_key)
+        .join(ReconciliationFinding, ReconciliationFinding.application_id == Application.id)
+        .where(
+            ReconciliationFinding.kind == kind,
+            ReconciliationFinding.state == OPEN,
+            Application.process_instance_key.is_not(None),
+            Application.closed_at.is_not(None),
+        )
+    )
+    return [(case_id, number or case_id, key) for case_id, number, key in uow.session.execute(query) if key is not None]
+
+
+def explain(uow: UnitOfWork, finding_id: str, explanation: str) -> ReconciliationFinding:
+    """Explain an open finding in a sentence; refused to who keeps what was compared."""
+    readers.require_explainer(uow)
+    row = uow.session.get(ReconciliationFinding, finding_id, with_for_update=True)
+    if row is None or _concerns(uow, row):
+        raise NotFound(Message("finding"), finding_id)
+    if row.state == EXPLAINED:
+        raise Refused("finding-explained", "This finding is explained already.")
+    row.state, row.explanation = EXPLAINED, explanation.strip()
+    row.explained_by, row.explained_at = uow.actor.id, uow.now
+    audit_trail.record(
+        uow,
+        "reconciliation-finding-explained",
+        "reconciliation-finding",
+        row.id,
+        application_id=row.application_id,
+        kind=row.kind,
+    )
+    return row
+
+
+def link_work_order(uow: UnitOfWork, finding_id: str, work_order_id: str) -> None:
+    """Record that a work order follows a finding up."""
+    row = uow.session.get_one(ReconciliationFinding, finding_id, with_for_update=True)
+    row.work_order_id = work_order_id
+    if row.state == OPEN:
+        row.state = "work-order"
+
+
+def _concerns(uow: UnitOfWork, row: ReconciliationFinding) -> bool:
+    if row.application_id is None:
+        return False
+    return uow.actor.id in uow.session.get_one(Application, row.application_id).subject_ids

@@ -1,0 +1,75 @@
+"""《对账报告》: what was compared with the register on a day, what was found, and what did not tell (R13, R53)."""
+
+from services.rendering.formatting import JsonView
+from services.rendering.sheet import Facts, Line, Listing, Pairs, Part, cell
+
+TITLE = "录像存储对账报告"
+COMPARED = {
+    "masters": "主档",
+    "copies": "副本",
+    "quarantine": "隔离区录像",
+    "documents": "文书",
+    "replicas": "异地副本",
+    "accesses": "存储访问日志（条）",
+    "exports": "录像机导出记录（条）",
+    "instances": "流程实例",
+}
+KINDS = {
+    "missing": "缺失",
+    "other-version": "版本或校验值不符",
+    "size": "大小不符",
+    "extra": "台账中没有",
+    "overlaid": "被其他版本覆盖",
+    "label": "缺少标签",
+    "label-wrong": "标签不符",
+    "lock": "锁定缺失或期限不足",
+    "case-without-instance": "案件没有流程实例",
+    "instance-without-case": "流程实例没有在办案件",
+    "unexplained-put": "写入无依据",
+    "unexplained-delete": "删除无依据",
+    "foreign-read": "非本系统读取",
+    "ghost-export": "导出无申请",
+}
+PLACES = {"primary": "主存储", "replica": "异地存储", "recorder": "录像机", "engine": "流程引擎"}
+NOT_TOLD = {
+    "unsupported": "该型号不提供",
+    "away": "当日无法连接",
+    "no-log": "未导入访问日志",
+    "no-engine": "流程引擎不可查询",
+}
+
+
+def lay_out(report: JsonView) -> list[Part]:
+    facts: Pairs = [
+        [("对账日期", cell(report.text("day"))), ("完成时间", cell(report.when("made")))],
+        [("新发现", cell(f"{report.text('found')} 项")), ("已消失", cell(f"{report.text('gone')} 项"))],
+        [("未处理合计", cell(f"{report.text('open')} 项"))],
+        [
+            ("当日抽验", cell(f"{report.text('verified.bytes')} 字节")),
+            ("最久未验", cell(report.when("verified.oldest") if report.get("verified.oldest") else None)),
+        ],
+        [("未能修复的损坏", cell(f"{report.text('verified.unrepaired')} 项"))],
+    ]
+    compared = report.get("compared") or {}
+    counts = [[cell(words), cell(str(compared.get(name, 0)))] for name, words in COMPARED.items()]
+    untold = [
+        [cell(one.text("of")), cell(NOT_TOLD.get(one.text("because"), one.text("because")))]
+        for one in report.each("notTold")
+    ]
+    rows = [
+        [
+            cell(KINDS.get(one.text("kind"), one.text("kind")), Line(PLACES.get(one.text("place"), ""), "note")),
+            cell(Line(one.text("subject"), "hash")),
+            cell(one.get("application")),
+            cell(*(Line(f"{name}: {value}", "note") for name, value in (one.get("detail") or {}).items() if value)),
+        ]
+        for one in report.each("findings")
+    ]
+    parts: list[Part] = [
+        Facts("一、对账", facts),
+        Listing("二、已核对", ["对象", "数量"], [60, 40], counts),
+        Listing("三、新发现", ["类别", "对象", "申请编号", "说明"], [20, 40, 15, 25], rows),
+    ]
+    if untold:
+        parts.append(Listing("四、未能核对", ["对象", "原因"], [60, 40], untold))
+    return parts

@@ -1,0 +1,248 @@
+"""The stores' own access logs: lines of MinIO's audit webhook and of S3's server access log, imported and judged.
+
+What is imported is what changes or reads an object and has succeeded. Each is compared once with the register: a put
+that no attempt of ours has made, a deletion that nothing has decided, and a read under a name that is not ours.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+from urllib.parse import unquote
+
+from sqlalchemy import select
+
+from services.database.tables.copies import Copy
+from services.database.tables.documents import Document
+from services.database.tables.emergency_views import EmergencyCopy
+from services.database.tables.maintenance import Damage, StoreAccess
+from services.database.tables.masters import Master
+from services.database.tables.preservations import Preservation
+from services.database.tables.upload_attempts import UploadAttempt
+from services.database.unit_of_work import UnitOfWork
+from services.domain.audit import trail as audit_trail
+from services.domain.storage.comparisons import LABEL
+from services.domain.storage.findings import Found
+from services.domain.storage.verification import Place
+from services.vault.store.protocol import BUCKETS
+
+Act = Literal["get", "put", "delete"]
+# of objects whose register is elsewhere (attachments, uploads, signed heads of the log) only strangers are found
+OF_ATTEMPTS = ("masters", "copies", "quarantine", "replicas")
+_ACTS: Mapping[str, Act] = {
+    "GetObject": "get",
+    "PutObject": "put",
+    "CopyObject": "put",
+    "CompleteMultipartUpload": "put",
+    "DeleteObject": "delete",
+    "DeleteMultipleObjects": "delete",
+    "REST.GET.OBJECT": "get",
+    "REST.PUT.OBJECT": "put",
+    "REST.COPY.OBJECT": "put",
+    "REST.POST.UPLOAD": "put",
+    "REST.DELETE.OBJECT": "delete",
+    "BATCH.DELETE.OBJECT": "delete",
+    "S3.EXPIRE.OBJECT": "delete",
+}
+# bucket owner, bucket, [time], address, requester, request id, operation, key, "request", status, …, version id
+_S3_LINE = re.compile(
+    r"\S+ (?P<bucket>\S+) \[(?P<at>[^\]]+)\] (?P<address>\S+) (?P<requester>\S+) \S+ (?P<operation>\S+) (?P<key>\S+) "
+    r'(?:"[^"]*"|-) (?P<status>\S+) \S+ \S+ \S+ \S+ \S+ (?:"[^"]*"|-) (?:"[^"]*"|-) (?P<version>\S+)'
+)
+
+
+class LineInvalid(ValueError):
+    """A line is neither of MinIO's audit webhook nor of S3's server access log."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """One access of an object of ours."""
+
+    id: str
+    at: datetime
+    act: Act
+    bucket: str
+    key: str
+    version_id: str | None
+    requester: str
+    address: str | None
+
+
+def read_lines(lines: Iterable[str], prefix: str) -> Iterator[Access | None]:
+    """Read the lines of a log one by one; None for one that is of no concern.
+
+    ``prefix``: that of our buckets. Raises LineInvalid, with the number of the line.
+    """
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if not text:
+            continue
+        try:
+            yield _minio(text, prefix) if text.startswith("{") else _s3(text, prefix)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise LineInvalid(
+                f"line {number} is neither JSON of MinIO's audit webhook nor a line of S3's server access log: "
+                "give the log as the store wrote it"
+            ) from error
+
+
+def _minio(text: str, prefix: str) -> Access | None:
+    entry = json.loads(text)
+    api = entry["api"]
+    act, status = _ACTS.get(api.get("name", "")), api.get("statusCode", 0)
+    bucket = _bucket(api.get("bucket") or "", prefix)
+    if act is None or bucket is None or not 200 <= int(status) < 300 or not api.get("object"):
+        return None
+    query = entry.get("requestQuery") or {}
+    answered = {name.lower(): value for name, value in (entry.get("responseHeader") or {}).items()}
+    version = query.get("versionId") or answered.get("x-amz-version-id")
+    requester = entry.get("accessKey") or (entry.get("requestClaims") or {}).get("accessKey") or "anonymous"
+    at = _aware(datetime.fromisoformat(entry["time"]))
+    return Access(_mark(text), at, act, bucket, api["object"], version, str(requester), entry.get("remotehost"))
+
+
+def _s3(text: str, prefix: str) -> Access | None:
+    match = _S3_LINE.match(text)
+    if match is None:
+        raise ValueError(text)
+    act, bucket = _ACTS.get(match["operation"]), _bucket(match["bucket"], prefix)
+    status = match["status"]
+    if act is None or bucket is None or not (status.startswith("2") or match["operation"].startswith("S3.")):
+        return None
+    at = datetime.strptime(match["at"], "%d/%b/%Y:%H:%M:%S %z")
+    version = None if match["version"] == "-" else match["version"]
+    key = unquote(unquote(match["key"]))  # it is encoded twice
+    return Access(_mark(text), at, act, bucket, key, version, match["requester"], match["address"])
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _mark(text: str) -> str:
+    """Return the identifier of a line: the same one is imported once."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _bucket(name: str, prefix: str) -> str | None:
+    bucket = name.removeprefix(f"{prefix}-")
+    return bucket if bucket != name and bucket in BUCKETS else None
+
+
+def add(uow: UnitOfWork, place: Place, accesses: Sequence[Access]) -> int:
+    """Add lines, each once however often it is imported; return how many are new."""
+    by_id = {one.id: one for one in accesses}
+    known = set(uow.session.scalars(select(StoreAccess.id).where(StoreAccess.id.in_(by_id))))
+    fresh = [one for mark, one in by_id.items() if mark not in known]
+    for one in fresh:
+        uow.session.add(
+            StoreAccess(
+                id=one.id,
+                place=place,
+                at=one.at,
+                act=one.act,
+                bucket=one.bucket,
+                key=one.key,
+                version_id=one.version_id,
+                requester=one.requester,
+                address=one.address,
+                imported_at=uow.now,
+            )
+        )
+    return len(fresh)
+
+
+def record_import(uow: UnitOfWork, place: Place, sha256: str, *, lines: int, new: int) -> None:
+    """Record that a log was imported, by the hash of what was read."""
+    audit_trail.record(uow, "access-log-imported", "access-log", sha256[:16], place=place, lines=lines, new=new)
+
+
+def judge_next(uow: UnitOfWork, own: Collection[str], limit: int) -> tuple[int, list[Found]]:
+    """Compare the next imported lines with the register; return how many, and what nothing explains.
+
+    ``own``: the names under which this program works in the stores.
+    """
+    query = select(StoreAccess).where(StoreAccess.judged_at.is_(None)).order_by(StoreAccess.id).limit(limit)
+    rows = list(uow.session.scalars(query.with_for_update()))
+    bases = {row.key.removesuffix(LABEL) for row in rows if row.bucket in OF_ATTEMPTS}
+    attempts = {row.key: row for row in uow.session.scalars(select(UploadAttempt).where(UploadAttempt.key.in_(bases)))}
+    ended = _list_ended(uow, list(attempts.values()))
+    removed = {
+        (key, version)
+        for key, version in uow.session.execute(
+            select(Damage.key, Damage.version_id).where(Damage.key.in_(bases), Damage.removed_at.is_not(None))
+        )
+    }
+    numbers = {row.key.split(".")[0] for row in rows if row.bucket == "documents" and "/" not in row.key}
+    documents = set(uow.session.scalars(select(Document.number).where(Document.number.in_(numbers))))
+    found = []
+    for row in rows:
+        row.judged_at = uow.now
+        attempt = attempts.get(row.key.removesuffix(LABEL))
+        kind = _kind(row, attempt, own=row.requester in own, ended=ended, removed=removed, documents=documents)
+        if kind is not None:
+            detail = {
+                "at": row.at.isoformat(),
+                "requester": row.requester,
+                "address": row.address,
+                "version": row.version_id,
+            }
+            application_id = attempt.application_id if attempt is not None else None
+            found.append(Found(kind, row.place, f"{row.bucket}/{row.key}", row.id, application_id, detail))
+    return len(rows), found
+
+
+def _kind(
+    row: StoreAccess,
+    attempt: UploadAttempt | None,
+    *,
+    own: bool,
+    ended: Collection[str],
+    removed: Collection[tuple[str, str]],
+    documents: Collection[str],
+) -> str | None:
+    if row.act == "get":
+        return None if own else "foreign-read"
+    kind = "unexplained-put" if row.act == "put" else "unexplained-delete"
+    if not own:
+        return kind
+    if row.bucket in OF_ATTEMPTS and row.key.startswith(f"{row.bucket}/"):
+        explained = _is_explained(row, attempt, ended=ended, removed=removed)
+    elif row.bucket == "documents" and "/" not in row.key:
+        explained = row.act == "put" and row.key.split(".")[0] in documents
+    else:
+        explained = True
+    return None if explained else kind
+
+
+def _is_explained(
+    row: StoreAccess,
+    attempt: UploadAttempt | None,
+    *,
+    ended: Collection[str],
+    removed: Collection[tuple[str, str]],
+) -> bool:
+    """Return whether an attempt of ours, or the end of what it made, explains a put or a deletion."""
+    if attempt is None:
+        return row.bucket == "quarantine"  # the files that people upload have a register of their own
+    if row.act == "delete":
+        return attempt.id in ended or (row.key, row.version_id) in removed
+    other = row.key == attempt.key and row.version_id and attempt.version_id not in (None, row.version_id)
+    return not other or attempt.abandoned_at is not None
+
+
+def _list_ended(uow: UnitOfWork, attempts: Sequence[UploadAttempt]) -> set[str]:
+    """Return those of the attempts whose object was to be deleted: given up, discarded, or of an ended case."""
+    ids = [row.id for row in attempts]
+    ended = {row.id for row in attempts if row.abandoned_at is not None}
+    tables: Sequence[Any] = (Master, Copy, EmergencyCopy, Preservation)
+    for table in tables:
+        gone = select(table.attempt_id).where(table.attempt_id.in_(ids), table.discarded_at.is_not(None))
+        ended |= set(uow.session.scalars(gone))
+    items = {row.item_id: row.id for row in attempts if row.bucket == "replicas"}
+    masters = select(Master.item_id).where(Master.item_id.in_(items), Master.discarded_at.is_not(None))
+    return ended | {items[item_id] for item_id in uow.session.scalars(masters)}

@@ -1,0 +1,195 @@
+"""reverify-footage: read masters and replicas again by the day's budget, and repair what is damaged (R13, R15, R53)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from services.database.unit_of_work import Actor, Database, UnitOfWork
+from services.domain.storage import damages, findings, maintenance, verification
+from services.domain.storage.findings import Found
+from services.domain.storage.maintenance import REVERIFY
+from services.domain.storage.verification import DAMAGED, Place, Subject
+from services.runtime import metrics
+from services.runtime.errors import Outcome, Retryable
+from services.runtime.logs import get_logger
+from services.runtime.threads import run_in_thread
+from services.vault.examination import REMARKS, Expected, examine
+from services.vault.keys.signer import TrustedSigners
+from services.vault.store.protocol import Store, StoreDown, StoreRefused
+from services.workers import repairs
+
+log = get_logger(__name__)
+
+JOB_TYPE = REVERIFY
+HEAVY = True
+ACTOR = Actor("worker", JOB_TYPE)
+CARE_FAILED = "CARE_FAILED"
+AT_ONCE = 20  # rows that are read and worked through
+BEAT_SECONDS = 60.0
+_KINDS = {"retention": "lock", "hold": "lock", "replaced": "overlaid"}
+
+
+@dataclass(frozen=True)
+class Command:
+    job_key: int
+
+
+@dataclass(frozen=True)
+class Result:
+    objects_verified: int
+    objects_damaged: int
+
+
+async def handle(
+    command: Command,
+    database: Database,
+    store: Store,
+    replica_store: Store,
+    trusted_signers: Callable[[], TrustedSigners] | None = None,
+) -> Result:
+    """Do what is left of today's run; nothing where it is over.
+
+    Raises Outcome CARE_FAILED where a store does not answer, and where something damaged could not be repaired.
+    """
+    day = await database.run(ACTOR, maintenance.begin, JOB_TYPE, f"job {command.job_key}")
+    if day is None:
+        return Result(0, 0)
+    run = _Run(database, {"primary": store, "replica": replica_store}, trusted_signers, day, command.job_key)
+    async with beating(database, day, JOB_TYPE):
+        try:
+            await run.do()
+        except (StoreDown, StoreRefused) as error:
+            await database.run(ACTOR, maintenance.give_back, day, JOB_TYPE)
+            raise Outcome(CARE_FAILED, f"the verification of {day} was not ended: {error}") from error
+    counts = await database.run(ACTOR, maintenance.end, day, JOB_TYPE)
+    unrepaired = await database.read(ACTOR, damages.count_unrepaired)
+    if unrepaired:
+        raise Outcome(CARE_FAILED, f"{unrepaired} damaged objects could not be repaired: see /storage/reconciliations")
+    return Result(counts.get("verified", 0), counts.get("damaged", 0))
+
+
+@asynccontextmanager
+async def beating(database: Database, day: str, task: str) -> AsyncIterator[None]:
+    """Give a sign of life of the run now and then: one large object may take longer than the silence of a dead one."""
+
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            try:
+                await database.run(ACTOR, maintenance.beat, day, task)
+            except Retryable as error:
+                log.warning("a maintenance run could not give a sign of life", task=task, cause=str(error))
+
+    heart = asyncio.create_task(beat(), name=f"heartbeat of {task}")
+    try:
+        yield
+    finally:
+        heart.cancel()
+        await asyncio.wait({heart})
+
+
+@dataclass
+class _Run:
+    database: Database
+    stores: repairs.Stores
+    trusted: Callable[[], TrustedSigners] | None
+    day: str
+    job_key: int
+
+    async def do(self) -> None:
+        """Repair what earlier days have left, read what was drawn, then the longest unread of both places."""
+        for damage_id in await self.database.read(ACTOR, damages.list_unrepaired, AT_ONCE):
+            await self._repair(damage_id)
+        budget = self.database.rules.reverify_bytes
+        for subject in await self.database.run(ACTOR, _draw, self.day):
+            await self._read(subject, budget)
+        # half for the masters, the rest for their replicas; what those leave is the masters' again
+        await self._read_due("primary", budget // 2)
+        await self._read_due("replica", budget)
+        await self._read_due("primary", budget)
+        await self._remove_kept()
+
+    async def _read_due(self, place: Place, budget: int) -> None:
+        seen = set[str]()
+        while True:
+            due = await self.database.read(ACTOR, verification.list_due, place, AT_ONCE)
+            fresh = [subject for subject in due if subject.master_id not in seen]
+            if not fresh:
+                return
+            for subject in fresh:
+                seen.add(subject.master_id)
+                if not await self._read(subject, budget):
+                    return
+
+    async def _read(self, subject: Subject, budget: int) -> bool:
+        """Read one object, and repair it where it is damaged; False where the budget does not allow it."""
+        if not await self.database.run(ACTOR, maintenance.take_bytes, self.day, JOB_TYPE, subject.size, budget):
+            return False
+        sealed = subject.sealed
+        expected = Expected(
+            bucket=sealed["bucket"],
+            key=sealed["key"],
+            version_id=sealed["versionId"],
+            size=sealed["size"],
+            sha256=sealed["sha256Cipher"],
+            labelled=subject.label,
+            trusted=self._trusted() if subject.label is not None else None,
+            retain_until=subject.retain_until,
+        )
+        found = await examine(self.stores[subject.place], expected)
+        faults = [fault for fault in found if fault not in REMARKS]
+        if faults:
+            metrics.VERIFICATION_FAILURES.inc()
+        damage_id = await self.database.run(ACTOR, _record, self.day, subject, faults)
+        if damage_id is not None:
+            await self._repair(damage_id)
+        return True
+
+    def _trusted(self) -> TrustedSigners | None:
+        """Return whose signatures are ours; where this process has no chain, only their validity is checked."""
+        if self.trusted is None:
+            return None
+        try:
+            return self.trusted()
+        except Retryable:
+            return None
+
+    async def _repair(self, damage_id: str) -> None:
+        kept, item_id = await self.database.read(ACTOR, damages.get_kept, damage_id)
+        await run_in_thread(repairs.hold, self.stores[kept.place], kept.bucket, kept.key, kept.version_id)
+        await repairs.repair(
+            self.database, ACTOR, self.stores, damage_id, place=kept.place, item_id=item_id, job_key=self.job_key
+        )
+
+    async def _remove_kept(self) -> None:
+        for kept in await self.database.read(ACTOR, damages.list_removable, AT_ONCE):
+            if await run_in_thread(repairs.remove, self.stores[kept.place], kept):
+                await self.database.run(ACTOR, damages.record_removed, kept.damage_id)
+
+
+def _draw(uow: UnitOfWork, day: str) -> list[Subject]:
+    """Draw once a day; a run that goes on draws no more."""
+    if maintenance.get_counts(uow, day, JOB_TYPE).get("drawn"):
+        return []
+    drawn = verification.draw(uow)
+    maintenance.count(uow, day, JOB_TYPE, drawn=max(len(drawn), 1))
+    return drawn
+
+
+def _record(uow: UnitOfWork, day: str, subject: Subject, faults: Sequence[str]) -> str | None:
+    """Record what was found; return the damage that is to be repaired."""
+    if not verification.record(uow, subject, faults):
+        return None
+    damaged = DAMAGED.intersection(faults)
+    maintenance.count(uow, day, JOB_TYPE, verified=1, damaged=1 if damaged else 0)
+    others = {_KINDS.get(fault, "label-wrong") for fault in faults if fault not in DAMAGED}
+    findings.record(
+        uow,
+        day,
+        [
+            Found(kind, subject.place, subject.sealed["key"], "", subject.application_id, {"faults": list(faults)})
+            for kind in sorted(others)
+        ],
+    )
+    return damages.report(uow, subject, faults).id if damaged else None

@@ -1,0 +1,260 @@
+"""The register against stores, access logs, recorders and engine: each difference is found, and each once."""
+
+import io
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from custody_desk import FILMED, Case, Desk
+
+from services.database.tables.applications import Application
+from services.database.tables.documents import Document
+from services.database.tables.maintenance import Reconciliation, ReconciliationFinding, StoreAccess
+from services.database.tables.masters import Master
+from services.database.tables.notices import Notice
+from services.database.tables.outbox import OutboxMessage
+from services.database.tables.violations import Violation
+from services.domain.cases.document_layouts import render_pdf
+from services.domain.storage import findings, store_accesses
+from services.domain.storage.store_accesses import LineInvalid
+from services.recorders.protocol import RecorderDown, RecorderExport
+from services.runtime.errors import NotYet, Outcome, Refused
+from services.runtime.settings import Settings
+from services.vault.store.protocol import StoreDown
+from services.workers import reconcile, store_comparison
+
+DAY = timedelta(days=1)
+
+
+class Engine:
+    """An engine that has these process instances."""
+
+    def __init__(self, *keys: int) -> None:
+        self.keys = set(keys)
+
+    async def has_instance(self, process_instance_key: int) -> bool:
+        return process_instance_key in self.keys
+
+
+class Teller:
+    """A recorder that tells its exports."""
+
+    def __init__(self, *exports: RecorderExport, down: bool = False) -> None:
+        self.exports, self.down = list(exports), down
+
+    async def list_exports(self) -> list[RecorderExport]:
+        if self.down:
+            raise RecorderDown("no answer")
+        return self.exports
+
+
+def export(number: str, channel: str, start: datetime | None, name: str = "mine") -> RecorderExport:
+    return RecorderExport(number, channel, name, start, own=name.startswith("Footage Desk"), finished=True)
+
+
+async def run(desk: Desk, *, engine: Engine | None = None, teller: Any = None, job_key: int = 0) -> reconcile.Result:
+    return await reconcile.handle(
+        reconcile.Command(job_key or next(desk.keys)),
+        desk.database,
+        desk.store,
+        desk.replica_store,
+        recorders=lambda kind, configuration: teller or desk.recorders(kind, configuration),
+        engine_client=engine,  # type: ignore[arg-type]  # it is asked for instances alone
+        settings=Settings(max_use_days=None, maintenance={"own_requesters": "desk"}),
+    )
+
+
+def found(desk: Desk, *states: str) -> list[tuple[str, str]]:
+    rows = [row for row in desk.rows(ReconciliationFinding) if row.state in (states or ("open",))]
+    return sorted((row.kind, row.place) for row in rows)
+
+
+async def kept(desk: Desk, *channels: str) -> Case:
+    """A case whose masters are backed up, labelled and locked, and whose documents are filed."""
+    case = desk.case(*channels).approve(backup_needed=True)
+    await case.retrieve()
+    await case.back_up()
+    await desk.keep_locks()
+    return case
+
+
+def put(store: Any, bucket: str, key: str, body: bytes = b"other") -> None:
+    store.put(bucket, key, io.BytesIO(body), metadata={})
+
+
+@pytest.mark.requirement("R13", "R53")
+async def test_what_was_done_behind_our_back_in_either_store_is_found_once(desk: Desk) -> None:
+    await kept(desk, "gate", "hall", "yard")
+    masters = sorted(desk.rows(Master), key=lambda row: row.sealed["key"])
+    with patch.object(store_comparison, "PAGE", 2):
+        assert (await run(desk)).findings_open == 0
+    desk.clock.turn(DAY)
+
+    deleted, replaced, unlocked = masters
+    desk.remove_as_root("masters", deleted.sealed["key"])
+    desk.remove_as_root("masters", replaced.sealed["key"])
+    put(desk.store, "masters", replaced.sealed["key"])
+    facts = desk._place("masters", unlocked.sealed["key"]) / "facts.json"
+    facts.write_text(json.dumps({**json.loads(facts.read_text()), "retain_until": None}))
+    put(desk.store, "masters", "masters/stranger/1")
+    put(desk.replica_store, "replicas", "replicas/stranger/1")
+    [form, *_] = [row for row in desk.rows(Document) if row.filed_at is not None]
+    desk.remove_as_root("documents", f"{form.number}.json")
+    with patch.object(store_comparison, "PAGE", 2):
+        result = await run(desk)
+
+    assert found(desk) == [
+        ("extra", "primary"),
+        ("extra", "replica"),
+        ("lock", "primary"),
+        ("missing", "primary"),
+        ("missing", "primary"),
+        ("other-version", "primary"),
+    ]
+    assert result.findings_open == 6
+    # those masters are read before all others, by the rolling verification
+    assert {row.id for row in desk.rows(Master) if row.suspect_since} == {deleted.id, replaced.id}
+    # a second poke of the day, and the next day, find the same and no more
+    await run(desk)
+    desk.clock.turn(DAY)
+    await run(desk)
+    assert len(desk.rows(ReconciliationFinding)) == 6
+    reports = sorted(desk.rows(Reconciliation), key=lambda row: row.day)
+    assert [(row.found, row.open) for row in reports] == [(0, 0), (6, 6), (0, 6)]
+    [first, second, _] = [
+        desk.do(lambda uow, n=row.document: uow.session.query(Document).filter_by(number=n).one()) for row in reports
+    ]
+    assert second.number.startswith("DZ-")
+    assert render_pdf(second.kind, second.number, second.content, second.sha256, second.made_at)
+    assert json.loads(first.content)["compared"]["masters"] == 3
+    # what is put right is gone
+    desk.store.delete("masters", "masters/stranger/1", desk.store.stat("masters", "masters/stranger/1").version_id)
+    desk.clock.turn(DAY)
+    await run(desk)
+    assert ("extra", "primary") not in found(desk)
+    assert found(desk, "gone") == [("extra", "primary")]
+
+
+@pytest.mark.requirement("R53", "R66")
+async def test_exports_that_nobody_asked_for_are_violations_and_silent_recorders_are_named(desk: Desk) -> None:
+    case = await kept(desk, "gate")
+    asked = FILMED.start + timedelta(seconds=2)
+    ours = export("own-1", "gate", asked, "Footage Desk 1")
+    false = export("false-1", "hall", asked, "Footage Desk 2")  # bears our name, and nobody fetched it
+    theirs = export("ghost-1", "gate", asked)
+    await run(desk, teller=Teller(ours, theirs, false), engine=Engine(1))
+
+    assert found(desk) == [("ghost-export", "recorder"), ("ghost-export", "recorder")]
+    [violation] = desk.rows(Violation)
+    assert (violation.kind, violation.application_id, violation.accused) == ("ghost-export", case.id, [])
+    assert [row.name for row in desk.rows(OutboxMessage) if row.matter_id == violation.matter_id] == [
+        "violation-opened"
+    ]
+    desk.clock.turn(DAY)
+    await run(desk, teller=Teller(theirs), engine=Engine(1))
+    assert len(desk.rows(Violation)) == 1
+    assert len(desk.rows(ReconciliationFinding)) == 2  # what has happened is not gone with the recorder's list
+
+    desk.clock.turn(DAY)
+    await run(desk, teller=Teller(down=True))
+    desk.clock.turn(DAY)
+    await run(desk)  # a folder of files does not tell
+    told = [row.not_told for row in sorted(desk.rows(Reconciliation), key=lambda row: row.day)]
+    assert {one["because"] for one in told[2]} == {"away", "no-log", "no-engine"}
+    assert {one["because"] for one in told[3]} == {"unsupported", "no-log", "no-engine"}
+
+
+@pytest.mark.requirement("R53")
+async def test_a_case_without_an_instance_and_an_instance_without_a_case(desk: Desk) -> None:
+    case = await kept(desk, "gate")
+    other = desk.case("hall")
+    desk.change(Application, case.id, process_instance_key=11)
+    desk.change(Application, other.id, process_instance_key=12, closed_at=desk.clock.now() - timedelta(hours=1))
+    await run(desk, engine=Engine(12))
+    assert found(desk) == [("case-without-instance", "engine"), ("instance-without-case", "engine")]
+    desk.clock.turn(DAY)
+    await run(desk, engine=Engine(11))
+    assert found(desk) == []
+
+
+def audit_line(
+    name: str, key: str, requester: str = "desk", version: str | None = None, bucket: str = "masters"
+) -> str:
+    api = {"name": name, "bucket": f"t-{bucket}", "object": key, "statusCode": 200}
+    query = {"versionId": version} if version else {}
+    at = "2031-03-04T10:00:00.5Z"
+    return json.dumps({"api": api, "time": at, "accessKey": requester, "requestQuery": query, "remotehost": "10.0.0.9"})
+
+
+def imported(desk: Desk, lines: Sequence[str]) -> int:
+    read = [one for one in store_accesses.read_lines(lines, "t") if one is not None]
+    return int(desk.do(store_accesses.add, "primary", read))
+
+
+@pytest.mark.requirement("R53")
+async def test_the_store_accesses_shows_reads_by_others_and_what_no_act_explains(desk: Desk) -> None:
+    case = await kept(desk, "gate")
+    [master] = desk.rows(Master)
+    key, version = master.sealed["key"], master.sealed["versionId"]
+    encoded = key.replace("/", "%252F")
+    s3_line = (
+        f"owner t-masters [04/Mar/2031:10:00:00 +0000] 10.0.0.7 stranger REQ REST.GET.OBJECT {encoded} "
+        '"GET /x HTTP/1.1" 200 - 5 5 1 1 "-" "aws-cli" - host SigV4 - AuthHeader s3 TLSv1.2 - -'
+    )
+    lines = [
+        audit_line("PutObject", key, version=version),
+        audit_line("GetObject", key),
+        audit_line("DeleteObject", key, version=version),
+        audit_line("PutObject", "masters/stranger/1"),
+        audit_line("ListObjects", key),
+        s3_line,
+    ]
+    assert imported(desk, lines) == 5
+    assert imported(desk, lines) == 0  # the same log a second time
+    await run(desk)
+    assert found(desk) == [
+        ("foreign-read", "primary"),
+        ("unexplained-delete", "primary"),
+        ("unexplained-put", "primary"),
+    ]
+    assert [row.application_id for row in desk.rows(Violation)] == [case.id]
+    assert all(row.judged_at is not None for row in desk.rows(StoreAccess))
+    with pytest.raises(LineInvalid, match="line 2"):
+        list(store_accesses.read_lines([lines[0], "no log"], "t"))
+
+
+@pytest.mark.requirement("R62")
+async def test_who_keeps_the_stores_does_not_explain_what_was_found(desk: Desk) -> None:
+    await kept(desk, "gate")
+    put(desk.store, "masters", "masters/stranger/1")
+    await run(desk)
+    [finding] = desk.rows(ReconciliationFinding)
+    assert "reconciliation-findings" in {notice.code for notice in desk.rows(Notice)}
+    with pytest.raises(Refused) as refused:
+        desk.as_person("keeper", findings.explain, finding.id, "I put it there.")
+    assert refused.value.status == 403
+
+
+@pytest.mark.requirement("R13")
+async def test_a_store_that_is_away_leaves_no_report_and_a_killed_run_goes_on(desk: Desk) -> None:
+    await kept(desk, "gate")
+    with (
+        patch.object(desk.replica_store, "list_versions", side_effect=StoreDown("away")),
+        pytest.raises(Outcome) as failed,
+    ):
+        await run(desk)
+    assert failed.value.code == "CARE_FAILED"
+    assert not desk.rows(Reconciliation)
+
+    class Killed(BaseException):
+        """The process dies here."""
+
+    with patch.object(reconcile.recorder_exports, "list_asked", side_effect=Killed), pytest.raises(Killed):
+        await run(desk, job_key=7)
+    with pytest.raises(NotYet):
+        await run(desk, job_key=8)
+    await run(desk, job_key=7)
+    assert len(desk.rows(Reconciliation)) == 1
