@@ -16,6 +16,7 @@ from services.domain.matters import attached as matters_attached
 from services.domain.process import subjects as process_subjects
 from services.domain.reviews import readiness
 from services.domain.rules.overrides import RuleOverrides
+from services.domain.storage import wiring as storage_wiring
 from services.domain.supervision import wiring as supervision_wiring
 from services.domain.work_orders import attached as work_orders_attached
 from services.domain.work_orders import follow_ups
@@ -43,6 +44,7 @@ def open_database(
     subjects.register("work-order", work_orders_attached.SUBJECT)
     process_subjects.register("work-order", work_orders_attached.is_over)
     follow_ups.register()
+    storage_wiring.register()
     supervision_wiring.register()
     return Database(
         url,

@@ -50,6 +50,8 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
     "reopen-work-order": ({"workOrderId"}, {"attempt", "dueAt", "firstReminderAt"}),
     "close-work-order": ({"workOrderId", "closedAs"}, set()),
     "list-disposals": (set(), {"disposalsListed"}),
+    "open-due-work-orders": (set(), {"opened"}),
+    "open-work-orders": ({"defect"}, set()),
     "freeze-loan": ({"matterId"}, set()),
     "lift-freeze": ({"matterId"}, set()),
     "recall-copy": ({"matterId"}, set()),
@@ -111,12 +113,6 @@ CALLED_IN_MATTERS = {
     *("supervision", "inspection-signature", "work-order-verification"),
 }
 OF_ROUTES = {code for code in STAGES if stage_catalogue.STAGES[code].phase == "matter"} - CALLED_IN_MATTERS
-
-# of the daily maintenance, which is of no case
-NOT_OF_A_CASE: dict[str, tuple[set[str], set[str]]] = {
-    "open-due-work-orders": (set(), {"opened"}),
-    "open-work-orders": ({"defect"}, set()),
-}
 
 # message -> the variables that it carries
 MESSAGES: dict[str, set[str]] = {

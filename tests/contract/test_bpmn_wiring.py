@@ -11,7 +11,6 @@ from bpmn_contract import (
     JOBS,
     KEYS,
     MESSAGES,
-    NOT_OF_A_CASE,
     OF_ROUTES,
     OPTIONAL,
     OUTCOMES,
@@ -79,12 +78,12 @@ def test_every_job_has_a_worker_and_every_worker_a_job() -> None:
     modules = {path.stem.replace("_", "-") for path in WORKERS.glob("*.py")}
     missing = {job_type for job_type in all_job_types() if job_type not in modules}
     assert missing == set(), "A job without a worker waits for ever: write services/workers/<job_type>.py."
-    assert {worker.job_type for worker in discover()} == all_job_types() | set(NOT_OF_A_CASE)
+    assert {worker.job_type for worker in discover()} == all_job_types()
 
 
 def test_workers_read_and_answer_what_is_agreed() -> None:
     for worker in discover():
-        reads, answers = (JOBS | NOT_OF_A_CASE)[worker.job_type]
+        reads, answers = JOBS[worker.job_type]
         assert set(variables_to_fetch(worker.command)) <= reads, worker.job_type
         result = getattr(worker.result, "__dataclass_fields__", {})
         assert answers <= {camel(name) for name in result}, worker.job_type

@@ -9,7 +9,7 @@ from typing import Any
 
 import bpmn_models as bpmn
 import pytest
-from bpmn_contract import JOBS, NOT_OF_A_CASE, OF_ROUTES, STAGES, STORAGE_JOBS
+from bpmn_contract import JOBS, OF_ROUTES, STAGES, STORAGE_JOBS
 from engine_harness import EngineHarness
 from lxml import etree
 
@@ -49,7 +49,7 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_there_is_one_for_each_worker_and_one_for_the_review_as_they_would_be_made_now() -> None:
     made = element_templates.templates(WORKERS.values(), read(bpmn.PROCESS_FILES).values(), {})
 
-    assert set(made) == {"review.json", *(f"{job_type}.json" for job_type in JOBS | NOT_OF_A_CASE)}
+    assert set(made) == {"review.json", *(f"{job_type}.json" for job_type in JOBS)}
     assert element_templates.stale(made, FOLDER) == [], "make them anew: footage-desk bpmn templates"
 
 

@@ -24,6 +24,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import checkpoints
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
+from services.domain.custody.retention_periods import kept_for
 from services.domain.documents import service as document_service
 from services.domain.holds import queries as holds
 from services.runtime.errors import NotFound
@@ -32,7 +33,6 @@ from services.runtime.translations import Message
 SUBJECT = "derivative"  # in the audit trail
 BUCKET = "copies"  # each under a key of its own as well
 QUEUED = "redaction-queued"  # wakes the process that makes them
-KEPT_FOR = timedelta(days=90)  # the retention class "derived"
 MOST_RUNS = 5  # that fail by themselves, and not because a part is away
 FAILED, AWAY = "it has failed", "a part was away"
 GONE = "its matter or its loan has ended"
@@ -149,7 +149,7 @@ def finish(uow: UnitOfWork, attempt_id: str, sealed: dict[str, Any], facts: dict
         return False
     attempt.finished_at = row.made_at = uow.now
     row.attempt_id, row.sealed, row.facts = attempt_id, sealed, facts
-    row.retain_until = uow.now + KEPT_FOR
+    row.retain_until = uow.now + kept_for(uow.rules, "derived")
     audit_trail.record(
         uow,
         "redaction-made",

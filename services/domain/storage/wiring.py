@@ -1,0 +1,45 @@
+"""What storage adds to work orders: the sites and devices that their schedules are about."""
+
+from sqlalchemy import select
+
+from services.database.tables.devices import Device
+from services.database.tables.sites import Site, SiteKeeper
+from services.database.unit_of_work import UnitOfWork
+from services.domain.work_orders import schedules
+from services.domain.work_orders.roles import Role
+from services.domain.work_orders.service import Subject
+from services.domain.work_orders.sources import ScheduleSubject
+
+
+def register() -> None:
+    """Register the subjects; again is no error."""
+    schedules.SUBJECTS["site"] = list_sites
+    schedules.SUBJECTS["device"] = list_devices
+
+
+def list_sites(uow: UnitOfWork) -> list[ScheduleSubject]:
+    """List the sites in use, each checked by its keeper; without one, by who the schedule names (R11, R12)."""
+    query = (
+        select(Site.id, Site.name, SiteKeeper.person_id)
+        .outerjoin(
+            SiteKeeper, (SiteKeeper.site_id == Site.id) & (SiteKeeper.part == "keeper") & SiteKeeper.until.is_(None)
+        )
+        .where(Site.closed_at.is_(None))
+        .order_by(Site.id)
+    )
+    return [
+        ScheduleSubject(
+            Subject("site", row.id, row.name), doer=Role(person_id=row.person_id) if row.person_id else None
+        )
+        for row in uow.session.execute(query)
+    ]
+
+
+def list_devices(uow: UnitOfWork) -> list[ScheduleSubject]:
+    """List the devices in use but for media, and for those that stand in the list of recorders already (R53)."""
+    query = (
+        select(Device.id, Device.number)
+        .where(Device.retired_at.is_(None), Device.recorder_id.is_(None), Device.kind != "medium")
+        .order_by(Device.id)
+    )
+    return [ScheduleSubject(Subject("device", row.id, row.number)) for row in uow.session.execute(query)]
