@@ -281,18 +281,12 @@ def _of_review() -> Template:
     """Return the template of a call of ``review.bpmn``; results start as null, so no earlier answer counts."""
     active = {code: stage for code, stage in STAGES.items() if not stage.retired}
     with_hand_over = [_literal(code) for code, stage in active.items() if stage.needs_hand_over]
-    # an inspection belongs to no case: its stages name it, and of a case its place in the sample
+    # inspections and work orders belong to no case: their stages name them, and of a case its place in the sample
     of_inspection = [_literal(code) for code, stage in active.items() if "inspection" in stage.about]
-    with_matter = [
-        *(
-            value
-            for code, stage in active.items()
-            if (value := _literal(code)) not in of_inspection
-            if stage.phase == "matter"
-        ),
-        FROM_ROUTE["value"],
-    ]
-    with_case = [*(value for code in active if (value := _literal(code)) not in of_inspection), FROM_ROUTE["value"]]
+    of_work_order = [_literal(code) for code, stage in active.items() if "work-order" in stage.about]
+    of_case = {code: stage for code, stage in active.items() if not {"inspection", "work-order"} & set(stage.about)}
+    with_matter = [*(_literal(code) for code, stage in of_case.items() if stage.phase == "matter"), FROM_ROUTE["value"]]
+    with_case = [*(_literal(code) for code in of_case), FROM_ROUTE["value"]]
     returned = dict.fromkeys(name for stage in active.values() for name in stage.returns)
     stages = [{"name": f"{stage.zh} · {stage.en}", "value": _literal(code)} for code, stage in active.items()]
     stages.append(FROM_ROUTE)
@@ -329,6 +323,7 @@ def _of_review() -> Template:
             _hidden("=handOverId", "zeebe:input", name="handOverId", condition=_only(with_hand_over)),
             _hidden("=matterId", "zeebe:input", name="matterId", condition=_only(with_matter)),
             _hidden("=inspectionId", "zeebe:input", name="inspectionId", condition=_only(of_inspection)),
+            _hidden("=workOrderId", "zeebe:input", name="workOrderId", condition=_only(of_work_order)),
             _hidden("=sampledCase", "zeebe:input", name="sampledCase", condition=_only([_literal("supervision")])),
             *_returning("decision", None),
             *(

@@ -149,6 +149,13 @@ def test_the_decision_reads_what_the_process_makes_and_gives_what_it_takes() -> 
     assert bpmn.mapping(task, "output") == {name: f"=classification.{name}" for name in DECISION}
 
 
+OF_NO_CASE = {
+    "work-order-verification": "workOrderId",
+    "supervision": "inspectionId",
+    "inspection-signature": "inspectionId",
+}
+
+
 def test_every_review_is_called_with_its_stage_and_starts_without_an_answer() -> None:
     assert sorted(stage(call) for call in calls()) == sorted(set(STAGES) - OF_ROUTES)
     for call in calls():
@@ -156,7 +163,7 @@ def test_every_review_is_called_with_its_stage_and_starts_without_an_answer() ->
         inputs = bpmn.mapping(call, "input")
         assert {name for name, source in inputs.items() if source == "=null"} == returned, call.get("id")
         assert bpmn.mapping(call, "output") == {name: f"={name}" for name in returned}, call.get("id")
-        of = "workOrderId" if stage(call) == "work-order-verification" else "applicationId"
+        of = OF_NO_CASE.get(stage(call), "applicationId")
         assert inputs[of] == f"={of}"
 
 

@@ -119,7 +119,7 @@ class InspectedCase(Base):
     __tablename__ = "inspected_cases"
     __table_args__ = (
         UniqueConstraint("inspection_id", "position"),
-        UniqueConstraint("inspection_id", "application_id"),
+        UniqueConstraint("application_id", "inspection_id"),
         Index("ix_inspected_cases_undone", "assigned_to", sqlite_where=UNDONE, postgresql_where=UNDONE),
     )
 

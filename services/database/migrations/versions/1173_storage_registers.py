@@ -8,8 +8,8 @@ from alembic import op
 
 from services.database.base import Json, Moment
 
-revision = "1172"
-down_revision = "1181"
+revision = "1173"
+down_revision = "1172"
 branch_labels = None
 depends_on = None
 

@@ -5,8 +5,8 @@ from alembic import op
 
 from services.database.base import Json, Moment, Whole
 
-revision = "1177"
-down_revision = "1176"
+revision = "1176"
+down_revision = "1175"
 branch_labels = None
 depends_on = None
 

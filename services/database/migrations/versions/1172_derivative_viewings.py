@@ -5,8 +5,8 @@ from alembic import op
 
 from services.database.base import Json, Moment, Whole
 
-revision = "1181"
-down_revision = "1180"
+revision = "1172"
+down_revision = "1171"
 branch_labels = None
 depends_on = None
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "1174"
+revision = "1167"
 down_revision = "1166"
 branch_labels = None
 depends_on = None

@@ -13,8 +13,8 @@ from alembic import op
 
 from services.database.base import Json, Moment
 
-revision = "1178"
-down_revision = "1175"
+revision = "1170"
+down_revision = "1169"
 branch_labels = None
 depends_on = None
 

@@ -5,8 +5,8 @@ from alembic import op
 
 from services.database.base import Json, Moment, Whole
 
-revision = "1175"
-down_revision = "1170"
+revision = "1169"
+down_revision = "1168"
 branch_labels = None
 depends_on = None
 
@@ -124,7 +124,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_inspected_cases")),
         sa.UniqueConstraint("inspection_id", "position", name=op.f("uq_inspected_cases_inspection_id")),
-        sa.UniqueConstraint("inspection_id", "application_id", name=op.f("uq_inspected_cases_inspection_id")),
+        sa.UniqueConstraint("application_id", "inspection_id", name=op.f("uq_inspected_cases_application_id")),
         sa.UniqueConstraint("job_key", name=op.f("uq_inspected_cases_job_key")),
     )
     op.create_index(op.f("ix_inspected_cases_application_id"), "inspected_cases", ["application_id"])

@@ -8,8 +8,8 @@ from alembic import op
 
 from services.database.base import Json, Moment, Whole
 
-revision = "1176"
-down_revision = "1173"
+revision = "1175"
+down_revision = "1174"
 branch_labels = None
 depends_on = None
 

@@ -8,8 +8,8 @@ from alembic import op
 
 from services.database.base import Json, Moment, Whole
 
-revision = "1173"
-down_revision = "1172"
+revision = "1174"
+down_revision = "1173"
 branch_labels = None
 depends_on = None
 

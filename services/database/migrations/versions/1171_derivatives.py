@@ -5,8 +5,8 @@ from alembic import op
 
 from services.database.base import Json, Moment, Whole
 
-revision = "1180"
-down_revision = "1178"
+revision = "1171"
+down_revision = "1170"
 branch_labels = None
 depends_on = None
 

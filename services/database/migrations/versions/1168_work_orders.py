@@ -5,8 +5,8 @@ from alembic import op
 
 from services.database.base import Json, Moment, Whole
 
-revision = "1170"
-down_revision = "1174"
+revision = "1168"
+down_revision = "1167"
 branch_labels = None
 depends_on = None
 
