@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar, get_args
 
 from fastapi import APIRouter, Query, Response
+from pydantic import ValidationError
 
 from services.database.keyset import Page
 from services.database.unit_of_work import Database, UnitOfWork
@@ -225,7 +226,12 @@ async def change_schedule(
 
 
 def _post_of(typed: TypedForm, name: str) -> Any:
-    return api.role_of(RoleBody.model_validate(_role_typed(typed, name)), name)
+    """Read a post of the form; Refused where it is none."""
+    try:
+        body = RoleBody.model_validate(_role_typed(typed, name))
+    except ValidationError:
+        raise Refused("role", "Choose a person or a post.", status=422, field=name) from None
+    return api.role_of(body, name)
 
 
 def _role_typed(typed: TypedForm, name: str) -> dict[str, str | None]:

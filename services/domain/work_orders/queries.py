@@ -79,7 +79,7 @@ def list_of_subject(uow: UnitOfWork, subject_kind: str, subject_id: str) -> list
 
 
 def list_without_finding(uow: UnitOfWork, limit: int = 200) -> list[WorkOrder]:
-    """List the work orders that supervision has to record a finding of: overdue twice, or a custodian's no."""
+    """List the work orders that no report of an inspection names yet: overdue twice, or with a custodian's no."""
     query = select(WorkOrder).where(WorkOrder.finding_due_at.is_not(None), WorkOrder.finding_id.is_(None))
     return list(uow.session.scalars(query.order_by(WorkOrder.finding_due_at, WorkOrder.id).limit(limit)))
 
