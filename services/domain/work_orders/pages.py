@@ -67,7 +67,7 @@ class ListQuery(lists.PlacedQuery):
     SORTS: ClassVar = get_args(WorkOrderSort)
     FALLING: ClassVar = frozenset({"opened", "number"})
 
-    whose: SearchText = "mine"
+    whose: SearchText = queries.WAITING
     state: SearchText = ""
     kind: SearchText = ""
     subject: SearchText = ""
