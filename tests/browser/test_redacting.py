@@ -3,6 +3,8 @@
 import asyncio
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -40,7 +42,8 @@ PLAYS = "() => video.readyState >= 2 && video.videoWidth > 0"
 CONTENT = """() => { const box = video.getBoundingClientRect();
     const scale = Math.min(box.width / video.videoWidth, box.height / video.videoHeight);
     const [wide, high] = [video.videoWidth * scale, video.videoHeight * scale];
-    return { x: box.left + (box.width - wide) / 2, y: box.top + (box.height - high) / 2, width: wide, height: high }; }"""
+    const [x, y] = [box.left + (box.width - wide) / 2, box.top + (box.height - high) / 2];
+    return { x, y, width: wide, height: high }; }"""
 
 
 @dataclass
@@ -69,7 +72,8 @@ class Redacting:
         desk = self.desk
         lease = Lease(desk.database, redactions.LEASE, redactions.LENGTH)
         maker = RedactionMaker(desk.database, desk.store, desk.loan_keys, lambda: desk.signer, lease=lease)
-        return asyncio.run(maker.run())
+        with ThreadPoolExecutor(1) as aside:  # this thread has the browser's loop
+            return aside.submit(asyncio.run, maker.run()).result()
 
     def pictures(self, sealed: dict[str, Any] | None, key: str | None) -> list[Any]:
         """Every picture of what is sealed, as grey values."""
@@ -128,6 +132,18 @@ def drag(page: Page, left: float, top: float, right: float, bottom: float) -> No
     page.mouse.down()
     page.mouse.move(box["x"] + right * box["width"], box["y"] + bottom * box["height"], steps=4)
     page.mouse.up()
+
+
+def watch_whole(page: Page) -> None:
+    """Play it to its end at double speed, and again what a busy machine has skipped."""
+    for _ in range(5):
+        page.evaluate("() => { video.muted = true; video.playbackRate = 2; return video.play(); }")
+        page.wait_for_function("() => video.ended")
+        with suppress(AssertionError):
+            expect(page.locator("#watched-all")).to_be_visible(timeout=3_000)
+            return
+        page.locator("#unwatched button").first.click()
+    expect(page.locator("#unwatched")).to_have_text("")
 
 
 def decide(somebody: PortalUser, number: str) -> Page:
@@ -197,8 +213,7 @@ def test_boxes_are_drawn_the_copy_is_made_and_a_second_person_watches_all_of_it(
     expect(page.locator("#unwatched button")).to_have_count(1)
     second.well_made(besides=".marks")
     desk.clock.turn(timedelta(minutes=1))
-    page.evaluate("() => { video.muted = true; video.playbackRate = 2; return video.play(); }")
-    expect(page.locator("#watched-all")).to_be_visible(timeout=20_000)
+    watch_whole(page)
     expect(page.locator("#watched-share")).to_have_text("100 %")
     second.well_made(besides=".marks")
     assert [one.person_id for one in desk.rows(DerivativeViewing)] == [CHECKER]
@@ -218,5 +233,3 @@ def test_boxes_are_drawn_the_copy_is_made_and_a_second_person_watches_all_of_it(
         beside = slice(0, round(0.2 * high)), slice(0, wide)
         assert picture[under].max() < 32 < original[under].max()  # black, whatever was there
         assert abs(picture[beside].astype(int) - original[beside]).mean() < 8  # the encoder's own difference
-
-

@@ -220,7 +220,7 @@ async def change_schedule(
     except Refused as refusal:
         if refusal.status == 404:
             raise
-        return await _schedules(visitor, database, refusal, typed)
+        return await _schedules(visitor, database, refusal, typed, schedule_code)
     return visitor.redirect("/admin/schedules", Message("The schedule is changed."))
 
 
@@ -322,7 +322,11 @@ def _posts() -> list[str]:
 
 
 async def _schedules(
-    visitor: Visitor, database: Database, refusal: Refused | None = None, typed: TypedForm | None = None
+    visitor: Visitor,
+    database: Database,
+    refusal: Refused | None = None,
+    typed: TypedForm | None = None,
+    refused_code: str | None = None,
 ) -> Response:
     def read(uow: UnitOfWork) -> tuple[list[ScheduleView], bool]:
         administers = access_queries.load_directory(uow).holds(str(uow.actor.id), "administrator")
@@ -338,6 +342,7 @@ async def _schedules(
         department_kinds=DEPARTMENT_KINDS,
         refusal=refusal,
         typed=typed,
+        refused_code=refused_code,
     )
 
 

@@ -220,9 +220,7 @@ def _is_mine(uow: UnitOfWork) -> ColumnElement[bool]:
 
 def _is_mine_to_verify(uow: UnitOfWork) -> ColumnElement[bool]:
     """Build the condition that the actor has to verify it."""
-    return and_(
-        WorkOrder.closed_at.is_(None), _waits_for_verifier(), visibility.is_of_verifier(uow), ~_done_by_me(uow)
-    )
+    return and_(WorkOrder.closed_at.is_(None), _waits_for_verifier(), visibility.is_of_verifier(uow), ~_done_by_me(uow))
 
 
 def _waits_for_verifier() -> ColumnElement[bool]:

@@ -197,9 +197,7 @@ async def import_list(visitor: Visiting, typed: Typed, database: GivenDatabase) 
         )
         return visitor.redirect("/storage/devices", message)
     status = refused.status if refused else 422 if result and result.wrong else 200
-    return visitor.page(
-        "storage/device_list.html", status, result=result, **LIST_FORMAT, refusal=refused, typed=typed
-    )
+    return visitor.page("storage/device_list.html", status, result=result, **LIST_FORMAT, refusal=refused, typed=typed)
 
 
 @router.get("/devices/{device_id}")
