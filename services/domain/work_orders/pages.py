@@ -68,7 +68,7 @@ class ListQuery(lists.PlacedQuery):
     SORTS: ClassVar = get_args(WorkOrderSort)
     FALLING: ClassVar = frozenset({"opened", "number"})
 
-    whose: SearchText = "mine"
+    whose: SearchText = queries.WAITING
     state: SearchText = ""
     kind: SearchText = ""
     subject: SearchText = ""
@@ -221,7 +221,7 @@ async def change_schedule(
     except Refused as refusal:
         if refusal.status == 404:
             raise
-        return await _schedules(visitor, database, refusal, typed)
+        return await _schedules(visitor, database, refusal, typed, schedule_code)
     return visitor.redirect("/admin/schedules", Message("The schedule is changed."))
 
 
@@ -328,7 +328,11 @@ def _posts() -> list[str]:
 
 
 async def _schedules(
-    visitor: Visitor, database: Database, refusal: Refused | None = None, typed: TypedForm | None = None
+    visitor: Visitor,
+    database: Database,
+    refusal: Refused | None = None,
+    typed: TypedForm | None = None,
+    refused_code: str | None = None,
 ) -> Response:
     def read(uow: UnitOfWork) -> tuple[list[ScheduleView], bool]:
         administers = access_queries.load_directory(uow).holds(str(uow.actor.id), "administrator")
@@ -344,6 +348,7 @@ async def _schedules(
         department_kinds=DEPARTMENT_KINDS,
         refusal=refusal,
         typed=typed,
+        refused_code=refused_code,
     )
 
 
