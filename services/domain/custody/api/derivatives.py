@@ -83,6 +83,7 @@ async def read_content(
     request: Request,
     actor: Acting,
     database: GivenDatabase,
+    *,
     vault: Annotated[Vault, Depends()],
 ) -> Response:
     """Return the redacted footage, or a range of its bytes. Each stretch is checked and counted before it is sent."""
@@ -138,6 +139,7 @@ async def record_played(
     body: PlayedBody,
     request: Request,
     actor: Acting,
+    *,
     database: GivenDatabase,
 ) -> WatchedAnswer:
     """Say what was played: it counts as watched as far as its pictures were read, at double speed at most."""

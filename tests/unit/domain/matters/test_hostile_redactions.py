@@ -14,6 +14,7 @@ from services.database.tables.applications import Item
 from services.database.tables.copies import Copy, Grant
 from services.database.tables.custody import HandOver
 from services.database.tables.derivatives import Derivative
+from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.custody import derivative_viewings, suspensions
 from services.runtime.errors import Refused
@@ -109,7 +110,8 @@ def test_nobody_redacts_a_copy_of_the_loan_that_is_not_theirs_to_watch(loan: Loa
 
         first = uow.session.get_one(Copy, loan.ids["copy_id"])
         item = like(uow.session.get_one(Item, first.item_id), position=2)
-        copy_id: str = like(first, item_id=item.id).id
+        attempt = like(uow.session.get_one(UploadAttempt, first.attempt_id), key="copies/second")
+        copy_id: str = like(first, item_id=item.id, attempt_id=attempt.id).id
         return copy_id
 
     other = loan.desk.run(second)
