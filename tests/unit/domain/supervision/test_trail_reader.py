@@ -109,7 +109,7 @@ def test_who_is_accused_does_not_learn_from_the_trail_who_reported_it(desk: Revi
     assert seq in {line.seq for line in _read(desk, by="security-head", person=REPORTER)}
 
 
-@pytest.mark.requirement("R62", "R65", refuses=True)
+@pytest.mark.requirement("R62", "R65")
 def test_what_the_reporter_does_later_about_the_violation_names_nobody_either(desk: ReviewDesk) -> None:
     case = next(event.application_id for event in desk.all(AuditEvent) if event.application_id)
     desk.run(_accuse, str(case), by=REPORTER)
