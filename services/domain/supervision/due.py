@@ -6,9 +6,9 @@ from sqlalchemy import select
 
 from services.database.leases import Lease, Leased
 from services.database.tables.applications import Application
-from services.database.tables.inspections import GroupInspection
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.supervision import findings, groups, periods, service
+from services.domain.supervision.periods import Period
 from services.runtime.errors import Refused
 from services.runtime.logs import get_logger
 from services.runtime.periodic import Periodic
@@ -21,14 +21,12 @@ EVERY = timedelta(minutes=10)
 def begin(uow: UnitOfWork) -> str | None:
     """Open the inspection of the last complete period unless it is there; return its number, or None.
 
+    Of a quarter of which a month is inspected already, the other months are inspected, so that nothing is left out.
     Without a valid group a work order asks the management for one, once for each period. Nothing is asked where nobody
     had submitted anything before the end of the period, nor where the audit trail is younger than it.
     """
-    period = periods.last_complete(uow.now, uow.rules.inspection_period, uow.rules.zone)
-    there = select(GroupInspection.id).where(
-        GroupInspection.period_from < period.end, GroupInspection.period_to > period.start
-    )
-    if uow.session.scalar(there.limit(1)) is not None:
+    period = _find_due(uow)
+    if period is None:
         return None
     used = select(Application.id).where(Application.listed_at < period.end, Application.submitted_at.is_not(None))
     if uow.session.scalar(used.limit(1)) is None:
@@ -44,6 +42,18 @@ def begin(uow: UnitOfWork) -> str | None:
             raise
         log.warning("no inspection is begun: the audit trail has no checkpoint of then", period=period.name)
         return None
+
+
+def _find_due(uow: UnitOfWork) -> Period | None:
+    """Return the last complete period where nothing of it is inspected, else the first month of it that is not."""
+    last = periods.last_complete(uow.now, uow.rules.inspection_period, uow.rules.zone)
+    if not service.is_overlapped(uow, last):
+        return last
+    if periods.length_of(last) == periods.MONTH:
+        return None
+    # a month of the quarter was inspected while the rule said so: the others are inspected one by one
+    months = periods.months_of(last, uow.rules.zone)
+    return next((month for month in months if not service.is_overlapped(uow, month)), None)
 
 
 def inspections(database: Database) -> Periodic:

@@ -1,7 +1,7 @@
 """Read group, inspections and the cases of a sample: a fixed number of statements each (R60 to R64)."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import func, select
 
@@ -170,7 +170,7 @@ def read_inspection(uow: UnitOfWork, inspection_id: str, *, after: int = 0) -> I
         more_after=shown[-1].position if len(rows) > CASES_AT_ONCE else None,
         findings=_findings(uow, inspection),
         report_sha256=inspection.report_sha256,
-        report=inspection.report,
+        report=_report(uow, inspection),
         document=uow.session.scalar(document),
         to_sign=sorted(access_queries.get_names(uow, asked).values()),
         signatures=_signatures(uow, inspection),
@@ -236,6 +236,23 @@ def read_case(uow: UnitOfWork, case_id: str) -> CaseSheetView:
         why_not_en=refusal.en if refusal is not None else None,
         next_id=own[0] if own else None,
     )
+
+
+def _report(uow: UnitOfWork, inspection: GroupInspection) -> dict[str, Any] | None:
+    """Return the report; to whom a case of it concerns without that case, unless they have to sign all of it (T8)."""
+    if inspection.report is None or signing.refusal_for(uow, inspection) is None:
+        return inspection.report
+    hidden = select(InspectedCase.number).join(Application, Application.id == InspectedCase.application_id)
+    numbers = set(uow.session.scalars(hidden.where(visibility.concerns(uow.actor.id))))
+    if not numbers:
+        return inspection.report
+
+    def shown(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [row for row in rows if row["number"] not in numbers]
+
+    report = inspection.report
+    lists = {name: shown(report[name]) for name in ("overruled", "findings", "earlier")}
+    return {**report, **lists, "sample": {**report["sample"], "cases": shown(report["sample"]["cases"])}}
 
 
 def _lines(uow: UnitOfWork, inspections: Sequence[GroupInspection]) -> list[InspectionLine]:

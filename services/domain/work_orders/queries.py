@@ -174,7 +174,7 @@ def get(uow: UnitOfWork, work_order_id: str) -> WorkOrderView:
         application_id=order.application_id,
         may_do=undone and refusal is None,
         may_verify=waits and service.refusal_to_verify(uow, order, present) is None,
-        may_cancel=order.closed_at is None and policy.cancels(directory, me, parts),
+        may_cancel=order.closed_at is None and policy.cancels(directory, service.doer_of(order), me, parts),
         who_can_verify=[names[person] for person in verifying if person in names],
     )
 
