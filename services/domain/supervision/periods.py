@@ -43,6 +43,13 @@ def last_complete(now: datetime, length: str, zone: str) -> Period:
     return parse(f"{before // 4}-Q{before % 4 + 1}", zone)
 
 
+def containing(moment: datetime, length: str, zone: str) -> Period:
+    """Return the month or quarter that a moment is in."""
+    local = moment.astimezone(ZoneInfo(zone))
+    name = f"{local.year}-{local.month:02d}" if length == MONTH else f"{local.year}-Q{(local.month + 2) // 3}"
+    return parse(name, zone)
+
+
 def _of(name: str, year: int, month: int, months: int, zone: str) -> Period:
     after = year * 12 + month - 1 + months
     return Period(name, _begin(year, month, zone), _begin(after // 12, after % 12 + 1, zone))
