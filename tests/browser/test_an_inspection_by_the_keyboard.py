@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from desk_browser import DESKTOP_EN, DESKTOP_ZH, SignIn, signing_in
-from main_job import Device, PortalUser
+from main_job import PortalUser
 from playwright.sync_api import Browser, Page, expect
 from review_desk import PASSWORD, ReviewDesk
 from supervision_desk import GROUP, INSTANCE, PERIOD, Supervised
