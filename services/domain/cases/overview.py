@@ -9,6 +9,7 @@ from services.domain.cases import register as case_register
 from services.domain.cases.schemas.lists import OverviewView
 from services.domain.custody import queries as custody_queries
 from services.domain.matters.violations import queries as violation_queries
+from services.domain.supervision import queries as supervision_queries
 from services.domain.work_orders import queries as work_order_queries
 from services.web import menu
 
@@ -31,6 +32,7 @@ def get_overview(uow: UnitOfWork, posts: frozenset[str]) -> OverviewView:
         consents=consents[:FEW],
         unanswered=violation_queries.list_unanswered(uow),
         to_record=violation_queries.list_to_record(uow, FEW),
+        supervision=supervision_queries.read_own_duties(uow),
         waiting_count=waiting_count + len(consents),
         more_waiting=more,
         work_orders=work_orders,

@@ -1,8 +1,8 @@
 """Begin the inspection of the period that has ended, or ask management for a valid group (R60, R63)."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from services.database.leases import Lease, Leased
 from services.database.tables.applications import Application
@@ -54,6 +54,23 @@ def _find_due(uow: UnitOfWork) -> Period | None:
     # a month of the quarter was inspected while the rule said so: the others are inspected one by one
     months = periods.months_of(last, uow.rules.zone)
     return next((month for month in months if not service.is_overlapped(uow, month)), None)
+
+
+def unsigned_since(uow: UnitOfWork) -> datetime | None:
+    """Return when the oldest period has ended whose report nobody has signed or refused; None where there is none.
+
+    A period that was never inspected counts too, from the first one behind those that were.
+    """
+    unsigned = select(func.min(GroupInspection.period_to)).where(
+        GroupInspection.signed_as.is_(None), GroupInspection.closed_at.is_(None)
+    )
+    open_since = uow.session.scalar(unsigned)
+    begin = uow.session.scalar(select(func.max(GroupInspection.period_to)))
+    begin = begin or uow.session.scalar(select(func.min(Application.submitted_at)))
+    ends = [open_since] if open_since is not None else []
+    if begin is not None:
+        ends.append(periods.containing(begin, uow.rules.inspection_period, uow.rules.zone).end)
+    return min((end for end in ends if end <= uow.now), default=None)
 
 
 def inspections(database: Database) -> Periodic:

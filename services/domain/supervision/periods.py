@@ -60,6 +60,13 @@ def months_of(quarter: Period, zone: str) -> list[Period]:
     return [parse(f"{year}-{3 * int(number) - 2 + month:02d}", zone) for month in range(3)]
 
 
+def containing(moment: datetime, length: str, zone: str) -> Period:
+    """Return the month or quarter that a moment is in."""
+    local = moment.astimezone(ZoneInfo(zone))
+    name = f"{local.year}-{local.month:02d}" if length == MONTH else f"{local.year}-Q{(local.month + 2) // 3}"
+    return parse(name, zone)
+
+
 def _of(name: str, year: int, month: int, months: int, zone: str) -> Period:
     after = year * 12 + month - 1 + months
     return Period(name, _begin(year, month, zone), _begin(after // 12, after % 12 + 1, zone))

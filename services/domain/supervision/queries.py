@@ -32,8 +32,10 @@ from services.domain.supervision.schemas import (
     InspectionView,
     MemberView,
     OwnCase,
+    OwnDuties,
     PersonChoice,
     QuestionView,
+    ReportToSign,
     SampledCase,
     SignatureView,
 )
@@ -119,6 +121,28 @@ def list_own(uow: UnitOfWork) -> list[OwnCase]:
         for row, number in uow.session.execute(query)
         if row.due_at is not None
     ]
+
+
+def read_own_duties(uow: UnitOfWork) -> OwnDuties:
+    """Read what waits for the acting person in supervision; nothing for those who have no part in it."""
+    directory, me = access_queries.load_directory(uow), str(uow.actor.id)
+    duties = OwnDuties()
+    if directory.holds(me, policy.SUPERVISOR):
+        query = select(GroupInspection).where(
+            GroupInspection.signing_opened_at.is_not(None), GroupInspection.signed_as.is_(None)
+        )
+        duties.cases = list_own(uow)
+        duties.reports = [
+            ReportToSign(inspection_id=row.id, number=row.number, due_at=row.signing_due_at)
+            for row in uow.session.scalars(query.order_by(GroupInspection.signing_opened_at))
+            if signing.refusal_for(uow, row) is None
+        ]
+    if policy.may_appoint(directory, me):
+        waiting = groups.find_waiting(uow)
+        members = {member.person_id for member in waiting.members} if waiting else set()
+        duties.group_to_confirm = waiting is not None and me != waiting.proposed_by and me not in members
+        duties.group_missing = waiting is None and groups.refusal_of(uow, groups.find_current(uow)) is not None
+    return duties
 
 
 def read_inspection(uow: UnitOfWork, inspection_id: str, *, after: int = 0) -> InspectionView:

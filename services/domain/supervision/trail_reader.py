@@ -163,7 +163,9 @@ def _hidden_acts(uow: UnitOfWork) -> list[_Hidden]:
 def _lines(uow: UnitOfWork, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[TrailLine]:
     """Return the lines with names and numbers of cases; a few statements, however many there are."""
     hidden = _hidden_acts(uow)
-    people = access_queries.get_names(uow, {row.actor_id for row in rows if row.actor_kind == "person"})
+    actors = {row.actor_id for row in rows if row.actor_kind == "person"}
+    subjects = {row.subject_id for row in rows if row.subject_kind == "person"}
+    people = access_queries.get_names(uow, actors | subjects)
     numbers = _numbers(uow, {row.application_id for row in rows if row.application_id})
     found = []
     for row in rows:
@@ -178,6 +180,7 @@ def _lines(uow: UnitOfWork, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[Trail
                 hidden=unnamed,
                 subject_kind=row.subject_kind,
                 subject_id=None if unnamed or row.subject_kind == "object" else row.subject_id,
+                subject_name=None if unnamed or row.subject_kind != "person" else people.get(row.subject_id),
                 application_id=row.application_id,
                 number=numbers.get(row.application_id),
                 detail={} if unnamed else json.loads(row.entry)["detail"],
