@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 
 from services.database.leases import Lease, Leased
 from services.database.tables.applications import Application
+from services.database.tables.inspections import GroupInspection
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.supervision import findings, groups, periods, service
 from services.domain.supervision.periods import Period
