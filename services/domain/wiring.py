@@ -8,18 +8,8 @@ from contextlib import contextmanager
 
 from services.database.engine import UNLIMITED
 from services.database.unit_of_work import Database
-from services.domain.applications import attached
-from services.domain.attachments import subjects
 from services.domain.audit import tree
-from services.domain.custody import derivative_viewings
-from services.domain.matters import attached as matters_attached
-from services.domain.process import subjects as process_subjects
-from services.domain.reviews import readiness
 from services.domain.rules.overrides import RuleOverrides
-from services.domain.storage import wiring as storage_wiring
-from services.domain.supervision import wiring as supervision_wiring
-from services.domain.work_orders import attached as work_orders_attached
-from services.domain.work_orders import follow_ups
 from services.runtime.clock import Clock
 from services.runtime.rules import Rules, rules_of
 from services.runtime.secret_box import SecretBox
@@ -38,14 +28,7 @@ def open_database(
     connections: DatabaseSettings = UNLIMITED,
 ) -> Database:
     """Open the database at ``url`` (an SQLAlchemy address); ``rules`` are the environment's."""
-    subjects.register("application", attached.SUBJECT)
-    subjects.register("matter", matters_attached.SUBJECT)
-    readiness.register(derivative_viewings.STAGE, derivative_viewings.require_ready)
-    subjects.register("work-order", work_orders_attached.SUBJECT)
-    process_subjects.register("work-order", work_orders_attached.is_over)
-    follow_ups.register()
-    storage_wiring.register()
-    supervision_wiring.register()
+    _register()
     return Database(
         url,
         clock,
@@ -57,6 +40,29 @@ def open_database(
         real=real,
         connections=connections,
     )
+
+
+def _register() -> None:
+    """Register what capabilities add to those before them; again is no error."""
+    from services.domain.applications import attached  # noqa: PLC0415 - these load the whole domain, which a command that opens no database does without
+    from services.domain.attachments import subjects  # noqa: PLC0415 - as above
+    from services.domain.custody import derivative_viewings  # noqa: PLC0415 - as above
+    from services.domain.matters import attached as matters_attached  # noqa: PLC0415 - as above
+    from services.domain.process import subjects as process_subjects  # noqa: PLC0415 - as above
+    from services.domain.reviews import readiness  # noqa: PLC0415 - as above
+    from services.domain.storage import wiring as storage_wiring  # noqa: PLC0415 - as above
+    from services.domain.supervision import wiring as supervision_wiring  # noqa: PLC0415 - as above
+    from services.domain.work_orders import attached as work_orders_attached  # noqa: PLC0415 - as above
+    from services.domain.work_orders import follow_ups  # noqa: PLC0415 - as above
+
+    subjects.register("application", attached.SUBJECT)
+    subjects.register("matter", matters_attached.SUBJECT)
+    readiness.register(derivative_viewings.STAGE, derivative_viewings.require_ready)
+    subjects.register("work-order", work_orders_attached.SUBJECT)
+    process_subjects.register("work-order", work_orders_attached.is_over)
+    follow_ups.register()
+    storage_wiring.register()
+    supervision_wiring.register()
 
 
 @contextmanager
