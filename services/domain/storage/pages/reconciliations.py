@@ -76,7 +76,7 @@ async def examine_damage(damage_id: str, visitor: Visiting, typed: Typed, databa
         if refusal.status == 404:
             raise
         return await _page(visitor, database, ListQuery(), refusal)
-    return visitor.redirect(HERE, Message("The examination is recorded: the damage holds its case no longer."))
+    return visitor.redirect(HERE, Message("The check is recorded: the damage holds its case no longer."))
 
 
 async def _page(visitor: Visitor, database: Database, wanted: ListQuery, refusal: Refused | None = None) -> Response:
