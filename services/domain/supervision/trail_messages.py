@@ -101,7 +101,7 @@ TRAIL_MESSAGES: Mapping[str, Message] = {
     # what is stored, where, and who keeps it
     "access-log-imported": Message("Access log of a store imported"),
     "disposal-agreed": Message("Disposal list confirmed"),
-    "disposal-item-marked": Message("Item of a disposal list left out or listed again"),
+    "disposal-item-marked": Message("Entry of a disposal list left out or listed again"),
     "reconciled": Message("Register reconciled with what is stored"),
     "site-added": Message("Site added"),
     "site-changed": Message("Site changed"),

@@ -274,6 +274,16 @@ async def list_disposals(
 ) -> Response:
     """Show the batches of disposal."""
     lines = await database.read(visitor.actor, disposals.read, wanted.listing(visitor.language))
+    if wanted.as_csv:
+        rows = [
+            (
+                *(line.number, lists.written(visitor, line.opened_at), line.state),
+                *(line.counts.get(state, 0) for state in ITEM_STATES),
+                line.document or "",
+            )
+            for line in lines
+        ]
+        return csv_answer("disposals", ("number", "listed", "state", *ITEM_STATES, "document"), rows)
     return visitor.page("storage/disposals.html", states=ITEM_STATES, **wanted.shown(lines))
 
 
