@@ -8,6 +8,7 @@ from typing import Any
 import rfc8785
 
 from services.domain.cases.document_layouts import render_pdf
+from services.domain.work_orders.kinds import KINDS as WORK_ORDERS
 
 MADE = datetime(2031, 3, 4, 5, 6, 7, 891011, tzinfo=UTC)
 HASH = hashlib.sha256(b"x").hexdigest()
@@ -319,7 +320,8 @@ SIGNED_BY = {
     "statement": HASH,
     "signature": {"method": "password"},
 }
-APPOINTMENT = {
+APPOINTMENT: dict[str, Any] = {
+    **{name: MATTER[name] for name in ("organisation", "policyVersion", "zone", "demo")},
     "title": "视频录像调取监督小组任命书",
     "basis": "总经理办公会纪要第3号",
     "since": "2031-03-10T02:00:00+00:00",
@@ -331,7 +333,8 @@ APPOINTMENT = {
     "proposed": SIGNED_BY,
     "confirmed": SIGNED_BY,
 }
-REPORT = {
+REPORT: dict[str, Any] = {
+    **{name: MATTER[name] for name in ("organisation", "policyVersion", "zone", "demo")},
     "title": "视频录像调取监督检查报告",
     "period": {"name": "2031-02", "start": "2031-01-31T16:00:00+00:00", "end": "2031-02-28T16:00:00+00:00"},
     "group": {
@@ -434,6 +437,7 @@ DISPOSAL: dict[str, Any] = {
     ],
 }
 RECONCILED: dict[str, Any] = {
+    **{name: MATTER[name] for name in ("organisation", "policyVersion", "zone", "demo")},
     **{"title": "录像存储对账报告", "day": "2031-03-10", "made": "2031-03-10T02:00:00+00:00"},
     **{"began": "2031-03-10T02:00:00+00:00", "found": 1, "gone": 0, "open": 1, "compared": {"masters": 3}},
     "notTold": [{"of": "三号录像机", "because": "unsupported"}],
@@ -444,6 +448,25 @@ RECONCILED: dict[str, Any] = {
         }
     ],
     "verified": {"bytes": 5, "objects": {"verified": 1}, "oldest": "2031-03-01T02:00:00+00:00", "unrepaired": 0},
+}
+WORK_ORDER: dict[str, Any] = {
+    **{name: MATTER[name] for name in ("organisation", "policyVersion", "zone", "demo")},
+    **{"title": "整改通知及复核单", "number": "ZG-2031-000001", "kind": "整改", "about": "更换三号录像机的硬盘"},
+    **{"subject": {"label": "三号录像机"}, "cause": {"label": "JC-2031-000001"}, "interim": "改由二号录像机录制"},
+    **{"doer": "存储操作员", "verifier": "安全保卫部门负责人", "openedBy": SIGNED_BY["by"]},
+    **{"openedAt": "2031-03-01T02:00:00+00:00", "closedAt": "2031-03-10T02:00:00+00:00", "factsSha256": HASH},
+    "attempts": [
+        {
+            **{"attempt": number, "dueAt": "2031-03-20T02:00:00+00:00", "note": "已更换并试录"},
+            "answers": [
+                {"question": "问题已解决？", "answer": "是", "note": ""},
+                {"question": "相关记录已更正？", "answer": "不适用", "note": "没有记录受影响"},
+            ],
+            **{"done": SIGNED_BY, "verified": SIGNED_BY, "outcome": outcome, "reason": reason},
+            "questions": [{"question": "已到现场核实？", "answer": "yes"}],
+        }
+        for number, outcome, reason in ((1, "退回重办", "照片缺少编号"), (2, "合格", None))
+    ],
 }
 EACH: dict[str, dict[str, Any]] = {
     "application-form": FORM,
@@ -467,6 +490,7 @@ EACH: dict[str, dict[str, Any]] = {
     "sitting": SITTING,
     "refusal-notice": REFUSAL,
     "reconciliation": RECONCILED,
+    **dict.fromkeys(WORK_ORDERS, WORK_ORDER),
 }
 
 

@@ -238,7 +238,7 @@ TEXTS = {
     ),
     "footage-damaged": NoticeText(Message("An integrity check has found damage: act at once.")),
     "footage-repaired": NoticeText(
-        Message("Damaged footage was restored from its replica: examine the damaged version."), "reconciliations"
+        Message("Damaged footage was restored from its replica: check the damaged version."), "reconciliations"
     ),
     "footage-unrepaired": NoticeText(Message("Damaged footage could not be restored: act at once."), "reconciliations"),
     "reconciliation-findings": NoticeText(
@@ -305,8 +305,7 @@ TEXTS = {
     ),
     "replaced-unaccounted": NoticeText(
         Message(
-            "A case has ended and nobody has accounted for the downloads of its replaced copies: ask the custodian "
-            "for them, and record a violation where they are not accounted for."
+            "A case has ended, but downloads of its replaced copies are not accounted for: ask the custodian for them."
         ),
         work="case",
     ),

@@ -257,7 +257,7 @@ def examine(uow: UnitOfWork, damage_id: str, found: str) -> Damage:
         raise NotFound(Message("damage"), damage_id)
     readers.require_no_part(uow, damage.application_id)
     if damage.examined_at is not None:
-        raise Refused("damage-examined", "This damage was examined already.")
+        raise Refused("damage-examined", "This damage was checked already.")
     damage.examined_by, damage.examined_at, damage.examined_as = uow.actor.id, uow.now, found.strip()
     _record(uow, "damage-examined", damage)
     return damage

@@ -109,7 +109,9 @@ def read(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[BatchLine]:
     query = select(Matter).where(
         Matter.kind == Disposal.code, listing.mentioned(Matter.number), Matter.application_id.not_in(_concerned(uow))
     )
-    rows = uow.session.scalars(listing.part(query, {}, Matter.opened_at.desc(), Matter.id)).all()
+    rows = uow.session.scalars(
+        listing.part(query, {"opened": Matter.opened_at}, Matter.opened_at.desc(), Matter.id)
+    ).all()
     counts, documents = _counts(uow, [row.id for row in rows]), _documents(uow, [row.id for row in rows])
     return [_batch(row, counts[row.id], documents.get(row.id)) for row in rows]
 

@@ -41,7 +41,10 @@ def get_last(uow: UnitOfWork) -> datetime | None:
 def get_first_master(uow: UnitOfWork) -> datetime | None:
     """Return when the first master that is kept came: since then there is something to compare."""
     return uow.session.scalar(
-        select(Master.retrieved_at).where(Master.discarded_at.is_(None)).order_by(Master.last_verified_at).limit(1)
+        select(Master.retrieved_at)
+        .where(Master.discarded_at.is_(None), Master.unneeded_at.is_(None))
+        .order_by(Master.last_verified_at)
+        .limit(1)
     )
 
 

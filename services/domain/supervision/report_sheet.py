@@ -9,7 +9,7 @@ TITLE = "视频录像调取监督检查报告"
 REASONS = {
     "urgent": "紧急调取",
     "disputed": "归还有争议",
-    "lost": "遗失",
+    "lost": "丢失",
     "violation": "违规",
     "provided": "对外提供",
     "substitute": "由代理人审批",
@@ -23,7 +23,7 @@ FIGURES = {
     "closed": "办结",
     "handedOver": "签收副本",
     "returned": "归还",
-    "lost": "遗失",
+    "lost": "丢失",
     "viewings": "查看次数",
     "downloads": "下载次数",
     "urgent": "紧急调取",
@@ -84,7 +84,7 @@ def lay_out(report: JsonView) -> list[Part]:
 def _scope(report: JsonView) -> Pairs:
     sample = report.part("sample")
     rule = (
-        f"紧急、有争议、遗失、违规、对外提供及由代理人审批的案件全部检查；其余案件抽取{sample.text('share')}%，"
+        f"紧急、有争议、丢失、违规、对外提供及由代理人审批的案件全部检查；其余案件抽取{sample.text('share')}%，"
         f"不少于{sample.text('least')}件：以种子为密钥计算申请表编号的HMAC-SHA256，取值最小者。"
     )
     return [

@@ -20,6 +20,7 @@ from services.domain.storage.reconciliation_schemas import (
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
 from services.web import lists
+from services.web.csv import csv_answer
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed
 from services.web.schemas import SearchText
@@ -76,7 +77,7 @@ async def examine_damage(damage_id: str, visitor: Visiting, typed: Typed, databa
         if refusal.status == 404:
             raise
         return await _page(visitor, database, ListQuery(), refusal)
-    return visitor.redirect(HERE, Message("The examination is recorded: the damage holds its case no longer."))
+    return visitor.redirect(HERE, Message("The check is recorded: the damage holds its case no longer."))
 
 
 async def _page(visitor: Visitor, database: Database, wanted: ListQuery, refusal: Refused | None = None) -> Response:
@@ -91,6 +92,17 @@ async def _page(visitor: Visitor, database: Database, wanted: ListQuery, refusal
         )
 
     shown = await database.read(visitor.actor, read)
+    if wanted.as_csv:
+        names = ("found", "kind", "place", "object", "case", "state", "explained by", "explained at", "explanation")
+        rows = [
+            (
+                *(lists.written(visitor, line.found_at), line.kind, line.place, line.subject),
+                *(line.application_number or "", line.state, line.explained_by or ""),
+                *(lists.written(visitor, line.explained_at), line.explanation or ""),
+            )
+            for line in shown.found.lines
+        ]
+        return csv_answer("findings", names, rows)
     status = refusal.status if refusal else 200
     return visitor.page(
         "storage/reconciliations.html",

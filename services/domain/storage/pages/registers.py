@@ -1,6 +1,6 @@
 """Serve the pages of the registers of storage: sites, devices, media, disposal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar, get_args
 
 from fastapi import APIRouter, Query, Response
@@ -33,7 +33,7 @@ from services.domain.storage.schemas import (
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text
 from services.web import lists
-from services.web.csv import csv_answer
+from services.web.csv import Cell, csv_answer
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier, SearchText
@@ -274,6 +274,18 @@ async def list_disposals(
 ) -> Response:
     """Show the batches of disposal."""
     lines = await database.read(visitor.actor, disposals.read, wanted.listing(visitor.language))
+    if wanted.as_csv:
+        rows: list[Sequence[Cell]] = [
+            (
+                line.number,
+                lists.written(visitor, line.opened_at),
+                line.state,
+                *(line.counts.get(state, 0) for state in ITEM_STATES),
+                line.document or "",
+            )
+            for line in lines
+        ]
+        return csv_answer("disposals", ("number", "listed", "state", *ITEM_STATES, "document"), rows)
     return visitor.page("storage/disposals.html", states=ITEM_STATES, **wanted.shown(lines))
 
 
