@@ -1,6 +1,6 @@
-"""Parse local times in a zone; those that the clock showed twice or never are ambiguous (R20)."""
+"""Parse local times in a zone; those that the clock showed twice or never are ambiguous (R20). And their offsets."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from services.runtime.errors import Refused
@@ -16,6 +16,13 @@ def candidates(local: datetime, zone: str) -> list[datetime]:
     zone_info = ZoneInfo(zone)
     moments = {local.replace(tzinfo=zone_info, fold=fold).astimezone(UTC) for fold in (0, 1)}
     return sorted(moment for moment in moments if moment.astimezone(zone_info).replace(tzinfo=None, fold=0) == local)
+
+
+def offset(local: datetime) -> str:
+    """Format the offset, such as ``UTC+8`` or ``UTC+5:30``."""
+    minutes = int((local.utcoffset() or timedelta()).total_seconds() // 60)
+    hours, rest = divmod(abs(minutes), 60)
+    return f"UTC{'-' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else "")
 
 
 def moment(text: str, zone: str, *, which: str = "") -> datetime:

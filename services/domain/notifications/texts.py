@@ -305,8 +305,7 @@ TEXTS = {
     ),
     "replaced-unaccounted": NoticeText(
         Message(
-            "A case has ended and nobody has accounted for the downloads of its replaced copies: ask the custodian "
-            "for them, and record a violation where they are not accounted for."
+            "A case has ended with downloads that nobody has accounted for: ask the custodian, else record a violation."
         ),
         work="case",
     ),
