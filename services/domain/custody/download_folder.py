@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from services.domain.custody.download_contents import Contents
+from services.runtime.local_times import offset
 from services.runtime.places import SERVICES
 from services.runtime.translations import Message, Text
 from services.web import language as languages
@@ -214,7 +215,7 @@ def _lines(contents: Contents) -> list[Text | str]:
 
 def _moment(when: datetime, zone: str) -> str:
     local = when.astimezone(ZoneInfo(zone))
-    return f"{local:%Y-%m-%d %H:%M:%S} {templates.offset(local)}"
+    return f"{local:%Y-%m-%d %H:%M:%S} {offset(local)}"
 
 
 def page(
