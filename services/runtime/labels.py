@@ -192,7 +192,7 @@ WORDS: dict[str | bool | None, str] = {
     "difference-instance-without-case": "process instance without open case",
     "difference-unexplained-put": "write that nothing explains",
     "difference-unexplained-delete": "deletion that nothing explains",
-    "difference-foreign-read": "read by somebody else",
+    "difference-foreign-read": "read by another person",
     "difference-ghost-export": "export that no application covers",
     "difference-open": "open",
     "difference-explained": "explained",
