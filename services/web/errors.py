@@ -3,17 +3,17 @@
 import json
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, PrivateAttr
 from starlette.exceptions import HTTPException
 
 from services.runtime.errors import Busy, Fatal, Refused, Retryable
 from services.runtime.logs import get_logger
 from services.runtime.translations import Bilingual, Message, Text
+from services.web.problem import Problem
 
 log = get_logger(__name__)
 
@@ -47,38 +47,6 @@ SENTENCES: Mapping[str, Message] = {
     "json_invalid": Message("The body is not valid JSON: correct it."),
 }
 FALLBACK = Message("{field} is not valid: {message}.")
-
-
-class CodedMessage(Protocol):
-    """A refusal, or what went wrong with a piece of work."""
-
-    @property
-    def code(self) -> str: ...
-
-    @property
-    def message(self) -> Text: ...
-
-
-class Problem(BaseModel):
-    """Why a call was refused: a stable code, one sentence in each language, and the field at fault."""
-
-    code: str
-    zh: str
-    en: str
-    field: str | None = None
-    _message: Text | None = PrivateAttr(default=None)
-
-    @classmethod
-    def of(cls, refusal: CodedMessage) -> "Problem":
-        """Return what a view says of a refusal; a page has it in every language by ``message``."""
-        message = refusal.message
-        problem = cls(code=refusal.code, zh=message.zh, en=message.en, field=getattr(refusal, "field", None))
-        problem._message = message
-        return problem
-
-    @property
-    def message(self) -> Text | None:
-        return self._message
 
 
 WHEN = {

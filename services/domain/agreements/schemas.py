@@ -1,6 +1,6 @@
 """Define the body that signs the confidentiality agreement (R59)."""
 
-from services.domain.accounts.signatures.http import Signing
+from services.domain.accounts.signatures.bodies import Signing
 from services.web.schemas import Line
 
 

@@ -15,7 +15,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.cases import footage as case_footage
 from services.domain.cases import queries
 from services.domain.cases.schemas.consents import ConsentView, DepartmentConsent, JointDepartment, WaitingConsent
-from services.web.errors import Problem
+from services.web.problem import Problem
 
 
 def list_waiting(uow: UnitOfWork) -> list[WaitingConsent]:

@@ -45,7 +45,7 @@ from services.domain.stages.catalogue import STAGES
 from services.domain.working_calendar import deadlines
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
-from services.web.errors import Problem
+from services.web.problem import Problem
 
 # Refusals that come from the person, not from whose turn it is: what one would decide by one's post, and may not.
 CONFLICTS = ("was-", "agreement-missing")

@@ -43,7 +43,7 @@ from services.runtime.translations import Message
 from services.vault.coverage import Pictures
 from services.vault.verdict import share_of
 from services.web.dependencies import OpenRecorder
-from services.web.errors import Problem
+from services.web.problem import Problem
 from services.web.schemas import SpanAnswer
 
 PreviewMoment = Literal["first", "middle", "last"]

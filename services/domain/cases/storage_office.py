@@ -43,7 +43,7 @@ from services.domain.retrieval.preservations import overwrite_moment
 from services.recorders.protocol import RecorderFacts
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
-from services.web.errors import Problem
+from services.web.problem import Problem
 
 OPERATES = ("storage-operator",)
 HEADS = ("head", "deputy")

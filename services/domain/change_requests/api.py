@@ -7,7 +7,8 @@ from fastapi import APIRouter
 
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.accounts import second_person
-from services.domain.accounts.signatures.http import Signing, signed
+from services.domain.accounts.signatures.bodies import Signing
+from services.domain.accounts.signatures.http import signed
 from services.domain.change_requests import queries, service
 from services.domain.change_requests.schemas import ObjectionBody, OpenRequestsAnswer
 from services.domain.work_orders import requested_acts

@@ -8,8 +8,8 @@ from fastapi.responses import Response
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.accounts import second_person
 from services.domain.accounts.signatures import signing
+from services.domain.accounts.signatures.bodies import Signing
 from services.domain.accounts.signatures.given import Proof
-from services.domain.accounts.signatures.http import Signing
 from services.domain.change_requests import queries, service
 from services.domain.change_requests.schemas import ObjectionBody, OpenRequestsAnswer
 from services.domain.work_orders import requested_acts

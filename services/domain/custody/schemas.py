@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from services.domain.accounts.signatures.http import FormSigning, Signing
+from services.domain.accounts.signatures.bodies import FormSigning, Signing
 from services.web.schemas import Account, Answer, Body, Identifier, Line, Moment, PlacedParameters
 
 Stroke = Annotated[list[tuple[int, int]], Field(max_length=3000)]

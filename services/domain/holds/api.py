@@ -6,7 +6,8 @@ from typing import Annotated, Concatenate, ParamSpec
 from fastapi import APIRouter, Query
 
 from services.database.unit_of_work import Actor, Database, UnitOfWork
-from services.domain.accounts.signatures.http import Signing, signed
+from services.domain.accounts.signatures.bodies import Signing
+from services.domain.accounts.signatures.http import signed
 from services.domain.holds import queries, service
 from services.domain.holds.schemas import HoldBody, HoldsAnswer, LiftBody, ReviewBody
 from services.web.dependencies import GivenDatabase

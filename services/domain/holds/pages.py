@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from services.database.tables.holds import CAUSES
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.accounts.signatures import signing
-from services.domain.accounts.signatures.http import Signing
+from services.domain.accounts.signatures.bodies import Signing
 from services.domain.holds import queries, service
 from services.domain.holds.schemas import HoldBody, HoldsAnswer, LiftBody, ReviewBody
 from services.runtime.errors import NotFound, Refused

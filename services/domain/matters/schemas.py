@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from services.domain.accounts.signatures.bodies import Signing
 from services.domain.accounts.signatures.given import Proof
-from services.domain.accounts.signatures.http import Signing
 from services.domain.custody.schemas import DerivativeView, EmergencyCopyView
 from services.domain.matters.kinds.urgent import Ground
 from services.domain.reviews.schemas import MatterFact

@@ -5,11 +5,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from services.database.listing import Listing
-from services.domain.accounts.signatures.http import FormSigning
+from services.domain.accounts.signatures.bodies import FormSigning
 from services.domain.applications.schemas import CaseAbout
 from services.domain.reviews.given_judgements import GivenReplacement, GivenSanction, Judgement
 from services.domain.reviews.scopes import Classification, Granting, Narrowed
-from services.web.errors import Problem
+from services.web.problem import Problem
 from services.web.schemas import (
     Answer,
     Body,

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from services.domain.accounts.signatures.http import Sha256, Signing
+from services.domain.accounts.signatures.bodies import Sha256, Signing
 from services.web.schemas import Account, Answer, Body, Code, Identifier, Moment, Note, Paragraph
 
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from services.database.keyset import Page
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.access import queries as access_queries
-from services.domain.accounts.signatures.http import FormSigning
+from services.domain.accounts.signatures.bodies import FormSigning
 from services.domain.attachments import queries as attachment_queries
 from services.domain.attachments.schemas import IDENTITY_CARD
 from services.domain.attachments.schemas import KINDS as KINDS_OF_FILES

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from services.domain.accounts.signatures.http import FormSigning
+from services.domain.accounts.signatures.bodies import FormSigning
 from services.web.schemas import (
     Account,
     Answer,

@@ -21,9 +21,9 @@ SPOILT = {
         stage_file.NAME,
         '"limit": "take-up"',
         '"limit": "soon"',
-        r"review-stages.json | line 226, stages.receipt.limit: is review, release, take-up or a duration such as PT8H",
+        r"review-stages.json | line 231, stages.receipt.limit: is review, release, take-up or a duration such as PT8H",
     ),
-    "key": (stage_file.NAME, '"mayLower"', '"mayLowr"', "line 142, stages.security.mayLowr: is no key that is known"),
+    "key": (stage_file.NAME, '"mayLower"', '"mayLowr"', "line 147, stages.security.mayLowr: is no key that is known"),
     "json": (stage_file.NAME, '"posts": {},', '"posts": {', "no JSON: "),
     "stage": (
         "video-retrieval.bpmn",

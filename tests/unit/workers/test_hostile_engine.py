@@ -137,6 +137,10 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("reopen-work-order", "in use", {"workOrderId": "nothing"}, "does not have this work order"),
     ("close-work-order", "in use", {"workOrderId": "nothing", "closedAs": "done"}, "does not have this work order"),
     ("open-work-orders", "in use", {"defect": "nothing"}, "the maintenance has no such part"),
+    *(
+        (one, "in use", {"inspectionId": "nothing", "closedAs": "accepted"}, "does not have this inspection")
+        for one in ("draw-sample", "write-inspection-report", "open-corrective-actions", "close-inspection")
+    ),
     ("expire-application", "returned", {"round": 1}, "may be corrected until"),
     ("expire-application", "submitted", {"round": 1}, "nobody has sent it back"),
     ("release-preservation", "submitted", {"closingOutcome": "withdrawn"}, "says that it was withdrawn"),
@@ -153,9 +157,9 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
 ]
 
 
-# They belong to no case and do nothing that a day does not need: a job that is sent by hand finds the day done
-# (test_rolling_verification, test_reconciliation).
-POKES = {"reverify-footage", "reconcile"}
+# They belong to no case and do nothing that is not due: a job that is sent by hand finds it done
+# (test_rolling_verification, test_reconciliation, test_disposals, test_schedules).
+POKES = {"reverify-footage", "reconcile", "list-disposals", "open-due-work-orders"}
 
 
 @pytest.fixture(scope="module")

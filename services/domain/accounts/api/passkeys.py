@@ -8,8 +8,8 @@ from pydantic import Field
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import own_account, passkeys
 from services.domain.accounts.api.own_account import Confirmed
+from services.domain.accounts.signatures.bodies import Base64url
 from services.domain.accounts.signatures.challenges import require_relying_party
-from services.domain.accounts.signatures.http import Base64url
 from services.web.dependencies import GivenDatabase, GivenSettings
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting

@@ -3,7 +3,8 @@
 from fastapi import APIRouter
 
 from services.database.unit_of_work import UnitOfWork
-from services.domain.accounts.signatures.http import FormSigning, signed
+from services.domain.accounts.signatures.bodies import FormSigning
+from services.domain.accounts.signatures.http import signed
 from services.domain.applications import joint
 from services.domain.cases import consent_queries
 from services.domain.cases.schemas.consents import ConsentView, DepartmentConsent, WaitingConsent

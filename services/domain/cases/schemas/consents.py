@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from services.domain.applications.schemas import CaseAbout
-from services.web.errors import Problem
+from services.web.problem import Problem
 from services.web.schemas import Answer
 
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from services.domain.cases.schemas.timeline import Standstill
-from services.web.errors import Problem
+from services.web.problem import Problem
 from services.web.schemas import Answer
 
 PreservedSort = Literal["preserved", "number", "camera"]

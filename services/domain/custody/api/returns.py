@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import Field
 
-from services.domain.accounts.signatures.http import Signing, signed
+from services.domain.accounts.signatures.bodies import Signing
+from services.domain.accounts.signatures.http import signed
 from services.domain.custody import returns
 from services.domain.custody.returns import AttestedFate
 from services.web.dependencies import GivenDatabase

@@ -24,9 +24,10 @@ from services.domain.reviews.schemas import (
     WaitingReview,
 )
 from services.web.dependencies import GivenDatabase, GivenEngineClient
-from services.web.errors import USUAL, Problem, problems
+from services.web.errors import USUAL, problems
 from services.web.identity import Acting
 from services.web.paging import Paged
+from services.web.problem import Problem
 from services.web.schemas import PageParameters
 
 router = APIRouter(prefix="/api/reviews", tags=["reviews"])

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from services.database.unit_of_work import UnitOfWork
-from services.domain.accounts.signatures.http import Signing, signed
+from services.domain.accounts.signatures.bodies import Signing
+from services.domain.accounts.signatures.http import signed
 from services.domain.supervision import case_reviews, groups, queries, service, signing
 from services.domain.supervision.case_reviews import Given
 from services.domain.supervision.groups import Appointment

@@ -8,7 +8,7 @@ from pydantic import ConfigDict
 from services.database.keyset import LONGEST_PLACE, Page
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.accounts.signatures import signing as signature_signing
-from services.domain.accounts.signatures.http import Signing
+from services.domain.accounts.signatures.bodies import Signing
 from services.domain.stages.catalogue import STAGES
 from services.domain.supervision import case_reviews, groups, queries, service, signing
 from services.domain.supervision.case_reviews import Given

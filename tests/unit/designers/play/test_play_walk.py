@@ -211,6 +211,7 @@ def test_a_case_may_begin_with_a_process_of_its_own(models: Path) -> None:
         "violation.bpmn",
         "urgent-retrieval.bpmn",
         "work-order.bpmn",
+        "inspection.bpmn",
     ):
         (models / name).unlink()
     (models / "policy-rules.yaml").write_text("rules: []\n", encoding="utf-8")

@@ -83,7 +83,9 @@ def test_any_engine_replays_it(loaded: Models, tmp_path: Path) -> None:
     answers = scenario.run()["steps"]
 
     assert [answer["status"] for answer in answers] == ["OK"] * len(content["steps"])
-    created = [r.value["type"] for _, r in scenario.records or [] if (r.value_type, r.intent) == ("JOB", "CREATED")]
+    jobs = [r.value for _, r in scenario.records or [] if (r.value_type, r.intent) == ("JOB", "CREATED")]
+    # What timers begin on the way is no part of this case.
+    created = [job["type"] for job in jobs if job["bpmnProcessId"] in ("video-retrieval", "review")]
     then = [name for step in content["steps"] for name in step.get("then", [])]
     assert sorted(f"job {job_type} starts" for job_type in created) == sorted(then)
 

@@ -87,7 +87,7 @@ def test_rules_about_a_process_that_is_gone_are_broken(tmp_path: Path) -> None:
 
     report = check(models, _workers())
 
-    assert ("moot-means-stop", "the folder has no process matter that a message begins") in _told(report)
+    assert ("moot-means-stop", "the folder has no process matter that a message or a timer begins") in _told(report)
     assert report.exit_code == ExitCode.BROKEN
 
 

@@ -22,7 +22,7 @@ from services.engine.processing.deployments import deploy
 from services.runtime.places import BPMN
 
 ALL = (MATTER, PROBLEM, VIOLATION, URGENT)
-SHIPPED = (*ALL, "maintenance")
+SHIPPED = (*ALL, "inspection", "maintenance", "work-order")
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_a_simulated_year_is_of_applications_alone_and_says_so(models: Path) -> 
     result = CliRunner().invoke(cli_main.app, ["simulate", str(models), "--cases", "3"])
 
     assert result.exit_code == 0
-    assert "Only the case of an application is simulated, and not: maintenance, matter" in " ".join(
+    assert "Only the case of an application is simulated, and not: inspection, maintenance, matter" in " ".join(
         result.output.split()
     )
 

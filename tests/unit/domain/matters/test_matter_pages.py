@@ -50,7 +50,7 @@ async def test_an_extension_is_asked_and_read_over_the_api(portal: Portal, loan:
     assert [line["id"] for line in listed["matters"]] == [matter["id"]]
     assert (await keeper.get(f"/api/matters/{matter['id']}")).json()["number"] == matter["number"]
     offers = (await keeper.get(f"/api/cases/{loan.application_id}/matters/offers")).json()
-    assert [offer["kind"] for offer in offers["offers"]] == ["extension", "custody-transfer", "problem"]
+    assert [offer["kind"] for offer in offers["offers"]] == ["extension", "custody-transfer", "problem", "redaction"]
 
 
 @pytest.mark.requirement("R2", "R50")

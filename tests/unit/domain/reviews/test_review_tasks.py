@@ -39,7 +39,7 @@ def _told(desk: ReviewDesk, code: str) -> list[str]:
 
 
 async def test_a_second_run_of_open_review_finds_the_first_ones_review(desk: ReviewDesk) -> None:
-    command = open_review.Command(desk.submitted(), "preliminary", job_key=7, process_instance_key=70)
+    command = open_review.Command("preliminary", job_key=7, process_instance_key=70, application_id=desk.submitted())
 
     first = await open_review.handle(command, desk.database)
     desk.clock.turn(timedelta(hours=1))

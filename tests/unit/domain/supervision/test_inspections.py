@@ -103,7 +103,7 @@ def test_without_a_valid_group_no_inspection_begins_and_management_is_asked(supe
     assert refused(desk.run, service.open_by_leader, "2029-01", by="supervisor") == "no-seed"
     inspection_id = supervised.opened()
     assert refused(supervised.opened) == "inspected-already"
-    assert refused(desk.run, service.open_by_leader, "2031-Q1", by="supervisor") == "period-open"
+    assert refused(desk.run, service.open_by_leader, "2031-Q1", by="supervisor") == "period-length"
 
     desk.run(demote, "of-legal")
     desk.run(warnings.warn_without_group, inspection_id)
