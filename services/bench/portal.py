@@ -25,13 +25,13 @@ from services.app.container import use_models
 from services.bench import portal_server
 from services.bench.figures import Peer, report, timed_sync
 from services.bench.memory import processor_seconds
-from services.bench.year_fill import ACTOR, PLACES, Size, fill
 from services.database import schema as database_schema
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.demo.organisation import demo_id
+from services.demo.year.fill import ACTOR, PLACES, Size, fill
 from services.domain.accounts import sessions
 from services.domain.audit import checkpoints
 from services.domain.wiring import open_database

@@ -17,9 +17,9 @@ from services.bench import policy_check as policy_checks
 from services.bench import seal as sealing
 from services.bench import verify as verifying
 from services.bench.figures import size_of
-from services.bench.year_fill import Size as Year
 from services.cli.context import load_settings, reported_errors, say
 from services.database.engine import connect
+from services.demo.year.fill import Size as Year
 from services.runtime.logs import configure_logs
 from services.runtime.places import BPMN
 

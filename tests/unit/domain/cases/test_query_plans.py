@@ -10,7 +10,7 @@ import pytest
 from filled_year import filled_year
 from sqlalchemy import event, select
 
-from services.bench.year_fill import Size
+from services.demo.year.fill import Size
 from services.database.listing import Listing
 from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from filled_year import filled_year
 
-from services.bench.year_fill import Size
+from services.demo.year.fill import Size
 from services.database.tables.applications import Application
 from services.database.tables.process_steps import ProcessStep
 from services.database.tables.reviews import Review

@@ -9,7 +9,7 @@ from portal_client import MODELS
 from sqlalchemy import select, update
 from statements import statements
 
-from services.bench.year_fill import Size
+from services.demo.year.fill import Size
 from services.database.tables.applications import Application
 from services.database.tables.stage_visits import StageVisit
 from services.database.unit_of_work import Actor, Database, UnitOfWork

@@ -17,7 +17,7 @@ from small_installation import SmallInstallation
 from sqlalchemy import insert, select
 from whole_footage import MADE_FOR
 
-from services.bench.year_fill import Size
+from services.demo.year.fill import Size
 from services.database import schema as database_schema
 from services.database.base import Base
 from services.database.tables.applications import Application

@@ -12,7 +12,7 @@ from simulated_year import simulate
 from sqlalchemy import func, select
 from typer.testing import CliRunner
 
-from services.bench.year_fill import Size, fill
+from services.demo.year.fill import Size, fill
 from services.cli import main as cli_main
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent

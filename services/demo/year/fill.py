@@ -1,16 +1,17 @@
-"""Fill a database with a year of cases: rows as the product writes them, without its acts, files and signatures' keys.
+"""Fill a database with a year of cases: rows as the product writes them, without its acts and files.
 
 The organisation is the demo's, with departments, members and cameras added. Cases that have ended went through every
 stage to the archive, or were rejected; the newest are open, spread over every stage. A case has about 70 rows, of them
 15 audit events and 6 notices; a real one has 125 (docs/capacity.md).
 """
 
+import bisect
 import hashlib
 import itertools
 import json
 import random
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,9 +19,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Table, insert
+from sqlalchemy import Table, insert, select
 
-from services.bench import year_matters
 from services.database.base import Base
 from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application, Item, Revision
@@ -41,9 +41,14 @@ from services.database.tables.stage_visits import StageVisit
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.organisation import demo_id, seed_demo
+from services.demo.year import matters as year_matters
+from services.demo.year import names
 from services.domain.applications import forms
+from services.domain.audit import checkpoints
 from services.domain.custody import log as custody_log
 from services.domain.stages.catalogue import STAGES
+from services.runtime.clock import Clock
+from services.verifier.bindings import signature_fields
 from services.verifier.merkle import leaf_hash
 
 ACTOR = Actor("system", "bench")
@@ -59,6 +64,7 @@ STAGE_OF = {
     "Task_EncryptCopy": "issuing",
 }
 APPROVAL = {"preliminary": "zhangwei", "security": "wulei", "security-signature": "zhaoqiang"}
+LATEST_END = timedelta(days=50)  # how long ago, about, the last of those that have ended did
 REJECTED_EACH = 10  # one in so many of those that have ended
 # where the open ones are; a stage is an open review
 OPEN = (
@@ -66,18 +72,23 @@ OPEN = (
     *("draft", "correction", "retrieval", "in-use", "in-use", "in-use", "overdue"),
 )
 PLACES = ("北门", "南门", "走廊", "仓库", "车间", "停车场", "食堂", "电梯厅")
+REASON, OPINION = "理由充分，范围与用途相符", "同意"
 PURPOSES = tuple(forms.PURPOSE_CATEGORIES)
-NO_KEY = {"method": "password", "sha256": "0" * 64}
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is filled in."""
+    """How much is filled in.
+
+    ``cameras``: 0 for those that the organisation has. ``violations``: the kinds of exactly these, and no hold; None
+    for one in so many loans.
+    """
 
     cases: int
     open: int = 1500
     people: int = 2000
     cameras: int = 1000
+    violations: tuple[str, ...] | None = None
 
 
 @dataclass
@@ -97,7 +108,7 @@ class _Rows:
                 if mapped.__table__ is table and rows:
                     columns = {column.key: _default(column) for column in table.columns}
                     uow.session.execute(insert(table), [columns | row for row in rows])
-        uow.events.extend(self.events)
+        self.of.clear()
 
 
 @dataclass(frozen=True)
@@ -108,45 +119,123 @@ class _Organisation:
     cameras: Sequence[dict[str, Any]]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Series:
     """Chance, and the last number of each series of documents."""
 
     chance: random.Random
     numbers: dict[str, int]
+    checkpoint: dict[str, Any] | None = None  # the newest of the audit trail, which signatures name
 
 
 def fill(database: Database, recordings: Path, size: Size) -> None:
     """Fill an empty, migrated database with ``size``; the same rows each time, up to ids and the present time."""
     database.run_now(ACTOR, lambda uow: seed_demo(uow, recordings, zone=ZONE))
-    organisation = database.run_now(ACTOR, _organisation, size)
-    series = _Series(random.Random(SEED), defaultdict(int))  # noqa: S311 - no secret
-    for first in range(0, size.cases, AT_ONCE):
-        part = range(first, min(first + AT_ONCE, size.cases))
-        database.run_now(ACTOR, _cases, organisation, size, part, series)
+    Filling(database, size, database.clock).until(None)
 
 
-def _organisation(uow: UnitOfWork, size: Size) -> _Organisation:
-    rows, since = _Rows(), uow.now - 2 * YEAR
-    departments = {f"bench-department-{n}": {"zh": f"第{n + 1}车间", "en": f"Workshop {n + 1}"} for n in range(20)}
+class Filling:
+    """A year up to the present moment of a clock, written part by part in the order of time.
+
+    Between two parts others may act at that moment: the audit trail and the numbers of documents are as far as that.
+    """
+
+    def __init__(self, database: Database, size: Size, clock: Clock) -> None:
+        self._database, self._size, self._now = database, size, clock.now()
+        self._organisation = database.run_now(ACTOR, _organisation, size, self._now)
+        self._series = _Series(random.Random(SEED), defaultdict(int))  # noqa: S311 - no secret
+        self._rows = _Rows()
+        self._written = 0
+        self._planned = _planned(size)
+
+    def until(self, moment: datetime | None) -> None:
+        """Write the cases that begin before ``moment`` and what the audit trail has by then; None: all of it."""
+        while True:
+            part = list(itertools.islice(self._left(moment), AT_ONCE))
+            last = len(part) < AT_ONCE
+            self._database.run_now(ACTOR, self._write, part, moment if last else part[-1][1], last and moment is None)
+            self._written += len(part)
+            if last:
+                return
+
+    def _left(self, moment: datetime | None) -> Iterator[tuple[int, datetime, str]]:
+        for number in range(self._written, self._size.cases):
+            begun, stands = self._begin(number)
+            if moment is not None and begun >= moment:
+                return
+            yield number, begun, stands
+
+    def _begin(self, number: int) -> tuple[datetime, str]:
+        """Return when a case begins and where it stands."""
+        size, now = self._size, self._now
+        left = size.cases - number
+        if left > size.open:
+            ended = size.cases - size.open
+            begun = now - YEAR - 10 * DAY + (YEAR - LATEST_END) * (number / ended)
+            return begun, "rejected" if number % REJECTED_EACH == 0 else "ended"
+        stands = OPEN[number % len(OPEN)]
+        return now - (20 * DAY if stands in ("in-use", "overdue") else (2 + left % 5) * DAY), stands
+
+    def _write(
+        self, uow: UnitOfWork, part: Sequence[tuple[int, datetime, str]], moment: datetime | None, whole: bool
+    ) -> None:
+        if uow.session.get_bind().dialect.name == "sqlite":
+            uow.session.connection().exec_driver_sql(f"PRAGMA cache_size=-{CACHE_KIB}")
+        numbers = self._series.numbers
+        kept = {f"{row.prefix}-{row.year}": row for row in uow.session.scalars(select(NumberSeries))}
+        numbers |= {name: row.last for name, row in kept.items()}
+        self._series.checkpoint = checkpoints.newest_as_json(uow)
+        for number, begun, stands in part:
+            breach, planned = self._planned.get(number), self._size.violations is not None
+            at = {"stands": stands, "place": number, "begun": begun, "breach": breach, "planned": planned}
+            Case(self._rows, self._organisation, self._series, now=self._now, uow=uow, **at).write()
+        events = self._rows.events
+        events.sort(key=lambda event: event.at)
+        self._rows.write(uow)
+        # an event that is later than what comes next waits for it: the trail is in the order of time
+        known = len(events) if whole or moment is None else bisect.bisect_left(events, moment, key=lambda one: one.at)
+        uow.events.extend(events[:known])
+        del events[:known]
+        for name, last in numbers.items():
+            prefix, year = name.split("-")
+            if name in kept:
+                kept[name].last = last
+            else:
+                uow.session.add(NumberSeries(prefix=prefix, year=int(year), last=last))
+
+
+def _planned(size: Size) -> dict[int, str]:
+    """Spread the violations that are asked for over the year, among the cases that were approved."""
+    ended, planned = size.cases - size.open, {}
+    for place, kind in enumerate(size.violations or ()):
+        number = int(ended * (place + 0.5) / len(size.violations or ()))
+        while number % REJECTED_EACH == 0 or number in planned:
+            number += 1
+        planned[number] = kind
+    return planned
+
+
+def _organisation(uow: UnitOfWork, size: Size, now: datetime) -> _Organisation:
+    rows, since = _Rows(), now - 2 * YEAR
+    departments = {f"bench-department-{n}": {"zh": zh, "en": en} for n, (zh, en) in enumerate(names.DEPARTMENTS)}
     for department, name in departments.items():
         of = {"name_zh": name["zh"], "name_en": name["en"], "superior_id": demo_id("management")}
         rows.add(Department, id=department, kind="business", **of)
-    drafters, names = [], {}
+    drafters, known = [], {}
     keys = list(departments)
     for n in range(max(size.people, 2 * len(keys))):
         person, department = f"bench-person-{n}", keys[n % len(keys)]
-        names[person] = f"员工{n:05}"
-        of = {"login": person, "name": names[person], "department_id": department, "password_hash": "!"}
+        known[person] = names.person(n)
+        of = {"login": f"member{n:05}", "name": known[person], "department_id": department, "password_hash": "!"}
         rows.add(Person, id=person, locale="zh", active=True, failed_logins=0, must_change_password=False, **of)
         kind = "head" if n < len(keys) else "member"
         rows.add(Post, id=person, person_id=person, department_id=department, kind=kind, since=since)
-        signed = {"version": uow.rules.agreement_version, "signed_at": since, "expires_at": uow.now + YEAR}
+        signed = {"version": uow.rules.agreement_version, "signed_at": since, "expires_at": now + YEAR}
         rows.add(Agreement, id=person, person_id=person, **signed)
         if kind == "member":
             drafters.append((person, department, f"bench-person-{n % len(keys)}"))
-    cameras = []
-    for n in range(max(size.cameras, 1)):
+    cameras = [] if size.cameras else [_columns(row) for row in uow.session.scalars(select(Camera).order_by(Camera.id))]
+    for n in range(size.cameras):
         recorder = f"bench-recorder-{n // 32}"
         if n % 32 == 0:
             of = {"name": f"录像机{n // 32 + 1}", "site": f"厂区{n // 640 + 1}", "kind": "folder", "zone": ZONE}
@@ -159,32 +248,11 @@ def _organisation(uow: UnitOfWork, size: Size) -> _Organisation:
         }
         cameras.append(rows.add(Camera, active=True, overwritten=True, **camera))
     rows.write(uow)
-    return _Organisation(drafters, departments, names, cameras)
+    return _Organisation(drafters, departments, known, cameras)
 
 
-def _cases(uow: UnitOfWork, organisation: _Organisation, size: Size, part: range, series: _Series) -> None:
-    if uow.session.get_bind().dialect.name == "sqlite":
-        uow.session.connection().exec_driver_sql(f"PRAGMA cache_size=-{CACHE_KIB}")
-    rows = _Rows()
-    for number in part:
-        begun = uow.now - YEAR + YEAR * (number / size.cases) - 10 * DAY
-        left = size.cases - number
-        if left <= size.open:
-            stands = OPEN[number % len(OPEN)]
-            begun = uow.now - (2 + left % 5) * DAY if stands not in ("in-use", "overdue") else uow.now - 20 * DAY
-        else:
-            stands = "rejected" if number % REJECTED_EACH == 0 else "ended"
-            begun = min(begun, uow.now - 60 * DAY)
-        Case(rows, organisation, series, stands, number, begun, uow.now).write()
-    rows.events.sort(key=lambda event: event.at)
-    rows.write(uow)
-    for name, last in series.numbers.items():
-        prefix, year = name.split("-")
-        row = uow.session.get(NumberSeries, (prefix, int(year)))
-        if row is None:
-            uow.session.add(NumberSeries(prefix=prefix, year=int(year), last=last))
-        else:
-            row.last = last
+def _columns(camera: Camera) -> dict[str, Any]:
+    return {column.key: getattr(camera, column.key) for column in Camera.__table__.columns}
 
 
 @dataclass
@@ -196,10 +264,14 @@ class Case:
     place: int
     begun: datetime
     now: datetime
+    uow: UnitOfWork
+    breach: str | None  # the kind of the violation that is to come of it
+    planned: bool  # violations and holds come as planned, not at rates
 
     def write(self) -> None:
         self.ids = itertools.count()
         self.visits: list[tuple[datetime, str, datetime]] = []
+        self.violation: dict[str, Any] = {}
         self.id, self.item = self.new_id(), self.new_id()
         self.drafter, self.department, self.head = self.series.chance.choice(self.organisation.drafters)
         self.custodian = self.drafter
@@ -245,8 +317,8 @@ class Case:
             submitted_at=None,
             listed_at=self.begun - HOUR,
             round=0,
-            reason=f"{self.camera['place_zh']}第{n}批货物数量不符，需要核对经过",
-            purpose="核对出入库人员与时间的记录",
+            reason=names.REASONS[n % len(names.REASONS)][0].format(place=self.camera["place_zh"], number=n),
+            purpose=names.REASONS[n % len(names.REASONS)][1],
             purpose_category=PURPOSES[n % len(PURPOSES)],
             legal_basis="internal-management",
             incident_reference=f"SJ-{n:06}" if n % 4 == 0 else None,
@@ -305,7 +377,7 @@ class Case:
         of = {"submitted_by": self.drafter, "submitted_at": self.at, "form": form, "sha256": self.form_sha256}
         self.rows.add(Revision, id=self.new_id(), application_id=self.id, round=0, **of)
         self.record("application-submitted", "application", self.id, number=self.number, sha256=self.form_sha256)
-        self._publish("application-submitted", self.id)
+        self.publish("application-submitted", self.id)
         self._step("Task_OpenCase")
         self._step("Task_PreserveFootage")
         self._step("Task_PreliminaryReview")
@@ -356,6 +428,7 @@ class Case:
         sealed: dict[str, Any] = {
             **{"key": f"{self.id}/{self.item}", "sha256Plain": _sha256(self.item.encode()), "plainSize": 1 << 28},
             **{"sha256Cipher": _sha256(self.id.encode()), "outcome": "complete", "fragments": []},
+            **{"bucket": "masters", "versionId": "1", "size": (1 << 28) + 4096},
             "coverage": {
                 **{"asked": span, "covered": [span], "gaps": [], "share": 1.0, "leadInMs": 0, "tailMs": 0},
                 **{"codecs": ["avc1"], "parts": [], "firstFrame": span[0], "lastFrame": span[1], "zero": span[0]},
@@ -412,7 +485,7 @@ class Case:
             use_days=7,
             grace_seconds=86400,
         )
-        self._log("offered", None)
+        self.log("offered", None)
         if self.stands == "receipt":
             self.loan["take_up_until"] = self.now + 5 * DAY
             self.open_review("receipt", loan)
@@ -420,39 +493,58 @@ class Case:
         self.decide("receipt", self.custodian, "accepted", loan)
         until = {"in-use": self.now + 4 * DAY, "overdue": self.now - HOUR}.get(self.stands, self.at + 7 * DAY)
         self.loan |= {"accepted_at": self.at, "conditions_version": "1", "due_at": until}
-        self._log("received", self.custodian)
+        self.log("received", self.custodian)
         grant = {"copy_id": self.copy["id"], "person_id": self.custodian, "action": "view", "since": self.at}
         self.grant = self.rows.add(Grant, id=self.new_id(), **grant, until=until)
         self.at += DAY
-        self._log("viewed", self.custodian)
-        year_matters.write_of_loan(self)
+        self.log("viewed", self.custodian)
+        if self.breach is None:
+            year_matters.write_of_loan(self)
         if self.stands in ("in-use", "overdue"):
             return
-        self.at += DAY
+        self.at = until + 2 * DAY if self.breach == "overdue" else self.at + DAY
+        year_matters.write_breach_of_loan(self)
+        if self.breach == "loss":
+            self._lose(loan)
+            return
         self.loan["returned_at"] = self.at
         self.visits.append((self.loan["accepted_at"], "in-use", self.at))
-        signed = {"statement_sha256": "0" * 64, "signature": NO_KEY}
+        signature = self.sign(self.custodian, {"kind": "return", "handOver": loan, "attestation": {"downloads": []}})
+        signed = {"statement_sha256": signature["sha256"], "signature": signature}
         returned = {"returned_by": self.custodian, "returned_at": self.at, "return_to": "security"}
         self.rows.add(Return, id=self.new_id(), hand_over_id=loan, attestation={"downloads": []}, **returned, **signed)
         self.grant |= {"ended_at": self.at, "ended_because": "returned"}
         self.copy["key_destroyed_at"] = self.at
-        self._log("returned", self.custodian)
-        self._publish("copy-returned", loan)
+        self.log("returned", self.custodian)
+        self.publish("copy-returned", loan)
         self._step("Task_InspectReturn")
         found = {"hashes": {self.copy["id"]: True}, "findings": []}
         self.rows.add(Inspection, id=self.new_id(), hand_over_id=loan, inspected_at=self.at, **found)
         if self.stands == "return-inspection":
             self.open_review("return-inspection", loan)
             return
-        self.decide("return-inspection", demo_id("machao"), "in-order", loan)
+        in_order = self.breach != "discrepancy"
+        self.decide("return-inspection", demo_id("machao"), "in-order" if in_order else "discrepancy", loan)
+        self._end_loan("returned", "footage-re-archived" if in_order else "return-disputed", in_order=in_order)
+
+    def _lose(self, loan: str) -> None:
+        self.loan |= {"lost_at": self.at, "loss": {"kind": "lost", "whatHappened": "存有副本的移动硬盘在外勤途中遗失"}}
+        self.log("lost", self.custodian)
+        self.grant |= {"ended_at": self.at, "ended_because": "lost"}
+        self.copy["key_destroyed_at"] = self.at
+        self.publish("copy-lost", loan)
+        self._end_loan("lost", "copy-lost", in_order=False)
+
+    def _end_loan(self, because: str, closed_as: str, *, in_order: bool) -> None:
         self._step("Task_ReArchive")
-        dispose = self.at + YEAR
+        dispose = self.at + self.uow.rules.ordinary_retention
         self.loan["ended_at"] = self.at
-        self.copy |= {"discarded_at": self.at, "discarded_because": "returned"}
+        self.log("ended", None)
+        self.copy |= {"discarded_at": self.at, "discarded_because": because}
         self.master |= {"archived_at": self.at, "dispose_after": dispose, "retain_until": dispose}
-        archived = {"archived_at": self.at, "in_order": True, "dispose_after": dispose, "location": "masters"}
+        archived = {"archived_at": self.at, "in_order": in_order, "dispose_after": dispose, "location": "masters"}
         self.rows.add(ArchiveEntry, id=self.new_id(), application_id=self.id, **archived)
-        self._close("footage-re-archived")
+        self._close(closed_as)
         year_matters.write_of_ended(self)
 
     def _close(self, outcome: str) -> None:
@@ -495,7 +587,8 @@ class Case:
         review |= {"closed_at": self.at, "closed_because": "decided"}
         if of is None:
             self.visits.append((review["opened_at"], stage, self.at))
-        statement = _sha256(f"{review['id']}{outcome}".encode())
+        statement = self.statement(review, of, outcome, by)
+        signature = self.sign(by, statement)
         decision = self.rows.add(
             Decision,
             id=self.new_id(),
@@ -507,17 +600,38 @@ class Case:
             outcome=outcome,
             decided_by=by,
             decided_at=self.at,
-            answers={question.code: True for question in STAGES[stage].questions},
-            reason="理由充分",
-            opinion="同意",
+            answers=statement["answers"],
+            reason=REASON,
+            opinion=statement["opinion"],
             variables={"decision": outcome},
-            form_sha256=of["facts_sha256"] if of else self.form_sha256,
-            statement_sha256=statement,
-            signature={**NO_KEY, "person": by, "signedAt": self.at.isoformat()},
+            form_sha256=statement["form"],
+            statement_sha256=signature["sha256"],
+            signature=signature,
         )
-        self.record("review-decided", "review", review["id"], by=by, outcome=outcome, statement_sha256=statement)
-        self._publish("review-decided", review["id"])
+        signed = {"statement_sha256": signature["sha256"], **signature_fields(signature)}
+        self.record("review-decided", "review", review["id"], by=by, outcome=outcome, **signed)
+        self.publish("review-decided", review["id"])
         return decision
+
+    def statement(self, review: dict[str, Any], of: dict[str, Any] | None, outcome: str, by: str) -> dict[str, Any]:
+        """Return what the decider signs, as ``reviews.service`` builds it."""
+        stage = STAGES[review["stage"]]
+        form = of["facts_sha256"] if of else self.form_sha256
+        answers = {question.code: True for question in stage.questions}
+        return {
+            **{"kind": "decision", "review": review["id"], "application": self.id, "number": self.number},
+            **({"matter": of["id"]} if of else {}),
+            **{"stage": stage.code, "round": 0, "form": form, "outcome": outcome, "answers": answers},
+            **{"reason": REASON, "opinion": OPINION if outcome == stage.favourable else None, "lowered": False},
+            **{"granted": [], "variables": {"decision": outcome}, "person": by, "standsInFor": None},
+            **{"represented": [], "decidedAt": self.at.isoformat()},
+        }
+
+    def sign(self, by: str, statement: dict[str, Any]) -> dict[str, Any]:
+        """Return a signature by password over the statement, with the newest checkpoint of the audit trail in it."""
+        whole = {**statement, "auditCheckpoint": self.series.checkpoint}
+        of = {"method": "password", "person": by, "sha256": self.hash_of(whole), "signedAt": self.at.isoformat()}
+        return {**of, "statement": whole}
 
     def hash_of(self, facts: dict[str, Any]) -> str:
         return _sha256(canonical(facts))
@@ -542,10 +656,10 @@ class Case:
             attempts=1,
         )
 
-    def _log(self, event: str, person: str | None) -> None:
+    def log(self, event: str, person: str | None, **told: str) -> None:
         seq, previous = self.entries
         of = {"hand_over_id": self.loan["id"], "seq": seq + 1, "at": self.at, "event": event, "person_id": person}
-        entry = {"id": self.new_id(), "copy_id": self.copy["id"], "detail": {}, "previous_sha256": previous, **of}
+        entry = {"id": self.new_id(), "copy_id": self.copy["id"], "detail": told, "previous_sha256": previous, **of}
         entry["sha256"] = _sha256(canonical(custody_log.line_of(cast(CustodyEntry, SimpleNamespace(**entry)))))
         self.entries = seq + 1, entry["sha256"]
         self.rows.add(CustodyEntry, **entry)
@@ -553,12 +667,17 @@ class Case:
         self.record(f"custody-{event}", "hand-over", self.loan["id"], by=person, **detail)
 
     def _document(self, kind: str, number: str, content: dict[str, Any], **of: str) -> None:
-        data = canonical({**content, "demo": False})
-        written: dict[str, Any] = {"content": data.decode(), "sha256": _sha256(data), "made_at": self.at, "demo": False}
+        data = canonical({**content, "demo": self.uow.demo})
+        written: dict[str, Any] = {
+            "content": data.decode(),
+            "sha256": _sha256(data),
+            "made_at": self.at,
+            "demo": self.uow.demo,
+        }
         self.rows.add(Document, id=self.new_id(), number=number, kind=kind, application_id=self.id, **written, **of)
         self.record(f"{kind}-written", "document", number, sha256=written["sha256"])
 
-    def _publish(self, name: str, key: str) -> None:
+    def publish(self, name: str, key: str) -> None:
         moments = dict.fromkeys(("created_at", "next_at", "published_at", "settled_at"), self.at)
         self.rows.add(
             OutboxMessage,
@@ -578,7 +697,7 @@ class Case:
         of = {"person_id": person, "application_id": self.id, "code": code, "subject_id": None}
         self.rows.add(Notice, id=self.new_id(), created_at=self.at, read_at=read, **of)
 
-    def record(self, action: str, kind: str, subject: str, *, by: str | None = None, **detail: Any) -> None:
+    def record(self, action: str, kind: str, subject: str, /, *, by: str | None = None, **detail: Any) -> None:
         actor = ("person", by or self.drafter) if by or action == "application-submitted" else ("worker", "bench")
         entry = canonical(
             {
