@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -43,11 +44,13 @@ from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.organisation import demo_id, seed_demo
 from services.demo.year import matters as year_matters
 from services.demo.year import names
+from services.domain.accounts.passwords import hash_published_password
 from services.domain.applications import forms
 from services.domain.audit import checkpoints
 from services.domain.custody import log as custody_log
 from services.domain.stages.catalogue import STAGES
 from services.runtime.clock import Clock
+from services.vault.store.protocol import Store
 from services.verifier.bindings import signature_fields
 from services.verifier.merkle import leaf_hash
 
@@ -56,6 +59,7 @@ SEED = 2031
 YEAR, HOUR, DAY = timedelta(days=365), timedelta(hours=1), timedelta(days=1)
 AT_ONCE = 1000  # cases in one transaction
 CACHE_KIB = 256 << 10  # of SQLite's pages while it is filled, in which its indexes have room
+MEMBER = "bench-person-"  # what the ids of the departments' people begin with
 ZONE = "Asia/Shanghai"
 # The work whose time is counted, by its element in the shipped model.
 STAGE_OF = {
@@ -72,6 +76,7 @@ OPEN = (
     *("draft", "correction", "retrieval", "in-use", "in-use", "in-use", "overdue"),
 )
 PLACES = ("北门", "南门", "走廊", "仓库", "车间", "停车场", "食堂", "电梯厅")
+NO_FOOTAGE = "演示年份的案例没有录像"
 REASON, OPINION = "理由充分，范围与用途相符", "同意"
 PURPOSES = tuple(forms.PURPOSE_CATEGORIES)
 
@@ -81,7 +86,7 @@ class Size:
     """How much is filled in.
 
     ``cameras``: 0 for those that the organisation has. ``violations``: the kinds of exactly these, and no hold; None
-    for one in so many loans.
+    for one in so many loans. ``password``: of all members; empty for none, so that nobody signs in as one.
     """
 
     cases: int
@@ -89,6 +94,7 @@ class Size:
     people: int = 2000
     cameras: int = 1000
     violations: tuple[str, ...] | None = None
+    password: str = ""
 
 
 @dataclass
@@ -140,7 +146,9 @@ class Filling:
     Between two parts others may act at that moment: the audit trail and the numbers of documents are as far as that.
     """
 
-    def __init__(self, database: Database, size: Size, clock: Clock) -> None:
+    def __init__(self, database: Database, size: Size, clock: Clock, *, store: Store | None = None) -> None:
+        """Begin with the departments. ``store``: where each master lies as a short text instead of footage."""
+        self._store = store
         self._database, self._size, self._now = database, size, clock.now()
         self._organisation = database.run_now(ACTOR, _organisation, size, self._now)
         self._series = _Series(random.Random(SEED), defaultdict(int))  # noqa: S311 - no secret
@@ -187,8 +195,14 @@ class Filling:
         self._series.checkpoint = checkpoints.newest_as_json(uow)
         for number, begun, stands in part:
             breach, planned = self._planned.get(number), self._size.violations is not None
-            at = {"stands": stands, "place": number, "begun": begun, "breach": breach, "planned": planned}
-            Case(self._rows, self._organisation, self._series, now=self._now, uow=uow, **at).write()
+            at: dict[str, Any] = {
+                "stands": stands,
+                "place": number,
+                "begun": begun,
+                "breach": breach,
+                "planned": planned,
+            }
+            Case(self._rows, self._organisation, self._series, now=self._now, uow=uow, store=self._store, **at).write()
         events = self._rows.events
         events.sort(key=lambda event: event.at)
         self._rows.write(uow)
@@ -222,18 +236,19 @@ def _organisation(uow: UnitOfWork, size: Size, now: datetime) -> _Organisation:
         of = {"name_zh": name["zh"], "name_en": name["en"], "superior_id": demo_id("management")}
         rows.add(Department, id=department, kind="business", **of)
     drafters, known = [], {}
+    password = hash_published_password(size.password) if size.password else "!"
     keys = list(departments)
     for n in range(max(size.people, 2 * len(keys))):
-        person, department = f"bench-person-{n}", keys[n % len(keys)]
+        person, department = f"{MEMBER}{n}", keys[n % len(keys)]
         known[person] = names.person(n)
-        of = {"login": f"member{n:05}", "name": known[person], "department_id": department, "password_hash": "!"}
+        of = {"login": f"member{n:05}", "name": known[person], "department_id": department, "password_hash": password}
         rows.add(Person, id=person, locale="zh", active=True, failed_logins=0, must_change_password=False, **of)
         kind = "head" if n < len(keys) else "member"
         rows.add(Post, id=person, person_id=person, department_id=department, kind=kind, since=since)
         signed = {"version": uow.rules.agreement_version, "signed_at": since, "expires_at": now + YEAR}
         rows.add(Agreement, id=person, person_id=person, **signed)
         if kind == "member":
-            drafters.append((person, department, f"bench-person-{n % len(keys)}"))
+            drafters.append((person, department, f"{MEMBER}{n % len(keys)}"))
     cameras = [] if size.cameras else [_columns(row) for row in uow.session.scalars(select(Camera).order_by(Camera.id))]
     for n in range(size.cameras):
         recorder = f"bench-recorder-{n // 32}"
@@ -265,6 +280,7 @@ class Case:
     begun: datetime
     now: datetime
     uow: UnitOfWork
+    store: Store | None
     breach: str | None  # the kind of the violation that is to come of it
     planned: bool  # violations and holds come as planned, not at rates
 
@@ -425,10 +441,14 @@ class Case:
         self._step("Task_RetrieveFootage")
         self.item_row |= {"outcome": "complete", "coverage": 1.0}
         span = [moment.isoformat() for moment in self.asked]
+        text = f"{self.number}: {NO_FOOTAGE}".encode()
+        key, version = f"{self.id}/{self.item}.age", "1"
+        if self.store is not None:
+            version = self.store.put("masters", key, BytesIO(text), metadata={}).version_id
         sealed: dict[str, Any] = {
-            **{"key": f"{self.id}/{self.item}", "sha256Plain": _sha256(self.item.encode()), "plainSize": 1 << 28},
-            **{"sha256Cipher": _sha256(self.id.encode()), "outcome": "complete", "fragments": []},
-            **{"bucket": "masters", "versionId": "1", "size": (1 << 28) + 4096},
+            **{"key": key, "bucket": "masters", "versionId": version, "size": len(text)},
+            **{"sha256Plain": _sha256(self.item.encode()), "plainSize": 1 << 28, "sha256Cipher": _sha256(text)},
+            **{"outcome": "complete", "fragments": []},
             "coverage": {
                 **{"asked": span, "covered": [span], "gaps": [], "share": 1.0, "leadInMs": 0, "tailMs": 0},
                 **{"codecs": ["avc1"], "parts": [], "firstFrame": span[0], "lastFrame": span[1], "zero": span[0]},
@@ -447,8 +467,8 @@ class Case:
             "sha256_plain": sealed["sha256Plain"],
             "sha256_cipher": sealed["sha256Cipher"],
         }
-        of = {"origin": "recorder", "retrieved_at": self.at, "sealed": sealed, "retain_until": self.at + YEAR, **kept}
-        self.master = self.rows.add(Master, id=master, attempt_id=self._upload("master", "masters"), **of)
+        of = {"origin": "recorder", "retrieved_at": self.at, "sealed": sealed, "retain_until": None, **kept}
+        self.master = self.rows.add(Master, id=master, attempt_id=self._upload("master", "masters", key), **of)
         self.record("footage-retrieved", "master", master, outcome="complete", **facts)
         self._step("Task_EncryptCopy")
         self.copy = self.rows.add(
@@ -456,16 +476,16 @@ class Case:
             id=self.new_id(),
             **kept,
             master_id=master,
-            attempt_id=self._upload("copy", "copies"),
+            attempt_id=self._upload("copy", "copies", f"{key[:-4]}.copy.age"),
             made_at=self.at,
-            sealed=sealed,
+            sealed={**sealed, "bucket": "copies", "key": f"{key[:-4]}.copy.age"},
         )
         self.record("copy-issued", "copy", self.copy["id"], **facts)
 
-    def _upload(self, purpose: str, bucket: str) -> str:
+    def _upload(self, purpose: str, bucket: str, key: str) -> str:
         attempt = self.new_id()
         of = {"purpose": purpose, "application_id": self.id, "item_id": self.item, "subject_id": self.item}
-        done = {"job_key": self.key, "bucket": bucket, "key": attempt, "started_at": self.at, "finished_at": self.at}
+        done = {"job_key": self.key, "bucket": bucket, "key": key, "started_at": self.at, "finished_at": self.at}
         self.rows.add(UploadAttempt, id=attempt, version_id="1", **of, **done)
         return attempt
 
@@ -541,7 +561,11 @@ class Case:
         self.loan["ended_at"] = self.at
         self.log("ended", None)
         self.copy |= {"discarded_at": self.at, "discarded_because": because}
-        self.master |= {"archived_at": self.at, "dispose_after": dispose, "retain_until": dispose}
+        self.master |= {"archived_at": self.at, "dispose_after": dispose}
+        if dispose > self.now and self.store is not None:
+            sealed = self.master["sealed"]
+            self.store.retain(sealed["bucket"], sealed["key"], sealed["versionId"], dispose)
+            self.master["retain_until"] = dispose
         archived = {"archived_at": self.at, "in_order": in_order, "dispose_after": dispose, "location": "masters"}
         self.rows.add(ArchiveEntry, id=self.new_id(), application_id=self.id, **archived)
         self._close(closed_as)
