@@ -72,7 +72,7 @@ def _recorder(place: int) -> Callable[[Subjects], Subject]:
     return lambda subjects: subjects.recorders[place % len(subjects.recorders)]
 
 
-def _technical(kind: str, days_ago: float, state: str, place: int, verifier: str, note: str) -> Planned:
+def _technical(kind: str, days_ago: float, state: str, place: int, verifier: str, note: str) -> Planned:  # noqa: PLR0917
     return Planned(kind, days_ago, state, "hutao", verifier, OPERATOR, _recorder(place), note)
 
 

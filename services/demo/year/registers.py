@@ -42,7 +42,8 @@ def enter(past: Past) -> list[str]:
     """Enter sites, devices and media; return the ids of the sites."""
     found = []
     for name, address, uses, area, keeper, deputy in SITES:
-        site = past.act(STORAGE_HEAD, sites.add, SiteBody(name=name, address=address, uses=list(uses), area=area))
+        body = {"name": name, "address": address, "uses": uses, "area": area}
+        site = past.act(STORAGE_HEAD, sites.add, SiteBody.model_validate(body))
         for login, part in ((keeper, "keeper"), (deputy, "deputy")):
             past.act(STORAGE_HEAD, sites.set_keeper, site.id, demo_id(login), part)
         found.append(site.id)
@@ -66,21 +67,21 @@ def enter(past: Past) -> list[str]:
                 recorder_id=demo_id(recorder.key),
             ),
         )
-    for number, kind, make, model, site, capacity, redundancy in DEVICES:
+    for number, kind, make, model, place, capacity, redundancy in DEVICES:
         past.act(
             STORAGE_HEAD,
             devices.add,
             DeviceBody.model_validate(
                 {
-                    **{"number": number, "kind": kind, "make": make, "model": model, "siteId": found[site]},
+                    **{"number": number, "kind": kind, "make": make, "model": model, "siteId": found[place]},
                     **{"serial": f"{model}-{number[-4:]}", "inServiceSince": _before(since, 500).isoformat()},
                     **{"capacity": capacity, "redundancy": redundancy},
                 }
             ),
         )
     for place, (kind, letter) in enumerate(MEDIA, 1):
-        body = {"number": f"JZ-{letter}-{place:04d}", "kind": kind, "serial": f"S{place:06d}", "siteId": found[2]}
-        past.act(STORAGE_HEAD, media.add, MediumBody.model_validate(body))
+        entered = {"number": f"JZ-{letter}-{place:04d}", "kind": kind, "serial": f"S{place:06d}", "siteId": found[2]}
+        past.act(STORAGE_HEAD, media.add, MediumBody.model_validate(entered))
     return found
 
 
