@@ -21,7 +21,7 @@ from services.runtime.rules import Rules
 from services.vault.keys.log_key import LogKey
 
 NOW = datetime(2031, 6, 18, 2, 0, tzinfo=UTC)
-CASES = 240
+CASES = 200
 NAME = "year.sqlite3"
 
 

@@ -110,7 +110,7 @@ def _check(container: Container) -> tuple[list[Check], dict[str, int]]:
     """Verify the trail, draw the inspection's sample again, and count what there is."""
     with snapshot(container.settings.database_address) as connection:
         trail = verify_trail(connection)
-    again = container.database.read_now(ACTOR, _reproduce)
+    again = container.database.read_now(ACTOR, reproduce)
     counts = container.database.read_now(ACTOR, summary.count)
     subject = "the year"
     checks = [
@@ -124,7 +124,7 @@ def _check(container: Container) -> tuple[list[Check], dict[str, int]]:
     return checks, counts
 
 
-def _reproduce(uow: UnitOfWork) -> reproduction.Reproduced:
+def reproduce(uow: UnitOfWork) -> reproduction.Reproduced:
     number = select(GroupInspection.number).where(GroupInspection.closed_at.is_not(None)).limit(1)
     return reproduction.reproduce(uow, str(uow.session.scalar(number)))
 

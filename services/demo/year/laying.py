@@ -62,28 +62,26 @@ class Place:
 Step = tuple[datetime, Callable[[Past], Any]]
 
 
-def lay_out(place: Place, now: datetime, cases: int, said: Callable[[str], None] = lambda _text: None) -> None:
-    """Lay out a year of so many cases that ends at ``now``."""
+def lay_out(place: Place, now: datetime, cases: int, *, opened: int = 0) -> None:
+    """Lay out a year of so many cases that ends at ``now``; ``opened``: of these are open, without any process."""
     clock = PastClock(now)
     database = place.open_database(clock)
     try:
-        _lay_out(place, Past(database, clock), now, cases, said)
+        _lay_out(place, Past(database, clock), now, cases, opened)
     finally:
         database.close()
 
 
-def _lay_out(place: Place, past: Past, now: datetime, cases: int, said: Callable[[str], None]) -> None:
+def _lay_out(place: Place, past: Past, now: datetime, cases: int, opened: int) -> None:
     database, clock = past.database, past.clock
     clock.set(now - YEAR - 11 * DAY)
     organisation.enter(database, place.recordings)
-    size = Size(cases, open=0, people=MEMBERS, cameras=0, violations=KINDS, password=MEMBER_PASSWORD)
+    size = Size(cases, open=opened, people=MEMBERS, cameras=0, violations=KINDS, password=MEMBER_PASSWORD)
     filling = Filling(database, size, _At(now), store=place.store)
     for moment, act in _steps(place, now):
         filling.until(moment)
         clock.set(moment)
-        organisation.enter(database, place.recordings)  # an agreement that has expired is signed again
         act(past)
-        said(f"{moment:%Y-%m-%d}")
     filling.until(None)
     clock.set(now)
     past.act(None, checkpoints.sign, place.log_key.known, place.log_key.sign)
@@ -108,6 +106,8 @@ def _steps(place: Place, now: datetime) -> list[Step]:
     steps: list[Step] = [
         (now - YEAR - 10 * DAY, registers.enter),
         (now - 340 * DAY, inspections.appoint),
+        # the agreements of a year ago have expired, and are signed again
+        (now - 10 * DAY - 12 * HOUR, lambda past: organisation.enter(past.database, place.recordings)),
         (now - 100 * DAY, registers.use_media),
         *((moment, sign) for moment in moments),
         (finished.end + 3 * DAY, partial(_inspect, period=finished)),
