@@ -10,6 +10,31 @@ from services.database.unit_of_work import Actor
 
 ARCHIVED = "footage-re-archived"
 ACTOR = Actor("system", "test")
+# Rows alone have no files in the stores: documents are not filed, masters have no label, copies are gone.
+DIFFERENT = {
+    *("documents:application-form.filed_at", "documents:retrieval-record.filed_at"),
+    *("copies.discarded_at", "copies.discarded_because", "masters.label_version"),
+    # a task of the portal fills these in later, or never for what was not returned for correction
+    *("applications.visits_added_at", "applications.correction_seconds"),
+}
+# No engine has run a case of the year: its rows name no version of a model.
+NAMES = ("process_version", "process_definition_key")
+OF_AN_ENGINE = {
+    *(f"applications.{name}" for name in ("process_id", "model_sha256", *NAMES)),
+    *(
+        f"process_steps:Task_{element}.{name}"
+        for element in (
+            *("OpenCase", "PreserveFootage", "PreliminaryReview", "SecurityReview", "OpenReview", "FileApplication"),
+            *("NotifyStorage", "RetrieveFootage", "EncryptCopy", "HandOver", "InspectReturn", "ReArchive"),
+        )
+        for name in NAMES
+    ),
+}
+# Papers that are written with their files.
+NOT_MADE = {
+    "custody_entries:inspected",
+    *(f"documents:{kind}" for kind in ("custody-log", "hand-over-receipt", "label", "return-inspection")),
+}
 
 
 async def test_rows_of_the_year_look_like_those_of_a_real_case(desk: People, tmp_path: Path) -> None:
@@ -20,18 +45,6 @@ async def test_rows_of_the_year_look_like_those_of_a_real_case(desk: People, tmp
     with demo_year(tmp_path) as year:
         made = year.run_now(ACTOR, shapes_of, ARCHIVED)
 
-    import json
-
-    Path("/tmp/diff.json").write_text(
-        json.dumps(
-            {
-                "d": differences(real, made),
-                "r": sorted(real.keys() - made.keys()),
-                "m": sorted(made.keys() - real.keys()),
-            },
-            indent=1,
-            ensure_ascii=False,
-        )
-    )
-    Path("/tmp/real.json").write_text(json.dumps(real, indent=1))
-    assert len(TABLES) > 1
+    assert set(differences(real, made)) - DIFFERENT - OF_AN_ENGINE == set()
+    assert real.keys() - made.keys() == NOT_MADE
+    assert len(real.keys() & made.keys()) > len(TABLES)

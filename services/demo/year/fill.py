@@ -76,6 +76,14 @@ OPEN = (
     *("draft", "correction", "retrieval", "in-use", "in-use", "in-use", "overdue"),
 )
 PLACES = ("北门", "南门", "走廊", "仓库", "车间", "停车场", "食堂", "电梯厅")
+ATTESTED: dict[str, Any] = {"downloads": [], "noOtherCopies": True}
+_CLASSED: dict[str, Any] = {"importantInformation": False, "sensitiveEvent": False, "highImpact": False}
+# What a stage decides besides its outcome.
+GRANTED = {
+    "security": {**_CLASSED, "usePeriodDays": 7, "wayOfUse": "view", "wayOfUseBecause": ""},
+    "security-signature": _CLASSED,
+}
+VERIFIED = timedelta(days=80)  # every master was verified since then
 NO_FOOTAGE = "演示年份的案例没有录像"
 REASON, OPINION = "理由充分，范围与用途相符", "同意"
 PURPOSES = tuple(forms.PURPOSE_CATEGORIES)
@@ -339,6 +347,7 @@ class Case:
             legal_basis="internal-management",
             incident_reference=f"SJ-{n:06}" if n % 4 == 0 else None,
             way_of_use="view",
+            way_of_use_because="",
             place_of_use="部门办公室",
             subject_ids=[],
             recipient_ids=[],
@@ -421,7 +430,7 @@ class Case:
     def _retrieve(self) -> None:
         granted = {"granted_way_of_use": "view", "granted_use_days": 7, "importance": "ordinary"}
         self.application |= {**granted, "management_needed": False, "second_person": False, "backup_needed": False}
-        self.application |= {"decided_by": demo_id("zhaoqiang"), "max_use_days": 30}
+        self.application |= {"max_use_days": 30}
         self.item_row |= {"granted_start": self.asked[0], "granted_end": self.asked[1]}
         self._document("application-form", self.number or "", {"number": self.number, "round": 0})
         self._step("Task_FileApplication")
@@ -439,8 +448,9 @@ class Case:
 
     def _seal(self) -> None:
         self._step("Task_RetrieveFootage")
-        self.item_row |= {"outcome": "complete", "coverage": 1.0}
         span = [moment.isoformat() for moment in self.asked]
+        reported = {"at": self.at.isoformat(), "covered": [span]}
+        self.item_row |= {"outcome": "complete", "coverage": 1.0, "reported": reported, "loss_accepted": False}
         text = f"{self.number}: {NO_FOOTAGE}".encode()
         key, version = f"{self.id}/{self.item}.age", "1"
         if self.store is not None:
@@ -448,7 +458,7 @@ class Case:
         sealed: dict[str, Any] = {
             **{"key": key, "bucket": "masters", "versionId": version, "size": len(text)},
             **{"sha256Plain": _sha256(self.item.encode()), "plainSize": 1 << 28, "sha256Cipher": _sha256(text)},
-            **{"outcome": "complete", "fragments": []},
+            **{"outcome": "complete", "fragments": [], "cameraSignature": None},
             "coverage": {
                 **{"asked": span, "covered": [span], "gaps": [], "share": 1.0, "leadInMs": 0, "tailMs": 0},
                 **{"codecs": ["avc1"], "parts": [], "firstFrame": span[0], "lastFrame": span[1], "zero": span[0]},
@@ -460,7 +470,7 @@ class Case:
             "recorderClock": {"zone": ZONE, "offsetMs": 0, "method": "api-time", "uncertaintyMs": 500},
         }
         master = self.new_id()
-        self._document("retrieval-record", record, content, item_id=self.item, subject_id=master)
+        self._document("retrieval-record", record, content, item_id=self.item)
         kept = {"application_id": self.id, "item_id": self.item}
         facts: dict[str, Any] = {
             "item": self.item,
@@ -468,6 +478,7 @@ class Case:
             "sha256_cipher": sealed["sha256Cipher"],
         }
         of = {"origin": "recorder", "retrieved_at": self.at, "sealed": sealed, "retain_until": None, **kept}
+        of["last_verified_at"] = max(self.at, self.now - VERIFIED)
         self.master = self.rows.add(Master, id=master, attempt_id=self._upload("master", "masters", key), **of)
         self.record("footage-retrieved", "master", master, outcome="complete", **facts)
         self._step("Task_EncryptCopy")
@@ -478,6 +489,8 @@ class Case:
             master_id=master,
             attempt_id=self._upload("copy", "copies", f"{key[:-4]}.copy.age"),
             made_at=self.at,
+            footage_from=self.asked[0],
+            footage_until=self.asked[1],
             sealed={**sealed, "bucket": "copies", "key": f"{key[:-4]}.copy.age"},
         )
         self.record("copy-issued", "copy", self.copy["id"], **facts)
@@ -505,15 +518,17 @@ class Case:
             use_days=7,
             grace_seconds=86400,
         )
-        self.log("offered", None)
+        self.log("offered", None, of_copy=False, copies=[self.copy["id"]])
         if self.stands == "receipt":
             self.loan["take_up_until"] = self.now + 5 * DAY
             self.open_review("receipt", loan)
             return
-        self.decide("receipt", self.custodian, "accepted", loan)
         until = {"in-use": self.now + 4 * DAY, "overdue": self.now - HOUR}.get(self.stands, self.at + 7 * DAY)
+        taken = {"handOver": loan, "copies": [self.copy["id"]], "dueAt": until.isoformat(), "agreementVersion": "1"}
+        taken |= {"conditionsVersion": "1"}
+        self.decide("receipt", self.custodian, "accepted", loan, answers=taken, variables={"dueAt": until.isoformat()})
         self.loan |= {"accepted_at": self.at, "conditions_version": "1", "due_at": until}
-        self.log("received", self.custodian)
+        self.log("received", self.custodian, of_copy=False, **taken)
         grant = {"copy_id": self.copy["id"], "person_id": self.custodian, "action": "view", "since": self.at}
         self.grant = self.rows.add(Grant, id=self.new_id(), **grant, until=until)
         self.at += DAY
@@ -529,14 +544,14 @@ class Case:
             return
         self.loan["returned_at"] = self.at
         self.visits.append((self.loan["accepted_at"], "in-use", self.at))
-        signature = self.sign(self.custodian, {"kind": "return", "handOver": loan, "attestation": {"downloads": []}})
+        signature = self.sign(self.custodian, {"kind": "return", "handOver": loan, "attestation": ATTESTED})
         signed = {"statement_sha256": signature["sha256"], "signature": signature}
         returned = {"returned_by": self.custodian, "returned_at": self.at, "return_to": "security"}
-        self.rows.add(Return, id=self.new_id(), hand_over_id=loan, attestation={"downloads": []}, **returned, **signed)
+        self.rows.add(Return, id=self.new_id(), hand_over_id=loan, attestation=ATTESTED, **returned, **signed)
         self.grant |= {"ended_at": self.at, "ended_because": "returned"}
         self.copy["key_destroyed_at"] = self.at
-        self.log("returned", self.custodian)
-        self.publish("copy-returned", loan)
+        self.log("returned", self.custodian, of_copy=False, return_to="security", statement_sha256=signature["sha256"])
+        self.publish("copy-returned", loan, {})
         self._step("Task_InspectReturn")
         found = {"hashes": {self.copy["id"]: True}, "findings": []}
         self.rows.add(Inspection, id=self.new_id(), hand_over_id=loan, inspected_at=self.at, **found)
@@ -559,7 +574,7 @@ class Case:
         self._step("Task_ReArchive")
         dispose = self.at + self.uow.rules.ordinary_retention
         self.loan["ended_at"] = self.at
-        self.log("ended", None)
+        self.log("ended", None, of_copy=False, because="re-archived" if because == "returned" else because)
         self.copy |= {"discarded_at": self.at, "discarded_because": because}
         self.master |= {"archived_at": self.at, "dispose_after": dispose}
         if dispose > self.now and self.store is not None:
@@ -597,21 +612,37 @@ class Case:
             process_instance_key=self.key,
             opened_at=self.at,
             due_at=self.at + 3 * DAY,
+            first_reminder_at=self.at + DAY,
+            due_reason={"counts": "calendar", "seconds": 3 * 86400},
             closed_at=None,
             closed_because=None,
         )
 
     def decide(
-        self, stage: str, by: str, outcome: str, hand_over: str | None = None, *, of: dict[str, Any] | None = None
+        self,
+        stage: str,
+        by: str,
+        outcome: str,
+        hand_over: str | None = None,
+        *,
+        of: dict[str, Any] | None = None,
+        answers: dict[str, Any] | None = None,
+        variables: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Open a review and answer it: of the application, of a loan, or ``of`` a matter."""
+        """Open a review and answer it: of the application, of a loan, or ``of`` a matter.
+
+        ``answers``: of a receipt, in the place of the stage's questions, a reason and an opinion.
+        """
         review = self.open_review(stage, hand_over, of=of)
         self._step("Task_OpenReview", "review")
         self.at += 3 * HOUR
         review |= {"closed_at": self.at, "closed_because": "decided"}
         if of is None:
             self.visits.append((review["opened_at"], stage, self.at))
-        statement = self.statement(review, of, outcome, by)
+        told = {"decision": outcome, **GRANTED.get(stage if of is None else "", {}), **(variables or {})}
+        statement = {**self.statement(review, of, outcome, by), "variables": told}
+        if answers is not None:
+            statement |= {"answers": answers, "reason": None, "opinion": None}
         signature = self.sign(by, statement)
         decision = self.rows.add(
             Decision,
@@ -625,16 +656,16 @@ class Case:
             decided_by=by,
             decided_at=self.at,
             answers=statement["answers"],
-            reason=REASON,
+            reason=statement["reason"],
             opinion=statement["opinion"],
-            variables={"decision": outcome},
+            variables=told,
             form_sha256=statement["form"],
             statement_sha256=signature["sha256"],
             signature=signature,
         )
         signed = {"statement_sha256": signature["sha256"], **signature_fields(signature)}
         self.record("review-decided", "review", review["id"], by=by, outcome=outcome, **signed)
-        self.publish("review-decided", review["id"])
+        self.publish("review-decided", review["id"], told)
         return decision
 
     def statement(self, review: dict[str, Any], of: dict[str, Any] | None, outcome: str, by: str) -> dict[str, Any]:
@@ -680,10 +711,16 @@ class Case:
             attempts=1,
         )
 
-    def log(self, event: str, person: str | None, **told: str) -> None:
+    def log(self, event: str, person: str | None, /, *, of_copy: bool = True, **told: Any) -> None:
         seq, previous = self.entries
         of = {"hand_over_id": self.loan["id"], "seq": seq + 1, "at": self.at, "event": event, "person_id": person}
-        entry = {"id": self.new_id(), "copy_id": self.copy["id"], "detail": told, "previous_sha256": previous, **of}
+        entry = {
+            "id": self.new_id(),
+            "copy_id": self.copy["id"] if of_copy else None,
+            "detail": told,
+            "previous_sha256": previous,
+            **of,
+        }
         entry["sha256"] = _sha256(canonical(custody_log.line_of(cast(CustodyEntry, SimpleNamespace(**entry)))))
         self.entries = seq + 1, entry["sha256"]
         self.rows.add(CustodyEntry, **entry)
@@ -701,7 +738,7 @@ class Case:
         self.rows.add(Document, id=self.new_id(), number=number, kind=kind, application_id=self.id, **written, **of)
         self.record(f"{kind}-written", "document", number, sha256=written["sha256"])
 
-    def publish(self, name: str, key: str) -> None:
+    def publish(self, name: str, key: str, variables: dict[str, Any] | None = None) -> None:
         moments = dict.fromkeys(("created_at", "next_at", "published_at", "settled_at"), self.at)
         self.rows.add(
             OutboxMessage,
@@ -710,7 +747,7 @@ class Case:
             name=name,
             correlation_key=key,
             message_id=self.new_id(),
-            variables={"applicationId": self.id},
+            variables=variables if variables is not None else {"applicationId": self.id},
             attempts=1,
             settled_because="received",
             **moments,

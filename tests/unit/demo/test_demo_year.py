@@ -31,7 +31,8 @@ MOST = 25  # statements of a page
 SQL = {
     "applications": "SELECT count(DISTINCT application_id) FROM revisions",
     "cases ended": "SELECT count(DISTINCT subject_id) FROM audit_events WHERE action = 'case-closed'",
-    "cases refused": "SELECT count(DISTINCT application_id) FROM decisions WHERE outcome = 'rejected' AND matter_id IS NULL",
+    "cases refused": "SELECT count(DISTINCT application_id) FROM decisions"
+    " WHERE outcome = 'rejected' AND matter_id IS NULL",
     "masters": "SELECT count(*) FROM items JOIN masters ON item_id = items.id WHERE outcome = 'complete'",
     "inspections finished": "SELECT count(*) FROM documents WHERE kind = 'inspection-report'",
     "findings": "SELECT count(*) FROM work_orders WHERE subject_kind = 'finding'",
@@ -122,20 +123,18 @@ def test_what_is_under_way_waits_for_the_process_and_nothing_else_does(year: Dat
 
 async def test_the_lists_of_the_year_have_few_statements(year: Database) -> None:
     """Each page of ``bench portal`` that keepers and supervisors read."""
-    settings = Settings.load(portal={"public_url": "https://footage.example"})
+    settings = Settings.load()
     app = portal_over({"database": year, "settings": settings, "models": MODELS})
     many = {}
     for person_id, lists in portal.LISTS.items():
         token = year.run_now(ACTOR, _signed_in, person_id)
         headers = {"cookie": f"{cookies.SESSION}={token}", "user-agent": portal.BROWSER}
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(
-            transport=transport, base_url="https://footage.example", headers=headers
-        ) as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://footage.example", headers=headers) as client:
             for name, address in lists.items():
                 with statements(year.engine) as sent:
                     answer = await client.get(address)
-                assert answer.status_code == 200, (address, answer.text[:300])
+                assert answer.status_code == 200, (address, answer.headers.get("location"))
                 many[name] = len(sent)
     assert {name: number for name, number in many.items() if number > MOST} == {}
 
