@@ -80,7 +80,7 @@ ATTESTED: dict[str, Any] = {"downloads": [], "noOtherCopies": True}
 _CLASSED: dict[str, Any] = {"importantInformation": False, "sensitiveEvent": False, "highImpact": False}
 # What a stage decides besides its outcome.
 GRANTED = {
-    "security": {**_CLASSED, "usePeriodDays": 7, "wayOfUse": "view", "wayOfUseBecause": ""},
+    "security": {**_CLASSED, "usePeriodDays": 7, "wayOfUse": "view"},
     "security-signature": _CLASSED,
 }
 VERIFIED = timedelta(days=80)  # every master was verified since then
@@ -385,7 +385,12 @@ class Case:
             **{"submittedAt": self.at.isoformat(), "department": {"id": self.department, **name}},
             **{"drafter": drafter, "custodian": drafter, "recipients": [], "previousApplication": None},
             **{"reason": row["reason"], "purpose": row["purpose"], "purposeCategory": row["purpose_category"]},
-            **{"legalBasis": row["legal_basis"], "incidentReference": row["incident_reference"], "wayOfUse": "view"},
+            **{
+                "legalBasis": row["legal_basis"],
+                "incidentReference": row["incident_reference"],
+                "wayOfUse": "view",
+                "wayOfUseBecause": "",
+            },
             **{"placeOfUse": row["place_of_use"], "requestedUseDays": 7, "subjects": [], "urgentBecause": None},
             **{"importantInformation": False, "sensitiveEvent": False, "highImpact": False, "sensitivities": []},
             **{"jointDepartments": [], "consents": []},
@@ -612,8 +617,8 @@ class Case:
             process_instance_key=self.key,
             opened_at=self.at,
             due_at=self.at + 3 * DAY,
-            first_reminder_at=self.at + DAY,
-            due_reason={"counts": "calendar", "seconds": 3 * 86400},
+            first_reminder_at=None if stage == "receipt" else self.at + DAY,
+            due_reason=None if stage == "receipt" else {"counts": "calendar", "seconds": 3 * 86400},
             closed_at=None,
             closed_because=None,
         )
