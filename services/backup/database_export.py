@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from alembic.migration import MigrationContext
@@ -20,6 +20,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
+    Date,
     Double,
     Engine,
     Float,
@@ -52,6 +53,7 @@ VERSIONS = "alembic_version"
 KINDS: dict[str, TypeEngine[Any]] = {
     "text": String(),
     "datetime": Moment(),
+    "date": Date(),
     "integer": Whole,
     "json": Json,
     "boolean": Boolean(),
@@ -219,6 +221,7 @@ def _describe(table: Table, column: Column[Any]) -> dict[str, Any]:
 def _kind_of(kind: TypeEngine[Any]) -> str:
     for known, word in (
         (Moment, "datetime"),
+        (Date, "date"),
         (Boolean, "boolean"),
         (Integer, "integer"),  # BigInteger is one
         (JSON, "json"),
@@ -234,7 +237,7 @@ def _kind_of(kind: TypeEngine[Any]) -> str:
 def _encode(kind: str, value: Any) -> Any:
     if value is None:
         return None
-    if kind == "datetime":
+    if kind in ("datetime", "date"):
         return value.isoformat()
     return base64.b64encode(value).decode() if kind == "bytes" else value
 
@@ -244,6 +247,8 @@ def _decode(kind: str, value: Any) -> Any:
         return None
     if kind == "datetime":
         return datetime.fromisoformat(value)
+    if kind == "date":
+        return date.fromisoformat(value)
     return base64.b64decode(value) if kind == "bytes" else value
 
 

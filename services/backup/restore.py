@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, inspect, select
 from sqlalchemy.exc import OperationalError
 
 from services.backup import belongings, database_export, engine_data, inventory, key_archive
@@ -233,9 +233,10 @@ def _loan_keys(
     query = select(copies.c.id, copies.c.sealed, copies.c.key_destroyed_at, copies.c.discarded_at)
     rows = {row.id: row for row in connection.execute(query)}
     derived = database_schema.metadata().tables["derivatives"]  # their keys are named after the run that made them
-    ends = (derived.c.sealed, derived.c.key_destroyed_at, derived.c.discarded_at)
-    made = select(derived.c.attempt_id.label("id"), *ends).where(derived.c.attempt_id.is_not(None))
-    rows |= {row.id: row for row in connection.execute(made)}
+    if inspect(connection).has_table(derived.name):  # a backup of before is loaded into the schema that it has
+        ends = (derived.c.sealed, derived.c.key_destroyed_at, derived.c.discarded_at)
+        made = select(derived.c.attempt_id.label("id"), *ends).where(derived.c.attempt_id.is_not(None))
+        rows |= {row.id: row for row in connection.execute(made)}
 
     def ended_because(copy_id: str) -> str | None:
         row = rows.get(copy_id)

@@ -1,6 +1,6 @@
-"""Parse local times in a zone; those that the clock showed twice or never are ambiguous (R20)."""
+"""Parse local times in a zone, of which some were shown twice or never (R20), and format the offset."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from services.runtime.errors import Refused
@@ -73,3 +73,10 @@ def _unreadable() -> Refused:
         "Not a valid time: enter it like 2026-01-31 09:30:00.",
         status=422,
     )
+
+
+def offset(local: datetime) -> str:
+    """Format the offset, such as ``UTC+8`` or ``UTC+5:30``."""
+    minutes = int((local.utcoffset() or timedelta()).total_seconds() // 60)
+    hours, rest = divmod(abs(minutes), 60)
+    return f"UTC{'-' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else "")

@@ -240,6 +240,11 @@ WORK_ORDERS_OPEN = Gauge(
 WORK_ORDERS_OVERDUE = Gauge(
     "footage_desk_work_orders_overdue", "Open work orders past their due date and not done", registry=DATABASE_REGISTRY
 )
+INSPECTION_UNSIGNED = Gauge(
+    "footage_desk_inspection_unsigned_seconds",
+    "How long ago the oldest period ended whose inspection is not signed; 0 where there is none",
+    registry=DATABASE_REGISTRY,
+)
 DISPOSALS_DUE = Gauge(
     "footage_desk_disposals_due",
     "Masters past their retention that nothing holds, up to ten thousand",

@@ -8,6 +8,7 @@ ADMINISTRATOR = frozenset({"administrator"})
 STORAGE = frozenset({"storage-operator", "supervisor"})
 HOLDS = frozenset({"security-reviewer", "supervisor", "head", "deputy"})
 SUPERVISES = frozenset({"supervisor"})
+MANAGES = frozenset({"manager"})
 LEADERS = frozenset({"head", "deputy"})
 WATCHES = frozenset({"security-reviewer", "supervisor", "head", "deputy"})
 
@@ -48,6 +49,15 @@ ENTRIES = (
     Entry("/register", _("Register"), "book", WATCHES, ADMINISTRATOR),
     Entry("/holds", _("Legal holds"), "lock", HOLDS, ADMINISTRATOR),
     Entry("/supervision", _("Supervision"), "eye", SUPERVISES, ADMINISTRATOR, led=frozenset({"security"})),
+    Entry(
+        "/supervision/group",
+        _("Supervision"),
+        "eye",
+        MANAGES,
+        ADMINISTRATOR | SUPERVISES,
+        also=("/supervision/inspections",),
+        led=frozenset({"management"}),
+    ),
     Entry("/requests", _("Change requests"), "done", ADMINISTRATOR | {"supervisor", "head", "deputy"}),
     Entry("/admin", _("Administration"), "gear", ADMINISTRATOR | {"supervisor"}),
 )

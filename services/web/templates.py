@@ -13,6 +13,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from services.runtime import labels
+from services.runtime.local_times import offset
 from services.runtime.places import SERVICES
 from services.runtime.spans import Span
 from services.runtime.translations import Message, Text
@@ -190,13 +191,6 @@ def day(context: Context, when: datetime | str | None, zone: str | None = None) 
         return "—"
     local = _aware(when).astimezone(ZoneInfo(zone or context["default_zone"]))
     return Markup('<time datetime="{}">{}</time>').format(local.isoformat(), local.strftime("%Y-%m-%d"))
-
-
-def offset(local: datetime) -> str:
-    """Format the offset, such as ``UTC+8`` or ``UTC+5:30``."""
-    minutes = int((local.utcoffset() or timedelta()).total_seconds() // 60)
-    hours, rest = divmod(abs(minutes), 60)
-    return f"UTC{'-' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else "")
 
 
 def urgency(when: datetime | str | None, now: datetime) -> str:

@@ -70,14 +70,16 @@ def test_names_and_keys_are_short_enough_for_every_storage() -> None:
         for element in bpmn.tree(path).iter(f"{{{bpmn.BPMN}}}*"):
             variables |= bpmn.mapping(element, "input").keys() | bpmn.mapping(element, "output").keys()
     assert [name for name in (*variables, *MESSAGES, *JOBS, *OUTCOMES) if len(name) > LONGEST] == []
-    # An id has 36 characters; one key has the round behind it.
+    # An id has 36 characters; two keys have a number behind it.
     assert set(KEYS.values()) <= {
         None,
         "=applicationId",
         "=reviewId",
         "=handOverId",
         "=matterId",
+        "=workOrderId",
         '=applicationId + ":" + string(round)',
+        '=workOrderId + ":" + string(attempt)',
     }
 
 

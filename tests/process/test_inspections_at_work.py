@@ -22,7 +22,7 @@ from services.domain.supervision.groups import Appointment
 pytestmark = pytest.mark.zeebe
 
 LEADER, MEMBERS = "heping", ("sunli", "hanxue")
-MONTHS = 3  # that have ended: one is inspected and signed, one refused, one has no cases
+QUARTERS = 3  # that have ended: one is inspected and signed, one refused, one has no cases
 
 
 def proof(login: str) -> Proof:
@@ -30,16 +30,16 @@ def proof(login: str) -> Proof:
 
 
 def prepare(uow: UnitOfWork) -> list[str]:
-    """A checkpoint of long ago, and two closed cases in each of the last two months; the months, the newest first."""
+    """A checkpoint of long ago, and two closed cases in each of the last two quarters; these, the newest first."""
     names, now = [], uow.now
     department = uow.session.query(Department).filter_by(kind="business").first()
     assert department is not None
-    for month in range(MONTHS):
-        period = periods.last_complete(now, "month", uow.rules.zone)
+    for quarter in range(QUARTERS):
+        period = periods.last_complete(now, "quarter", uow.rules.zone)
         names.append(period.name)
         now = period.start + timedelta(hours=1)
-        for number in range(2 if month < MONTHS - 1 else 0):
-            uow.session.add(closed(month * 2 + number, department.id, period.start + timedelta(days=2)))
+        for number in range(2 if quarter < QUARTERS - 1 else 0):
+            uow.session.add(closed(quarter * 2 + number, department.id, period.start + timedelta(days=2)))
     root = base64.b64encode(b"r" * 32).decode()
     long_ago = now - timedelta(days=40)
     uow.session.add(AuditCheckpoint(size=1, origin="log", root=root, note="", signed_at=long_ago))

@@ -45,7 +45,12 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 # One process alone handles a violation or an urgent retrieval, so a diagram of the bench cannot:
 # test_violations_at_work and test_urgent_at_work walk them.
+OF_NO_CASE = dict.fromkeys(("matterId", "workOrderId", "inspectionId", "sampledCase"))
+# what the maintenance of a day does, which takes nothing from a case
+OF_A_DAY = ("reverify-footage", "reconcile", "open-due-work-orders", "list-disposals")
 OF_ONE_PROCESS = {
+    *("start-work-order", "remind-work-order", "escalate-work-order", "reopen-work-order", "close-work-order"),
+    *("draw-sample", "write-inspection-report", "open-corrective-actions", "close-inspection"),
     "assess-violation",
     "suspend-for-violation",
     "expire-reply",
@@ -95,6 +100,9 @@ async def test_every_worker_does_its_work_where_its_template_is_applied(desk: Pe
 
     await _until_the_loan(desk, bench)
     await _beside_the_case(desk, bench)
+    for job_type in OF_A_DAY:
+        await bench.does(job_type)
+    await bench.does("open-work-orders", defect="reconcile")
 
     assert bench.done == set(WORKERS) - OF_ONE_PROCESS
     assert not desk.trace.incidents
@@ -104,7 +112,7 @@ async def _until_the_loan(desk: People, bench: Bench) -> None:
     """A case that is lent and comes back; whoever did a step does it again, and finds what the first run wrote."""
     case = await desk.apply("cam1")
     await desk.review(case, "preliminary")
-    named: dict[str, Any] = {"applicationId": case, "matterId": None}
+    named: dict[str, Any] = {"applicationId": case, **OF_NO_CASE}
     assert (await bench.does("open-case", **named, duplicateIsError=False))["duplicate"] is True
     for job_type in ("preliminary-review", "preserve-footage", "security-review"):
         await bench.does(job_type, **named)
@@ -144,7 +152,7 @@ async def _beside_the_case(desk: People, bench: Bench) -> None:
         "round": 0,
         "decidedBy": "management",
         "handOverId": None,
-        "matterId": None,
+        **OF_NO_CASE,
     }
     await bench.does("expire-application", **named)
     await _asked_and_answered(desk, bench, case, waiting)

@@ -281,10 +281,15 @@ def _doubled(truth: Truth) -> list[str]:
 
 
 def engine_left(folder: Path) -> list[str]:
-    """Instances, jobs, timers and incidents that are left in the engine of a server that has stopped."""
+    """Instances, jobs, timers and incidents that are left in the engine of a server that has stopped.
+
+    The timer that begins the maintenance of each day is of no instance.
+    """
+    left = {name: name for name in ("process_instances", "jobs", "incidents")}
+    left["timers"] = "timers WHERE process_instance_key != 0"
     with sqlite3.connect(folder / "engine.sqlite3") as connection:
         return [
             f"{count} in {table}"
-            for table in ("process_instances", "jobs", "timers", "incidents")
-            if (count := connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 - our names
+            for table, rows in left.items()
+            if (count := connection.execute(f"SELECT count(*) FROM {rows}").fetchone()[0])  # noqa: S608 - our names
         ]

@@ -158,9 +158,9 @@ def _add_review(model: Model, call: str, stage_code: str, came_by: str) -> None:
 
 @UNHARMED.does_no_harm
 def legal_reviews_after_security(folder: Path) -> None:
-    add_stage(folder, "legal", "法务审核", "legal review", _ANSWERS)
+    add_stage(folder, "legal-opinion", "法务审核", "legal review", _ANSWERS)
     model = Model(folder)
-    _add_review(model, "Legal", "legal", "Flow_SecurityApproved")
+    _add_review(model, "Legal", "legal-opinion", "Flow_SecurityApproved")
     model.save()
 
 

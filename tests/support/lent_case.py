@@ -210,7 +210,7 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "work_order_id": desk.run(_work_order),
         "schedule_code": "check-in",
         **desk.run(_registers, by="operator"),
-        "disposal_item_id": "none",
+        **dict.fromkeys(("disposal_item_id", "finding_id", "damage_id"), "none"),
     }
 
 

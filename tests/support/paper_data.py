@@ -392,6 +392,12 @@ REPORT = {
             "text": "审批超过时限",
         }
     ],
+    "workOrders": [
+        {
+            **{"number": "WH-2031-000003", "zh": "设备检查维护", "en": "Device service", "subject": "三号录像机"},
+            **{"dueAt": "2031-02-10T02:00:00+00:00", "since": "2031-02-17T02:00:00+00:00", "closedAs": None},
+        }
+    ],
     "signatures": [{**SIGNED_BY, "part": "leader", "outcome": "signed", "reason": None}],
 }
 DISPOSAL: dict[str, Any] = {

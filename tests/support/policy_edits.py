@@ -263,12 +263,12 @@ def security_is_not_asked_whether_it_is_necessary(folder: Path) -> None:
 
 @_breaks("no-review-left-open")
 def a_legal_review_ends_the_phase_and_leaves_the_other_open(folder: Path) -> None:
-    add_stage(folder, "legal", "法务审核", "legal review", ("approved", "rejected"))
+    add_stage(folder, "legal-opinion", "法务审核", "legal review", ("approved", "rejected"))
     model = Model(folder)
     model.add("Phase_Approval", '<bpmn:parallelGateway id="Gateway_LegalToo" />')
     model.retarget("Flow_DepartmentApproved", "Gateway_LegalToo")
     model.flow("Flow_ToSecurityToo", "Gateway_LegalToo", "Task_SecurityReview")
-    model.add("Phase_Approval", review("Call_LegalDecides", "legal", "legalDecision"))
+    model.add("Phase_Approval", review("Call_LegalDecides", "legal-opinion", "legalDecision"))
     model.flow("Flow_ToLegal", "Gateway_LegalToo", "Call_LegalDecides")
     model.add("Phase_Approval", '<bpmn:exclusiveGateway id="Gateway_Legal" name="法务意见？" />')
     model.flow("Flow_LegalDecided", "Call_LegalDecides", "Gateway_Legal")
@@ -347,12 +347,12 @@ def an_interpreter_reviews_before_security(folder: Path) -> None:
 
 @_harmless
 def two_more_reviews_are_joined(folder: Path) -> None:
-    add_stage(folder, "legal", "法务审核", "legal review")
+    add_stage(folder, "legal-opinion", "法务审核", "legal review")
     add_stage(folder, "interpreting", "翻译审核", "interpreter's review")
     model = Model(folder)
     model.add("Phase_Approval", '<bpmn:parallelGateway id="Gateway_Both" />')
     model.retarget("Flow_DepartmentApproved", "Gateway_Both")
-    model.add("Phase_Approval", review("Call_LegalDecides", "legal", "legalDecision"))
+    model.add("Phase_Approval", review("Call_LegalDecides", "legal-opinion", "legalDecision"))
     model.add("Phase_Approval", review("Call_InterpreterDecides", "interpreting", "interpreterDecision"))
     model.add("Phase_Approval", '<bpmn:parallelGateway id="Gateway_BothDone" />')
     model.add("Phase_Approval", '<bpmn:exclusiveGateway id="Gateway_BothAgree" name="均同意？" />')

@@ -33,9 +33,9 @@ class Supervised:
 
     desk: ReviewDesk
 
-    def prepare(self) -> None:
-        """Add the people of the group, and the cases of February."""
-        self.desk.run(_seed)
+    def prepare(self, cases: int = ORDINARY) -> None:
+        """Add the people of the group, and as many closed cases of February."""
+        self.desk.run(_seed, cases)
 
     def propose(self, by: str = "manager", leader: str = "supervisor", people: tuple[str, ...] = GROUP) -> str:
         wanted = Appointment(leader, people, NOON + timedelta(days=365), "总经理办公会纪要第3号")
@@ -108,7 +108,7 @@ def number(position: int) -> str:
     return f"SQ-2031-{position:06d}"
 
 
-def _seed(uow: UnitOfWork) -> None:
+def _seed(uow: UnitOfWork, cases: int) -> None:
     add = uow.session.add
     add(Department(id="counsel", name_zh="法务部", name_en="Legal", kind="legal", superior_id="board"))
     uow.session.flush()
@@ -133,7 +133,7 @@ def _seed(uow: UnitOfWork) -> None:
                 expires_at=NOON + timedelta(days=300),
             )
         )
-    for position in range(1, ORDINARY + 1):
+    for position in range(1, cases + 1):
         add(_closed(position, "works" if position % 2 else "office"))
     root = base64.b64encode(hashlib.sha256(b"february").digest()).decode()
     add(AuditCheckpoint(size=1_000_000, origin="log", root=root, note="", signed_at=datetime(2031, 2, 20, tzinfo=UTC)))

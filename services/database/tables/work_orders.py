@@ -60,8 +60,8 @@ class WorkOrder(Base):
     attempt: Mapped[int] = mapped_column(default=1, server_default="1")
     due_at: Mapped[datetime]
     escalations: Mapped[int] = mapped_column(default=0, server_default="0")
-    finding_due_at: Mapped[datetime | None]  # since it was escalated twice: supervision records a finding
-    finding_id: Mapped[str | None]
+    finding_due_at: Mapped[datetime | None]  # since it was escalated twice: a report names it
+    finding_id: Mapped[str | None]  # the inspection whose report names it
     closed_at: Mapped[datetime | None]
     closed_as: Mapped[str | None]  # done, cancelled
     closed_because: Mapped[str | None]  # of a cancelled one

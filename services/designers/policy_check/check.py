@@ -299,8 +299,13 @@ def _not_deployed(folder: Path, cause: str) -> UnreadableFile:
 
 
 def check_names(files: Folder, world: World, processes: Iterable[Process]) -> None:
-    """Raise UnreadableFile for a name in the rules or the world that nobody has, so that no rule sleeps unseen."""
-    elements = [e for process in processes for e in process.elements.values()]
+    """Raise UnreadableFile for a name in the rules or the world that nobody has, so that no rule sleeps unseen.
+
+    A rule about a process that the folder does not have is told of by its verdict.
+    """
+    present = list(processes)
+    elements = [e for process in present for e in process.elements.values()]
+    there = {"", None, *(process.id for process in present)}
     job_types = {e.job.type.text for e in elements if e.job is not None} | world.known_job_types
     drawn = {e.event.name.text for e in elements if e.event is not None and e.event.name is not None}
     known = {
@@ -310,7 +315,7 @@ def check_names(files: Folder, world: World, processes: Iterable[Process]) -> No
         "timer": {e.id for e in elements},
         "signal": drawn,
     }
-    for rule, pattern, name in rules.unknown_names(files.rules, known):
+    for rule, pattern, name in rules.unknown_names([rule for rule in files.rules if rule.process in there], known):
         raise UnreadableFile(
             files.rules_path, rule.line, f"{rule.id}: no model and no worker has the {pattern.kind} {name}"
         )

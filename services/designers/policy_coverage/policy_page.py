@@ -72,4 +72,5 @@ def _row(cells: list[str]) -> Row:
         raise WrongPage(f"{PAGE}: the state of {number} is {state!r}; write one of: {', '.join(State)}")
     if (state == State.PARTLY) != bool(lacks):
         raise WrongPage(f"{PAGE}: {number} is {cells[-1]!r}; write behind 'partly:', and there alone, what lacks")
-    return Row(number, cells[1], cells[2], Verb(verb), State(state), lacks, cells[3] if len(cells) > 5 else "")
+    meaning = cells[3].replace("**", "") if len(cells) > 5 else ""
+    return Row(number, cells[1], cells[2], Verb(verb), State(state), lacks, meaning)

@@ -1,15 +1,17 @@
 """Who may see a work order: who does, verifies or opened it, and those who watch over the work (R62, R64).
 
-Administrators change schedules and read no work order.
+One of a case that concerns a person is hidden from them as the case is, unless it asks them (T8). Administrators
+change schedules and read no work order.
 """
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, false, or_, select, true
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, false, or_, select
 
+from services.database.tables.applications import Application
 from services.database.tables.documents import Document
 from services.database.tables.people import Person
 from services.database.tables.work_orders import WorkOrder, WorkOrderAttempt
 from services.database.unit_of_work import UnitOfWork
-from services.domain.access import policy, queries
+from services.domain.access import policy, queries, visibility
 from services.domain.access.directory import LEADERS
 
 TECHNICAL = (
@@ -29,8 +31,10 @@ def is_seen(uow: UnitOfWork) -> ColumnElement[bool]:
     me, directory = uow.actor.id, queries.load_directory(uow)
     if uow.actor.kind != "person" or me in directory.administrators:
         return false()
-    if directory.holds(me, "supervisor", "security-reviewer") or directory.holds_in(me, "security", *LEADERS):
-        return true()
+    unconcerned = or_(
+        WorkOrder.application_id.is_(None),
+        WorkOrder.application_id.not_in(select(Application.id).where(visibility.concerns(me))),
+    )
     acted = select(WorkOrderAttempt.work_order_id).where(WorkOrderAttempt.done_by == me)
     verified = select(WorkOrderAttempt.work_order_id).where(WorkOrderAttempt.verified_by == me)
     parts = [
@@ -40,11 +44,13 @@ def is_seen(uow: UnitOfWork) -> ColumnElement[bool]:
         WorkOrder.id.in_(acted),
         WorkOrder.id.in_(verified),
     ]
+    if directory.holds(me, "supervisor", "security-reviewer") or directory.holds_in(me, "security", *LEADERS):
+        parts.append(unconcerned)
     if directory.holds(me, "storage-operator") or directory.holds_in(me, "storage", *LEADERS):
         parts.append(WorkOrder.kind.in_(TECHNICAL))
     if led := policy.led_departments(directory, me):
         people = select(Person.id).where(Person.department_id.in_(led))
-        parts += [WorkOrder.doer_department_id.in_(led), WorkOrder.doer_id.in_(people)]
+        parts.append(and_(unconcerned, or_(WorkOrder.doer_department_id.in_(led), WorkOrder.doer_id.in_(people))))
     return or_(*parts)
 
 

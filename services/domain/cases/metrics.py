@@ -27,6 +27,7 @@ from services.domain.holds import queries as holds
 from services.domain.matters.violations.assessment import SEVERITIES
 from services.domain.retrieval.preservations import overwrite_moment
 from services.domain.storage import damages, findings, reconciliation, verification
+from services.domain.supervision import due as inspections_due
 from services.domain.work_orders import queries as work_orders
 from services.domain.work_orders.kinds import KINDS
 from services.runtime import metrics
@@ -81,6 +82,8 @@ def update_gauges(uow: UnitOfWork) -> None:
     metrics.LONGEST_DISPOSAL_DUE.set((uow.now - since).total_seconds() if since is not None else 0)
     _violations(uow)
     _work_orders(uow)
+    unsigned = inspections_due.unsigned_since(uow)
+    metrics.INSPECTION_UNSIGNED.set((uow.now - unsigned).total_seconds() if unsigned is not None else 0)
     _storage(uow)
     metrics.MODELS_UNRECORDED.set(versions.count_unrecorded(uow))
     metrics.AUDIT_EVENTS.set(uow.session.scalar(select(func.max(AuditEvent.seq))) or 0)

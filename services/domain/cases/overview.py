@@ -9,6 +9,8 @@ from services.domain.cases import register as case_register
 from services.domain.cases.schemas.lists import OverviewView
 from services.domain.custody import queries as custody_queries
 from services.domain.matters.violations import queries as violation_queries
+from services.domain.supervision import queries as supervision_queries
+from services.domain.work_orders import queries as work_order_queries
 from services.web import menu
 
 FEW, MOST_COUNTED = 5, 100
@@ -20,6 +22,7 @@ def get_overview(uow: UnitOfWork, posts: frozenset[str]) -> OverviewView:
         return OverviewView()
     waiting, waiting_count, more = inbox.read_first(uow, FEW, MOST_COUNTED)
     consents = consent_queries.list_waiting(uow)
+    work_orders, work_orders_count = work_order_queries.list_waiting(uow, FEW)
     supervises = bool(posts & menu.WATCHES)
     drafted = visibility.list_visible(uow, limit=50, offset=0, mine=True)
     own = [line for line in queries.list_summaries(uow, drafted) if line.state != "closed"]
@@ -29,8 +32,11 @@ def get_overview(uow: UnitOfWork, posts: frozenset[str]) -> OverviewView:
         consents=consents[:FEW],
         unanswered=violation_queries.list_unanswered(uow),
         to_record=violation_queries.list_to_record(uow, FEW),
+        supervision=supervision_queries.read_own_duties(uow),
         waiting_count=waiting_count + len(consents),
         more_waiting=more,
+        work_orders=work_orders,
+        work_orders_count=work_orders_count,
         own=own[:FEW],
         own_count=len(own),
         held=held[:FEW],

@@ -22,7 +22,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import playlist, suspensions, viewings
+from services.domain.custody import grants, playlist, suspensions, viewings
 from services.domain.custody.derivatives import SUBJECT
 from services.domain.custody.grants import ADMINISTRATOR, SUSPENDED
 from services.domain.stages.catalogue import STAGES
@@ -74,8 +74,12 @@ class Opened:
         return int(self.derivative.sealed["plainSize"])
 
 
-def check(uow: UnitOfWork, derivative_id: str) -> OpenedDerivative:
-    """Return the redacted copy, when the actor may watch it now. Refused with the reason, NotFound for strangers."""
+def check(uow: UnitOfWork, derivative_id: str, *, address: str | None = None) -> OpenedDerivative:
+    """Return the redacted copy, when the actor may watch it now. Refused with the reason, NotFound for strangers.
+
+    Who decides about it or its disclosure watches it for that. Everybody else watches it only while the copy itself
+    opens for them, at this ``address`` where it is viewed on site: a recipe can leave nearly all of it visible.
+    """
     row = uow.session.get(Derivative, derivative_id)
     if row is None or uow.actor.kind != "person" or not has_part(uow, row):
         raise NotFound(Message("redacted copy"), derivative_id)
@@ -95,6 +99,8 @@ def check(uow: UnitOfWork, derivative_id: str) -> OpenedDerivative:
     hand_over = _hand_over(uow, row)
     if hand_over is None or not suspensions.is_held(hand_over):
         raise _refused(*OVER)
+    if not _decides(uow, row):
+        _require_copy(uow, row.copy_id, address)
     until = hand_over.due_at or uow.now
     return OpenedDerivative(
         row.id,
@@ -115,6 +121,12 @@ def has_part(uow: UnitOfWork, row: Derivative) -> bool:
         return True
     if uow.session.scalar(select(Matter.opened_by).where(Matter.id == row.matter_id)) == me:
         return True
+    return _decides(uow, row)
+
+
+def _decides(uow: UnitOfWork, row: Derivative) -> bool:
+    """Whether the actor decides or has decided about it, or about its disclosure."""
+    me = uow.actor.id
     handing = select(Matter.id).where(Matter.application_id == row.application_id, Matter.kind == DISCLOSURE)
     about = (row.matter_id, *(uow.session.scalars(handing) if row.approved_at is not None else ()))
     decided = select(Decision.id).where(Decision.matter_id.in_(about), Decision.decided_by == me).limit(1)
@@ -129,6 +141,14 @@ def has_part(uow: UnitOfWork, row: Derivative) -> bool:
     return any(refusal is None or refusal.code == "agreement-missing" for refusal in refusals)
 
 
+def _require_copy(uow: UnitOfWork, copy_id: str, address: str | None) -> None:
+    """Raise Refused unless the copy itself opens for the actor now."""
+    try:
+        grants.check(uow, copy_id, "view", address=address)
+    except NotFound as stranger:  # whose right has ended with the custody, or never was of this copy
+        raise _refused(*grants.VIEW_ENDED) from stranger
+
+
 def record_denial(uow: UnitOfWork, derivative_id: str, code: str) -> None:
     """Record that somebody was refused (R41)."""
     row = uow.session.get(Derivative, derivative_id)
@@ -140,7 +160,7 @@ def record_denial(uow: UnitOfWork, derivative_id: str, code: str) -> None:
 
 def open_viewing(uow: UnitOfWork, derivative_id: str, *, purpose_confirmed: bool, address: str) -> Opened:
     """Begin a viewing: the purpose is shown, and confirmed anew each time (R41)."""
-    opened = check(uow, derivative_id)
+    opened = check(uow, derivative_id, address=address)
     viewings.require_confirmed(purpose_confirmed)
     viewing = DerivativeViewing(
         id=new_id(),
@@ -175,29 +195,53 @@ def get_mine(uow: UnitOfWork, derivative_id: str, viewing_id: str, *, lock: bool
     return viewing
 
 
-def record_read(uow: UnitOfWork, derivative_id: str, viewing_id: str, offset: int, length: int) -> OpenedDerivative:
+def record_read(
+    uow: UnitOfWork, derivative_id: str, viewing_id: str, offset: int, length: int, *, address: str | None = None
+) -> OpenedDerivative:
     """Check, and count one read of ``length`` bytes at ``offset`` of the plaintext."""
-    opened = check(uow, derivative_id)
+    opened = check(uow, derivative_id, address=address)
     viewing = get_mine(uow, derivative_id, viewing_id, lock=True)
     viewings.count_read(uow, viewing, offset, length, subject=SUBJECT, application_id=opened.application_id)
     return opened
 
 
-def record_played(uow: UnitOfWork, derivative_id: str, viewing_id: str, start_ms: int, end_ms: int) -> list[Stretch]:
+def record_played(
+    uow: UnitOfWork, derivative_id: str, viewing_id: str, start_ms: int, end_ms: int, *, address: str | None = None
+) -> list[Stretch]:
     """Record that the player has played a stretch, as far as its pictures were read; return what is still unwatched.
 
-    Refused where more was played than the clock allows.
+    Refused where more was played than the clock allows, in all viewings of the person together: a person has two eyes,
+    in however many windows.
     """
-    opened = check(uow, derivative_id)
+    opened = check(uow, derivative_id, address=address)
     viewing = get_mine(uow, derivative_id, viewing_id, lock=True)
-    allowed = FASTEST * ((uow.now - viewing.opened_at) // timedelta(milliseconds=1)) + GRACE_MS
-    if viewing.credited_ms + end_ms - start_ms > allowed:
+    since, credited = _played_so_far(uow, viewing)
+    allowed = FASTEST * ((uow.now - since) // timedelta(milliseconds=1)) + GRACE_MS
+    own = FASTEST * ((uow.now - viewing.opened_at) // timedelta(milliseconds=1)) + GRACE_MS
+    length_ms = end_ms - start_ms
+    if length_ms <= 0 or credited + length_ms > allowed or viewing.credited_ms + length_ms > own:
         raise Refused(*TOO_FAST)
     fresh = [list(one) for one in _read_stretches(opened.sealed, viewing.ranges, (start_ms, end_ms))]
-    viewing.credited_ms += end_ms - start_ms
+    viewing.credited_ms += length_ms
     viewing.played = viewings.merge_ranges([*viewing.played, *fresh])
     uow.session.flush()
     return unwatched(uow, uow.session.get_one(Derivative, derivative_id), uow.actor.id)
+
+
+def _played_so_far(uow: UnitOfWork, viewing: DerivativeViewing) -> tuple[datetime, int]:
+    """Return since when the person has watched this redacted copy, and how much was reported in all viewings of it.
+
+    Locked, so that two reports of two windows count one after the other.
+    """
+    query = (
+        select(DerivativeViewing)
+        .where(DerivativeViewing.derivative_id == viewing.derivative_id, DerivativeViewing.person_id == uow.actor.id)
+        .order_by(DerivativeViewing.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    rows = uow.session.scalars(query).all()
+    return min(row.opened_at for row in rows), sum(row.credited_ms for row in rows)
 
 
 def unwatched(uow: UnitOfWork, row: Derivative, person_id: str) -> list[Stretch]:

@@ -27,6 +27,7 @@ from services.domain.retrieval.records import granted_span
 AGAIN = timedelta(days=30)  # what was left out is listed again after so long
 COUNTED = 10_000  # that a metric counts at most
 COPY, MASTER, REPLICA = "copy", "master", "replica"
+LONGER = "retention"  # why an item is held: its retention has not ended any more
 VAULT, SECOND = "vault", "replica"  # the places
 
 
@@ -201,6 +202,19 @@ def begin(uow: UnitOfWork, item_id: str) -> Deletion | None:
     if master.discarded_at is not None:
         _end(uow, item, DELETED, because=master.discarded_because)
         return None
+    if not _is_over(uow, master):
+        # its retention was made longer since it was listed, or is not what was signed
+        _end(uow, item, HELD, because=LONGER)
+        audit_trail.record(
+            uow,
+            "disposal-held",
+            "master",
+            master.id,
+            application_id=item.application_id,
+            batch=item.matter_id,
+            causes=[LONGER],
+        )
+        return None
     issued = list(uow.session.scalars(_issued([master.item_id])))
     return Deletion(
         item.id,
@@ -211,6 +225,13 @@ def begin(uow: UnitOfWork, item_id: str) -> Deletion | None:
         ),
         tuple(copy.id for copy in issued),
     )
+
+
+def _is_over(uow: UnitOfWork, master: Master) -> bool:
+    """Whether retention and lock of a master have ended now, and it still is what somebody archived."""
+    ends = [moment for moment in (master.dispose_after, master.retain_until) if moment is not None]
+    archived = master.archived_at is not None and master.dispose_after is not None
+    return archived and all(moment <= uow.now for moment in ends)
 
 
 def record(uow: UnitOfWork, item_id: str, answers: Sequence[Mapping[str, str]]) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
@@ -191,9 +191,33 @@ def _require_hold_reader(uow: UnitOfWork, document: Document) -> None:
 def _reads_reconciliation(uow: UnitOfWork, document: Document) -> bool:
     """Return whether the actor reads reconciliations, and no case that this one names concerns them (T8)."""
     named = [finding["application"] for finding in json.loads(document.content)["findings"] if finding["application"]]
-    concerned = select(Application.id).where(Application.number.in_(named), visibility.concerns(uow.actor.id))
     reads = storage.may_read_reconciliations(access_queries.load_directory(uow), uow.actor.id)
-    return reads and uow.session.scalar(concerned.limit(1)) is None
+    return reads and not _concerns_one(uow, named)
+
+
+def _reads_disposal(uow: UnitOfWork, document: Document) -> bool:
+    """Return whether the actor reads what is disposed of, and no case that this list names concerns them (T8)."""
+    reads = storage.may_read_disposals(access_queries.load_directory(uow), uow.actor.id)
+    return reads and not _concerns_one(uow, [item["application"] for item in json.loads(document.content)["items"]])
+
+
+def _reads_inspections(uow: UnitOfWork, document: Document) -> bool:
+    """Return whether the actor reads what supervision writes, and no case that a report names concerns them (T8).
+
+    Who has signed a report has read all of it, and still does.
+    """
+    content = json.loads(document.content)
+    if not supervision.may_read(access_queries.load_directory(uow), uow.actor.id):
+        return False
+    if uow.actor.id in {one["by"]["id"] for one in content.get("signatures", ())}:
+        return True
+    return not _concerns_one(uow, [one["number"] for one in content.get("sample", {}).get("cases", ())])
+
+
+def _concerns_one(uow: UnitOfWork, numbers: Collection[str]) -> bool:
+    """Return whether one of the cases of these numbers concerns the actor."""
+    concerned = select(Application.id).where(Application.number.in_(numbers), visibility.concerns(uow.actor.id))
+    return uow.session.scalar(concerned.limit(1)) is not None
 
 
 def by_number(uow: UnitOfWork, number: str) -> Document | None:
@@ -208,9 +232,9 @@ def _reads_apart(uow: UnitOfWork, document: Document) -> bool | None:
     if kind in OF_WORK_ORDERS:
         return work_orders.sees_document(uow, document)
     if kind in OF_SUPERVISION:
-        return supervision.may_read(access_queries.load_directory(uow), uow.actor.id)
+        return _reads_inspections(uow, document)
     if kind in OF_DISPOSALS:
-        return storage.may_read_disposals(access_queries.load_directory(uow), uow.actor.id)
+        return _reads_disposal(uow, document)
     if kind in OF_STORAGE:
         return _reads_reconciliation(uow, document)
     return None

@@ -185,7 +185,8 @@ def _is_seen(uow: UnitOfWork) -> Any:
         and_(Matter.kind.in_(violations.KINDS), violations.is_seen(uow)),
     ]
     if storage.may_read_disposals(access_queries.load_directory(uow), me):
-        seen.append(Matter.kind == Disposal.code)
+        concerned = select(Application.id).where(visibility.concerns(me))
+        seen.append(and_(Matter.kind == Disposal.code, Matter.application_id.not_in(concerned)))
     return or_(*seen)
 
 
@@ -202,7 +203,8 @@ def _lines(uow: UnitOfWork, rows: Sequence[Any]) -> list[MatterLine]:
             state=state_of(matter),
             application_id=matter.application_id,
             application_number=number,
-            title=title if visible or matter.kind not in violations.KINDS else None,
+            # a batch is about many cases, of which the first only carries it
+            title=title if visible or matter.kind not in (*violations.KINDS, Disposal.code) else None,
             case_visible=bool(visible),
             opened_by=opener if matter.id in seen else None,
             opened_at=matter.opened_at,

@@ -255,6 +255,7 @@ def examine(uow: UnitOfWork, damage_id: str, found: str) -> Damage:
     damage = uow.session.get(Damage, damage_id, with_for_update=True)
     if damage is None or not _is_visible(uow, damage):
         raise NotFound(Message("damage"), damage_id)
+    readers.require_no_part(uow, damage.application_id)
     if damage.examined_at is not None:
         raise Refused("damage-examined", "This damage was examined already.")
     damage.examined_by, damage.examined_at, damage.examined_as = uow.actor.id, uow.now, found.strip()

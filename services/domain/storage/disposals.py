@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from services.database.base import new_id
 from services.database.keyset import Page, Section, page_of
 from services.database.listing import EVERYTHING, Listing
+from services.database.tables.applications import Application
 from services.database.tables.disposals import LEFT_OUT, LISTED, DisposalItem
 from services.database.tables.documents import Document
 from services.database.tables.matters import Matter
@@ -17,6 +18,7 @@ from services.database.tables.reviews import Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
+from services.domain.access import visibility
 from services.domain.access.directory import LEADERS, Directory
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import disposals
@@ -104,7 +106,9 @@ def _open(uow: UnitOfWork, batch: Sequence[Candidate]) -> Matter | None:
 def read(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[BatchLine]:
     """Read a page of the batches, the newest first; searched in numbers."""
     rights.require_disposal_reader(uow)
-    query = select(Matter).where(Matter.kind == Disposal.code, listing.mentioned(Matter.number))
+    query = select(Matter).where(
+        Matter.kind == Disposal.code, listing.mentioned(Matter.number), Matter.application_id.not_in(_concerned(uow))
+    )
     rows = uow.session.scalars(listing.part(query, {}, Matter.opened_at.desc(), Matter.id)).all()
     counts, documents = _counts(uow, [row.id for row in rows]), _documents(uow, [row.id for row in rows])
     return [_batch(row, counts[row.id], documents.get(row.id)) for row in rows]
@@ -122,12 +126,12 @@ def get(uow: UnitOfWork, matter_id: str) -> BatchView:
 def read_items(
     uow: UnitOfWork, matter_id: str, listing: Listing = EVERYTHING, *, state: str = ""
 ) -> Page[DisposalLine]:
-    """Read a page of the items of a batch by position."""
+    """Read a page of the items of a batch by position, without those whose case concerns the reader (T8)."""
     _visible(uow, matter_id)
     query = (
         select(DisposalItem, Person.name)
         .outerjoin(Person, Person.id == DisposalItem.marked_by)
-        .where(DisposalItem.matter_id == matter_id)
+        .where(DisposalItem.matter_id == matter_id, DisposalItem.application_id.not_in(_concerned(uow)))
     )
     if state:
         query = query.where(DisposalItem.state == state)
@@ -154,7 +158,7 @@ def mark(uow: UnitOfWork, matter_id: str, item_id: str, because: str) -> None:
     if review.claimed_by not in (None, uow.actor.id):
         raise Refused("claimed", "Another person has claimed this review: ask that person to unclaim it.")
     item = uow.session.get(DisposalItem, item_id, with_for_update=True)
-    if item is None or item.matter_id != matter.id:
+    if item is None or item.matter_id != matter.id or item.application_id in set(uow.session.scalars(_concerned(uow))):
         raise NotFound(Message("item"), item_id)
     reason = because.strip()
     item.state, item.because = (LEFT_OUT, reason) if reason else (LISTED, None)
@@ -162,6 +166,11 @@ def mark(uow: UnitOfWork, matter_id: str, item_id: str, because: str) -> None:
     audit_trail.record(
         uow, "disposal-item-marked", "matter", matter.id, item=item.id, number=matter.number, left_out=bool(reason)
     )
+
+
+def _concerned(uow: UnitOfWork) -> Select[str]:
+    """Select the cases that concern the acting person, who learns nothing of them here either."""
+    return select(Application.id).where(visibility.concerns(uow.actor.id))
 
 
 def _visible(uow: UnitOfWork, matter_id: str) -> Matter:

@@ -13,6 +13,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import violations
 from services.domain.storage import readers
+from services.runtime.canonical_json import hash_of
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
@@ -46,13 +47,23 @@ class Found:
 
 
 def record(uow: UnitOfWork, day: str, found: Sequence[Found]) -> int:
-    """Record what was found on a day, each difference once; return how many are new or have come back."""
-    by_mark = {one.fingerprint: one for one in found}
-    query = select(ReconciliationFinding).where(ReconciliationFinding.fingerprint.in_(by_mark)).with_for_update()
-    known = {row.fingerprint: row for row in uow.session.scalars(query)}
+    """Record what was found on a day, each difference once; return how many are new or have come back.
+
+    What has happened is another finding where it has other details: a recorder that counts its exports from one again
+    would else hide a new one behind an old one that is explained.
+    """
+    by_mark: dict[str, Found] = {}
+    present = _known(uow, [one.fingerprint for one in found])
+    for one in found:
+        mark = one.fingerprint
+        before = [other.detail for other in (present.get(mark), by_mark.get(mark)) if other is not None]
+        if one.kind in EVENTS and any(detail != one.detail for detail in before):
+            mark = f"{mark}|{hash_of(one.detail)[:16]}"
+        by_mark[mark] = one
+    known = _known(uow, by_mark)
     new = 0
     for mark, one in by_mark.items():
-        row = known.get(mark)
+        row, explained = known.get(mark), None
         if row is None:
             row = ReconciliationFinding(
                 id=new_id(),
@@ -70,7 +81,7 @@ def record(uow: UnitOfWork, day: str, found: Sequence[Found]) -> int:
             uow.session.add(row)
             uow.session.flush()
         elif row.state == GONE:
-            row.state, row.last_day, row.found_at, row.first_day = OPEN, day, uow.now, day
+            explained = _reopen(uow, row, day)
         else:
             row.last_day = day
             continue
@@ -84,6 +95,7 @@ def record(uow: UnitOfWork, day: str, found: Sequence[Found]) -> int:
             kind=row.kind,
             place=row.place,
             of=row.subject,
+            **({"explained_before": explained} if explained else {}),
         )
         if row.kind in GRAVE and row.application_id is not None and row.violation_id is None:
             facts = {"found": row.subject, "place": row.place, **row.detail}
@@ -91,12 +103,28 @@ def record(uow: UnitOfWork, day: str, found: Sequence[Found]) -> int:
     return new
 
 
+def _known(uow: UnitOfWork, marks: Collection[str]) -> dict[str, ReconciliationFinding]:
+    query = select(ReconciliationFinding).where(ReconciliationFinding.fingerprint.in_(marks)).with_for_update()
+    return {row.fingerprint: row for row in uow.session.scalars(query)}
+
+
+def _reopen(uow: UnitOfWork, row: ReconciliationFinding, day: str) -> str | None:
+    """Open a finding that has come back; return what explained it the last time, which does not explain it now."""
+    explained = row.explanation
+    row.state, row.last_day, row.found_at, row.first_day = OPEN, day, uow.now, day
+    row.explanation = row.explained_by = row.explained_at = None
+    return explained
+
+
 def close_gone(uow: UnitOfWork, day: str, places: Collection[str]) -> int:
-    """Close the open findings of these places that were not found on the day any more; return how many."""
+    """Close the findings of these places that were not found on the day any more; return how many.
+
+    Explained ones too: one that comes back later is a new one, and nobody has explained that.
+    """
     closing = (
         update(ReconciliationFinding)
         .where(
-            ReconciliationFinding.state == OPEN,
+            ReconciliationFinding.state != GONE,
             ReconciliationFinding.kind.in_(STATES),
             ReconciliationFinding.place.in_(places),
             ReconciliationFinding.last_day < day,
@@ -129,11 +157,12 @@ def list_open_cases(uow: UnitOfWork, kind: str) -> list[tuple[str, str, int]]:
 
 
 def explain(uow: UnitOfWork, finding_id: str, explanation: str) -> ReconciliationFinding:
-    """Explain an open finding in a sentence; refused to who keeps what was compared."""
+    """Explain an open finding in a sentence; refused to who keeps what was compared, and to whose case it is about."""
     readers.require_explainer(uow)
     row = uow.session.get(ReconciliationFinding, finding_id, with_for_update=True)
     if row is None or _concerns(uow, row):
         raise NotFound(Message("finding"), finding_id)
+    readers.require_no_part(uow, row.application_id)
     if row.state == EXPLAINED:
         raise Refused("finding-explained", "This finding is explained already.")
     row.state, row.explanation = EXPLAINED, explanation.strip()

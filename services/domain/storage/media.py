@@ -74,7 +74,12 @@ def scan(uow: UnitOfWork, body: ScanBody) -> Medium:
         )
     medium = _lock(uow, found)
     if medium.state != OUT:
-        raise Refused("medium-not-out", "The medium {number} was not out.", field="number", number=medium.number)
+        raise Refused(
+            "medium-not-out",
+            "The medium {number} is not handed out: check the number that you have read.",
+            field="number",
+            number=medium.number,
+        )
     if body.site_id is not None:
         _require_site(uow, body.site_id)
         medium.site_id = body.site_id

@@ -3,6 +3,7 @@
 from services.database.tables.applications import Application
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
+from services.domain.access import violations
 from services.domain.access.directory import LEADERS
 from services.domain.access.storage import may_explain, may_read_reconciliations
 from services.runtime.errors import Refused
@@ -24,6 +25,20 @@ def require_explainer(uow: UnitOfWork) -> None:
         raise Refused(
             "finding-explainers-only",
             "Only the head of Security, the deputy and the supervision group explain findings: ask one of them.",
+            status=403,
+        )
+
+
+def require_no_part(uow: UnitOfWork, application_id: str | None) -> None:
+    """Raise Refused with 403 for who has asked for the footage of the case, has or had it, or is accused in it."""
+    if application_id is None:
+        return
+    facts = access_queries.load_facts(uow, application_id)
+    near = {*facts.done.get("applicant", ()), *facts.custodians, *violations.list_accused(uow, application_id)}
+    if uow.actor.id in near:
+        raise Refused(
+            "own-case",
+            "You have a part in the case that this is about: another person has to explain it.",
             status=403,
         )
 

@@ -47,11 +47,16 @@ _ACTS: Mapping[str, Act] = {
     "BATCH.DELETE.OBJECT": "delete",
     "S3.EXPIRE.OBJECT": "delete",
 }
-# bucket owner, bucket, [time], address, requester, request id, operation, key, "request", status, …, version id
-_S3_LINE = re.compile(
+# bucket owner, bucket, [time], address, requester, request id, operation, key; and behind them what the client wrote:
+# "request", status, …, "referer", "user agent", version id and more
+_S3_HEAD = re.compile(
     r"\S+ (?P<bucket>\S+) \[(?P<at>[^\]]+)\] (?P<address>\S+) (?P<requester>\S+) \S+ (?P<operation>\S+) (?P<key>\S+) "
-    r'(?:"[^"]*"|-) (?P<status>\S+) \S+ \S+ \S+ \S+ \S+ (?:"[^"]*"|-) (?:"[^"]*"|-) (?P<version>\S+)'
+    r"(?P<rest>.*)"
 )
+_S3_REST = re.compile(
+    r'(?:"[^"]*"|-) (?P<status>\S+) \S+ \S+ \S+ \S+ \S+ (?:"[^"]*"|-) (?:"[^"]*"|-) (?P<version>\S+)[^"]*'
+)
+LONGEST = 1024  # characters of what a line names: the longest key of S3
 
 
 class LineInvalid(ValueError):
@@ -83,7 +88,7 @@ def read_lines(lines: Iterable[str], prefix: str) -> Iterator[Access | None]:
             continue
         try:
             yield _minio(text, prefix) if text.startswith("{") else _s3(text, prefix)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise LineInvalid(
                 f"line {number} is neither JSON of MinIO's audit webhook nor a line of S3's server access log: "
                 "give the log as the store wrote it"
@@ -102,25 +107,41 @@ def _minio(text: str, prefix: str) -> Access | None:
     version = query.get("versionId") or answered.get("x-amz-version-id")
     requester = entry.get("accessKey") or (entry.get("requestClaims") or {}).get("accessKey") or "anonymous"
     at = _aware(datetime.fromisoformat(entry["time"]))
-    return Access(_mark(text), at, act, bucket, api["object"], version, str(requester), entry.get("remotehost"))
+    named = (_named(one) if one is not None else None for one in (version, entry.get("remotehost")))
+    version, address = named
+    return Access(_mark(text), at, act, bucket, _named(api["object"]), version, _named(requester), address)
 
 
 def _s3(text: str, prefix: str) -> Access | None:
-    match = _S3_LINE.match(text)
+    """Read a line of S3's server access log.
+
+    Clients write request, referer and user agent themselves: where a quotation mark in one of them could be the end of
+    it, nothing behind counts. Such an access has succeeded for us: a client could else make its reads look failed.
+    """
+    match = _S3_HEAD.fullmatch(text)
     if match is None:
         raise ValueError(text)
     act, bucket = _ACTS.get(match["operation"]), _bucket(match["bucket"], prefix)
-    status = match["status"]
+    rest = _S3_REST.fullmatch(match["rest"])
+    status, version = (rest["status"], rest["version"]) if rest is not None else ("200", "-")
     if act is None or bucket is None or not (status.startswith("2") or match["operation"].startswith("S3.")):
         return None
-    at = datetime.strptime(match["at"], "%d/%b/%Y:%H:%M:%S %z")
-    version = None if match["version"] == "-" else match["version"]
-    key = unquote(unquote(match["key"]))  # it is encoded twice
-    return Access(_mark(text), at, act, bucket, key, version, match["requester"], match["address"])
+    at = _aware(datetime.strptime(match["at"], "%d/%b/%Y:%H:%M:%S %z"))
+    key = _named(unquote(unquote(match["key"])))  # it is encoded twice
+    named = (_named(match[name]) for name in ("requester", "address"))
+    return Access(_mark(text), at, act, bucket, key, None if version == "-" else _named(version), *named)
+
+
+def _named(value: object) -> str:
+    """Return a name from a line as every database stores it: without characters that are none, and not too long."""
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} is no name")
+    return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")[:LONGEST]
 
 
 def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    """Return the moment in UTC; OverflowError for one outside the calendar there."""
+    return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _mark(text: str) -> str:

@@ -42,7 +42,10 @@ class FootageLook(Answer):
 
 
 class TrailLine(Answer):
-    """One event of the audit trail. ``actor`` is None where it is hidden from the reader, as ``hidden`` says."""
+    """One event of the audit trail. ``actor`` is None where it is hidden from the reader, as ``hidden`` says.
+
+    ``subject_name``: the name of the person whom the event is about.
+    """
 
     seq: int
     at: datetime
@@ -52,6 +55,7 @@ class TrailLine(Answer):
     hidden: bool
     subject_kind: str
     subject_id: str | None
+    subject_name: str | None
     application_id: str | None
     number: str | None
     detail: dict[str, Any]

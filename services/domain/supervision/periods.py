@@ -43,6 +43,30 @@ def last_complete(now: datetime, length: str, zone: str) -> Period:
     return parse(f"{before // 4}-Q{before % 4 + 1}", zone)
 
 
+def length_of(period: Period) -> str:
+    """Return whether it is a month or a quarter."""
+    return QUARTER if "Q" in period.name else MONTH
+
+
+def quarter_of(month: Period, zone: str) -> Period:
+    """Return the quarter in which a month lies."""
+    year, number = month.name.split("-")
+    return parse(f"{year}-Q{(int(number) + 2) // 3}", zone)
+
+
+def months_of(quarter: Period, zone: str) -> list[Period]:
+    """Return the three months of a quarter."""
+    year, number = quarter.name.split("-Q")
+    return [parse(f"{year}-{3 * int(number) - 2 + month:02d}", zone) for month in range(3)]
+
+
+def containing(moment: datetime, length: str, zone: str) -> Period:
+    """Return the month or quarter that a moment is in."""
+    local = moment.astimezone(ZoneInfo(zone))
+    name = f"{local.year}-{local.month:02d}" if length == MONTH else f"{local.year}-Q{(local.month + 2) // 3}"
+    return parse(name, zone)
+
+
 def _of(name: str, year: int, month: int, months: int, zone: str) -> Period:
     after = year * 12 + month - 1 + months
     return Period(name, _begin(year, month, zone), _begin(after // 12, after % 12 + 1, zone))

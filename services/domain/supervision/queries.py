@@ -1,7 +1,7 @@
 """Read group, inspections and the cases of a sample: a fixed number of statements each (R60 to R64)."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import func, select
 
@@ -32,8 +32,10 @@ from services.domain.supervision.schemas import (
     InspectionView,
     MemberView,
     OwnCase,
+    OwnDuties,
     PersonChoice,
     QuestionView,
+    ReportToSign,
     SampledCase,
     SignatureView,
 )
@@ -121,6 +123,28 @@ def list_own(uow: UnitOfWork) -> list[OwnCase]:
     ]
 
 
+def read_own_duties(uow: UnitOfWork) -> OwnDuties:
+    """Read what waits for the acting person in supervision; nothing for those who have no part in it."""
+    directory, me = access_queries.load_directory(uow), str(uow.actor.id)
+    duties = OwnDuties()
+    if directory.holds(me, policy.SUPERVISOR):
+        query = select(GroupInspection).where(
+            GroupInspection.signing_opened_at.is_not(None), GroupInspection.signed_as.is_(None)
+        )
+        duties.cases = list_own(uow)
+        duties.reports = [
+            ReportToSign(inspection_id=row.id, number=row.number, due_at=row.signing_due_at)
+            for row in uow.session.scalars(query.order_by(GroupInspection.signing_opened_at))
+            if signing.refusal_for(uow, row) is None
+        ]
+    if policy.may_appoint(directory, me):
+        waiting = groups.find_waiting(uow)
+        members = {member.person_id for member in waiting.members} if waiting else set()
+        duties.group_to_confirm = waiting is not None and me != waiting.proposed_by and me not in members
+        duties.group_missing = waiting is None and groups.refusal_of(uow, groups.find_current(uow)) is not None
+    return duties
+
+
 def read_inspection(uow: UnitOfWork, inspection_id: str, *, after: int = 0) -> InspectionView:
     """Return an inspection with the cases of its sample behind the place ``after``, ``CASES_AT_ONCE`` of them."""
     require_reader(uow)
@@ -170,7 +194,7 @@ def read_inspection(uow: UnitOfWork, inspection_id: str, *, after: int = 0) -> I
         more_after=shown[-1].position if len(rows) > CASES_AT_ONCE else None,
         findings=_findings(uow, inspection),
         report_sha256=inspection.report_sha256,
-        report=inspection.report,
+        report=_report(uow, inspection),
         document=uow.session.scalar(document),
         to_sign=sorted(access_queries.get_names(uow, asked).values()),
         signatures=_signatures(uow, inspection),
@@ -236,6 +260,23 @@ def read_case(uow: UnitOfWork, case_id: str) -> CaseSheetView:
         why_not_en=refusal.en if refusal is not None else None,
         next_id=own[0] if own else None,
     )
+
+
+def _report(uow: UnitOfWork, inspection: GroupInspection) -> dict[str, Any] | None:
+    """Return the report; to whom a case of it concerns without that case, unless they have to sign all of it (T8)."""
+    if inspection.report is None or signing.refusal_for(uow, inspection) is None:
+        return inspection.report
+    hidden = select(InspectedCase.number).join(Application, Application.id == InspectedCase.application_id)
+    numbers = set(uow.session.scalars(hidden.where(visibility.concerns(uow.actor.id))))
+    if not numbers:
+        return inspection.report
+
+    def shown(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [row for row in rows if row["number"] not in numbers]
+
+    report = inspection.report
+    lists = {name: shown(report[name]) for name in ("overruled", "findings", "earlier")}
+    return {**report, **lists, "sample": {**report["sample"], "cases": shown(report["sample"]["cases"])}}
 
 
 def _lines(uow: UnitOfWork, inspections: Sequence[GroupInspection]) -> list[InspectionLine]:

@@ -57,8 +57,8 @@ def lay_out(report: JsonView) -> list[Part]:
         ),
         Listing(
             "六、与系统判断不同的答案",
-            ["申请表编号", "问题", "系统", "检查人", "说明"],
-            [24, 16, 12, 12, 36],
+            ["申请表编号", "问题", "系统判断", "检查人判断", "说明"],
+            [24, 18, 12, 14, 32],
             _overruled(report),
         ),
         Listing(
@@ -67,11 +67,17 @@ def lay_out(report: JsonView) -> list[Part]:
         Listing(
             "八、以往检查尚未整改的问题", ["报告", "申请表编号", "严重程度", "事实"], [24, 24, 12, 40], _earlier(report)
         ),
+        Listing(
+            "九、两次逾期或保管人报告异常的事务",
+            ["编号", "事务", "对象", "期限"],
+            [24, 30, 24, 22],
+            _work_orders(report),
+        ),
     ]
     if report.get("signatures"):
-        parts.append(Signatures("九、小组签字", signatures(report)))
+        parts.append(Signatures("十、小组签字", signatures(report)))
     else:
-        parts.append(Prose("九、小组签字", "待签字。"))
+        parts.append(Prose("十、小组签字", "待签字。"))
     return parts
 
 
@@ -163,4 +169,11 @@ def _earlier(report: JsonView) -> list[list[tuple[Line, ...]]]:
             cell(one.text("text")),
         ]
         for one in report.each("earlier")
+    ]
+
+
+def _work_orders(report: JsonView) -> list[list[tuple[Line, ...]]]:
+    return [
+        [cell(one.text("number")), cell(one.text("zh")), cell(one.text("subject")), cell(one.when("dueAt"))]
+        for one in report.each("workOrders")
     ]

@@ -24,6 +24,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.documents import service as document_service
 from services.domain.notifications import service as notification_service
 from services.domain.supervision import checklists, figures, groups, report_sheet, sampling, service
+from services.domain.work_orders import queries as work_order_queries
 from services.runtime.canonical_json import hash_of
 
 
@@ -177,7 +178,27 @@ def _content(
             for one in findings
         ],
         "earlier": _earlier(uow, inspection),
+        "workOrders": _work_orders(uow, inspection),
     }
+
+
+def _work_orders(uow: UnitOfWork, inspection: GroupInspection) -> list[dict[str, Any]]:
+    """List the work orders that were overdue twice, or to which a custodian said no, each in one report (R47, R64)."""
+    late = work_order_queries.list_without_finding(uow)
+    for order in late:
+        order.finding_id = inspection.id
+    return [
+        {
+            "number": order.number,
+            "zh": order.title_zh,
+            "en": order.title_en,
+            "subject": order.subject_label,
+            "dueAt": order.due_at.isoformat(),
+            "since": order.finding_due_at.isoformat() if order.finding_due_at else None,
+            "closedAs": order.closed_as,
+        }
+        for order in late
+    ]
 
 
 def _members(uow: UnitOfWork, group: SupervisionGroup) -> list[dict[str, Any]]:

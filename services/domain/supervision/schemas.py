@@ -95,6 +95,23 @@ class OwnCase(Answer):
     due_at: datetime
 
 
+class ReportToSign(Answer):
+    """A report that waits for the reader's signature."""
+
+    inspection_id: str
+    number: str
+    due_at: datetime | None
+
+
+class OwnDuties(Answer):
+    """What supervision wants of one person: cases to inspect, reports to sign, a group to confirm or to appoint."""
+
+    cases: list[OwnCase] = Field(default_factory=list)
+    reports: list[ReportToSign] = Field(default_factory=list)
+    group_to_confirm: bool = False
+    group_missing: bool = False
+
+
 class SampledCase(Answer):
     """A case of the sample: why it was drawn, with whom it is, and how many findings it has."""
 

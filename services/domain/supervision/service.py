@@ -37,19 +37,46 @@ def open_by_leader(uow: UnitOfWork, period_name: str) -> GroupInspection:
     """Open the inspection of a period that is over, by the leader of the group.
 
     Refused to everybody else, without a valid group, for a period that is not over or is inspected already, and where
-    no checkpoint of the audit trail is older than its end.
+    no checkpoint of the audit trail is older than its end. Also for a period of another length than the rule says: who
+    may choose between month and quarter can compute both samples before, and chooses between them.
     """
     group = groups.find_current(uow)
     if group is None or uow.actor.id != groups.leader_of(group):
         raise Refused(
             "leader-only", "Only the leader of the supervision group begins an inspection: ask the leader.", status=403
         )
-    return _open(uow, periods.parse(period_name, uow.rules.zone), by_system=False)
+    period = periods.parse(period_name, uow.rules.zone)
+    if not _is_usual(uow, period):
+        raise Refused(
+            "period-length",
+            "Inspections are of each month or of each quarter, as the rule says: choose such a period.",
+            status=422,
+            field="period",
+        )
+    return _open(uow, period, by_system=False)
 
 
 def open_due(uow: UnitOfWork, period: Period) -> GroupInspection:
     """Open the inspection of a period because it is due. Refused as ``open_by_leader``."""
     return _open(uow, period, by_system=True)
+
+
+def is_overlapped(uow: UnitOfWork, period: Period) -> bool:
+    """Return whether there is an inspection of this period, or of a part of it."""
+    there = select(GroupInspection.id).where(
+        GroupInspection.period_from < period.end, GroupInspection.period_to > period.start
+    )
+    return uow.session.scalar(there.limit(1)) is not None
+
+
+def _is_usual(uow: UnitOfWork, period: Period) -> bool:
+    """Whether the period has the length that the rule says, or is a month that a quarter of the rule lacks.
+
+    The latter where the rule has changed within a quarter, of which another month is inspected.
+    """
+    if periods.length_of(period) == uow.rules.inspection_period:
+        return True
+    return periods.length_of(period) == periods.MONTH and is_overlapped(uow, periods.quarter_of(period, uow.rules.zone))
 
 
 def _open(uow: UnitOfWork, period: Period, *, by_system: bool) -> GroupInspection:

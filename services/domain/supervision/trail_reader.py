@@ -113,11 +113,9 @@ def _matching(uow: UnitOfWork, query: Select[*tuple[Any, ...]], wanted: TrailSea
         # of one actor, the index has the order too
         query = query.where(AuditEvent.actor_id == actors[0] if len(actors) == 1 else AuditEvent.actor_id.in_(actors))
         # else the filter would tell who has done what a line does not say
-        hidden = _hidden_acts(uow)
-        if hidden:
-            query = query.where(
-                not_(or_(*(and_(AuditEvent.actor_id == who, AuditEvent.at == at) for who, at in hidden)))
-            )
+        unsaid = [_of_act(one) for one in _hidden_acts(uow)]
+        if unsaid:
+            query = query.where(not_(or_(*unsaid)))
     return query
 
 
@@ -136,23 +134,42 @@ def _is_shown(uow: UnitOfWork) -> ColumnElement[bool]:
     return or_(of_case.is_(None), and_(visibility.is_of_visible(uow, of_case), of_case.not_in(drafts)))
 
 
-def _hidden_acts(uow: UnitOfWork) -> set[tuple[str, datetime]]:
-    """Return person and moment of each recording of a violation that the reader is heard about."""
+@dataclass(frozen=True)
+class _Hidden:
+    """Who has recorded a violation, when, and its matter: later acts of theirs about it would tell as much."""
+
+    person: str
+    at: datetime
+    matter: str
+
+    def has(self, row: Row[*tuple[Any, ...]]) -> bool:
+        return bool(row.actor_id == self.person and (row.at == self.at or self.matter in row.entry))
+
+
+def _of_act(one: _Hidden) -> ColumnElement[bool]:
+    about = or_(AuditEvent.at == one.at, AuditEvent.entry.contains(one.matter))
+    return and_(AuditEvent.actor_id == one.person, about)
+
+
+def _hidden_acts(uow: UnitOfWork) -> list[_Hidden]:
+    """Return the recording of each violation that the reader is heard about, where the reader may not attribute it."""
     heard = select(Hearing.matter_id).where(Hearing.person_id == uow.actor.id)
     query = select(Matter).where(Matter.kind == violations.KIND, Matter.id.in_(heard), Matter.opened_by.is_not(None))
     matters = uow.session.scalars(query).all()
     seen = violations.list_openers_seen(uow, matters)
-    return {(str(matter.opened_by), matter.opened_at) for matter in matters if matter.id not in seen}
+    return [_Hidden(str(one.opened_by), one.opened_at, one.id) for one in matters if one.id not in seen]
 
 
 def _lines(uow: UnitOfWork, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[TrailLine]:
     """Return the lines with names and numbers of cases; a few statements, however many there are."""
     hidden = _hidden_acts(uow)
-    people = access_queries.get_names(uow, {row.actor_id for row in rows if row.actor_kind == "person"})
+    actors = {row.actor_id for row in rows if row.actor_kind == "person"}
+    subjects = {row.subject_id for row in rows if row.subject_kind == "person"}
+    people = access_queries.get_names(uow, actors | subjects)
     numbers = _numbers(uow, {row.application_id for row in rows if row.application_id})
     found = []
     for row in rows:
-        unnamed = (row.actor_id, row.at) in hidden
+        unnamed = any(one.has(row) for one in hidden)
         found.append(
             TrailLine(
                 seq=row.seq,
@@ -163,6 +180,7 @@ def _lines(uow: UnitOfWork, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[Trail
                 hidden=unnamed,
                 subject_kind=row.subject_kind,
                 subject_id=None if unnamed or row.subject_kind == "object" else row.subject_id,
+                subject_name=None if unnamed or row.subject_kind != "person" else people.get(row.subject_id),
                 application_id=row.application_id,
                 number=numbers.get(row.application_id),
                 detail={} if unnamed else json.loads(row.entry)["detail"],

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar, get_args
 
 from fastapi import APIRouter, Query, Response
+from pydantic import ValidationError
 
 from services.database.keyset import Page
 from services.database.unit_of_work import Database, UnitOfWork
@@ -67,7 +68,7 @@ class ListQuery(lists.PlacedQuery):
     SORTS: ClassVar = get_args(WorkOrderSort)
     FALLING: ClassVar = frozenset({"opened", "number"})
 
-    whose: SearchText = "mine"
+    whose: SearchText = queries.WAITING
     state: SearchText = ""
     kind: SearchText = ""
     subject: SearchText = ""
@@ -220,12 +221,17 @@ async def change_schedule(
     except Refused as refusal:
         if refusal.status == 404:
             raise
-        return await _schedules(visitor, database, refusal, typed)
+        return await _schedules(visitor, database, refusal, typed, schedule_code)
     return visitor.redirect("/admin/schedules", Message("The schedule is changed."))
 
 
 def _post_of(typed: TypedForm, name: str) -> Any:
-    return api.role_of(RoleBody.model_validate(_role_typed(typed, name)), name)
+    """Read a post of the form; Refused where it is none."""
+    try:
+        body = RoleBody.model_validate(_role_typed(typed, name))
+    except ValidationError:
+        raise Refused("role", "Choose a person or a post.", status=422, field=name) from None
+    return api.role_of(body, name)
 
 
 def _role_typed(typed: TypedForm, name: str) -> dict[str, str | None]:
@@ -322,7 +328,11 @@ def _posts() -> list[str]:
 
 
 async def _schedules(
-    visitor: Visitor, database: Database, refusal: Refused | None = None, typed: TypedForm | None = None
+    visitor: Visitor,
+    database: Database,
+    refusal: Refused | None = None,
+    typed: TypedForm | None = None,
+    refused_code: str | None = None,
 ) -> Response:
     def read(uow: UnitOfWork) -> tuple[list[ScheduleView], bool]:
         administers = access_queries.load_directory(uow).holds(str(uow.actor.id), "administrator")
@@ -338,6 +348,7 @@ async def _schedules(
         department_kinds=DEPARTMENT_KINDS,
         refusal=refusal,
         typed=typed,
+        refused_code=refused_code,
     )
 
 

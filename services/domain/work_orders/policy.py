@@ -10,18 +10,25 @@ from services.domain.work_orders.roles import Role
 from services.runtime.errors import Refused
 from services.runtime.translations import Message, Text
 
+OF_ROWS = ("check-in", "hold-review", "agreement-renewal", "access-review", "group-term")
+"""Kinds that are about a loan, a hold, an agreement, a department or the group: opened by their schedule alone."""
+
 
 @dataclass(frozen=True)
 class Parts:
-    """Who has had a part in a work order: its doers in all attempts, those in whose place they acted, its opener."""
+    """Who has had a part in a work order: its doers in all attempts, those in whose place they acted, its opener.
+
+    ``concerned``: the people whom its case concerns (T8).
+    """
 
     doers: Collection[str]
     opener: str | None
+    concerned: Collection[str] = ()
 
     @property
     def barred(self) -> set[str]:
         """Return who does not verify it, as substitute either."""
-        return {*self.doers, *([self.opener] if self.opener is not None else [])}
+        return {*self.doers, *self.concerned, *([self.opener] if self.opener is not None else [])}
 
 
 def doer_refusal(directory: Directory, role: Role, person_id: str, *, late: bool) -> Refused | None:
@@ -61,9 +68,10 @@ def verifier_refusal(
 def opens(directory: Directory, person_id: str, kind: str) -> bool:
     """Return whether the person may open a work order of this kind by hand.
 
-    Security and supervision open all of them; the storage office what is about its recorders, devices and sites.
+    Security and supervision open all that follows no row of the register; the storage office what is about its
+    recorders, devices and sites. What follows a loan or a hold changes it when it is done, so that nobody opens it.
     """
-    if person_id in directory.administrators:
+    if person_id in directory.administrators or kind in OF_ROWS:
         return False
     if oversees(directory, person_id):
         return True
@@ -77,15 +85,29 @@ def oversees(directory: Directory, person_id: str) -> bool:
     return leads and person_id not in directory.administrators
 
 
-def cancels(directory: Directory, person_id: str, parts: Parts) -> bool:
-    """Return whether the person may cancel it: its opener, and who oversees; never a doer."""
-    return person_id not in parts.doers and (person_id == parts.opener or oversees(directory, person_id))
+def cancels(directory: Directory, role: Role, person_id: str, parts: Parts) -> bool:
+    """Return whether the person may cancel it: its opener, and who oversees; never a doer.
+
+    ``role``: who is to do it. Who holds that post cancels nothing that somebody else has asked of it, and their
+    substitutes do not either.
+    """
+    if person_id in parts.doers:
+        return False
+    if person_id == parts.opener:
+        return True
+    is_asked = any(person_id in group for group in roles.pools(directory, role))
+    return oversees(directory, person_id) and not is_asked
 
 
 def _barred(directory: Directory, parts: Parts, person_id: str) -> Refused | None:
     """Return why the person verifies it in no role, as substitute either."""
     if person_id in directory.administrators:
         return _administrator()
+    if person_id in parts.concerned:
+        return _refused(
+            "subject",
+            Message("You are a person concerned in this case and cannot decide in it: another person has to do this."),
+        )
     if person_id in parts.doers:
         return _refused(
             "was-doer", Message("You did this, or it was done in your place: another person has to verify it.")

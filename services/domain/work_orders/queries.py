@@ -23,6 +23,7 @@ from services.domain.work_orders.schemas import (
     ItemView,
     RoleView,
     ScheduleView,
+    WaitingWorkOrder,
     WorkOrderLine,
     WorkOrderView,
 )
@@ -31,7 +32,7 @@ from services.runtime.labels import word
 from services.runtime.translations import Bilingual, Message
 
 OPEN, TO_VERIFY, OVERDUE = "open", "to-verify", "overdue"
-MINE, VERIFY = "mine", "verify"
+MINE, VERIFY, WAITING = "mine", "verify", "waiting"
 
 
 def read(
@@ -50,9 +51,11 @@ def read(
     )
     under_way = WorkOrder.closed_at.is_(None)
     if whose == MINE:
-        query = query.where(under_way, WorkOrderAttempt.done_at.is_(None), visibility.is_of_doer(uow))
+        query = query.where(_is_mine(uow))
     elif whose == VERIFY:
-        query = query.where(under_way, _waits_for_verifier(), visibility.is_of_verifier(uow), ~_done_by_me(uow))
+        query = query.where(_is_mine_to_verify(uow))
+    elif whose == WAITING:
+        query = query.where(or_(_is_mine(uow), _is_mine_to_verify(uow)))
     elif whose == OVERDUE:
         query = query.where(under_way, WorkOrderAttempt.done_at.is_(None), WorkOrder.due_at <= uow.now)
     if state:
@@ -71,6 +74,35 @@ def read(
     return page.showing(_lines(uow, page.lines))
 
 
+def list_waiting(uow: UnitOfWork, limit: int) -> tuple[list[WaitingWorkOrder], int]:
+    """List the work orders that the actor has to do or to verify, the first due first, and count them all.
+
+    One statement for both.
+    """
+    to_verify = _is_mine_to_verify(uow)
+    query = (
+        select(WorkOrder, WorkOrderAttempt.verify_until, case((to_verify, 1), else_=0), func.count().over())
+        .join(WorkOrderAttempt, _present())
+        .where(visibility.is_seen(uow), or_(_is_mine(uow), to_verify))
+        .order_by(WorkOrder.due_at, WorkOrder.id)
+        .limit(limit)
+    )
+    rows = uow.session.execute(query).all()
+    lines = [
+        WaitingWorkOrder(
+            id=order.id,
+            number=order.number,
+            kind_zh=KINDS[order.kind].zh,
+            kind_en=KINDS[order.kind].en,
+            subject_label=order.subject_label,
+            due_at=verify_until or order.due_at if verifies else order.due_at,
+            to_verify=bool(verifies),
+        )
+        for order, verify_until, verifies, _ in rows
+    ]
+    return lines, rows[0][3] if rows else 0
+
+
 def list_of_subject(uow: UnitOfWork, subject_kind: str, subject_id: str) -> list[WorkOrderLine]:
     """List the newest work orders about a subject whose page the actor sees, at most 50."""
     query = _select().where(WorkOrder.subject_kind == subject_kind, WorkOrder.subject_id == subject_id)
@@ -79,7 +111,7 @@ def list_of_subject(uow: UnitOfWork, subject_kind: str, subject_id: str) -> list
 
 
 def list_without_finding(uow: UnitOfWork, limit: int = 200) -> list[WorkOrder]:
-    """List the work orders that supervision has to record a finding of: overdue twice, or a custodian's no."""
+    """List the work orders that no report of an inspection names yet: overdue twice, or with a custodian's no."""
     query = select(WorkOrder).where(WorkOrder.finding_due_at.is_not(None), WorkOrder.finding_id.is_(None))
     return list(uow.session.scalars(query.order_by(WorkOrder.finding_due_at, WorkOrder.id).limit(limit)))
 
@@ -142,7 +174,7 @@ def get(uow: UnitOfWork, work_order_id: str) -> WorkOrderView:
         application_id=order.application_id,
         may_do=undone and refusal is None,
         may_verify=waits and service.refusal_to_verify(uow, order, present) is None,
-        may_cancel=order.closed_at is None and policy.cancels(directory, me, parts),
+        may_cancel=order.closed_at is None and policy.cancels(directory, service.doer_of(order), me, parts),
         who_can_verify=[names[person] for person in verifying if person in names],
     )
 
@@ -179,6 +211,16 @@ def _select() -> Select[*tuple[Any, ...]]:
 def _present() -> ColumnElement[bool]:
     """Build the condition that joins a work order with its present attempt."""
     return and_(WorkOrderAttempt.work_order_id == WorkOrder.id, WorkOrderAttempt.attempt == WorkOrder.attempt)
+
+
+def _is_mine(uow: UnitOfWork) -> ColumnElement[bool]:
+    """Build the condition that the actor has to do it."""
+    return and_(WorkOrder.closed_at.is_(None), WorkOrderAttempt.done_at.is_(None), visibility.is_of_doer(uow))
+
+
+def _is_mine_to_verify(uow: UnitOfWork) -> ColumnElement[bool]:
+    """Build the condition that the actor has to verify it."""
+    return and_(WorkOrder.closed_at.is_(None), _waits_for_verifier(), visibility.is_of_verifier(uow), ~_done_by_me(uow))
 
 
 def _waits_for_verifier() -> ColumnElement[bool]:

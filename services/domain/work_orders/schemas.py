@@ -55,6 +55,18 @@ class WorkOrderLine(Answer):
     attempt: int
 
 
+class WaitingWorkOrder(Answer):
+    """A work order that waits for you: to be done, or with ``to_verify`` to be verified."""
+
+    id: str
+    number: str
+    kind_zh: str
+    kind_en: str
+    subject_label: str
+    due_at: Moment
+    to_verify: bool
+
+
 class ItemView(Answer):
     """One question of the checklist."""
 

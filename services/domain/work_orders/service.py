@@ -11,6 +11,7 @@ from typing import Any, Literal
 from sqlalchemy import select
 
 from services.database.base import new_id
+from services.database.tables.applications import Application
 from services.database.tables.attachments import Attachment
 from services.database.tables.work_orders import WorkOrder, WorkOrderAttempt
 from services.database.unit_of_work import UnitOfWork
@@ -180,7 +181,9 @@ def open_defect(uow: UnitOfWork, defect: str) -> WorkOrder:
     """
     named = get_label(defect)
     of_defect = select(WorkOrder).where(WorkOrder.subject_kind == DEFECT, WorkOrder.subject_id == defect)
-    existing = uow.session.scalar(of_defect.where(WorkOrder.closed_at.is_(None)).limit(1))
+    # one that somebody has opened by hand, for whomever they chose, does not stand for the system's own
+    own = WorkOrder.closed_at.is_(None), WorkOrder.opened_by.is_(None)
+    existing = uow.session.scalar(of_defect.where(*own).limit(1))
     if existing is not None:
         return existing
     return open_work_order(
@@ -307,7 +310,7 @@ def cancel(uow: UnitOfWork, work_order_id: str, because: str, *, by_system: bool
     """Cancel an open work order with a reason: of its opener and who oversees, or of the system; never of its doer."""
     order = lock(uow, work_order_id) if by_system else lock_seen(uow, work_order_id)
     if not by_system and not policy.cancels(
-        access_queries.load_directory(uow), str(uow.actor.id), parts_of(uow, order)
+        access_queries.load_directory(uow), doer_of(order), str(uow.actor.id), parts_of(uow, order)
     ):
         raise Refused(
             "not-a-canceller",
@@ -383,10 +386,14 @@ def verifier_of(order: WorkOrder) -> Role:
 def parts_of(uow: UnitOfWork, order: WorkOrder) -> Parts:
     """Return who has had a part in it; whom it was given to counts as doer even where another has done it."""
     rows = uow.session.scalars(select(WorkOrderAttempt).where(WorkOrderAttempt.work_order_id == order.id))
-    doers = {person for row in rows for person in (row.done_by, row.stands_in_for) if person is not None}
+    doers = set[str]()
+    for row in rows:
+        represented = (row.done_signature or {}).get("statement", {}).get("represented", [])  # all, not the first alone
+        doers |= {person for person in (row.done_by, row.stands_in_for, *represented) if person is not None}
     if order.doer_id is not None:
         doers.add(order.doer_id)
-    return Parts(doers, order.opened_by)
+    application = uow.session.get(Application, order.application_id) if order.application_id is not None else None
+    return Parts(doers, order.opened_by, application.subject_ids if application is not None else ())
 
 
 def refusal_to_verify(uow: UnitOfWork, order: WorkOrder, attempt: WorkOrderAttempt) -> Refused | None:

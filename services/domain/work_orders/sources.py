@@ -190,7 +190,10 @@ def list_agreements(uow: UnitOfWork) -> list[ScheduleSubject]:
 def list_holds(uow: UnitOfWork) -> list[ScheduleSubject]:
     """List the open holds, whose owners review them (F14)."""
     query = (
-        select(Hold.id, Hold.owner_id, Hold.cause, Hold.placed_at, Hold.review_at, Application.number)
+        select(
+            *(Hold.id, Hold.owner_id, Hold.application_id, Hold.cause, Hold.placed_at, Hold.review_at),
+            Application.number,
+        )
         .join(Application, Application.id == Hold.application_id)
         .where(Hold.lifted_at.is_(None))
         .order_by(Hold.id)
@@ -199,6 +202,7 @@ def list_holds(uow: UnitOfWork) -> list[ScheduleSubject]:
         ScheduleSubject(
             Subject("hold", row.id, row.number or ""),
             doer=Role(person_id=row.owner_id),
+            application_id=row.application_id,
             facts={
                 "cause": row.cause,
                 "placedAt": row.placed_at.isoformat(),

@@ -223,7 +223,9 @@ def _require_verified(order: WorkOrder, attempt: WorkOrderAttempt, outcome: str,
         raise _refusal(order, act, "nobody has verified it")
     if attempt.outcome != outcome:
         raise _refusal(order, act, f"it was verified as {attempt.outcome}")
-    if attempt.verified_by in (attempt.done_by, attempt.stands_in_for, order.doer_id, order.opened_by):
+    represented = (attempt.done_signature or {}).get("statement", {}).get("represented", [])
+    did = (attempt.done_by, attempt.stands_in_for, *represented, order.doer_id, order.opened_by)
+    if attempt.verified_by in did:
         raise _refusal(order, act, "who has verified it has done or opened it")
     statement = (attempt.verified_signature or {}).get("statement", {})
     if (statement.get("form"), statement.get("done")) != (order.facts_sha256, attempt.done_sha256):

@@ -1,4 +1,5 @@
-// In a question of a checklist the keys 1, 2 and 3 choose an answer, and go on to the next question.
+// In a question of a checklist the keys 1, 2 and 3 choose an answer, and go on to the next question; so does Enter
+// after its sentence, which would send the form half answered.
 const form = document.querySelector("form[data-checklists]");
 
 function next(fieldset) {
@@ -9,6 +10,11 @@ function next(fieldset) {
 
 form?.addEventListener("keydown", (event) => {
   const radio = event.target;
+  if (radio.name?.startsWith("word.") && event.key === "Enter" && !event.isComposing) {
+    event.preventDefault();
+    next(radio.closest("fieldset")).focus();
+    return;
+  }
   if (radio.type !== "radio" || event.ctrlKey || event.altKey || event.metaKey || !"123".includes(event.key)) return;
   const fieldset = radio.closest("fieldset");
   const chosen = fieldset.querySelectorAll("input[type=radio]")[Number(event.key) - 1];

@@ -7,6 +7,7 @@
   const form = document.getElementById("redaction-form");
   const list = document.getElementById("boxes");
   const said = document.getElementById("redaction-said");
+  const refused = document.getElementById("redaction-refused");
   const words = editor.dataset;
   const AHEAD = 2; // milliseconds by which a box begins before its picture and ends behind it: times are rounded
   const LEAST = 8;
@@ -20,6 +21,7 @@
   const canvas = document.createElement("canvas");
   canvas.className = "boxes";
   canvas.tabIndex = 0;
+  video.controls = false; // the boxes lie over the browser's own controls; the player's are below
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", words.canvas);
   stage.insertBefore(canvas, video.nextSibling);
@@ -81,6 +83,9 @@
     say(words.added.replace("{number}", regions.length));
   }
   function say(sentence) { said.textContent = sentence; }
+  /** Beside the button: whoever presses it may not see the top of the form. */
+  function refuse(sentence) { refused.textContent = sentence; refused.hidden = !sentence; }
+  const isShort = ({ start, end }) => end - start <= 2 * AHEAD; // as drawn: nobody has set its time yet
 
   // --- what is drawn
   const mode = () => form.querySelector("input[name=mode]:checked").value;
@@ -229,6 +234,7 @@
     node.querySelector(`[data-act=${name}]`).addEventListener("click", () => { act(); show(); });
   }
   function show() {
+    refuse("");
     const focused = document.activeElement?.dataset?.key;
     list.replaceChildren(...regions.map((region, index) => {
       const node = boxTemplate.content.cloneNode(true).firstElementChild;
@@ -276,7 +282,14 @@
   form.addEventListener("submit", (event) => {
     if (!regions.length || !ready()) {
       event.preventDefault();
-      return say(ready() ? words.none : words.wait);
+      return refuse(ready() ? words.none : words.wait);
+    }
+    const short = regions.findIndex(isShort);
+    if (short >= 0) {
+      event.preventDefault();
+      chosen = short;
+      show();
+      return refuse(words.short.replace("{number}", short + 1));
     }
     form.elements.recipe.value = JSON.stringify({
       version: 1, mode: mode(), style: style(), sound: soundField.checked,

@@ -63,6 +63,8 @@
     if (last - from >= EVERY) { flush(); from = last = at; }
   }
   video.addEventListener("timeupdate", follow);
+  // where it begins: on a busy machine "playing" and the first "timeupdate" come when pictures were shown already
+  video.addEventListener("play", follow);
   video.addEventListener("playing", follow);
   video.addEventListener("pause", () => { if (!video.seeking) last = last === null ? null : player.timeAt(video.currentTime); flush(); });
   video.addEventListener("seeking", flush);

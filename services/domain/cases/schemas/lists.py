@@ -11,6 +11,8 @@ from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed, Na
 from services.domain.custody.schemas import LoanLine
 from services.domain.matters.schemas import AwaitedRecord, UnansweredViolation
 from services.domain.reviews.schemas import WaitingReview
+from services.domain.supervision.schemas import OwnDuties
+from services.domain.work_orders.schemas import WaitingWorkOrder
 from services.web.schemas import Answer
 
 
@@ -136,8 +138,11 @@ class OverviewView(Answer):
     consents: list[WaitingConsent] = Field(default_factory=list)
     unanswered: list[UnansweredViolation] = Field(default_factory=list)
     to_record: list[AwaitedRecord] = Field(default_factory=list)
+    supervision: OwnDuties = Field(default_factory=OwnDuties)
     waiting_count: int = 0
     more_waiting: bool = False
+    work_orders: list[WaitingWorkOrder] = Field(default_factory=list)
+    work_orders_count: int = 0
     own: list[CaseSummary] = Field(default_factory=list)
     own_count: int = 0
     held: list[LoanLine] = Field(default_factory=list)

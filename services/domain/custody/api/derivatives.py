@@ -80,17 +80,30 @@ async def open_viewing(
 async def read_content(
     derivative_id: Identifier,
     asked: Annotated[ContentRequest, Depends()],
+    request: Request,
     actor: Acting,
     database: GivenDatabase,
+    *,
     vault: Annotated[Vault, Depends()],
 ) -> Response:
     """Return the redacted footage, or a range of its bytes. Each stretch is checked and counted before it is sent."""
     opened = await run_allowed(
-        database, actor, derivative_id, lambda: database.read(actor, derivative_viewings.check, derivative_id)
+        database,
+        actor,
+        derivative_id,
+        lambda: database.read(actor, derivative_viewings.check, derivative_id, address=address(request)),
     )
 
     async def check(offset: int, length: int) -> object:
-        return await database.run(actor, derivative_viewings.record_read, derivative_id, asked.viewing, offset, length)
+        return await database.run(
+            actor,
+            derivative_viewings.record_read,
+            derivative_id,
+            asked.viewing,
+            offset,
+            length,
+            address=address(request),
+        )
 
     await database.read(actor, derivative_viewings.get_mine, derivative_id, asked.viewing)
     return await send(vault, opened.key_id, opened.sealed, asked, check)
@@ -102,11 +115,18 @@ async def read_content(
     response_class=Response,
 )
 async def read_playlist(
-    derivative_id: Identifier, viewing: Annotated[Identifier, Query()], actor: Acting, database: GivenDatabase
+    derivative_id: Identifier,
+    viewing: Annotated[Identifier, Query()],
+    request: Request,
+    actor: Acting,
+    database: GivenDatabase,
 ) -> Response:
     """Return the playlist: where each fragment lies in ``content``."""
     opened = await run_allowed(
-        database, actor, derivative_id, lambda: database.read(actor, derivative_viewings.check, derivative_id)
+        database,
+        actor,
+        derivative_id,
+        lambda: database.read(actor, derivative_viewings.check, derivative_id, address=address(request)),
     )
     await database.read(actor, derivative_viewings.get_mine, derivative_id, viewing)
     return await send_playlist(opened.sealed, viewing)
@@ -114,13 +134,21 @@ async def read_playlist(
 
 @router.post("/{derivative_id}/viewings/{viewing_id}/played", responses=problems(401, 403, 404, 409, 422))
 async def record_played(
-    derivative_id: Identifier, viewing_id: Identifier, body: PlayedBody, actor: Acting, database: GivenDatabase
+    derivative_id: Identifier,
+    viewing_id: Identifier,
+    body: PlayedBody,
+    request: Request,
+    actor: Acting,
+    *,
+    database: GivenDatabase,
 ) -> WatchedAnswer:
     """Say what was played: it counts as watched as far as its pictures were read, at double speed at most."""
 
     def act(uow: UnitOfWork) -> WatchedAnswer:
         end_ms = body.start_ms + body.length_ms
-        derivative_viewings.record_played(uow, derivative_id, viewing_id, body.start_ms, end_ms)
+        derivative_viewings.record_played(
+            uow, derivative_id, viewing_id, body.start_ms, end_ms, address=address(request)
+        )
         return derivative_queries.get_watched(uow, derivative_id)
 
     return await run_allowed(database, actor, derivative_id, lambda: database.run(actor, act))

@@ -86,14 +86,16 @@ async def show_editor(
 
 
 @router.get("/derivatives/{derivative_id}/watch")
-async def ask_purpose(derivative_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
+async def ask_purpose(
+    derivative_id: Identifier, request: Request, visitor: Visiting, database: GivenDatabase
+) -> Response:
     """Return what the redacted copy may be watched for, or why it does not open now."""
     try:
         await derivatives_api.run_allowed(
             database,
             visitor.actor,
             derivative_id,
-            lambda: database.read(visitor.actor, derivative_viewings.check, derivative_id),
+            lambda: database.read(visitor.actor, derivative_viewings.check, derivative_id, address=address(request)),
         )
     except NotFound:
         raise

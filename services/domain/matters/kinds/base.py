@@ -22,9 +22,9 @@ from services.domain.custody import suspensions
 from services.domain.process.messages import MATTER_ASKED
 from services.domain.process.permissions import CaseState
 from services.runtime.errors import Refused
+from services.runtime.local_times import offset
 from services.runtime.translations import Bilingual, Message, Text, Worded
 from services.web.schemas import Account, Body
-from services.web.templates import offset
 
 LEADERS = ("head", "deputy")
 NOT_LENT = Message("Nobody has accepted the copies yet: wait until the custodian has.")

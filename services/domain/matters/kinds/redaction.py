@@ -115,6 +115,7 @@ class Redaction(Kind):
         if suspensions.list_open(uow, base.lent(state)):
             raise Refused("suspended", "Access to the copies is suspended: settle this first.")
         copy = uow.session.get_one(Copy, asked.copy_id)
+        self._require_granted(uow, copy)
         recipe = _recipe(asked.recipe, copy)
         label = document_service.of_subject(uow, "label", copy.id)
         master_label = document_service.of_subject(uow, "label", copy.master_id)
@@ -130,6 +131,18 @@ class Redaction(Kind):
             "recipe": recipe,
             "recipeSha256": hash_of(recipe),
         }
+
+    def _require_granted(self, uow: UnitOfWork, copy: Copy) -> None:
+        """Refused unless this very copy is the actor's to watch: the redacted one would show most of it."""
+        granted = select(Grant.id).where(
+            Grant.copy_id == copy.id,
+            Grant.person_id == uow.actor.id,
+            Grant.action == "view",
+            Grant.ended_at.is_(None),
+            Grant.until > uow.now,
+        )
+        if uow.session.scalar(granted.limit(1)) is None:
+            raise Refused("not-yours", self.who_may(), status=403)
 
     def floor(self, uow: UnitOfWork, state: CaseState) -> tuple[str, ...]:
         return (STAGE,)

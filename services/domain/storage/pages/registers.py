@@ -43,6 +43,7 @@ router = APIRouter(prefix="/storage")
 
 SAVED = Message("Saved.")
 STATES = ("in", "out", *get_args(MediumEnd))
+LIST_FORMAT: dict[str, Any] = {"columns": csv_import.COLUMNS, "kinds": get_args(DeviceKind)}
 ITEM_STATES = ("listed", "left-out", "due", "kept", "held", "deleted")
 
 
@@ -172,7 +173,7 @@ async def add_device(visitor: Visiting, typed: Typed, database: GivenDatabase) -
 async def new_list(visitor: Visiting, database: GivenDatabase) -> Response:
     """Show the form of the CSV import."""
     await database.read(visitor.actor, rights.require_change)
-    return visitor.page("storage/device_list.html", result=None, columns=csv_import.COLUMNS, refusal=None)
+    return visitor.page("storage/device_list.html", result=None, **LIST_FORMAT, refusal=None)
 
 
 @router.post("/devices/list")
@@ -196,9 +197,7 @@ async def import_list(visitor: Visiting, typed: Typed, database: GivenDatabase) 
         )
         return visitor.redirect("/storage/devices", message)
     status = refused.status if refused else 422 if result and result.wrong else 200
-    return visitor.page(
-        "storage/device_list.html", status, result=result, columns=csv_import.COLUMNS, refusal=refused, typed=typed
-    )
+    return visitor.page("storage/device_list.html", status, result=result, **LIST_FORMAT, refusal=refused, typed=typed)
 
 
 @router.get("/devices/{device_id}")

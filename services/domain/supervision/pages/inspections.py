@@ -172,7 +172,7 @@ def _answers(typed: TypedForm) -> dict[str, AnswerBody]:
     for name, value in typed.texts:
         if name.startswith("answer.") and value in ("yes", "no", "not-applicable"):
             code = name.removeprefix("answer.")
-            answers[code] = AnswerBody(answer=value, word=typed.text(f"word.{code}") or None)  # type: ignore[arg-type]
+            answers[code] = AnswerBody(answer=value, word=typed.text(f"word.{code}") or None)  # type: ignore[arg-type]  # one of the three
     return answers
 
 

@@ -271,6 +271,7 @@ def test_the_report_is_signed_by_all_and_findings_become_work_orders_and_violati
             changed = {"approval_2": Given("no", "两个环节由同一人审批"), "use_1": Given("no", "未指定保管人")}
         supervised.inspect(row, **changed)
     desk.run(reports.write, drawn)
+    assert desk.run(due.unsigned_since) == supervised.inspection(drawn).period_to
     desk.run(signing.open_review, drawn, job_key=900)
     assert refused(supervised.sign, drawn, "of-legal") == "not-yet"
     assert refused(supervised.sign, drawn, "reviewer") == "not-yours"
@@ -284,6 +285,7 @@ def test_the_report_is_signed_by_all_and_findings_become_work_orders_and_violati
         supervised.sign(drawn, person)
     assert supervised.inspection(drawn).signed_as == "signed"
 
+    assert desk.run(due.unsigned_since) is None
     desk.run(findings.open_corrections, drawn)
     desk.run(findings.open_corrections, drawn)
     orders = desk.all(WorkOrder, kind="corrective-action")

@@ -109,6 +109,25 @@ def test_who_is_accused_does_not_learn_from_the_trail_who_reported_it(desk: Revi
     assert seq in {line.seq for line in _read(desk, by="security-head", person=REPORTER)}
 
 
+@pytest.mark.requirement("R62", "R65")
+def test_what_the_reporter_does_later_about_the_violation_names_nobody_either(desk: ReviewDesk) -> None:
+    case = next(event.application_id for event in desk.all(AuditEvent) if event.application_id)
+    desk.run(_accuse, str(case), by=REPORTER)
+    matter = desk.the(Matter, kind="violation")
+    desk.clock.turn(timedelta(hours=1))
+
+    def later(uow: UnitOfWork) -> None:
+        audit_trail.record(uow, "attachment-added", "attachment", "one", application_id=str(case), matter=matter.id)
+        audit_trail.record(uow, "matter-withdrawn", "matter", matter.id, application_id=str(case))
+
+    desk.run(later, by=REPORTER)
+    for by, named in ((ACCUSED, 0), ("security-head", 2)):
+        lines = [line for line in _read(desk, by=by) if line.action in ("attachment-added", "matter-withdrawn")][:2]
+        assert len([line for line in lines if line.actor == REPORTER and not line.hidden]) == named, by
+        found = {line.action for line in _read(desk, by=by, person=REPORTER, since=desk.clock.now())}
+        assert len(found & {"attachment-added", "matter-withdrawn"}) == named, by
+
+
 @pytest.mark.requirement("R62", refuses=True)
 def test_drafts_and_cases_that_concern_the_reader_are_not_in_the_trail(desk: ReviewDesk) -> None:
     form = {"subject_ids": (ACCUSED,)}

@@ -23,6 +23,8 @@ from services.domain.accounts.signatures.given import Proof
 from services.domain.agreements import service as agreements
 from services.domain.change_requests import service as change_requests
 from services.domain.holds import service as holds
+from services.domain.storage import devices, sites
+from services.domain.storage.schemas import DeviceBody, SiteBody
 from services.domain.work_orders import periods, queries, schedules, service, tasks
 from services.domain.work_orders.kinds import SCHEDULES
 from services.domain.work_orders.roles import Role
@@ -183,6 +185,26 @@ def test_what_the_machine_measures_opens_a_check(desk: ReviewDesk) -> None:
     assert {row.facts["facts"]["offsetMs"] for row in orders(desk, "clock-check")} == {-31_000}
     short = orders(desk, "kept-days-check")
     assert {(row.facts["facts"]["declaredDays"], row.facts["facts"]["keptDays"]) for row in short} == {(30, 5)}
+
+
+@pytest.mark.requirement("R11", "R12")
+@pytest.mark.requirement("R53")
+def test_a_site_is_checked_by_its_keeper_and_each_device_is_serviced(desk: ReviewDesk) -> None:
+    def enter(uow: UnitOfWork) -> None:
+        kept = sites.add(uow, SiteBody(name="东区机房", address="厂区东路1号"))
+        sites.set_keeper(uow, kept.id, "operator", "keeper")
+        gone = sites.add(uow, SiteBody(name="西区机房", address="厂区西路1号"))
+        sites.close(uow, gone.id)
+        devices.add(uow, DeviceBody(number="SB-001", kind="array", make="M", model="M", site_id=kept.id))
+        retired = devices.add(uow, DeviceBody(number="SB-002", kind="node", make="M", model="M", site_id=kept.id))
+        devices.retire(uow, retired.id, "报废")
+
+    desk.run(enter, by="operator")
+    desk.clock.turn(93 * DAY)
+    poke(desk)
+
+    assert [(one.subject_label, one.doer_id) for one in orders(desk, "site-check")] == [("东区机房", "operator")]
+    assert [one.subject_label for one in orders(desk, "device-service") if one.subject_kind == "device"] == ["SB-001"]
 
 
 @pytest.mark.requirement("R15")

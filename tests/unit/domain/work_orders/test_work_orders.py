@@ -387,3 +387,26 @@ async def test_it_is_opened_done_and_verified_on_the_pages_and_by_the_interface(
     events = [row.action for row in desk.all(AuditEvent, subject_id=view["id"])]
     assert {"work-order-opened", "work-order-read", "work-order-done", "work-order-verified"} <= set(events)
     assert Cause("reason", "", "风扇异响").label == desk.the(WorkOrder, id=view["id"]).facts["cause"]["label"]
+
+
+@pytest.mark.requirement("R64")
+async def test_what_waits_is_on_the_overview_of_who_does_it_and_then_of_who_verifies_it(desk: ReviewDesk) -> None:
+    async def shown_to(portal: Portal) -> list[str]:
+        number, found = order(desk).number, []
+        for login in ("operator", "reviewer", "head"):
+            client = await portal.signed_in(login)
+            pages = {address: number in (await client.get(address)).text for address in ("/", "/work-orders")}
+            assert len(set(pages.values())) == 1, (login, pages)
+            found += [login] if pages["/"] else []
+        return found
+
+    async with Portal(desk) as portal:
+        assert await shown_to(portal) == ["operator"]
+        do(desk)
+        assert await shown_to(portal) == []
+        ask(desk)
+        assert await shown_to(portal) == ["reviewer"]
+        [line], count = desk.run(queries.list_waiting, 5, by="reviewer")
+        assert (line.to_verify, count) == (True, 1)
+        verify(desk)
+        assert await shown_to(portal) == []

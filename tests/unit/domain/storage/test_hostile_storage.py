@@ -1,0 +1,167 @@
+"""Attempts on disposals, findings and access logs by people who have something to hide."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from archived_case import CONFIRMER, PROPOSER, DisposalDesk, archived, further
+from prepared_desk import prepared_desk
+
+from services.database.tables.applications import Application
+from services.database.tables.custody import HandOver
+from services.database.tables.disposals import DisposalItem
+from services.database.tables.documents import Document
+from services.database.tables.maintenance import ReconciliationFinding
+from services.database.tables.masters import Master
+from services.database.unit_of_work import UnitOfWork
+from services.domain.documents import service as document_service
+from services.domain.matters import queries as matter_queries
+from services.domain.storage import disposals, findings, store_accesses
+from services.domain.storage.findings import Found
+from services.domain.storage.store_accesses import Access, LineInvalid
+from services.runtime.errors import NotFound, Refused
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[DisposalDesk]:
+    desk, ids = prepared_desk(f"sqlite:///{tmp_path / 'books.db'}", archived)
+    yield DisposalDesk(desk, ids).stored(tmp_path)
+    desk.close()
+
+
+def concern(desk: DisposalDesk, application_id: str, *people: str) -> None:
+    desk.change(Application, application_id, subject_ids=list(people))
+
+
+@pytest.mark.requirement("R52", refuses=True)
+async def test_what_is_to_be_kept_longer_by_now_is_not_deleted_whatever_was_agreed(desk: DisposalDesk) -> None:
+    assert desk.list_due() == 1
+    desk.agree()
+    assert desk.apply(desk.batch)
+    [master] = desk.desk.all(Master)
+    before = desk.left()
+    desk.change(Master, master.id, dispose_after=desk.desk.clock.now() + DAY)
+    await desk.disposer().run()
+    assert (desk.states, desk.left(), desk.keys.gone) == (["held"], before, [])
+    assert desk.items[0].because == "retention"
+
+
+@pytest.mark.requirement("R52", refuses=True)
+async def test_whom_a_case_concerns_finds_it_in_no_batch_and_in_no_list(desk: DisposalDesk) -> None:
+    desk.desk.run(further, 1)
+    desk.list_due()
+    batch = desk.batch
+    first, second = desk.items
+    carrier = desk.matter(batch).application_id
+    [other] = [item for item in (first, second) if item.application_id != carrier]
+    run = desk.desk.run
+    concern(desk, other.application_id, "supervisor", PROPOSER)
+    assert [line.id for line in run(disposals.read_items, batch, by="supervisor").lines] != []
+    assert other.id not in {line.id for line in run(disposals.read_items, batch, by="supervisor").lines}
+    desk.open(batch, "disposal")
+    with pytest.raises(NotFound):
+        run(disposals.mark, batch, other.id, "不应销毁", by=PROPOSER)
+
+    concern(desk, carrier, "supervisor")
+    assert run(disposals.read, by="supervisor") == []
+    assert [row.matter_id for row in run(disposals.read, by="security-head")] == [batch]
+    for act in (disposals.get, matter_queries.get):
+        with pytest.raises(NotFound):
+            run(act, batch, by="supervisor")
+        run(act, batch, by=CONFIRMER)
+    assert not [line for line in run(matter_queries.read, by="supervisor").lines if line.id == batch]
+
+
+@pytest.mark.requirement("R52", refuses=True)
+async def test_the_list_of_what_was_destroyed_is_closed_to_whom_a_case_of_it_concerns(desk: DisposalDesk) -> None:
+    desk.list_due()
+    desk.agree()
+    desk.apply(desk.batch)
+    await desk.disposer().run()
+    number = desk.desk.the(Document, kind="disposal").number
+    desk.desk.run(document_service.read_document, number, "page", by="supervisor")
+    concern(desk, desk.application_id, "supervisor")
+    with pytest.raises(NotFound):
+        desk.desk.run(document_service.read_document, number, "page", by="supervisor")
+    assert desk.desk.all(DisposalItem)
+
+
+def explain(desk: DisposalDesk, finding_id: str, by: str) -> str | None:
+    try:
+        desk.desk.run(findings.explain, finding_id, "已核对。", by=by)
+    except Refused as refused:
+        return refused.code
+    return None
+
+
+@pytest.mark.requirement("R53", "R62")
+def test_an_explanation_explains_one_happening_and_is_not_given_by_whose_footage_it_was(desk: DisposalDesk) -> None:
+    run, case = desk.desk.run, desk.application_id
+    export = Found("ghost-export", "recorder", "三号录像机", "r:1", case, {"export": "1", "channel": "4", "start": "a"})
+    missing = Found("missing", "primary", "masters/one")
+    assert run(findings.record, "2031-03-04", [export, missing]) == 2
+    [of_export] = desk.desk.all(ReconciliationFinding, kind="ghost-export")
+    [of_missing] = desk.desk.all(ReconciliationFinding, kind="missing")
+
+    desk.change(Application, case, drafter_id="drafter", custodian_id="security-head")
+    _be_custodian(desk, "security-head")
+    assert explain(desk, of_export.id, "security-head") == "own-case"
+    assert explain(desk, of_export.id, "supervisor") is None
+    assert explain(desk, of_missing.id, "security-head") is None
+
+    # the recorder counts from one again: another export under the number of the explained one
+    other = Found("ghost-export", "recorder", "三号录像机", "r:1", case, {"export": "1", "channel": "9", "start": "b"})
+    assert run(findings.record, "2031-03-05", [export, other, missing]) == 1
+    assert run(findings.record, "2031-03-06", [export, other, missing]) == 0
+    # what was explained, was gone and has come back is explained no longer
+    assert run(findings.close_gone, "2031-03-07", ["primary"]) == 1
+    assert run(findings.record, "2031-03-08", [missing]) == 1
+    again = desk.desk.the(ReconciliationFinding, id=of_missing.id)
+    assert (again.state, again.explanation, again.explained_by) == ("open", None, None)
+
+
+def _be_custodian(desk: DisposalDesk, person_id: str) -> None:
+    def act(uow: UnitOfWork) -> None:
+        uow.session.query(HandOver).update({"custodian_id": person_id})
+
+    desk.desk.run(act)
+
+
+def s3_line(request: str, agent: str = '"curl"', key: str = "masters%252Fone") -> str:
+    return (
+        f"owner t-masters [04/Mar/2031:10:00:00 +0000] 10.0.0.7 stranger REQ REST.GET.OBJECT {key} "
+        f'{request} 200 - 5 5 1 1 "-" {agent} v1 host SigV4 - AuthHeader s3 TLSv1.2 - -'
+    )
+
+
+def read(*lines: str) -> list[Access]:
+    return [one for one in store_accesses.read_lines(lines, "t") if one is not None]
+
+
+@pytest.mark.requirement("R53")
+def test_no_client_hides_a_read_by_what_it_writes_into_the_log(desk: DisposalDesk) -> None:
+    plain = s3_line('"GET /one HTTP/1.1"')
+    failed = s3_line('"GET /one?" 404 - - - - - "-" "-" v9 HTTP/1.1"')
+    agent = s3_line('"GET /one HTTP/1.1"', agent='"my "own" agent"')
+    nul = s3_line('"GET /one HTTP/1.1"', key="masters%2500one" + "x" * 5000)
+    found = read(plain, failed, agent, nul)
+    assert [one.act for one in found] == ["get"] * 4
+    assert [one.version_id for one in found] == ["v1", None, None, "v1"]
+    assert ("\0" in found[3].key, len(found[3].key)) == (False, store_accesses.LONGEST)
+    assert desk.desk.run(store_accesses.add, "primary", found) == 4
+
+    entry: dict[str, Any] = {"api": {"name": "GetObject", "bucket": "t-masters", "object": "o", "statusCode": 200}}
+    for changed in (
+        {"time": "9999-12-31T23:59:59-14:00"},
+        {"time": "yesterday"},
+        {"time": "2031-03-04T10:00:00Z", "api": {**entry["api"], "object": {"a": 1}}},
+    ):
+        with pytest.raises(LineInvalid, match="line 1"):
+            read(json.dumps({**entry, **changed}))
+    with pytest.raises(LineInvalid, match="line 1"):
+        read('{"a":' * 100_000)

@@ -1,0 +1,97 @@
+"""Attempts on inspections by their own leader, and by people of the cases that are inspected."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from review_desk import ReviewDesk
+from supervision_desk import Supervised
+
+from services.database.tables.applications import Application
+from services.database.tables.audit import AuditCheckpoint
+from services.database.tables.documents import Document
+from services.database.tables.inspections import GroupInspection
+from services.database.unit_of_work import UnitOfWork
+from services.domain.documents import service as document_service
+from services.domain.supervision import due, periods, queries, service
+from services.domain.supervision.case_reviews import Given
+from services.runtime.errors import NotFound, Refused
+from services.runtime.rules import Rules
+
+
+def supervised(path: Path, period: str) -> Iterator[Supervised]:
+    made = Supervised(ReviewDesk(f"sqlite:///{path / 'books.db'}", Rules(max_use_days=30, inspection_period=period)))  # type: ignore[arg-type]
+    made.prepare()
+    yield made
+    made.desk.close()
+
+
+@pytest.fixture
+def quarterly(tmp_path: Path) -> Iterator[Supervised]:
+    yield from supervised(tmp_path, "quarter")
+
+
+@pytest.fixture
+def monthly(tmp_path: Path) -> Iterator[Supervised]:
+    yield from supervised(tmp_path, "month")
+
+
+@pytest.mark.requirement("R63")
+def test_the_leader_chooses_no_other_length_and_a_month_keeps_no_quarter_from_being_inspected(
+    quarterly: Supervised,
+) -> None:
+    """Who could choose between month and quarter could compute both samples, and take the one without some case."""
+    desk = quarterly.desk
+    quarterly.appointed()
+    with pytest.raises(Refused) as caught:
+        quarterly.opened()
+    assert (caught.value.code, caught.value.field) == ("period-length", "period")
+    assert desk.all(GroupInspection) == []
+
+    # a month that was inspected while the rule said so: the rest of its quarter is inspected month by month
+    def at_that_time(uow: UnitOfWork) -> None:
+        service._open(uow, periods.parse("2030-11", uow.rules.zone), by_system=True)
+
+    desk.run(_older_checkpoint)
+    desk.run(at_that_time)
+    assert [desk.run(due.begin) is not None for _ in range(3)] == [True, True, False]
+    assert {row.period for row in desk.all(GroupInspection)} == {"2030-10", "2030-11", "2030-12"}
+
+
+def _older_checkpoint(uow: UnitOfWork) -> None:
+    newest = uow.session.query(AuditCheckpoint).one()
+    at = newest.signed_at.replace(year=2030, month=10, day=1)
+    uow.session.add(AuditCheckpoint(size=10, origin="log", root=newest.root, note="", signed_at=at))
+    uow.session.get_one(Application, "case-1").listed_at = at
+
+
+@pytest.mark.requirement("R62", "R63")
+def test_whom_a_case_of_the_sample_concerns_does_not_read_of_it_in_the_report(monthly: Supervised) -> None:
+    desk = monthly.desk
+    monthly.appointed()
+    inspection_id = monthly.reported(
+        lambda row: {"use_6": Given("no", "用于获准用途之外")} if row.position == 1 else {}
+    )
+    first = monthly.cases(inspection_id)[0]
+
+    def concern(uow: UnitOfWork) -> None:
+        uow.session.get_one(Application, first.application_id).subject_ids = ["security-head", "of-legal"]
+
+    desk.run(concern)
+
+    def numbers(by: str) -> tuple[set[str], set[str]]:
+        view = desk.run(queries.read_inspection, inspection_id, by=by)
+        assert view.report is not None
+        return {one["number"] for one in view.report["sample"]["cases"]}, {one.number for one in view.cases}
+
+    assert all(first.number not in read for read in numbers("security-head"))
+    assert all(first.number in read for read in numbers("manager"))
+    monthly.sign(inspection_id, "supervisor")
+    assert first.number in numbers("of-legal")[0], "who signs the report reads all of it"
+    for person in ("of-security", "of-legal", "of-storage"):
+        monthly.sign(inspection_id, person)
+    number = desk.the(Document, kind="inspection-report").number
+    with pytest.raises(NotFound):
+        desk.run(document_service.read_document, number, "page", by="security-head")
+    for reader in ("manager", "of-legal", "supervisor"):
+        desk.run(document_service.read_document, number, "page", by=reader)
