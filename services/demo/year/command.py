@@ -1,9 +1,10 @@
-"""``footage-desk demo --year``: lay out the year, then lead the open cases through the real process, and check it."""
+"""``footage-desk demo --year``: lay out the year, and check it.
+
+The cases that are under way at its end are those of ``run --demo`` on the same folder.
+"""
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from datetime import time as Time
 from functools import partial
 from pathlib import Path
 
@@ -18,13 +19,11 @@ from services.app.container import Container
 from services.backup.database_export import snapshot
 from services.database.tables.inspections import GroupInspection
 from services.database.unit_of_work import Actor, Database, UnitOfWork
-from services.demo import organisation, plots, recordings, situations, walk
+from services.demo import organisation, recordings, walk
 from services.demo.people import StepFailed
-from services.demo.plots import Plot, Span
 from services.demo.proof import Check
 from services.demo.recordings import Recordings
-from services.demo.situations import AHEAD, CHAPTERS, PACE_TODAY, Chapter, Progress, Stage
-from services.demo.year import laying, names, summary
+from services.demo.year import laying, summary
 from services.demo.year.past import PastClock
 from services.domain.audit.verification import verify_trail
 from services.domain.supervision import reproduction
@@ -34,12 +33,7 @@ from services.runtime.logs import configure_logs
 from services.runtime.settings import SettingsError
 
 ACTOR = Actor("system", "demo")
-# Cases beside those of ``run --demo``, so that about fifty are open: where they stand, in turn.
-STAND = (plots.DEPARTMENT, plots.SECURITY, plots.SIGNATURE, plots.RELEASE, plots.OFFERED, plots.LENT)
-FURTHER = 24
 MONTHLY = {"rules.inspection_period": "month"}
-DRAFTERS = ("lina", "liuyang", "zhangwei", "heping", "sunli", "chenjing")
-CATEGORIES = ("operations", "accident", "other", "security-incident", "dispute")
 
 
 async def demonstrate(data: Path, console: Console, *, cases: int, own_store: bool = True) -> int:
@@ -49,9 +43,7 @@ async def demonstrate(data: Path, console: Console, *, cases: int, own_store: bo
     try:
         settings = walk.begin(data, own_store=own_store, **MONTHLY)
         console.print(f"[bold]Footage Desk · 录像调取台[/]: a year of {cases} applications.")
-        async with walk.running(settings, partial(_lay_out, cases=cases, console=console)) as (container, addresses):
-            console.print("The demo's people lead the open cases to their stages by the real process …", style="dim")
-            await _lead_open_ones(container, addresses.portal or "")
+        async with walk.running(settings, partial(_lay_out, cases=cases, console=console)) as (container, _):
             checks, counts = await anyio.to_thread.run_sync(_check, container)
     except (StepFailed, Fatal, Retryable, SettingsError) as error:
         console.print(Text.assemble(("The demo year stopped: ", "red"), str(error)))
@@ -79,31 +71,6 @@ def _lay_out(container: Container, *, cases: int, console: Console) -> None:
     organisation.prepare(container, recorded)
     recorded.record_oldest(container.clock.now())
     recorded.record_evening(recordings.yesterday(container.clock.now()), ("cam1", "cam2"))
-
-
-async def _lead_open_ones(container: Container, address: str) -> None:
-    passwords = {account.login: account.password for account in organisation.accounts()}
-    known = partial(container.database.read, ACTOR, situations.list_known)
-    stage = Stage(address, passwords, container.clock.now, known, Recordings(container.settings.data_dir))
-    progress = Progress.begin(container.settings.data_dir, container.clock.now())
-    further = Chapter(AHEAD, tuple(_further()), PACE_TODAY)
-    await situations.lay_out(stage, progress, (*CHAPTERS[:-1], further, CHAPTERS[-1]))
-
-
-def _further() -> Iterator[Plot]:
-    for place in range(FURTHER):
-        reason, purpose = names.REASONS[place % len(names.REASONS)]
-        number = f"{datetime.now(UTC):%m}{place + 1:02d}"
-        yield Plot(
-            f"NJ-{number}",
-            "",
-            DRAFTERS[place % len(DRAFTERS)],
-            CATEGORIES[place % len(CATEGORIES)],
-            reason.format(place="成品仓库北门" if place % 2 else "一号车间", number=number),
-            purpose,
-            (Span("cam2" if place % 2 else "cam1", Time(22, 46, 30 + place % 20), 20),),
-            STAND[place % len(STAND)],
-        )
 
 
 def _check(container: Container) -> tuple[list[Check], dict[str, int]]:
