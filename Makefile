@@ -16,7 +16,7 @@ IMAGE_BUILDER ?= docker build
 # The time of the commit, which is what an image is dated by.
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test system-packages run demo test test-all lint rules-test bpmn-lint image chart-test chart-docs chart-golden \
+.PHONY: help setup setup-test system-packages run demo demo-year test test-all lint rules-test bpmn-lint image chart-test chart-docs chart-golden \
 	recorder-docs licences chaos test-zeebe clean
 
 help: ## list the commands
@@ -66,6 +66,9 @@ run: setup ## run everything on this machine with demo data, and print address a
 
 demo: setup ## take one application through every step, with no person
 	@$(BIN)/footage-desk demo
+
+demo-year: setup ## lay out a year of applications, with what it leaves in the registers
+	@$(BIN)/footage-desk demo --year
 
 test: setup-test lint bpmn-lint ## run every check and test, the long ones as a sample; starts PostgreSQL and an S3 server by itself
 	$(PYTEST)

@@ -25,13 +25,15 @@ from services.app.container import use_models
 from services.bench import portal_server
 from services.bench.figures import Peer, report, timed_sync
 from services.bench.memory import processor_seconds
-from services.bench.year_fill import ACTOR, PLACES, Size, fill
 from services.database import schema as database_schema
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.demo.organisation import demo_id
+from services.demo.recordings import Recordings
+from services.demo.year import laying
+from services.demo.year.fill import ACTOR, PLACES, ZONE, Size, fill
 from services.domain.accounts import sessions
 from services.domain.audit import checkpoints
 from services.domain.wiring import open_database
@@ -43,6 +45,25 @@ from services.web import cookies
 
 BROWSER = "footage-desk bench"
 REVIEWER, LEGAL = demo_id("wulei"), demo_id("yangfan")
+# The lists of who keeps and who supervises.
+LISTS = {
+    demo_id("heping"): {
+        "audit": "/supervision/audit",
+        "coverage": "/supervision",
+        "inspections": "/supervision/inspections",
+        "statistics": "/supervision/statistics",
+        "footage-viewers": "/supervision/footage-viewers",
+    },
+    demo_id("zhujun"): {
+        "work-orders": "/work-orders",
+        "sites": "/storage/sites",
+        "devices": "/storage/devices",
+        "media": "/storage/media",
+        "disposals": "/storage/disposals",
+        "reconciliations": "/storage/reconciliations",
+    },
+}
+RULES = Rules(max_use_days=30, zone=ZONE)
 ALONE = 40  # times that each page is asked for by itself
 WARM_UP = 3
 TIMEOUT_SECONDS = 600.0
@@ -78,9 +99,12 @@ class Served:
         return [each for milliseconds in self.milliseconds.values() for each in milliseconds]
 
 
-def measure(url: str, folder: Path, *, size: Size, load: Load, runs: int) -> dict[str, Any]:
-    """Fill the empty database at ``url``, and measure its portal ``runs`` times. Raises Fatal."""
-    filled = timed_sync(lambda: _fill(url, folder, size))
+def measure(url: str, folder: Path, *, size: Size, load: Load, runs: int, year: bool = False) -> dict[str, Any]:
+    """Fill the empty database at ``url``, and measure its portal ``runs`` times. Raises Fatal.
+
+    ``year``: fill it with the demo year, whose registers are filled as well.
+    """
+    filled = timed_sync(lambda: _fill(url, folder, size, year=year))
     with _server(url) as (pid, portal, bare):
         pages = _pages(url)
         figures = asyncio.run(_all_alone(pid, portal, bare, pages))
@@ -96,6 +120,7 @@ def measure(url: str, folder: Path, *, size: Size, load: Load, runs: int) -> dic
         open=size.open,
         people=size.people,
         cameras=size.cameras,
+        demo_year=year,
         fill_seconds=filled,
         requests_per_second=load.rate,
         milliseconds_p50=percentile(ours, 50),
@@ -118,13 +143,17 @@ def percentile(values: Sequence[float], of: int) -> float:
     return ordered[max(0, -(-len(ordered) * of // 100) - 1)]
 
 
-def _fill(url: str, folder: Path, size: Size) -> None:
+def _fill(url: str, folder: Path, size: Size, *, year: bool) -> None:
     use_models(None)
-    database = open_database(url, SystemClock(), Rules(max_use_days=30))
+    database = open_database(url, SystemClock(), RULES)
     try:
         database_schema.migrate(database.engine)
-        fill(database, folder / "recordings", size)
         key = LogKey(Ed25519PrivateKey.generate())
+        if year:
+            place = laying.Place(lambda clock: open_database(url, clock, RULES), Recordings(folder), None, key)
+            laying.lay_out(place, database.clock.now(), size.cases, opened=size.open)
+            return
+        fill(database, folder / "recordings", size)
         database.run_now(ACTOR, checkpoints.sign, key.known, key.sign)  # else each count reads the whole trail
     finally:
         database.close()
@@ -132,7 +161,7 @@ def _fill(url: str, folder: Path, size: Size) -> None:
 
 def _pages(url: str) -> list[Page]:
     """Open the sessions of a reviewer and of a custodian, and name their pages."""
-    database = open_database(url, SystemClock(), Rules(max_use_days=30))
+    database = open_database(url, SystemClock(), RULES)
     try:
         return database.run_now(ACTOR, _open_pages)
     finally:
@@ -159,6 +188,7 @@ def _open_pages(uow: UnitOfWork) -> list[Page]:
         Page("matters", "/matters", reviewer),
         Page("violations", "/matters?kind=violation&state=open", cookie(LEGAL)),
         Page("own-matters", "/matters?mine=true", custodian),
+        *(Page(name, address, cookie(person)) for person, lists in LISTS.items() for name, address in lists.items()),
     ]
 
 

@@ -17,9 +17,9 @@ from services.bench import policy_check as policy_checks
 from services.bench import seal as sealing
 from services.bench import verify as verifying
 from services.bench.figures import size_of
-from services.bench.year_fill import Size as Year
 from services.cli.context import load_settings, reported_errors, say
 from services.database.engine import connect
+from services.demo.year.fill import Size as Year
 from services.runtime.logs import configure_logs
 from services.runtime.places import BPMN
 
@@ -183,6 +183,9 @@ def add_to(app: typer.Typer) -> None:
         cameras: Annotated[int, typer.Option(min=1, help="The number of cameras.")] = 1000,
         rate: Annotated[float, typer.Option(min=0.1, help="Requests a second.")] = 50,
         seconds: Annotated[float, typer.Option(min=0.1, help="How long each run lasts.")] = 20,
+        year: Annotated[
+            bool, typer.Option("--year", help="Fill in the demo year, whose registers are filled as well.")
+        ] = False,
         folder: Folder = None,
         database_url: Database = None,
         runs: Runs = 3,
@@ -191,7 +194,7 @@ def add_to(app: typer.Typer) -> None:
         with reported_errors(), _folder(folder) as place:
             size = Year(cases, min(opened, cases), people, cameras)
             load = portal.Load(rate, seconds)
-            _print(portal.measure(_database(database_url, place), place, size=size, load=load, runs=runs))
+            _print(portal.measure(_database(database_url, place), place, size=size, load=load, runs=runs, year=year))
 
 
 def _print(result: dict[str, Any]) -> None:

@@ -9,18 +9,17 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
-from sqlalchemy import select
 
 from services.app.container import Container
 from services.app.server import Addresses
 from services.cli.context import console, error_console
-from services.database.tables.applications import Application
-from services.database.unit_of_work import Actor, UnitOfWork
+from services.database.unit_of_work import Actor
 from services.demo import organisation, recordings, situations, steps
 from services.demo.organisation import Account, demo_id
 from services.demo.people import StepFailed
 from services.demo.recordings import Footage, Recordings
-from services.demo.situations import Chapter, Known, Progress, Stage
+from services.demo.situations import Chapter, Progress, Stage
+from services.demo.year import laying
 from services.domain.cases import waiting
 from services.runtime.settings import Settings, variable
 from services.runtime.threads import run_in_thread
@@ -34,8 +33,12 @@ def add_to(app: typer.Typer) -> None:
     @app.command()
     def demo(
         data: Annotated[
-            Path, typer.Option(help="The folder for everything that is written; its content is deleted first.")
-        ] = Path("var/demo"),
+            Path | None,
+            typer.Option(
+                help="The folder for everything that is written; its content is deleted first. By default var/demo, "
+                "or var/demo-year."
+            ),
+        ] = None,
         store: Annotated[
             bool,
             typer.Option(
@@ -43,6 +46,16 @@ def add_to(app: typer.Typer) -> None:
                 help="Keep the footage in the store and the replica of the settings, not in folders of its own.",
             ),
         ] = False,
+        year: Annotated[
+            bool,
+            typer.Option(
+                "--year",
+                help="Lay out a year of applications instead, with what it leaves in the registers.",
+            ),
+        ] = False,
+        cases: Annotated[
+            int, typer.Option(min=200, help="How many applications of the year have ended; with --year.")
+        ] = laying.CASES,
     ) -> None:
         """Lead one application through every step without a person, and check the result.
 
@@ -50,7 +63,13 @@ def add_to(app: typer.Typer) -> None:
         """
         from services.demo import walk  # noqa: PLC0415 - run --demo does not need it
 
-        raise typer.Exit(asyncio.run(walk.demonstrate(data, console, own_store=not store)))
+        if year:
+            from services.demo.year import command  # noqa: PLC0415 - as above
+
+            made = command.demonstrate(data or Path("var/demo-year"), console, cases=cases, own_store=not store)
+        else:
+            made = walk.demonstrate(data or Path("var/demo"), console, own_store=not store)
+        raise typer.Exit(asyncio.run(made))
 
 
 class Demonstration:
@@ -71,7 +90,7 @@ class Demonstration:
         self._accounts = organisation.prepare(container, self._recordings)
         if self._chapters:
             self._progress = Progress.read(container.settings.data_dir)
-            if self._progress is None and not container.database.read_now(DEMO, _known):
+            if self._progress is None and not container.database.read_now(DEMO, situations.list_known):
                 self._progress = Progress.begin(container.settings.data_dir, now)
                 self._recordings.record_oldest(now)
         if self._left:
@@ -95,12 +114,12 @@ class Demonstration:
             begun = len(self._progress.finished)
             console.print(
                 f"The demo's people go on with the cases: {begun} are there, {self._left} are left.\n"
-                if begun or container.database.read_now(DEMO, _known)
+                if begun or container.database.read_now(DEMO, situations.list_known)
                 else f"The demo's people are leading {self._left} cases to every stage; it takes about two minutes.\n",
                 soft_wrap=True,
             )
             passwords = {account.login: account.password for account in self._accounts}
-            known = partial(container.database.read, DEMO, _known)
+            known = partial(container.database.read, DEMO, situations.list_known)
             stage = Stage(addresses.portal or "", passwords, container.clock.now, known, self._recordings)
             try:
                 await situations.lay_out(stage, self._progress, self._chapters)
@@ -155,12 +174,6 @@ def can_lay_out(settings: Settings) -> bool:
         soft_wrap=True,
     )
     return False
-
-
-def _known(uow: UnitOfWork) -> Mapping[str, Known]:
-    """Return the applications with an incident number, by it; without one by their id."""
-    rows = uow.session.execute(select(Application.incident_reference, Application.id, Application.number))
-    return {reference or id_: Known(id_, number or "") for reference, id_, number in rows}
 
 
 def _accounts(accounts: list[Account]) -> Table:

@@ -15,7 +15,7 @@ from services.database.tables.agreements import Agreement
 from services.database.tables.cameras import Camera, CameraPicture, Recorder
 from services.database.tables.people import Department, Person, Post
 from services.database.tables.working_calendar import CalendarYear
-from services.database.unit_of_work import Actor, UnitOfWork
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.recordings import RECORDERS, Recordings
 from services.demo.recordings import Recorder as DemoRecorder
 from services.domain.access import queries as access_queries
@@ -29,6 +29,7 @@ from services.runtime.errors import Fatal
 from services.runtime.settings import variable
 
 NAMESPACE = uuid.UUID("0f4c8d0e-6a3b-4c53-9a4e-2f6f0f7d5a10")
+ACTOR = Actor("system", "demo")
 AGREEMENT_TERM = timedelta(days=365)
 ZONE = "Asia/Shanghai"  # of the site, and of the recorder's clock that its pictures show
 
@@ -122,7 +123,13 @@ def prepare(container: Container, recordings: Recordings) -> list[Account]:
 
     Raises Fatal for a database with other people: everybody knows the demo's passwords.
     """
-    actor = Actor("system", "demo")
+    seeded = enter(container.database, recordings)
+    container.database.run_now(ACTOR, seed_pictures, recordings)
+    return seeded
+
+
+def enter(database: Database, recordings: Recordings) -> list[Account]:
+    """Seed what ``prepare`` does but for the pictures."""
 
     def seed(uow: UnitOfWork) -> list[Account]:
         seeded = seed_demo(uow, recordings.folder(RECORDERS[0]), zone=ZONE)
@@ -131,9 +138,7 @@ def prepare(container: Container, recordings: Recordings) -> list[Account]:
         seed_calendar(uow)
         return seeded
 
-    seeded = container.database.run_now(actor, seed)
-    container.database.run_now(actor, seed_pictures, recordings)
-    return seeded
+    return database.run_now(ACTOR, seed)
 
 
 def demo_id(name: str) -> str:

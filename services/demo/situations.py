@@ -13,6 +13,10 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any, Self
 
+from sqlalchemy import select
+
+from services.database.tables.applications import Application
+from services.database.unit_of_work import UnitOfWork
 from services.demo import organisation, plots
 from services.demo.people import People, wait_for
 from services.demo.plots import Plot, Span
@@ -105,6 +109,12 @@ class Stage:
     now: Callable[[], datetime]
     known: Callable[[], Awaitable[Mapping[str, Known]]]
     recordings: Recordings
+
+
+def list_known(uow: UnitOfWork) -> Mapping[str, Known]:
+    """Return the applications with an incident number, by it; without one by their id."""
+    rows = uow.session.execute(select(Application.incident_reference, Application.id, Application.number))
+    return {reference or id_: Known(id_, number or "") for reference, id_, number in rows}
 
 
 async def lay_out(stage: Stage, progress: Progress, chapters: Sequence[Chapter] = CHAPTERS) -> None:

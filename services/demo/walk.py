@@ -3,7 +3,7 @@
 import asyncio
 import json
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -80,20 +80,10 @@ async def demonstrate(data: Path, console: Console, *, own_store: bool = True) -
     started = datetime.now(UTC)
     configure_logs("error", "console")
     try:
-        _clear(data)
-        settings = Settings.load(
-            **organisation.settings(),
-            **OWN,
-            **(OWN_STORES if own_store else {}),
-            data_dir=data / DATA,
-            portal={"port": 0},
-            engine={"port": 0},
-            health={"port": 0},
-            workers={"poll_seconds": 2},
-        )
+        settings = begin(data, own_store=own_store)
         console.print("[bold]Footage Desk · 录像调取台[/]: one application, from the form to the archive.")
         console.print("Every decision is signed with the password over the form's hash.\n")
-        async with _running(settings) as (container, addresses):
+        async with running(settings) as (container, addresses):
             accounts = await anyio.to_thread.run_sync(_prepare, container)
             async with People(addresses.portal or "", accounts) as people:
                 walk = Walk(container, console, data)
@@ -105,6 +95,22 @@ async def demonstrate(data: Path, console: Console, *, own_store: bool = True) -
     return _print_checks(walk, case, datetime.now(UTC) - started)
 
 
+def begin(data: Path, *, own_store: bool = True, **chosen: Any) -> Settings:
+    """Remove the data of an earlier demonstration, and return the settings of a new one. Raises Fatal."""
+    _clear(data)
+    return Settings.load(
+        **organisation.settings(),
+        **chosen,
+        **OWN,
+        **(OWN_STORES if own_store else {}),
+        data_dir=data / DATA,
+        portal={"port": 0},
+        engine={"port": 0},
+        health={"port": 0},
+        workers={"poll_seconds": 2},
+    )
+
+
 def _clear(data: Path) -> None:
     """Remove the data of an earlier demonstration; raises Fatal for a folder with anything else."""
     if data.exists() and any(data.iterdir()) and not (data / DATA).is_dir():
@@ -113,8 +119,12 @@ def _clear(data: Path) -> None:
 
 
 @asynccontextmanager
-async def _running(settings: Settings) -> AsyncIterator[tuple[Container, Addresses]]:
+async def running(
+    settings: Settings, before: Callable[[Container], object] = lambda _container: None
+) -> AsyncIterator[tuple[Container, Addresses]]:
+    """Run all of it for the block; ``before`` is done with the container before anything runs."""
     with locked_container(settings) as container:
+        await anyio.to_thread.run_sync(before, container)
         started: asyncio.Future[Addresses] = asyncio.get_running_loop().create_future()
 
         async def ready(addresses: Addresses) -> None:

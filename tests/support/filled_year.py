@@ -1,4 +1,4 @@
-"""A database that ``services.bench.year_fill`` has filled, small enough for a test."""
+"""A database that ``services.demo.year.fill`` has filled, small enough for a test."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,9 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from services.app.container import use_models
-from services.bench.year_fill import Size, fill
 from services.database import schema as database_schema
 from services.database.unit_of_work import Database
+from services.demo.year.fill import Size, fill
 from services.domain.wiring import open_database
 from services.runtime.clock import SystemClock
 from services.runtime.rules import Rules

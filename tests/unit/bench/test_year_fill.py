@@ -13,7 +13,6 @@ from portal_client import MODELS
 from sqlalchemy import delete, func, select, update
 
 from services.backup.database_export import snapshot
-from services.bench.year_fill import OPEN, Size
 from services.database import schema as database_schema
 from services.database.base import Base
 from services.database.tables.applications import Application, Revision
@@ -22,6 +21,7 @@ from services.database.tables.documents import Document, NumberSeries
 from services.database.tables.reviews import Review
 from services.database.tables.stage_visits import StageVisit
 from services.database.unit_of_work import Actor, Database, UnitOfWork
+from services.demo.year.fill import OPEN, Size
 from services.domain.audit.verification import verify_trail
 from services.domain.cases import queries, stage_times, states
 from services.domain.cases import rows as case_rows

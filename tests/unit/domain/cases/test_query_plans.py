@@ -10,12 +10,12 @@ import pytest
 from filled_year import filled_year
 from sqlalchemy import event, select
 
-from services.bench.year_fill import Size
 from services.database.listing import Listing
 from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.organisation import demo_id
+from services.demo.year.fill import Size
 from services.domain.access import visibility
 from services.domain.applications import directory
 from services.domain.cases import inbox, metrics, overview, own_applications, queries, register

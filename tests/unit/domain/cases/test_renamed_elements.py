@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from filled_year import filled_year
 
-from services.bench.year_fill import Size
 from services.database.tables.applications import Application
 from services.database.tables.process_steps import ProcessStep
 from services.database.tables.reviews import Review
 from services.database.tables.stage_visits import StageVisit
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.organisation import demo_id
+from services.demo.year.fill import Size
 from services.domain.cases import rows as case_rows
 from services.domain.cases import stage_times, timeline
 from services.domain.process.model_library import ModelLibrary

@@ -9,11 +9,11 @@ from portal_client import MODELS
 from sqlalchemy import select, update
 from statements import statements
 
-from services.bench.year_fill import Size
 from services.database.tables.applications import Application
 from services.database.tables.stage_visits import StageVisit
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.organisation import demo_id
+from services.demo.year.fill import Size
 from services.domain.cases import stage_times
 from services.domain.cases.schemas.lists import StageLine
 from services.domain.cases.stage_times import add_up, list_stage_times

@@ -17,7 +17,6 @@ from small_installation import SmallInstallation
 from sqlalchemy import insert, select
 from whole_footage import MADE_FOR
 
-from services.bench.year_fill import Size
 from services.database import schema as database_schema
 from services.database.base import Base
 from services.database.tables.applications import Application
@@ -25,6 +24,7 @@ from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import Actor, Database, UnitOfWork
+from services.demo.year.fill import Size
 from services.domain.cases import register, states
 from services.domain.cases.register import Search
 from services.domain.cases.states import STATES

@@ -12,13 +12,13 @@ from simulated_year import simulate
 from sqlalchemy import func, select
 from typer.testing import CliRunner
 
-from services.bench.year_fill import Size, fill
 from services.cli import main as cli_main
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.people import Person
 from services.database.tables.reviews import Decision
 from services.database.unit_of_work import Actor, Database, UnitOfWork
+from services.demo.year.fill import Size, fill
 from services.designers.simulation import history
 from services.domain.cases.event_log import export as event_log
 from services.domain.cases.event_log import submitted_cases

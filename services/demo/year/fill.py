@@ -1,26 +1,27 @@
-"""Fill a database with a year of cases: rows as the product writes them, without its acts, files and signatures' keys.
+"""Fill a database with a year of cases: rows as the product writes them, without its acts and files.
 
 The organisation is the demo's, with departments, members and cameras added. Cases that have ended went through every
 stage to the archive, or were rejected; the newest are open, spread over every stage. A case has about 70 rows, of them
 15 audit events and 6 notices; a real one has 125 (docs/capacity.md).
 """
 
+import bisect
 import hashlib
 import itertools
 import json
 import random
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Table, insert
+from sqlalchemy import Table, insert, select
 
-from services.bench import year_matters
 from services.database.base import Base
 from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application, Item, Revision
@@ -41,9 +42,16 @@ from services.database.tables.stage_visits import StageVisit
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.organisation import demo_id, seed_demo
+from services.demo.year import matters as year_matters
+from services.demo.year import names
+from services.domain.accounts.passwords import hash_published_password
 from services.domain.applications import forms
+from services.domain.audit import checkpoints
 from services.domain.custody import log as custody_log
 from services.domain.stages.catalogue import STAGES
+from services.runtime.clock import Clock
+from services.vault.store.protocol import Store
+from services.verifier.bindings import signature_fields
 from services.verifier.merkle import leaf_hash
 
 ACTOR = Actor("system", "bench")
@@ -51,6 +59,7 @@ SEED = 2031
 YEAR, HOUR, DAY = timedelta(days=365), timedelta(hours=1), timedelta(days=1)
 AT_ONCE = 1000  # cases in one transaction
 CACHE_KIB = 256 << 10  # of SQLite's pages while it is filled, in which its indexes have room
+MEMBER = "bench-person-"  # what the ids of the departments' people begin with
 ZONE = "Asia/Shanghai"
 # The work whose time is counted, by its element in the shipped model.
 STAGE_OF = {
@@ -59,6 +68,7 @@ STAGE_OF = {
     "Task_EncryptCopy": "issuing",
 }
 APPROVAL = {"preliminary": "zhangwei", "security": "wulei", "security-signature": "zhaoqiang"}
+LATEST_END = timedelta(days=50)  # how long ago, about, the last of those that have ended did
 REJECTED_EACH = 10  # one in so many of those that have ended
 # where the open ones are; a stage is an open review
 OPEN = (
@@ -66,18 +76,33 @@ OPEN = (
     *("draft", "correction", "retrieval", "in-use", "in-use", "in-use", "overdue"),
 )
 PLACES = ("北门", "南门", "走廊", "仓库", "车间", "停车场", "食堂", "电梯厅")
+ATTESTED: dict[str, Any] = {"downloads": [], "noOtherCopies": True}
+_CLASSED: dict[str, Any] = {"importantInformation": False, "sensitiveEvent": False, "highImpact": False}
+# What a stage decides besides its outcome.
+GRANTED = {
+    "security": {**_CLASSED, "usePeriodDays": 7, "wayOfUse": "view"},
+    "security-signature": _CLASSED,
+}
+VERIFIED = timedelta(days=80)  # every master was verified since then
+NO_FOOTAGE = "演示年份的案例没有录像"
+REASON, OPINION = "理由充分，范围与用途相符", "同意"
 PURPOSES = tuple(forms.PURPOSE_CATEGORIES)
-NO_KEY = {"method": "password", "sha256": "0" * 64}
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is filled in."""
+    """How much is filled in.
+
+    ``cameras``: 0 for those that the organisation has. ``violations``: the kinds of exactly these, and no hold; None
+    for one in so many loans. ``password``: of all members; empty for none, so that nobody signs in as one.
+    """
 
     cases: int
     open: int = 1500
     people: int = 2000
     cameras: int = 1000
+    violations: tuple[str, ...] | None = None
+    password: str = ""
 
 
 @dataclass
@@ -97,7 +122,7 @@ class _Rows:
                 if mapped.__table__ is table and rows:
                     columns = {column.key: _default(column) for column in table.columns}
                     uow.session.execute(insert(table), [columns | row for row in rows])
-        uow.events.extend(self.events)
+        self.of.clear()
 
 
 @dataclass(frozen=True)
@@ -108,45 +133,132 @@ class _Organisation:
     cameras: Sequence[dict[str, Any]]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Series:
     """Chance, and the last number of each series of documents."""
 
     chance: random.Random
     numbers: dict[str, int]
+    checkpoint: dict[str, Any] | None = None  # the newest of the audit trail, which signatures name
 
 
 def fill(database: Database, recordings: Path, size: Size) -> None:
     """Fill an empty, migrated database with ``size``; the same rows each time, up to ids and the present time."""
     database.run_now(ACTOR, lambda uow: seed_demo(uow, recordings, zone=ZONE))
-    organisation = database.run_now(ACTOR, _organisation, size)
-    series = _Series(random.Random(SEED), defaultdict(int))  # noqa: S311 - no secret
-    for first in range(0, size.cases, AT_ONCE):
-        part = range(first, min(first + AT_ONCE, size.cases))
-        database.run_now(ACTOR, _cases, organisation, size, part, series)
+    Filling(database, size, database.clock).until(None)
 
 
-def _organisation(uow: UnitOfWork, size: Size) -> _Organisation:
-    rows, since = _Rows(), uow.now - 2 * YEAR
-    departments = {f"bench-department-{n}": {"zh": f"第{n + 1}车间", "en": f"Workshop {n + 1}"} for n in range(20)}
+class Filling:
+    """A year up to the present moment of a clock, written part by part in the order of time.
+
+    Between two parts others may act at that moment: the audit trail and the numbers of documents are as far as that.
+    """
+
+    def __init__(self, database: Database, size: Size, clock: Clock, *, store: Store | None = None) -> None:
+        """Begin with the departments. ``store``: where each master lies as a short text instead of footage."""
+        self._store = store
+        self._database, self._size, self._now = database, size, clock.now()
+        self._organisation = database.run_now(ACTOR, _organisation, size, self._now)
+        self._series = _Series(random.Random(SEED), defaultdict(int))  # noqa: S311 - no secret
+        self._rows = _Rows()
+        self._written = 0
+        self._planned = _planned(size)
+
+    def until(self, moment: datetime | None) -> None:
+        """Write the cases that begin before ``moment`` and what the audit trail has by then; None: all of it."""
+        while True:
+            part = list(itertools.islice(self._left(moment), AT_ONCE))
+            last = len(part) < AT_ONCE
+            self._database.run_now(ACTOR, self._write, part, moment if last else part[-1][1], last and moment is None)
+            self._written += len(part)
+            if last:
+                return
+
+    def _left(self, moment: datetime | None) -> Iterator[tuple[int, datetime, str]]:
+        for number in range(self._written, self._size.cases):
+            begun, stands = self._begin(number)
+            if moment is not None and begun >= moment:
+                return
+            yield number, begun, stands
+
+    def _begin(self, number: int) -> tuple[datetime, str]:
+        """Return when a case begins and where it stands."""
+        size, now = self._size, self._now
+        left = size.cases - number
+        if left > size.open:
+            ended = size.cases - size.open
+            begun = now - YEAR - 10 * DAY + (YEAR - LATEST_END) * (number / ended)
+            return begun, "rejected" if number % REJECTED_EACH == 0 else "ended"
+        stands = OPEN[number % len(OPEN)]
+        return now - (20 * DAY if stands in ("in-use", "overdue") else (2 + left % 5) * DAY), stands
+
+    def _write(
+        self, uow: UnitOfWork, part: Sequence[tuple[int, datetime, str]], moment: datetime | None, whole: bool
+    ) -> None:
+        if uow.session.get_bind().dialect.name == "sqlite":
+            uow.session.connection().exec_driver_sql(f"PRAGMA cache_size=-{CACHE_KIB}")
+        numbers = self._series.numbers
+        kept = {f"{row.prefix}-{row.year}": row for row in uow.session.scalars(select(NumberSeries))}
+        numbers |= {name: row.last for name, row in kept.items()}
+        self._series.checkpoint = checkpoints.newest_as_json(uow)
+        for number, begun, stands in part:
+            breach, planned = self._planned.get(number), self._size.violations is not None
+            at: dict[str, Any] = {
+                "stands": stands,
+                "place": number,
+                "begun": begun,
+                "breach": breach,
+                "planned": planned,
+            }
+            Case(self._rows, self._organisation, self._series, now=self._now, uow=uow, store=self._store, **at).write()
+        events = self._rows.events
+        events.sort(key=lambda event: event.at)
+        self._rows.write(uow)
+        # an event that is later than what comes next waits for it: the trail is in the order of time
+        known = len(events) if whole or moment is None else bisect.bisect_left(events, moment, key=lambda one: one.at)
+        uow.events.extend(events[:known])
+        del events[:known]
+        for name, last in numbers.items():
+            prefix, year = name.split("-")
+            if name in kept:
+                kept[name].last = last
+            else:
+                uow.session.add(NumberSeries(prefix=prefix, year=int(year), last=last))
+
+
+def _planned(size: Size) -> dict[int, str]:
+    """Spread the violations that are asked for over the year, among the cases that were approved."""
+    ended, planned = size.cases - size.open, {}
+    for place, kind in enumerate(size.violations or ()):
+        number = int(ended * (place + 0.5) / len(size.violations or ()))
+        while number % REJECTED_EACH == 0 or number in planned:
+            number += 1
+        planned[number] = kind
+    return planned
+
+
+def _organisation(uow: UnitOfWork, size: Size, now: datetime) -> _Organisation:
+    rows, since = _Rows(), now - 2 * YEAR
+    departments = {f"bench-department-{n}": {"zh": zh, "en": en} for n, (zh, en) in enumerate(names.DEPARTMENTS)}
     for department, name in departments.items():
         of = {"name_zh": name["zh"], "name_en": name["en"], "superior_id": demo_id("management")}
         rows.add(Department, id=department, kind="business", **of)
-    drafters, names = [], {}
+    drafters, known = [], {}
+    password = hash_published_password(size.password) if size.password else "!"
     keys = list(departments)
     for n in range(max(size.people, 2 * len(keys))):
-        person, department = f"bench-person-{n}", keys[n % len(keys)]
-        names[person] = f"员工{n:05}"
-        of = {"login": person, "name": names[person], "department_id": department, "password_hash": "!"}
+        person, department = f"{MEMBER}{n}", keys[n % len(keys)]
+        known[person] = names.person(n)
+        of = {"login": f"member{n:05}", "name": known[person], "department_id": department, "password_hash": password}
         rows.add(Person, id=person, locale="zh", active=True, failed_logins=0, must_change_password=False, **of)
         kind = "head" if n < len(keys) else "member"
         rows.add(Post, id=person, person_id=person, department_id=department, kind=kind, since=since)
-        signed = {"version": uow.rules.agreement_version, "signed_at": since, "expires_at": uow.now + YEAR}
+        signed = {"version": uow.rules.agreement_version, "signed_at": since, "expires_at": now + YEAR}
         rows.add(Agreement, id=person, person_id=person, **signed)
         if kind == "member":
-            drafters.append((person, department, f"bench-person-{n % len(keys)}"))
-    cameras = []
-    for n in range(max(size.cameras, 1)):
+            drafters.append((person, department, f"{MEMBER}{n % len(keys)}"))
+    cameras = [] if size.cameras else [_columns(row) for row in uow.session.scalars(select(Camera).order_by(Camera.id))]
+    for n in range(size.cameras):
         recorder = f"bench-recorder-{n // 32}"
         if n % 32 == 0:
             of = {"name": f"录像机{n // 32 + 1}", "site": f"厂区{n // 640 + 1}", "kind": "folder", "zone": ZONE}
@@ -159,32 +271,11 @@ def _organisation(uow: UnitOfWork, size: Size) -> _Organisation:
         }
         cameras.append(rows.add(Camera, active=True, overwritten=True, **camera))
     rows.write(uow)
-    return _Organisation(drafters, departments, names, cameras)
+    return _Organisation(drafters, departments, known, cameras)
 
 
-def _cases(uow: UnitOfWork, organisation: _Organisation, size: Size, part: range, series: _Series) -> None:
-    if uow.session.get_bind().dialect.name == "sqlite":
-        uow.session.connection().exec_driver_sql(f"PRAGMA cache_size=-{CACHE_KIB}")
-    rows = _Rows()
-    for number in part:
-        begun = uow.now - YEAR + YEAR * (number / size.cases) - 10 * DAY
-        left = size.cases - number
-        if left <= size.open:
-            stands = OPEN[number % len(OPEN)]
-            begun = uow.now - (2 + left % 5) * DAY if stands not in ("in-use", "overdue") else uow.now - 20 * DAY
-        else:
-            stands = "rejected" if number % REJECTED_EACH == 0 else "ended"
-            begun = min(begun, uow.now - 60 * DAY)
-        Case(rows, organisation, series, stands, number, begun, uow.now).write()
-    rows.events.sort(key=lambda event: event.at)
-    rows.write(uow)
-    for name, last in series.numbers.items():
-        prefix, year = name.split("-")
-        row = uow.session.get(NumberSeries, (prefix, int(year)))
-        if row is None:
-            uow.session.add(NumberSeries(prefix=prefix, year=int(year), last=last))
-        else:
-            row.last = last
+def _columns(camera: Camera) -> dict[str, Any]:
+    return {column.key: getattr(camera, column.key) for column in Camera.__table__.columns}
 
 
 @dataclass
@@ -196,10 +287,15 @@ class Case:
     place: int
     begun: datetime
     now: datetime
+    uow: UnitOfWork
+    store: Store | None
+    breach: str | None  # the kind of the violation that is to come of it
+    planned: bool  # violations and holds come as planned, not at rates
 
     def write(self) -> None:
         self.ids = itertools.count()
         self.visits: list[tuple[datetime, str, datetime]] = []
+        self.violation: dict[str, Any] = {}
         self.id, self.item = self.new_id(), self.new_id()
         self.drafter, self.department, self.head = self.series.chance.choice(self.organisation.drafters)
         self.custodian = self.drafter
@@ -245,12 +341,13 @@ class Case:
             submitted_at=None,
             listed_at=self.begun - HOUR,
             round=0,
-            reason=f"{self.camera['place_zh']}第{n}批货物数量不符，需要核对经过",
-            purpose="核对出入库人员与时间的记录",
+            reason=names.REASONS[n % len(names.REASONS)][0].format(place=self.camera["place_zh"], number=n),
+            purpose=names.REASONS[n % len(names.REASONS)][1],
             purpose_category=PURPOSES[n % len(PURPOSES)],
             legal_basis="internal-management",
             incident_reference=f"SJ-{n:06}" if n % 4 == 0 else None,
             way_of_use="view",
+            way_of_use_because="",
             place_of_use="部门办公室",
             subject_ids=[],
             recipient_ids=[],
@@ -288,7 +385,12 @@ class Case:
             **{"submittedAt": self.at.isoformat(), "department": {"id": self.department, **name}},
             **{"drafter": drafter, "custodian": drafter, "recipients": [], "previousApplication": None},
             **{"reason": row["reason"], "purpose": row["purpose"], "purposeCategory": row["purpose_category"]},
-            **{"legalBasis": row["legal_basis"], "incidentReference": row["incident_reference"], "wayOfUse": "view"},
+            **{
+                "legalBasis": row["legal_basis"],
+                "incidentReference": row["incident_reference"],
+                "wayOfUse": "view",
+                "wayOfUseBecause": "",
+            },
             **{"placeOfUse": row["place_of_use"], "requestedUseDays": 7, "subjects": [], "urgentBecause": None},
             **{"importantInformation": False, "sensitiveEvent": False, "highImpact": False, "sensitivities": []},
             **{"jointDepartments": [], "consents": []},
@@ -305,7 +407,7 @@ class Case:
         of = {"submitted_by": self.drafter, "submitted_at": self.at, "form": form, "sha256": self.form_sha256}
         self.rows.add(Revision, id=self.new_id(), application_id=self.id, round=0, **of)
         self.record("application-submitted", "application", self.id, number=self.number, sha256=self.form_sha256)
-        self._publish("application-submitted", self.id)
+        self.publish("application-submitted", self.id)
         self._step("Task_OpenCase")
         self._step("Task_PreserveFootage")
         self._step("Task_PreliminaryReview")
@@ -333,7 +435,7 @@ class Case:
     def _retrieve(self) -> None:
         granted = {"granted_way_of_use": "view", "granted_use_days": 7, "importance": "ordinary"}
         self.application |= {**granted, "management_needed": False, "second_person": False, "backup_needed": False}
-        self.application |= {"decided_by": demo_id("zhaoqiang"), "max_use_days": 30}
+        self.application |= {"max_use_days": 30}
         self.item_row |= {"granted_start": self.asked[0], "granted_end": self.asked[1]}
         self._document("application-form", self.number or "", {"number": self.number, "round": 0})
         self._step("Task_FileApplication")
@@ -351,11 +453,17 @@ class Case:
 
     def _seal(self) -> None:
         self._step("Task_RetrieveFootage")
-        self.item_row |= {"outcome": "complete", "coverage": 1.0}
         span = [moment.isoformat() for moment in self.asked]
+        reported = {"at": self.at.isoformat(), "covered": [span]}
+        self.item_row |= {"outcome": "complete", "coverage": 1.0, "reported": reported, "loss_accepted": False}
+        text = f"{self.number}: {NO_FOOTAGE}".encode()
+        key, version = f"{self.id}/{self.item}.age", "1"
+        if self.store is not None:
+            version = self.store.put("masters", key, BytesIO(text), metadata={}).version_id
         sealed: dict[str, Any] = {
-            **{"key": f"{self.id}/{self.item}", "sha256Plain": _sha256(self.item.encode()), "plainSize": 1 << 28},
-            **{"sha256Cipher": _sha256(self.id.encode()), "outcome": "complete", "fragments": []},
+            **{"key": key, "bucket": "masters", "versionId": version, "size": len(text)},
+            **{"sha256Plain": _sha256(self.item.encode()), "plainSize": 1 << 28, "sha256Cipher": _sha256(text)},
+            **{"outcome": "complete", "fragments": [], "cameraSignature": None},
             "coverage": {
                 **{"asked": span, "covered": [span], "gaps": [], "share": 1.0, "leadInMs": 0, "tailMs": 0},
                 **{"codecs": ["avc1"], "parts": [], "firstFrame": span[0], "lastFrame": span[1], "zero": span[0]},
@@ -367,15 +475,16 @@ class Case:
             "recorderClock": {"zone": ZONE, "offsetMs": 0, "method": "api-time", "uncertaintyMs": 500},
         }
         master = self.new_id()
-        self._document("retrieval-record", record, content, item_id=self.item, subject_id=master)
+        self._document("retrieval-record", record, content, item_id=self.item)
         kept = {"application_id": self.id, "item_id": self.item}
         facts: dict[str, Any] = {
             "item": self.item,
             "sha256_plain": sealed["sha256Plain"],
             "sha256_cipher": sealed["sha256Cipher"],
         }
-        of = {"origin": "recorder", "retrieved_at": self.at, "sealed": sealed, "retain_until": self.at + YEAR, **kept}
-        self.master = self.rows.add(Master, id=master, attempt_id=self._upload("master", "masters"), **of)
+        of = {"origin": "recorder", "retrieved_at": self.at, "sealed": sealed, "retain_until": None, **kept}
+        of["last_verified_at"] = max(self.at, self.now - VERIFIED)
+        self.master = self.rows.add(Master, id=master, attempt_id=self._upload("master", "masters", key), **of)
         self.record("footage-retrieved", "master", master, outcome="complete", **facts)
         self._step("Task_EncryptCopy")
         self.copy = self.rows.add(
@@ -383,16 +492,18 @@ class Case:
             id=self.new_id(),
             **kept,
             master_id=master,
-            attempt_id=self._upload("copy", "copies"),
+            attempt_id=self._upload("copy", "copies", f"{key[:-4]}.copy.age"),
             made_at=self.at,
-            sealed=sealed,
+            footage_from=self.asked[0],
+            footage_until=self.asked[1],
+            sealed={**sealed, "bucket": "copies", "key": f"{key[:-4]}.copy.age"},
         )
         self.record("copy-issued", "copy", self.copy["id"], **facts)
 
-    def _upload(self, purpose: str, bucket: str) -> str:
+    def _upload(self, purpose: str, bucket: str, key: str) -> str:
         attempt = self.new_id()
         of = {"purpose": purpose, "application_id": self.id, "item_id": self.item, "subject_id": self.item}
-        done = {"job_key": self.key, "bucket": bucket, "key": attempt, "started_at": self.at, "finished_at": self.at}
+        done = {"job_key": self.key, "bucket": bucket, "key": key, "started_at": self.at, "finished_at": self.at}
         self.rows.add(UploadAttempt, id=attempt, version_id="1", **of, **done)
         return attempt
 
@@ -412,47 +523,72 @@ class Case:
             use_days=7,
             grace_seconds=86400,
         )
-        self._log("offered", None)
+        self.log("offered", None, of_copy=False, copies=[self.copy["id"]])
         if self.stands == "receipt":
             self.loan["take_up_until"] = self.now + 5 * DAY
             self.open_review("receipt", loan)
             return
-        self.decide("receipt", self.custodian, "accepted", loan)
         until = {"in-use": self.now + 4 * DAY, "overdue": self.now - HOUR}.get(self.stands, self.at + 7 * DAY)
+        taken = {"handOver": loan, "copies": [self.copy["id"]], "dueAt": until.isoformat(), "agreementVersion": "1"}
+        taken |= {"conditionsVersion": "1"}
+        self.decide("receipt", self.custodian, "accepted", loan, answers=taken, variables={"dueAt": until.isoformat()})
         self.loan |= {"accepted_at": self.at, "conditions_version": "1", "due_at": until}
-        self._log("received", self.custodian)
+        self.log("received", self.custodian, of_copy=False, **taken)
         grant = {"copy_id": self.copy["id"], "person_id": self.custodian, "action": "view", "since": self.at}
         self.grant = self.rows.add(Grant, id=self.new_id(), **grant, until=until)
         self.at += DAY
-        self._log("viewed", self.custodian)
-        year_matters.write_of_loan(self)
+        self.log("viewed", self.custodian)
+        if self.breach is None:
+            year_matters.write_of_loan(self)
         if self.stands in ("in-use", "overdue"):
             return
-        self.at += DAY
+        self.at = until + 2 * DAY if self.breach == "overdue" else self.at + DAY
+        year_matters.write_breach_of_loan(self)
+        if self.breach == "loss":
+            self._lose(loan)
+            return
         self.loan["returned_at"] = self.at
         self.visits.append((self.loan["accepted_at"], "in-use", self.at))
-        signed = {"statement_sha256": "0" * 64, "signature": NO_KEY}
+        signature = self.sign(self.custodian, {"kind": "return", "handOver": loan, "attestation": ATTESTED})
+        signed = {"statement_sha256": signature["sha256"], "signature": signature}
         returned = {"returned_by": self.custodian, "returned_at": self.at, "return_to": "security"}
-        self.rows.add(Return, id=self.new_id(), hand_over_id=loan, attestation={"downloads": []}, **returned, **signed)
+        self.rows.add(Return, id=self.new_id(), hand_over_id=loan, attestation=ATTESTED, **returned, **signed)
         self.grant |= {"ended_at": self.at, "ended_because": "returned"}
         self.copy["key_destroyed_at"] = self.at
-        self._log("returned", self.custodian)
-        self._publish("copy-returned", loan)
+        self.log("returned", self.custodian, of_copy=False, return_to="security", statement_sha256=signature["sha256"])
+        self.publish("copy-returned", loan, {})
         self._step("Task_InspectReturn")
         found = {"hashes": {self.copy["id"]: True}, "findings": []}
         self.rows.add(Inspection, id=self.new_id(), hand_over_id=loan, inspected_at=self.at, **found)
         if self.stands == "return-inspection":
             self.open_review("return-inspection", loan)
             return
-        self.decide("return-inspection", demo_id("machao"), "in-order", loan)
+        in_order = self.breach != "discrepancy"
+        self.decide("return-inspection", demo_id("machao"), "in-order" if in_order else "discrepancy", loan)
+        self._end_loan("returned", "footage-re-archived" if in_order else "return-disputed", in_order=in_order)
+
+    def _lose(self, loan: str) -> None:
+        self.loan |= {"lost_at": self.at, "loss": {"kind": "lost", "whatHappened": "存有副本的移动硬盘在外勤途中遗失"}}
+        self.log("lost", self.custodian)
+        self.grant |= {"ended_at": self.at, "ended_because": "lost"}
+        self.copy["key_destroyed_at"] = self.at
+        self.publish("copy-lost", loan)
+        self._end_loan("lost", "copy-lost", in_order=False)
+
+    def _end_loan(self, because: str, closed_as: str, *, in_order: bool) -> None:
         self._step("Task_ReArchive")
-        dispose = self.at + YEAR
+        dispose = self.at + self.uow.rules.ordinary_retention
         self.loan["ended_at"] = self.at
-        self.copy |= {"discarded_at": self.at, "discarded_because": "returned"}
-        self.master |= {"archived_at": self.at, "dispose_after": dispose, "retain_until": dispose}
-        archived = {"archived_at": self.at, "in_order": True, "dispose_after": dispose, "location": "masters"}
+        self.log("ended", None, of_copy=False, because="re-archived" if because == "returned" else because)
+        self.copy |= {"discarded_at": self.at, "discarded_because": because}
+        self.master |= {"archived_at": self.at, "dispose_after": dispose}
+        if dispose > self.now and self.store is not None:
+            sealed = self.master["sealed"]
+            self.store.retain(sealed["bucket"], sealed["key"], sealed["versionId"], dispose)
+            self.master["retain_until"] = dispose
+        archived = {"archived_at": self.at, "in_order": in_order, "dispose_after": dispose, "location": "masters"}
         self.rows.add(ArchiveEntry, id=self.new_id(), application_id=self.id, **archived)
-        self._close("footage-re-archived")
+        self._close(closed_as)
         year_matters.write_of_ended(self)
 
     def _close(self, outcome: str) -> None:
@@ -481,21 +617,38 @@ class Case:
             process_instance_key=self.key,
             opened_at=self.at,
             due_at=self.at + 3 * DAY,
+            first_reminder_at=None if stage == "receipt" else self.at + DAY,
+            due_reason=None if stage == "receipt" else {"counts": "calendar", "seconds": 3 * 86400},
             closed_at=None,
             closed_because=None,
         )
 
     def decide(
-        self, stage: str, by: str, outcome: str, hand_over: str | None = None, *, of: dict[str, Any] | None = None
+        self,
+        stage: str,
+        by: str,
+        outcome: str,
+        hand_over: str | None = None,
+        *,
+        of: dict[str, Any] | None = None,
+        answers: dict[str, Any] | None = None,
+        variables: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Open a review and answer it: of the application, of a loan, or ``of`` a matter."""
+        """Open a review and answer it: of the application, of a loan, or ``of`` a matter.
+
+        ``answers``: of a receipt, in the place of the stage's questions, a reason and an opinion.
+        """
         review = self.open_review(stage, hand_over, of=of)
         self._step("Task_OpenReview", "review")
         self.at += 3 * HOUR
         review |= {"closed_at": self.at, "closed_because": "decided"}
         if of is None:
             self.visits.append((review["opened_at"], stage, self.at))
-        statement = _sha256(f"{review['id']}{outcome}".encode())
+        told = {"decision": outcome, **GRANTED.get(stage if of is None else "", {}), **(variables or {})}
+        statement = {**self.statement(review, of, outcome, by), "variables": told}
+        if answers is not None:
+            statement |= {"answers": answers, "reason": None, "opinion": None}
+        signature = self.sign(by, statement)
         decision = self.rows.add(
             Decision,
             id=self.new_id(),
@@ -507,17 +660,38 @@ class Case:
             outcome=outcome,
             decided_by=by,
             decided_at=self.at,
-            answers={question.code: True for question in STAGES[stage].questions},
-            reason="理由充分",
-            opinion="同意",
-            variables={"decision": outcome},
-            form_sha256=of["facts_sha256"] if of else self.form_sha256,
-            statement_sha256=statement,
-            signature={**NO_KEY, "person": by, "signedAt": self.at.isoformat()},
+            answers=statement["answers"],
+            reason=statement["reason"],
+            opinion=statement["opinion"],
+            variables=told,
+            form_sha256=statement["form"],
+            statement_sha256=signature["sha256"],
+            signature=signature,
         )
-        self.record("review-decided", "review", review["id"], by=by, outcome=outcome, statement_sha256=statement)
-        self._publish("review-decided", review["id"])
+        signed = {"statement_sha256": signature["sha256"], **signature_fields(signature)}
+        self.record("review-decided", "review", review["id"], by=by, outcome=outcome, **signed)
+        self.publish("review-decided", review["id"], told)
         return decision
+
+    def statement(self, review: dict[str, Any], of: dict[str, Any] | None, outcome: str, by: str) -> dict[str, Any]:
+        """Return what the decider signs, as ``reviews.service`` builds it."""
+        stage = STAGES[review["stage"]]
+        form = of["facts_sha256"] if of else self.form_sha256
+        answers = {question.code: True for question in stage.questions}
+        return {
+            **{"kind": "decision", "review": review["id"], "application": self.id, "number": self.number},
+            **({"matter": of["id"]} if of else {}),
+            **{"stage": stage.code, "round": 0, "form": form, "outcome": outcome, "answers": answers},
+            **{"reason": REASON, "opinion": OPINION if outcome == stage.favourable else None, "lowered": False},
+            **{"granted": [], "variables": {"decision": outcome}, "person": by, "standsInFor": None},
+            **{"represented": [], "decidedAt": self.at.isoformat()},
+        }
+
+    def sign(self, by: str, statement: dict[str, Any]) -> dict[str, Any]:
+        """Return a signature by password over the statement, with the newest checkpoint of the audit trail in it."""
+        whole = {**statement, "auditCheckpoint": self.series.checkpoint}
+        of = {"method": "password", "person": by, "sha256": self.hash_of(whole), "signedAt": self.at.isoformat()}
+        return {**of, "statement": whole}
 
     def hash_of(self, facts: dict[str, Any]) -> str:
         return _sha256(canonical(facts))
@@ -542,10 +716,16 @@ class Case:
             attempts=1,
         )
 
-    def _log(self, event: str, person: str | None) -> None:
+    def log(self, event: str, person: str | None, /, *, of_copy: bool = True, **told: Any) -> None:
         seq, previous = self.entries
         of = {"hand_over_id": self.loan["id"], "seq": seq + 1, "at": self.at, "event": event, "person_id": person}
-        entry = {"id": self.new_id(), "copy_id": self.copy["id"], "detail": {}, "previous_sha256": previous, **of}
+        entry = {
+            "id": self.new_id(),
+            "copy_id": self.copy["id"] if of_copy else None,
+            "detail": told,
+            "previous_sha256": previous,
+            **of,
+        }
         entry["sha256"] = _sha256(canonical(custody_log.line_of(cast(CustodyEntry, SimpleNamespace(**entry)))))
         self.entries = seq + 1, entry["sha256"]
         self.rows.add(CustodyEntry, **entry)
@@ -553,12 +733,17 @@ class Case:
         self.record(f"custody-{event}", "hand-over", self.loan["id"], by=person, **detail)
 
     def _document(self, kind: str, number: str, content: dict[str, Any], **of: str) -> None:
-        data = canonical({**content, "demo": False})
-        written: dict[str, Any] = {"content": data.decode(), "sha256": _sha256(data), "made_at": self.at, "demo": False}
+        data = canonical({**content, "demo": self.uow.demo})
+        written: dict[str, Any] = {
+            "content": data.decode(),
+            "sha256": _sha256(data),
+            "made_at": self.at,
+            "demo": self.uow.demo,
+        }
         self.rows.add(Document, id=self.new_id(), number=number, kind=kind, application_id=self.id, **written, **of)
         self.record(f"{kind}-written", "document", number, sha256=written["sha256"])
 
-    def _publish(self, name: str, key: str) -> None:
+    def publish(self, name: str, key: str, variables: dict[str, Any] | None = None) -> None:
         moments = dict.fromkeys(("created_at", "next_at", "published_at", "settled_at"), self.at)
         self.rows.add(
             OutboxMessage,
@@ -567,7 +752,7 @@ class Case:
             name=name,
             correlation_key=key,
             message_id=self.new_id(),
-            variables={"applicationId": self.id},
+            variables=variables if variables is not None else {"applicationId": self.id},
             attempts=1,
             settled_because="received",
             **moments,
@@ -578,7 +763,7 @@ class Case:
         of = {"person_id": person, "application_id": self.id, "code": code, "subject_id": None}
         self.rows.add(Notice, id=self.new_id(), created_at=self.at, read_at=read, **of)
 
-    def record(self, action: str, kind: str, subject: str, *, by: str | None = None, **detail: Any) -> None:
+    def record(self, action: str, kind: str, subject: str, /, *, by: str | None = None, **detail: Any) -> None:
         actor = ("person", by or self.drafter) if by or action == "application-submitted" else ("worker", "bench")
         entry = canonical(
             {

@@ -1,0 +1,242 @@
+"""The matters of a filled year: extensions, problem reports, violations and holds, as ``fill`` writes a case.
+
+So many of the loans have one: they are in the lists, in the inbox and in the counts that every page has.
+"""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from services.database.tables.holds import Hold
+from services.database.tables.matters import Matter
+from services.database.tables.suspensions import Suspension
+from services.database.tables.violations import Hearing, Sanction, Violation
+from services.demo.organisation import demo_id
+from services.domain.documents.service import SERIES
+
+if TYPE_CHECKING:
+    from services.demo.year.fill import Case
+
+# one of so many loans has it
+EXTENDED, TRANSFER_DECLINED, REPORTED, VIOLATED, HELD = 4, 25, 15, 12, 40
+LATELY = timedelta(days=100)  # a case ended 60 days ago at the least; a violation of one that ended lately is open
+DAYS_LATER = timedelta(days=7)
+OF_CASE = ("ghost-export", "urgent-not-ratified", "refusal-pattern")  # violations that are no loan's
+FOUND = ("leak", "breach", "finding")  # violations that a person records
+SEVERITY = {"leak": "severe", "ghost-export": "severe", "loss": "ordinary", "discrepancy": "ordinary"}
+WORDS = {
+    "leak": "副本的画面出现在部门的聊天群里",
+    "breach": "副本交给了名单以外的同事观看",
+    "finding": "副本在会议室的屏幕上放过，在场人员没有登记",
+}
+
+
+def write_of_loan(case: "Case") -> None:
+    """Write what was asked while the copies were on loan; what waits for an answer where the loan is open."""
+    if case.place % EXTENDED == 0:
+        _extension(case)
+    if case.place % TRANSFER_DECLINED == 1:
+        matter = _open(case, "custody-transfer", {"custodianId": case.head}, counterpart=case.head)
+        case.decide("custody-receipt", case.head, "declined", of=matter)
+        _close(case, matter, "refused", {"stage": "custody-receipt"})
+    if case.place % REPORTED == 2:
+        _problem(case)
+
+
+def write_breach_of_loan(case: "Case") -> None:
+    """Write the violation that was planned for this loan, before the copies are back."""
+    if case.breach in ("overdue", "loss", "leak", "breach", "finding"):
+        _begin_violation(case, case.breach)
+
+
+def write_of_ended(case: "Case") -> None:
+    """Write what is found after the end; of what comes at rates, the newest is still open."""
+    if case.planned:
+        if case.breach in ("discrepancy", "ghost-export", "urgent-not-ratified", "refusal-pattern"):
+            _begin_violation(case, case.breach)
+        if case.breach is not None:
+            _decide_violation(case)
+        return
+    if case.place % VIOLATED == 3:
+        _begin_violation(case, "finding")
+        if case.now - case.at > LATELY:
+            _decide_violation(case)
+        else:
+            case.open_review("violation-security", of=case.violation["matter"])
+    if case.place % HELD == 5:
+        placed = {"placed_by": demo_id("yangfan"), "placed_at": case.at, "owner_id": demo_id("yangfan")}
+        lifted: dict[str, Any] = {}
+        if case.place % (2 * HELD) == 5:
+            by = {"lift_asked_by": demo_id("yangfan"), "lifted_by": demo_id("zhaoqiang")}
+            lifted = {**by, "lift_asked_at": case.at, "lifted_at": case.at, "lifted_because": "纠纷已经了结"}
+        of = {"application_id": case.id, "cause": "manual", "reason": "与承运方有纠纷", **placed, **lifted}
+        case.rows.add(Hold, id=case.new_id(), review_at=case.at + timedelta(days=90), **of)
+
+
+def _extension(case: "Case") -> None:
+    due_at = case.loan["due_at"]
+    asked = {"dueAt": (due_at + DAYS_LATER).isoformat(), "reason": "核对尚未完成"}
+    before = {"custodian": case.custodian, "dueAt": due_at.isoformat(), "latest": (due_at + 2 * DAYS_LATER).isoformat()}
+    matter = _open(case, "extension", asked, before)
+    if case.stands == "in-use":
+        case.open_review("extension", of=matter)
+        return
+    case.decide("extension", demo_id("wulei"), "rejected", of=matter)
+    _close(case, matter, "refused", {"stage": "extension"})
+
+
+def _problem(case: "Case") -> None:
+    asked = {"problem": "gap", "copyId": None, "position": None, "expected": "", "reason": "中间少了一分钟"}
+    before = {"custodian": case.custodian, "dueAt": case.loan["due_at"].isoformat(), "copies": []}
+    matter = _open(case, "problem", asked, before)
+    frozen = {"hand_over_id": case.loan["id"], "cause": "problem", "matter_id": matter["id"], "since": case.at}
+    case.decide("problem", demo_id("wulei"), "explained", of=matter)
+    lifted = {"lifted_at": case.at, "lifted_by": "lift-freeze"}
+    case.rows.add(Suspension, id=case.new_id(), until=None, **frozen, **lifted)
+    _close(case, matter, "answered", {"answer": "explained"})
+
+
+def _begin_violation(case: "Case", kind: str) -> None:
+    """Write the violation with its matter, the suspension of the loan, and who is heard."""
+    of_loan = kind not in OF_CASE
+    loan, due_at = (case.loan if of_loan else None), (case.loan["due_at"] if kind == "overdue" else None)
+    facts, problem, accused = _found(case, kind), None, [case.custodian]
+    if kind == "urgent-not-ratified":
+        problem = _urgent(case)
+        facts |= {"matter": problem["number"]}
+    violation_id, opened_by = case.new_id(), demo_id("wulei") if kind in FOUND else None
+    of = {"id": violation_id, "kind": kind, "dueAt": due_at.isoformat() if due_at else None}
+    more = {"violation": {**of, "openedAt": case.at.isoformat(), "facts": facts}, "accused": accused}
+    matter = _open(
+        case,
+        "violation",
+        None,
+        more={**more, "assessment": None, "replies": []},
+        opened_by=opened_by,
+        by_person=opened_by is not None,
+        of_loan=of_loan,
+    )
+    row = case.rows.add(
+        Violation,
+        id=violation_id,
+        application_id=case.id,
+        hand_over_id=loan["id"] if loan else None,
+        kind=kind,
+        due_at=due_at,
+        problem_id=problem["id"] if problem else None,
+        opened_at=case.at,
+        facts=facts,
+        accused=accused,
+        matter_id=matter["id"],
+        severity=SEVERITY.get(kind, "minor"),
+        served_at=case.at,
+        reply_until=case.at + timedelta(days=5),
+        heard_at=None,
+        sanctioned_at=None,
+        closed_at=None,
+        closed_as=None,
+    )
+    case.record("violation-opened", "violation", violation_id, kind=kind)
+    hearing = case.rows.add(
+        Hearing, matter_id=matter["id"], person_id=case.custodian, part="accused", reply=None, replied_at=None
+    )
+    suspended = None
+    if loan:
+        since = {"hand_over_id": loan["id"], "cause": "violation", "violation_id": violation_id, "since": case.at}
+        suspended = case.rows.add(
+            Suspension, id=case.new_id(), matter_id=None, until=None, lifted_at=None, lifted_by=None, **since
+        )
+        case.log("violation", None, kind=kind, violation=violation_id)
+    case.publish("violation-opened", matter["id"])
+    for person in (case.custodian, case.head, demo_id("wulei"), demo_id("zhaoqiang")):
+        case.notify(f"violation-{kind}", person)
+    case.violation = {"matter": matter, "row": row, "hearing": hearing, "suspended": suspended}
+
+
+def _decide_violation(case: "Case") -> None:
+    """Hear the accused, uphold it with a warning, and close it."""
+    matter, row = case.violation["matter"], case.violation["row"]
+    case.at += timedelta(days=1)
+    reply = "情况属实，本人已经知悉，以后按规定保管和使用。"
+    case.violation["hearing"] |= {"reply": reply, "replied_at": case.at}
+    row["heard_at"] = case.at
+    decision = case.decide("violation-security", demo_id("zhaoqiang"), "upheld", of=matter)
+    sanction = {"matter_id": matter["id"], "decision_id": decision["id"], "person_id": case.custodian}
+    case.rows.add(Sanction, id=case.new_id(), kind="warning", recorded_at=case.at, **sanction)
+    row |= {"sanctioned_at": case.at, "closed_at": case.at, "closed_as": "upheld"}
+    if case.violation["suspended"] is not None:
+        case.violation["suspended"] |= {"lifted_at": case.at, "lifted_by": "violation-closed"}
+    _close(case, matter, "upheld", {})
+
+
+def _found(case: "Case", kind: str) -> dict[str, Any]:
+    """Return the facts of a violation, with the names that the acts give them."""
+    custodian = {"custodian": case.custodian}
+    if kind == "overdue":
+        due = case.loan["due_at"]
+        return {**custodian, "dueAt": due.isoformat(), "graceOverAt": (due + timedelta(days=1)).isoformat()}
+    told: dict[str, dict[str, Any]] = {
+        "loss": {**custodian, "kind": "lost", "whatHappened": "存有副本的移动硬盘在外勤途中遗失"},
+        "discrepancy": custodian,
+        "ghost-export": {"found": case.camera["name_zh"], "place": "recorder"},
+        "urgent-not-ratified": {"caller": case.drafter, "releasedBy": demo_id("zhaoqiang")},
+        "refusal-pattern": {"stage": "preliminary", "refused": 6, "of": 7, "since": case.begun.isoformat()},
+    }
+    return told[kind] if kind in told else {**custodian, "found": WORDS[kind]}
+
+
+def _urgent(case: "Case") -> dict[str, Any]:
+    """Write the urgent retrieval that nobody has approved afterwards."""
+    asked = {"reason": "夜间有人员受伤，需要立即确认位置", "itemIds": [case.item]}
+    matter = _open(case, "urgent", asked, opened_by=case.drafter, of_loan=False)
+    case.decide("urgent-release", demo_id("zhaoqiang"), "approved", of=matter)
+    _close(case, matter, "not-ratified", {})
+    return matter
+
+
+def _open(
+    case: "Case",
+    kind: str,
+    asked: dict[str, Any] | None,
+    before: dict[str, Any] | None = None,
+    *,
+    more: dict[str, Any] | None = None,
+    counterpart: str | None = None,
+    opened_by: str | None = None,
+    by_person: bool = True,
+    of_loan: bool = True,
+) -> dict[str, Any]:
+    """Write the matter, its number and its audit event."""
+    matter_id, number = case.new_id(), case.new_number(SERIES[kind])
+    opener = opened_by or (case.custodian if by_person else None)
+    facts = {
+        **{"matter": matter_id, "number": number, "kind": kind, "application": case.number},
+        **{"handOver": case.loan["id"] if of_loan else None, "openedAt": case.at.isoformat(), "openedBy": opener},
+        **({"asked": asked, "before": before or {}} if asked is not None else {}),
+        **(more or {}),
+    }
+    matter = case.rows.add(
+        Matter,
+        id=matter_id,
+        number=number,
+        kind=kind,
+        application_id=case.id,
+        hand_over_id=case.loan["id"] if of_loan else None,
+        opened_by=opener,
+        opened_at=case.at,
+        counterpart_id=counterpart,
+        facts=facts,
+        facts_sha256=case.hash_of(facts),
+        route=None,
+        closed_at=None,
+        closed_as=None,
+        outcome=None,
+    )
+    case.record("matter-opened", "matter", matter_id, by=opener, number=number, kind=kind, facts=matter["facts_sha256"])
+    return matter
+
+
+def _close(case: "Case", matter: dict[str, Any], closed_as: str, outcome: dict[str, Any]) -> None:
+    matter |= {"closed_at": case.at, "closed_as": closed_as, "outcome": outcome}
+    case.record("matter-closed", "matter", matter["id"], number=matter["number"], closed_as=closed_as)
+    if matter["opened_by"] is not None:
+        case.notify(f"matter-{closed_as}", matter["opened_by"])
