@@ -230,7 +230,9 @@ def check_answers(sheet: Sheet, given: Mapping[str, Given]) -> list[dict[str, An
         if overruled and word is None:
             raise _refused(
                 question.code,
-                Message("Your answer differs from the system's: give the reason in a sentence: {question}", question=said),
+                Message(
+                    "Your answer differs from the system's: give the reason in a sentence: {question}", question=said
+                ),
             )
         if one.answer == NO and word is None:
             raise _refused(question.code, Message("Say what you found in a sentence: {question}", question=said))
