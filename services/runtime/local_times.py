@@ -18,13 +18,6 @@ def candidates(local: datetime, zone: str) -> list[datetime]:
     return sorted(moment for moment in moments if moment.astimezone(zone_info).replace(tzinfo=None, fold=0) == local)
 
 
-def offset(local: datetime) -> str:
-    """Format the offset, such as ``UTC+8`` or ``UTC+5:30``."""
-    minutes = int((local.utcoffset() or timedelta()).total_seconds() // 60)
-    hours, rest = divmod(abs(minutes), 60)
-    return f"UTC{'-' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else "")
-
-
 def moment(text: str, zone: str, *, which: str = "") -> datetime:
     """Parse a local ``text`` (ISO 8601, without offset) in ``zone`` into a moment.
 
