@@ -231,11 +231,7 @@ def check_answers(sheet: Sheet, given: Mapping[str, Given]) -> list[dict[str, An
             raise _refused(
                 question.code,
                 Message(
-<<<<<<< HEAD
                     "Your answer differs from the system's: enter a reason in a sentence: {question}", question=said
-=======
-                    "Your answer differs from the system's: give the reason in a sentence: {question}", question=said
->>>>>>> f3
                 ),
             )
         if one.answer == NO and word is None:
