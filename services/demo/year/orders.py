@@ -99,7 +99,9 @@ def _department(days_ago: float, state: str, key: str, name: str, head: str) -> 
 
 
 def _check_in(days_ago: float, place: int, state: str = CLOSED) -> Planned:
-    subject: Callable[[Subjects], Subject] = lambda subjects: subjects.loans[place]  # noqa: E731
+    def subject(subjects: Subjects) -> Subject:
+        return subjects.loans[place]
+
     return Planned("check-in", days_ago, state, "", None, _person("lina"), subject, "副本由本人保管，未转交他人。")
 
 

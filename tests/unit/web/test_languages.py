@@ -22,6 +22,7 @@ LANGUAGES = [language for language in translations.languages() if language != tr
 CHINESE_IN_CODE = {
     "verifier/*.py": "the verifier stands alone, without our catalogues",
     "demo/*.py": "names of people and places, and what they write",
+    "demo/year/*.py": "the same, of a year",
     "bench/*.py": "names",
     "designers/*.py": "templates that a modeller shows in both languages side by side",
     "designers/policy_check/*.py": "what it finds is told in both languages side by side, as its rules file does",
