@@ -72,17 +72,21 @@ def _recorder(place: int) -> Callable[[Subjects], Subject]:
     return lambda subjects: subjects.recorders[place % len(subjects.recorders)]
 
 
-def _technical(kind: str, days_ago: float, state: str, place: int, verifier: str, note: str) -> Planned:  # noqa: PLR0917
+def _technical(kind: str, days_ago: float, state: str, place: int, verifier: str, note: str) -> Planned:  # noqa: PLR0917 - a row of a table
     return Planned(kind, days_ago, state, "hutao", verifier, OPERATOR, _recorder(place), note)
 
 
 def _device(days_ago: float, state: str, place: int, note: str) -> Planned:
-    of: Callable[[Subjects], Subject] = lambda subjects: subjects.devices[place % len(subjects.devices)]  # noqa: E731
+    def of(subjects: Subjects) -> Subject:
+        return subjects.devices[place % len(subjects.devices)]
+
     return Planned("device-service", days_ago, state, "linlin", "zhujun", OPERATOR, of, note)
 
 
 def _camera(days_ago: float, state: str, place: int, note: str) -> Planned:
-    of: Callable[[Subjects], Subject] = lambda subjects: subjects.cameras[place % len(subjects.cameras)]  # noqa: E731
+    def of(subjects: Subjects) -> Subject:
+        return subjects.cameras[place % len(subjects.cameras)]
+
     return Planned("view-check", days_ago, state, "linlin", "wulei", OPERATOR, of, note)
 
 
