@@ -178,14 +178,6 @@ def explain(uow: UnitOfWork, finding_id: str, explanation: str) -> Reconciliatio
     return row
 
 
-def link_work_order(uow: UnitOfWork, finding_id: str, work_order_id: str) -> None:
-    """Record that a work order follows a finding up."""
-    row = uow.session.get_one(ReconciliationFinding, finding_id, with_for_update=True)
-    row.work_order_id = work_order_id
-    if row.state == OPEN:
-        row.state = "work-order"
-
-
 def _concerns(uow: UnitOfWork, row: ReconciliationFinding) -> bool:
     if row.application_id is None:
         return False
