@@ -47,5 +47,12 @@ def get_overview(uow: UnitOfWork, posts: frozenset[str]) -> OverviewView:
         outside=outside.list_nearest(uow, FEW),
         troubles=case_register.list_troubles(uow, FEW) if supervises else [],
         states=dict(case_register.count_by_state(uow)) if supervises else None,
-        agreed=access_queries.get_valid_agreement(uow, str(uow.actor.id)) is not None,
+        agreed=_has_agreed(uow, str(uow.actor.id)),
     )
+
+
+def _has_agreed(uow: UnitOfWork, person_id: str) -> bool:
+    """Return whether the person has a valid agreement; the directory, which is loaded, knows it of who has a post."""
+    if person_id in access_queries.load_directory(uow).agreed:
+        return True
+    return access_queries.get_valid_agreement(uow, person_id) is not None

@@ -158,7 +158,7 @@ def test_the_demonstration_uses_the_settings_store_where_it_is_told_to(
         seen.append(settings)
         raise Fatal("far enough")
 
-    monkeypatch.setattr(walk, "_running", stop)
+    monkeypatch.setattr(walk, "running", stop)
     ended = runner.invoke(cli_main.app, ["demo", "--data", str(tmp_path / "demo"), *options])
 
     assert "far enough" in ended.output
