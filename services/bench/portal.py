@@ -106,7 +106,7 @@ def measure(url: str, folder: Path, *, size: Size, load: Load, runs: int, year: 
     """
     filled = timed_sync(lambda: _fill(url, folder, size, year=year))
     with _server(url) as (pid, portal, bare):
-        pages = _pages(url)
+        pages = _pages(url, year=year)
         figures = asyncio.run(_all_alone(pid, portal, bare, pages))
         mixed, peers = asyncio.run(_mixed(portal, bare, pages, load, runs))
     ours, theirs = [each for served in mixed for each in served.all], [each for served in peers for each in served.all]
@@ -159,16 +159,16 @@ def _fill(url: str, folder: Path, size: Size, *, year: bool) -> None:
         database.close()
 
 
-def _pages(url: str) -> list[Page]:
+def _pages(url: str, *, year: bool) -> list[Page]:
     """Open the sessions of a reviewer and of a custodian, and name their pages."""
     database = open_database(url, SystemClock(), RULES)
     try:
-        return database.run_now(ACTOR, _open_pages)
+        return database.run_now(ACTOR, _open_pages, year=year)
     finally:
         database.close()
 
 
-def _open_pages(uow: UnitOfWork) -> list[Page]:
+def _open_pages(uow: UnitOfWork, *, year: bool) -> list[Page]:
     def cookie(person_id: str) -> str:
         person = uow.session.get_one(Person, person_id)
         return f"{cookies.SESSION}={sessions.create(uow, person, BROWSER, '127.0.0.1', None).token}"
@@ -188,7 +188,11 @@ def _open_pages(uow: UnitOfWork) -> list[Page]:
         Page("matters", "/matters", reviewer),
         Page("violations", "/matters?kind=violation&state=open", cookie(LEGAL)),
         Page("own-matters", "/matters?mine=true", custodian),
-        *(Page(name, address, cookie(person)) for person, lists in LISTS.items() for name, address in lists.items()),
+        *(
+            Page(name, address, cookie(person))
+            for person, lists in (LISTS if year else {}).items()
+            for name, address in lists.items()
+        ),
     ]
 
 
