@@ -1,8 +1,6 @@
 """Import cameras from a CSV file: all lines or none."""
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -11,12 +9,11 @@ from services.database.tables.cameras import Camera, Recorder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.cameras import service
+from services.domain.cameras.csv_rows import plain, read_rows
 from services.runtime.errors import Refused
 from services.runtime.translations import Message, Text, Worded
 
 COLUMNS = ("recorder", "channel", "name_zh", "name_en", "place_zh", "place_en", "class", "retention_days")
-MAX_BYTES = 1 << 20
-MAX_LINES = 5000
 MAX_CELL_LENGTH = 200
 
 
@@ -51,7 +48,7 @@ def import_cameras(uow: UnitOfWork, content: bytes, *, dry_run: bool) -> ImportR
     seen: set[tuple[str, str]] = set()
     recorders = {row.name: row for row in uow.session.scalars(select(Recorder).where(Recorder.active))}
     with uow.savepoint() as nested:
-        for line, cells in _rows(content):
+        for line, cells in read_rows(content, COLUMNS, code="camera-file"):
             try:
                 entry = _entry(cells, recorders)
                 if (entry.recorder_id, entry.channel) in seen:
@@ -79,33 +76,8 @@ def _apply(uow: UnitOfWork, entry: service.CameraEntry) -> str:
     return "changed"
 
 
-def _rows(content: bytes) -> Iterator[tuple[int, dict[str, str]]]:
-    if len(content) > MAX_BYTES:
-        raise _file_refused(Message("The file is too large: upload it in parts."))
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        try:
-            text = content.decode("gb18030")  # what Excel writes on a Chinese Windows
-        except UnicodeDecodeError as error:
-            raise _file_refused(Message("The file is not a text file: save it as CSV (UTF-8).")) from error
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except csv.Error as error:
-        raise _file_refused(Message("The file is not a valid CSV file: export it again.")) from error
-    header = [cell.strip().lower() for cell in rows[0]] if rows else []
-    if sorted(header) != sorted(COLUMNS):
-        names = ", ".join(COLUMNS)
-        raise _file_refused(Message("The first line must name the columns: {names}.", names=names))
-    if len(rows) > MAX_LINES:
-        raise _file_refused(Message("At most {most_lines} lines: upload the file in parts.", most_lines=MAX_LINES))
-    for line, cells in enumerate(rows[1:], 2):
-        if any(cell.strip() for cell in cells):
-            yield line, dict(zip(header, (*cells, *[""] * len(header)), strict=False))
-
-
 def _entry(cells: dict[str, str], recorders: dict[str, Recorder]) -> service.CameraEntry:
-    values = {name: _plain(cell) for name, cell in cells.items()}
+    values = {name: plain(cell) for name, cell in cells.items()}
     for name in COLUMNS:
         if not values[name]:
             raise _line_refused(Message("{name} is missing", name=name))
@@ -132,18 +104,8 @@ def _entry(cells: dict[str, str], recorders: dict[str, Recorder]) -> service.Cam
     )
 
 
-def _plain(cell: str) -> str:
-    """Remove the apostrophe with which our export disables spreadsheet formulas."""
-    text = cell.strip()
-    return text[1:] if text[:1] == "'" and text[1:2] in tuple("=+-@") else text
-
-
 def _line_refused(message: Text) -> Refused:
     return Refused("camera-line", "{problem}: correct the line.", status=422, problem=message)
-
-
-def _file_refused(message: Text) -> Refused:
-    return Refused("camera-file", message, status=422, field="file")
 
 
 def rows_of(lines: Sequence[service.CameraLine]) -> list[tuple[str | int, ...]]:

@@ -1,8 +1,6 @@
 """Import devices from a CSV file: all lines or none."""
 
-import csv
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,6 +10,7 @@ from services.database.tables.cameras import Recorder
 from services.database.tables.devices import Device
 from services.database.tables.sites import Site
 from services.database.unit_of_work import UnitOfWork
+from services.domain.cameras.csv_rows import plain, read_rows
 from services.domain.storage import devices, rights
 from services.domain.storage.schemas import DeviceBody, DeviceImportAnswer, DeviceLine, WrongLine
 from services.runtime.errors import Refused
@@ -21,8 +20,6 @@ COLUMNS = (
     "number", "kind", "make", "model", "serial", "site", "in_service_since", "capacity", "redundancy", "recorder",
 )  # fmt: skip
 REQUIRED = ("number", "kind", "make", "model", "site")
-MAX_BYTES = 1 << 20
-MAX_LINES = 5000
 
 
 def import_devices(uow: UnitOfWork, content: bytes, *, dry_run: bool) -> DeviceImportAnswer:
@@ -33,10 +30,10 @@ def import_devices(uow: UnitOfWork, content: bytes, *, dry_run: bool) -> DeviceI
     rights.require_change(uow)
     counts = {"new": 0, "changed": 0, "unchanged": 0}
     wrong: list[WrongLine] = []
-    rows = list(_rows(content))
+    rows = list(read_rows(content, COLUMNS, code="device-file"))
     sites = {row.name: row.id for row in uow.session.scalars(select(Site).where(Site.closed_at.is_(None)))}
     recorders = {row.name: row.id for row in uow.session.scalars(select(Recorder).where(Recorder.active))}
-    numbers = {_plain(cells["number"]) for _, cells in rows}
+    numbers = {plain(cells["number"]) for _, cells in rows}
     known = {row.number: row for row in uow.session.scalars(select(Device).where(Device.number.in_(numbers)))}
     seen: set[str] = set()
     with uow.savepoint() as nested:
@@ -75,33 +72,8 @@ def _apply(uow: UnitOfWork, body: DeviceBody, row: Device | None) -> str:
     return "changed"
 
 
-def _rows(content: bytes) -> Iterator[tuple[int, dict[str, str]]]:
-    if len(content) > MAX_BYTES:
-        raise _file_refused(Message("The file is too large: upload it in parts."))
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        try:
-            text = content.decode("gb18030")  # what Excel writes on a Chinese Windows
-        except UnicodeDecodeError as error:
-            raise _file_refused(Message("The file is not a text file: save it as CSV (UTF-8).")) from error
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except csv.Error as error:
-        raise _file_refused(Message("The file is not a valid CSV file: export it again.")) from error
-    header = [cell.strip().lower() for cell in rows[0]] if rows else []
-    if sorted(header) != sorted(COLUMNS):
-        names = ", ".join(COLUMNS)
-        raise _file_refused(Message("The first line must name the columns: {names}.", names=names))
-    if len(rows) > MAX_LINES:
-        raise _file_refused(Message("At most {most_lines} lines: upload the file in parts.", most_lines=MAX_LINES))
-    for line, cells in enumerate(rows[1:], 2):
-        if any(cell.strip() for cell in cells):
-            yield line, dict(zip(header, (*cells, *[""] * len(header)), strict=False))
-
-
 def _body(cells: Mapping[str, str], sites: Mapping[str, str], recorders: Mapping[str, str]) -> DeviceBody:
-    values: dict[str, Any] = {name: _plain(cell) for name, cell in cells.items()}
+    values: dict[str, Any] = {name: plain(cell) for name, cell in cells.items()}
     for name in REQUIRED:
         if not values[name]:
             raise _line_refused(Message("{name} is missing", name=name))
@@ -118,15 +90,5 @@ def _body(cells: Mapping[str, str], sites: Mapping[str, str], recorders: Mapping
         raise _line_refused(Message("{name} is not valid", name=name)) from None
 
 
-def _plain(cell: str) -> str:
-    """Remove the apostrophe with which our export disables spreadsheet formulas."""
-    text = cell.strip()
-    return text[1:] if text[:1] == "'" and text[1:2] in tuple("=+-@") else text
-
-
 def _line_refused(message: Text) -> Refused:
     return Refused("device-line", "{problem}: correct the line.", status=422, problem=message)
-
-
-def _file_refused(message: Text) -> Refused:
-    return Refused("device-file", message, status=422, field="file")

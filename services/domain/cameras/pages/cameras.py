@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.access import administrators
-from services.domain.cameras import csv_import, photographs, reference_pictures, service
+from services.domain.cameras import csv_import, csv_rows, photographs, reference_pictures, service
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras.api.cameras import CameraBody
 from services.domain.cameras.recorders import RecorderLine
@@ -71,7 +71,7 @@ async def new_list(visitor: Visiting, database: GivenDatabase) -> Response:
 async def import_list(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Check or import the CSV file; every wrong line is named."""
     file, result, import_refusal = typed.file("file"), None, None
-    content = await file.read(csv_import.MAX_BYTES + 1) if file else b""
+    content = await file.read(csv_rows.MAX_BYTES + 1) if file else b""
 
     def act(uow: UnitOfWork) -> csv_import.ImportResult:
         return csv_import.import_cameras(uow, content, dry_run=typed.text("enter") != "true")
