@@ -149,15 +149,6 @@ def _require_copy(uow: UnitOfWork, copy_id: str, address: str | None) -> None:
         raise _refused(*grants.VIEW_ENDED) from stranger
 
 
-def record_denial(uow: UnitOfWork, derivative_id: str, code: str) -> None:
-    """Record that somebody was refused (R41)."""
-    row = uow.session.get(Derivative, derivative_id)
-    if row is not None:
-        audit_trail.record(
-            uow, "access-denied", SUBJECT, derivative_id, application_id=row.application_id, asked="view", code=code
-        )
-
-
 def open_viewing(uow: UnitOfWork, derivative_id: str, *, purpose_confirmed: bool, address: str) -> Opened:
     """Begin a viewing: the purpose is shown, and confirmed anew each time (R41)."""
     opened = check(uow, derivative_id, address=address)

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from services.database.tables.applications import Application
 from services.database.tables.copies import Copy, Grant
 from services.database.tables.custody import HandOver
+from services.database.tables.derivatives import Derivative
 from services.database.tables.emergency_views import EmergencyCopy
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
@@ -19,7 +20,12 @@ from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text
 
 Action = Literal["view", "download"]
-CopyKind = Literal["copy", "emergency-copy"]  # as the audit trail calls them
+CopyKind = Literal["copy", "emergency-copy", "derivative"]  # as the audit trail calls them
+COPIES: dict[CopyKind, type[Copy | EmergencyCopy | Derivative]] = {
+    "copy": Copy,
+    "emergency-copy": EmergencyCopy,
+    "derivative": Derivative,
+}
 
 # Why a copy does not open: code and message.
 NOT_ACCEPTED = ("not-accepted", Message("You have not accepted the copy yet: accept it first."))
@@ -182,11 +188,10 @@ def check(uow: UnitOfWork, copy_id: str, action: Action, *, address: str | None 
 
 def record_denial(uow: UnitOfWork, kind: CopyKind, copy_id: str, action: Action, code: str) -> None:
     """Record that somebody was refused (R41: access outside the terms is denied and seen)."""
-    copy = uow.session.get(Copy, copy_id) if kind == "copy" else uow.session.get(EmergencyCopy, copy_id)
-    if copy is not None:
-        audit_trail.record(
-            uow, "access-denied", kind, copy_id, application_id=copy.application_id, asked=action, code=code
-        )
+    table = COPIES[kind]
+    application_id = uow.session.scalar(select(table.application_id).where(table.id == copy_id))
+    if application_id is not None:
+        audit_trail.record(uow, "access-denied", kind, copy_id, application_id=application_id, asked=action, code=code)
 
 
 def extend(uow: UnitOfWork, hand_over: HandOver) -> None:

@@ -8,13 +8,15 @@ from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from services.database.unit_of_work import Actor, Database, UnitOfWork
-from services.domain.custody import derivative_queries, derivative_viewings, playlist
+from services.domain.custody import derivative_queries, derivative_viewings, grants, playlist
 from services.domain.custody.api.footage import (
     PARTIAL,
     ContentRequest,
     Vault,
     ViewingBody,
     address,
+    content_of,
+    playlist_of,
     send,
     send_playlist,
 )
@@ -67,8 +69,8 @@ async def open_viewing(
         derivative_id=derivative_id,
         purpose=opened.derivative.purpose,
         size=opened.size,
-        content=f"/api/derivatives/{derivative_id}/content?viewing={opened.viewing_id}",
-        playlist=f"/api/derivatives/{derivative_id}/playlist.m3u8?viewing={opened.viewing_id}",
+        content=content_of("derivative", derivative_id, opened.viewing_id),
+        playlist=playlist_of("derivative", derivative_id, opened.viewing_id),
     )
 
 
@@ -162,5 +164,5 @@ async def run_allowed(database: Database, actor: Actor, derivative_id: str, act:
         raise
     except Refused as error:
         if error.status == 403:
-            await database.run(actor, derivative_viewings.record_denial, derivative_id, error.code)
+            await database.run(actor, grants.record_denial, "derivative", derivative_id, "view", error.code)
         raise

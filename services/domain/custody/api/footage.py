@@ -26,7 +26,11 @@ T = TypeVar("T")
 # Nothing between us and the reader may cache it.
 PRIVATE = {"Cache-Control": "no-store, private", "X-Content-Type-Options": "nosniff"}
 FOOTAGE = "video/mp4"
-PATHS: dict[CopyKind, str] = {"copy": "/api/copies", "emergency-copy": "/api/emergency-copies"}
+PATHS: dict[CopyKind, str] = {
+    "copy": "/api/copies",
+    "emergency-copy": "/api/emergency-copies",
+    "derivative": "/api/derivatives",
+}
 PARTIAL: dict[int | str, dict[str, Any]] = {
     206: {"description": "The range that was asked for", "content": {FOOTAGE: {}}},
     416: {"description": "The range lies outside the footage; Content-Range says how long it is"},
@@ -57,14 +61,19 @@ class ViewingAnswer(Answer):
             copy_id=opened.copy_id,
             purpose=opened.purpose,
             size=opened.size,
-            content=f"{PATHS[kind]}/{opened.copy_id}/content?viewing={opened.viewing_id}",
-            playlist=playlist_of(kind, opened),
+            content=content_of(kind, opened.copy_id, opened.viewing_id),
+            playlist=playlist_of(kind, opened.copy_id, opened.viewing_id),
         )
 
 
-def playlist_of(kind: CopyKind, opened: OpenedViewing) -> str:
+def content_of(kind: CopyKind, copy_id: str, viewing_id: str) -> str:
+    """Return where the footage of a viewing is read."""
+    return f"{PATHS[kind]}/{copy_id}/content?viewing={viewing_id}"
+
+
+def playlist_of(kind: CopyKind, copy_id: str, viewing_id: str) -> str:
     """Return where a player reads the playlist of a viewing."""
-    return f"{PATHS[kind]}/{opened.copy_id}/playlist.m3u8?viewing={opened.viewing_id}"
+    return f"{PATHS[kind]}/{copy_id}/playlist.m3u8?viewing={viewing_id}"
 
 
 async def _open_copies(request: Request) -> footage_reader.OpenCopies:

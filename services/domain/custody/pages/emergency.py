@@ -57,7 +57,7 @@ async def show_player(
         copy=copy,
         purpose=purpose,
         times=copy_times(copy),
-        playlist=playlist_of(emergency.SUBJECT, opened),
+        playlist=playlist_of(emergency.SUBJECT, copy_id, opened.viewing_id),
     )
 
 

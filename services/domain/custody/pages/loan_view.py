@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.domain.custody.schemas import DerivativeView, EmergencyCopyView, IssuedCopy
-from services.runtime.errors import Refused
+from services.database.unit_of_work import UnitOfWork
+from services.domain.custody import queries
+from services.domain.custody.schemas import DerivativeView, EmergencyCopyView, HandOverView, IssuedCopy, ShownLoan
+from services.runtime.errors import NotFound, Refused
 from services.runtime.spans import Span
 from services.runtime.translations import Message
 from services.vault.coverage import span_from_json
@@ -65,3 +67,18 @@ def clarify(refusal: Refused) -> Refused:
     if words is None or refusal.code not in {"missing", "literal-error"}:
         return refusal
     return Refused(refusal.code, words, status=refusal.status, field=refusal.field)
+
+
+def read_copy(
+    uow: UnitOfWork, copy_id: str, refusal: Refused | None = None
+) -> tuple[HandOverView | ShownLoan, IssuedCopy]:
+    """Return the copy as its custodian sees it, or as a recipient does who may view it.
+
+    A recipient who may not is told ``refusal`` and nothing else of the loan.
+    """
+    try:
+        return queries.get_copy(uow, copy_id)
+    except NotFound:
+        if refusal is not None:
+            raise refusal from None
+        return queries.get_shown_copy(uow, copy_id)

@@ -6,11 +6,11 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from services.database.unit_of_work import UnitOfWork
-from services.domain.custody import derivative_queries, derivative_viewings, grants, queries, sitting_queries, viewings
+from services.domain.custody import derivative_queries, derivative_viewings, grants, sitting_queries, viewings
 from services.domain.custody.api import derivatives as derivatives_api
-from services.domain.custody.api.footage import address, run_allowed
-from services.domain.custody.pages.loan_view import copy_times
-from services.domain.custody.schemas import HandOverView, IssuedCopy, ShownLoan
+from services.domain.custody.api.footage import address, playlist_of, run_allowed
+from services.domain.custody.pages.loan_view import copy_times, read_copy
+from services.domain.custody.schemas import HandOverView
 from services.runtime.errors import NotFound, Refused
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
@@ -69,7 +69,7 @@ async def show_editor(
         return await _redact_purpose(
             visitor, database, copy_id, refusal, typed, given=given, barred=refusal.status == 403
         )
-    view, copy = await database.read(visitor.actor, _read_copy, copy_id)
+    view, copy = await database.read(visitor.actor, read_copy, copy_id)
     sitting = None
     if opened.sitting_id is not None:
         sitting = await database.read(visitor.actor, sitting_queries.get, opened.sitting_id)
@@ -81,7 +81,7 @@ async def show_editor(
         sitting=sitting,
         recipe=_parsed(given["recipe"]),
         reason=given["reason"],
-        playlist=f"/api/copies/{copy_id}/playlist.m3u8?viewing={opened.viewing_id}",
+        playlist=playlist_of("copy", copy_id, opened.viewing_id),
     )
 
 
@@ -136,7 +136,7 @@ async def show_player(
         times=copy_times(view),
         viewing_id=opened.viewing_id,
         watched=watched.model_dump(mode="json", by_alias=True),
-        playlist=f"/api/derivatives/{derivative_id}/playlist.m3u8?viewing={opened.viewing_id}",
+        playlist=playlist_of("derivative", derivative_id, opened.viewing_id),
     )
 
 
@@ -154,17 +154,6 @@ def _parsed(recipe: str) -> Any:
     return given if isinstance(given, dict) and isinstance(given.get("regions"), list) else None
 
 
-def _read_copy(
-    uow: UnitOfWork, copy_id: str, refusal: Refused | None = None
-) -> tuple[HandOverView | ShownLoan, IssuedCopy]:
-    try:
-        return queries.get_copy(uow, copy_id)
-    except NotFound:
-        if refusal is not None:
-            raise refusal from None
-        return queries.get_shown_copy(uow, copy_id)
-
-
 async def _redact_purpose(
     visitor: Visitor,
     database: GivenDatabase,
@@ -175,7 +164,7 @@ async def _redact_purpose(
     given: dict[str, str],
     barred: bool = False,
 ) -> Response:
-    view, copy = await database.read(visitor.actor, _read_copy, copy_id, refusal if barred else None)
+    view, copy = await database.read(visitor.actor, read_copy, copy_id, refusal if barred else None)
     return visitor.page(
         "custody/redact_purpose.html",
         refusal.status if refusal else 200,

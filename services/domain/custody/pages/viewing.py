@@ -8,8 +8,8 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.custody import grants, queries, sitting_queries, viewings
 from services.domain.custody.api.downloads import DownloadBody, list_download
 from services.domain.custody.api.footage import Vault, address, playlist_of, run_allowed
-from services.domain.custody.pages.loan_view import clarify, copy_times
-from services.domain.custody.schemas import HandOverView, IssuedCopy, ShownLoan
+from services.domain.custody.pages.loan_view import clarify, copy_times, read_copy
+from services.domain.custody.schemas import HandOverView, IssuedCopy
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 from services.web.dependencies import GivenDatabase
@@ -61,7 +61,7 @@ async def show_player(
         raise
     except Refused as refusal:
         return await _purpose_page(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
-    view, copy = await database.read(visitor.actor, _read_copy, copy_id)
+    view, copy = await database.read(visitor.actor, read_copy, copy_id)
     sitting = None
     if opened.sitting_id is not None:
         sitting = await database.read(visitor.actor, sitting_queries.get, opened.sitting_id)
@@ -72,7 +72,7 @@ async def show_player(
         own=isinstance(view, HandOverView),
         times=copy_times(copy),
         sitting=sitting,
-        playlist=playlist_of("copy", opened),
+        playlist=playlist_of("copy", copy_id, opened.viewing_id),
     )
 
 
@@ -121,21 +121,6 @@ async def ask_download(
     return visitor.page("custody/download_listed.html", view=view, copy=copy, download=row, password=password)
 
 
-def _read_copy(
-    uow: UnitOfWork, copy_id: str, refusal: Refused | None = None
-) -> tuple[HandOverView | ShownLoan, IssuedCopy]:
-    """Return the copy as its custodian sees it, or as a recipient does who may view it.
-
-    A recipient who may not is told ``refusal`` and nothing else of the loan.
-    """
-    try:
-        return queries.get_copy(uow, copy_id)
-    except NotFound:
-        if refusal is not None:
-            raise refusal from None
-        return queries.get_shown_copy(uow, copy_id)
-
-
 def _read_own(uow: UnitOfWork, copy_id: str, refusal: Refused | None) -> tuple[HandOverView, IssuedCopy]:
     """Return the copy to its custodian; a recipient, who downloads nothing, is told ``refusal``."""
     try:
@@ -155,7 +140,7 @@ async def _purpose_page(
     *,
     barred: bool = False,
 ) -> Response:
-    view, copy = await database.read(visitor.actor, _read_copy, copy_id, refusal if barred else None)
+    view, copy = await database.read(visitor.actor, read_copy, copy_id, refusal if barred else None)
     return visitor.page(
         "custody/purpose.html",
         refusal.status if refusal else 200,
