@@ -12,7 +12,7 @@ from review_desk import ReviewDesk
 from sqlalchemy import insert, select
 
 from services.database.base import new_id
-from services.database.tables.applications import Application, Item
+from services.database.tables.applications import Application, Item, Revision
 from services.database.tables.copies import Copy
 from services.database.tables.custody import HandOver
 from services.database.tables.disposals import DisposalItem
@@ -129,9 +129,10 @@ def further(uow: UnitOfWork, number: int) -> None:
     """Add as many archived cases like the first one, on paper."""
     master = uow.session.scalars(select(Master)).first()
     assert master is not None
-    models = (Application, Item, UploadAttempt, Master)
+    models = (Application, Revision, Item, UploadAttempt, Master)
     first = {
         Application: uow.session.get_one(Application, master.application_id),
+        Revision: uow.session.scalars(select(Revision).filter_by(application_id=master.application_id)).one(),
         Item: uow.session.get_one(Item, master.item_id),
         UploadAttempt: uow.session.get_one(UploadAttempt, master.attempt_id),
         Master: master,
