@@ -275,6 +275,12 @@ FINDINGS_OPEN = Gauge(
     "Differences between the register and what it describes that nobody has explained",
     registry=DATABASE_REGISTRY,
 )
+DEVICES_UNHEALTHY = Gauge(
+    "footage_desk_devices_unhealthy",
+    "Stores and recorders that were last read to be defective: vault, replica, recorder",
+    ["part"],
+    registry=DATABASE_REGISTRY,
+)
 HAND_OVERS_OVERDUE = Gauge(
     "footage_desk_hand_overs_overdue", "Hand-overs past their due date", registry=DATABASE_REGISTRY
 )

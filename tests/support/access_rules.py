@@ -322,6 +322,7 @@ RULES = {
     "GET /api/devices": Rule(STORAGE_READERS, EVERYONE - STORAGE_READERS),
     "POST /api/devices": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body=DEVICE),
     "POST /api/devices/list": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS),
+    "GET /api/stores/health": Rule(STORAGE_READERS, EVERYONE - STORAGE_READERS),
     "GET /api/devices/{device_id}": Rule(STORAGE_READERS, EVERYONE - STORAGE_READERS),
     "PUT /api/devices/{device_id}": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body=DEVICE),
     "POST /api/devices/{device_id}/retire": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body={"because": "none"}),
