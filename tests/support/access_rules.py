@@ -449,6 +449,7 @@ RULES = {
         EVERYONE - SUPERVISING,
         query="?cameraId=camera&start=2031-03-04T10:00:00Z&end=2031-03-04T11:00:00Z&purpose=none",
     ),
+    "GET /api/refusals/{person_id}": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /api/audit/events": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /api/audit/events/{seq}": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /api/statistics": Rule(SUPERVISING, EVERYONE - SUPERVISING),

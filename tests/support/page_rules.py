@@ -298,6 +298,7 @@ PAGES = {
     "GET /supervision": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /supervision/requirements/{requirement}": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /supervision/footage-viewers": Rule(SUPERVISING, EVERYONE - SUPERVISING),
+    "GET /supervision/refusals/{person_id}": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /supervision/audit": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /supervision/audit/{seq}": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /supervision/statistics": Rule(SUPERVISING, EVERYONE - SUPERVISING),

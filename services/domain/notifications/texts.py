@@ -30,6 +30,7 @@ Page = Literal[
     "inspected-case",
     "inspection",
     "group",
+    "refusals",
     "sites",
     "reconciliations",
 ]
@@ -67,6 +68,7 @@ PAGES_OF_SUBJECTS = {
     "work-order": "/work-orders",
     "inspected-case": "/supervision/cases",
     "inspection": "/supervision/inspections",
+    "refusals": "/supervision/refusals",
 }
 PLAIN_PAGES = {
     "group": "/supervision/group",
@@ -338,6 +340,9 @@ TEXTS = {
     ),
     "violation-urgent-not-ratified": NoticeText(
         Message("An urgent retrieval was not approved afterwards: a violation was recorded."), work="violation"
+    ),
+    "access-refused-often": NoticeText(
+        Message("Access was refused to one person many times in a short time: find out why."), "refusals"
     ),
     "violation-refusal-pattern": NoticeText(
         Message("Access was refused repeatedly: a violation was recorded."), work="violation"

@@ -1,6 +1,7 @@
 """The round of the recorders: each is asked in its turn, by one portal, and what it says shows in the metrics."""
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -390,5 +391,5 @@ async def test_what_a_recorder_tells_of_its_disks_is_kept_with_its_moment(desk: 
     kept = await read(RecorderDown("x", "busy"))
     assert (kept.state, kept.told_at, kept.asked_at) == ("bad", since, desk.clock.now())
     assert kept.failure is not None, "what was told stays, and that it is told no more is seen"
-    changes = [event.payload for event in desk.all(AuditEvent, action="device-health-changed")]
+    changes = [json.loads(event.entry)["detail"] for event in desk.all(AuditEvent, action="device-health-changed", subject_id="R")]
     assert [(one["old"], one["new"]) for one in changes] == [("good", "bad")]
