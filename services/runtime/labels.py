@@ -414,6 +414,7 @@ WORDS: dict[str | bool | None, str] = {
     "fact-dueAt": "Copies due",
     "fact-posts": "Posts",
     "fact-absences": "Absences",
+    "fact-grants": "Access that is open",
     "fact-left": "No longer active",
     "fact-expiresAt": "Agreement ends",
     "fact-cause": "Reason of the hold",

@@ -171,6 +171,13 @@ TEXTS = {
     ),
     "work-order-closed": NoticeText(Message("A work order that you opened is closed."), "work-order"),
     "work-order-cancelled": NoticeText(Message("A work order was cancelled: nothing is left to do."), "work-order"),
+    "work-order-recall-asked": NoticeText(
+        Message("A review of access asks for copies to come back: recall them, so that it can be accepted."),
+        "work-order",
+    ),
+    "view-ended-by-review": NoticeText(
+        Message("A review of access has ended the viewing of copies by a named viewer."), "hand-over"
+    ),
     "work-order-check-in-no": NoticeText(
         Message("A custodian reports that copies are missing or were passed on: check this now."), "work-order"
     ),

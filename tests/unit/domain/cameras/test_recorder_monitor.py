@@ -391,5 +391,8 @@ async def test_what_a_recorder_tells_of_its_disks_is_kept_with_its_moment(desk: 
     kept = await read(RecorderDown("x", "busy"))
     assert (kept.state, kept.told_at, kept.asked_at) == ("bad", since, desk.clock.now())
     assert kept.failure is not None, "what was told stays, and that it is told no more is seen"
-    changes = [json.loads(event.entry)["detail"] for event in desk.all(AuditEvent, action="device-health-changed", subject_id="R")]
+    changes = [
+        json.loads(event.entry)["detail"]
+        for event in desk.all(AuditEvent, action="device-health-changed", subject_id="R")
+    ]
     assert [(one["old"], one["new"]) for one in changes] == [("good", "bad")]
