@@ -464,6 +464,8 @@ RULES |= {
     # no group is proposed, and nothing is inspected: tests/unit/domain/supervision
     "POST /api/supervision-group/{group_id}/confirm": Rule(NONE, body={"password": PASSWORD}),
     "POST /api/supervision-group/{group_id}/withdraw": Rule(NONE),
+    "GET /api/supervision-groups/{group_id}/attachments": Rule(NONE),
+    "POST /api/supervision-groups/{group_id}/attachments": Rule(NONE, query="?kind=other&name=x.jpg"),
     "GET /api/inspections": Rule(INSPECTIONS, EVERYONE - INSPECTIONS),
     "POST /api/inspections": Rule(NONE, EVERYONE, body={"period": "2031-02"}),
     "GET /api/inspections/{inspection_id}": Rule(NONE, EVERYONE - INSPECTIONS),
