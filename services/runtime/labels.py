@@ -382,7 +382,7 @@ WORDS: dict[str | bool | None, str] = {
     "subject-unhealthy-device": "device in bad health",
     "health-good": "in order",
     "health-bad": "defective",
-    "health-not-told": "not told",
+    "health-not-told": "not reported",
     "figure-drivesOnline": "disks online",
     "figure-drivesOffline": "disks offline",
     "figure-drivesHealing": "disks being rebuilt",

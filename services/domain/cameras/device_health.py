@@ -23,8 +23,8 @@ def health_of(disks: Sequence[Disk]) -> StorageHealth:
     elif untold:
         findings.append(
             Counted(
-                "Of {count} disk the recorder does not tell whether it fails.",
-                "Of {count} disks the recorder does not tell whether they fail.",
+                "The recorder does not report whether {count} disk fails.",
+                "The recorder does not report whether {count} disks fail.",
                 len(untold),
             )
         )
@@ -48,7 +48,7 @@ def keep_disks(uow: UnitOfWork, recorder_id: str, disks: Sequence[Disk]) -> Devi
 def keep_untold(uow: UnitOfWork, recorder_id: str, code: str) -> DeviceHealth:
     """Keep that a recorder which answers does not tell of its disks; ``code`` as in RecorderDown."""
     because = Message(
-        "The recorder answers, and does not tell of its disks. {because}",
+        "The recorder answers, and does not report its disks. {because}",
         because=DOWN_MESSAGES.get(code, DOWN_MESSAGES["down"]),
     )
     row = _row(uow, recorder_id, recorder_id)

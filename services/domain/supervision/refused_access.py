@@ -83,7 +83,7 @@ def read(uow: UnitOfWork, person_id: str) -> RefusalsView:
     if person is None:
         raise NotFound(Message("person"), person_id)
     if person_id == uow.actor.id:
-        raise Refused("own-refusals", "What was refused to you is looked at by somebody else.", status=403)
+        raise Refused("own-refusals", "You cannot read what was refused to you: another supervisor does.", status=403)
     rows = refusals.list_of_person(uow, person_id)
     audit_trail.record(uow, "refusals-read", "person", person_id)
     ids = {row.application_id for row in rows if row.application_id is not None}

@@ -93,7 +93,7 @@ def _read_folder(path: Path, told: _Told) -> None:
         told.bad(Message("The folder cannot be read: check the disk or the mount."))
         return
     told.figures.update(totalBytes=usage.total, freeBytes=usage.free)
-    told.findings.append(Message("A folder tells its free space, and not whether a disk fails."))
+    told.findings.append(Message("A folder reports its free space, and not whether a disk fails."))
 
 
 def _read_server(place: S3Store, told: _Told) -> None:
@@ -126,7 +126,7 @@ def _read_quorum(client: httpx.Client, told: _Told) -> bool:
     is_minio = _NUMBER.fullmatch(quorum) is not None
     if not is_minio or answer.status not in (200, 503):
         told.findings.append(
-            Message("The store does not tell its health ({status} from {path}).", status=answer.status, path=HEALTH)
+            Message("The store does not report its health ({status} from {path}).", status=answer.status, path=HEALTH)
         )
         return False
     told.figures["writeQuorum"] = int(quorum)
@@ -143,7 +143,7 @@ def _read_quorum(client: httpx.Client, told: _Told) -> bool:
 def _read_metrics(client: httpx.Client, place: S3Store, told: _Told) -> None:
     if place.metrics_token is None:
         told.findings.append(
-            Message("Single disks and free space are not told: no token for the store's metrics is set.")
+            Message("Single disks and free space are not reported: no token for the store's metrics is set.")
         )
         return
     try:

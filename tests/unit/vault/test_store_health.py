@@ -75,14 +75,14 @@ async def test_minio_tells_its_disks_its_quorum_and_its_space() -> None:
 async def test_what_cannot_be_read_is_not_told_and_not_made_up() -> None:
     without = await read(answering(WELL, told()), token=None)
     assert (without.state, without.figures) == ("good", {"writeQuorum": 3})
-    assert "not told" in str(without.findings[0])
+    assert "not reported" in str(without.findings[0])
     refused = await read(answering(WELL, told()), token="another")
     assert (refused.state, "freeBytes" in refused.figures) == ("good", False)
     assert "does not accept the token" in str(refused.findings[0])
     for other in (Reply(b"<html>", 404), Reply(b"ok"), Reply(b"", 302, headers={"Location": "http://127.0.0.1:1/"})):
         alien = await read(answering(other, told()))
         assert (alien.state, alien.figures) == ("not-told", {})
-        assert "does not tell its health" in str(alien.findings[0])
+        assert "does not report its health" in str(alien.findings[0])
 
 
 @pytest.mark.requirement("R10")
