@@ -209,6 +209,9 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "sitting_id": desk.run(_sitting),
         "work_order_id": desk.run(_work_order),
         "schedule_code": "check-in",
+        "manual": "custodian",
+        "language": "en",
+        "picture": "overview.webp",
         **desk.run(_registers, by="operator"),
         **dict.fromkeys(("disposal_item_id", "finding_id", "damage_id"), "none"),
     }
