@@ -17,6 +17,7 @@ from page_rules import LAST_PAGES, PAGES, PAGES_WITHOUT_SESSION
 from portal_client import Portal
 from review_desk import ReviewDesk
 
+from services.domain.supervision import refused_access
 from services.vault.age import generate_identity
 
 OF_THE_WORKS = frozenset({"drafter", "keeper", "head", "deputy"})
