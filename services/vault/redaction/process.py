@@ -28,7 +28,7 @@ from av.video.stream import VideoStream
 from services.runtime.confine import Limits, confine
 from services.vault.redaction.drawing import Plan
 from services.vault.redaction.pictures import BUFFER, Input, Moment, Source, Unsupported, open_footage
-from services.vault.redaction.protocol import HEAD, LARGEST_JOB
+from services.vault.redaction.protocol import HEAD, LARGEST_JOB, lines_to
 
 NICE = 5
 REPORT_SECONDS = 0.5
@@ -214,16 +214,6 @@ class _Output:
         """Write all of it."""
         self._pipe.write(data)
         return len(data)
-
-
-def lines_to(report: BinaryIO) -> Callable[[dict[str, object]], None]:
-    """Return what writes each object as a line."""
-
-    def emit(line: dict[str, object]) -> None:
-        report.write(json.dumps(line).encode() + b"\n")
-        report.flush()
-
-    return emit
 
 
 def main() -> None:
