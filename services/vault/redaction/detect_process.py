@@ -34,7 +34,7 @@ from services.vault.redaction.protocol import HEAD, LARGEST_JOB, lines_to
 NICE = 10  # behind what makes redacted copies
 REPORT_SECONDS = 0.5
 STEP = 32  # pixels that the network's picture is a multiple of
-OUTPUTS = ("537", "538", "539")  # how likely, how large, where in the cell
+OUTPUTS = ("537", "538", "539", "540")  # how likely, how large, where in the cell; eyes, nose and mouth are not used
 MOST_CANDIDATES = 5000
 
 Look = Callable[[VideoFrame], list[Face]]
@@ -64,7 +64,7 @@ class Detector:
         width, height = (max(STEP, -(-int(side * scale) // STEP) * STEP) for side in (frame.width, frame.height))
         picture = frame.reformat(width, height, format="bgr24").to_ndarray()
         self._net.setInput(cv2.dnn.blobFromImage(picture))
-        heat, size, offset = self._net.forward(list(OUTPUTS))
+        heat, size, offset, _ = self._net.forward(list(OUTPUTS))
         likely = heat[0, 0]
         rows, columns = np.where(likely > job.threshold)
         if len(rows) > MOST_CANDIDATES:

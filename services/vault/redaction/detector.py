@@ -27,8 +27,14 @@ class DetectorMissing(Exception):
 
 def parameters() -> dict[str, Any]:
     """Return by what the proposals are made, as it is recorded with them."""
-    return {"threshold": THRESHOLD, "alone": ALONE, "every": EVERY, "atLeastMs": AT_LEAST_MS,
-            "longestSide": LONGEST_SIDE, "around": AROUND}
+    return {
+        "threshold": THRESHOLD,
+        "alone": ALONE,
+        "every": EVERY,
+        "atLeastMs": AT_LEAST_MS,
+        "longestSide": LONGEST_SIDE,
+        "around": AROUND,
+    }
 
 
 def tool() -> dict[str, Any]:
