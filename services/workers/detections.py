@@ -59,7 +59,12 @@ class DetectionMaker:
             await self._database.run(ACTOR, detections.fail, order, str(error))
             return True
         except Retryable as error:
-            await self._database.run(ACTOR, detections.keep_cause, order, str(error))
+            because = None if error.away is not None else str(error)
+            await self._database.run(ACTOR, detections.give_up, order, because)
+            raise
+        except asyncio.CancelledError:
+            with anyio.CancelScope(shield=True):
+                await self._database.run(ACTOR, detections.give_up, order, None)
             raise
         facts = {"pictures": search.pictures, "lookedAt": search.looked_at}
         proposals = search.proposals(derivatives.length_ms(order.copy))

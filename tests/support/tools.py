@@ -34,7 +34,7 @@ def get(name: str = "") -> str:
 
 @dataclass(frozen=True)
 class Tool:
-    """A program or library that the product does not bring, and Debian's package for it; none: `make setup-test` has it."""
+    """A program or library that the product does not bring, and Debian's package; none: `make setup-test` has it."""
 
     package: str
     found: Callable[[], bool]

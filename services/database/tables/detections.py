@@ -14,7 +14,8 @@ TO_MAKE = text("made_at IS NULL AND failed_at IS NULL AND ended_at IS NULL")
 class Detection(Base):
     """One search for faces in an issued copy. It waits until ``made_at``, ``failed_at`` or ``ended_at`` is set.
 
-    ``runs``: how many were begun; ``pictures`` and ``reached_ms`` say how far the last one has come.
+    ``runs``: how many were begun, of which ``excused`` ended because a part was away or the process was stopped;
+    ``pictures`` and ``reached_ms`` say how far the last one has come.
     """
 
     __tablename__ = "detections"
@@ -29,6 +30,7 @@ class Detection(Base):
     tool: Mapped[dict[str, Any]]  # what proposes: vault.redaction.detector.tool and its parameters
     queued_at: Mapped[datetime]
     runs: Mapped[int] = mapped_column(default=0)
+    excused: Mapped[int] = mapped_column(default=0)
     pictures: Mapped[int] = mapped_column(default=0)
     reached_ms: Mapped[int] = mapped_column(default=0)
     made_at: Mapped[datetime | None]

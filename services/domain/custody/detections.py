@@ -1,4 +1,4 @@
-"""Detections: boxes that the detector proposes for a copy, looked for by one run at a time, and what became of them (R58).
+"""Detections: boxes that the detector proposes for a copy, by one run at a time, and what became of them (R58).
 
 Nothing is hidden by a detection: a person accepts, corrects or removes each box in the editor, and the recipe that is
 sent is that person's. What the proposals were, and what was made of them, is recorded beside it.
@@ -60,6 +60,7 @@ def ask(uow: UnitOfWork, copy_id: str, *, address: str | None = None) -> Detecti
             tool=tool,
             queued_at=uow.now,
             runs=0,
+            excused=0,
             pictures=0,
             reached_ms=0,
         )
@@ -109,7 +110,7 @@ def begin(uow: UnitOfWork) -> Order | None:
         copy = uow.session.get_one(Copy, row.copy_id)
         if not _opens(copy):
             row.ended_at = uow.now
-        elif row.runs >= MOST_RUNS:
+        elif row.runs - row.excused >= MOST_RUNS:
             _fail(uow, row, row.failed_because or DIED)
         else:
             row.runs, row.pictures, row.reached_ms = row.runs + 1, 0, 0
@@ -158,10 +159,14 @@ def fail(uow: UnitOfWork, order: Order, because: str) -> None:
         _fail(uow, row, because)
 
 
-def keep_cause(uow: UnitOfWork, order: Order, because: str) -> None:
-    """Keep why a run has failed, which the next one may not; so many runs are tried."""
+def give_up(uow: UnitOfWork, order: Order, because: str | None) -> None:
+    """End a run that another follows; ``because``: why it has failed, None where it is not to blame."""
     row = _lock(uow, order.detection_id)
-    if row.runs == order.run and _waits(row):
+    if row.runs != order.run or not _waits(row):
+        return
+    if because is None:
+        row.excused += 1
+    else:
         row.failed_because = because
 
 
@@ -184,19 +189,12 @@ def recorded(uow: UnitOfWork, copy: Copy, recipe: Mapping[str, Any]) -> dict[str
     if detection_id is None:
         return None
     row = uow.session.get(Detection, detection_id)
-    if row is None or row.copy_id != copy.id or row.made_at is None or row.proposals is None:
+    named = {one["proposed"]: one for one in recipe["regions"] if "proposed" in one}
+    boxes = (row.proposals or {}).get("boxes") if row is not None and row.copy_id == copy.id else None
+    if row is None or row.proposals is None or boxes is None or any(number >= len(boxes) for number in named):
         raise Refused(
             "recipe",
             Message("The proposals are not of this footage: open the footage, and draw the boxes there again."),
-            status=422,
-            field="recipe",
-        )
-    boxes = row.proposals["boxes"]
-    named = {one["proposed"]: one for one in recipe["regions"] if "proposed" in one}
-    if any(number >= len(boxes) for number in named):
-        raise Refused(
-            "recipe",
-            Message("The proposals cannot be told apart: open the footage, and draw the boxes there again."),
             status=422,
             field="recipe",
         )

@@ -1,9 +1,9 @@
-"""The process that looks for faces: ``python -m services.vault.redaction.detect_process <report> <memory> <cpu seconds>``.
+"""The process that looks for faces; its arguments are those of ``process``: report, memory, seconds of the processor.
 
-Standard input is the job and one fragmented MP4, as for ``process``; standard output one JSON object a line for each
-picture that was looked at: {"at": milliseconds, "size": [width, height], "faces": [[left, top, right, bottom, score], …]},
-edges as shares of the picture's sides. ``report`` is the number of a pipe for progress, and for the last line:
-{"report": …}, or {"refused": sentence}. The model is read before the process is confined, and footage after.
+Standard input is the job and one fragmented MP4, as there; standard output one JSON object a line for each picture that
+was looked at: {"at": milliseconds, "size": [width, height], "faces": [[left, top, right, bottom, score], …]}, edges as
+shares of the picture's sides. ``report`` is the number of a pipe for progress, and for the last line: {"report": …}, or
+{"refused": sentence}. The model is read before the process is confined, and footage after.
 """
 
 import gc

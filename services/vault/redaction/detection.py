@@ -42,7 +42,7 @@ class Detection:
         if not detector.is_installed():
             raise NoDetector(
                 "could not propose boxes | the detector is not installed here | nothing was looked at | install it as "
-                "docs/operations.md says, or draw the boxes by hand"
+                "docs/dependencies.md says, or draw the boxes by hand"
             )
         before = self.pictures
         work = await Work.start(PROCESS, self._limits, lambda count, at: self._progress(before + count, at))
@@ -59,7 +59,7 @@ class Detection:
             raise failed("sent a report that cannot be read") from error
 
     def proposals(self, length_ms: int) -> dict[str, Any]:
-        """Return the boxes. ``untilMs``: from there on there were more than a recipe takes; None where all are there."""
+        """Return the boxes. ``untilMs``: from there on there were more than a recipe takes, or None."""
         width, height = self._size or (1, 1)
         boxes = self._tracker.proposals(max(length_ms, self._last_at), width, height)
         return {"picture": {"width": width, "height": height}, "boxes": boxes, "untilMs": self._tracker.full_at}

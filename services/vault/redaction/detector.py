@@ -1,7 +1,7 @@
 """Where the face detector is: a model from one package and a library from another, which are not installed by default.
 
-`make setup-detector` brings both (requirements-detector.lock). Nothing here imports them: only the confined process does
-(``detect_process``), and it reads the model before it reads footage.
+`make setup-detector` brings both (requirements-detector.lock). Nothing here imports them: only the confined process
+does (``detect_process``), and it reads the model before it reads footage.
 """
 
 import hashlib

@@ -76,7 +76,7 @@ class Input:
         return data
 
     def turn(self, track: int) -> Turn:
-        """Return how the pictures of a track are turned to be shown; raises Unsupported where no quarter turns do it."""
+        """Return how the pictures of a track are turned to be shown; raises Unsupported for an angle."""
         self._complete = True
         head, self._head = bytes(self._head), bytearray()
         place = _matrix_of(head, track)

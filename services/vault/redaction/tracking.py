@@ -149,7 +149,7 @@ def _box(face: Face, width: int, height: int) -> dict[str, int]:
 
 
 def _stretch(low: float, high: float, side: int) -> tuple[int, int]:
-    """Return where a box begins and how long it is: larger than the face, inside the picture, no smaller than may be."""
+    """Return where a box begins and how long it is: larger than the face, inside the picture, not too small."""
     margin = (high - low) * AROUND
     start = max(0, int((low - margin) * side))
     end = min(side, -int(-(high + margin) * side // 1))

@@ -1,4 +1,4 @@
-"""Redaction of every kind of footage: each pixel of each picture is compared, without loss, under and beside the boxes."""
+"""Redaction of every kind of footage: without loss, each pixel is compared under the boxes and beside them."""
 
 import io
 import json
@@ -69,7 +69,9 @@ def level(number: int, x: int, y: int) -> int:
 
 
 def rows_of(number: int, width: int, height: int) -> Rows:
-    return [bytes(level(number, x, y) for x in range(width)) for y in range(height)]
+    first = [70 + (x * 3) % 120 for x in range(width)]
+    assert first[5] == level(0, 5, 0)
+    return [bytes(70 + (one - 70 + y * 5 + number * 17) % 120 for one in first) for y in range(height)]
 
 
 def footage(kind: Kind) -> bytes:
@@ -298,3 +300,47 @@ def compare(kind: Kind, number: int, rows: Rows, rectangles: list[tuple[int, ...
             assert row == expected, (number, y)
         elif kind.tolerance:
             assert max(abs(a - b) for a, b in zip(row, expected, strict=True)) <= kind.tolerance, (number, y)
+
+
+NOTES = (b"a note of the file", b"a note of the track", b"a note in a picture", b"a note in a box", b"a second picture")
+PICTURE_NOTE = f"h264_metadata=sei_user_data=086f3693b7b34f2c965321492feee5b8+{NOTES[2].decode()}"
+
+
+def hiding() -> bytes:
+    """Footage that carries more than its picture: notes everywhere, and a second picture."""
+    noted, target = filtered(footage(Kind()), PICTURE_NOTE), io.BytesIO()
+    with av.open(io.BytesIO(noted)) as given, av.open(target, "w", format="mp4", options=FRAGMENTED) as container:
+        container.metadata["comment"] = NOTES[0].decode()
+        shown = container.add_stream_from_template(given.streams.video[0])
+        shown.metadata["handler_name"] = NOTES[1].decode()
+        hidden = container.add_stream("mpeg4", rate=25)
+        hidden.width, hidden.height, hidden.pix_fmt = 64, 48, "yuv420p"
+        hidden.metadata["handler_name"] = NOTES[4].decode()
+        for packet in given.demux(given.streams.video[0]):
+            if packet.size:
+                packet.stream = shown
+                container.mux(packet)
+        for number in range(COUNT):
+            frame = picture(Kind(size=(64, 48)), number)
+            frame.pts = number
+            container.mux(hidden.encode(frame))
+        container.mux(hidden.encode(None))
+    return target.getvalue() + struct.pack(">I4s16s", 24 + len(NOTES[3]), b"uuid", b"n" * 16) + NOTES[3]
+
+
+@pytest.mark.requirement("R6", "R58", refuses=True)
+def test_t5_what_is_hidden_in_the_source_does_not_go_along() -> None:
+    source = hiding()
+    assert all(note in source for note in NOTES)
+
+    data, report = redacted(source, recipe_of(Kind(), box(0, 10_000, (0, 0, 0, WIDTH, HEIGHT)), sound=True), 900)
+
+    assert report["report"]["pictures"] == COUNT
+    assert not [note for note in NOTES if note in data]
+    with av.open(io.BytesIO(data)) as made, av.open(io.BytesIO(source)) as given:
+        assert [(one.type, one.codec_context.name) for one in made.streams] == [("video", "h264")]
+        taken = [bytes(packet)[8:] for packet in given.demux() if packet.size > 24]
+        assert not any(one in data for one in taken)
+        assert all(not frame.metadata for frame in made.decode(video=0))
+    # all of the picture is under the box: not even a level of what was there is left
+    assert {one for _, rows, _ in decoded(data) for row in rows for one in row} == {BLACK}

@@ -19,7 +19,7 @@ def upgrade() -> None:
         *(sa.Column(name, sa.String(), nullable=False) for name in ("id", "application_id", "copy_id", "asked_by")),
         sa.Column("tool", Json, nullable=False),
         sa.Column("queued_at", Moment(), nullable=False),
-        *(sa.Column(name, Whole, nullable=False) for name in ("runs", "pictures", "reached_ms")),
+        *(sa.Column(name, Whole, nullable=False) for name in ("runs", "excused", "pictures", "reached_ms")),
         sa.Column("made_at", Moment(), nullable=True),
         sa.Column("proposals", Json, nullable=True),
         sa.Column("facts", Json, nullable=True),
