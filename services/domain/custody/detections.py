@@ -94,6 +94,12 @@ def newest(uow: UnitOfWork, copy_id: str) -> Detection | None:
     return uow.session.scalar(query.order_by(Detection.queued_at.desc(), Detection.id.desc()).limit(1))
 
 
+def running(uow: UnitOfWork, copy_id: str) -> str | None:
+    """Return the detection of a copy that somebody has asked for and that is not made yet."""
+    row = newest(uow, copy_id)
+    return row.id if row is not None and _waits(row) else None
+
+
 def begin(uow: UnitOfWork) -> Order | None:
     """Begin a run for the detection that waits longest; None where none waits.
 

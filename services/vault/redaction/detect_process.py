@@ -14,16 +14,14 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read once, when the library is loaded
 
 import av
 import cv2
 import numpy as np
-from av.packet import Packet
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 
 from services.runtime.confine import Limits, confine
 from services.vault.redaction import detector
@@ -89,7 +87,7 @@ def search(source: Source, job: Job, look: Look, emit: Callable[[dict[str, objec
     """Yield what is found in each picture that is looked at; raises Unsupported."""
     count, skipped, last_at, told = 0, job.every, 0, monotonic()
     for packet in source.container.demux(source.video):
-        for moment, frame in source.pictures(cast("Packet[VideoStream]", packet)):
+        for moment, frame in source.pictures(packet):
             count += 1
             skipped += 1
             if skipped < job.every and moment.at - last_at < job.at_least_ms:

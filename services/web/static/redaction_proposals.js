@@ -6,7 +6,7 @@
   const bar = document.getElementById("propose-progress");
   const said = document.getElementById("propose-said");
   const words = ask.dataset;
-  const EVERY = 4000; // milliseconds between two questions
+  const EVERY = 3000; // milliseconds between two questions
   // like every page that asks by itself, it must not keep the session of somebody who has left alive
   const AWAY = 10 * 60 * 1000;
   let lastSeen = Date.now();
@@ -30,7 +30,7 @@
     bar.hidden = false;
     ask.disabled = true;
     bar.value = view.progress;
-    said.textContent = words.working.replace("{share}", Math.floor(view.progress * 100));
+    said.textContent = words.working.replace("{share}", `${Math.floor(view.progress * 100)} %`);
     setTimeout(() => follow(view.id), EVERY);
   }
   async function follow(id) {

@@ -78,7 +78,7 @@ async def show_editor(
             visitor, database, copy_id, refusal, typed, given=given, barred=refusal.status == 403
         )
     view, copy = await database.read(visitor.actor, read_copy, copy_id)
-    searched = await database.read(visitor.actor, detections.newest, copy_id)
+    running = await database.read(visitor.actor, detections.running, copy_id)
     sitting = None
     if opened.sitting_id is not None:
         sitting = await database.read(visitor.actor, sitting_queries.get, opened.sitting_id)
@@ -91,7 +91,7 @@ async def show_editor(
         recipe=_parsed(given["recipe"]),
         reason=given["reason"],
         detector=detector.is_installed(),
-        detection=searched.id if searched is not None and searched.failed_at is None else None,
+        detection=running,
         playlist=playlist_of("copy", copy_id, opened.viewing_id),
     )
 
