@@ -89,7 +89,7 @@ class Recipe(Shape):
         proposed = [region.proposed for region in self.regions if region.proposed is not None]
         if len(proposed) != len(set(proposed)) or (proposed and self.detection is None):
             raise RecipeInvalid(
-                Message("The proposals cannot be told apart: open the footage, and draw the boxes there again.")
+                Message("The proposals do not match the footage: open the footage, and draw the boxes there again.")
             )
         if sum(len(region.keyframes) for region in self.regions) > MOST_KEYFRAMES:
             raise RecipeInvalid(
