@@ -10,8 +10,8 @@ import json
 import re
 from functools import cache
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from services.verifier.page.words import WORDS
 from services.verifier.titles import FINGERPRINTS, TITLES
 
 FOLDER = Path(__file__).parent
@@ -59,8 +59,20 @@ def _script() -> str:
     """Join the modules, each in a scope of its own, behind the words that the page shows."""
     order: dict[PurePosixPath, str] = {}
     _add(FIRST, order, ())
-    words = json.dumps({"checks": TITLES, "keys": FINGERPRINTS, **WORDS}, ensure_ascii=False, separators=(",", ":"))
-    return "\n".join(['"use strict";', f"const words = {words};", *order.values()])
+    known = {"checks": TITLES, "keys": FINGERPRINTS, **_read("words.json")}
+    # What a check finds is English in both verifiers; of each sentence there is a form in Chinese, {n} being any text.
+    said = {"words": known, "sentences": _read("sentences.json")}
+    constants = [f"const {name} = {_json(value)};" for name, value in said.items()]
+    return "\n".join(['"use strict";', *constants, *order.values()])
+
+
+def _read(name: str) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((FOLDER / name).read_text(encoding="utf-8"))
+    return read
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _add(path: PurePosixPath, order: dict[PurePosixPath, str], above: tuple[PurePosixPath, ...]) -> None:

@@ -28,7 +28,7 @@ const sumOf = (value) => sha256Hex(canonical(value));
 export async function examine(found, trail, report) {
   const byHash = new Map();
   for (const event of trail.events) {
-    if (!has(event.fields.detail, "statement_sha256")) continue;
+    if (!has(event.detail, "statement_sha256")) continue;
     const sum = shown(event.detail.statement_sha256);
     byHash.set(sum, [...(byHash.get(sum) ?? []), event]);
   }

@@ -5,7 +5,7 @@
 import { sha256Hex } from "./bytes.js";
 import { canonical } from "./canonical.js";
 import * as layout from "./layout.js";
-import { Invalid, at, failing, has, isObject, quoted, same, sorted } from "./values.js";
+import { Invalid, at, failing, has, quoted, same, sorted } from "./values.js";
 
 export const EVIDENCE = 2; // of footage-retrieved and copy-issued: from 2 on, label-written names the label's signed text
 const STARTED = "package-started";
@@ -54,7 +54,7 @@ export function isSignatureNamed(signature, own, events) {
 
 /** Compare the package with what was named when it was made, and say what is older than that. */
 export async function examine(found, trail, report) {
-  const isMarked = (event) => isObject(event.fields.detail) && MARKS.some((mark) => Object.hasOwn(event.detail, mark));
+  const isMarked = ({ detail }) => MARKS.some((mark) => Object.hasOwn(detail, mark));
   if (trail.of(STARTED).length || trail.events.some(isMarked)) {
     await report.each("as-made", members(found, trail), "members");
   } else {

@@ -21,6 +21,26 @@ function word(name, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, one) => values[one]);
 }
 
+const FORMS = Object.entries(sentences).map(([english, chinese]) => {
+  const pattern = english.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{\d\}/g, "([^]+?)");
+  return [new RegExp(`^${pattern}$`), [...english.matchAll(/\{(\d)\}/g)].map(([, n]) => n), chinese];
+});
+
+/** What was found, in the language of the page; an element that says which language it is. */
+function told(name, found, attributes = {}) {
+  const english = plain(found);
+  if (language === "zh") {
+    for (const [pattern, places, chinese] of FORMS) {
+      const match = pattern.exec(english);
+      if (match === null) continue;
+      const text = chinese.replace(/\{(\d)\}/g, (_, n) => match[places.indexOf(n) + 1]);
+      return element(name, { ...attributes, text });
+    }
+    return element(name, { ...attributes, lang: "en", text: english });
+  }
+  return element(name, { ...attributes, text: english });
+}
+
 /** Names and texts come from the package: what cannot be printed is replaced. */
 const plain = (text) => String(text ?? "").replace(BARE, "\ufffd");
 
@@ -191,7 +211,7 @@ function prints({ fingerprints, lines }) {
 
 function line({ of, found }) {
   const children = [element("span", { class: "of", text: plain(of) })];
-  if (found) children.push(of ? " — " : "", element("span", { lang: "en", text: plain(found) }));
+  if (found) children.push(of ? " — " : "", told("span", found));
   return element("p", { children });
 }
 
@@ -217,8 +237,7 @@ function summary(report) {
   const counted = word("result.count", { passed: count("pass"), failed: count("fail"), noted: count("note") });
   const children = [...grouped(report.lines)].map(([check, own]) => {
     const worst = ["fail", "note", "pass"].find((status) => own.some((one) => one.status === status));
-    const told = own.filter(({ status }) => status === "note");
-    return entry(worst, title(check), worst === "note" ? told : []);
+    return entry(worst, title(check), worst === "note" ? own.filter(({ status }) => status === "note") : []);
   });
   return card("checked", [element("p", { class: "hint", text: counted }), element("ul", { class: "list", children })]);
 }
@@ -231,7 +250,7 @@ function everything({ lines }) {
         element("td", { children: [tag(status)] }),
         element("td", { text: title(check) }),
         element("td", { text: plain(of) }),
-        element("td", { lang: "en", text: plain(found) }),
+        told("td", found),
       ],
     }),
   );
@@ -256,7 +275,7 @@ function everything({ lines }) {
 function reportText({ report, file }) {
   const lines = report.lines.map(({ status, check, of, found }) => {
     const start = `${word(`status.${status}`)}  ${title(check)}  [${plain(of)}]`;
-    return found ? `${start}  ${plain(found)}` : start;
+    return found ? `${start}  ${told("span", found).textContent}` : start;
   });
   const keys = Object.entries(report.fingerprints).map(([name, value]) => `${name.padEnd(5)} sha256:${value}  ${word(`keys.${name}`)}`);
   return [plain(file.name), "", ...lines, "", ...keys, `${word(`result.${report.exitCode}`)}`, word(`result.${report.exitCode}-text`), ""].join("\n");

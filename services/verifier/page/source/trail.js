@@ -13,6 +13,7 @@ import {
 
 export const CLOCKS_APART = 5 * MINUTE; // of the machines that write the events of one case
 const FIELDS = ["action", "actor", "application", "at", "detail", "subject"];
+const PARTS = ["actor", "detail", "subject"];
 
 /** One audit event; `index` is its position in the tree. */
 class Event {
@@ -22,7 +23,6 @@ class Event {
   }
 
   get detail() {
-    if (!isObject(this.fields.detail)) throw new Unshaped("TypeError");
     return this.fields.detail;
   }
 
@@ -109,7 +109,9 @@ function eventsOf(found) {
     if (!keysAre(line, ["index", "entry"]) || !isWhole(line.index)) throw new Invalid(`${name} is no event`);
     const entry = utf8(text(line.entry));
     const fields = read(entry, name);
-    if (!keysAre(fields, FIELDS)) throw new Invalid(`${name} has other fields than an event`);
+    if (!keysAre(fields, FIELDS) || !PARTS.every((part) => isObject(fields[part]))) {
+      throw new Invalid(`${name} has other fields than an event`);
+    }
     const event = new Event(line.index, entry, fields);
     if (fields.application !== found.applicationId && !isBeside(event, signed, accounts)) {
       throw new Invalid(`${name} is of another case`);
