@@ -97,15 +97,16 @@ def _members(name: str, make: Callable[[], Contents | list[tuple[str, bytes]]], 
     return Tampered(name, lambda path: tampering.write(path, make()), trust)
 
 
-def groups(made: Made, forged: Made, older: Older, small: Small) -> dict[str, list[Tampered]]:
-    """Return the whole set by kind; nothing is written before it is asked for."""
+def groups(made: Made, forged: Made | None, older: Older, small: Small) -> dict[str, list[Tampered]]:
+    """Return the set by kind, and whole with a forger's installation; nothing is written before it is asked for."""
     contents, others = tampering.read(made.clear), tampering.read(made.other)
     return {
-        "untouched": list(_untouched(made, forged, older)),
+        "untouched": list(_untouched(made, older)),
         "bytes": list(_changed_bytes(made.clear)),
         "structure": list(_changed_structure(made.clear)),
         "ends": list(_ends(made.clear)),
-        "members": list(_moved(contents, others, forged)),
+        "members": list(_moved(contents, others)),
+        "forged": [] if forged is None else list(_forged(made, forged, contents)),
         "sealed-again": [
             _members(f"{n}-{check}", partial(_resealed, change, contents, made), made.fingerprints["root"])
             for n, (change, check) in enumerate(CHANGES, 1)
@@ -130,14 +131,13 @@ def _resealed(change: Callable[[Contents, Made], Contents], contents: Contents, 
     return resealed(change(contents, made), made.seal)
 
 
-def _untouched(made: Made, forged: Made, older: Older) -> Iterator[Tampered]:
+def _untouched(made: Made, older: Older) -> Iterator[Tampered]:
     for how in ("clear", "sealed", "hash", "other"):
         path: Path = getattr(made, how)
         yield _bytes(how, path.read_bytes())
     for name, value in made.fingerprints.items():
         spelled = f"SHA256:{':'.join(value[at : at + 2] for at in range(0, 64, 2)).upper()}"
         yield _bytes(f"trusted by {name}", made.hash.read_bytes(), spelled)
-        yield _bytes(f"forged and not {name}", forged.hash.read_bytes(), value)
     for written in ("", "sha256:", "g" * 64, "0" * 64, "不是指纹"):
         yield _bytes(f"trust in {written!r}", made.hash.read_bytes(), made.fingerprints["root"], written)
     yield _members("older", lambda: older.contents, older.root)
@@ -175,7 +175,7 @@ def _ends(path: Path) -> Iterator[Tampered]:
         yield _bytes(name, data)
 
 
-def _moved(contents: Contents, others: Contents, forged: Made) -> Iterator[Tampered]:
+def _moved(contents: Contents, others: Contents) -> Iterator[Tampered]:
     names = list(contents)
     for at, name in enumerate(names):
         yield _members(f"without {name}", lambda name=name: {n: d for n, d in contents.items() if n != name})
@@ -191,6 +191,12 @@ def _moved(contents: Contents, others: Contents, forged: Made) -> Iterator[Tampe
     yield _members(
         "another case's manifest", lambda: {**contents, **{name: others[name] for name in tampering.MANIFESTS}}
     )
+
+
+def _forged(made: Made, forged: Made, contents: Contents) -> Iterator[Tampered]:
+    """The same case with other keys, sound by itself, and the true one that those keys have sealed."""
+    for name, value in made.fingerprints.items():
+        yield _bytes(f"forged and not {name}", forged.hash.read_bytes(), value)
     yield _members("sealed by a forger", lambda: resealed(contents, forged.seal))
 
 
