@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import struct
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -313,8 +314,7 @@ def _with_pdf(small: Small, pdf: bytes) -> Contents:
 def _stamped(small: Small) -> Iterator[Tampered]:
     """Signatures and a checkpoint that authorities of several kinds have seen, and what is wrong with some."""
     for name, kind in {"plain": {}, "chain": {"chain": True}, "rsa": {"chain": True, "with_rsa": True}}.items():
-        folder = small.folder / f"authority-{name}"
-        stamper = Stamper(folder, **kind)
+        stamper = Stamper(Path(tempfile.mkdtemp(dir=small.folder)) / name, **kind)
         seal = Signer(small.seal.key, stamper)
         contents = resealed(small.contents, seal)
         yield _members(f"stamped {name}", lambda contents=contents: contents)
