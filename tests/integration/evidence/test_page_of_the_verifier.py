@@ -184,7 +184,7 @@ def test_a_package_of_more_than_4_gib_needs_less_than_300_mib(small: Small, brow
     with opened_page(browser, tmp_path) as page:
         own = renderers() - before
         page.set_input_files("#file", target)
-        page.locator("#verdict").wait_for(timeout=280_000)
+        page.locator("#verdict").wait_for(timeout=600_000)
         assert page.locator(".verdict.unknown").count() == 1
         assert 0 < max(map(most_memory, own)) < 300 << 20
 
