@@ -90,6 +90,7 @@ RULES = {
     "GET /api/me": Rule(EVERYONE),
     "GET /api/choices": Rule(EVERYONE),
     "GET /api/verifier": Rule(EVERYONE),
+    "GET /api/verifier/page": Rule(EVERYONE),
     "GET /api/directory": Rule(EVERYONE),
     "GET /api/cameras": Rule(EVERYONE),
     "GET /api/cameras/{camera_id}/reference": Rule(EVERYONE),
