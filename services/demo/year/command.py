@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -16,15 +16,18 @@ from sqlalchemy import select
 from services.app.container import Container
 from services.backup.database_export import snapshot
 from services.database.tables.inspections import GroupInspection
+from services.database.tables.maintenance import MaintenanceRun
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo import organisation, walk
-from services.demo.people import StepFailed
+from services.demo.people import StepFailed, wait_for
 from services.demo.proof import Check
 from services.demo.recordings import Recordings
 from services.demo.situations import Chapter
 from services.demo.year import laying, open_cases, summary
 from services.demo.year.past import PastClock
 from services.domain.audit.verification import verify_trail
+from services.domain.storage import findings
+from services.domain.storage.maintenance import RECONCILE
 from services.domain.supervision import reproduction
 from services.domain.wiring import open_database
 from services.runtime.errors import Fatal, Retryable
@@ -32,6 +35,7 @@ from services.runtime.logs import configure_logs
 from services.runtime.settings import SettingsError
 
 ACTOR = Actor("system", "demo")
+CARE = timedelta(minutes=5)
 MONTHLY = {"rules.inspection_period": "month"}
 
 
@@ -47,7 +51,11 @@ async def demonstrate(
         console.print(f"[bold]Footage Desk · 录像调取台[/]: a year of {cases} applications.")
         async with walk.running(settings, partial(_lay_out, cases=cases, console=console)) as (container, addresses):
             console.print(f"The demo's people lead {open_cases.count_open(led)} cases with footage to every stage.")
+            since = container.clock.now()
             await open_cases.lead(container, addresses.portal or "", led, Recordings(container.settings.data_dir))
+            await wait_for(
+                "the end of the night's care", partial(container.database.read, ACTOR, _is_cared_for, since), CARE
+            )
             checks, counts = await anyio.to_thread.run_sync(_check, container, open_cases.count_open(led))
     except (StepFailed, Fatal, Retryable, SettingsError) as error:
         console.print(Text.assemble(("The demo year stopped: ", "red"), str(error)))
@@ -76,15 +84,24 @@ def _lay_out(container: Container, *, cases: int, console: Console) -> None:
     recorded.record_oldest(container.clock.now())
 
 
+def _is_cared_for(uow: UnitOfWork, since: datetime) -> bool:
+    """Return whether stores and register were compared since then, and no such work is going on."""
+    going_on = select(MaintenanceRun.day).where(MaintenanceRun.ended_at.is_(None))
+    compared = select(MaintenanceRun.day).where(MaintenanceRun.task == RECONCILE, MaintenanceRun.began_at >= since)
+    return uow.session.scalar(going_on.limit(1)) is None and uow.session.scalar(compared.limit(1)) is not None
+
+
 def _check(container: Container, opened: int) -> tuple[list[Check], dict[str, int]]:
     """Verify the trail, draw the inspection's sample again, and count what there is."""
     with snapshot(container.settings.database_address) as connection:
         trail = verify_trail(connection)
+    differences = container.database.read_now(ACTOR, findings.count_open)
     again = container.database.read_now(ACTOR, reproduce)
     counts = container.database.read_now(ACTOR, summary.count)
     subject = "the year"
     checks = [
         Check(subject, "the audit trail is sound", not trail.faults, f"{trail.size} events"),
+        Check(subject, "register, stores and engine agree", not differences, f"{differences} differences"),
         Check(subject, "the sample is drawn again", not again.differences, f"{again.number}: {again.sampled} cases"),
         Check(subject, "the cases under way are there", counts["cases open"] == opened, str(counts["cases open"])),
         *(

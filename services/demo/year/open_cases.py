@@ -90,7 +90,7 @@ def chapters() -> tuple[Chapter, ...]:
     return (
         Chapter(timedelta(), (*examples, *first), PACE),
         Chapter(SECOND_DAY, (*archived, *second), PACE),
-        Chapter(AHEAD, (*plots.TODAY, *third), tuple(later)),
+        Chapter(AHEAD, (*plots.TODAY, *third), PACE, tuple(later)),
     )
 
 
