@@ -68,7 +68,7 @@ STAGE_OF = {
     "Task_EncryptCopy": "issuing",
 }
 APPROVAL = {"preliminary": "zhangwei", "security": "wulei", "security-signature": "zhaoqiang"}
-LATEST_END = timedelta(days=50)  # how long ago, about, the last of those that have ended did
+LATEST_END = timedelta(days=15)  # how long ago, about, the last of those that have ended did
 REJECTED_EACH = 10  # one in so many of those that have ended
 # where the open ones are; a stage is an open review
 OPEN = (
