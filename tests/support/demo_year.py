@@ -39,7 +39,7 @@ def _plot(target: str) -> Plot:
 
 
 LENT = next(plot for plot in open_cases.chapters()[0].plots if plot.target == plots.LENT and plot.head)
-ARCHIVED = replace(_plot(plots.ARCHIVED), spans=LENT.spans)
+ARCHIVED = replace(_plot(plots.ARCHIVED), spans=LENT.spans, title="")
 # One that ends, and three that do not: on loan with an extension asked for, before the release, and in Security.
 CHAPTERS = (
     Chapter(timedelta(), (ARCHIVED, LENT), open_cases.PACE),

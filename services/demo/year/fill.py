@@ -385,12 +385,7 @@ class Case:
             **{"submittedAt": self.at.isoformat(), "department": {"id": self.department, **name}},
             **{"drafter": drafter, "custodian": drafter, "recipients": [], "previousApplication": None},
             **{"reason": row["reason"], "purpose": row["purpose"], "purposeCategory": row["purpose_category"]},
-            **{
-                "legalBasis": row["legal_basis"],
-                "incidentReference": row["incident_reference"],
-                "wayOfUse": "view",
-                "wayOfUseBecause": "",
-            },
+            **{"legalBasis": row["legal_basis"], "incidentReference": row["incident_reference"], "wayOfUse": "view"},
             **{"placeOfUse": row["place_of_use"], "requestedUseDays": 7, "subjects": [], "urgentBecause": None},
             **{"importantInformation": False, "sensitiveEvent": False, "highImpact": False, "sensitivities": []},
             **{"jointDepartments": [], "consents": []},
@@ -541,7 +536,7 @@ class Case:
         grant = {"copy_id": self.copy["id"], "person_id": self.custodian, "action": "view", "since": self.at}
         self.grant = self.rows.add(Grant, id=self.new_id(), **grant, until=until)
         self.at += DAY
-        self.log("viewed", self.custodian)
+        self.log("viewed", self.custodian, viewing=self.new_id(), address="127.0.0.1")
         if self.breach is None:
             year_matters.write_of_loan(self)
         if self.stands in ("in-use", "overdue"):
