@@ -75,7 +75,7 @@ run: setup ## run everything on this machine with demo data, and print address a
 demo: setup ## take one application through every step, with no person
 	@$(BIN)/footage-desk demo
 
-demo-year: setup ## lay out a year of applications, with what it leaves in the registers
+demo-year: setup ## lay out a year of applications, and lead some 50 cases with footage to every stage
 	@$(BIN)/footage-desk demo --year
 
 test: setup-test lint bpmn-lint ## run every check and test, the long ones as a sample; starts PostgreSQL and an S3 server by itself
