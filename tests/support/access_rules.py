@@ -462,6 +462,10 @@ RULES |= {
     # no group is proposed, and nothing is inspected: tests/unit/domain/supervision
     "POST /api/supervision-group/{group_id}/confirm": Rule(NONE, body={"password": PASSWORD}),
     "POST /api/supervision-group/{group_id}/withdraw": Rule(NONE),
+    "GET /api/use-reports": Rule(INSPECTIONS, EVERYONE - INSPECTIONS),
+    # nothing had been applied for before the end of the period: tests/unit/domain/supervision/test_use_reports.py
+    "POST /api/use-reports": Rule(NONE, EVERYONE - SUPERVISING, body={"period": "2031-02"}),
+    "GET /api/use-reports/{number}": Rule(NONE),  # there is none
     "GET /api/inspections": Rule(INSPECTIONS, EVERYONE - INSPECTIONS),
     "POST /api/inspections": Rule(NONE, EVERYONE, body={"period": "2031-02"}),
     "GET /api/inspections/{inspection_id}": Rule(NONE, EVERYONE - INSPECTIONS),

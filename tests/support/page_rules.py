@@ -308,6 +308,9 @@ PAGES = {
         body={"leaderId": "supervisor", "untilDay": "2031-12-31", "basis": "none", "password": PASSWORD},
     ),
     "POST /supervision/group/{group_id}/{act}": Rule(NONE),  # ``act`` is none of its own
+    "GET /supervision/use-reports": Rule(INSPECTIONS, EVERYONE - INSPECTIONS),
+    "POST /supervision/use-reports": Rule(NONE, EVERYONE - SUPERVISING, body={"period": "2031-02"}),
+    "GET /supervision/use-reports/{number}": Rule(NONE),  # there is none
     "GET /supervision/inspections": Rule(INSPECTIONS, EVERYONE - INSPECTIONS),
     "POST /supervision/inspections": Rule(NONE, EVERYONE, body={"period": "2031-02"}),
     "GET /supervision/inspections/{inspection_id}": Rule(NONE, EVERYONE - INSPECTIONS),

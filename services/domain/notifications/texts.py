@@ -32,6 +32,7 @@ Page = Literal[
     "group",
     "sites",
     "reconciliations",
+    "use-report",
 ]
 # What a notice asks somebody to do. Its subject is the review, the consent, the hand-over, the request or the
 # violation. ``progress`` asks for nothing: the decision of a stage is news until the next one.
@@ -67,6 +68,7 @@ PAGES_OF_SUBJECTS = {
     "work-order": "/work-orders",
     "inspected-case": "/supervision/cases",
     "inspection": "/supervision/inspections",
+    "use-report": "/supervision/use-reports",
 }
 PLAIN_PAGES = {
     "group": "/supervision/group",
@@ -139,6 +141,7 @@ TEXTS = {
         work="supervision",
     ),
     "inspection-reported": NoticeText(Message("The supervision group has reported: read the report."), "inspection"),
+    "use-report-made": NoticeText(Message("The report on safety and use is ready: read it."), "use-report"),
     "work-order-opened": NoticeText(
         Message("A work order is waiting for you: do it in time and sign it."), "work-order", work="work-order"
     ),
