@@ -428,6 +428,19 @@ RULES = {
     "PUT /api/admin/rules/{rule_name}": Rule(
         ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"value": "19", "was": "20", "reason": "none"}
     ),
+    "GET /api/admin/handling": Rule(READERS, EVERYONE - READERS),
+    "GET /api/admin/handling/history": Rule(READERS, EVERYONE - READERS),
+    # no second person has confirmed it: tests/unit/domain/handling
+    "PUT /api/admin/handling/{level}": Rule(
+        NONE, EVERYONE - ADMINISTRATOR, body={"wayOfUse": "view", "version": 0, "reason": "none"}
+    ),
+    "GET /api/applicable-rules": Rule(EVERYONE),
+    "GET /api/applicable-rules/{rule_id}": Rule(EVERYONE),
+    # there is nobody who leads Legal: tests/unit/domain/applicable_rules
+    "POST /api/applicable-rules": Rule(NONE, EVERYONE, body={"kind": "law", "title": "none", "reason": "none"}),
+    "PUT /api/applicable-rules/{rule_id}": Rule(
+        NONE, EVERYONE, body={"kind": "law", "title": "none", "reason": "none"}
+    ),
     "GET /api/agreements/text": Rule(EVERYONE),
     "GET /api/agreements/texts/{version}": Rule(EVERYONE),
     "GET /api/register": Rule(EVERYONE),

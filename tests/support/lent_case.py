@@ -191,6 +191,8 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "delivery_id": desk.run(_failed),
         "search_id": desk.run(saved_searches.save, "mine", "text=gate", by="reviewer").id,
         "rule_name": "max_items",
+        "level": "trade-secret",
+        "rule_id": "order-799",
         "name": "max_items",
         "version": desk.rules.agreement_version,
         "act": "unlock",

@@ -262,6 +262,18 @@ PAGES = {
         ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"active": "true"}
     ),
     "POST /admin/recorders/{recorder_id}/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /admin/handling": Rule(READERS, EVERYONE - READERS),
+    "GET /admin/handling/{level}": Rule(READERS, EVERYONE - READERS),
+    # no second person has confirmed it: tests/unit/domain/handling
+    "POST /admin/handling/{level}": Rule(
+        NONE, EVERYONE - ADMINISTRATOR, body={"wayOfUse": "view", "version": "0", "reason": "none"}
+    ),
+    "GET /applicable-rules": Rule(EVERYONE),
+    "GET /applicable-rules/{rule_id}": Rule(EVERYONE),
+    # there is nobody who leads Legal: tests/unit/domain/applicable_rules
+    "POST /applicable-rules/{rule_id}": Rule(
+        NONE, EVERYONE, body={"kind": "law", "title": "none", "version": "0", "reason": "none"}
+    ),
     "GET /admin/rules": Rule(READERS, EVERYONE - READERS),
     "GET /admin/rules/history": Rule(READERS, EVERYONE - READERS),
     "GET /admin/rules/{name}": Rule(READERS, EVERYONE - READERS),

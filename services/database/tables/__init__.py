@@ -2,6 +2,7 @@
 
 from services.database.tables import (
     agreements,
+    applicable_rules,
     applications,
     attachments,
     audit,
@@ -21,6 +22,7 @@ from services.database.tables import (
     documents,
     drafts,
     emergency_views,
+    handling,
     holds,
     identities,
     inspections,
@@ -59,6 +61,7 @@ from services.database.tables import (
 
 __all__ = [
     "agreements",
+    "applicable_rules",
     "applications",
     "attachments",
     "audit",
@@ -78,6 +81,7 @@ __all__ = [
     "documents",
     "drafts",
     "emergency_views",
+    "handling",
     "holds",
     "identities",
     "inspections",

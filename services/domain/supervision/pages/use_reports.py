@@ -1,6 +1,6 @@
 """The pages of the reports on safety and use: list, form, one report (R1)."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
@@ -60,7 +60,7 @@ async def _list_page(
     *,
     place: str = "",
 ) -> Response:
-    def read(uow: UnitOfWork) -> dict[str, object]:
+    def read(uow: UnitOfWork) -> dict[str, Any]:
         found = use_report_queries.page_of_reports(uow, limit=PER_PAGE, place=place)
         last = periods.last_complete(uow.now, uow.rules.inspection_period, uow.rules.zone)
         return {"found": found, "may_make": readers.may_read(uow), "period": last.name}
