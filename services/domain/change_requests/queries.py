@@ -206,7 +206,7 @@ def _handling_values(stored: Mapping[str, Any]) -> Text:
     said: list[Text | str] = [_word(stored["wayOfUse"])]
     for name in ("maxUseDays", "checkInDays"):
         if stored[name] is not None:
-            said.append(Message("{what}: {days}", what=_word(f"handling-{name}"), days=stored[name]))
+            said.append(Message("{what}: {days} days", what=_word(f"handling-{name}"), days=stored[name]))
     said += [_word(f"handling-{name}") for name in ("twoPeople", "redactedOutside") if stored[name]]
     if stored["instructionsZh"] or stored["instructionsEn"]:
         said.append(Bilingual(stored["instructionsZh"] or "—", stored["instructionsEn"] or "—"))

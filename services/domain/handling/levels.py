@@ -4,8 +4,10 @@ A case has every level that applies to it: ``ordinary`` always, ``important`` by
 cameras, and one for each kind of sensitive content that is declared. What holds for it is the strictest of each.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from services.database.tables.applications import WAYS_OF_USE
@@ -69,40 +71,21 @@ FLOOR: Mapping[str, Handling] = {
     IMPORTANT: _IMPORTANT,
     SENSITIVE_AREA: _IMPORTANT,
 }
+INSTRUCTIONS_FILE = Path(__file__).with_name("shipped_instructions.json")
+_TEXTS: Mapping[str, Mapping[str, str]] = json.loads(INSTRUCTIONS_FILE.read_text(encoding="utf-8"))
 # What holds until an organisation changes it.
-SHIPPED: Mapping[str, Handling] = {
+_SHIPPED: Mapping[str, Handling] = {
     **FLOOR,
-    IMPORTANT: replace(
-        _IMPORTANT,
-        instructions_zh="只在办公场所使用，离开时锁屏；不得在公共网络或个人设备上打开。",
-        instructions_en="Use it at the workplace alone and lock the screen when you leave; never open it on a public "
-        "network or an own device.",
-    ),
-    SENSITIVE_AREA: replace(
-        _IMPORTANT,
-        instructions_zh="不得透露摄像头位置、覆盖范围和安防布置。",
-        instructions_en="Disclose neither places and views of cameras nor security arrangements.",
-    ),
-    "trade-secret": Handling(
-        check_in_days=7,
-        instructions_zh="画面中的设备、工艺、屏幕和文件不得记录、描述或截图外传。",
-        instructions_en="Do not record, describe or pass on equipment, processes, screens and documents that it shows.",
-    ),
-    "privacy": Handling(
-        redacted_outside=True,
-        instructions_zh="只查看与用途有关的片段；无关人员的情况不得谈论或记录。",
-        instructions_en="View only the parts that the purpose needs; neither discuss nor note what others do in it.",
-    ),
-    "minors": Handling(
-        redacted_outside=True,
-        instructions_zh="不得让无关人员看到或辨认未成年人；需要出示时先脱敏。",
-        instructions_en="Let nobody without a part in it see or recognise a minor; redact it before it is shown.",
-    ),
-    "medical": Handling(
-        redacted_outside=True,
-        instructions_zh="涉及伤病和救治的画面只由经办人员查看。",
-        instructions_en="Footage of injuries and treatment is viewed only by those who handle the case.",
-    ),
+    "trade-secret": Handling(check_in_days=7),
+    **dict.fromkeys(("privacy", "minors", "medical"), Handling(redacted_outside=True)),
+}
+SHIPPED: Mapping[str, Handling] = {
+    level: replace(
+        rules,
+        instructions_zh=_TEXTS.get(level, {}).get("zh", ""),
+        instructions_en=_TEXTS.get(level, {}).get("en", ""),
+    )
+    for level, rules in _SHIPPED.items()
 }
 
 

@@ -44,7 +44,7 @@ class PurposeChange(Kind):
         most = handling_of_cases.kept(state.application).way_of_use
         if ways.exceeds(asked.way_of_use, most):
             return Message(
-                "The confidentiality level of this footage allows no more than this: {way}. Choose that way of use.",
+                "The confidentiality level of this footage allows this at the most: {way}. Choose that way of use.",
                 way=Label(most),
             )
         if asked.way_of_use == ways.ON_SITE and not ways.is_companion(uow, base.lent(state).custodian_id):
