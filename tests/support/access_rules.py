@@ -438,7 +438,7 @@ RULES = {
     "GET /api/admin/handling/history": Rule(READERS, EVERYONE - READERS),
     # no second person has confirmed it: tests/unit/domain/handling
     "PUT /api/admin/handling/{level}": Rule(
-        NONE, EVERYONE - ADMINISTRATOR, body={"wayOfUse": "view", "version": 0, "reason": "none"}
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"wayOfUse": "view", "version": 0, "reason": "none"}
     ),
     "GET /api/applicable-rules": Rule(EVERYONE),
     "GET /api/applicable-rules/{rule_id}": Rule(EVERYONE),
@@ -483,7 +483,7 @@ RULES |= {
     "POST /api/supervision-group/{group_id}/withdraw": Rule(NONE),
     "GET /api/use-reports": Rule(INSPECTIONS, EVERYONE - INSPECTIONS),
     # nothing had been applied for before the end of the period: tests/unit/domain/supervision/test_use_reports.py
-    "POST /api/use-reports": Rule(NONE, EVERYONE - SUPERVISING, body={"period": "2031-02"}),
+    "POST /api/use-reports": Rule(SUPERVISING, EVERYONE - SUPERVISING, body={"period": "2031-02"}),
     "GET /api/use-reports/{number}": Rule(NONE),  # there is none
     "GET /api/inspections": Rule(INSPECTIONS, EVERYONE - INSPECTIONS),
     "POST /api/inspections": Rule(NONE, EVERYONE, body={"period": "2031-02"}),

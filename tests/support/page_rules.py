@@ -278,7 +278,7 @@ PAGES = {
     "GET /admin/handling/{level}": Rule(READERS, EVERYONE - READERS),
     # no second person has confirmed it: tests/unit/domain/handling
     "POST /admin/handling/{level}": Rule(
-        NONE, EVERYONE - ADMINISTRATOR, body={"wayOfUse": "view", "version": "0", "reason": "none"}
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"wayOfUse": "view", "version": "0", "reason": "none"}
     ),
     "GET /applicable-rules": Rule(EVERYONE),
     "GET /applicable-rules/{rule_id}": Rule(EVERYONE),
@@ -333,7 +333,7 @@ PAGES = {
     ),
     "POST /supervision/group/{group_id}/{act}": Rule(NONE),  # ``act`` is none of its own
     "GET /supervision/use-reports": Rule(INSPECTIONS, EVERYONE - INSPECTIONS),
-    "POST /supervision/use-reports": Rule(NONE, EVERYONE - SUPERVISING, body={"period": "2031-02"}),
+    "POST /supervision/use-reports": Rule(SUPERVISING, EVERYONE - SUPERVISING, body={"period": "2031-02"}),
     "GET /supervision/use-reports/{number}": Rule(NONE),  # there is none
     "GET /supervision/inspections": Rule(INSPECTIONS, EVERYONE - INSPECTIONS),
     "POST /supervision/inspections": Rule(NONE, EVERYONE, body={"period": "2031-02"}),
