@@ -29,6 +29,7 @@ from services.domain.process.relay import Relay
 from services.domain.reviews.ending import EndedBranches, close_of_ended_instances
 from services.domain.storage.sites import site_keepers
 from services.domain.supervision.due import inspections
+from services.domain.supervision.use_reports import use_reports
 from services.runtime import metrics as runtime_metrics
 from services.runtime.engine_client import PyzeebeEngineClient
 from services.runtime.periodic import Periodic
@@ -65,6 +66,7 @@ def follow_clock(
         daily_digests(container.database),
         hold_reviews(container.database),
         inspections(container.database),
+        use_reports(container.database),
         site_keepers(container.database),
         outside_deadlines(container.database),
         agreement_reminders(container.database),

@@ -55,7 +55,7 @@ ENTRIES = (
         "eye",
         MANAGES,
         ADMINISTRATOR | SUPERVISES,
-        also=("/supervision/inspections",),
+        also=("/supervision/inspections", "/supervision/use-reports"),
         led=frozenset({"management"}),
     ),
     Entry("/requests", _("Change requests"), "done", ADMINISTRATOR | {"supervisor", "head", "deputy"}),

@@ -440,6 +440,19 @@ RULES = {
     "PUT /api/admin/rules/{rule_name}": Rule(
         ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"value": "19", "was": "20", "reason": "none"}
     ),
+    "GET /api/admin/handling": Rule(READERS, EVERYONE - READERS),
+    "GET /api/admin/handling/history": Rule(READERS, EVERYONE - READERS),
+    # no second person has confirmed it: tests/unit/domain/handling
+    "PUT /api/admin/handling/{level}": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"wayOfUse": "view", "version": 0, "reason": "none"}
+    ),
+    "GET /api/applicable-rules": Rule(EVERYONE),
+    "GET /api/applicable-rules/{rule_id}": Rule(EVERYONE),
+    # there is nobody who leads Legal: tests/unit/domain/applicable_rules
+    "POST /api/applicable-rules": Rule(NONE, EVERYONE, body={"kind": "law", "title": "none", "reason": "none"}),
+    "PUT /api/applicable-rules/{rule_id}": Rule(
+        NONE, EVERYONE, body={"kind": "law", "title": "none", "reason": "none"}
+    ),
     "GET /api/agreements/text": Rule(EVERYONE),
     "GET /api/agreements/texts/{version}": Rule(EVERYONE),
     "GET /api/register": Rule(EVERYONE),
@@ -477,6 +490,10 @@ RULES |= {
     "POST /api/supervision-group/{group_id}/withdraw": Rule(NONE),
     "GET /api/supervision-groups/{group_id}/attachments": Rule(NONE),
     "POST /api/supervision-groups/{group_id}/attachments": Rule(NONE, query="?kind=other&name=x.jpg"),
+    "GET /api/use-reports": Rule(INSPECTIONS, EVERYONE - INSPECTIONS),
+    # nothing had been applied for before the end of the period: tests/unit/domain/supervision/test_use_reports.py
+    "POST /api/use-reports": Rule(SUPERVISING, EVERYONE - SUPERVISING, body={"period": "2031-02"}),
+    "GET /api/use-reports/{number}": Rule(NONE),  # there is none
     "GET /api/inspections": Rule(INSPECTIONS, EVERYONE - INSPECTIONS),
     "POST /api/inspections": Rule(NONE, EVERYONE, body={"period": "2031-02"}),
     "GET /api/inspections/{inspection_id}": Rule(NONE, EVERYONE - INSPECTIONS),

@@ -192,6 +192,8 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "robot_id": "none",
         "search_id": desk.run(saved_searches.save, "mine", "text=gate", by="reviewer").id,
         "rule_name": "max_items",
+        "level": "trade-secret",
+        "rule_id": "order-799",
         "name": "max_items",
         "version": desk.rules.agreement_version,
         "act": "unlock",

@@ -276,6 +276,18 @@ PAGES = {
         ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"active": "true"}
     ),
     "POST /admin/recorders/{recorder_id}/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /admin/handling": Rule(READERS, EVERYONE - READERS),
+    "GET /admin/handling/{level}": Rule(READERS, EVERYONE - READERS),
+    # no second person has confirmed it: tests/unit/domain/handling
+    "POST /admin/handling/{level}": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"wayOfUse": "view", "version": "0", "reason": "none"}
+    ),
+    "GET /applicable-rules": Rule(EVERYONE),
+    "GET /applicable-rules/{rule_id}": Rule(EVERYONE),
+    # there is nobody who leads Legal: tests/unit/domain/applicable_rules
+    "POST /applicable-rules/{rule_id}": Rule(
+        NONE, EVERYONE, body={"kind": "law", "title": "none", "version": "0", "reason": "none"}
+    ),
     "GET /admin/rules": Rule(READERS, EVERYONE - READERS),
     "GET /admin/rules/history": Rule(READERS, EVERYONE - READERS),
     "GET /admin/rules/{name}": Rule(READERS, EVERYONE - READERS),
@@ -325,6 +337,9 @@ PAGES = {
     "GET /supervision-groups/{group_id}/attachments": Rule(NONE),
     "POST /supervision-groups/{group_id}/attachments": Rule(NONE, EVERYONE),
     "POST /supervision/group/{group_id}/{act}": Rule(NONE),  # ``act`` is none of its own
+    "GET /supervision/use-reports": Rule(INSPECTIONS, EVERYONE - INSPECTIONS),
+    "POST /supervision/use-reports": Rule(SUPERVISING, EVERYONE - SUPERVISING, body={"period": "2031-02"}),
+    "GET /supervision/use-reports/{number}": Rule(NONE),  # there is none
     "GET /supervision/inspections": Rule(INSPECTIONS, EVERYONE - INSPECTIONS),
     "POST /supervision/inspections": Rule(NONE, EVERYONE, body={"period": "2031-02"}),
     "GET /supervision/inspections/{inspection_id}": Rule(NONE, EVERYONE - INSPECTIONS),

@@ -450,6 +450,32 @@ RECONCILED: dict[str, Any] = {
     ],
     "verified": {"bytes": 5, "objects": {"verified": 1}, "oldest": "2031-03-01T02:00:00+00:00", "unrepaired": 0},
 }
+COUNTED = {"submitted": 3, "received": 2, "overdue": 1, "lost": 0, "violations": 1}
+USE_REPORT: dict[str, Any] = {
+    **{name: MATTER[name] for name in ("organisation", "policyVersion", "zone", "demo")},
+    **{"title": "视频录像安全与使用报告", "number": "AY-2031-000001", "madeAt": "2031-04-01T02:00:00+00:00"},
+    "period": {
+        **{"name": "2031-Q1", "length": "quarter"},
+        **{"start": "2030-12-31T16:00:00+00:00", "end": "2031-03-31T16:00:00+00:00"},
+    },
+    "before": {
+        **{"name": "2030-Q4", "length": "quarter"},
+        **{"start": "2030-09-30T16:00:00+00:00", "end": "2030-12-31T16:00:00+00:00"},
+    },
+    "by": {"id": "p1", "name": "何平"},
+    "days": {"now": 90, "before": 92},
+    "figures": [
+        {"group": "use", "code": "submitted", "now": 3, "before": 2},
+        {"group": "storage", "code": "daysVerified", "now": 90, "before": 92},
+    ],
+    "departments": [
+        {
+            **{"id": "works", "zh": "生产部", "en": "Works", "now": COUNTED, "before": COUNTED},
+            "outcomes": {"open": 1, "rejected": 2},
+        }
+    ],
+    "violations": [{"kind": "overdue", "now": 1, "before": 0}],
+}
 WORK_ORDER: dict[str, Any] = {
     **{name: MATTER[name] for name in ("organisation", "policyVersion", "zone", "demo")},
     **{"title": "整改通知及复核单", "number": "ZG-2031-000001", "kind": "整改", "about": "更换三号录像机的硬盘"},
@@ -486,6 +512,7 @@ EACH: dict[str, dict[str, Any]] = {
     "hold-notice": HOLD,
     "group-appointment": APPOINTMENT,
     "inspection-report": REPORT,
+    "use-report": USE_REPORT,
     "violation": VIOLATION,
     "referral": REFERRAL,
     "sitting": SITTING,

@@ -3,6 +3,7 @@
 from services.database.tables import (
     access_refusals,
     agreements,
+    applicable_rules,
     applications,
     attachments,
     audit,
@@ -23,6 +24,7 @@ from services.database.tables import (
     documents,
     drafts,
     emergency_views,
+    handling,
     holds,
     identities,
     inspections,
@@ -63,6 +65,7 @@ from services.database.tables import (
 __all__ = [
     "access_refusals",
     "agreements",
+    "applicable_rules",
     "applications",
     "attachments",
     "audit",
@@ -83,6 +86,7 @@ __all__ = [
     "documents",
     "drafts",
     "emergency_views",
+    "handling",
     "holds",
     "identities",
     "inspections",

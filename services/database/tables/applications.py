@@ -124,6 +124,7 @@ class Application(Base):
     sensitive_event: Mapped[bool] = mapped_column(default=False)
     high_impact: Mapped[bool] = mapped_column(default=False)
     sensitivities: Mapped[list[str] | None]  # what the drafter declares the footage to show: forms.SENSITIVITIES
+    rule_ids: Mapped[list[str] | None]  # laws, standards and own rules that the drafter names as its basis
     joint_department_ids: Mapped[list[str] | None]  # departments that agree on the applicant, beside the own (R17)
     # the departments of drafter, subjects and consenters by person, as they were when the case first named them (T8)
     near_departments: Mapped[dict[str, Any] | None]
@@ -134,6 +135,7 @@ class Application(Base):
     backup_needed: Mapped[bool | None]
     max_use_days: Mapped[int | None]
     granted_way_of_use: Mapped[str | None]
+    handling: Mapped[dict[str, Any] | None]  # the rules of its levels when its form was filed: domain.handling.cases
     granted_use_days: Mapped[int | None]
 
     process_instance_key: Mapped[int | None]

@@ -15,7 +15,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.runtime.canonical_json import hash_of
 
 # The fields that a form gets on submission; departments consent to the rest.
-UNCONSENTED_FIELDS = ("number", "round", "submittedAt", "consents")
+UNCONSENTED_FIELDS = ("number", "round", "submittedAt", "consents", "applicableRules")
 
 
 def consented_part(form: dict[str, Any]) -> dict[str, Any]:

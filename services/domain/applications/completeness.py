@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import combinations
 
-from services.database.tables.applications import Application, Item
+from services.database.tables.applications import WAYS_OF_USE, Application, Item
 from services.database.tables.cameras import Camera
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
@@ -14,10 +14,12 @@ from services.domain.access import queries as access_queries
 from services.domain.applications import findings, outsiders, recipients, ways
 from services.domain.applications.findings import CheckFinding
 from services.domain.applications.forms import LEGAL_BASES, PURPOSE_CATEGORIES
+from services.domain.handling import cases as handling_of_cases
 from services.domain.notifications import service as notification_service
 from services.domain.process import messages, outbox, permissions
 from services.domain.retrieval import preservations, upload_sources
 from services.domain.rules import agreed_limits
+from services.runtime.labels import Label
 from services.runtime.translations import Message
 
 CHECK = "preliminary-review"
@@ -55,6 +57,7 @@ def check(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> l
         *_facts(application),
         *_people(uow, application),
         *ways.check(uow, application),
+        *_handling(uow, application, items),
         *outsiders.check(uow, application),
         *_spans(uow, items),
     ]
@@ -124,6 +127,22 @@ def _people(uow: UnitOfWork, application: Application) -> Iterator[CheckFinding]
             "use-period-too-long",
             "blocks",
             Message("The use period must be 1 to {value} days: change it.", value=most or "…"),
+        )
+
+
+def _handling(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> Iterator[CheckFinding]:
+    rules = handling_of_cases.compute(uow, application, items)
+    most = rules.handling.way_of_use
+    if application.way_of_use in WAYS_OF_USE and ways.exceeds(application.way_of_use, most):
+        yield CheckFinding(
+            "way-above-level",
+            "blocks",
+            Message(
+                "This footage may be used no further than this: {way} (confidentiality level: {level}). Choose that "
+                "way of use.",
+                way=Label(most),
+                level=rules.named("way_of_use"),
+            ),
         )
 
 

@@ -79,11 +79,28 @@ def _asked(form: JsonView) -> Facts:
     ]
     if form.get("sensitivities"):
         rows.append([("敏感内容", joined(words(code) for code in form.get("sensitivities")))])
+    if form.get("applicableRules"):
+        rows.append([("适用规定", _applicable(form))])
     if form.get("urgentBecause"):
         rows.append([("紧急原因", cell(form.text("urgentBecause")))])
     if form.get("attachments"):
         rows.append([("附件", _attachments(form))])
     return Facts("一、申请", rows)
+
+
+def _applicable(form: JsonView) -> Cell:
+    """Each law, standard and own rule that applied at the submission, by its version in the register."""
+    lines: list[Line] = []
+    for rule in form.each("applicableRules"):
+        number = rule.get("number") or ""
+        said = rule.text("title") + (f"（{number}）" if number and number != rule.text("title") else "")
+        basis = "，作为调取依据" if rule.get("basis") else ""
+        lines.append(Line(f"{said}{basis}"))
+        notes = [f"第{rule.text('version')}版" if rule.get("version") else "内置条目"]
+        if rule.get("toCheck"):
+            notes.append("待法务核对")
+        lines.append(Line("，".join(notes), "note"))
+    return tuple(lines)
 
 
 def _attachments(form: JsonView) -> Cell:

@@ -13,7 +13,7 @@ from services.database.tables.uploads import Upload
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import consents
 from services.domain.access import queries as access_queries
-from services.domain.applications import outsiders
+from services.domain.applications import applicable, outsiders
 from services.domain.attachments import queries as attachment_queries
 from services.domain.retrieval import preservations, upload_sources
 from services.runtime.canonical_json import hash_of
@@ -83,6 +83,7 @@ class Form:
     sensitive_event: bool = False
     high_impact: bool = False
     sensitivities: tuple[str, ...] = ()
+    rule_ids: tuple[str, ...] = ()  # laws, standards and own rules that are named as the basis (R3)
     joint_department_ids: tuple[str, ...] = ()  # that agree on the applicant, beside the drafter's own (R17)
 
 
@@ -118,6 +119,7 @@ def fill(application: Application, form: Form, usual_way: str) -> None:
     application.recipient_ids = list(form.recipient_ids)
     application.subject_ids = list(form.subject_ids)
     application.sensitivities = list(form.sensitivities)
+    application.rule_ids = list(form.rule_ids)
     application.joint_department_ids = list(form.joint_department_ids)
 
 
@@ -129,6 +131,7 @@ def from_application(uow: UnitOfWork, application: Application) -> Form:
         recipient_ids=tuple(application.recipient_ids or ()),
         subject_ids=tuple(application.subject_ids),
         sensitivities=tuple(application.sensitivities or ()),
+        rule_ids=tuple(application.rule_ids or ()),
         joint_department_ids=tuple(application.joint_department_ids or ()),
         items=tuple(ItemAsked(item.camera_id, item.asked_start, item.asked_end, item.zone) for item in items),
     )
@@ -204,7 +207,8 @@ def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
     """Return the form as JSON: names beside ids, times in UTC with the zone they were typed in.
 
     ``title`` is the document's; the application's own is ``caseTitle``, which a form without one does not have, so that
-    its hash is what it was in earlier releases. So is one without ``attachments`` or ``wayOfUseBecause``, and one that
+    its hash is what it was in earlier releases. So is one without ``attachments``, ``wayOfUseBecause`` or
+    ``applicableRules``, and one that
     is on nobody's behalf has no ``formVersion``.
     """
     joint = application.joint_department_ids or ()
@@ -256,6 +260,7 @@ def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
         "jointDepartments": [departments[department_id] for department_id in joint],
         "consents": [],
         "items": [_item(*row) for row in uow.session.execute(items)],
+        **applicable.to_json(uow, application),
         **({"attachments": attached} if attached else {}),
         **outsiders.to_json(uow, application),
     }

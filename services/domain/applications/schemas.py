@@ -107,6 +107,7 @@ class Form(Body):
     sensitive_event: bool = False
     high_impact: bool = False
     sensitivities: Annotated[list[Line], Field(max_length=20, default_factory=list)]
+    rule_ids: Annotated[list[Identifier], Field(max_length=50, default_factory=list)]
     joint_department_ids: Annotated[list[Identifier], Field(max_length=20, default_factory=list)]
 
     def to_form(self) -> forms.Form:
@@ -115,6 +116,7 @@ class Form(Body):
         values["recipient_ids"] = tuple(self.recipient_ids)
         values["subject_ids"] = tuple(self.subject_ids)
         values["sensitivities"] = tuple(self.sensitivities)
+        values["rule_ids"] = tuple(self.rule_ids)
         values["joint_department_ids"] = tuple(self.joint_department_ids)
         values["items"] = tuple(forms.ItemAsked(item.place, item.start, item.end, item.zone) for item in self.items)
         return forms.Form(**values)

@@ -14,6 +14,7 @@ from services.database.tables.custody import HandOver
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
+from services.domain.applicable_rules import service as applicable_rules
 from services.domain.applications import filing, forms, joint, ways
 from services.domain.applications.forms import SENSITIVITIES, Form
 from services.domain.audit import trail as audit_trail
@@ -186,6 +187,16 @@ def item_ids(uow: UnitOfWork, application_id: str) -> list[str]:
     return [item.id for item in preservations.items_in_scope(uow, application_id)]
 
 
+def _check_codes(uow: UnitOfWork, form: Form) -> None:
+    for code in form.sensitivities:
+        if code not in SENSITIVITIES:
+            raise _unknown("sensitivities", Message("type of sensitive content"), code)
+    known = applicable_rules.read_all(uow) if form.rule_ids else {}
+    for rule_id in form.rule_ids:
+        if rule_id not in known:
+            raise _unknown("rule_ids", Message("applicable rule"), rule_id)
+
+
 def check_storable(uow: UnitOfWork, form: Form, application: Application | None = None) -> None:
     """What no draft may break: known cameras and people, spans that run forward, texts of a sane length.
 
@@ -206,9 +217,7 @@ def check_storable(uow: UnitOfWork, form: Form, application: Application | None 
     _check_title(form.title or "")
     if form.way_of_use not in ("", *WAYS_OF_USE):
         raise _unknown("way_of_use", Message("way of use"), form.way_of_use)
-    for code in form.sensitivities:
-        if code not in SENSITIVITIES:
-            raise _unknown("sensitivities", Message("type of sensitive content"), code)
+    _check_codes(uow, form)
     if len(form.items) > uow.rules.max_items:
         raise Refused(
             "too-many-items",

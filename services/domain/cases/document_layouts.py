@@ -17,7 +17,7 @@ from services.domain.matters.kinds import KINDS
 from services.domain.matters.violations import documents as violation_documents
 from services.domain.retrieval import record_sheet
 from services.domain.storage import reconciliation_sheet
-from services.domain.supervision import group_sheet, report_sheet
+from services.domain.supervision import group_sheet, report_sheet, use_report_sheet
 from services.domain.work_orders import documents as work_order_documents
 from services.domain.work_orders.kinds import KINDS as WORK_ORDERS
 from services.rendering import pdf
@@ -44,6 +44,7 @@ LAYOUTS: Mapping[str, Callable[[JsonView], list[Part]]] = {
     "hold-notice": notice_sheet.lay_out,
     "group-appointment": group_sheet.lay_out,
     "inspection-report": report_sheet.lay_out,
+    "use-report": use_report_sheet.lay_out,
     "reconciliation": reconciliation_sheet.lay_out,
 }
 _print_environment = Environment(

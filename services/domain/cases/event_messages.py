@@ -222,6 +222,7 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "finding-closed": Message("Finding put right"),
     "group-appointment-written": Message("Appointment of the supervision group filed"),
     "inspection-report-written": Message("Report of an inspection filed"),
+    "use-report-written": Message("Report on safety and use filed"),
     "hold-review-due": Message("Owner reminded to review the legal hold"),
     "hold-lift-asked": Message("Lifting of the legal hold requested"),
     "hold-lift-withdrawn": Message("Legal hold stays: it was not lifted"),

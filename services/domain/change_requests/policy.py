@@ -4,17 +4,25 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from services.database.tables.change_requests import ChangeRequest
-from services.domain.access.directory import Directory
+from services.domain.access.directory import LEADERS, Directory
 from services.runtime.translations import Message
 
 OPEN_FOR = timedelta(hours=24)  # to objections, unless a second person confirms
 LAPSES_AFTER = timedelta(days=3)  # from when it could have been carried out
-ONLY_CONFIRMED = frozenset({"models"})  # kinds for which no time takes the second person's place
+BY_LEGAL = frozenset({"applicable-rule"})  # kinds that Legal asks for, and administrators do not
+ONLY_CONFIRMED = frozenset({"models", *BY_LEGAL})  # kinds for which no time takes the second person's place
 
 
 def checkers(directory: Directory) -> list[str]:
     """List who is told of every change: the heads of Security and the supervisors."""
     return list(dict.fromkeys([*directory.holders_in("security", "head"), *directory.holders(None, "supervisor")]))
+
+
+def may_ask(directory: Directory, kind: str, person_id: str) -> bool:
+    """Return whether the person may ask for a change of this kind: an administrator, or who leads Legal."""
+    if kind not in BY_LEGAL:
+        return directory.holds(person_id, "administrator")
+    return directory.holds_in(person_id, "legal", *LEADERS) and person_id not in directory.administrators
 
 
 def is_checker(directory: Directory, person_id: str) -> bool:
@@ -26,11 +34,12 @@ def may_confirm(directory: Directory, request: ChangeRequest, person_id: str, as
     """Return whether the person may be the second one.
 
     Another administrator, Security's head or deputy, or a supervisor: of other departments than ``asking``, those of
-    whoever asked, and neither of the two whom it is about.
+    whoever asked, and neither of the two whom it is about. Administrators confirm nothing that Legal asks for.
     """
     if person_id in (request.requested_by, request.person_id):
         return False
-    if not (is_checker(directory, person_id) or directory.holds(person_id, "administrator")):
+    administers = request.kind not in BY_LEGAL and directory.holds(person_id, "administrator")
+    if not (is_checker(directory, person_id) or administers):
         return False
     return directory.departments_of(person_id).isdisjoint(asking)
 
@@ -41,8 +50,8 @@ def may_object(directory: Directory, request: ChangeRequest, person_id: str) -> 
 
 
 def may_withdraw(directory: Directory, request: ChangeRequest, person_id: str) -> bool:
-    """Return whether the person may withdraw: whoever asked, and any other administrator."""
-    return person_id == request.requested_by or directory.holds(person_id, "administrator")
+    """Return whether the person may withdraw: whoever asked, and any other administrator of what these ask for."""
+    return person_id == request.requested_by or may_ask(directory, request.kind, person_id)
 
 
 def is_effective(request: ChangeRequest, now: datetime, *, unheard: bool) -> bool:

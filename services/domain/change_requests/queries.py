@@ -12,7 +12,6 @@ from services.database.tables.change_requests import ChangeRequest
 from services.database.tables.people import Department
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
-from services.domain.access.administrators import is_administrator
 from services.domain.change_requests import holds, policy, service
 from services.domain.change_requests.schemas import (
     AccountResetAnswer,
@@ -126,7 +125,7 @@ def _answer(
         may_object=policy.may_object(directory, row, me) or policy.may_withdraw(directory, row, me),
         objects=row.requested_by != me and policy.may_object(directory, row, me),
         may_carry_out=row.requested_by == me
-        and is_administrator(uow)
+        and policy.may_ask(directory, row.kind, me)
         and policy.is_effective(row, uow.now, unheard=unheard),
     )
 
@@ -190,6 +189,58 @@ def _describe_schedule(_uow: UnitOfWork, row: ChangeRequest) -> Text:
         new=_schedule_values(stored["value"]),
         reason=stored["reason"],
     )
+
+
+def _describe_handling(_uow: UnitOfWork, row: ChangeRequest) -> Text:
+    stored = row.payload
+    return Message(
+        "Change the handling of the level {level} from {old} to {new} ({reason})",
+        level=_word(f"level-{stored['level']}"),
+        old=_handling_values(stored["was"]),
+        new=_handling_values(stored["value"]),
+        reason=stored["reason"],
+    )
+
+
+def _handling_values(stored: Mapping[str, Any]) -> Text:
+    said: list[Text | str] = [_word(stored["wayOfUse"])]
+    for name in ("maxUseDays", "checkInDays"):
+        if stored[name] is not None:
+            said.append(Message("{what}: {days} days", what=_word(f"handling-{name}"), days=stored[name]))
+    said += [_word(f"handling-{name}") for name in ("twoPeople", "redactedOutside") if stored[name]]
+    if stored["instructionsZh"] or stored["instructionsEn"]:
+        said.append(Bilingual(stored["instructionsZh"] or "—", stored["instructionsEn"] or "—"))
+    if stored["ruleTitle"] or stored["ruleLink"]:
+        said.append(" ".join(filter(None, (stored["ruleTitle"], stored["ruleLink"]))))
+    return Joined(", ", said)
+
+
+def _describe_applicable_rule(_uow: UnitOfWork, row: ChangeRequest) -> Text:
+    stored = row.payload
+    if stored["was"] is None:
+        return Message(
+            "Enter the rule that applies: {new} ({reason})",
+            new=_applicable_rule(stored["value"]),
+            reason=stored["reason"],
+        )
+    return Message(
+        "Change the rule that applies from {old} to {new} ({reason})",
+        old=_applicable_rule(stored["was"]),
+        new=_applicable_rule(stored["value"]),
+        reason=stored["reason"],
+    )
+
+
+def _applicable_rule(stored: Mapping[str, Any]) -> Text:
+    said: list[Text | str] = [_word(f"rule-kind-{stored['kind']}"), stored["title"]]
+    said += [stored[name] for name in ("number", "issuer", "text", "link") if stored[name]]
+    if stored["since"] or stored["until"]:
+        said.append(f"{stored['since'] or '…'} – {stored['until'] or '…'}")
+    said += [_word(f"bears-on-{code}") for code in stored["onBehalf"]]
+    said += [_word(f"level-{code}") for code in stored["levels"]]
+    if stored["toCheck"]:
+        said.append(Message("to be checked by Legal"))
+    return Joined(", ", said)
 
 
 def _schedule_values(stored: Mapping[str, Any]) -> Text:
@@ -264,6 +315,8 @@ DESCRIBED_BY: Mapping[str, Callable[[UnitOfWork, ChangeRequest], Text]] = {
     "models": _describe_models,
     "agreement": _describe_agreement,
     "schedule": _describe_schedule,
+    "handling": _describe_handling,
+    "applicable-rule": _describe_applicable_rule,
 }
 
 

@@ -286,18 +286,24 @@ def object_to(uow: UnitOfWork, change_id: str, reason: str | None = None) -> Cha
 
 
 def get_own(uow: UnitOfWork, change_id: str) -> ChangeRequest:
-    """Return an open request that the acting administrator asked for."""
-    require_administrator(uow)
+    """Return an open request that the acting person asked for and still may ask for."""
+    directory = access_queries.load_directory(uow)
+    if not any(policy.may_ask(directory, kind, uow.actor.id) for kind in policy.BY_LEGAL):
+        require_administrator(uow)
     request = _get_visible(uow, change_id)
     if request.requested_by != uow.actor.id:
         raise Refused("not-requester", "Only the requester can carry it out.", status=403)
+    if not policy.may_ask(directory, request.kind, uow.actor.id):
+        require_administrator(uow)
     _check_open(uow, request)
     return request
 
 
 def list_visible(uow: UnitOfWork) -> list[ChangeRequest]:
-    """List the open requests that concern the acting person, or all for those who watch over them."""
-    return _list_open(uow, *([] if _sees_all(uow) else [ChangeRequest.person_id == uow.actor.id]))
+    """List the open requests of or about the acting person, or all for those who watch over them."""
+    me = uow.actor.id
+    own = or_(ChangeRequest.person_id == me, ChangeRequest.requested_by == me)
+    return _list_open(uow, *([] if _sees_all(uow) else [own]))
 
 
 def notify_change(uow: UnitOfWork, person_id: str) -> None:
@@ -311,7 +317,8 @@ def notify_change(uow: UnitOfWork, person_id: str) -> None:
 def _ask(uow: UnitOfWork, change: Change) -> None:
     """Write the request and notify, unless the same one is open; runs after the refusal."""
     lock_setup(uow)
-    if not is_administrator(uow) or _find_open(uow, change) is not None or _is_asked_otherwise(uow, change):
+    asks = policy.may_ask(access_queries.load_directory(uow), change.kind, uow.actor.id)
+    if not asks or _find_open(uow, change) is not None or _is_asked_otherwise(uow, change):
         return
     request = ChangeRequest(
         id=new_id(),
@@ -384,16 +391,22 @@ def _is_asked_otherwise(uow: UnitOfWork, change: Change) -> bool:
 
 def _about(kind: str, payload: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what of its person or set-up a change is about; each department that is added stands for itself."""
-    named = [payload.get(name) for name in ("post", "department", "rule", "year", "schedule")]
-    return (kind, *named, *([payload["name_zh"], payload["name_en"]] if kind == "new-department" else []))
+    named = [payload.get(name) for name in ("post", "department", "rule", "year", "schedule", "level", "rule_id")]
+    if kind == "new-department":
+        named += [payload["name_zh"], payload["name_en"]]
+    if kind == "applicable-rule":
+        named.append(payload["value"]["title"])
+    return (kind, *named)
 
 
 def _list_open(uow: UnitOfWork, *conditions: ColumnElement[bool]) -> list[ChangeRequest]:
     query = select(ChangeRequest).where(ChangeRequest.outcome.is_(None), *conditions)
     rows = uow.session.scalars(query.order_by(ChangeRequest.requested_at, ChangeRequest.id))
-    administrators = access_queries.load_directory(uow).administrators
+    directory = access_queries.load_directory(uow)
     # what somebody asked for whose post has run out since can be carried out by nobody
-    return [row for row in rows if policy.is_open(row, uow.now) and row.requested_by in administrators]
+    return [
+        row for row in rows if policy.is_open(row, uow.now) and policy.may_ask(directory, row.kind, row.requested_by)
+    ]
 
 
 def _count_asked(uow: UnitOfWork) -> int:
@@ -459,7 +472,7 @@ def _withdraw(uow: UnitOfWork, request: ChangeRequest, **because: str) -> None:
 def _get_visible(uow: UnitOfWork, change_id: str) -> ChangeRequest:
     """Return the request, locked; NotFound for those who may not see it."""
     request = uow.session.get(ChangeRequest, change_id, with_for_update=True, populate_existing=True)
-    if request is None or not (request.person_id == uow.actor.id or _sees_all(uow)):
+    if request is None or not (uow.actor.id in (request.person_id, request.requested_by) or _sees_all(uow)):
         raise NotFound(Message("request"), change_id)
     return request
 

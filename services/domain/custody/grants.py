@@ -15,7 +15,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.applications import recipients, ways
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import granted, on_site, suspensions
+from services.domain.custody import check_ins, granted, on_site, suspensions
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text
 
@@ -70,6 +70,13 @@ SUSPENDED = {
         Message("The custodian of the copy has left: the head of the department has to name another person."),
     ),
 }
+CHECK_IN_DUE = (
+    "check-in-due",
+    Message(
+        "It is too long ago that you confirmed the safe keeping of these copies: enter “checked” in the custody log on "
+        "the page of the loan, then open them again."
+    ),
+)
 ADMINISTRATOR = (
     "administrator",
     Message("Administrators cannot view footage: another person has to be the custodian."),
@@ -230,6 +237,7 @@ def _recipient_refusal(
         (grant.ended_at is not None or destroyed or not suspensions.is_held(hand_over), VIEW_ENDED),
         (uow.now >= grant.until, VIEW_OVER),
         (bool(suspensions.list_open(uow, hand_over) or suspensions.of_person(uow, me.id)), CLOSED_NOW),
+        (check_ins.is_overdue(uow, application, hand_over), CLOSED_NOW),
     )
     return next((_refused(*words) for holds, words in reasons if holds), None)
 
@@ -244,7 +252,12 @@ def _refusal(uow: UnitOfWork, copy: Copy, hand_over: HandOver, grant: Grant | No
     cause = suspensions.first_cause(row.cause for row in suspensions.list_open(uow, hand_over))
     if cause is not None:
         return _refused(*SUSPENDED[cause])
-    reasons = ((uow.now >= grant.until, USE_PERIOD_OVER), (uow.now < grant.since, NOT_BEGUN))
+    application = uow.session.get_one(Application, copy.application_id)
+    reasons = (
+        (uow.now >= grant.until, USE_PERIOD_OVER),
+        (uow.now < grant.since, NOT_BEGUN),
+        (check_ins.is_overdue(uow, application, hand_over), CHECK_IN_DUE),
+    )
     return next((_refused(*words) for holds, words in reasons if holds), None)
 
 

@@ -52,6 +52,8 @@ def write_receipt(uow: UnitOfWork, hand_over: HandOver, review: Review) -> Docum
             "wayOfUse": application.granted_way_of_use or application.way_of_use,
             "placeOfUse": application.place_of_use,
             "recipients": [{"name": name} for name in recipients.names(uow, application)],
+            # of cases that were filed before there were such rules there are none
+            **({"handling": application.handling} if application.handling else {}),
             "conditionsVersion": hand_over.conditions_version,
             "conditions": list(CONDITIONS),
             "undertaking": UNDERTAKING,

@@ -12,6 +12,7 @@ from services.database.tables.custody import HandOver
 from services.database.tables.sittings import Sitting
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import ways
+from services.domain.handling import cases as handling_of_cases
 from services.runtime import stations
 from services.runtime.errors import Refused
 from services.runtime.stations import Station
@@ -49,8 +50,9 @@ SUPERSEDED = (
 
 
 def way_of(application: Application, hand_over: HandOver) -> str:
-    """Return the way of use that holds for the loan now."""
-    return hand_over.way_of_use or application.granted_way_of_use or ways.VIEW
+    """Return the way of use that holds for the loan now: never more than the rules kept with the case allow (R56)."""
+    way = hand_over.way_of_use or application.granted_way_of_use or ways.VIEW
+    return handling_of_cases.limited(application, way)
 
 
 def holds_for(uow: UnitOfWork, hand_over: HandOver) -> bool:

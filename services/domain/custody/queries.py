@@ -25,14 +25,15 @@ from services.domain.access import visibility
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.applications import recipients, ways
 from services.domain.audit import trail as audit_trail
+from services.domain.custody import check_ins, on_site, sitting_views, suspensions
 from services.domain.custody import log as custody_log
-from services.domain.custody import on_site, sitting_views, suspensions
 from services.domain.custody.holder_entries import EVENTS
 from services.domain.custody.schemas import (
     HandOverView,
     HolderEntry,
     IssuedCopy,
     ListedDownload,
+    LoanHandling,
     LoanLine,
     LogEntry,
     LogView,
@@ -278,6 +279,7 @@ def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
     ).all()
     stopped = suspensions.of_hand_overs(uow, hand_overs)
     sittings = sitting_views.list_of_all(uow, hand_overs)
+    confirm_until = check_ins.list_due(uow, [(one.application, one) for one in hand_overs])
     office = sitting_views.office_of(uow) if any(map(_is_on_site, hand_overs)) else None
     written = _holder_entries(uow, [hand_over.id for hand_over in hand_overs])
     named = recipients.list_of_all(uow, [hand_over.application for hand_over in hand_overs])
@@ -299,6 +301,7 @@ def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
             conditions_version=hand_over.conditions_version or uow.rules.policy_version,
             form_sha256=application.revisions[-1].sha256 if application.revisions else "",
             use_days=hand_over.use_days,
+            handling=_handling(application, confirm_until.get(hand_over.id)),
             offered_at=hand_over.offered_at,
             take_up_until=hand_over.take_up_until,
             accepted_at=hand_over.accepted_at,
@@ -319,6 +322,12 @@ def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
         )
         for hand_over in hand_overs
     ]
+
+
+def _handling(application: Application, confirm_until: datetime | None) -> LoanHandling | None:
+    if not application.handling:
+        return None
+    return LoanHandling.model_validate({**application.handling, "checkInDue": confirm_until})
 
 
 def _is_on_site(hand_over: HandOver) -> bool:

@@ -1,7 +1,8 @@
 """《视频录像移交签收单》: what the custodian took, on what terms, until when (R45, R46, R49)."""
 
 from services.rendering.formatting import JsonView
-from services.rendering.sheet import Facts, Line, Listing, Pairs, Part, Prose, Signatures, cell, hashes, joined
+from services.rendering.sheet import Cell, Facts, Line, Listing, Pairs, Part, Prose, Signatures, cell, hashes, joined
+from services.runtime.labels import words
 
 
 def lay_out(receipt: JsonView) -> list[Part]:
@@ -19,12 +20,32 @@ def lay_out(receipt: JsonView) -> list[Part]:
             ("使用条件", cell(f"{receipt.text('conditionsVersion')} 版，已阅读")),
         ],
     ]
+    if receipt.get("handling"):
+        terms.append([("密级管理要求", handling(receipt.part("handling")))])
     return [
         Facts("一、移交条件", terms),
         copies_listing("二、移交副本", receipt),
         Prose("三、使用条件", _conditions(receipt)),
         Signatures("四、签收", [receipt.signature("保管人", at="acceptedAt", statement="statement")]),
     ]
+
+
+def handling(rules: JsonView) -> Cell:
+    """Return what holds for the confidentiality levels of the case, and each level's own text and rule."""
+    said = [f"最高使用方式：{rules.word('wayOfUse')}"]
+    for name, unit in (("maxUseDays", "天"), ("checkInDays", "天")):
+        if rules.get(name) is not None:
+            said.append(f"{words(f'handling-{name}')}：{rules.text(name)} {unit}")
+    said += [words(f"handling-{name}") for name in ("twoPeople", "redactedOutside") if rules.get(name)]
+    lines = [Line("；".join(said))]
+    for level in rules.each("levels"):
+        name = words(f"level-{level.text('level')}")
+        if level.get("zh"):
+            lines.append(Line(f"{name}：{level.text('zh')}", "note"))
+        own = " ".join(filter(None, (level.get("ruleTitle"), level.get("ruleLink"))))
+        if own:
+            lines.append(Line(f"{name}：适用《{own}》" if not own.startswith("《") else f"{name}：适用{own}", "note"))
+    return tuple(lines)
 
 
 def _conditions(receipt: JsonView) -> str:

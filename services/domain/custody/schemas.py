@@ -342,6 +342,32 @@ class EndBody(Signing):
     note: Annotated[str, Field(max_length=500)] = ""
 
 
+class LevelInstructions(Answer):
+    """What people are told of one confidentiality level, with the version of its rules."""
+
+    level: str
+    version: int
+    zh: str
+    en: str
+    rule_title: str
+    rule_link: str
+
+
+class LoanHandling(Answer):
+    """The handling rules that were kept with the case, the strictest of its levels (R56).
+
+    ``checkInDue``: until when the copies open without a further confirmation of safe keeping.
+    """
+
+    way_of_use: str
+    redacted_outside: bool
+    two_people: bool
+    max_use_days: int | None
+    check_in_days: int | None
+    check_in_due: Moment | None
+    levels: list[LevelInstructions]
+
+
 class HandOverView(LoanLine):
     """A hand-over with everything that its custodian signs for and acts on.
 
@@ -362,6 +388,7 @@ class HandOverView(LoanLine):
     conditions_version: str
     form_sha256: str
     use_days: int
+    handling: LoanHandling | None  # of cases that were filed before there were such rules: none
     offered_at: Moment
     accepted_at: Moment | None
     declined_at: Moment | None

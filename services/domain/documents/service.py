@@ -51,6 +51,7 @@ SERIES = {
     "redaction": "TM",
     "group-appointment": "RM",
     "inspection-report": "JC",
+    "use-report": "AY",
     "corrective-action": "ZG",
     "defect": "ZG",
     "device-service": "WH",
@@ -77,7 +78,7 @@ OF_VIOLATIONS = ("violation", "referral")
 # The sheets of work orders are read by who sees the work order, and not by who sees the case that it may be about.
 OF_WORK_ORDERS = frozenset(kind for kind, series in SERIES.items() if series in ("ZG", "WH", "CS", "HF", "SW"))
 # Read by the supervision group, those who lead Security, and the management.
-OF_SUPERVISION = ("group-appointment", "inspection-report")
+OF_SUPERVISION = ("group-appointment", "inspection-report", "use-report")
 # A report of a day, for who keeps or oversees what is stored.
 OF_STORAGE = ("reconciliation",)
 

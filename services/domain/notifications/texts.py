@@ -33,6 +33,7 @@ Page = Literal[
     "refusals",
     "sites",
     "reconciliations",
+    "use-report",
 ]
 # What a notice asks somebody to do. Its subject is the review, the consent, the hand-over, the request or the
 # violation. ``progress`` asks for nothing: the decision of a stage is news until the next one.
@@ -69,6 +70,7 @@ PAGES_OF_SUBJECTS = {
     "inspected-case": "/supervision/cases",
     "inspection": "/supervision/inspections",
     "refusals": "/supervision/refusals",
+    "use-report": "/supervision/use-reports",
 }
 PLAIN_PAGES = {
     "group": "/supervision/group",
@@ -141,6 +143,7 @@ TEXTS = {
         work="supervision",
     ),
     "inspection-reported": NoticeText(Message("The supervision group has reported: read the report."), "inspection"),
+    "use-report-made": NoticeText(Message("The report on safety and use is ready: read it."), "use-report"),
     "work-order-opened": NoticeText(
         Message("A work order is waiting for you: do it in time and sign it."), "work-order", work="work-order"
     ),

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from services.database.tables.applications import Application
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import security_check
+from services.domain.handling import cases as handling_of_cases
+from services.domain.handling.cases import CaseHandling
 from services.domain.retrieval import preservations
 from services.domain.reviews.scopes import MARKS
 
@@ -41,14 +43,27 @@ class Classification:
 def compute_floor(uow: UnitOfWork, application: Application) -> Classification:
     """Return the least class: important by a mark or a sensitive camera; management where Security is concerned."""
     marked = any(getattr(application, mark) for mark in MARKS)
-    cameras = security_check.camera_class(uow, preservations.items_in_scope(uow, application.id))
+    items = preservations.items_in_scope(uow, application.id)
+    cameras = security_check.camera_class(uow, items)
     important = marked or cameras == "sensitive"
-    return Classification(
+    floor = Classification(
         importance=IMPORTANT if important else ORDINARY,
         management_needed=important or security_check.is_involved(uow, application.id, "security"),
         second_person=important,
         backup_needed=important,
         max_use_days=LONGEST_USE_OF_IMPORTANT if important else None,
+    )
+    return floor.at_least(of_levels(handling_of_cases.compute(uow, application, items)))
+
+
+def of_levels(rules: CaseHandling) -> Classification:
+    """Return what follows from the rules of the case's confidentiality levels (R56)."""
+    return Classification(
+        importance=ORDINARY,
+        management_needed=False,
+        second_person=rules.handling.two_people,
+        backup_needed=False,
+        max_use_days=rules.handling.max_use_days,
     )
 
 

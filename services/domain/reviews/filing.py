@@ -13,12 +13,13 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import forms
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import service as document_service
+from services.domain.handling import cases as handling_of_cases
 from services.domain.process import outbox, permissions
 from services.domain.process.messages import LOAN_CLOSED, REVIEW_DECIDED
 from services.domain.process.permissions import CaseState
 from services.domain.retrieval import preservations
 from services.domain.reviews import ending, moot_matters
-from services.domain.reviews.classification import IMPORTANT, ORDINARY, Classification, compute_floor
+from services.domain.reviews.classification import IMPORTANT, ORDINARY, Classification, compute_floor, of_levels
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotPermitted
 
@@ -62,10 +63,16 @@ def _file(uow: UnitOfWork, state: CaseState, claimed: Classification) -> Documen
     if claimed.importance not in (IMPORTANT, ORDINARY) or (claimed.max_use_days or 1) < 1:
         raise _refusal(application.id, "there is no such class: see the deployed decision table")
     raised = claimed.at_least(compute_floor(uow, application))
+    items = preservations.items_in_scope(uow, application.id)
+    rules = handling_of_cases.compute(uow, application, items, important=raised.importance == IMPORTANT)
+    raised = raised.at_least(of_levels(rules))
     chain = decisions_of_round(uow, application.id, application.round)
     _require_chain(state, revision.sha256, management=raised.management_needed)
     outbox.settle(uow, application.id, "the form is filed", REVIEW_DECIDED)
     _set_class(application, raised)
+    application.handling = rules.as_json()  # what is changed later does not touch this case
+    if application.granted_way_of_use is not None:
+        application.granted_way_of_use = handling_of_cases.limited(application, application.granted_way_of_use)
     granted = application.granted_use_days or application.requested_use_days
     limits = (granted, raised.max_use_days, uow.rules.max_use_days)
     application.granted_use_days = min(limit for limit in limits if limit is not None)

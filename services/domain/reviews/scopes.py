@@ -13,9 +13,11 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import ways
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import clocks
+from services.domain.handling import cases as handling_of_cases
 from services.domain.retrieval import preservations
 from services.domain.stages.catalogue import Stage
 from services.runtime.errors import Refused
+from services.runtime.labels import Label
 from services.runtime.spans import Span
 from services.runtime.translations import Message, Text
 
@@ -131,12 +133,28 @@ def use_days(uow: UnitOfWork, application: Application, wanted: int | None) -> i
     return wanted
 
 
-def way_of_use(uow: UnitOfWork, application: Application, wanted: str | None) -> str:
+def way_of_use(uow: UnitOfWork, application: Application, wanted: str | None, *, approves: bool = True) -> str:
     """Return the way of use to grant: viewing, on site where that was asked for; a download only where granted (T9).
 
-    Never more than was asked for; and on site only with a custodian who may accompany it.
+    Never more than was asked for, nor than the rules of the case's confidentiality levels allow where the decision
+    ``approves`` (R56); and on site only with a custodian who may accompany it.
     """
-    wanted = wanted or min(application.way_of_use, ways.VIEW, key=WAYS_OF_USE.index)
+    usual = min(application.way_of_use, ways.VIEW, key=WAYS_OF_USE.index)
+    if approves:
+        rules = handling_of_cases.compute(uow, application, preservations.items_in_scope(uow, application.id))
+        most = rules.handling.way_of_use
+        if wanted in WAYS_OF_USE and ways.exceeds(wanted, most):
+            raise Refused(
+                "way-above-level",
+                "This footage may be used no further than this: {way} (confidentiality level: {level}). Grant that, or "
+                "return the application.",
+                status=422,
+                field="wayOfUse",
+                way=Label(most),
+                level=rules.named("way_of_use"),
+            )
+        usual = min(usual, most, key=WAYS_OF_USE.index)
+    wanted = wanted or usual
     if wanted not in WAYS_OF_USE or ways.exceeds(wanted, application.way_of_use):
         only = {
             ways.ON_SITE: Message("Only viewing on site was requested: nothing more can be granted."),

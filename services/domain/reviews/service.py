@@ -350,7 +350,7 @@ def _stage_variables(
     variables |= {name: value for name, value in marks.items() if name in stage.returns}
     if stage.code == "security":
         days = scopes.use_days(uow, application, granting.use_period_days)
-        way = scopes.way_of_use(uow, application, granting.way_of_use)
+        way = scopes.way_of_use(uow, application, granting.way_of_use, approves=approves)
         if approves:
             scopes.narrow(uow, application, granting.scope, granting.removed)
             application.granted_use_days, application.granted_way_of_use = days, way

@@ -1,4 +1,4 @@
-"""The periods that are inspected: months or quarters of the organisation, such as 2026-10 or 2026-Q4 (R63)."""
+"""The periods that are inspected and reported on: months, quarters, years: 2026-10, 2026-Q4, 2026 (R1, R63)."""
 
 import re
 from dataclasses import dataclass
@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 from services.runtime.errors import Refused
 
-MONTH, QUARTER = "month", "quarter"
-_written = re.compile(r"(?P<year>[0-9]{4})-(?:(?P<month>0[1-9]|1[0-2])|Q(?P<quarter>[1-4]))")
+MONTH, QUARTER, YEAR = "month", "quarter", "year"
+_written = re.compile(r"(?P<year>(?:19|2[0-9])[0-9]{2})-(?:(?P<month>0[1-9]|1[0-2])|Q(?P<quarter>[1-4]))")
+_year = re.compile(r"(?:19|2[0-9])[0-9]{2}")
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,35 @@ def parse(name: str, zone: str) -> Period:
     return _of(name.strip().upper(), year, 3 * int(match["quarter"]) - 2, 3, zone)
 
 
+def parse_reported(name: str, zone: str) -> Period:
+    """Return the month, quarter or year of this name in ``zone``; Refused for what is none."""
+    written = name.strip().upper()
+    if _year.fullmatch(written):
+        return _of(written, int(written), 1, 12, zone)
+    try:
+        return parse(written, zone)
+    except Refused as refused:
+        raise Refused(
+            "period",
+            "Enter a month such as 2026-10, a quarter such as 2026-Q4, or a year such as 2026.",
+            status=422,
+            field="period",
+        ) from refused
+
+
+def before(period: Period, zone: str) -> Period:
+    """Return the period of the same length that ends where this one begins."""
+    number = int(period.name[:4])
+    if length_of(period) == YEAR:
+        return parse_reported(str(number - 1), zone)
+    return last_complete(period.start, length_of(period), zone)
+
+
+def last_year(now: datetime, zone: str) -> Period:
+    """Return the year that has ended last."""
+    return parse_reported(str(now.astimezone(ZoneInfo(zone)).year - 1), zone)
+
+
 def last_complete(now: datetime, length: str, zone: str) -> Period:
     """Return the month or quarter that has ended last."""
     local = now.astimezone(ZoneInfo(zone))
@@ -44,7 +74,9 @@ def last_complete(now: datetime, length: str, zone: str) -> Period:
 
 
 def length_of(period: Period) -> str:
-    """Return whether it is a month or a quarter."""
+    """Return whether it is a month, a quarter or a year."""
+    if "-" not in period.name:
+        return YEAR
     return QUARTER if "Q" in period.name else MONTH
 
 

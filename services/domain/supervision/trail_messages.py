@@ -84,6 +84,8 @@ TRAIL_MESSAGES: Mapping[str, Message] = {
     "change-withdrawn": Message("Change withdrawn"),
     "change-carried-out": Message("Change carried out"),
     "rule-changed": Message("Rule changed"),
+    "applicable-rule-changed": Message("Rule that applies entered or changed"),
+    "handling-changed": Message("Handling rules of a confidentiality level changed"),
     "calendar-imported": Message("Working calendar imported"),
     # cameras and recorders
     "camera-added": Message("Camera added"),

@@ -192,6 +192,8 @@ NOT_REACHED = {
     "/work-orders/{work_order_id}/done", "/work-orders/{work_order_id}/verify",
     "/work-orders/{work_order_id}/cancel", "/work-orders/{work_order_id}/attachments",
     "/admin/notices/robots/{robot_id}/test", "/admin/notices/robots/{robot_id}/end",
+    # there is nobody who leads Legal: tests/unit/domain/applicable_rules
+    "/applicable-rules/{rule_id}",
     "/admin/calendar",  # in the answer to /admin/calendar/check: test_working_calendar_pages.py
 }  # fmt: skip
 MOST = 3  # addresses of one route that one role opens: links on pages lead to the same page of many things

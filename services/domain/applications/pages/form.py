@@ -203,6 +203,7 @@ def _form(visitor: Visitor, shown: FormView, *, refusal: Refused | None = None, 
         categories=_pairs(visitor, forms.PURPOSE_CATEGORIES),
         bases=_pairs(visitor, forms.LEGAL_BASES),
         kinds=forms.SENSITIVITIES,
+        rules=shown.rules,
         attachment_kinds=KINDS,
         **context,
     )

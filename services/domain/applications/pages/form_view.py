@@ -10,6 +10,8 @@ from uuid import uuid4
 from services.database.tables.applications import WAYS_OF_USE, Application
 from services.database.tables.people import Department, Person
 from services.database.unit_of_work import UnitOfWork
+from services.domain.applicable_rules import service as applicable_rules
+from services.domain.applicable_rules.service import Registered
 from services.domain.applications import (
     directory,
     drafts,
@@ -72,6 +74,7 @@ class FormView:
     files: Sequence[File]
     attached: AttachmentList
     behalf: str | None
+    rules: Sequence[Registered]
     outsiders: int
     found_people: Mapping[str, FoundPeople]
     looking: Looking
@@ -206,6 +209,7 @@ def build(
         consultation=case_queries.get_consultation(uow, application) if application else None,
         previous=drafts.get_source(uow, previous_id)[0].number if previous_id else None,
         ways=_ways(uow, reading.form.way_of_use),
+        rules=applicable_rules.list_in_force(uow),
         most_days=uow.rules.max_use_days,
         most_items=uow.rules.max_items,
         correction_until=application.correction_until if application else None,

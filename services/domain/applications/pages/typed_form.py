@@ -43,6 +43,7 @@ LISTS = {
     "recipientIds": "recipient_ids",
     "subjectIds": "subject_ids",
     "sensitivities": "sensitivities",
+    "ruleIds": "rule_ids",
     "jointDepartmentIds": "joint_department_ids",
 }
 PEOPLE = ("custodianId", "recipientIds", "subjectIds")  # fields that name people, who are searched for

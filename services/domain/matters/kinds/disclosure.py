@@ -24,6 +24,7 @@ from services.domain.applications import forms, outsiders
 from services.domain.applications.outsiders import AUTHORITY, FILMED, LEAST_OFFICERS
 from services.domain.custody import derivatives, download_contents, suspensions
 from services.domain.documents import service as document_service
+from services.domain.handling import cases as handling_of_cases
 from services.domain.matters.kinds import base
 from services.domain.matters.kinds.base import Asked, Kind, Line
 from services.domain.process.permissions import CaseState
@@ -80,12 +81,9 @@ class DisclosureKind(Kind):
             return Message("An authority takes footage by at least two officers: choose two of them.")
         if asked.opens_with == "medium" and not asked.medium:
             return Message("Enter the numbers of the medium and of its seal: the files on it are not encrypted.")
-        if state.application.on_behalf == FILMED and not asked.redacted:
-            return Message(
-                "A person who was filmed gets redacted copies alone, because other people are in the footage: have a "
-                "redacted copy made of each file, then ask to provide the redacted copies."
-            )
-        return _redaction_obstacle(uow, base.lent(state).id) if asked.redacted else None
+        if not asked.redacted:
+            return _unredacted_obstacle(state.application)
+        return _redaction_obstacle(uow, base.lent(state).id)
 
     def before(self, uow: UnitOfWork, state: CaseState) -> dict[str, Any]:
         hand_over, application = base.lent(state), state.application
@@ -243,6 +241,21 @@ def _redacted_line(files: Sequence[Mapping[str, Any]]) -> Line:
     return Line(
         Message("What is given"), Message("redacted copies by {numbers}: derived, not the original", numbers=numbers)
     )
+
+
+def _unredacted_obstacle(application: Application) -> Message | None:
+    """Return why these people outside get redacted copies alone; None where they may have the copies themselves."""
+    if application.on_behalf == FILMED:
+        return Message(
+            "A person who was filmed gets redacted copies alone, because other people are in the footage: have a "
+            "redacted copy made of each file, then ask to provide the redacted copies."
+        )
+    if application.on_behalf != AUTHORITY and handling_of_cases.kept(application).redacted_outside:
+        return Message(
+            "The confidentiality level of this footage lets people outside have redacted copies alone: have a "
+            "redacted copy made of each file, then ask to provide the redacted copies."
+        )
+    return None
 
 
 def _redaction_obstacle(uow: UnitOfWork, hand_over_id: str) -> Message | None:

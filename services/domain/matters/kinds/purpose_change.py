@@ -7,6 +7,7 @@ from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import ways
 from services.domain.custody import copies, grants, log, on_site
+from services.domain.handling import cases as handling_of_cases
 from services.domain.matters.kinds import base
 from services.domain.matters.kinds.base import Asked, Kind, Line
 from services.domain.process.permissions import CaseState
@@ -40,6 +41,12 @@ class PurposeChange(Kind):
         now = _now(state)
         if (asked.purpose, asked.way_of_use) == (now["purpose"], now["wayOfUse"]):
             return Message("Purpose and way of use are the same as now: change one of them.")
+        most = handling_of_cases.kept(state.application).way_of_use
+        if ways.exceeds(asked.way_of_use, most):
+            return Message(
+                "The confidentiality level of this footage allows this at the most: {way}. Choose that way of use.",
+                way=Label(most),
+            )
         if asked.way_of_use == ways.ON_SITE and not ways.is_companion(uow, base.lent(state).custodian_id):
             return Message(
                 "On site, the custodian accompanies the viewing and must be of Security or the storage office: "

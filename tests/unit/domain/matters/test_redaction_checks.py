@@ -178,6 +178,19 @@ def test_the_record_of_its_making_says_what_was_done(loan: LoanDesk) -> None:
     document_layouts.sheet_of(document.kind, document.number, document.sha256, content)
 
 
+@pytest.mark.requirement("R56")
+def test_a_level_lets_others_outside_have_redacted_copies_alone(filmed: ProvidingDesk) -> None:
+    def level(uow: UnitOfWork, behalf: str) -> None:
+        application = uow.session.get_one(Application, filmed.ids["application_id"])
+        application.on_behalf, application.handling = behalf, {"redactedOutside": True}
+
+    filmed.desk.run(level, "other")
+    with pytest.raises(Refused, match="confidentiality level of this footage"):
+        filmed.asked()
+    filmed.desk.run(level, "authority")
+    assert filmed.asked()
+
+
 @pytest.mark.requirement("R58", refuses=True)
 def test_a_person_who_was_filmed_gets_redacted_copies_alone(filmed: ProvidingDesk) -> None:
     with pytest.raises(Refused, match="gets redacted copies alone"):

@@ -1,0 +1,44 @@
+"""The rules that apply to an application: those in force that bear on it, and which of them are its basis (R3)."""
+
+from typing import Any
+
+from services.database.tables.applications import Application
+from services.database.unit_of_work import UnitOfWork
+from services.domain.applicable_rules import service as applicable_rules
+from services.domain.applicable_rules.service import Registered
+from services.domain.handling import cases as handling_of_cases
+from services.domain.retrieval import preservations
+
+
+def list_of(uow: UnitOfWork, application: Application) -> list[Registered]:
+    """Return the rules in force today that bear on the application, and those that it names besides."""
+    items = preservations.items_in_scope(uow, application.id)
+    levels = handling_of_cases.compute(uow, application, items).of_levels
+    named = set(application.rule_ids or ())
+    return [
+        one
+        for one in applicable_rules.list_in_force(uow)
+        if one.rule_id in named or one.entry.bears_on(application.on_behalf, levels)
+    ]
+
+
+def to_json(uow: UnitOfWork, application: Application) -> dict[str, Any]:
+    """Return what the form keeps of them, each by its version; nothing where none applies."""
+    named = set(application.rule_ids or ())
+    found = [
+        {
+            "id": one.rule_id,
+            "version": one.version,
+            "kind": one.entry.kind,
+            "title": one.entry.title,
+            "titleEn": one.entry.title_en,
+            "number": one.entry.number,
+            "issuer": one.entry.issuer,
+            "since": one.entry.since,
+            "until": one.entry.until,
+            "toCheck": one.entry.to_check,
+            "basis": one.rule_id in named,
+        }
+        for one in list_of(uow, application)
+    ]
+    return {"applicableRules": found} if found else {}

@@ -1,0 +1,135 @@
+"""《视频录像安全与使用报告》: what was asked, lent, lost, verified and put right in a period, for the management (R1).
+
+One for each period of supervision, which is a month or a quarter as the organisation's rules say, and one for each year
+are made by the system once the period is over. Other months and quarters are reported on when a supervisor or those
+who lead Security ask for it. A report is made once and never changed: it says when it was made.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from services.database.leases import Lease, Leased
+from services.database.tables.applications import Application
+from services.database.tables.documents import Document
+from services.database.unit_of_work import Actor, Database, UnitOfWork
+from services.domain.access import queries as access_queries
+from services.domain.access import supervision as access_supervision
+from services.domain.documents import service as document_service
+from services.domain.notifications import service as notification_service
+from services.domain.supervision import periods, readers, use_figures, use_report_sheet
+from services.domain.supervision.periods import Period
+from services.runtime.errors import Refused
+from services.runtime.periodic import Periodic
+
+KIND = "use-report"
+NOTICE = "use-report-made"
+ACTOR = Actor("system", "use-reports")
+EVERY = timedelta(minutes=10)
+
+
+def make(uow: UnitOfWork, name: str) -> Document:
+    """Make the report on a month, quarter or year that is over, as a supervisor or who leads Security.
+
+    Refused for others, for a period that is not over or without anything to report on, and where there is one.
+    """
+    readers.require_reader(uow)
+    period = periods.parse_reported(name, uow.rules.zone)
+    if period.end > uow.now:
+        raise Refused(
+            "period-not-over",
+            "This period is not over yet: choose one that has ended.",
+            status=422,
+            field="period",
+        )
+    if not _was_used(uow, period):
+        raise Refused(
+            "period-empty",
+            "Nothing had been applied for before the end of this period: choose a later one.",
+            status=422,
+            field="period",
+        )
+    _refuse_second(uow, period)
+    return _write(uow, period)
+
+
+def make_due(uow: UnitOfWork) -> list[str]:
+    """Make the reports on the last period of supervision and the last year where they are missing, as the system."""
+    last = periods.last_complete(uow.now, uow.rules.inspection_period, uow.rules.zone)
+    made = []
+    for period in (last, periods.last_year(uow.now, uow.rules.zone)):
+        if document_service.of_subject(uow, KIND, period.name) is None and _was_used(uow, period):
+            made.append(_write(uow, period).number)
+    return made
+
+
+def use_reports(database: Database) -> Periodic:
+    """Return the task that makes them; one process at a time."""
+
+    async def run() -> bool:
+        await database.run(ACTOR, make_due)
+        return False
+
+    return Leased(Lease.between_runs(database, "use-reports", EVERY), EVERY, run)
+
+
+def _was_used(uow: UnitOfWork, period: Period) -> bool:
+    query = select(Application.id).where(Application.listed_at < period.end, Application.submitted_at.is_not(None))
+    return uow.session.scalar(query.limit(1)) is not None
+
+
+def _refuse_second(uow: UnitOfWork, period: Period) -> None:
+    known = document_service.of_subject(uow, KIND, period.name)
+    if known is not None:
+        raise Refused(
+            "reported",
+            "There is a report on this period already: read {number}.",
+            field="period",
+            number=known.number,
+        )
+
+
+def _write(uow: UnitOfWork, period: Period) -> Document:
+    number = document_service.next_number(uow, KIND)
+    _refuse_second(uow, period)  # the series is locked now: of two at the same time one ends here
+    document = document_service.write(
+        uow,
+        KIND,
+        number,
+        _content(uow, number, period),
+        application_id=None,
+        subject_id=period.name,
+        named={"period": period.name},
+    )
+    for person_id in access_supervision.appointers(access_queries.load_directory(uow)):
+        notification_service.notify(uow, person_id, NOTICE, application_id=None, subject_id=number)
+    return document
+
+
+def _content(uow: UnitOfWork, number: str, period: Period) -> dict[str, Any]:
+    before = periods.before(period, uow.rules.zone)
+    by = None
+    if uow.actor.kind == "person":
+        by = {"id": uow.actor.id, "name": access_queries.get_names(uow, [uow.actor.id])[uow.actor.id]}
+    return {
+        "title": use_report_sheet.TITLE,
+        "number": number,
+        "organisation": uow.rules.organisation,
+        "policyVersion": uow.rules.policy_version,
+        "zone": uow.rules.zone,
+        "period": _period(period),
+        "before": _period(before),
+        "madeAt": uow.now.isoformat(),
+        "by": by,
+        **use_figures.count(uow, period, before),
+    }
+
+
+def _period(period: Period) -> dict[str, str]:
+    return {
+        "name": period.name,
+        "length": periods.length_of(period),
+        "start": period.start.isoformat(),
+        "end": period.end.isoformat(),
+    }
