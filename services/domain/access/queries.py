@@ -24,7 +24,7 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, aliased, joinedload
+from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, UOWTransaction, aliased, joinedload
 
 from services.database.tables.agreements import Agreement, AgreementText
 from services.database.tables.applications import Application, Revision
@@ -110,7 +110,8 @@ def keep_departments(uow: UnitOfWork, application: Application) -> None:
 
 def discard_loaded(uow: UnitOfWork) -> None:
     """Drop the cache: after a wait for a lock, others may have written meanwhile."""
-    _drop(uow.session, DIRECTORY, FACTS)
+    for name in (DIRECTORY, FACTS):
+        uow.session.info.pop(name, None)
 
 
 def list_posts(uow: UnitOfWork, person_id: str) -> list[Post]:
@@ -410,27 +411,37 @@ def _cache(uow: UnitOfWork) -> dict[Any, Any]:
     """Return the unit's cache; flushes first, so that nothing in it is out of date."""
     session = uow.session
     if WATCHED not in session.info:
-        session.info[WATCHED] = True
+        # what the savepoint that is open now has written before cannot be known
+        session.info[WATCHED] = {DIRECTORY, FACTS} if session.in_nested_transaction() else set()
         event.listen(session, "after_flush", _drop_written)
-        event.listen(session, "after_soft_rollback", lambda session, _transaction: _drop(session, DIRECTORY, FACTS))
-        event.listen(session, "do_orm_execute", _drop_all_at_bulk_write)
+        event.listen(session, "after_soft_rollback", _drop_undone)
+        event.listen(session, "do_orm_execute", _drop_at_bulk_write)
     session.flush()
     return session.info
 
 
 def _drop_written(session: Session, _flush: UOWTransaction) -> None:
     for row in (*session.new, *session.dirty, *session.deleted):
-        if isinstance(row, OF_DIRECTORY):
-            _drop(session, DIRECTORY)
-        if isinstance(row, OF_FACTS):
-            _drop(session, FACTS)
+        _drop(session, type(row))
 
 
-def _drop_all_at_bulk_write(execution: ORMExecuteState) -> None:
-    if not execution.is_select:
-        _drop(execution.session, DIRECTORY, FACTS)
-
-
-def _drop(session: Session, *names: str) -> None:
+def _drop_undone(session: Session, ended: SessionTransaction) -> None:
+    """Drop what a savepoint that was rolled back may have changed: nothing where the unit has written none of it."""
+    names = session.info[WATCHED] if ended.nested else (DIRECTORY, FACTS)
     for name in names:
         session.info.pop(name, None)
+
+
+def _drop_at_bulk_write(execution: ORMExecuteState) -> None:
+    if execution.is_select:
+        return
+    mapper = execution.bind_mapper
+    _drop(execution.session, mapper.class_ if mapper is not None else None)
+
+
+def _drop(session: Session, table: type[Any] | None) -> None:
+    """Drop what is read from this table, or all of it where the table is not known."""
+    for name, tables in ((DIRECTORY, OF_DIRECTORY), (FACTS, OF_FACTS)):
+        if table is None or issubclass(table, tables):
+            session.info[WATCHED].add(name)
+            session.info.pop(name, None)

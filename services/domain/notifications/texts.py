@@ -169,6 +169,9 @@ TEXTS = {
     ),
     "work-order-closed": NoticeText(Message("A work order that you opened is closed."), "work-order"),
     "work-order-cancelled": NoticeText(Message("A work order was cancelled: nothing is left to do."), "work-order"),
+    "download-lost": NoticeText(
+        Message("A download of an ended loan was lost: check the account and record a violation."), "work-order"
+    ),
     "work-order-check-in-no": NoticeText(
         Message("A custodian reports that copies are missing or were passed on: check this now."), "work-order"
     ),
