@@ -45,7 +45,7 @@ def write(uow: UnitOfWork, order: WorkOrder) -> Document:
         "openedBy": forms.person_to_json(uow, order.opened_by),
         "openedAt": order.opened_at.isoformat(),
         "facts": facts,
-        "accounts": _accounts(uow, order),
+        **({"accounts": accounts} if (accounts := _accounts(uow, order)) else {}),
         "factsSha256": order.facts_sha256,
         "attempts": [_attempt(uow, order, attempt) for attempt in attempts],
         "closedAt": uow.now.isoformat(),

@@ -139,7 +139,7 @@ def require_accounts(uow: UnitOfWork, order: WorkOrder) -> Message | None:
     )
     said = set(uow.session.scalars(query))
     if any(one["id"] not in said for one in _asked(order)):
-        return Message("Say of each download what became of it: the form on the page of this work order asks for it.")
+        return Message("Enter for each download what became of it: use the form on the page of this work order.")
     return None
 
 
@@ -319,7 +319,7 @@ def _checked(uow: UnitOfWork, order: WorkOrder, said: Account, number: int) -> D
         raise lacking("account-when", sentence, "happenedAt")
     if said.witness_id not in _witnesses(uow, order):
         sentence = Message(
-            "Choose before whom it was destroyed: somebody else of the department, Security or storage."
+            "Choose the witness of the destruction: another person of the department, Security or storage."
         )
         raise lacking("account-witness", sentence, "witnessId")
     _require_unheld(uow, order, said.happened_at, number)

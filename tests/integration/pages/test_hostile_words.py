@@ -191,6 +191,7 @@ NOT_REACHED = {
     "/storage/reconciliations/damages/{damage_id}", "/storage/reconciliations/findings/{finding_id}",
     "/work-orders/{work_order_id}/done", "/work-orders/{work_order_id}/verify",
     "/work-orders/{work_order_id}/cancel", "/work-orders/{work_order_id}/attachments",
+    "/work-orders/{work_order_id}/downloads",
     "/admin/calendar",  # in the answer to /admin/calendar/check: test_working_calendar_pages.py
 }  # fmt: skip
 MOST = 3  # addresses of one route that one role opens: links on pages lead to the same page of many things

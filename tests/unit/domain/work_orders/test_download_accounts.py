@@ -43,9 +43,7 @@ def recalled(desk: ReviewDesk) -> dict[str, str]:
     loan.apply(matter_id)
     loan.close(matter_id, "applied")
     for _ in range(2):
-        found = desk.run(
-            returns.record_inspection, ids["application_id"], ids["hand_over_id"], {ids["copy_id"]: True}
-        )
+        found = desk.run(returns.record_inspection, ids["application_id"], ids["hand_over_id"], {ids["copy_id"]: True})
         assert found == 1
     return ids
 
@@ -93,7 +91,11 @@ async def test_the_custodian_accounts_for_each_download_once_and_another_person_
 ) -> None:
     desk, ids = desk_and_ids
     order = order_of(desk)
-    assert (order.doer_id, order.verifier_post, order.subject_id) == ("keeper", "security-reviewer", ids["hand_over_id"])
+    assert (order.doer_id, order.verifier_post, order.subject_id) == (
+        "keeper",
+        "security-reviewer",
+        ids["hand_over_id"],
+    )
     assert code(say, desk, "head", given_back(ids)) == "not-the-doer"
     assert code(say, desk, "reviewer", given_back(ids)) == "not-the-doer"
     for stranger in ("operator", "admin", "drafter"):
