@@ -4,6 +4,7 @@ A work order of its own kind asks the custodian, and after they have left the he
 each download. It is signed with the checklist, and Security confirms it or has it done again (T2, R38, R39).
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,7 +27,7 @@ from services.domain.custody import heads, log
 from services.domain.holds import queries as holds
 from services.domain.work_orders import service
 from services.domain.work_orders.roles import HEAD, Role
-from services.domain.work_orders.schemas import AccountedDownload, DownloadWitness
+from services.domain.work_orders.schemas import AccountedDownload, DownloadSaid, DownloadWitness
 from services.domain.work_orders.service import Done, Subject
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
@@ -173,18 +174,25 @@ def list_accounted(uow: UnitOfWork, order: WorkOrder) -> list[AccountedDownload]
         return []
     rows = _rows(uow, order)
     names = access_queries.get_names(uow, {row.witness_id for row in rows})
-    said: dict[str, list[dict[str, Any]]] = {}
+    said: dict[str, list[DownloadSaid]] = defaultdict(list)
     for row in rows:
-        witness = names.get(row.witness_id) if row.witness_id is not None else None
-        line = {**_as_json(row), "attempt": row.attempt, "witness": witness}
-        said.setdefault(row.download_id, []).append(line)
+        said[row.download_id].append(
+            DownloadSaid(
+                attempt=row.attempt,
+                fate=row.fate,
+                medium=row.medium,
+                how=row.how,
+                happened_at=row.happened_at,
+                witness=names.get(row.witness_id) if row.witness_id is not None else None,
+            )
+        )
     return [
         AccountedDownload(
             id=one["id"],
             camera=one["camera"],
             medium=one["medium"],
             asked_at=one["askedAt"],
-            accounts=said.get(one["id"], []),
+            accounts=said[one["id"]],
         )
         for one in _asked(order)
     ]

@@ -1,4 +1,4 @@
-"""Downloads of a loan that ended without an attestation: somebody accounts for each, and Security confirms (R38, R39)."""
+"""Downloads of a loan that ended without a return: each is accounted for, and Security confirms it (R38, R39)."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
