@@ -27,7 +27,7 @@ from services.domain.custody import heads, log
 from services.domain.holds import queries as holds
 from services.domain.work_orders import service
 from services.domain.work_orders.roles import HEAD, Role
-from services.domain.work_orders.schemas import AccountedDownload, DownloadSaid, DownloadWitness
+from services.domain.work_orders.schemas import DownloadSaid, DownloadToAccount, DownloadWitness
 from services.domain.work_orders.service import Done, Subject
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
@@ -168,7 +168,7 @@ def follow_confirmation(uow: UnitOfWork, order: WorkOrder) -> None:
     )
 
 
-def list_accounted(uow: UnitOfWork, order: WorkOrder) -> list[AccountedDownload]:
+def list_accounted(uow: UnitOfWork, order: WorkOrder) -> list[DownloadToAccount]:
     """List the downloads that a work order asks about, each with what was said of it, by attempt; empty for others."""
     if order.kind != KIND:
         return []
@@ -187,7 +187,7 @@ def list_accounted(uow: UnitOfWork, order: WorkOrder) -> list[AccountedDownload]
             )
         )
     return [
-        AccountedDownload(
+        DownloadToAccount(
             id=one["id"],
             camera=one["camera"],
             medium=one["medium"],

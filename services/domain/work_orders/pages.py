@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, get_args
 
 from fastapi import APIRouter, Query, Response
 from pydantic import Field, ValidationError
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 
 from services.database.keyset import Page
 from services.database.unit_of_work import Database, UnitOfWork
@@ -173,7 +173,7 @@ async def account_for_downloads(
 
 def _downloads_in(typed: TypedForm, zone: str) -> list[DownloadAccountBody]:
     """Read what was typed of the downloads, times in ``zone``; Refused names the field."""
-    texts = []
+    texts: list[tuple[str, str | UploadFile]] = []
     for name, text in typed.texts:
         if name.startswith("downloads-"):
             texts.append((name, _moment_in(name, text, zone) if name.endswith("-happenedAt") and text else text))

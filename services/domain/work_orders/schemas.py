@@ -119,7 +119,7 @@ class DownloadSaid(Answer):
     witness: str | None
 
 
-class AccountedDownload(Answer):
+class DownloadToAccount(Answer):
     """A download that a work order asks about, and what was said of it."""
 
     id: str
@@ -156,7 +156,7 @@ class WorkOrderView(WorkOrderLine):
     finding_due_at: Moment | None
     document: str | None
     application_id: str | None
-    downloads: list[AccountedDownload]
+    downloads: list[DownloadToAccount]
     witnesses: list[DownloadWitness]
     may_do: bool
     may_verify: bool
