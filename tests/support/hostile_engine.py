@@ -356,6 +356,7 @@ class HostileEngine:
     allowed: dict[str, int] = field(default_factory=dict)
     refused: int = 0
     answered: int = 0
+    _first: Snapshot | None = None  # every sequence begins with the same rows
 
     def __post_init__(self) -> None:
         desk = self.desk
@@ -408,7 +409,8 @@ class HostileEngine:
         sent = list[Job]()
         found: list[str] = []
         try:
-            before = self._read(connection)
+            self._first = self._first or self._read(connection)
+            before = replace(self._first, now=self.desk.clock.now())
             for _ in range(jobs):
                 if chance.random() < PEOPLE_ACT and self.desk.answer(chance, near):
                     self.answered += 1
