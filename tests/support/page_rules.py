@@ -250,6 +250,8 @@ PAGES = {
     "POST /requests/{change_id}/{act}": Rule(NONE),  # ``act`` is none of its own
     "GET /admin/people": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /admin/people.csv": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /admin/people/list": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/people/list": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /admin/people/new": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /admin/people/new": Rule(
         ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"login": "?", "name": "x", "departmentId": "works"}

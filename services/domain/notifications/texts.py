@@ -455,7 +455,7 @@ TEXTS = {
         "notices",
     ),
     "robot-ended": NoticeText(
-        Message("This group receives no more notices: an administrator has ended it."), "notices"
+        Message("This group no longer receives notices: an administrator has ended it."), "notices"
     ),
     "test-notice": NoticeText(Message("This is a test notice."), "notices"),
     **{

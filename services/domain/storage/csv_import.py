@@ -10,9 +10,9 @@ from services.database.tables.cameras import Recorder
 from services.database.tables.devices import Device
 from services.database.tables.sites import Site
 from services.database.unit_of_work import UnitOfWork
-from services.domain.cameras.csv_rows import plain, read_rows
 from services.domain.storage import devices, rights
 from services.domain.storage.schemas import DeviceBody, DeviceImportAnswer, DeviceLine, WrongLine
+from services.runtime.csv_rows import plain, read_rows
 from services.runtime.errors import Refused
 from services.runtime.translations import Message, Text
 

@@ -6,7 +6,6 @@ from typing import Annotated, Any, ClassVar, get_args
 from fastapi import APIRouter, Query, Response
 
 from services.database.unit_of_work import Database, UnitOfWork
-from services.domain.cameras import csv_rows
 from services.domain.storage import csv_import, devices, rights, sites
 from services.domain.storage.pages.answers import SAVED, raise_unless_shown
 from services.domain.storage.schemas import (
@@ -16,6 +15,7 @@ from services.domain.storage.schemas import (
     DeviceSort,
     RetireBody,
 )
+from services.runtime import csv_rows
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
 from services.web import lists
