@@ -316,6 +316,7 @@ PAGES = {
     "GET /supervision": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /supervision/requirements/{requirement}": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /supervision/footage-viewers": Rule(SUPERVISING, EVERYONE - SUPERVISING),
+    "GET /supervision/refusals/{person_id}": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /supervision/audit": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /supervision/audit/{seq}": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /supervision/statistics": Rule(SUPERVISING, EVERYONE - SUPERVISING),
@@ -325,6 +326,8 @@ PAGES = {
         EVERYONE - {"manager"},
         body={"leaderId": "supervisor", "untilDay": "2031-12-31", "basis": "none", "password": PASSWORD},
     ),
+    "GET /supervision-groups/{group_id}/attachments": Rule(NONE),
+    "POST /supervision-groups/{group_id}/attachments": Rule(NONE, EVERYONE),
     "POST /supervision/group/{group_id}/{act}": Rule(NONE),  # ``act`` is none of its own
     "GET /supervision/inspections": Rule(INSPECTIONS, EVERYONE - INSPECTIONS),
     "POST /supervision/inspections": Rule(NONE, EVERYONE, body={"period": "2031-02"}),

@@ -27,7 +27,7 @@ from services.domain.holds import queries as holds
 from services.domain.matters.violations.assessment import SEVERITIES
 from services.domain.notifications import deliveries
 from services.domain.retrieval.preservations import overwrite_moment
-from services.domain.storage import damages, findings, reconciliation, verification
+from services.domain.storage import damages, findings, health, reconciliation, verification
 from services.domain.supervision import due as inspections_due
 from services.domain.work_orders import queries as work_orders
 from services.domain.work_orders.kinds import KINDS
@@ -116,6 +116,8 @@ def _storage(uow: UnitOfWork) -> None:
     metrics.RECONCILE_AGE.set((uow.now - last).total_seconds() if last is not None else 0)
     metrics.DAMAGES_UNREPAIRED.set(damages.count_unrepaired(uow))
     metrics.FINDINGS_OPEN.set(findings.count_open(uow))
+    for part, number in health.count_unhealthy(uow).items():
+        metrics.DEVICES_UNHEALTHY.labels(part).set(number)
 
 
 def _states(uow: UnitOfWork) -> None:

@@ -30,6 +30,7 @@ Page = Literal[
     "inspected-case",
     "inspection",
     "group",
+    "refusals",
     "sites",
     "reconciliations",
 ]
@@ -67,6 +68,7 @@ PAGES_OF_SUBJECTS = {
     "work-order": "/work-orders",
     "inspected-case": "/supervision/cases",
     "inspection": "/supervision/inspections",
+    "refusals": "/supervision/refusals",
 }
 PLAIN_PAGES = {
     "group": "/supervision/group",
@@ -171,6 +173,13 @@ TEXTS = {
     "work-order-cancelled": NoticeText(Message("A work order was cancelled: nothing is left to do."), "work-order"),
     "download-lost": NoticeText(
         Message("A download of an ended loan was lost: check the account and record a violation."), "work-order"
+    ),
+    "work-order-recall-asked": NoticeText(
+        Message("A review of access asks for copies to come back: recall them, so that it can be accepted."),
+        "work-order",
+    ),
+    "view-ended-by-review": NoticeText(
+        Message("A review of access has ended the viewing of copies by a named viewer."), "hand-over"
     ),
     "work-order-check-in-no": NoticeText(
         Message("A custodian reports that copies are missing or were passed on: check this now."), "work-order"
@@ -341,6 +350,9 @@ TEXTS = {
     ),
     "violation-urgent-not-ratified": NoticeText(
         Message("An urgent retrieval was not approved afterwards: a violation was recorded."), work="violation"
+    ),
+    "access-refused-often": NoticeText(
+        Message("Access was refused to one person many times in a short time: find out why."), "refusals"
     ),
     "violation-refusal-pattern": NoticeText(
         Message("Access was refused repeatedly: a violation was recorded."), work="violation"

@@ -66,6 +66,8 @@ def _apply(uow: UnitOfWork, body: DeviceBody, row: Device | None) -> str:
     if row is None:
         devices.add(uow, body)
         return "new"
+    kept = row.store if body.recorder_id is None else None  # not in the list
+    body = DeviceBody.model_validate({**body.model_dump(), "store": kept})
     if row.retired_at is None and all(getattr(row, name) == value for name, value in devices.values_of(body).items()):
         return "unchanged"
     devices.change(uow, row.id, body)
