@@ -46,14 +46,14 @@ def _register() -> None:
     """Register what capabilities add to those before them; again is no error."""
     from services.domain.applications import attached  # noqa: PLC0415 - these load the whole domain, which a command that opens no database does without
     from services.domain.attachments import subjects  # noqa: PLC0415 - as above
-    from services.domain.custody import derivative_viewings  # noqa: PLC0415 - as above
+    from services.domain.custody import derivative_viewings, unaccounted  # noqa: PLC0415 - as above
     from services.domain.matters import attached as matters_attached  # noqa: PLC0415 - as above
     from services.domain.process import subjects as process_subjects  # noqa: PLC0415 - as above
     from services.domain.reviews import readiness  # noqa: PLC0415 - as above
     from services.domain.storage import wiring as storage_wiring  # noqa: PLC0415 - as above
     from services.domain.supervision import attached as groups_attached  # noqa: PLC0415 - as above
     from services.domain.supervision import wiring as supervision_wiring  # noqa: PLC0415 - as above
-    from services.domain.work_orders import access_reviews, follow_ups  # noqa: PLC0415 - as above
+    from services.domain.work_orders import access_reviews, downloads, follow_ups  # noqa: PLC0415 - as above
     from services.domain.work_orders import attached as work_orders_attached  # noqa: PLC0415 - as above
 
     subjects.register("application", attached.SUBJECT)
@@ -63,6 +63,8 @@ def _register() -> None:
     subjects.register("supervision-group", groups_attached.SUBJECT)
     process_subjects.register("work-order", work_orders_attached.is_over)
     follow_ups.register()
+    downloads.register()
+    unaccounted.register(downloads.KIND, downloads.ask)
     access_reviews.register()
     storage_wiring.register()
     supervision_wiring.register()

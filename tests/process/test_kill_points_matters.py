@@ -1,6 +1,8 @@
-"""A loan with an extension, a problem report and a violation, on a server that is killed at points of a seed's choice.
+"""A loan with matters of its own, on a server that is killed at points of a seed's choice.
 
-``make chaos SEED=7`` takes other points.
+One division of seeds plays one course of matters (``chaos_matters.COURSES``): an extension, a problem report and a
+violation; a custody transfer and a change of purpose; a recall with the work order about its downloads. ``make chaos
+SEED=7`` takes other points.
 """
 
 import shutil
@@ -8,7 +10,7 @@ from pathlib import Path
 
 import chaos_truth
 import pytest
-from chaos_matters import MattersRun
+from chaos_matters import COURSES, Course, MattersRun, course_of
 from chaos_plan import Share, is_whole, shares, unstruck
 from chaos_server import settings
 
@@ -16,19 +18,28 @@ from services.app.container import open_container
 
 pytestmark = pytest.mark.timeout(900)
 
-SHARES = shares(sample=96, full=16)
-STAGES = ("extension", "management", "problem", "violation-security")
-ENDS = {"extension": "applied", "problem": "answered", "violation": "upheld"}
+IN_ALL = 16  # shares of each division
+# The seed of a sample plays the first course; all of them are as many divisions as there are courses.
+SHARES = shares(sample=96, full=IN_ALL)
+if is_whole(SHARES):
+    SHARES = [Share(seed, IN_ALL) for seed in range(1, IN_ALL * len(COURSES) + 1)]
 FEWEST = 3
 STRUCK: dict[Share, list[str]] = {}
 
 
-async def play(folder: Path, share: Share | None) -> MattersRun:
-    run = MattersRun(folder)
+async def play(folder: Path, share: Share | None, course: Course) -> MattersRun:
+    run = MattersRun(folder, course=course)
     await run.to_the_end(share)
-    container = open_container(settings(folder))
-    wrong = chaos_truth.archived(container, run.application_id, run.answered, more_stages=STAGES)
-    wrong += chaos_truth.matters_ended(open_container(settings(folder)), run.application_id, ENDS)
+    wrong = chaos_truth.archived(
+        open_container(settings(folder)),
+        run.application_id,
+        run.answered,
+        reminders=course.reminders,
+        more_stages=course.stages,
+    )
+    wrong += chaos_truth.matters_ended(open_container(settings(folder)), run.application_id, course.ends)
+    if course.downloads:
+        wrong += chaos_truth.downloads_accounted(open_container(settings(folder)), run.application_id)
     assert not wrong, f"{share}\n" + "\n".join(wrong) + f"\n{run.report()}"
     shutil.rmtree(folder / "data")
     return run
@@ -39,14 +50,16 @@ async def play(folder: Path, share: Share | None) -> MattersRun:
 async def test_matters_of_a_loan_come_to_their_ends_once_however_often_the_server_is_killed(
     share: Share, tmp_path: Path
 ) -> None:
-    run = await play(tmp_path, share)
+    run = await play(tmp_path, share, course_of(share))
     assert len(run.struck) >= FEWEST, f"{share} killed at {run.struck} only"
     STRUCK[share] = run.struck
 
 
 @pytest.mark.long
-async def test_some_seed_kills_around_every_act_of_matters_that_nobody_disturbs(tmp_path: Path) -> None:
-    if not is_whole(STRUCK):
+@pytest.mark.parametrize("course", COURSES, ids=lambda course: "-".join(course.asked))
+async def test_some_seed_kills_around_every_act_of_matters_that_nobody_disturbs(course: Course, tmp_path: Path) -> None:
+    struck = [points for share, points in STRUCK.items() if course_of(share) is course]
+    if len(struck) < IN_ALL:
         pytest.skip("not all seeds ran before this")
-    run = await play(tmp_path, None)
-    assert unstruck(run.visits, STRUCK.values()) == set()
+    run = await play(tmp_path, None, course)
+    assert unstruck(run.visits, struck) == set()

@@ -275,6 +275,10 @@ RULES = {
     "POST /api/work-orders/{work_order_id}/done": Rule(
         frozenset({"operator"}), SEE_WORK - {"operator"}, body={**SIGNED, "answers": {}}
     ),
+    # it is none that asks about downloads: tests/unit/domain/work_orders/test_download_accounts.py
+    "POST /api/work-orders/{work_order_id}/downloads": Rule(
+        NONE, body={**SIGNED, "answers": {}, "downloads": [{"downloadId": "none", "fate": "lost"}]}
+    ),
     # it is not done yet, which everybody who sees it is told
     "POST /api/work-orders/{work_order_id}/verify": Rule(
         SEE_WORK, body={**SIGNED, "outcome": "verified", "answers": {}}

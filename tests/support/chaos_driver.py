@@ -58,6 +58,8 @@ class Run:
     folder: Path
     withdraw_at: Callable[[dict[str, Any]], bool] | None = None
     before_return: Callable[[str], Awaitable[None]] | None = None
+    custodian: str = "liuyang"  # who holds the copies now
+    deciders: dict[str, tuple[str, str, dict[str, Any]]] = field(default_factory=lambda: dict(DECIDERS))
     lives: int = 0
     application_id: str = ""
     stands: dict[str, Any] = field(default_factory=dict)
@@ -187,9 +189,9 @@ class Run:
         self.answered.append((applied["id"], "applied", WATCHER))
 
     async def _decide(self, stage: str) -> None:
-        if stage not in DECIDERS:
+        if stage not in self.deciders:
             return
-        login, outcome, more = DECIDERS[stage]
+        login, outcome, more = self.deciders[stage]
         if stage == "storage-release" and await self._confirm():
             return
         somebody = await self._who(login)
@@ -229,8 +231,11 @@ class Run:
 
     async def _use(self) -> None:
         """View each copy, ask what there is to ask, let the time pass until the reminder, give them back."""
-        custodian = await self._who("liuyang")
-        hand_over = (await custodian.get("/api/hand-overs"))[0]
+        custodian = await self._who(self.custodian)
+        held = await custodian.get("/api/hand-overs")
+        if not held:  # they were handed on just now
+            return
+        hand_over = held[0]
         path = f"/api/hand-overs/{hand_over['id']}"
         for copy in hand_over["copies"]:
             if copy["id"] not in self._viewed:
@@ -249,7 +254,7 @@ class Run:
                 f"{path}/return",
                 {"returnTo": "storage", "downloads": [], "noOtherCopies": True, "password": custodian.password},
             )
-            self.answered.append((hand_over["id"], "returned", "liuyang"))
+            self.answered.append((hand_over["id"], "returned", self.custodian))
 
     async def _matters_ended(self) -> bool:
         """Do what is next about the loan besides its use; whether nothing is left to do."""

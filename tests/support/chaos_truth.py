@@ -13,8 +13,8 @@ from services.app.container import Container
 from services.database.tables.applications import Application, Item
 from services.database.tables.audit import AuditAnchor
 from services.database.tables.cameras import Camera
-from services.database.tables.copies import Copy
-from services.database.tables.custody import HandOver
+from services.database.tables.copies import Copy, Download
+from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.matters import Matter
@@ -26,6 +26,7 @@ from services.database.tables.reviews import Confirmation, Decision, Reminder, R
 from services.database.tables.suspensions import Suspension
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.tables.violations import Sanction, Violation
+from services.database.tables.work_orders import DownloadAccount, WorkOrder
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo.steps import ITEMS
 from services.domain.audit.checkpoint_publisher import FOLDER
@@ -148,6 +149,20 @@ def matters_ended(container: Container, application_id: str, ends: Mapping[str, 
     return truth.wrong
 
 
+def downloads_accounted(container: Container, application_id: str) -> list[str]:
+    """What is wrong with the account of the downloads of a loan that was recalled: once asked, said, and confirmed."""
+    truth = Truth(container, application_id)
+    orders = [row for row in truth.rows(WorkOrder) if row.kind == "download-account"]
+    truth.same("work orders about downloads", [(row.closed_as, row.attempt) for row in orders], [("done", 1)])
+    said = [row.download_id for row in truth.rows(DownloadAccount)]
+    truth.same("accounts", sorted(said), sorted(row.id for row in truth.rows(Download)))
+    sheets = [row.kind for row in truth.rows(Document) if row.kind == "download-account"]
+    truth.same("sheets of accounts", len(sheets), len(orders))
+    entries = Counter(row.event for row in truth.rows(CustodyEntry) if row.event.startswith("downloads-"))
+    truth.same("entries", entries, Counter(("downloads-accounted", "downloads-confirmed")))
+    return truth.wrong
+
+
 def _backed_up(truth: Truth, items: set[str]) -> int:
     """How many of the items ask for a backup: all of an important application, none of another."""
     (application,) = _application(truth)
@@ -173,9 +188,10 @@ def _decided(truth: Truth, answered: Iterable[tuple[str, str, str]], stages: Seq
     booked = {(row.review_id, row.outcome, logins[row.decided_by]) for row in decisions}
     confirmed = {(row.review_id, "confirmed", logins[row.person_id]) for row in truth.rows(Confirmation)}
     (hand_over,) = truth.rows(HandOver)
+    holders = {row.person_id for row in truth.rows(CustodyEntry) if row.event == "received"}  # one after the other
     other = {
         (truth.application_id, "applied", "lina"),
-        (hand_over.id, "accepted" if hand_over.accepted_at else "", logins[hand_over.custodian_id]),
+        *((hand_over.id, "accepted", logins[holder]) for holder in holders),
         (hand_over.id, "returned" if hand_over.returned_at else "", logins[hand_over.custodian_id]),
     }
     lost = set(answered) - booked - confirmed - other

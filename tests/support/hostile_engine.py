@@ -356,6 +356,7 @@ class HostileEngine:
     allowed: dict[str, int] = field(default_factory=dict)
     refused: int = 0
     answered: int = 0
+    _first: Snapshot | None = None  # every sequence begins with the same rows
 
     def __post_init__(self) -> None:
         desk = self.desk
@@ -408,7 +409,8 @@ class HostileEngine:
         sent = list[Job]()
         found: list[str] = []
         try:
-            before = self._read(connection)
+            self._first = self._first or self._read(connection)
+            before = replace(self._first, now=self.desk.clock.now())
             for _ in range(jobs):
                 if chance.random() < PEOPLE_ACT and self.desk.answer(chance, near):
                     self.answered += 1
@@ -422,6 +424,8 @@ class HostileEngine:
                 version = connection.execute("PRAGMA data_version").fetchone()
                 refused = await self._send(job)
                 changed = connection.execute("PRAGMA data_version").fetchone() != version
+                if not changed and self._vault_of() == (before.vault, before.keys):
+                    continue  # not a row and not an object is another one, and most jobs are refused
                 after = self._read(connection)
                 found += [f"seed {seed}: {job}: {sentence}" for sentence in violations(before, after, self._count)]
                 if refused and (changed or after.vault != before.vault):
@@ -446,9 +450,13 @@ class HostileEngine:
         self.allowed[what] = self.allowed.get(what, 0) + 1
 
     def _read(self, connection: sqlite3.Connection) -> Snapshot:
+        return read_snapshot(connection, self.desk.clock.now(), *self._vault_of())
+
+    def _vault_of(self) -> tuple[frozenset[tuple[str, str]], frozenset[str]]:
+        """The objects of both stores, and the loan keys."""
         desk = self.desk
         vault = {*desk.store.objects, *(("replicas of", key) for _, key in desk.replica_store.objects)}
-        return read_snapshot(connection, self.desk.clock.now(), frozenset(vault), frozenset(desk.loan_keys.keys))
+        return frozenset(vault), frozenset(desk.loan_keys.keys)
 
     def _job(self, chance: random.Random, near: str, likely: tuple[str, ...]) -> Job:
         types = self._types if chance.random() < 0.3 else likely

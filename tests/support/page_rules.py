@@ -208,6 +208,10 @@ PAGES = {
     "GET /work-orders/{work_order_id}/attachments": Rule(SEE_WORK),
     "POST /work-orders/{work_order_id}/attachments": Rule(NONE, EVERYONE),
     "POST /work-orders/{work_order_id}/done": Rule(frozenset({"operator"}), SEE_WORK - {"operator"}, body=SIGNED),
+    # it is none that asks about downloads
+    "POST /work-orders/{work_order_id}/downloads": Rule(
+        NONE, body={**SIGNED, "downloads-0-downloadId": "none", "downloads-0-fate": "lost"}
+    ),
     # it is not done yet, which everybody who sees it is told
     "POST /work-orders/{work_order_id}/verify": Rule(SEE_WORK, body={**SIGNED, "outcome": "verified"}),
     "POST /work-orders/{work_order_id}/cancel": Rule(OVERSEERS, SEE_WORK - OVERSEERS, body={"because": "none"}),

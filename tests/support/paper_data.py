@@ -495,6 +495,22 @@ WORK_ORDER: dict[str, Any] = {
         for number, outcome, reason in ((1, "退回重办", "照片缺少编号"), (2, "合格", None))
     ],
 }
+ACCOUNT: dict[str, Any] = {
+    **{"download": HASH[:36], "camera": "三号门", "leftOn": "JZ-001", "askedAt": "2031-03-04T12:00:00+00:00"},
+    **{"medium": None, "how": None, "happenedAt": None, "witness": None},
+}
+ACCOUNTS: dict[str, Any] = {
+    **WORK_ORDER,
+    **{"title": "下载去向说明", "number": "SW-2031-000001", "kind": "下载去向说明"},
+    "accounts": [
+        {**ACCOUNT, "attempt": 1, "fate": "lost", "how": "U盘遗失在车上"},
+        {**ACCOUNT, "attempt": 2, "fate": "given-back", "medium": "JZ-001"},
+        {
+            **{**ACCOUNT, "attempt": 2, "fate": "destroyed", "how": "粉碎介质"},
+            **{"happenedAt": "2031-03-08T02:00:00+00:00", "witness": SIGNED_BY["by"]},
+        },
+    ],
+}
 EACH: dict[str, dict[str, Any]] = {
     "application-form": FORM,
     "retrieval-record": RECORD,
@@ -519,6 +535,7 @@ EACH: dict[str, dict[str, Any]] = {
     "refusal-notice": REFUSAL,
     "reconciliation": RECONCILED,
     **dict.fromkeys(WORK_ORDERS, WORK_ORDER),
+    "download-account": ACCOUNTS,
 }
 
 

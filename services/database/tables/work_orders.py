@@ -113,6 +113,32 @@ class WorkOrderAttempt(Base):
     verified_signature: Mapped[dict[str, Any] | None]
 
 
+class DownloadAccount(Base):
+    """What became of one download that left with a loan whose end nobody has attested (T2, R39).
+
+    ``fate``: given-back on ``medium``; destroyed, ``how``, at ``happened_at``, before ``witness_id``; or lost, where
+    ``how`` says what happened. It is signed with the attempt of its work order, and each attempt has its own.
+    """
+
+    __tablename__ = "download_accounts"
+    __table_args__ = (
+        UniqueConstraint("work_order_id", "attempt", "download_id"),
+        Index("ix_download_accounts_of_download", "download_id", "said_at"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    work_order_id: Mapped[str] = mapped_column(ForeignKey("work_orders.id"))
+    attempt: Mapped[int]
+    download_id: Mapped[str] = mapped_column(ForeignKey("downloads.id"))
+    fate: Mapped[str]
+    medium: Mapped[str | None]
+    how: Mapped[str | None]
+    happened_at: Mapped[datetime | None]
+    witness_id: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    said_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    said_at: Mapped[datetime]
+
+
 class Schedule(Base):
     """One schedule: work orders of a kind for each subject of a kind, each period; its values as they are in force.
 

@@ -7,6 +7,8 @@ own changes. They never outlive the unit.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from functools import cache
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +17,7 @@ from sqlalchemy import (
     CompoundSelect,
     Select,
     String,
+    bindparam,
     case,
     event,
     func,
@@ -24,8 +27,9 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, aliased, joinedload
+from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, UOWTransaction, aliased, joinedload
 
+from services.database.base import Moment
 from services.database.tables.agreements import Agreement, AgreementText
 from services.database.tables.applications import Application, Revision
 from services.database.tables.consents import Consent
@@ -110,7 +114,8 @@ def keep_departments(uow: UnitOfWork, application: Application) -> None:
 
 def discard_loaded(uow: UnitOfWork) -> None:
     """Drop the cache: after a wait for a lock, others may have written meanwhile."""
-    _drop(uow.session, DIRECTORY, FACTS)
+    for name in (DIRECTORY, FACTS):
+        uow.session.info.pop(name, None)
 
 
 def list_posts(uow: UnitOfWork, person_id: str) -> list[Post]:
@@ -129,6 +134,9 @@ def list_posts_by_person(uow: UnitOfWork, person_ids: Collection[str] | Select[s
 
 def is_absent(uow: UnitOfWork, person_id: str) -> bool:
     """Return whether the person, who may be a plain member, is absent now, so that others sign."""
+    directory: Directory | None = _cache(uow).get(DIRECTORY)
+    if directory is not None and person_id in directory.people:
+        return person_id in directory.absent
     return uow.session.scalar(_absent(uow).where(Absence.person_id == person_id).limit(1)) is not None
 
 
@@ -178,11 +186,34 @@ def held_now(uow: UnitOfWork) -> tuple[ColumnElement[bool], ...]:
 
 
 def _load_directory(uow: UnitOfWork) -> Directory:
+    asked = {"now": uow.now, "version": uow.rules.agreement_version}
+    posts = uow.session.execute(_select_posts(), asked).all()
+    departments = uow.session.execute(select(Department.id, Department.kind, Department.superior_id))
+    zone = ZoneInfo(uow.rules.zone)
+    return Directory(
+        departments={row.id: DepartmentInfo(row.kind, row.superior_id) for row in departments},
+        people={row.id: PersonInfo(row.name, row.own) for row in posts},
+        held=tuple(HeldPost(row.id, row.department_id, row.kind) for row in posts),
+        absent=frozenset(row.id for row in posts if row.absent),
+        announced={row.id: row.announced.astimezone(zone) for row in posts if row.announced is not None},
+        agreed=frozenset(row.id for row in posts if row.agreed),
+    )
+
+
+@cache
+def _select_posts() -> Select[*tuple[Any, ...]]:
+    """Build the query of the directory, once: to build it takes longer than to run it.
+
+    ``now`` and ``version`` (of the agreement) are given with each run.
+    """
+    asked = SimpleNamespace(now=bindparam("now", type_=Moment()))
+    asked.rules = SimpleNamespace(agreement_version=bindparam("version", type_=String()))
+    uow: Any = asked
     other = aliased(Post)
     with_post = select(other.person_id).where(
         other.kind != "member", other.since <= uow.now, other.until.is_(None) | (other.until > uow.now)
     )
-    posts = uow.session.execute(
+    return (
         select(
             Person.id,
             Person.name,
@@ -199,16 +230,6 @@ def _load_directory(uow: UnitOfWork) -> Directory:
         )
         .join(Post, Post.person_id == Person.id)
         .where(Person.active, *held_now(uow), Person.id.in_(with_post))
-    ).all()
-    departments = uow.session.execute(select(Department.id, Department.kind, Department.superior_id))
-    zone = ZoneInfo(uow.rules.zone)
-    return Directory(
-        departments={row.id: DepartmentInfo(row.kind, row.superior_id) for row in departments},
-        people={row.id: PersonInfo(row.name, row.own) for row in posts},
-        held=tuple(HeldPost(row.id, row.department_id, row.kind) for row in posts),
-        absent=frozenset(row.id for row in posts if row.absent),
-        announced={row.id: row.announced.astimezone(zone) for row in posts if row.announced is not None},
-        agreed=frozenset(row.id for row in posts if row.agreed),
     )
 
 
@@ -219,7 +240,7 @@ def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[
     custodians: dict[str, set[str]] = defaultdict(set)
     returned: dict[str, str] = {}
     matters: dict[str, dict[str, dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
-    for case_id, act, detail, person_id in uow.session.execute(_select_acts(ids)):
+    for case_id, act, detail, person_id in uow.session.execute(_select_acts(), {"ids": ids}):
         if act == "decided":
             done[case_id].get(STAGES[str(detail)].duty, set()).add(person_id)
         elif act in OF_MATTER:
@@ -273,10 +294,14 @@ def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[
     }
 
 
-def _select_acts(ids: Collection[str]) -> CompoundSelect[str, str, str | None, str]:
-    """Build the query of all acts: case, act (a duty, or decided, consented, handed, opener …), detail, person."""
+@cache
+def _select_acts() -> CompoundSelect[str, str, str | None, str]:
+    """Build the query of all acts, once: case, act (a duty, or decided, consented, handed, opener …), detail, person.
+
+    ``ids`` of the cases are given with each run.
+    """
     nothing = null().cast(String)
-    cases = select(Application.id).where(Application.id.in_(ids)).cte("cases")  # the ids are bound once
+    cases = select(Application.id).where(Application.id.in_(bindparam("ids", expanding=True))).cte("cases")
 
     def rows(case: Any, act: str, detail: Any, person: Any) -> Select[str, str, str | None, str]:
         return select(case, literal(act, String), detail, person).where(
@@ -410,27 +435,37 @@ def _cache(uow: UnitOfWork) -> dict[Any, Any]:
     """Return the unit's cache; flushes first, so that nothing in it is out of date."""
     session = uow.session
     if WATCHED not in session.info:
-        session.info[WATCHED] = True
+        # what the savepoint that is open now has written before cannot be known
+        session.info[WATCHED] = {DIRECTORY, FACTS} if session.in_nested_transaction() else set()
         event.listen(session, "after_flush", _drop_written)
-        event.listen(session, "after_soft_rollback", lambda session, _transaction: _drop(session, DIRECTORY, FACTS))
-        event.listen(session, "do_orm_execute", _drop_all_at_bulk_write)
+        event.listen(session, "after_soft_rollback", _drop_undone)
+        event.listen(session, "do_orm_execute", _drop_at_bulk_write)
     session.flush()
     return session.info
 
 
 def _drop_written(session: Session, _flush: UOWTransaction) -> None:
     for row in (*session.new, *session.dirty, *session.deleted):
-        if isinstance(row, OF_DIRECTORY):
-            _drop(session, DIRECTORY)
-        if isinstance(row, OF_FACTS):
-            _drop(session, FACTS)
+        _drop(session, type(row))
 
 
-def _drop_all_at_bulk_write(execution: ORMExecuteState) -> None:
-    if not execution.is_select:
-        _drop(execution.session, DIRECTORY, FACTS)
-
-
-def _drop(session: Session, *names: str) -> None:
+def _drop_undone(session: Session, ended: SessionTransaction) -> None:
+    """Drop what a savepoint that was rolled back may have changed: nothing where the unit has written none of it."""
+    names = session.info[WATCHED] if ended.nested else (DIRECTORY, FACTS)
     for name in names:
         session.info.pop(name, None)
+
+
+def _drop_at_bulk_write(execution: ORMExecuteState) -> None:
+    if execution.is_select:
+        return
+    mapper = execution.bind_mapper
+    _drop(execution.session, mapper.class_ if mapper is not None else None)
+
+
+def _drop(session: Session, table: type[Any] | None) -> None:
+    """Drop what is read from this table, or all of it where the table is not known."""
+    for name, tables in ((DIRECTORY, OF_DIRECTORY), (FACTS, OF_FACTS)):
+        if table is None or issubclass(table, tables):
+            session.info[WATCHED].add(name)
+            session.info.pop(name, None)

@@ -36,6 +36,7 @@ from services.domain.reviews.schemas import (
     ReturnedCopy,
     ReturnSheet,
 )
+from services.domain.work_orders import downloads as download_accounts
 from services.recorders.protocol import RecorderDown, WrongChannel
 from services.runtime.errors import NotFound, Refused
 from services.runtime.spans import Span, gaps
@@ -217,7 +218,10 @@ def get_return(uow: UnitOfWork, review_id: str) -> ReturnSheet:
     returned = uow.session.scalar(select(Return).where(Return.hand_over_id == hand_over.id))
     inspection = uow.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over.id))
     hashes = inspection.hashes if inspection else {}
-    fates = returned.attestation["downloads"] if returned else {}
+    fates = dict(returned.attestation["downloads"]) if returned else {}
+    listed = copies.list_downloads(uow, hand_over.id)
+    said = download_accounts.find_fates(uow, [row.id for row in listed if row.id not in fates])
+    fates |= {one: {"fate": row.fate, "note": row.how or row.medium or ""} for one, row in said.items()}
     lent = select(Copy).where(Copy.hand_over_id == hand_over.id).order_by(Copy.made_at, Copy.id)
     held = uow.session.scalars(lent).all()
     query = _items().where(Item.id.in_([copy.item_id for copy in held]))
@@ -252,7 +256,7 @@ def get_return(uow: UnitOfWork, review_id: str) -> ReturnSheet:
                 fate=fates.get(row.id, {}).get("fate"),
                 note=fates.get(row.id, {}).get("note", ""),
             )
-            for row in copies.list_downloads(uow, hand_over.id)
+            for row in listed
         ],
         inspected_at=inspection.inspected_at if inspection else None,
         findings=[InspectionFinding.model_validate(finding) for finding in inspection.findings] if inspection else [],

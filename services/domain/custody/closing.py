@@ -35,6 +35,7 @@ from services.domain.custody import (
     locks,
     log,
     reissue,
+    unaccounted,
     violations,
 )
 from services.domain.custody.discards import Leftovers
@@ -247,6 +248,7 @@ def _end_loan(
         grants.end(uow, hand_over, because)
         log.append(uow, hand_over, "ended", because=because)
     moot_matters.end_of_loan(uow, application.id, because)
+    unaccounted.ask(uow, hand_over, unaccounted.list_unattested(uow, hand_over))
     loan_documents.write_at_end(uow, hand_over)
     attempts.abandon_case(uow, application.id, f"the loan has ended: {because}")
     progress.delete_of_case(uow, application.id)

@@ -390,6 +390,7 @@ def _receipt(row: Return) -> ReturnReceipt:
         returned_at=row.returned_at,
         return_to=row.return_to,
         downloads=row.attestation["downloads"],
+        no_other_copies=row.attestation["noOtherCopies"],
         statement_sha256=row.statement_sha256,
     )
 

@@ -18,7 +18,7 @@ from services.database.tables.reviews import Decision
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
-from services.domain.custody import discards, grants, heads, loan_documents, log
+from services.domain.custody import discards, grants, heads, loan_documents, log, unaccounted
 from services.domain.notifications import service as notification_service
 from services.domain.process import deployed_models, outbox, permissions
 from services.domain.process.messages import LOAN_CLOSED
@@ -117,16 +117,18 @@ def inspect_unreturned(uow: UnitOfWork, application: Application) -> None:
     for hand_over in uow.session.scalars(replaced).all():
         # an offer that nobody took up had taken them over
         of_copies = (
-            select(Download.id)
+            select(Download)
             .join(Copy, Copy.id == Download.copy_id)
             .where(Copy.hand_over_id == hand_over.id)
             .order_by(Download.asked_at, Download.id)
         )
-        findings = [{"code": NOT_ATTESTED, "download": found} for found in uow.session.scalars(of_copies)]
-        if not findings:
+        downloads = uow.session.scalars(of_copies).all()
+        if not downloads:
             continue
+        findings = [{"code": NOT_ATTESTED, "download": download.id} for download in downloads]
         uow.session.add(Inspection(hand_over_id=hand_over.id, inspected_at=uow.now, hashes={}, findings=findings))
         log.append(uow, hand_over, "inspected", hashes={}, findings=len(findings))
+        unaccounted.ask(uow, hand_over, downloads)
         _notify_unaccounted(uow, application, hand_over)
 
 

@@ -15,7 +15,7 @@ from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
-from services.domain.custody import copies, grants, hand_overs, log, on_site, suspensions
+from services.domain.custody import copies, grants, hand_overs, log, on_site, suspensions, unaccounted
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox
 from services.domain.process.messages import COPY_RETURNED, USE_PERIOD_CHANGED
@@ -214,16 +214,13 @@ def record_inspection(uow: UnitOfWork, application_id: str, hand_over_id: str, h
     findings: list[dict[str, Any]] = [
         {"code": "hash-differs", "copy": copy_id} for copy_id, matches in sorted(hashes.items()) if not matches
     ]
-    attested = returned.attestation["downloads"] if returned else {}
-    findings += [
-        {"code": "download-not-attested", "download": download.id}
-        for download in copies.list_downloads(uow, hand_over_id)
-        if download.id not in attested
-    ]
+    unattested = unaccounted.list_unattested(uow, hand_over)
+    findings += [{"code": "download-not-attested", "download": download.id} for download in unattested]
     if returned is not None and hand_over.due_at is not None and returned.returned_at > hand_over.due_at:
         findings.append({"code": "returned-late", "days": (returned.returned_at - hand_over.due_at).days})
     uow.session.add(Inspection(hand_over_id=hand_over_id, inspected_at=uow.now, hashes=dict(hashes), findings=findings))
     log.append(uow, hand_over, "inspected", hashes=dict(hashes), findings=len(findings))
+    unaccounted.ask(uow, hand_over, unattested)
     return len(findings)
 
 

@@ -211,11 +211,15 @@ class AttestedDownload(Answer):
 
 
 class ReturnReceipt(Answer):
-    """What the custodian attested at the return, by the id of each download."""
+    """What the custodian attested at the return, by the id of each download.
+
+    ``noOtherCopies`` is false where the copies were recalled: then nobody has attested anything.
+    """
 
     returned_at: Moment
     return_to: str
     downloads: dict[str, AttestedDownload]
+    no_other_copies: bool
     statement_sha256: str
 
 

@@ -66,6 +66,7 @@ SERIES = {
     "agreement-renewal": "SW",
     "hold-review": "SW",
     "group-term": "SW",
+    "download-account": "SW",
     "disposal": "XH",
     "reconciliation": "DZ",
 }

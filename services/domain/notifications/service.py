@@ -39,9 +39,9 @@ def notify(
     ``addresses`` are former ones of the person's, which are mailed as well. Raises Fatal for a code without a text.
     """
     personal = texts.get_text(code).personal
+    person = uow.session.get_one(Person, person_id)
     recipients = [person_id]
-    active = uow.session.get_one(Person, person_id).active
-    if not personal and (not active or access_queries.is_absent(uow, person_id)):
+    if not personal and (not person.active or access_queries.is_absent(uow, person_id)):
         recipients += list_substitutes(uow, person_id, application_id)
     notices = [
         Notice(
@@ -55,8 +55,10 @@ def notify(
         for recipient in recipients
     ]
     uow.session.add_all(notices)
-    uow.session.flush()  # the deliveries refer to them
     used = tuple(_usual_channels(uow, personal=personal) if channels is None else channels)
+    if not used:
+        return notices[0]
+    uow.session.flush()  # the deliveries refer to them
     for notice in notices:
         deliveries.add(uow, notice, _mailed_later(uow, notice, used) if channels is None else used)
     if deliveries.MAIL in used:

@@ -174,6 +174,9 @@ TEXTS = {
     ),
     "work-order-closed": NoticeText(Message("A work order that you opened is closed."), "work-order"),
     "work-order-cancelled": NoticeText(Message("A work order was cancelled: nothing is left to do."), "work-order"),
+    "download-lost": NoticeText(
+        Message("A download of an ended loan was lost: check the account and record a violation."), "work-order"
+    ),
     "work-order-recall-asked": NoticeText(
         Message("A review of access asks for copies to come back: recall them, so that it can be accepted."),
         "work-order",

@@ -255,12 +255,29 @@ def returned_in_time(case: CaseEvidence) -> Found:
 
 
 def downloads_accounted(case: CaseEvidence) -> Found:
-    """The return says of each download what became of it."""
+    """The return says of each download what became of it, or an account does that was confirmed; none was lost."""
     if not case.returns:
         return Found(NOT_APPLICABLE)
     told = {one.hand_over_id: set(one.attestation.get("downloads", {})) for one in case.returns}
-    silent = [one.id for one in case.downloads if one.hand_over_id in told and one.id not in told[one.hand_over_id]]
+    known = _list_confirmed(case)
+    silent = [
+        one.id
+        for one in case.downloads
+        if one.hand_over_id in told and one.id not in told[one.hand_over_id] and one.id not in known
+    ]
     return _all_of(silent, "downloads")
+
+
+def _list_confirmed(case: CaseEvidence) -> set[str]:
+    """List the downloads that were accounted for after the loan, confirmed, and not lost, by the custody log."""
+    accounts = {
+        (entry.detail["workOrder"], entry.detail["attempt"]): entry.detail["downloads"]
+        for entry in case.custody
+        if entry.event == "downloads-accounted"
+    }
+    confirmed = [entry.detail for entry in case.custody if entry.event == "downloads-confirmed"]
+    fates = [accounts[one["workOrder"], one["attempt"]] for one in confirmed]
+    return {download for given in fates for download, fate in given.items() if fate != "lost"}
 
 
 def hashes_equal(case: CaseEvidence) -> Found:

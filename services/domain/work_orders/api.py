@@ -1,5 +1,6 @@
 """Serve work orders and schedules as JSON."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -8,13 +9,16 @@ from services.database.base import new_id
 from services.database.listing import Listing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.http import signed
-from services.domain.work_orders import queries, schedules, service
+from services.domain.work_orders import downloads, queries, schedules, service
+from services.domain.work_orders.downloads import Account
 from services.domain.work_orders.kinds import Item
 from services.domain.work_orders.roles import Role
 from services.domain.work_orders.schedules import Values
 from services.domain.work_orders.schemas import (
     CancelBody,
     DoneBody,
+    DownloadAccountBody,
+    DownloadAccountsBody,
     RoleBody,
     ScheduleBody,
     SchedulesAnswer,
@@ -72,6 +76,20 @@ async def do_work_order(
 
     def run(uow: UnitOfWork) -> WorkOrderView:
         service.done(uow, work_order_id, said_of(body), body.proof())
+        uow.session.flush()
+        return queries.get(uow, work_order_id)
+
+    return await database.run(actor, run)
+
+
+@router.post("/work-orders/{work_order_id}/downloads", responses=signed(401, 403, 404, 409, 422))
+async def account_for_downloads(
+    work_order_id: Identifier, body: DownloadAccountsBody, actor: Acting, database: GivenDatabase
+) -> WorkOrderView:
+    """Say what became of each download of a loan that has ended, and sign it as who does the work order."""
+
+    def run(uow: UnitOfWork) -> WorkOrderView:
+        downloads.account(uow, work_order_id, accounts_of(body.downloads), said_of(body), body.proof())
         uow.session.flush()
         return queries.get(uow, work_order_id)
 
@@ -164,6 +182,11 @@ def values_of(body: ScheduleValues) -> Values:
 def said_of(body: DoneBody) -> Done:
     """Read what the doer says."""
     return Done({code: Answered(given.answer, given.note) for code, given in body.answers.items()}, body.note)
+
+
+def accounts_of(said: Sequence[DownloadAccountBody]) -> list[Account]:
+    """Read what the doer says of each download."""
+    return [Account(one.download_id, one.fate, one.medium, one.how, one.happened_at, one.witness_id) for one in said]
 
 
 def verdict_of(body: VerdictBody) -> Verdict:

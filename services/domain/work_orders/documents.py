@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from services.database.tables.documents import Document
 from services.database.tables.people import Department
-from services.database.tables.work_orders import WorkOrder, WorkOrderAttempt
+from services.database.tables.work_orders import DownloadAccount, WorkOrder, WorkOrderAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.applications import forms
@@ -18,7 +18,7 @@ from services.domain.documents import service as document_service
 from services.domain.stages.catalogue import STAGES
 from services.domain.work_orders.kinds import KINDS
 from services.rendering.formatting import JsonView
-from services.rendering.sheet import Facts, Listing, Pairs, Part, Prose, Signatures, cell
+from services.rendering.sheet import Cell, Facts, Line, Listing, Pairs, Part, Prose, Signatures, cell, joined
 
 STAGE = "work-order-verification"
 ANSWERS = {"yes": "是", "no": "否", "not-applicable": "不适用"}
@@ -45,6 +45,7 @@ def write(uow: UnitOfWork, order: WorkOrder) -> Document:
         "openedBy": forms.person_to_json(uow, order.opened_by),
         "openedAt": order.opened_at.isoformat(),
         "facts": facts,
+        **({"accounts": accounts} if (accounts := _accounts(uow, order)) else {}),
         "factsSha256": order.facts_sha256,
         "attempts": [_attempt(uow, order, attempt) for attempt in attempts],
         "closedAt": uow.now.isoformat(),
@@ -52,6 +53,28 @@ def write(uow: UnitOfWork, order: WorkOrder) -> Document:
     return document_service.write(
         uow, order.kind, order.number, content, application_id=order.application_id, subject_id=order.id
     )
+
+
+def _accounts(uow: UnitOfWork, order: WorkOrder) -> list[dict[str, Any]]:
+    """Return what was said of each download, by attempt; empty for work orders that ask about none."""
+    query = select(DownloadAccount).where(DownloadAccount.work_order_id == order.id)
+    rows = uow.session.scalars(query.order_by(DownloadAccount.attempt, DownloadAccount.download_id)).all()
+    asked = {one["id"]: one for one in order.facts["facts"].get("downloads", ())} if rows else {}
+    return [
+        {
+            "attempt": row.attempt,
+            "download": row.download_id,
+            "camera": asked[row.download_id]["camera"],
+            "leftOn": asked[row.download_id]["medium"],
+            "askedAt": asked[row.download_id]["askedAt"],
+            "fate": row.fate,
+            "medium": row.medium,
+            "how": row.how,
+            "happenedAt": row.happened_at.isoformat() if row.happened_at is not None else None,
+            "witness": forms.person_to_json(uow, row.witness_id),
+        }
+        for row in rows
+    ]
 
 
 def describe(uow: UnitOfWork, role: dict[str, Any]) -> str:
@@ -113,6 +136,19 @@ def _attempt(uow: UnitOfWork, order: WorkOrder, attempt: WorkOrderAttempt) -> di
     }
 
 
+def _account(said: JsonView) -> list[Cell]:
+    """Lay out what became of one download: given back on which medium; destroyed how, when, before whom; or lost."""
+    told = [said.text("medium")] if said.get("medium") else [said.text("how")]
+    if said.get("happenedAt"):
+        told += [said.when("happenedAt"), f"在场人：{said.text('witness.name')}"]
+    return [
+        (Line(said.text("download"), "hash"), Line(f"{said.text('camera')} {said.when('askedAt')}", "note")),
+        cell(said.text("leftOn")),
+        cell(said.word("fate")),
+        joined(told, "—"),
+    ]
+
+
 def _signed(
     uow: UnitOfWork, person_id: str | None, at: datetime | None, sha256: str | None, signature: dict[str, Any] | None
 ) -> dict[str, Any] | None:
@@ -152,6 +188,10 @@ def lay_out(order: JsonView) -> list[Part]:
         ]
         title = f"第 {number} 次办理（期限 {attempt.when('dueAt')}）"
         parts.append(Listing(title, ["检查内容", "结果", "说明"], [46, 14, 40], rows))
+        said = [_account(one) for one in order.each("accounts") if one.text("attempt") == number]
+        if said:
+            heads = ["下载", "原介质", "去向", "经过"]
+            parts.append(Listing(f"第 {number} 次说明的下载去向", heads, [34, 18, 12, 36], said))
         if attempt.get("note"):
             parts.append(Prose("办理说明", attempt.text("note")))
         if attempt.get("outcome"):

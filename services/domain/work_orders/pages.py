@@ -1,10 +1,12 @@
 """Serve the pages of work orders: the list, one of them with what is done, the form of a new one, and the schedules."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, get_args
 
 from fastapi import APIRouter, Query, Response
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
+from starlette.datastructures import FormData, UploadFile
 
 from services.database.keyset import Page
 from services.database.unit_of_work import Database, UnitOfWork
@@ -14,12 +16,13 @@ from services.domain.attachments import queries as attachment_queries
 from services.domain.attachments.schemas import IDENTITY_CARD
 from services.domain.attachments.schemas import KINDS as KINDS_OF_FILES
 from services.domain.stages.catalogue import STAGES
-from services.domain.work_orders import api, policy, queries, schedules, service
+from services.domain.work_orders import api, downloads, policy, queries, schedules, service
 from services.domain.work_orders.kinds import ANSWERS, KINDS
 from services.domain.work_orders.roles import DEPARTMENT_KINDS
 from services.domain.work_orders.schedules import Values
 from services.domain.work_orders.schemas import (
     CancelBody,
+    DownloadAccountBody,
     RoleBody,
     ScheduleView,
     WorkOrderBody,
@@ -27,14 +30,14 @@ from services.domain.work_orders.schemas import (
     WorkOrderSort,
 )
 from services.domain.work_orders.service import Answered, Done, Verdict
-from services.runtime import labels
+from services.runtime import labels, local_times
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Bilingual, Message
 from services.web import days, lists
 from services.web.csv import csv_answer
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
-from services.web.schemas import Identifier, SearchText
+from services.web.schemas import Body, Identifier, SearchText
 from services.web.visitor import Visiting, Visitor
 
 router = APIRouter()
@@ -147,19 +150,45 @@ async def do_work_order(
 ) -> Response:
     """Sign the checklist as who does it."""
     try:
-        proof = _proof(typed)
-        said = Done(
-            {
-                name.removeprefix("answer-"): Answered(typed.text(name), typed.text(f"note-{name[7:]}"))
-                for name in typed.fields
-                if name.startswith("answer-")
-            },
-            typed.text("note"),
-        )
-        await database.run(visitor.actor, service.done, work_order_id, said, proof)
+        await database.run(visitor.actor, service.done, work_order_id, _said_in(typed), _proof(typed))
     except Refused as refusal:
         return await _again(visitor, database, work_order_id, refusal, typed)
     return visitor.redirect(f"/work-orders/{work_order_id}", Message("Signed: the work order is done."))
+
+
+@router.post("/work-orders/{work_order_id}/downloads")
+async def account_for_downloads(
+    work_order_id: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase
+) -> Response:
+    """Say what became of each download of a loan that has ended, and sign it."""
+    try:
+        accounts = api.accounts_of(_downloads_in(typed, visitor.zone))
+        await database.run(visitor.actor, downloads.account, work_order_id, accounts, _said_in(typed), _proof(typed))
+    except Refused as refusal:
+        return await _again(visitor, database, work_order_id, refusal, typed)
+    return visitor.redirect(
+        f"/work-orders/{work_order_id}", Message("Signed: Security confirms what became of the downloads.")
+    )
+
+
+def _downloads_in(typed: TypedForm, zone: str) -> list[DownloadAccountBody]:
+    """Read what was typed of the downloads, times in ``zone``; Refused names the field."""
+    texts: list[tuple[str, str | UploadFile]] = []
+    for name, text in typed.texts:
+        if name.startswith("downloads-"):
+            texts.append((name, _moment_in(name, text, zone) if name.endswith("-happenedAt") and text else text))
+    return replace(typed, fields=FormData(texts)).body(_Downloads).downloads
+
+
+def _moment_in(name: str, text: str, zone: str) -> str:
+    try:
+        return local_times.moment(text, zone).isoformat()
+    except Refused as refusal:
+        raise Refused(refusal.code, refusal.message, status=422, field=name) from refusal
+
+
+class _Downloads(Body):
+    downloads: Annotated[list[DownloadAccountBody], Field(min_length=1, max_length=1000)]
 
 
 @router.post("/work-orders/{work_order_id}/verify")
@@ -237,6 +266,18 @@ def _post_of(typed: TypedForm, name: str) -> Any:
 def _role_typed(typed: TypedForm, name: str) -> dict[str, str | None]:
     kind = typed.text(f"{name}DepartmentKind") or None
     return {"post": typed.text(f"{name}Post") or None, "departmentKind": kind}
+
+
+def _said_in(typed: TypedForm) -> Done:
+    """Read the answers to the checklist."""
+    return Done(
+        {
+            name.removeprefix("answer-"): Answered(typed.text(name), typed.text(f"note-{name[7:]}"))
+            for name in typed.fields
+            if name.startswith("answer-")
+        },
+        typed.text("note"),
+    )
 
 
 def _proof(typed: TypedForm) -> Any:

@@ -10,8 +10,8 @@ from services.domain.work_orders.roles import Role
 from services.runtime.errors import Refused
 from services.runtime.translations import Message, Text
 
-OF_ROWS = ("check-in", "hold-review", "agreement-renewal", "access-review", "group-term")
-"""Kinds that are about a loan, a hold, an agreement, a department or the group: opened by their schedule alone."""
+OF_ROWS = ("check-in", "hold-review", "agreement-renewal", "access-review", "group-term", "download-account")
+"""Kinds that are about a loan, a hold, an agreement, a department or the group: opened by the system alone."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import work_orders as visibility
 from services.domain.audit import trail as audit_trail
-from services.domain.work_orders import policy, schedules, service
+from services.domain.work_orders import downloads, policy, schedules, service
 from services.domain.work_orders.kinds import KINDS
 from services.domain.work_orders.roles import Role
 from services.domain.work_orders.schemas import (
@@ -172,9 +172,13 @@ def get(uow: UnitOfWork, work_order_id: str) -> WorkOrderView:
         finding_due_at=order.finding_due_at,
         document=uow.session.scalar(document),
         application_id=order.application_id,
+        downloads=downloads.list_accounted(uow, order),
+        witnesses=downloads.list_witnesses(uow, order) if undone and refusal is None else [],
         may_do=undone and refusal is None,
         may_verify=waits and service.refusal_to_verify(uow, order, present) is None,
-        may_cancel=order.closed_at is None and policy.cancels(directory, service.doer_of(order), me, parts),
+        may_cancel=order.closed_at is None
+        and policy.cancels(directory, service.doer_of(order), me, parts)
+        and order.kind not in service.UNTIL_DONE,
         who_can_verify=[names[person] for person in verifying if person in names],
     )
 

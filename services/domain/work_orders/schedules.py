@@ -22,7 +22,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.change_requests import service as change_requests
 from services.domain.change_requests.service import Change
 from services.domain.stages.catalogue import STAGES
-from services.domain.work_orders import access_reviews, follow_ups, periods, service, sources
+from services.domain.work_orders import access_reviews, downloads, follow_ups, periods, service, sources
 from services.domain.work_orders.kinds import SCHEDULES, Shipped, items_of
 from services.domain.work_orders.roles import DEPARTMENT_KINDS, Role
 from services.domain.work_orders.sources import ScheduleSubject
@@ -143,7 +143,7 @@ def open_due_work_orders(uow: UnitOfWork) -> tuple[int, bool]:
     A period ends when all its subjects have their work order; one whose earlier order of the schedule is still open
     gets no second one.
     """
-    if _cancel_moot(uow):
+    if _cancel_moot(uow) or downloads.reassign(uow):
         return 0, True
     opened = 0
     for code, shipped in SCHEDULES.items():

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from services.domain.accounts.signatures.bodies import FormSigning
 from services.web.schemas import (
@@ -17,6 +17,7 @@ from services.web.schemas import (
     PageParameters,
     Paragraph,
     SearchText,
+    one_line,
 )
 
 WorkOrderSort = Literal["due", "opened", "number"]
@@ -107,8 +108,39 @@ class FactLine(Answer):
     value: str
 
 
+class DownloadSaid(Answer):
+    """What was said of a download in one attempt; ``fate`` is ``given-back``, ``destroyed`` or ``lost``."""
+
+    attempt: int
+    fate: str
+    medium: str | None
+    how: str | None
+    happened_at: Moment | None
+    witness: str | None
+
+
+class DownloadToAccount(Answer):
+    """A download that a work order asks about, and what was said of it."""
+
+    id: str
+    camera: str
+    medium: str
+    asked_at: Moment
+    accounts: list[DownloadSaid]
+
+
+class DownloadWitness(Answer):
+    """A person before whom a download may be destroyed."""
+
+    id: str
+    name: str
+
+
 class WorkOrderView(WorkOrderLine):
-    """One work order with all of it. ``mayDo``, ``mayVerify`` and ``mayCancel`` are of the reader."""
+    """One work order with all of it. ``mayDo``, ``mayVerify`` and ``mayCancel`` are of the reader.
+
+    ``downloads`` are those of an account of downloads, and ``witnesses`` for who may do it.
+    """
 
     opened_by: str | None
     verifier_zh: str | None
@@ -124,6 +156,8 @@ class WorkOrderView(WorkOrderLine):
     finding_due_at: Moment | None
     document: str | None
     application_id: str | None
+    downloads: list[DownloadToAccount]
+    witnesses: list[DownloadWitness]
     may_do: bool
     may_verify: bool
     may_cancel: bool
@@ -181,6 +215,27 @@ class DoneBody(FormSigning):
 
     answers: Annotated[dict[str, AnsweredBody], Field(max_length=1000)]
     note: Paragraph = ""
+
+
+class DownloadAccountBody(Body):
+    """What became of one download.
+
+    ``given-back`` needs ``medium``; ``destroyed`` needs ``how``, ``happenedAt`` and ``witnessId``, before whom it was
+    done; ``lost`` needs ``how``, what happened.
+    """
+
+    download_id: Identifier
+    fate: Literal["given-back", "destroyed", "lost"]
+    medium: Annotated[str, Field(max_length=200), AfterValidator(one_line)] = ""
+    how: Paragraph = ""
+    happened_at: Moment | None = None
+    witness_id: Identifier | None = None
+
+
+class DownloadAccountsBody(DoneBody):
+    """What the doer signs of the downloads of a loan that has ended, each exactly once, with the checklist."""
+
+    downloads: Annotated[list[DownloadAccountBody], Field(min_length=1, max_length=1000)]
 
 
 class VerdictBody(FormSigning):

@@ -47,12 +47,19 @@ WhenDone = Callable[[UnitOfWork, WorkOrder], object]
 OfAttempt = Callable[[UnitOfWork, WorkOrder, WorkOrderAttempt], object]
 Acceptance = Callable[[UnitOfWork, WorkOrder, WorkOrderAttempt], Text | None]
 Requirement = Callable[[UnitOfWork, WorkOrder], Text | None]
+Signed = Callable[[UnitOfWork, WorkOrder], Any]
 
 WHEN_DONE: dict[str, WhenDone] = {}
 """By kind: what follows in the act that closes a work order as done. Registered in ``services.domain.wiring``."""
 
 REQUIREMENTS: dict[str, Requirement] = {}
 """By kind: why a work order cannot be done yet, or None; asked in the act of doing it."""
+
+SIGNED: dict[str, Signed] = {}
+"""By kind: what its doer signs besides the answers to the checklist."""
+
+UNTIL_DONE: set[str] = set()
+"""Kinds that nobody cancels by hand: they end when they are done."""
 
 
 WHEN_SIGNED: dict[str, OfAttempt] = {}
@@ -220,11 +227,8 @@ def require_may_open(uow: UnitOfWork, kind: str) -> None:
 def done(uow: UnitOfWork, work_order_id: str, said: Done, proof: Proof) -> WorkOrder:
     """Sign the checklist as the doer, once for each attempt, and tell the process."""
     order = lock_seen(uow, work_order_id)
-    attempt = _open_attempt(uow, order)
+    attempt = require_to_do(uow, order)
     directory, role, me = access_queries.load_directory(uow), doer_of(order), str(uow.actor.id)
-    refusal = policy.doer_refusal(directory, role, me, late=uow.now >= order.due_at)
-    if refusal is not None:
-        raise refusal
     _require_form(order, proof)
     answers = _checked(order, said)
     lacking = REQUIREMENTS[order.kind](uow, order) if order.kind in REQUIREMENTS else None
@@ -239,6 +243,7 @@ def done(uow: UnitOfWork, work_order_id: str, said: Done, proof: Proof) -> WorkO
         "form": order.facts_sha256,
         "answers": answers,
         "note": said.note.strip(),
+        **({"besides": SIGNED[order.kind](uow, order)} if order.kind in SIGNED else {}),
         "attachments": attached(uow, order),
         "person": me,
         "represented": in_place_of,
@@ -335,6 +340,8 @@ def cancel(uow: UnitOfWork, work_order_id: str, because: str, *, by_system: bool
         )
     if order.closed_at is not None:
         raise _closed(order)
+    if not by_system and order.kind in UNTIL_DONE:
+        raise Refused("until-done", "This work order cannot be cancelled: it ends when it is done and verified.")
     if not because.strip():
         raise Refused("missing", "Enter why it is cancelled.", status=422, field="because")
     _end(uow, order, CANCELLED)
@@ -351,6 +358,24 @@ def cancel(uow: UnitOfWork, work_order_id: str, because: str, *, by_system: bool
     )
     tell_doers(uow, order, "work-order-cancelled")
     return order
+
+
+def require_to_do(uow: UnitOfWork, order: WorkOrder) -> WorkOrderAttempt:
+    """Return the attempt that is open, locked; Refused unless the actor is to do the work order now."""
+    attempt = _open_attempt(uow, order)
+    directory = access_queries.load_directory(uow)
+    refusal = policy.doer_refusal(directory, doer_of(order), str(uow.actor.id), late=uow.now >= order.due_at)
+    if refusal is not None:
+        raise refusal
+    return attempt
+
+
+def list_verifiers(uow: UnitOfWork, order: WorkOrder) -> list[str]:
+    """List who may verify what was done, as things stand; nobody where nobody verifies it."""
+    if not order.is_verified:
+        return []
+    directory = access_queries.load_directory(uow)
+    return policy.verifiers(directory, verifier_of(order), parts_of(uow, order), late=False)
 
 
 def finish(uow: UnitOfWork, order: WorkOrder) -> None:

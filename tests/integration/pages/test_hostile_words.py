@@ -191,6 +191,7 @@ NOT_REACHED = {
     "/storage/reconciliations/damages/{damage_id}", "/storage/reconciliations/findings/{finding_id}",
     "/work-orders/{work_order_id}/done", "/work-orders/{work_order_id}/verify",
     "/work-orders/{work_order_id}/cancel", "/work-orders/{work_order_id}/attachments",
+    "/work-orders/{work_order_id}/downloads",
     "/admin/notices/robots/{robot_id}/test", "/admin/notices/robots/{robot_id}/end",
     # there is nobody who leads Legal: tests/unit/domain/applicable_rules
     "/applicable-rules/{rule_id}",

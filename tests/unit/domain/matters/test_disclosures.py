@@ -14,11 +14,13 @@ from provided_case import DECIDERS, ProvidingDesk, lent_to_security
 from review_desk import ReviewDesk
 
 from services.database.tables.applications import Application
+from services.database.tables.copies import Download
 from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.disclosures import Disclosure, DisclosureDownload
 from services.database.tables.documents import Document
 from services.database.tables.matters import Matter
 from services.database.tables.outsiders import Outsider
+from services.database.tables.work_orders import WorkOrder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import document_layouts
 from services.domain.custody import closing, suspensions, violations
@@ -213,6 +215,10 @@ def test_a_loan_ends_as_provided_by_the_receipt_alone(loan: ProvidingDesk) -> No
         )
     actions = loan.desk.run(act, *ids)
     assert actions.destroy_keys == (loan.ids["copy_id"],)
+    loan.desk.run(act, *ids)
+    asked = [order.facts["facts"]["downloads"] for order in loan.desk.all(WorkOrder, kind="download-account")]
+    left = [row.id for row in loan.desk.all(Download)]
+    assert [[one["id"] for one in downloads] for downloads in asked] == ([left] if left else [])
     assert loan.desk.the(Application, id=loan.application_id).closed_at is None  # the vault comes first
 
 

@@ -5,6 +5,7 @@ product refuses, as its own unit of work would.
 """
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,7 +21,7 @@ from lent_case import offered as paper_offer
 from loan_matter import REASON, lent
 from prepared_desk import prepared_desk
 from review_desk import CLERK, NOON, PASSWORD, ReviewDesk
-from sqlalchemy import select
+from sqlalchemy import Select, event, select
 
 from services.database.tables.applications import Application, Item
 from services.database.tables.copies import Copy, Grant
@@ -31,6 +32,7 @@ from services.database.tables.reviews import Decision, Review
 from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import Actor, UnitOfWork
+from services.domain.access import queries as access_queries
 from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import forms
 from services.domain.custody import (
@@ -65,6 +67,8 @@ NEEDED = {
     "violation": ("violation-security",),  # by a process of its own: nothing here comes as far as its decision
 }
 ANSWERS = STAGES["problem"].outcomes
+COMPARED = (Copy, CustodyEntry, Decision, Grant, HandOver, Item, Matter, Return, Review, Suspension, Violation)
+ALL: dict[type[Any], Select[Any]] = {table: select(table) for table in COMPARED}
 DECIDERS = {
     "extension": "reviewer2",
     "recall": "security-head",
@@ -82,12 +86,23 @@ class _Undone(Exception):
 
 @dataclass
 class Loan:
-    """One loan in a unit of work. ``keys`` are of the jobs that open reviews."""
+    """One loan in a unit of work. ``keys`` are of the jobs that open reviews.
+
+    ``changed``: something was done since the last comparison. What is refused is undone, and leaves nothing to compare.
+    """
 
     uow: UnitOfWork
     row: HandOver
     copy_id: str
     keys: Iterator[int] = field(default_factory=lambda: itertools.count(10_000))
+    changed: bool = True
+    loaded: list[Any] = field(default_factory=list)
+    rows: dict[type[Any], list[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Keep what is loaded: a session has weak references alone, and would load each person for each act."""
+        for moment in ("loaded_as_persistent", "pending_to_persistent"):
+            event.listen(self.uow.session, moment, lambda _session, row: self.loaded.append(row))
 
     def attempt(self, by: str | None, act: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         """Do it as this person, or as a job; None where it is refused, and then nothing of it stays."""
@@ -100,6 +115,7 @@ class Loan:
             return None
         finally:
             self.uow.actor = CLERK
+        self.changed = True
         return done if done is not None else True
 
     # ---- acts of people
@@ -193,6 +209,8 @@ class Loan:
 
     def pass_by(self, hours: int) -> None:
         self.uow.now += timedelta(hours=hours)
+        self.changed = True
+        access_queries.discard_loaded(self.uow)  # it is of one moment, as a unit of work is
 
     def freeze(self, place: int) -> None:
         if matter := self.matter(place):
@@ -224,10 +242,10 @@ class Loan:
         self.attempt(None, hand_overs.suspend, self.row.application_id, self.row.id)
 
     def grace_ends(self) -> None:
-        frozen, before = suspensions.is_frozen(self.uow, self.row), len(self.list_of(Violation))
+        frozen, before = suspensions.is_frozen(self.uow, self.row), self.count_violations()
         self.attempt(None, violations.open_overdue, self.row.application_id, self.row.id)
         held = suspensions.is_held(self.row)
-        assert not (frozen and held) or len(self.list_of(Violation)) == before, "the clock stands while it is frozen"
+        assert not (frozen and held) or self.count_violations() == before, "the clock stands while it is frozen"
 
     def period_changes(self) -> None:
         self.attempt(None, hand_overs.resume, self.row.application_id, self.row.id)
@@ -275,21 +293,45 @@ class Loan:
         rows = self.uow.session.scalars(select(Matter).order_by(Matter.opened_at, Matter.number)).all()
         return rows[place % len(rows)] if rows else None
 
-    def list_of(self, table: type[Any], *where: Any) -> list[Any]:
-        return list(self.uow.session.scalars(select(table).where(*where)))
+    def list_of(self, table: type[Any]) -> list[Any]:
+        """List all rows, read once for each comparison."""
+        if table not in self.rows:
+            self.rows[table] = list(self.uow.session.scalars(ALL[table]))
+        return self.rows[table]
+
+    def count_violations(self) -> int:
+        return len(self.uow.session.scalars(select(Violation.id)).all())
 
     def opens_for(self, person: str) -> bool:
-        return self.attempt(person, grants.check, self.copy_id, "view") is not None
+        """Whether the copy opens for this person; to ask changes nothing, whatever the answer."""
+        session, self.uow.actor = self.uow.session, Actor("person", person)
+        try:
+            grants.check(self.uow, self.copy_id, "view")
+        except (Refused, NotPermitted):
+            return False
+        finally:
+            self.uow.actor = CLERK
+            assert not session.new
+            assert not session.deleted
+            assert not any(session.is_modified(row) for row in session.dirty)
+        return True
+
+    def compare(self) -> None:
+        """Compare with the rows alone, where anything was done since the last time."""
+        self.uow.session.flush()
+        if self.changed:
+            self.rows = {}
+            self.check()
+            self.changed, self.rows = False, {}
 
     def check(self) -> None:
-        """Compare with the rows alone."""
         now, row = self.uow.now, self.row
         assert row.due_at is not None
         assert row.accepted_at is not None
         suspended = [
             one
-            for one in self.list_of(Suspension, Suspension.lifted_at.is_(None))
-            if (one.until is None or one.until > now)
+            for one in self.list_of(Suspension)
+            if one.lifted_at is None and (one.until is None or one.until > now)
             if (one.hand_over_id == row.id if one.hand_over_id else one.person_id == row.custodian_id)
         ]
         held = not (row.returned_at or row.lost_at or row.ended_at)
@@ -300,7 +342,7 @@ class Loan:
         first = min(one.accepted_at for one in self.list_of(HandOver) if one.accepted_at is not None)
         assert row.due_at <= min(agreed_limits.latest_due(self.uow, row), first + LONGEST)
         self.check_issues()
-        granted = self.list_of(Grant, Grant.ended_at.is_(None))
+        granted = [one for one in self.list_of(Grant) if one.ended_at is None]
         assert {grant.person_id for grant in granted} <= {row.custodian_id, VIEWER}
         assert all(grant.until <= row.due_at for grant in granted)
         own = [grant for grant in granted if grant.person_id == row.custodian_id]
@@ -319,31 +361,32 @@ class Loan:
             if one.replaced_at is not None:
                 assert one.ended_at == one.replaced_at
                 assert one.returned_at is None
-                own = select(Copy.id).where(Copy.hand_over_id == one.id)
-                assert not self.list_of(Grant, Grant.copy_id.in_(own), Grant.ended_at.is_(None))
+                own = {copy.id for copy in self.list_of(Copy) if copy.hand_over_id == one.id}
+                assert not [grant for grant in self.list_of(Grant) if grant.copy_id in own and grant.ended_at is None]
         earlier = [one for one in loans if one.issue < self.row.issue]
         assert all(one.replaced_at is not None for one in earlier)
-        items = self.list_of(Item, Item.application_id == self.row.application_id, Item.dropped_in_round.is_(None))
+        of_case = [one for one in self.list_of(Item) if one.application_id == self.row.application_id]
+        items = [one for one in of_case if one.dropped_in_round is None]
         assert len(items) == 1, "what replaces an item takes its place"
 
     def check_matters(self, held: bool) -> None:
         done = dict.fromkeys(NEEDED, 0)
-        for matter in self.list_of(Matter):
-            # the events of the unit, which are written when it ends
-            applied = [row for row in self.uow.events if (row.action, row.subject_id) == ("matter-applied", matter.id)]
-            assert len(applied) == (matter.closed_as == "applied"), "once"
+        # the events of the unit, which are written when it ends
+        applied = Counter(row.subject_id for row in self.uow.events if row.action == "matter-applied")
+        unanswered = {row.matter_id for row in self.list_of(Review) if row.closed_at is None}
+        matters = self.list_of(Matter)
+        for matter in matters:
+            assert applied[matter.id] == (matter.closed_as == "applied"), "once"
             goes_on = held or matter.kind == "violation"
             assert goes_on or matter.closed_at is not None, "a loan that is over ends what is asked about it"
             if matter.closed_as == "applied":
                 done[matter.kind] += matter.hand_over_id == self.row.id
                 self.check_decided(matter)
             if matter.closed_at is not None:
-                assert not self.list_of(Review, Review.matter_id == matter.id, Review.closed_at.is_(None))
-        for matter in self.list_of(Matter, Matter.closed_as == "answered"):
-            self.check_answered(matter)
-        of_loan = (Matter.closed_as == "answered", Matter.hand_over_id == self.row.id)
-        answered = {self.check_answered(row) for row in self.list_of(Matter, *of_loan)}
-        entries = self.list_of(CustodyEntry, CustodyEntry.hand_over_id == self.row.id)
+                assert matter.id not in unanswered
+        answers = {row.id: self.check_answered(row) for row in matters if row.closed_as == "answered"}
+        answered = {answers[row.id] for row in matters if row.id in answers and row.hand_over_id == self.row.id}
+        entries = [one for one in self.list_of(CustodyEntry) if one.hand_over_id == self.row.id]
         logged = [(entry.event, entry.detail.get("because")) for entry in entries]
         assert logged.count(("due-date-changed", "extension")) == done["extension"]
         assert logged.count(("received", None)) == 1 + done["custody-transfer"]
@@ -352,10 +395,11 @@ class Loan:
         assert again <= ("replace" in answered), "nothing is replaced without an answer that says so"
         assert logged.count(("replaced", None)) == again
         assert logged.count(("recalled", None)) == done["recall"] + len({"replace", "recall"} & answered) - again
-        assert len(self.list_of(Return, Return.hand_over_id == self.row.id)) == bool(self.row.returned_at)
+        returned = [one for one in self.list_of(Return) if one.hand_over_id == self.row.id]
+        assert len(returned) == bool(self.row.returned_at)
 
     def check_decided(self, matter: Matter) -> None:
-        decisions = self.list_of(Decision, Decision.matter_id == matter.id)
+        decisions = [one for one in self.list_of(Decision) if one.matter_id == matter.id]
         assert {decision.stage for decision in decisions} >= set(NEEDED[matter.kind])
         for decision in decisions:
             assert decision.outcome == STAGES[decision.stage].favourable
@@ -364,12 +408,12 @@ class Loan:
             assert decision.decided_by != matter.opened_by
 
     def check_answered(self, matter: Matter) -> str:
-        [answer] = {row.outcome for row in self.list_of(Decision, Decision.matter_id == matter.id)}
+        [answer] = {row.outcome for row in self.list_of(Decision) if row.matter_id == matter.id}
         assert matter.outcome is not None
         assert matter.outcome["answer"] == answer
-        found = self.list_of(Violation, Violation.problem_id == matter.id)
+        found = [one for one in self.list_of(Violation) if one.problem_id == matter.id]
         assert len(found) == (answer == "breach"), "a violation only where Security has found a breach"
-        assert not self.list_of(Suspension, Suspension.matter_id == matter.id, Suspension.lifted_at.is_(None))
+        assert not [one for one in self.list_of(Suspension) if one.matter_id == matter.id and one.lifted_at is None]
         return answer
 
     def can_be_ended(self) -> set[str]:
@@ -398,10 +442,11 @@ class Loan:
     def carried_out(self, kind: str, ask: Callable[[], None], changes: str) -> bool:
         """Whether one under way, or a new one, changes the loan. What has a "no" is closed first, as by its process."""
         before = getattr(self.row, changes)
-        for matter in self.list_of(Matter, Matter.kind == kind, Matter.closed_at.is_(None)):
+        open_ones = select(Matter).where(Matter.kind == kind, Matter.closed_at.is_(None))
+        for matter in self.uow.session.scalars(open_ones).all():
             self.attempt(None, tasks.close, matter.id, "refused")
         ask()
-        for matter in self.list_of(Matter, Matter.kind == kind, Matter.closed_at.is_(None)):
+        for matter in self.uow.session.scalars(open_ones).all():
             for stage in NEEDED[kind]:
                 self.decide(matter, stage, True)
             self.attempt(None, tasks.apply, matter.id)
@@ -481,13 +526,11 @@ def test_no_order_opens_lengthens_or_strands_a_loan(
         loan = Loan(uow, uow.session.get_one(HandOver, ids["hand_over_id"]), ids["copy_id"])
         for act, arguments in steps:
             act(loan, *arguments)
-            uow.session.flush()
-            loan.check()
+            loan.compare()
         loan.check_end()
         for act, arguments in after:
             act(loan, *arguments)
-            uow.session.flush()
-            loan.check()
+            loan.compare()
         raise _Undone
 
     with pytest.raises(_Undone):

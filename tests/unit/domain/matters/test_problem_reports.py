@@ -24,6 +24,7 @@ from services.database.tables.people import Person, Post
 from services.database.tables.returns import Inspection, Return
 from services.database.tables.reviews import Decision, Review
 from services.database.tables.violations import Violation
+from services.database.tables.work_orders import WorkOrder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import service as application_service
@@ -332,6 +333,9 @@ def test_downloads_of_replaced_copies_are_inspected_where_nobody_takes_the_new_o
     assert loan.desk.all(Notice, person_id="keeper", code="downloads-unaccounted")
     assert loan.desk.all(Notice, person_id="reviewer", code="replaced-unaccounted")
     assert not loan.desk.all(Notice, person_id="keeper", code="replaced-unaccounted")
+    order = loan.desk.the(WorkOrder, kind="download-account")
+    assert (order.subject_id, order.doer_id) == (loan.ids["hand_over_id"], "keeper")
+    assert [one["id"] for one in order.facts["facts"]["downloads"]] == [loan.ids["download_id"]]
 
 
 @pytest.mark.requirement("R44")
