@@ -6,7 +6,7 @@ from alembic import op
 from services.database.base import Moment, Whole
 
 revision = "1184"
-down_revision = "1178"
+down_revision = "1177"
 branch_labels = None
 depends_on = None
 
