@@ -53,6 +53,8 @@ SERIES = {
     "inspection-report": "JC",
     "corrective-action": "ZG",
     "defect": "ZG",
+    "difference": "ZG",
+    "access-inquiry": "ZG",
     "device-service": "WH",
     "clock-check": "WH",
     "kept-days-check": "WH",
