@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.storage import damages, derived_verification, findings, maintenance, verification
@@ -27,6 +27,7 @@ HEAVY = True
 ACTOR = Actor("worker", JOB_TYPE)
 CARE_FAILED = "CARE_FAILED"
 DERIVED_SHARE = 10  # the tenth part of a day's budget is for redacted copies first
+MOST_SILENT = 3  # objects in a row that a store does not give: it is away
 AT_ONCE = 20  # rows that are read and worked through
 BEAT_SECONDS = 60.0
 _KINDS = {"retention": "lock", "hold": "lock", "replaced": "overlaid"}
@@ -64,6 +65,9 @@ async def handle(
         except (StoreDown, StoreRefused) as error:
             await database.run(ACTOR, maintenance.give_back, day, JOB_TYPE)
             raise Outcome(CARE_FAILED, f"the verification of {day} was not ended: {error}") from error
+    if run.unread:
+        await database.run(ACTOR, maintenance.give_back, day, JOB_TYPE)
+        raise Outcome(CARE_FAILED, f"of {day} {len(run.unread)} objects were not given, such as {run.unread[0]}")
     counts = await database.run(ACTOR, maintenance.end, day, JOB_TYPE)
     unrepaired = await database.read(ACTOR, damages.count_unrepaired)
     if unrepaired:
@@ -98,6 +102,8 @@ class _Run:
     trusted: Callable[[], TrustedSigners] | None
     day: str
     job_key: int
+    unread: list[str] = field(default_factory=list)  # keys of what a store did not give
+    silent: dict[str, int] = field(default_factory=dict)  # by the place, how many of these in a row
 
     async def do(self) -> None:
         """Repair what earlier days have left, read what was drawn, then the longest unread of both places."""
@@ -117,7 +123,7 @@ class _Run:
     async def _read_due(self, place: Place, budget: int) -> None:
         seen = set[str]()
         while True:
-            due = await self.database.read(ACTOR, verification.list_due, place, AT_ONCE)
+            due = await self.database.read(ACTOR, verification.list_due, place, AT_ONCE + len(self.unread))
             fresh = [subject for subject in due if subject.master_id not in seen]
             if not fresh:
                 return
@@ -144,6 +150,8 @@ class _Run:
                     hold=True,
                 )
                 faults = await self._examine("primary", expected)
+                if faults is None:
+                    continue
                 if "hold" in faults:
                     await run_in_thread(
                         repairs.hold, self.stores["primary"], expected.bucket, expected.key, sealed["versionId"]
@@ -156,15 +164,27 @@ class _Run:
             ACTOR, maintenance.take_bytes, self.day, JOB_TYPE, size, budget, holder=f"job {self.job_key}"
         )
 
-    async def _examine(self, place: Place, expected: Expected) -> list[str]:
-        """Return the faults of an object. What seems damaged is read a second time: a store may answer wrongly once."""
-        found = await examine(self.stores[place], expected)
-        if DAMAGED.intersection(found):
-            first, found = found, await examine(self.stores[place], expected)
-            if not DAMAGED.intersection(found):
-                log.warning(
-                    "a store has answered wrongly, and then rightly", place=place, key=expected.key, first=first
-                )
+    async def _examine(self, place: Place, expected: Expected) -> list[str] | None:
+        """Return the faults of an object; None where the store does not give it.
+
+        What seems damaged is read a second time: a store may answer wrongly once. One object that a store never gives,
+        such as on a bad disk, does not keep all behind it from being read; a store that gives none of them is away.
+        """
+        try:
+            found = await examine(self.stores[place], expected)
+            first = found
+            if DAMAGED.intersection(found):
+                found = await examine(self.stores[place], expected)
+        except (StoreDown, StoreRefused) as error:
+            self.silent[place] = self.silent.get(place, 0) + 1
+            if self.silent[place] >= MOST_SILENT:
+                raise
+            log.warning("a store did not give an object", place=place, key=expected.key, cause=str(error))
+            self.unread.append(expected.key)
+            return None
+        self.silent[place] = 0
+        if DAMAGED.intersection(first) and not DAMAGED.intersection(found):
+            log.warning("a store has answered wrongly, and then rightly", place=place, key=expected.key, first=first)
         faults = [fault for fault in found if fault not in REMARKS]
         if faults:
             metrics.VERIFICATION_FAILURES.inc()
@@ -186,6 +206,8 @@ class _Run:
             retain_until=subject.retain_until,
         )
         faults = await self._examine(subject.place, expected)
+        if faults is None:
+            return True
         damage_id = await self.database.run(ACTOR, _record, self.day, subject, faults)
         if damage_id is not None:
             await self._repair(damage_id)

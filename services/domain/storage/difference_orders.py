@@ -13,7 +13,9 @@ from sqlalchemy import select, update
 
 from services.database.tables.cameras import Recorder
 from services.database.tables.maintenance import ReconciliationFinding
+from services.database.tables.matters import Matter
 from services.database.tables.sites import SiteKeeper
+from services.database.tables.violations import Violation
 from services.database.tables.work_orders import WorkOrder, WorkOrderAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.storage.differences import ACCESSES, EVENTS, EXPLAINED, OPEN, WORK_ORDER
@@ -41,6 +43,7 @@ def register() -> None:
 
 def settle(uow: UnitOfWork, day: str) -> list[WorkOrder]:
     """Bring findings and work orders together at the end of a day's reconciliation; return the new work orders."""
+    _take_decided(uow)
     _release(uow)
     _cancel_settled(uow)
     return _open(uow, day)
@@ -98,8 +101,21 @@ def require_no_keeper(uow: UnitOfWork, order: WorkOrder) -> Message | None:
         )
     )
     if uow.session.scalar(keepers.limit(1)) is not None:
-        return Message("You keep the site of this recorder: another person has to examine what it has given out.")
+        return Message("You keep the site of this recorder: another person has to check what was exported from it.")
     return None
+
+
+def _take_decided(uow: UnitOfWork) -> None:
+    """Take as explained what a violation was about that is decided now: its matter says by whom."""
+    decided = (
+        select(ReconciliationFinding.id, Violation.closed_at, Matter.number)
+        .join(Violation, Violation.id == ReconciliationFinding.violation_id)
+        .join(Matter, Matter.id == Violation.matter_id)
+        .where(ReconciliationFinding.state == OPEN, Violation.closed_at.is_not(None))
+    )
+    for finding_id, closed_at, number in uow.session.execute(decided).all():
+        row = uow.session.get_one(ReconciliationFinding, finding_id, with_for_update=True, populate_existing=True)
+        row.state, row.explained_at, row.explanation = EXPLAINED, closed_at, number
 
 
 def _release(uow: UnitOfWork) -> None:
@@ -199,7 +215,7 @@ def _evidence(uow: UnitOfWork, parts: tuple[Any, ...]) -> list[dict[str, Any]]:
     query = (
         select(ReconciliationFinding)
         .where(*parts, ReconciliationFinding.application_id.is_(None))
-        .order_by(ReconciliationFinding.found_at, ReconciliationFinding.id)
+        .order_by(ReconciliationFinding.found_at, ReconciliationFinding.fingerprint)
         .limit(NAMED)
     )
     return [

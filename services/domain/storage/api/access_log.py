@@ -22,7 +22,7 @@ async def receive_access_log(
     The body is one event, a list of them, or one in each line. The next reconciliation compares them with the register.
     """
     access_log_receiver.require_token(settings, place, request.headers.get("authorization", ""))
-    prefix = (settings.store_place if place == "primary" else settings.replica_place).prefix
+    prefix = (settings.store if place == "primary" else settings.replica).prefix
     received = await _receiver(request, place).receive(database, prefix, await request.body())
     return AccessLogAnswer(events=received.events, new=received.new, unread=received.unread)
 
