@@ -27,6 +27,7 @@ from services.domain.custody.violations import KINDS
 from services.domain.holds import queries as hold_queries
 from services.domain.holds import service as holds
 from services.domain.storage import disposals, findings, maintenance, reconciliation
+from services.domain.storage.differences import OPEN, WORK_ORDER
 from services.domain.storage.findings import Found
 from services.domain.supervision import periods
 from services.vault.keys.log_key import LogKey
@@ -196,7 +197,7 @@ def _reconcile(past: Past, days: int) -> None:
 
 
 def _open_findings(uow: UnitOfWork) -> list[str]:
-    query = select(ReconciliationFinding.id).where(ReconciliationFinding.state == findings.OPEN)
+    query = select(ReconciliationFinding.id).where(ReconciliationFinding.state.in_((OPEN, WORK_ORDER)))
     return list(uow.session.scalars(query))
 
 

@@ -7,6 +7,8 @@ all of them: an event is answered once it is stored, and the number of transacti
 import asyncio
 import hmac
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -20,7 +22,7 @@ from services.runtime.threads import run_in_thread
 
 ACTOR = Actor("system", "access-log")
 AT_ONCE = 1000  # accesses in one transaction
-MOST_WAITING = 64  # calls that wait to be stored; more are told to come again, which a store does
+MOST_WAITING = 64  # calls at once, each of 2 MiB at most; more are told to come again, which a store does
 MOST_EVENTS = 10_000  # in one call
 RENEWED = timedelta(seconds=30)  # so often it is written that a store has sent something
 
@@ -46,16 +48,26 @@ class Receiver:
 
     place: Place
     waiting: list[_Call] = field(default_factory=list)
+    calls: int = 0
     writer: "asyncio.Task[None] | None" = None
     told_at: datetime | None = None
+
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Admit a call before its body is read; Refused while too many are being read or stored."""
+        if self.calls >= MOST_WAITING:
+            raise Refused("access-log-busy", "Too many events are being stored: send this one again.", status=429)
+        self.calls += 1
+        try:
+            yield
+        finally:
+            self.calls -= 1
 
     async def receive(self, database: Database, prefix: str, body: bytes) -> Received:
         """Store the events of a body; the same event a second time changes nothing.
 
-        Raises Refused for a body that has no event, and while too many wait; Retryable where the database is away.
+        Raises Refused for a body that has no event; Retryable where the database is away.
         """
-        if len(self.waiting) >= MOST_WAITING:
-            raise Refused("access-log-busy", "Too many events are being stored: send this one again.", status=429)
         events, read = await run_in_thread(_parse, body, prefix)
         unread = sum(isinstance(one, LineInvalid) for one in read)
         if unread and unread == events:

@@ -246,8 +246,9 @@ def list_silent(uow: UnitOfWork) -> list[str]:
 
 def record_import(uow: UnitOfWork, place: Place, sha256: str, *, lines: int, new: int, unread: int) -> None:
     """Record that a log was imported, by the hash of what was read, and how many lines of it could not be read."""
-    counts = {"lines": lines, "new": new, **({"unread": unread} if unread else {})}
-    audit_trail.record(uow, "access-log-imported", "access-log", sha256[:16], place=place, **counts)
+    audit_trail.record(
+        uow, "access-log-imported", "access-log", sha256[:16], place=place, lines=lines, new=new, unread=unread
+    )
 
 
 def judge_next(uow: UnitOfWork, own: Collection[str], limit: int) -> tuple[int, list[Found]]:

@@ -23,7 +23,9 @@ async def receive_access_log(
     """
     access_log_receiver.require_token(settings, place, request.headers.get("authorization", ""))
     prefix = (settings.store if place == "primary" else settings.replica).prefix
-    received = await _receiver(request, place).receive(database, prefix, await request.body())
+    receiver = _receiver(request, place)
+    with receiver.admitted():
+        received = await receiver.receive(database, prefix, await request.body())
     return AccessLogAnswer(events=received.events, new=received.new, unread=received.unread)
 
 

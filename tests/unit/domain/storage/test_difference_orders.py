@@ -172,6 +172,9 @@ def test_an_export_of_no_case_is_examined_by_security_and_not_by_who_keeps_the_r
     assert done.finding_due_at is not None, "supervision records it"
     assert states(desk) == ["explained", "explained"]
     assert {row.explained_by for row in desk.all(ReconciliationFinding)} == {"supervisor"}
+    with pytest.raises(Refused) as refused:
+        desk.run(service.cancel, order.id, "不需要", by="security-head")
+    assert refused.value.code == "not-a-canceller"
     # the recorder lists them for ever; a new one under an old number is new
     [second] = reconcile(desk, [ghost(1), ghost(2, name="other")])
     assert [line["name"] for line in second.facts["facts"]["evidence"]] == ["other"]
