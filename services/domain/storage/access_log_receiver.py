@@ -177,6 +177,6 @@ def _whole(text: str) -> list[str] | None:
 def _unreadable() -> Refused:
     return Refused(
         "access-log-unreadable",
-        "This is no event of a store's access log: send the JSON of MinIO's audit webhook, one event in each line.",
+        "This is no event of a store's access log: send the events as JSON, one in each line.",
         status=422,
     )

@@ -18,6 +18,7 @@ from services.database.tables.sites import SiteKeeper
 from services.database.tables.violations import Violation
 from services.database.tables.work_orders import WorkOrder, WorkOrderAttempt
 from services.database.unit_of_work import UnitOfWork
+from services.domain.stages.catalogue import STAGES
 from services.domain.storage.differences import ACCESSES, EVENTS, EXPLAINED, OPEN, WORK_ORDER
 from services.domain.work_orders import service
 from services.domain.work_orders.roles import Role
@@ -144,7 +145,12 @@ def _cancel_settled(uow: UnitOfWork) -> None:
 
 
 def _open(uow: UnitOfWork, day: str) -> list[WorkOrder]:
-    """Open one work order for each kind and place; what has led to a violation is handled there."""
+    """Open one work order for each kind and place; what has led to a violation is handled there.
+
+    Nothing where the review stages of an installation lack the verification: the findings stay open, and are reported.
+    """
+    if service.STAGE not in STAGES:
+        return []
     groups = (
         select(ReconciliationFinding.kind, ReconciliationFinding.place)
         .where(ReconciliationFinding.state == OPEN, ReconciliationFinding.violation_id.is_(None))

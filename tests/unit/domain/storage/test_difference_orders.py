@@ -12,13 +12,14 @@ from review_desk import PASSWORD, ReviewDesk
 
 from services.database.tables.cameras import Recorder
 from services.database.tables.maintenance import ReconciliationFinding
-from services.database.tables.sites import Site, SiteKeeper
+from services.database.tables.sites import SiteKeeper
 from services.database.tables.violations import Violation
 from services.database.tables.work_orders import WorkOrder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
-from services.domain.storage import findings, maintenance, reconciliation
+from services.domain.storage import findings, maintenance, reconciliation, sites
 from services.domain.storage.findings import Found
+from services.domain.storage.schemas import SiteBody
 from services.domain.work_orders import queries, service, tasks
 from services.domain.work_orders.service import Answered, Done, Verdict
 from services.runtime.errors import NotFound, Refused
@@ -150,18 +151,15 @@ def test_an_export_of_no_case_is_examined_by_security_and_not_by_who_keeps_the_r
     assert refused.value.code == "not-the-doer"
 
     def keep(uow: UnitOfWork) -> None:
-        site = uow.session.query(Site).first()
         recorder = uow.session.query(Recorder).first()
-        assert site is not None
         assert recorder is not None
+        site = sites.add(uow, SiteBody(name="东区机房", address="厂区东路1号"))
         recorder.name, recorder.site_id = "North recorder", site.id
-        uow.session.query(SiteKeeper).filter_by(site_id=site.id).update({"until": uow.now})
-        uow.session.flush()
         uow.session.add(
             SiteKeeper(site_id=site.id, person_id="security-head", part="keeper", since=uow.now, entered_by="admin")
         )
 
-    desk.run(keep)
+    desk.run(keep, by="operator")
     answers = {item["code"]: Answered("yes") for item in order.facts["checklist"]}
     with pytest.raises(Refused) as refused:
         desk.run(service.done, order.id, Done(answers), Proof(order.facts_sha256, PASSWORD), by="security-head")
