@@ -104,6 +104,12 @@ RULES = {
     "GET /api/deliveries": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/deliveries/retry": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/deliveries/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"channel": "mail"}),
+    "GET /api/admin/robots": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/admin/robots": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"kind": "wecom", "name": "x", "address": "https://none.example"}
+    ),
+    "POST /api/admin/robots/{robot_id}/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "DELETE /api/admin/robots/{robot_id}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/deliveries/{delivery_id}/retry": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /api/applications": Rule(EVERYONE),
     "POST /api/applications": Rule(EVERYONE, body=FORM),

@@ -42,6 +42,11 @@ CAMERA = {
     "retentionDays": "30",
 }  # fmt: skip
 TABLE = "date,kind,name_zh,name_en\n2031-05-01,off,劳动节,Labour Day"
+ROBOT = {
+    "kind": "wecom",
+    "name": "x",
+    "address": "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=none",
+}
 DEPARTMENT = {"nameZh": "x", "nameEn": "x", "kind": "administration"}
 PAGES = {
     "GET /applications/{application_id}/attachments": Rule(SEE),
@@ -87,6 +92,9 @@ PAGES = {
     "GET /applications/{application_id}/withdraw": Rule(APPLICANT),
     "POST /applications/{application_id}/withdraw": Rule(APPLICANT, body={"reason": "x"}),
     "GET /policy": Rule(EVERYONE),
+    "GET /help": Rule(EVERYONE),
+    "GET /help/{manual}": Rule(EVERYONE),
+    "GET /help/pictures/{language}/{picture}": Rule(EVERYONE),
     "GET /hand-overs": Rule(EVERYONE),
     "GET /hand-overs.csv": Rule(EVERYONE),
     "GET /hand-overs/{hand_over_id}": Rule(KEEPER),
@@ -120,6 +128,10 @@ PAGES = {
     "GET /notices": Rule(EVERYONE),
     "POST /notices/read": Rule(EVERYONE),
     "POST /notices/{notice_id}/read": Rule(frozenset({"drafter"})),
+    "GET /admin/notices/robots": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/notices/robots": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=ROBOT),
+    "POST /admin/notices/robots/{robot_id}/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/notices/robots/{robot_id}/end": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /admin/notices": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /admin/notices/retry": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /admin/notices/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"channel": "mail"}),

@@ -88,6 +88,7 @@ __all__ = [
     "maintenance",
     "masters",
     "matters",
+    "notice_robots",
     "notices",
     "outbox",
     "outsiders",

@@ -379,7 +379,9 @@ TEXTS = {
     "notice-undelivered": NoticeText(
         Message("A notice could not be delivered to a member of your department: inform the person.")
     ),
-    "deliveries-failing": NoticeText(Message("Notices cannot be delivered: check mail and webhook."), "deliveries"),
+    "deliveries-failing": NoticeText(
+        Message("Notices cannot be delivered: check mail, webhook and chat groups."), "deliveries"
+    ),
     "change-requested": NoticeText(
         Message("An administrator requests a change to your account: check it, and object if it is not right."),
         "requests",
@@ -448,6 +450,13 @@ TEXTS = {
         personal=True,
     ),
     DIGEST: NoticeText(Message("Your open tasks today."), "notices", personal=True),
+    "robot-changed": NoticeText(
+        Message("An administrator has added or ended a chat group that receives notices: check that it is right."),
+        "notices",
+    ),
+    "robot-ended": NoticeText(
+        Message("This group receives no more notices: an administrator has ended it."), "notices"
+    ),
     "test-notice": NoticeText(Message("This is a test notice."), "notices"),
     **{
         f"case-closed:{outcome}": NoticeText(Message("The case is closed: {endings}.", endings=ENDINGS[outcome]))

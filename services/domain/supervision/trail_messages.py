@@ -120,6 +120,8 @@ TRAIL_MESSAGES: Mapping[str, Message] = {
     "upload-described": Message("Uploaded file described"),
     "upload-received": Message("Uploaded file received"),
     "deliveries-retried": Message("Failed notices sent again"),
+    "robot-added": Message("Chat group for notices added"),
+    "robot-ended": Message("Chat group for notices ended"),
     "delivery-retried": Message("Failed notice sent again"),
     "test-notice": Message("Test notice sent"),
     # keys, backups and models
