@@ -133,10 +133,10 @@ class StoreAccess(Base):
     judged_at: Mapped[datetime | None]
 
 
-class AccessLogFeed(Base):
+class StoreLogFeed(Base):
     """That a store sends its access log by itself, and when a line of it came last."""
 
-    __tablename__ = "access_log_feeds"
+    __tablename__ = "store_log_feeds"
 
     place: Mapped[str] = mapped_column(primary_key=True)  # primary, replica
     first_at: Mapped[datetime]

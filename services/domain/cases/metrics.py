@@ -115,7 +115,7 @@ def _storage(uow: UnitOfWork) -> None:
     last = reconciliation.get_last(uow) or reconciliation.get_first_master(uow)
     metrics.RECONCILE_AGE.set((uow.now - last).total_seconds() if last is not None else 0)
     fed = store_accesses.list_feeds(uow).values()
-    metrics.ACCESS_LOG_AGE.set(max(((uow.now - last_at).total_seconds() for last_at in fed), default=0))
+    metrics.STORE_LOG_AGE.set(max(((uow.now - last_at).total_seconds() for last_at in fed), default=0))
     metrics.DAMAGES_UNREPAIRED.set(damages.count_unrepaired(uow))
     metrics.FINDINGS_OPEN.set(findings.count_open(uow))
 

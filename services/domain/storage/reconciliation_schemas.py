@@ -73,7 +73,7 @@ class ReconciliationsAnswer(Answer):
     previous: str = ""
 
 
-class AccessLogAnswer(Answer):
+class StoreLogAnswer(Answer):
     """What was received of a store's access log: events, new accesses of our objects, events that nobody could read."""
 
     events: int

@@ -1,7 +1,7 @@
 """The stores' own access logs: lines of MinIO's audit webhook and of S3's server access log, imported and judged.
 
 They come from a file (``footage-desk storage import-log``), or from the store itself, event by event
-(``access_log_receiver``). What is imported is what changes or reads an object and has succeeded. Each is compared once
+(``store_log_receiver``). What is imported is what changes or reads an object and has succeeded. Each is compared once
 with the register: a put that no attempt of ours has made, a deletion that nothing has decided, and a read under a name
 that is not ours.
 """
@@ -24,7 +24,7 @@ from services.database.tables.copies import Copy
 from services.database.tables.derivatives import Derivative, DerivativeAttempt
 from services.database.tables.documents import Document
 from services.database.tables.emergency_views import EmergencyCopy
-from services.database.tables.maintenance import AccessLogFeed, Damage, StoreAccess
+from services.database.tables.maintenance import Damage, StoreAccess, StoreLogFeed
 from services.database.tables.masters import Master
 from services.database.tables.preservations import Preservation
 from services.database.tables.upload_attempts import UploadAttempt
@@ -215,18 +215,18 @@ def add_new(uow: UnitOfWork, place: Place, accesses: Sequence[Access]) -> set[st
 
 def mark_fed(uow: UnitOfWork, place: Place) -> None:
     """Record that a store has sent of its log just now."""
-    feed = uow.session.get(AccessLogFeed, place, with_for_update=True)
+    feed = uow.session.get(StoreLogFeed, place, with_for_update=True)
     if feed is not None:
         feed.last_at = max(feed.last_at, uow.now)
         return
     with suppress(IntegrityError), uow.savepoint():  # two first ones at the same moment: one inserts
-        uow.session.add(AccessLogFeed(place=place, first_at=uow.now, last_at=uow.now))
+        uow.session.add(StoreLogFeed(place=place, first_at=uow.now, last_at=uow.now))
     audit_trail.record(uow, "access-log-begun", "access-log", place, place=place)
 
 
 def end_feed(uow: UnitOfWork, place: Place) -> bool:
     """Forget that a store sends its log, so that nobody waits for it any more; return whether it did."""
-    feed = uow.session.get(AccessLogFeed, place, with_for_update=True)
+    feed = uow.session.get(StoreLogFeed, place, with_for_update=True)
     if feed is None:
         return False
     uow.session.delete(feed)
@@ -236,7 +236,7 @@ def end_feed(uow: UnitOfWork, place: Place) -> bool:
 
 def list_feeds(uow: UnitOfWork) -> dict[str, datetime]:
     """Return when each store that sends its log has sent of it last, by the place."""
-    return {row.place: row.last_at for row in uow.session.scalars(select(AccessLogFeed))}
+    return {row.place: row.last_at for row in uow.session.scalars(select(StoreLogFeed))}
 
 
 def list_silent(uow: UnitOfWork) -> list[str]:

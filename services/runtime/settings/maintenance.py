@@ -25,17 +25,17 @@ class MaintenanceSettings(Part):
         description="names under which this program reads and writes in the stores, as their access logs write them, "
         "with commas between; the access keys of the settings count by themselves",
     )
-    access_log_token: SecretStr | None = Field(
+    store_log_token: SecretStr | None = Field(
         default=None,
         description="the token under which the store sends its access log to /api/storage/access-log/primary, 24 "
         "characters or more: openssl rand -hex 32",
     )
-    replica_access_log_token: SecretStr | None = Field(
+    replica_store_log_token: SecretStr | None = Field(
         default=None,
         description="the token under which the replica store sends its access log to /api/storage/access-log/replica",
     )
 
-    @field_validator("access_log_token", "replica_access_log_token")
+    @field_validator("store_log_token", "replica_store_log_token")
     @classmethod
     def _token_is_long(cls, token: SecretStr | None) -> SecretStr | None:
         text = token.get_secret_value() if token is not None else "x" * 24

@@ -24,9 +24,9 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_reconciliation_findings_work_order_id"), "reconciliation_findings", ["work_order_id"])
     op.create_table(
-        "access_log_feeds",
+        "store_log_feeds",
         sa.Column("place", sa.String(), nullable=False),
         sa.Column("first_at", Moment(), nullable=False),
         sa.Column("last_at", Moment(), nullable=False),
-        sa.PrimaryKeyConstraint("place", name=op.f("pk_access_log_feeds")),
+        sa.PrimaryKeyConstraint("place", name=op.f("pk_store_log_feeds")),
     )

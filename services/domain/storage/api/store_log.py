@@ -4,9 +4,9 @@ from typing import Literal
 
 from fastapi import APIRouter, Request
 
-from services.domain.storage import access_log_receiver
-from services.domain.storage.access_log_receiver import Receiver
-from services.domain.storage.reconciliation_schemas import AccessLogAnswer
+from services.domain.storage import store_log_receiver
+from services.domain.storage.reconciliation_schemas import StoreLogAnswer
+from services.domain.storage.store_log_receiver import Receiver
 from services.web.dependencies import GivenDatabase, GivenSettings
 from services.web.errors import problems
 
@@ -14,19 +14,19 @@ router = APIRouter(prefix="/api/storage/access-log", tags=["storage"])
 
 
 @router.post("/{place}", responses=problems(403, 404, 429))
-async def receive_access_log(
+async def receive_store_log(
     place: Literal["primary", "replica"], request: Request, database: GivenDatabase, settings: GivenSettings
-) -> AccessLogAnswer:
+) -> StoreLogAnswer:
     """Store events of MinIO's audit webhook; the header ``Authorization`` has the token of the place, and no session.
 
     The body is one event, a list of them, or one in each line. The next reconciliation compares them with the register.
     """
-    access_log_receiver.require_token(settings, place, request.headers.get("authorization", ""))
+    store_log_receiver.require_token(settings, place, request.headers.get("authorization", ""))
     prefix = (settings.store if place == "primary" else settings.replica).prefix
     receiver = _receiver(request, place)
     with receiver.admitted():
         received = await receiver.receive(database, prefix, await request.body())
-    return AccessLogAnswer(events=received.events, new=received.new, unread=received.unread)
+    return StoreLogAnswer(events=received.events, new=received.new, unread=received.unread)
 
 
 def _receiver(request: Request, place: Literal["primary", "replica"]) -> Receiver:

@@ -22,10 +22,10 @@ from typer.testing import CliRunner
 
 from services.cli import main as cli_main
 from services.database.tables.audit import AuditEvent
-from services.database.tables.maintenance import AccessLogFeed, StoreAccess
+from services.database.tables.maintenance import StoreAccess, StoreLogFeed
 from services.database.unit_of_work import Database
 from services.domain.cases import metrics as case_metrics
-from services.domain.storage import access_log_receiver, store_accesses
+from services.domain.storage import store_accesses, store_log_receiver
 from services.runtime import metrics
 from services.runtime.settings import Settings, SettingsError
 
@@ -43,7 +43,7 @@ def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
 @pytest.fixture
 async def store(desk: ReviewDesk) -> AsyncIterator[httpx.AsyncClient]:
     """The store, as it calls the portal: without a session."""
-    settings = Settings.load(maintenance={"access_log_token": TOKEN})
+    settings = Settings.load(maintenance={"store_log_token": TOKEN})
     app = portal_over({"database": desk.database, "settings": settings})
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://desk.example") as client:
@@ -68,8 +68,8 @@ async def test_only_who_has_the_token_of_the_place_feeds_its_log(desk: ReviewDes
     assert desk.all(StoreAccess) == []
     assert (await store.post(HERE, json=event(1), headers={"Authorization": f"Bearer {TOKEN}"})).status_code == 200
     for short in ("short", "x" * 600, "two words" * 6, "中文" * 20):
-        with pytest.raises(SettingsError, match="ACCESS_LOG_TOKEN"):
-            Settings.load(maintenance={"access_log_token": short})
+        with pytest.raises(SettingsError, match="STORE_LOG_TOKEN"):
+            Settings.load(maintenance={"store_log_token": short})
 
 
 @pytest.mark.requirement("R53")
@@ -77,7 +77,7 @@ async def test_an_event_that_is_sent_twice_counts_once_and_the_rest_of_a_call_co
     desk: ReviewDesk, store: httpx.AsyncClient
 ) -> None:
     assert (await store.post(HERE, json={})).json() == {"events": 0, "new": 0, "unread": 0}
-    assert desk.all(AccessLogFeed) == [], "MinIO asks whether somebody is there: no event"
+    assert desk.all(StoreLogFeed) == [], "MinIO asks whether somebody is there: no event"
     assert (await store.post(HERE, json=event(1))).json()["new"] == 1
     again = {**event(1), "trigger": "incoming"}  # the same request, written otherwise
     assert (await store.post(HERE, json=again)).json()["new"] == 0
@@ -95,7 +95,7 @@ async def test_hostile_events_are_refused_with_a_sentence(desk: ReviewDesk, stor
     for body in hostile:
         assert problem(await store.post(HERE, content=body))[:2] == (422, "access-log-unreadable"), body[:20]
     assert (await store.post(HERE, content=b"x" * (3 << 20))).status_code == 413
-    many = b"\n".join([b'{"api":{}}'] * (access_log_receiver.MOST_EVENTS + 1))
+    many = b"\n".join([b'{"api":{}}'] * (store_log_receiver.MOST_EVENTS + 1))
     assert problem(await store.post(HERE, content=many))[:2] == (413, "access-log-many")
     odd = event(1, key="\ud800\0" + "k" * 5000)
     assert (await store.post(HERE, content=json.dumps(odd))).json()["new"] == 1
@@ -124,7 +124,7 @@ async def test_many_calls_at_once_are_few_transactions_and_too_many_are_told_to_
         await release.wait()
         return await run(self, *given, **named)
 
-    with patch.object(Database, "run", slow), patch.object(access_log_receiver, "MOST_WAITING", 2):
+    with patch.object(Database, "run", slow), patch.object(store_log_receiver, "MOST_WAITING", 2):
         waiting = [asyncio.create_task(store.post(HERE, json=event(-1)))]
         while len(waiting) < 10:
             answer = asyncio.create_task(store.post(HERE, json=event(-2 - len(waiting))))
@@ -142,11 +142,11 @@ async def test_a_store_that_falls_silent_is_seen_until_somebody_says_that_it_is_
     desk: ReviewDesk, store: httpx.AsyncClient
 ) -> None:
     desk.run(case_metrics.update_gauges)
-    assert metrics.ACCESS_LOG_AGE._value.get() == 0
+    assert metrics.STORE_LOG_AGE._value.get() == 0
     await store.post(HERE, json=event(1, api={"name": "ListObjects"}))
     desk.clock.turn(timedelta(hours=27))
     desk.run(case_metrics.update_gauges)
-    assert metrics.ACCESS_LOG_AGE._value.get() == timedelta(hours=27).total_seconds()
+    assert metrics.STORE_LOG_AGE._value.get() == timedelta(hours=27).total_seconds()
     assert desk.run(store_accesses.list_silent) == ["primary"]
     assert desk.run(store_accesses.end_feed, "primary")
     assert not desk.run(store_accesses.end_feed, "primary")

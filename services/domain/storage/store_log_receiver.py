@@ -120,7 +120,7 @@ def require_token(settings: Settings, place: Place, given: str) -> None:
 
     MinIO sends the token as it is written; other senders put ``Bearer`` before it.
     """
-    name = "access_log_token" if place == "primary" else "replica_access_log_token"
+    name = "store_log_token" if place == "primary" else "replica_store_log_token"
     token = getattr(settings.maintenance, name)
     if token is None:
         raise Refused(
