@@ -31,5 +31,5 @@ async def receive_store_log(
 
 def _receiver(request: Request, place: Literal["primary", "replica"]) -> Receiver:
     """Return what the calls of this place wait in, in this application."""
-    receivers: dict[str, Receiver] = request.app.state.dependencies.setdefault("access_logs", {})
+    receivers: dict[str, Receiver] = request.app.state.dependencies.setdefault("store_logs", {})
     return receivers.setdefault(place, Receiver(place))
