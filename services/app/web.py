@@ -17,11 +17,13 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from services import domain
 from services.domain.accounts.identity import AccountIdentity
 from services.domain.accounts.signatures import http as signature_http
+from services.domain.supervision.refused_access import note_refusal
 from services.runtime.settings import Settings
 from services.web import errors as web_errors
 from services.web import refusal_pages
 from services.web.middleware import RequestLimits, SecurityHeaders
 from services.web.observation import RequestObserver
+from services.web.refused_access import RefusedAccess
 
 
 class Portal(FastAPI):
@@ -53,6 +55,7 @@ def create_app(dependencies: Mapping[str, object], routers: Sequence[APIRouter] 
     refusal_pages.install(app)
     signature_http.install(app)
     app.add_middleware(RequestLimits)
+    app.add_middleware(RefusedAccess, note=note_refusal)
     given = dependencies.get("settings")
     settings = given if isinstance(given, Settings) else None
     app.add_middleware(SecurityHeaders, https=settings is not None and settings.portal.url.startswith("https://"))

@@ -246,6 +246,8 @@ PAGES = {
     "POST /requests/{change_id}/{act}": Rule(NONE),  # ``act`` is none of its own
     "GET /admin/people": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /admin/people.csv": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /admin/people/list": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/people/list": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /admin/people/new": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /admin/people/new": Rule(
         ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"login": "?", "name": "x", "departmentId": "works"}
@@ -310,6 +312,7 @@ PAGES = {
     "GET /supervision": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /supervision/requirements/{requirement}": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /supervision/footage-viewers": Rule(SUPERVISING, EVERYONE - SUPERVISING),
+    "GET /supervision/refusals/{person_id}": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /supervision/audit": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /supervision/audit/{seq}": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /supervision/statistics": Rule(SUPERVISING, EVERYONE - SUPERVISING),
@@ -319,6 +322,8 @@ PAGES = {
         EVERYONE - {"manager"},
         body={"leaderId": "supervisor", "untilDay": "2031-12-31", "basis": "none", "password": PASSWORD},
     ),
+    "GET /supervision-groups/{group_id}/attachments": Rule(NONE),
+    "POST /supervision-groups/{group_id}/attachments": Rule(NONE, EVERYONE),
     "POST /supervision/group/{group_id}/{act}": Rule(NONE),  # ``act`` is none of its own
     "GET /supervision/inspections": Rule(INSPECTIONS, EVERYONE - INSPECTIONS),
     "POST /supervision/inspections": Rule(NONE, EVERYONE, body={"period": "2031-02"}),

@@ -73,7 +73,7 @@ def picture(language: str, name: str) -> Path:
     """Return the file of a picture; NotFound where the package has none of this name."""
     known = {path.name: path for path in (FOLDER / language).glob("*.webp")} if language in languages.known() else {}
     if name not in known:
-        raise NotFound(Message("picture"), name)
+        raise NotFound(Message("image"), name)
     return known[name]
 
 

@@ -30,6 +30,7 @@ Page = Literal[
     "inspected-case",
     "inspection",
     "group",
+    "refusals",
     "sites",
     "reconciliations",
 ]
@@ -67,6 +68,7 @@ PAGES_OF_SUBJECTS = {
     "work-order": "/work-orders",
     "inspected-case": "/supervision/cases",
     "inspection": "/supervision/inspections",
+    "refusals": "/supervision/refusals",
 }
 PLAIN_PAGES = {
     "group": "/supervision/group",
@@ -169,6 +171,13 @@ TEXTS = {
     ),
     "work-order-closed": NoticeText(Message("A work order that you opened is closed."), "work-order"),
     "work-order-cancelled": NoticeText(Message("A work order was cancelled: nothing is left to do."), "work-order"),
+    "work-order-recall-asked": NoticeText(
+        Message("A review of access asks for copies to come back: recall them, so that it can be accepted."),
+        "work-order",
+    ),
+    "view-ended-by-review": NoticeText(
+        Message("A review of access has ended the viewing of copies by a named viewer."), "hand-over"
+    ),
     "work-order-check-in-no": NoticeText(
         Message("A custodian reports that copies are missing or were passed on: check this now."), "work-order"
     ),
@@ -342,6 +351,9 @@ TEXTS = {
     "violation-urgent-not-ratified": NoticeText(
         Message("An urgent retrieval was not approved afterwards: a violation was recorded."), work="violation"
     ),
+    "access-refused-often": NoticeText(
+        Message("Access was refused to one person many times in a short time: find out why."), "refusals"
+    ),
     "violation-refusal-pattern": NoticeText(
         Message("Access was refused repeatedly: a violation was recorded."), work="violation"
     ),
@@ -455,7 +467,7 @@ TEXTS = {
         "notices",
     ),
     "robot-ended": NoticeText(
-        Message("This group receives no more notices: an administrator has ended it."), "notices"
+        Message("This group no longer receives notices: an administrator has ended it."), "notices"
     ),
     "test-notice": NoticeText(Message("This is a test notice."), "notices"),
     **{

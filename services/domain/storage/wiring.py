@@ -1,11 +1,11 @@
-"""What storage adds to work orders: the sites and devices that their schedules are about."""
+"""What storage adds to work orders: the sites and devices that their schedules are about, and those in bad health."""
 
 from sqlalchemy import select
 
 from services.database.tables.devices import Device
 from services.database.tables.sites import Site, SiteKeeper
 from services.database.unit_of_work import UnitOfWork
-from services.domain.storage import difference_orders
+from services.domain.storage import difference_orders, health
 from services.domain.work_orders import schedules
 from services.domain.work_orders.roles import Role
 from services.domain.work_orders.service import Subject
@@ -17,6 +17,7 @@ def register() -> None:
     schedules.SUBJECTS["site"] = list_sites
     schedules.SUBJECTS["device"] = list_devices
     difference_orders.register()
+    schedules.SUBJECTS["unhealthy-device"] = health.list_unhealthy
 
 
 def list_sites(uow: UnitOfWork) -> list[ScheduleSubject]:

@@ -26,6 +26,8 @@ TRAIL_MESSAGES: Mapping[str, Message] = {
     "audit-trail-read": Message("Audit trail searched"),
     "audit-event-read": Message("Event of the audit trail opened"),
     "events-exported": Message("Event log exported"),
+    "access-refused": Message("Access refused"),
+    "refusals-read": Message("Refused accesses of a person opened"),
     # the supervision group
     "group-proposed": Message("Supervision group proposed"),
     "group-appointed": Message("Supervision group confirmed"),

@@ -300,7 +300,7 @@ async def test_a_hold_that_comes_while_documents_are_filed_is_not_lost(desk: Des
 
 
 @pytest.mark.requirement("R20")
-async def test_a_refused_case_keeps_its_footage_until_nobody_can_appeal(desk: Desk) -> None:
+async def test_t6_a_refused_case_keeps_its_footage_until_nobody_can_appeal(desk: Desk) -> None:
     case = await preserved(desk)
     await ended(desk, case, "rejected")
 

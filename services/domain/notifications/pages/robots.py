@@ -52,4 +52,4 @@ async def send_test(robot_id: Identifier, visitor: Visiting, database: GivenData
 async def end(robot_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
     """End a robot."""
     await database.run(visitor.actor, robots.end, robot_id)
-    return visitor.redirect(PATH, Message("The robot was ended: its group is told so."))
+    return visitor.redirect(PATH, Message("The robot was ended: its group is informed."))

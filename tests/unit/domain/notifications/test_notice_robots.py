@@ -221,7 +221,7 @@ async def test_who_watches_is_told_of_a_robot_and_an_ended_one_says_so_last(desk
         desk.clock.turn(timedelta(minutes=1))
         assert not await sender(desk).send_by_robots()
     [call] = site.calls
-    assert "This group receives no more notices" in call.body.decode()
+    assert "This group no longer receives notices" in call.body.decode()
     assert [event.action for event in desk.all(AuditEvent) if event.action.startswith("robot-")] == [
         "robot-added",
         "robot-ended",
