@@ -194,6 +194,7 @@ def _reconcile(past: Past, days: int) -> None:
         past.clock.advance(timedelta(hours=7))
         for finding_id in past.act(None, _open_findings):
             past.act("zhaoqiang", findings.explain, finding_id, "备份软件升级时写入的测试文件，已由存储部删除。")
+    orders.settle_ended(past)
 
 
 def _open_findings(uow: UnitOfWork) -> list[str]:
