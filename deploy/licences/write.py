@@ -1,8 +1,8 @@
 """What an installation consists of, and under which licences: a CycloneDX bill of materials, and a page for people.
 
-Made from requirements.lock, from what the installed packages say of themselves, from the shared libraries in their
-wheels (libraries.yaml says whose they are) and from the copies in this repository. Written by ``make licences``; a test
-finds what has drifted.
+Made from requirements.lock and requirements-detector.lock, from what the installed packages say of themselves, from the
+shared libraries in their wheels (libraries.yaml says whose they are) and from the copies in this repository. Written by
+``make licences``; a test finds what has drifted.
 """
 
 import json
@@ -50,13 +50,13 @@ class Component:
         return f"pkg:pypi/{self.name}@{self.version}"
 
 
-def packages() -> Iterator[Component]:
-    """Yield the packages of requirements.lock but those for Windows alone; raises LookupError for an unknown licence.
+def packages(lock: str = "requirements.lock") -> Iterator[Component]:
+    """Yield the packages of a lock file but those for Windows alone; raises LookupError for an unknown licence.
 
     Where two versions are locked, for different Pythons, the installed one speaks for both.
     """
     locked: dict[str, list[str]] = {}
-    for line in (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines():
+    for line in (ROOT / lock).read_text(encoding="utf-8").splitlines():
         found = LOCKED.match(line)
         if found and "win32" not in (found["marker"] or ""):
             locked.setdefault(found[1], []).append(found[2])
@@ -89,7 +89,9 @@ def _libraries(installed: metadata.Distribution) -> dict[str, str]:
     for file in installed.files or []:
         if ".libs/" not in str(file) or ".so" not in file.name:
             continue
-        name = re.split(r"(?:-[0-9a-f]{8})?\.so", file.name)[0]
+        name = re.split(r"(?:-[0-9a-f]{8})*(?:\.[\d.]+)?\.so", file.name)[0]
+        own = f"{installed.metadata['Name']}/{name}"  # where this wheel's is built otherwise than the others'
+        name = own if own in known else name
         if name not in known:
             raise LookupError(f"{installed.metadata['Name']} carries {file.name}: enter its licence in libraries.yaml.")
         found[known[name]["project"]] = known[name]["licence"]
@@ -106,7 +108,7 @@ def copies() -> list[Component]:
     ]
 
 
-def bill(components: list[Component], vendored: list[Component]) -> dict[str, Any]:
+def bill(components: list[Component], vendored: list[Component], optional: list[Component]) -> dict[str, Any]:
     """Return the bill of materials, CycloneDX 1.6; no date and no serial number, so it is the same each time."""
     return {
         "bomFormat": "CycloneDX",
@@ -124,6 +126,7 @@ def bill(components: list[Component], vendored: list[Component]) -> dict[str, An
             {
                 "type": "library",
                 "bom-ref": one.purl,
+                **({"scope": "optional"} if one in optional else {}),
                 "name": one.name,
                 "version": one.version,
                 "purl": one.purl,
@@ -134,7 +137,7 @@ def bill(components: list[Component], vendored: list[Component]) -> dict[str, An
                     else {}
                 ),
             }
-            for one in components
+            for one in components + optional
         ]
         + [
             {
@@ -159,23 +162,27 @@ def _licences(licence: str) -> list[dict[str, Any]]:
     return [{"license": {"name" if licence in OWN else "id": licence}}]
 
 
-def page(components: list[Component], vendored: list[Component]) -> str:
+def page(components: list[Component], vendored: list[Component], optional: list[Component]) -> str:
     """Return docs/licences.md: what stands there before its first table, and the tables anew."""
     before = PAGE.read_text(encoding="utf-8").partition("\n| package |")[0]
-    rows = ["| package | licence | libraries in its wheel |", "|---|---|---|"]
-    for one in components:
-        inside = "; ".join(f"{project} ({licence})" for project, licence in one.libraries.items())
-        rows.append(f"| {one.name} {one.version} | {one.licence} | {inside} |")
+    rows = ["| package | licence | libraries in its wheel |", "|---|---|---|", *map(_row, components)]
+    rows += ["", "| with the detector alone | licence | libraries in its wheel |", "|---|---|---|"]
+    rows += map(_row, optional)
     rows += ["", "| copy in the repository | licence |", "|---|---|"]
     rows += [f"| {one.name} {one.version} | {one.licence} |" for one in vendored]
     return before + "\n" + "\n".join(rows) + "\n"
 
 
+def _row(one: Component) -> str:
+    inside = "; ".join(f"{project} ({licence})" for project, licence in one.libraries.items())
+    return f"| {one.name} {one.version} | {one.licence} | {inside} |"
+
+
 def written() -> dict[Path, str]:
     """Return both files as they have to be; raises LookupError with a sentence."""
-    components, vendored = list(packages()), copies()
-    whole = json.dumps(bill(components, vendored), indent=1, ensure_ascii=False) + "\n"
-    return {BILL: whole, PAGE: page(components, vendored)}
+    components, vendored, optional = list(packages()), copies(), list(packages("requirements-detector.lock"))
+    whole = json.dumps(bill(components, vendored, optional), indent=1, ensure_ascii=False) + "\n"
+    return {BILL: whole, PAGE: page(components, vendored, optional)}
 
 
 if __name__ == "__main__":

@@ -396,6 +396,17 @@ def _read_store_health(container: Container) -> list[PeriodicTask]:
     return [Leased(reader.lease, EVERY, reader.run)]
 
 
+def _propose_boxes(container: Container) -> Periodic:
+    """Return the task that looks for faces where boxes are to be proposed; the commit that asks for it wakes it."""
+    from services.domain.custody import detections  # noqa: PLC0415 - a portal looks for none
+    from services.workers.detections import DetectionMaker  # noqa: PLC0415 - as above
+
+    maker = DetectionMaker(container.database, container.store, container.loan_keys)
+    task = Leased(maker.lease, REDACT_EVERY, maker.run, pause=REDACT_PAUSE)
+    container.database.on(detections.QUEUED, task.wake)
+    return task
+
+
 def _dispose(container: Container) -> Periodic:
     """Return the task that deletes what two people have agreed to dispose of."""
     from services.workers.disposals import Disposer  # noqa: PLC0415 - a portal deletes nothing
@@ -468,7 +479,7 @@ def _periodic_tasks(
             ]
     if roles.sweeper:
         by_clock += [_keep_locks(container), _discard_leftovers(container), _dispose(container)]
-        by_clock.append(_make_redactions(container))
+        by_clock += [_make_redactions(container), _propose_boxes(container)]
         others += _read_store_health(container)
         # The first sweep was before the workers began.
         others.append(Periodic("sweeper", SWEEP_EVERY, partial(_sweep, container, all_open=False), at_once=False))

@@ -205,6 +205,8 @@ def _print(result: dict[str, Any]) -> None:
 def _folder(under: Path | None) -> Iterator[Path]:
     """Make a temporary folder; log only warnings, because logging would be measured as well."""
     configure_logs("warning")
+    if under is not None:
+        under.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="footage-desk-bench-", dir=under) as folder:
         yield Path(folder)
 

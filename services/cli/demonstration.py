@@ -50,7 +50,7 @@ def add_to(app: typer.Typer) -> None:
             bool,
             typer.Option(
                 "--year",
-                help="Lay out a year of applications instead, with what it leaves in the registers.",
+                help="Lay out a year of applications instead, and lead some 50 cases with footage to every stage.",
             ),
         ] = False,
         cases: Annotated[

@@ -1,5 +1,6 @@
 """``footage-desk package`` and ``footage-desk verify``."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -19,6 +20,7 @@ from services.runtime.settings import Settings
 from services.verifier import main as verifying
 from services.verifier import pyz
 from services.verifier.layout import file_name
+from services.verifier.page import build as verifier_page
 from services.verifier.report import BROKEN, UNKNOWN
 
 
@@ -68,17 +70,28 @@ def add_to(app: typer.Typer) -> None:
     @app.command()
     def verifier(
         out: Annotated[Path, typer.Option(help="The file to write.")] = Path("verify.pyz"),
+        page: Annotated[
+            Path | None, typer.Option(help="The page for a browser; verify.html beside the other by default.")
+        ] = None,
     ) -> None:
-        """Write verify.pyz, the verifier for readers of evidence packages, and print its SHA-256.
+        """Write verify.pyz and verify.html, the verifiers for readers of evidence packages, with their SHA-256.
 
-        The same bytes from the same release on every machine. Hand it out apart from packages, and publish the hash.
+        verify.html opens in a browser and needs no Python. The same bytes from the same release on every machine.
+        Hand them out apart from packages, and publish the hashes.
         """
-        try:
-            out.write_bytes(pyz.build())
-        except OSError as error:
-            fail(f"no verifier was written | {out} | {error.strerror or error} | name another file with --out", 1)
-        say(f"{out}: the verifier of footage-desk {version('footage-desk')}")
-        say(f"sha256:{pyz.sha256()}")
+        release = f"footage-desk {version('footage-desk')}"
+        beside = page or out.with_name("verify.html")
+        for target, option, content, what in (
+            (out, "--out", pyz.build(), "the verifier"),
+            (beside, "--page", verifier_page.build(), "the verifier for a browser"),
+        ):
+            try:
+                target.write_bytes(content)
+            except OSError as error:
+                reason = error.strerror or error
+                fail(f"no verifier was written | {target} | {reason} | name another file with {option}", 1)
+            say(f"{target}: {what} of {release}")
+            say(f"sha256:{hashlib.sha256(content).hexdigest()}")
 
     @app.command(cls=_UsageErrorIsOne)
     def verify(

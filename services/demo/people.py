@@ -10,6 +10,8 @@ import httpx
 
 POLL_SECONDS = 0.3
 TIMEOUT = timedelta(seconds=60)
+# The portal closes a connection that was idle for five seconds, as httpx would: one that is used just then is reset.
+LIMITS = httpx.Limits(keepalive_expiry=1)
 
 
 class StepFailed(Exception):
@@ -30,17 +32,23 @@ class PortalUser:
         return me
 
     async def get(self, path: str, **parameters: Any) -> Any:
-        return _answer(await self._http.get(path, params=parameters or None))
+        return _answer(await self._send("GET", path, params=parameters or None))
 
     async def get_bytes(self, path: str) -> bytes:
-        return _checked(await self._http.get(path)).content
+        return _checked(await self._send("GET", path)).content
 
     async def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        return _answer(await self._http.post(path, json=body or {}))
+        return _answer(await self._send("POST", path, json=body or {}))
 
     async def read(self, path: str, first: int, last: int) -> httpx.Response:
         """Read the bytes ``first`` to ``last`` of footage by a Range request, as a player does."""
-        return await self._http.get(path, headers={"Range": f"bytes={first}-{last}"})
+        return await self._send("GET", path, headers={"Range": f"bytes={first}-{last}"})
+
+    async def _send(self, method: str, path: str, **named: Any) -> httpx.Response:
+        try:
+            return await self._http.request(method, path, **named)
+        except httpx.HTTPError as error:
+            raise StepFailed(f"{method} {path} got no answer: {type(error).__name__} {error}") from error
 
     async def decide(self, review: dict[str, Any], outcome: str, **more: Any) -> Any:
         """Answer every question as needed to approve, and sign the form's hash with the password."""
@@ -80,7 +88,7 @@ class People:
     async def __call__(self, login: str) -> PortalUser:
         """Return the user with this login, signed in."""
         if login not in self._known:
-            client = self._clients[login] = httpx.AsyncClient(base_url=self._address, timeout=30)
+            client = self._clients[login] = httpx.AsyncClient(base_url=self._address, timeout=30, limits=LIMITS)
             user = PortalUser(client, login, self._passwords[login])
             await user.sign_in()
             self._known[login] = user

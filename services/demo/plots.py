@@ -1,13 +1,17 @@
 """What the demo's cases are about: who asks for which footage, why, and how far the case has come."""
 
 from dataclasses import dataclass
-from datetime import time
+from datetime import time, timedelta
 
 # How far a case is led; what a person would find on opening it.
 REJECTED_BY_HEAD, REJECTED, RETURNED, WITHDRAWN = "rejected-by-head", "rejected", "returned", "withdrawn"
 DRAFT, DEPARTMENT, SECURITY, SIGNATURE = "draft", "preliminary", "security", "security-signature"
 MANAGEMENT, RELEASE, STUCK = "management", "storage-release", "stuck"
 PARTIAL, OFFERED, LENT, ARCHIVED = "partial-footage", "offered", "lent", "archived"
+INSPECTION = "return-inspection"
+# What is done later with copies that are on loan: they are returned, or a matter of this kind is asked for.
+RETURN = "return"
+EXTENSION, PROBLEM, TRANSFER, RECALL = "extension", "problem", "custody-transfer", "recall"
 ENDED = frozenset({REJECTED_BY_HEAD, REJECTED, WITHDRAWN, ARCHIVED})
 # At which stage a case is refused, and how.
 REFUSALS = {
@@ -25,6 +29,18 @@ CUSTODIANS = {
     **{"lina": "liuyang", "liuyang": "liuyang", "zhangwei": "liuyang", "chenjing": "chenjing", "heping": "heping"},
     **{"sunli": "sunli", "linlin": "linlin", "hanxue": "hanxue"},
 }
+# What is asked for about copies on loan: by whom, if not by the custodian; which stage answers, and who sits there, if
+# not the drafter; and the words.
+WHO_ASKS = {RECALL: "wulei"}
+STAGE_OF_MATTER = {EXTENSION: "extension", PROBLEM: "problem", TRANSFER: "custody-receipt", RECALL: "recall"}
+WHO_ANSWERS = {EXTENSION: "wulei", PROBLEM: "wulei", RECALL: "zhaoqiang"}
+MATTERS = {
+    EXTENSION: {"reason": "核对尚未完成，还需要与承运方对照一次。"},
+    PROBLEM: {"problem": "gap", "reason": "画面中间有一段跳过，不能确认经过。"},
+    TRANSFER: {"conditions": "副本完好，没有下载。", "reason": "原保管人外出，由申请人保管并归还。"},
+    RECALL: {"ground": "no-longer-needed", "reason": "双方已经和解，副本不再需要。"},
+}
+EXTENDED_BY = timedelta(days=5)
 DOWNLOADED_BECAUSE = "须交事故分析会逐帧回放，在线查看不够。"
 NIGHT = time(22, 46, 30)
 
@@ -42,7 +58,8 @@ class Span:
 class Plot:
     """A case. ``reference`` is its incident number, by which it is known again; ``words`` go with a refusal.
 
-    ``title`` may be empty: lists then show category and place.
+    ``title`` may be empty: lists then show category and place. ``head`` and ``custodian``: who decides first and who
+    keeps the copies; empty for those of the drafter's department.
     """
 
     reference: str
@@ -58,6 +75,16 @@ class Plot:
     words: str = ""
     urgent: str | None = None
     place: str = "安全保卫部二楼查看室"
+    head: str = ""
+    custodian: str = ""
+
+    @property
+    def decides_first(self) -> str:
+        return self.head or HEADS[self.drafter]
+
+    @property
+    def keeps_copies(self) -> str:
+        return self.custodian or CUSTODIANS[self.drafter]
 
 
 def _at(camera: str, hour: int, minute: int, seconds: int = 30) -> tuple[Span, ...]:

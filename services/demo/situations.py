@@ -36,12 +36,30 @@ FILE = "demo-cases.json"
 
 
 @dataclass(frozen=True)
+class Later:
+    """What is done with the copies of a case that were lent on an earlier day; ``act`` is one of ``plots``."""
+
+    plot: Plot
+    act: str
+
+    @property
+    def reference(self) -> str:
+        """Return what it is noted under when it is done."""
+        return f"{self.plot.reference} {self.act}"
+
+
+@dataclass(frozen=True)
 class Chapter:
-    """Cases of one day; ``after`` the beginning, to which the clock is turned."""
+    """Cases of one day; ``after`` the beginning, to which the clock is turned. What is done ``later`` comes last."""
 
     after: timedelta
     plots: tuple[Plot, ...]
     pace: tuple[timedelta, ...] = PACE
+    later: tuple[Later, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Plot | Later, ...]:
+        return *self.plots, *self.later
 
 
 CHAPTERS = (
@@ -80,8 +98,8 @@ class Progress:
         self._write()
 
     def left(self, chapters: Sequence[Chapter]) -> int:
-        """Return how many cases are not finished."""
-        return sum(plot.reference not in self.finished for chapter in chapters for plot in chapter.plots)
+        """Return how many cases, and acts in them, are not finished."""
+        return sum(part.reference not in self.finished for chapter in chapters for part in chapter.parts)
 
     def _write(self) -> None:
         unfinished = self.path.with_suffix(".unfinished")
@@ -101,7 +119,7 @@ class Known:
 class Stage:
     """What the cases are made with: the portal, the demo's clock, and what the cameras see.
 
-    ``known`` returns the cases that are there, by incident number.
+    ``known`` returns the cases that are there, by incident number; ``person_id`` the id of the person with a login.
     """
 
     address: str
@@ -109,6 +127,7 @@ class Stage:
     now: Callable[[], datetime]
     known: Callable[[], Awaitable[Mapping[str, Known]]]
     recordings: Recordings
+    person_id: Callable[[str], str] = organisation.demo_id
 
 
 def list_known(uow: UnitOfWork) -> Mapping[str, Known]:
@@ -122,12 +141,12 @@ async def lay_out(stage: Stage, progress: Progress, chapters: Sequence[Chapter] 
     async with People(stage.address, dict(stage.passwords)) as people:
         scene = _Scene(stage, people, await stage.known())
         for chapter in chapters:
-            left = [plot for plot in chapter.plots if plot.reference not in progress.finished]
+            left = [part for part in chapter.parts if part.reference not in progress.finished]
             if left:
                 await scene.begin(progress.begun + chapter.after, chapter)
-            for plot in left:
-                await scene.lead(plot)
-                progress.finish(plot.reference)
+            for part in left:
+                await (scene.lead(part) if isinstance(part, Plot) else scene.act_later(part))
+                progress.finish(part.reference)
     log.info("the demo's cases are made", cases=len(progress.finished))
 
 
@@ -137,7 +156,7 @@ class _Scene:
     def __init__(self, stage: Stage, people: People, known: Mapping[str, Known]) -> None:
         self._stage = stage
         self._people = people
-        self._known = known
+        self._known = dict(known)
         self._resumed = {case.id for case in known.values()}
         self._pace: Iterator[timedelta] = cycle(PACE)
         self._day = date.min
@@ -170,7 +189,7 @@ class _Scene:
         """Take the decisions up to the target; return whether the footage is released."""
         terms = {"usePeriodDays": plot.use_days, "wayOfUse": plot.way_of_use}
         decisions: list[tuple[str, str, str, dict[str, Any]]] = [
-            (plots.DEPARTMENT, plots.HEADS[plot.drafter], "approved", {}),
+            (plots.DEPARTMENT, plot.decides_first, "approved", {}),
             (plots.SECURITY, "wulei", "approved", terms),
             (plots.SIGNATURE, "zhaoqiang", "signed", {}),
             *([(plots.MANAGEMENT, "gaofeng", "", {})] if plot.target == plots.MANAGEMENT else []),
@@ -199,6 +218,37 @@ class _Scene:
             hand_over = await self._offered(case)
             if target != plots.OFFERED:
                 await self._lend(case, hand_over, give_back=target == plots.ARCHIVED)
+
+    async def act_later(self, later: Later) -> None:
+        """Return the copies of a case, or ask for a matter about them, unless that is done."""
+        case = await self._applied(later.plot)
+        hand_over = await (await self._people(case.custodian)).get(
+            f"/api/hand-overs/{(await case.show())['handOver']['id']}"
+        )
+        await self._advance()
+        if later.act == plots.RETURN:
+            if hand_over["returnedAt"] is None:
+                await case.give_back(hand_over)
+            await case.review("guotao", plots.INSPECTION)
+        else:
+            await self._ask_for(later, case, hand_over)
+
+    async def _ask_for(self, later: Later, case: Case, hand_over: dict[str, Any]) -> None:
+        opener, decider = plots.WHO_ASKS.get(later.act, ""), plots.WHO_ANSWERS.get(later.act, "")
+        person = await self._people(opener or case.custodian)
+        asked_for = (await person.get("/api/matters", kind=later.act))["matters"]
+        if not any(matter["applicationId"] == case.application_id for matter in asked_for):
+            asked = {**plots.MATTERS[later.act]}
+            signed = {}
+            if later.act == plots.EXTENSION:
+                due_at = datetime.fromisoformat(hand_over["dueAt"])
+                asked["dueAt"] = (due_at + plots.EXTENDED_BY).isoformat()
+            elif later.act == plots.TRANSFER:
+                asked["toPersonId"], signed = self._stage.person_id(later.plot.drafter), {"password": person.password}
+            await person.post(
+                "/api/matters", {"kind": later.act, "applicationId": case.application_id, "asked": asked, **signed}
+            )
+        await case.review(decider or later.plot.drafter, plots.STAGE_OF_MATTER[later.act])
 
     async def _lend(self, case: Case, hand_over: dict[str, Any], *, give_back: bool) -> None:
         if hand_over["acceptedAt"] is None:
@@ -266,7 +316,7 @@ class _Scene:
     async def _withdraw(self, case: Case, plot: Plot) -> None:
         if self._is_resumed(case) and await self._is_closed(case):
             return
-        await case.review(plots.HEADS[plot.drafter], plots.DEPARTMENT)
+        await case.review(plot.decides_first, plots.DEPARTMENT)
         await self._advance()
         drafter = await self._people(plot.drafter)
         await drafter.post(f"/api/applications/{case.application_id}/withdraw", {"reason": plot.words})
@@ -295,13 +345,14 @@ class _Scene:
 
     async def _applied(self, plot: Plot) -> Case:
         """Return the case of the plot; make it unless it is there."""
-        custodian = plots.CUSTODIANS[plot.drafter]
+        custodian = plot.keeps_copies
         known = self._known.get(plot.reference)
         if known is not None:
             return Case(self._people, lambda *_: None, known.id, known.number, custodian)
         drafter = await self._people(plot.drafter)
         form = {**self._form(plot), "submit": plot.target != plots.DRAFT}
         applied = await drafter.post("/api/applications", form)
+        self._known[plot.reference] = Known(applied["id"], applied["number"] or "")
         return Case(self._people, lambda *_: None, applied["id"], applied["number"], custodian)
 
     def _form(self, plot: Plot) -> dict[str, Any]:
@@ -316,8 +367,8 @@ class _Scene:
             "wayOfUseBecause": plots.DOWNLOADED_BECAUSE if plot.way_of_use == "download" else "",
             "placeOfUse": plot.place,
             "requestedUseDays": plot.use_days,
-            "custodianId": organisation.demo_id(plots.CUSTODIANS[plot.drafter]),
-            "recipientIds": [organisation.demo_id(plots.HEADS[plot.drafter])],
+            "custodianId": self._stage.person_id(plot.keeps_copies),
+            "recipientIds": [self._stage.person_id(plot.decides_first)],
             "urgentBecause": plot.urgent,
             "items": [
                 {

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from services.evidence.package import Made
 from services.verifier import pyz
+from services.verifier.page import build as page
 
 Say = Callable[[str], None]
 
@@ -16,7 +17,8 @@ def announce(made: Made, say: Say) -> None:
     say(f"package sha256:{made.file_sha256}  of the file itself, for the receipt of whoever gets it")
     for name, value in made.fingerprints.items():
         say(f"{name:<5} sha256:{value}")
-    say(f"verify.pyz sha256:{pyz.sha256()}  readers get it from you, not from the package: footage-desk verifier")
+    say(f"verify.pyz  sha256:{pyz.sha256()}  readers get it from you, not from the package: footage-desk verifier")
+    say(f"verify.html sha256:{page.sha256()}  the same for a browser, which needs no Python")
     say(f"Check it with: {command(made)}")
 
 

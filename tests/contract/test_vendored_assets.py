@@ -10,7 +10,12 @@ import pytest
 
 from services.runtime.places import ROOT
 
-FOLDERS = [ROOT / "services" / "web" / "static" / "vendor", ROOT / "services" / "rendering" / "fonts"]
+SERVICES = ROOT / "services"
+FOLDERS = [
+    SERVICES / "web" / "static" / "vendor",
+    SERVICES / "verifier" / "page" / "vendor",
+    SERVICES / "rendering" / "fonts",
+]
 ASSETS = ROOT / "deploy" / "assets"
 MANIFESTS: dict[Path, list[dict[str, Any]]] = {
     folder: json.loads((folder / "manifest.json").read_text(encoding="utf-8")) for folder in FOLDERS

@@ -90,6 +90,7 @@ RULES = {
     "GET /api/me": Rule(EVERYONE),
     "GET /api/choices": Rule(EVERYONE),
     "GET /api/verifier": Rule(EVERYONE),
+    "GET /api/verifier/page": Rule(EVERYONE),
     "GET /api/directory": Rule(EVERYONE),
     "GET /api/cameras": Rule(EVERYONE),
     "GET /api/cameras/{camera_id}/reference": Rule(EVERYONE),
@@ -213,6 +214,9 @@ RULES = {
     "POST /api/emergency-copies/{copy_id}/viewings": Rule(NONE, body={"purposeConfirmed": False}),
     "GET /api/emergency-copies/{copy_id}/content": Rule(NONE, query="?viewing={viewing_id}"),
     "GET /api/emergency-copies/{copy_id}/playlist.m3u8": Rule(NONE, query="?viewing={viewing_id}"),
+    # without the detector: what may not be asked for is refused before that is said
+    "POST /api/copies/{copy_id}/detections": Rule(KEEPER),
+    "GET /api/copies/{copy_id}/detections/{detection_id}": Rule(NONE),  # nobody has asked for one
     # the loan has no redacted copy
     "GET /api/derivatives/{derivative_id}": Rule(NONE),
     "POST /api/derivatives/{derivative_id}/viewings": Rule(NONE, body={"purposeConfirmed": False}),

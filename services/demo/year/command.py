@@ -1,10 +1,8 @@
-"""``footage-desk demo --year``: lay out the year, and check it.
-
-The cases that are under way at its end are those of ``run --demo`` on the same folder.
-"""
+"""``footage-desk demo --year``: lay out the year, lead the cases that are under way at its end, and check it."""
 
 import time
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -18,14 +16,18 @@ from sqlalchemy import select
 from services.app.container import Container
 from services.backup.database_export import snapshot
 from services.database.tables.inspections import GroupInspection
+from services.database.tables.maintenance import MaintenanceRun
 from services.database.unit_of_work import Actor, Database, UnitOfWork
-from services.demo import organisation, recordings, walk
-from services.demo.people import StepFailed
+from services.demo import organisation, walk
+from services.demo.people import StepFailed, wait_for
 from services.demo.proof import Check
 from services.demo.recordings import Recordings
-from services.demo.year import laying, summary
+from services.demo.situations import Chapter
+from services.demo.year import laying, open_cases, summary
 from services.demo.year.past import PastClock
 from services.domain.audit.verification import verify_trail
+from services.domain.storage import findings
+from services.domain.storage.maintenance import RECONCILE
 from services.domain.supervision import reproduction
 from services.domain.wiring import open_database
 from services.runtime.errors import Fatal, Retryable
@@ -33,18 +35,28 @@ from services.runtime.logs import configure_logs
 from services.runtime.settings import SettingsError
 
 ACTOR = Actor("system", "demo")
+CARE = timedelta(minutes=5)
 MONTHLY = {"rules.inspection_period": "month"}
 
 
-async def demonstrate(data: Path, console: Console, *, cases: int, own_store: bool = True) -> int:
-    """Make the year in ``data``; return 0 only if every check holds."""
+async def demonstrate(
+    data: Path, console: Console, *, cases: int, own_store: bool = True, led: Sequence[Chapter] | None = None
+) -> int:
+    """Make the year in ``data``; return 0 only if every check holds. ``led``: the cases that are under way."""
+    led = open_cases.chapters() if led is None else led
     began = datetime.now(UTC)
     configure_logs("error", "console")
     try:
         settings = walk.begin(data, own_store=own_store, **MONTHLY)
         console.print(f"[bold]Footage Desk · 录像调取台[/]: a year of {cases} applications.")
-        async with walk.running(settings, partial(_lay_out, cases=cases, console=console)) as (container, _):
-            checks, counts = await anyio.to_thread.run_sync(_check, container)
+        async with walk.running(settings, partial(_lay_out, cases=cases, console=console)) as (container, addresses):
+            console.print(f"The demo's people lead {open_cases.count_open(led)} cases with footage to every stage.")
+            since = container.clock.now()
+            await open_cases.lead(container, addresses.portal or "", led, Recordings(container.settings.data_dir))
+            await wait_for(
+                "the end of the night's care", partial(container.database.read, ACTOR, _is_cared_for, since), CARE
+            )
+            checks, counts = await anyio.to_thread.run_sync(_check, container, open_cases.count_open(led))
     except (StepFailed, Fatal, Retryable, SettingsError) as error:
         console.print(Text.assemble(("The demo year stopped: ", "red"), str(error)))
         return 1
@@ -70,19 +82,28 @@ def _lay_out(container: Container, *, cases: int, console: Console) -> None:
     console.print(f"{cases} cases are rows: {spent:.0f} s of the processor, {cases / spent:.0f} a second.")
     organisation.prepare(container, recorded)
     recorded.record_oldest(container.clock.now())
-    recorded.record_evening(recordings.yesterday(container.clock.now()), ("cam1", "cam2"))
 
 
-def _check(container: Container) -> tuple[list[Check], dict[str, int]]:
+def _is_cared_for(uow: UnitOfWork, since: datetime) -> bool:
+    """Return whether stores and register were compared since then, and no such work is going on."""
+    going_on = select(MaintenanceRun.day).where(MaintenanceRun.ended_at.is_(None))
+    compared = select(MaintenanceRun.day).where(MaintenanceRun.task == RECONCILE, MaintenanceRun.began_at >= since)
+    return uow.session.scalar(going_on.limit(1)) is None and uow.session.scalar(compared.limit(1)) is not None
+
+
+def _check(container: Container, opened: int) -> tuple[list[Check], dict[str, int]]:
     """Verify the trail, draw the inspection's sample again, and count what there is."""
     with snapshot(container.settings.database_address) as connection:
         trail = verify_trail(connection)
+    differences = container.database.read_now(ACTOR, findings.count_open)
     again = container.database.read_now(ACTOR, reproduce)
     counts = container.database.read_now(ACTOR, summary.count)
     subject = "the year"
     checks = [
         Check(subject, "the audit trail is sound", not trail.faults, f"{trail.size} events"),
+        Check(subject, "register, stores and engine agree", not differences, f"{differences} differences"),
         Check(subject, "the sample is drawn again", not again.differences, f"{again.number}: {again.sampled} cases"),
+        Check(subject, "the cases under way are there", counts["cases open"] == opened, str(counts["cases open"])),
         *(
             Check(subject, f"there are {least} or more: {name}", counts[name] >= least, str(counts[name]))
             for name, least in summary.LEAST.items()

@@ -68,7 +68,7 @@ STAGE_OF = {
     "Task_EncryptCopy": "issuing",
 }
 APPROVAL = {"preliminary": "zhangwei", "security": "wulei", "security-signature": "zhaoqiang"}
-LATEST_END = timedelta(days=50)  # how long ago, about, the last of those that have ended did
+LATEST_END = timedelta(days=15)  # how long ago, about, the last of those that have ended did
 REJECTED_EACH = 10  # one in so many of those that have ended
 # where the open ones are; a stage is an open review
 OPEN = (
@@ -83,7 +83,7 @@ GRANTED = {
     "security": {**_CLASSED, "usePeriodDays": 7, "wayOfUse": "view"},
     "security-signature": _CLASSED,
 }
-VERIFIED = timedelta(days=80)  # every master was verified since then
+VERIFIED_EVERY = timedelta(days=90)  # half of the usual rules.reverify_every, after which a master is due
 NO_FOOTAGE = "演示年份的案例没有录像"
 REASON, OPINION = "理由充分，范围与用途相符", "同意"
 PURPOSES = tuple(forms.PURPOSE_CATEGORIES)
@@ -385,12 +385,7 @@ class Case:
             **{"submittedAt": self.at.isoformat(), "department": {"id": self.department, **name}},
             **{"drafter": drafter, "custodian": drafter, "recipients": [], "previousApplication": None},
             **{"reason": row["reason"], "purpose": row["purpose"], "purposeCategory": row["purpose_category"]},
-            **{
-                "legalBasis": row["legal_basis"],
-                "incidentReference": row["incident_reference"],
-                "wayOfUse": "view",
-                "wayOfUseBecause": "",
-            },
+            **{"legalBasis": row["legal_basis"], "incidentReference": row["incident_reference"], "wayOfUse": "view"},
             **{"placeOfUse": row["place_of_use"], "requestedUseDays": 7, "subjects": [], "urgentBecause": None},
             **{"importantInformation": False, "sensitiveEvent": False, "highImpact": False, "sensitivities": []},
             **{"jointDepartments": [], "consents": []},
@@ -457,7 +452,8 @@ class Case:
         reported = {"at": self.at.isoformat(), "covered": [span]}
         self.item_row |= {"outcome": "complete", "coverage": 1.0, "reported": reported, "loss_accepted": False}
         text = f"{self.number}: {NO_FOOTAGE}".encode()
-        key, version = f"{self.id}/{self.item}.age", "1"
+        attempt = self.new_id()
+        key, version = f"masters/{self.item}/{attempt}", "1"
         if self.store is not None:
             version = self.store.put("masters", key, BytesIO(text), metadata={}).version_id
         sealed: dict[str, Any] = {
@@ -483,29 +479,32 @@ class Case:
             "sha256_cipher": sealed["sha256Cipher"],
         }
         of = {"origin": "recorder", "retrieved_at": self.at, "sealed": sealed, "retain_until": None, **kept}
-        of["last_verified_at"] = max(self.at, self.now - VERIFIED)
-        self.master = self.rows.add(Master, id=master, attempt_id=self._upload("master", "masters", key), **of)
+        # as a master that was read again each time it was due: every night a few are
+        of["last_verified_at"] = self.now - (self.now - self.at) % VERIFIED_EVERY
+        self._upload(attempt, "master", "masters", key, version)
+        self.master = self.rows.add(Master, id=master, attempt_id=attempt, **of)
         self.record("footage-retrieved", "master", master, outcome="complete", **facts)
         self._step("Task_EncryptCopy")
+        attempt = self.new_id()
+        key = f"copies/{self.item}/{attempt}"
+        self._upload(attempt, "copy", "copies", key, "1")
         self.copy = self.rows.add(
             Copy,
             id=self.new_id(),
             **kept,
             master_id=master,
-            attempt_id=self._upload("copy", "copies", f"{key[:-4]}.copy.age"),
+            attempt_id=attempt,
             made_at=self.at,
             footage_from=self.asked[0],
             footage_until=self.asked[1],
-            sealed={**sealed, "bucket": "copies", "key": f"{key[:-4]}.copy.age"},
+            sealed={**sealed, "bucket": "copies", "key": key, "versionId": "1"},
         )
         self.record("copy-issued", "copy", self.copy["id"], **facts)
 
-    def _upload(self, purpose: str, bucket: str, key: str) -> str:
-        attempt = self.new_id()
+    def _upload(self, attempt: str, purpose: str, bucket: str, key: str, version: str) -> None:
         of = {"purpose": purpose, "application_id": self.id, "item_id": self.item, "subject_id": self.item}
         done = {"job_key": self.key, "bucket": bucket, "key": key, "started_at": self.at, "finished_at": self.at}
-        self.rows.add(UploadAttempt, id=attempt, version_id="1", **of, **done)
-        return attempt
+        self.rows.add(UploadAttempt, id=attempt, version_id=version, **of, **done)
 
     def _lend(self) -> None:
         self._step("Task_HandOver")
@@ -537,7 +536,7 @@ class Case:
         grant = {"copy_id": self.copy["id"], "person_id": self.custodian, "action": "view", "since": self.at}
         self.grant = self.rows.add(Grant, id=self.new_id(), **grant, until=until)
         self.at += DAY
-        self.log("viewed", self.custodian)
+        self.log("viewed", self.custodian, viewing=self.new_id(), address="127.0.0.1")
         if self.breach is None:
             year_matters.write_of_loan(self)
         if self.stands in ("in-use", "overdue"):

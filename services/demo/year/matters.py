@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # one of so many loans has it
 EXTENDED, TRANSFER_DECLINED, REPORTED, VIOLATED, HELD = 4, 25, 15, 12, 40
-LATELY = timedelta(days=100)  # a case ended 60 days ago at the least; a violation of one that ended lately is open
+LATELY = timedelta(days=60)  # a violation of one that ended so lately is open
 DAYS_LATER = timedelta(days=7)
 OF_CASE = ("ghost-export", "urgent-not-ratified", "refusal-pattern")  # violations that are no loan's
 FOUND = ("leak", "breach", "finding")  # violations that a person records

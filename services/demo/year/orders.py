@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from services.database.tables.applications import Application
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.custody import HandOver
 from services.database.tables.devices import Device
@@ -266,14 +267,15 @@ def _load(uow: UnitOfWork) -> Subjects:
     def of(kind: str, query: Any) -> list[Subject]:
         return [Subject(kind, row[0], str(row[1])) for row in uow.session.execute(query)]
 
-    lent = select(HandOver.id, HandOver.application_id).where(HandOver.accepted_at.is_not(None))
+    lent = select(HandOver.id, Application.number).join(Application, Application.id == HandOver.application_id)
+    held = select(Hold.id, Application.number).join(Application, Application.id == Hold.application_id)
     return Subjects(
         of("recorder", select(Recorder.id, Recorder.name).where(Recorder.active).order_by(Recorder.name)),
         of("camera", select(Camera.id, Camera.name_zh).order_by(Camera.id)),
         of("device", select(Device.id, Device.number).where(Device.recorder_id.is_(None)).order_by(Device.number)),
         of("site", select(Site.id, Site.name).order_by(Site.entered_at, Site.id)),
         of("loan", lent.where(HandOver.accepted_at <= uow.now).order_by(HandOver.accepted_at.desc()).limit(5)),
-        of("hold", select(Hold.id, Hold.application_id).order_by(Hold.placed_at)),
+        of("hold", held.order_by(Hold.placed_at)),
     )
 
 

@@ -5,12 +5,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select
 
 from services.database.tables.applications import Application
+from services.database.tables.custody import HandOver
 from services.database.tables.devices import Device, Medium
 from services.database.tables.disposals import DisposalItem
 from services.database.tables.holds import Hold
 from services.database.tables.inspections import GroupInspection, InspectionFinding
 from services.database.tables.maintenance import Reconciliation
 from services.database.tables.masters import Master
+from services.database.tables.reviews import Review
 from services.database.tables.sites import Site
 from services.database.tables.violations import Violation
 from services.database.tables.work_orders import WorkOrder
@@ -36,11 +38,16 @@ def count(uow: UnitOfWork) -> dict[str, int]:
     def different(column: Any) -> int:
         return uow.session.scalar(select(func.count(column.distinct()))) or 0
 
+    lent = (HandOver.accepted_at.is_not(None), HandOver.returned_at.is_(None), HandOver.ended_at.is_(None))
     return {
         "applications": number(Application, Application.submitted_at.is_not(None)),
         "cases ended": number(Application, Application.closed_at.is_not(None)),
         "cases open": number(Application, Application.closed_at.is_(None)),
         "cases refused": number(Application, Application.closed_as == "rejected"),
+        "copies on loan": number(HandOver, *lent),
+        "loans overdue": number(HandOver, *lent, HandOver.due_at <= uow.now),
+        "returns in inspection": number(HandOver, HandOver.returned_at.is_not(None), HandOver.ended_at.is_(None)),
+        "reviews that wait": number(Review, Review.closed_at.is_(None)),
         "masters": number(Master, Master.discarded_at.is_(None)),
         "inspections finished": number(GroupInspection, GroupInspection.closed_at.is_not(None)),
         "inspections open": number(GroupInspection, GroupInspection.closed_at.is_(None)),

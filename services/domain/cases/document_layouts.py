@@ -24,6 +24,7 @@ from services.rendering import pdf
 from services.rendering.formatting import JsonView
 from services.rendering.sheet import Part, Sheet
 from services.verifier import pyz
+from services.verifier.page import build as page
 
 LAYOUTS: Mapping[str, Callable[[JsonView], list[Part]]] = {
     "application-form": form_sheet.lay_out,
@@ -66,6 +67,7 @@ def sheet_of(kind: str, number: str, sha256: str, content: Mapping[str, Any]) ->
         policy_version=str(content.get("policyVersion", "—")),
         demo=bool(content.get("demo")),
         verifier=pyz.sha256(),
+        verifier_page=page.sha256(),
         parts=LAYOUTS[kind](JsonView(content, zone)),
     )
 

@@ -14,6 +14,7 @@ from services.rendering import pdf
 from services.rendering.formatting import JsonView
 from services.rendering.sheet import Facts, Line, Pairs, Part, Prose, Sheet, cell
 from services.verifier import pyz
+from services.verifier.page import build as page
 
 TITLE = "视频录像副本封面"
 CHINESE = "zh"
@@ -33,6 +34,7 @@ def render(contents: Contents) -> bytes:
         policy_version=contents.policy_version,
         demo=contents.demo,
         verifier=pyz.sha256(),
+        verifier_page=page.sha256(),
         parts=lay_out(JsonView(content, contents.zone)),
     )
     return pdf.render(sheet, data.decode(), contents.listed_at)

@@ -223,6 +223,7 @@ def get_label_facts(uow: UnitOfWork, derivative_id: str) -> LabelFacts:
         "item": row.item_id,
         "originals": {kind: _original(uow, of) for kind, of in _originals(copy)},
         "recipe": row.recipe,
+        "boxes": _who_drew(matter.facts["before"].get("proposal")),
         "recipeSha256": row.recipe_sha256,
         "made": row.facts,
         "madeAt": row.made_at.isoformat() if row.made_at else None,
@@ -395,6 +396,14 @@ def _original(uow: UnitOfWork, of: Copy | Master) -> dict[str, Any]:
         "label": label.number if label is not None else None,
         "labelSha256": label.sha256 if label is not None else None,
     }
+
+
+def _who_drew(proposal: dict[str, Any] | None) -> dict[str, Any]:
+    """Say on the label who set the boxes: a person, or a detector and a person who corrected what it proposed."""
+    if proposal is None:
+        return {"statement": "boxes drawn by a person"}
+    by = proposal["by"]
+    return {"statement": f"boxes proposed by {by['name']} ({by['model']}), corrected by a person", "proposal": proposal}
 
 
 def _originals(copy: Copy) -> Sequence[tuple[str, Copy | Master]]:

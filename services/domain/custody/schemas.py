@@ -126,6 +126,24 @@ class DerivativeView(WatchedAnswer):
     coverage: dict[str, Any]
 
 
+class DetectionView(Answer):
+    """What the detector proposes for a copy. ``progress``: how much was looked through, 0 to 1; ``tool`` names it.
+
+    ``state``: ``queued``, ``made``, ``failed``, ``ended`` (the copy is gone). ``boxes``: regions as in a recipe, each
+    with its ``score``, in pixels of ``picture``; ``until_ms``: later ones are left out, because there are too many.
+    """
+
+    id: str
+    copy_id: str
+    state: str
+    progress: float
+    pictures: int
+    tool: str
+    picture: dict[str, int] | None
+    boxes: list[dict[str, Any]]
+    until_ms: int | None
+
+
 class EmergencyCopyView(Answer):
     """What you can see of an urgent retrieval before its approval; ``number`` is that of the urgent retrieval.
 

@@ -83,11 +83,40 @@ class Redaction:
         ``offset_ns``: how long after the first picture of all the footage its media time 0 is. Raises RedactionRefused,
         RedactionFailed, NotConfined, and what ``pieces`` raises.
         """
+        work = await Work.start(PROCESS, self._limits, self._progress)
+        try:
+            work.feed(self._job(offset_ns), pieces)
+            async for piece in work.output(self._limits.stall_seconds):
+                yield piece
+            self.results.append(_redacted(await work.conclude()))
+        finally:
+            await work.end()
+
+    def _job(self, offset_ns: int) -> bytes:
+        threads = min(MOST_THREADS, os.cpu_count() or 1)
+        job = json.dumps({"recipe": self._recipe, "offset_ns": offset_ns, "threads": threads}).encode()
+        return HEAD.pack(len(job)) + job
+
+
+class Work:
+    """One process of this package: it is fed and listened to beside the reader of what it gives."""
+
+    def __init__(self, module: str, process: asyncio.subprocess.Process, reading: int, progress: Progress) -> None:
+        self._module = module
+        self._process = process
+        self._reading = reading
+        self._progress = progress
+        self._last: dict[str, Any] = {}
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    @classmethod
+    async def start(cls, module: str, limits: "Limits", progress: Progress) -> "Work":
+        """Start the process of this module, confined within the limits."""
         reading, writing = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-m", PROCESS),
-                *map(str, (writing, self._limits.memory, self._limits.cpu_seconds)),
+                *(sys.executable, "-I", "-m", module),
+                *map(str, (writing, limits.memory, limits.cpu_seconds)),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -99,32 +128,10 @@ class Redaction:
             raise
         finally:
             os.close(writing)
-        work = _Work(process, reading, self._progress)
-        try:
-            work.start(self._job(offset_ns), pieces)
-            async for piece in work.output(self._limits.stall_seconds):
-                yield piece
-            self.results.append(await work.conclude())
-        finally:
-            await work.end()
+        return cls(module, process, reading, progress)
 
-    def _job(self, offset_ns: int) -> bytes:
-        threads = min(MOST_THREADS, os.cpu_count() or 1)
-        job = json.dumps({"recipe": self._recipe, "offset_ns": offset_ns, "threads": threads}).encode()
-        return HEAD.pack(len(job)) + job
-
-
-class _Work:
-    """One process: it is fed and listened to beside the reader of what it gives."""
-
-    def __init__(self, process: asyncio.subprocess.Process, reading: int, progress: Progress) -> None:
-        self._process = process
-        self._reading = reading
-        self._progress = progress
-        self._last: dict[str, Any] = {}
-        self._tasks: list[asyncio.Task[Any]] = []
-
-    def start(self, job: bytes, pieces: AsyncIterator[bytes]) -> None:
+    def feed(self, job: bytes, pieces: AsyncIterator[bytes]) -> None:
+        """Give it its job and the footage, while what it reports is listened to."""
         self._feeding = asyncio.create_task(self._feed(job, pieces))
         self._listening = asyncio.create_task(self._listen())
         self._stderr = asyncio.create_task(self._collect_stderr())
@@ -139,12 +146,12 @@ class _Work:
                     piece = await stdout.read(PIECE)
             except TimeoutError:
                 confined.kill(self._process)
-                raise _failed(f"gave nothing for {stall_seconds:.0f} seconds") from None
+                raise failed(f"gave nothing for {stall_seconds:.0f} seconds") from None
             if not piece:
                 return
             yield piece
 
-    async def conclude(self) -> Redacted:
+    async def conclude(self) -> dict[str, Any]:
         """Return what was done, once the process has written all."""
         await self._listening
         status = await self._process.wait()
@@ -154,19 +161,12 @@ class _Work:
                 "the footage redacted outside by Security"
             )
         await self._feeding  # a fault of the source also ends the process, and is the cause to report
-        await confined.check_status(PROCESS, status)
+        await confined.check_status(self._module, status)
         report = self._last.get("report")
         if status != 0 or not isinstance(report, dict):
             words = [confined.ATTEMPTED] if status == -signal.SIGSYS else (await self._stderr).strip().splitlines()[-1:]
-            raise _failed(f"ended with status {status} and no report{': ' + words[0] if words else ''}")
-        try:
-            return Redacted(
-                **{name: int(report[name]) for name in COUNTED},
-                turned=bool(report["turned"]),
-                sound=bool(report["sound"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise _failed(f"sent a report that cannot be read ({type(error).__name__})") from error
+            raise failed(f"ended with status {status} and no report{': ' + words[0] if words else ''}")
+        return report
 
     async def end(self) -> None:
         """Kill the process where it still runs, and release all."""
@@ -224,5 +224,17 @@ class _Work:
         return tail.decode(errors="replace")
 
 
-def _failed(how: str) -> RedactionFailed:
+def _redacted(report: dict[str, Any]) -> Redacted:
+    try:
+        return Redacted(
+            **{name: int(report[name]) for name in COUNTED},
+            turned=bool(report["turned"]),
+            sound=bool(report["sound"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise failed(f"sent a report that cannot be read ({type(error).__name__})") from error
+
+
+def failed(how: str) -> RedactionFailed:
+    """Return the error of a process that ended without what it was asked for."""
     return RedactionFailed(f"The process that redacts {how}; nothing was stored, it is tried again.")

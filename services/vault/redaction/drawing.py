@@ -79,11 +79,13 @@ class Plan:
         self._picture = int(data["picture"]["width"]), int(data["picture"]["height"])
         self._regions = [_Region.from_json(one) for one in data["regions"]]
 
-    def rectangles(self, at: int, width: int, height: int) -> list[Rectangle]:
+    def rectangles(self, at: int, width: int, height: int, *, interlaced: bool = False) -> list[Rectangle]:
         """Return the boxes at a moment in pixels of a picture of this size.
 
-        On even pixels, because two share their colour: what is hidden grows to them, and what is kept shrinks.
+        On even pixels, because two share their colour, or four lines of two fields: what is hidden grows to them, and
+        what is kept shrinks.
         """
+        grid = 4 if interlaced else 2  # both ways, for the picture may have been turned
         across, down = Fraction(width, self._picture[0]), Fraction(height, self._picture[1])
         found = []
         for region in self._regions:
@@ -95,18 +97,20 @@ class Plan:
             )
             low, high = (_up, _down) if self.keeps else (_down, _up)
             rectangle = Rectangle(
-                max(0, low(left)), max(0, low(top)), min(width, high(right)), min(height, high(bottom))
+                max(0, low(left, grid)),
+                max(0, low(top, grid)),
+                min(width, high(right, grid)),
+                min(height, high(bottom, grid)),
             )
             if not rectangle.is_empty:
                 found.append(rectangle)
         return found
 
-    def draw(self, frame: VideoFrame, at: int) -> VideoFrame:
-        """Return the picture with its boxes at this moment; it may be the same object, changed.
+    def draw(self, frame: VideoFrame, rectangles: Sequence[Rectangle]) -> VideoFrame:
+        """Return the picture with its boxes; it may be the same object, changed.
 
         ``frame`` is of one of ``FORMATS``, with even sides.
         """
-        rectangles = self.rectangles(at, frame.width, frame.height)
         if self.keeps:
             return self._keep(frame, rectangles)
         if not rectangles:
@@ -135,12 +139,12 @@ class Plan:
         return hidden
 
 
-def _down(edge: Fraction) -> int:
-    return int(edge // 2) * 2
+def _down(edge: Fraction, grid: int) -> int:
+    return int(edge // grid) * grid
 
 
-def _up(edge: Fraction) -> int:
-    return int(-(-edge // 2)) * 2
+def _up(edge: Fraction, grid: int) -> int:
+    return int(-(-edge // grid)) * grid
 
 
 def _cell(side: int, count: int) -> int:

@@ -9,40 +9,31 @@ the source's metadata is written, and its sound only where the recipe says so.
 import gc
 import json
 import os
-import struct
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from time import monotonic
 from typing import BinaryIO, cast
 
 import av
-import av.filter
-import av.filter.graph
-import av.subtitles.codeccontext  # PyAV imports these late, which a confined process cannot
-import av.subtitles.stream
-import av.subtitles.subtitle
 from av.audio.stream import AudioStream
-from av.container import InputContainer, OutputContainer
-from av.filter import Graph
+from av.container import OutputContainer
 from av.packet import Packet
-from av.sidedata.sidedata import SideData, Type
 from av.stream import Stream
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from services.runtime.confine import Limits, confine
-from services.vault.redaction.drawing import FORMATS, Plan
-from services.vault.redaction.protocol import HEAD, LARGEST_JOB
+from services.vault.redaction.drawing import Plan
+from services.vault.redaction.pictures import BUFFER, Input, Moment, Source, Unsupported, open_footage
+from services.vault.redaction.protocol import HEAD, LARGEST_JOB, lines_to
 
-BUFFER = 1 << 19
 NICE = 5
 REPORT_SECONDS = 0.5
 KEY_EVERY_NS = 2_000_000_000  # at most so far apart are key frames, which a player seeks by
 JUMP_NS = 900_000_000  # behind a gap a picture stands by itself, as the vault wants it
-SECOND = 1_000_000_000
 IN_MOV = ("pcm_alaw", "pcm_mulaw")  # sound that has no place in MP4
 # As the clip's: no edit list, no trailing index; each track's time starts where its packets say.
 OPTIONS = {
@@ -62,24 +53,6 @@ ENCODER = {
     "a53cc": "0",
     "udu_sei": "0",
 }
-# What turns a picture as its display matrix says: the signs of a, b, c and d (ISO/IEC 14496-12, 8.3.2).
-TURNS = {
-    (1, 0, 0, 1): (),
-    (0, 1, -1, 0): (("transpose", "clock"),),
-    (0, -1, 1, 0): (("transpose", "cclock"),),
-    (-1, 0, 0, -1): (("hflip", ""), ("vflip", "")),
-    (-1, 0, 0, 1): (("hflip", ""),),
-    (1, 0, 0, -1): (("vflip", ""),),
-    (0, 1, 1, 0): (("transpose", "cclock_flip"),),
-    (0, -1, -1, 0): (("transpose", "clock_flip"),),
-}
-MATRIX = struct.Struct("=9i")
-
-Turn = tuple[tuple[str, str], ...]
-
-
-class Unsupported(Exception):
-    """The footage cannot be redacted; the text says why."""
 
 
 @dataclass
@@ -105,36 +78,12 @@ class Result:
     last_ms: int = 0
 
 
-class _Turner:
-    """Turns pictures as they are shown."""
-
-    def __init__(self, first: VideoFrame, turn: Turn) -> None:
-        self.turn = turn
-        self.size = first.width, first.height, first.format.name
-        self._graph = graph = Graph()
-        graph.threads = 1
-        source = last = graph.add_buffer(
-            width=first.width, height=first.height, format=first.format, time_base=first.time_base
-        )
-        for name, arguments in turn:
-            step = graph.add(name, arguments)
-            last.link_to(step)
-            last = step
-        sink = graph.add("buffersink")
-        last.link_to(sink)
-        graph.configure()
-        self._source, self._sink = source, sink
-
-    def turned(self, frame: VideoFrame) -> VideoFrame:
-        self._source.push(frame)
-        return cast("VideoFrame", self._sink.pull())
-
-
 class Redactor:
     """Writes the redacted copy of one source to ``out``; ``emit`` is called with progress."""
 
     def __init__(self, job: Job, out: object, emit: Callable[[dict[str, object]], None]) -> None:
         self.result = Result()
+        self.offset_ns = job.offset_ns
         self._job = job
         self._plan = Plan(job.recipe)
         self._out = out
@@ -143,64 +92,41 @@ class Redactor:
         self._video: VideoStream | None = None
         self._audio: AudioStream | None = None
         self._waiting: list[Packet[AudioStream]] = []  # sound that came before the first picture
-        self._turner: _Turner | None = None
         self._key_at: int | None = None
         self._last_ns: int | None = None
         self._told = monotonic()
 
-    def redact(self, source: InputContainer) -> None:
+    def redact(self, source: Source) -> None:
         """Read the source to its end; raises Unsupported."""
-        video, audio = self._streams(source)
-        base = video.time_base
-        if base is None:
-            raise Unsupported("the picture track has no time base")
-        streams: list[Stream] = [video] if audio is None else [video, audio]
-        for packet in source.demux(*streams):
-            if packet.stream_index != video.index:
+        audio = next(iter(source.container.streams.audio), None) if self._plan.sound else None
+        self.result.turned = bool(source.turn)
+        streams: list[Stream] = [source.video] if audio is None else [source.video, audio]
+        for packet in source.container.demux(*streams):
+            if packet.stream_index != source.video.index:
                 self._sound(cast("Packet[AudioStream]", packet), audio)
                 continue
-            for frame in self._decoded(cast("Packet[VideoStream]", packet)):
-                self._picture(frame, base, video, audio)
+            for moment, frame in source.pictures(cast("Packet[VideoStream]", packet)):
+                self._picture(moment, frame, source, audio)
+        self.result.undecodable = source.undecodable
         if self._container is None or self._video is None:
             raise Unsupported("no picture of it can be decoded")
         self._write(self._video.encode(None))
         self._container.close()
 
-    def _streams(self, source: InputContainer) -> tuple[VideoStream, AudioStream | None]:
-        if not source.streams.video:
-            raise Unsupported("it has no picture track")
-        video = source.streams.video[0]
-        if video.codec_context is None:
-            raise Unsupported("its pictures are of a kind that cannot be decoded")
-        video.codec_context.thread_count = 1
-        audio = next(iter(source.streams.audio), None) if self._plan.sound else None
-        return video, audio
-
-    def _decoded(self, packet: "Packet[VideoStream]") -> list[VideoFrame]:
-        try:
-            return list(packet.decode())
-        except av.FFmpegError:
-            self.result.undecodable += 1
-            return []
-
-    def _picture(self, frame: VideoFrame, base: Fraction, video: VideoStream, audio: AudioStream | None) -> None:
-        if frame.pts is None:
-            self.result.undecodable += 1
-            return
-        pts, length = frame.pts, frame.duration
-        ns = pts * base.numerator * SECOND // base.denominator
-        # moments of the database are whole microseconds: one more keeps a picture in its own millisecond
-        at = (ns + self._job.offset_ns + 1000) // 1_000_000
-        shown = self._shown(frame)
-        drawn = self._plan.draw(shown, at)
+    def _picture(self, moment: Moment, frame: VideoFrame, source: Source, audio: AudioStream | None) -> None:
+        at, ns = moment.at, moment.ns
+        length, interlaced = frame.duration, frame.interlaced_frame
+        shown = source.shown(frame)
+        rectangles = self._plan.rectangles(at, shown.width, shown.height, interlaced=interlaced)
+        drawn = self._plan.draw(shown, rectangles)
         self.result.pictures += 1
-        if self._plan.keeps or self._plan.rectangles(at, shown.width, shown.height):
+        if self._plan.keeps or rectangles:
             self.result.drawn += 1
         if self._video is None:
-            self._begin(drawn, base, video, audio, turned=bool(self._turner and len(self._turner.turn) == 1))
+            self._begin(drawn, source, audio)
         if (drawn.width, drawn.height) != (self.result.width, self.result.height):
             raise Unsupported("the size of its picture changes inside a part")
-        drawn.pts, drawn.time_base, drawn.duration = pts, base, length
+        drawn.pts, drawn.time_base, drawn.duration = moment.pts, source.base, length
         jumps = self._last_ns is not None and ns - self._last_ns > JUMP_NS
         if self._key_at is None or jumps or ns - self._key_at >= KEY_EVERY_NS:
             drawn.pict_type, self._key_at = PictureType.I, ns
@@ -214,23 +140,8 @@ class Redactor:
             self._told = monotonic()
             self._emit({"pictures": self.result.pictures, "at": at})
 
-    def _shown(self, frame: VideoFrame) -> VideoFrame:
-        """Return the picture as it is shown: turned, in a format that is drawn into, with even sides."""
-        turn = _turn_of(frame)
-        if turn:
-            if self._turner is None or self._turner.turn != turn or self._turner.size != _kind_of(frame):
-                self._turner = _Turner(frame, turn)
-                self.result.turned = True
-            frame = self._turner.turned(frame)
-        width, height = frame.width - frame.width % 2, frame.height - frame.height % 2
-        if frame.format.name not in FORMATS or (width, height) != (frame.width, frame.height):
-            wanted = frame.format.name if frame.format.name in FORMATS else "yuv420p"
-            frame = frame.reformat(width, height, format=wanted)
-        return frame
-
-    def _begin(
-        self, first: VideoFrame, base: Fraction, video: VideoStream, audio: AudioStream | None, *, turned: bool
-    ) -> None:
+    def _begin(self, first: VideoFrame, source: Source, audio: AudioStream | None) -> None:
+        video = source.video
         kind = "mov" if audio is not None and audio.codec_context.name in IN_MOV else "mp4"
         container = av.open(self._out, "w", format=kind, options=OPTIONS, buffer_size=BUFFER)
         rate = video.average_rate or Fraction(25)
@@ -238,14 +149,14 @@ class Redactor:
         context = encoder.codec_context
         context.width, context.height = first.width, first.height
         context.pix_fmt = first.format.name
-        context.time_base = encoder.time_base = base
+        context.time_base = encoder.time_base = source.base
         context.thread_count = self._job.threads
         context.options = dict(ENCODER)
         for name in ("color_range", "color_primaries", "color_trc", "colorspace"):
             setattr(context, name, getattr(video.codec_context, name))
         aspect = video.codec_context.sample_aspect_ratio
         if aspect:
-            context.sample_aspect_ratio = 1 / aspect if turned else aspect
+            context.sample_aspect_ratio = 1 / aspect if any(name == "transpose" for name, _ in source.turn) else aspect
         if audio is not None:
             self._audio = container.add_stream_from_template(audio, opaque=True)
             self.result.sound = True
@@ -274,45 +185,16 @@ class Redactor:
                 self._container.mux(packet)
 
 
-def _kind_of(frame: VideoFrame) -> tuple[int, int, str]:
-    return frame.width, frame.height, frame.format.name
-
-
-def _turn_of(frame: VideoFrame) -> Turn:
-    """Return how the picture is turned to be shown; raises Unsupported for a matrix that does more than that."""
-    sides = cast("Iterable[SideData]", frame.side_data)  # its own types call them texts
-    data = next((one for one in sides if one.type is Type.DISPLAYMATRIX), None)
-    if data is None:
-        return ()
-    a, b, _, c, d, *_ = MATRIX.unpack(bytes(data)[: MATRIX.size])
-    signs = tuple((value > 0) - (value < 0) for value in (a, b, c, d))
-    if signs not in TURNS or len({abs(value) for value in (a, b, c, d) if value}) != 1:
-        raise Unsupported("its picture is shown at an angle, and only quarter turns are known")
-    return TURNS[signs]
-
-
-def _no_other_files(*_: object) -> object:
-    raise PermissionError("footage may not refer to other files")
-
-
 def run(given: BinaryIO, out: object, emit: Callable[[dict[str, object]], None]) -> None:
     """Read the job and its source, and write the redacted copy and the report."""
     [length] = HEAD.unpack(given.read(HEAD.size))
     if length > LARGEST_JOB:
         raise EOFError(f"a job of {length} bytes is longer than {LARGEST_JOB}")
     redactor = Redactor(Job(**json.loads(given.read(length))), out, emit)
+    footage = Input(given)
     try:
-        # edit lists must not hide pictures, as in the clip; the format is fixed, so that nothing is guessed
-        source = av.open(
-            _Input(given),
-            "r",
-            format="mov",
-            options={"advanced_editlist": "0"},
-            buffer_size=BUFFER,
-            io_open=_no_other_files,
-        )
-        with source:
-            redactor.redact(source)
+        with open_footage(footage) as container:
+            redactor.redact(Source(container, footage, redactor.offset_ns))
     except Unsupported as refusal:
         emit({"refused": str(refusal)})
         return
@@ -320,17 +202,6 @@ def run(given: BinaryIO, out: object, emit: Callable[[dict[str, object]], None])
         emit({"refused": f"it cannot be read or encoded ({error})"})
         return
     emit({"report": redactor.result.__dict__})
-
-
-class _Input:
-    """What is read of a pipe, which cannot be sought."""
-
-    def __init__(self, pipe: BinaryIO) -> None:
-        self._pipe = pipe
-
-    def read(self, size: int) -> bytes:
-        """Return up to ``size`` bytes, empty at the end."""
-        return self._pipe.read(size)
 
 
 class _Output:
@@ -343,16 +214,6 @@ class _Output:
         """Write all of it."""
         self._pipe.write(data)
         return len(data)
-
-
-def lines_to(report: BinaryIO) -> Callable[[dict[str, object]], None]:
-    """Return what writes each object as a line."""
-
-    def emit(line: dict[str, object]) -> None:
-        report.write(json.dumps(line).encode() + b"\n")
-        report.flush()
-
-    return emit
 
 
 def main() -> None:

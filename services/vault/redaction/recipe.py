@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 from services.runtime.translations import Message
 
 LONGEST_MS = 14 * 24 * 3600 * 1000
-MOST_REGIONS = 200
+MOST_REGIONS = 1000
 MOST_KEYFRAMES = 5000  # of all boxes together
 SMALLEST = 8  # pixels of a side: below, nothing is hidden that matters
 
@@ -53,10 +53,14 @@ class Keyframe(Shape):
 
 
 class Region(Shape):
-    """A box from ``start`` to ``end``; before its first and after its last keyframe it stands still."""
+    """A box from ``start`` to ``end``; before its first and after its last keyframe it stands still.
+
+    ``proposed``: the number of the box of the detection that it was made from, from 0 on; None: it was drawn by hand.
+    """
 
     start: Milliseconds
     end: Milliseconds
+    proposed: Annotated[int, Field(ge=0, lt=MOST_REGIONS)] | None = None
     keyframes: Annotated[tuple[Keyframe, ...], Field(min_length=1, max_length=MOST_KEYFRAMES)]
 
 
@@ -64,7 +68,8 @@ class Recipe(Shape):
     """``blur-these`` hides what is under the boxes, ``keep-one`` all that is not.
 
     ``solid`` fills with black, of which nothing can be recovered. ``pixelate`` leaves the averages of cells that are a
-    quarter of the box, or of the whole picture's short side at ``keep-one`` an eighth.
+    quarter of the box, or of the whole picture's short side at ``keep-one`` an eighth. ``detection``: the detection
+    whose proposals it began with.
     """
 
     version: Literal[1] = 1
@@ -72,6 +77,7 @@ class Recipe(Shape):
     style: Literal["solid", "pixelate"] = "solid"
     sound: bool = False
     picture: Picture
+    detection: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     regions: Annotated[tuple[Region, ...], Field(max_length=MOST_REGIONS)]
 
     @model_validator(mode="after")
@@ -79,6 +85,11 @@ class Recipe(Shape):
         if not self.regions:
             raise RecipeInvalid(
                 Message("There is no box yet: draw one around what is to be hidden, or around the person to keep.")
+            )
+        proposed = [region.proposed for region in self.regions if region.proposed is not None]
+        if len(proposed) != len(set(proposed)) or (proposed and self.detection is None):
+            raise RecipeInvalid(
+                Message("The proposals do not match the footage: open the footage, and draw the boxes there again.")
             )
         if sum(len(region.keyframes) for region in self.regions) > MOST_KEYFRAMES:
             raise RecipeInvalid(
@@ -109,7 +120,7 @@ class Recipe(Shape):
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values, the same for the same recipe."""
-        return self.model_dump(mode="json", by_alias=True)
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def read(data: object) -> Recipe:

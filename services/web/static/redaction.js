@@ -12,7 +12,9 @@
   const AHEAD = 2; // milliseconds by which a box begins before its picture and ends behind it: times are rounded
   const LEAST = 8;
   const given = JSON.parse(words.recipe || "null");
+  // ``proposed`` is the number of the proposal that a box was made from; ``open``: nobody has looked at it yet
   const regions = (given?.regions ?? []).map((one) => ({ ...one, keyframes: one.keyframes.map((place) => ({ ...place })) }));
+  let detection = given?.detection ?? null; // whose proposals they are
   const soundField = form.querySelector("input[name=sound]");
   let chosen = regions.length ? 0 : -1;
   let drag = null;
@@ -64,6 +66,7 @@
   }
   /** Moves the chosen box at the moment that is shown: a position of its own there. */
   function put(region, place) {
+    look(region);
     const at = within(whole(now()), region.start, region.end);
     const found = region.keyframes.find((one) => Math.abs(one.at - at) <= AHEAD);
     if (found) Object.assign(found, inside(place));
@@ -82,6 +85,31 @@
     chosen = regions.length - 1;
     say(words.added.replace("{number}", regions.length));
   }
+  /** Adds the boxes that a detection proposes, once; how many there are to look at. */
+  editor.propose = (view) => {
+    if (!ready()) {
+      video.addEventListener("loadeddata", () => editor.propose(view), { once: true });
+      return view.boxes.length;
+    }
+    if (detection === view.id) return regions.filter((one) => one.open).length;
+    detection = view.id;
+    for (let place = regions.length - 1; place >= 0; place -= 1) {
+      if (regions[place].open) regions.splice(place, 1); // of an older detection, and not looked at
+      else delete regions[place].proposed;
+    }
+    const [across, down] = view.picture ? [width() / view.picture.width, height() / view.picture.height] : [1, 1];
+    view.boxes.forEach(({ start, end, score, keyframes }, proposed) => {
+      const places = keyframes.map((one) => ({
+        at: one.at,
+        ...inside({ x: one.x * across, y: one.y * down, width: one.width * across, height: one.height * down }),
+      }));
+      regions.push({ start, end, keyframes: places, proposed, score, open: true });
+    });
+    chosen = within(chosen, 0, regions.length - 1);
+    show();
+    return view.boxes.length;
+  };
+  const look = (region) => { region.open = false; };
   function say(sentence) { said.textContent = sentence; }
   /** Beside the button: whoever presses it may not see the top of the form. */
   function refuse(sentence) { refused.textContent = sentence; refused.hidden = !sentence; }
@@ -145,7 +173,9 @@
       if (!place) return;
       pen.lineWidth = (index === chosen ? 3 : 2) / scale;
       pen.strokeStyle = index === chosen ? "#ffd54a" : "#fff";
+      pen.setLineDash(regions[index]?.open ? [6 / scale, 4 / scale] : []);
       pen.strokeRect(place.x, place.y, place.width, place.height);
+      pen.setLineDash([]);
       pen.font = `${16 / scale}px sans-serif`;
       pen.fillStyle = pen.strokeStyle;
       pen.fillText(String(index + 1), place.x + 4 / scale, place.y + 18 / scale);
@@ -241,11 +271,15 @@
       node.querySelector("[data-name]").textContent = words.box.replace("{number}", index + 1);
       node.classList.toggle("chosen", index === chosen);
       node.querySelector("[data-times]").textContent = `${player.written(region.start)} – ${player.written(region.end)}`;
-      fill(node, "start", seconds(region.start), (text) => { region.start = fromSeconds(text); settle(region); });
-      fill(node, "end", seconds(region.end), (text) => { region.end = fromSeconds(text); settle(region); });
+      const proposal = node.querySelector("[data-proposal]");
+      proposal.hidden = !region.open;
+      proposal.querySelector("[data-score]").textContent = region.open ? words.proposed.replace("{score}", region.score.toFixed(2)) : "";
+      onClick(node, "accept", () => look(region));
+      fill(node, "start", seconds(region.start), (text) => { look(region); region.start = fromSeconds(text); settle(region); });
+      fill(node, "end", seconds(region.end), (text) => { look(region); region.end = fromSeconds(text); settle(region); });
       onClick(node, "choose", () => { chosen = index; canvas.focus(); });
-      onClick(node, "start", () => { region.start = Math.max(0, Math.floor(now()) - AHEAD); settle(region); });
-      onClick(node, "end", () => { region.end = Math.ceil(now()) + AHEAD; settle(region); });
+      onClick(node, "start", () => { look(region); region.start = Math.max(0, Math.floor(now()) - AHEAD); settle(region); });
+      onClick(node, "end", () => { look(region); region.end = Math.ceil(now()) + AHEAD; settle(region); });
       onClick(node, "go", () => player.seekTo(region.start + AHEAD));
       onClick(node, "remove", () => { regions.splice(index, 1); chosen = Math.min(chosen, regions.length - 1); });
       onClick(node, "place", () => {
@@ -256,14 +290,15 @@
       region.keyframes.forEach((keyframe, place) => {
         const row = placeTemplate.content.cloneNode(true).firstElementChild;
         fill(row, "at", seconds(keyframe.at), (text) => {
+          look(region);
           keyframe.at = within(fromSeconds(text), region.start, region.end);
           region.keyframes.sort((a, b) => a.at - b.at);
           settle(region);
         });
         for (const name of ["x", "y", "width", "height"]) {
-          fill(row, name, keyframe[name], (text) => { if (ready()) Object.assign(keyframe, inside({ ...keyframe, [name]: Number(text) })); });
+          fill(row, name, keyframe[name], (text) => { look(region); if (ready()) Object.assign(keyframe, inside({ ...keyframe, [name]: Number(text) })); });
         }
-        onClick(row, "remove", () => { if (region.keyframes.length > 1) region.keyframes.splice(place, 1); else say(words.last); });
+        onClick(row, "remove", () => { look(region); if (region.keyframes.length > 1) region.keyframes.splice(place, 1); else say(words.last); });
         onClick(row, "go", () => player.seekTo(keyframe.at));
         places.append(row);
       });
@@ -271,8 +306,13 @@
       return node;
     }));
     document.getElementById("no-boxes").hidden = regions.length > 0;
+    const open = regions.filter((one) => one.open).length;
+    const left = document.getElementById("proposals");
+    if (left) left.hidden = !open;
+    if (left && open) document.getElementById("proposals-left").textContent = words.open.replace("{count}", open);
     if (focused) list.querySelector(`[data-key="${focused}"]`)?.focus();
   }
+  document.getElementById("accept-all")?.addEventListener("click", () => { regions.forEach(look); show(); });
   document.getElementById("add-box").addEventListener("click", () => {
     if (!ready()) return say(words.wait);
     add({ x: width() / 4, y: height() / 4, width: width() / 4, height: height() / 4 });
@@ -291,10 +331,18 @@
       show();
       return refuse(words.short.replace("{number}", short + 1));
     }
+    const unseen = regions.findIndex((one) => one.open);
+    if (unseen >= 0) {
+      event.preventDefault();
+      chosen = unseen;
+      show();
+      return refuse(words.open.replace("{count}", regions.filter((one) => one.open).length));
+    }
     form.elements.recipe.value = JSON.stringify({
       version: 1, mode: mode(), style: style(), sound: soundField.checked,
       picture: { width: width(), height: height() },
-      regions: regions.map(({ start, end, keyframes }) => ({ start, end, keyframes })),
+      detection: detection ?? undefined, // what is undefined is not written
+      regions: regions.map(({ start, end, keyframes, proposed }) => ({ start, end, keyframes, proposed })),
     });
   });
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import package_tampering as tampering
 import pytest
-import rfc3161_client
 import rfc8785
-from time_authority import Authority
+from tampered_packages import Stamper
 
 from services.bench import small_case
 from services.vault.keys.log_key import ensure_log_key
@@ -18,20 +17,8 @@ from services.vault.keys.signing_key import ensure_signing_key
 from services.verifier import layout
 from services.verifier.examination import examine
 from services.verifier.notes import read_checkpoint
-from services.verifier.timestamps import token_of_reply
 
 pytestmark = pytest.mark.tool("openssl")
-
-
-class Stamper:
-    """Asks the authority without a network."""
-
-    def __init__(self, folder: Path) -> None:
-        self._authority = Authority(folder)
-
-    def stamp(self, data: bytes) -> bytes:
-        query = rfc3161_client.TimestampRequestBuilder(data, rfc3161_client.HashAlgorithm.SHA256).build()
-        return token_of_reply(self._authority.answer(query.as_bytes()))
 
 
 @pytest.mark.requirement("R52", refuses=True)

@@ -120,7 +120,8 @@ async def test_what_was_done_behind_our_back_in_either_store_is_found_once(desk:
     # a second poke of the day, and the next day, find the same and no more
     await run(desk)
     desk.clock.turn(DAY)
-    await run(desk)
+    with patch.object(store_comparison, "FEW", 0):  # as where many differ: one listing has them all again
+        await run(desk)
     assert len(desk.rows(ReconciliationFinding)) == 6
     reports = sorted(desk.rows(Reconciliation), key=lambda row: row.day)
     assert [(row.found, row.open) for row in reports] == [(0, 0), (6, 6), (0, 6)]

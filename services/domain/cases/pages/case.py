@@ -28,6 +28,7 @@ from services.runtime.errors import Refused
 from services.runtime.settings import Settings
 from services.runtime.translations import Message
 from services.verifier import pyz
+from services.verifier.page import build as page
 from services.web.dependencies import GivenDatabase, GivenSettings
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier
@@ -134,6 +135,7 @@ async def _page(
         events=[_event_line(visitor, event) for event in case.events if not event.action.startswith(MECHANICS)],
         operate=operate_link(settings.portal.operate_url, case),
         verifier=pyz.sha256(),
+        verifier_page=page.sha256(),
     )
 
 

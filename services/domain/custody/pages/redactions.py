@@ -6,12 +6,20 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from services.database.unit_of_work import UnitOfWork
-from services.domain.custody import derivative_queries, derivative_viewings, grants, sitting_queries, viewings
+from services.domain.custody import (
+    derivative_queries,
+    derivative_viewings,
+    detections,
+    grants,
+    sitting_queries,
+    viewings,
+)
 from services.domain.custody.api import derivatives as derivatives_api
 from services.domain.custody.api.footage import address, playlist_of, run_allowed
 from services.domain.custody.pages.loan_view import copy_times, read_copy
 from services.domain.custody.schemas import HandOverView
 from services.runtime.errors import NotFound, Refused
+from services.vault.redaction import detector
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier
@@ -70,6 +78,7 @@ async def show_editor(
             visitor, database, copy_id, refusal, typed, given=given, barred=refusal.status == 403
         )
     view, copy = await database.read(visitor.actor, read_copy, copy_id)
+    running = await database.read(visitor.actor, detections.running, copy_id)
     sitting = None
     if opened.sitting_id is not None:
         sitting = await database.read(visitor.actor, sitting_queries.get, opened.sitting_id)
@@ -81,6 +90,8 @@ async def show_editor(
         sitting=sitting,
         recipe=_parsed(given["recipe"]),
         reason=given["reason"],
+        detector=detector.is_installed(),
+        detection=running,
         playlist=playlist_of("copy", copy_id, opened.viewing_id),
     )
 

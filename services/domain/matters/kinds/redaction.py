@@ -17,7 +17,7 @@ from services.database.tables.copies import Copy, Grant
 from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
-from services.domain.custody import derivative_viewings, derivatives, suspensions
+from services.domain.custody import derivative_viewings, derivatives, detections, suspensions
 from services.domain.custody.derivative_viewings import STAGE
 from services.domain.documents import service as document_service
 from services.domain.matters import permissions
@@ -117,6 +117,7 @@ class Redaction(Kind):
         copy = uow.session.get_one(Copy, asked.copy_id)
         self._require_granted(uow, copy)
         recipe = _recipe(asked.recipe, copy)
+        proposal = detections.recorded(uow, copy, recipe)
         label = document_service.of_subject(uow, "label", copy.id)
         master_label = document_service.of_subject(uow, "label", copy.master_id)
         camera = copy_camera(uow, copy)
@@ -130,6 +131,7 @@ class Redaction(Kind):
             "sha256": copy.sealed["sha256Plain"],
             "recipe": recipe,
             "recipeSha256": hash_of(recipe),
+            **({"proposal": proposal} if proposal is not None else {}),
         }
 
     def _require_granted(self, uow: UnitOfWork, copy: Copy) -> None:
@@ -213,6 +215,7 @@ class Redaction(Kind):
             Line(Message("What is hidden"), Label(f"redaction-{recipe['mode']}")),
             Line(Message("How it is hidden"), Label(f"redaction-{recipe['style']}")),
             base.text_line(Message("Boxes"), str(len(recipe["regions"]))),
+            *_proposal_lines(before.get("proposal")),
             Line(Message("Sound"), sound),
             base.text_line(Message("SHA-256 of the recipe"), before["recipeSha256"]),
             base.text_line(Message("Reason"), facts["asked"]["reason"]),
@@ -224,6 +227,32 @@ def copy_camera(uow: UnitOfWork, copy: Copy) -> Bilingual:
     query = select(Camera).join(Item, Item.camera_id == Camera.id).where(Item.id == copy.item_id)
     camera = uow.session.scalars(query).one()
     return Bilingual(f"{camera.place_zh} {camera.name_zh}", f"{camera.place_en} {camera.name_en}")
+
+
+def _proposal_lines(proposal: Mapping[str, Any] | None) -> list[Line]:
+    """Say what proposed boxes, and what the person made of them; nothing where all were drawn by hand."""
+    if proposal is None:
+        return []
+    by = proposal["by"]
+    lines = [
+        base.text_line(Message("Boxes proposed by"), f"{by['name']}, {by['model']}, SHA-256 {by['modelSha256']}"),
+        Line(
+            Message("Corrected by a person"),
+            Message(
+                "of {proposed} proposals {kept} were kept, {corrected} changed and {removed} removed; {drawn} boxes "
+                "were drawn by hand",
+                **{name: proposal[name] for name in ("proposed", "kept", "corrected", "removed", "drawn")},
+            ),
+        ),
+    ]
+    if proposal["untilMs"] is not None:
+        lines.append(
+            Line(
+                Message("Proposals incomplete"),
+                Message("nothing was proposed from second {second} on", second=proposal["untilMs"] // 1000),
+            )
+        )
+    return lines
 
 
 def _recipe(given: object, copy: Copy) -> dict[str, Any]:

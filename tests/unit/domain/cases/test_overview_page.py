@@ -46,7 +46,7 @@ async def test_more_applications_than_are_listed_are_counted_whole_and_lead_to_t
 async def test_a_receipt_is_asked_of_the_custodian_once_with_the_time_that_is_left(desk: Desk) -> None:
     hand_over_id = await desk.case("yard").offer()
     page = await overview(desk, "custodian")
-    assert tile(page, "loans in my custody") == "1"
+    assert tile(page, "loan in my custody") == "1"
     assert f'<a href="/hand-overs/{hand_over_id}#accept">Accept or decline</a>' in page
     assert "data-until" in page.split("In my custody</h2>")[1].split("</section>")[0]
     assert tile(page, "waiting for my decision") is None
