@@ -6,7 +6,7 @@ from alembic import op
 from services.database.base import Moment
 
 revision = "1179"
-down_revision = "1178"
+down_revision = "1182"
 branch_labels = None
 depends_on = None
 
