@@ -271,6 +271,11 @@ RECONCILE_AGE = Gauge(
     "Age of the last report of a reconciliation, or of the first master where there is none; 0 without either",
     registry=DATABASE_REGISTRY,
 )
+STORE_LOG_AGE = Gauge(
+    "footage_desk_access_log_age_seconds",
+    "Since when a store that sends its access log has sent nothing of it, the longer of two; 0 where none does",
+    registry=DATABASE_REGISTRY,
+)
 DAMAGES_UNREPAIRED = Gauge(
     "footage_desk_damages_unrepaired",
     "Damaged masters and replicas that could not be made anew",

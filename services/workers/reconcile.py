@@ -110,8 +110,10 @@ class _Run:
             judged += number
             if number < AT_ONCE:
                 break
-        if not judged:
+        if not judged and not await self._database.read(ACTOR, store_accesses.list_feeds):
             self.not_told.append(NotTold("access-log", "no-log"))
+        if await self._database.read(ACTOR, store_accesses.list_silent):
+            self.not_told.append(NotTold("access-log", "away"))
         await self._set_counts({"accesses": judged})
 
     def _judge_page(self, uow: UnitOfWork) -> int:

@@ -1,12 +1,13 @@
-"""reverify-footage: read masters and replicas again by the day's budget, and repair what is damaged (R13, R15, R53)."""
+"""reverify-footage: read masters, replicas and redacted copies again by the budget, and repair (R13, R15, R53)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.database.unit_of_work import Actor, Database, UnitOfWork
-from services.domain.storage import damages, findings, maintenance, verification
+from services.domain.storage import damages, derived_verification, findings, maintenance, verification
+from services.domain.storage.derived_verification import Derived
 from services.domain.storage.findings import Found
 from services.domain.storage.maintenance import REVERIFY
 from services.domain.storage.verification import DAMAGED, Place, Subject
@@ -25,6 +26,8 @@ JOB_TYPE = REVERIFY
 HEAVY = True
 ACTOR = Actor("worker", JOB_TYPE)
 CARE_FAILED = "CARE_FAILED"
+DERIVED_SHARE = 10  # the tenth part of a day's budget is for redacted copies first
+MOST_SILENT = 3  # objects in a row that a store does not give: it is away
 AT_ONCE = 20  # rows that are read and worked through
 BEAT_SECONDS = 60.0
 _KINDS = {"retention": "lock", "hold": "lock", "replaced": "overlaid"}
@@ -62,6 +65,9 @@ async def handle(
         except (StoreDown, StoreRefused) as error:
             await database.run(ACTOR, maintenance.give_back, day, JOB_TYPE)
             raise Outcome(CARE_FAILED, f"the verification of {day} was not ended: {error}") from error
+    if run.unread:
+        await database.run(ACTOR, maintenance.give_back, day, JOB_TYPE)
+        raise Outcome(CARE_FAILED, f"of {day} {len(run.unread)} objects were not given, such as {run.unread[0]}")
     counts = await database.run(ACTOR, maintenance.end, day, JOB_TYPE)
     unrepaired = await database.read(ACTOR, damages.count_unrepaired)
     if unrepaired:
@@ -96,6 +102,8 @@ class _Run:
     trusted: Callable[[], TrustedSigners] | None
     day: str
     job_key: int
+    unread: list[str] = field(default_factory=list)  # keys of what a store did not give
+    silent: dict[str, int] = field(default_factory=dict)  # by the place, how many of these in a row
 
     async def do(self) -> None:
         """Repair what earlier days have left, read what was drawn, then the longest unread of both places."""
@@ -104,16 +112,18 @@ class _Run:
         budget = self.database.rules.reverify_bytes
         for subject in await self.database.run(ACTOR, _draw, self.day):
             await self._read(subject, budget)
-        # half for the masters, the rest for their replicas; what those leave is the masters' again
+        # half for the masters, a share for redacted copies, the rest for replicas; what those leave is for all again
         await self._read_due("primary", budget // 2)
+        await self._read_derived(budget // 2 + budget // DERIVED_SHARE)
         await self._read_due("replica", budget)
         await self._read_due("primary", budget)
+        await self._read_derived(budget)
         await self._remove_kept()
 
     async def _read_due(self, place: Place, budget: int) -> None:
         seen = set[str]()
         while True:
-            due = await self.database.read(ACTOR, verification.list_due, place, AT_ONCE)
+            due = await self.database.read(ACTOR, verification.list_due, place, AT_ONCE + len(self.unread))
             fresh = [subject for subject in due if subject.master_id not in seen]
             if not fresh:
                 return
@@ -122,9 +132,67 @@ class _Run:
                 if not await self._read(subject, budget):
                     return
 
+    async def _read_derived(self, budget: int) -> None:
+        """Read the redacted copies that are due; they have no replica, so that nothing is repaired here."""
+        seen = set[str]()
+        while due := await self.database.read(ACTOR, derived_verification.list_due, AT_ONCE, seen):
+            for subject in due:
+                seen.add(subject.derivative_id)
+                if not await self._take(subject.size, budget):
+                    return
+                sealed = subject.sealed
+                expected = Expected(
+                    bucket=sealed["bucket"],
+                    key=sealed["key"],
+                    version_id=sealed["versionId"],
+                    size=sealed["size"],
+                    sha256=sealed["sha256Cipher"],
+                    hold=True,
+                )
+                faults = await self._examine("primary", expected)
+                if faults is None:
+                    continue
+                if "hold" in faults:
+                    await run_in_thread(
+                        repairs.hold, self.stores["primary"], expected.bucket, expected.key, sealed["versionId"]
+                    )
+                await self.database.run(ACTOR, _record_derived, self.day, subject, faults)
+
+    async def _take(self, size: int, budget: int) -> bool:
+        """Take of the day's budget; NotYet where another job has taken the run over."""
+        return await self.database.run(
+            ACTOR, maintenance.take_bytes, self.day, JOB_TYPE, size, budget, holder=f"job {self.job_key}"
+        )
+
+    async def _examine(self, place: Place, expected: Expected) -> list[str] | None:
+        """Return the faults of an object; None where the store does not give it.
+
+        What seems damaged is read a second time: a store may answer wrongly once. One object that a store never gives,
+        such as on a bad disk, does not keep all behind it from being read; a store that gives none of them is away.
+        """
+        try:
+            found = await examine(self.stores[place], expected)
+            first = found
+            if DAMAGED.intersection(found):
+                found = await examine(self.stores[place], expected)
+        except (StoreDown, StoreRefused) as error:
+            self.silent[place] = self.silent.get(place, 0) + 1
+            if self.silent[place] >= MOST_SILENT:
+                raise
+            log.warning("a store did not give an object", place=place, key=expected.key, cause=str(error))
+            self.unread.append(expected.key)
+            return None
+        self.silent[place] = 0
+        if DAMAGED.intersection(first) and not DAMAGED.intersection(found):
+            log.warning("a store has answered wrongly, and then rightly", place=place, key=expected.key, first=first)
+        faults = [fault for fault in found if fault not in REMARKS]
+        if faults:
+            metrics.VERIFICATION_FAILURES.inc()
+        return faults
+
     async def _read(self, subject: Subject, budget: int) -> bool:
         """Read one object, and repair it where it is damaged; False where the budget does not allow it."""
-        if not await self.database.run(ACTOR, maintenance.take_bytes, self.day, JOB_TYPE, subject.size, budget):
+        if not await self._take(subject.size, budget):
             return False
         sealed = subject.sealed
         expected = Expected(
@@ -137,10 +205,9 @@ class _Run:
             trusted=self._trusted() if subject.label is not None else None,
             retain_until=subject.retain_until,
         )
-        found = await examine(self.stores[subject.place], expected)
-        faults = [fault for fault in found if fault not in REMARKS]
-        if faults:
-            metrics.VERIFICATION_FAILURES.inc()
+        faults = await self._examine(subject.place, expected)
+        if faults is None:
+            return True
         damage_id = await self.database.run(ACTOR, _record, self.day, subject, faults)
         if damage_id is not None:
             await self._repair(damage_id)
@@ -175,6 +242,11 @@ def _draw(uow: UnitOfWork, day: str) -> list[Subject]:
     drawn = verification.draw(uow)
     maintenance.count(uow, day, JOB_TYPE, drawn=max(len(drawn), 1))
     return drawn
+
+
+def _record_derived(uow: UnitOfWork, day: str, subject: Derived, faults: Sequence[str]) -> None:
+    damaged = derived_verification.record(uow, day, subject, faults)
+    maintenance.count(uow, day, JOB_TYPE, verified=1, damaged=1 if damaged else 0)
 
 
 def _record(uow: UnitOfWork, day: str, subject: Subject, faults: Sequence[str]) -> str | None:

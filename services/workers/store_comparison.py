@@ -13,8 +13,11 @@ from services.domain.storage import findings, maintenance, verification
 from services.domain.storage.comparisons import Group, Row, Source, judge
 from services.domain.storage.findings import Found
 from services.domain.storage.maintenance import RECONCILE
+from services.runtime.logs import get_logger
 from services.runtime.threads import run_in_thread
 from services.vault.store.protocol import ObjectFacts, Store
+
+log = get_logger(__name__)
 
 PAGE = 500
 FEW = 20  # differences of a page that are looked up one by one
@@ -130,6 +133,9 @@ async def _confirm(
         for pair in pairs:
             row = rows.get(pair.sort_key)
             group = groups.get(pair.sort_key)
+            if group is None and row is not None and row.state == "live" and _is_there(store, source, row):
+                log.warning("a store does not list an object that it has", place=source.place, key=row.key)
+                continue
             fresh = _Pair(pair.sort_key, row, group)
             confirmed += [(row, one) for one in judge_one(store, source, fresh, database.clock.now())]
         return confirmed
@@ -147,6 +153,11 @@ async def _confirm(
 
     if confirmed:
         await database.run(actor, record)
+
+
+def _is_there(store: Store, source: Source, row: Row) -> bool:
+    """Ask for the object itself: a listing may lack what the store has."""
+    return store.stat(source.bucket, row.key, row.version_id) is not None
 
 
 def _list_again(store: Store, source: Source, sort_keys: Sequence[str]) -> dict[str, Group]:

@@ -513,8 +513,10 @@ RULES |= {
 LAST = (
     "DELETE /api/register/searches/{search_id}", "POST /api/hand-overs/{hand_over_id}/report-loss", "POST /api/logout",
 )  # fmt: skip
-# Before there is a whole session: test_login, test_session_api and test_hostile_login show what they allow.
+# Before there is a whole session: test_login, test_session_api and test_hostile_login show what they allow. A store has
+# a token of its own: test_store_log.
 WITHOUT_SESSION = {
+    "POST /api/storage/access-log/{place}",
     "POST /api/login/code",
     "POST /api/login/password",
     "POST /api/login/enrolment",

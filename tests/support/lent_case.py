@@ -213,6 +213,7 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "sitting_id": desk.run(_sitting),
         "work_order_id": desk.run(_work_order),
         "schedule_code": "check-in",
+        "place": "primary",
         "manual": "custodian",
         "language": "en",
         "picture": "overview.webp",

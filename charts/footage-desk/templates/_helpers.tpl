@@ -127,7 +127,9 @@ annotations:
   "log" $v.auditLog.key
   "oidc" $v.portal.oidc.secret
   "mail" $v.portal.mail.secret
-  "webhook" $v.portal.webhook.secret | toJson }}
+  "webhook" $v.portal.webhook.secret
+  "access-log" $v.portal.accessLog.secret
+  "replica-access-log" $v.portal.replicaAccessLog.secret | toJson }}
 {{- end }}
 
 {{/* Name and key of one of them: (dict "root" $ "name" "store") as JSON {name, key}. */}}

@@ -85,6 +85,15 @@
     {{- end }}
   {{- end }}
 {{- end }}
+{{- if has "portalKey" .access }}
+  {{- if include "footage-desk.hasSecret" $v.portal.accessLog.secret }}
+    {{- $_ := set $env "FOOTAGE_DESK_MAINTENANCE__STORE_LOG_TOKEN" (dict "valueFrom" (dict "secretKeyRef" (include "footage-desk.secretRef" (dict "root" $root "name" "access-log") | fromJson))) }}
+  {{- end }}
+  {{- if include "footage-desk.hasSecret" $v.portal.replicaAccessLog.secret }}
+    {{- $_ := set $env "FOOTAGE_DESK_MAINTENANCE__REPLICA_STORE_LOG_TOKEN" (dict "valueFrom" (dict "secretKeyRef" (include "footage-desk.secretRef" (dict "root" $root "name" "replica-access-log") | fromJson))) }}
+    {{- $_ := set $env "FOOTAGE_DESK_REPLICA__PREFIX" (dict "value" $v.replica.prefix) }}
+  {{- end }}
+{{- end }}
 {{- if or (has "sealKey" .access) (has "logKey" .access) }}
   {{- with $v.seal.timeStamp }}
     {{- if .url }}{{- $_ := set $env "FOOTAGE_DESK_TIME_STAMP__URL" (dict "value" .url) }}{{- end }}

@@ -59,7 +59,7 @@
     {{- $wrong = append $wrong (printf "%s is not set: name an existingSecret with its existingSecretKey, or give an inlineSecret for a trial." $path) }}
   {{- end }}
 {{- end }}
-{{- range $path, $secret := merge $asked (dict "camunda.auth.oidc.secret" $v.camunda.auth.oidc.secret "portal.mail.secret" $v.portal.mail.secret "portal.oidc.secret" $v.portal.oidc.secret "portal.webhook.secret" $v.portal.webhook.secret) }}
+{{- range $path, $secret := merge $asked (dict "camunda.auth.oidc.secret" $v.camunda.auth.oidc.secret "portal.mail.secret" $v.portal.mail.secret "portal.oidc.secret" $v.portal.oidc.secret "portal.webhook.secret" $v.portal.webhook.secret "portal.accessLog.secret" $v.portal.accessLog.secret "portal.replicaAccessLog.secret" $v.portal.replicaAccessLog.secret) }}
   {{- if and $secret.inlineSecret $secret.existingSecret }}
     {{- $wrong = append $wrong (printf "%s has both an inlineSecret and an existingSecret: keep one of them." $path) }}
   {{- end }}

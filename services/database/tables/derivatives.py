@@ -25,6 +25,7 @@ class Derivative(Base):
     __tablename__ = "derivatives"
     __table_args__ = (
         Index("ix_derivatives_to_make", "queued_at", "id", sqlite_where=TO_MAKE, postgresql_where=TO_MAKE),
+        Index("ix_derivatives_verified", "last_verified_at", "id", sqlite_where=KEPT, postgresql_where=KEPT),
         Index("ix_derivatives_kept", "retain_until", "id", sqlite_where=KEPT, postgresql_where=KEPT),
     )
 
@@ -49,6 +50,9 @@ class Derivative(Base):
     retain_until: Mapped[datetime | None]
     key_destroyed_at: Mapped[datetime | None]
     discarded_at: Mapped[datetime | None]
+    last_verified_at: Mapped[datetime | None]  # read again, and compared with what was sealed
+    damaged_at: Mapped[datetime | None]  # from then on nobody opens it: it is to be made anew
+    damaged_as: Mapped[list[str] | None]
 
     application: Mapped[Application] = reference()
     item: Mapped[Item] = reference()

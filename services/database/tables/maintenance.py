@@ -10,7 +10,7 @@ from services.database.base import Base, new_id
 
 KEPT = text("removed_at IS NULL")
 UNEXAMINED = text("examined_at IS NULL")
-OPEN = text("state = 'open'")
+UNRESOLVED = text("state IN ('open', 'work-order')")
 UNJUDGED = text("judged_at IS NULL")
 
 
@@ -89,7 +89,7 @@ class ReconciliationFinding(Base):
     __tablename__ = "reconciliation_findings"
     __table_args__ = (
         CheckConstraint("state IN ('open', 'explained', 'work-order', 'gone')", name="state"),
-        Index("ix_reconciliation_findings_open", "found_at", "id", sqlite_where=OPEN, postgresql_where=OPEN),
+        Index("ix_reconciliation_findings_open", "kind", "place", sqlite_where=UNRESOLVED, postgresql_where=UNRESOLVED),
         Index("ix_reconciliation_findings_listed", "found_at", "id"),
     )
 
@@ -108,7 +108,7 @@ class ReconciliationFinding(Base):
     explained_at: Mapped[datetime | None]
     explanation: Mapped[str | None]
     violation_id: Mapped[str | None] = mapped_column(ForeignKey("violations.id"))
-    work_order_id: Mapped[str | None]
+    work_order_id: Mapped[str | None] = mapped_column(index=True)  # that works on it, or did
 
 
 class StoreAccess(Base):
@@ -131,3 +131,13 @@ class StoreAccess(Base):
     address: Mapped[str | None]
     imported_at: Mapped[datetime]
     judged_at: Mapped[datetime | None]
+
+
+class StoreLogFeed(Base):
+    """That a store sends its access log by itself, and when a line of it came last."""
+
+    __tablename__ = "store_log_feeds"
+
+    place: Mapped[str] = mapped_column(primary_key=True)  # primary, replica
+    first_at: Mapped[datetime]
+    last_at: Mapped[datetime]

@@ -27,6 +27,7 @@ from services.domain.custody.violations import KINDS
 from services.domain.holds import queries as hold_queries
 from services.domain.holds import service as holds
 from services.domain.storage import disposals, findings, maintenance, reconciliation
+from services.domain.storage.differences import OPEN, WORK_ORDER
 from services.domain.storage.findings import Found
 from services.domain.supervision import periods
 from services.vault.keys.log_key import LogKey
@@ -193,10 +194,11 @@ def _reconcile(past: Past, days: int) -> None:
         past.clock.advance(timedelta(hours=7))
         for finding_id in past.act(None, _open_findings):
             past.act("zhaoqiang", findings.explain, finding_id, "备份软件升级时写入的测试文件，已由存储部删除。")
+    orders.settle_ended(past)
 
 
 def _open_findings(uow: UnitOfWork) -> list[str]:
-    query = select(ReconciliationFinding.id).where(ReconciliationFinding.state == findings.OPEN)
+    query = select(ReconciliationFinding.id).where(ReconciliationFinding.state.in_((OPEN, WORK_ORDER)))
     return list(uow.session.scalars(query))
 
 

@@ -283,6 +283,21 @@ def _custodian(uow: UnitOfWork, loan_id: str) -> str:
     return uow.session.get_one(HandOver, loan_id).custodian_id
 
 
+def settle_ended(past: Past) -> None:
+    """Let the process have taken the work orders of a reconciliation that are over."""
+    for order_id in past.act(None, _list_ended):
+        past.act(None, _settle, order_id, past.key())
+
+
+def _list_ended(uow: UnitOfWork) -> list[str]:
+    query = select(WorkOrder.id).where(
+        WorkOrder.subject_kind == "difference",
+        WorkOrder.closed_at.is_not(None),
+        WorkOrder.process_instance_key.is_(None),
+    )
+    return list(uow.session.scalars(query.order_by(WorkOrder.id)))
+
+
 def _settle(uow: UnitOfWork, order_id: str, instance: int) -> None:
     """Note the process that has led a closed work order, and that it has received all messages."""
     order = uow.session.get_one(WorkOrder, order_id)

@@ -16,6 +16,7 @@ from services.domain.access.directory import LEADERS
 
 TECHNICAL = (
     "defect",
+    "difference",
     "device-service",
     "clock-check",
     "kept-days-check",

@@ -27,7 +27,7 @@ from services.domain.holds import queries as holds
 from services.domain.matters.violations.assessment import SEVERITIES
 from services.domain.notifications import deliveries
 from services.domain.retrieval.preservations import overwrite_moment
-from services.domain.storage import damages, findings, health, reconciliation, verification
+from services.domain.storage import damages, findings, health, reconciliation, store_accesses, verification
 from services.domain.supervision import due as inspections_due
 from services.domain.work_orders import queries as work_orders
 from services.domain.work_orders.kinds import KINDS
@@ -114,6 +114,8 @@ def _storage(uow: UnitOfWork) -> None:
     metrics.MASTERS_UNVERIFIED.set((uow.now - oldest).total_seconds() if oldest is not None else 0)
     last = reconciliation.get_last(uow) or reconciliation.get_first_master(uow)
     metrics.RECONCILE_AGE.set((uow.now - last).total_seconds() if last is not None else 0)
+    fed = store_accesses.list_feeds(uow).values()
+    metrics.STORE_LOG_AGE.set(max(((uow.now - last_at).total_seconds() for last_at in fed), default=0))
     metrics.DAMAGES_UNREPAIRED.set(damages.count_unrepaired(uow))
     metrics.FINDINGS_OPEN.set(findings.count_open(uow))
     for part, number in health.count_unhealthy(uow).items():

@@ -39,6 +39,7 @@ DISCLOSURE = "disclosure"
 CONCERNED = ("concerned", Message("The case concerns you, so that you do not see its footage."))
 NOT_MADE = ("not-made", Message("The redacted copy is not made yet: wait until it is."))
 GONE = ("copy-gone", Message("The redacted copy is kept no longer: ask for a new one."))
+DAMAGED = ("copy-damaged", Message("The redacted copy is damaged: ask for a new one, which its recipe makes."))
 OVER = ("loan-ended", Message("The loan has ended, and the redacted copy is no longer shown."))
 TOO_FAST = (
     "watched-too-fast",
@@ -94,6 +95,8 @@ def check(uow: UnitOfWork, derivative_id: str, *, address: str | None = None) ->
         raise _refused(*SUSPENDED[cause])
     if row.made_at is None or row.sealed is None or row.attempt_id is None:
         raise _refused(*NOT_MADE)
+    if row.damaged_at is not None:
+        raise _refused(*DAMAGED)
     if row.key_destroyed_at is not None or row.discarded_at is not None:
         raise _refused(*GONE)
     hand_over = _hand_over(uow, row)

@@ -149,6 +149,7 @@ def finish(uow: UnitOfWork, attempt_id: str, sealed: dict[str, Any], facts: dict
         return False
     attempt.finished_at = row.made_at = uow.now
     row.attempt_id, row.sealed, row.facts = attempt_id, sealed, facts
+    row.last_verified_at = uow.now
     row.retain_until = uow.now + kept_for(uow.rules, "derived")
     audit_trail.record(
         uow,
@@ -265,10 +266,15 @@ def approve(uow: UnitOfWork, row: Derivative) -> None:
 
 
 def list_approved(uow: UnitOfWork, copy_ids: Collection[str]) -> dict[str, Derivative]:
-    """Return the redacted copy of each of these copies that was approved last and is there, by the copy's id."""
+    """Return the redacted copy of each of these copies that was approved last and is intact, by the copy's id."""
     query = (
         select(Derivative)
-        .where(Derivative.copy_id.in_(copy_ids), Derivative.approved_at.is_not(None), Derivative.discarded_at.is_(None))
+        .where(
+            Derivative.copy_id.in_(copy_ids),
+            Derivative.approved_at.is_not(None),
+            Derivative.discarded_at.is_(None),
+            Derivative.damaged_at.is_(None),
+        )
         .order_by(Derivative.approved_at, Derivative.id)
     )
     return {row.copy_id: row for row in uow.session.scalars(query)}

@@ -54,6 +54,8 @@ SERIES = {
     "use-report": "AY",
     "corrective-action": "ZG",
     "defect": "ZG",
+    "difference": "ZG",
+    "access-inquiry": "ZG",
     "device-service": "WH",
     "clock-check": "WH",
     "kept-days-check": "WH",

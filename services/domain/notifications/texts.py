@@ -256,6 +256,9 @@ TEXTS = {
         Message("Damaged footage was restored from its replica: check the damaged version."), "reconciliations"
     ),
     "footage-unrepaired": NoticeText(Message("Damaged footage could not be restored: act at once."), "reconciliations"),
+    "redacted-copy-damaged": NoticeText(
+        Message("A redacted copy is damaged and has no replica: ask for the redaction again, which its recipe makes.")
+    ),
     "reconciliation-findings": NoticeText(
         Message("The daily reconciliation has new findings: explain them or follow them up."), "reconciliations"
     ),

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from services.database.tables.applications import Application
 from services.database.tables.copies import Copy
+from services.database.tables.derivatives import Derivative, DerivativeAttempt
 from services.database.tables.documents import Document
 from services.database.tables.emergency_views import EmergencyCopy
 from services.database.tables.maintenance import Damage
@@ -22,6 +23,7 @@ from services.database.tables.matters import Matter
 from services.database.tables.preservations import Preservation
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import UnitOfWork
+from services.domain.custody import derivatives
 from services.domain.storage.findings import Found
 from services.domain.storage.verification import Place
 from services.vault.store.protocol import ObjectFacts, ObjectVersion
@@ -181,7 +183,7 @@ def _kept_keys(uow: UnitOfWork, place: Place, keys: Collection[str]) -> set[str]
 
 
 def _rows_of(bucket: str) -> tuple[Lister, Callable[[UnitOfWork, Collection[str]], list[Row]]]:
-    replicas = bucket == "replicas"
+    replicas, derived = bucket == "replicas", bucket == derivatives.BUCKET
     place: Place = "replica" if replicas else "primary"
 
     def read(uow: UnitOfWork, query: _Rows) -> list[Row]:
@@ -194,12 +196,54 @@ def _rows_of(bucket: str) -> tuple[Lister, Callable[[UnitOfWork, Collection[str]
     base = _replicas if replicas else lambda: _attempts(bucket)
 
     def rows(uow: UnitOfWork, after: str, limit: int) -> list[Row]:
-        return read(uow, base().where(UploadAttempt.key > after).limit(limit))
+        found = read(uow, base().where(UploadAttempt.key > after).limit(limit))
+        if derived:
+            runs = _runs().where(DerivativeAttempt.key > after).limit(limit)
+            found = sorted([*found, *_derived_rows(uow, runs)], key=lambda row: row.sort_key)[:limit]
+        return found
 
     def named(uow: UnitOfWork, keys: Collection[str]) -> list[Row]:
-        return read(uow, base().where(UploadAttempt.key.in_(keys)))
+        found = read(uow, base().where(UploadAttempt.key.in_(keys)))
+        if derived:
+            found += _derived_rows(uow, _runs().where(DerivativeAttempt.key.in_(keys)))
+        return found
 
     return rows, named
+
+
+def _runs() -> _Rows:
+    """Select the runs that have made redacted copies, which lie in the bucket of the copies."""
+    return (
+        select(DerivativeAttempt, Derivative)
+        .join(Derivative, Derivative.id == DerivativeAttempt.derivative_id)
+        .order_by(DerivativeAttempt.key)
+    )
+
+
+def _derived_rows(uow: UnitOfWork, query: _Rows) -> list[Row]:
+    return [_derived_row(run, of) for run, of in uow.session.execute(query)]
+
+
+def _derived_row(run: DerivativeAttempt, of: Derivative) -> Row:
+    base = Row(run.key, run.key, "open", application_id=of.application_id)
+    if run.finished_at is None:
+        return base if run.swept_at is None else replace(base, state="gone", since=run.swept_at)
+    if of.discarded_at is not None:
+        return replace(base, state="gone", since=of.discarded_at)
+    if of.attempt_id != run.id or of.sealed is None or of.key_destroyed_at is not None:
+        return base  # it may be deleted at any moment
+    if of.damaged_at is not None:
+        return replace(base, state="kept")  # it is told of already
+    return replace(
+        base,
+        state="live",
+        since=run.finished_at,
+        version_id=of.sealed["versionId"],
+        size=of.sealed["size"],
+        sha256=of.sealed["sha256Cipher"],
+        labelled=of.label_sha256 is not None,
+        held=True,
+    )
 
 
 def _document_row(document: Document) -> Row:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 
 from services.database.base import new_id
 from services.database.tables.applications import Application
@@ -12,22 +12,11 @@ from services.database.tables.maintenance import ReconciliationFinding
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import violations
-from services.domain.storage import readers
+from services.domain.storage import difference_orders, readers
+from services.domain.storage.differences import EVENTS, EXPLAINED, GONE, GRAVE, OPEN, STATES, WORK_ORDER
 from services.runtime.canonical_json import hash_of
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
-
-# What stands so until somebody changes it: it is gone when it is not found any more.
-STATES = (
-    *("missing", "other-version", "size", "extra", "overlaid", "label", "lock"),
-    *("case-without-instance", "instance-without-case"),
-)
-# What has happened: nothing undoes it.
-EVENTS = ("label-wrong", "unexplained-put", "unexplained-delete", "foreign-read", "ghost-export")
-KINDS = (*STATES, *EVENTS)
-# Footage left the house, or may have: a violation of the case, and Security has to answer.
-GRAVE = ("foreign-read", "ghost-export")
-OPEN, EXPLAINED, GONE = "open", "explained", "gone"
 
 
 @dataclass(frozen=True)
@@ -50,7 +39,8 @@ def record(uow: UnitOfWork, day: str, found: Sequence[Found]) -> int:
     """Record what was found on a day, each difference once; return how many are new or have come back.
 
     What has happened is another finding where it has other details: a recorder that counts its exports from one again
-    would else hide a new one behind an old one that is explained.
+    would else hide a new one behind an old one that is explained. What is explained is open again where it is not as it
+    was then: a lock may become shorter still.
     """
     by_mark: dict[str, Found] = {}
     present = _known(uow, [one.fingerprint for one in found])
@@ -80,10 +70,11 @@ def record(uow: UnitOfWork, day: str, found: Sequence[Found]) -> int:
             )
             uow.session.add(row)
             uow.session.flush()
-        elif row.state == GONE:
+        elif row.state == GONE or (row.state == EXPLAINED and _has_changed(row, one)):
             explained = _reopen(uow, row, day)
+            row.detail = {**row.detail, **one.detail}
         else:
-            row.last_day = day
+            row.last_day, row.detail = day, {**row.detail, **one.detail}
             continue
         new += 1
         audit_trail.record(
@@ -108,11 +99,16 @@ def _known(uow: UnitOfWork, marks: Collection[str]) -> dict[str, ReconciliationF
     return {row.fingerprint: row for row in uow.session.scalars(query)}
 
 
+def _has_changed(row: ReconciliationFinding, found: Found) -> bool:
+    """Return whether a finding says other than before; verification and reconciliation each tell details of a lock."""
+    return any(name in row.detail and row.detail[name] != value for name, value in found.detail.items())
+
+
 def _reopen(uow: UnitOfWork, row: ReconciliationFinding, day: str) -> str | None:
     """Open a finding that has come back; return what explained it the last time, which does not explain it now."""
     explained = row.explanation
     row.state, row.last_day, row.found_at, row.first_day = OPEN, day, uow.now, day
-    row.explanation = row.explained_by = row.explained_at = None
+    row.explanation = row.explained_by = row.explained_at = row.work_order_id = None
     return explained
 
 
@@ -137,8 +133,13 @@ def close_gone(uow: UnitOfWork, day: str, places: Collection[str]) -> int:
 
 
 def count_open(uow: UnitOfWork) -> int:
-    query = select(func.count()).select_from(ReconciliationFinding).where(ReconciliationFinding.state == OPEN)
+    """Count what is neither explained nor gone, whether somebody works on it or not."""
+    query = select(func.count()).select_from(ReconciliationFinding).where(_is_unresolved())
     return uow.session.scalar(query) or 0
+
+
+def _is_unresolved() -> ColumnElement[bool]:
+    return ReconciliationFinding.state.in_((OPEN, WORK_ORDER))
 
 
 def list_open_cases(uow: UnitOfWork, kind: str) -> list[tuple[str, str, int]]:
@@ -148,7 +149,7 @@ def list_open_cases(uow: UnitOfWork, kind: str) -> list[tuple[str, str, int]]:
         .join(ReconciliationFinding, ReconciliationFinding.application_id == Application.id)
         .where(
             ReconciliationFinding.kind == kind,
-            ReconciliationFinding.state == OPEN,
+            _is_unresolved(),
             Application.process_instance_key.is_not(None),
             Application.closed_at.is_not(None),
         )
@@ -175,6 +176,8 @@ def explain(uow: UnitOfWork, finding_id: str, explanation: str) -> Reconciliatio
         application_id=row.application_id,
         kind=row.kind,
     )
+    uow.session.flush()
+    difference_orders.cancel_if_settled(uow, row.work_order_id)
     return row
 
 

@@ -52,13 +52,18 @@ def beat(uow: UnitOfWork, day: str, task: str) -> None:
     _lock(uow, day, task).heartbeat_at = uow.now
 
 
-def take_bytes(uow: UnitOfWork, day: str, task: str, size: int, budget: int) -> bool:
+def take_bytes(uow: UnitOfWork, day: str, task: str, size: int, budget: int, *, holder: str) -> bool:
     """Take ``size`` bytes of the day's budget before they are read; return False where it does not allow them.
 
     What a killed process has taken stays taken. An object that is larger than a whole day's budget is read on a day on
-    which nothing else was: it would be verified never.
+    which nothing else was: it would be verified never. Raises NotYet where another job has taken the run over while
+    this one gave no sign of life: two would else read beside each other.
     """
     run = _lock(uow, day, task)
+    if run.ended_at is not None:
+        return False
+    if run.holder != holder:
+        raise NotYet(f"{task} of {day} is being done by another job: it is tried again in a moment")
     if run.bytes_read and run.bytes_read + size > budget:
         return False
     run.bytes_read += size

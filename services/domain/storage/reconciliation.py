@@ -14,7 +14,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import service as document_service
 from services.domain.notifications import service as notification_service
-from services.domain.storage import damages, findings, maintenance, readers, verification
+from services.domain.storage import damages, difference_orders, findings, maintenance, readers, verification
 from services.domain.storage.reconciliation_sheet import TITLE
 
 KIND = "reconciliation"
@@ -63,6 +63,7 @@ def finish(uow: UnitOfWork, day: str, places: Sequence[str], not_told: Sequence[
     named = list(
         uow.session.scalars(query.order_by(ReconciliationFinding.found_at, ReconciliationFinding.id).limit(NAMED))
     )
+    orders = difference_orders.settle(uow, day)
     still_open = findings.count_open(uow)
     document = document_service.write_once(
         uow,
@@ -78,6 +79,7 @@ def finish(uow: UnitOfWork, day: str, places: Sequence[str], not_told: Sequence[
             "found": new,
             "gone": gone,
             "open": still_open,
+            "workOrders": [order.number for order in orders],
             "findings": [_as_json(uow, row) for row in named],
             "verified": _verified(uow, day),
         },

@@ -73,6 +73,14 @@ class ReconciliationsAnswer(Answer):
     previous: str = ""
 
 
+class StoreLogAnswer(Answer):
+    """What was received of a store's access log: events, new accesses of our objects, events that nobody could read."""
+
+    events: int
+    new: int
+    unread: int
+
+
 class FindingsQuestion(PageParameters):
     """``state``: open, explained, work-order or gone; empty for all."""
 

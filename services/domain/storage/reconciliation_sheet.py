@@ -22,6 +22,7 @@ KINDS = {
     "overlaid": "被其他版本覆盖",
     "label": "缺少标签",
     "label-wrong": "标签不符",
+    "derived-damaged": "脱敏副本损坏",
     "lock": "锁定缺失或期限不足",
     "case-without-instance": "案件没有流程实例",
     "instance-without-case": "流程实例没有在办案件",
@@ -43,7 +44,10 @@ def lay_out(report: JsonView) -> list[Part]:
     facts: Pairs = [
         [("对账日期", cell(report.text("day"))), ("完成时间", cell(report.when("made")))],
         [("新发现", cell(f"{report.text('found')} 项")), ("已消失", cell(f"{report.text('gone')} 项"))],
-        [("未处理合计", cell(f"{report.text('open')} 项"))],
+        [
+            ("未处理合计", cell(f"{report.text('open')} 项")),
+            ("已发起事务", cell("、".join(report.get("workOrders") or []) or None)),
+        ],
         [
             ("当日抽验", cell(f"{report.text('verified.bytes')} 字节")),
             ("最久未验", cell(report.when("verified.oldest") if report.get("verified.oldest") else None)),

@@ -1,24 +1,30 @@
 """The stores' own access logs: lines of MinIO's audit webhook and of S3's server access log, imported and judged.
 
-What is imported is what changes or reads an object and has succeeded. Each is compared once with the register: a put
-that no attempt of ours has made, a deletion that nothing has decided, and a read under a name that is not ours.
+They come from a file (``footage-desk storage import-log``), or from the store itself, event by event
+(``store_log_receiver``). What is imported is what changes or reads an object and has succeeded. Each is compared once
+with the register: a put that no attempt of ours has made, a deletion that nothing has decided, and a read under a name
+that is not ours.
 """
 
 import hashlib
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import unquote
 
 from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 
 from services.database.tables.copies import Copy
+from services.database.tables.derivatives import Derivative, DerivativeAttempt
 from services.database.tables.documents import Document
 from services.database.tables.emergency_views import EmergencyCopy
-from services.database.tables.maintenance import Damage, StoreAccess
+from services.database.tables.maintenance import Damage, StoreAccess, StoreLogFeed
 from services.database.tables.masters import Master
 from services.database.tables.preservations import Preservation
 from services.database.tables.upload_attempts import UploadAttempt
@@ -59,15 +65,21 @@ _S3_REST = re.compile(
 LONGEST = 1024  # characters of what a line names: the longest key of S3
 
 
+# A store is read each day, by the verification at least.
+SILENT = timedelta(hours=26)
+LONGEST_LINE = 1 << 20  # characters of one event, with all headers of its request
+
+
 class LineInvalid(ValueError):
     """A line is neither of MinIO's audit webhook nor of S3's server access log."""
 
 
 @dataclass(frozen=True)
 class Access:
-    """One access of an object of ours."""
+    """One access of an object of ours; ``line``: the hash of its text, under which older releases have stored it."""
 
     id: str
+    line: str
     at: datetime
     act: Act
     bucket: str
@@ -77,22 +89,31 @@ class Access:
     address: str | None
 
 
-def read_lines(lines: Iterable[str], prefix: str) -> Iterator[Access | None]:
-    """Read the lines of a log one by one; None for one that is of no concern.
+def read_lines(lines: Iterable[str], prefix: str) -> Iterator[Access | LineInvalid | None]:
+    """Read the lines of a log one by one; None for one that is of no concern, LineInvalid for one that is none.
 
-    ``prefix``: that of our buckets. Raises LineInvalid, with the number of the line.
+    ``prefix``: that of our buckets. A line that cannot be read does not end the log: those behind it count.
     """
     for number, line in enumerate(lines, start=1):
         text = line.strip()
         if not text:
             continue
         try:
-            yield _minio(text, prefix) if text.startswith("{") else _s3(text, prefix)
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-            raise LineInvalid(
-                f"line {number} is neither JSON of MinIO's audit webhook nor a line of S3's server access log: "
-                "give the log as the store wrote it"
-            ) from error
+            yield read_line(text, prefix)
+        except ValueError:
+            yield LineInvalid(
+                f"line {number} is neither JSON of MinIO's audit webhook nor a line of S3's server access log"
+            )
+
+
+def read_line(text: str, prefix: str) -> Access | None:
+    """Read one line; ValueError for one that no store writes."""
+    if len(text) > LONGEST_LINE:
+        raise ValueError("the line is too long")
+    try:
+        return _minio(text, prefix) if text.startswith("{") else _s3(text, prefix)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise ValueError("this is no line of an access log") from error
 
 
 def _minio(text: str, prefix: str) -> Access | None:
@@ -109,7 +130,10 @@ def _minio(text: str, prefix: str) -> Access | None:
     at = _aware(datetime.fromisoformat(entry["time"]))
     named = (_named(one) if one is not None else None for one in (version, entry.get("remotehost")))
     version, address = named
-    return Access(_mark(text), at, act, bucket, _named(api["object"]), version, _named(requester), address)
+    request, line, key = entry.get("requestID"), _mark(text), _named(api["object"])
+    # sent again, the same request may be written otherwise
+    own = _mark(f"minio|{_named(request)}|{act}|{bucket}|{key}|{version or ''}") if request else line
+    return Access(own, line, at, act, bucket, key, version, _named(requester), address)
 
 
 def _s3(text: str, prefix: str) -> Access | None:
@@ -129,7 +153,8 @@ def _s3(text: str, prefix: str) -> Access | None:
     at = _aware(datetime.strptime(match["at"], "%d/%b/%Y:%H:%M:%S %z"))
     key = _named(unquote(unquote(match["key"])))  # it is encoded twice
     named = (_named(match[name]) for name in ("requester", "address"))
-    return Access(_mark(text), at, act, bucket, key, None if version == "-" else _named(version), *named)
+    line, of = _mark(text), None if version == "-" else _named(version)
+    return Access(line, line, at, act, bucket, key, of, *named)
 
 
 def _named(value: object) -> str:
@@ -155,31 +180,75 @@ def _bucket(name: str, prefix: str) -> str | None:
 
 
 def add(uow: UnitOfWork, place: Place, accesses: Sequence[Access]) -> int:
-    """Add lines, each once however often it is imported; return how many are new."""
+    """Add a page of lines, each once however often it is imported; return how many are new."""
+    return len(add_new(uow, place, accesses))
+
+
+def add_new(uow: UnitOfWork, place: Place, accesses: Sequence[Access]) -> set[str]:
+    """Add a page of lines as ``add``; return the identifiers of those that are new."""
     by_id = {one.id: one for one in accesses}
-    known = set(uow.session.scalars(select(StoreAccess.id).where(StoreAccess.id.in_(by_id))))
-    fresh = [one for mark, one in by_id.items() if mark not in known]
-    for one in fresh:
-        uow.session.add(
-            StoreAccess(
-                id=one.id,
-                place=place,
-                at=one.at,
-                act=one.act,
-                bucket=one.bucket,
-                key=one.key,
-                version_id=one.version_id,
-                requester=one.requester,
-                address=one.address,
-                imported_at=uow.now,
-            )
-        )
-    return len(fresh)
+    marks = {*by_id, *(one.line for one in accesses)}
+    known = set(uow.session.scalars(select(StoreAccess.id).where(StoreAccess.id.in_(marks))))
+    rows = [
+        {
+            "id": one.id,
+            "place": place,
+            "at": one.at,
+            "act": one.act,
+            "bucket": one.bucket,
+            "key": one.key,
+            "version_id": one.version_id,
+            "requester": one.requester,
+            "address": one.address,
+            "imported_at": uow.now,
+        }
+        for one in by_id.values()
+        if one.id not in known and one.line not in known
+    ]
+    if not rows:
+        return set()
+    insert = (sqlite if uow.session.get_bind().dialect.name == "sqlite" else postgresql).insert(StoreAccess)
+    # a second process may import the same lines at the same moment
+    uow.session.execute(insert.on_conflict_do_nothing(), rows)
+    return {str(row["id"]) for row in rows}
 
 
-def record_import(uow: UnitOfWork, place: Place, sha256: str, *, lines: int, new: int) -> None:
-    """Record that a log was imported, by the hash of what was read."""
-    audit_trail.record(uow, "access-log-imported", "access-log", sha256[:16], place=place, lines=lines, new=new)
+def mark_fed(uow: UnitOfWork, place: Place) -> None:
+    """Record that a store has sent of its log just now."""
+    feed = uow.session.get(StoreLogFeed, place, with_for_update=True)
+    if feed is not None:
+        feed.last_at = max(feed.last_at, uow.now)
+        return
+    with suppress(IntegrityError), uow.savepoint():  # two first ones at the same moment: one inserts
+        uow.session.add(StoreLogFeed(place=place, first_at=uow.now, last_at=uow.now))
+    audit_trail.record(uow, "access-log-begun", "access-log", place, place=place)
+
+
+def end_feed(uow: UnitOfWork, place: Place) -> bool:
+    """Forget that a store sends its log, so that nobody waits for it any more; return whether it did."""
+    feed = uow.session.get(StoreLogFeed, place, with_for_update=True)
+    if feed is None:
+        return False
+    uow.session.delete(feed)
+    audit_trail.record(uow, "access-log-ended", "access-log", place, place=place, last=feed.last_at.isoformat())
+    return True
+
+
+def list_feeds(uow: UnitOfWork) -> dict[str, datetime]:
+    """Return when each store that sends its log has sent of it last, by the place."""
+    return {row.place: row.last_at for row in uow.session.scalars(select(StoreLogFeed))}
+
+
+def list_silent(uow: UnitOfWork) -> list[str]:
+    """List the stores that send their log and have sent nothing for too long: what they do is not seen."""
+    return sorted(place for place, last_at in list_feeds(uow).items() if uow.now - last_at > SILENT)
+
+
+def record_import(uow: UnitOfWork, place: Place, sha256: str, *, lines: int, new: int, unread: int) -> None:
+    """Record that a log was imported, by the hash of what was read, and how many lines of it could not be read."""
+    audit_trail.record(
+        uow, "access-log-imported", "access-log", sha256[:16], place=place, lines=lines, new=new, unread=unread
+    )
 
 
 def judge_next(uow: UnitOfWork, own: Collection[str], limit: int) -> tuple[int, list[Found]]:
@@ -201,8 +270,11 @@ def judge_next(uow: UnitOfWork, own: Collection[str], limit: int) -> tuple[int, 
     numbers = {row.key.split(".")[0] for row in rows if row.bucket == "documents" and "/" not in row.key}
     documents = set(uow.session.scalars(select(Document.number).where(Document.number.in_(numbers))))
     found = []
+    runs = _explained_runs(uow, bases)
     for row in rows:
         row.judged_at = uow.now
+        if row.requester in own and (row.key.removesuffix(LABEL), row.act) in runs:
+            continue
         attempt = attempts.get(row.key.removesuffix(LABEL))
         kind = _kind(row, attempt, own=row.requester in own, ended=ended, removed=removed, documents=documents)
         if kind is not None:
@@ -215,6 +287,21 @@ def judge_next(uow: UnitOfWork, own: Collection[str], limit: int) -> tuple[int, 
             application_id = attempt.application_id if attempt is not None else None
             found.append(Found(kind, row.place, f"{row.bucket}/{row.key}", row.id, application_id, detail))
     return len(rows), found
+
+
+def _explained_runs(uow: UnitOfWork, keys: Collection[str]) -> set[tuple[str, str]]:
+    """Return key and act of what making a redacted copy explains: a put of a run, and the end of what it has left."""
+    query = (
+        select(DerivativeAttempt, Derivative)
+        .join(Derivative, Derivative.id == DerivativeAttempt.derivative_id)
+        .where(DerivativeAttempt.key.in_(keys))
+    )
+    explained = set[tuple[str, str]]()
+    for run, of in uow.session.execute(query):
+        explained.add((run.key, "put"))
+        if run.abandoned_at is not None or of.key_destroyed_at is not None or of.discarded_at is not None:
+            explained.add((run.key, "delete"))
+    return explained
 
 
 def _kind(

@@ -5,7 +5,7 @@ from sqlalchemy import select
 from services.database.tables.devices import Device
 from services.database.tables.sites import Site, SiteKeeper
 from services.database.unit_of_work import UnitOfWork
-from services.domain.storage import health
+from services.domain.storage import difference_orders, health
 from services.domain.work_orders import schedules
 from services.domain.work_orders.roles import Role
 from services.domain.work_orders.service import Subject
@@ -13,9 +13,10 @@ from services.domain.work_orders.sources import ScheduleSubject
 
 
 def register() -> None:
-    """Register the subjects; again is no error."""
+    """Register the subjects, and what follows a work order about differences; again is no error."""
     schedules.SUBJECTS["site"] = list_sites
     schedules.SUBJECTS["device"] = list_devices
+    difference_orders.register()
     schedules.SUBJECTS["unhealthy-device"] = health.list_unhealthy
 
 

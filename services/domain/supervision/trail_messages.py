@@ -103,6 +103,8 @@ TRAIL_MESSAGES: Mapping[str, Message] = {
     "recorder-clock-compared": Message("Clock of a recorder compared"),
     "recorder-secrets-encrypted": Message("Passwords of the recorders encrypted with another key"),
     # what is stored, where, and who keeps it
+    "access-log-begun": Message("A store began to send its access log"),
+    "access-log-ended": Message("The access log of a store is no longer expected"),
     "access-log-imported": Message("Access log of a store imported"),
     "disposal-agreed": Message("Disposal list confirmed"),
     "disposal-item-marked": Message("Entry of a disposal list left out or listed again"),

@@ -10,8 +10,17 @@ from services.domain.work_orders.roles import Role
 from services.runtime.errors import Refused
 from services.runtime.translations import Message, Text
 
-OF_ROWS = ("check-in", "hold-review", "agreement-renewal", "access-review", "group-term", "download-account")
-"""Kinds that are about a loan, a hold, an agreement, a department or the group: opened by the system alone."""
+OF_ROWS = (
+    "check-in",
+    "hold-review",
+    "agreement-renewal",
+    "access-review",
+    "group-term",
+    "download-account",
+    "difference",
+    "access-inquiry",
+)
+"""Kinds about a loan, a hold, an agreement, a department, the group or findings: opened by the system alone."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 
 from services.database.keyset import Page
 from services.database.unit_of_work import Database, UnitOfWork
-from services.domain.storage import damages, findings, reconciliation_queries
+from services.domain.storage import damages, differences, findings, reconciliation_queries
 from services.domain.storage.reconciliation_schemas import (
     DamageLine,
     ExaminationBody,
@@ -109,6 +109,6 @@ async def _page(visitor: Visitor, database: Database, wanted: ListQuery, refusal
         status=status,
         shown=shown,
         refusal=refusal,
-        kinds=findings.KINDS,
+        kinds=differences.KINDS,
         **wanted.shown_page(shown.found),
     )

@@ -62,7 +62,7 @@ async def test_who_keeps_what_is_stored_reads_and_explains_nothing(desk: ReviewD
         page = await client.get(HERE)
         assert page.status_code == (200 if reads else 403), person
         assert (f"{HERE}/findings/{finding.id}" in page.text) is explains, person
-        answer = await client.get("/api/storage/reconciliations", params={"state": "open"})
+        answer = await client.get("/api/storage/reconciliations", params={"state": "work-order"})
         assert answer.status_code == (200 if reads else 403), person
         assert (await client.get(f"/api/documents/{number}/print")).status_code == (200 if reads else 404), person
         if reads:

@@ -1,0 +1,15 @@
+"""The kinds of differences that a reconciliation finds, and what becomes of a finding."""
+
+# What stands so until somebody changes it: it is gone when it is not found any more.
+STATES = (
+    *("missing", "other-version", "size", "extra", "overlaid", "label", "lock"),
+    *("case-without-instance", "instance-without-case"),
+)
+# What has happened: nothing undoes it.
+EVENTS = ("label-wrong", "derived-damaged", "unexplained-put", "unexplained-delete", "foreign-read", "ghost-export")
+KINDS = (*STATES, *EVENTS)
+# Somebody was where nobody should be: examined by who leads Security, and hidden from who keeps what was compared.
+ACCESSES = ("unexplained-put", "unexplained-delete", "foreign-read", "ghost-export")
+# Footage left the house, or may have: a violation of the case, and Security has to answer.
+GRAVE = ("foreign-read", "ghost-export")
+OPEN, EXPLAINED, WORK_ORDER, GONE = "open", "explained", "work-order", "gone"
