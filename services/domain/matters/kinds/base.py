@@ -77,6 +77,8 @@ class Kind(ABC):
     refusable: ClassVar[bool] = True  # a decision against it ends it; else each answer has a job of its own
     signed: ClassVar[bool] = False  # whoever asks signs that, by a route of its own
     of_loan: ClassVar[bool] = True  # it is about copies on loan; else about an application under approval
+    has_form: ClassVar[bool] = True  # among those of new matters; else it is asked for elsewhere
+    waits_for_stages: ClassVar[bool] = True  # refused while its stages are not set up; else its process waits for them
 
     def read(self, matter: Matter) -> Any:
         """Return what was asked, as this kind's model."""
@@ -258,6 +260,11 @@ def person_line(uow: UnitOfWork, name: Text, person_id: str) -> Line:
 
 def text_line(name: Text, text: str) -> Line:
     return Line(name, Bilingual(text, text))
+
+
+def moment(text: str) -> datetime:
+    """Return the moment of an ISO 8601 text in the facts."""
+    return datetime.fromisoformat(text)
 
 
 def moment_line(uow: UnitOfWork, name: Text, moment: str) -> Line:
