@@ -57,8 +57,9 @@ class GroupInspection(Base):
     """One inspection of a period, ``[period_from, period_to)``; the inspection of a return is another table.
 
     ``seed`` is of an audit checkpoint of the first ``seed_size`` events, found by the rule ``seed_rule``
-    (``domain.supervision.sampling``) as it was when the inspection was opened. ``population`` and ``population_sha256``: how many cases there were to
-    choose from, and the digest of their numbers with the reasons why some must be inspected.
+    (``domain.supervision.sampling``) as it was when the inspection was opened. ``population`` and
+    ``population_sha256``: how many cases there were to choose from, and the digest of their numbers with the reasons
+    why some must be inspected.
     """
 
     __tablename__ = "group_inspections"

@@ -237,7 +237,9 @@ def _allowed_now(uow: UnitOfWork, viewing: DerivativeViewing) -> int:
     rows = uow.session.scalars(query).all()
     reported = [(row.credited_at, row.credit_left_ms or 0) for row in rows if row.credited_at is not None]
     # of several reports of one moment the last one has the least left
-    since, left = max(reported, key=lambda one: (one[0], -one[1]), default=(min(row.opened_at for row in rows), GRACE_MS))
+    since, left = max(
+        reported, key=lambda one: (one[0], -one[1]), default=(min(row.opened_at for row in rows), GRACE_MS)
+    )
     return min(MOST_SAVED_MS, left + FASTEST * ((uow.now - since) // timedelta(milliseconds=1)))
 
 

@@ -2,8 +2,8 @@
 
 A batch is listed by the system and agreed on by two people (``matters.kinds.disposal``). Then ``workers.disposals``
 deletes item by item. ``begin`` asks again, right before each object is deleted and with the case locked, whether
-anything holds it; the stores follow, and ``finish`` records what they have answered. What is held by then stays, and what
-was gone before is on record. A run that dies is done again by the next one.
+anything holds it; the stores follow, and ``finish`` records what they have answered. What is held by then stays, and
+what was gone before is on record. A run that dies is done again by the next one.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -204,20 +204,25 @@ def begin(uow: UnitOfWork, item_id: str) -> Deletion | None:
     left = tuple(target for target in targets if not _is_answered(target, answered))
     if not left:  # nothing is there that a hold could keep
         return Deletion(item.id, (), tuple(copy.id for copy in issued))
-    if holds.is_held(uow, item.application_id):
+    causes = _list_causes(uow, item, master)
+    if causes:
         gone = [copy.id for copy, target in zip(issued, targets, strict=False) if target not in left]
         if gone:
             return Deletion(item.id, (), tuple(gone), held=True)
-        _hold(uow, item, sorted({one.cause for one in holds.list_holdings(uow, item.application_id)}))
+        _hold(uow, item, causes)
         return None
     if master.discarded_at is not None:
         _end(uow, item, DELETED, because=master.discarded_because)
         return None
-    if not _is_over(uow, master):
-        # its retention was made longer since it was listed, or is not what was signed
-        _hold(uow, item, [LONGER])
-        return None
     return Deletion(item.id, left, tuple(copy.id for copy in issued))
+
+
+def _list_causes(uow: UnitOfWork, item: DisposalItem, master: Master) -> list[str]:
+    """List what keeps an item from being deleted now."""
+    if holds.is_held(uow, item.application_id):
+        return sorted({one.cause for one in holds.list_holdings(uow, item.application_id)})
+    # its retention was made longer since it was listed, or is not what was signed
+    return [] if master.discarded_at is not None or _is_over(uow, master) else [LONGER]
 
 
 def _is_answered(target: Target, answered: Collection[tuple[str, str, str]]) -> bool:

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, select
 from services.database.base import new_id
 from services.database.tables.applications import Application
 from services.database.tables.documents import Document
-from services.database.tables.holds import CAUSES, Hold
+from services.database.tables.holds import Hold
 from services.database.tables.masters import Master
 from services.database.tables.people import Person
 from services.database.tables.reviews import Decision
@@ -36,12 +36,8 @@ def find_case(uow: UnitOfWork, number: str) -> Application:
     return _lock_case(uow, Application.number == number, number)
 
 
-def require_terms(
-    uow: UnitOfWork, application: Application, *, cause: str, owner_id: str, review_at: datetime | None
-) -> datetime:
-    """Return when a hold on these terms is to be reviewed; Refused where cause, owner or that date cannot be."""
-    if cause not in CAUSES:
-        raise Refused("unknown", "Choose why the case is held.", status=422, field="cause")
+def require_terms(uow: UnitOfWork, application: Application, *, owner_id: str, review_at: datetime | None) -> datetime:
+    """Return when a hold on these terms is to be reviewed; Refused where its owner or that date cannot be."""
     _require_owner(uow, owner_id, application)
     longest = uow.now + uow.rules.hold_review
     until = review_at or longest

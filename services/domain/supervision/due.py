@@ -24,7 +24,7 @@ def begin(uow: UnitOfWork) -> str | None:
 
     Of a quarter of which a month is inspected already, the other months are inspected, so that nothing is left out.
     Without a valid group a work order asks the management for one, once for each period. Nothing is asked where nobody
-    had submitted anything before the end of the period, nor until a checkpoint of the audit trail was signed since then.
+    had submitted anything before the end of the period, nor until the audit trail has a checkpoint of after it.
     """
     period = _find_due(uow)
     if period is None:

@@ -1,12 +1,12 @@
 """The sample of an inspection: what must be looked at, and of the rest what the seed chooses (R63).
 
 Nobody can choose, and everybody can compute it again: of the cases that need not be inspected those are taken whose
-HMAC-SHA256 with the seed as key is the smallest. The seed is the SHA-256 of the signed note of the first audit checkpoint
-after the end of the period: nobody knows it while cases of the period can still be closed, nobody without the log's key
-can compute it before it is signed, and nobody can change it since.
+HMAC-SHA256 with the seed as key is the smallest. The seed is the SHA-256 of the signed note of the first audit
+checkpoint after the end of the period: nobody knows it while cases of the period can still be closed, nobody without
+the log's key can compute it before it is signed, and nobody can change it since.
 
-Before that the seed was the root of the last checkpoint before the end, which whoever reads the trail knew for as long as
-it took until the end. What was drawn by that rule says so, and is computed again by it.
+Before that the seed was the root of the last checkpoint before the end, which whoever reads the trail knew until the
+end came. What was drawn by that rule says so, and is computed again by it.
 """
 
 import base64

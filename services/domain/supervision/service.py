@@ -38,8 +38,8 @@ def open_by_leader(uow: UnitOfWork, period_name: str) -> GroupInspection:
     """Open the inspection of a period that is over, by the leader of the group.
 
     Refused to everybody else, without a valid group, for a period that is not over or is inspected already, and where
-    no checkpoint of the audit trail was signed since its end. Also for a period of another length than the rule says: who
-    may choose between month and quarter can compute both samples before, and chooses between them.
+    no checkpoint of the audit trail was signed since its end. Also for a period of another length than the rule says:
+    who may choose between month and quarter can compute both samples before, and chooses between them.
     """
     group = groups.find_current(uow)
     if group is None or uow.actor.id != groups.leader_of(group):
@@ -99,7 +99,7 @@ def _open(uow: UnitOfWork, period: Period, *, by_system: bool) -> GroupInspectio
     if seed is None:
         raise Refused(
             "no-seed",
-            "No checkpoint of the audit trail was signed since the end of this period: wait until one is, within minutes.",
+            "No checkpoint of the audit trail was signed since the end of this period: wait a few minutes.",
             field="period",
         )
     inspection = GroupInspection(

@@ -14,7 +14,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import work_orders as visibility
 from services.domain.audit import trail as audit_trail
-from services.domain.work_orders import policy, schedules, service
+from services.domain.work_orders import fitness, policy, schedules, service
 from services.domain.work_orders.kinds import KINDS
 from services.domain.work_orders.roles import Role
 from services.domain.work_orders.schemas import (

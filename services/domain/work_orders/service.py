@@ -214,9 +214,7 @@ def done(uow: UnitOfWork, work_order_id: str, said: Done, proof: Proof) -> WorkO
     order = lock_seen(uow, work_order_id)
     attempt = _open_attempt(uow, order)
     directory, role, me = access_queries.load_directory(uow), doer_of(order), str(uow.actor.id)
-    refusal = policy.doer_refusal(
-        directory, role, me, late=uow.now >= order.due_at, unfit=fitness.unfit_of(uow, order)
-    )
+    refusal = policy.doer_refusal(directory, role, me, late=uow.now >= order.due_at, unfit=fitness.unfit_of(uow, order))
     if refusal is not None:
         raise refusal
     _require_form(order, proof)
@@ -502,9 +500,13 @@ def _new(uow: UnitOfWork, kind: Kind, subject: Subject, *, key: str, title: Text
     )
 
 
-def _set_roles(order: WorkOrder, doer: Role, verifier: Role | None) -> None:
+def _set_doer(order: WorkOrder, doer: Role) -> None:
     order.doer_id, order.doer_post = doer.person_id, doer.post
     order.doer_department_id, order.doer_department_kind = doer.department_id, doer.department_kind
+
+
+def _set_roles(order: WorkOrder, doer: Role, verifier: Role | None) -> None:
+    _set_doer(order, doer)
     if verifier is not None:
         order.verifier_id, order.verifier_post = verifier.person_id, verifier.post
         order.verifier_department_id = verifier.department_id

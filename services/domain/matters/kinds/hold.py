@@ -83,9 +83,7 @@ class HoldKind(Kind):
 
     def before_of(self, uow: UnitOfWork, state: CaseState, asked: HoldAsked) -> dict[str, Any]:
         owner_id = asked.owner_id or str(uow.actor.id)
-        review_at = service.require_terms(
-            uow, state.application, cause=asked.cause, owner_id=owner_id, review_at=asked.review_at
-        )
+        review_at = service.require_terms(uow, state.application, owner_id=owner_id, review_at=asked.review_at)
         return {**self.before(uow, state), "owner": owner_id, "reviewAt": review_at.isoformat()}
 
     def floor(self, uow: UnitOfWork, state: CaseState) -> tuple[str, ...]:

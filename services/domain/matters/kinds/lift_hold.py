@@ -86,7 +86,7 @@ class LiftHold(Kind):
         return False
 
     def obstacle(self, uow: UnitOfWork, state: CaseState, asked: LiftHoldAsked) -> Message | None:
-        """Return why it cannot be lifted: it is already, Legal has yet to confirm it, or a decision counts no longer."""
+        """Return why it cannot be lifted: it is, Legal has to confirm it first, or a decision of it counts no more."""
         hold = self._hold(uow, asked)
         if hold.lifted_at is not None:
             return service.OVER

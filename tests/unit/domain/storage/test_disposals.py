@@ -27,7 +27,7 @@ from services.domain.cases.document_layouts import render_page
 from services.domain.custody import disposals as custody_disposals
 from services.domain.custody.retention_periods import kept_for
 from services.domain.documents import service as document_service
-from services.domain.holds import service as legal_holds
+from services.domain.matters import held as legal_holds
 from services.domain.matters import queries as matter_queries
 from services.domain.matters import service as matters
 from services.domain.reviews import service as review_service
