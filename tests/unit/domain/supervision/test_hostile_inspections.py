@@ -1,6 +1,7 @@
 """Attempts on inspections by their own leader, and by people of the cases that are inspected."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest

@@ -178,30 +178,33 @@ def test_two_people_draw_the_same_sample_which_nobody_can_choose_or_change(super
 def test_nobody_knows_the_seed_while_the_period_runs_and_what_was_drawn_before_stays_so(supervised: Supervised) -> None:
     desk = supervised.desk
     supervised.appointed()
-    since = AuditCheckpoint.size > 1_000_000
-    kept = [(one.size, one.origin, one.root, one.note, one.signed_at) for one in desk.all(AuditCheckpoint)]
-    desk.run(lambda uow: uow.session.execute(delete(AuditCheckpoint).where(since)))
-    # what is known before the end of the period draws nothing
-    assert refused(supervised.opened) == "no-seed"
-    assert desk.run(due.begin) is None
-
-    def sign(uow: UnitOfWork) -> None:
-        names = ("size", "origin", "root", "note", "signed_at")
-        uow.session.add_all(AuditCheckpoint(**dict(zip(names, one, strict=True))) for one in kept if one[0] > 1_000_000)
-
-    desk.run(sign)
     inspection_id = supervised.opened()
     opened = supervised.inspection(inspection_id)
-    first = base64.b64encode(hashlib.sha256(b"march").digest()).decode()
-    assert (opened.seed, opened.seed_size, opened.seed_rule) == (first, 1_000_001, sampling.NOTE_AFTER)
+    assert (opened.seed, opened.seed_size, opened.seed_rule) == (_seed("march"), 1_000_001, sampling.NOTE_AFTER)
     # one that an older release has opened is drawn, and drawn again, by the rule of then
-    before = {"seed": kept[0][2], "seed_size": 1_000_000, "seed_rule": sampling.ROOT_BEFORE}
+    root = desk.the(AuditCheckpoint, size=1_000_000).root
+    before = {"seed": root, "seed_size": 1_000_000, "seed_rule": sampling.ROOT_BEFORE}
     desk.run(lambda uow: uow.session.execute(update(GroupInspection).values(**before)))
     desk.run(service.draw, inspection_id, INSTANCE)
     assert desk.run(reproduction.reproduce, opened.number).differences == []
     desk.run(lambda uow: uow.session.execute(update(GroupInspection).values(seed_rule=sampling.NOTE_AFTER)))
     told = desk.run(reproduction.reproduce, opened.number).differences
     assert any("the first checkpoint after" in one for one in told)
+
+    # what is known before the end of a period draws nothing of it
+    desk.clock.turn(timedelta(days=28))
+    assert refused(desk.run, service.open_by_leader, "2031-03", by="supervisor") == "no-seed"
+    assert desk.run(due.begin) is None
+    desk.run(_sign)
+    assert desk.run(service.open_by_leader, "2031-03", by="supervisor").seed == _seed("april")
+
+
+def _seed(note: str) -> str:
+    return base64.b64encode(hashlib.sha256(note.encode()).digest()).decode()
+
+
+def _sign(uow: UnitOfWork) -> None:
+    uow.session.add(AuditCheckpoint(size=1_000_003, origin="log", root="", note="april", signed_at=uow.now))
 
 
 def _urgent(case: str) -> Matter:
@@ -347,16 +350,16 @@ def test_the_report_is_signed_by_all_and_findings_become_work_orders_and_violati
     other = next(one for one in orders if one.subject_id != severe.id)
     # nobody with a part in the case puts it right: the accused, and later whom it concerns
     assert (order.doer_post, other.doer_post) == ("deputy", "head")
-    assert (
-        refused(desk.run, orders_of.done, order.id, Done({}), Proof("", PASSWORD), by="security-head") == "has-a-part"
-    )
-    concerns = update(Application).where(Application.id == other.application_id).values(subject_ids=["head"])
+    proof, head = Proof("", PASSWORD), {"works": "head", "office": "office-head"}[str(other.doer_department_id)]
+    assert refused(desk.run, orders_of.done, order.id, Done({}), proof, by="security-head") == "has-a-part"
+    concerns = update(Application).where(Application.id == other.application_id).values(subject_ids=[head])
     desk.run(lambda uow: uow.session.execute(concerns))
-    assert refused(desk.run, orders_of.done, other.id, Done({}), Proof("", PASSWORD), by="head") == "has-a-part"
+    assert refused(desk.run, orders_of.done, other.id, Done({}), proof, by=head) == "has-a-part"
     desk.clock.turn(timedelta(days=13, hours=1))
     desk.run(order_tasks.remind, other.id, 7_001)
-    given_on = desk.the(WorkOrder, id=other.id)
-    assert (given_on.doer_post, given_on.doer_department_id) == ("deputy", other.doer_department_id)
+    fit = desk.run(lambda uow: orders_of.list_doers(uow, uow.session.get_one(WorkOrder, other.id)))
+    assert fit
+    assert head not in fit
     desk.run(lambda uow: findings.close_finding(uow, uow.session.get_one(WorkOrder, order.id)))
     assert desk.the(InspectionFinding, id=severe.id).closed_at is not None
 
