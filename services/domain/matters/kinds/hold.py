@@ -131,7 +131,7 @@ class HoldKind(Kind):
     def lines(self, uow: UnitOfWork, facts: Mapping[str, Any]) -> list[Line]:
         asked, before = facts["asked"], facts["before"]
         return [
-            base.text_line(Message("Notice"), facts["number"]),
+            base.text_line(Message("Notice of a legal hold"), facts["number"]),
             Line(Message("Because of"), Label(f"hold-{asked['cause']}")),
             base.person_line(uow, Message("Owner"), before["owner"]),
             base.moment_line(uow, Message("Review by"), before["reviewAt"]),
