@@ -18,6 +18,7 @@ from services.domain.cases import metrics
 from services.domain.cases.stage_times import add_up
 from services.domain.holds.reminders import hold_reviews
 from services.domain.matters import held
+from services.domain.notifications.channels.robots import Robots
 from services.domain.notifications.channels.sender import Sender, channels_of
 from services.domain.notifications.digest import daily_digests
 from services.domain.process import deployed_models
@@ -60,7 +61,7 @@ def follow_clock(
     """List the tasks that are due by the clock, and woken when it is turned."""
     return [
         Relay(container.database, client),
-        Sender(container.database, channels_of(container.settings)),
+        Sender(container.database, channels_of(container.settings), Robots(container.settings).send),
         consent_deadlines(container.database),
         daily_digests(container.database),
         hold_reviews(container.database, held.open_asked_lifts),

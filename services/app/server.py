@@ -383,6 +383,19 @@ def _make_redactions(container: Container) -> Periodic:
     return task
 
 
+def _read_store_health(container: Container) -> list[PeriodicTask]:
+    """Return the task that reads the health of the stores; none where they are given, and the settings name others."""
+    if container.given_store is not None or container.given_replica is not None:
+        return []
+    from services.workers.store_health import EVERY, StoreHealthReader  # noqa: PLC0415 - a portal reads none
+
+    settings = container.settings
+    places = {"vault": settings.store_place, "replica": settings.replica_place}
+    percent = settings.maintenance.least_free_percent
+    reader = StoreHealthReader(container.database, places, least_free_percent=percent)
+    return [Leased(reader.lease, EVERY, reader.run)]
+
+
 def _dispose(container: Container) -> Periodic:
     """Return the task that deletes what two people have agreed to dispose of."""
     from services.workers.disposals import Disposer  # noqa: PLC0415 - a portal deletes nothing
@@ -456,6 +469,7 @@ def _periodic_tasks(
     if roles.sweeper:
         by_clock += [_keep_locks(container), _discard_leftovers(container), _dispose(container)]
         by_clock.append(_make_redactions(container))
+        others += _read_store_health(container)
         # The first sweep was before the workers began.
         others.append(Periodic("sweeper", SWEEP_EVERY, partial(_sweep, container, all_open=False), at_once=False))
     if any(worker.job_type == PRESERVES for worker in roles.workers):

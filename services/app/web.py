@@ -4,9 +4,12 @@ import importlib
 import importlib.util
 import pkgutil
 from collections.abc import Mapping, Sequence
+from copy import copy
 from types import ModuleType
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -14,11 +17,13 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from services import domain
 from services.domain.accounts.identity import AccountIdentity
 from services.domain.accounts.signatures import http as signature_http
+from services.domain.supervision.refused_access import note_refusal
 from services.runtime.settings import Settings
 from services.web import errors as web_errors
 from services.web import refusal_pages
 from services.web.middleware import RequestLimits, SecurityHeaders
 from services.web.observation import RequestObserver
+from services.web.refused_access import RefusedAccess
 
 
 class Portal(FastAPI):
@@ -50,18 +55,29 @@ def create_app(dependencies: Mapping[str, object], routers: Sequence[APIRouter] 
     refusal_pages.install(app)
     signature_http.install(app)
     app.add_middleware(RequestLimits)
+    app.add_middleware(RefusedAccess, note=note_refusal)
     given = dependencies.get("settings")
     settings = given if isinstance(given, Settings) else None
     app.add_middleware(SecurityHeaders, https=settings is not None and settings.portal.url.startswith("https://"))
     if settings is not None and settings.portal.trusted_proxies:
         # Failed logins are counted by address: only a known proxy may say where a call comes from.
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.portal.trusted_proxies)
+    # Each router has its whole paths, so its routes are added as they are: `include_router` would build each of them
+    # once more at the first request, and look through router after router at every one.
     for router in (*routers_of("api"), *routers):
-        app.include_router(router)
+        app.router.routes.extend(router.routes)
     for router in routers_of("pages"):
-        app.include_router(router, include_in_schema=False)
+        app.router.routes.extend(_undescribed(route) for route in router.routes)
     app.mount("/static", StaticFiles(packages=[("services.web", "static")]))
     return app
+
+
+def _undescribed(route: BaseRoute) -> BaseRoute:
+    """The same route, left out of the API's description."""
+    route = copy(route)
+    if isinstance(route, APIRoute):
+        route.include_in_schema = False
+    return route
 
 
 def routers_of(kind: str) -> list[APIRouter]:

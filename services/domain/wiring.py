@@ -51,16 +51,19 @@ def _register() -> None:
     from services.domain.process import subjects as process_subjects  # noqa: PLC0415 - as above
     from services.domain.reviews import readiness  # noqa: PLC0415 - as above
     from services.domain.storage import wiring as storage_wiring  # noqa: PLC0415 - as above
+    from services.domain.supervision import attached as groups_attached  # noqa: PLC0415 - as above
     from services.domain.supervision import wiring as supervision_wiring  # noqa: PLC0415 - as above
+    from services.domain.work_orders import access_reviews, follow_ups  # noqa: PLC0415 - as above
     from services.domain.work_orders import attached as work_orders_attached  # noqa: PLC0415 - as above
-    from services.domain.work_orders import follow_ups  # noqa: PLC0415 - as above
 
     subjects.register("application", attached.SUBJECT)
     subjects.register("matter", matters_attached.SUBJECT)
     readiness.register(derivative_viewings.STAGE, derivative_viewings.require_ready)
     subjects.register("work-order", work_orders_attached.SUBJECT)
+    subjects.register("supervision-group", groups_attached.SUBJECT)
     process_subjects.register("work-order", work_orders_attached.is_over)
     follow_ups.register()
+    access_reviews.register()
     storage_wiring.register()
     supervision_wiring.register()
 

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.spans import Span
+from services.runtime.storage_health import Disk
 
 # Neighbours this close are one recording; the names of MediaMTX's files are inexact by 0.05 s.
 JOIN_TOLERANCE = timedelta(milliseconds=200)
@@ -147,4 +148,13 @@ class TellsExports(Protocol):
 
     async def list_exports(self) -> list[RecorderExport]:
         """List the exports that the recorder has; raises RecorderDown."""
+        ...
+
+
+@runtime_checkable
+class TellsDisks(Protocol):
+    """A recorder that tells of its disks. Those of the other drivers do not tell."""
+
+    async def list_disks(self) -> list[Disk]:
+        """List the disks on which the recorder records; raises RecorderDown."""
         ...

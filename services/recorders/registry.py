@@ -20,7 +20,7 @@ from services.recorders.mediamtx.recorder import SCHEMA as MEDIAMTX
 from services.recorders.mediamtx.recorder import MediamtxRecorder
 from services.recorders.onvif.recorder import SCHEMA as ONVIF
 from services.recorders.onvif.recorder import OnvifRecorder
-from services.recorders.protocol import Recorder, RecorderFacts, Segment, TellsExports
+from services.recorders.protocol import Recorder, RecorderFacts, Segment, TellsDisks, TellsExports
 from services.recorders.upload.recorder import UploadRecorder
 from services.recorders.zoneminder.recorder import SCHEMA as ZONEMINDER
 from services.recorders.zoneminder.recorder import ZoneMinderRecorder
@@ -108,6 +108,12 @@ def exports_of(recorder: Recorder) -> TellsExports | None:
     """Return the recorder as one that tells its exports; None for those of the drivers that do not."""
     inner = recorder.bounded if isinstance(recorder, Bounded) else recorder
     return inner if isinstance(inner, TellsExports) else None
+
+
+def disks_of(recorder: Recorder) -> TellsDisks | None:
+    """Return the recorder as one that tells of its disks; None for those of the drivers that do not."""
+    inner = recorder.bounded if isinstance(recorder, Bounded) else recorder
+    return inner if isinstance(inner, TellsDisks) else None
 
 
 class Bounded:

@@ -157,6 +157,12 @@ HTTP_REQUESTS = Counter(
     ["method", "route", "status", "class"],
     registry=REGISTRY,
 )
+ACCESS_REFUSED = Counter(
+    "footage_desk_access_refused",
+    "Requests that were refused, by cause: signed-out, not-allowed, not-there (or not for this person)",
+    ["cause"],
+    registry=REGISTRY,
+)
 HTTP_BUCKETS = (0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 HTTP_DURATION = Histogram(
     "footage_desk_http_request_duration_seconds",
@@ -275,6 +281,12 @@ FINDINGS_OPEN = Gauge(
     "Differences between the register and what it describes that nobody has explained",
     registry=DATABASE_REGISTRY,
 )
+DEVICES_UNHEALTHY = Gauge(
+    "footage_desk_devices_unhealthy",
+    "Stores and recorders that were last read to be defective: vault, replica, recorder",
+    ["part"],
+    registry=DATABASE_REGISTRY,
+)
 HAND_OVERS_OVERDUE = Gauge(
     "footage_desk_hand_overs_overdue", "Hand-overs past their due date", registry=DATABASE_REGISTRY
 )
@@ -331,6 +343,7 @@ MODELS_UNRECORDED = Gauge(
 )
 AUDIT_EVENTS = Gauge("footage_desk_audit_events", "Events in the audit trail", registry=DATABASE_REGISTRY)
 
+REFUSED_CAUSES = ("signed-out", "not-allowed", "not-there")
 JOB_ACTIONS = ("activated", "completed", "failed", "waiting", "bpmn-error")
 TIMESTAMP_OUTCOMES = ("granted", "failed")
 NOTICE_OUTCOMES = ("delivered", "deferred", "failed")
@@ -341,6 +354,8 @@ for _outcome in ("complete", "partial", "missing", "unreadable"):
 SEALINGS.labels("failed")
 for _outcome in ("preserved", "failed"):
     PRESERVATIONS.labels(_outcome)
+for _cause in REFUSED_CAUSES:
+    ACCESS_REFUSED.labels(_cause)
 for _outcome in TIMESTAMP_OUTCOMES:
     TIMESTAMP_REQUESTS.labels(_outcome)
 for _reason in ("unavailable", "busy", "conflict"):

@@ -40,6 +40,8 @@ class Rules:
     filmed_answer_days: int = 15  # working days for an answer to a person who was filmed
     viewing_stations: str = ""  # as ``stations.parse`` reads it; without one nothing is viewed on site
     companion_interval: timedelta = timedelta(minutes=10)
+    refused_accesses: int = 5  # of different addresses to one person within the window: somebody looks at it
+    refusal_window: timedelta = timedelta(days=1)
     preserve: Literal["always", "at-risk", "never"] = "at-risk"
     max_span: timedelta = timedelta(hours=24)
     max_items: int = 20
@@ -96,6 +98,8 @@ def rules_of(settings: Settings) -> Rules:
         filmed_answer_days=settings.rules.filmed_answer_days,
         viewing_stations=settings.rules.viewing_stations,
         companion_interval=settings.rules.companion_interval,
+        refused_accesses=settings.rules.refused_accesses,
+        refusal_window=settings.rules.refusal_window,
         preserve=settings.rules.preservation,
         max_span=timedelta(hours=settings.rules.max_span_hours),
         second_factor=settings.portal.second_factor or ("nobody" if settings.demo else "signers"),

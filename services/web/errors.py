@@ -14,6 +14,7 @@ from services.runtime.errors import Busy, Fatal, Refused, Retryable
 from services.runtime.logs import get_logger
 from services.runtime.translations import Bilingual, Message, Text
 from services.web.problem import Problem
+from services.web.refused_access import remember
 
 log = get_logger(__name__)
 
@@ -116,8 +117,9 @@ def too_large() -> RefusalResponse:
     return answer("too-large", Message("The body is too large: send a shorter one."), 413)
 
 
-def _refused(_request: Request, error: Exception) -> RefusalResponse:
+def _refused(request: Request, error: Exception) -> RefusalResponse:
     assert isinstance(error, Refused)  # noqa: S101  registered for this class alone
+    remember(request.scope, code=error.code)
     return answer(error.code, error.message, error.status, error.field)
 
 

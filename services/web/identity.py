@@ -15,6 +15,7 @@ from services.runtime.settings import Settings
 from services.runtime.translations import in_context
 from services.web import cookies
 from services.web.dependencies import GivenDatabase
+from services.web.refused_access import remember
 
 CSRF_HEADER = "X-CSRF-Token"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -91,7 +92,9 @@ GivenIdentity = Annotated[Identity, Depends(identity)]
 
 async def acting(request: Request, token: Token, database: GivenDatabase, accounts: GivenIdentity) -> Actor:
     """Return the signed-in person as actor for ``run``; Refused with 401 when the session is over, or half."""
-    return await database.read(ANONYMOUS, accounts.actor, token, browser_of(request))
+    actor = await database.read(ANONYMOUS, accounts.actor, token, browser_of(request))
+    remember(request.scope, person_id=actor.id)
+    return actor
 
 
 Acting = Annotated[Actor, Depends(acting)]

@@ -15,7 +15,7 @@ HSTS = "max-age=31536000"  # this host alone: what else lies below its domain is
 LARGEST_BODY = 2 << 20
 # File uploads, which are counted while they stream in.
 FILES = re.compile(
-    r"(/api)?/(uploads/[^/]{1,64}/content|admin/cameras/[^/]{1,64}/picture|applications/[^/]{1,64}/attachments)"
+    r"(/api)?/(uploads/[^/]{1,64}/content|admin/cameras/[^/]{1,64}/picture|(applications|matters|work-orders|supervision-groups)/[^/]{1,64}/attachments)"
 )
 
 

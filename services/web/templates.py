@@ -17,8 +17,8 @@ from services.runtime.local_times import offset
 from services.runtime.places import SERVICES
 from services.runtime.spans import Span
 from services.runtime.translations import Message, Text
+from services.web import help, menu
 from services.web import language as languages
-from services.web import menu
 from services.web.language import Language
 
 STATIC = Path(__file__).with_name("static")
@@ -57,6 +57,7 @@ def environment(language: Language) -> Environment:
         language=language,
         static=static,
         menu_for=menu.entries,
+        help_about=help.about,
         localised_in=partial(_pair, language),
         language_choices=partial(language_choices, language),
         other_languages=partial(languages.others, language),

@@ -23,6 +23,7 @@ from services.web.dependencies import GivenDatabase, GivenSettings
 from services.web.forms import CSRF_FIELD, Typed, keep
 from services.web.identity import ANONYMOUS, CSRF_HEADER, SAFE_METHODS, GivenIdentity, Person, browser_of, csrf_token
 from services.web.language import Language
+from services.web.refused_access import remember
 from services.web.templates import render
 
 FLASH_COOKIE = "footage_desk_flash"
@@ -168,6 +169,7 @@ async def visitor(
         if refusal.status == 401:
             raise NotSignedIn from refusal
         raise
+    remember(request.scope, person_id=person.id)
     return Visitor(request, person, expected, languages.chosen(request, person.locale), settings.demo)
 
 

@@ -1,6 +1,7 @@
 """The whole main job in Chromium, by the people who do it: Chinese at a desk, English on a phone."""
 
 import asyncio
+import base64
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -12,22 +13,38 @@ from typing import Any
 import amount
 import demo_server
 import pytest
-from main_job import DESKTOP_ZH, PHONE_EN, Device, MainJob, People, PortalUser
+from main_job import DESKTOP_EN, DESKTOP_ZH, PHONE_EN, Device, MainJob, People, PortalUser
 from playwright.sync_api import Browser, Page, expect
 from prefork import ForkedProcess
 from service_process import environment, running
 
+from services.app import manuals
 from services.demo.recordings import yesterday
 
-# Where the pictures of the main pages go, such as docs/pages; without it none are taken.
+# Where the pictures of the main pages go, such as docs/pages; without it none are taken. Those of the manuals go where
+# the package has them.
 PICTURES = os.environ.get("FOOTAGE_DESK_TEST_PICTURES")
+DEVICES = {"Chinese at a desk": DESKTOP_ZH, "English on a phone": PHONE_EN}
+if PICTURES:
+    DEVICES["English at a desk"] = DESKTOP_EN
 CASES_SECONDS = 600.0  # on a machine that runs other tests
 pytestmark = pytest.mark.timeout(900)
 TALLEST = 1400  # pixels of a picture
 AT_A_DESK = ("apply", "inbox", "security", "storage-release", "hand-over", "watch", "case")
 ON_A_PHONE = ("summary", "hand-over")
 LISTS = {
-    "lina": ("/", "/applications", "/apply", "/uploads", "/notices", "/account", "/policy"),
+    "lina": (
+        "/",
+        "/help",
+        "/help/applicant",
+        "/help/custodian",
+        "/applications",
+        "/apply",
+        "/uploads",
+        "/notices",
+        "/account",
+        "/policy",
+    ),
     "zhaoqiang": ("/", "/inbox", "/register", "/register/copies-out", "/register/next-overwritten", "/register/stages"),
     "hutao": ("/storage",),
     "liuyang": ("/", "/hand-overs"),
@@ -63,7 +80,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         assert thread.submit(asyncio.run, forked.wait()).result() == 0
 
 
-@pytest.fixture(scope="module", params=[DESKTOP_ZH, PHONE_EN], ids=["Chinese at a desk", "English on a phone"])
+@pytest.fixture(scope="module", params=DEVICES.values(), ids=DEVICES)
 def everybody(request: pytest.FixtureRequest, address: str, browser: Browser) -> Iterator[People]:
     """Who has signed in stays so for the next test before the same device."""
     people = People(browser, address, request.param)
@@ -163,8 +180,20 @@ def _picture(device: Device, name: str, somebody: PortalUser) -> None:
     size = device.viewport
     tall = min(TALLEST, page.evaluate("() => document.documentElement.scrollHeight"))
     clip: Any = {"x": 0, "y": 0, "width": size["width"], "height": max(size["height"], tall)}
-    path = Path(PICTURES) / f"{name}{'-phone' if device.phone else ''}.png"
-    page.screenshot(path=path, full_page=True, clip=clip)
+    if device != DESKTOP_EN:
+        path = Path(PICTURES) / f"{name}{'-phone' if device.phone else ''}.png"
+        page.screenshot(path=path, full_page=True, clip=clip)
+    if not device.phone:
+        _picture_of_a_manual(page, manuals.FOLDER / device.language / f"{name}.webp", clip)
+
+
+def _picture_of_a_manual(page: Page, path: Path, clip: dict[str, Any]) -> None:
+    """Smaller than those of the docs, because each installation carries them."""
+    if not any(f"({path.stem})" in text.read_text(encoding="utf-8") for text in path.parent.glob("*.md")):
+        return
+    wanted = {"format": "webp", "quality": 70, "captureBeyondViewport": True, "clip": {**clip, "scale": 0.75}}
+    answer = page.context.new_cdp_session(page).send("Page.captureScreenshot", wanted)
+    path.write_bytes(base64.b64decode(answer["data"]))
 
 
 def _made_by(*command: str | Path) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""docs/operations.md and docs/capacity.md name only commands, settings, parts, values, metrics and paths that exist."""
+"""The pages of operators name only commands, settings, parts, values, metrics and paths that exist."""
 
 import json
 import re
@@ -19,7 +19,9 @@ from services.runtime.places import ROOT
 from services.runtime.settings import all_settings, variable
 
 DOCS = ROOT / "docs"
-PAGES = [DOCS / name for name in ("operations.md", "capacity.md", "camunda.md") if (DOCS / name).exists()]
+PAGES = [
+    DOCS / name for name in ("operations.md", "operations.zh.md", "capacity.md", "camunda.md") if (DOCS / name).exists()
+]
 CHART = ROOT / "charts" / "footage-desk"
 COMPOSE = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))["services"]
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))

@@ -165,6 +165,7 @@ def test_every_value_that_a_label_is_compared_with_occurs() -> None:
         ("footage_desk_timestamp_requests_total", "outcome"): set(metrics.TIMESTAMP_OUTCOMES),
         ("footage_desk_database_transaction_failures_total", "reason"): {"unavailable", "busy", "conflict"},
         ("footage_desk_applications", "state"): set(STATES),
+        ("footage_desk_access_refused_total", "cause"): set(metrics.REFUSED_CAUSES),
         ("footage_desk_http_requests_total", "class"): {"2xx", "3xx", "4xx", "5xx", ABORTED},
         ("footage_desk_http_request_duration_seconds_bucket", "le"): {f"{b:g}" for b in metrics.HTTP_BUCKETS},
         **{

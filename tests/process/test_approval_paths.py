@@ -52,7 +52,7 @@ async def test_the_signer_raises_the_class_and_management_is_asked(desk: People)
 
 
 @pytest.mark.requirement("R26")
-async def test_where_management_is_concerned_another_manager_decides(desk: People) -> None:
+async def test_t8_where_management_is_concerned_another_manager_decides(desk: People) -> None:
     case = await desk.apply("cam2", subject_ids=(demo_id("gaofeng"),))
 
     review = await desk.reach(case, "management")

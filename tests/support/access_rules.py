@@ -105,6 +105,12 @@ RULES = {
     "GET /api/deliveries": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/deliveries/retry": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/deliveries/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"channel": "mail"}),
+    "GET /api/admin/robots": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/admin/robots": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"kind": "wecom", "name": "x", "address": "https://none.example"}
+    ),
+    "POST /api/admin/robots/{robot_id}/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "DELETE /api/admin/robots/{robot_id}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/deliveries/{delivery_id}/retry": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /api/applications": Rule(EVERYONE),
     "POST /api/applications": Rule(EVERYONE, body=FORM),
@@ -323,6 +329,7 @@ RULES = {
     "GET /api/devices": Rule(STORAGE_READERS, EVERYONE - STORAGE_READERS),
     "POST /api/devices": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body=DEVICE),
     "POST /api/devices/list": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS),
+    "GET /api/stores/health": Rule(STORAGE_READERS, EVERYONE - STORAGE_READERS),
     "GET /api/devices/{device_id}": Rule(STORAGE_READERS, EVERYONE - STORAGE_READERS),
     "PUT /api/devices/{device_id}": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body=DEVICE),
     "POST /api/devices/{device_id}/retire": Rule(STORAGE_KEEPERS, EVERYONE - STORAGE_KEEPERS, body={"because": "none"}),
@@ -354,6 +361,7 @@ RULES = {
     ),
     "POST /api/signature-holds/{hold_id}/release": Rule(frozenset({"security-head"}), body={"password": PASSWORD}),
     "GET /api/people": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/people/list": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people": Rule(
         ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"login": "?", "name": "x", "departmentId": "works"}
     ),
@@ -445,6 +453,7 @@ RULES = {
         EVERYONE - SUPERVISING,
         query="?cameraId=camera&start=2031-03-04T10:00:00Z&end=2031-03-04T11:00:00Z&purpose=none",
     ),
+    "GET /api/refusals/{person_id}": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /api/audit/events": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /api/audit/events/{seq}": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /api/statistics": Rule(SUPERVISING, EVERYONE - SUPERVISING),
@@ -459,6 +468,8 @@ RULES |= {
     # no group is proposed, and nothing is inspected: tests/unit/domain/supervision
     "POST /api/supervision-group/{group_id}/confirm": Rule(NONE, body={"password": PASSWORD}),
     "POST /api/supervision-group/{group_id}/withdraw": Rule(NONE),
+    "GET /api/supervision-groups/{group_id}/attachments": Rule(NONE),
+    "POST /api/supervision-groups/{group_id}/attachments": Rule(NONE, query="?kind=other&name=x.jpg"),
     "GET /api/inspections": Rule(INSPECTIONS, EVERYONE - INSPECTIONS),
     "POST /api/inspections": Rule(NONE, EVERYONE, body={"period": "2031-02"}),
     "GET /api/inspections/{inspection_id}": Rule(NONE, EVERYONE - INSPECTIONS),

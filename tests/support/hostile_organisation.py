@@ -328,6 +328,9 @@ class HostileOrganisation(ReviewDesk):
         return {
             **{name: keys[:12] for name, keys in found.items()},
             "person_id": ["reviewer2"],
+            "manual": ["custodian"],
+            "language": ["zh"],
+            "picture": ["overview.webp"],
             "number": numbers,
             "name": ["organisation", "max_items"],
             "rule_name": ["organisation"],

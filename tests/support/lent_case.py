@@ -189,6 +189,7 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "post_id": desk.the(Post, person_id="reviewer2").id,
         "absence_id": desk.run(absences.add, "reviewer2", since=since, until=until, by="reviewer2").id,
         "delivery_id": desk.run(_failed),
+        "robot_id": "none",
         "search_id": desk.run(saved_searches.save, "mine", "text=gate", by="reviewer").id,
         "rule_name": "max_items",
         "name": "max_items",
@@ -209,6 +210,9 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "sitting_id": desk.run(_sitting),
         "work_order_id": desk.run(_work_order),
         "schedule_code": "check-in",
+        "manual": "custodian",
+        "language": "en",
+        "picture": "overview.webp",
         **desk.run(_registers, by="operator"),
         **dict.fromkeys(("disposal_item_id", "finding_id", "damage_id"), "none"),
     }

@@ -29,6 +29,7 @@ class Device:
 
 
 DESKTOP_ZH = Device("zh", {"width": 1280, "height": 900})
+DESKTOP_EN = Device("en", {"width": 1280, "height": 900})
 PHONE_EN = Device("en", {"width": 390, "height": 844}, phone=True)
 
 

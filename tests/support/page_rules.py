@@ -44,6 +44,11 @@ CAMERA = {
     "retentionDays": "30",
 }  # fmt: skip
 TABLE = "date,kind,name_zh,name_en\n2031-05-01,off,劳动节,Labour Day"
+ROBOT = {
+    "kind": "wecom",
+    "name": "x",
+    "address": "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=none",
+}
 DEPARTMENT = {"nameZh": "x", "nameEn": "x", "kind": "administration"}
 PAGES = {
     "GET /applications/{application_id}/attachments": Rule(SEE),
@@ -89,6 +94,9 @@ PAGES = {
     "GET /applications/{application_id}/withdraw": Rule(APPLICANT),
     "POST /applications/{application_id}/withdraw": Rule(APPLICANT, body={"reason": "x"}),
     "GET /policy": Rule(EVERYONE),
+    "GET /help": Rule(EVERYONE),
+    "GET /help/{manual}": Rule(EVERYONE),
+    "GET /help/pictures/{language}/{picture}": Rule(EVERYONE),
     "GET /hand-overs": Rule(EVERYONE),
     "GET /hand-overs.csv": Rule(EVERYONE),
     "GET /hand-overs/{hand_over_id}": Rule(KEEPER),
@@ -122,6 +130,10 @@ PAGES = {
     "GET /notices": Rule(EVERYONE),
     "POST /notices/read": Rule(EVERYONE),
     "POST /notices/{notice_id}/read": Rule(frozenset({"drafter"})),
+    "GET /admin/notices/robots": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/notices/robots": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=ROBOT),
+    "POST /admin/notices/robots/{robot_id}/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/notices/robots/{robot_id}/end": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /admin/notices": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /admin/notices/retry": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /admin/notices/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"channel": "mail"}),
@@ -239,6 +251,8 @@ PAGES = {
     "POST /requests/{change_id}/{act}": Rule(NONE),  # ``act`` is none of its own
     "GET /admin/people": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /admin/people.csv": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /admin/people/list": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/people/list": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /admin/people/new": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /admin/people/new": Rule(
         ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"login": "?", "name": "x", "departmentId": "works"}
@@ -303,6 +317,7 @@ PAGES = {
     "GET /supervision": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /supervision/requirements/{requirement}": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /supervision/footage-viewers": Rule(SUPERVISING, EVERYONE - SUPERVISING),
+    "GET /supervision/refusals/{person_id}": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /supervision/audit": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /supervision/audit/{seq}": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /supervision/statistics": Rule(SUPERVISING, EVERYONE - SUPERVISING),
@@ -312,6 +327,8 @@ PAGES = {
         EVERYONE - {"manager"},
         body={"leaderId": "supervisor", "untilDay": "2031-12-31", "basis": "none", "password": PASSWORD},
     ),
+    "GET /supervision-groups/{group_id}/attachments": Rule(NONE),
+    "POST /supervision-groups/{group_id}/attachments": Rule(NONE, EVERYONE),
     "POST /supervision/group/{group_id}/{act}": Rule(NONE),  # ``act`` is none of its own
     "GET /supervision/inspections": Rule(INSPECTIONS, EVERYONE - INSPECTIONS),
     "POST /supervision/inspections": Rule(NONE, EVERYONE, body={"period": "2031-02"}),

@@ -324,6 +324,7 @@ APPOINTMENT: dict[str, Any] = {
     **{name: MATTER[name] for name in ("organisation", "policyVersion", "zone", "demo")},
     "title": "视频录像调取监督小组任命书",
     "basis": "总经理办公会纪要第3号",
+    "attachments": [{"name": "任命决定.pdf", "sha256": HASH}],
     "since": "2031-03-10T02:00:00+00:00",
     "until": "2032-03-10T02:00:00+00:00",
     "members": [

@@ -37,8 +37,14 @@ class Supervised:
         """Add the people of the group, and as many closed cases of February."""
         self.desk.run(_seed, cases)
 
-    def propose(self, by: str = "manager", leader: str = "supervisor", people: tuple[str, ...] = GROUP) -> str:
-        wanted = Appointment(leader, people, NOON + timedelta(days=365), "总经理办公会纪要第3号")
+    def propose(
+        self,
+        by: str = "manager",
+        leader: str = "supervisor",
+        people: tuple[str, ...] = GROUP,
+        basis: str = "总经理办公会纪要第3号",
+    ) -> str:
+        wanted = Appointment(leader, people, NOON + timedelta(days=365), basis)
         return self.desk.run(groups.propose, wanted, Proof("", PASSWORD), by=by).id
 
     def confirm(self, group_id: str, by: str = "manager2") -> None:

@@ -1,6 +1,7 @@
 """All tables; importing this package enters them into the metadata."""
 
 from services.database.tables import (
+    access_refusals,
     agreements,
     applications,
     attachments,
@@ -58,6 +59,7 @@ from services.database.tables import (
 )
 
 __all__ = [
+    "access_refusals",
     "agreements",
     "applications",
     "attachments",
@@ -88,6 +90,7 @@ __all__ = [
     "maintenance",
     "masters",
     "matters",
+    "notice_robots",
     "notices",
     "outbox",
     "outsiders",

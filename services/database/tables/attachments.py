@@ -1,4 +1,4 @@
-"""Attachments: letters, photographs and copies of cards of an application, a matter or a work order."""
+"""Attachments: letters, photographs and copies of cards of an application, a matter, a work order or a group."""
 
 from datetime import datetime
 from typing import Any
@@ -51,7 +51,7 @@ class Attachment(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     application_id: Mapped[str | None] = mapped_column(ForeignKey("applications.id"), index=True)
-    matter_id: Mapped[str | None] = mapped_column(index=True)  # of a matter or of a work order
+    matter_id: Mapped[str | None] = mapped_column(index=True)  # of a matter, a work order or a group
     kind: Mapped[str]  # one of domain.attachments.schemas.KINDS
     file_name: Mapped[str]
     sha256: Mapped[str]

@@ -10,8 +10,9 @@ from services.database.tables.notices import Notice
 
 WAITING = text("delivered_at IS NULL AND given_up_at IS NULL")
 
-# Errors of what is not sent any more, and need not be: the notice was read, or its work was done, before.
-NOT_NEEDED = frozenset({"read", "done"})
+# Errors of what is not sent any more, and need not be: the notice was read, or its work was done, before; or its
+# channel was ended.
+NOT_NEEDED = frozenset({"read", "done", "channel-removed"})
 
 
 class Delivery(Base):

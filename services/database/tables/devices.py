@@ -1,6 +1,7 @@
 """Devices and media of storage: what there is, where it stands, who holds it (R10, R15, R53)."""
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -14,6 +15,7 @@ KINDS = ("recorder", "array", "node", "tape", "medium", "viewing-station")
 MEDIUM_KINDS = ("usb-stick", "disk", "disc", "tape", "other")
 IN, OUT = "in", "out"
 ENDS = ("provided", "destroyed", "lost")  # how a medium leaves the register for good
+STORES = ("vault", "replica")
 AWAY = text("state = 'out'")
 IN_SERVICE = text("retired_at IS NULL")
 
@@ -21,7 +23,8 @@ IN_SERVICE = text("retired_at IS NULL")
 class Device(Base):
     """One device by its inventory number; one that is ``retired`` stays on record.
 
-    ``redundancy`` says in words what of it may fail. ``recorder_id``: the recorder of the catalogue that it is.
+    ``redundancy`` says in words what of it may fail. ``recorder_id``: the recorder of the catalogue that it is;
+    ``store``: the store of footage that it carries, alone or with others.
     """
 
     __tablename__ = "devices"
@@ -41,6 +44,7 @@ class Device(Base):
     capacity: Mapped[str | None]
     redundancy: Mapped[str | None]
     recorder_id: Mapped[str | None] = mapped_column(ForeignKey("recorders.id"), index=True)
+    store: Mapped[str | None]  # of STORES
     entered_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
     entered_at: Mapped[datetime]
     retired_at: Mapped[datetime | None]
@@ -86,3 +90,24 @@ class MediumEvent(Base):
     by: Mapped[str] = mapped_column(ForeignKey("people.id"))
     holder_id: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     note: Mapped[str | None]
+
+
+class DeviceHealth(Base):
+    """What was last read of a store or of a recorder: its disks, its redundancy, its free space (R10).
+
+    ``source``: vault, replica, or the id of a recorder. ``state`` has lasted since ``since`` and was told at
+    ``told_at``; ``failure`` is why nothing was told at ``asked_at``, after which the state is what it was.
+    """
+
+    __tablename__ = "device_health"
+
+    source: Mapped[str] = mapped_column(primary_key=True)
+    recorder_id: Mapped[str | None] = mapped_column(ForeignKey("recorders.id"), unique=True)
+    state: Mapped[str]  # of services.runtime.storage_health.STATES
+    since: Mapped[datetime]
+    told_at: Mapped[datetime | None]
+    asked_at: Mapped[datetime]
+    findings: Mapped[list[Any]]  # sentences: zh, en
+    figures: Mapped[dict[str, Any]]
+    disks: Mapped[list[Any]]
+    failure: Mapped[dict[str, Any] | None]  # a sentence: zh, en

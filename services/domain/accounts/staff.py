@@ -66,7 +66,7 @@ async def add_person(database: Database, actor: Actor, login: str, details: Deta
     """Add a person. Refused for a login that is taken or malformed."""
     password = passwords.generate()
     password_hash = await run_in_thread(passwords.hash_password, password)
-    person_id = await database.run(actor, _add_checked, login, details, password_hash)
+    person_id = await database.run(actor, add_checked, login, details, password_hash)
     return InitialPassword(person_id, login, password)
 
 
@@ -345,7 +345,8 @@ def _set_initial_password(uow: UnitOfWork, row: Person, password_hash: str) -> N
     holds.add(uow, row.id, "password-reset")
 
 
-def _add_checked(uow: UnitOfWork, login: str, details: Details, password_hash: str) -> str:
+def add_checked(uow: UnitOfWork, login: str, details: Details, password_hash: str) -> str:
+    """Add a person whose initial password has this hash; return the id. Administrators only."""
     require_administrator(uow)
     return _add_person(uow, login, _checked_values(uow, details), password_hash).id
 

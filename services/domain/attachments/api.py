@@ -133,6 +133,26 @@ async def add_attachment_to_work_order(
     return await database.read(actor, _view_of, row)
 
 
+@router.get("/supervision-groups/{group_id}/attachments", responses=problems(401, 404))
+async def list_attachments_of_group(group_id: Identifier, actor: Acting, database: GivenDatabase) -> AttachmentList:
+    """List the attachments of a supervision group: its appointment document."""
+    return await database.read(actor, queries.get_list, "supervision-group", group_id)
+
+
+@router.post(
+    "/supervision-groups/{group_id}/attachments",
+    status_code=201,
+    responses=problems(*USUAL, 429),
+    openapi_extra=BODY,
+)
+async def add_attachment_to_group(group_id: Identifier, sent: Annotated[Sent, Depends()]) -> AttachmentView:
+    """Add a JPEG, PNG or PDF to a proposed supervision group, as the management: the appointment document.
+
+    It belongs to the group at once, and nobody removes it. The confirmation is signed over what is there.
+    """
+    return await sent.add_to("supervision-group", group_id)
+
+
 @router.get("/applications/{application_id}/identity-cards", responses=problems(401, 404))
 async def list_identity_cards(
     application_id: Identifier, actor: Acting, database: GivenDatabase

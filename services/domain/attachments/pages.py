@@ -102,6 +102,30 @@ async def add_to_work_order(
     return await _receive(request, uploader, receiver, "work-order", work_order_id)
 
 
+@router.get("/supervision-groups/{group_id}/attachments")
+async def show_of_group(group_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
+    """Show the attachments of a supervision group, and where they are added."""
+    attached = await database.read(visitor.actor, queries.get_list, "supervision-group", group_id)
+    return visitor.page(
+        "attachments/attachments.html",
+        attach_to=f"/supervision-groups/{group_id}",
+        attached=attached,
+        edits=False,
+        number=None,
+        back="/supervision/group",
+        attachment_kinds={code: name for code, name in KINDS.items() if code != IDENTITY_CARD},
+        largest=LARGEST,
+    )
+
+
+@router.post("/supervision-groups/{group_id}/attachments")
+async def add_to_group(
+    group_id: Identifier, request: Request, *, uploader: Uploading, receiver: GivenReceiver
+) -> Response:
+    """Add the file of a plain form to a supervision group, as to an application."""
+    return await _receive(request, uploader, receiver, "supervision-group", group_id)
+
+
 @router.post("/applications/{application_id}/attachments")
 async def add(
     application_id: Identifier, request: Request, *, uploader: Uploading, receiver: GivenReceiver

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from services.database.tables.attachments import Attachment, AttachmentUpload
+from services.database.tables.inspections import SupervisionGroup
 from services.database.tables.work_orders import WorkOrder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.attachments import names, queries, retention, uploads
@@ -209,8 +210,12 @@ def _get(uow: UnitOfWork, attachment_id: str) -> tuple[Attachment, SubjectKind, 
         raise _not_found(attachment_id)
     if row.application_id is not None:
         return row, "application", row.application_id
-    of_work_order = uow.session.get(WorkOrder, row.matter_id) is not None
-    return row, "work-order" if of_work_order else "matter", str(row.matter_id)
+    subject_id = str(row.matter_id)
+    if uow.session.get(WorkOrder, subject_id) is not None:
+        return row, "work-order", subject_id
+    if uow.session.get(SupervisionGroup, subject_id) is not None:
+        return row, "supervision-group", subject_id
+    return row, "matter", subject_id
 
 
 def _reading(uow: UnitOfWork, row: Attachment) -> Reading:

@@ -1,4 +1,4 @@
-"""What attachments belong to, and the rights that it gives: applications, matters and work orders register theirs.
+"""What attachments belong to, and the rights that it gives: applications, matters, work orders and groups.
 
 A capability to the right of this one registers its kind once, in ``services.domain.wiring``.
 """
@@ -10,7 +10,7 @@ from typing import Literal
 from services.database.unit_of_work import UnitOfWork
 from services.runtime.errors import Refused
 
-SubjectKind = Literal["application", "matter", "work-order"]
+SubjectKind = Literal["application", "matter", "work-order", "supervision-group"]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from services.database.tables.cameras import Camera, Recorder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.cameras import service
-from services.domain.cameras.csv_rows import plain, read_rows
+from services.runtime.csv_rows import plain, read_rows
 from services.runtime.errors import Refused
 from services.runtime.translations import Message, Text, Worded
 

@@ -13,11 +13,12 @@ from sqlalchemy import or_, select
 
 from services.database.tables.cameras import UPLOADED, Recorder
 from services.database.unit_of_work import Actor, Database, UnitOfWork
-from services.domain.cameras import measurements, protections
+from services.domain.cameras import device_health, measurements, protections
 from services.domain.cameras.protections import DueRelease
 from services.domain.cameras.recorder_probe import DOWN_FINDING, TIMEOUT_SECONDS, ProbeResult, probe
 from services.domain.cameras.recorders import Finding, record_error
-from services.recorders.protocol import WrongChannel
+from services.recorders.protocol import RecorderDown, WrongChannel
+from services.recorders.registry import disks_of
 from services.runtime.errors import Retryable
 from services.runtime.jobs.failures import stack
 from services.runtime.logs import get_logger
@@ -107,7 +108,8 @@ class RecorderMonitor:
             probing.cancel()
             self._probing.remove(row.id)
             self.wake()
-        if answered:  # releases are outside the capacity and delay no probe
+        if answered:  # these are outside the capacity and delay no probe
+            await self._read_disks(row)
             await self._release(row)
 
     async def _record_result(self, row: Recorder, result: ProbeResult) -> bool:
@@ -117,6 +119,22 @@ class RecorderMonitor:
             return False
         await self._database.run(ACTOR, measurements.record_measured, row.id, result.facts)
         return True
+
+    async def _read_disks(self, row: Recorder) -> None:
+        """Keep what the recorder tells of its disks; one whose driver does not ask is left out (R10)."""
+        with _log_failure(row, "the disks of a recorder could not be read"):
+            configuration = {name: str(value) for name, value in row.configuration.items()}
+            client = disks_of(self._recorders(row.kind, configuration))
+            if client is None:
+                return
+            try:
+                async with asyncio.timeout(self._timeout_seconds):
+                    disks = await client.list_disks()
+            except (RecorderDown, TimeoutError) as error:
+                code = error.code if isinstance(error, RecorderDown) else "silent"
+                await self._database.run(ACTOR, device_health.keep_untold, row.id, code)
+            else:
+                await self._database.run(ACTOR, device_health.keep_disks, row.id, disks)
 
     async def _release(self, row: Recorder) -> None:
         """Release spans that no case needs; failed ones are retried next time."""
@@ -167,9 +185,9 @@ def record_silence(uow: UnitOfWork, recorder_id: str, error: Finding) -> None:
 
 
 @contextmanager
-def _log_failure(row: Recorder) -> Iterator[None]:
-    """Log a failed release and continue: the recorder has answered."""
+def _log_failure(row: Recorder, what: str = "a protection could not be released") -> Iterator[None]:
+    """Log what failed and continue: the recorder has answered."""
     try:
         yield
     except Exception as error:  # noqa: BLE001  # see above
-        log.warning("a protection could not be released", recorder=row.id, cause=type(error).__name__)
+        log.warning(what, recorder=row.id, cause=type(error).__name__)

@@ -25,8 +25,9 @@ from services.domain.custody import disposals
 from services.domain.deployments import versions
 from services.domain.holds import queries as holds
 from services.domain.matters.violations.assessment import SEVERITIES
+from services.domain.notifications import deliveries
 from services.domain.retrieval.preservations import overwrite_moment
-from services.domain.storage import damages, findings, reconciliation, verification
+from services.domain.storage import damages, findings, health, reconciliation, verification
 from services.domain.supervision import due as inspections_due
 from services.domain.work_orders import queries as work_orders
 from services.domain.work_orders.kinds import KINDS
@@ -115,6 +116,8 @@ def _storage(uow: UnitOfWork) -> None:
     metrics.RECONCILE_AGE.set((uow.now - last).total_seconds() if last is not None else 0)
     metrics.DAMAGES_UNREPAIRED.set(damages.count_unrepaired(uow))
     metrics.FINDINGS_OPEN.set(findings.count_open(uow))
+    for part, number in health.count_unhealthy(uow).items():
+        metrics.DEVICES_UNHEALTHY.labels(part).set(number)
 
 
 def _states(uow: UnitOfWork) -> None:
@@ -159,9 +162,12 @@ def _failed_preservations(uow: UnitOfWork) -> None:
 def _notices(uow: UnitOfWork) -> None:
     waiting = Delivery.delivered_at.is_(None), Delivery.given_up_at.is_(None)
     query = select(Delivery.channel, func.count()).where(*waiting).group_by(Delivery.channel)
-    metrics.NOTICES_WAITING.clear()
+    by_kind = Counter[str]()
     for channel, number in uow.session.execute(query):
-        metrics.NOTICES_WAITING.labels(channel).set(number)
+        by_kind[deliveries.kind_of(channel)] += number
+    metrics.NOTICES_WAITING.clear()
+    for kind, number in by_kind.items():
+        metrics.NOTICES_WAITING.labels(kind).set(number)
 
 
 def _reviews(uow: UnitOfWork) -> None:

@@ -47,6 +47,20 @@ def withdraw(uow: UnitOfWork, hand_over_id: str, person_id: str) -> None:
         log.append(uow, hand_over, "view-ended", person_id=uow.actor.id, to=forms.person_to_json(uow, person_id))
 
 
+def end_by_review(uow: UnitOfWork, hand_over: HandOver, person_id: str, *, review: str) -> None:
+    """End what a recipient was allowed because a review of the grants has asked for it; tell both (R55).
+
+    ``review`` is the number of its record. The caller has checked that it was signed and verified.
+    """
+    if not granted.end_of_recipients(uow, hand_over, "access-review", person_id=person_id):
+        return
+    log.append(uow, hand_over, "view-ended", to=forms.person_to_json(uow, person_id), review=review)
+    for told in dict.fromkeys((person_id, hand_over.custodian_id)):
+        notification_service.notify(
+            uow, told, "view-ended-by-review", application_id=hand_over.application_id, subject_id=hand_over.id
+        )
+
+
 def require_open(uow: UnitOfWork, hand_over: HandOver) -> None:
     """Raise Refused while the copies are closed, or after the use period."""
     if suspensions.list_open(uow, hand_over):

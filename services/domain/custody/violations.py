@@ -30,9 +30,10 @@ from services.runtime.errors import Refused
 
 OVERDUE = "overdue"
 CLEARED = "cleared"
+REFUSAL_PATTERN = "refusal-pattern"
 KINDS = (
     *(OVERDUE, "loss", "leak", "discrepancy", "breach", "finding", "ghost-export", "urgent-not-ratified"),
-    "refusal-pattern",
+    REFUSAL_PATTERN,
 )
 FOUND = ("leak", "breach", "finding")  # by people: the same may be found again once it is decided
 UPHELD, SETTLED = "upheld", "settled"

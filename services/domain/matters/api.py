@@ -126,8 +126,7 @@ async def record_violation(actor: Acting, body: ViolationBody, database: GivenDa
     """Record a violation of a case that you may not see, by the number of the case or of one of its documents."""
 
     def run(uow: UnitOfWork) -> MatterView:
-        asked = {"violationKind": body.violation_kind, "reason": body.reason}
-        return _view(uow, by_number.record(uow, body.number, asked))
+        return _view(uow, by_number.record(uow, body.number, body.asked()))
 
     return await database.run(actor, run)
 

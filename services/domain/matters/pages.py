@@ -219,7 +219,7 @@ async def start_violation(violation_id: Identifier, visitor: Visiting, database:
 
 
 def _record(uow: UnitOfWork, body: ViolationBody) -> str:
-    return by_number.record(uow, body.number, {"violationKind": body.violation_kind, "reason": body.reason}).id
+    return by_number.record(uow, body.number, body.asked()).id
 
 
 def _start(uow: UnitOfWork, violation_id: str) -> str:

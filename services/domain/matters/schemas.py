@@ -35,11 +35,19 @@ class MatterBody(Signing):
 
 
 class ViolationBody(Body):
-    """A violation of the custodian of a case, which is named by its number or by that of one of its documents."""
+    """A violation of the custodian of a case, which is named by its number or by that of one of its documents.
+
+    ``accusedId``: of another person; of a refusal-pattern the one to whom access was refused.
+    """
 
     number: Line
-    violation_kind: Literal["leak", "breach", "finding"]
+    violation_kind: Literal["leak", "breach", "finding", "refusal-pattern"]
     reason: Account
+    accused_id: Identifier | None = None
+
+    def asked(self) -> dict[str, str | None]:
+        """Return what the kind of matter reads."""
+        return {"violationKind": self.violation_kind, "reason": self.reason, "accusedId": self.accused_id}
 
 
 class MatterLine(Answer):

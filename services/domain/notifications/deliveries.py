@@ -11,22 +11,24 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from services.database.tables.deliveries import Delivery
+from services.database.tables.notice_robots import NoticeRobot
 from services.database.unit_of_work import UnitOfWork
 
 if TYPE_CHECKING:
     from services.database.tables.notices import Notice
 
-MAIL, WEBHOOK = "mail", "webhook"
+MAIL, WEBHOOK, ROBOT = "mail", "webhook", "robot"
+_ROBOTS = "robots in use"  # in a session's notes
 TOPIC = "deliveries"  # notified by every commit that adds a delivery
 
 
 def add(uow: UnitOfWork, notice: "Notice", channels: Iterable[str]) -> None:
-    """Add a delivery for each channel; by webhook, only one for the notice's recipients.
+    """Add a delivery for each channel; by webhook and by robot, only one for the notice's recipients.
 
     The notice is in the unit's session already.
     """
     for channel in channels:
-        if channel == WEBHOOK and _is_announced(uow, notice):
+        if channel != MAIL and _is_announced(uow, notice, channel):
             continue
         uow.session.add(
             Delivery(notice_id=notice.id, channel=channel, created_at=notice.created_at, next_at=notice.created_at)
@@ -43,13 +45,32 @@ def add_mails(uow: UnitOfWork, notice: "Notice", addresses: Iterable[str]) -> No
         uow.after_commit.add(TOPIC)
 
 
-def _is_announced(uow: UnitOfWork, notice: "Notice") -> bool:
+def kind_of(channel: str) -> str:
+    """Return ``mail``, ``webhook`` or ``robot``: each robot has a channel of its own."""
+    return channel.partition(":")[0]
+
+
+def robot_channels(uow: UnitOfWork) -> list[str]:
+    """Return the channels of the robots in use; asked once in a unit of work."""
+    known: list[str] | None = uow.session.info.get(_ROBOTS)
+    if known is None:
+        in_use = uow.session.scalars(select(NoticeRobot).where(NoticeRobot.ended_at.is_(None)))
+        known = uow.session.info[_ROBOTS] = [robot.channel for robot in in_use]
+    return known
+
+
+def forget_robots(uow: UnitOfWork) -> None:
+    """Ask again which robots are in use: one was added or ended."""
+    uow.session.info.pop(_ROBOTS, None)
+
+
+def _is_announced(uow: UnitOfWork, notice: "Notice", channel: str) -> bool:
     table = type(notice)
     query = (
         select(Delivery.id)
         .join(table, table.id == Delivery.notice_id)
         .where(
-            Delivery.channel == WEBHOOK,
+            Delivery.channel == channel,
             Delivery.created_at == notice.created_at,
             table.code == notice.code,
             table.application_id == notice.application_id,

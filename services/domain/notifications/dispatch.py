@@ -26,6 +26,8 @@ MAX_DETAIL_LENGTH = 200
 MOST_LINES = 50  # of a digest
 # Notices about notices: their failures are not escalated.
 UNDELIVERED, FAILING, TEST = "notice-undelivered", "deliveries-failing", "test-notice"
+ROBOT_CHANGED, ROBOT_ENDED = "robot-changed", "robot-ended"
+ABOUT_NOTICES = (UNDELIVERED, FAILING, TEST, ROBOT_CHANGED, ROBOT_ENDED)
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ def _give_up(uow: UnitOfWork, row: Delivery, notice: Notice, error: str) -> None
 
 def _escalate(uow: UnitOfWork, row: Delivery, notice: Notice) -> None:
     """Escalate a delivery once; the department is notified only of a mail not read in the portal."""
-    if row.escalated_at is not None or notice.code in (UNDELIVERED, FAILING, TEST):
+    if row.escalated_at is not None or notice.code in ABOUT_NOTICES:
         return
     row.escalated_at = uow.now
     substitutes: list[str] = []

@@ -35,8 +35,8 @@ def notify(
     """Notify a person in the portal and by the channels, in the unit's transaction.
 
     If the person is inactive or absent, the head of the department or the deputy is notified as well, unless the notice
-    is personal. ``channels`` are those of the settings unless given. ``addresses`` are former ones of the person's,
-    which are mailed as well. Raises Fatal for a code without a text.
+    is personal. ``channels`` are those of the settings, and the robots where it is not personal, unless given.
+    ``addresses`` are former ones of the person's, which are mailed as well. Raises Fatal for a code without a text.
     """
     personal = texts.get_text(code).personal
     recipients = [person_id]
@@ -56,12 +56,17 @@ def notify(
     ]
     uow.session.add_all(notices)
     uow.session.flush()  # the deliveries refer to them
-    used = tuple(uow.rules.notice_channels if channels is None else channels)
+    used = tuple(_usual_channels(uow, personal=personal) if channels is None else channels)
     for notice in notices:
         deliveries.add(uow, notice, _mailed_later(uow, notice, used) if channels is None else used)
     if deliveries.MAIL in used:
         deliveries.add_mails(uow, notices[0], addresses)
     return notices[0]
+
+
+def _usual_channels(uow: UnitOfWork, *, personal: bool) -> list[str]:
+    robots = [] if personal else deliveries.robot_channels(uow)
+    return [*uow.rules.notice_channels, *robots]
 
 
 def _mailed_later(uow: UnitOfWork, notice: Notice, channels: Iterable[str]) -> list[str]:

@@ -30,6 +30,7 @@ Page = Literal[
     "inspected-case",
     "inspection",
     "group",
+    "refusals",
     "sites",
     "reconciliations",
 ]
@@ -67,6 +68,7 @@ PAGES_OF_SUBJECTS = {
     "work-order": "/work-orders",
     "inspected-case": "/supervision/cases",
     "inspection": "/supervision/inspections",
+    "refusals": "/supervision/refusals",
 }
 PLAIN_PAGES = {
     "group": "/supervision/group",
@@ -169,6 +171,13 @@ TEXTS = {
     ),
     "work-order-closed": NoticeText(Message("A work order that you opened is closed."), "work-order"),
     "work-order-cancelled": NoticeText(Message("A work order was cancelled: nothing is left to do."), "work-order"),
+    "work-order-recall-asked": NoticeText(
+        Message("A review of access asks for copies to come back: recall them, so that it can be accepted."),
+        "work-order",
+    ),
+    "view-ended-by-review": NoticeText(
+        Message("A review of access has ended the viewing of copies by a named viewer."), "hand-over"
+    ),
     "work-order-check-in-no": NoticeText(
         Message("A custodian reports that copies are missing or were passed on: check this now."), "work-order"
     ),
@@ -339,6 +348,9 @@ TEXTS = {
     "violation-urgent-not-ratified": NoticeText(
         Message("An urgent retrieval was not approved afterwards: a violation was recorded."), work="violation"
     ),
+    "access-refused-often": NoticeText(
+        Message("Access was refused to one person many times in a short time: find out why."), "refusals"
+    ),
     "violation-refusal-pattern": NoticeText(
         Message("Access was refused repeatedly: a violation was recorded."), work="violation"
     ),
@@ -376,7 +388,9 @@ TEXTS = {
     "notice-undelivered": NoticeText(
         Message("A notice could not be delivered to a member of your department: inform the person.")
     ),
-    "deliveries-failing": NoticeText(Message("Notices cannot be delivered: check mail and webhook."), "deliveries"),
+    "deliveries-failing": NoticeText(
+        Message("Notices cannot be delivered: check mail, webhook and chat groups."), "deliveries"
+    ),
     "change-requested": NoticeText(
         Message("An administrator requests a change to your account: check it, and object if it is not right."),
         "requests",
@@ -445,6 +459,13 @@ TEXTS = {
         personal=True,
     ),
     DIGEST: NoticeText(Message("Your open tasks today."), "notices", personal=True),
+    "robot-changed": NoticeText(
+        Message("An administrator has added or ended a chat group that receives notices: check that it is right."),
+        "notices",
+    ),
+    "robot-ended": NoticeText(
+        Message("This group no longer receives notices: an administrator has ended it."), "notices"
+    ),
     "test-notice": NoticeText(Message("This is a test notice."), "notices"),
     **{
         f"case-closed:{outcome}": NoticeText(Message("The case is closed: {endings}.", endings=ENDINGS[outcome]))

@@ -10,9 +10,9 @@ from services.database.tables.cameras import Recorder
 from services.database.tables.devices import Device
 from services.database.tables.sites import Site
 from services.database.unit_of_work import UnitOfWork
-from services.domain.cameras.csv_rows import plain, read_rows
 from services.domain.storage import devices, rights
 from services.domain.storage.schemas import DeviceBody, DeviceImportAnswer, DeviceLine, WrongLine
+from services.runtime.csv_rows import plain, read_rows
 from services.runtime.errors import Refused
 from services.runtime.translations import Message, Text
 
@@ -66,6 +66,8 @@ def _apply(uow: UnitOfWork, body: DeviceBody, row: Device | None) -> str:
     if row is None:
         devices.add(uow, body)
         return "new"
+    kept = row.store if body.recorder_id is None else None  # not in the list
+    body = DeviceBody.model_validate({**body.model_dump(), "store": kept})
     if row.retired_at is None and all(getattr(row, name) == value for name, value in devices.values_of(body).items()):
         return "unchanged"
     devices.change(uow, row.id, body)

@@ -10,13 +10,13 @@ from services.database.tables.devices import Device
 from services.database.tables.sites import Site
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
-from services.domain.storage import rights
-from services.domain.storage.schemas import DeviceBody, DeviceLine
+from services.domain.storage import health, rights
+from services.domain.storage.schemas import DeviceBody, DeviceLine, HealthView
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
 TOLD = ("number", "kind", "make", "model", "site_id", "recorder_id")
-OPTIONAL = ("serial", "capacity", "redundancy")
+OPTIONAL = ("serial", "capacity", "redundancy", "store")
 
 
 def add(uow: UnitOfWork, body: DeviceBody) -> Device:
@@ -69,7 +69,10 @@ def read(
         query = query.where(Device.site_id == site_id)
     section = Section((Device.number.expression, Device.id.expression))
     page = page_of(uow.session, query, (section,), listing)
-    return page.showing([_line(device, site, recorder) for device, site, recorder, *_ in page.lines])
+    read = health.read_of(uow, [device for device, *_ in page.lines])
+    return page.showing(
+        [_line(device, site, recorder, read.get(device.id)) for device, site, recorder, *_ in page.lines]
+    )
 
 
 def get(uow: UnitOfWork, device_id: str) -> DeviceLine:
@@ -79,7 +82,8 @@ def get(uow: UnitOfWork, device_id: str) -> DeviceLine:
         raise NotFound(Message("device"), device_id)
     site = uow.session.get_one(Site, device.site_id)
     recorder = uow.session.get(Recorder, device.recorder_id) if device.recorder_id else None
-    return _line(device, site.name, recorder.name if recorder else None)
+    read = health.read_of(uow, [device]).get(device.id)
+    return _line(device, site.name, recorder.name if recorder else None, read)
 
 
 def values_of(body: DeviceBody) -> dict[str, object]:
@@ -94,9 +98,9 @@ def list_recorders(uow: UnitOfWork) -> list[tuple[str, str]]:
     return [(row.id, row.name) for row in uow.session.execute(query)]
 
 
-def _line(device: Device, site: str, recorder: str | None) -> DeviceLine:
+def _line(device: Device, site: str, recorder: str | None, read: HealthView | None) -> DeviceLine:
     names = (*TOLD, *OPTIONAL, "id", "in_service_since", "retired_at", "retired_because")
-    return DeviceLine(**{name: getattr(device, name) for name in names}, site=site, recorder=recorder)
+    return DeviceLine(**{name: getattr(device, name) for name in names}, site=site, recorder=recorder, health=read)
 
 
 def _check(uow: UnitOfWork, body: DeviceBody, own_id: str | None) -> None:
@@ -106,6 +110,13 @@ def _check(uow: UnitOfWork, body: DeviceBody, own_id: str | None) -> None:
     site = uow.session.get(Site, body.site_id)
     if site is None or site.closed_at is not None:
         raise Refused("device-site", "Choose a site that is in use.", status=422, field="siteId")
+    if body.recorder_id is not None and body.store is not None:
+        raise Refused(
+            "device-twice",
+            "A device is a recorder, or carries a store of footage: choose one.",
+            status=422,
+            field="store",
+        )
     if body.recorder_id is not None and uow.session.get(Recorder, body.recorder_id) is None:
         raise Refused("device-recorder", "Choose a recorder of the catalogue.", status=422, field="recorderId")
 

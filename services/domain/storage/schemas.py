@@ -24,6 +24,7 @@ Part = Literal["keeper", "deputy"]
 DeviceKind = Literal["recorder", "array", "node", "tape", "medium", "viewing-station"]
 MediumKind = Literal["usb-stick", "disk", "disc", "tape", "other"]
 MediumEnd = Literal["provided", "destroyed", "lost"]
+StoreName = Literal["vault", "replica"]
 SiteSort = Literal["name"]
 DeviceSort = Literal["number"]
 MediumSort = Literal["number", "out"]
@@ -61,7 +62,10 @@ class RecorderSiteBody(Body):
 
 
 class DeviceBody(Body):
-    """``redundancy``: what of it may fail, in words. ``recorderId``: the recorder of the catalogue that it is."""
+    """``redundancy``: what of it may fail, in words. ``recorderId``: the recorder of the catalogue that it is.
+
+    ``store``: the store of footage that it carries, alone or with other devices.
+    """
 
     number: Line
     kind: DeviceKind
@@ -73,6 +77,7 @@ class DeviceBody(Body):
     capacity: Annotated[str, Field(max_length=200)] = ""
     redundancy: Note = ""
     recorder_id: Identifier | None = None
+    store: StoreName | None = None
 
 
 class RetireBody(Body):
@@ -194,7 +199,44 @@ class PlacesView(Answer):
     missing: list[str]
 
 
+class Sentence(Answer):
+    zh: str
+    en: str
+
+
+class DiskView(Answer):
+    """One disk, with the device's own word for its state. ``failed``: None where the device does not tell."""
+
+    name: str
+    status: str
+    failed: bool | None
+    total_bytes: int | None
+    free_bytes: int | None
+
+
+class HealthView(Answer):
+    """What was last read of a store (vault, replica) or of a recorder, by its id.
+
+    ``state``: good, bad or not-told, since ``since`` and as told at ``toldAt``. ``failure``: why nothing was told at
+    ``askedAt``. ``figures``: totalBytes, freeBytes, drivesOnline, drivesOffline, drivesHealing, nodesOnline,
+    nodesOffline, erasureSets, writeQuorum, disks, disksFailed, as far as they are told.
+    """
+
+    source: str
+    state: str
+    since: Moment
+    told_at: Moment | None
+    asked_at: Moment
+    findings: list[Sentence]
+    figures: dict[str, int]
+    disks: list[DiskView]
+    failure_zh: str | None
+    failure_en: str | None
+
+
 class DeviceLine(Answer):
+    """One device. ``health``: None where nothing was read of it, which says nothing of it."""
+
     id: str
     number: str
     kind: str
@@ -208,8 +250,10 @@ class DeviceLine(Answer):
     redundancy: str | None
     recorder_id: str | None
     recorder: str | None
+    store: str | None
     retired_at: Moment | None
     retired_because: str | None
+    health: HealthView | None = None
 
 
 class MediumLine(Answer):

@@ -1,10 +1,11 @@
-"""What storage adds to work orders: the sites and devices that their schedules are about."""
+"""What storage adds to work orders: the sites and devices that their schedules are about, and those in bad health."""
 
 from sqlalchemy import select
 
 from services.database.tables.devices import Device
 from services.database.tables.sites import Site, SiteKeeper
 from services.database.unit_of_work import UnitOfWork
+from services.domain.storage import health
 from services.domain.work_orders import schedules
 from services.domain.work_orders.roles import Role
 from services.domain.work_orders.service import Subject
@@ -15,6 +16,7 @@ def register() -> None:
     """Register the subjects; again is no error."""
     schedules.SUBJECTS["site"] = list_sites
     schedules.SUBJECTS["device"] = list_devices
+    schedules.SUBJECTS["unhealthy-device"] = health.list_unhealthy
 
 
 def list_sites(uow: UnitOfWork) -> list[ScheduleSubject]:

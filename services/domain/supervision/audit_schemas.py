@@ -176,3 +176,28 @@ class Statistics(Answer):
     months: list[MonthCounts]
     departments: list[DepartmentCounts]
     stages: list[StageMonths]
+
+
+class RefusalLine(Answer):
+    """One address that was refused. ``number``: of the case that it names, where the reader may see it."""
+
+    at: datetime
+    cause: str
+    code: str
+    asked: str
+    number: str | None
+
+
+class RefusalsView(Answer):
+    """What was refused to a person in the last 90 days, the newest first, as far as the reader may see it.
+
+    ``pattern``: it was much within a short time, ``limit`` addresses or more, and can be recorded as a violation.
+    """
+
+    person_id: str
+    person: str
+    login: str
+    limit: int
+    pattern: bool
+    number: str | None
+    refusals: list[RefusalLine]

@@ -25,9 +25,10 @@ def lay_out(appointment: JsonView) -> list[Part]:
             "一、任期",
             [
                 [("自", cell(appointment.when("since"))), ("至", cell(appointment.when("until")))],
-                [("任命依据", cell(appointment.text("basis")))],
+                [("任命依据", cell(appointment.text("basis") if appointment.get("basis") else "见任命文件附件"))],
             ],
         ),
+        *_attached(appointment),
         Listing("二、成员", ["姓名", "职责", "部门类别"], [34, 33, 33], rows),
         Signatures(
             "三、任命",
@@ -37,6 +38,14 @@ def lay_out(appointment: JsonView) -> list[Part]:
             ],
         ),
     ]
+
+
+def _attached(appointment: JsonView) -> list[Part]:
+    """List the appointment document with its hash; nothing where none is attached, as before there were any."""
+    if not appointment.get("attachments"):
+        return []
+    rows = [[cell(one.text("name")), (one.hash("sha256"),)] for one in appointment.each("attachments")]
+    return [Listing("任命文件附件", ["文件名", "SHA-256"], [40, 60], rows)]
 
 
 def signatures(report: JsonView) -> list[Signature]:

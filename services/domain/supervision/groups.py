@@ -21,7 +21,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.documents import service as document_service
 from services.domain.notifications import service as notification_service
 from services.domain.stages.schema import Level
-from services.domain.supervision import group_sheet
+from services.domain.supervision import attached, group_sheet
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
@@ -35,7 +35,10 @@ ABSENT = Message("There is no valid supervision group: management has to appoint
 
 @dataclass(frozen=True)
 class Appointment:
-    """What is proposed: who leads, who else belongs to it, until when, and on which decision it rests."""
+    """What is proposed: who leads, who else belongs to it, until when, and on which decision it rests.
+
+    ``basis`` is empty where the appointment document is attached to the proposal instead.
+    """
 
     leader_id: str
     member_ids: Collection[str]
@@ -106,7 +109,8 @@ def propose(uow: UnitOfWork, appointment: Appointment, proof: Proof) -> Supervis
 def confirm(uow: UnitOfWork, group_id: str, proof: Proof) -> SupervisionGroup:
     """Confirm the proposed group as the second person, signed: it counts from now on, and the one before ends.
 
-    Refused to whoever proposed it, and where its composition does not hold any more.
+    Refused to whoever proposed it, where its composition does not hold any more, and while it rests on nothing: neither
+    on the number of a decision nor on an attached document.
     """
     lock_setup(uow)
     group = _lock_waiting(uow, group_id)
@@ -119,6 +123,14 @@ def confirm(uow: UnitOfWork, group_id: str, proof: Proof) -> SupervisionGroup:
     if uow.actor.id in people:
         raise Refused("own-appointment", "Nobody appoints himself: another manager has to do this.", status=403)
     _require_composition(uow, group)
+    files = attached.list_files(uow, group.id)
+    if not group.basis.strip() and not files:
+        raise Refused(
+            "appointment-lacking",
+            "The proposal names no decision of the organisation: attach the appointment document first, or withdraw "
+            "it and propose the group with the number of the decision.",
+            field="basis",
+        )
     if group.until <= uow.now:
         raise Refused("term", "The term of this group is over: withdraw it, and propose another one.")
     statement = {
@@ -127,6 +139,7 @@ def confirm(uow: UnitOfWork, group_id: str, proof: Proof) -> SupervisionGroup:
         "confirms": group.proposal["sha256"],
         "members": people,
         "leader": leader_of(group),
+        "attachments": [file.sha256 for file in files],
         **_by(uow, proof),
     }
     signed = signing.sign(uow, statement, proof, level=LEVEL)
@@ -256,6 +269,7 @@ def _write(uow: UnitOfWork, group: SupervisionGroup) -> Document:
     content = {
         "title": group_sheet.TITLE,
         "basis": group.basis,
+        "attachments": [{"name": file.file_name, "sha256": file.sha256} for file in attached.list_files(uow, group.id)],
         "since": group.since.isoformat(),
         "until": group.until.isoformat(),
         "members": [

@@ -21,8 +21,18 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import supervision as policy
 from services.domain.access import visibility
-from services.domain.supervision import case_reviews, case_sheet, checklists, groups, periods, service, signing
+from services.domain.supervision import (
+    attached,
+    case_reviews,
+    case_sheet,
+    checklists,
+    groups,
+    periods,
+    service,
+    signing,
+)
 from services.domain.supervision.schemas import (
+    AppointmentFile,
     CaseSheetView,
     FindingView,
     GroupAnswer,
@@ -383,6 +393,10 @@ def _group(uow: UnitOfWork, group: SupervisionGroup | None, *, waiting: bool = F
         since=group.since,
         until=group.until,
         document=group.document,
+        attachments=[
+            AppointmentFile(id=file.id, name=file.file_name, sha256=file.sha256)
+            for file in attached.list_files(uow, group.id)
+        ],
         proposed_by=names[group.proposed_by],
         confirmed_by=names.get(str(group.confirmed_by)),
         members=[

@@ -19,6 +19,12 @@ class MemberView(Answer):
     department_en: str
 
 
+class AppointmentFile(Answer):
+    id: str
+    name: str
+    sha256: str
+
+
 class GroupView(Answer):
     """One appointment. ``because_zh`` and ``because_en``: why it is not valid now; empty where it is."""
 
@@ -27,6 +33,7 @@ class GroupView(Answer):
     since: datetime
     until: datetime
     document: str | None
+    attachments: list[AppointmentFile]
     proposed_by: str
     confirmed_by: str | None
     members: list[MemberView]
@@ -55,12 +62,15 @@ class GroupAnswer(Answer):
 
 
 class ProposalBody(Signing):
-    """A group to be appointed, signed. ``basis``: the decision of the organisation that it rests on."""
+    """A group to be appointed, signed. ``basis``: the decision of the organisation that it rests on.
+
+    It may be empty where the appointment document is attached before the confirmation.
+    """
 
     leader_id: Identifier
     member_ids: Annotated[list[Identifier], Field(default_factory=list, max_length=30)]
     until: Moment
-    basis: Annotated[Note, Field(min_length=2)]
+    basis: Note = ""
 
 
 class InspectionLine(Answer):

@@ -26,6 +26,8 @@ TRAIL_MESSAGES: Mapping[str, Message] = {
     "audit-trail-read": Message("Audit trail searched"),
     "audit-event-read": Message("Event of the audit trail opened"),
     "events-exported": Message("Event log exported"),
+    "access-refused": Message("Access refused"),
+    "refusals-read": Message("Refused accesses of a person opened"),
     # the supervision group
     "group-proposed": Message("Supervision group proposed"),
     "group-appointed": Message("Supervision group confirmed"),
@@ -118,6 +120,8 @@ TRAIL_MESSAGES: Mapping[str, Message] = {
     "upload-described": Message("Uploaded file described"),
     "upload-received": Message("Uploaded file received"),
     "deliveries-retried": Message("Failed notices sent again"),
+    "robot-added": Message("Chat group for notices added"),
+    "robot-ended": Message("Chat group for notices ended"),
     "delivery-retried": Message("Failed notice sent again"),
     "test-notice": Message("Test notice sent"),
     # keys, backups and models

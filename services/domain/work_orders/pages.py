@@ -29,7 +29,7 @@ from services.domain.work_orders.schemas import (
 from services.domain.work_orders.service import Answered, Done, Verdict
 from services.runtime import labels
 from services.runtime.errors import NotFound, Refused
-from services.runtime.translations import Message
+from services.runtime.translations import Bilingual, Message
 from services.web import days, lists
 from services.web.csv import csv_answer
 from services.web.dependencies import GivenDatabase
@@ -280,6 +280,8 @@ def _facts(facts: dict[str, Any], visitor: Visitor) -> list[tuple[str, str]]:
 def _said(value: Any, visitor: Visitor) -> str:
     if isinstance(value, list):
         return "\n".join(_said(one, visitor) for one in value) or "—"
+    if isinstance(value, dict) and value.keys() == {"zh", "en"}:
+        return Bilingual(value["zh"], value["en"]).translate(visitor.language)
     if isinstance(value, dict):
         return " · ".join(_said(one, visitor) for one in value.values())
     if isinstance(value, str):

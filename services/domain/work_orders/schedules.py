@@ -22,7 +22,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.change_requests import service as change_requests
 from services.domain.change_requests.service import Change
 from services.domain.stages.catalogue import STAGES
-from services.domain.work_orders import follow_ups, periods, service, sources
+from services.domain.work_orders import access_reviews, follow_ups, periods, service, sources
 from services.domain.work_orders.kinds import SCHEDULES, Shipped, items_of
 from services.domain.work_orders.roles import DEPARTMENT_KINDS, Role
 from services.domain.work_orders.sources import ScheduleSubject
@@ -34,6 +34,12 @@ STORAGE_HEAD = Role("head", department_kind="storage")
 LOAN, AGREEMENT, HOLD = "loan", "agreement", "hold"
 Source = Callable[[UnitOfWork], list[ScheduleSubject]]
 
+
+def list_departments(uow: UnitOfWork) -> list[ScheduleSubject]:
+    """List the departments to review, each with its posts and with what is granted to its people (R55)."""
+    return access_reviews.with_grants(uow, sources.list_departments(uow))
+
+
 SUBJECTS: dict[str, Source] = {
     "recorder": sources.list_recorders,
     "drifting-recorder": sources.list_drifting,
@@ -42,7 +48,7 @@ SUBJECTS: dict[str, Source] = {
     "vault": sources.list_vault,
     "escrow": sources.list_escrow,
     LOAN: sources.list_loans,
-    "department": sources.list_departments,
+    "department": list_departments,
     AGREEMENT: sources.list_agreements,
     HOLD: sources.list_holds,
 }
@@ -199,7 +205,7 @@ def _open(uow: UnitOfWork, row: Schedule, shipped: Shipped, subject: ScheduleSub
         key=_key(row, subject.subject.id),
         doer=doer,
         verifier=subject.verifier or values.verifier,
-        checklist=items_of(row.checklist),
+        checklist=[*items_of(row.checklist), *subject.items],
         facts={**subject.facts, **facts},
         application_id=subject.application_id,
         schedule=row.code,

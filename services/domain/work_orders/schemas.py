@@ -179,7 +179,7 @@ class AnsweredBody(Body):
 class DoneBody(FormSigning):
     """What the doer signs, over the hash of the work order that was read: an answer to each question by its code."""
 
-    answers: Annotated[dict[str, AnsweredBody], Field(max_length=40)]
+    answers: Annotated[dict[str, AnsweredBody], Field(max_length=1000)]
     note: Paragraph = ""
 
 

@@ -40,10 +40,12 @@ DONE, CANCELLED = "done", "cancelled"
 DEFECT = "defect"
 VERIFIED, AGAIN = "verified", "again"
 LONGEST = timedelta(days=366)  # until a work order is due
-MOST_ITEMS = 40
+MOST_ITEMS = 1000
 
 Usual = Literal["usual"]
 WhenDone = Callable[[UnitOfWork, WorkOrder], object]
+OfAttempt = Callable[[UnitOfWork, WorkOrder, WorkOrderAttempt], object]
+Acceptance = Callable[[UnitOfWork, WorkOrder, WorkOrderAttempt], Text | None]
 Requirement = Callable[[UnitOfWork, WorkOrder], Text | None]
 
 WHEN_DONE: dict[str, WhenDone] = {}
@@ -51,6 +53,13 @@ WHEN_DONE: dict[str, WhenDone] = {}
 
 REQUIREMENTS: dict[str, Requirement] = {}
 """By kind: why a work order cannot be done yet, or None; asked in the act of doing it."""
+
+
+WHEN_SIGNED: dict[str, OfAttempt] = {}
+"""By kind: what follows in the act in which the doer signs."""
+
+ACCEPTANCE: dict[str, Acceptance] = {}
+"""By kind: why what was done cannot be accepted yet, or None; asked in the act of verifying it."""
 
 
 @dataclass(frozen=True)
@@ -242,6 +251,8 @@ def done(uow: UnitOfWork, work_order_id: str, said: Done, proof: Proof) -> WorkO
     attempt.answers, attempt.note = answers, said.note.strip() or None
     attempt.done_sha256, attempt.done_signature = signed.sha256, signed.signature
     notification_service.mark_done(uow, "work-order", subject_id=order.id)
+    if order.kind in WHEN_SIGNED:
+        WHEN_SIGNED[order.kind](uow, order, attempt)
     record(uow, order, "work-order-done", attempt=attempt.attempt, **signed.event_fields)
     outbox.publish(
         uow,
@@ -266,6 +277,10 @@ def verify(uow: UnitOfWork, work_order_id: str, verdict: Verdict, proof: Proof) 
         raise refusal
     _require_form(order, proof)
     _check_verdict(uow, verdict)
+    if verdict.outcome == VERIFIED and order.kind in ACCEPTANCE:
+        lacking = ACCEPTANCE[order.kind](uow, order, attempt)
+        if lacking is not None:
+            raise Refused("not-accepted-yet", lacking)
     directory, me = access_queries.load_directory(uow), str(uow.actor.id)
     in_place_of = roles.represented(directory, verifier_of(order), me)
     next_due = verdict.due_at or uow.now + timedelta(days=find_kind(order.kind).days)

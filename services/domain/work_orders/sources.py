@@ -6,7 +6,7 @@ registered by the capabilities that have them (``schedules.SUBJECTS``).
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -39,7 +39,8 @@ DRAWN = 5  # masters of a restore drill
 class ScheduleSubject:
     """One subject of a schedule; ``doer`` and ``verifier`` where it names them itself.
 
-    ``label_en`` is given where a label is no name. ``find_facts`` is asked only where a work order is opened.
+    ``label_en`` is given where a label is no name. ``find_facts`` is asked only where a work order is opened;
+    ``items`` are further questions of its checklist.
     """
 
     subject: Subject
@@ -48,6 +49,7 @@ class ScheduleSubject:
     application_id: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     find_facts: Callable[[UnitOfWork], Mapping[str, Any]] | None = None
+    items: Sequence[kinds.Item] = ()
 
 
 def list_recorders(uow: UnitOfWork) -> list[ScheduleSubject]:

@@ -3,6 +3,7 @@
 Names are believed for the start only: how far a segment reaches is measured in the file, where it is MP4.
 """
 
+import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
@@ -28,6 +29,7 @@ from services.recorders.protocol import (
 from services.recorders.snapshot import picture, picture_in
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge
+from services.runtime.storage_health import Disk
 from services.runtime.threads import run_in_thread
 from services.runtime.translations import Message
 
@@ -168,6 +170,11 @@ class FolderRecorder:
 
     async def release(self, channel: str, span: Span) -> None:
         return None
+
+    async def list_disks(self) -> list[Disk]:
+        """See ``protocol.TellsDisks``: the room where the folder lies, and not whether a disk fails."""
+        usage = await self._in_thread(lambda: shutil.disk_usage(self._checked_root()))
+        return [Disk("", total_bytes=usage.total, free_bytes=usage.free)]
 
     def _files(self, channel: str, span: Span) -> list[File]:
         root = self._checked_root()

@@ -33,6 +33,7 @@ from services.recorders.whole_seconds import TIMESTAMP_TOLERANCE, runs_of
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge
+from services.runtime.storage_health import Disk, whole
 from services.runtime.translations import Message
 
 WAYS = ("files", "export")
@@ -64,6 +65,9 @@ PIECE = timedelta(minutes=10)  # the longest export: a break costs no more
 AROUND = timedelta(minutes=10)  # rows beside the span, whose starts place those of the span more exactly
 AT_ONCE = timedelta(days=1)  # of rows in one answer: some 9000
 LONGEST = timedelta(hours=2)  # of one row; Frigate itself allows ten minutes
+MEDIA = "/media/"  # its other places are in memory
+MOST_MEDIA = 20
+UNIT = 1 << 20  # its numbers are MiB
 _CAMERA = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _HOUR = re.compile(r"\d{1,2}")
@@ -158,6 +162,21 @@ class FrigateRecorder:
     async def list_exports(self) -> list[RecorderExport]:
         """See ``protocol.TellsExports``."""
         return await self._exports.list_all()
+
+    async def list_disks(self) -> list[Disk]:
+        """See ``protocol.TellsDisks``: the space of its media, and not whether a disk fails."""
+        path = "/api/stats"
+        payload = self._client.parsed(await self._client.request("GET", path), path)
+        service = payload.get("service") if isinstance(payload, dict) else None
+        storage = service.get("storage") if isinstance(service, dict) else None
+        if not isinstance(storage, dict):
+            raise self._client.down("not-a-recorder", f"its answer to {path} names no storage")
+        media = [(name, told) for name, told in storage.items() if name.startswith(MEDIA) and isinstance(told, dict)]
+        return [
+            Disk(name[:100], total_bytes=_bytes(told.get("total")), free_bytes=_bytes(told.get("free")))
+            for name, told in media[:MOST_MEDIA]
+            if name.isprintable()
+        ]
 
     def _files(self, channel: str, rows: Sequence[Row]) -> Iterator[Segment]:
         for row in rows:
@@ -281,3 +300,8 @@ def _pieces(rows: Sequence[Row]) -> Iterator[list[Row]]:
         piece.append(row)
     if piece:
         yield piece
+
+
+def _bytes(told: Any) -> int | None:
+    known = isinstance(told, int | float) and not isinstance(told, bool)
+    return whole(told * UNIT) if known else None

@@ -20,6 +20,7 @@ from services.recorders.configuration_schema import (
     Field,
     zone_of,
 )
+from services.recorders.hikvision import disks
 from services.recorders.hikvision.client import HikvisionClient
 from services.recorders.hikvision.search import Match, Search
 from services.recorders.hikvision.times import DeviceTimes
@@ -29,6 +30,7 @@ from services.recorders.snapshot import picture_in
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span, merge
+from services.runtime.storage_health import Disk
 from services.runtime.translations import Message
 
 DEVICE, TRUE = "device", "utc"
@@ -135,6 +137,13 @@ class HikvisionRecorder:
 
     async def release(self, channel: str, span: Span) -> None:
         return None
+
+    async def list_disks(self) -> list[Disk]:
+        """See ``protocol.TellsDisks``."""
+        root = await self._client.document("GET", disks.PATH)
+        if root is None or untrusted_xml.name(root) != "storage":
+            raise self._client.down("not-a-recorder", f"its answer to {disks.PATH} is none")
+        return disks.disks_in(root)
 
     async def _matches(self, channel: str, span: Span) -> list[Match]:
         track = self._track(channel)

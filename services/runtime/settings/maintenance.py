@@ -17,6 +17,12 @@ class MaintenanceSettings(Part):
         le=1_000_000,
         description="how many gigabytes are read for that on a day at the most; of 50 TB with replicas, 600 are needed",
     )
+    least_free_percent: int = Field(
+        default=10,
+        ge=0,
+        le=90,
+        description="a store with less free space than this, in per cent, is in bad health; 0: whatever is free",
+    )
     own_requesters: str = Field(
         default="",
         description="names under which this program reads and writes in the stores, as their access logs write them, "

@@ -94,6 +94,16 @@ class RuleSettings(Part):
         description="how often the companion of a viewing on site has to confirm being present: an ISO 8601 "
         "duration, such as PT10M",
     )
+    refused_accesses: int = Field(
+        default=5,
+        ge=2,
+        le=1000,
+        description="how many different addresses have to be refused to one person within the window for the head of "
+        "Security and the supervision group to be told",
+    )
+    refusal_window: Duration = Field(
+        default=timedelta(days=1), description="that window: an ISO 8601 duration, such as P1D"
+    )
     ordinary_retention_days: Days = Field(
         default=365, description="for how many days ordinary footage is kept in the archive"
     )

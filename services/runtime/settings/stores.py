@@ -20,6 +20,19 @@ class StoreSettings(Part):
     region: str | None = Field(default=None, description="the S3 region, such as us-east-1")
     prefix: str = Field(default="footage-desk", description="the beginning of every bucket's name")
     ca_file: CaFile | None = Field(default=None, description="a PEM file with the S3 server's certificate authority")
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        description="the bearer token of MinIO's metrics (`mc admin prometheus generate`), by which the disks and the "
+        "free space of the store are read",
+    )
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _token_is_one_word(cls, token: SecretStr | None) -> SecretStr | None:
+        text = token.get_secret_value() if token is not None else "t"
+        if not (text.isascii() and text.isprintable() and " " not in text and text):
+            raise ValueError("a token is one word of letters, digits and signs")
+        return token
 
     @field_validator("endpoint")
     @classmethod
@@ -56,6 +69,7 @@ class S3Store:
     region: str | None
     prefix: str
     ca_file: Path | None
+    metrics_token: SecretStr | None = None
 
 
 StorePlace = FolderStore | S3Store

@@ -257,6 +257,7 @@ class Settings(BaseSettings):
             region=part.region,
             prefix=part.prefix,
             ca_file=part.ca_file,
+            metrics_token=part.metrics_token,
         )
 
     def needed(self, path: str) -> Any:

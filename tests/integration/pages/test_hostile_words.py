@@ -186,11 +186,12 @@ NOT_REACHED = {
     "/storage/disposals/{matter_id}/items/{disposal_item_id}",
     # there is no group, no inspection, no finding, and nobody of these whom the work order is asked of:
     # tests/unit/domain/supervision, storage and work_orders
-    "/supervision/group/{group_id}/{act}", "/supervision/inspections",
+    "/supervision/group/{group_id}/{act}", "/supervision-groups/{group_id}/attachments", "/supervision/inspections",
     "/supervision/inspections/{inspection_id}/signature", "/supervision/cases/{inspected_case_id}",
     "/storage/reconciliations/damages/{damage_id}", "/storage/reconciliations/findings/{finding_id}",
     "/work-orders/{work_order_id}/done", "/work-orders/{work_order_id}/verify",
     "/work-orders/{work_order_id}/cancel", "/work-orders/{work_order_id}/attachments",
+    "/admin/notices/robots/{robot_id}/test", "/admin/notices/robots/{robot_id}/end",
     "/admin/calendar",  # in the answer to /admin/calendar/check: test_working_calendar_pages.py
 }  # fmt: skip
 MOST = 3  # addresses of one route that one role opens: links on pages lead to the same page of many things

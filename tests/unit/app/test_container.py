@@ -67,7 +67,7 @@ def test_who_holds_the_loan_keys_of_what_it_uploads_sweeps_for_all() -> None:
     ("job_type", "tasks"),
     [
         ("preserve-footage", {"preservations", "returned-recorders"}),
-        ("encrypt-copy", {"locks", "discards", "disposals", "redactions", "sweeper"}),
+        ("encrypt-copy", {"locks", "discards", "disposals", "redactions", "store-health", "sweeper"}),
         ("retrieve-footage", {"returned-recorders"}),
         ("open-case", set()),
     ],

@@ -548,3 +548,23 @@ async def test_rows_are_asked_for_with_both_times_a_day_at_most(server: FrigateS
 def test_a_configuration_that_is_not_understood_says_what_to_set(told: dict[str, str]) -> None:
     with pytest.raises(Fatal, match="set"):
         open_recorder("frigate", told, Places(guard=LOOPBACK))
+
+
+@pytest.mark.requirement("R10")
+async def test_it_tells_the_space_of_its_media_and_not_whether_a_disk_fails(server: FrigateServer) -> None:
+    def stats(storage: object) -> Reply:
+        return answer({"cameras": {}, "service": {"version": "0.18", "storage": storage}})
+
+    media = {"total": 1000.0, "used": 400.5, "free": 599.5, "mount_type": "ext4"}
+    odd = {"total": "much", "free": True}
+    told = {"/media/frigate/recordings": media, "/cache": media, "/media/frigate/clips": odd, "/media/x": 7}
+    server.wrong = [lambda asked: stats(told) if asked.path == "/api/stats" else None]
+    async with opened(server) as recorder:
+        disks = await recorder.list_disks()
+        server.wrong = [lambda asked: stats([1]) if asked.path == "/api/stats" else None]
+        with pytest.raises(RecorderDown):
+            await recorder.list_disks()
+    assert [(one.name, one.failed, one.total_bytes, one.free_bytes) for one in disks] == [
+        ("/media/frigate/recordings", None, 1000 << 20, int(599.5 * (1 << 20))),
+        ("/media/frigate/clips", None, None, None),
+    ]

@@ -564,3 +564,39 @@ async def test_it_cannot_lock_footage_and_says_so(server: HikvisionServer) -> No
 def test_a_configuration_that_is_not_understood_says_what_to_set(told: dict[str, str]) -> None:
     with pytest.raises(Fatal, match="set"):
         open_recorder("hikvision", told, Places(guard=LOOPBACK))
+
+
+STORAGE = "/ISAPI/ContentMgmt/Storage"
+
+
+def disk(number: str, status: str, capacity: str = "3815447", free: str = "1024") -> str:
+    return (
+        f"<hdd><id>{number}</id><hddName>hdd{number}</hddName><hddType>SATA</hddType><status>{status}</status>"
+        f"<capacity>{capacity}</capacity><freeSpace>{free}</freeSpace><property>RW</property></hdd>"
+    )
+
+
+@pytest.mark.requirement("R10")
+async def test_it_tells_of_its_disks_and_believes_no_number_that_is_none(server: HikvisionServer) -> None:
+    rows = "".join(
+        (disk("1", "ok"), disk("2", "smartFailed"), disk("3", "humming", "-5", "1e9"), disk("4", "OK", "9" * 40))
+    )
+    nas = "<nasList><nas><id>1</id><status>offline</status></nas></nasList>"
+    server.wrong = [on(STORAGE, xml(f'<storage version="1.0"><hddList>{rows}</hddList>{nas}</storage>'))]
+    async with opened(server) as recorder:
+        disks = await recorder.list_disks()
+    assert [(one.name, one.failed) for one in disks] == [
+        *(("hdd1", False), ("hdd2", True), ("hdd3", None), ("hdd4", False)),
+        ("nas 1", True),
+    ]
+    assert (disks[0].total_bytes, disks[0].free_bytes) == (3815447 << 20, 1 << 30)
+    assert [(one.total_bytes, one.free_bytes) for one in disks[2:4]] == [(None, None), (None, 1 << 30)]
+
+
+@pytest.mark.requirement("R10")
+@pytest.mark.parametrize("wrong", [PAGE, refusal(404, 4, "notSupport"), xml("<other/>"), Reply(b"\x00")])
+async def test_a_wrong_answer_about_disks_is_no_disk(server: HikvisionServer, wrong: Reply) -> None:
+    server.wrong = [on(STORAGE, wrong)]
+    async with opened(server) as recorder:
+        with pytest.raises(RecorderDown):
+            await recorder.list_disks()

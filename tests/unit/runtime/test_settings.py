@@ -24,7 +24,7 @@ def test_everything_runs_without_a_single_variable() -> None:
 
 
 @pytest.mark.requirement("R30", "R38")
-def test_promptly_has_numbers() -> None:
+def test_t11_promptly_has_numbers() -> None:
     settings = Settings.load()
 
     assert (settings.rules.review_limit, settings.rules.notify_limit, settings.rules.release_limit) == (

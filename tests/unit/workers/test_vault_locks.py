@@ -291,7 +291,7 @@ async def test_without_a_longest_use_period_the_term_is_grace_and_margin() -> No
 
 
 @pytest.mark.requirement("R40")
-async def test_a_disposal_date_by_the_class_does_not_shorten_a_lock(tmp_path: Path, footage: Path) -> None:
+async def test_t13_a_disposal_date_by_the_class_does_not_shorten_a_lock(tmp_path: Path, footage: Path) -> None:
     rules = Rules(max_use_days=30, ordinary_retention=timedelta(days=5))
     desk = Desk(tmp_path, footage, rules=rules)
     case = desk.case("gate")

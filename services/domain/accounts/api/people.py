@@ -3,38 +3,19 @@
 from collections.abc import Callable
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
-from pydantic import Field
+from fastapi import APIRouter, Query, Request
 
 from services.database.tables.people import Absence
 from services.database.unit_of_work import UnitOfWork
-from services.domain.accounts import absences, posts, staff, staff_queries
+from services.domain.accounts import absences, people_import, posts, staff, staff_queries
 from services.domain.accounts.posts import PostRequest
-from services.domain.accounts.schemas import DepartmentAnswer
-from services.domain.accounts.staff import Details
+from services.domain.accounts.schemas import DepartmentAnswer, NewPerson, PersonBody
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
-from services.web.language import KnownLanguage
 from services.web.schemas import Answer, Body, Identifier, Line, ListParameters, Moment
 
 router = APIRouter(prefix="/api", tags=["people"])
-
-Email = Annotated[str, Field(max_length=200, pattern=r"^[^@\s<>\"']+@[^@\s<>\"']+$")]
-
-
-class PersonBody(Body):
-    name: Line
-    department_id: Identifier
-    email: Email | None = None
-    locale: KnownLanguage = "zh"
-
-    def details(self) -> Details:
-        return Details(self.name, self.department_id, self.email, self.locale)
-
-
-class NewPerson(PersonBody):
-    login: Line
 
 
 class PostBody(Body):
@@ -71,6 +52,23 @@ class InitialAnswer(Answer):
     person_id: str
     login: str
     password: str
+
+
+class WrongLineAnswer(Answer):
+    line: int
+    zh: str
+    en: str
+
+
+class PeopleImportAnswer(Answer):
+    """What the file would do, or has done; with a wrong line nothing is taken over."""
+
+    new: int
+    changed: int
+    unchanged: int
+    wrong: list[WrongLineAnswer]
+    initial: list[InitialAnswer]
+    done: bool
 
 
 class PersonLine(Answer):
@@ -211,6 +209,32 @@ async def list_people(
     people_filter = staff_queries.PeopleFilter(question.department_id, question.post, question.active)
     page = await database.read(actor, staff_queries.list_people, people_filter, question.listing())
     return PeopleAnswer(people=[person_line(row) for row in page.lines], total=page.total)
+
+
+@router.post(
+    "/people/list",
+    responses=problems(401, 403),
+    openapi_extra={"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
+async def import_people(
+    request: Request, actor: Acting, database: GivenDatabase, dry_run: bool = True
+) -> PeopleImportAnswer:
+    """Import people from the CSV file in the body, all lines or none; a dry run says what would change.
+
+    Administrators only. ``initial`` are the initial passwords of the people added, shown once.
+    """
+    content = await request.body()
+    planned = await database.read(actor, people_import.preview, content)
+    done = not dry_run and not planned.wrong
+    added = await people_import.take_over(database, actor, content) if done else []
+    return PeopleImportAnswer(
+        new=planned.count("new"),
+        changed=planned.count("changed"),
+        unchanged=planned.unchanged,
+        wrong=[WrongLineAnswer(line=one.line, zh=one.message.zh, en=one.message.en) for one in planned.wrong],
+        initial=[InitialAnswer.model_validate(one) for one in added],
+        done=done,
+    )
 
 
 @router.post("/people", status_code=201, responses=problems(*USUAL))

@@ -7,12 +7,14 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from services.database.unit_of_work import Database, UnitOfWork
-from services.domain.accounts import staff, staff_queries
-from services.domain.accounts.api.people import NewPerson
+from services.domain.access.administrators import require_administrator
+from services.domain.accounts import people_import, staff, staff_queries
 from services.domain.accounts.pages import person as page_person
+from services.domain.accounts.schemas import NewPerson
 from services.domain.accounts.staff_queries import PeoplePage, PersonRow
 from services.domain.applications import directory
 from services.domain.stages.catalogue import STAGES
+from services.runtime import csv_rows
 from services.runtime.errors import Refused
 from services.runtime.labels import word
 from services.web import csv as web_csv
@@ -74,6 +76,39 @@ async def people_as_csv(visitor: Visiting, database: GivenDatabase, query: Asked
 async def new_person(visitor: Visiting, database: GivenDatabase) -> Response:
     """Show the form of a new person."""
     return await _new(visitor, database)
+
+
+@router.get("/people/list")
+async def new_list(visitor: Visiting, database: GivenDatabase) -> Response:
+    """Show the form of the CSV import."""
+    await database.read(visitor.actor, require_administrator)
+    return visitor.page("accounts/people_list.html", columns=people_import.COLUMNS, planned=None)
+
+
+@router.post("/people/list")
+async def import_list(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+    """Show what a CSV file would change, or take it over; show the initial passwords once."""
+    file = typed.file("file")
+    content = await file.read(csv_rows.MAX_BYTES + 1) if file else b""
+    planned, refused = None, None
+    try:
+        if typed.text("enter") == "true":
+            added = await people_import.take_over(database, visitor.actor, content)
+            return visitor.page("accounts/people_added.html", added=added, headers={"Cache-Control": "no-store"})
+        planned = await database.read(visitor.actor, people_import.preview, content)
+    except Refused as refusal:
+        if refusal.status == 403:
+            raise
+        refused = refusal
+    status = refused.status if refused else 422 if planned and planned.wrong else 200
+    return visitor.page(
+        "accounts/people_list.html",
+        status,
+        columns=people_import.COLUMNS,
+        planned=planned,
+        refusal=refused,
+        typed=typed,
+    )
 
 
 @router.post("/people/new")

@@ -7,8 +7,8 @@ from fastapi.responses import Response
 
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.accounts import absences, posts, staff, staff_queries
-from services.domain.accounts.api.people import PersonBody
 from services.domain.accounts.posts import PostRequest
+from services.domain.accounts.schemas import PersonBody
 from services.domain.accounts.staff import InitialPassword
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound, Refused

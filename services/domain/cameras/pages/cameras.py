@@ -7,10 +7,11 @@ from fastapi.responses import RedirectResponse, Response
 
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.access import administrators
-from services.domain.cameras import csv_import, csv_rows, photographs, reference_pictures, service
+from services.domain.cameras import csv_import, photographs, reference_pictures, service
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras.api.cameras import CameraBody
 from services.domain.cameras.recorders import RecorderLine
+from services.runtime import csv_rows
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
 from services.web import csv as web_csv

@@ -14,6 +14,7 @@ from services.database.tables.matters import Matter
 from services.database.tables.people import Person
 from services.database.tables.violations import Hearing, Violation
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import refusals
 from services.domain.access import violations as policy
 from services.domain.applications import directory
 from services.domain.applications.directory import FoundPeople
@@ -28,9 +29,12 @@ from services.web.schemas import Identifier
 
 
 class ViolationAsked(Asked):
-    """``violation_kind``: what was found. ``accused_id``: of whom; the custodian unless somebody else is named."""
+    """``violation_kind``: what was found. ``accused_id``: of whom; the custodian unless somebody else is named.
 
-    violation_kind: Literal["leak", "breach", "finding"]
+    A refusal-pattern is of the person to whom access was refused, and needs no loan.
+    """
+
+    violation_kind: Literal["leak", "breach", "finding", "refusal-pattern"]
     accused_id: Identifier | None = None
 
 
@@ -69,6 +73,8 @@ class ViolationKind(Kind):
         return uow.session.scalar(begun.order_by(HandOver.issue.desc()).limit(1))
 
     def obstacle(self, uow: UnitOfWork, state: CaseState, asked: ViolationAsked) -> Message | None:
+        if asked.violation_kind == violations.REFUSAL_PATTERN:
+            return None
         return self.unavailable(self.loan_of(uow, state.application, state.hand_over))
 
     def is_moot(self, state: CaseState) -> bool:
@@ -76,6 +82,8 @@ class ViolationKind(Kind):
         return False
 
     def open_itself(self, uow: UnitOfWork, state: CaseState, asked: Any) -> Matter:
+        if asked.violation_kind == violations.REFUSAL_PATTERN:
+            return self._open_pattern(uow, state, asked)
         hand_over, kind = self._lent(uow, state), str(asked.violation_kind)
         accused = [self._require_person(uow, state, asked.accused_id)] if asked.accused_id else None
         if uow.actor.id in (accused or [hand_over.custodian_id]):
@@ -88,6 +96,36 @@ class ViolationKind(Kind):
             )
         facts = {"custodian": hand_over.custodian_id, "found": asked.reason}
         violation = violations.open_once(uow, hand_over, kind, facts, accused=accused)
+        return uow.session.get_one(Matter, violation.matter_id)
+
+    def _open_pattern(self, uow: UnitOfWork, state: CaseState, asked: ViolationAsked) -> Matter:
+        """Record that access was refused to a person again and again, as the register has it (R52)."""
+        if asked.accused_id is None:
+            raise Refused("unknown", "Choose a person from the list.", status=422, field="accusedId")
+        accused = self._require_person(uow, state, asked.accused_id)
+        if uow.actor.id == accused:
+            raise Refused(
+                "accused-self", "You cannot record a violation of your own: another person has to.", status=403
+            )
+        if not refusals.has_pattern(uow, accused):
+            raise Refused(
+                "no-refusal-pattern",
+                "The register has no such number of refused accesses of this person within the last 90 days.",
+                status=422,
+                field="accusedId",
+            )
+        undecided = select(Violation).where(Violation.kind == violations.REFUSAL_PATTERN, Violation.closed_at.is_(None))
+        if any(accused in violation.accused for violation in uow.session.scalars(undecided)):
+            raise Refused("asked-already", "This violation is recorded already and not yet decided: open it instead.")
+        of_person = refusals.list_of_person(uow, accused)
+        facts = {
+            "found": asked.reason,
+            "refused": len(of_person),
+            "since": min(refusal.at for refusal in of_person).isoformat(),
+        }
+        violation = violations.open_of_case(
+            uow, state.application.id, violations.REFUSAL_PATTERN, facts, accused=[accused]
+        )
         return uow.session.get_one(Matter, violation.matter_id)
 
     def check_stage_itself(self, uow: UnitOfWork, matter: Matter, stage: str, act: str) -> bool:

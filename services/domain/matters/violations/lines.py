@@ -23,6 +23,11 @@ def list_lines(uow: UnitOfWork, facts: Mapping[str, Any]) -> list[Line]:
         lines.append(base.moment_line(uow, Message("Was due"), violation["dueAt"]))
     if found.get("found") or found.get("whatHappened"):
         lines.append(base.text_line(Message("Facts"), found.get("found") or found["whatHappened"]))
+    if violation["kind"] == violations.REFUSAL_PATTERN and found.get("refused"):
+        lines.append(
+            Line(Message("Refused accesses"), Counted("{count} access", "{count} accesses", int(found["refused"])))
+        )
+        lines.append(base.moment_line(uow, Message("The first of them"), found["since"]))
     if violation["kind"] == "urgent-not-ratified":
         lines.append(base.text_line(Message("Urgent retrieval"), found["matter"]))
         if found.get("approvedLate"):

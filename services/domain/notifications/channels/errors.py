@@ -19,6 +19,16 @@ ERRORS = {
     "address-refused": Message("The webhook address is in a network that is not allowed: correct the settings."),
     "redirected": Message("The webhook redirects: set the final address."),
     "http-error": Message("The webhook receiver returned an error: contact its administrator."),
+    "robot-refused": Message("The chat service does not accept the message: check the robot in its group."),
+    "robot-gone": Message("The chat service no longer knows this robot: end it here and add it again."),
+    "robot-signature": Message(
+        "The chat service does not accept the signature: check the robot's secret, and the clock of this server."
+    ),
+    "robot-security": Message(
+        "The robot's security settings refuse the message: choose signing, without keywords, and allow this server."
+    ),
+    "too-many": Message("The chat service does not accept further messages at the moment: they are sent later."),
+    "channel-removed": Message("The robot was ended before the notice was sent."),
     "sender-failed": Message("Sending failed: check the log."),
     "read": Message("It was read in the portal before it was sent."),
     "done": Message("The task was done before the notice was sent."),

@@ -1,6 +1,7 @@
 """Build what is sent of a notice: a fixed sentence, the application's number, a link (F25)."""
 
 import json
+from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
 
@@ -11,6 +12,7 @@ from services.runtime.settings.notices import MAIL_ADDRESS
 from services.runtime.translations import Message, languages
 
 PRODUCT = Message("Footage Desk")
+OPEN = Message("Open in the portal")
 CLOSING = Message("This mail was sent automatically: please do not reply.")
 
 
@@ -57,6 +59,29 @@ def build_event(notice: OutgoingNotice, *, portal_url: str) -> bytes:
         },
         ensure_ascii=False,
     ).encode()
+
+
+@dataclass(frozen=True)
+class RobotMessage:
+    """What a group is told: a sentence, lines of text, and a link with its words."""
+
+    language: str
+    title: str
+    lines: tuple[str, ...]
+    open: str
+    link: str
+
+
+def build_robot_message(notice: OutgoingNotice, language: str, *, portal_url: str) -> RobotMessage:
+    """Build the message to a group, in the robot's language."""
+    lines = () if notice.number is None else (Message("Number: {number}", number=notice.number).translate(language),)
+    return RobotMessage(
+        language=language,
+        title=get_text(notice.code, notice.stage).message.translate(language),
+        lines=(*lines, PRODUCT.translate(language)),
+        open=OPEN.translate(language),
+        link=_link(notice, portal_url),
+    )
 
 
 def _link(notice: OutgoingNotice, portal_url: str) -> str:

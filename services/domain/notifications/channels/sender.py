@@ -3,16 +3,20 @@
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import partial
+from typing import cast
 
 import anyio
 
 from services.database.unit_of_work import Actor, Database
 from services.domain.notifications import deliveries
 from services.domain.notifications import dispatch as notification_dispatch
+from services.domain.notifications import robots as notification_robots
 from services.domain.notifications.channels.errors import Undelivered
 from services.domain.notifications.channels.mail import Mailer
+from services.domain.notifications.channels.robots import TOO_MANY
 from services.domain.notifications.channels.webhook import Webhook
 from services.domain.notifications.dispatch import OutgoingNotice
+from services.domain.notifications.robots import Robot
 from services.runtime import metrics
 from services.runtime.jobs.failures import stack
 from services.runtime.logs import get_logger
@@ -23,8 +27,10 @@ log = get_logger(__name__)
 ACTOR = Actor("system", "sender")
 POLL_INTERVAL = timedelta(seconds=15)
 PAUSE = timedelta(seconds=5)
+ROBOT_INTERVAL = timedelta(seconds=4)  # a robot may send again so soon
 
 Send = Callable[[OutgoingNotice], Awaitable[None]]
+SendByRobot = Callable[[Robot, OutgoingNotice], Awaitable[None]]
 
 
 class Sender:
@@ -32,15 +38,18 @@ class Sender:
 
     name = "notices"
 
-    def __init__(self, database: Database, channels: Mapping[str, Send]) -> None:
+    def __init__(self, database: Database, channels: Mapping[str, Send], robots: SendByRobot | None = None) -> None:
         self._database = database
         self._channels = channels
-        for channel in channels:
+        self._robots = robots
+        for channel in (*channels, deliveries.ROBOT):
             metrics.expect_notices(channel)
         self._tasks = [
             Periodic(f"notices-{channel}", POLL_INTERVAL, partial(self.send_next, channel), pause=PAUSE)
             for channel in channels
         ]
+        if robots is not None:
+            self._tasks.append(Periodic("notices-robot", ROBOT_INTERVAL, self.send_by_robots, pause=PAUSE))
 
     async def run(self) -> None:
         """Send until cancelled: after each commit with a delivery, and every few seconds."""
@@ -56,21 +65,41 @@ class Sender:
 
     async def send_next(self, channel: str) -> bool:
         """Send one due notice; return whether there was one. Raises Retryable without a database."""
+        return await self._send_one(channel, self._channels[channel])
+
+    async def send_by_robots(self) -> bool:
+        """Send one due notice by each robot that may send now; return whether there was one."""
+        sent = False
+        for robot in await self._database.run(ACTOR, notification_robots.claim):
+            send = partial(self._send_by, robot)
+            sent |= await self._send_one(f"{deliveries.ROBOT}:{robot.id}", send)
+        return sent
+
+    async def _send_by(self, robot: Robot, notice: OutgoingNotice) -> None:
+        try:
+            await cast("SendByRobot", self._robots)(robot, notice)
+        except Undelivered as error:
+            if error.code == TOO_MANY:
+                await self._database.run(ACTOR, notification_robots.pause, robot.id)
+            raise
+
+    async def _send_one(self, channel: str, send: Send) -> bool:
+        kind = deliveries.kind_of(channel)
         notice = await self._database.run(ACTOR, notification_dispatch.claim_next, channel)
         if notice is None:
             return False
         try:
-            await self._channels[channel](notice)
+            await send(notice)
         except Undelivered as error:
-            await self._record_failure(channel, notice, error)
+            await self._record_failure(kind, notice, error)
         except Exception as error:  # noqa: BLE001  # the notices behind it must not wait
             log.error(  # noqa: TRY400  # the texts of a traceback may name the recipient
-                "a notice could not be sent", channel=channel, delivery=notice.delivery_id, stack=stack(error)
+                "a notice could not be sent", channel=kind, delivery=notice.delivery_id, stack=stack(error)
             )
-            await self._record_failure(channel, notice, Undelivered("sender-failed", type(error).__name__))
+            await self._record_failure(kind, notice, Undelivered("sender-failed", type(error).__name__))
         else:
             await self._database.run(ACTOR, notification_dispatch.mark_delivered, notice.delivery_id)
-            metrics.NOTICES.labels(channel, "delivered").inc()
+            metrics.NOTICES.labels(kind, "delivered").inc()
         return True
 
     async def _record_failure(self, channel: str, notice: OutgoingNotice, error: Undelivered) -> None:

@@ -10,6 +10,7 @@ from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.notifications import delivery_queries
 from services.domain.notifications.api.deliveries import ChannelBody, State
 from services.domain.notifications.channels.errors import ERRORS
+from services.domain.notifications.deliveries import kind_of
 from services.domain.notifications.delivery_queries import DeliveryRow
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
@@ -23,6 +24,7 @@ from services.web.visitor import Visiting, Visitor
 router = APIRouter()
 
 PATH = "/admin/notices"
+CHANNELS = {"webhook": "Webhook", "robot": "Chat group"}
 
 
 class ListQuery(lists.ListQuery):
@@ -117,7 +119,7 @@ def _csv(visitor: Visitor, lines: Sequence[DeliveryRow]) -> Response:
             [
                 line.message.translate(visitor.language),
                 lists.written(visitor, line.created_at),
-                line.email or line.person if line.channel == "mail" else _("Webhook"),
+                line.email or line.person if line.channel == "mail" else _(CHANNELS[kind_of(line.channel)]),
                 states.get(line.state, _("read in the portal")),
                 line.attempts,
                 why,

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from services.database.unit_of_work import UnitOfWork
-from services.domain.storage import csv_import, devices, disposals, media, places, sites
+from services.domain.storage import csv_import, devices, disposals, health, media, places, sites
 from services.domain.storage.schemas import (
     BatchesQuestion,
     BatchLine,
@@ -16,6 +16,7 @@ from services.domain.storage.schemas import (
     DevicesQuestion,
     DisposalLine,
     HandOutBody,
+    HealthView,
     ItemsQuestion,
     KeeperBody,
     MarkBody,
@@ -147,6 +148,12 @@ async def import_devices(
     """Import devices from the CSV file in the body; a dry run names every wrong line and changes nothing."""
     content = await request.body()
     return await database.run(actor, lambda uow: csv_import.import_devices(uow, content, dry_run=dry_run))
+
+
+@router.get("/stores/health", responses=problems(401, 403))
+async def list_store_health(actor: Acting, database: GivenDatabase) -> list[HealthView]:
+    """List the health of vault and replica as it was last read."""
+    return await database.read(actor, health.list_stores)
 
 
 @router.get("/devices/{device_id}", responses=problems(401, 403, 404))

@@ -5,9 +5,9 @@ from typing import Annotated, Any, ClassVar, get_args
 
 from fastapi import APIRouter, Query, Response
 
+from services.database.tables.devices import STORES
 from services.database.unit_of_work import Database, UnitOfWork
-from services.domain.cameras import csv_rows
-from services.domain.storage import csv_import, devices, rights, sites
+from services.domain.storage import csv_import, devices, health, rights, sites
 from services.domain.storage.pages.answers import SAVED, raise_unless_shown
 from services.domain.storage.schemas import (
     DeviceBody,
@@ -16,6 +16,7 @@ from services.domain.storage.schemas import (
     DeviceSort,
     RetireBody,
 )
+from services.runtime import csv_rows
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
 from services.web import lists
@@ -115,6 +116,7 @@ def _device(typed: TypedForm) -> DeviceBody:
         DeviceBody,
         inServiceSince=typed.text("inServiceSince") or None,
         recorderId=typed.text("recorderId") or None,
+        store=typed.text("store") or None,
     )
 
 
@@ -132,6 +134,7 @@ async def _devices(
         return {
             **wanted.shown_page(devices.read(uow, listing, kind=wanted.kind, retired=wanted.retired)),
             **_choices(uow),
+            "read_stores": health.list_stores(uow),
         }
 
     shown = await database.read(visitor.actor, read)
@@ -172,5 +175,6 @@ def _choices(uow: UnitOfWork) -> dict[str, Any]:
         "sites": sites.list_open(uow),
         "recorders": devices.list_recorders(uow),
         "kinds": get_args(DeviceKind),
+        "stores": STORES,
         "may_change": rights.may_change(uow),
     }

@@ -7,12 +7,13 @@ from pydantic import Field
 
 from services.database.unit_of_work import UnitOfWork
 from services.domain.process.model_library import ModelLibrary
-from services.domain.supervision import breaches, coverage, footage_viewers, statistics, trail_reader
+from services.domain.supervision import breaches, coverage, footage_viewers, refused_access, statistics, trail_reader
 from services.domain.supervision.audit_schemas import (
     BreachLine,
     CoveredRequirement,
     FootageLook,
     PolicyCoverage,
+    RefusalsView,
     Statistics,
     TrailEvent,
     TrailLine,
@@ -138,3 +139,9 @@ async def read_statistics(
     return await database.read(
         actor, lambda uow: statistics.read_statistics(uow, months=months, department_id=department_id)
     )
+
+
+@router.get("/refusals/{person_id}", responses=problems(401, 403, 404))
+async def read_refusals(person_id: Identifier, actor: Acting, database: GivenDatabase) -> RefusalsView:
+    """Return what was refused to a person of late."""
+    return await database.read(actor, refused_access.read, person_id)

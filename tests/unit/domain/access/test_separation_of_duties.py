@@ -11,7 +11,9 @@ from review_desk import FORM, NOON, ReviewDesk
 
 from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application
+from services.database.tables.custody import HandOver
 from services.database.tables.people import Department, Post
+from services.database.tables.returns import Return
 from services.database.tables.reviews import Confirmation, Decision, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import parts
@@ -242,7 +244,7 @@ def test_a_circle_of_superior_departments_ends(desk: ReviewDesk) -> None:
 
 
 @pytest.mark.requirement("R25")
-def test_where_security_is_concerned_the_head_of_administration_signs(desk: ReviewDesk) -> None:
+def test_t8_where_security_is_concerned_the_head_of_administration_signs(desk: ReviewDesk) -> None:
     as_usual = desk.opened(desk.submitted(), "security-signature")
     concerned = desk.opened(desk.submitted(subject_ids=("reviewer2",)), "security-signature")
 
@@ -285,7 +287,7 @@ def test_a_correction_adds_the_departments_of_those_whom_it_names_first(desk: Re
 
 
 @pytest.mark.requirement("R27")
-def test_where_management_is_concerned_another_manager_decides(desk: ReviewDesk) -> None:
+def test_t8_where_management_is_concerned_another_manager_decides(desk: ReviewDesk) -> None:
     application_id = desk.submitted(subject_ids=("manager",))
     desk.approved(application_id)
 
@@ -362,3 +364,30 @@ def test_a_post_ends_with_its_time(desk: ReviewDesk) -> None:
 
     assert refusal is not None
     assert refusal.code == "not-yours"
+
+
+@pytest.mark.requirement("R39", refuses=True)
+@pytest.mark.parametrize(
+    ("office", "inspectors", "other"),
+    [("storage", ["operator", "operator2"], "inspector"), ("security", ["inspector"], "operator")],
+)
+def test_t12_the_office_that_the_custodian_chose_inspects(
+    desk: ReviewDesk, office: str, inspectors: list[str], other: str
+) -> None:
+    application_id = desk.submitted()
+    desk.approved(application_id)
+    desk.offered(application_id, accepted_at=NOON, due_at=NOON + timedelta(days=20), returned_at=NOON)
+    hand_over_id = desk.the(HandOver, application_id=application_id).id
+
+    def bring_back(uow: UnitOfWork) -> None:
+        values = {"attestation": {}, "statement_sha256": "0" * 64, "signature": {}}
+        uow.session.add(
+            Return(hand_over_id=hand_over_id, returned_by="keeper", returned_at=NOON, return_to=office, **values)
+        )
+
+    desk.run(bring_back)
+    review_id = desk.opened(application_id, "return-inspection")
+
+    assert desk.candidates(review_id) == inspectors
+    with pytest.raises(Refused):
+        desk.decide(review_id, other)

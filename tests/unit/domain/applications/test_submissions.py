@@ -129,7 +129,7 @@ def test_a_draft_is_nobody_elses_not_even_the_heads(desk: ReviewDesk) -> None:
             desk.run(application_service.submit, draft.id, by=person)
 
 
-def test_an_appeal_names_an_application_of_ones_own(desk: ReviewDesk) -> None:
+def test_t6_an_appeal_names_an_application_of_ones_own(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
 
     appeal = desk.run(application_service.create_draft, FORM, previous_id=application_id, by="drafter")

@@ -1,6 +1,7 @@
 """The round of the recorders: each is asked in its turn, by one portal, and what it says shows in the metrics."""
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 from services.database.tables.applications import Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.devices import DeviceHealth
 from services.database.tables.protections import Protection
 from services.database.unit_of_work import EVERY_COMMIT, UnitOfWork
 from services.domain.cameras import protections
@@ -24,6 +26,7 @@ from services.recorders.protocol import RecorderDown, RecorderFacts, WrongChanne
 from services.runtime import metrics
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span
+from services.runtime.storage_health import Disk
 from services.runtime.translations import Message
 
 pytestmark = pytest.mark.both_databases
@@ -42,6 +45,7 @@ class Recorders:
     hangs: dict[str, asyncio.Event] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     released: list[tuple[str, Span]] = field(default_factory=list)
+    disks: list[Disk] | Exception = field(default_factory=list)
     keeps: Exception | None = None
     keeps_one: dict[str, Exception] = field(default_factory=dict)  # by channel
     at_once: int = 0
@@ -73,6 +77,11 @@ class Asked:
 
     async def coverage(self, *_: object) -> list[object]:
         return []
+
+    async def list_disks(self) -> list[Disk]:
+        if isinstance(self.recorders.disks, Exception):
+            raise self.recorders.disks
+        return self.recorders.disks
 
     async def release(self, channel: str, span: Span) -> None:
         keeps = self.recorders.keeps_one.get(channel, self.recorders.keeps)
@@ -356,3 +365,34 @@ async def test_turns_leave_no_event_in_the_audit_trail(desk: ReviewDesk) -> None
     await go_round(RecorderMonitor(desk.database, Recorders(), EVERY))
 
     assert len(desk.all(AuditEvent)) == before
+
+
+@pytest.mark.requirement("R10")
+async def test_what_a_recorder_tells_of_its_disks_is_kept_with_its_moment(desk: ReviewDesk) -> None:
+    recorders = Recorders(says={"R": WELL})
+    round_ = RecorderMonitor(desk.database, recorders, EVERY)
+
+    async def read(disks: list[Disk] | Exception) -> DeviceHealth:
+        recorders.disks = disks
+        desk.clock.turn(EVERY)
+        await go_round(round_)
+        return next(row for row in desk.all(DeviceHealth) if row.source == "R")
+
+    enter(desk, "R")
+    untold = await read(RecorderDown("x", "forbidden"))
+    assert (untold.state, untold.told_at, untold.failure is not None) == ("not-told", None, True)
+    assert (await read([])).state == "not-told"
+    well = Disk("hdd1", "ok", False, 100, 1)
+    good = await read([well, replace(well, name="hdd2")])
+    assert (good.state, good.figures) == ("good", {"disks": 2, "disksFailed": 0, "totalBytes": 200, "freeBytes": 2})
+    bad = await read([well, Disk("hdd2", "error", True)])
+    assert (bad.state, bad.told_at, bad.since) == ("bad", desk.clock.now(), desk.clock.now())
+    since = bad.since
+    kept = await read(RecorderDown("x", "busy"))
+    assert (kept.state, kept.told_at, kept.asked_at) == ("bad", since, desk.clock.now())
+    assert kept.failure is not None, "what was told stays, and that it is told no more is seen"
+    changes = [
+        json.loads(event.entry)["detail"]
+        for event in desk.all(AuditEvent, action="device-health-changed", subject_id="R")
+    ]
+    assert [(one["old"], one["new"]) for one in changes] == [("good", "bad")]

@@ -283,7 +283,7 @@ def test_a_sitting_that_nobody_signs_is_on_paper_when_the_loan_ends(loan: OnSite
 
 
 @pytest.mark.requirement("R21", refuses=True)
-def test_each_step_up_is_argued_and_a_companion_keeps_what_is_viewed_on_site(any_database_url: str) -> None:
+def test_t9_each_step_up_is_argued_and_a_companion_keeps_what_is_viewed_on_site(any_database_url: str) -> None:
     desk = ReviewDesk(any_database_url)
 
     def blocking(**changes: Any) -> set[str]:

@@ -283,7 +283,7 @@ def test_an_approval_ratifies_it(urgent: Urgent) -> None:
 
 @pytest.mark.requirement("R2", "R65")
 @pytest.mark.parametrize("end", ["close_case", "over"])
-def test_without_approval_it_is_a_violation_of_the_caller_once(urgent: Urgent, end: str) -> None:
+def test_t7_without_approval_it_is_a_violation_of_the_caller_once(urgent: Urgent, end: str) -> None:
     matter_id, _ = urgent.shown()
     if end == "over":
         urgent.later(hours=24)

@@ -339,7 +339,7 @@ def test_a_judgement_that_lacks_something_is_refused(case: Handled, judgement: J
 
 
 @pytest.mark.requirement("R66")
-def test_a_fine_takes_effect_only_with_the_approval_of_legal(case: Handled) -> None:
+def test_t14_a_fine_takes_effect_only_with_the_approval_of_legal(case: Handled) -> None:
     case.heard()
     case.judge(FINE)
     with pytest.raises(NotPermitted, match="Legal, who has not answered"):
@@ -357,7 +357,7 @@ def test_a_fine_takes_effect_only_with_the_approval_of_legal(case: Handled) -> N
 
 
 @pytest.mark.requirement("R66")
-def test_a_fine_is_refused_where_the_organisation_has_switched_it_off(any_database_url: str) -> None:
+def test_t14_a_fine_is_refused_where_the_organisation_has_switched_it_off(any_database_url: str) -> None:
     desk = ReviewDesk(any_database_url, rules=Rules(max_use_days=30, fines="not-allowed"))
     case = Handled(desk, violated(desk))
     case.heard()

@@ -298,7 +298,7 @@ def test_only_securitys_approval_grants_anything(desk: ReviewDesk) -> None:
 
 
 @pytest.mark.requirement("R26")
-def test_anyone_raises_the_class_and_the_process_hears_it(desk: ReviewDesk) -> None:
+def test_t10_anyone_raises_the_class_and_the_process_hears_it(desk: ReviewDesk) -> None:
     application_id = desk.submitted()
     desk.decide(desk.opened(application_id, "preliminary"), "head", classification=Classification(sensitive_event=True))
     desk.decide(desk.opened(application_id, "security"), "reviewer")
@@ -315,7 +315,7 @@ def test_anyone_raises_the_class_and_the_process_hears_it(desk: ReviewDesk) -> N
 
 
 @pytest.mark.requirement("R26", refuses=True)
-def test_lowering_the_class_needs_security_and_a_recorded_reason(desk: ReviewDesk) -> None:
+def test_t10_lowering_the_class_needs_security_and_a_recorded_reason(desk: ReviewDesk) -> None:
     application_id = desk.submitted(high_impact=True)
     lower = Classification(high_impact=False)
     security = desk.opened(application_id, "security")

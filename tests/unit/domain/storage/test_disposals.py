@@ -93,7 +93,7 @@ def hold(desk: DisposalDesk, reason: str = "还在调查") -> None:
 
 
 @pytest.mark.requirement("R52", refuses=True)
-async def test_what_two_people_have_agreed_on_is_deleted_at_both_places_and_its_list_written(
+async def test_t13_what_two_people_have_agreed_on_is_deleted_at_both_places_and_its_list_written(
     desk_of_each: DisposalDesk,
 ) -> None:
     desk = desk_of_each

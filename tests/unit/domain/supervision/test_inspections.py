@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from lent_case import SEALED, attached
 from review_desk import NOON, PASSWORD, ReviewDesk
 from sqlalchemy import delete, text, update
 from supervision_desk import FEBRUARY, GROUP, INSTANCE, ORDINARY, PERIOD, Supervised, number
@@ -15,7 +16,13 @@ from supervision_desk import FEBRUARY, GROUP, INSTANCE, ORDINARY, PERIOD, Superv
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditCheckpoint
 from services.database.tables.documents import Document
-from services.database.tables.inspections import GroupInspection, InspectedCase, InspectionFinding, PopulationCase
+from services.database.tables.inspections import (
+    GroupInspection,
+    InspectedCase,
+    InspectionFinding,
+    PopulationCase,
+    SupervisionGroup,
+)
 from services.database.tables.matters import Matter
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.people import Post
@@ -24,6 +31,7 @@ from services.database.tables.violations import Violation
 from services.database.tables.work_orders import WorkOrder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
+from services.domain.attachments import service as attachments
 from services.domain.cases.document_layouts import render_page, render_pdf
 from services.domain.holds import queries as holds
 from services.domain.supervision import (
@@ -32,6 +40,7 @@ from services.domain.supervision import (
     findings,
     groups,
     periods,
+    queries,
     reports,
     reproduction,
     sampling,
@@ -43,7 +52,7 @@ from services.domain.supervision.case_reviews import Given
 from services.domain.work_orders import service as orders_of
 from services.domain.work_orders import tasks as order_tasks
 from services.domain.work_orders.service import Done
-from services.runtime.errors import Fatal, NotPermitted, Refused
+from services.runtime.errors import Fatal, NotFound, NotPermitted, Refused
 from services.runtime.rules import Rules
 
 
@@ -92,6 +101,39 @@ def test_the_group_is_appointed_by_two_managers_and_has_all_departments(supervis
     assert next(one["name"] for one in content["members"]) == "supervisor"
     assert content["confirmed"]["by"]["id"] == "manager2"
     assert "监督小组任命书" in render_page("group-appointment", content["number"], "0" * 64, content)
+
+
+@pytest.mark.requirement("R60")
+def test_a_group_rests_on_the_number_of_a_decision_or_on_the_attached_document(supervised: Supervised) -> None:
+    desk = supervised.desk
+    group_id = supervised.propose(basis=" ")
+    assert refused(supervised.confirm, group_id) == "appointment-lacking"
+    for stranger, code in (("supervisor", "attachment-no-part"), ("security-head", "attachment-no-part")):
+        with pytest.raises(Refused) as barred:
+            desk.run(attached, group_id, "other", subject="supervision-group", by=stranger)
+        assert barred.value.code == code
+    with pytest.raises(NotFound):
+        desk.run(attached, group_id, "other", subject="supervision-group", by="drafter")
+    file_id = desk.run(attached, group_id, "other", subject="supervision-group", by="manager")
+    with pytest.raises(Refused) as bound:
+        desk.run(attachments.remove, file_id, by="manager")
+    assert bound.value.code == "attachment-bound"
+
+    supervised.confirm(group_id)
+
+    sha256 = SEALED["sha256Plain"]
+    assert desk.the(SupervisionGroup, id=group_id).confirmation["statement"]["attachments"] == [sha256]
+    content = json.loads(desk.the(Document, kind="group-appointment").content)
+    assert content["attachments"] == [{"name": "card.jpg", "sha256": sha256}]
+    page = render_page("group-appointment", content["number"], "0" * 64, content)
+    assert "任命文件附件" in page
+    assert "card.jpg" in page
+    [file] = desk.run(queries.read_group, by="supervisor").current.attachments
+    assert file.sha256 == sha256
+    assert desk.run(attachments.open_, file_id, by="supervisor").file_name == "card.jpg"
+    with pytest.raises(Refused) as late:
+        desk.run(attached, group_id, "other", subject="supervision-group", by="manager2")
+    assert late.value.code == "attachment-closed"
 
 
 @pytest.mark.requirement("R60", "R63")

@@ -21,9 +21,10 @@ from services.database.tables.work_orders import Schedule, WorkOrder, WorkOrderA
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.agreements import service as agreements
+from services.domain.cameras import device_health
 from services.domain.change_requests import service as change_requests
 from services.domain.matters import held as holds
-from services.domain.storage import devices, sites
+from services.domain.storage import devices, health, sites
 from services.domain.storage.schemas import DeviceBody, SiteBody
 from services.domain.work_orders import periods, queries, schedules, service, tasks
 from services.domain.work_orders.kinds import SCHEDULES
@@ -31,6 +32,8 @@ from services.domain.work_orders.roles import Role
 from services.domain.work_orders.schedules import Values
 from services.domain.work_orders.service import Answered, Done
 from services.runtime.errors import Refused
+from services.runtime.storage_health import Disk, StorageHealth
+from services.runtime.translations import Message
 
 DAY = timedelta(days=1)
 
@@ -185,6 +188,51 @@ def test_what_the_machine_measures_opens_a_check(desk: ReviewDesk) -> None:
     assert {row.facts["facts"]["offsetMs"] for row in orders(desk, "clock-check")} == {-31_000}
     short = orders(desk, "kept-days-check")
     assert {(row.facts["facts"]["declaredDays"], row.facts["facts"]["keptDays"]) for row in short} == {(30, 5)}
+
+
+@pytest.mark.requirement("R10")
+@pytest.mark.requirement("R53")
+def test_a_device_in_bad_health_is_serviced_once_it_has_lasted(desk: ReviewDesk) -> None:
+    bad = StorageHealth("bad", (Message("1 disk is offline."),), {"drivesOffline": 1})
+    recorder = next(row for row in desk.all(Recorder) if row.kind != "upload")
+
+    def enter(uow: UnitOfWork) -> None:
+        site = sites.add(uow, SiteBody(name="东区机房", address="厂区东路1号"))
+        devices.add(uow, DeviceBody(number="SB-1", kind="node", make="M", model="M", site_id=site.id, store="vault"))
+        with pytest.raises(Refused) as twice:
+            devices.add(
+                uow,
+                DeviceBody(
+                    number="SB-2", kind="recorder", make="M", model="M", site_id=site.id,
+                    store="vault", recorder_id=recorder.id,
+                ),
+            )  # fmt: skip
+        assert twice.value.code == "device-twice"
+
+    desk.run(enter, by="operator")
+    desk.clock.turn(DAY)
+    poke(desk)
+    desk.run(health.keep_stores, [("vault", bad), ("replica", bad)])
+    desk.run(device_health.keep_disks, recorder.id, [Disk("hdd1", "error", True)])
+    assert desk.run(health.list_unhealthy) == [], "a restart opens nothing"
+    assert desk.run(health.count_unhealthy) == {"vault": 1, "replica": 1, "recorder": 1}
+    desk.clock.turn(DAY)
+    poke(desk)
+    poke(desk)
+    opened = [row for row in orders(desk, "device-service") if row.schedule == "device-health"]
+    assert sorted((row.subject_kind, row.subject_label) for row in opened) == [
+        ("device", "SB-1"),
+        ("recorder", recorder.name),
+        ("store", "备份库 replica store"),
+    ]
+    assert {str(row.facts["facts"]["health"][0]["en"]) for row in opened} == {
+        "1 disk is offline.",
+        "Disk hdd1 fails: the recorder calls it error.",
+    }
+    [line] = desk.run(devices.read, by="operator").lines
+    assert (line.health.state, line.health.figures) == ("bad", {"drivesOffline": 1})
+    desk.run(lambda uow: setattr(uow.session.get_one(Recorder, recorder.id), "active", False))
+    assert desk.run(health.count_unhealthy)["recorder"] == 0, "one that is retired counts no more"
 
 
 @pytest.mark.requirement("R11", "R12")

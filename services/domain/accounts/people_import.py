@@ -1,0 +1,207 @@
+"""Import people from a CSV file: a preview of what would change, and all lines or none.
+
+It adds people and changes names, departments and mail addresses. Posts are given by hand, with a second person where
+they need one, and nobody is deactivated because a file leaves them out.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import ValidationError
+from sqlalchemy import select
+
+from services.database.tables.people import Department, Person
+from services.database.unit_of_work import Actor, Database, UnitOfWork
+from services.domain.access.administrators import require_administrator
+from services.domain.accounts import passwords, staff
+from services.domain.accounts.schemas import NewPerson
+from services.domain.accounts.staff import Details, InitialPassword
+from services.domain.change_requests import service as change_requests
+from services.runtime.csv_rows import plain, read_rows
+from services.runtime.errors import Refused
+from services.runtime.threads import run_in_thread
+from services.runtime.translations import Message, Text
+
+COLUMNS = ("login", "name", "department", "email", "language")
+REQUIRED = ("login", "name", "department")
+_COLUMN_OF = {"locale": "language", "departmentId": "department"}
+MOST_NEW = 300  # each has a password to hash, on purpose a slow thing
+
+State = Literal["new", "changed", "unchanged"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A line of the file that adds or changes somebody; ``changes`` are pairs of old and new, by column."""
+
+    line: int
+    state: State
+    login: str
+    name: str
+    changes: Mapping[str, tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class WrongLine:
+    """A line that is wrong, and why; nothing of the file is taken over."""
+
+    line: int
+    message: Text
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What the file would do."""
+
+    changes: Sequence[Change]
+    unchanged: int
+    wrong: Sequence[WrongLine]
+
+    def count(self, state: State) -> int:
+        """Count the lines that add, or change, somebody."""
+        return sum(change.state == state for change in self.changes)
+
+
+@dataclass(frozen=True)
+class _Line:
+    change: Change
+    person_id: str | None
+    details: Details
+
+
+def preview(uow: UnitOfWork, content: bytes) -> Preview:
+    """Say what the file would change. Refused where it is no such list; administrators only."""
+    lines, wrong = _read(uow, content)
+    changes = [line.change for line in lines if line.change.state != "unchanged"]
+    return Preview(changes, len(lines) - len(changes), wrong)
+
+
+async def take_over(database: Database, actor: Actor, content: bytes) -> list[InitialPassword]:
+    """Import the file, and return the initial passwords of the people it added, shown once.
+
+    Refused where a line is wrong, also one that was right in the preview.
+    """
+    planned = await database.read(actor, preview, content)
+    _require_right(planned.wrong)
+    hashed = {}
+    for change in planned.changes:
+        if change.state == "new":
+            password = passwords.generate()
+            hashed[change.login] = (password, await run_in_thread(passwords.hash_password, password))
+
+    def act(uow: UnitOfWork) -> list[InitialPassword]:
+        lines, wrong = _read(uow, content)
+        _require_right(wrong)
+        added = []
+        for line in lines:
+            login = line.change.login
+            if line.person_id is not None and line.change.state == "changed":
+                staff.change_person(uow, line.person_id, line.details)
+            elif line.person_id is None:
+                if login not in hashed:
+                    raise Refused("people-changed", "People were changed in the meantime: check the list again.")
+                password, password_hash = hashed[login]
+                person_id = staff.add_checked(uow, login, line.details, password_hash)
+                added.append(InitialPassword(person_id, login, password))
+        return added
+
+    return await database.run(actor, act)
+
+
+def _read(uow: UnitOfWork, content: bytes) -> tuple[list[_Line], list[WrongLine]]:
+    require_administrator(uow)
+    rows = list(read_rows(content, COLUMNS, code="people-file"))
+    departments: dict[str, list[str]] = {}
+    for department in uow.session.scalars(select(Department)):
+        for name in {department.name_zh, department.name_en}:
+            departments.setdefault(name, []).append(department.id)
+    names = {department.id: department.name_zh for department in uow.session.scalars(select(Department))}
+    logins = {plain(cells["login"]) for _, cells in rows}
+    known = {row.login: row for row in uow.session.scalars(select(Person).where(Person.login.in_(logins)))}
+    lines: list[_Line] = []
+    wrong: list[WrongLine] = []
+    seen: set[str] = set()
+    for number, cells in rows:
+        try:
+            person = _person(cells, departments)
+            if person.login in seen:
+                raise _refused(Message("username {login} occurs twice in the file", login=person.login))
+            seen.add(person.login)
+            lines.append(_compared(uow, number, person, known.get(person.login), names))
+        except Refused as refusal:
+            wrong.append(WrongLine(number, refusal.message))
+    if sum(line.change.state == "new" for line in lines) > MOST_NEW:
+        raise Refused(
+            "people-file",
+            Message("At most {most} people can be added at once: upload the file in parts.", most=MOST_NEW),
+            status=422,
+            field="file",
+        )
+    return lines, wrong
+
+
+def _person(cells: Mapping[str, str], departments: Mapping[str, Sequence[str]]) -> NewPerson:
+    values = {name: plain(cell) for name, cell in cells.items()}
+    for name in REQUIRED:
+        if not values[name]:
+            raise _refused(Message("{name} is missing", name=name))
+    found = departments.get(values["department"], [])
+    if not found:
+        raise _refused(Message("there is no department {name}: add it first", name=values["department"]))
+    if len(found) > 1:
+        raise _refused(Message("several departments are called {name}: rename one", name=values["department"]))
+    if not staff.LOGIN_PATTERN.fullmatch(values["login"]):
+        raise _refused(Message("The username needs 2 to 40 lowercase letters, digits, dots, hyphens or underscores."))
+    try:
+        return NewPerson(
+            login=values["login"],
+            name=values["name"],
+            department_id=found[0],
+            email=values["email"] or None,
+            locale=values["language"] or "zh",
+        )
+    except ValidationError as error:
+        wrong = str(error.errors()[0]["loc"][0])
+        raise _refused(Message("{name} is not valid", name=_COLUMN_OF.get(wrong, wrong))) from error
+
+
+def _compared(
+    uow: UnitOfWork, number: int, person: NewPerson, row: Person | None, departments: Mapping[str, str]
+) -> _Line:
+    details = person.details()
+    if row is None:
+        return _Line(Change(number, "new", person.login, person.name, {}), None, details)
+    if not row.active:
+        raise _refused(
+            Message("{login} was deactivated: activate the account by hand, or choose another", login=row.login)
+        )
+    pairs = {
+        "name": (row.name, details.name),
+        "department": (departments[row.department_id], departments[details.department_id]),
+        "email": (row.email or "", details.email or ""),
+        "language": (row.locale, details.locale),
+    }
+    changes = {name: (old, new) for name, (old, new) in pairs.items() if old != new}
+    if changes.keys() - {"language"} and change_requests.decides(uow, row.id):
+        raise _refused(
+            Message(
+                "{login} decides about applications: change this account by hand, with a second person", login=row.login
+            )
+        )
+    state: State = "changed" if changes else "unchanged"
+    return _Line(Change(number, state, person.login, person.name, changes), row.id, details)
+
+
+def _require_right(wrong: Sequence[WrongLine]) -> None:
+    if wrong:
+        raise Refused(
+            "people-file",
+            Message("Line {line}: {why}", line=wrong[0].line, why=wrong[0].message),
+            status=422,
+            field="file",
+        )
+
+
+def _refused(message: Text) -> Refused:
+    return Refused("line", message, status=422, field="file")
