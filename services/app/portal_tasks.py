@@ -17,6 +17,7 @@ from services.domain.cameras.recorder_monitor import RecorderMonitor
 from services.domain.cases import metrics
 from services.domain.cases.stage_times import add_up
 from services.domain.holds.reminders import hold_reviews
+from services.domain.matters import held
 from services.domain.notifications.channels.robots import Robots
 from services.domain.notifications.channels.sender import Sender, channels_of
 from services.domain.notifications.digest import daily_digests
@@ -64,7 +65,7 @@ def follow_clock(
         Sender(container.database, channels_of(container.settings), Robots(container.settings).send),
         consent_deadlines(container.database),
         daily_digests(container.database),
-        hold_reviews(container.database),
+        hold_reviews(container.database, held.open_asked_lifts),
         inspections(container.database),
         use_reports(container.database),
         site_keepers(container.database),

@@ -34,8 +34,8 @@ def add_to(app: typer.Typer) -> None:
     ) -> None:
         """Draw the sample of an inspection again from the register; exit with 1 where anything differs.
 
-        The seed is the root of the last audit checkpoint before the end of the period. A case that changed after the
-        drawing changes nothing.
+        The seed is the SHA-256 of the note of the first audit checkpoint after the end of the period; of what older
+        releases have drawn, the root of the last one before it. A case that changed after the drawing changes nothing.
         """
         settings = load_settings()
         clock = data_folder.clock_of(settings.data_dir, demo=settings.demo)

@@ -445,6 +445,8 @@ WORDS: dict[str | bool | None, str] = {
     "schedule-hold-review": "review of the hold",
     "schedule-group-term": "term of the supervision group",
     "matter-disposal": "disposal",
+    "matter-hold": "legal hold",
+    "matter-lift-hold": "lifting a legal hold",
     "site-primary": "main storage",
     "site-backup": "backup storage",
     "site-recorder-room": "recorder room",

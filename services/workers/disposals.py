@@ -1,10 +1,11 @@
 """Delete what two people have agreed to dispose of, item by item, at both places (R52).
 
-The rows come first, as everywhere. Before each item its case is locked and asked whether anything holds it; what the
-stores answer is recorded, also of an item that a store which is away has stopped half-way, and the next run goes on.
+The rows come first, as everywhere. Before each object its case is locked and asked whether anything holds it; what the
+stores answer is recorded, also of an item that a store which is away, or a hold, has stopped half-way. Where nothing
+holds it the next run goes on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from services.database.unit_of_work import Actor, Database, UnitOfWork
@@ -54,20 +55,21 @@ class Disposer:
         return len(due) == AT_ONCE
 
     async def _dispose(self, item_id: str) -> None:
-        deletion = await self._database.run(ACTOR, _begin, item_id)
-        if deletion is None:
-            return
+        deletion = first = await self._database.run(ACTOR, _begin, item_id, ())
         answers: list[dict[str, str]] = []
-        try:
-            for target in deletion.targets:
-                await run_in_thread(self._delete, target, answers)
-        except BaseException:
-            # a version that is gone stays so: what was answered is no less true because the rest is still there
-            await self._database.run(ACTOR, disposals.record, item_id, answers)
-            raise
+        while deletion is not None and deletion.targets:
+            try:
+                await run_in_thread(self._delete, deletion.targets[0], answers)
+            except BaseException:
+                # a version that is gone stays so: what was answered is no less true because the rest is still there
+                await self._database.run(ACTOR, disposals.record, item_id, answers)
+                raise
+            deletion = await self._database.run(ACTOR, _begin, item_id, tuple(answers))
+        if first is None or deletion is None:
+            return
         for copy_id in deletion.copy_ids:
             await run_in_thread(self._loan_keys().destroy, copy_id)
-        await self._database.run(ACTOR, _finish, deletion, answers)
+        await self._database.run(ACTOR, _stop if deletion.held else _finish, deletion, answers)
 
     def _delete(self, target: Target, answers: list[dict[str, str]]) -> None:
         """Delete one object by its version, its label first: an object without one is still found by the register."""
@@ -92,8 +94,11 @@ class Disposer:
         return self._replica_store
 
 
-def _begin(uow: UnitOfWork, item_id: str) -> Deletion | None:
-    """Begin an item; where it was the last one, and is held or done, its batch is finished."""
+def _begin(uow: UnitOfWork, item_id: str, answers: Sequence[Mapping[str, str]]) -> Deletion | None:
+    """Begin an item, or go on with it after these answers; where it was the last one, its batch is finished."""
+    if answers:
+        disposals.record(uow, item_id, answers)
+        uow.session.flush()
     deletion = disposals.begin(uow, item_id)
     if deletion is None:
         disposal_sheet.write_if_finished(uow, disposals.get_batch(uow, item_id))
@@ -102,6 +107,10 @@ def _begin(uow: UnitOfWork, item_id: str) -> Deletion | None:
 
 def _finish(uow: UnitOfWork, deletion: Deletion, answers: list[dict[str, str]]) -> None:
     disposal_sheet.write_if_finished(uow, disposals.finish(uow, deletion, answers))
+
+
+def _stop(uow: UnitOfWork, deletion: Deletion, _answers: list[dict[str, str]]) -> None:
+    disposal_sheet.write_if_finished(uow, disposals.stop(uow, deletion))
 
 
 def _answer(target: Target, what: str, key: str, version: str, *, there: bool) -> dict[str, Any]:

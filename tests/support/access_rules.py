@@ -27,6 +27,7 @@ CONSENTER = frozenset({"security-head"})  # of the department that another, join
 READERS = frozenset({"admin", "security-head", "supervisor"})  # of the administrators' desk
 ACCUSING = frozenset({"security-head", "reviewer", "supervisor"})  # who records violations
 HOLD_READERS = frozenset({"security-head", "reviewer", "supervisor"})
+HOLD_PLACERS = HOLD_READERS - {"supervisor"}
 SUPERVISING = frozenset({"security-head", "supervisor"})  # of the auditors' pages
 INSPECTIONS = SUPERVISING | {"manager"}
 OVERSEERS = frozenset({"security-head", "supervisor"})  # of work orders
@@ -356,8 +357,8 @@ RULES = {
     "POST /api/disposals/{matter_id}/items/{disposal_item_id}": Rule(NONE, body={"because": "none"}),
     "GET /api/holds": Rule(HOLD_READERS, EVERYONE - HOLD_READERS),
     "POST /api/holds": Rule(
-        frozenset({"security-head"}),
-        EVERYONE - {"security-head"},
+        HOLD_PLACERS,
+        EVERYONE - HOLD_PLACERS,
         body={"number": "SQ-2031-000001", "cause": "manual", "reason": "none"},
     ),
     "POST /api/holds/{legal_hold_id}/review": Rule(
@@ -365,10 +366,6 @@ RULES = {
     ),
     "POST /api/holds/{legal_hold_id}/ask-lift": Rule(
         frozenset({"security-head"}), HOLD_READERS - {"security-head"}, body={"because": "none"}
-    ),
-    "POST /api/holds/{legal_hold_id}/keep": Rule(frozenset({"security-head"}), HOLD_READERS - {"security-head"}),
-    "POST /api/holds/{legal_hold_id}/confirm-lift": Rule(
-        frozenset({"security-head"}), HOLD_READERS - {"security-head"}, body={"password": PASSWORD}
     ),
     "POST /api/signature-holds/{hold_id}/release": Rule(frozenset({"security-head"}), body={"password": PASSWORD}),
     "GET /api/people": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),

@@ -34,7 +34,7 @@ from services.domain.custody.returns import AttestedFate
 from services.domain.deployments import in_use, versions
 from services.domain.deployments.uploads import pack
 from services.domain.deployments.versions import Definition
-from services.domain.holds import service as legal_holds
+from services.domain.matters import held as legal_holds
 from services.domain.matters.violations import acts as violation_acts
 from services.domain.matters.violations import tasks as violation_tasks
 from services.domain.matters.violations.assessment import Assessment

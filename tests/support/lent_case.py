@@ -36,7 +36,7 @@ from services.domain.change_requests import holds
 from services.domain.custody import copies, hand_overs, viewings
 from services.domain.deployments import uploads as uploads_of_models
 from services.domain.documents import service as document_service
-from services.domain.holds import service as legal_holds
+from services.domain.matters import held as legal_holds
 from services.domain.matters import service as matters
 from services.domain.notifications import service as notification_service
 from services.domain.retrieval import attempts, masters, uploads

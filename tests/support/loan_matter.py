@@ -74,7 +74,7 @@ class LoanDesk:
     def answer(
         self, review_id: str, matter_id: str, stage: str, by: str, outcome: str | None = None, **named: Any
     ) -> None:
-        given = STAGES[stage]
+        given = STAGES[stage].asked_about(self.matter(matter_id).kind)
         outcome = outcome or given.favourable
         values: dict[str, Any] = {
             "answers": {question.code: True for question in given.questions},

@@ -11,6 +11,8 @@ from access_rules import (
     EVERYONE,
     EXPLAINERS,
     HANDLING,
+    HOLD_PLACERS,
+    HOLD_READERS,
     INSPECTIONS,
     KEEPER,
     MEDIUM,
@@ -241,11 +243,14 @@ PAGES = {
     "POST /matters/violations/{violation_id}/start": Rule(NONE),
     "GET /holds": Rule(EVERYONE),
     "POST /holds": Rule(
-        frozenset({"security-head"}),
-        EVERYONE - {"security-head"},
+        HOLD_PLACERS,
+        EVERYONE - HOLD_PLACERS,
         body={"number": "SQ-2031-000001", "cause": "manual", "reason": "none"},
     ),
-    "POST /holds/{legal_hold_id}/{act}": Rule(NONE),  # ``act`` is none of its own
+    "POST /holds/{legal_hold_id}/review": Rule(frozenset({"security-head"}), HOLD_READERS - {"security-head"}),
+    "POST /holds/{legal_hold_id}/ask-lift": Rule(
+        frozenset({"security-head"}), HOLD_READERS - {"security-head"}, body={"because": "none"}
+    ),
     "GET /requests": Rule(EVERYONE),
     "POST /requests/{change_id}/{act}": Rule(NONE),  # ``act`` is none of its own
     "GET /admin/people": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),

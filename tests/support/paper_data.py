@@ -520,7 +520,10 @@ EACH: dict[str, dict[str, Any]] = {
     "return-inspection": INSPECTION,
     "confidentiality-agreement": AGREEMENT,
     **dict.fromkeys(
-        ("extension", "purpose-change", "custody-transfer", "recall", "problem", "urgent", "appeal", "redaction"),
+        (
+            *("extension", "purpose-change", "custody-transfer", "recall", "problem", "urgent", "appeal", "redaction"),
+            *("hold", "lift-hold"),
+        ),
         MATTER,
     ),
     "disclosure": {**MATTER, "list": LIST},

@@ -142,7 +142,12 @@ def _seed(uow: UnitOfWork, cases: int) -> None:
     for position in range(1, cases + 1):
         add(_closed(position, "works" if position % 2 else "office"))
     root = base64.b64encode(hashlib.sha256(b"february").digest()).decode()
-    add(AuditCheckpoint(size=1_000_000, origin="log", root=root, note="", signed_at=datetime(2031, 2, 20, tzinfo=UTC)))
+    for size, note, signed_at in (
+        (1_000_000, "february", datetime(2031, 2, 20, tzinfo=UTC)),
+        (1_000_001, "march", datetime(2031, 3, 1, tzinfo=UTC)),
+        (1_000_002, "later", datetime(2031, 3, 2, tzinfo=UTC)),
+    ):
+        add(AuditCheckpoint(size=size, origin="log", root=root, note=note, signed_at=signed_at))
 
 
 def _closed(position: int, department: str) -> Application:

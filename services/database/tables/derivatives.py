@@ -85,7 +85,8 @@ class DerivativeViewing(Base):
     """One person's viewing of a redacted copy: bytes that were read, and what the player has played of them.
 
     ``played`` are merged [from, to) in milliseconds after the first picture, of pictures that were read;
-    ``credited_ms`` counts all that was reported, which is no faster than the clock allows.
+    ``credited_ms`` counts all that was reported, which is no faster than the clock allows. ``credit_left_ms`` is what
+    the person could report at once then, at ``credited_at``, of all viewings; None before the first report.
     """
 
     __tablename__ = "derivative_viewings"
@@ -101,6 +102,8 @@ class DerivativeViewing(Base):
     ranges: Mapped[list[Any]] = mapped_column(default=list)  # merged [from, to) in bytes of the plaintext
     played: Mapped[list[Any]] = mapped_column(default=list)
     credited_ms: Mapped[int] = mapped_column(default=0)
+    credit_left_ms: Mapped[int | None]
+    credited_at: Mapped[datetime | None]
 
     @property
     def copy_id(self) -> str:

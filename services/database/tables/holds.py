@@ -17,8 +17,9 @@ OPEN, LIFTED = text("lifted_at IS NULL"), text("lifted_at IS NOT NULL")
 class Hold(Base):
     """One hold, open until ``lifted_at``; what else holds a case is computed (``domain.holds.queries``).
 
-    Lifting takes two people: ``lift_asked_by`` and ``lifted_by``, who has signed it. ``matter_id`` names the matter
-    that has led to the hold, if any.
+    ``matter_id`` names the matter that has led to it: of the kind ``hold``, while that is open Legal has yet to confirm
+    it; or a violation that is referred. None of a hold that an older release has placed. ``lift_matter_id`` names the
+    matter that asks to lift it, or has; ``lift_asked_by`` has asked for that, and ``lifted_by`` has decided it last.
     """
 
     __tablename__ = "holds"
@@ -40,6 +41,7 @@ class Hold(Base):
     reminded_at: Mapped[datetime | None]  # when the owner was last told that the review is due
     lift_asked_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     lift_asked_at: Mapped[datetime | None]
+    lift_matter_id: Mapped[str | None]  # None of a request of an older release, until a matter is opened of it
     lifted_at: Mapped[datetime | None]
     lifted_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     lifted_because: Mapped[str | None]  # while the lift is only asked for: why it is

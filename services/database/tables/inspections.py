@@ -56,9 +56,10 @@ class GroupMember(Base):
 class GroupInspection(Base):
     """One inspection of a period, ``[period_from, period_to)``; the inspection of a return is another table.
 
-    ``seed`` is the root of the last audit checkpoint before the end of the period, of the first ``seed_size`` events,
-    as it was when the inspection was opened. ``population`` and ``population_sha256``: how many cases there were to
-    choose from, and the digest of their numbers with the reasons why some must be inspected.
+    ``seed`` is of an audit checkpoint of the first ``seed_size`` events, found by the rule ``seed_rule``
+    (``domain.supervision.sampling``) as it was when the inspection was opened. ``population`` and
+    ``population_sha256``: how many cases there were to choose from, and the digest of their numbers with the reasons
+    why some must be inspected.
     """
 
     __tablename__ = "group_inspections"
@@ -77,6 +78,7 @@ class GroupInspection(Base):
     opened_at: Mapped[datetime]
     seed: Mapped[str]
     seed_size: Mapped[int]
+    seed_rule: Mapped[int] = mapped_column(default=1, server_default="1")
     process_instance_key: Mapped[int | None]
     drawn_at: Mapped[datetime | None]
     population: Mapped[int | None]

@@ -13,6 +13,7 @@ from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.maintenance import ReconciliationFinding
 from services.database.tables.masters import Master
+from services.database.tables.matters import Matter
 from services.database.tables.work_orders import WorkOrder
 from services.database.unit_of_work import Database, UnitOfWork
 from services.demo import organisation
@@ -20,12 +21,17 @@ from services.demo.recordings import Recordings
 from services.demo.year import inspections, orders, registers
 from services.demo.year.fill import HOUR, YEAR, ZONE, Filling, Size
 from services.demo.year.orders import CLOSED, DAY
-from services.demo.year.past import MEMBER_PASSWORD, Past, PastClock
+from services.demo.year.past import MEMBER_PASSWORD, Past, PastClock, proof
 from services.domain.audit import checkpoints
 from services.domain.custody import violations
 from services.domain.custody.violations import KINDS
 from services.domain.holds import queries as hold_queries
-from services.domain.holds import service as holds
+from services.domain.matters import held
+from services.domain.matters import tasks as matter_tasks
+from services.domain.matters.kinds.hold import STAGE as LEGAL
+from services.domain.matters.kinds.hold import HoldKind
+from services.domain.reviews import service as reviews
+from services.domain.stages.catalogue import STAGES
 from services.domain.storage import disposals, findings, maintenance, reconciliation
 from services.domain.storage.differences import OPEN, WORK_ORDER
 from services.domain.storage.findings import Found
@@ -102,8 +108,8 @@ def _steps(place: Place, now: datetime) -> list[Step]:
     finished, opened = _periods(now)
     sign = partial(_checkpoint, key=place.log_key)
     before = [now - YEAR - 9 * DAY, *(now - (360 - week * 7) * DAY for week in range(51)), now - 2 * HOUR]
-    # the seed of a sample is the last checkpoint of its period
-    moments = sorted({*before, finished.end - HOUR, opened.end - HOUR})
+    # the seed of a sample is of the first checkpoint after its period
+    moments = sorted({*before, finished.end, opened.end})
     steps: list[Step] = [
         (now - YEAR - 10 * DAY, registers.enter),
         (now - 340 * DAY, inspections.appoint),
@@ -147,9 +153,26 @@ def _inspect(past: Past, period: periods.Period) -> None:
 
 
 def _hold(past: Past, cause: str, reason: str) -> None:
+    """Hold a case as Security, and confirm it as Legal."""
     number = past.act(None, _last_closed)
     owner = organisation.demo_id("zhaoqiang")
-    past.act("yangfan", holds.place, number, cause=cause, reason=reason, owner_id=owner)
+    matter_id = past.act("zhaoqiang", _place, number, cause, reason, owner)
+    past.act(None, matter_tasks.check, matter_id, past.key())
+    keys = {"job_key": past.key(), "process_instance_key": past.key()}
+    review = past.act(None, matter_tasks.open_review, matter_id, LEGAL, **keys)
+    past.clock.advance(timedelta(hours=5))
+    answers = {question.code: True for question in STAGES[LEGAL].asked_about(HoldKind.code).questions}
+    signed = proof("yangfan", past.act(None, _facts_of, matter_id))
+    past.act("yangfan", reviews.decide, review.review_id, outcome="approved", answers=answers, proof=signed)
+    past.act(None, matter_tasks.apply, matter_id)
+
+
+def _place(uow: UnitOfWork, number: str, cause: str, reason: str, owner: str) -> str:
+    return str(held.place(uow, number, cause=cause, reason=reason, owner_id=owner).matter_id)
+
+
+def _facts_of(uow: UnitOfWork, matter_id: str) -> str:
+    return uow.session.get_one(Matter, matter_id).facts_sha256
 
 
 def _last_closed(uow: UnitOfWork) -> str:

@@ -37,6 +37,7 @@ class MatterParts:
     speakers: Collection[str] = frozenset()
     reported: Collection[str] = frozenset()  # of an appeal: who has recorded the violation
     proposed: Collection[str] = frozenset()  # of a disposal: who has decided it first
+    held_against: Collection[str] = frozenset()  # of a hold: who is accused in a violation of its case
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,11 @@ def matter_refusal(facts: CaseFacts, review: Review, person_id: str) -> Refused 
         )
     if matter is not None and person_id in matter.reported:
         return _refused("was-opener", Message("You have recorded this violation: another person has to decide it."))
+    if matter is not None and person_id in matter.held_against:
+        return _refused(
+            "was-accused",
+            Message("You are accused in a violation of this case: other people decide on its legal holds."),
+        )
     if matter is None or matter.opener != person_id:
         return None
     return _refused("was-opener", Message("You have asked for this: another person has to decide it."))

@@ -41,6 +41,7 @@ from services.database.tables.returns import Return
 from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
 from services.database.tables.violations import Hearing, Violation
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import holds
 from services.domain.access.directory import DepartmentInfo, Directory, HeldPost, PersonInfo
 from services.domain.access.parts import CaseFacts, MatterParts, all_duties
 from services.domain.stages.catalogue import STAGES
@@ -49,6 +50,8 @@ from services.runtime.translations import in_context
 
 OF_MATTER = ("opener", "counterpart")  # the fields of MatterParts that name one person
 HEARD = {"accused": "accused", "speakers": "department"}  # the others, by the part of a hearing
+SEVERAL = ("reported", "proposed", "held_against")  # and those that several people may be
+HELD = aliased(Matter)  # a hold of the case, beside the violation
 DIRECTORY, FACTS, WATCHED = "access.directory", "access.facts", "access.watched"
 OF_DIRECTORY = (Department, Person, Post, Absence, Agreement, AgreementText)
 # the departments of the people near a case belong to its facts
@@ -245,7 +248,7 @@ def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[
             done[case_id].get(STAGES[str(detail)].duty, set()).add(person_id)
         elif act in OF_MATTER:
             matters[case_id][str(detail)][act] = person_id
-        elif act in HEARD or act in ("reported", "proposed"):
+        elif act in HEARD or act in SEVERAL:
             matters[case_id][str(detail)].setdefault(act, set()).add(person_id)
         elif act == "consented":
             consented[case_id].add(person_id)
@@ -344,6 +347,14 @@ def _select_acts() -> CompoundSelect[str, str, str | None, str]:
         ),
         rows(Violation.application_id, "reported", Violation.appeal_id, Matter.opened_by).where(
             Matter.id == Violation.matter_id, Violation.appeal_id.is_not(None)
+        ),
+        # whoever is accused in a violation of the case decides nothing about what holds its evidence
+        rows(HELD.application_id, "held_against", HELD.id, Hearing.person_id).where(
+            HELD.kind.in_(holds.KINDS),
+            Matter.application_id == HELD.application_id,
+            Hearing.matter_id == Matter.id,
+            Hearing.part == "accused",
+            or_(Matter.closed_as.is_(None), Matter.closed_as != "cleared"),
         ),
     )
 

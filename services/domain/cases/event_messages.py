@@ -109,6 +109,7 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "work-order-closed": Message("Work order closed"),
     "work-order-reminded": Message("Doer of a work order reminded"),
     "work-order-escalated": Message("Work order overdue: reported to the head"),
+    "work-order-given-on": Message("Work order given to somebody without a part in the case"),
     "work-order-reopened": Message("Work order to be done again"),
     "extension-written": Message("Record of an extension filed"),
     "purpose-change-written": Message("Record of a purpose change filed"),
@@ -218,6 +219,9 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     # legal holds
     "hold-placed": Message("Legal hold placed: nothing of the case is discarded"),
     "hold-notice-written": Message("Notice of the legal hold filed"),
+    "hold-confirmed": Message("Legal hold confirmed by Legal"),
+    "hold-written": Message("Decision about the legal hold filed"),
+    "lift-hold-written": Message("Decision to lift the legal hold filed"),
     "hold-reviewed": Message("Legal hold reviewed, next review on {review_at}"),
     "inspection-case-opened": Message("Case of an inspection given to a member"),
     "inspection-case-inspected": Message("Case inspected by the supervision group"),
@@ -232,7 +236,7 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "hold-review-due": Message("Owner reminded to review the legal hold"),
     "hold-lift-asked": Message("Lifting of the legal hold requested"),
     "hold-lift-withdrawn": Message("Legal hold stays: it was not lifted"),
-    "hold-lifted": Message("Legal hold lifted by two people"),
+    "hold-lifted": Message("Legal hold lifted"),
     "disposal-held": Message("Not disposed of: something holds the case"),
     # verification and reconciliation of what is stored
     "object-damaged": Message("Stored object is not what was sealed: {faults}"),

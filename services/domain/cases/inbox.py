@@ -271,7 +271,8 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
     if revision is None:
         raise NotFound(Message("form"), application.id)
     audit_trail.record(uow, "review-read", "review", review.id, application_id=application.id)
-    stage, proposal = STAGES[review.stage], review_service.open_proposal(uow, review)
+    stage = STAGES[review.stage].asked_about(matter.kind if matter is not None else None)
+    proposal = review_service.open_proposal(uow, review)
     directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, application.id)
     second = proposal is not None
     refusal = _refusal(uow, review, second=second)

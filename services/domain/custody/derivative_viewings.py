@@ -1,7 +1,9 @@
 """Watching redacted copies: who may, each read, and how much of one a person has watched (R6, R41, R58, T5).
 
 A stretch counts as watched when its pictures were read under a viewing of this person and the player says that it has
-played them, at no more than ``FASTEST`` times their own speed. A second person has to have watched all of it.
+played them, at no more than ``FASTEST`` times their own speed. The time that may be reported grows with the clock up to
+``MOST_SAVED_MS``, so that nobody opens a viewing, leaves it, and reports an hour at once. A second person has to have
+watched all of it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +35,7 @@ from services.vault.coverage import Coverage, fragments_from_json
 STAGE = "redaction-check"
 FASTEST = 2  # times the footage's own speed
 GRACE_MS = 3000  # by which a player's report may be ahead of the clock
+MOST_SAVED_MS = 60_000 + GRACE_MS  # that can be reported at once, however long nothing was: one longest report
 EDGE_MS = 100  # of the end of a run of pictures, which players count differently
 MOST_NAMED = 3  # stretches that a refusal names
 DISCLOSURE = "disclosure"
@@ -205,25 +208,25 @@ def record_played(
     """Record that the player has played a stretch, as far as its pictures were read; return what is still unwatched.
 
     Refused where more was played than the clock allows, in all viewings of the person together: a person has two eyes,
-    in however many windows.
+    in however many windows. Time in which nothing was reported is saved up to ``MOST_SAVED_MS`` alone.
     """
     opened = check(uow, derivative_id, address=address)
     viewing = get_mine(uow, derivative_id, viewing_id, lock=True)
-    since, credited = _played_so_far(uow, viewing)
-    allowed = FASTEST * ((uow.now - since) // timedelta(milliseconds=1)) + GRACE_MS
+    allowed = _allowed_now(uow, viewing)
     own = FASTEST * ((uow.now - viewing.opened_at) // timedelta(milliseconds=1)) + GRACE_MS
     length_ms = end_ms - start_ms
-    if length_ms <= 0 or credited + length_ms > allowed or viewing.credited_ms + length_ms > own:
+    if length_ms <= 0 or length_ms > allowed or viewing.credited_ms + length_ms > own:
         raise Refused(*TOO_FAST)
     fresh = [list(one) for one in _read_stretches(opened.sealed, viewing.ranges, (start_ms, end_ms))]
     viewing.credited_ms += length_ms
+    viewing.credit_left_ms, viewing.credited_at = allowed - length_ms, uow.now
     viewing.played = viewings.merge_ranges([*viewing.played, *fresh])
     uow.session.flush()
     return unwatched(uow, uow.session.get_one(Derivative, derivative_id), uow.actor.id)
 
 
-def _played_so_far(uow: UnitOfWork, viewing: DerivativeViewing) -> tuple[datetime, int]:
-    """Return since when the person has watched this redacted copy, and how much was reported in all viewings of it.
+def _allowed_now(uow: UnitOfWork, viewing: DerivativeViewing) -> int:
+    """Return how many milliseconds the person can report of this redacted copy now, in all viewings of it.
 
     Locked, so that two reports of two windows count one after the other.
     """
@@ -235,7 +238,12 @@ def _played_so_far(uow: UnitOfWork, viewing: DerivativeViewing) -> tuple[datetim
         .execution_options(populate_existing=True)
     )
     rows = uow.session.scalars(query).all()
-    return min(row.opened_at for row in rows), sum(row.credited_ms for row in rows)
+    reported = [(row.credited_at, row.credit_left_ms or 0) for row in rows if row.credited_at is not None]
+    # of several reports of one moment the last one has the least left
+    since, left = max(
+        reported, key=lambda one: (one[0], -one[1]), default=(min(row.opened_at for row in rows), GRACE_MS)
+    )
+    return min(MOST_SAVED_MS, left + FASTEST * ((uow.now - since) // timedelta(milliseconds=1)))
 
 
 def unwatched(uow: UnitOfWork, row: Derivative, person_id: str) -> list[Stretch]:

@@ -1,8 +1,9 @@
 """Disposal of masters whose retention has ended: what can be listed, and how each is deleted (R52, T13).
 
 A batch is listed by the system and agreed on by two people (``matters.kinds.disposal``). Then ``workers.disposals``
-deletes item by item. ``begin`` asks again, right before each deletion and with the case locked, whether anything holds
-it; the stores follow, and ``finish`` records what they have answered. A run that dies is done again by the next one.
+deletes item by item. ``begin`` asks again, right before each object is deleted and with the case locked, whether
+anything holds it; the stores follow, and ``finish`` records what they have answered. What is held by then stays, and
+what was gone before is on record. A run that dies is done again by the next one.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -43,11 +44,16 @@ class Target:
 
 @dataclass(frozen=True)
 class Deletion:
-    """What is to be deleted of one item, in this order; then the loan keys of its copies."""
+    """What is to be deleted of one item, in this order; then the loan keys of its copies.
+
+    ``held``: something holds the item since its deletion has begun, so that no target is left. ``copy_ids`` are the
+    copies that were deleted before, whose keys are destroyed all the same.
+    """
 
     item_id: str
     targets: tuple[Target, ...]
     copy_ids: tuple[str, ...]
+    held: bool = False
 
 
 @dataclass(frozen=True)
@@ -176,9 +182,11 @@ def get_batch(uow: UnitOfWork, item_id: str) -> str:
 
 
 def begin(uow: UnitOfWork, item_id: str) -> Deletion | None:
-    """Return what is to be deleted of an item; None where it is held meanwhile, or done.
+    """Return what is still to be deleted of an item; None where it is held meanwhile, or done.
 
     The case is locked first, as placing a hold does: what is held by then is not deleted, and stays on record as held.
+    Asked before each object, with the answers about those before it recorded: where a hold has come between, only the
+    keys of copies that are gone remain to be destroyed.
     """
     found = uow.session.get_one(DisposalItem, item_id)
     uow.session.get_one(Application, found.application_id, with_for_update=True, populate_existing=True)
@@ -186,44 +194,55 @@ def begin(uow: UnitOfWork, item_id: str) -> Deletion | None:
     if item.state != DUE:
         return None
     master = uow.session.get_one(Master, item.master_id, with_for_update=True, populate_existing=True)
-    if holds.is_held(uow, item.application_id):
-        causes = sorted({one.cause for one in holds.list_holdings(uow, item.application_id)})
-        _end(uow, item, HELD, because=", ".join(causes))
-        audit_trail.record(
-            uow,
-            "disposal-held",
-            "master",
-            master.id,
-            application_id=item.application_id,
-            batch=item.matter_id,
-            causes=causes,
-        )
+    issued = list(uow.session.scalars(_issued([master.item_id])))
+    targets = (
+        *(Target(VAULT, COPY, stored_object(copy.sealed)) for copy in issued),
+        *([Target(SECOND, REPLICA, stored_object(master.replica))] if master.replica is not None else []),
+        Target(VAULT, MASTER, stored_object(master.sealed), master.label_version),
+    )
+    answered = {(one["place"], one["key"], one["version"]) for one in item.results or ()}
+    left = tuple(target for target in targets if not _is_answered(target, answered))
+    if not left:  # nothing is there that a hold could keep
+        return Deletion(item.id, (), tuple(copy.id for copy in issued))
+    causes = _list_causes(uow, item, master)
+    if causes:
+        gone = [copy.id for copy, target in zip(issued, targets, strict=False) if target not in left]
+        if gone:
+            return Deletion(item.id, (), tuple(gone), held=True)
+        _hold(uow, item, causes)
         return None
     if master.discarded_at is not None:
         _end(uow, item, DELETED, because=master.discarded_because)
         return None
-    if not _is_over(uow, master):
-        # its retention was made longer since it was listed, or is not what was signed
-        _end(uow, item, HELD, because=LONGER)
-        audit_trail.record(
-            uow,
-            "disposal-held",
-            "master",
-            master.id,
-            application_id=item.application_id,
-            batch=item.matter_id,
-            causes=[LONGER],
-        )
-        return None
-    issued = list(uow.session.scalars(_issued([master.item_id])))
-    return Deletion(
-        item.id,
-        (
-            *(Target(VAULT, COPY, stored_object(copy.sealed)) for copy in issued),
-            *([Target(SECOND, REPLICA, stored_object(master.replica))] if master.replica is not None else []),
-            Target(VAULT, MASTER, stored_object(master.sealed), master.label_version),
-        ),
-        tuple(copy.id for copy in issued),
+    return Deletion(item.id, left, tuple(copy.id for copy in issued))
+
+
+def _list_causes(uow: UnitOfWork, item: DisposalItem, master: Master) -> list[str]:
+    """List what keeps an item from being deleted now."""
+    if holds.is_held(uow, item.application_id):
+        return sorted({one.cause for one in holds.list_holdings(uow, item.application_id)})
+    # its retention was made longer since it was listed, or is not what was signed
+    return [] if master.discarded_at is not None or _is_over(uow, master) else [LONGER]
+
+
+def _is_answered(target: Target, answered: Collection[tuple[str, str, str]]) -> bool:
+    """Whether a store has said of an object that it has it no longer."""
+    return (target.place, target.stored.key, target.stored.version_id) in answered
+
+
+def _hold(uow: UnitOfWork, item: DisposalItem, causes: Sequence[str]) -> None:
+    """Keep what is left of an item, and record what was gone before that."""
+    _end(uow, item, HELD, because=", ".join(causes))
+    gone = [f"{one['place']}:{one['what']}" for one in item.results or ()]
+    audit_trail.record(
+        uow,
+        "disposal-held",
+        "master",
+        item.master_id,
+        application_id=item.application_id,
+        batch=item.matter_id,
+        causes=list(causes),
+        **({"gone": gone} if gone else {}),
     )
 
 
@@ -246,7 +265,29 @@ def finish(uow: UnitOfWork, deletion: Deletion, answers: Sequence[Mapping[str, s
     """Record that the stores have nothing of an item any more, and no key opens its copies; return its batch."""
     record(uow, deletion.item_id, answers)
     item = uow.session.get_one(DisposalItem, deletion.item_id)
-    for copy_id in deletion.copy_ids:
+    _discard_copies(uow, deletion.copy_ids)
+    locks.record_disposal(uow, [item.master_id])
+    if item.state == DUE:
+        _end(uow, item, DELETED)
+    return item.matter_id
+
+
+def stop(uow: UnitOfWork, deletion: Deletion) -> str:
+    """Record that an item is held since its deletion has begun, and that no key opens its deleted copies; its batch.
+
+    Where nothing holds it any more by now, the next run goes on with it.
+    """
+    found = uow.session.get_one(DisposalItem, deletion.item_id)
+    uow.session.get_one(Application, found.application_id, with_for_update=True, populate_existing=True)
+    _discard_copies(uow, deletion.copy_ids)
+    uow.session.flush()
+    begin(uow, deletion.item_id)
+    return found.matter_id
+
+
+def _discard_copies(uow: UnitOfWork, copy_ids: Collection[str]) -> None:
+    """Record that copies are deleted and their keys destroyed."""
+    for copy_id in copy_ids:
         copies.mark_key_destroyed(uow, copy_id)
         copy = uow.session.get_one(Copy, copy_id)
         if copy.discarded_at is None:
@@ -259,10 +300,6 @@ def finish(uow: UnitOfWork, deletion: Deletion, answers: Sequence[Mapping[str, s
                 application_id=copy.application_id,
                 version=copy.sealed["versionId"],
             )
-    locks.record_disposal(uow, [item.master_id])
-    if item.state == DUE:
-        _end(uow, item, DELETED)
-    return item.matter_id
 
 
 def is_finished(uow: UnitOfWork, matter_id: str) -> bool:

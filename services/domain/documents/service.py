@@ -43,6 +43,8 @@ SERIES = {
     "urgent": "JQ",
     "disclosure": "TG",
     "hold-notice": "BL",
+    "hold": "BL",  # the decision about the hold of that notice: BL-…/1
+    "lift-hold": "JL",
     "sitting": "CY",
     "refusal-notice": "GZ",
     "violation": "WG",
@@ -73,7 +75,7 @@ SERIES = {
     "reconciliation": "DZ",
 }
 # A notice says why a case is held and by whom, which is not for everybody who sees the case.
-OF_HOLDS = ("hold-notice",)
+OF_HOLDS = ("hold-notice", *holds.KINDS)
 # What was destroyed is of many cases, and read by who reads the registers of storage.
 OF_DISPOSALS = ("disposal",)
 # Of a violation its deciders, the accused, Legal and supervision read the page; the sheets name who reported it.
@@ -147,12 +149,16 @@ def write_once(
     application_id: str | None,
     item_id: str | None = None,
     named: Mapping[str, str] = MappingProxyType({}),
+    number: str | None = None,
 ) -> Document:
-    """Return the document of this kind about the subject; write it first, as ``write`` does, if missing."""
+    """Return the document of this kind about the subject; write it first, as ``write`` does, if missing.
+
+    ``number``: the one that it gets, where its subject has one; else the next of its series.
+    """
     existing = of_subject(uow, kind, subject_id)
     if existing is not None:
         return existing
-    number = next_number(uow, kind)
+    number = number or next_number(uow, kind)
     complete = {
         "number": number,
         "organisation": uow.rules.organisation,

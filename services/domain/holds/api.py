@@ -6,10 +6,9 @@ from typing import Annotated, Concatenate, ParamSpec
 from fastapi import APIRouter, Query
 
 from services.database.unit_of_work import Actor, Database, UnitOfWork
-from services.domain.accounts.signatures.bodies import Signing
-from services.domain.accounts.signatures.http import signed
 from services.domain.holds import queries, service
 from services.domain.holds.schemas import HoldBody, HoldsAnswer, LiftBody, ReviewBody
+from services.domain.matters import held
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
 from services.web.identity import Acting
@@ -28,9 +27,12 @@ async def list_holds(actor: Acting, database: GivenDatabase, lifted: Annotated[b
 
 @router.post("", responses=ACTS)
 async def place_hold(body: HoldBody, actor: Acting, database: GivenDatabase) -> HoldsAnswer:
-    """Hold a case: nothing of it is discarded or disposed of, and the stores hold what it has there."""
+    """Hold a case at once: nothing of it is discarded or disposed of, and the stores hold what it has there.
+
+    It is a matter, ``matterId``, by which Legal confirms the hold; a refusal lifts it.
+    """
     named = body.model_dump(exclude={"number"})
-    return await _after(database, actor, service.place, body.number, **named)
+    return await _after(database, actor, held.place, body.number, **named)
 
 
 @router.post("/{legal_hold_id}/review", responses=ACTS)
@@ -45,22 +47,8 @@ async def review_hold(
 async def ask_to_lift_hold(
     legal_hold_id: Identifier, body: LiftBody, actor: Acting, database: GivenDatabase
 ) -> HoldsAnswer:
-    """Ask that a hold is lifted, which another person has to confirm."""
-    return await _after(database, actor, service.ask_lift, legal_hold_id, body.because)
-
-
-@router.post("/{legal_hold_id}/keep", responses=problems(401, 403, 404, 409))
-async def keep_hold(legal_hold_id: Identifier, actor: Acting, database: GivenDatabase) -> HoldsAnswer:
-    """Withdraw the request to lift a hold, or say no to it."""
-    return await _after(database, actor, service.withdraw_lift, legal_hold_id)
-
-
-@router.post("/{legal_hold_id}/confirm-lift", responses=signed(401, 403, 404, 409))
-async def confirm_lift_of_hold(
-    legal_hold_id: Identifier, body: Signing, actor: Acting, database: GivenDatabase
-) -> HoldsAnswer:
-    """Lift a hold as the second person, signed."""
-    return await _after(database, actor, service.confirm_lift, legal_hold_id, body.proof())
+    """Ask that a hold is lifted: a matter, ``liftMatterId``, which Legal and the head of Security decide."""
+    return await _after(database, actor, held.ask_lift, legal_hold_id, body.because)
 
 
 async def _after(

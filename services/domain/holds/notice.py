@@ -19,14 +19,19 @@ from services.domain.holds.notice_sheet import TITLE
 from services.domain.holds.queries import NOTICE
 
 
-def write(uow: UnitOfWork, hold: Hold, application: Application) -> Document:
-    """Write the notice of a hold that was just placed."""
+def write(uow: UnitOfWork, hold: Hold, application: Application, *, number: str | None = None) -> Document:
+    """Write the notice of a hold that was just placed; under its matter's ``number``, or one of its own."""
     return document_service.write_once(
-        uow, NOTICE, hold.id, lambda: _content(uow, hold, application), application_id=application.id
+        uow,
+        NOTICE,
+        hold.id,
+        lambda: _content(uow, hold, application, to_confirm=number is not None),
+        application_id=application.id,
+        number=number,
     )
 
 
-def _content(uow: UnitOfWork, hold: Hold, application: Application) -> dict[str, Any]:
+def _content(uow: UnitOfWork, hold: Hold, application: Application, *, to_confirm: bool) -> dict[str, Any]:
     names = access_queries.get_names(uow, [hold.placed_by, hold.owner_id])
     masters = select(Master).where(Master.application_id == application.id, Master.discarded_at.is_(None))
     of_item = {row.item_id: row for row in uow.session.scalars(masters)}
@@ -45,6 +50,7 @@ def _content(uow: UnitOfWork, hold: Hold, application: Application) -> dict[str,
         "title": TITLE,
         "application": application.number,
         "hold": hold.id,
+        "procedure": "matter" if to_confirm else "decision",
         "cause": hold.cause,
         "reason": hold.reason,
         "placedAt": hold.placed_at.isoformat(),

@@ -4,11 +4,16 @@ from services.rendering.formatting import JsonView
 from services.rendering.sheet import Cell, Facts, Line, Listing, Pairs, Part, Prose, cell, hashes
 
 TITLE = "视频录像法律保留通知"
-ORDER = (
-    "自保留之日起，上列录像、副本标签及文书在任何情形下均不得删除、销毁或覆盖，保存期限届满亦同。\n"
-    "解除保留须由法务部门、安全保卫部门的两名负责人先后申请并签字确认。\n"
-    "责任人应当在复核日期前确认是否仍需保留。"
-)
+KEPT = "自保留之日起，上列录像、副本标签及文书在任何情形下均不得删除、销毁或覆盖，保存期限届满亦同。"
+REVIEWED = "责任人应当在复核日期前确认是否仍需保留。"
+LIFTED = "解除保留，须经法务部门审核，并由安全保卫部门负责人签字。"
+CONFIRMED = "本保留自保留时间起生效，由法务部门审核；法务部门不同意的，即行解除。"
+# by what led to the hold; the notices that older releases have written name nothing, and keep their words
+ORDERS = {
+    "matter": (KEPT, CONFIRMED, LIFTED, REVIEWED),
+    "decision": (KEPT, LIFTED, REVIEWED),
+    "": (KEPT, "解除保留须由法务部门、安全保卫部门的两名负责人先后申请并签字确认。", REVIEWED),
+}
 
 
 def lay_out(notice: JsonView) -> list[Part]:
@@ -31,7 +36,7 @@ def lay_out(notice: JsonView) -> list[Part]:
     return [
         Facts("一、保留", facts),
         Listing("二、保留的录像", ["录像", "要求时间段", "存放与密文校验值"], [28, 32, 40], rows),
-        Prose("三、要求", ORDER),
+        Prose("三、要求", "\n".join(ORDERS[notice.get("procedure", "")])),
     ]
 
 

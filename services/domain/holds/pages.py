@@ -1,6 +1,5 @@
-"""Serve the page of the legal holds: the list, and what is done with one."""
+"""Serve the page of the legal holds: the list, the form that places one, and their reviews; the rest is a matter's."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,15 +8,15 @@ from fastapi.responses import Response
 
 from services.database.tables.holds import CAUSES
 from services.database.unit_of_work import Database, UnitOfWork
-from services.domain.accounts.signatures import signing
-from services.domain.accounts.signatures.bodies import Signing
 from services.domain.holds import queries, service
 from services.domain.holds.schemas import HoldBody, HoldsAnswer, LiftBody, ReviewBody
-from services.runtime.errors import NotFound, Refused
-from services.runtime.translations import Message, Text
+from services.domain.matters import held
+from services.runtime.errors import Refused
+from services.runtime.translations import Message
 from services.web import days
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
+from services.web.schemas import Identifier
 from services.web.visitor import Visiting, Visitor
 
 router = APIRouter(prefix="/holds")
@@ -34,7 +33,6 @@ class _Shown:
     view: HoldsAnswer
     lifted: HoldsAnswer
     people: list[tuple[str, str]]
-    with_code: bool
     longest: int
 
 
@@ -48,62 +46,48 @@ async def list_holds(
 
 @router.post("")
 async def place_hold(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
-    """Hold a case."""
+    """Hold a case, and show the matter by which Legal confirms it."""
     try:
         body = typed.body(_PlaceForm)
         named = body.model_dump(exclude={"number", "review_day"})
         until = days.optional(body.review_day, visitor.zone, "reviewDay")
-        await database.run(visitor.actor, service.place, body.number, **{**named, "review_at": until})
+        hold = await database.run(visitor.actor, held.place, body.number, **{**named, "review_at": until})
     except Refused as refusal:
         return await _page(visitor, database, refusal, typed)
-    return visitor.redirect("/holds", Message("The case is held: nothing of it is discarded or disposed of."))
+    return visitor.redirect(
+        f"/matters/{hold.matter_id}",
+        Message("The case is held: nothing of it is discarded or disposed of. Legal confirms it, or lifts it."),
+    )
 
 
-@router.post("/{legal_hold_id}/{act}")
-async def act_on_hold(
-    legal_hold_id: str, act: str, visitor: Visiting, typed: Typed, database: GivenDatabase
-) -> Response:
-    """Review a hold, ask to lift it, keep it, or lift it as the second person."""
-    if act not in ACTS:
-        raise NotFound(Message("action"), act)
-    carry_out, message = ACTS[act]
+@router.post("/{legal_hold_id}/review")
+async def review_hold(legal_hold_id: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+    """Keep a hold for another term."""
     try:
-        await database.run(visitor.actor, carry_out(typed), legal_hold_id)
+        await database.run(visitor.actor, service.review, legal_hold_id, typed.body(ReviewBody).owner_id)
     except Refused as refusal:
-        if refusal.status == 404:
-            raise
-        return await _page(visitor, database, refusal)
-    return visitor.redirect("/holds", message)
+        return await _again(visitor, database, refusal)
+    return visitor.redirect("/holds", Message("The hold stays, and is reviewed again later."))
 
 
-Act = Callable[[UnitOfWork, str], object]
+@router.post("/{legal_hold_id}/ask-lift")
+async def ask_to_lift_hold(
+    legal_hold_id: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase
+) -> Response:
+    """Ask to lift a hold, and show the matter that decides it."""
+    try:
+        matter = await database.run(visitor.actor, held.ask_lift, legal_hold_id, typed.body(LiftBody).because)
+    except Refused as refusal:
+        return await _again(visitor, database, refusal)
+    return visitor.redirect(
+        f"/matters/{matter.id}", Message("Requested: the hold stays until Legal and the head of Security have decided.")
+    )
 
 
-def _review(typed: TypedForm) -> Act:
-    body = typed.body(ReviewBody)
-    return lambda uow, hold_id: service.review(uow, hold_id, body.owner_id)
-
-
-def _ask(typed: TypedForm) -> Act:
-    body = typed.body(LiftBody)
-    return lambda uow, hold_id: service.ask_lift(uow, hold_id, body.because)
-
-
-def _keep(_typed: TypedForm) -> Act:
-    return service.withdraw_lift
-
-
-def _confirm(typed: TypedForm) -> Act:
-    proof = typed.body(Signing).proof()
-    return lambda uow, hold_id: service.confirm_lift(uow, hold_id, proof)
-
-
-ACTS: dict[str, tuple[Callable[[TypedForm], Act], Text]] = {
-    "review": (_review, Message("The hold stays, and is reviewed again later.")),
-    "ask-lift": (_ask, Message("Requested: another head or deputy of Legal or Security has to confirm it.")),
-    "keep": (_keep, Message("The hold stays.")),
-    "confirm-lift": (_confirm, Message("The hold was lifted.")),
-}
+async def _again(visitor: Visitor, database: Database, refusal: Refused) -> Response:
+    if refusal.status == 404:
+        raise refusal
+    return await _page(visitor, database, refusal)
 
 
 async def _page(
@@ -121,7 +105,6 @@ async def _page(
             queries.list_open(uow),
             queries.list_open(uow, lifted=True),
             queries.list_people(uow),
-            "totp" in signing.methods(uow, service.LEVEL),
             uow.rules.hold_review.days,
         )
 

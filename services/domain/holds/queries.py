@@ -179,7 +179,7 @@ def may_read(uow: UnitOfWork) -> bool:
 
 
 def may_place(uow: UnitOfWork) -> bool:
-    """Return whether the acting person may place holds, and take part in lifting them."""
+    """Return whether the acting person may place holds."""
     return policy.may_place(access_queries.load_directory(uow), uow.actor.id)
 
 
@@ -215,8 +215,9 @@ def list_open(uow: UnitOfWork, *, lifted: bool = False) -> HoldsAnswer:
     ]
     names = access_queries.get_names(uow, people)
     waiting = _list_untold(uow, {hold.application_id for hold, _, _ in rows})
-    places = may_place(uow)
+    leads = policy.may_lead(access_queries.load_directory(uow), uow.actor.id)
     me = uow.actor.id
+    unconfirmed = list_unconfirmed(uow, [hold for hold, _, _ in rows])
     against_me = violations.list_accusing(uow, {hold.application_id for hold, _, _ in rows})
 
     def is_open_to(hold: Hold) -> bool:
@@ -226,7 +227,7 @@ def list_open(uow: UnitOfWork, *, lifted: bool = False) -> HoldsAnswer:
         return None if person_id is None else names.get(person_id, person_id)
 
     return HoldsAnswer(
-        may_place=places,
+        may_place=may_place(uow),
         holds=[
             HoldAnswer(
                 id=hold.id,
@@ -241,18 +242,31 @@ def list_open(uow: UnitOfWork, *, lifted: bool = False) -> HoldsAnswer:
                 review_overdue=hold.lifted_at is None and hold.review_at <= uow.now,
                 document=document,
                 in_stores=hold.application_id not in waiting,
+                matter_id=hold.matter_id,
+                confirmed=hold.id not in unconfirmed,
+                lift_matter_id=hold.lift_matter_id,
                 lift_asked_by=name(hold.lift_asked_by),
                 lift_asked_at=hold.lift_asked_at,
                 lifted_because=hold.lifted_because,
                 lifted_at=hold.lifted_at,
                 lifted_by=name(hold.lifted_by),
-                may_review=is_open_to(hold) and (places or hold.owner_id == me),
-                may_ask_lift=places and is_open_to(hold) and hold.lift_asked_at is None,
-                may_confirm_lift=places and is_open_to(hold) and hold.lift_asked_by not in (None, me),
+                may_review=is_open_to(hold) and (leads or hold.owner_id == me),
+                may_ask_lift=is_open_to(hold)
+                and (leads or hold.owner_id == me)
+                and hold.lift_asked_at is None
+                and hold.id not in unconfirmed,
             )
             for hold, application, document in rows
         ],
     )
+
+
+def list_unconfirmed(uow: UnitOfWork, found: Collection[Hold]) -> set[str]:
+    """Return those of the holds, by id, which Legal has yet to confirm."""
+    asked = {hold.matter_id for hold in found if hold.matter_id is not None}
+    query = select(Matter.id).where(Matter.id.in_(asked), Matter.kind == policy.HOLD, Matter.closed_at.is_(None))
+    waiting = set(uow.session.scalars(query))
+    return {hold.id for hold in found if hold.matter_id in waiting}
 
 
 def _list_untold(uow: UnitOfWork, application_ids: Collection[str]) -> set[str]:

@@ -1,5 +1,6 @@
 """Remind the owners of holds of their review (F14)."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from sqlalchemy import or_, select
@@ -43,10 +44,13 @@ def remind(uow: UnitOfWork) -> bool:
     return len(rows) == AT_ONCE
 
 
-def hold_reviews(database: Database) -> Periodic:
-    """Return the task that reminds; one process at a time."""
+def hold_reviews(database: Database, *acts: Callable[[UnitOfWork], bool]) -> Periodic:
+    """Return the task that reminds, and does ``acts`` about holds besides; one process at a time.
+
+    Each of these returns whether there may be more.
+    """
 
     async def run() -> bool:
-        return await database.run(ACTOR, remind)
+        return any([await database.run(ACTOR, act) for act in (remind, *acts)])
 
     return Leased(Lease.between_runs(database, "hold-reviews", EVERY), EVERY, run)

@@ -32,15 +32,17 @@ class ReviewBody(Body):
 
 
 class LiftBody(Body):
-    """Why the hold is no longer needed."""
+    """Why the hold is no longer needed: Legal, then the head of Security, decide about it."""
 
     because: Because
 
 
 class HoldAnswer(Answer):
-    """A hold that was placed. ``inStores``: the stores know of it; the last three say what the reader may do.
+    """A hold that was placed. ``inStores``: the stores know of it; the last two say what the reader may do.
 
-    ``liftedBecause`` is why it was lifted, or while ``liftedAt`` is empty why somebody asks for that.
+    ``matterId`` is the matter that has led to it, null of a hold of an older release; ``confirmed``: Legal has decided
+    for it, or nobody has to. ``liftMatterId`` is the matter that asks to lift it, or has led to that. ``liftedBecause``
+    is why it was lifted, or while ``liftedAt`` is empty why somebody asks for that.
     """
 
     id: str
@@ -55,6 +57,9 @@ class HoldAnswer(Answer):
     review_overdue: bool
     document: str | None
     in_stores: bool
+    matter_id: str | None
+    confirmed: bool
+    lift_matter_id: str | None
     lift_asked_by: str | None
     lift_asked_at: datetime | None
     lifted_because: str | None
@@ -62,7 +67,6 @@ class HoldAnswer(Answer):
     lifted_by: str | None
     may_review: bool
     may_ask_lift: bool
-    may_confirm_lift: bool
 
 
 class HoldsAnswer(Answer):

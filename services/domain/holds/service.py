@@ -1,8 +1,9 @@
-"""Place, review and lift legal holds (R65 to R67, F14, F34).
+"""Keep legal holds: place them, review them, lift them (R65 to R67, F14, F34).
 
-The row says that a case is held. What the stores are to do about it follows from the row: placing and lifting make the
-locks of the case due, and the process that has both stores sets or lifts their legal holds with them
-(``workers.vault_locks``), again until it is done.
+Placing and lifting are matters (``matters.kinds.hold`` and ``lift_hold``): who may ask and who decides is theirs, and
+what follows is done here. The row says that a case is held. What the stores are to do about it follows from the row:
+placing and lifting make the locks of the case due, and the process that has both stores sets or lifts their legal holds
+with them (``workers.vault_locks``), again until it is done.
 """
 
 from datetime import datetime
@@ -11,47 +12,33 @@ from sqlalchemy import ColumnElement, select
 
 from services.database.base import new_id
 from services.database.tables.applications import Application
-from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
-from services.database.tables.holds import CAUSES, Hold
+from services.database.tables.holds import Hold
 from services.database.tables.masters import Master
 from services.database.tables.people import Person
+from services.database.tables.reviews import Decision
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import holds as policy
 from services.domain.access import queries as access_queries
 from services.domain.access import violations
-from services.domain.accounts.signatures import signing
-from services.domain.accounts.signatures.given import Proof
 from services.domain.audit import trail as audit_trail
-from services.domain.change_requests import holds as signature_holds
 from services.domain.documents import retention
 from services.domain.holds import notice, queries
 from services.domain.notifications import service as notification_service
-from services.domain.stages.schema import Level
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
-LEVEL: Level = "password+totp"
+OVER = Message("This hold was already lifted.")
 
 
-def place(
-    uow: UnitOfWork,
-    number: str,
-    *,
-    cause: str,
-    reason: str,
-    owner_id: str | None = None,
-    review_at: datetime | None = None,
-) -> Hold:
-    """Hold the case with this number, and write its notice; several holds may be open on one case.
+def find_case(uow: UnitOfWork, number: str) -> Application:
+    """Return the submitted case with this number; NotFound where it concerns the acting person (T8)."""
+    return _lock_case(uow, Application.number == number, number)
 
-    Refused to those who lead neither Legal nor Security, and for an owner or a review date that cannot be.
-    """
-    _require_placer(uow)
-    application = _lock_case(uow, Application.number == number, number)
-    if cause not in CAUSES:
-        raise Refused("unknown", "Choose why the case is held.", status=422, field="cause")
-    owner = _require_owner(uow, owner_id or uow.actor.id, application)
+
+def require_terms(uow: UnitOfWork, application: Application, *, owner_id: str, review_at: datetime | None) -> datetime:
+    """Return when a hold on these terms is to be reviewed; Refused where its owner or that date cannot be."""
+    _require_owner(uow, owner_id, application)
     longest = uow.now + uow.rules.hold_review
     until = review_at or longest
     if not uow.now < until <= longest:
@@ -62,23 +49,10 @@ def place(
             field="reviewAt",
             days=uow.rules.hold_review.days,
         )
-    return _place(
-        uow,
-        application,
-        Hold(
-            id=new_id(),
-            application_id=application.id,
-            cause=cause,
-            reason=reason.strip(),
-            placed_by=uow.actor.id,
-            placed_at=uow.now,
-            owner_id=owner,
-            review_at=until,
-        ),
-    )
+    return until
 
 
-def place_decided(
+def place(
     uow: UnitOfWork,
     application: Application,
     *,
@@ -87,10 +61,12 @@ def place_decided(
     placed_by: str,
     owner_id: str,
     matter_id: str,
+    review_at: datetime | None = None,
+    number: str | None = None,
 ) -> Hold:
-    """Hold a locked case because of what people have decided in a matter of it, in the name of who decided.
+    """Hold a locked case for a matter of it, and write the notice; several holds may be open on one case.
 
-    A job does it; the caller has found the signed decision.
+    The caller has found that it may be done. ``number``: of the notice, where the matter gives it one.
     """
     hold = Hold(
         id=new_id(),
@@ -100,31 +76,47 @@ def place_decided(
         placed_by=placed_by,
         placed_at=uow.now,
         owner_id=owner_id,
-        review_at=uow.now + uow.rules.hold_review,
+        review_at=review_at or uow.now + uow.rules.hold_review,
         matter_id=matter_id,
     )
-    return _place(uow, application, hold)
-
-
-def _place(uow: UnitOfWork, application: Application, hold: Hold) -> Hold:
     uow.session.add(hold)
     uow.session.flush()
     _record(uow, "hold-placed", hold, review_at=hold.review_at.isoformat())
-    notice.write(uow, hold, application)
+    notice.write(uow, hold, application, number=number)
     _tell_stores(uow, application.id)
     if hold.owner_id != uow.actor.id:
         _notify(uow, hold.owner_id, "hold-owned", hold)
     return hold
 
 
+def confirm(uow: UnitOfWork, hold: Hold) -> None:
+    """Record that Legal has confirmed a hold: from now on only a matter of its own lifts it."""
+    _record(uow, "hold-confirmed", hold)
+
+
+def lift(uow: UnitOfWork, hold: Hold, decision: Decision, because: str) -> None:
+    """Lift an open hold of a locked case by a signed decision; the caller has found that this may be done.
+
+    What the case has kept waits for its disposal as if it had never been held.
+    """
+    hold.lifted_at, hold.lifted_by, hold.lifted_because = uow.now, decision.decided_by, because
+    hold.lift_signature = decision.signature
+    notification_service.mark_done(uow, "hold", subject_id=hold.id)
+    _record(uow, "hold-lifted", hold, decision=decision.id)
+    uow.session.flush()
+    _tell_stores(uow, hold.application_id)
+    _notify(uow, hold.owner_id, "hold-lifted", hold)
+
+
 def review(uow: UnitOfWork, hold_id: str, owner_id: str | None = None) -> Hold:
-    """Keep a hold for another term, maybe with another owner; of its owner, or who may place one."""
+    """Keep a hold for another term, maybe with another owner; of its owner, or who leads Legal or Security."""
     hold, application = _lock(uow, hold_id)
-    _require_not_accused(uow, application)
+    require_not_accused(uow, application)
     if uow.actor.id != hold.owner_id:
-        _require_placer(uow)
+        require_leader(uow)
     if owner_id is not None and owner_id != hold.owner_id:
-        hold.owner_id = _require_owner(uow, owner_id, application)
+        _require_owner(uow, owner_id, application)
+        hold.owner_id = owner_id
         _notify(uow, hold.owner_id, "hold-owned", hold)
     hold.review_at, hold.reminded_at = uow.now + uow.rules.hold_review, None
     notification_service.mark_done(uow, "hold", subject_id=hold.id)
@@ -132,93 +124,27 @@ def review(uow: UnitOfWork, hold_id: str, owner_id: str | None = None) -> Hold:
     return hold
 
 
-def ask_lift(uow: UnitOfWork, hold_id: str, because: str) -> Hold:
-    """Ask that a hold is lifted: it stays until another person confirms that, however much time passes."""
-    hold, application = _lock(uow, hold_id)
-    _require_lifter(uow, application)
-    if hold.lift_asked_at is not None:
-        raise Refused("lift-asked", "It is already requested to lift this hold: another person has to confirm it.")
-    hold.lift_asked_by, hold.lift_asked_at, hold.lifted_because = uow.actor.id, uow.now, because.strip()
-    _record(uow, "hold-lift-asked", hold)
-    barred = {uow.actor.id, *application.subject_ids, *violations.list_accused(uow, application.id)}
-    for person_id in policy.placers(access_queries.load_directory(uow)):
-        if person_id not in barred:
-            _notify(uow, person_id, "hold-lift-asked", hold)
-    return hold
+def get_readable(uow: UnitOfWork, hold_id: str) -> Hold:
+    """Return a hold; NotFound for those who read none, and where its case concerns them (T8)."""
+    hold = uow.session.get(Hold, hold_id)
+    if hold is None or not queries.may_read(uow):
+        raise NotFound(Message("hold"), hold_id)
+    _lock_case(uow, Application.id == hold.application_id, hold_id)
+    return uow.session.get_one(Hold, hold_id, with_for_update=True, populate_existing=True)
 
 
-def withdraw_lift(uow: UnitOfWork, hold_id: str) -> Hold:
-    """Withdraw what was asked for, or say no to it: the hold stays."""
-    hold, application = _lock(uow, hold_id)
-    _require_lifter(uow, application)
-    _require_asked(hold)
-    hold.lift_asked_by = hold.lift_asked_at = hold.lifted_because = None
-    notification_service.mark_done(uow, "check", subject_id=hold.id)
-    _record(uow, "hold-lift-withdrawn", hold)
-    return hold
-
-
-def confirm_lift(uow: UnitOfWork, hold_id: str, proof: Proof) -> Hold:
-    """Lift a hold as the second person, signed.
-
-    Refused to whoever has asked for it, to those who have a part in the case, and where whoever has asked for it could
-    not do so any more. What the case has kept waits for its disposal as if it had never been held.
-    """
-    hold, application = _lock(uow, hold_id)
-    _require_lifter(uow, application)
-    asked_by = _require_asked(hold)
-    if asked_by == uow.actor.id:
-        raise Refused(
-            "not-second-person",
-            "You have asked to lift this hold yourself: another person who leads Legal or Security has to confirm it.",
-            status=403,
-        )
-    if not policy.may_place(access_queries.load_directory(uow), asked_by) or asked_by in violations.list_accused(
-        uow, application.id
-    ):
-        raise Refused(
-            "lift-asker-unfit",
-            "Who has asked to lift this hold may no longer do so: keep the hold, then ask for it yourself.",
-        )
-    signature_holds.check(uow, uow.actor.id)
-    statement = {
-        "kind": "hold-lift",
-        "hold": hold.id,
-        "application": application.number,
-        "because": hold.lifted_because,
-        "askedBy": asked_by,
-        "person": uow.actor.id,
-        "decidedAt": signing.signing_moment(uow, proof).isoformat(),
-    }
-    hold.lift_signature = signing.sign(uow, statement, proof, level=LEVEL).signature
-    hold.lifted_at, hold.lifted_by = uow.now, uow.actor.id
-    notification_service.mark_done(uow, "hold", "check", subject_id=hold.id)
-    _record(uow, "hold-lifted", hold)
-    uow.session.flush()
-    _tell_stores(uow, application.id)
-    if hold.owner_id != uow.actor.id:
-        _notify(uow, hold.owner_id, "hold-lifted", hold)
-    return hold
-
-
-def _require_placer(uow: UnitOfWork) -> None:
-    if not queries.may_place(uow):
+def require_leader(uow: UnitOfWork) -> None:
+    """Raise Refused unless the actor leads Legal or Security."""
+    if not policy.may_lead(access_queries.load_directory(uow), uow.actor.id):
         raise Refused(
             "hold-placers-only",
-            "Only the heads and deputies of Legal and Security place and lift legal holds: ask one of them.",
+            "Only the heads and deputies of Legal and Security review legal holds and ask to lift them, and the owner "
+            "of a hold: ask one of them.",
             status=403,
         )
 
 
-def _require_lifter(uow: UnitOfWork, application: Application) -> None:
-    _require_placer(uow)
-    query = select(HandOver.custodian_id).where(HandOver.application_id == application.id)
-    if uow.actor.id in {application.drafter_id, application.custodian_id, *uow.session.scalars(query)}:
-        raise Refused("hold-party", "You have a part in this case: other people have to lift the hold.", status=403)
-    _require_not_accused(uow, application)
-
-
-def _require_not_accused(uow: UnitOfWork, application: Application) -> None:
+def require_not_accused(uow: UnitOfWork, application: Application) -> None:
     """Raise Refused for those against whom the held evidence may be used."""
     if uow.actor.id in violations.list_accused(uow, application.id):
         raise Refused(
@@ -228,13 +154,7 @@ def _require_not_accused(uow: UnitOfWork, application: Application) -> None:
         )
 
 
-def _require_asked(hold: Hold) -> str:
-    if hold.lift_asked_by is None:
-        raise Refused("lift-not-asked", "Nobody has asked to lift this hold: ask for it, then another person confirms.")
-    return hold.lift_asked_by
-
-
-def _require_owner(uow: UnitOfWork, person_id: str, application: Application) -> str:
+def _require_owner(uow: UnitOfWork, person_id: str, application: Application) -> None:
     person = uow.session.get(Person, person_id)
     reads = policy.may_read(access_queries.load_directory(uow), person_id)
     barred = {*application.subject_ids, *violations.list_accused(uow, application.id)}
@@ -246,19 +166,14 @@ def _require_owner(uow: UnitOfWork, person_id: str, application: Application) ->
             status=422,
             field="ownerId",
         )
-    return person_id
 
 
 def _lock(uow: UnitOfWork, hold_id: str) -> tuple[Hold, Application]:
-    """Return an open hold and its case, the case locked first as ``place`` does; NotFound for those who read none."""
-    found = uow.session.get(Hold, hold_id)
-    if found is None or not queries.may_read(uow):
-        raise NotFound(Message("hold"), hold_id)
-    application = _lock_case(uow, Application.id == found.application_id, hold_id)
-    hold = uow.session.get_one(Hold, hold_id, with_for_update=True, populate_existing=True)
+    """Return an open hold and its case, the case locked first; NotFound for those who read none."""
+    hold = get_readable(uow, hold_id)
     if hold.lifted_at is not None:
-        raise Refused("hold-over", "This hold was already lifted.")
-    return hold, application
+        raise Refused("hold-over", OVER)
+    return hold, uow.session.get_one(Application, hold.application_id)
 
 
 def _lock_case(uow: UnitOfWork, condition: ColumnElement[bool], named: str) -> Application:

@@ -15,6 +15,7 @@ from services.domain.custody import queries as custody_queries
 from services.domain.custody.schemas import HandOverView, Loss
 from services.domain.matters import problems as problem_reports
 from services.domain.matters import queries, service, urgents
+from services.domain.matters.kinds.urgent import UrgentBody
 from services.domain.matters.schemas import (
     MatterBody,
     MattersAnswer,
@@ -24,7 +25,6 @@ from services.domain.matters.schemas import (
     ReferralBody,
     ReplyBody,
     SettlementBody,
-    UrgentBody,
     ViolationBody,
 )
 from services.domain.matters.violations import acts as violation_acts

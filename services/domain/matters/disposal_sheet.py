@@ -19,10 +19,11 @@ from services.rendering.sheet import Cell, Facts, Line, Listing, Pairs, Part, Pr
 
 TITLE = "视频录像销毁清单"
 METHOD = (
-    "按对象版本从保管库和备份中删除密文、标签及已归还的加密副本；借用密钥同时销毁。删除前逐项核对保留情况，"
-    "仍被保留的不删除。删除结果为存储的应答。"
+    "按对象版本从保管库和备份中删除密文、标签及已归还的加密副本；借用密钥同时销毁。每删除一个对象之前核对保留情况，"
+    "仍被保留的不删除；核对之前已经删除的，在结果中逐一列明。删除结果为存储的应答。"
 )
 STATES = {DELETED: "已销毁", KEPT: "未销毁", HELD: "因保留未销毁"}
+PARTLY = "删除中被保留，下列各项在此之前已经删除"
 PLACES = {"vault": "保管库", "replica": "备份"}
 OBJECTS = {"master": "主档", "copy": "副本", "replica": "备份", "label": "标签"}
 ANSWERS = {"deleted": "已删除", "absent": "不存在"}
@@ -120,4 +121,5 @@ def _result(item: JsonView) -> Cell:
         for one in item.each("results")
     ]
     reason = [Line(REASONS.get(because, because), "note")] if because else []
-    return cell(STATES.get(item.text("state"), item.text("state")), *reason, *answers)
+    state = STATES.get(item.text("state"), item.text("state"))
+    return cell(PARTLY if answers and item.text("state") == HELD else state, *reason, *answers)

@@ -86,7 +86,9 @@ def decision_to_json(uow: UnitOfWork, decision: Decision) -> dict[str, Any]:
         "standsInFor": decision.stands_in_for,
         "at": decision.decided_at.isoformat(),
         "answers": [
-            {"question": question.zh, "answer": decision.answers.get(question.code)} for question in stage.questions
+            {"question": question.zh, "answer": decision.answers.get(question.code)}
+            for question in stage.all_questions
+            if question in stage.questions or question.code in decision.answers
         ],
         "reason": decision.reason,
         "opinion": decision.opinion,

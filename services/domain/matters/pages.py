@@ -1,31 +1,22 @@
 """Serve the pages of matters: the list, one of them, and the forms by which they are asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, get_args
 
 from fastapi import APIRouter, Query, Response
 
 from services.database.keyset import Page
-from services.database.tables.applications import Application
 from services.database.unit_of_work import Database, UnitOfWork
-from services.domain.access import queries as access_queries
-from services.domain.access import visibility
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof
-from services.domain.applications import directory
 from services.domain.applications.directory import FoundPeople
-from services.domain.applications.outsiders import FILMED
 from services.domain.attachments import queries as attachment_queries
 from services.domain.attachments.schemas import KINDS as KINDS_OF_FILES
-from services.domain.matters import queries, service, urgents
-from services.domain.matters.kinds import KINDS, custody_transfer, disclosure
+from services.domain.matters import queries, service
+from services.domain.matters.kinds import KINDS
 from services.domain.matters.kinds.appeal import Appeal
-from services.domain.matters.kinds.base import NOT_LENT, Kind, get_submitted
-from services.domain.matters.kinds.problem import PROBLEMS
-from services.domain.matters.kinds.urgent import GROUNDS, UrgentRetrieval
-from services.domain.matters.kinds.violation import ViolationKind
+from services.domain.matters.kinds.base import Kind
 from services.domain.matters.schemas import (
     AppealBody,
     MatterLine,
@@ -33,16 +24,10 @@ from services.domain.matters.schemas import (
     ReferralBody,
     ReplyBody,
     SettlementBody,
-    TransferBody,
-    UrgentBody,
     ViolationBody,
 )
 from services.domain.matters.violations import acts as violation_acts
 from services.domain.matters.violations import by_number
-from services.domain.process import permissions
-from services.domain.process.permissions import CaseState
-from services.domain.retrieval import preservations
-from services.domain.rules import agreed_limits
 from services.runtime import local_times
 from services.runtime.errors import NotFound, Refused
 from services.runtime.labels import word
@@ -64,12 +49,7 @@ def _(message: str) -> str:
 
 NAME, SYSTEM = _("Matters"), _("the system")
 COLUMNS = (_("Number"), _("Kind"), _("Case number"), _("Asked by"), _("Asked"), _("Status"))
-DAYS = (3, 7, 14, 30)  # by which an extension is offered
-USUAL_DAYS = 7
-NOBODY = FoundPeople()
 NOT_ASKED = ("csrf_token", "personSearch", "password", "code", "prepare")
-TRANSFER = custody_transfer.CustodyTransfer.code  # which is signed
-LISTS = ("outsiderIds",)  # fields with several values
 
 
 class ListQuery(lists.PlacedQuery):
@@ -82,15 +62,6 @@ class ListQuery(lists.PlacedQuery):
 
 
 @dataclass(frozen=True)
-class NewDate:
-    """A date that an extension offers: so many days later, or the latest that the rules allow."""
-
-    due_at: datetime
-    days: int | None
-    usual: bool
-
-
-@dataclass(frozen=True)
 class NewMatter:
     """What the form of a new matter shows: the case, the loan as it is, and what there is to choose."""
 
@@ -99,15 +70,16 @@ class NewMatter:
     number: str
     title: str | None
     before: dict[str, Any]
-    custodian: str = ""
-    hand_over_id: str | None = None  # where the visitor holds the copies
-    dates: Sequence[NewDate] = ()
-    people: FoundPeople = NOBODY
-    signs_with: Sequence[str] = ()
-    cameras: int = 0
-    hours: int = 0
-    filmed: bool = False  # a disclosure to a person who was filmed
-    redacted: int = 0  # of its files have an approved redacted copy
+    custodian: str
+    hand_over_id: str | None
+    people: FoundPeople
+    more: Mapping[str, Any]
+    signs_with: Sequence[str]
+
+    @property
+    def template(self) -> str:
+        """The template of the kind's fields."""
+        return f"matters/new/{self.kind.code}.html"
 
 
 @router.get("")
@@ -143,19 +115,16 @@ async def open_matter(
     kind: str, visitor: Visiting, typed: Typed, database: GivenDatabase, case: Identifier
 ) -> Response:
     """Ask for the matter; a refusal shows the form again with what was typed."""
+    of_kind = service.find_kind(kind)
     asked: dict[str, Any] = {
-        name: [one for one in typed.all(name) if one] if name in LISTS else typed.text(name)
+        name: [one for one in typed.all(name) if one] if name in of_kind.lists else typed.text(name)
         for name in typed.fields
         if name not in NOT_ASKED and not name.startswith("passkey")
     }
     try:
-        if kind == UrgentRetrieval.code:
-            wish = typed.body(UrgentBody)
-            matter_id = await database.run(visitor.actor, _call, case, wish)
-        else:
-            proof = typed.body(TransferBody).proof() if kind == TRANSFER else None
-            given = {name: value for name, value in asked.items() if value}
-            matter_id = await database.run(visitor.actor, _open, kind, case, given, proof)
+        proof = typed.body(of_kind.form_body).proof() if of_kind.form_body is not None else None
+        given = {name: value for name, value in asked.items() if value}
+        matter_id = await database.run(visitor.actor, _ask, of_kind, case, given, proof)
     except Refused as refusal:
         if refusal.status == 404:
             raise
@@ -293,7 +262,7 @@ def _rows(visitor: Visitor, found: Page[MatterLine]) -> list[tuple[str, ...]]:
             line.number,
             word(visitor.language, f"matter-{line.kind}"),
             line.application_number or "",
-            line.opened_by or ("" if line.kind == ViolationKind.code else visitor.translated(SYSTEM)),
+            line.opened_by or ("" if KINDS[line.kind].hides_opener else visitor.translated(SYSTEM)),
             lists.written(visitor, line.opened_at),
             word(visitor.language, f"matter-{line.state}"),
         )
@@ -301,12 +270,8 @@ def _rows(visitor: Visitor, found: Page[MatterLine]) -> list[tuple[str, ...]]:
     ]
 
 
-def _open(uow: UnitOfWork, kind: str, application_id: str, asked: dict[str, Any], proof: Proof | None) -> str:
-    return service.open_matter(uow, kind, application_id, asked, proof).id
-
-
-def _call(uow: UnitOfWork, application_id: str, wish: UrgentBody) -> str:
-    return urgents.call(uow, application_id, {"ground": wish.ground, "reason": wish.reason}, wish.proof()).id
+def _ask(uow: UnitOfWork, kind: Kind, application_id: str, asked: dict[str, Any], proof: Proof | None) -> str:
+    return kind.ask(uow, application_id, asked, proof).id
 
 
 async def _form(
@@ -321,81 +286,23 @@ async def _form(
 ) -> Response:
     view = await database.read(visitor.actor, _read_new, kind, application_id, person)
     status = refusal.status if refusal else 200
-    return visitor.page(
-        "matters/new.html",
-        status,
-        view=view,
-        refusal=refusal,
-        typed=typed,
-        person=person,
-        problems=PROBLEMS,
-        grounds=GROUNDS,
-    )
+    return visitor.page("matters/new.html", status, view=view, refusal=refusal, typed=typed, person=person)
 
 
 def _read_new(uow: UnitOfWork, kind_code: str, application_id: str, person: str) -> NewMatter:
     kind = service.find_kind(kind_code)
-    if kind.code == Appeal.code:  # its form is on the page of the violation
+    if not kind.has_form:
         raise NotFound(Message("kind of matter"), kind_code)
-    if kind.signed:
-        return _read_urgent(uow, kind, visibility.get_visible(uow, application_id))
-    application = get_submitted(uow, application_id)
-    state = permissions.read(uow, application_id)
-    hand_over = kind.loan_of(uow, application, state.hand_over)
-    obstacle = kind.unavailable(hand_over)
-    if obstacle is not None or hand_over is None:
-        raise Refused("not-now", obstacle or NOT_LENT)
-    before = kind.before(uow, state)
+    form = kind.form(uow, application_id, person)
     return NewMatter(
         kind=kind,
         application_id=application_id,
-        number=application.number or "",
-        title=application.title,
-        before=before,
-        custodian=access_queries.get_names(uow, [hand_over.custodian_id])[hand_over.custodian_id],
-        hand_over_id=hand_over.id if hand_over.custodian_id == uow.actor.id else None,
-        dates=_dates(hand_over.due_at, agreed_limits.latest_due(uow, hand_over)) if kind.code == "extension" else (),
-        people=_people(uow, state, kind, hand_over.custodian_id, person),
-        signs_with=list(signature_signing.methods(uow, "password")) if kind.code == TRANSFER else (),
-        filmed=application.on_behalf == FILMED,
-        redacted=disclosure.count_redacted(uow, before["files"]) if kind.code == "disclosure" else 0,
+        number=form.application.number or "",
+        title=form.application.title,
+        before=form.before,
+        custodian=form.custodian,
+        hand_over_id=form.hand_over_id,
+        people=form.people,
+        more=form.more,
+        signs_with=list(signature_signing.methods(uow, kind.form_level)) if kind.form_body is not None else (),
     )
-
-
-def _read_urgent(uow: UnitOfWork, kind: Kind, application: Application) -> NewMatter:
-    """Read the form of a call; of a draft it shows what is saved, which is submitted in the same act."""
-    items = preservations.items_in_scope(uow, application.id)
-    signs_with = list(signature_signing.methods(uow, "password+totp"))
-    return NewMatter(
-        kind=kind,
-        application_id=application.id,
-        number=application.number or "",
-        title=application.title,
-        before={"items": items, "draft": application.submitted_at is None},
-        signs_with=signs_with,
-        cameras=uow.rules.urgent_cameras,
-        hours=uow.rules.urgent_span // timedelta(hours=1),
-    )
-
-
-def _people(uow: UnitOfWork, state: CaseState, kind: Kind, custodian_id: str, search: str) -> FoundPeople:
-    """Find whom the form offers: new custodians, or who may be accused beside the custodian."""
-    if kind.code == TRANSFER:
-        return directory.find_people(uow, search, custody_transfer.unfit_people(uow, state), custodians=True)
-    if kind.code == ViolationKind.code:
-        unfit = {custodian_id, str(uow.actor.id), *state.application.subject_ids}
-        return directory.find_people(uow, search, unfit)
-    return NOBODY
-
-
-def _dates(due_at: datetime | None, latest: datetime) -> list[NewDate]:
-    """Return the dates that are offered, the latest possible one last."""
-    if due_at is None or latest <= due_at:
-        return []
-    later = [(due_at + timedelta(days=days), days) for days in DAYS]
-    possible = [(moment, days) for moment, days in later if moment < latest]
-    usual = max((days for _, days in possible if days <= USUAL_DAYS), default=None)
-    return [
-        *(NewDate(moment, days, days == usual) for moment, days in possible),
-        NewDate(latest, None, usual is None),
-    ]

@@ -16,9 +16,9 @@ from services.database.tables.people import Person
 from services.database.tables.reviews import Decision, Review
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import holds, storage, violations, visibility
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
-from services.domain.access import storage, violations, visibility
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import derivative_queries, emergency, emergency_views
 from services.domain.matters import documents
@@ -37,6 +37,7 @@ from services.runtime.translations import Message, Text
 
 OPENER, COUNTERPART = aliased(Person), aliased(Person)
 OPEN = "open"
+APART = (*violations.KINDS, Disposal.code, *holds.KINDS)  # not seen by everybody who sees the case
 
 
 def state_of(matter: Matter) -> str:
@@ -65,10 +66,12 @@ def read(
 
 def list_of_case(uow: UnitOfWork, application_id: str) -> list[MatterLine]:
     """List the matters of a case that the caller has let the actor see, the newest first."""
-    seen = or_(Matter.kind.not_in(violations.KINDS), violations.is_seen(uow))
+    seen = [Matter.kind.not_in(APART), and_(Matter.kind.in_(violations.KINDS), violations.is_seen(uow))]
+    if holds.may_read(access_queries.load_directory(uow), uow.actor.id):
+        seen.append(Matter.kind.in_(holds.KINDS))
     query = (
         _select(uow)
-        .where(Matter.application_id == application_id, Matter.kind != Disposal.code, seen)
+        .where(Matter.application_id == application_id, or_(*seen))
         .order_by(Matter.opened_at.desc(), Matter.id)
     )
     return _lines(uow, uow.session.execute(query).all())
@@ -84,9 +87,7 @@ def get(uow: UnitOfWork, matter_id: str) -> MatterView:
     """Return one matter; NotFound for whoever may not see its case and has no part in it."""
     row = uow.session.execute(_select(uow).where(Matter.id == matter_id, _is_seen(uow))).one_or_none()
     if row is None:
-        row = uow.session.execute(
-            _select(uow).where(Matter.id == matter_id, Matter.kind.in_((*violations.KINDS, Disposal.code)))
-        ).one_or_none()
+        row = uow.session.execute(_select(uow).where(Matter.id == matter_id, Matter.kind.in_(APART))).one_or_none()
         if row is None or not violations.is_asked(uow, matter_id):
             raise NotFound(Message("matter"), matter_id)
     matter: Matter = row[0]
@@ -173,19 +174,21 @@ def _select(uow: UnitOfWork) -> Select[*tuple[Any, ...]]:
 
 
 def _is_seen(uow: UnitOfWork) -> Any:
-    """A violation and a disposal are seen by rules of their own, and not by everybody who sees the case (R65)."""
-    me = uow.actor.id
+    """Violations, disposals and holds are seen by rules of their own, not by everybody who sees the case (R65, R67)."""
+    me, directory = uow.actor.id, access_queries.load_directory(uow)
+    concerned = select(Application.id).where(visibility.concerns(me))
     of_case = or_(
         visibility.is_of_visible(uow, Matter.application_id),
         Matter.opened_by == me,
         Matter.counterpart_id == me,
     )
     seen = [
-        and_(Matter.kind.not_in((*violations.KINDS, Disposal.code)), of_case),
+        and_(Matter.kind.not_in(APART), of_case),
         and_(Matter.kind.in_(violations.KINDS), violations.is_seen(uow)),
     ]
-    if storage.may_read_disposals(access_queries.load_directory(uow), me):
-        concerned = select(Application.id).where(visibility.concerns(me))
+    if holds.may_read(directory, me):
+        seen.append(and_(Matter.kind.in_(holds.KINDS), Matter.application_id.not_in(concerned)))
+    if storage.may_read_disposals(directory, me):
         seen.append(and_(Matter.kind == Disposal.code, Matter.application_id.not_in(concerned)))
     return or_(*seen)
 
@@ -204,7 +207,7 @@ def _lines(uow: UnitOfWork, rows: Sequence[Any]) -> list[MatterLine]:
             application_id=matter.application_id,
             application_number=number,
             # a batch is about many cases, of which the first only carries it
-            title=title if visible or matter.kind not in (*violations.KINDS, Disposal.code) else None,
+            title=title if visible or matter.kind not in APART else None,
             case_visible=bool(visible),
             opened_by=opener if matter.id in seen else None,
             opened_at=matter.opened_at,

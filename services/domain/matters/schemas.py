@@ -7,9 +7,8 @@ from pydantic import Field
 from services.domain.accounts.signatures.bodies import Signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.custody.schemas import DerivativeView, EmergencyCopyView
-from services.domain.matters.kinds.urgent import Ground
 from services.domain.reviews.schemas import MatterFact
-from services.web.schemas import Account, Answer, Body, Code, Identifier, Line, Moment, Note, PageParameters, Paragraph
+from services.web.schemas import Account, Answer, Body, Code, Identifier, Line, Moment, Note, PageParameters
 
 MatterSort = Literal["opened", "number"]
 
@@ -49,21 +48,6 @@ class ViolationBody(Body):
     def asked(self) -> dict[str, str | None]:
         """Return what the kind of matter reads."""
         return {"violationKind": self.violation_kind, "reason": self.reason, "accusedId": self.accused_id}
-
-
-class UrgentBody(Signing):
-    """The call of an urgent retrieval, signed with the password, and the code where one is required."""
-
-    ground: Ground
-    reason: Account
-
-
-class TransferBody(Signing):
-    """The form of a custody transfer, signed by whoever offers the copies."""
-
-    to_person_id: Identifier
-    conditions: Paragraph = ""
-    reason: Account
 
 
 class MatterLine(Answer):

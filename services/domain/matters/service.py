@@ -50,18 +50,25 @@ def open_matter(
     return _open(uow, kind, state, read, signed=signing.sign(uow, statement, proof))
 
 
-def open_by_system(uow: UnitOfWork, kind_code: str, application_id: str, asked: Mapping[str, Any]) -> Matter | None:
-    """Open a matter that the system itself has found the reason for, in nobody's name.
+def open_by_system(
+    uow: UnitOfWork,
+    kind_code: str,
+    application_id: str,
+    asked: Mapping[str, Any],
+    *,
+    in_name_of: str | None = None,
+) -> Matter | None:
+    """Open a matter that the system itself has found the reason for, in nobody's name, or of who has asked before.
 
     None where it cannot be done now, where the same is asked already, and where its stages are not set up.
     """
     kind = find_kind(kind_code)
     read = parse(kind, asked)
     state = permissions.lock(uow, application_id, f"open {kind.code}")
-    lacks = any(code not in STAGES for code in kind.floor(uow, state))
+    lacks = bool(_list_lacking(uow, kind, state))
     if lacks or kind.obstacle(uow, state, read) is not None or _number_of_open(uow, kind, state, read) is not None:
         return None
-    return _open(uow, kind, state, read, by_system=True)
+    return _open(uow, kind, state, read, opened_by=in_name_of, by_system=True)
 
 
 def open_signed(uow: UnitOfWork, kind: Kind, state: CaseState, read: Asked) -> Matter:
@@ -75,12 +82,13 @@ def _open(
     state: CaseState,
     read: Asked,
     *,
+    opened_by: str | None = None,
     by_system: bool = False,
     signed: signing.Signed | None = None,
 ) -> Matter:
     _require_stages(uow, kind, state)
     _require_first(uow, kind, state, read)
-    matter = _new(uow, kind, state, read, opened_by=None if by_system else uow.actor.id)
+    matter = _new(uow, kind, state, read, opened_by=opened_by if by_system else uow.actor.id)
     matter.signature = signed.signature if signed is not None else None
     uow.session.add(matter)
     uow.session.flush()
@@ -157,13 +165,19 @@ def _new(uow: UnitOfWork, kind: Kind, state: CaseState, asked: Asked, *, opened_
 
 def _require_stages(uow: UnitOfWork, kind: Kind, state: CaseState) -> None:
     """Raise Refused where the organisation's file of stages is older than this kind."""
-    lacking = [code for code in kind.floor(uow, state) if code not in STAGES]
-    if lacking:
+    lacking = _list_lacking(uow, kind, state)
+    if lacking and kind.waits_for_stages:
         raise Refused(
             "stage-lacking",
             "The review stage {stage} is not set up here: ask the administrator to add it to review-stages.json.",
             stage=lacking[0],
         )
+
+
+def _list_lacking(uow: UnitOfWork, kind: Kind, state: CaseState) -> list[str]:
+    """List the stages of the floor that are not there, or not asked about this kind."""
+    floor = kind.floor(uow, state)
+    return [code for code in floor if code not in STAGES or kind.code not in STAGES[code].about]
 
 
 def _require_first(uow: UnitOfWork, kind: Kind, state: CaseState, asked: Asked) -> None:

@@ -63,7 +63,8 @@ def decide(
     ``hand_overs`` decides. A favourable release that needs a second person is stored as a proposal until ``confirm``.
     """
     review = tasks.lock_open(uow, review_id)
-    stage = STAGES[review.stage]
+    matter = uow.session.get_one(Matter, review.matter_id) if review.matter_id is not None else None
+    stage = STAGES[review.stage].asked_about(matter.kind if matter is not None else None)
     application = uow.session.get_one(Application, review.application_id)
     require_no_proposal(uow, review)
     tasks.require_may_decide(uow, review)

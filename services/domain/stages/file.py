@@ -1,12 +1,12 @@
 """Read ``review-stages.json``; report each problem with its line and key."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from services.database.tables.people import POSTS
-from services.domain.stages.schema import LIMITS, Stage, StageFile, duration
+from services.domain.stages.schema import LIMITS, Question, Stage, StageFile, duration
 from services.runtime import json_lines
 from services.runtime.errors import Fatal
 from services.runtime.json_lines import KeyPath, Problem
@@ -115,15 +115,27 @@ def _check_stage(file: StageFile, stage: Stage) -> Iterator[tuple[KeyPath, str]]
             yield ("sanctions", index), f"{sanction} is not among the sanctions: add it there, with its words"
     yield from _check_outcomes(file, stage)
     yield from _check_candidates(file, stage)
-    codes = [question.code for question in stage.questions]
-    for index, code in enumerate(codes):
-        if code in codes[:index]:
-            yield ("questions", index, "code"), f"{code} is asked already"
+    yield from _check_questions(stage)
     if stage.accepts_lost_per_mille and stage.code != "partial-footage":
         yield ("acceptsLostPerMille",), "only the stage partial-footage accepts that pictures lack"
     for index, name in enumerate(stage.returns):
         if RETURNED_BY.get(name, stage.code) != stage.code:
             yield ("returns", index), f"{name} is returned by the stage {RETURNED_BY[name]} alone"
+
+
+def _check_questions(stage: Stage) -> Iterator[tuple[KeyPath, str]]:
+    """Each question of a stage has a code of its own: the answers are recorded by them."""
+    asked: set[str] = set()
+    lists: list[tuple[KeyPath, Sequence[Question]]] = [(("questions",), stage.questions)]
+    lists += [(("instead", kind, "questions"), one.questions) for kind, one in stage.instead.items()]
+    for path, questions in lists:
+        for index, question in enumerate(questions):
+            if question.code in asked:
+                yield (*path, index, "code"), f"{question.code} is asked already"
+            asked.add(question.code)
+    for kind in stage.instead:
+        if kind not in stage.about:
+            yield ("instead", kind), f"the stage is not asked about {kind}: add it to about, or leave this out"
 
 
 def _check_outcomes(file: StageFile, stage: Stage) -> Iterator[tuple[KeyPath, str]]:

@@ -70,6 +70,13 @@ class SanctionKind(BilingualLabel):
     warning: BilingualLabel | None = None
 
 
+class Instead(Shape):
+    """What a stage asks, and what follows, where it decides a matter of one kind."""
+
+    questions: Annotated[tuple[Question, ...], Field(max_length=20)] = ()
+    follows: BilingualLabel | None = None
+
+
 class Group(Shape):
     """The holders of these posts in departments of a kind, in the applicant's own, or in any."""
 
@@ -95,7 +102,8 @@ class Stage(BilingualLabel):
     by no model any more; cases that had it keep its words. ``accepts_lost_per_mille`` accepts in advance that so many
     of a thousand pictures lack, at places of a second at most: then the question is not asked. A limit that counts
     ``working-time`` runs in the working hours of working days alone (``domain.working_calendar``). ``about``: what the
-    stage may be asked about, the application or a kind of matter. ``sanctions`` are those it may name.
+    stage may be asked about, the application or a kind of matter; ``instead``: its questions and what follows where it
+    decides a matter of that kind. ``sanctions`` are those it may name.
     """
 
     code: Code
@@ -115,12 +123,24 @@ class Stage(BilingualLabel):
     returns: tuple[Returned, ...] = ()
     sanctions: tuple[Code, ...] = ()
     follows: BilingualLabel | None = None
+    instead: dict[Code, Instead] = Field(default_factory=dict)
     retired: bool = False
     accepts_lost_per_mille: int = Field(default=0, ge=0, le=100)
 
     @property
     def favourable(self) -> str:
         return self.outcomes[0]
+
+    @property
+    def all_questions(self) -> tuple[Question, ...]:
+        """Every question that the stage may ask, whatever it is asked about."""
+        return (*self.questions, *(question for one in self.instead.values() for question in one.questions))
+
+    def asked_about(self, kind: str | None) -> "Stage":
+        """Return the stage as it is asked about a matter of this kind; None: about the application."""
+        if kind is None or kind not in self.instead:
+            return self
+        return self.model_copy(update={name: getattr(self.instead[kind], name) for name in ("questions", "follows")})
 
     @property
     def groups(self) -> tuple[Group, ...]:

@@ -98,7 +98,7 @@ def _choose(uow: UnitOfWork, inspection: GroupInspection, row: InspectedCase, fi
         InspectedCase.inspection_id == inspection.id, InspectedCase.assigned_to.is_not(None)
     )
     held = Counter(uow.session.scalars(query))
-    seed = sampling.Seed(inspection.seed, inspection.seed_size)
+    seed = service.seed_of(inspection)
     return min(fit, key=lambda person: (held[person], sampling.mark(seed, f"{row.number}:{person}")))
 
 

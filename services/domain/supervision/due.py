@@ -24,7 +24,7 @@ def begin(uow: UnitOfWork) -> str | None:
 
     Of a quarter of which a month is inspected already, the other months are inspected, so that nothing is left out.
     Without a valid group a work order asks the management for one, once for each period. Nothing is asked where nobody
-    had submitted anything before the end of the period, nor where the audit trail is younger than it.
+    had submitted anything before the end of the period, nor until the audit trail has a checkpoint of after it.
     """
     period = _find_due(uow)
     if period is None:
@@ -41,7 +41,7 @@ def begin(uow: UnitOfWork) -> str | None:
     except Refused as refused:
         if refused.code != "no-seed":
             raise
-        log.warning("no inspection is begun: the audit trail has no checkpoint of then", period=period.name)
+        log.info("no inspection is begun yet: no checkpoint was signed since the period", period=period.name)
         return None
 
 

@@ -73,6 +73,9 @@ def _correct(uow: UnitOfWork, inspection: GroupInspection, finding: InspectionFi
     asked = (
         Bilingual(question.zh, question.en) if question is not None else Bilingual(finding.question, finding.question)
     )
+    if finding.severity == checklists.SEVERE and finding.violation_id is None:
+        _accuse(uow, inspection, finding, application)  # first: nobody accused in the case puts it right
+        uow.session.flush()
     order = work_orders.open_work_order(
         uow,
         CORRECTIVE,
@@ -93,8 +96,6 @@ def _correct(uow: UnitOfWork, inspection: GroupInspection, finding: InspectionFi
     )
     finding.work_order_id = order.id
     _record(uow, "finding-corrected", finding, work_order=order.number, report=inspection.number)
-    if finding.severity == checklists.SEVERE and finding.violation_id is None:
-        _accuse(uow, inspection, finding, application)
 
 
 def _who_corrects(finding: InspectionFinding, application: Application) -> Role:

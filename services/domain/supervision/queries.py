@@ -184,6 +184,7 @@ def read_inspection(uow: UnitOfWork, inspection_id: str, *, after: int = 0) -> I
         period_to=inspection.period_to,
         seed=inspection.seed,
         seed_size=inspection.seed_size,
+        seed_rule=inspection.seed_rule,
         population_sha256=inspection.population_sha256,
         drawn_at=inspection.drawn_at,
         cases=[

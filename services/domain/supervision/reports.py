@@ -141,6 +141,7 @@ def _content(
         "sample": {
             "seed": inspection.seed,
             "checkpoint": inspection.seed_size,
+            "rule": inspection.seed_rule,
             "drawnAt": inspection.drawn_at.isoformat() if inspection.drawn_at else None,
             "population": inspection.population,
             "populationSha256": inspection.population_sha256,

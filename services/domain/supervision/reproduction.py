@@ -55,13 +55,15 @@ def reproduce(uow: UnitOfWork, number: str) -> Reproduced:
 
 
 def _of_seed(uow: UnitOfWork, inspection: GroupInspection) -> Iterator[str]:
-    seed = sampling.seed_before(uow, inspection.period_to)
-    if seed is None or (seed.root, seed.size) != (inspection.seed, inspection.seed_size):
-        told = "there is none" if seed is None else f"it is {seed.root} of {seed.size} events"
-        yield f"seed: the last checkpoint before {inspection.period_to.isoformat()}: {told}, not {inspection.seed}"
+    rule = inspection.seed_rule
+    seed = sampling.find_seed(uow, inspection.period_to, rule)
+    if seed is None or (seed.value, seed.size) != (inspection.seed, inspection.seed_size):
+        told = "there is none" if seed is None else f"it gives {seed.value} of {seed.size} events"
+        which = "last checkpoint before" if rule == sampling.ROOT_BEFORE else "first checkpoint after"
+        yield f"seed: the {which} {inspection.period_to.isoformat()}: {told}, not {inspection.seed}"
     kept = uow.session.get(AuditCheckpoint, inspection.seed_size)
-    if kept is None or kept.root != inspection.seed:
-        yield f"seed: no checkpoint of {inspection.seed_size} events has the root {inspection.seed}"
+    if kept is None or sampling.seed_of(kept, rule) != inspection.seed:
+        yield f"seed: no checkpoint of {inspection.seed_size} events gives the seed {inspection.seed}"
 
 
 def _of_digest(inspection: GroupInspection, written: Sequence[Member]) -> Iterator[str]:
@@ -90,7 +92,7 @@ def _told(because: tuple[str, ...] | None) -> str:
 
 
 def _of_sample(inspection: GroupInspection, written: Sequence[Member], drawn: Sequence[str]) -> Iterator[str]:
-    seed = sampling.Seed(inspection.seed, inspection.seed_size)
+    seed = service.seed_of(inspection)
     computed = [one.number for one in sampling.draw(written, seed).chosen]
     for number in sorted(set(computed) - set(drawn)):
         yield f"sample: {number} belongs to it and is not in it"

@@ -1,8 +1,12 @@
 """The sample of an inspection: what must be looked at, and of the rest what the seed chooses (R63).
 
 Nobody can choose, and everybody can compute it again: of the cases that need not be inspected those are taken whose
-HMAC-SHA256 with the seed as key is the smallest. The seed is the root of the last audit checkpoint before the end of
-the period, which nobody knew before it was signed, and nobody can change since.
+HMAC-SHA256 with the seed as key is the smallest. The seed is the SHA-256 of the signed note of the first audit
+checkpoint after the end of the period: nobody knows it while cases of the period can still be closed, nobody without
+the log's key can compute it before it is signed, and nobody can change it since.
+
+Before that the seed was the root of the last checkpoint before the end, which whoever reads the trail knew until the
+end came. What was drawn by that rule says so, and is computed again by it.
 """
 
 import base64
@@ -30,6 +34,8 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.supervision.periods import Period
 
 LEAST, SHARE = 5, 0.1
+# How the seed is found; inspections name theirs, so a rule is never changed, and never taken away.
+ROOT_BEFORE, NOTE_AFTER = 1, 2
 # Why a case must be inspected, in this order.
 REASONS = ("urgent", "disputed", "lost", "violation", "provided", "substitute")
 READ_AT_ONCE = 2000
@@ -37,14 +43,15 @@ READ_AT_ONCE = 2000
 
 @dataclass(frozen=True)
 class Seed:
-    """The root of a checkpoint in base64, and how many events it covers."""
+    """The key in base64, how many events its checkpoint covers, and the rule by which it was found."""
 
-    root: str
+    value: str
     size: int
+    rule: int
 
     @property
     def key(self) -> bytes:
-        return base64.b64decode(self.root)
+        return base64.b64decode(self.value)
 
 
 @dataclass(frozen=True)
@@ -65,11 +72,22 @@ class Sample:
     sha256: str
 
 
-def seed_before(uow: UnitOfWork, end: datetime) -> Seed | None:
-    """Return the root of the last checkpoint that was signed before this moment, or None."""
-    query = select(AuditCheckpoint).where(AuditCheckpoint.signed_at < end).order_by(AuditCheckpoint.size.desc())
+def find_seed(uow: UnitOfWork, end: datetime, rule: int = NOTE_AFTER) -> Seed | None:
+    """Return the seed of a period that ends at this moment, or None where its checkpoint is not signed."""
+    before, after = AuditCheckpoint.signed_at < end, AuditCheckpoint.signed_at >= end
+    if rule == ROOT_BEFORE:
+        query = select(AuditCheckpoint).where(before).order_by(AuditCheckpoint.size.desc())
+    else:
+        query = select(AuditCheckpoint).where(after).order_by(AuditCheckpoint.size)
     row = uow.session.scalar(query.limit(1))
-    return None if row is None else Seed(row.root, row.size)
+    return None if row is None else Seed(seed_of(row, rule), row.size, rule)
+
+
+def seed_of(checkpoint: AuditCheckpoint, rule: int) -> str:
+    """Return the seed that a checkpoint gives, in base64."""
+    if rule == ROOT_BEFORE:
+        return checkpoint.root
+    return base64.b64encode(hashlib.sha256(checkpoint.note.encode()).digest()).decode()
 
 
 def read_population(uow: UnitOfWork, period: Period, as_of: datetime) -> list[Member]:

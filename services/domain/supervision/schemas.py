@@ -170,6 +170,7 @@ class InspectionView(Answer):
     period_to: datetime
     seed: str
     seed_size: int
+    seed_rule: int
     population_sha256: str | None
     drawn_at: datetime | None
     cases: list[SampledCase]

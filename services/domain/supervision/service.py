@@ -17,6 +17,7 @@ from services.domain.process.subjects import Subject
 from services.domain.stages.catalogue import STAGES
 from services.domain.supervision import checklists, groups, periods, sampling
 from services.domain.supervision.periods import Period
+from services.domain.supervision.sampling import Seed
 from services.runtime.errors import NotFound, NotPermitted, Refused
 from services.runtime.translations import Message
 
@@ -37,8 +38,8 @@ def open_by_leader(uow: UnitOfWork, period_name: str) -> GroupInspection:
     """Open the inspection of a period that is over, by the leader of the group.
 
     Refused to everybody else, without a valid group, for a period that is not over or is inspected already, and where
-    no checkpoint of the audit trail is older than its end. Also for a period of another length than the rule says: who
-    may choose between month and quarter can compute both samples before, and chooses between them.
+    no checkpoint of the audit trail was signed since its end. Also for a period of another length than the rule says:
+    who may choose between month and quarter can compute both samples before, and chooses between them.
     """
     group = groups.find_current(uow)
     if group is None or uow.actor.id != groups.leader_of(group):
@@ -94,11 +95,11 @@ def _open(uow: UnitOfWork, period: Period, *, by_system: bool) -> GroupInspectio
     number = uow.session.scalar(overlaps.limit(1))
     if number is not None:
         raise Refused("inspected-already", "{number} inspects this period already.", number=number, field="period")
-    seed = sampling.seed_before(uow, period.end)
+    seed = sampling.find_seed(uow, period.end)
     if seed is None:
         raise Refused(
             "no-seed",
-            "No checkpoint of the audit trail is older than the end of this period, so no sample can be drawn of it.",
+            "No checkpoint of the audit trail was signed since the end of this period: wait a few minutes.",
             field="period",
         )
     inspection = GroupInspection(
@@ -110,12 +111,13 @@ def _open(uow: UnitOfWork, period: Period, *, by_system: bool) -> GroupInspectio
         group_id=group.id,
         opened_by=None if by_system else uow.actor.id,
         opened_at=uow.now,
-        seed=seed.root,
+        seed=seed.value,
         seed_size=seed.size,
+        seed_rule=seed.rule,
     )
     uow.session.add(inspection)
     uow.session.flush()
-    _record(uow, "inspection-opened", inspection, period=period.name, seed=seed.root, seed_size=seed.size)
+    _record(uow, "inspection-opened", inspection, period=period.name, seed=seed.value, seed_size=seed.size)
     outbox.publish(
         uow,
         INSPECTION_DUE,
@@ -167,7 +169,7 @@ def draw(uow: UnitOfWork, inspection_id: str, process_instance_key: int) -> Draw
 
 def _draw(uow: UnitOfWork, inspection: GroupInspection) -> None:
     population = sampling.read_population(uow, period_of(inspection), uow.now)
-    sample = sampling.draw(population, sampling.Seed(inspection.seed, inspection.seed_size))
+    sample = sampling.draw(population, seed_of(inspection))
     rows: list[dict[str, Any]] = [
         {
             "inspection_id": inspection.id,
@@ -247,6 +249,10 @@ def get(uow: UnitOfWork, inspection_id: str) -> GroupInspection:
 def require_open(inspection: GroupInspection, act: str) -> None:
     if inspection.closed_at is not None:
         raise not_permitted(inspection, act, f"it is closed as {inspection.closed_as}")
+
+
+def seed_of(inspection: GroupInspection) -> Seed:
+    return Seed(inspection.seed, inspection.seed_size, inspection.seed_rule)
 
 
 def period_of(inspection: GroupInspection) -> Period:

@@ -40,11 +40,18 @@ class Parts:
         return {*self.doers, *self.concerned, *([self.opener] if self.opener is not None else [])}
 
 
-def doer_refusal(directory: Directory, role: Role, person_id: str, *, late: bool) -> Refused | None:
-    """Return why the person must not do the work order; None where they may."""
+def doer_refusal(
+    directory: Directory, role: Role, person_id: str, *, late: bool, unfit: Collection[str] = ()
+) -> Refused | None:
+    """Return why the person must not do the work order; None where they may. ``unfit``: by their part in its case."""
     if person_id in directory.administrators:
         return _administrator()
-    if person_id in roles.acting(directory, role, all_groups=late):
+    if person_id in unfit:
+        return _refused(
+            "has-a-part",
+            Message("You have a part in the case that this is about: another person has to put it right."),
+        )
+    if person_id in roles.acting(directory, role, without=unfit, all_groups=late):
         return None
     if any(person_id in group for group in roles.pools(directory, role)):
         return _not_yet()

@@ -14,7 +14,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import work_orders as visibility
 from services.domain.audit import trail as audit_trail
-from services.domain.work_orders import downloads, policy, schedules, service
+from services.domain.work_orders import downloads, fitness, policy, schedules, service
 from services.domain.work_orders.kinds import KINDS
 from services.domain.work_orders.roles import Role
 from services.domain.work_orders.schemas import (
@@ -154,7 +154,8 @@ def get(uow: UnitOfWork, work_order_id: str) -> WorkOrderView:
     verifier = _words(uow, [service.verifier_of(order)])[0] if order.is_verified else None
     cause = order.facts["cause"] or {}
     undone = order.closed_at is None and present.done_at is None
-    refusal = policy.doer_refusal(directory, service.doer_of(order), me, late=uow.now >= order.due_at)
+    unfit = fitness.unfit_of(uow, order)
+    refusal = policy.doer_refusal(directory, service.doer_of(order), me, late=uow.now >= order.due_at, unfit=unfit)
     document = select(Document.number).where(Document.subject_id == order.id, Document.kind == order.kind)
     return WorkOrderView(
         **line.model_dump(),

@@ -24,7 +24,7 @@ from services.domain.documents import service as document_service
 from services.domain.notifications import service as notification_service
 from services.domain.process import messages, outbox, subjects
 from services.domain.stages.catalogue import STAGES
-from services.domain.work_orders import documents, policy, roles
+from services.domain.work_orders import documents, fitness, policy, roles
 from services.domain.work_orders.kinds import ANSWERS, KINDS, Item, Kind, get_label
 from services.domain.work_orders.policy import Parts
 from services.domain.work_orders.roles import Role
@@ -155,6 +155,7 @@ def open_work_order(
     order = _new(uow, of_kind, subject, key=key, title=title, due_at=due_at)
     order.application_id, order.schedule = application_id, schedule
     order.opened_by = None if by_system else uow.actor.id
+    doer = fitness.choose(access_queries.load_directory(uow), doer, fitness.unfit_of(uow, order))
     _set_roles(order, doer, verified_by)
     order.facts = {
         "workOrder": order.id,
@@ -364,7 +365,8 @@ def require_to_do(uow: UnitOfWork, order: WorkOrder) -> WorkOrderAttempt:
     """Return the attempt that is open, locked; Refused unless the actor is to do the work order now."""
     attempt = _open_attempt(uow, order)
     directory = access_queries.load_directory(uow)
-    refusal = policy.doer_refusal(directory, doer_of(order), str(uow.actor.id), late=uow.now >= order.due_at)
+    late, unfit = uow.now >= order.due_at, fitness.unfit_of(uow, order)
+    refusal = policy.doer_refusal(directory, doer_of(order), str(uow.actor.id), late=late, unfit=unfit)
     if refusal is not None:
         raise refusal
     return attempt
@@ -479,9 +481,27 @@ def notify(uow: UnitOfWork, order: WorkOrder, people: Sequence[str], code: str) 
         notification_service.notify(uow, person_id, code, application_id=None, subject_id=order.id)
 
 
+def list_doers(uow: UnitOfWork, order: WorkOrder, *, all_groups: bool = False) -> list[str]:
+    """List who does it now, nobody with a part in its case; ``all_groups``: it is late, and substitutes do it too."""
+    directory, unfit = access_queries.load_directory(uow), fitness.unfit_of(uow, order)
+    return roles.acting(directory, doer_of(order), without=unfit, all_groups=all_groups)
+
+
+def give_to_fit(uow: UnitOfWork, order: WorkOrder) -> None:
+    """Give an undone work order to the next fit people where those in charge have got a part in its case since."""
+    role = doer_of(order)
+    chosen = fitness.choose(access_queries.load_directory(uow), role, fitness.unfit_of(uow, order))
+    if chosen == role:
+        return
+    _set_doer(order, chosen)
+    uow.session.flush()
+    record(uow, order, "work-order-given-on", doer=chosen.as_json())
+    tell_doers(uow, order, "work-order-opened")
+
+
 def tell_doers(uow: UnitOfWork, order: WorkOrder, code: str) -> list[str]:
     """Notify who does it now; of a person who has left, their head. Return whom."""
-    people = roles.acting(access_queries.load_directory(uow), doer_of(order))
+    people = list_doers(uow, order)
     notify(uow, order, people, code)
     return people
 
@@ -521,9 +541,13 @@ def _new(uow: UnitOfWork, kind: Kind, subject: Subject, *, key: str, title: Text
     )
 
 
-def _set_roles(order: WorkOrder, doer: Role, verifier: Role | None) -> None:
+def _set_doer(order: WorkOrder, doer: Role) -> None:
     order.doer_id, order.doer_post = doer.person_id, doer.post
     order.doer_department_id, order.doer_department_kind = doer.department_id, doer.department_kind
+
+
+def _set_roles(order: WorkOrder, doer: Role, verifier: Role | None) -> None:
+    _set_doer(order, doer)
     if verifier is not None:
         order.verifier_id, order.verifier_post = verifier.person_id, verifier.post
         order.verifier_department_id = verifier.department_id

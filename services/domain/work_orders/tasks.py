@@ -57,6 +57,7 @@ def remind(uow: UnitOfWork, work_order_id: str, job_key: int) -> None:
     if not is_reminder_due(uow, job_key, service.SUBJECT_KIND, order.id):
         return
     uow.session.add(Reminder(job_key=job_key, kind=service.SUBJECT_KIND, subject_id=order.id, sent_at=uow.now))
+    service.give_to_fit(uow, order)
     people = service.tell_doers(uow, order, "work-order-reminder")
     service.record(uow, order, "work-order-reminded", reminded=people)
 
@@ -79,8 +80,9 @@ def escalate(uow: UnitOfWork, work_order_id: str, job_key: int) -> None:
     order.escalations += 1
     if order.escalations >= ESCALATIONS_BEFORE_FINDING and order.finding_due_at is None:
         order.finding_due_at = uow.now
+    service.give_to_fit(uow, order)
     directory, role = access_queries.load_directory(uow), service.doer_of(order)
-    doers = roles.acting(directory, role, all_groups=True)
+    doers = service.list_doers(uow, order, all_groups=True)
     above = roles.heads_above(directory, role, doers)
     service.notify(uow, order, doers, "work-order-overdue")
     service.notify(uow, order, above, "work-order-overdue-below")
@@ -189,6 +191,7 @@ def reopen(uow: UnitOfWork, work_order_id: str) -> Waiting:
     order.attempt += 1
     following = service.add_attempt(uow, order, next_due)
     service.record(uow, order, "work-order-reopened", attempt=order.attempt, due_at=next_due.isoformat())
+    service.give_to_fit(uow, order)
     service.tell_doers(uow, order, "work-order-again")
     return _waiting(order, following)
 

@@ -26,7 +26,7 @@ from services.domain.applications import drafts
 from services.domain.applications import service as application_service
 from services.domain.attachments import receiver, retention, schemas
 from services.domain.custody import closing
-from services.domain.holds import service as legal_holds
+from services.domain.matters import held as legal_holds
 from services.runtime.errors import Retryable
 from services.runtime.settings.stores import FolderStore
 from services.vault.age import generate_identity

@@ -15,7 +15,7 @@ from services.database.tables.holds import Hold
 from services.database.tables.masters import Master
 from services.database.tables.people import Department, Post
 from services.database.unit_of_work import UnitOfWork
-from services.domain.holds import service as holds
+from services.domain.matters import held as holds
 from services.vault.labels import label_key
 from services.vault.store.opening import open_store
 from services.vault.store.protocol import StoreLocked

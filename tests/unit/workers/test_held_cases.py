@@ -10,16 +10,18 @@ from services.database.tables.applications import Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Copy
 from services.database.tables.documents import Document
+from services.database.tables.holds import Hold
 from services.database.tables.masters import Master
 from services.database.tables.notices import Notice
 from services.database.tables.people import Department, Person, Post
 from services.database.tables.preservations import Preservation
 from services.database.tables.protections import Protection
+from services.database.tables.reviews import Decision
 from services.database.tables.uploads import Upload
 from services.database.unit_of_work import UnitOfWork
-from services.domain.accounts.signatures.given import Proof
 from services.domain.custody import discards, locks
 from services.domain.holds import queries, service
+from services.domain.matters import held as matters_held
 from services.domain.retrieval import upload_sources
 from services.vault.keys.vault_keys import KeyGone
 from services.vault.labels import label_key
@@ -64,13 +66,18 @@ def legal(desk: Desk) -> None:
 
 def place(desk: Desk, case: Case, by: str = "counsel") -> str:
     number = case.application.number
-    held = desk.as_person(by, service.place, number, cause="authority", reason="公安机关来函要求保留")
+    held = desk.as_person(by, matters_held.place, number, cause="authority", reason="公安机关来函要求保留")
     return str(held.id)
 
 
 def lift(desk: Desk, hold_id: str) -> None:
-    desk.as_person("guard", service.ask_lift, hold_id, "案件已办结")
-    desk.as_person("counsel", service.confirm_lift, hold_id, Proof(password=PASSWORD))
+    """Lift it as a decided matter does; who decides that is tested in tests/unit/domain/holds."""
+
+    def act(uow: UnitOfWork) -> None:
+        decision = Decision(id="decided", decided_by=uow.actor.id, signature={})
+        service.lift(uow, uow.session.get_one(Hold, hold_id), decision, "案件已办结")
+
+    desk.as_person("guard", act)
 
 
 async def preserved(desk: Desk) -> Case:

@@ -15,7 +15,7 @@ from services.database.tables.derivatives import Derivative, DerivativeAttempt
 from services.database.tables.masters import Master
 from services.database.tables.matters import Matter
 from services.domain.custody import derivatives
-from services.domain.holds import service as holds
+from services.domain.matters import held as holds
 from services.domain.matters import service
 from services.runtime.errors import Refused
 from services.vault.age import NotARecipient

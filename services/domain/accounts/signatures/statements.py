@@ -59,7 +59,6 @@ def describe(uow: UnitOfWork, statement: Mapping[str, Any]) -> list[Line]:
         "sitting": _sitting,
         "change-confirmation": _change_confirmation,
         "signature-release": _signature_release,
-        "hold-lift": _hold_lift,
         "urgent-call": _urgent_call,
         "custody-offer": _custody_offer,
         "group-proposal": _group_proposal,
@@ -75,7 +74,7 @@ def _decision(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
     yield _coded(Message("Stage"), statement["stage"])
     yield _plain(Message("Application"), statement["number"] or statement["application"])
     yield _coded(in_context("statements", "Outcome"), statement["outcome"])
-    for question in stage.questions:
+    for question in stage.all_questions:
         if question.code in statement["answers"]:
             yield Line(Bilingual(question.zh, question.en), Label(statement["answers"][question.code]))
     if stage.code == "receipt":
@@ -257,14 +256,6 @@ def _change_confirmation(uow: UnitOfWork, statement: Mapping[str, Any]) -> Itera
 def _signature_release(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
     yield Line(Message("Action"), Message("Confirming that a person may sign again"))
     yield _plain(Message("Person"), uow.session.get_one(Person, statement["concerns"]).name)
-    yield from _signer_lines(uow, statement)
-
-
-def _hold_lift(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
-    yield Line(Message("Action"), Message("Lifting a legal hold as the second person"))
-    yield _plain(Message("Application"), statement["application"])
-    yield _plain(Message("Reason"), statement["because"])
-    yield _plain(Message("Requested by"), uow.session.get_one(Person, statement["askedBy"]).name)
     yield from _signer_lines(uow, statement)
 
 

@@ -8,6 +8,8 @@ from services.domain.matters.kinds.custody_transfer import CustodyTransfer
 from services.domain.matters.kinds.disclosure import DisclosureKind
 from services.domain.matters.kinds.disposal import Disposal
 from services.domain.matters.kinds.extension import Extension
+from services.domain.matters.kinds.hold import HoldKind
+from services.domain.matters.kinds.lift_hold import LiftHold
 from services.domain.matters.kinds.problem import ProblemReport
 from services.domain.matters.kinds.purpose_change import PurposeChange
 from services.domain.matters.kinds.recall import Recall
@@ -29,5 +31,7 @@ KINDS: Mapping[str, Kind] = {
         Appeal(),
         Redaction(),
         Disposal(),
+        HoldKind(),
+        LiftHold(),
     )
 }

@@ -43,6 +43,7 @@ class Appeal(Kind):
     button: ClassVar = Message("Appeal")
     asked: ClassVar = AppealAsked
     openers: ClassVar = ()
+    has_form: ClassVar = False  # it is on the page of the violation
     filed: ClassVar = False  # the sheet of the violation is written anew, and says it
 
     def who_may(self) -> Message:

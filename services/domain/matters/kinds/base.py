@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
@@ -17,16 +17,22 @@ from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import visibility
+from services.domain.accounts.signatures.bodies import Signing
+from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import security_check
+from services.domain.applications.directory import FoundPeople
 from services.domain.custody import suspensions
+from services.domain.process import permissions
 from services.domain.process.messages import MATTER_ASKED
 from services.domain.process.permissions import CaseState
+from services.domain.stages.schema import Level
 from services.runtime.errors import Refused
 from services.runtime.local_times import offset
 from services.runtime.translations import Bilingual, Message, Text, Worded
 from services.web.schemas import Account, Body
 
 LEADERS = ("head", "deputy")
+NOBODY = FoundPeople()
 NOT_LENT = Message("Nobody has accepted the copies yet: wait until the custodian has.")
 
 
@@ -62,6 +68,21 @@ def get_submitted(uow: UnitOfWork, application_id: str) -> Application:
     return application
 
 
+@dataclass(frozen=True)
+class Form:
+    """What the form of a new matter shows: the case, the loan as it is, what there is to choose.
+
+    ``more`` has what the template of the kind alone reads.
+    """
+
+    application: Application
+    before: dict[str, Any]
+    custodian: str = ""
+    hand_over_id: str | None = None  # where the visitor holds the copies
+    people: FoundPeople = NOBODY
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Kind(ABC):
     """One kind of matter. Nothing here trusts the engine: the rows of the database decide."""
 
@@ -77,6 +98,14 @@ class Kind(ABC):
     refusable: ClassVar[bool] = True  # a decision against it ends it; else each answer has a job of its own
     signed: ClassVar[bool] = False  # whoever asks signs that, by a route of its own
     of_loan: ClassVar[bool] = True  # it is about copies on loan; else about an application under approval
+    has_form: ClassVar[bool] = True  # among those of new matters; else it is asked for elsewhere
+    finds_people: ClassVar[bool] = False  # its form searches for people
+    one_form: ClassVar[bool] = True  # its fields stand in one form; else its template has forms of its own
+    form_body: ClassVar[type[Signing] | None] = None  # of the form, where whoever asks signs
+    form_level: ClassVar[Level] = "password"  # of that signature
+    lists: ClassVar[tuple[str, ...]] = ()  # fields of the form with several values
+    hides_opener: ClassVar[bool] = False  # nobody named as the opener may be somebody whom the reader may not know
+    waits_for_stages: ClassVar[bool] = True  # refused while its stages are not set up; else its process waits for them
 
     def read(self, matter: Matter) -> Any:
         """Return what was asked, as this kind's model."""
@@ -128,6 +157,40 @@ class Kind(ABC):
     def unavailable(self, hand_over: HandOver | None) -> Message | None:
         """Return why it cannot be asked for as the loan stands, whatever is asked; None where it can."""
         return loan_obstacle(hand_over)
+
+    def ask(self, uow: UnitOfWork, application_id: str, asked: Mapping[str, Any], proof: Proof | None) -> Matter:
+        """Ask for it as its form does, which the kind may do in an act of its own."""
+        from services.domain.matters import service  # noqa: PLC0415 - which knows all kinds
+
+        return service.open_matter(uow, self.code, application_id, asked, proof)
+
+    def form(self, uow: UnitOfWork, application_id: str, search: str) -> Form:
+        """Read what its form shows; Refused where it cannot be asked for now. ``search``: for people."""
+        application = get_submitted(uow, application_id)
+        state = permissions.read(uow, application_id)
+        hand_over = self.loan_of(uow, application, state.hand_over)
+        obstacle = self.unavailable(hand_over)
+        if obstacle is not None or hand_over is None:
+            raise Refused("not-now", obstacle or NOT_LENT)
+        before = self.before(uow, state)
+        return Form(
+            application,
+            before,
+            custodian=access_queries.get_names(uow, [hand_over.custodian_id])[hand_over.custodian_id],
+            hand_over_id=hand_over.id if hand_over.custodian_id == uow.actor.id else None,
+            people=self.find_people(uow, state, search) if self.finds_people else NOBODY,
+            more=self.form_values(uow, application, hand_over, before),
+        )
+
+    def find_people(self, uow: UnitOfWork, state: CaseState, search: str) -> FoundPeople:
+        """Find whom its form offers."""
+        return NOBODY
+
+    def form_values(
+        self, uow: UnitOfWork, application: Application, hand_over: HandOver, before: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Return what the template of its form reads besides."""
+        return {}
 
     @abstractmethod
     def who_may(self) -> Message:
@@ -258,6 +321,11 @@ def person_line(uow: UnitOfWork, name: Text, person_id: str) -> Line:
 
 def text_line(name: Text, text: str) -> Line:
     return Line(name, Bilingual(text, text))
+
+
+def moment(text: str) -> datetime:
+    """Return the moment of an ISO 8601 text in the facts."""
+    return datetime.fromisoformat(text)
 
 
 def moment_line(uow: UnitOfWork, name: Text, moment: str) -> Line:

@@ -14,14 +14,16 @@ from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import parts
 from services.domain.access import queries as access_queries
-from services.domain.applications import forms, ways
+from services.domain.accounts.signatures.bodies import Signing
+from services.domain.applications import directory, forms, ways
+from services.domain.applications.directory import FoundPeople
 from services.domain.custody import copies, grants, log, on_site, suspensions
 from services.domain.matters.kinds import base
 from services.domain.matters.kinds.base import Asked, Kind, Line
 from services.domain.notifications import service as notification_service
 from services.domain.process.permissions import CaseState
 from services.runtime.translations import Message
-from services.web.schemas import Identifier, Paragraph
+from services.web.schemas import Account, Identifier, Paragraph
 
 
 class TransferAsked(Asked):
@@ -31,6 +33,14 @@ class TransferAsked(Asked):
     conditions: Paragraph = ""
 
 
+class TransferBody(Signing):
+    """The form of a custody transfer, signed by whoever offers the copies."""
+
+    to_person_id: Identifier
+    conditions: Paragraph = ""
+    reason: Account
+
+
 class CustodyTransfer(Kind):
     code: ClassVar = "custody-transfer"
     title: ClassVar = "视频录像保管交接单"
@@ -38,9 +48,15 @@ class CustodyTransfer(Kind):
     button: ClassVar = Message("Transfer custody")
     asked: ClassVar = TransferAsked
     openers: ClassVar = ("custodian", "head", "security-head")
+    finds_people: ClassVar = True
+    form_body: ClassVar = TransferBody
 
     def who_may(self) -> Message:
         return Message("Only the custodian, the head of the department or the head of Security can transfer custody.")
+
+    def find_people(self, uow: UnitOfWork, state: CaseState, search: str) -> FoundPeople:
+        """Find who may become the custodian."""
+        return directory.find_people(uow, search, unfit_people(uow, state), custodians=True)
 
     def obstacle(self, uow: UnitOfWork, state: CaseState, asked: TransferAsked) -> Message | None:
         obstacle = base.loan_obstacle(state.hand_over)

@@ -16,6 +16,7 @@ from sqlalchemy.orm import joinedload
 from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera
 from services.database.tables.copies import Copy
+from services.database.tables.custody import HandOver
 from services.database.tables.derivatives import Derivative
 from services.database.tables.disclosures import Disclosure
 from services.database.tables.matters import Matter
@@ -62,6 +63,13 @@ class DisclosureKind(Kind):
     button: ClassVar = Message("Provide to people outside")
     asked: ClassVar = DisclosureAsked
     openers: ClassVar = ("custodian", "security-head", "security")
+    lists: ClassVar = ("outsiderIds",)
+
+    def form_values(
+        self, uow: UnitOfWork, application: Application, hand_over: HandOver, before: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Return whether a person who was filmed gets it, and how many files have an approved redacted copy."""
+        return {"filmed": application.on_behalf == FILMED, "redacted": _count_redacted(uow, before["files"])}
 
     def who_may(self) -> Message:
         return Message("Only the custodian and Security can ask to provide footage outside.")
@@ -206,7 +214,7 @@ def redacted_files(uow: UnitOfWork, files: Sequence[Mapping[str, Any]]) -> list[
     return [_redacted_file(uow, file, approved[file["copy"]]) for file in files if file["copy"] in approved]
 
 
-def count_redacted(uow: UnitOfWork, files: Sequence[Mapping[str, Any]]) -> int:
+def _count_redacted(uow: UnitOfWork, files: Sequence[Mapping[str, Any]]) -> int:
     """Return how many of these files have an approved redacted copy."""
     return len(derivatives.list_approved(uow, [file["copy"] for file in files]))
 

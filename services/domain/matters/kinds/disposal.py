@@ -53,6 +53,7 @@ class Disposal(Kind):
     openers: ClassVar = ()
     filed: ClassVar = False  # the list of what was destroyed is written once the stores have answered
     of_loan: ClassVar = False
+    has_form: ClassVar = False  # nobody asks for it
 
     def who_may(self) -> Message:
         return Message("The system lists what is past its retention every day: nobody asks for a disposal.")

@@ -1,11 +1,14 @@
 """Extension 延期: the copies are due later, inside the longest use period (R49, R50)."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from sqlalchemy import select
 
+from services.database.tables.applications import Application
+from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
@@ -22,6 +25,19 @@ class ExtensionAsked(Asked):
     """``due_at``: when the copies are to be due instead."""
 
     due_at: Moment
+
+
+DAYS = (3, 7, 14, 30)  # by which it is offered
+USUAL_DAYS = 7
+
+
+@dataclass(frozen=True)
+class NewDate:
+    """A date that the form offers: so many days later, or the latest that the rules allow."""
+
+    due_at: datetime
+    days: int | None
+    usual: bool
 
 
 class Extension(Kind):
@@ -65,6 +81,11 @@ class Extension(Kind):
             "latest": agreed_limits.latest_due(uow, hand_over).isoformat(),
         }
 
+    def form_values(
+        self, uow: UnitOfWork, application: Application, hand_over: HandOver, before: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        return {"dates": _dates(hand_over.due_at, agreed_limits.latest_due(uow, hand_over))}
+
     def floor(self, uow: UnitOfWork, state: CaseState) -> tuple[str, ...]:
         if base.concerns(uow, state.application, "security"):
             return ("management",)  # Security does not decide in its own case (T8)
@@ -85,3 +106,16 @@ class Extension(Kind):
             base.moment_line(uow, Message("Longest use period ends"), before["latest"]),
             base.text_line(Message("Reason"), asked["reason"]),
         ]
+
+
+def _dates(due_at: datetime | None, latest: datetime) -> list[NewDate]:
+    """Return the dates that are offered, the latest possible one last."""
+    if due_at is None or latest <= due_at:
+        return []
+    later = [(due_at + timedelta(days=days), days) for days in DAYS]
+    possible = [(moment, days) for moment, days in later if moment < latest]
+    usual = max((days for _, days in possible if days <= USUAL_DAYS), default=None)
+    return [
+        *(NewDate(moment, days, days == usual) for moment, days in possible),
+        NewDate(latest, None, usual is None),
+    ]

@@ -65,6 +65,11 @@ class ProblemReport(Kind):
     routed: ClassVar = False
     refusable: ClassVar = False
 
+    def form_values(
+        self, uow: UnitOfWork, application: Application, hand_over: HandOver, before: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        return {"problems": PROBLEMS}
+
     def who_may(self) -> Message:
         return Message(
             "Only the custodian, Security and the supervision group can report a problem: ask one of them to do it."

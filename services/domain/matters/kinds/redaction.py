@@ -59,6 +59,7 @@ class Redaction(Kind):
     button: ClassVar = Message("Make a redacted copy")
     asked: ClassVar = RedactionAsked
     openers: ClassVar = ("custodian", "security-head", "security")
+    one_form: ClassVar = False  # the boxes are drawn on a page of its own, which each copy leads to
 
     def who_may(self) -> Message:
         return Message(

@@ -16,16 +16,21 @@ from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
+from services.domain.access import visibility
+from services.domain.accounts.signatures.bodies import Signing
+from services.domain.accounts.signatures.given import Proof
 from services.domain.custody import emergency, suspensions
 from services.domain.custody.grants import SUSPENDED
 from services.domain.matters.kinds import base
-from services.domain.matters.kinds.base import Asked, Kind, Line
+from services.domain.matters.kinds.base import Asked, Form, Kind, Line
 from services.domain.notifications import service as notification_service
 from services.domain.process.messages import URGENT_CALLED
 from services.domain.process.permissions import CaseState
+from services.domain.retrieval import preservations
 from services.runtime.errors import Refused
 from services.runtime.labels import Label
 from services.runtime.translations import Bilingual, Message
+from services.web.schemas import Account
 
 STAGE = "urgent-release"
 Ground = Literal["personal-safety", "fire", "harm-under-way", "missing-person", "authority"]
@@ -44,6 +49,13 @@ class UrgentAsked(Asked):
     ground: Ground
 
 
+class UrgentBody(Signing):
+    """The call of an urgent retrieval, signed with the password, and the code where one is required."""
+
+    ground: Ground
+    reason: Account
+
+
 class UrgentRetrieval(Kind):
     code: ClassVar = "urgent"
     title: ClassVar = "紧急调取登记表"
@@ -54,7 +66,32 @@ class UrgentRetrieval(Kind):
     message: ClassVar = URGENT_CALLED
     routed: ClassVar = False
     signed: ClassVar = True
+    form_body: ClassVar = UrgentBody
+    form_level: ClassVar = "password+totp"
     of_loan: ClassVar = False
+
+    def ask(self, uow: UnitOfWork, application_id: str, asked: Mapping[str, Any], proof: Proof | None) -> Matter:
+        """Call it; an own draft is submitted in the same act."""
+        from services.domain.matters import urgents  # noqa: PLC0415 - which knows this kind
+
+        if proof is None:
+            message = Message("Enter your password, or sign with a passkey.")
+            raise Refused("signature-missing", message, status=422, field="password")
+        return urgents.call(uow, application_id, asked, proof)
+
+    def form(self, uow: UnitOfWork, application_id: str, search: str) -> Form:
+        """Of a draft the form shows what is saved, which is submitted in the same act."""
+        application = visibility.get_visible(uow, application_id)
+        items = preservations.items_in_scope(uow, application.id)
+        return Form(
+            application,
+            {"items": items, "draft": application.submitted_at is None},
+            more={
+                "grounds": GROUNDS,
+                "cameras": uow.rules.urgent_cameras,
+                "hours": uow.rules.urgent_span // timedelta(hours=1),
+            },
+        )
 
     def unavailable(self, hand_over: HandOver | None) -> Message | None:
         """It is about footage before its hand-over."""

@@ -16,6 +16,8 @@ from services.database.tables.violations import Hearing, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import refusals
 from services.domain.access import violations as policy
+from services.domain.applications import directory
+from services.domain.applications.directory import FoundPeople
 from services.domain.custody import violations
 from services.domain.matters.kinds import base
 from services.domain.matters.kinds.base import Asked, Kind, Line
@@ -44,9 +46,18 @@ class ViolationKind(Kind):
     asked: ClassVar = ViolationAsked
     openers: ClassVar = ("security-head", "security", "legal", "supervisor")
     routed: ClassVar = False
+    finds_people: ClassVar = True
+    hides_opener: ClassVar = True
 
     def who_may(self) -> Message:
         return Message("Only Security, Legal and the supervision group record violations: report a problem instead.")
+
+    def find_people(self, uow: UnitOfWork, state: CaseState, search: str) -> FoundPeople:
+        """Find who may be accused beside the custodian."""
+        hand_over = self.loan_of(uow, state.application, state.hand_over)
+        custodian = [hand_over.custodian_id] if hand_over is not None else []
+        unfit = {*custodian, str(uow.actor.id), *state.application.subject_ids}
+        return directory.find_people(uow, search, unfit)
 
     def unavailable(self, hand_over: HandOver | None) -> Message | None:
         """A violation may be found after the copies are back, too."""

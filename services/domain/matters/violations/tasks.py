@@ -245,7 +245,7 @@ def begin_referral(uow: UnitOfWork, matter_id: str) -> str:
     handlers = _require_handlers(uow, subject, "hand the evidence over")
     outbox.settle(uow, matter.application_id, "it is being referred", REVIEW_DECIDED, matter_id=matter.id)
     owner = _owner_of_hold(uow, subject, decision)
-    hold = hold_service.place_decided(
+    hold = hold_service.place(
         uow,
         subject.application,
         cause=REFERRAL,

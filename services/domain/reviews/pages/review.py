@@ -227,7 +227,8 @@ async def _page(
     of_matter = None
     if sheet.view.matter is not None:
         of_matter = await database.read(visitor.actor, _read_attached, "matter", sheet.view.matter.id)
-    stage = STAGES[sheet.view.stage]
+    about = sheet.view.matter.kind if sheet.view.matter is not None else None
+    stage = STAGES[sheet.view.stage].asked_about(about)
     return visitor.page(
         "reviews/review.html",
         refusal.status if refusal else 200,

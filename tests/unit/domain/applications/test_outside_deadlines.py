@@ -28,7 +28,7 @@ from services.domain.applications.on_behalf import Letter
 from services.domain.cases import document_layouts, overview, queries
 from services.domain.custody import closing
 from services.domain.disclosures import service as disclosures
-from services.domain.holds import service as legal_holds
+from services.domain.matters import held as legal_holds
 from services.domain.retrieval import preservations
 from services.runtime.errors import Refused
 from services.web import menu

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from behalf_case import DRAFTER, drafted
+from behalf_case import DRAFTER, add_legal, drafted
 from lent_case import Parts
 from loan_matter import LoanDesk, lent
 from portal_client import Portal, problem
 from prepared_desk import prepared_desk
 from provided_case import ProvidingDesk, lent_to_security
-from review_desk import PASSWORD, ReviewDesk
+from review_desk import ReviewDesk
 
 from services.database.tables.documents import Document
 from services.database.tables.holds import Hold
@@ -20,12 +20,12 @@ from services.database.tables.notices import Notice
 from services.database.tables.people import Person, Post
 from services.database.tables.violations import Sanction
 from services.database.unit_of_work import UnitOfWork
-from services.domain.accounts.signatures.given import Proof
 from services.domain.cases import queries as case_queries
 from services.domain.custody import suspensions
 from services.domain.disclosures import service as disclosures
 from services.domain.holds import queries as hold_queries
 from services.domain.holds import service as holds
+from services.domain.matters import held
 from services.domain.matters import queries as matter_queries
 from services.domain.matters.violations import acts, tasks
 from services.domain.matters.violations.assessment import Assessment
@@ -122,35 +122,41 @@ def test_who_has_replied_for_the_department_does_not_decide(loan: LoanDesk) -> N
 def test_the_accused_have_no_hand_in_the_holds_of_the_evidence(loan: LoanDesk) -> None:
     desk = loan.desk
     leaked(loan, "security-head")
+    add_legal(desk)
     number = desk.the(Document, kind="application-form", application_id=loan.application_id).number
     given = {"cause": "violation", "reason": "泄露的证据"}
-    assert refused(desk, holds.place, number, by="security-deputy", **given, owner_id="security-head") == "hold-owner"
-    hold_id = desk.run(holds.place, number, by="security-deputy", **given).id
+    assert refused(desk, held.place, number, by="security-deputy", **given, owner_id="security-head") == "hold-owner"
+    hold_id = desk.run(held.place, number, by="security-deputy", **given).id
     [shown] = desk.run(hold_queries.list_open, by="security-head").holds
-    assert (shown.may_review, shown.may_ask_lift, shown.may_confirm_lift) == (False, False, False)
-    assert refused(desk, holds.ask_lift, hold_id, "不再需要", by="security-head") == "hold-accused"
+    assert (shown.may_review, shown.may_ask_lift) == (False, False)
     assert refused(desk, holds.review, hold_id, "security-head", by="security-head") == "hold-accused"
-    desk.run(holds.ask_lift, hold_id, "不再需要", by="security-deputy")
-    assert not desk.all(Notice, code="hold-lift-asked", person_id="security-head")
-    for act, args in ((holds.confirm_lift, (Proof("", PASSWORD),)), (holds.withdraw_lift, ())):
-        assert refused(desk, act, hold_id, *args, by="security-head") == "hold-accused"
+    matter_id = str(desk.the(Hold, id=hold_id).matter_id)
+    loan.agreed(matter_id, ("legal", "counsel"))
+    loan.apply(matter_id)
+    assert refused(desk, held.ask_lift, hold_id, "不再需要", by="security-head") == "hold-accused"
+    lift_id = desk.run(held.ask_lift, hold_id, "不再需要", by="security-deputy").id
+    loan.agreed(lift_id, ("legal", "counsel"))
+    review_id = loan.open(lift_id, "security-signature")
+    assert "security-head" not in desk.candidates(review_id)
+    with pytest.raises(Refused) as caught:
+        loan.answer(review_id, lift_id, "security-signature", "security-head")
+    assert caught.value.code == "was-accused"
 
 
 @pytest.mark.requirement("R67")
-@pytest.mark.parametrize("became", ["accused", "left"])
-def test_a_hold_is_not_lifted_at_the_request_of_who_may_not_ask_any_longer(loan: LoanDesk, became: str) -> None:
+def test_a_hold_is_not_lifted_by_who_was_accused_since_the_decision(loan: LoanDesk) -> None:
     desk = loan.desk
+    add_legal(desk)
     number = desk.the(Document, kind="application-form", application_id=loan.application_id).number
-    hold_id = desk.run(holds.place, number, by="security-deputy", cause="manual", reason="复核中").id
-    desk.run(holds.ask_lift, hold_id, "不再需要", by="security-head")
-    if became == "accused":
-        leaked(loan, "security-head")
-    else:
-        leave(desk, "security-head")
-    proof = Proof("", PASSWORD)
-    assert refused(desk, holds.confirm_lift, hold_id, proof, by="security-deputy") == "lift-asker-unfit"
-    assert desk.the(Hold, id=hold_id).lifted_at is None
-    desk.run(holds.withdraw_lift, hold_id, by="security-deputy")
+    hold = desk.run(held.place, number, by="security-deputy", cause="manual", reason="复核中")
+    loan.agreed(str(hold.matter_id), ("legal", "counsel"))
+    loan.apply(str(hold.matter_id))
+    lift_id = desk.run(held.ask_lift, hold.id, "不再需要", by="security-deputy").id
+    loan.agreed(lift_id, ("legal", "counsel"), ("security-signature", "security-head"))
+    leaked(loan, "security-head")
+    assert not loan.apply(lift_id)
+    assert (loan.matter(lift_id).closed_as, desk.the(Hold, id=hold.id).lifted_at) == ("moot", None)
+    assert desk.the(Hold, id=hold.id).lift_asked_at is None, "it can be asked for again"
 
 
 @pytest.mark.requirement("R65", "R67")

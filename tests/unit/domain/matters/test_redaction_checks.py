@@ -9,7 +9,7 @@ import pytest
 from loan_matter import LoanDesk, lent
 from prepared_desk import prepared_desk
 from provided_case import DECIDERS, ProvidingDesk, lent_to_security
-from redacted_case import HOUR, RECIPE, approved, made, watch
+from redacted_case import HOUR, RECIPE, approved, made, play, watch
 
 from services.database.tables.applications import Application
 from services.database.tables.derivatives import Derivative
@@ -92,12 +92,21 @@ def test_what_is_played_too_fast_or_was_never_read_is_not_watched(loan: LoanDesk
     assert code_of(lambda: run(derivative_viewings.record_played, row.id, viewing, 0, HOUR, **played)) == (
         "watched-too-fast"
     )
+    # a viewing that was left open for an hour saves no hour: nothing of it is played at once
     loan.desk.clock.turn(timedelta(hours=1))
-    whole = [(0, HOUR - derivative_viewings.EDGE_MS)]
-    assert run(derivative_viewings.record_played, row.id, viewing, 0, HOUR, **played) == whole
-    loan.desk.clock.turn(timedelta(hours=1))
+    assert code_of(lambda: run(derivative_viewings.record_played, row.id, viewing, 0, HOUR, **played)) == (
+        "watched-too-fast"
+    )
+    saved = derivative_viewings.MOST_SAVED_MS
+    assert code_of(lambda: run(derivative_viewings.record_played, row.id, viewing, 0, saved + 1, **played)) == (
+        "watched-too-fast"
+    )
     run(derivative_viewings.record_read, row.id, viewing, 0, 2000, **played)  # the first half alone
-    left = run(derivative_viewings.record_played, row.id, viewing, 0, HOUR, **played)
+    run(derivative_viewings.record_played, row.id, viewing, 0, saved, **played)
+    assert code_of(lambda: run(derivative_viewings.record_played, row.id, viewing, saved, saved + 1, **played)) == (
+        "watched-too-fast"
+    )
+    left = play(loan, row, (viewing, "reviewer2"), saved, HOUR)
     assert left == [(HOUR // 2, HOUR - derivative_viewings.EDGE_MS)]
     for stranger in ("drafter", "operator2", "admin"):
         with pytest.raises(NotFound):

@@ -1,10 +1,10 @@
 """Disposal: only what is past its retention and held by nothing, by two people of two departments, item by item."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from archived_case import CONFIRMER, PROPOSER, DisposalDesk, archived, further
@@ -27,7 +27,7 @@ from services.domain.cases.document_layouts import render_page
 from services.domain.custody import disposals as custody_disposals
 from services.domain.custody.retention_periods import kept_for
 from services.domain.documents import service as document_service
-from services.domain.holds import service as legal_holds
+from services.domain.matters import held as legal_holds
 from services.domain.matters import queries as matter_queries
 from services.domain.matters import service as matters
 from services.domain.reviews import service as review_service
@@ -71,9 +71,25 @@ class Failing:
         return self._store.delete(bucket, key, version_id)
 
 
-def hold(desk: DisposalDesk) -> None:
+class Interrupted:
+    """A store behind whose first deletion something happens."""
+
+    def __init__(self, store: Store, then: Callable[[], None]) -> None:
+        self._store, self._then = store, then
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def delete(self, bucket: str, key: str, version_id: str) -> bool:
+        deleted = self._store.delete(bucket, key, version_id)
+        then, self._then = self._then, lambda: None
+        then()
+        return deleted
+
+
+def hold(desk: DisposalDesk, reason: str = "还在调查") -> None:
     number = str(desk.desk.the(Application, id=desk.application_id).number)
-    desk.desk.run(legal_holds.place, number, cause="manual", reason="还在调查", by="security-deputy")
+    desk.desk.run(legal_holds.place, number, cause="manual", reason=reason, by="security-deputy")
 
 
 @pytest.mark.requirement("R52", refuses=True)
@@ -125,7 +141,7 @@ async def test_what_is_held_is_neither_listed_nor_deleted_after_it_was_listed(de
 
     desk.agree()
     assert desk.apply(desk.batch)
-    hold(desk)  # after both have signed
+    hold(desk, "又有来函")  # after both have signed
     await desk.disposer().run()
     assert (desk.states, len(desk.left())) == (["held"], 4)
     assert desk.items[0].because == "manual"
@@ -136,6 +152,27 @@ async def test_what_is_held_is_neither_listed_nor_deleted_after_it_was_listed(de
 
     desk.desk.run(_lift)
     assert desk.list_due() == 1  # in a batch of its own
+
+
+@pytest.mark.requirement("R52", refuses=True)
+@pytest.mark.requirement("R67")
+async def test_a_hold_between_two_deletions_keeps_what_is_left_and_says_what_was_gone(desk: DisposalDesk) -> None:
+    desk.list_due()
+    desk.agree()
+    desk.apply(desk.batch)
+
+    for _ in range(2):
+        await desk.disposer(store=cast(Store, Interrupted(desk.store, lambda: hold(desk)))).run()
+
+    copy, master, [item] = desk.desk.the(Copy), desk.desk.the(Master), desk.items
+    assert (desk.states, item.because, len(desk.left())) == (["held"], "manual", 3)
+    assert [(one["place"], one["what"], one["answer"]) for one in item.results or ()] == [("vault", "copy", "deleted")]
+    assert (desk.keys.gone, copy.discarded_because, master.discarded_at) == ([copy.id], "disposal", None)
+    document = desk.desk.the(Document, kind="disposal")
+    page = render_page("disposal", document.number, document.sha256, json.loads(document.content))
+    assert "删除中被保留" in page
+    assert "副本：已删除" in page
+    assert "主档：已删除" not in page
 
 
 def _lift(uow: UnitOfWork) -> None:

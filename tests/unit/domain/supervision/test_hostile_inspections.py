@@ -1,6 +1,7 @@
 """Attempts on inspections by their own leader, and by people of the cases that are inspected."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,6 @@ from review_desk import ReviewDesk
 from supervision_desk import Supervised
 
 from services.database.tables.applications import Application
-from services.database.tables.audit import AuditCheckpoint
 from services.database.tables.documents import Document
 from services.database.tables.inspections import GroupInspection
 from services.database.unit_of_work import UnitOfWork
@@ -52,17 +52,14 @@ def test_the_leader_chooses_no_other_length_and_a_month_keeps_no_quarter_from_be
     def at_that_time(uow: UnitOfWork) -> None:
         service._open(uow, periods.parse("2030-11", uow.rules.zone), by_system=True)
 
-    desk.run(_older_checkpoint)
+    desk.run(_listed_then)
     desk.run(at_that_time)
     assert [desk.run(due.begin) is not None for _ in range(3)] == [True, True, False]
     assert {row.period for row in desk.all(GroupInspection)} == {"2030-10", "2030-11", "2030-12"}
 
 
-def _older_checkpoint(uow: UnitOfWork) -> None:
-    newest = uow.session.query(AuditCheckpoint).one()
-    at = newest.signed_at.replace(year=2030, month=10, day=1)
-    uow.session.add(AuditCheckpoint(size=10, origin="log", root=newest.root, note="", signed_at=at))
-    uow.session.get_one(Application, "case-1").listed_at = at
+def _listed_then(uow: UnitOfWork) -> None:
+    uow.session.get_one(Application, "case-1").listed_at = datetime(2030, 10, 1, tzinfo=UTC)
 
 
 @pytest.mark.requirement("R62", "R63")

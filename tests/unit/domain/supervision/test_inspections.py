@@ -1,5 +1,7 @@
 """Inspections: a sample that nobody can choose, a valid group at three moments, signed answers, and what follows."""
 
+import base64
+import hashlib
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,8 +14,15 @@ from sqlalchemy import delete, text, update
 from supervision_desk import FEBRUARY, GROUP, INSTANCE, ORDINARY, PERIOD, Supervised, number
 
 from services.database.tables.applications import Application
+from services.database.tables.audit import AuditCheckpoint
 from services.database.tables.documents import Document
-from services.database.tables.inspections import InspectedCase, InspectionFinding, PopulationCase, SupervisionGroup
+from services.database.tables.inspections import (
+    GroupInspection,
+    InspectedCase,
+    InspectionFinding,
+    PopulationCase,
+    SupervisionGroup,
+)
 from services.database.tables.matters import Matter
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.people import Post
@@ -40,6 +49,9 @@ from services.domain.supervision import (
     warnings,
 )
 from services.domain.supervision.case_reviews import Given
+from services.domain.work_orders import service as orders_of
+from services.domain.work_orders import tasks as order_tasks
+from services.domain.work_orders.service import Done
 from services.runtime.errors import Fatal, NotFound, NotPermitted, Refused
 from services.runtime.rules import Rules
 
@@ -136,7 +148,6 @@ def test_without_a_valid_group_no_inspection_begins_and_management_is_asked(supe
     supervised.appointed()
     assert refused(desk.run, service.open_by_leader, PERIOD, by="of-legal") == "leader-only"
     assert refused(desk.run, service.open_by_leader, "2031-03", by="supervisor") == "period-open"
-    assert refused(desk.run, service.open_by_leader, "2029-01", by="supervisor") == "no-seed"
     inspection_id = supervised.opened()
     assert refused(supervised.opened) == "inspected-already"
     assert refused(desk.run, service.open_by_leader, "2031-Q1", by="supervisor") == "period-length"
@@ -178,7 +189,7 @@ def test_two_people_draw_the_same_sample_which_nobody_can_choose_or_change(super
     assert list(again.positions) == [row.position for row in rows]
     assert desk.run(service.draw, inspection_id, INSTANCE + 1).duplicate
     # a second person draws it by hand, from what is written
-    seed = sampling.Seed(supervised.inspection(inspection_id).seed, 1)
+    seed = sampling.Seed(supervised.inspection(inspection_id).seed, 1, sampling.NOTE_AFTER)
     rest = [one.number for one in desk.all(PopulationCase) if not one.because]
     by_hand = sorted(rest, key=lambda one: sampling.mark(seed, one))[:6]
     assert sorted(by_hand) == [row.number for row in rows if not row.because]
@@ -203,6 +214,39 @@ def test_two_people_draw_the_same_sample_which_nobody_can_choose_or_change(super
     told = desk.run(reproduction.reproduce, jc).differences
     assert any(rows[0].number in one and one.startswith("sample") for one in told)
     assert any(number(30) in one and one.startswith("population") for one in told)
+
+
+@pytest.mark.requirement("R63")
+def test_nobody_knows_the_seed_while_the_period_runs_and_what_was_drawn_before_stays_so(supervised: Supervised) -> None:
+    desk = supervised.desk
+    supervised.appointed()
+    inspection_id = supervised.opened()
+    opened = supervised.inspection(inspection_id)
+    assert (opened.seed, opened.seed_size, opened.seed_rule) == (_seed("march"), 1_000_001, sampling.NOTE_AFTER)
+    # one that an older release has opened is drawn, and drawn again, by the rule of then
+    root = desk.the(AuditCheckpoint, size=1_000_000).root
+    before = {"seed": root, "seed_size": 1_000_000, "seed_rule": sampling.ROOT_BEFORE}
+    desk.run(lambda uow: uow.session.execute(update(GroupInspection).values(**before)))
+    desk.run(service.draw, inspection_id, INSTANCE)
+    assert desk.run(reproduction.reproduce, opened.number).differences == []
+    desk.run(lambda uow: uow.session.execute(update(GroupInspection).values(seed_rule=sampling.NOTE_AFTER)))
+    told = desk.run(reproduction.reproduce, opened.number).differences
+    assert any("the first checkpoint after" in one for one in told)
+
+    # what is known before the end of a period draws nothing of it
+    desk.clock.turn(timedelta(days=28))
+    assert refused(desk.run, service.open_by_leader, "2031-03", by="supervisor") == "no-seed"
+    assert desk.run(due.begin) is None
+    desk.run(_sign)
+    assert desk.run(service.open_by_leader, "2031-03", by="supervisor").seed == _seed("april")
+
+
+def _seed(note: str) -> str:
+    return base64.b64encode(hashlib.sha256(note.encode()).digest()).decode()
+
+
+def _sign(uow: UnitOfWork) -> None:
+    uow.session.add(AuditCheckpoint(size=1_000_003, origin="log", root="", note="april", signed_at=uow.now))
 
 
 def _urgent(case: str) -> Matter:
@@ -345,6 +389,19 @@ def test_the_report_is_signed_by_all_and_findings_become_work_orders_and_violati
     made_at = document.made_at
     assert render_pdf(document.kind, document.number, document.content, document.sha256, made_at)[:5] == b"%PDF-"
     order = next(one for one in orders if one.subject_id == severe.id)
+    other = next(one for one in orders if one.subject_id != severe.id)
+    # nobody with a part in the case puts it right: the accused, and later whom it concerns
+    assert (order.doer_post, other.doer_post) == ("deputy", "head")
+    proof, head = Proof("", PASSWORD), {"works": "head", "office": "office-head"}[str(other.doer_department_id)]
+    assert refused(desk.run, orders_of.done, order.id, Done({}), proof, by="security-head") == "has-a-part"
+    concerns = update(Application).where(Application.id == other.application_id).values(subject_ids=[head])
+    desk.run(lambda uow: uow.session.execute(concerns))
+    assert refused(desk.run, orders_of.done, other.id, Done({}), proof, by=head) == "has-a-part"
+    desk.clock.turn(timedelta(days=13, hours=1))
+    desk.run(order_tasks.remind, other.id, 7_001)
+    fit = desk.run(lambda uow: orders_of.list_doers(uow, uow.session.get_one(WorkOrder, other.id)))
+    assert fit
+    assert head not in fit
     desk.run(lambda uow: findings.close_finding(uow, uow.session.get_one(WorkOrder, order.id)))
     assert desk.the(InspectionFinding, id=severe.id).closed_at is not None
 

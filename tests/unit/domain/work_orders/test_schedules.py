@@ -23,7 +23,7 @@ from services.domain.accounts.signatures.given import Proof
 from services.domain.agreements import service as agreements
 from services.domain.cameras import device_health
 from services.domain.change_requests import service as change_requests
-from services.domain.holds import service as holds
+from services.domain.matters import held as holds
 from services.domain.storage import devices, health, sites
 from services.domain.storage.schemas import DeviceBody, SiteBody
 from services.domain.work_orders import periods, queries, schedules, service, tasks

@@ -1,0 +1,71 @@
+"""Nobody puts right what was found in a case in which they have a part: who does it instead (R64, T8).
+
+Of these kinds whoever drafted, decided, received copies, is concerned or is accused in the case does nothing, whatever
+their post. The work order is given to the next fit person: the deputy, the head above, the management.
+"""
+
+from collections.abc import Collection, Iterator
+
+from services.database.tables.work_orders import WorkOrder
+from services.database.unit_of_work import UnitOfWork
+from services.domain.access import queries as access_queries
+from services.domain.access import violations
+from services.domain.access.directory import LEADERS, Directory
+from services.domain.work_orders import roles
+from services.domain.work_orders.roles import DEPUTY, HEAD, Role
+
+APART = ("corrective-action",)
+
+
+def list_unfit(uow: UnitOfWork, kind: str, application_id: str | None) -> frozenset[str]:
+    """Return who does no work order of this kind about this case; nobody for the other kinds, and without a case."""
+    if kind not in APART or application_id is None:
+        return frozenset()
+    facts = access_queries.load_facts(uow, application_id)
+    acted = {person for people in facts.done.values() for person in people}
+    return frozenset({*acted, *facts.subjects, *facts.custodians, *violations.list_accused(uow, application_id)})
+
+
+def unfit_of(uow: UnitOfWork, order: WorkOrder) -> frozenset[str]:
+    """Return who does not do this work order because of their part in its case."""
+    return list_unfit(uow, order.kind, order.application_id)
+
+
+def choose(directory: Directory, role: Role, unfit: Collection[str]) -> Role:
+    """Return the role as it is where one of those in charge is fit, else that of the next fit people.
+
+    The role as it is, too, where nobody of those who could take it is fit: then it waits for somebody with the post.
+    """
+    if not unfit:
+        return role
+    first = roles.pools(directory, role)[:1]
+    if any(person not in unfit for group in first for person in group):
+        return role
+    return next((one for one in _further(directory, role) if _has_fit(directory, one, unfit)), role)
+
+
+def _has_fit(directory: Directory, role: Role, unfit: Collection[str]) -> bool:
+    return bool(roles.acting(directory, role, without=unfit))
+
+
+def _further(directory: Directory, role: Role) -> Iterator[Role]:
+    """Yield who takes a work order that those in charge must not do, the nearest first."""
+    if role.person_id is not None:
+        posts = directory.posts_of(role.person_id)
+        departments = sorted({post.department_id for post in posts})
+        yield from (Role(HEAD, department_id=one) for one in departments)
+    elif role.department_id is not None:
+        departments = [role.department_id]
+    else:
+        departments = sorted(
+            one for one, info in directory.departments.items() if info.kind == (role.department_kind or info.kind)
+        )
+    if role.post == HEAD:
+        yield Role(DEPUTY, role.department_id, role.department_kind)
+    elif role.post is not None:
+        yield from (Role(leader, role.department_id, role.department_kind) for leader in LEADERS)
+    for one in departments:
+        yield from (Role(HEAD, department_id=above) for above in directory.superiors(one))
+    yield Role(HEAD, department_kind="management")
+    yield Role("manager")
+    yield from (Role(HEAD, department_id=one) for one in sorted(directory.departments))
