@@ -14,6 +14,7 @@ from services.database.tables.consents import Consent
 from services.database.tables.custody import HandOver
 from services.database.tables.deliveries import Delivery
 from services.database.tables.deployments import ModelSet
+from services.database.tables.notice_robots import NoticeRobot
 from services.database.tables.notices import Notice
 from services.database.tables.outsiders import Outsider
 from services.database.tables.people import Post
@@ -189,7 +190,7 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "post_id": desk.the(Post, person_id="reviewer2").id,
         "absence_id": desk.run(absences.add, "reviewer2", since=since, until=until, by="reviewer2").id,
         "delivery_id": desk.run(_failed),
-        "robot_id": "none",
+        "robot_id": desk.run(_robot),
         "search_id": desk.run(saved_searches.save, "mine", "text=gate", by="reviewer").id,
         "rule_name": "max_items",
         "level": "trade-secret",
@@ -340,6 +341,23 @@ def _held(uow: UnitOfWork) -> str:
     """Signatures that wait after a reset."""
     holds.add(uow, "reviewer2", "password-reset")
     return holds.list_current(uow, "reviewer2")[0].id
+
+
+def _robot(uow: UnitOfWork) -> str:
+    """A chat group that receives notices."""
+    robot = NoticeRobot(
+        kind="wecom",
+        name="群",
+        language="zh",
+        address=uow.secrets.encrypt("https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=x", "notice robot"),
+        shown="qyapi.weixin.qq.com …x",
+        added_by="admin",
+        added_at=uow.now,
+        next_at=uow.now,
+    )
+    uow.session.add(robot)
+    uow.session.flush()
+    return robot.id
 
 
 def _failed(uow: UnitOfWork) -> str:

@@ -109,7 +109,7 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "work-order-closed": Message("Work order closed"),
     "work-order-reminded": Message("Doer of a work order reminded"),
     "work-order-escalated": Message("Work order overdue: reported to the head"),
-    "work-order-given-on": Message("Work order given to somebody without a part in the case"),
+    "work-order-given-on": Message("Work order given to a person without a part in the case"),
     "work-order-reopened": Message("Work order to be done again"),
     "extension-written": Message("Record of an extension filed"),
     "purpose-change-written": Message("Record of a purpose change filed"),

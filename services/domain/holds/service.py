@@ -138,8 +138,8 @@ def require_leader(uow: UnitOfWork) -> None:
     if not policy.may_lead(access_queries.load_directory(uow), uow.actor.id):
         raise Refused(
             "hold-placers-only",
-            "Only the heads and deputies of Legal and Security review legal holds and ask to lift them, and the owner "
-            "of a hold: ask one of them.",
+            "Legal holds are reviewed, and their lifting requested, by the heads and deputies of Legal and Security "
+            "and by the owner of a hold: ask one of them.",
             status=403,
         )
 

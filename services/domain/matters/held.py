@@ -11,12 +11,14 @@ from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import violations
 from services.domain.audit import trail as audit_trail
+from services.domain.holds import queries as hold_queries
 from services.domain.holds import service as hold_service
 from services.domain.matters import service
 from services.domain.matters.kinds import hold as hold_kind
 from services.domain.matters.kinds.hold import HoldKind
 from services.domain.matters.kinds.lift_hold import LiftHold
 from services.domain.notifications import service as notification_service
+from services.runtime.errors import Refused
 
 AT_ONCE = 50
 
@@ -31,6 +33,8 @@ def place(
     review_at: datetime | None = None,
 ) -> Hold:
     """Hold the case with this number at once; Legal confirms it, or lifts it by a refusal."""
+    if not hold_queries.may_place(uow):
+        raise Refused("not-yours", HoldKind().who_may(), status=403)
     application = hold_service.find_case(uow, number)
     asked: dict[str, Any] = {"cause": cause, "reason": reason}
     asked |= {"ownerId": owner_id} if owner_id is not None else {}
