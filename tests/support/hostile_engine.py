@@ -73,7 +73,7 @@ POOLS: dict[str, tuple[Any, ...]] = {
         *("preliminary", "security", "security-signature", "management"),
         *("storage-release", "partial-footage", "receipt", "return-inspection"),
         *("violation-security", "legal-sanction", "referral", "violation-appeal", "redaction-check"),
-        *("disposal", "disposal-confirm"),
+        *("disposal", "disposal-confirm", "legal"),
     ),
     "closedAs": ("refused", "moot", "handled"),
     "severity": ("minor", "moderate", "severe"),
