@@ -18,6 +18,10 @@ class StepFailed(Exception):
     """A step did not succeed in time, or the API refused it; the text says which."""
 
 
+class NoAnswer(StepFailed):
+    """The portal did not answer: it is not there, or was killed meanwhile."""
+
+
 class PortalUser:
     """One signed-in person."""
 
@@ -48,7 +52,7 @@ class PortalUser:
         try:
             return await self._http.request(method, path, **named)
         except httpx.HTTPError as error:
-            raise StepFailed(f"{method} {path} got no answer: {type(error).__name__} {error}") from error
+            raise NoAnswer(f"{method} {path} got no answer: {type(error).__name__} {error}") from error
 
     async def decide(self, review: dict[str, Any], outcome: str, **more: Any) -> Any:
         """Answer every question as needed to approve, and sign the form's hash with the password."""

@@ -25,7 +25,7 @@ from services.app.container import Container, open_container
 from services.database.tables.outbox import OutboxMessage
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo import organisation
-from services.demo.people import People, PortalUser, StepFailed
+from services.demo.people import NoAnswer, People, PortalUser, StepFailed
 from services.domain.process.relay import claim_due
 from services.domain.wiring import open_database
 from services.runtime.channel import open_channel
@@ -124,7 +124,7 @@ class ApartRun(Run):
         part = self.parts[name]
         try:
             return await self._act() and self._process_ended()
-        except (httpx.TransportError, ServerDied):
+        except (httpx.TransportError, NoAnswer, ServerDied):
             await _leave(part)
         except StepFailed as error:
             if not TOO_LATE.search(str(error)):

@@ -21,7 +21,7 @@ from chaos_plan import Share
 from prefork import ForkedProcess
 
 from services.demo import organisation
-from services.demo.people import People, PortalUser, StepFailed
+from services.demo.people import NoAnswer, People, PortalUser, StepFailed
 from services.runtime.clock import TurnedClock
 
 LOOK_AGAIN = 0.1
@@ -104,7 +104,7 @@ class Run:
             await self._open()
             if await self._act():
                 return self._process_ended()
-        except (httpx.TransportError, ServerDied):
+        except (httpx.TransportError, NoAnswer, ServerDied):
             await self._close_people()
             if self._process is not None:
                 # A broken call means that the server is dying; a slow one is alive still.
