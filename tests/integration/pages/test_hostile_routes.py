@@ -24,10 +24,13 @@ OUT = (
     "..%5c..%5cwindows%5cwin.ini", "%2fetc%2fpasswd", "..%c0%af..%c0%afetc", "x%00.mp4", "%0d%0aSet-Cookie:%20a=b",
     "%e5%bd%95%e5%83%8f", "{0.__class__}", "a" * 300,
 )  # fmt: skip
-# When somebody was last seen, what was refused, and what was read of footage: that is booked by reading.
+# When somebody was last seen, what was refused, and what was read of footage: that is booked by reading. Of many
+# refusals people are told.
 READS_ARE_BOOKED = {
     "sessions",
     "login_failures",
+    "access_refusals",
+    "notices",
     "audit_events",
     "audit_nodes",
     "viewings",

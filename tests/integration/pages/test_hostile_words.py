@@ -123,7 +123,7 @@ def look(answer: httpx.Response) -> tuple[Page, set[str], list[str]]:
     disposition = answer.headers.get("content-disposition", "inline")
     if not SAFE_NAME.fullmatch(disposition):
         wrong.append(disposition)
-    if kind in ("text/html", "image/svg+xml"):
+    if kind in ("text/html", "image/svg+xml") and not disposition.startswith("attachment"):
         page = Page(answer.text)
         places = page.places()
         return page, places, wrong + page.wrong
@@ -134,8 +134,8 @@ def look(answer: httpx.Response) -> tuple[Page, set[str], list[str]]:
     if kind == "application/pdf" and not disposition.startswith("attachment"):
         wrong.append("a PDF that a browser opens within the portal")
     if answer.headers.get("x-content-type-options") != "nosniff" or kind not in (
-        "", "application/json", "application/pdf", "application/xml", "image/jpeg", "video/mp4",
-        "application/vnd.apple.mpegurl", "application/octet-stream",
+        "", "application/json", "application/pdf", "application/xml", "image/jpeg", "image/webp",
+        "video/mp4", "text/html", "application/vnd.apple.mpegurl", "application/octet-stream",
     ):  # fmt: skip
         wrong.append(f"{kind} is nothing that a browser leaves alone")
     return page, set(), wrong
