@@ -23,6 +23,8 @@ SECRETS: Mapping[str, tuple[Text, str, str]] = MappingProxyType(
         "newPassword": (Message("New password"), "password", "new-password"),
         "repeat": (Message("Repeat new password"), "password", "new-password"),
         "code": (Message("One-time code"), "text", "one-time-code"),
+        "secret": (Message("Secret"), "password", "off"),
+        "webhook": (Message("Address of the robot"), "password", "off"),
     }
 )
 

@@ -108,7 +108,7 @@ RULES = {
     "POST /api/deliveries/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"channel": "mail"}),
     "GET /api/admin/robots": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/admin/robots": Rule(
-        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"kind": "wecom", "name": "x", "address": "https://none.example"}
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"kind": "wecom", "name": "x", "webhook": "https://none.example"}
     ),
     "POST /api/admin/robots/{robot_id}/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "DELETE /api/admin/robots/{robot_id}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),

@@ -47,7 +47,7 @@ TABLE = "date,kind,name_zh,name_en\n2031-05-01,off,劳动节,Labour Day"
 ROBOT = {
     "kind": "wecom",
     "name": "x",
-    "address": "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=none",
+    "webhook": "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=none",
 }
 DEPARTMENT = {"nameZh": "x", "nameEn": "x", "kind": "administration"}
 PAGES = {

@@ -93,11 +93,11 @@ def add(uow: UnitOfWork, new: NewRobot) -> RobotRow:
     networks = parse_networks(new.networks)
     # Without its token nobody can send to a group, so it never travels in the clear, but on a network that is listed.
     address = (
-        Guard(networks, ("https", "http") if networks else ("https",), field="address").read(new.address.strip()).url
+        Guard(networks, ("https", "http") if networks else ("https",), field="webhook").read(new.address.strip()).url
     )
     shown = _check_form(new.kind, address, new.secret)
     if any(robot.kind == new.kind and _open(uow, robot).address == address for robot in in_use):
-        raise Refused("robot-known", Message("This robot is in use already."), field="address")
+        raise Refused("robot-known", Message("This robot is in use already."), field="webhook")
     robot = NoticeRobot(
         id=new_id(),
         kind=new.kind,
@@ -195,7 +195,7 @@ def _check_form(kind: Kind, address: str, secret: str | None) -> str:
                 form=form,
             ),
             status=422,
-            field="address",
+            field="webhook",
         )
     if kind == "wecom" and secret:
         raise Refused(

@@ -116,7 +116,7 @@ class Receiver:
 
 
 def require_token(settings: Settings, place: Place, given: str) -> None:
-    """Raise Refused unless this is the token of the place: 404 where none is set, 403 for another one.
+    """Raise Refused unless this is the token of the place: 404 where none is set, 401 for another one.
 
     MinIO sends the token as it is written; other senders put ``Bearer`` before it.
     """
@@ -134,7 +134,7 @@ def require_token(settings: Settings, place: Place, given: str) -> None:
         raise Refused(
             "access-log-token",
             "This is not the token of this store's access log: correct the header Authorization.",
-            status=403,
+            status=401,
         )
 
 

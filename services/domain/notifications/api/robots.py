@@ -16,12 +16,12 @@ router = APIRouter(prefix="/api/admin/robots", tags=["administration"])
 
 
 class RobotBody(Body):
-    """``address`` as the robot's settings show it; ``secret`` of DingTalk and Feishu, whose signing is on."""
+    """``webhook``: the address that the robot's settings show; ``secret`` of DingTalk and Feishu, whose signing is on."""
 
     kind: robots.Kind
     name: Annotated[str, Field(min_length=1, max_length=60)]
     language: KnownLanguage = "zh"
-    address: Annotated[SecretStr, Field(max_length=500)]
+    webhook: Annotated[SecretStr, Field(max_length=500)]
     secret: Annotated[SecretStr, Field(max_length=200)] = SecretStr("")
 
 
@@ -77,7 +77,7 @@ def new_of(body: RobotBody, networks: str | None) -> robots.NewRobot:
         kind=body.kind,
         name=body.name,
         language=body.language,
-        address=body.address.get_secret_value(),
+        address=body.webhook.get_secret_value(),
         secret=body.secret.get_secret_value() or None,
         networks=networks,
     )

@@ -13,7 +13,7 @@ from services.web.errors import problems
 router = APIRouter(prefix="/api/storage/access-log", tags=["storage"])
 
 
-@router.post("/{place}", responses=problems(403, 404, 429))
+@router.post("/{place}", responses=problems(401, 404, 429))
 async def receive_store_log(
     place: Literal["primary", "replica"], request: Request, database: GivenDatabase, settings: GivenSettings
 ) -> StoreLogAnswer:

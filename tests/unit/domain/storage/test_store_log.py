@@ -62,7 +62,7 @@ def event(number: int, key: str = "masters/one", **changed: Any) -> dict[str, An
 async def test_only_who_has_the_token_of_the_place_feeds_its_log(desk: ReviewDesk, store: httpx.AsyncClient) -> None:
     for given in ("", "x" * 32, f"Bearer {TOKEN}x", "é", TOKEN[:-1]):
         answer = await store.post(HERE, json=event(1), headers={b"Authorization": given.encode()})
-        assert problem(answer)[:2] == (403, "access-log-token"), given
+        assert problem(answer)[:2] == (401, "access-log-token"), given
     assert problem(await store.post(HERE.replace("primary", "replica"), json=event(1)))[:2] == (404, "access-log-off")
     assert (await store.post(HERE.replace("primary", "other"), json=event(1))).status_code == 422
     assert desk.all(StoreAccess) == []
