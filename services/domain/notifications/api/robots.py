@@ -16,7 +16,7 @@ router = APIRouter(prefix="/api/admin/robots", tags=["administration"])
 
 
 class RobotBody(Body):
-    """``webhook``: the address that the robot's settings show; ``secret`` of DingTalk and Feishu, whose signing is on."""
+    """``webhook``: the address in the robot's settings; ``secret`` of DingTalk and Feishu, whose signing is on."""
 
     kind: robots.Kind
     name: Annotated[str, Field(min_length=1, max_length=60)]
