@@ -45,9 +45,10 @@ from services.demo.organisation import demo_id, seed_demo
 from services.demo.year import matters as year_matters
 from services.demo.year import names
 from services.domain.accounts.passwords import hash_published_password
-from services.domain.applications import forms
+from services.domain.applications import applicable, forms
 from services.domain.audit import checkpoints
 from services.domain.custody import log as custody_log
+from services.domain.handling import cases as handling_of_cases
 from services.domain.stages.catalogue import STAGES
 from services.runtime.clock import Clock
 from services.vault.store.protocol import Store
@@ -140,6 +141,7 @@ class _Series:
     chance: random.Random
     numbers: dict[str, int]
     checkpoint: dict[str, Any] | None = None  # the newest of the audit trail, which signatures name
+    handled: dict[str, tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=dict)  # by camera
 
 
 def fill(database: Database, recordings: Path, size: Size) -> None:
@@ -356,6 +358,7 @@ class Case:
             sensitive_event=False,
             high_impact=False,
             sensitivities=[],
+            rule_ids=[],
             joint_department_ids=[],
             near_departments={self.drafter: [self.department]},
             process_instance_key=self.key,
@@ -388,7 +391,7 @@ class Case:
             **{"legalBasis": row["legal_basis"], "incidentReference": row["incident_reference"], "wayOfUse": "view"},
             **{"placeOfUse": row["place_of_use"], "requestedUseDays": 7, "subjects": [], "urgentBecause": None},
             **{"importantInformation": False, "sensitiveEvent": False, "highImpact": False, "sensitivities": []},
-            **{"jointDepartments": [], "consents": []},
+            **{"jointDepartments": [], "consents": [], **self._handling()[1]},
             "items": [
                 {
                     **{"id": self.item, "position": 1, "zone": ZONE, "source": {"kind": "camera"}},
@@ -427,10 +430,20 @@ class Case:
             return False
         return True
 
+    def _handling(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return how the case is handled, and what its form keeps of the rules that apply; the same of each camera."""
+        camera = self.camera["id"]
+        if camera not in self.series.handled:
+            row = Application(**self.application)
+            handling = handling_of_cases.compute(self.uow, row, [Item(camera_id=camera)])
+            rules = applicable.as_json(applicable.list_bearing(self.uow, row, handling), row)
+            self.series.handled[camera] = handling.as_json(), rules
+        return self.series.handled[camera]
+
     def _retrieve(self) -> None:
         granted = {"granted_way_of_use": "view", "granted_use_days": 7, "importance": "ordinary"}
         self.application |= {**granted, "management_needed": False, "second_person": False, "backup_needed": False}
-        self.application |= {"max_use_days": 30}
+        self.application |= {"max_use_days": 30, "handling": self._handling()[0]}
         self.item_row |= {"granted_start": self.asked[0], "granted_end": self.asked[1]}
         self._document("application-form", self.number or "", {"number": self.number, "round": 0})
         self._step("Task_FileApplication")

@@ -124,6 +124,7 @@ TRAIL_MESSAGES: Mapping[str, Message] = {
     "upload-described": Message("Uploaded file described"),
     "upload-received": Message("Uploaded file received"),
     "deliveries-retried": Message("Failed notices sent again"),
+    "device-health-changed": Message("Health of a device changed"),
     "robot-added": Message("Chat group for notices added"),
     "robot-ended": Message("Chat group for notices ended"),
     "delivery-retried": Message("Failed notice sent again"),

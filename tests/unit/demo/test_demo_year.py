@@ -98,7 +98,8 @@ def test_what_the_year_leaves_is_what_plain_sql_counts(year: Database) -> None:
     counts = year.run_now(ACTOR, summary.count)
     assert {name: sql(year, statement)[0][0] for name, statement in SQL.items()} == {name: counts[name] for name in SQL}
     assert (counts["work orders"], counts["violations"], counts["holds"]) == (40, 12, 3)
-    assert (counts["kinds of work orders"], counts["kinds of violations"]) == (len(ORDERS), len(VIOLATIONS))
+    kinds = ORDERS.keys() - {"download-account"}  # no loan of the year ends with downloads that nobody has attested
+    assert (counts["kinds of work orders"], counts["kinds of violations"]) == (len(kinds), len(VIOLATIONS))
     assert counts["cases ended"] == CASES
     states = {row[0] for row in sql(year, "SELECT DISTINCT closed_as FROM work_orders")}
     assert states == {None, "done", "cancelled"}

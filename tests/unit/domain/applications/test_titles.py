@@ -17,6 +17,7 @@ from services.runtime.errors import Refused
 TITLE = "三号门货物丢失"
 # what a form of an earlier release has: its hash is over these
 FROZEN = {
+    "applicableRules",
     *("title", "number", "policyVersion", "organisation", "round", "submittedAt", "department", "drafter", "custodian"),
     *("recipients", "previousApplication", "reason", "purpose", "purposeCategory", "legalBasis", "incidentReference"),
     *("wayOfUse", "placeOfUse", "requestedUseDays", "subjects", "urgentBecause", "importantInformation"),
