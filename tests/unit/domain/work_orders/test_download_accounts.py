@@ -21,7 +21,7 @@ from services.database.tables.work_orders import DownloadAccount, WorkOrder, Wor
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.custody import closing, hand_overs, log, returns
-from services.domain.holds import service as holds
+from services.domain.matters import held
 from services.domain.supervision import case_evidence, checks
 from services.domain.work_orders import downloads, queries, schedules, service, tasks
 from services.domain.work_orders.downloads import Account
@@ -178,7 +178,7 @@ def test_over_a_held_case_a_medium_is_given_back_and_not_destroyed(
     desk, ids = desk_and_ids
     before = desk.clock.now()
     number = str(desk.the(Application, id=ids["application_id"]).number)
-    desk.run(holds.place, number, cause="manual", reason="none", by="security-deputy")
+    desk.run(held.place, number, cause="manual", reason="none", by="security-deputy")
     desk.clock.turn(HOUR)
     since = destroyed(desk, ids, happened_at=desk.clock.now())
 
