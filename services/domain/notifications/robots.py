@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 
 from services.database.base import new_id
 from services.database.tables.deliveries import Delivery
@@ -148,24 +148,32 @@ def send_test(uow: UnitOfWork, robot_id: str) -> Notice:
     return notice
 
 
+def is_due(uow: UnitOfWork) -> bool:
+    """Return whether something waits to be sent by a robot; looked at often, so it only reads."""
+    return uow.session.scalar(_due(uow).limit(1)) is not None
+
+
 def claim(uow: UnitOfWork) -> list[Robot]:
     """Take the robots for which something is due and which may send now, each until its next moment.
 
     Two portals share a robot's pace, because each takes it here before it sends.
     """
-    due = select(Delivery.channel).where(
-        Delivery.channel.like("robot:%"),
-        Delivery.delivered_at.is_(None),
-        Delivery.given_up_at.is_(None),
-        Delivery.next_at <= uow.now,
-    )
-    ids = [channel.partition(":")[2] for channel in uow.session.scalars(due.distinct())]
+    ids = [channel.partition(":")[2] for channel in uow.session.scalars(_due(uow).distinct())]
     query = select(NoticeRobot).where(NoticeRobot.id.in_(ids), NoticeRobot.next_at <= uow.now)
     taken = []
     for robot in uow.session.scalars(query.order_by(NoticeRobot.next_at).with_for_update(skip_locked=True)):
         robot.next_at = uow.now + PAUSES[robot.kind]
         taken.append(_open(uow, robot))
     return taken
+
+
+def _due(uow: UnitOfWork) -> Select[str]:
+    return select(Delivery.channel).where(
+        Delivery.channel.like("robot:%"),
+        Delivery.delivered_at.is_(None),
+        Delivery.given_up_at.is_(None),
+        Delivery.next_at <= uow.now,
+    )
 
 
 def pause(uow: UnitOfWork, robot_id: str) -> None:

@@ -11,6 +11,7 @@
   const LONGEST = 60000;
   let from = null;
   let last = null;
+  let begins = null; // where it stood before it plays: the first event comes some milliseconds later
   let waiting = Promise.resolve();
 
   function show({ watchedShare, unwatched }) {
@@ -56,7 +57,7 @@
   function follow() {
     if (video.paused || video.seeking) return;
     const at = player.timeAt(video.currentTime);
-    if (from === null) from = at;
+    if (from === null) { from = begins !== null && at >= begins && at - begins < 500 ? begins : at; begins = null; }
     // what jumps was not played
     if (last !== null && (at < last || at - last > 2500 * Math.max(1, video.playbackRate) + 500)) { flush(); from = at; }
     last = at;
@@ -68,6 +69,7 @@
   video.addEventListener("playing", follow);
   video.addEventListener("pause", () => { if (!video.seeking) last = last === null ? null : player.timeAt(video.currentTime); flush(); });
   video.addEventListener("seeking", flush);
+  for (const name of ["loadeddata", "seeked"]) video.addEventListener(name, () => { begins = player.timeAt(video.currentTime); });
   video.addEventListener("ended", () => { last = player.timeAt(video.duration); flush(); });
   window.addEventListener("pagehide", flush);
   video.addEventListener("loadeddata", () => show(JSON.parse(desk.dataset.now)), { once: true });

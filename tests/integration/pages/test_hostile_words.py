@@ -193,6 +193,7 @@ NOT_REACHED = {
     "/work-orders/{work_order_id}/cancel", "/work-orders/{work_order_id}/attachments",
     "/work-orders/{work_order_id}/downloads",
     "/admin/notices/robots/{robot_id}/test", "/admin/notices/robots/{robot_id}/end",
+    "/holds/{legal_hold_id}/ask-lift",  # of a hold that Legal has confirmed: tests/unit/domain/holds
     # there is nobody who leads Legal: tests/unit/domain/applicable_rules
     "/applicable-rules/{rule_id}",
     "/admin/calendar",  # in the answer to /admin/calendar/check: test_working_calendar_pages.py

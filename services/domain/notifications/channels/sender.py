@@ -70,6 +70,8 @@ class Sender:
     async def send_by_robots(self) -> bool:
         """Send one due notice by each robot that may send now; return whether there was one."""
         sent = False
+        if not await self._database.read(ACTOR, notification_robots.is_due):
+            return sent
         for robot in await self._database.run(ACTOR, notification_robots.claim):
             send = partial(self._send_by, robot)
             sent |= await self._send_one(f"{deliveries.ROBOT}:{robot.id}", send)
