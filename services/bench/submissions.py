@@ -24,7 +24,7 @@ from services.runtime.rules import Rules
 DAY = 86_400
 ACTOR = Actor("system", "bench")
 DRAFTER = Actor("person", demo_id("lina"))
-WHOLE_CASE = 107  # counted transactions of a case with one item, from the form to the archive, with the relay's
+WHOLE_CASE = 135  # counted transactions of a case with one item, from the form to the archive, with the relay's
 _PEER = "commit one row of the same size as an event, as often as the applications commit"
 
 _rows = Table("bench_peer", MetaData(), Column("id", Integer, primary_key=True), Column("entry", String))
