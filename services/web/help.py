@@ -46,7 +46,12 @@ SECTIONS = {
 
 
 def about(path: str) -> str | None:
-    """Return the address of the section about the page at ``path``; None where no manual says anything of it."""
+    """Return the address of the section about the page at ``path``, of the overview that of all manuals.
+
+    None where no manual says anything of it.
+    """
+    if path == "/":
+        return "/help"
     fitting = [start for start in SECTIONS if path == start or path.startswith(start + "/")]
     if not fitting:
         return None

@@ -71,6 +71,7 @@ def test_each_question_mark_leads_to_a_section_and_stands_on_a_page() -> None:
         assert section in ANCHORS.findall(source(name, "en")), (name, section)
         assert any(page == start or page.startswith(f"{start}/") for page in pages), start
     assert page_help.about("/storage/sites/x") == "/help/storage#registers"
+    assert page_help.about("/") == "/help"
     assert page_help.about("/storages") is None
     assert page_help.about("/policy") is None
 
