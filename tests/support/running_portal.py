@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,10 @@ async def run_portal(url: str, root: Path, **settings: Any) -> AsyncIterator[Run
         addresses = await ready
         assert addresses.portal is not None
         async with httpx.AsyncClient(base_url=addresses.portal, timeout=BOUND_SECONDS) as http:
-            me = await http.post("/api/login", json={"login": "lina", "password": "demo-lina"})
+            for _ in range(50):  # its tasks have the few connections at the start, and each try waits for one
+                me = await http.post("/api/login", json={"login": "lina", "password": "demo-lina"})
+                if me.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+                    break
             assert me.status_code == 200, me.text
             http.headers["X-CSRF-Token"] = me.json()["csrfToken"]
             yield RunningPortal(container, addresses, running, http)
