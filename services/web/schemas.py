@@ -73,6 +73,14 @@ class Answer(BaseModel):
     )
 
 
+class WrongLine(Answer):
+    """A line of a CSV file that is wrong, counted from 1 with the header, and why."""
+
+    line: int
+    zh: str
+    en: str
+
+
 class Done(Answer):
     """The act is done; ``at`` is the time by the database's clock."""
 

@@ -21,7 +21,8 @@ from services.domain.change_requests import service as change_requests
 from services.runtime.csv_rows import plain, read_rows
 from services.runtime.errors import Refused
 from services.runtime.threads import run_in_thread
-from services.runtime.translations import Message, Text
+from services.runtime.translations import Bilingual, Message, Text
+from services.web.schemas import WrongLine
 
 COLUMNS = ("login", "name", "department", "email", "language")
 REQUIRED = ("login", "name", "department")
@@ -40,14 +41,6 @@ class Change:
     login: str
     name: str
     changes: Mapping[str, tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class WrongLine:
-    """A line that is wrong, and why; nothing of the file is taken over."""
-
-    line: int
-    message: Text
 
 
 @dataclass(frozen=True)
@@ -130,7 +123,7 @@ def _read(uow: UnitOfWork, content: bytes) -> tuple[list[_Line], list[WrongLine]
             seen.add(person.login)
             lines.append(_compared(uow, number, person, known.get(person.login), names))
         except Refused as refusal:
-            wrong.append(WrongLine(number, refusal.message))
+            wrong.append(WrongLine(line=number, zh=refusal.message.zh, en=refusal.message.en))
     if sum(line.change.state == "new" for line in lines) > MOST_NEW:
         raise Refused(
             "people-file",
@@ -197,7 +190,7 @@ def _require_right(wrong: Sequence[WrongLine]) -> None:
     if wrong:
         raise Refused(
             "people-file",
-            Message("Line {line}: {why}", line=wrong[0].line, why=wrong[0].message),
+            Message("Line {line}: {why}", line=wrong[0].line, why=Bilingual(wrong[0].zh, wrong[0].en)),
             status=422,
             field="file",
         )

@@ -44,7 +44,7 @@ class Sent:
     receiver: GivenReceiver
 
     async def add_to(self, kind: SubjectKind, subject_id: str) -> AttachmentView:
-        """Add the file to an application or a matter."""
+        """Add the file to an application, a matter, a work order or a supervision group."""
         row = await self.receiver.receive(
             self.actor,
             kind,
@@ -108,29 +108,14 @@ async def list_attachments_of_work_order(
     "/work-orders/{work_order_id}/attachments",
     status_code=201,
     responses=problems(*USUAL, 429),
-    openapi_extra={"requestBody": {"required": True, "content": dict.fromkeys(MEDIA_TYPES, FILE)}},
+    openapi_extra=BODY,
 )
-async def add_attachment_to_work_order(
-    work_order_id: Identifier,
-    described: Annotated[Description, Query()],
-    request: Request,
-    *,
-    actor: Acting,
-    database: GivenDatabase,
-    receiver: GivenReceiver,
-) -> AttachmentView:
+async def add_attachment_to_work_order(work_order_id: Identifier, sent: Annotated[Sent, Depends()]) -> AttachmentView:
     """Add a JPEG, PNG or PDF to an open work order, as to an application: who does, verifies or opened it.
 
     It belongs to the work order at once, and nobody removes it. Doer and verifier sign over what is there.
     """
-    row = await receiver.receive(
-        actor,
-        "work-order",
-        work_order_id,
-        chunks=upload_body.file_of(request, largest=LARGEST, announced=None),
-        described=lambda: described,
-    )
-    return await database.read(actor, _view_of, row)
+    return await sent.add_to("work-order", work_order_id)
 
 
 @router.get("/supervision-groups/{group_id}/attachments", responses=problems(401, 404))

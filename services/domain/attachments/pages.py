@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 
-from services.database.unit_of_work import UnitOfWork
+from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.access import visibility
 from services.domain.attachments import content, queries, service
 from services.domain.attachments.api import GivenReceiver
@@ -26,7 +26,7 @@ from services.web import upload_body
 from services.web.dependencies import GivenDatabase, GivenStore
 from services.web.schemas import Identifier
 from services.web.uploader import Uploader, Uploading
-from services.web.visitor import Visiting, flash
+from services.web.visitor import Visiting, Visitor, flash
 
 router = APIRouter()
 
@@ -57,17 +57,7 @@ async def show(application_id: str, visitor: Visiting, database: GivenDatabase) 
 @router.get("/matters/{matter_id}/attachments")
 async def show_of_matter(matter_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
     """Show the attachments of a matter, and where they are added."""
-    attached = await database.read(visitor.actor, queries.get_list, "matter", matter_id)
-    return visitor.page(
-        "attachments/attachments.html",
-        attach_to=f"/matters/{matter_id}",
-        attached=attached,
-        edits=False,
-        number=None,
-        back=f"/matters/{matter_id}",
-        attachment_kinds={code: name for code, name in KINDS.items() if code != IDENTITY_CARD},
-        largest=LARGEST,
-    )
+    return await _page_of(visitor, database, "matter", matter_id, back=f"/matters/{matter_id}")
 
 
 @router.post("/matters/{matter_id}/attachments")
@@ -81,17 +71,7 @@ async def add_to_matter(
 @router.get("/work-orders/{work_order_id}/attachments")
 async def show_of_work_order(work_order_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
     """Show the attachments of a work order, and where they are added."""
-    attached = await database.read(visitor.actor, queries.get_list, "work-order", work_order_id)
-    return visitor.page(
-        "attachments/attachments.html",
-        attach_to=f"/work-orders/{work_order_id}",
-        attached=attached,
-        edits=False,
-        number=None,
-        back=f"/work-orders/{work_order_id}",
-        attachment_kinds={code: name for code, name in KINDS.items() if code != IDENTITY_CARD},
-        largest=LARGEST,
-    )
+    return await _page_of(visitor, database, "work-order", work_order_id, back=f"/work-orders/{work_order_id}")
 
 
 @router.post("/work-orders/{work_order_id}/attachments")
@@ -105,17 +85,7 @@ async def add_to_work_order(
 @router.get("/supervision-groups/{group_id}/attachments")
 async def show_of_group(group_id: Identifier, visitor: Visiting, database: GivenDatabase) -> Response:
     """Show the attachments of a supervision group, and where they are added."""
-    attached = await database.read(visitor.actor, queries.get_list, "supervision-group", group_id)
-    return visitor.page(
-        "attachments/attachments.html",
-        attach_to=f"/supervision-groups/{group_id}",
-        attached=attached,
-        edits=False,
-        number=None,
-        back="/supervision/group",
-        attachment_kinds={code: name for code, name in KINDS.items() if code != IDENTITY_CARD},
-        largest=LARGEST,
-    )
+    return await _page_of(visitor, database, "supervision-group", group_id, back="/supervision/group")
 
 
 @router.post("/supervision-groups/{group_id}/attachments")
@@ -132,6 +102,20 @@ async def add(
 ) -> Response:
     """Add the file of a plain form, for browsers without scripts: its token is checked before the file is read."""
     return await _receive(request, uploader, receiver, "application", application_id)
+
+
+async def _page_of(visitor: Visitor, database: Database, kind: SubjectKind, subject_id: str, *, back: str) -> Response:
+    """Show the attachments of what is no application: bound at once, and never copies of identity cards."""
+    return visitor.page(
+        "attachments/attachments.html",
+        attach_to=f"/{kind}s/{subject_id}",
+        attached=await database.read(visitor.actor, queries.get_list, kind, subject_id),
+        edits=False,
+        number=None,
+        back=back,
+        attachment_kinds={code: name for code, name in KINDS.items() if code != IDENTITY_CARD},
+        largest=LARGEST,
+    )
 
 
 async def _receive(

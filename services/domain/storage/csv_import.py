@@ -11,10 +11,11 @@ from services.database.tables.devices import Device
 from services.database.tables.sites import Site
 from services.database.unit_of_work import UnitOfWork
 from services.domain.storage import devices, rights
-from services.domain.storage.schemas import DeviceBody, DeviceImportAnswer, DeviceLine, WrongLine
+from services.domain.storage.schemas import DeviceBody, DeviceImportAnswer, DeviceLine
 from services.runtime.csv_rows import plain, read_rows
 from services.runtime.errors import Refused
 from services.runtime.translations import Message, Text
+from services.web.schemas import WrongLine
 
 COLUMNS = (
     "number", "kind", "make", "model", "serial", "site", "in_service_since", "capacity", "redundancy", "recorder",

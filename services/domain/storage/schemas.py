@@ -17,6 +17,7 @@ from services.web.schemas import (
     Moment,
     Note,
     PlacedParameters,
+    WrongLine,
 )
 
 SiteUse = Literal["primary", "backup", "recorder-room", "viewing"]
@@ -269,12 +270,6 @@ class MediumLine(Answer):
     holder: str | None
     out_since: Moment | None
     uses: int
-
-
-class WrongLine(Answer):
-    line: int
-    zh: str
-    en: str
 
 
 class DeviceImportAnswer(Answer):

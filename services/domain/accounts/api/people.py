@@ -13,7 +13,7 @@ from services.domain.accounts.schemas import DepartmentAnswer, NewPerson, Person
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
-from services.web.schemas import Answer, Body, Identifier, Line, ListParameters, Moment
+from services.web.schemas import Answer, Body, Identifier, Line, ListParameters, Moment, WrongLine
 
 router = APIRouter(prefix="/api", tags=["people"])
 
@@ -54,19 +54,13 @@ class InitialAnswer(Answer):
     password: str
 
 
-class WrongLineAnswer(Answer):
-    line: int
-    zh: str
-    en: str
-
-
 class PeopleImportAnswer(Answer):
     """What the file would do, or has done; with a wrong line nothing is taken over."""
 
     new: int
     changed: int
     unchanged: int
-    wrong: list[WrongLineAnswer]
+    wrong: list[WrongLine]
     initial: list[InitialAnswer]
     done: bool
 
@@ -231,7 +225,7 @@ async def import_people(
         new=planned.count("new"),
         changed=planned.count("changed"),
         unchanged=planned.unchanged,
-        wrong=[WrongLineAnswer(line=one.line, zh=one.message.zh, en=one.message.en) for one in planned.wrong],
+        wrong=list(planned.wrong),
         initial=[InitialAnswer.model_validate(one) for one in added],
         done=done,
     )

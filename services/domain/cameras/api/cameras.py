@@ -13,7 +13,7 @@ from services.web import csv as web_csv
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems, problems_beside
 from services.web.identity import Acting
-from services.web.schemas import Answer, Body, Identifier, Line, ListParameters
+from services.web.schemas import Answer, Body, Identifier, Line, ListParameters, WrongLine
 
 router = APIRouter(prefix="/api/admin/cameras", tags=["administration"])
 
@@ -61,12 +61,6 @@ class CameraRowAnswer(Answer):
     has_picture: bool
 
 
-class WrongLineAnswer(Answer):
-    line: int
-    zh: str
-    en: str
-
-
 class ImportAnswer(Answer):
     """The result of an import or a dry run.
 
@@ -76,7 +70,7 @@ class ImportAnswer(Answer):
     new: int
     changed: int
     unchanged: int
-    wrong: list[WrongLineAnswer]
+    wrong: list[WrongLine]
     done: bool
 
 

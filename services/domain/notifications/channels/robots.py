@@ -12,20 +12,17 @@ By their public documentation; no real service was called. All three answer with
 import base64
 import hmac
 import json
-import ssl
 import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
-import anyio
-import httpx
-
 from services.domain.notifications.channels import payloads
-from services.domain.notifications.channels.errors import Undelivered, caused_by
+from services.domain.notifications.channels.calls import TooLong, call
+from services.domain.notifications.channels.errors import Undelivered
 from services.domain.notifications.dispatch import OutgoingNotice
 from services.domain.notifications.robots import Robot
-from services.runtime.addresses import AddressRefused, Guard, GuardedTransport, parse_networks
+from services.runtime.addresses import Guard, parse_networks
 from services.runtime.settings import Settings
 
 MOST_BYTES = 64 << 10  # of an answer
@@ -68,33 +65,18 @@ class Robots:
 
     async def _post(self, address: str, body: bytes) -> tuple[int, bytes]:
         seconds = self._settings.notices.timeout_seconds
-        transport = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
         headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "footage-desk"}
         try:
-            with anyio.fail_after(seconds):
-                async with (
-                    httpx.AsyncClient(
-                        transport=GuardedTransport(self._guard, transport),
-                        timeout=seconds,
-                        follow_redirects=False,
-                        trust_env=False,
-                    ) as client,
-                    client.stream("POST", address, headers=headers, content=body) as answer,
-                ):
-                    content = b""
-                    async for piece in answer.aiter_bytes(MOST_BYTES):
-                        content += piece
-                        if len(content) > MOST_BYTES:
-                            raise Undelivered("robot-refused", "its answer is too long")
-                    return answer.status_code, content
-        except AddressRefused as error:
-            raise Undelivered("address-refused", error.en) from error
-        except (TimeoutError, httpx.TimeoutException) as error:
-            raise Undelivered("timeout") from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            # The error's text may have the address, and with it the robot's token.
-            cause = "certificate" if caused_by(error, ssl.SSLError) else "unreachable"
-            raise Undelivered(cause, type(error).__name__) from error
+            return await call(
+                self._guard, "POST", address, seconds=seconds, headers=headers, body=body, most=MOST_BYTES
+            )
+        except Undelivered as error:
+            if error.code in ("certificate", "unreachable"):
+                # What the library says may have the address, and with it the robot's token.
+                raise Undelivered(error.code, type(error.__cause__).__name__) from error
+            raise
+        except TooLong as error:
+            raise Undelivered("robot-refused", "its answer is too long") from error
 
 
 def sign(robot: Robot, body: dict[str, Any], seconds: float) -> tuple[str, dict[str, Any]]:

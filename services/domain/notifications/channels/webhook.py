@@ -10,13 +10,11 @@ import hmac
 import ssl
 import time
 
-import anyio
-import httpx
-
 from services.domain.notifications.channels import payloads
-from services.domain.notifications.channels.errors import Undelivered, caused_by
+from services.domain.notifications.channels.calls import call
+from services.domain.notifications.channels.errors import Undelivered
 from services.domain.notifications.dispatch import OutgoingNotice
-from services.runtime.addresses import AddressRefused, Guard, GuardedTransport, parse_networks
+from services.runtime.addresses import Guard, parse_networks
 from services.runtime.settings import Settings
 
 
@@ -51,26 +49,11 @@ class Webhook:
     async def _call(self, method: str, headers: dict[str, str], body: bytes) -> int:
         """Call the address; return the status, without reading the body."""
         context = ssl.create_default_context(cafile=self._settings.notices.webhook.ca_file)
-        transport = httpx.AsyncHTTPTransport(verify=context, limits=httpx.Limits(max_keepalive_connections=0))
         seconds = self._settings.notices.timeout_seconds
-        try:
-            with anyio.fail_after(seconds):
-                async with (
-                    httpx.AsyncClient(
-                        transport=GuardedTransport(self._guard, transport),
-                        timeout=seconds,
-                        follow_redirects=False,
-                        trust_env=False,
-                    ) as client,
-                    client.stream(method, self._url, headers=headers, content=body) as answer,
-                ):
-                    return answer.status_code
-        except AddressRefused as error:
-            raise Undelivered("address-refused", error.en) from error
-        except (TimeoutError, httpx.TimeoutException) as error:
-            raise Undelivered("timeout") from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Undelivered("certificate" if caused_by(error, ssl.SSLError) else "unreachable", str(error)) from error
+        status, _ = await call(
+            self._guard, method, self._url, seconds=seconds, headers=headers, body=body, context=context
+        )
+        return status
 
 
 def signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:

@@ -81,7 +81,7 @@ def test_one_wrong_line_is_named_and_nothing_is_taken_over(desk: ReviewDesk, lin
     seen = preview(desk, text)
     [wrong] = seen.wrong
     assert wrong.line == text.count("\n") + 2
-    assert sentence in wrong.message.en
+    assert sentence in wrong.en
     with pytest.raises(Refused) as refusal:
         take_over(desk, text)
     assert f"Line {wrong.line}" in refusal.value.message.en
@@ -97,7 +97,7 @@ def test_whoever_was_deactivated_is_not_let_in_again(desk: ReviewDesk) -> None:
     desk.run(leave)
     login = desk.the(Person, id="drafter").login
     [wrong] = preview(desk, f"{login},x,{place},,").wrong
-    assert "was deactivated" in wrong.message.en
+    assert "was deactivated" in wrong.en
 
 
 def test_administrators_alone_import_people(desk: ReviewDesk) -> None:

@@ -1,0 +1,57 @@
+"""Call an address that somebody outside answers: guarded, in time, without redirects, and never for long."""
+
+import ssl
+
+import anyio
+import httpx
+
+from services.domain.notifications.channels.errors import Undelivered, caused_by
+from services.runtime.addresses import AddressRefused, Guard, GuardedTransport
+
+
+class TooLong(Exception):
+    """The answer's body is longer than its reader wants."""
+
+
+async def call(
+    guard: Guard,
+    method: str,
+    url: str,
+    *,
+    seconds: float,
+    headers: dict[str, str],
+    body: bytes,
+    context: ssl.SSLContext | None = None,
+    most: int = 0,
+) -> tuple[int, bytes]:
+    """Return status and body; raises Undelivered and TooLong.
+
+    ``context``: the authorities to trust, else those of the machine. ``most``: bytes of the body that are read; by
+    default it is left unread.
+    """
+    transport = httpx.AsyncHTTPTransport(verify=context or True, limits=httpx.Limits(max_keepalive_connections=0))
+    try:
+        with anyio.fail_after(seconds):
+            async with (
+                httpx.AsyncClient(
+                    transport=GuardedTransport(guard, transport),
+                    timeout=seconds,
+                    follow_redirects=False,
+                    trust_env=False,
+                ) as client,
+                client.stream(method, url, headers=headers, content=body) as answer,
+            ):
+                content = b""
+                if most:
+                    async for piece in answer.aiter_bytes(most):
+                        content += piece
+                        if len(content) > most:
+                            raise TooLong
+                return answer.status_code, content
+    except AddressRefused as error:
+        raise Undelivered("address-refused", error.en) from error
+    except (TimeoutError, httpx.TimeoutException) as error:
+        raise Undelivered("timeout") from error
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        cause = "certificate" if caused_by(error, ssl.SSLError) else "unreachable"
+        raise Undelivered(cause, str(error)) from error
