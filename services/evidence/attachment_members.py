@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import rfc8785
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from services.database.tables.attachments import Attachment
+from services.database.tables.documents import Document
 from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
 from services.domain.attachments import queries, reader, service
@@ -37,18 +38,19 @@ class Attached:
 
 
 def list_of_case(uow: UnitOfWork, application_id: str) -> list[Attached]:
-    """List the attachments of a case and its matters, oldest first, without opening any."""
+    """List the attachments of a case, its matters and its stills, oldest first, without opening any."""
     query = (
-        select(Attachment, Matter.number)
+        select(Attachment, func.coalesce(Matter.number, Document.number))
         .outerjoin(Matter, Matter.id == Attachment.matter_id)
+        .outerjoin(Document, Document.id == Attachment.matter_id)
         .where(queries.of_cases([application_id]))
         .order_by(Attachment.added_at, Attachment.id)
     )
     found: list[Attached] = []
     size = number = 0
-    for row, matter in uow.session.execute(query):
+    for row, subject in uow.session.execute(query):
         because = _left_out(row, size)
-        line: dict[str, Any] = {"id": row.id, "of": matter or "application", "kind": row.kind, "sha256": row.sha256}
+        line: dict[str, Any] = {"id": row.id, "of": subject or "application", "kind": row.kind, "sha256": row.sha256}
         if because is not None:
             found.append(Attached(row.id, {**line, "because": because}, None, None))
             continue
