@@ -211,6 +211,13 @@ RULES = {
     "POST /api/copies/{copy_id}/viewings": Rule(KEEPER, body={"purposeConfirmed": False}),
     "GET /api/copies/{copy_id}/content": Rule(KEEPER, query="?viewing={viewing_id}", headers={"Range": "bytes=9999-"}),
     "GET /api/copies/{copy_id}/playlist.m3u8": Rule(KEEPER, query="?viewing={viewing_id}"),
+    "GET /api/copies/{copy_id}/thumbnails": Rule(KEEPER, query="?viewing={viewing_id}"),
+    "GET /api/copies/{copy_id}/moments": Rule(KEEPER, query="?viewing={viewing_id}"),
+    "POST /api/copies/{copy_id}/bookmarks": Rule(KEEPER, body={"viewing": "{viewing_id}", "atMs": 0, "text": ""}),
+    "POST /api/copies/{copy_id}/stills": Rule(KEEPER, body={"viewing": "{viewing_id}", "atMs": 999_999_999}),
+    "GET /api/copies/{copy_id}/stills/{still_id}/picture": Rule(NONE, query="?viewing={viewing_id}"),  # none is saved
+    "GET /api/derivatives/{copy_id}/thumbnails": Rule(NONE, query="?viewing={viewing_id}"),
+    "GET /api/emergency-copies/{copy_id}/thumbnails": Rule(NONE, query="?viewing={viewing_id}"),
     # a copy on loan is no emergency copy, which the two people of an urgent retrieval find
     "POST /api/emergency-copies/{copy_id}/viewings": Rule(NONE, body={"purposeConfirmed": False}),
     "GET /api/emergency-copies/{copy_id}/content": Rule(NONE, query="?viewing={viewing_id}"),

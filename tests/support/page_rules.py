@@ -118,6 +118,9 @@ PAGES = {
     "GET /hand-overs/{hand_over_id}/custody-log.csv": Rule(SEE),
     "GET /copies/{copy_id}/watch": Rule(KEEPER),
     "POST /copies/{copy_id}/watch": Rule(KEEPER, body={"purposeConfirmed": "true"}),
+    # the loan has one copy, and a copy is not beside itself
+    "GET /copies/{copy_id}/beside/{other_id}": Rule(NONE),
+    "POST /copies/{copy_id}/beside/{other_id}": Rule(NONE, body={"purposeConfirmed": "true"}),
     # a copy on loan is no emergency copy
     "GET /emergency-copies/{copy_id}/watch": Rule(NONE),
     "POST /emergency-copies/{copy_id}/watch": Rule(NONE, body={"purposeConfirmed": "true"}),

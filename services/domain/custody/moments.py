@@ -91,7 +91,7 @@ def require_words(text: str) -> str:
 
 
 def written(uow: UnitOfWork, copy_id: str, at: datetime) -> str:
-    """Return the recorder's time of a copy as the custody log has it: in the zone of its footage, to the millisecond."""
+    """Return the recorder's time of a copy as the custody log has it: in its zone, to the millisecond."""
     zone = uow.session.get_one(Copy, copy_id).item.zone
     return at.astimezone(ZoneInfo(zone)).isoformat(timespec="milliseconds")
 

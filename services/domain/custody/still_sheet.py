@@ -1,4 +1,4 @@
-"""《视频录像截图单》: which picture of which copy was kept, by whom, and what binds the picture to it (R28, R37, R47)."""
+"""《视频录像截图单》: which picture of which copy was kept, by whom, what binds both (R28, R37, R47)."""
 
 from services.domain.retrieval.record_sheet import camera, clock, recorder
 from services.rendering.formatting import JsonView

@@ -88,7 +88,17 @@ def save(uow: UnitOfWork, wanted: Wanted, picture: Still, stored: Stored, *, add
         uow,
         KIND,
         stored.upload_id,
-        lambda: _content(uow, opened, copy, hand_over, wanted, picture, stored, moments.written(uow, copy.id, at)),
+        lambda: {
+            **_source(uow, opened, copy, hand_over),
+            "moment": moments.written(uow, copy.id, at),
+            "text": wanted.text,
+            "copy": _sealed(uow, copy.id, wanted.sealed),
+            "master": _sealed(uow, copy.master_id, copy.master.sealed),
+            **_picture(wanted, picture, stored),
+            "by": forms.person_to_json(uow, uow.actor.id),
+            "savedAt": uow.now.isoformat(),
+            "viewing": wanted.viewing_id,
+        },
         application_id=opened.application_id,
         item_id=copy.item_id,
     )
@@ -139,16 +149,8 @@ def open_(uow: UnitOfWork, copy_id: str, still_id: str, viewing_id: str, *, addr
     return attachment_service.opened(uow, row), moments.watermark(uow, number)
 
 
-def _content(
-    uow: UnitOfWork,
-    opened: grants.OpenedCopy,
-    copy: Copy,
-    hand_over: HandOver,
-    wanted: Wanted,
-    picture: Still,
-    stored: Stored,
-    at: str,
-) -> dict[str, Any]:
+def _source(uow: UnitOfWork, opened: grants.OpenedCopy, copy: Copy, hand_over: HandOver) -> dict[str, Any]:
+    """Return of what loan, item and recorder a still is; ``zone`` is that of the footage."""
     record = get_record(uow, copy.item_id)
     of_record: dict[str, Any] = json.loads(record.content) if record is not None else {}
     application = uow.session.get_one(Application, opened.application_id)
@@ -164,10 +166,13 @@ def _content(
         "record": record.number if record is not None else None,
         "source": of_record.get("source", {}),
         "recorderClock": of_record.get("recorderClock", {}),
-        "moment": at,
-        "text": wanted.text,
-        "copy": _sealed(uow, copy.id, wanted.sealed),
-        "master": _sealed(uow, copy.master_id, copy.master.sealed),
+        "sitting": sitting.number if sitting is not None else None,
+    }
+
+
+def _picture(wanted: Wanted, picture: Still, stored: Stored) -> dict[str, Any]:
+    """Return which picture of the footage it is, and what is kept of it."""
+    return {
         "frame": {
             "afterFirstMs": wanted.place.fragment.time_ms + round(picture.offset_ms),
             "fragmentOffset": wanted.place.fragment.offset,
@@ -184,10 +189,6 @@ def _content(
             "sha256Cipher": stored.sealed["sha256Cipher"],
             "mark": wanted.mark,
         },
-        "by": forms.person_to_json(uow, uow.actor.id),
-        "savedAt": uow.now.isoformat(),
-        "viewing": wanted.viewing_id,
-        "sitting": sitting.number if sitting is not None else None,
     }
 
 

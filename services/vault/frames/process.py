@@ -70,7 +70,7 @@ def _strip(pieces: list[bytes | None], _: dict[str, Any]) -> tuple[VideoFrame, d
         frame = None if piece is None else _first(piece)
         shown += frame is not None
         for row, pixels in zip(rows, _cell(frame), strict=True):
-            row += pixels
+            row.extend(pixels)
     strip = VideoFrame(width * len(pieces), height, "rgb24")
     plane = strip.planes[0]
     padding = bytes(plane.line_size - width * len(pieces) * 3)

@@ -58,15 +58,8 @@ def remarks(detail: Mapping[str, Any]) -> str:
     to: Mapping[str, str] = detail.get("to") or {}
     present: Sequence[str] = detail.get("present") or ()
     at = str(detail.get("at") or "").replace("T", " ")
-    said = (
-        at,
-        detail.get("text"),
-        detail.get("document"),
-        detail.get("sitting"),
-        detail.get("place"),
-        to.get("name"),
-        *present,
-    )
+    written = (detail.get(name) for name in ("text", "document", "sitting", "place"))
+    said = (at, *written, to.get("name"), *present)
     return " · ".join(text for text in said if text)
 
 
