@@ -300,7 +300,6 @@ WORDS: dict[str | bool | None, str] = {
     "custody-checked": "checked",
     "custody-bookmarked": "moment bookmarked",
     "custody-still-saved": "still saved",
-    "still": "still",
     "custody-view-allowed": "viewer allowed",
     "custody-view-ended": "viewing ended",
     "sitting-open": "open",

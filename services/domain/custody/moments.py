@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
+from services.database.tables.applications import Item
 from services.database.tables.copies import Copy
 from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.people import Department, Person
@@ -55,7 +56,7 @@ def locate(sealed: Mapping[str, Any], at_ms: int) -> Place:
             return Place(before.fragment, before.part, before.at + timedelta(milliseconds=inside), inside)
     raise Refused(
         "moment-without-footage",
-        "There is no footage at this moment: go to one where the picture is shown, then try again.",
+        "There is no footage at this moment: go to one at which the camera recorded, then try again.",
         status=422,
         field="atMs",
     )
@@ -92,7 +93,7 @@ def require_words(text: str) -> str:
 
 def written(uow: UnitOfWork, copy_id: str, at: datetime) -> str:
     """Return the recorder's time of a copy as the custody log has it: in its zone, to the millisecond."""
-    zone = uow.session.get_one(Copy, copy_id).item.zone
+    zone = uow.session.scalars(select(Item.zone).join(Copy, Copy.item_id == Item.id).where(Copy.id == copy_id)).one()
     return at.astimezone(ZoneInfo(zone)).isoformat(timespec="milliseconds")
 
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import joinedload
 
 from services.database.tables.applications import Application
 from services.database.tables.attachments import Attachment
@@ -59,7 +60,7 @@ def prepare(uow: UnitOfWork, copy_id: str, viewing_id: str, *, at_ms: int, text:
     if place.fragment.length > LARGEST:
         raise Refused(
             "still-too-large",
-            "The footage at this moment is too large to be read for one picture: choose a moment close by.",
+            "The footage at this moment is too large to be read for one image: choose a moment close by.",
         )
     viewings.count_read(
         uow,
@@ -82,7 +83,8 @@ def save(uow: UnitOfWork, wanted: Wanted, picture: Still, stored: Stored, *, add
     opened, _ = viewings.require_open(uow, wanted.copy_id, wanted.viewing_id, address=address)
     log.require_fewer(uow, opened.hand_over_id, (STILL_SAVED,), MOST)
     hand_over = uow.session.get_one(HandOver, opened.hand_over_id)
-    copy = uow.session.get_one(Copy, wanted.copy_id)
+    of_copy = select(Copy).where(Copy.id == wanted.copy_id).options(joinedload(Copy.item), joinedload(Copy.master))
+    copy = uow.session.scalars(of_copy.execution_options(populate_existing=True)).one()
     at = wanted.place.at + timedelta(milliseconds=round(picture.offset_ms) - wanted.place.inside_ms)
     document = document_service.write_once(
         uow,

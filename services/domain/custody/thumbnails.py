@@ -62,7 +62,7 @@ def record(uow: UnitOfWork, kind: CopyKind, copy_id: str, viewing_id: str, cells
     if opened.viewing.strips >= MOST:
         raise Refused(
             "thumbnails-over",
-            "The small pictures were made {most} times for this viewing: open the footage again for further ones.",
+            "Thumbnails were made {most} times for this viewing, which is the limit: open the footage again.",
             status=429,
             most=MOST,
         )

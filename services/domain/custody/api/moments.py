@@ -38,7 +38,6 @@ JPEG = "image/jpeg"
 PICTURE = {200: {"content": {JPEG: {}}}, **problems_beside(401, 403, 404, 422, 429)}
 MOST_AT_ONCE = 2  # makings of pictures in this process
 MARK = (1280, 720)  # pixels of the marks over one whole picture; they grow with it
-UNDECODABLE = "The picture at this moment cannot be decoded: choose a moment close by, or report a problem."
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class RowRequest:
     """A row of small pictures, of a viewing: six for a narrow screen, or twelve."""
 
     viewing: Annotated[Identifier, Query()]
-    cells: Annotated[Literal[6, 12], Query()] = 12
+    cells: Annotated[Literal["6", "12"], Query()] = "12"
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class Making:
                 kind,
                 copy_id,
                 lambda: self.database.run(
-                    self.actor, thumbnails.record, kind, copy_id, asked.viewing, asked.cells, address=self.address
+                    self.actor, thumbnails.record, kind, copy_id, asked.viewing, int(asked.cells), address=self.address
                 ),
             )
             opened = await self.vault.open_copies.open(self.vault.store, self.vault.loan_keys, row.key_id, row.sealed)
@@ -92,7 +91,7 @@ class Making:
             )
             jpeg = await frames.strip(pieces, over)
         if jpeg is None:
-            raise Refused("thumbnails-undecodable", "No small pictures can be made of this footage.", status=422)
+            raise Refused("thumbnails-undecodable", "No thumbnails can be made of this footage.", status=422)
         return Response(jpeg, headers=PRIVATE, media_type=JPEG)
 
     async def still(self, copy_id: str, wanted: stills.Wanted) -> frames.Still:
@@ -103,7 +102,7 @@ class Making:
         body = await _read_all(opened, place.fragment.offset, place.fragment.length)
         picture = await frames.still(head + body, place.inside_ms, await _marks(wanted.mark))
         if picture is None:
-            raise Refused("still-undecodable", UNDECODABLE, status=422)
+            raise _undecodable()
         return picture
 
 
@@ -212,7 +211,7 @@ async def read_still(
         kept = await run_in_thread(attachment_reader.read, maker.vault.store, opened)
         shown = await frames.again(kept, await _marks(mark))
     if shown is None:
-        raise Refused("still-undecodable", UNDECODABLE, status=422)
+        raise _undecodable()
     return Response(shown, headers=PRIVATE, media_type=JPEG)
 
 
@@ -228,6 +227,14 @@ async def run_allowed(
         if error.status == 403:
             await database.run(actor, grants.record_denial, kind, copy_id, "view", error.code)
         raise
+
+
+def _undecodable() -> Refused:
+    return Refused(
+        "still-undecodable",
+        "The image at this moment cannot be decoded: choose a moment close by, or report a problem.",
+        status=422,
+    )
 
 
 async def _marks(text: str) -> bytes:
@@ -257,7 +264,7 @@ def _reserve(person_id: str) -> Iterator[None]:
     if _making[person_id] or _making.total() >= MOST_AT_ONCE:
         raise Refused(
             "pictures-busy",
-            "Several pictures are being made: try again in a few seconds.",
+            "Several images are being made: try again in a few seconds.",
             status=429,
         )
     _making[person_id] += 1

@@ -1,5 +1,6 @@
 """Watching a copy in the browser, and asking for a download: the purpose is confirmed first, each time (R41)."""
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.custody import grants, moments, queries, sitting_queries, viewings
 from services.domain.custody.api.downloads import DownloadBody, list_download
 from services.domain.custody.api.footage import Vault, address, playlist_of, run_allowed
-from services.domain.custody.pages.loan_view import clarify, copy_times, read_copy
+from services.domain.custody.pages.loan_view import CopyTimes, clarify, copy_times, read_copy
 from services.domain.custody.schemas import HandOverView, IssuedCopy, ShownLoan, SittingView
 from services.domain.custody.viewings import OpenedViewing
 from services.runtime.errors import NotFound, Refused
@@ -22,6 +23,15 @@ from services.web.schemas import Identifier
 from services.web.visitor import Visiting, Visitor
 
 router = APIRouter()
+
+
+@dataclass(frozen=True)
+class _Half:
+    """One of two copies that are played in step: ``playlist`` is that of its own viewing."""
+
+    copy: IssuedCopy
+    times: CopyTimes
+    playlist: str
 
 
 @router.get("/copies/{copy_id}/watch")
@@ -118,7 +128,7 @@ async def show_two(
         return await _pair_purpose(visitor, database, both, refusal, typed, barred=refusal.status == 403)
     view, copies = await database.read(visitor.actor, _read_two, both)
     halves = [
-        {"copy": copy, "times": copy_times(copy), "playlist": playlist_of("copy", copy.id, one.viewing_id)}
+        _Half(copy, copy_times(copy), playlist_of("copy", copy.id, one.viewing_id))
         for copy, one in zip(copies, opened, strict=True)
     ]
     times = [copy_times(copy).whole for copy in copies]
