@@ -128,16 +128,20 @@ def open_(uow: UnitOfWork, copy_id: str, still_id: str, viewing_id: str, *, addr
 
     Only in an open viewing of the copy that it was saved of: Refused as the watching is, NotFound for any other still.
     """
-    opened, _ = viewings.require_open(uow, copy_id, viewing_id, address=address)
+    opened, viewing = viewings.require_open(uow, copy_id, viewing_id, address=address, lock=True)
     query = (
         select(Attachment, Document)
         .join(Document, Document.id == Attachment.matter_id)
         .where(Attachment.id == still_id, Attachment.kind == KIND, Document.kind == KIND)
     )
     found = uow.session.execute(query).one_or_none()
-    if found is None or json.loads(found[1].content)["copy"]["id"] != copy_id:
+    content = None if found is None else json.loads(found[1].content)
+    if found is None or content is None or content["copy"]["id"] != copy_id:
         raise NotFound(Message("still"), still_id)
     row, document = found
+    # what was seen of the footage is read from the viewing, so the still's place is among its reads
+    place = content["frame"]["fragmentOffset"]
+    viewings.count_read(uow, viewing, place, 1, subject="copy", application_id=opened.application_id)
     audit_trail.record(
         uow,
         "still-read",
