@@ -13,8 +13,8 @@ from av.filter import Graph
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
-from services.recorders.snapshot_process import jpeg
 from services.runtime.confine import Limits, confine
+from services.runtime.jpeg import jpeg
 
 WIDTH, HEIGHT = 640, 360  # at most
 QUALITY = 3  # the quantizer of JPEG: 2 is the finest, 31 the coarsest

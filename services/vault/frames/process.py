@@ -24,8 +24,8 @@ from av.filter import Graph
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
-from services.recorders.snapshot_process import jpeg
 from services.runtime.confine import Limits, confine
+from services.runtime.jpeg import jpeg
 from services.vault.frames.protocol import CELL, FINE, SMALL, TOLERANCE_MS
 from services.vault.redaction.pictures import Input, Source, Unsupported, open_footage
 from services.vault.redaction.protocol import HEAD, LARGEST_JOB

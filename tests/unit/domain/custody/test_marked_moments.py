@@ -11,6 +11,7 @@ import av
 import pytest
 from custody_browser import Browser
 from custody_desk import Case, Desk
+from lent_case import SEALED
 from loan_matter import LoanDesk, lent
 from on_site_case import COMPANION, ELSEWHERE, STATION, OnSiteDesk, lent_on_site
 from prepared_desk import prepared_desk
@@ -351,3 +352,15 @@ def test_thumbnails_of_a_redacted_copy_count_as_nothing_watched(loan: LoanDesk) 
     for stranger in ("office-head", "drafter"):
         with pytest.raises(NotFound):
             loan.desk.run(thumbnails.record, "derivative", row.id, opened, 12, address="x", by=stranger)
+
+
+def test_a_row_of_an_hour_reads_a_few_megabytes() -> None:
+    length = 4 << 20  # two seconds of 1080p, generously
+    coverage = {**SEALED["coverage"], "parts": [{**PART, "length": 1800 * length + 100}]}  # type: ignore[dict-item]
+    sealed = {"coverage": coverage, "fragments": [[at * 2000, 100 + at * length, length] for at in range(1800)]}
+
+    pieces = thumbnails.plan(sealed, 12)
+
+    assert all(pieces)
+    assert sum(piece.length + piece.init for piece in pieces if piece is not None) < 13 << 20
+    assert len({piece.offset for piece in pieces if piece is not None}) == 12
