@@ -259,7 +259,8 @@ def test_only_confined_processes_open_footage_of_others() -> None:
     images = {*SERVICES.rglob("photograph_process.py"), *SERVICES.rglob("image_process.py")}
     of_redaction = ("detect_process.py", "drawing.py", "pictures.py", "process.py")
     redaction = {SERVICES / "vault" / "redaction" / name for name in of_redaction}
-    confined = {*clip, *redaction, SERVICES / "recorders" / "snapshot_process.py", *images}
+    single = {SERVICES / "vault" / "frames" / "process.py", SERVICES / "runtime" / "jpeg.py"}
+    confined = {*clip, *redaction, *single, SERVICES / "recorders" / "snapshot_process.py", *images}
     others = {
         SERVICES / "vault" / "packets.py",
         SERVICES / "workers" / "labelling.py",

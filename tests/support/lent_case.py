@@ -211,6 +211,7 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "outsider_id": desk.run(_outsider),
         "derivative_id": "none",
         "detection_id": "none",
+        **{"still_id": "none", "other_id": "none"},
         "sitting_id": desk.run(_sitting),
         "work_order_id": desk.run(_work_order),
         "schedule_code": "check-in",

@@ -211,7 +211,7 @@ class MarkedMoment(Answer):
     picture: str | None
 
 
-class MarkBody(Body):
+class MomentBody(Body):
     """What is marked: a moment in milliseconds after the first picture, in a viewing that is open, with words."""
 
     viewing: Identifier

@@ -19,7 +19,7 @@ from services.domain.attachments.service import Stored
 from services.domain.custody import footage_reader, grants, moments, stills, thumbnails
 from services.domain.custody.api.footage import PRIVATE, Vault, address
 from services.domain.custody.grants import CopyKind
-from services.domain.custody.schemas import MarkBody, MarkedMoment
+from services.domain.custody.schemas import MarkedMoment, MomentBody
 from services.rendering import marks
 from services.runtime.errors import NotFound, Refused
 from services.runtime.threads import run_in_thread
@@ -154,7 +154,7 @@ async def list_moments(
 
 @router.post("/copies/{copy_id}/bookmarks", status_code=201, responses=problems(401, 403, 404, 409))
 async def add_bookmark(
-    copy_id: Identifier, body: MarkBody, request: Request, actor: Acting, database: GivenDatabase
+    copy_id: Identifier, body: MomentBody, request: Request, actor: Acting, database: GivenDatabase
 ) -> list[MarkedMoment]:
     """Bookmark a moment with words, as an entry of the custody log; the answer is the whole list."""
 
@@ -168,7 +168,9 @@ async def add_bookmark(
 
 
 @router.post("/copies/{copy_id}/stills", status_code=201, responses=problems(401, 403, 404, 409, 429))
-async def save_still(copy_id: Identifier, body: MarkBody, maker: Maker, receiver: GivenReceiver) -> list[MarkedMoment]:
+async def save_still(
+    copy_id: Identifier, body: MomentBody, maker: Maker, receiver: GivenReceiver
+) -> list[MarkedMoment]:
     """Save the picture that is shown at a moment, as a sealed document of the case; the answer is the whole list.
 
     It is decoded from the sealed copy, not sent by the browser, and carries the watermark.
