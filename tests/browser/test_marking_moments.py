@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from custody_desk import PASSWORD, Desk
-from main_job import DESKTOP_ZH, PHONE_EN, Device, PortalUser
+from main_job import DESKTOP_ZH, PATIENCE_MS, PHONE_EN, Device, PortalUser
 from playwright.sync_api import Browser, expect
 from portal_client import portal_over
 from served import served
@@ -18,6 +18,7 @@ from services.domain.custody import moments, stills
 from services.runtime.settings import Settings
 from services.vault.keys.secret_box import KeyFileBox
 
+pytestmark = pytest.mark.slow
 PLAYS = "() => video.readyState >= 2 && video.videoWidth > 0"
 STRIP = "(strip) => !strip.hidden && strip.querySelector('img').naturalHeight === 90"
 APART = "() => Math.abs([...document.querySelectorAll('.half video')].reduce((a, b) => a.currentTime - b.currentTime))"
@@ -94,7 +95,10 @@ def test_a_viewer_marks_moments_by_the_keyboard(watch: Callable[[Device], Watchi
     page.keyboard.press(".")
     page.wait_for_function("() => video.currentTime > 0.1 && !video.seeking && video.readyState >= 2")
     page.keyboard.press("s")
-    expect(page.locator("#mark-list li")).to_have_count(2)
+    expect(page.locator("#mark-form button").last).to_be_focused()
+    expect(page.locator("#mark-list li")).to_have_count(1)  # nothing is kept by one key
+    page.keyboard.press("Enter")
+    expect(page.locator("#mark-list li")).to_have_count(2, timeout=PATIENCE_MS)
     [document] = [row for row in desk.rows(Document) if row.kind == stills.KIND]
     # ten images a second, one step after the first
     assert '"moment":"2031-03-04T09:00:02.100+00:00"' in document.content

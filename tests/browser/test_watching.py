@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from custody_desk import PASSWORD, Desk
+from main_job import PATIENCE_MS
 from playwright.sync_api import Browser, Page, expect
 from portal_client import portal_over
 from served import served
@@ -64,7 +65,7 @@ def test_it_plays_by_ranges_alone_under_the_strict_policy(watching: Watching) ->
     page = watching.page
     page.evaluate("() => video.play()")
     page.wait_for_function("() => video.currentTime > 0.5")
-    expect(page.locator("#strip")).to_be_visible()
+    expect(page.locator("#strip")).to_be_visible(timeout=PATIENCE_MS)
 
     assert page.locator("#clock").inner_text().startswith("2031-03-04 09:00:0")
     assert watching.said == []

@@ -79,6 +79,7 @@
   async function mark(kind) {
     const moment = player.shownAt();
     if (moment === null || busy) return;
+    const from = document.activeElement;
     video.pause();
     busy = true;
     allow();
@@ -104,6 +105,7 @@
     }
     busy = false;
     allow();
+    if (!closed && document.activeElement === document.body) from?.focus(); // the button that was off meanwhile
   }
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -123,5 +125,5 @@
     for (const control of desk.querySelectorAll("button, input")) control.disabled = true;
   });
   player.keys.b = () => { video.pause(); words.focus(); };
-  player.keys.s = () => mark("still");
+  player.keys.s = () => { video.pause(); buttons[1].focus(); }; // a still stays for good: Enter saves it
 })();
