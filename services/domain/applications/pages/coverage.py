@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from services.database.listing import LONGEST_TEXT
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import directory, previews
+from services.domain.applications.directory import CameraSearch
 from services.domain.applications.pages import form_view
 from services.domain.applications.pages.typed_form import Row, require_text
 from services.domain.retrieval import recorder_coverage
@@ -17,7 +18,7 @@ from services.runtime.errors import Retryable
 from services.runtime.spans import Span
 from services.web.dependencies import GivenDatabase, GivenRecorders
 from services.web.forms import TypedForm
-from services.web.schemas import Identifier
+from services.web.schemas import Identifier, PlaceText
 from services.web.visitor import Visiting
 
 router = APIRouter()
@@ -84,10 +85,13 @@ async def find_cameras(
     database: GivenDatabase,
     row: RowIndex = 0,
     search: Annotated[str, Query(alias="cameraSearch", max_length=200)] = "",
+    plan: Annotated[str, Query(alias="cameraPlan", max_length=64)] = "",
+    after: PlaceText = "",
 ) -> Response:
-    """Return the cameras to choose from for one item, by site and place."""
-    found = await database.read(visitor.actor, directory.find_cameras, search)
-    return visitor.part("applications/_cameras.html", found=found, index=row, search=search, chosen="")
+    """Return the cameras to choose from for one item, by site and place, or on a plan; ``after``: the next page."""
+    wanted = CameraSearch(search, plan, after)
+    found = await database.read(visitor.actor, directory.pick_cameras, wanted)
+    return visitor.part("applications/_cameras.html", found=found, index=row, search=search, following=bool(after))
 
 
 @router.get("/apply/people")
