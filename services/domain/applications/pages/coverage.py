@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
+from pydantic import BaseModel, Field
 
 from services.database.listing import LONGEST_TEXT
 from services.database.unit_of_work import UnitOfWork
@@ -35,6 +36,15 @@ class _Question:
 
 
 RowIndex = Annotated[int, Query(ge=0, le=999)]
+
+
+class CamerasWanted(BaseModel):
+    """``row``: the item, from 0; ``after``: where the next page begins."""
+
+    row: Annotated[int, Field(ge=0, le=999)] = 0
+    search: Annotated[str, Field(alias="cameraSearch", max_length=LONGEST_TEXT)] = ""
+    plan: Annotated[str, Field(alias="cameraPlan", max_length=64)] = ""
+    after: PlaceText = ""
 
 
 @router.get("/apply/coverage")
@@ -81,17 +91,18 @@ async def show_coverage(
 
 @router.get("/apply/cameras")
 async def find_cameras(
-    visitor: Visiting,
-    database: GivenDatabase,
-    row: RowIndex = 0,
-    search: Annotated[str, Query(alias="cameraSearch", max_length=200)] = "",
-    plan: Annotated[str, Query(alias="cameraPlan", max_length=64)] = "",
-    after: PlaceText = "",
+    visitor: Visiting, database: GivenDatabase, wanted: Annotated[CamerasWanted, Query()]
 ) -> Response:
-    """Return the cameras to choose from for one item, by site and place, or on a plan; ``after``: the next page."""
-    wanted = CameraSearch(search, plan, after)
-    found = await database.read(visitor.actor, directory.pick_cameras, wanted)
-    return visitor.part("applications/_cameras.html", found=found, index=row, search=search, following=bool(after))
+    """Return the cameras to choose from for one item, by site and place, or on a plan."""
+    search = CameraSearch(wanted.search, wanted.plan, wanted.after)
+    found = await database.read(visitor.actor, directory.pick_cameras, search)
+    return visitor.part(
+        "applications/_cameras.html",
+        found=found,
+        index=wanted.row,
+        search=wanted.search,
+        following=bool(wanted.after),
+    )
 
 
 @router.get("/apply/people")

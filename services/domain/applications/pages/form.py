@@ -87,9 +87,9 @@ async def act(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Respo
     try:
         files = await database.run(visitor.actor, form_view.file_fields, typed.text("applicationId"))
         done = form_actions.apply(typed, files)
-        saved = await database.run(visitor.actor, _save, done.typed, overwrite=done.act == "overwrite")
         if done.camera_id:
             await database.run(visitor.actor, favourites.mark, done.camera_id, marked=done.act == "star")
+        saved = await database.run(visitor.actor, _save, done.typed, overwrite=done.act == "overwrite")
     except Refused as refusal:
         if refusal.status == 404:
             raise

@@ -30,7 +30,10 @@ class CamerasQuestion(ListParameters):
 
 
 class CameraBody(Body):
-    """A camera; ``retention_days``: for how long its recorder keeps recordings; ``site_id``: none for its recorder's."""
+    """A camera. ``retention_days``: for how long its recorder keeps recordings.
+
+    ``site_id``: where the camera is; null for the site of its recorder.
+    """
 
     recorder_id: Identifier
     channel: Line
