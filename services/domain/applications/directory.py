@@ -112,8 +112,7 @@ PEOPLE_SHOWN = 8
 class FoundCameras:
     """The first ``SHOWN`` cameras that a search finds, all of a plan, and how many more there are.
 
-    ``more`` is ``COUNTED`` where there are as many or more, and 0 on later pages; ``next`` is where the next page
-    begins. ``plans`` has the plans that a camera is on, by its id. Of the pickers alone: the ``plan`` that was chosen,
+    ``more`` is ``COUNTED`` where there are as many or more; ``next`` is where the next page begins. ``plans`` has the plans that a camera is on, by its id. Of the pickers alone: the ``plan`` that was chosen,
     ``choices`` of plans, the ids of ``favourites``, and of a whole picker ``own``, the cameras that the person has
     marked or often chosen.
     """
@@ -168,13 +167,18 @@ def find_cameras(uow: UnitOfWork, text: str, *, retired: bool = False) -> FoundC
 
     With ``retired`` also those that are not in use any more: earlier cases ask for their footage.
     """
-    return _find(uow, CameraSearch(text), retired=retired)
+    found = _find(uow, CameraSearch(text), retired=retired)
+    if not found.next:
+        return found
+    counted = _select_matching(text, retired=retired).with_only_columns(Camera.id).limit(SHOWN + COUNTED).subquery()
+    return replace(found, more=(uow.session.scalar(select(func.count()).select_from(counted)) or 0) - SHOWN)
 
 
 def pick_cameras(uow: UnitOfWork, search: CameraSearch) -> FoundCameras:
     """Find cameras in use for a person to choose from: with favourites, plans, and page after page.
 
-    A plan that the person does not see counts as none.
+    The others are not counted: that would search all cameras a second time. A plan that the person does not see counts
+    as none.
     """
     found = _find(uow, search)
     favourites = camera_favourites.list_ids(uow)
@@ -207,11 +211,7 @@ def _find(uow: UnitOfWork, search: CameraSearch, *, retired: bool = False) -> Fo
     found = [_choice(*row[:4]) for row in page.lines]
     if plan is not None:
         found.sort(key=lambda camera: plan.numbers[camera.id])
-    more = 0
-    if page.next and not search.place:
-        counted = matching.with_only_columns(Camera.id).limit(SHOWN + COUNTED).subquery()
-        more = (uow.session.scalar(select(func.count()).select_from(counted)) or 0) - SHOWN
-    return FoundCameras(found, more, page.next, plan=plan)
+    return FoundCameras(found, next=page.next, plan=plan)
 
 
 def _often(uow: UnitOfWork, without: Collection[str]) -> list[str]:

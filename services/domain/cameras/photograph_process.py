@@ -9,7 +9,8 @@ from fractions import Fraction
 from itertools import pairwise
 
 import av
-from av.filter import FilterContext, Graph
+from av.filter import Graph
+from av.filter.context import FilterContext
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 

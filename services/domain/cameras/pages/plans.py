@@ -136,7 +136,7 @@ async def place_cameras(plan_id: Identifier, visitor: Visiting, typed: Typed, da
         return visitor.redirect(_address(plan_id, find=find) + "#place")
     if act == "add":
         message = Message("The camera is in the middle of the plan: move it to its place.")
-        return visitor.redirect(_address(plan_id, find=find, placed=camera_id) + "#plan", message)
+        return visitor.redirect(_address(plan_id, find=find, placed=camera_id), message)
     return visitor.redirect(f"/admin/plans/{plan_id}", Message("Saved."))
 
 
