@@ -195,7 +195,7 @@ def test_what_a_recorder_lists_is_registered_by_a_persons_words(portal: Portal) 
     portal.recorder.wrong = False
     page.get_by_role("button", name="Ask").click()
     expect(page.locator(".listed tbody tr")).to_have_count(2)
-    expect(page.get_by_text("Not on the recorder any more")).to_be_visible()  # the desk's own camera
+    expect(page.get_by_text("No longer on the recorder")).to_be_visible()  # the desk's own camera
     look(page)
     page.get_by_label("21", exact=True).check()
     page.get_by_label("Chinese name: 21").fill("西门")

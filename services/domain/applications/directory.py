@@ -112,9 +112,9 @@ PEOPLE_SHOWN = 8
 class FoundCameras:
     """The first ``SHOWN`` cameras that a search finds, all of a plan, and how many more there are.
 
-    ``more`` is ``COUNTED`` where there are as many or more; ``next`` is where the next page begins. ``plans`` has the plans that a camera is on, by its id. Of the pickers alone: the ``plan`` that was chosen,
-    ``choices`` of plans, the ids of ``favourites``, and of a whole picker ``own``, the cameras that the person has
-    marked or often chosen.
+    ``more`` is ``COUNTED`` where there are as many or more; ``next`` is where the next page begins. Of the pickers
+    alone: the ``plan`` that was chosen, ``choices`` of plans, the ``plans`` that a camera is on by its id, the ids of
+    ``favourites``, and of a whole picker ``own``, the cameras that the person has marked or often chosen.
     """
 
     cameras: Sequence[CameraChoice]
