@@ -124,7 +124,7 @@ def test_a_plan_is_drawn_up_and_a_camera_is_chosen_on_it(portal: Portal, tmp_pat
     page.get_by_role("button", name="添加").click()
     (tmp_path / "plan.png").write_bytes(drawing())
     page.set_input_files("[name=file]", tmp_path / "plan.png")
-    page.get_by_role("button", name="上传图片").click()
+    page.get_by_role("button", name="上传平面图").click()
     expect(page.locator(".plan")).to_be_visible()
     page.get_by_label("名称、地点、通道或录像机").fill("大门")
     page.get_by_role("button", name="查找").click()

@@ -8,8 +8,9 @@ import base64
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Literal
 
-from sqlalchemy import ColumnElement, Select, delete, func, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, delete, func, or_, select
 
 from services.database.base import new_id
 from services.database.listing import EVERYTHING, Listing
@@ -27,6 +28,8 @@ MOST_PLANS = 2000
 LOWEST, HIGHEST = -20, 300  # levels
 WHOLE = 1000  # thousandths of the width, and of the height
 CANDIDATES = 30  # cameras offered at a time to be placed
+Sort = Literal["site", "floor", "cameras"]
+_ORDER = (Site.name, FloorPlan.building_zh, FloorPlan.level, FloorPlan.floor_zh, FloorPlan.id)
 
 
 @dataclass(frozen=True)
@@ -173,8 +176,9 @@ def take_off(uow: UnitOfWork, plan_id: str, camera_id: str) -> None:
 def list_plans(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[PlanLine]:
     """List all plans by site, building and level, for readers of the set-up; searched in sites, buildings, floors."""
     administrators.require_reader(uow)
-    query = _ordered(_lines().where(listing.mentioned(Site.name, *_words())))
-    return [PlanLine(*row) for row in uow.session.execute(query.limit(listing.limit).offset(listing.offset))]
+    columns = {"site": Site.name, "floor": FloorPlan.level, "cameras": _count_pins()}
+    page = listing.part(_lines().where(listing.mentioned(Site.name, *_words())), columns, *_ORDER)
+    return [PlanLine(*row) for row in uow.session.execute(page)]
 
 
 def list_shown(uow: UnitOfWork) -> list[PlanLine]:
@@ -182,7 +186,7 @@ def list_shown(uow: UnitOfWork) -> list[PlanLine]:
     query = _lines().where(
         FloorPlan.sha256.is_not(None), FloorPlan.id.in_(_usable(select(CameraPin.plan_id), pins=True))
     )
-    return [PlanLine(*row) for row in uow.session.execute(_ordered(query).limit(MOST_PLANS))]
+    return [PlanLine(*row) for row in uow.session.execute(query.order_by(*_ORDER).limit(MOST_PLANS))]
 
 
 def get_plan(uow: UnitOfWork, plan_id: str) -> ShownPlan:
@@ -262,18 +266,12 @@ def list_sites(uow: UnitOfWork, *also: str | None) -> list[tuple[str, str]]:
 
 
 def _lines() -> Select[FloorPlan, str, int]:
-    pins = (
-        select(func.count())
-        .select_from(CameraPin)
-        .where(CameraPin.plan_id == FloorPlan.id)
-        .correlate(FloorPlan)
-        .scalar_subquery()
-    )
-    return select(FloorPlan, Site.name, pins).join(Site, Site.id == FloorPlan.site_id)
+    return select(FloorPlan, Site.name, _count_pins()).join(Site, Site.id == FloorPlan.site_id)
 
 
-def _ordered(query: Select[FloorPlan, str, int]) -> Select[FloorPlan, str, int]:
-    return query.order_by(Site.name, FloorPlan.building_zh, FloorPlan.level, FloorPlan.floor_zh, FloorPlan.id)
+def _count_pins() -> ScalarSelect[int]:
+    pins = select(func.count()).select_from(CameraPin).where(CameraPin.plan_id == FloorPlan.id)
+    return pins.correlate(FloorPlan).scalar_subquery()
 
 
 def _words() -> Sequence[ColumnElement[str]]:

@@ -97,7 +97,7 @@ TRAIL_MESSAGES: Mapping[str, Message] = {
     "plan-added": Message("Floor plan added"),
     "plan-changed": Message("Floor plan changed"),
     "plan-removed": Message("Floor plan removed"),
-    "plan-picture-uploaded": Message("Picture of a floor plan uploaded"),
+    "plan-picture-uploaded": Message("Image of a floor plan uploaded"),
     "plan-cameras-placed": Message("Cameras placed on a floor plan"),
     "plan-camera-removed": Message("Camera taken off a floor plan"),
     "recorder-cameras-missing": Message("Cameras no longer listed by their recorder"),

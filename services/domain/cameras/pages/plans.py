@@ -1,7 +1,7 @@
 """Serve the pages of floor plans: list, form, picture, and the cameras on a plan."""
 
 import re
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, get_args
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
@@ -13,6 +13,7 @@ from services.domain.access import administrators
 from services.domain.cameras import photographs, plans
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
+from services.web import csv as web_csv
 from services.web import lists
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
@@ -28,7 +29,8 @@ _PERCENT = re.compile(r"[0-9]{1,3}(?:[.,][0-9]{1,3})?", re.ASCII)
 
 
 class ListQuery(lists.ListQuery):
-    SORTS: ClassVar = ("site",)
+    SORTS: ClassVar = get_args(plans.Sort)
+    FALLING: ClassVar = frozenset({"cameras"})
 
 
 class PlanBody(Body):
@@ -48,8 +50,25 @@ class PlanBody(Body):
 
 @router.get("")
 async def list_plans(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
-    """Show the plans of all sites."""
+    """Show the plans of all sites; ``form=csv`` exports all matches."""
     lines = await database.read(visitor.actor, plans.list_plans, wanted.listing(visitor.language))
+    if wanted.as_csv:
+        translated = visitor.translated
+        header = [
+            translated("Site"), translated("Building"), translated("Floor"), translated("Order of the floor"),
+            translated("Cameras"),
+        ]  # fmt: skip
+        rows: list[list[web_csv.Cell]] = [
+            [
+                line.site,
+                lists.named(visitor, line.row, "building"),
+                lists.named(visitor, line.row, "floor"),
+                line.row.level,
+                line.pins,
+            ]
+            for line in lines
+        ]
+        return web_csv.csv_answer(translated("Floor plans"), header, rows)
     return visitor.page("cameras/plans.html", **wanted.shown(lines))
 
 
@@ -68,7 +87,7 @@ async def add_plan(visitor: Visiting, typed: Typed, database: GivenDatabase) -> 
         if refusal.status == 403:
             raise
         return await _new(visitor, database, typed.text("siteId"), refusal, typed)
-    return visitor.redirect(f"/admin/plans/{row.id}", Message("The plan was added: upload its picture."))
+    return visitor.redirect(f"/admin/plans/{row.id}", Message("The plan was added: upload its image."))
 
 
 @router.get("/{plan_id}")
