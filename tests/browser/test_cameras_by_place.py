@@ -23,6 +23,8 @@ from services.runtime.places import BPMN
 from services.runtime.settings import Settings
 from services.runtime.spans import Span
 
+pytestmark = pytest.mark.slow
+
 DESK = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
