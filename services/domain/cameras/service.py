@@ -104,7 +104,7 @@ def change_camera(uow: UnitOfWork, camera_id: str, entry: CameraEntry) -> Camera
     """
     administrators.require_administrator(uow)
     row = _get_for_update(uow, camera_id)
-    _check(uow, entry)
+    _check(uow, entry, row.site_id)
     old = asdict(_entry_of(row))
     if (entry.recorder_id, entry.channel) != (row.recorder_id, row.channel):
         if uow.session.scalar(_same_channel(entry).where(Camera.id != camera_id)) is not None:
@@ -148,7 +148,7 @@ def channel_taken(channel: str) -> Refused:
     )
 
 
-def _check(uow: UnitOfWork, entry: CameraEntry) -> None:
+def _check(uow: UnitOfWork, entry: CameraEntry, site_before: str | None = None) -> None:
     recorder = uow.session.get(Recorder, entry.recorder_id)
     if recorder is None or not recorder.active:
         raise Refused(
@@ -157,7 +157,8 @@ def _check(uow: UnitOfWork, entry: CameraEntry) -> None:
             status=422,
             field="recorderId",
         )
-    if entry.site_id is not None and uow.session.get(Site, entry.site_id) is None:
+    site = uow.session.get(Site, entry.site_id) if entry.site_id is not None else None
+    if entry.site_id not in (None, site_before) and (site is None or site.closed_at is not None):
         raise Refused("site-unknown", "Choose a site that is in use.", status=422, field="siteId")
     if entry.camera_class not in CLASSES:
         raise Refused(

@@ -106,7 +106,11 @@ def test_wrong_plans_and_places_are_refused(desk: ReviewDesk, site: str, plan: s
     assert refused(desk, plans.place, plan, {"camera": (0, -1)}) == "pin-outside"
     with pytest.raises(NotFound):
         desk.run(plans.place, plan, {"none": (1, 1)}, by="admin")
+    west = desk.run(lambda uow: service.add(uow, replace(ENTRY, site_id=site)).id, by="admin")
     desk.run(sites.close, site, by="admin")
+    desk.run(service.change_camera, west, replace(ENTRY, site_id=site, channel="8"), by="admin")  # it stays there
+    for site_id in (site, "none"):
+        assert refused(desk, service.add, replace(ENTRY, site_id=site_id)) == "site-unknown"
     assert refused(desk, plans.add, entry(site, floor_zh="x")) == "site-unknown"
     desk.run(plans.change, plan, entry(site, level=-1), by="admin")  # it stays at its site
     assert desk.the(FloorPlan).level == -1
