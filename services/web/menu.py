@@ -40,7 +40,7 @@ def _(message: str) -> str:
 
 ENTRIES = (
     Entry("/", _("Overview"), "home"),
-    Entry("/applications", _("Applications"), "file", not_posts=ADMINISTRATOR, also=("/apply", "/uploads")),
+    Entry("/applications", _("Applications"), "file", not_posts=ADMINISTRATOR, also=("/apply", "/uploads", "/cameras")),
     Entry("/inbox", _("Inbox"), "inbox", DECIDES, also=("/reviews/", "/consents/")),
     Entry("/hand-overs", _("In my custody"), "film", not_posts=ADMINISTRATOR, also=("/sittings/",)),
     Entry("/matters", _("Matters"), "clock", not_posts=ADMINISTRATOR),

@@ -31,7 +31,9 @@ from services.domain.attachments import service as attachments
 from services.domain.attachments.schemas import Description
 from services.domain.attachments.service import Stored
 from services.domain.attachments.subjects import SubjectKind
-from services.domain.cameras import reference_pictures
+from services.domain.cameras import plans, reference_pictures
+from services.domain.cameras.photographs import Picture
+from services.domain.cameras.plans import PlanEntry
 from services.domain.cases import saved_searches
 from services.domain.change_requests import holds
 from services.domain.custody import copies, hand_overs, viewings
@@ -219,7 +221,8 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "manual": "custodian",
         "language": "en",
         "picture": "overview.webp",
-        **desk.run(_registers, by="operator"),
+        **(registers := desk.run(_registers, by="operator")),
+        "plan_id": desk.run(_plan, registers["site_id"], by="admin"),
         **dict.fromkeys(("disposal_item_id", "finding_id", "damage_id"), "none"),
     }
 
@@ -236,6 +239,14 @@ def _registers(uow: UnitOfWork) -> dict[str, str]:
         "device_id": devices.add(uow, device).id,
         "medium_id": media.add(uow, medium).id,
     }
+
+
+def _plan(uow: UnitOfWork, site_id: str) -> str:
+    """A floor plan that is shown: it has a picture, and a camera on it."""
+    plan = plans.add(uow, PlanEntry(site_id, "一号楼", "Building 1", "二层", "Floor 2", 2))
+    plans.upload(uow, plan.id, Picture(b"\xff\xd8\xff", 800, 600))
+    plans.place(uow, plan.id, {"camera": (250, 500)})
+    return plan.id
 
 
 def _work_order(uow: UnitOfWork) -> str:

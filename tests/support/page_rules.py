@@ -43,6 +43,7 @@ CAMERA = {
     "recorderId": "recorder", "channel": "gate", "nameZh": "门", "nameEn": "gate", "placeZh": "门", "placeEn": "gate",
     "retentionDays": "30",
 }  # fmt: skip
+PLAN = {"siteId": "{site_id}", "floorZh": "一层", "floorEn": "1", "level": "1"}
 TABLE = "date,kind,name_zh,name_en\n2031-05-01,off,劳动节,Labour Day"
 ROBOT = {
     "kind": "wecom",
@@ -83,6 +84,8 @@ PAGES = {
     "POST /apply": Rule(APPLICANT, body={"applicationId": "{application_id}", "version": "0"}),
     "POST /apply/save": Rule(APPLICANT, body={"applicationId": "{application_id}", "version": "0"}),
     "GET /apply/cameras": Rule(EVERYONE),
+    "GET /cameras": Rule(EVERYONE),
+    "POST /cameras/{camera_id}/favourite": Rule(EVERYONE, body={"marked": "true"}),
     "GET /apply/people": Rule(EVERYONE),
     "GET /apply/coverage": Rule(EVERYONE, query="?application={application_id}"),
     "GET /applications": Rule(EVERYONE),
@@ -186,6 +189,14 @@ PAGES = {
     "POST /admin/cameras/{camera_id}/active": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"active": "true"}),
     "POST /admin/cameras/{camera_id}/picture": Rule(NONE, EVERYONE),  # its token comes inside a form of many parts
     "POST /admin/cameras/{camera_id}/picture/remove": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /admin/plans": Rule(READERS, EVERYONE - READERS),
+    "GET /admin/plans/new": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/plans/new": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=PLAN),
+    "GET /admin/plans/{plan_id}": Rule(READERS, EVERYONE - READERS),
+    "POST /admin/plans/{plan_id}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=PLAN),
+    "POST /admin/plans/{plan_id}/pins": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"act": "add-camera"}),
+    "POST /admin/plans/{plan_id}/picture": Rule(NONE, EVERYONE),  # its token comes inside a form of many parts
+    "POST /admin/plans/{plan_id}/remove": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /admin/models": Rule(READERS, EVERYONE - READERS),
     "POST /admin/models": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /admin/models/{set_id}": Rule(READERS, EVERYONE - READERS),
@@ -288,6 +299,11 @@ PAGES = {
         ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"active": "true"}
     ),
     "POST /admin/recorders/{recorder_id}/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /admin/recorders/{recorder_id}/listed": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/recorders/{recorder_id}/listed": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/recorders/{recorder_id}/listed/register": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"rows-0-channel": "9"}
+    ),
     "GET /admin/handling": Rule(READERS, EVERYONE - READERS),
     "GET /admin/handling/{level}": Rule(READERS, EVERYONE - READERS),
     # no second person has confirmed it: tests/unit/domain/handling

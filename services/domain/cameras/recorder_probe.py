@@ -62,6 +62,7 @@ DOWN_MESSAGES = {
         "The recorder's time zone differs from the one entered here: check which is right, and correct the other."
     ),
     "broken-off": Message("The connection was lost during the transfer: check the network and the recorder's load."),
+    "no-list": Message("The recorder lists its cameras through its API only: enter the API address, then ask again."),
     "down": Message("The recorder is not responding: check its power, network and address."),
 }
 

@@ -15,6 +15,7 @@ from services.runtime.addresses import Guard
 DOWNLOAD = "/ISAPI/ContentMgmt/download"
 XML = {"Content-Type": "application/xml", "Accept": "*/*"}
 REFUSED = (400, 403, 404, 405)  # with a ResponseStatus that says why
+ABSENT = frozenset({"notsupport", "notsupported", "methodnotallowed", "invalidoperation"})  # subStatusCode, lower case
 LARGEST_REFUSAL = 1 << 16
 DEVICE_BUSY = "2"  # statusCode of a ResponseStatus
 _REASON = re.compile(r"[A-Za-z0-9]{1,60}")
@@ -63,6 +64,18 @@ class HikvisionClient:
         if answer.status != 200 or untrusted_xml.name(root) == "ResponseStatus":
             raise self._refusal(root, path, answer.status)
         return root
+
+    async def optional(self, path: str) -> untrusted_xml.Node | None:
+        """The root of the answer; None where the device says that it has no such document."""
+        answer = await self.request("GET", path)
+        if answer.status in (404, 405):
+            return None
+        root = self._read(answer.body, path, answer.status)
+        if answer.status == 200 and untrusted_xml.name(root) != "ResponseStatus":
+            return root
+        if untrusted_xml.text(root, "subStatusCode").lower() in ABSENT:
+            return None
+        raise self._refusal(root, path, answer.status)
 
     async def footage(self, uri: str) -> AsyncIterator[bytes]:
         """The bytes of a recording; none where it is not there any more.

@@ -184,6 +184,7 @@ NOT_REACHED = {
     "/disclosures/{matter_id}/receipt", "/applications/{application_id}/outsiders", "/outsiders/{outsider_id}/remove",
     "/applications/{application_id}/original-letter", "/derivatives/{derivative_id}/watch",
     "/storage/disposals/{matter_id}/items/{disposal_item_id}",
+    "/admin/recorders/{recorder_id}/listed/register",  # the recorder lists none: test_camera_places
     # there is no group, no inspection, no finding, and nobody of these whom the work order is asked of:
     # tests/unit/domain/supervision, storage and work_orders
     "/supervision/group/{group_id}/{act}", "/supervision-groups/{group_id}/attachments", "/supervision/inspections",
