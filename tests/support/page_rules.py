@@ -416,7 +416,7 @@ PAGES = {
     "POST /storage/recorders/{recorder_id}/measure": Rule(frozenset({"operator"}), EVERYONE - {"operator"}),
     "POST /logout": Rule(EVERYONE),
 }
-# Without a session: test_hostile_login, test_hostile_steps, test_provider_login and test_due_dates show what they let in.
+# Without a session: test_hostile_login, test_hostile_steps, test_provider_login, test_due_dates show what they let in.
 PAGES_WITHOUT_SESSION = {
     "POST /language", "GET /login", "POST /login", "GET /login/code", "POST /login/code",
     "GET /login/enrolment", "POST /login/enrolment", "GET /login/enrolment/qr.svg", "GET /login/password",

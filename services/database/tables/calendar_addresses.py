@@ -18,9 +18,7 @@ class CalendarAddress(Base):
 
     __tablename__ = "calendar_addresses"
     __table_args__ = (
-        Index(
-            "ix_calendar_addresses_open", "person_id", unique=True, sqlite_where=OPEN, postgresql_where=OPEN
-        ),
+        Index("ix_calendar_addresses_open", "person_id", unique=True, sqlite_where=OPEN, postgresql_where=OPEN),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)

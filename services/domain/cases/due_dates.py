@@ -45,7 +45,7 @@ def may_watch(uow: UnitOfWork) -> bool:
 
 def _own(uow: UnitOfWork, until: datetime) -> Iterator[DueDate]:
     for row in inbox.list_due(uow, until, MOST):
-        yield _due("review", row.id, row.number, row.due_at, f"/reviews/{row.id}", row.stage)
+        yield _due("review", row.id, row.number, row.due_at, f"/reviews/{row.id}", stage=row.stage)
     for consent in consent_queries.list_waiting(uow):
         yield _due("consent", consent.id, "", consent.due_at, f"/consents/{consent.id}")
     for loan in custody_queries.open_loans(uow):
@@ -74,7 +74,9 @@ def _own(uow: UnitOfWork, until: datetime) -> Iterator[DueDate]:
 
 def _watched(uow: UnitOfWork, until: datetime) -> Iterator[DueDate]:
     for loan in register.list_loans_due(uow, until, MOST):
-        yield _due("use-period", loan.hand_over_id, loan.number, loan.due_at, f"/cases/{loan.application_id}", own=False)
+        yield _due(
+            "use-period", loan.hand_over_id, loan.number, loan.due_at, f"/cases/{loan.application_id}", own=False
+        )
     for order in work_order_queries.list_due(uow, until, MOST):
         yield _due("work-order", order.id, order.number, order.due_at, f"/work-orders/{order.id}", own=False)
     for line in outside.list_nearest(uow, MOST):
@@ -108,6 +110,6 @@ def _overwritten(uow: UnitOfWork, *, own: bool) -> Iterator[DueDate]:
 
 
 def _due(
-    kind: str, of: str, number: str | None, at: datetime, path: str, stage: str | None = None, *, own: bool = True
+    kind: str, of: str, number: str | None, at: datetime, path: str, *, stage: str | None = None, own: bool = True
 ) -> DueDate:
     return DueDate(kind=kind, id=of, number=number or "", at=at, path=path, stage=stage, own=own)

@@ -11,6 +11,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.documents import service as document_service
 from services.domain.supervision import queries, use_reports
 from services.domain.supervision.use_report_schemas import (
+    TrendMonth,
     UseCounts,
     UseDepartment,
     UseFigure,
@@ -82,4 +83,5 @@ def _view(document: Document) -> UseReportView:
             for one in content["departments"]
         ],
         violations=[UseViolations(**one) for one in content["violations"]],
+        trend=[TrendMonth(**one) for one in content.get("trend", ())],
     )

@@ -85,9 +85,7 @@ LIST_NAME, LOG_NAME = _("In my custody"), _("Custody log")
 @router.get("/hand-overs")
 async def my_hand_overs(visitor: Visiting, database: GivenDatabase, wanted: GivenListQuery) -> Response:
     """Return what I am custodian of, the most urgent first, and what I may view as a named recipient."""
-    found = await database.read(
-        visitor.actor, queries.read_mine, wanted.listing(visitor.language), state=wanted.state
-    )
+    found = await database.read(visitor.actor, queries.read_mine, wanted.listing(visitor.language), state=wanted.state)
     shown = await database.read(visitor.actor, queries.list_shown)
     return visitor.page("custody/list.html", shown=shown, **wanted.shown_page(found))
 

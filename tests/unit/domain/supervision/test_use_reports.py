@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -22,13 +23,21 @@ from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
 from services.database.tables.maintenance import MaintenanceRun, Reconciliation
 from services.database.tables.notices import Notice
+from services.database.tables.stage_visits import StageVisit
 from services.database.tables.violations import Violation
 from services.database.tables.work_orders import WorkOrder, WorkOrderAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cases.document_layouts import render_page
 from services.domain.documents import service as document_service
-from services.domain.supervision import use_report_queries, use_reports
+from services.domain.supervision import (
+    month_keeping,
+    month_totals,
+    statistics,
+    use_figures,
+    use_report_queries,
+    use_reports,
+)
 from services.runtime.errors import NotFound, Refused
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -179,6 +188,65 @@ def test_the_report_counts_what_its_rows_say_in_few_statements(desk: ReviewDesk)
     assert sum(one.now for one in view.violations) == expected["violations"]
 
 
+@pytest.mark.both_databases
+@pytest.mark.requirement("R62", "R63", verb="recorded")
+def test_a_month_that_is_over_stays_as_it_was_counted_in_report_and_statistics_alike(desk: ReviewDesk) -> None:
+    desk.run(_fill, 60)
+    desk.clock.turn(LATER - desk.clock.now())
+
+    def visit(uow: UnitOfWork) -> None:
+        for place, application in enumerate(uow.session.query(Application).order_by(Application.id)):
+            for number, stage in enumerate(("security", "management", "security")):
+                began = {"since": uow.now - timedelta(days=20 * number + place), "seconds": 100.0 * number + place}
+                uow.session.add(StageVisit(application_id=application.id, place=number, stage=stage, **began))
+
+    desk.run(visit)
+    live = desk.run(statistics.read_statistics, months=12, by="supervisor")
+    of_works = desk.run(statistics.read_statistics, months=12, department_id="works", by="supervisor")
+    with patch.object(month_totals, "CASES_AT_ONCE", 7):
+        while desk.run(month_keeping.keep_due):
+            pass
+    assert desk.run(statistics.read_statistics, months=12, by="supervisor") == live
+    assert desk.run(statistics.read_statistics, months=12, department_id="works", by="supervisor") == of_works
+    assert sum(one.violations for one in live.months) > 0
+    assert len({stage.stage for stage in live.stages}) == 2
+
+    number = desk.run(lambda uow: use_reports.make(uow, "2031-02").number, by="supervisor")
+
+    def change(uow: UnitOfWork) -> None:
+        for violation in uow.session.query(Violation):
+            violation.closed_as, violation.closed_at = "cleared", uow.now
+        for loan in uow.session.query(HandOver):
+            loan.due_at = LATER + timedelta(days=30)
+
+    desk.run(change)
+    assert desk.run(statistics.read_statistics, months=12, by="supervisor").months[:-1] == live.months[:-1]
+    again = desk.run(lambda uow: use_reports.make(uow, "2031-03").number, by="supervisor")
+    by_month = {f"{one.month:%Y-%m}": one for one in live.months}
+    for name, report in (("2031-02", number), ("2031-03", again)):
+        view = desk.run(use_report_queries.read_report, report, by="manager")
+        found = {one.code: one.now for one in view.figures}
+        for code, measure in use_figures.SHARED.items():
+            assert found[code] == getattr(by_month[name], measure), (name, code)
+        assert (len(view.trend), view.trend[-1].month) == (12, name)
+        of_trend = {one.month: one.applications for one in view.trend}
+        assert of_trend.items() >= {one: by_month[one].applications for one in of_trend if one in by_month}.items()
+        assert sum(one.now.violations for one in view.departments) == by_month[name].violations
+        assert sum(one.now for one in view.violations) == by_month[name].violations
+        document = desk.the(Document, number=report)
+        assert "逐月趋势：申请" in render_page("use-report", report, document.sha256, json.loads(document.content))
+
+    def hide(uow: UnitOfWork) -> None:
+        case = uow.session.query(Application).filter(Application.submitted_at.is_not(None)).first()
+        assert case is not None
+        case.subject_ids = ["supervisor"]
+
+    desk.run(hide)
+    now = desk.run(statistics.read_statistics, months=12, by="supervisor")
+    assert (live.kept, now.kept) == (True, False)
+    assert sum(one.applications for one in now.months) == sum(one.applications for one in live.months) - 1  # T8
+
+
 @pytest.mark.requirement("R1", verb="recorded")
 def test_a_report_is_filed_told_to_the_management_and_its_reading_is_an_event(desk: ReviewDesk) -> None:
     def maintain(uow: UnitOfWork) -> None:
@@ -237,11 +305,12 @@ def test_who_may_not_neither_makes_nor_reads_it_and_no_period_has_two(desk: Revi
 
 @pytest.mark.requirement("R1", verb="recorded")
 def test_the_system_reports_on_each_period_and_year_once(desk: ReviewDesk) -> None:
-    assert len(desk.run(use_reports.make_due)) == 1  # the first quarter; nothing was applied for in 2030
+    assert len(desk.run(use_reports.make_due)) == 2  # March and its quarter; nothing was applied for in 2030
     assert desk.run(use_reports.make_due) == []
     desk.clock.turn(datetime(2032, 1, 1, tzinfo=ZONE) - desk.clock.now())
-    assert len(desk.run(use_reports.make_due)) == 2
-    assert [one.subject_id for one in desk.all(Document, kind="use-report")] == ["2031-Q1", "2031-Q4", "2031"]
+    assert len(desk.run(use_reports.make_due)) == 3
+    made = [one.subject_id for one in desk.all(Document, kind="use-report")]
+    assert made == ["2031-03", "2031-Q1", "2031-12", "2031-Q4", "2031"]
     page = desk.run(use_report_queries.page_of_reports, limit=2, by="board-head")
     assert {one.by for one in page.lines} == {None}
     assert page.next
