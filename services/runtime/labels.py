@@ -5,7 +5,9 @@ stand for several codes.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from services.runtime.translations import Message, Text, translate
 
@@ -771,6 +773,24 @@ class Label(Text):
         return word(language, self._code)
 
 
+_document_language: ContextVar[str] = ContextVar("document_language", default="zh")
+
+
 def words(code: str | bool | None) -> str:
-    """Return the Chinese label of a code, for documents."""
-    return word("zh", code)
+    """Return the label of a code as documents say it: in Chinese, but inside ``documents_in``."""
+    return word(_document_language.get(), code)
+
+
+def document_language() -> str:
+    """Return the language in which documents are laid out now."""
+    return _document_language.get()
+
+
+@contextmanager
+def documents_in(language: str) -> Iterator[None]:
+    """Lay out documents in another language meanwhile, for a translation that is read."""
+    token = _document_language.set(language)
+    try:
+        yield
+    finally:
+        _document_language.reset(token)

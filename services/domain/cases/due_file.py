@@ -39,7 +39,7 @@ def write(due: Iterable[DueDate], *, language: str, now: datetime) -> bytes:
         event.add("transp", "TRANSPARENT")
         event.add("categories", [word(language, f"due-{one.kind}")])
         calendar.add_component(event)
-    return calendar.to_ical()
+    return bytes(calendar.to_ical())
 
 
 def summary_of(one: DueDate, language: str) -> str:

@@ -192,7 +192,8 @@ def list_loans_due(uow: UnitOfWork, until: datetime, most: int) -> list[LoanDue]
         .order_by(HandOver.due_at, HandOver.id)
         .limit(most)
     )
-    return [LoanDue(*row) for row in uow.session.execute(query)]
+    rows = uow.session.execute(query)
+    return [LoanDue(loan, case_id, number, due_at) for loan, case_id, number, due_at in rows if due_at is not None]
 
 
 def _is_out() -> tuple[ColumnElement[bool], ...]:

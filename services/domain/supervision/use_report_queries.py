@@ -36,6 +36,13 @@ def page_of_reports(uow: UnitOfWork, *, limit: int, place: str = "") -> Page[Use
     return Page(lines, *(beside.text(NEWEST_FIRST) if beside else "" for beside in around))
 
 
+def list_of_months(uow: UnitOfWork, months: int) -> list[UseReportLine]:
+    """List the reports on single months, the newest first; one statement."""
+    of_month = Document.kind == use_reports.KIND, Document.subject_id.like("____-__"), ~Document.subject_id.like("%Q%")
+    query = select(Document).where(*of_month).order_by(Document.subject_id.desc()).limit(months)
+    return _lines(uow.session.scalars(query).all())
+
+
 def read_report(uow: UnitOfWork, number: str) -> UseReportView:
     """Read one report, which is recorded; NotFound for those who read none."""
     document = document_service.by_number(uow, number)

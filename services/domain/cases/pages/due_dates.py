@@ -26,8 +26,8 @@ class CalendarQuery(BaseModel):
     """What the address asks for; a day that is none is today."""
 
     view: str = "month"
-    day: str = Field("", max_length=10)
-    whose: str = Field("", max_length=8)
+    day: Annotated[str, Field(max_length=10)] = ""
+    whose: Annotated[str, Field(max_length=8)] = ""
 
     @property
     def chosen_view(self) -> View:
