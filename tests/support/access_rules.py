@@ -141,6 +141,7 @@ RULES = {
     "GET /api/documents/{number}": Rule(SEE),
     "GET /api/documents/{number}/print": Rule(SEE),
     "GET /api/documents/{number}/pdf": Rule(SEE),
+    "GET /api/documents/{number}/translation/{language}": Rule(SEE),
     "GET /api/reviews": Rule(EVERYONE),
     "GET /api/reviews/conflicts": Rule(EVERYONE),
     # what is refused is said review by review: test_several_reviews

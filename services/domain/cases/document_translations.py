@@ -65,7 +65,7 @@ class _Words:
     """``known``: whole texts; ``templates``: texts with something in their places, the most exact first."""
 
     known: Mapping[str, str]
-    templates: tuple[tuple[re.Pattern[str], str], ...]
+    templates: tuple[tuple[re.Pattern[str], str, bool], ...]
 
     def say(self, text: str) -> str:
         """Return a text in the language; what is not known stays as it is."""
@@ -75,9 +75,12 @@ class _Words:
             return known
         if "\n" in text:
             return "\n".join(map(self.say, text.split("\n")))
-        for pattern, said in self.templates:
-            if (found := pattern.fullmatch(text)) is not None and (filled := self._fill(said, found.groups())):
-                return filled
+        for pattern, said, worded in self.templates:
+            if (found := pattern.fullmatch(text)) is not None:
+                filled = self._fill(said, found.groups())
+                # marks alone say nothing of their own: a text between them is somebody's, unless all of it is known
+                if filled is not None and (worded or not _chinese.search(filled)):
+                    return filled
         listed = text.split("、")
         said_each = [self.known.get(one, one) for one in listed]
         if len(listed) > 1 and not any(map(_chinese.search, said_each)):
@@ -99,10 +102,14 @@ class _Words:
 def _words(language: str) -> _Words:
     named: Mapping[str, str] = json.loads((FOLDER / f"document_words.{language}.json").read_text(encoding="utf-8"))
     known = {**dict(_from_catalogues(language)), **{zh: said for zh, said in named.items() if PLACE not in zh}}
-    templates = sorted((zh for zh in named if PLACE in zh), key=lambda zh: -len(zh.replace(PLACE, "")))
-    # a template of marks alone, such as 《{}：{}》, says nothing of its own
-    spoken = [zh for zh in templates if _chinese.search(zh)] + [zh for zh in templates if not _chinese.search(zh)]
-    return _Words(known, tuple((re.compile("(.*?)".join(map(re.escape, zh.split(PLACE)))), named[zh]) for zh in spoken))
+    by_length = sorted((zh for zh in named if PLACE in zh), key=lambda zh: -len(zh.replace(PLACE, "")))
+    worded = {zh: bool(_chinese.search(zh)) for zh in by_length}
+    templates = sorted(by_length, key=lambda zh: not worded[zh])
+    return _Words(known, tuple((_pattern(zh), named[zh], worded[zh]) for zh in templates))
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile("(.*?)".join(map(re.escape, template.split(PLACE))))
 
 
 def _from_catalogues(language: str) -> Iterator[tuple[str, str]]:

@@ -222,7 +222,9 @@ def _figures(uow: UnitOfWork, both: Sequence[Reported], totals: Totals) -> list[
     parts = []
     for measures in MEASURES.values():
         for code, build in measures.items():
-            for place, reported in enumerate(both) if build is not None else ():
+            if build is None:
+                continue
+            for place, reported in enumerate(both):
                 number = build(reported).scalar_subquery()
                 parts.append(select(literal(code, Text), literal(place, Integer), number))
     found = {(code, place): int(number) for code, place, number in uow.session.execute(union_all(*parts))}
