@@ -20,6 +20,7 @@ from services.web.visitor import Visiting, Visitor
 router = APIRouter(prefix="/due-dates")
 AHEAD = timedelta(days=366)  # of the file
 SHOWN_OF_A_DAY = 4  # in a month
+SHOWN_OVERDUE = 6  # of what was due before, at once
 
 
 class CalendarQuery(BaseModel):
@@ -92,4 +93,4 @@ async def _page(visitor: Visitor, database: Database, wanted: CalendarQuery, *, 
         return {"calendar": calendar, "kept": calendar_addresses.get_own(uow)}
 
     view = await database.read(visitor.actor, read)
-    return visitor.page("cases/due_dates.html", **view, address=address, most=SHOWN_OF_A_DAY)
+    return visitor.page("cases/due_dates.html", **view, address=address, most=SHOWN_OF_A_DAY, few=SHOWN_OVERDUE)

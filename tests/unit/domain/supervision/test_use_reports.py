@@ -1,20 +1,18 @@
 """The report on safety and use: its figures are those of the rows, it is made once, and read by who may (R1)."""
 
 import json
-import random
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import pytest
+import reported_rows
 from amount import examples
 from lent_case import lend
 from prepared_desk import prepared_desk
 from review_desk import ReviewDesk
-from sqlalchemy import insert
 from statements import statements
 
 from services.database.tables.applications import Application
@@ -41,9 +39,7 @@ from services.domain.supervision import (
 from services.runtime.errors import NotFound, Refused
 
 ZONE = ZoneInfo("Asia/Shanghai")
-BEGIN = datetime(2030, 12, 20, tzinfo=UTC)
-ENDS = (None, "rejected", "withdrawn", "footage-re-archived", "copy-lost")
-STAY, LATER = timedelta(days=12), datetime(2031, 4, 2, tzinfo=UTC)
+LATER = datetime(2031, 4, 2, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -52,73 +48,6 @@ def desk(any_database_url: str) -> Iterator[ReviewDesk]:
     desk.clock.turn(LATER - desk.clock.now())
     yield desk
     desk.close()
-
-
-def _fill(uow: UnitOfWork, each: int) -> None:
-    """Rows at random moments of December to March, most of which are in the first quarter."""
-    chance = random.Random(1)  # noqa: S311 - the same rows in every run
-    pattern = uow.session.query(Application).first()
-    assert pattern is not None
-    columns = {column.key: getattr(pattern, column.key) for column in Application.__mapper__.column_attrs}
-
-    def moment(after: datetime = BEGIN, days: float = 100) -> datetime:
-        return after + timedelta(minutes=chance.randrange(int(days * 1440)))
-
-    def later(after: datetime, share: float, days: float = 30) -> datetime | None:
-        return moment(after, days) if chance.random() < share else None
-
-    rows: dict[Any, list[dict[str, Any]]] = {
-        kind: [] for kind in (Application, HandOver, Violation, WorkOrder, WorkOrderAttempt)
-    }
-    for number in range(each):
-        submitted, case, end = moment(), f"case-{number}", chance.choice(ENDS)
-        rows[Application].append(
-            {
-                **columns,
-                **{"id": case, "number": f"SQ-{number}", "process_instance_key": None},
-                **{"department_id": chance.choice(("works", "office")), "created_at": submitted},
-                **{"submitted_at": submitted, "listed_at": submitted, "closed_as": end},
-                "closed_at": moment(submitted, 20) if end else None,
-            }
-        )
-        accepted = moment(submitted, 5)
-        due = accepted + STAY
-        rows[HandOver].append(
-            {
-                **{"id": f"loan-{number}", "application_id": case, "custodian_id": "keeper", "use_days": 12},
-                **{"offered_at": submitted, "take_up_until": due, "accepted_at": accepted, "due_at": due},
-                **{"returned_at": later(accepted, 0.6), "lost_at": later(accepted, 0.1)},
-            }
-        )
-        opened = moment()
-        closed = later(opened, 0.7)
-        rows[Violation].append(
-            {
-                **{"application_id": case, "kind": chance.choice(("overdue", "leak")), "opened_at": opened},
-                **{"facts": {}, "closed_at": closed},
-                "closed_as": chance.choice(("cleared", "upheld")) if closed else None,
-            }
-        )
-        opened, order = moment(), f"order-{number}"
-        done = later(opened, 0.6)
-        rows[WorkOrder].append(
-            {
-                **{"id": order, "number": f"WH-{number}", "key": order, "kind": "device-service"},
-                **{"subject_kind": "device", "subject_id": "d", "subject_label": "d", "title_zh": "", "title_en": ""},
-                **{"facts": {}, "facts_sha256": "0" * 64, "opened_at": opened, "due_at": opened + STAY},
-                **{"closed_at": done, "closed_as": "done" if done else None},
-            }
-        )
-        rows[WorkOrderAttempt].append(
-            {
-                **{"work_order_id": order, "attempt": 1, "due_at": opened + STAY, "done_at": done},
-                "first_reminder_at": opened,
-            }
-        )
-    for table, values in rows.items():
-        uow.session.execute(insert(table), values)
-    for number in range(7):
-        audit_trail.record(uow, "access-denied", "copy", str(number))
 
 
 def _in_quarter(moment: datetime | None) -> bool:
@@ -132,7 +61,7 @@ def _before_april(moment: datetime | None) -> bool:
 @pytest.mark.both_databases
 @pytest.mark.requirement("R1", verb="recorded")
 def test_the_report_counts_what_its_rows_say_in_few_statements(desk: ReviewDesk) -> None:
-    desk.run(_fill, examples(sample=100, full=400))
+    desk.run(reported_rows.fill, examples(sample=100, full=400))
     desk.clock.turn(datetime(2031, 3, 5, tzinfo=UTC) - desk.clock.now())
     desk.run(lambda uow: audit_trail.record(uow, "access-denied", "copy", "x"))
     desk.clock.turn(LATER - desk.clock.now())
@@ -191,7 +120,7 @@ def test_the_report_counts_what_its_rows_say_in_few_statements(desk: ReviewDesk)
 @pytest.mark.both_databases
 @pytest.mark.requirement("R62", "R63", verb="recorded")
 def test_a_month_that_is_over_stays_as_it_was_counted_in_report_and_statistics_alike(desk: ReviewDesk) -> None:
-    desk.run(_fill, 60)
+    desk.run(reported_rows.fill, 60)
     desk.clock.turn(LATER - desk.clock.now())
 
     def visit(uow: UnitOfWork) -> None:
