@@ -8,6 +8,7 @@ SECTIONS = {
     "/inbox": ("reviewer", "decide"),
     "/reviews": ("reviewer", "decide"),
     "/consents": ("applicant", "apply"),
+    "/due-dates": ("applicant", "due"),
     "/hand-overs": ("custodian", "use"),
     "/copies": ("custodian", "use"),
     "/matters/new": ("custodian", "change"),
