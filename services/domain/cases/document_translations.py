@@ -39,7 +39,7 @@ ORIGINAL = "zh"
 FOLDER = Path(__file__).parent
 PLACE = "{}"
 LONGEST_INSERTED = 60  # characters in the place of a template: a longer text is somebody's own
-_chinese = re.compile("[\u3400-\u9fff]")
+_chinese = re.compile(r"[\u3400-\u9fff]")
 _sentence = re.compile("[，。；！？]")
 PUNCTUATION = str.maketrans({"（": "(", "）": ")", "：": ": ", "，": ", ", "；": "; ", "、": ", "})
 

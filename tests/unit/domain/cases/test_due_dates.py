@@ -114,7 +114,7 @@ async def test_the_address_is_shown_once_and_gives_numbers_and_kinds_alone_until
         assert case not in text
         again = Calendar.from_ical((await fetched(portal, address)).content).walk("VEVENT")
         assert event["uid"] in {one["uid"] for one in again}
-        assert "A program last fetched" in (await keeper.get("/due-dates", headers={"cookie": _english(keeper)})).text
+        assert "A program last read" in (await keeper.get("/due-dates", headers={"cookie": _english(keeper)})).text
 
         replaced = (await keeper.post("/due-dates/address")).text
         [other] = re.findall(r"https://footage\.example(/due-dates/[A-Za-z0-9_-]{43}\.ics)<", replaced)
