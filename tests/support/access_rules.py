@@ -141,7 +141,6 @@ RULES = {
     "GET /api/documents/{number}": Rule(SEE),
     "GET /api/documents/{number}/print": Rule(SEE),
     "GET /api/documents/{number}/pdf": Rule(SEE),
-    "GET /api/documents/{number}/translation/{language}": Rule(SEE),
     "GET /api/reviews": Rule(EVERYONE),
     "GET /api/reviews/conflicts": Rule(EVERYONE),
     # what is refused is said review by review: test_several_reviews
@@ -479,6 +478,7 @@ RULES = {
     "GET /api/audit/events": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /api/audit/events/{seq}": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /api/statistics": Rule(SUPERVISING, EVERYONE - SUPERVISING),
+    "GET /api/documents/{number}/translation/{language}": Rule(SEE),
 }
 RULES |= {
     "GET /api/supervision-group": Rule(INSPECTIONS, EVERYONE - INSPECTIONS),

@@ -97,9 +97,6 @@ PAGES = {
     "GET /help": Rule(EVERYONE),
     "GET /help/{manual}": Rule(EVERYONE),
     "GET /help/pictures/{language}/{picture}": Rule(EVERYONE),
-    "GET /due-dates": Rule(EVERYONE),
-    "POST /due-dates/address": Rule(EVERYONE),
-    "POST /due-dates/address/withdraw": Rule(EVERYONE),
     "GET /hand-overs": Rule(EVERYONE),
     "GET /hand-overs.csv": Rule(EVERYONE),
     "GET /hand-overs/{hand_over_id}": Rule(KEEPER),
@@ -415,6 +412,9 @@ PAGES = {
     ),
     "POST /storage/recorders/{recorder_id}/measure": Rule(frozenset({"operator"}), EVERYONE - {"operator"}),
     "POST /logout": Rule(EVERYONE),
+    "GET /due-dates": Rule(EVERYONE),
+    "POST /due-dates/address": Rule(EVERYONE),
+    "POST /due-dates/address/withdraw": Rule(EVERYONE),
 }
 # Without a session: test_hostile_login, test_hostile_steps, test_provider_login, test_due_dates show what they let in.
 PAGES_WITHOUT_SESSION = {
