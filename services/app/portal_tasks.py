@@ -30,6 +30,7 @@ from services.domain.process.relay import Relay
 from services.domain.reviews.ending import EndedBranches, close_of_ended_instances
 from services.domain.storage.sites import site_keepers
 from services.domain.supervision.due import inspections
+from services.domain.supervision.month_keeping import kept_statistics
 from services.domain.supervision.use_reports import use_reports
 from services.runtime import metrics as runtime_metrics
 from services.runtime.engine_client import PyzeebeEngineClient
@@ -67,6 +68,7 @@ def follow_clock(
         daily_digests(container.database),
         hold_reviews(container.database, held.open_asked_lifts),
         inspections(container.database),
+        kept_statistics(container.database),
         use_reports(container.database),
         site_keepers(container.database),
         outside_deadlines(container.database),

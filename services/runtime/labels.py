@@ -5,7 +5,9 @@ stand for several codes.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from services.runtime.translations import Message, Text, translate
 
@@ -273,6 +275,19 @@ WORDS: dict[str | bool | None, str] = {
     "broken-problem": "problem report",
     "broken-footage": "footage lacks",
     "broken-event": "event",
+    "due-review": "review",
+    "due-consent": "consent of a joint department",
+    "due-receipt": "accept the copies",
+    "due-use-period": "use period ends, return the copies",
+    "due-work-order": "work order",
+    "due-work-order-verification": "work order to verify",
+    "due-inspection": "case to inspect",
+    "due-inspection-report": "inspection report to sign",
+    "due-hearing": "reply to a violation",
+    "due-correction": "correct the application",
+    "due-outside-letter": "original letter of the authority",
+    "due-outside-answer": "answer to the person who was filmed",
+    "due-overwrite": "footage may be overwritten",
     "measure-applications": "applications",
     "measure-refused": "refused",
     "measure-overdue": "overdue loans",
@@ -760,6 +775,24 @@ class Label(Text):
         return word(language, self._code)
 
 
+_document_language: ContextVar[str] = ContextVar("document_language", default="zh")
+
+
 def words(code: str | bool | None) -> str:
-    """Return the Chinese label of a code, for documents."""
-    return word("zh", code)
+    """Return the label of a code as documents say it: in Chinese, but inside ``documents_in``."""
+    return word(_document_language.get(), code)
+
+
+def document_language() -> str:
+    """Return the language in which documents are laid out now."""
+    return _document_language.get()
+
+
+@contextmanager
+def documents_in(language: str) -> Iterator[None]:
+    """Lay out documents in another language meanwhile, for a translation that is read."""
+    token = _document_language.set(language)
+    try:
+        yield
+    finally:
+        _document_language.reset(token)

@@ -9,6 +9,7 @@ SECTIONS = {
     "/reviews": ("reviewer", "decide"),
     "/consents": ("applicant", "apply"),
     "/cameras": ("applicant", "apply"),
+    "/due-dates": ("applicant", "due"),
     "/hand-overs": ("custodian", "use"),
     "/copies": ("custodian", "use"),
     "/matters/new": ("custodian", "change"),

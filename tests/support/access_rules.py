@@ -490,6 +490,7 @@ RULES = {
     "GET /api/audit/events": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /api/audit/events/{seq}": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /api/statistics": Rule(SUPERVISING, EVERYONE - SUPERVISING),
+    "GET /api/documents/{number}/translation/{language}": Rule(SEE),
 }
 RULES |= {
     "GET /api/supervision-group": Rule(INSPECTIONS, EVERYONE - INSPECTIONS),

@@ -431,12 +431,16 @@ PAGES = {
     ),
     "POST /storage/recorders/{recorder_id}/measure": Rule(frozenset({"operator"}), EVERYONE - {"operator"}),
     "POST /logout": Rule(EVERYONE),
+    "GET /due-dates": Rule(EVERYONE),
+    "POST /due-dates/address": Rule(EVERYONE),
+    "POST /due-dates/address/withdraw": Rule(EVERYONE),
 }
-# Before there is a session: test_hostile_login, test_hostile_steps and test_provider_login show what they let in.
+# Without a session: test_hostile_login, test_hostile_steps, test_provider_login, test_due_dates show what they let in.
 PAGES_WITHOUT_SESSION = {
     "POST /language", "GET /login", "POST /login", "GET /login/code", "POST /login/code",
     "GET /login/enrolment", "POST /login/enrolment", "GET /login/enrolment/qr.svg", "GET /login/password",
     "POST /login/password", "GET /login/provider", "GET /login/provider/callback",
+    "GET /due-dates/{secret}.ics",
 }  # fmt: skip
 # They end what the other pages need, so they come last.
 LAST_PAGES = (

@@ -12,6 +12,7 @@ from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access.administrators import lock_setup, require_administrator
 from services.domain.accounts import (
+    calendar_addresses,
     held_copies,
     identities,
     lockout,
@@ -154,6 +155,7 @@ def deactivate(uow: UnitOfWork, person_id: str) -> Person:
         change_requests.notify_change(uow, person_id)
     if apply_changes(uow, row, "person", {"active": False}):
         sessions.end_all(uow, person_id)
+        calendar_addresses.end_all(uow, person_id)
         change_requests.end_all_of(uow, person_id)
     return row
 

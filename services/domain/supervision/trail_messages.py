@@ -55,6 +55,8 @@ TRAIL_MESSAGES: Mapping[str, Message] = {
     "password-reset": Message("Password reset by an administrator"),
     "session-ended": Message("Session ended"),
     "sessions-ended": Message("Sessions ended"),
+    "calendar-address-made": Message("Address of the own calendar made"),
+    "calendar-address-ended": Message("Address of the own calendar ended"),
     "passkey-enrolment-started": Message("Enrolment of a passkey started"),
     "passkey-added": Message("Passkey added"),
     "passkey-renamed": Message("Passkey renamed"),
