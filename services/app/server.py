@@ -50,6 +50,7 @@ log = get_logger(__name__)
 SWEEP_EVERY = timedelta(minutes=15)
 LOCK_EVERY = timedelta(seconds=30)
 REDACT_EVERY, REDACT_PAUSE = timedelta(seconds=20), timedelta(seconds=5)
+PACKAGE_EVERY = timedelta(seconds=20)
 RETURNS_EVERY = timedelta(seconds=15)
 PRESERVES = "preserve-footage"  # the job type whose process tries again what it could not preserve
 ENGINE_WAIT = timedelta(seconds=60)
@@ -407,6 +408,23 @@ def _propose_boxes(container: Container) -> Periodic:
     return task
 
 
+def _make_packages(container: Container) -> Periodic:
+    """Return the task that makes evidence packages; the commit that queues one wakes it where it is in this process."""
+    from services.domain.packages import service as packages  # noqa: PLC0415 - a portal makes none
+    from services.evidence.maker import PackageMaker  # noqa: PLC0415 - as above
+
+    maker = PackageMaker(
+        container.database,
+        container.store,
+        container.loan_keys,
+        lambda: container.vault_keys,
+        lambda: container.signer,
+    )
+    task = Leased(maker.lease, PACKAGE_EVERY, maker.run, pause=REDACT_PAUSE)
+    container.database.on(packages.QUEUED, task.wake)
+    return task
+
+
 def _dispose(container: Container) -> Periodic:
     """Return the task that deletes what two people have agreed to dispose of."""
     from services.workers.disposals import Disposer  # noqa: PLC0415 - a portal deletes nothing
@@ -479,7 +497,7 @@ def _periodic_tasks(
             ]
     if roles.sweeper:
         by_clock += [_keep_locks(container), _discard_leftovers(container), _dispose(container)]
-        by_clock += [_make_redactions(container), _propose_boxes(container)]
+        by_clock += [_make_redactions(container), _propose_boxes(container), _make_packages(container)]
         others += _read_store_health(container)
         # The first sweep was before the workers began.
         others.append(Periodic("sweeper", SWEEP_EVERY, partial(_sweep, container, all_open=False), at_once=False))

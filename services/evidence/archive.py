@@ -13,7 +13,6 @@ from services.vault.store.folder_files import sync_folder
 from services.verifier import members
 from services.verifier.members import Member
 
-
 PIECE = 1 << 20
 Chunks = Callable[[], Iterable[bytes | memoryview]]
 

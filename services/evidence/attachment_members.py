@@ -69,9 +69,7 @@ def list_of_case(uow: UnitOfWork, application_id: str) -> list[Attached]:
     return found
 
 
-def read(
-    store: Store, attached: list[Attached], unwrapper: Callable[[], Unwrapper] | None = None
-) -> dict[str, bytes]:
+def read(store: Store, attached: list[Attached], unwrapper: Callable[[], Unwrapper] | None = None) -> dict[str, bytes]:
     """Return the files by their members' names, and the list of all; Fatal where one cannot be read.
 
     ``unwrapper`` has the vault's key, for a process that has not the portal's.
@@ -100,9 +98,7 @@ def _left_out(row: Attachment, size: int) -> str | None:
     return "too-large" if size + row.size > MOST else None
 
 
-def _bytes(
-    store: Store, attached: Attached, opened: Opened, unwrapper: Callable[[], Unwrapper] | None
-) -> bytes:
+def _bytes(store: Store, attached: Attached, opened: Opened, unwrapper: Callable[[], Unwrapper] | None) -> bytes:
     if attached.locked is not None and unwrapper is None:
         raise Fatal(
             f"no package was made | attachment {attached.id} | {attached.locked} | "

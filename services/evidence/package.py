@@ -255,7 +255,13 @@ def _sha256_of(path: Path) -> str:
 
 
 def record_made(
-    uow: UnitOfWork, prepared: Prepared, manifest_sha256: str, file_sha256: str, how: str, **asked: str
+    uow: UnitOfWork,
+    prepared: Prepared,
+    manifest_sha256: str,
+    file_sha256: str,
+    how: str,
+    *,
+    asked: Mapping[str, str] | None = None,
 ) -> None:
     """Record a whole package; ``asked`` says by which request, where the portal was asked for it."""
     case = prepared.case
@@ -269,7 +275,7 @@ def record_made(
         file_sha256=file_sha256,
         footage=how,
         checkpoint=case.checkpoint.size,
-        **asked,
+        **(asked or {}),
     )
 
 

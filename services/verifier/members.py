@@ -12,7 +12,6 @@ import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from services.verifier.invalid import Invalid
@@ -100,13 +99,9 @@ class Archive:
 
         ``opening`` opens what is no file of this machine, with a position of its own each time it is called.
         """
-        if opening is None:
-            if path is None:
-                raise ValueError("an archive needs a file, or what opens it")
-            opening = partial(path.open, "rb", buffering=0)
         self._is_file = path is not None
-        self._open = opening
-        self._file = opening()
+        self._open = _opening(path, opening)
+        self._file = self._open()
         self._one_reads = threading.Lock()
         try:
             self.size = self._file.seek(0, os.SEEK_END)
@@ -200,6 +195,14 @@ class Archive:
         if offset + length > self.size:
             raise Invalid("the ZIP's end states a directory behind the file's end")
         return count, length, offset
+
+
+def _opening(path: Path | None, opening: Callable[[], io.RawIOBase] | None) -> Callable[[], io.RawIOBase]:
+    if opening is not None:
+        return opening
+    if path is None:
+        raise ValueError("an archive needs a file, or what opens it")
+    return lambda: path.open("rb", buffering=0)
 
 
 def _parse(raw: bytes, count: int) -> list[Member]:

@@ -21,6 +21,7 @@ from services.domain.access import queries as access_queries
 from services.domain.access import violations
 from services.domain.accounts.signatures import signing
 from services.domain.accounts.signatures.given import Proof
+from services.domain.audit import checkpoints
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import log, suspensions
 from services.domain.notifications import service as notification_service
@@ -176,14 +177,17 @@ def fetch_refusal(uow: UnitOfWork, row: EvidencePackage, application: Applicatio
     if refused is not None:
         return refused
     if access_queries.get_valid_agreement(uow, uow.actor.id) is None:
-        return Refused(
-            "agreement-missing", "Sign the confidentiality agreement first: see “My account”.", status=403
-        )
+        return Refused("agreement-missing", "Sign the confidentiality agreement first: see “My account”.", status=403)
+    return _not_there(uow, row)
+
+
+def _not_there(uow: UnitOfWork, row: EvidencePackage) -> Refused | None:
+    """Return why there is nothing to fetch, or None."""
     if row.made_at is None:
         return Refused("not-made", "The package is not made yet.")
     if row.key_destroyed_at is not None or row.expires_at is None or uow.now >= row.expires_at:
-        return Refused("package-expired", "The package is kept no longer: ask for a new one.", status=410)
-    if row.footage != policy.HASH and _awaits_disposal(uow, application.id):
+        return Refused("package-expired", "The package is kept no longer: ask for a new one.")
+    if row.footage != policy.HASH and _awaits_disposal(uow, row.application_id):
         return _disposal_refusal()
     return None
 
@@ -275,11 +279,11 @@ def _part_refusal(uow: UnitOfWork, application: Application, person_id: str) -> 
     """Return why the person's own part in the case bars them from its packages, or None."""
     if person_id in application.subject_ids or person_id in violations.list_accused(uow, application.id):
         return Refused(
-            "accused", "The case concerns this person, or a violation accuses them: somebody else does this.", status=403
+            "accused",
+            "The case concerns this person, or a violation accuses them: somebody else does this.",
+            status=403,
         )
-    custodian = select(HandOver.id).where(
-        HandOver.application_id == application.id, HandOver.custodian_id == person_id
-    )
+    custodian = select(HandOver.id).where(HandOver.application_id == application.id, HandOver.custodian_id == person_id)
     if uow.session.scalar(custodian.limit(1)) is not None:
         return Refused(
             "own-loan", "The custodian of the copies gets no package of the case: somebody else does this.", status=403
@@ -328,7 +332,7 @@ def _require_few(uow: UnitOfWork, application: Application, asked: Asked) -> Non
         EvidencePackage.asked_by == uow.actor.id,
         EvidencePackage.made_at.is_(None),
         EvidencePackage.failed_at.is_(None),
-        or_(EvidencePackage.approved.is_(None), EvidencePackage.approved),
+        or_(EvidencePackage.approved.is_(None), EvidencePackage.approved.is_(True)),
         or_(EvidencePackage.queued_at.is_not(None), EvidencePackage.asked_at > uow.now - policy.WAITS_FOR),
     )
     waiting = uow.session.scalars(own).all()
@@ -365,7 +369,7 @@ def _ask_second_person(uow: UnitOfWork, row: EvidencePackage, application: Appli
 
 def _queue(uow: UnitOfWork, row: EvidencePackage) -> None:
     row.queued_at = uow.now
-    uow.after_commit.add(QUEUED)
+    uow.after_commit |= {QUEUED, checkpoints.WANTED}  # the package begins with a signed head of the trail
 
 
 def _is_seen(uow: UnitOfWork, row: EvidencePackage, application: Application) -> bool:
