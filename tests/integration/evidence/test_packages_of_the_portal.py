@@ -1,26 +1,19 @@
 """Packages that the portal is asked for: made with the keys of one part, handed out by the register's rules."""
 
-import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from built_portal import portal_over
-from case_people import CUSTODIAN, People
-from demo_container import CLERK, Places
-from evidence_case import attach, lend
+from case_people import CUSTODIAN
+from demo_container import CLERK
+from evidence_case import attach
+from package_desk import PackageDesk, opened
 from photographs import png
 from sqlalchemy import select, update
-from whole_desk import open_desk
-from whole_footage import MADE_FOR, Footage
+from whole_footage import Footage
 
-from services.app.evidence import sources_of
 from services.database.base import new_id
 from services.database.tables.evidence_packages import EvidencePackage, PackageAttempt
 from services.database.tables.matters import Matter
@@ -29,100 +22,15 @@ from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Hearing
 from services.database.unit_of_work import UnitOfWork
 from services.demo.organisation import demo_id
-from services.domain.accounts.signatures.given import Proof
-from services.domain.audit import checkpoints
-from services.domain.audit.checkpoint_publisher import CheckpointPublisher
-from services.domain.packages import making, policy, service
-from services.domain.packages.service import Asked
-from services.domain.wiring import open_database
+from services.domain.packages import making, policy
 from services.evidence import package
-from services.evidence.maker import PackageMaker
 from services.runtime.canonical_json import hash_of
 from services.runtime.errors import NotFound, Refused
-from services.runtime.rules import rules_of
 from services.runtime.threads import run_in_thread
 from services.vault.keys.log_key import FOLDER, ensure_log_key
-from services.vault.keys.secret_box import KeyFileBox
-from services.vault.keys.signer import trusted_signers
 from services.vault.keys.vault_keys import LoanKeys
 from services.verifier.examination import examine
 from services.verifier.members import Archive
-
-HOUR = timedelta(hours=1)
-
-
-class Desk(People):
-    """With the part that makes packages, which has neither the portal's key nor that of the audit trail."""
-
-    case = number = ""
-
-    async def begin(self) -> None:
-        ensure_log_key(self.settings.keys / FOLDER)
-        self.sources = sources_of(self.container)
-        self.log_head = CheckpointPublisher(
-            self.database, self.sources.log_key, self.container.store, every=HOUR, anchor_every=HOUR
-        )
-        self.apart = open_database(
-            self.settings.database_address,
-            self.clock,
-            rules_of(self.settings),
-            secrets=KeyFileBox(self.settings.data_dir / "no-such-key"),
-        )
-        for database in (self.database, self.apart):
-            database.on(checkpoints.WANTED, self.log_head.wake)
-        self.case = await lend(self, self.sources, ("cam1",))
-        self.number = str(self.application(self.case).number)
-        vault = self.container.vault_keys
-        self.maker = PackageMaker(
-            self.apart, self.container.store, self.container.loan_keys, lambda: vault, lambda: self.container.signer
-        )
-
-    async def ask(self, by: str, footage: str = "hash", **changes: str) -> EvidencePackage:
-        asked = {"recipient_kind": "authority", "recipient": "某某公安分局", "reason": "案件移送需要"} | changes
-        keys = [key.vkey for key in self.sources.log_keys]
-        named: dict[str, Any] = {"number": self.number, "footage": footage, **asked}
-        row: EvidencePackage = await self.as_person(by, service.ask, Asked(**named), keys)
-        return row
-
-    async def approve(self, by: str, row: EvidencePackage, outcome: str = "approved") -> None:
-        await self.as_person(by, service.decide, row.id, outcome, "", Proof("", f"demo-{by}"))
-
-    async def made(self, by: str, footage: str = "hash") -> EvidencePackage:
-        row = await self.ask(by, footage)
-        await self.maker.run()
-        return self.package(row.id)
-
-    def package(self, package_id: str) -> EvidencePackage:
-        return self.look(lambda uow: uow.session.get_one(EvidencePackage, package_id))
-
-    @asynccontextmanager
-    async def portal(self, login: str) -> AsyncIterator[httpx.AsyncClient]:
-        """The API as a signed-in person uses it."""
-        keys = self.settings.keys
-        app = portal_over(
-            {
-                **self.container.for_portal,
-                "database": self.database,
-                "trusted_signers": lambda: trusted_signers(keys / "seal"),
-            }
-        )
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost:8080") as client:
-            answer = await client.post("/api/login", json={"login": login, "password": f"demo-{login}"})
-            client.headers["X-CSRF-Token"] = answer.json()["csrfToken"]
-            yield client
-
-
-@asynccontextmanager
-async def opened(tmp_path: Path, footage: Footage, books: Path) -> AsyncIterator[Desk]:
-    async with open_desk(Desk, Places(tmp_path, footage, database=books), moment=MADE_FOR) as desk:
-        await desk.begin()
-        signing = asyncio.create_task(desk.log_head.run())
-        try:
-            yield desk
-        finally:
-            signing.cancel()
-            await asyncio.gather(signing, return_exceptions=True)
-            desk.apart.close()
 
 
 @pytest.mark.requirement("R28")
@@ -269,7 +177,7 @@ async def test_a_run_whose_process_ended_is_begun_anew_and_leaves_nothing(
         assert desk.events("package-fetched") == []
 
 
-def _details(desk: Desk, action: str) -> list[dict[str, Any]]:
+def _details(desk: PackageDesk, action: str) -> list[dict[str, Any]]:
     return [json.loads(event.entry)["detail"] for event in desk.events(action)]
 
 
@@ -277,7 +185,7 @@ def _row(uow: UnitOfWork, package_id: str) -> EvidencePackage:
     return uow.session.get_one(EvidencePackage, package_id)
 
 
-def _stored(desk: Desk, row: EvidencePackage) -> bytes:
+def _stored(desk: PackageDesk, row: EvidencePackage) -> bytes:
     sealed = row.sealed or {}
     return b"".join(desk.container.store.get(sealed["bucket"], sealed["key"]))
 
