@@ -51,6 +51,7 @@ SWEEP_EVERY = timedelta(minutes=15)
 LOCK_EVERY = timedelta(seconds=30)
 REDACT_EVERY, REDACT_PAUSE = timedelta(seconds=20), timedelta(seconds=5)
 PACKAGE_EVERY = timedelta(seconds=20)
+PACKAGE_KEYS = {"vault_keys", "loan_keys", "signer"}  # of a process that makes packages: its jobs use them anyway
 RETURNS_EVERY = timedelta(seconds=15)
 PRESERVES = "preserve-footage"  # the job type whose process tries again what it could not preserve
 ENGINE_WAIT = timedelta(seconds=60)
@@ -497,10 +498,12 @@ def _periodic_tasks(
             ]
     if roles.sweeper:
         by_clock += [_keep_locks(container), _discard_leftovers(container), _dispose(container)]
-        by_clock += [_make_redactions(container), _propose_boxes(container), _make_packages(container)]
+        by_clock += [_make_redactions(container), _propose_boxes(container)]
         others += _read_store_health(container)
         # The first sweep was before the workers began.
         others.append(Periodic("sweeper", SWEEP_EVERY, partial(_sweep, container, all_open=False), at_once=False))
+    if {name for worker in roles.workers for name in worker.needs} >= PACKAGE_KEYS:
+        by_clock.append(_make_packages(container))
     if any(worker.job_type == PRESERVES for worker in roles.workers):
         by_clock.append(_retry_preservations(container))
     if any(PLACES in worker.needs for worker in roles.workers):

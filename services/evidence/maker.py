@@ -200,6 +200,7 @@ class PackageMaker:
             self._store, order.bucket, order.key, metadata={"package": order.package_id, "footage": order.footage}
         )
         stored = await upload(produced, produced.conclude, target, recipients=[recipient], on_bytes=lambda _: None)
+        prepared.members.clear()  # the check reads attachments again: both would be held at once
         reached.phase = "checking"
         await run_in_own_thread(partial(self._check, order, stored, reached))
         sealed = _sealed(order, stored)

@@ -77,7 +77,9 @@ class PackageDesk(People):
         return self.look(lambda uow: uow.session.get_one(EvidencePackage, package_id))
 
     def app(self) -> FastAPI:
-        return portal_over(self.container.for_portal)
+        given = self.container.for_portal
+        # the engine belongs to the loop of the desk, and a portal may have another
+        return portal_over({name: given[name] for name in given if not name.startswith("engine")})
 
     @asynccontextmanager
     async def portal(self, login: str) -> AsyncIterator[httpx.AsyncClient]:

@@ -170,7 +170,7 @@ def _package_approval(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator
     yield Line(Message("Action"), Message("Evidence package with the footage in clear"))
     yield _plain(Message("Application"), statement["number"])
     yield _coded(Message("Goes to"), f"package-for-{statement['recipientKind']}")
-    yield _plain(Message("Recipient"), statement["recipient"])
+    yield _plain(Message("Who receives it"), statement["recipient"])
     yield _plain(Message("Reason"), statement["because"])
     yield _plain(Message("Requested by"), uow.session.get_one(Person, statement["askedBy"]).name)
     yield _coded(in_context("statements", "Outcome"), statement["outcome"])
