@@ -260,6 +260,7 @@ WORDS: dict[str | bool | None, str] = {
     "look-received": "received into custody",
     "look-view-allowed": "allowed to view",
     "look-fetched": "taken to be provided",
+    "look-packaged": "downloaded in an evidence package",
     "look-provided": "provided to people outside",
     "verb-enforced": "enforced",
     "verb-recorded": "recorded",

@@ -23,6 +23,7 @@ from services.database.tables.violations import Hearing
 from services.database.unit_of_work import UnitOfWork
 from services.demo.organisation import demo_id
 from services.domain.packages import making, policy
+from services.domain.supervision import footage_viewers
 from services.evidence import package
 from services.runtime.canonical_json import hash_of
 from services.runtime.errors import NotFound, Refused
@@ -74,6 +75,8 @@ async def test_a_package_is_asked_for_approved_made_and_fetched(
         assert [(one["begin"], one["end"]) for one in sent] == [(0, len(whole.content)), (half, len(whole.content))]
         assert named[0]["file_sha256"] == listed["sha256"]
         assert len(desk.events("custody-packaged")) == len(desk.events("package-fetched")) == 1
+        looks = desk.database.run_now(CLERK, footage_viewers.list_all, demo_id("cam1"), desk.footage.asked)
+        assert [look.person_id for look in looks if look.how == "packaged"] == [demo_id("wulei")]
         portals = tmp_path / "portal.zip"
         portals.write_bytes(whole.content)
 

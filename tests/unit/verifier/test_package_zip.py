@@ -47,7 +47,7 @@ def test_a_stream_that_nobody_can_go_back_in_has_the_same_bytes(package: Path) -
 
     def footage() -> Iterator[bytes]:
         nonlocal read
-        for start in range(0, 1280, 256):
+        for _ in range(0, 1280, 256):
             read += 256
             yield bytes(range(256))
 
