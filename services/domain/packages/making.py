@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from services.database.base import new_id
 from services.database.tables.applications import Application
@@ -156,13 +156,16 @@ def mark_swept(uow: UnitOfWork, attempt_ids: Collection[str]) -> None:
 
 
 def list_due(uow: UnitOfWork, limit: int) -> list[tuple[str, str, str, str]]:
-    """List what is kept no longer: id, run, bucket and key. It is a copy of what the case has, so no hold keeps it."""
+    """List what is kept no longer: id, run, bucket and key. It is a copy of what the case has, so no hold keeps it.
+
+    Footage that was disposed of does not live on in it.
+    """
     query = (
         select(EvidencePackage)
         .where(
             EvidencePackage.made_at.is_not(None),
             EvidencePackage.discarded_at.is_(None),
-            EvidencePackage.expires_at <= uow.now,
+            or_(EvidencePackage.expires_at <= uow.now, service.is_disposed_of()),
         )
         .order_by(EvidencePackage.expires_at, EvidencePackage.id)
         .limit(limit)

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from services.database.base import new_id
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
 from services.database.tables.evidence_packages import EvidencePackage, PackageFetch
+from services.database.tables.masters import Master
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
@@ -132,10 +133,12 @@ def get(uow: UnitOfWork, package_id: str, *, lock: bool = False) -> tuple[Eviden
 
 def list_seen(uow: UnitOfWork) -> list[tuple[EvidencePackage, Application]]:
     """List the packages that the acting person has asked for or may approve, the newest first."""
+    mine = EvidencePackage.asked_by == uow.actor.id
+    leads = policy.leads(access_queries.load_directory(uow), uow.actor.id)
     query = (
         select(EvidencePackage, Application)
         .join(Application, Application.id == EvidencePackage.application_id)
-        .where(or_(EvidencePackage.asked_by == uow.actor.id, EvidencePackage.footage == policy.CLEAR))
+        .where(or_(mine, EvidencePackage.footage == policy.CLEAR) if leads else mine)
         .order_by(EvidencePackage.asked_at.desc(), EvidencePackage.id)
         .limit(MOST_LISTED)
     )
@@ -189,7 +192,17 @@ def _not_there(uow: UnitOfWork, row: EvidencePackage) -> Refused | None:
         return Refused("package-expired", "The package is kept no longer: ask for a new one.")
     if row.footage != policy.HASH and _awaits_disposal(uow, row.application_id):
         return _disposal_refusal()
+    if uow.session.scalar(select(EvidencePackage.id).where(EvidencePackage.id == row.id, is_disposed_of())):
+        return Refused("package-expired", "The package is kept no longer: ask for a new one.")
     return None
+
+
+def is_disposed_of() -> ColumnElement[bool]:
+    """Build the condition that footage of a package was deleted from the vault since it was made: so it goes too."""
+    deleted = select(Master.id).where(
+        Master.application_id == EvidencePackage.application_id, Master.discarded_at >= EvidencePackage.made_at
+    )
+    return and_(EvidencePackage.footage != policy.HASH, deleted.exists())
 
 
 def still_may(uow: UnitOfWork, row: EvidencePackage, application: Application) -> bool:
