@@ -502,7 +502,7 @@ def _periodic_tasks(
         others += _read_store_health(container)
         # The first sweep was before the workers began.
         others.append(Periodic("sweeper", SWEEP_EVERY, partial(_sweep, container, all_open=False), at_once=False))
-    if {name for worker in roles.workers for name in worker.needs} >= PACKAGE_KEYS:
+    if roles.sweeper and {name for worker in roles.workers for name in worker.needs} >= PACKAGE_KEYS:
         by_clock.append(_make_packages(container))
     if any(worker.job_type == PRESERVES for worker in roles.workers):
         by_clock.append(_retry_preservations(container))
