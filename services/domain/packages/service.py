@@ -175,7 +175,7 @@ def require_right(uow: UnitOfWork, application: Application, person_id: str) -> 
 def fetch_refusal(uow: UnitOfWork, row: EvidencePackage, application: Application) -> Refused | None:
     """Return why the acting person cannot fetch the package now, or None."""
     if row.asked_by != uow.actor.id:
-        return Refused("not-requester", "Only the person who asked for the package fetches it.", status=403)
+        return Refused("not-requester", "Only the person who asked for the package can download it.", status=403)
     refused = _right_refusal(uow, application, uow.actor.id)
     if refused is not None:
         return refused
@@ -293,17 +293,21 @@ def _part_refusal(uow: UnitOfWork, application: Application, person_id: str) -> 
     if person_id in application.subject_ids or person_id in violations.list_accused(uow, application.id):
         return Refused(
             "accused",
-            "The case concerns this person, or a violation accuses them: somebody else does this.",
+            "The case concerns this person, or a violation accuses them: another person has to do this.",
             status=403,
         )
     custodian = select(HandOver.id).where(HandOver.application_id == application.id, HandOver.custodian_id == person_id)
     if uow.session.scalar(custodian.limit(1)) is not None:
         return Refused(
-            "own-loan", "The custodian of the copies gets no package of the case: somebody else does this.", status=403
+            "own-loan",
+            "The custodian of the copies gets no package of the case: another person has to do this.",
+            status=403,
         )
     if suspensions.of_person(uow, person_id):
         return Refused(
-            "person-suspended", "This person's access to footage is suspended: somebody else does this.", status=403
+            "person-suspended",
+            "This person's access to footage is suspended: another person has to do this.",
+            status=403,
         )
     return None
 
@@ -331,7 +335,7 @@ def _require_possible(uow: UnitOfWork, application: Application, asked: Asked) -
 def _disposal_refusal() -> Refused:
     return Refused(
         "awaits-disposal",
-        "The case has ended without a loan, and its footage is not opened any more: ask for a package without footage.",
+        "The case has ended without a loan, and its footage can no longer be opened: ask for a package without footage.",
         field="footage",
     )
 
