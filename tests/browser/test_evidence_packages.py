@@ -77,6 +77,7 @@ def address(desk: PackageDesk) -> Iterator[str]:
         yield where
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.requirement("R28")
 @pytest.mark.requirement("R58")

@@ -335,7 +335,8 @@ def _require_possible(uow: UnitOfWork, application: Application, asked: Asked) -
 def _disposal_refusal() -> Refused:
     return Refused(
         "awaits-disposal",
-        "The case has ended without a loan, and its footage can no longer be opened: ask for a package without footage.",
+        "The case has ended without a loan, and its footage can no longer be opened: ask for a package without "
+        "footage.",
         field="footage",
     )
 
