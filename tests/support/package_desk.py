@@ -92,8 +92,11 @@ class PackageDesk(People):
 
 
 @asynccontextmanager
-async def opened(tmp_path: Path, footage: Footage, books: Path) -> AsyncIterator[PackageDesk]:
-    async with open_desk(PackageDesk, Places(tmp_path, footage, database=books), moment=MADE_FOR) as desk:
+async def opened(
+    tmp_path: Path, footage: Footage, books: Path | None = None, *, database_url: str | None = None
+) -> AsyncIterator[PackageDesk]:
+    places = Places(tmp_path, footage, database=books, database_url=database_url)
+    async with open_desk(PackageDesk, places, moment=MADE_FOR) as desk:
         await desk.begin()
         signing = asyncio.create_task(desk.log_head.run())
         try:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,10 @@ async def test_a_package_is_asked_for_approved_made_and_fetched(
         sent, named = [
             [json.loads(e.entry)["detail"] for e in desk.events(a)] for a in ("package-sent", "package-made")
         ]
-        assert [(one["begin"], one["end"]) for one in sent] == [(0, len(whole.content)), (half, len(whole.content))]
+        assert sorted((one["begin"], one["end"]) for one in sent) == [
+            (0, len(whole.content)),
+            (half, len(whole.content)),
+        ]
         assert named[0]["file_sha256"] == listed["sha256"]
         assert len(desk.events("custody-packaged")) == len(desk.events("package-fetched")) == 1
         looks = desk.database.run_now(CLERK, footage_viewers.list_all, demo_id("cam1"), desk.footage.asked)
@@ -150,10 +154,12 @@ async def test_only_who_may_gets_a_package_and_as_long_as_that_is_so(
         assert desk.package(row.id).discarded_at is not None
 
 
+@pytest.mark.postgres
 async def test_a_run_whose_process_ended_is_begun_anew_and_leaves_nothing(
-    tmp_path: Path, case_footage: Footage, case_books: Path
+    tmp_path: Path, case_footage: Footage, postgres_database: Callable[..., str]
 ) -> None:
-    async with opened(tmp_path, case_footage, case_books) as desk:
+    address = postgres_database(migrated=True)
+    async with opened(tmp_path, case_footage, database_url=address) as desk:
         row = await desk.ask("yangfan", "sealed")
         order = await desk.apart.run(CLERK, making.begin)
         assert order is not None
