@@ -84,7 +84,7 @@ NAMES = ("people", "recorders", "saved_searches")  # here ``name`` is a person's
 # one of a list, or made by the machine
 CODES = {
     *("upload_attempts.purpose", "progress.purpose", "model_sets.base", "model_versions.result"),
-    *("site_keepers.part", "media.state"),
+    *("site_keepers.part", "media.state", "evidence_packages.footage", "evidence_packages.recipient_kind"),
 }
 
 
