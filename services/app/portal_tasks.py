@@ -12,6 +12,7 @@ from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.agreements.renewals import agreement_reminders
 from services.domain.applications.joint import consent_deadlines
 from services.domain.applications.outside_deadlines import outside_deadlines
+from services.domain.audit import checkpoints
 from services.domain.audit.checkpoint_publisher import CheckpointPublisher
 from services.domain.cameras.recorder_monitor import RecorderMonitor
 from services.domain.cases import metrics
@@ -47,7 +48,7 @@ ACTOR = Actor("system", "metrics")
 def open_log_head(container: Container) -> CheckpointPublisher:
     """Return what signs the heads of the audit trail; the log's key is made or read first."""
     settings = container.settings
-    return CheckpointPublisher(
+    publisher = CheckpointPublisher(
         container.database,
         container.log_key,
         container.store,
@@ -55,6 +56,8 @@ def open_log_head(container: Container) -> CheckpointPublisher:
         anchor_every=settings.audit.anchor_interval,
         time_stamper=container.time_stamper,
     )
+    container.database.on(checkpoints.WANTED, publisher.wake)
+    return publisher
 
 
 def follow_clock(

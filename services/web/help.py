@@ -23,6 +23,7 @@ SECTIONS = {
     "/storage/disposals": ("storage", "disposal"),
     "/register": ("security-head", "overview"),
     "/holds": ("security-head", "act"),
+    "/packages": ("security-head", "packages"),
     "/supervision": ("supervisor", "inspect"),
     "/supervision/group": ("supervisor", "group"),
     "/supervision/requirements": ("supervisor", "look"),

@@ -49,6 +49,14 @@ ENTRIES = (
     Entry("/storage", _("Storage office"), "disk", STORAGE),
     Entry("/register", _("Register"), "book", WATCHES, ADMINISTRATOR),
     Entry("/holds", _("Legal holds"), "lock", HOLDS, ADMINISTRATOR),
+    Entry(
+        "/packages",
+        _("Evidence packages"),
+        "file",
+        frozenset({"security-reviewer"}),
+        ADMINISTRATOR,
+        led=frozenset({"security", "legal"}),
+    ),
     Entry("/supervision", _("Supervision"), "eye", SUPERVISES, ADMINISTRATOR, led=frozenset({"security"})),
     Entry(
         "/supervision/group",

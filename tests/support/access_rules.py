@@ -73,6 +73,9 @@ SITE = {"name": "S", "address": "1", "uses": ["primary"]}
 DEVICE = {"number": "D", "kind": "array", "make": "M", "model": "M", "siteId": "{site_id}"}
 MEDIUM = {"number": "M", "kind": "usb-stick", "siteId": "{site_id}"}
 OUTSIDER = {"name": "李警官", "unit": "市公安局", "cardKind": "police-card", "cardNumber": "067890", "contact": "none"}
+PACKAGE = {
+    "number": "SQ-2031-000001", "footage": "hash", "recipientKind": "inside", "recipient": "none", "reason": "none",
+}  # fmt: skip
 RECORDER = {"name": "R", "site": "S", "configuration": {}}
 
 
@@ -379,6 +382,15 @@ RULES = {
     "POST /api/holds/{legal_hold_id}/ask-lift": Rule(
         frozenset({"security-head"}), HOLD_READERS - {"security-head"}, body={"because": "none"}
     ),
+    "GET /api/packages": Rule(HOLD_PLACERS, EVERYONE - HOLD_PLACERS),
+    "POST /api/packages": Rule(HOLD_PLACERS, EVERYONE - HOLD_PLACERS, body=PACKAGE),
+    # the reviewer has asked for it, and it has no footage in clear that somebody would have to approve
+    "GET /api/packages/{package_id}": Rule(frozenset({"reviewer"})),
+    "POST /api/packages/{package_id}/approval": Rule(
+        NONE, frozenset({"reviewer"}), body={"outcome": "approved", "password": PASSWORD}
+    ),
+    "POST /api/packages/{package_id}/fetches": Rule(frozenset({"reviewer"})),
+    "GET /api/package-fetches/{fetch_id}/content": Rule(frozenset({"reviewer"})),
     "POST /api/signature-holds/{hold_id}/release": Rule(frozenset({"security-head"}), body={"password": PASSWORD}),
     "GET /api/people": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people/list": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),

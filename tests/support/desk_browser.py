@@ -32,6 +32,8 @@ def signing_in(desk: ReviewDesk, browser: Browser, folder: Path) -> Iterator[Sig
         "store": PortalStore(MemoryStore()),
         "loan_keys": Away(),
         "vault_recipients": lambda: [generate_identity()[1]],
+        "log_keys": tuple,
+        "trusted_signers": tuple,
     }
     opened: list[tuple[BrowserContext, PortalUser]] = []
     with served(portal_over(dependencies)) as address:

@@ -43,6 +43,8 @@ from services.domain.matters.violations import acts as violation_acts
 from services.domain.matters.violations import tasks as violation_tasks
 from services.domain.matters.violations.assessment import Assessment
 from services.domain.notifications import service as notification_service
+from services.domain.packages import service as packages
+from services.domain.packages.service import Asked
 from services.domain.retrieval import uploads
 from services.domain.retrieval.uploads import Facts
 from services.domain.reviews import filing, questions
@@ -87,6 +89,7 @@ NAMES = ("people", "recorders", "saved_searches")  # here ``name`` is a person's
 CODES = {
     *("upload_attempts.purpose", "progress.purpose", "model_sets.base", "model_versions.result"),
     *("site_keepers.part", "media.state", "floor_plan_pictures.encrypted"),
+    *("evidence_packages.footage", "evidence_packages.recipient_kind"),
 }
 
 
@@ -205,6 +208,9 @@ class HostileOrganisation(ReviewDesk):
         self._jointly()
         held = str(self.the(Application, id=at_security).number)
         self.run(legal_holds.place, held, cause="manual", reason=hostile("legal_holds.reason"), by="security-deputy")
+        named = {"recipient": hostile("packages.recipient"), "reason": hostile("packages.reason")}
+        asked = Asked(str(self.the(Application, id=lent[0]).number), "hash", "inside", **named)
+        self.run(packages.ask, asked, (), by="reviewer")
         self.run(_registers, by="operator")
         self.run(_plan, by="admin")
 
@@ -326,7 +332,7 @@ class HostileOrganisation(ReviewDesk):
             "recorder_id": "recorders", "camera_id": "cameras", "department_id": "departments",
             "delivery_id": "deliveries", "notice_id": "notices", "post_id": "posts", "session_id": "sessions",
             "absence_id": "absences", "search_id": "saved_searches", "set_id": "model_sets", "matter_id": "matters",
-            "sitting_id": "sittings", "plan_id": "floor_plans",
+            "sitting_id": "sittings", "plan_id": "floor_plans", "package_id": "evidence_packages",
         }  # fmt: skip
         found = {name: self.ids(Base.metadata.tables[table]) for name, table in tables.items()}
         numbers = self.run(lambda uow: list(uow.session.scalars(select(Document.number))))

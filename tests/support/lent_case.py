@@ -14,6 +14,7 @@ from services.database.tables.consents import Consent
 from services.database.tables.custody import HandOver
 from services.database.tables.deliveries import Delivery
 from services.database.tables.deployments import ModelSet
+from services.database.tables.evidence_packages import EvidencePackage, PackageFetch
 from services.database.tables.notice_robots import NoticeRobot
 from services.database.tables.notices import Notice
 from services.database.tables.outsiders import Outsider
@@ -205,6 +206,7 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "kind": "custody-transfer",
         "matter_id": _transfer(desk),
         "violation_id": "none",
+        **desk.run(_package, by="reviewer"),
         "group_id": "none",
         "inspection_id": "none",
         "inspected_case_id": "none",
@@ -294,6 +296,27 @@ def _sitting(uow: UnitOfWork) -> str:
     uow.session.add(row)
     uow.session.flush()
     return row.id
+
+
+def _package(uow: UnitOfWork) -> dict[str, str]:
+    """An evidence package that the reviewer has asked for and that is not made yet, on paper; and a fetching of it."""
+    row = EvidencePackage(
+        application_id=uow.session.scalars(select(HandOver)).one().application_id,
+        footage="hash",
+        recipient_kind="inside",
+        recipient="none",
+        reason="none",
+        asked_by=uow.actor.id,
+        asked_at=uow.now,
+        queued_at=uow.now,
+        log_keys=[],
+    )
+    uow.session.add(row)
+    uow.session.flush()
+    fetch = PackageFetch(package_id=row.id, person_id=uow.actor.id, address="x", asked_at=uow.now, reads=0)
+    uow.session.add(fetch)
+    uow.session.flush()
+    return {"package_id": row.id, "fetch_id": fetch.id}
 
 
 def _transfer(desk: ReviewDesk) -> str:

@@ -20,6 +20,7 @@ from access_rules import (
     OPEN_WORK,
     OUTSIDER,
     OVERSEERS,
+    PACKAGE,
     READERS,
     RECONCILIATION_READERS,
     RECORDING,
@@ -265,6 +266,13 @@ PAGES = {
     "POST /holds/{legal_hold_id}/ask-lift": Rule(
         frozenset({"security-head"}), HOLD_READERS - {"security-head"}, body={"because": "none"}
     ),
+    "GET /packages": Rule(EVERYONE),
+    "POST /packages": Rule(HOLD_PLACERS, EVERYONE - HOLD_PLACERS, body=PACKAGE),
+    "GET /packages/{package_id}": Rule(frozenset({"reviewer"})),
+    "POST /packages/{package_id}/approval": Rule(
+        NONE, frozenset({"reviewer"}), body={"outcome": "approved", "password": PASSWORD}
+    ),
+    "POST /packages/{package_id}/fetches": Rule(frozenset({"reviewer"})),
     "GET /requests": Rule(EVERYONE),
     "POST /requests/{change_id}/{act}": Rule(NONE),  # ``act`` is none of its own
     "GET /admin/people": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),

@@ -34,6 +34,7 @@ Page = Literal[
     "sites",
     "reconciliations",
     "use-report",
+    "package",
 ]
 # What a notice asks somebody to do. Its subject is the review, the consent, the hand-over, the request or the
 # violation. ``progress`` asks for nothing: the decision of a stage is news until the next one.
@@ -58,6 +59,7 @@ Work = Literal[
     "answer",
     "work-order",
     "supervision",
+    "package",
 ]
 
 DIGEST = "daily-digest"
@@ -71,6 +73,7 @@ PAGES_OF_SUBJECTS = {
     "inspection": "/supervision/inspections",
     "refusals": "/supervision/refusals",
     "use-report": "/supervision/use-reports",
+    "package": "/packages",
 }
 PLAIN_PAGES = {
     "group": "/supervision/group",
@@ -387,6 +390,21 @@ TEXTS = {
     ),
     "hold-lift-asked": NoticeText(
         Message("A legal hold is to be lifted: confirm it, or keep the hold."), "holds", work="check"
+    ),
+    "package-to-approve": NoticeText(
+        Message("An evidence package with footage in clear is requested: approve it, or refuse it."),
+        "package",
+        personal=True,
+        work="package",
+    ),
+    "package-ready": NoticeText(
+        Message("The evidence package that you requested is ready: download it in time."), "package", personal=True
+    ),
+    "package-refused": NoticeText(
+        Message("The evidence package that you requested was not approved: read the reason."), "package", personal=True
+    ),
+    "package-failed": NoticeText(
+        Message("The evidence package that you requested could not be made."), "package", personal=True
     ),
     "hold-lifted": NoticeText(Message("A legal hold that you own was lifted."), "holds"),
     "site-without-keeper": NoticeText(

@@ -24,6 +24,7 @@ from services.database.tables.copies import Copy
 from services.database.tables.derivatives import Derivative, DerivativeAttempt
 from services.database.tables.documents import Document
 from services.database.tables.emergency_views import EmergencyCopy
+from services.database.tables.evidence_packages import EvidencePackage, PackageAttempt
 from services.database.tables.maintenance import Damage, StoreAccess, StoreLogFeed
 from services.database.tables.masters import Master
 from services.database.tables.preservations import Preservation
@@ -290,14 +291,22 @@ def judge_next(uow: UnitOfWork, own: Collection[str], limit: int) -> tuple[int, 
 
 
 def _explained_runs(uow: UnitOfWork, keys: Collection[str]) -> set[tuple[str, str]]:
-    """Return key and act of what making a redacted copy explains: a put of a run, and the end of what it has left."""
-    query = (
+    """Return key and act of what making a redacted copy or an evidence package explains.
+
+    That is a put of a run, and the end of what it has left.
+    """
+    derived = (
         select(DerivativeAttempt, Derivative)
         .join(Derivative, Derivative.id == DerivativeAttempt.derivative_id)
         .where(DerivativeAttempt.key.in_(keys))
     )
+    packages = (
+        select(PackageAttempt, EvidencePackage)
+        .join(EvidencePackage, EvidencePackage.id == PackageAttempt.package_id)
+        .where(PackageAttempt.key.in_(keys))
+    )
     explained = set[tuple[str, str]]()
-    for run, of in uow.session.execute(query):
+    for run, of in (*uow.session.execute(derived), *uow.session.execute(packages)):
         explained.add((run.key, "put"))
         if run.abandoned_at is not None or of.key_destroyed_at is not None or of.discarded_at is not None:
             explained.add((run.key, "delete"))

@@ -197,6 +197,8 @@ NOT_REACHED = {
     "/holds/{legal_hold_id}/ask-lift",  # of a hold that Legal has confirmed: tests/unit/domain/holds
     # there is nobody who leads Legal: tests/unit/domain/applicable_rules
     "/applicable-rules/{rule_id}",
+    # it has no footage in clear and is not made: tests/integration/evidence/test_packages_of_the_portal.py
+    "/packages/{package_id}/approval", "/packages/{package_id}/fetches",
     "/admin/calendar",  # in the answer to /admin/calendar/check: test_working_calendar_pages.py
 }  # fmt: skip
 MOST = 3  # addresses of one route that one role opens: links on pages lead to the same page of many things
