@@ -67,8 +67,8 @@ class Segment:
 
     ``span`` starts at the wall-clock time of the segment's media time 0; in mkv, ts, ps and dav, whose times begin
     anywhere, at that of its first picture. ``size`` in bytes, where it is known before reading; ``container`` is one of
-    mp4, fmp4, mov, mkv, ts, ps, dav; ``open`` begins a new stream of its bytes. ``step`` is the resolution of its times:
-    neighbours that lie no further apart may be contiguous.
+    mp4, fmp4, mov, mkv, ts, ps, dav; ``open`` begins a new stream of its bytes. ``step`` is the resolution of its
+    times: neighbours that lie no further apart may be contiguous.
     """
 
     name: str

@@ -10,6 +10,8 @@ from anyio.lowlevel import RunVar
 
 from services.recorders import secrets as recorder_secrets
 from services.recorders.configuration_schema import ConfigurationSchema
+from services.recorders.dahua.recorder import SCHEMA as DAHUA
+from services.recorders.dahua.recorder import DahuaRecorder
 from services.recorders.folder.recorder import SCHEMA as FOLDER
 from services.recorders.folder.recorder import FolderRecorder
 from services.recorders.frigate.recorder import SCHEMA as FRIGATE
@@ -55,6 +57,9 @@ KINDS = {
     ),
     "frigate": Kind(
         FRIGATE, lambda configuration, places: FrigateRecorder.from_configuration(configuration, places.guard)
+    ),
+    "dahua": Kind(
+        DAHUA, lambda configuration, places: DahuaRecorder.from_configuration(configuration, places.guard)
     ),
     "hikvision": Kind(
         HIKVISION, lambda configuration, places: HikvisionRecorder.from_configuration(configuration, places.guard)

@@ -297,14 +297,14 @@ class DavWalk(_HeaderWalk):
         if not self._position and head.startswith(b"DAHUA"):
             self._pass(0, _DAHUA, "the header")
             return True
-        if not self._position and len(head) < 5 and b"DAHUA".startswith(head):
-            return False
-        if not head.startswith(self.resume_mark):
-            if len(head) >= 4 or not self.resume_mark.startswith(head):
-                self._mark_damage(self._position, f"no frame begins at byte {self._position}")
-            return False
-        if len(head) < _FRAME_HEAD:
-            return False
+        whole = len(head) == _FRAME_HEAD
+        if head[:4] != self.resume_mark[: len(head)] and (self._position or whole):
+            self._mark_damage(self._position, f"no frame begins at byte {self._position}")
+        elif whole:
+            return self._pass_frame(head)
+        return False
+
+    def _pass_frame(self, head: bytes) -> bool:
         length = int.from_bytes(head[12:16], "little")
         if not _FRAME_HEAD + _FRAME_END <= length <= _LARGEST_FRAME:
             self._mark_damage(self._position, f"a frame at byte {self._position} declares {length} bytes")

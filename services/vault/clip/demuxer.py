@@ -20,8 +20,8 @@ from services.vault.clip.bitstream import (
     without_lengths,
 )
 from services.vault.clip.container_walks import DavWalk
-from services.vault.clip.decoding import PictureDecoder
 from services.vault.clip.covered_time import SECOND
+from services.vault.clip.decoding import PictureDecoder
 from services.vault.clip.source import Damaged, Source
 from services.vault.clip.tracks import Scale, Tracks
 
