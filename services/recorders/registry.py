@@ -16,6 +16,8 @@ from services.recorders.folder.recorder import SCHEMA as FOLDER
 from services.recorders.folder.recorder import FolderRecorder
 from services.recorders.frigate.recorder import SCHEMA as FRIGATE
 from services.recorders.frigate.recorder import FrigateRecorder
+from services.recorders.gb28181.recorder import SCHEMA as GB28181
+from services.recorders.gb28181.recorder import Gb28181Recorder
 from services.recorders.hikvision.recorder import SCHEMA as HIKVISION
 from services.recorders.hikvision.recorder import HikvisionRecorder
 from services.recorders.mediamtx.recorder import SCHEMA as MEDIAMTX
@@ -58,8 +60,9 @@ KINDS = {
     "frigate": Kind(
         FRIGATE, lambda configuration, places: FrigateRecorder.from_configuration(configuration, places.guard)
     ),
-    "dahua": Kind(
-        DAHUA, lambda configuration, places: DahuaRecorder.from_configuration(configuration, places.guard)
+    "dahua": Kind(DAHUA, lambda configuration, places: DahuaRecorder.from_configuration(configuration, places.guard)),
+    "gb28181": Kind(
+        GB28181, lambda configuration, places: Gb28181Recorder.from_configuration(configuration, places.guard)
     ),
     "hikvision": Kind(
         HIKVISION, lambda configuration, places: HikvisionRecorder.from_configuration(configuration, places.guard)

@@ -144,6 +144,9 @@ class DahuaRecorder:
         """What it lists. A search is refused for a channel that it does not have, and by some firmware where it finds
         nothing: only the first is refused for all times too."""
         wanted = self._channel(channel)
+        if wanted is None:
+            await self._channels()  # one that is away, or refuses the user, tells that first
+            raise self._no_channel(channel)
         files = await self._finder.files(wanted, span)
         if files:
             return files
@@ -153,11 +156,10 @@ class DahuaRecorder:
             raise self._no_channel(channel)
         return []
 
-    def _channel(self, channel: str) -> Channel:
+    @staticmethod
+    def _channel(channel: str) -> Channel | None:
         told = _CHANNEL.fullmatch(channel)
-        if told is None:
-            raise self._no_channel(channel)
-        return Channel(int(told[1]), told[2] or "Main")
+        return None if told is None else Channel(int(told[1]), told[2] or "Main")
 
     async def _channels(self) -> int:
         """How many channels it names; 0 where it names none."""

@@ -261,7 +261,10 @@ async def test_a_login_page_is_answered_by_one_login(
 
 
 @pytest.mark.recorder_answer(
-    "dahua", Behaviour.WRONG_PASSWORD, "报登录失败；密码不出现在任何文字里。", "A failed login; the password is in no text."
+    "dahua",
+    Behaviour.WRONG_PASSWORD,
+    "报登录失败；密码不出现在任何文字里。",
+    "A failed login; the password is in no text.",
 )
 async def test_a_wrong_password_is_told_without_it(server: DahuaServer) -> None:
     async with opened(server, password="gu3ssed") as recorder:
@@ -441,7 +444,7 @@ async def test_a_transfer_that_ends_with_the_session_is_taken_up_again(
 @pytest.mark.parametrize("place", ["findFile", LOAD])
 async def test_lengths_that_lie_and_silence_are_told(server: DahuaServer, place: str, reply: Reply, code: str) -> None:
     server.wrong.append(on(place, reply))
-    async with opened(server, patience=2 if reply.hangs else 20) as recorder:
+    async with opened(server, patience=1 if reply.hangs else 20) as recorder:
         with pytest.raises(RecorderDown) as down:
             [await body(segment) for segment in await fetched(recorder, span(1, 3))]
     assert down.value.code == code
