@@ -62,6 +62,10 @@ DOWN_MESSAGES = {
         "The recorder's time zone differs from the one entered here: check which is right, and correct the other."
     ),
     "broken-off": Message("The connection was lost during the transfer: check the network and the recorder's load."),
+    "kind-failed": Message(
+        "The recorder type, which another package brings, has failed: give the log to whoever wrote it, or install "
+        "another release of the package."
+    ),
     "down": Message("The recorder is not responding: check its power, network and address."),
 }
 

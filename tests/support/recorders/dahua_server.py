@@ -1,5 +1,7 @@
-"""Dahua's CGI as a small server: Digest, the search with its objects and pages, files by their path. After the vendor's
-published description (HTTP API) and what two public clients have met; no device was at hand, and no answer was recorded.
+"""Dahua's CGI as a small server: Digest, the search with its objects and pages, files by their path.
+
+After the vendor's published description (HTTP API) and what two public clients have met; no device was at hand, and no
+answer was recorded.
 """
 
 import hashlib
@@ -88,7 +90,7 @@ class DahuaServer:
     def _wrong(self, request: Request) -> Reply | None:
         return next((reply for one in self.wrong if (reply := one(request)) is not None), None)
 
-    def _answered(self, request: Request) -> Reply:
+    def _answered(self, request: Request) -> Reply:  # noqa: PLR0911 - one answer for each call
         if request.path.startswith("/cgi-bin/RPC_Loadfile/"):
             path = request.path.removeprefix("/cgi-bin/RPC_Loadfile")
             found = next((one for one in self.files if one.path == path), None)

@@ -230,8 +230,8 @@ async def test_times_are_read_in_the_zone_that_is_entered(server: GatewayServer)
     "gb28181",
     Behaviour.REPEATED_PAGES,
     "设备的列表分多条报文送达：少了任何一条即报忙并重试；网关的通道列表重复时即止。",
-    "A device's list comes in several messages: where some are lost it is busy, and tried again; where a gateway's list "
-    "of channels repeats, that is the end.",
+    "A device's list comes in several messages: where some are lost it is busy, and tried again; where a gateway's "
+    "list of channels repeats, that is the end.",
 )
 async def test_a_list_that_came_incomplete_is_not_believed(server: GatewayServer) -> None:
     rows = [{"deviceId": DEVICE, "DeviceID": DEVICE, "ID": CHANNEL}] * 1000
@@ -454,8 +454,8 @@ async def test_a_length_that_lies_is_told(server: GatewayServer) -> None:
     "gb28181",
     Behaviour.HANG,
     "下载停滞超过限时：结束该会话，作为传输中断重试；网关丢失的下载同样。",
-    "A download that stands still is ended after the time-out and tried again as broken off; so is one that the gateway "
-    "has lost.",
+    "A download that stands still is ended after the time-out and tried again as broken off; so is one that the "
+    "gateway has lost.",
 )
 @pytest.mark.recorder_answer(
     "gb28181",
