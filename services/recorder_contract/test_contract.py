@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.recorder_contract.plugin import Subject
+from services.recorder_contract.plugin import ANYWHERE, Subject
 from services.recorders.kinds import Places
 from services.recorders.outside import CONTAINERS
 from services.recorders.protocol import OutsideRoots, Recorder, RecorderDown, Segment, WrongChannel
@@ -133,7 +133,7 @@ async def test_a_wrong_secret_is_told_and_not_repeated(recorder_subject: Subject
     secrets = sorted(recorder_subject.described.schema.secrets & set(recorder_subject.configuration))
     if not secrets:
         pytest.skip("its configuration has no secret")
-    wrong = recorder_subject.open(**{secrets[0]: "n0t-the-s3cret"})
+    wrong = recorder_subject.open(ANYWHERE, **{secrets[0]: "n0t-the-s3cret"})
     assert not (await wrong.probe()).reachable, "probe tells it, and raises nothing"
     with pytest.raises(RecorderDown) as down:
         await wrong.coverage(recorder_subject.channel, recorder_subject.recorded)
@@ -145,7 +145,7 @@ async def test_one_that_is_away_is_told(recorder_subject: Subject) -> None:
     places = sorted(one.name for one in recorder_subject.described.schema.fields if one.kind == "address")
     if not places:
         pytest.skip("its configuration has no address")
-    away = recorder_subject.open(**dict.fromkeys(places, _closed()))
+    away = recorder_subject.open(ANYWHERE, **dict.fromkeys(places, _closed()))
     assert not (await away.probe()).reachable, "probe tells it, and raises nothing"
     with pytest.raises(RecorderDown) as down:
         await away.coverage(recorder_subject.channel, recorder_subject.recorded)

@@ -23,6 +23,7 @@ from services.recorders.protocol import (
     WrongChannel,
 )
 from services.recorders.protocol import Recorder as RecorderClient
+from services.recorders.registry import KINDS
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.spans import Span
 from services.runtime.translations import Bilingual, Message
@@ -125,15 +126,19 @@ async def probe(recorders: OpenRecorder, row: Recorder, cameras: Sequence[Camera
             )
         )
     except (Fatal, Retryable):
-        findings.append(
-            Finding(
-                "configuration",
-                Message("The configuration is not valid: correct the type and fields."),
-            )
-        )
+        findings.append(_not_opened(row.kind))
     if not cameras and not findings:
         findings.append(Finding("no-cameras", Message("No cameras have been added for this recorder: add them.")))
     return ProbeResult(facts, sorted(findings, key=lambda finding: finding.ok))
+
+
+def _not_opened(kind: str) -> Finding:
+    if kind not in KINDS:
+        return Finding(
+            "kind-missing",
+            Message("The type of this recorder is not installed, or cannot be used: see the list of recorders."),
+        )
+    return Finding("configuration", Message("The configuration is not valid: correct the type and fields."))
 
 
 async def _why_down(client: RecorderClient, now: datetime) -> Finding:

@@ -67,7 +67,7 @@ def recorder_subject(tmp_path: Path) -> Iterator[Subject]:
         rows.append({"channel": "1", "name": name, "start": start, "seconds": SECONDS, "size": len(body)})
     (folder / "files.json").write_text(json.dumps(rows), encoding="utf-8")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         told = {"address": f"http://127.0.0.1:{server.server_port}", "user": USER, "password": PASSWORD}
         yield Subject("example-nvr", told, "1", Span(START, START + timedelta(seconds=2 * SECONDS)))
         server.shutdown()
