@@ -25,8 +25,7 @@ DONE, FAILED, FORBIDDEN, NOT_THERE, LOGIN = 0, 100, 403, 404, 401
 # The device, or its footage, did not come in time; its media servers have no room.
 SILENT = frozenset({408, 486, -1, -2})
 FULL = frozenset({-3, -8, -11})
-_ABSENT = ("不存在", "未找到")
-_LATE = ("timeout", "超时")
+_LATE = "timeout"
 
 
 class Wvp:
@@ -81,6 +80,11 @@ class Wvp:
     async def end(self, asked: Stretch, stream: str) -> None:
         await self._ask(f"/api/gb_record/download/stop/{asked.device}/{asked.channel}/{stream}", asked)
 
+    async def _has(self, asked: Stretch) -> bool:
+        if asked.device not in await self._pages("/api/device/query/devices"):
+            return False
+        return asked.channel in await self._pages(f"/api/device/query/devices/{asked.device}/channels")
+
     async def _pages(self, path: str) -> list[str]:
         found: dict[str, None] = {}
         for page in range(1, MOST_PAGES + 1):
@@ -107,7 +111,8 @@ class Wvp:
         if code == NOT_THERE:
             raise Unknown
         msg = str(payload.get("msg", ""))
-        if code == FAILED and asked is not None and any(word in msg for word in _ABSENT):
+        # It fails in the same way for what it does not have, in words of the language that it was made in.
+        if code == FAILED and asked is not None and not await self._has(asked):
             raise self.client.no_channel(f"{asked.device}/{asked.channel}")
         kind, cause = self._refusal(code, msg)
         raise self.client.down(kind, f"{cause} ({shown}, code {code})")
@@ -127,7 +132,7 @@ class Wvp:
             return "login", "it does not accept the user and password"
         if code == FORBIDDEN:
             return "forbidden", "the user has no right to it"
-        if code in SILENT or (code == FAILED and any(word in msg.lower() for word in _LATE)):
+        if code in SILENT or (code == FAILED and _LATE in msg.lower()):
             return "silent", "the device did not answer the gateway in time"
         if code in FULL:
             return "busy", "its media servers have no room"
