@@ -26,7 +26,7 @@ from services.runtime.translations import Message
 
 PLACES = Places(guard=Guard(parse_networks("127.0.0.0/8"), ("http", "https")))
 WORDS = {
-    "zh": ("录像机不接受该用户名和密码", "录像机有应答，各摄像头均有画面", "时钟与标准时间相差", "大华（HTTP API）"),
+    "zh": ("录像机不接受用户名或密码", "录像机应答正常，各摄像头均有画面", "时钟与标准时间相差", "大华（HTTP API）"),
     "en": ("does not accept the username", "all cameras show an image", "clock is", "Dahua (HTTP API)"),
 }
 

@@ -55,10 +55,7 @@ SCHEMA = ConfigurationSchema(
         replace(ADDRESS, hint=Message("Address of the gateway, such as http://192.168.1.20:18080.")),
         Field(
             *("files", "address", Message("media server address")),
-            Message(
-                "Where finished downloads lie, such as http://192.168.1.20:80; if empty, the gateway's own address. "
-                "Files are read from here, whatever host the gateway names."
-            ),
+            Message("Finished downloads are read from here, such as http://192.168.1.20:80; empty: the gateway's own."),
             schemes=("http", "https"),
         ),
         USER,
