@@ -313,4 +313,5 @@ def _second(moment: datetime) -> datetime:
 def _plain(text: str) -> str:
     """Its times as ISO 8601 has them, without a zone: what a gateway puts behind them is not the device's. Raises
     ValueError."""
-    return datetime.strptime(text[:19].replace("T", " "), "%Y-%m-%d %H:%M:%S").isoformat()  # noqa: DTZ007
+    wall = text[:19].replace("T", " ")
+    return datetime.strptime(wall, "%Y-%m-%d %H:%M:%S").isoformat()  # noqa: DTZ007 - the device's own wall clock

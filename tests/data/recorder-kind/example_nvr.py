@@ -6,6 +6,7 @@
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -81,9 +82,9 @@ class ExampleRecorder:
             )
         return sorted((one for known, one in segments if known == channel), key=lambda one: one.span)
 
-    def _segments(self, listed: object) -> list[tuple[str, Segment]]:
+    def _segments(self, listed: Any) -> list[tuple[str, Segment]]:
         try:
-            return [self._segment(**row) for row in listed]  # type: ignore[attr-defined]
+            return [self._segment(**row) for row in listed]
         except (TypeError, KeyError, ValueError) as error:
             raise self._client.down("not-a-recorder", "its list of files is none") from error
 
