@@ -91,7 +91,7 @@ def _loaded(point: EntryPoint, taken: Collection[str]) -> Kind:
             Message("It cannot be loaded ({error}): install a release of it that fits this one.", error=said)
         ) from error
     if not isinstance(kind, Kind) or not isinstance(kind.schema, ConfigurationSchema) or not callable(kind.make):
-        raise Unusable(Message("What its entry point names is no Kind: see docs/recorders.md."))
+        raise Unusable(Message("What its entry point names is no Kind: correct the entry point."))
     _check(point.name, kind.schema)
     return kind
 

@@ -112,7 +112,7 @@ def test_the_forms_of_gateways_and_of_other_packages_are_well_made(
     sign_in: SignIn, device: Device, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     broken = Broken(
-        "acme-nvr", "acme-nvr 2.1", Message("What its entry point names is no Kind: see docs/recorders.md.")
+        "acme-nvr", "acme-nvr 2.1", Message("What its entry point names is no Kind: correct the entry point.")
     )
     monkeypatch.setattr(registry, "OUTSIDE", Outside({}, (broken,)))
     admin = sign_in("admin", device)

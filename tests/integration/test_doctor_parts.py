@@ -286,7 +286,7 @@ async def test_kinds_of_other_packages_are_named_and_a_broken_one_says_what_to_d
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, portal: bool
 ) -> None:
     broken = Broken(
-        "acme-nvr", "acme-nvr 2.1", Message("What its entry point names is no Kind: see docs/recorders.md.")
+        "acme-nvr", "acme-nvr 2.1", Message("What its entry point names is no Kind: correct the entry point.")
     )
     monkeypatch.setattr(registry, "OUTSIDE", Outside({}, (broken,)))
     monkeypatch.setitem(registry.KINDS, "other-nvr", replace(registry.KINDS["dahua"], package="other-nvr 1.0"))

@@ -64,7 +64,7 @@ DOWN_MESSAGES = {
     ),
     "broken-off": Message("The connection was lost during the transfer: check the network and the recorder's load."),
     "kind-failed": Message(
-        "The recorder type, which another package brings, has failed: give the log to whoever wrote it, or install "
+        "The recorder type, which comes from another package, has failed: give the log to its authors, or install "
         "another release of the package."
     ),
     "down": Message("The recorder is not responding: check its power, network and address."),

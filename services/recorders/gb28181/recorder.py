@@ -71,7 +71,7 @@ SCHEMA = ConfigurationSchema(
         ),
         Field(
             *("speed", "whole", Message("download speed")),
-            Message("Multiple of real time; many devices allow no more than 4."),
+            Message("Multiple of real time; many devices allow at most 4."),
             default=str(SPEED),
             least=1,
             most=16,

@@ -93,7 +93,7 @@ async def test_a_kind_of_another_package_is_shown_as_such_and_a_broken_or_missin
     fields = (Field("address", "address", Bilingual("地址", "address"), schemes=("http",)),)
     schema = ConfigurationSchema("acme-nvr", Bilingual("阿克梅录像机", "Acme recorder"), fields)
     monkeypatch.setitem(registry.KINDS, "acme-nvr", Kind(schema, lambda *_: None, "acme-nvr 2.1"))  # type: ignore[arg-type, return-value]
-    broken = Broken("bad-nvr", "bad-nvr 1", Message("What its entry point names is no Kind: see docs/recorders.md."))
+    broken = Broken("bad-nvr", "bad-nvr 1", Message("What its entry point names is no Kind: correct the entry point."))
     monkeypatch.setattr(registry, "OUTSIDE", Outside({}, (broken,)))
 
     form = text_of(await browser.get("/admin/recorders/new?kind=acme-nvr"))
