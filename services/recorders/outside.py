@@ -16,12 +16,14 @@ from pathlib import Path
 from services.recorders.configuration_schema import ConfigurationSchema
 from services.recorders.kinds import Kind, Places
 from services.recorders.protocol import (
+    ListedCamera,
     NothingRecorded,
     Recorder,
     RecorderDown,
     RecorderExport,
     RecorderFacts,
     Segment,
+    TellsCameras,
     TellsDisks,
     TellsExports,
 )
@@ -190,6 +192,10 @@ class Contained:
         """It, as one that tells of its disks; None where it does not."""
         return _Disks(self, self.contained) if isinstance(self.contained, TellsDisks) else None
 
+    def cameras(self) -> TellsCameras | None:
+        """It, as one that lists its cameras; None where it does not."""
+        return _Cameras(self, self.contained) if isinstance(self.contained, TellsCameras) else None
+
     async def bytes_of(self, segment: Segment) -> AsyncIterator[bytes]:
         """What a segment holds."""
         with self._failures("open"):
@@ -240,3 +246,13 @@ class _Disks:
     async def list_disks(self) -> list[Disk]:
         with self.contained._failures("list_disks"):
             return list(await self.teller.list_disks())
+
+
+@dataclass(frozen=True)
+class _Cameras:
+    contained: Contained
+    teller: TellsCameras
+
+    async def list_cameras(self) -> list[ListedCamera]:
+        with self.contained._failures("list_cameras"):
+            return list(await self.teller.list_cameras())

@@ -158,3 +158,25 @@ class TellsDisks(Protocol):
     async def list_disks(self) -> list[Disk]:
         """List the disks on which the recorder records; raises RecorderDown."""
         ...
+
+
+@dataclass(frozen=True)
+class ListedCamera:
+    """A camera as a recorder lists it.
+
+    ``channel`` is what the register names it by, ``also`` what else names the same footage, ``name`` the one that
+    somebody gave it on the recorder, empty where there is none.
+    """
+
+    channel: str
+    name: str = ""
+    also: frozenset[str] = frozenset()
+
+
+@runtime_checkable
+class TellsCameras(Protocol):
+    """A recorder that lists its cameras. Those of the other drivers do not."""
+
+    async def list_cameras(self) -> list[ListedCamera]:
+        """List all cameras that the recorder has, whether it records them or not; raises RecorderDown."""
+        ...

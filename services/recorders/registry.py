@@ -23,7 +23,7 @@ from services.recorders.mediamtx.recorder import MediamtxRecorder
 from services.recorders.onvif.recorder import SCHEMA as ONVIF
 from services.recorders.onvif.recorder import OnvifRecorder
 from services.recorders.outside import Contained, find_outside
-from services.recorders.protocol import Recorder, RecorderFacts, Segment, TellsDisks, TellsExports
+from services.recorders.protocol import Recorder, RecorderFacts, Segment, TellsCameras, TellsDisks, TellsExports
 from services.recorders.upload.recorder import UploadRecorder
 from services.recorders.zoneminder.recorder import SCHEMA as ZONEMINDER
 from services.recorders.zoneminder.recorder import ZoneMinderRecorder
@@ -111,6 +111,14 @@ def disks_of(recorder: Recorder) -> TellsDisks | None:
     if isinstance(inner, Contained):
         return inner.disks()
     return inner if isinstance(inner, TellsDisks) else None
+
+
+def cameras_of(recorder: Recorder) -> TellsCameras | None:
+    """Return the recorder as one that lists its cameras; None for those of the drivers that do not."""
+    inner = recorder.bounded if isinstance(recorder, Bounded) else recorder
+    if isinstance(inner, Contained):
+        return inner.cameras()
+    return inner if isinstance(inner, TellsCameras) else None
 
 
 def missing_kind(kind: str) -> str:

@@ -24,6 +24,7 @@ from services.runtime.addresses import Guard, parse_networks
 from services.runtime.settings import Settings
 from services.runtime.translations import Message
 
+pytestmark = pytest.mark.slow
 PLACES = Places(guard=Guard(parse_networks("127.0.0.0/8"), ("http", "https")))
 WORDS = {
     "zh": ("录像机不接受用户名或密码", "录像机应答正常，各摄像头均有画面", "时钟与标准时间相差", "大华（HTTP API）"),

@@ -24,7 +24,7 @@ from services.recorders.dahua.client import DahuaClient, short
 from services.recorders.dahua.finder import WRITTEN, Channel, Finder, Found
 from services.recorders.device_times import DeviceTimes
 from services.recorders.http_client import PATIENCE
-from services.recorders.protocol import RecorderDown, RecorderFacts, Segment, WrongChannel
+from services.recorders.protocol import ListedCamera, RecorderDown, RecorderFacts, Segment, WrongChannel
 from services.recorders.snapshot import picture_in
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
@@ -140,6 +140,16 @@ class DahuaRecorder:
             raise self._client.down("not-a-recorder", "its answer to storageDevice.cgi names no disk")
         return [_disk(rows[index]) for index in sorted(rows)][:MOST_DISKS]
 
+    async def list_cameras(self) -> list[ListedCamera]:
+        """See ``protocol.TellsCameras``: by the titles of its channels, whether something is connected there or not."""
+        titles = await self._titles()
+        if not titles:
+            raise self._client.down("not-a-recorder", "its answer to configManager.cgi names no channel")
+        return [
+            ListedCamera(str(number + 1), name, frozenset({f"{number + 1}/Main"}))
+            for number, name in sorted(titles.items())[:MOST_CHANNELS]
+        ]
+
     async def _files(self, channel: str, span: Span) -> list[Found]:
         """What it lists. A search is refused for a channel that it does not have, and by some firmware where it finds
         nothing: only the first is refused for all times too."""
@@ -163,9 +173,12 @@ class DahuaRecorder:
 
     async def _channels(self) -> int:
         """How many channels it names; 0 where it names none."""
+        return max(await self._titles(), default=-1) + 1
+
+    async def _titles(self) -> dict[int, str]:
+        """What its channels are called, by their number counted from 0."""
         told, _ = await self._client.ask("configManager.cgi", action="getConfig", name="ChannelTitle")
-        numbers = [int(title[1]) for name in told or {} if (title := _TITLE.fullmatch(name))]
-        return max(numbers, default=-1) + 1
+        return {int(title[1]): short(told, name) for name in told or {} if (title := _TITLE.fullmatch(name))}
 
     async def _clock(self) -> Clock:
         """By its own time, and by the header Date where it does not state it."""

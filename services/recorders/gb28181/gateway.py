@@ -47,8 +47,8 @@ class Gateway(Protocol):
     make: str
     form: str  # of its times
 
-    async def channels(self, device: str) -> list[tuple[str, str]]:
-        """Device and channel of what it has, of one device where one is named."""
+    async def channels(self, device: str) -> list[tuple[str, str, str]]:
+        """Device, channel and its name of what it has, of one device where one is named."""
         ...
 
     async def records(self, asked: Stretch) -> list[tuple[str, str]]:
@@ -206,3 +206,8 @@ def rows_in(client: GatewayClient, payload: Any, names: tuple[str, str, str, str
 def share_of(told: object) -> float:
     """How far a download is, from 0 to 1; what is no number is 0."""
     return min(max(float(told), 0.0), 1.0) if isinstance(told, int | float) and not isinstance(told, bool) else 0.0
+
+
+def short(text: object) -> str:
+    """A short text of a gateway, fit for records."""
+    return text[:100] if isinstance(text, str) and text[:100].isprintable() else ""

@@ -15,6 +15,7 @@ from services.recorders.gb28181.gateway import (
     place_of,
     rows_in,
     share_of,
+    short,
 )
 from services.runtime.addresses import Guard
 
@@ -42,8 +43,8 @@ class LiveGbs:
         )
         self.client = GatewayClient(address, guard, login=login if user else None, identity=identity, patience=patience)
 
-    async def channels(self, device: str) -> list[tuple[str, str]]:
-        found: dict[tuple[str, str], None] = {}
+    async def channels(self, device: str) -> list[tuple[str, str, str]]:
+        found: dict[tuple[str, str], str] = {}
         path = "/api/v1/device/channellist"
         for page in range(MOST_PAGES):
             params: dict[str, str | int] = {"start": page * PER_PAGE, "limit": PER_PAGE}
@@ -51,16 +52,20 @@ class LiveGbs:
             rows = payload.get("ChannelList") if isinstance(payload, dict) else None
             if not isinstance(rows, list | None) or not isinstance(payload, dict) or "ChannelCount" not in payload:
                 raise self.client.down("not-a-recorder", f"its answer to {path} is no list")
-            named = [(row.get("DeviceID"), row.get("ID")) for row in rows or [] if isinstance(row, dict)]
-            new = [
-                (serial, code)
-                for serial, code in named
-                if isinstance(serial, str) and isinstance(code, str) and (serial, code) not in found
+            named = [
+                (row.get("DeviceID"), row.get("ID"), short(row.get("CustomName")) or short(row.get("Name")))
+                for row in rows or []
+                if isinstance(row, dict)
             ]
-            found |= dict.fromkeys(new)
+            new = {
+                (serial, code): name
+                for serial, code, name in named
+                if isinstance(serial, str) and isinstance(code, str) and (serial, code) not in found
+            }
+            found |= new
             if not new or len(rows or []) < PER_PAGE:
                 break
-        return list(found)
+        return [(serial, code, name) for (serial, code), name in found.items()]
 
     async def records(self, asked: Stretch) -> list[tuple[str, str]]:
         params = {"serial": asked.device, "code": asked.channel, "starttime": asked.start, "endtime": asked.end}

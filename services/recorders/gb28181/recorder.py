@@ -30,7 +30,7 @@ from services.recorders.gb28181.gateway import Gateway, Progress, Stretch, Unkno
 from services.recorders.gb28181.livegbs import LiveGbs
 from services.recorders.gb28181.wvp import Wvp
 from services.recorders.http_client import PAGE, PATIENCE, Body, HttpClient, head_of
-from services.recorders.protocol import RecorderDown, RecorderFacts, Segment, WrongChannel
+from services.recorders.protocol import ListedCamera, RecorderDown, RecorderFacts, Segment, WrongChannel
 from services.recorders.snapshot import picture_in
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
@@ -196,6 +196,16 @@ class Gb28181Recorder:
 
     async def release(self, channel: str, span: Span) -> None:
         return None
+
+    async def list_cameras(self) -> list[ListedCamera]:
+        """See ``protocol.TellsCameras``."""
+        try:
+            channels = await self._gateway.channels(self._device)
+        except Unknown as error:
+            raise self._gateway.client.down("not-a-recorder", "it does not know the device") from error
+        if self._device:
+            return [ListedCamera(number, name, frozenset({f"{device}/{number}"})) for device, number, name in channels]
+        return [ListedCamera(f"{device}/{number}", name) for device, number, name in channels]
 
     async def _records(self, channel: str, span: Span) -> list[Span]:
         """What the device lists, in order of time."""

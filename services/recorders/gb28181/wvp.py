@@ -15,6 +15,7 @@ from services.recorders.gb28181.gateway import (
     place_of,
     rows_in,
     share_of,
+    short,
 )
 from services.runtime.addresses import Guard
 
@@ -46,12 +47,12 @@ class Wvp:
         )
         self.client = GatewayClient(address, guard, login=login if user else None, identity=identity, patience=patience)
 
-    async def channels(self, device: str) -> list[tuple[str, str]]:
+    async def channels(self, device: str) -> list[tuple[str, str, str]]:
         devices = [device] if device else await self._pages("/api/device/query/devices")
         return [
-            (one, channel)
+            (one, channel, name)
             for one in devices
-            for channel in await self._pages(f"/api/device/query/devices/{one}/channels")
+            for channel, name in (await self._pages(f"/api/device/query/devices/{one}/channels")).items()
         ]
 
     async def records(self, asked: Stretch) -> list[tuple[str, str]]:
@@ -85,19 +86,24 @@ class Wvp:
             return False
         return asked.channel in await self._pages(f"/api/device/query/devices/{asked.device}/channels")
 
-    async def _pages(self, path: str) -> list[str]:
-        found: dict[str, None] = {}
+    async def _pages(self, path: str) -> dict[str, str]:
+        """The names of what a list has, by their numbers."""
+        found: dict[str, str] = {}
         for page in range(1, MOST_PAGES + 1):
             data = await self._ask(path, None, page=page, count=PER_PAGE)
             rows = data.get("list") if isinstance(data, dict) else None
             if not isinstance(rows, list):
                 raise self.client.down("not-a-recorder", f"its answer to {path} is no list")
-            names = [row.get("deviceId") for row in rows if isinstance(row, dict)]
-            new = [name for name in names if isinstance(name, str) and name.isdecimal() and name not in found]
-            found |= dict.fromkeys(new)
+            named = [(row.get("deviceId"), short(row.get("name"))) for row in rows if isinstance(row, dict)]
+            new = {
+                number: name
+                for number, name in named
+                if isinstance(number, str) and number.isdecimal() and number not in found
+            }
+            found |= new
             if not new or len(rows) < PER_PAGE:
                 break
-        return list(found)
+        return found
 
     async def _ask(self, path: str, asked: Stretch | None, **params: str | int) -> Any:
         """The data of an answer; raises Unknown where it does not know what is asked for."""

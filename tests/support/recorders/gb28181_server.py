@@ -157,7 +157,9 @@ class GatewayServer:
             return Reply(b"channel not found", 400, "text/plain")
         match request.path.removeprefix("/api/v1/"):
             case "device/channellist":
-                return json_reply({"ChannelCount": 1, "ChannelList": [{"DeviceID": DEVICE, "ID": CHANNEL}]})
+                return json_reply(
+                    {"ChannelCount": 1, "ChannelList": [{"DeviceID": DEVICE, "ID": CHANNEL, "Name": "大门"}]}
+                )
             case "playback/recordlist":
                 rows = self._rows(told["starttime"], told["endtime"], ("StartTime", "EndTime"))
                 return json_reply({"SumNum": len(rows) + self.counts_more, "RecordList": rows})

@@ -17,7 +17,7 @@ from vault_bench import NOON, Bench, at, span
 
 from services.recorders import retrying_fetch
 from services.recorders.dahua.recorder import DahuaRecorder
-from services.recorders.protocol import RecorderDown, Segment, WrongChannel
+from services.recorders.protocol import ListedCamera, RecorderDown, Segment, WrongChannel
 from services.recorders.registry import Places, open_recorder
 from services.runtime.addresses import Guard, parse_networks
 from services.runtime.errors import Fatal
@@ -489,6 +489,18 @@ async def test_a_device_that_tells_no_time_is_measured_by_its_date(server: Dahua
         facts = await recorder.probe()
     assert (facts.reachable, facts.clock_method) == (True, "http-date")
     assert not (await recorder.probe()).reachable, "and one that is away is not reachable"
+
+
+async def test_it_lists_its_channels_by_their_titles(server: DahuaServer) -> None:
+    server.channels = 2
+    async with opened(server) as recorder:
+        assert await recorder.list_cameras() == [
+            ListedCamera("1", "CH1", frozenset({"1/Main"})),
+            ListedCamera("2", "CH2", frozenset({"2/Main"})),
+        ]
+        server.wrong.append(on("getConfig", REFUSED))
+        with pytest.raises(RecorderDown):
+            await recorder.list_cameras()
 
 
 async def test_a_picture_is_taken_at_the_moment_and_nothing_is_locked(server: DahuaServer) -> None:

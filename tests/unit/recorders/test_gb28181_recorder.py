@@ -511,6 +511,15 @@ async def test_an_address_that_is_none_is_not_read(server: GatewayServer, url: o
     assert server.media_asked == []
 
 
+@pytest.mark.parametrize("device", ["", DEVICE])
+async def test_it_lists_the_channels_as_the_register_names_them(server: GatewayServer, device: str) -> None:
+    async with opened(server, device=device) as recorder:
+        [camera] = await recorder.list_cameras()
+    assert camera.channel == (CHANNEL if device else CAMERA)
+    assert camera.name == "大门"
+    assert camera.also == (frozenset({CAMERA}) if device else frozenset())
+
+
 async def test_a_picture_is_taken_at_the_moment_and_nothing_is_locked(server: GatewayServer) -> None:
     async with opened(server, piece=120, speed="8") as recorder:
         assert (await recorder.snapshot(CAMERA, at(15.5))).startswith(b"\xff\xd8\xff")

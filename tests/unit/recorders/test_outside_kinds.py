@@ -16,8 +16,8 @@ from services.recorders import registry
 from services.recorders.configuration_schema import ADDRESS, PASSWORD, ConfigurationSchema, Field
 from services.recorders.kinds import Kind, Places
 from services.recorders.outside import Outside, find_outside
-from services.recorders.protocol import NothingRecorded, RecorderDown, Segment, WrongChannel
-from services.recorders.registry import BUILT_IN, KINDS, UPLOAD, disks_of, exports_of, open_recorder
+from services.recorders.protocol import ListedCamera, NothingRecorded, RecorderDown, Segment, WrongChannel
+from services.recorders.registry import BUILT_IN, KINDS, UPLOAD, cameras_of, disks_of, exports_of, open_recorder
 from services.runtime.errors import Fatal
 from services.runtime.places import ROOT
 from services.runtime.storage_health import Disk
@@ -26,6 +26,7 @@ from services.runtime.translations import Bilingual, Message
 NAME = Bilingual("测试录像机", "Test recorder")
 
 
+@pytest.mark.slow
 def test_the_example_fulfils_the_contract_by_the_plugin(tmp_path: Path) -> None:
     """As docs/recorders.md says it is run, in a process that has the package installed."""
     site = tmp_path / "site"
@@ -176,6 +177,10 @@ class Faulty:
         self._at("list_disks")
         return [Disk("sda")]
 
+    async def list_cameras(self) -> list[ListedCamera]:
+        self._at("list_cameras")
+        return [ListedCamera("1")]
+
 
 @pytest.fixture
 def faulty(monkeypatch: pytest.MonkeyPatch) -> str:
@@ -204,10 +209,13 @@ async def _use(kind: str, fails: str, channel: str = "1") -> list[Any]:
     disks = disks_of(recorder)
     assert disks is not None
     assert exports_of(recorder) is None
+    cameras = cameras_of(recorder)
+    assert cameras is not None
+    assert [one.channel for one in await cameras.list_cameras()] == ["1"]
     return [*done, await disks.list_disks()]
 
 
-WHERE = ("probe", "coverage", "fetch", "open", "snapshot", "protect", "release", "list_disks")
+WHERE = ("probe", "coverage", "fetch", "open", "snapshot", "protect", "release", "list_disks", "list_cameras")
 
 
 @pytest.mark.parametrize("fails", WHERE)
