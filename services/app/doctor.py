@@ -26,7 +26,8 @@ from services.domain.stages.catalogue import DEFAULT_FOLDER, StageCatalogue
 from services.domain.storage import places, sites
 from services.domain.wiring import open_database
 from services.domain.working_calendar import queries as calendar_queries
-from services.recorders.registry import open_recorder, places_of
+from services.recorders import registry
+from services.recorders.registry import KINDS, open_recorder, places_of
 from services.runtime import confined, data_folder
 from services.runtime.channel import open_channel, socket_answers
 from services.runtime.clock import Clock, SystemClock
@@ -87,6 +88,7 @@ async def examine(settings: Settings, unknown: Sequence[str], *, portal: bool = 
     ]
     for part, check in _checks(settings, portal):
         lines.append(await _line(part, check))
+    lines += _recorder_kinds()
     database = _database_exists(settings) and all(line.well for line in lines if line.part == "database")
     lines.append(_use_period(await _max_use_days(settings) if database else settings.rules.max_use_days))
     if database:
@@ -437,6 +439,16 @@ async def _engine(settings: Settings) -> str:
     if not topology.partitions:
         raise Fatal(f"the gateway at {settings.gateway_address} has no partition: see that its broker runs")
     return f"{settings.gateway_address}, gateway {topology.gateway_version}, {topology.partitions} partition(s)"
+
+
+def _recorder_kinds() -> list[Line]:
+    """Say which kinds of recorder other packages bring, and what is wrong with those that cannot be used."""
+    outside = [f"{code} ({kind.package})" for code, kind in sorted(KINDS.items()) if kind.package is not None]
+    lines = [Line("recorder types of other packages", True, ", ".join(outside))] if outside else []
+    return lines + [
+        Line(f"recorder type {one.code}", False, f"of {one.package}, cannot be used: {one.message}")
+        for one in registry.OUTSIDE.broken
+    ]
 
 
 async def _recorders(settings: Settings) -> list[Line]:

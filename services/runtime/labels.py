@@ -532,6 +532,8 @@ WORDS: dict[str | bool | None, str] = {
     "recorder-zoneminder": "ZoneMinder",
     "recorder-frigate": "Frigate",
     "recorder-hikvision": "Hikvision (ISAPI)",
+    "recorder-dahua": "Dahua (HTTP API)",
+    "recorder-gb28181": "GB/T 28181 gateway",
     "recorder-onvif": "ONVIF Profile G",
     "protection-protected": "locked on the recorder",
     "protection-unsupported": "the recorder does not support locking",

@@ -1,13 +1,12 @@
 """Hikvision's ISAPI over HTTP: Digest, XML, and footage that may turn out to be neither."""
 
 import re
-from collections.abc import AsyncIterator, Collection, Generator
+from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing
 from xml.sax.saxutils import escape
 
-import httpx
-
 from services.recorders import untrusted_xml
+from services.recorders.digest import Digest
 from services.recorders.http_client import PAGE, Answer, Body, HttpClient, head_of
 from services.recorders.protocol import RecorderDown
 from services.runtime.addresses import Guard
@@ -19,20 +18,6 @@ ABSENT = frozenset({"notsupport", "notsupported", "methodnotallowed", "invalidop
 LARGEST_REFUSAL = 1 << 16
 DEVICE_BUSY = "2"  # statusCode of a ResponseStatus
 _REASON = re.compile(r"[A-Za-z0-9]{1,60}")
-
-
-class Digest(httpx.Auth):
-    """Digest whose challenge can be forgotten, so that the next request signs in anew."""
-
-    def __init__(self, user: str, password: str) -> None:
-        self._credentials = user, password
-        self._digest = httpx.DigestAuth(user, password)
-
-    def forget(self) -> None:
-        self._digest = httpx.DigestAuth(*self._credentials)
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        yield from self._digest.auth_flow(request)
 
 
 class HikvisionClient:

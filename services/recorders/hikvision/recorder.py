@@ -20,10 +20,10 @@ from services.recorders.configuration_schema import (
     Field,
     zone_of,
 )
+from services.recorders.device_times import DeviceTimes
 from services.recorders.hikvision import disks
 from services.recorders.hikvision.client import HikvisionClient
 from services.recorders.hikvision.search import Match, Search
-from services.recorders.hikvision.times import DeviceTimes
 from services.recorders.http_client import PATIENCE
 from services.recorders.protocol import ListedCamera, RecorderDown, RecorderFacts, Segment, WrongChannel
 from services.recorders.snapshot import picture_in
