@@ -28,6 +28,7 @@ from services.domain.process.instances import check_instances
 from services.domain.process.model_library import ModelLibrary
 from services.domain.process.relay import Relay
 from services.domain.reviews.ending import EndedBranches, close_of_ended_instances
+from services.domain.staffing.leaving import account_ends
 from services.domain.storage.sites import site_keepers
 from services.domain.supervision.due import inspections
 from services.domain.supervision.use_reports import use_reports
@@ -71,6 +72,7 @@ def follow_clock(
         site_keepers(container.database),
         outside_deadlines(container.database),
         agreement_reminders(container.database),
+        account_ends(container.database),
         RecorderMonitor(container.database, container.recorders, container.settings.recorders.probe_interval),
     ]
 

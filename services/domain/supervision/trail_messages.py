@@ -69,6 +69,10 @@ TRAIL_MESSAGES: Mapping[str, Message] = {
     # people and rules
     "person-added": Message("Person added"),
     "person-changed": Message("Person changed"),
+    "leaving-begun": Message("Person who holds copies recorded as leaving"),
+    "leaving-ended": Message("Person is no longer recorded as leaving"),
+    "directory-linked": Message("Person linked with the entry of the directory"),
+    "directory-taken-over": Message("People taken over from the directory"),
     "department-added": Message("Department added"),
     "department-changed": Message("Department changed"),
     "post-assigned": Message("Post assigned"),
