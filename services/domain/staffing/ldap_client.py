@@ -7,7 +7,7 @@ server repeats. Nothing is ever written to the directory.
 import ssl
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,11 +102,22 @@ def _connection(settings: DirectorySettings) -> Iterator[Any]:
         try:
             connection.open()
             if settings.security == "starttls":
-                connection.start_tls()
+                _start_tls(connection)
             connection.bind()
             yield connection
         finally:
-            connection.unbind()
+            with suppress(ldap_errors.LDAPExceptionError, OSError):
+                connection.unbind()
+
+
+def _start_tls(connection: Any) -> None:
+    """Encrypt the connection, before anything is sent by it; Refused where the server does not."""
+    try:
+        done = connection.start_tls()
+    except ldap_errors.LDAPOperationResult as error:
+        raise _refused(_NOT_ENCRYPTED, error) from error
+    if not done or not isinstance(connection.socket, ssl.SSLSocket):
+        raise _refused(_NOT_ENCRYPTED)
 
 
 def _pages(connection: Any, settings: DirectorySettings) -> Iterator[list[Mapping[str, Any]]]:
@@ -185,8 +196,6 @@ def _errors() -> Iterator[None]:
         raise _refused(
             Message("The place to search does not exist: correct FOOTAGE_DESK_DIRECTORY__BASE."), error
         ) from error
-    except ldap_errors.LDAPStartTLSError as error:
-        raise _refused(_NOT_ENCRYPTED, error) from error
     except ldap_errors.LDAPOperationResult as error:
         raise _incomplete(_said(error)) from error
     except (ldap_errors.LDAPExceptionError, OSError) as error:

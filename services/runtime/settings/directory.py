@@ -46,7 +46,9 @@ class DirectorySettings(Part):
         default=5,
         description="how many percent of the people who are in the directory may leave at once; one always may",
     )
-    timeout_seconds: float = Field(default=15, gt=0, le=120, description="seconds that an answer may take, such as 15")
+    timeout_seconds: Annotated[int, Field(ge=1, le=120)] = Field(
+        default=15, description="seconds that an answer may take, such as 15"
+    )
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
