@@ -63,7 +63,11 @@ def follow_clock(
     """List the tasks that are due by the clock, and woken when it is turned."""
     return [
         Relay(container.database, client),
-        Sender(container.database, channels_of(container.settings), Robots(container.settings).send),
+        Sender(
+            container.database,
+            channels_of(container.settings, container.database),
+            Robots(container.settings).send,
+        ),
         consent_deadlines(container.database),
         daily_digests(container.database),
         hold_reviews(container.database, held.open_asked_lifts),

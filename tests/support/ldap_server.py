@@ -1,4 +1,4 @@
-"""A directory server on the loopback: bind, search in pages, StartTLS; it does as it is told and notes what it is sent."""
+"""A directory server on the loopback: bind, search in pages, StartTLS; it does as it is told."""
 
 import socketserver
 import ssl
@@ -151,7 +151,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
 @contextmanager
 def ldap_server(tree: Tree, context: ssl.SSLContext | None = None, *, at_once: bool = True) -> Iterator[int]:
-    """Serve the tree; yields the port. ``context``: TLS from the first byte, or (not ``at_once``) when it is asked for."""
+    """Serve the tree; yields the port. ``context``: TLS from the first byte, or (not ``at_once``) when asked."""
     named: dict[str, Any] = {"tree": tree, "context": context, "at_once": at_once and context is not None}
     with _Server(("127.0.0.1", 0), type("Handler", (_Handler,), named)) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

@@ -478,6 +478,10 @@ TEXTS = {
     "robot-ended": NoticeText(
         Message("This group no longer receives notices: an administrator has ended it."), "notices"
     ),
+    "mail-server-changed": NoticeText(
+        Message("An administrator has set or ended the mail server that sends notices: check that it is right."),
+        "notices",
+    ),
     "test-notice": NoticeText(Message("This is a test notice."), "notices"),
     **{
         f"case-closed:{outcome}": NoticeText(Message("The case is closed: {endings}.", endings=ENDINGS[outcome]))

@@ -129,6 +129,8 @@ TRAIL_MESSAGES: Mapping[str, Message] = {
     "upload-received": Message("Uploaded file received"),
     "deliveries-retried": Message("Failed notices sent again"),
     "device-health-changed": Message("Health of a device changed"),
+    "mail-server-set": Message("Mail server for notices set"),
+    "mail-server-ended": Message("Mail server for notices ended"),
     "robot-added": Message("Chat group for notices added"),
     "robot-ended": Message("Chat group for notices ended"),
     "delivery-retried": Message("Failed notice sent again"),

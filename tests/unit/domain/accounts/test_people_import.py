@@ -32,7 +32,9 @@ def preview(desk: ReviewDesk, text: str, by: str = "admin") -> people_import.Pre
 
 
 def take_over(desk: ReviewDesk, text: str) -> list[InitialPassword]:
-    return asyncio.run(people_import.take_over(desk.database, ADMIN, (HEAD + text).encode(), leave=leaving.leave_by_list))
+    return asyncio.run(
+        people_import.take_over(desk.database, ADMIN, (HEAD + text).encode(), leave=leaving.leave_by_list)
+    )
 
 
 def department(desk: ReviewDesk, login: str) -> str:

@@ -105,7 +105,7 @@ def test_nobody_leaves_who_is_needed_or_by_the_word_of_others(desk: ReviewDesk) 
 async def test_page_api_and_list_keep_alike(desk: ReviewDesk) -> None:
     lent(desk)
     place = desk.the(Department, id=desk.the(Person, id="keeper").department_id).name_zh
-    rows = "login,name,department,email,language,leaves\nkeeper,保管,{0},,,yes\ndeputy,x,{0},,,是\n".format(place)
+    rows = f"login,name,department,email,language,leaves\nkeeper,保管,{place},,,yes\ndeputy,x,{place},,,是\n"
     async with Portal(desk) as portal:
         admin = await portal.signed_in("admin")
         form = {"csrf_token": admin.headers["X-CSRF-Token"]}

@@ -19,7 +19,7 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.people import Department, Person, Post
 from services.database.tables.staffing import DirectoryPerson, Leaving
 from services.database.unit_of_work import Actor
-from services.domain.staffing import directory_import, leaving, ldap_client
+from services.domain.staffing import directory_import, ldap_client, leaving
 from services.domain.staffing.directory_import import Plan
 from services.domain.staffing.ldap_client import Entry
 from services.runtime.errors import Refused
