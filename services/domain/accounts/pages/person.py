@@ -26,7 +26,7 @@ ACTS = {
         staff.deactivate,
         Message("The account was deactivated, and its sessions were ended."),
     ),
-    "leave": (leaving.leave, Message("Recorded: the account ends when no copies are held any more.")),
+    "leave": (leaving.leave, Message("Recorded: the account ends when the last copies are transferred or returned.")),
     "stay": (leaving.stay, Message("Withdrawn: the person stays. Posts have to be assigned again.")),
     "activate": (staff.activate, Message("The account was activated.")),
     "unlock": (staff.unlock, Message("The account was unlocked.")),

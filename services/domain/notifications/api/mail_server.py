@@ -17,6 +17,7 @@ from services.domain.notifications.dispatch import TEST, OutgoingNotice
 from services.domain.notifications.mail_server import NewMailServer
 from services.runtime.errors import Refused
 from services.runtime.settings import Settings
+from services.runtime.translations import Message, Text
 from services.web.dependencies import GivenDatabase, GivenSettings
 from services.web.errors import problems
 from services.web.identity import Acting
@@ -121,13 +122,10 @@ async def send_test(actor: Actor, database: Database, settings: Settings) -> Mai
     try:
         said = await Mailer(settings, database).send(notice)
     except Undelivered as error:
-        message = ERRORS[error.code]
-        raise Refused(
-            "mail-not-sent",
-            "{message} The server said: {said}" if error.detail else "{message}",
-            message=message,
-            said=error.detail,
-        ) from error
+        message: Text = ERRORS[error.code]
+        if error.detail:
+            message = Message("{message} The server said: {said}", message=message, said=error.detail)
+        raise Refused("mail-not-sent", message) from error
     await database.run(actor, _record_test)
     return MailTestAnswer(address=str(notice.address), said=said)
 

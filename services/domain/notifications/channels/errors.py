@@ -11,7 +11,7 @@ ERRORS = {
     "credentials": Message("The mail server does not accept the username and password: correct the settings."),
     "sender-refused": Message("The mail server does not accept the sender's address: correct the setting."),
     "recipient-refused": Message("The mail server does not accept the recipient's address: correct it under “People”."),
-    "no-server": Message("No mail server is set any more: set one under “Mail server”."),
+    "no-server": Message("No mail server is set: set one under “Mail server”."),
     "refused": Message("The mail server rejected the mail: contact its administrator."),
     "try-later": Message("The mail server does not accept mail at the moment."),
     "bad-address": Message("The mail address is not valid: correct it under “People”."),
