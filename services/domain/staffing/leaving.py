@@ -75,7 +75,7 @@ def stay(uow: UnitOfWork, person_id: str) -> Person:
     person = get_person_for_update(uow, person_id)
     row = get_open(uow, person_id)
     if row is None:
-        raise Refused("not-leaving", "This person is not leaving: there is nothing to withdraw.")
+        raise Refused("not-leaving", "This person is not leaving: there is nothing to cancel.")
     change_requests.notify_change(uow, person_id)
     _end(uow, row, "stays")
     return person

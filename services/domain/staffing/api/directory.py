@@ -12,7 +12,7 @@ from services.web.errors import problems
 from services.web.identity import Acting
 from services.web.schemas import Answer, Body
 
-router = APIRouter(prefix="/api/directory", tags=["people"])
+router = APIRouter(prefix="/api/admin/directory", tags=["administration"])
 
 
 class DirectoryChange(Answer):

@@ -248,13 +248,13 @@ async def test_an_administrator_tests_checks_and_takes_over_on_the_page(desk: Re
             fingerprint = page.text.partition('name="fingerprint" value="')[2][:64]
             page = await admin.post("/admin/directory", data={**form, "fingerprint": fingerprint, "passwords": "true"})
             assert page.text.count("<code>p") == 3
-            plan = (await admin.get("/api/directory/plan")).json()
+            plan = (await admin.get("/api/admin/directory/plan")).json()
             assert (plan["changes"], plan["unchanged"]) == ([], 3)
-            answer = await admin.post("/api/directory/plan", json={"fingerprint": "x"})
+            answer = await admin.post("/api/admin/directory/plan", json={"fingerprint": "x"})
             assert answer.status_code == 409
             head = await portal.signed_in("head")
             assert (await head.get("/admin/directory")).status_code == 403
-            assert (await head.get("/api/directory/plan")).status_code == 403
+            assert (await head.get("/api/admin/directory/plan")).status_code == 403
     for event in desk.all(AuditEvent):
         assert PASSWORD not in event.entry
 
