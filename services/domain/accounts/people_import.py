@@ -12,10 +12,9 @@ from pydantic import ValidationError
 from sqlalchemy import select
 
 from services.database.tables.people import Department, Person
-from services.database.tables.staffing import Leaving
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.access.administrators import require_administrator
-from services.domain.accounts import held_copies, passwords, staff
+from services.domain.accounts import held_copies, passwords, posts, staff
 from services.domain.accounts.schemas import NewPerson
 from services.domain.accounts.staff import Details, InitialPassword
 from services.domain.change_requests import service as change_requests
@@ -230,15 +229,9 @@ def _leaving(uow: UnitOfWork, number: int, person: NewPerson, row: Person | None
         raise _refused(Message("{login} leaves, and is not known here: remove the line", login=person.login))
     if row.id == uow.actor.id:
         raise _refused(Message("you cannot deactivate your own account: ask another administrator"))
-    state: State = "leaves" if row.active and not is_leaving(uow, row.id) else "unchanged"
+    state: State = "leaves" if row.active and not posts.is_leaving(uow, row.id) else "unchanged"
     cases = held_copies.list_numbers(uow, row.id) if state == "leaves" else ()
     return _Line(Change(number, state, row.login, row.name, {}, cases), row.id, person.details())
-
-
-def is_leaving(uow: UnitOfWork, person_id: str) -> bool:
-    """Return whether the account is kept only until its copies are transferred."""
-    query = select(Leaving.id).where(Leaving.person_id == person_id, Leaving.ended_at.is_(None))
-    return uow.session.scalar(query) is not None
 
 
 def _require_right(wrong: Sequence[WrongLine]) -> None:

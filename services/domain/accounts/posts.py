@@ -13,6 +13,7 @@ from sqlalchemy.orm import joinedload
 
 from services.database.base import new_id
 from services.database.tables.people import Person, Post
+from services.database.tables.staffing import Leaving
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access.administrators import lock_setup, require_administrator
 from services.domain.accounts.changes import department_to_json, get_department, get_person_for_update
@@ -80,6 +81,8 @@ def assign(uow: UnitOfWork, person_id: str, request: PostRequest) -> Post:
         )
     if not row.active:
         raise Refused("not-active", "This person's account is not active: activate it first.")
+    if is_leaving(uow, person_id):
+        raise Refused("leaving", "This person leaves: no post is assigned, unless the person stays.")
     check_compatible(uow, person_id, request)
     set_up = change_requests.is_set_up(uow)
     if request.kind != "member" or change_requests.decides(uow, person_id):
@@ -171,6 +174,12 @@ def check_compatible(uow: UnitOfWork, person_id: str, request: PostRequest) -> N
                 "Administrators cannot view footage: this post cannot be combined with one that decides, "
                 "releases, inspects or supervises. End the other post first.",
             )
+
+
+def is_leaving(uow: UnitOfWork, person_id: str) -> bool:
+    """Return whether the account is kept only until its copies are transferred."""
+    query = select(Leaving.id).where(Leaving.person_id == person_id, Leaving.ended_at.is_(None))
+    return uow.session.scalar(query) is not None
 
 
 def list_posts(uow: UnitOfWork, person_id: str) -> list[Post]:

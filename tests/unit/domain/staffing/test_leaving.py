@@ -13,6 +13,7 @@ from services.database.tables.people import Department, Person, Post
 from services.database.tables.staffing import Leaving
 from services.database.tables.suspensions import Suspension
 from services.database.unit_of_work import UnitOfWork
+from services.domain.accounts import posts
 from services.domain.custody import suspensions
 from services.domain.staffing import leaving
 from services.runtime.errors import Refused
@@ -58,6 +59,8 @@ def test_the_account_is_kept_without_power_until_the_copies_are_transferred(desk
     # whoever may transfer the copies is asked to
     assert {row.person_id for row in desk.all(Notice, code="custodian-leaves")} == {"head"}
     assert {row.application_id for row in desk.all(Notice, code="custodian-leaves")} == {application_id}
+    with pytest.raises(Refused, match="leaves"):
+        desk.run(posts.assign, "keeper", posts.PostRequest("deputy", "works"), by="admin")
     # again changes nothing, and nothing ends while copies are held
     desk.run(leaving.leave, "keeper", by="admin")
     assert not desk.run(leaving.settle)
