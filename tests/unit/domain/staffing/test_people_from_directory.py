@@ -14,6 +14,7 @@ from portal_client import Portal
 from review_desk import ReviewDesk
 from typer.testing import CliRunner
 
+from services.app import doctor
 from services.cli.main import app
 from services.database.tables.audit import AuditEvent
 from services.database.tables.people import Department, Person, Post
@@ -22,7 +23,7 @@ from services.database.unit_of_work import Actor
 from services.domain.staffing import directory_import, ldap_client, leaving
 from services.domain.staffing.directory_import import Plan
 from services.domain.staffing.ldap_client import Entry
-from services.runtime.errors import Refused
+from services.runtime.errors import Fatal, Refused
 from services.runtime.settings import Settings, SettingsError
 from services.runtime.settings.directory import DirectorySettings
 
@@ -287,3 +288,10 @@ def test_the_nightly_run_says_what_it_did_and_refuses_what_is_too_much(
             assert all(row.active for row in desk.all(Person))
     finally:
         desk.close()
+
+
+async def test_the_doctor_says_whether_the_directory_answers(tmp_path: Path) -> None:
+    with served(tmp_path, Tree(people(1))) as directory:
+        assert "answers, by TLS" in await doctor._directory(Settings.load(directory=directory))
+    with pytest.raises(Fatal, match="cannot be reached"):
+        await doctor._directory(Settings.load(directory=directory))
