@@ -21,7 +21,7 @@ from services.domain.access.administrators import lock_setup, require_administra
 from services.domain.audit import trail as audit_trail
 from services.domain.notifications import deliveries, service
 from services.domain.notifications.dispatch import MAIL_CHANGED
-from services.runtime.errors import NotFound, Refused
+from services.runtime.errors import Refused
 from services.runtime.settings.notices import MAIL_ADDRESS, MailSettings
 from services.runtime.translations import Message
 
@@ -138,7 +138,7 @@ def end(uow: UnitOfWork) -> None:
     require_administrator(uow)
     row = _find(uow)
     if row is None:
-        raise NotFound(Message("mail server"), "")
+        raise Refused("no-mail-server", "No mail server is set on the page: there is nothing to end.")
     row.ended_at, row.ended_by = uow.now, uow.actor.id
     audit_trail.record(uow, "mail-server-ended", "mail-server", row.id, host=row.host)
     deliveries.forget_channels(uow)

@@ -79,7 +79,7 @@ async def test(actor: Acting, database: GivenDatabase, settings: GivenSettings) 
     return await send_test(actor, database, settings)
 
 
-@router.delete("", status_code=204, responses=problems(401, 403, 404))
+@router.delete("", status_code=204, responses=problems(401, 403, 409))
 async def end(actor: Acting, database: GivenDatabase) -> None:
     """End the mail server that was set. Administrators only."""
     await database.run(actor, mail_server.end)

@@ -50,9 +50,12 @@ async def test(visitor: Visiting, database: GivenDatabase, settings: GivenSettin
 
 
 @router.post("/end")
-async def end(visitor: Visiting, database: GivenDatabase) -> Response:
+async def end(visitor: Visiting, database: GivenDatabase, settings: GivenSettings) -> Response:
     """End the mail server that was set on this page."""
-    await database.run(visitor.actor, mail_server.end)
+    try:
+        await database.run(visitor.actor, mail_server.end)
+    except Refused as refusal:
+        return await _page(visitor, database, settings, refusal=refusal)
     return visitor.redirect(PATH, Message("The mail server was ended: no mails are sent by it."))
 
 
