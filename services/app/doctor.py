@@ -22,6 +22,7 @@ from services.domain.audit.key_events import PRIMARY, REPLICA
 from services.domain.custody import locks
 from services.domain.deployments import versions
 from services.domain.notifications.channels.check import check_mail, check_webhook
+from services.domain.staffing import ldap_client
 from services.domain.stages.catalogue import DEFAULT_FOLDER, StageCatalogue
 from services.domain.storage import places, sites
 from services.domain.wiring import open_database
@@ -32,7 +33,7 @@ from services.runtime import confined, data_folder
 from services.runtime.channel import open_channel, socket_answers
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.engine_client import PyzeebeEngineClient
-from services.runtime.errors import Fatal, Retryable
+from services.runtime.errors import Fatal, Refused, Retryable
 from services.runtime.manifest import FILE_NAME as MANIFEST
 from services.runtime.manifest import read_manifest
 from services.runtime.rules import rules_of
@@ -260,6 +261,7 @@ def _checks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Aw
         ("webhook", lambda: check_webhook(settings)),
         ("login", lambda: check_provider(settings)),
         ("proxy", proxy),
+        *([("directory", lambda: _directory(settings))] if settings.directory.host is not None else []),
         *([("time stamps", lambda: _time_stamps(settings))] if settings.time_stamp.url is not None else []),
     ]
 
@@ -333,6 +335,17 @@ def _belongs_offline(settings: Settings) -> str:
         if present
         else "; escrow and root are offline"
     )
+
+
+async def _directory(settings: Settings) -> str:
+    """Connect to the directory, log in and read one page; Fatal with what it answered."""
+    try:
+        answer = await run_in_thread(ldap_client.test_connection, settings.directory)
+    except Refused as refusal:
+        raise Fatal(refusal.en) from refusal
+    secured = f"by {answer.secured}" if answer.secured else "in the clear, on this machine"
+    people = f"{answer.entries} people" + (", and more" if answer.more else "")
+    return f"{settings.directory.host}:{settings.directory.port} answers, {secured}; it names {people}"
 
 
 async def _time_stamps(settings: Settings) -> str:

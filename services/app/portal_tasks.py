@@ -29,6 +29,7 @@ from services.domain.process.instances import check_instances
 from services.domain.process.model_library import ModelLibrary
 from services.domain.process.relay import Relay
 from services.domain.reviews.ending import EndedBranches, close_of_ended_instances
+from services.domain.staffing.leaving import account_ends
 from services.domain.storage.sites import site_keepers
 from services.domain.supervision.due import inspections
 from services.domain.supervision.month_keeping import kept_statistics
@@ -66,7 +67,11 @@ def follow_clock(
     """List the tasks that are due by the clock, and woken when it is turned."""
     return [
         Relay(container.database, client),
-        Sender(container.database, channels_of(container.settings), Robots(container.settings).send),
+        Sender(
+            container.database,
+            channels_of(container.settings, container.database),
+            Robots(container.settings).send,
+        ),
         consent_deadlines(container.database),
         daily_digests(container.database),
         hold_reviews(container.database, held.open_asked_lifts),
@@ -76,6 +81,7 @@ def follow_clock(
         site_keepers(container.database),
         outside_deadlines(container.database),
         agreement_reminders(container.database),
+        account_ends(container.database),
         RecorderMonitor(container.database, container.recorders, container.settings.recorders.probe_interval),
     ]
 

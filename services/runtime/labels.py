@@ -61,6 +61,7 @@ WORDS: dict[str | bool | None, str] = {
     "this-browser": "this browser",
     "locked": "locked",
     "active": "active",
+    "leaving": "leaving",
     "left": "deactivated",
     "absent": "absent",
     "absence-notice": "objection period",

@@ -37,6 +37,8 @@ SECTIONS = {
     "/admin": ("administrator", "health"),
     "/admin/people": ("administrator", "people"),
     "/admin/departments": ("administrator", "people"),
+    "/admin/directory": ("administrator", "people"),
+    "/posts": ("security-head", "substitute"),
     "/admin/recorders": ("administrator", "recorders"),
     "/admin/cameras": ("administrator", "recorders"),
     "/admin/plans": ("administrator", "recorders"),

@@ -25,6 +25,7 @@ ADMINISTRATOR = frozenset({"admin"})
 STORAGE = frozenset({"operator", "supervisor"})
 CONSENTER = frozenset({"security-head"})  # of the department that another, joint application names
 READERS = frozenset({"admin", "security-head", "supervisor"})  # of the administrators' desk
+POST_READERS = READERS | {"head", "deputy", "office-head"}  # and heads, of their own departments
 ACCUSING = frozenset({"security-head", "reviewer", "supervisor"})  # who records violations
 HOLD_READERS = frozenset({"security-head", "reviewer", "supervisor"})
 HOLD_PLACERS = HOLD_READERS - {"supervisor"}
@@ -120,6 +121,15 @@ RULES = {
     ),
     "POST /api/admin/robots/{robot_id}/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "DELETE /api/admin/robots/{robot_id}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /api/admin/mail-server": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "PUT /api/admin/mail-server": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"host": "mail.example", "port": 22, "sender": "x@none.example"}
+    ),
+    "POST /api/admin/mail-server/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "DELETE /api/admin/mail-server": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /api/admin/directory/plan": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/admin/directory/plan": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"fingerprint": "none"}),
+    "GET /api/posts": Rule(POST_READERS, EVERYONE - POST_READERS),
     "POST /api/deliveries/{delivery_id}/retry": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /api/applications": Rule(EVERYONE),
     "POST /api/applications": Rule(EVERYONE, body=FORM),
@@ -403,6 +413,8 @@ RULES = {
     ),
     "POST /api/people/{person_id}/activate": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people/{person_id}/deactivate": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/people/{person_id}/leave": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/people/{person_id}/stay": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people/{person_id}/initial-password": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people/{person_id}/end-passkeys": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people/{person_id}/reset-second-factor": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),

@@ -21,6 +21,7 @@ from access_rules import (
     OUTSIDER,
     OVERSEERS,
     PACKAGE,
+    POST_READERS,
     READERS,
     RECONCILIATION_READERS,
     RECORDING,
@@ -51,6 +52,7 @@ ROBOT = {
     "name": "x",
     "webhook": "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=none",
 }
+MAIL_SERVER = {"host": "mail.example", "port": "22", "sender": "desk@none.example"}
 DEPARTMENT = {"nameZh": "x", "nameEn": "x", "kind": "administration"}
 PAGES = {
     "GET /applications/{application_id}/attachments": Rule(SEE),
@@ -139,6 +141,15 @@ PAGES = {
     "POST /notices/{notice_id}/read": Rule(frozenset({"drafter"})),
     "GET /admin/notices/robots": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /admin/notices/robots": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=ROBOT),
+    "GET /admin/notices/mail": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/notices/mail": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=MAIL_SERVER),
+    "POST /admin/notices/mail/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/notices/mail/end": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /admin/directory": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/directory": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"fingerprint": "none"}),
+    "POST /admin/directory/check": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/directory/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /posts": Rule(POST_READERS, EVERYONE - POST_READERS),
     "POST /admin/notices/robots/{robot_id}/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /admin/notices/robots/{robot_id}/end": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /admin/notices": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),

@@ -24,15 +24,15 @@ def require_administrator(uow: UnitOfWork) -> None:
         )
 
 
-def is_reader(uow: UnitOfWork) -> bool:
-    """Whether the acting person may read the set-up."""
+def may_read(uow: UnitOfWork) -> bool:
+    """Whether the acting person administers, heads Security or supervises."""
     me, directory = uow.actor.id, queries.load_directory(uow)
     return directory.holds(me, "administrator", "supervisor") or directory.holds_in(me, "security", "head", "deputy")
 
 
 def require_reader(uow: UnitOfWork) -> None:
     """Refused with 403 unless the acting person administers, heads Security or supervises."""
-    if not is_reader(uow):
+    if not may_read(uow):
         raise Refused(
             "readers-only",
             "This page is only for administrators, the head of Security and the supervision group.",

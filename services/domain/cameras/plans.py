@@ -207,7 +207,7 @@ def find_shown(uow: UnitOfWork, plan_id: str) -> ShownPlan | None:
 
 def read_picture(uow: UnitOfWork, plan_id: str) -> bytes:
     """Return the JPEG of a plan that the acting person sees, or that a reader of the set-up asks for."""
-    if find_shown(uow, plan_id) is None and not administrators.is_reader(uow):
+    if find_shown(uow, plan_id) is None and not administrators.may_read(uow):
         raise _unknown(plan_id)
     stored = uow.session.get(FloorPlanPicture, plan_id)
     if stored is None:

@@ -224,16 +224,20 @@ def list_unheard(uow: UnitOfWork, requests: Collection[ChangeRequest]) -> set[st
 def check_not_objector(uow: UnitOfWork, person_id: str, *, as_checker: bool = False) -> None:
     """Refuse to put somebody out of office who may object to an open request of the acting administrator.
 
-    ``as_checker``: what ends is the office by which they watch over changes, and not the account.
+    ``as_checker``: what ends is the office by which they watch over changes, and not the account. Where no person acts,
+    an open request of anybody's counts: what the directory says may be the requester's own doing.
     """
     directory = access_queries.load_directory(uow)
-    for request in _list_open(uow, ChangeRequest.requested_by == uow.actor.id):
+    own = [ChangeRequest.requested_by == uow.actor.id] if uow.actor.kind == "person" else []
+    for request in _list_open(uow, *own):
         if policy.is_checker(directory, person_id) or (request.person_id == person_id and not as_checker):
-            raise Refused(
-                "objector",
-                "This person can object to one of your open requests: withdraw the request first, or ask another "
-                "administrator to do this.",
-            )
+            why = Message("This person can object to an open change request: wait until it has ended.")
+            if own:
+                why = Message(
+                    "This person can object to one of your open requests: withdraw the request first, or ask another "
+                    "administrator to do this."
+                )
+            raise Refused("objector", why)
 
 
 def confirm(uow: UnitOfWork, change_id: str) -> ChangeRequest:

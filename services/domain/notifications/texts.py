@@ -346,6 +346,9 @@ TEXTS = {
     "view-allowed": NoticeText(
         Message("The custodian lets you view footage under your own name."), "hand-overs", personal=True, work="viewing"
     ),
+    "custodian-leaves": NoticeText(
+        Message("The custodian of a loan leaves: transfer the copies to another person, or have them returned.")
+    ),
     "custody-transferred": NoticeText(Message("Another person is now the custodian of a loan."), "matter"),
     "violation-leak": NoticeText(Message("Footage was leaked or misused: a violation was recorded."), work="violation"),
     "violation-breach": NoticeText(
@@ -492,6 +495,10 @@ TEXTS = {
     ),
     "robot-ended": NoticeText(
         Message("This group no longer receives notices: an administrator has ended it."), "notices"
+    ),
+    "mail-server-changed": NoticeText(
+        Message("An administrator has set or ended the mail server that sends notices: check that it is right."),
+        "notices",
     ),
     "test-notice": NoticeText(Message("This is a test notice."), "notices"),
     **{

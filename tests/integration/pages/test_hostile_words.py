@@ -193,6 +193,8 @@ NOT_REACHED = {
     "/work-orders/{work_order_id}/done", "/work-orders/{work_order_id}/verify",
     "/work-orders/{work_order_id}/cancel", "/work-orders/{work_order_id}/attachments",
     "/work-orders/{work_order_id}/downloads",
+    "/admin/notices/mail/test", "/admin/notices/mail/end",  # no mail server is set, and no directory:
+    "/admin/directory", "/admin/directory/test", "/admin/directory/check",  # tests/unit/domain/staffing
     "/admin/notices/robots/{robot_id}/test", "/admin/notices/robots/{robot_id}/end",
     "/holds/{legal_hold_id}/ask-lift",  # of a hold that Legal has confirmed: tests/unit/domain/holds
     # there is nobody who leads Legal: tests/unit/domain/applicable_rules
