@@ -19,7 +19,7 @@ from services.database.tables.outbox import OutboxMessage
 from services.database.tables.violations import Violation
 from services.domain.cases.document_layouts import render_pdf
 from services.domain.storage import findings, store_accesses
-from services.domain.storage.store_accesses import Access, LineInvalid
+from services.domain.storage.store_accesses import LineInvalid
 from services.recorders.protocol import RecorderDown, RecorderExport
 from services.runtime.errors import NotYet, Outcome, Refused
 from services.runtime.settings import Settings
@@ -191,7 +191,8 @@ def audit_line(
 
 
 def imported(desk: Desk, lines: Sequence[str]) -> int:
-    read = [one for one in store_accesses.read_lines(lines, "t") if isinstance(one, Access)]
+    of_lines = store_accesses.read_lines(lines, "t")
+    read = [access for one in of_lines if not isinstance(one, LineInvalid) for access in one]
     return int(desk.do(store_accesses.add, "primary", read))
 
 
@@ -224,7 +225,7 @@ async def test_the_store_accesses_shows_reads_by_others_and_what_no_act_explains
     assert [row.application_id for row in desk.rows(Violation)] == [case.id]
     assert all(row.judged_at is not None for row in desk.rows(StoreAccess))
     each = list(store_accesses.read_lines([lines[0], "no log", lines[1]], "t"))
-    assert [type(one) for one in each] == [Access, LineInvalid, Access]
+    assert [type(one) for one in each] == [list, LineInvalid, list]
     assert "line 2" in str(each[1])
 
 
