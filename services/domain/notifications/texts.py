@@ -177,6 +177,10 @@ TEXTS = {
     "download-lost": NoticeText(
         Message("A download of an ended loan was lost: check the account and record a violation."), "work-order"
     ),
+    "download-witnessed": NoticeText(
+        Message("You are named as the witness of a destroyed download: tell Security if you did not see it."),
+        "notices",
+    ),
     "work-order-recall-asked": NoticeText(
         Message("A review of access asks for copies to come back: recall them, so that it can be accepted."),
         "work-order",

@@ -31,7 +31,7 @@ from services.domain.storage import maintenance
 from services.domain.supervision.breaches import CLEARED
 from services.domain.supervision.periods import Period
 
-REFUSED_ACCESS = "access-denied"
+REFUSED_ACCESS = ("access-denied", "access-refused")  # to copies, and to pages
 OPEN = "open"  # of an application that has no end yet
 NOW, BEFORE = 0, 1
 BY_DEPARTMENT = ("submitted", "received", "overdue", "lost", "violations")
@@ -150,7 +150,7 @@ MEASURES: Mapping[str, Mapping[str, Callable[[Reported], Query]]] = {
         "problems": lambda of: _number(of.within(Matter.opened_at), Matter.kind == "problem"),
         "violations": lambda of: _number(_violated(of)),
         "violationsAtEnd": lambda of: _number(of.until(Violation.opened_at), of.not_yet(Violation.closed_at)),
-        "refusedAccess": lambda of: _number(AuditEvent.action == REFUSED_ACCESS, of.within(AuditEvent.at)),
+        "refusedAccess": lambda of: _number(AuditEvent.action.in_(REFUSED_ACCESS), of.within(AuditEvent.at)),
         "holdsAtEnd": lambda of: _number(of.until(Hold.placed_at), of.not_yet(Hold.lifted_at)),
     },
     "storage": {

@@ -56,6 +56,13 @@ async def test_many_refused_accesses_of_one_person_are_told_once_and_can_be_reco
     for number in range(40):
         await client.get(f"/api/matters/{number}")
     assert len(desk.all(AccessRefusal)) == 20, "what is kept is bounded"
+    other = desk.submitted()
+    for address in (f"/cases/{other}", f"/api/cases/{other}", f"/cases/{case}"):
+        await client.get(address)
+    assert [one.asked for one in desk.all(AccessRefusal, application_id=other)] == [f"GET /cases/{other}"], (
+        "a case is on record, however much was asked before"
+    )
+    assert len(desk.all(AccessRefusal)) == 21
 
     head = await over.signed_in("security-head")
     page = await head.get(f"/supervision/refusals/{STRANGER}")
@@ -71,7 +78,7 @@ async def test_many_refused_accesses_of_one_person_are_told_once_and_can_be_reco
     assert problem(wrong)[1] == "no-refusal-pattern", "the register has to know of them"
     assert (await head.post("/api/violations", json={**body, "accusedId": STRANGER})).status_code == 201
     [violation] = desk.all(Violation, kind="refusal-pattern")
-    assert (violation.accused, violation.hand_over_id, violation.facts["refused"]) == ([STRANGER], None, 20)
+    assert (violation.accused, violation.hand_over_id, violation.facts["refused"]) == ([STRANGER], None, 21)
     assert [hearing.person_id for hearing in desk.all(Hearing, matter_id=violation.matter_id)] == [STRANGER]
     again = await head.post("/api/violations", json={**body, "accusedId": STRANGER})
     assert problem(again)[1] == "asked-already"
