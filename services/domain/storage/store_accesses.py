@@ -32,6 +32,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.storage.comparisons import LABEL
 from services.domain.storage.findings import Found
+from services.domain.storage.told_texts import storable
 from services.domain.storage.verification import Place
 from services.vault.store.protocol import BUCKETS
 
@@ -75,9 +76,6 @@ _S3_HEAD = re.compile(
 _S3_REST = re.compile(
     r'(?:"[^"]*"|-) (?P<status>\S+) \S+ \S+ \S+ \S+ \S+ (?:"[^"]*"|-) (?:"[^"]*"|-) (?P<version>\S+)[^"]*'
 )
-LONGEST = 1024  # characters of what a line names: the longest key of S3
-
-
 # A store is read each day, by the verification at least.
 SILENT = timedelta(hours=26)
 LONGEST_LINE = 2 << 20  # characters of one event, with all headers and the query of its request
@@ -217,10 +215,10 @@ def _s3(text: str, prefix: str) -> list[Access]:
 
 
 def _named(value: object) -> str:
-    """Return a name from a line as every database stores it: without characters that are none, and not too long."""
+    """Return a name from a line as every database stores it."""
     if not isinstance(value, str):
         raise TypeError(f"{type(value).__name__} is no name")
-    return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")[:LONGEST]
+    return storable(value)
 
 
 def _aware(moment: datetime) -> datetime:

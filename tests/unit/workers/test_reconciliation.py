@@ -261,3 +261,20 @@ async def test_a_store_that_is_away_leaves_no_report_and_a_killed_run_goes_on(de
         await run(desk, job_key=8)
     await run(desk, job_key=7)
     assert len(desk.rows(Reconciliation)) == 1
+
+
+@pytest.mark.requirement("R53")
+async def test_no_name_of_an_export_keeps_the_day_from_being_reconciled(desk: Desk) -> None:
+    """Whoever has an account of the recorder chooses the name of an export, and its text comes from the recorder."""
+    await kept(desk, "gate")
+    names = ("\ud800", "a\0b", "\u202eback", "n" * 100_000, "=HYPERLINK(1)")
+    hostile = [export(f"{number}\0\udfff", f"hall{name}", None, name) for number, name in enumerate(names)]
+    for _ in range(2):
+        await run(desk, teller=Teller(*hostile), engine=Engine(1))
+        desk.clock.turn(DAY)
+    assert found(desk) == [("ghost-export", "recorder")] * len(names)
+    for row in desk.rows(ReconciliationFinding):
+        text = "".join(str(value) for value in row.detail.values())
+        assert text.encode().decode() == text
+        assert "\0" not in text
+        assert len(text) < 2000

@@ -19,7 +19,7 @@ from services.database.tables.masters import Master
 from services.database.unit_of_work import UnitOfWork
 from services.domain.documents import service as document_service
 from services.domain.matters import queries as matter_queries
-from services.domain.storage import disposals, findings, store_accesses
+from services.domain.storage import disposals, findings, store_accesses, told_texts
 from services.domain.storage.findings import Found
 from services.domain.storage.store_accesses import Access, LineInvalid
 from services.runtime.errors import NotFound, Refused
@@ -159,7 +159,7 @@ def test_no_client_hides_a_read_by_what_it_writes_into_the_log(desk: DisposalDes
     found = read(plain, failed, agent, nul)
     assert [one.act for one in found] == ["get"] * 4
     assert [one.version_id for one in found] == ["v1", None, None, "v1"]
-    assert ("\0" in found[3].key, len(found[3].key)) == (False, store_accesses.LONGEST)
+    assert ("\0" in found[3].key, len(found[3].key)) == (False, told_texts.LONGEST)
     assert desk.desk.run(store_accesses.add, "primary", found) == 4
 
     entry: dict[str, Any] = {"api": {"name": "GetObject", "bucket": "t-masters", "object": "o", "statusCode": 200}}

@@ -25,7 +25,7 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.maintenance import StoreAccess, StoreLogFeed
 from services.database.unit_of_work import Database
 from services.domain.cases import metrics as case_metrics
-from services.domain.storage import store_accesses, store_log_receiver
+from services.domain.storage import store_accesses, store_log_receiver, told_texts
 from services.runtime import metrics
 from services.runtime.settings import Settings, SettingsError
 
@@ -100,7 +100,7 @@ async def test_hostile_events_are_refused_with_a_sentence(desk: ReviewDesk, stor
     odd = event(1, key="\ud800\0" + "k" * 5000)
     assert (await store.post(HERE, content=json.dumps(odd))).json()["new"] == 1
     [kept] = desk.all(StoreAccess)
-    assert len(kept.key) == store_accesses.LONGEST
+    assert len(kept.key) == told_texts.LONGEST
 
 
 @pytest.mark.requirement("R53")
