@@ -19,8 +19,8 @@ from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Download, Grant
 from services.database.tables.custody import CustodyEntry, HandOver
-from services.database.tables.notices import Notice
 from services.database.tables.matters import Matter
+from services.database.tables.notices import Notice
 from services.database.tables.people import Person, Post
 from services.database.tables.suspensions import Suspension
 from services.database.unit_of_work import Actor, UnitOfWork
