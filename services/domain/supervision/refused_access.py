@@ -1,6 +1,8 @@
 """Watch over refused accesses: each is on record, and who is refused much in a short time is looked at (R52).
 
-Different addresses count, so that nobody is looked at for one old link. What is kept is bounded: beyond, the metric
+Different addresses count, so that nobody is looked at for one old link. A page of another site can send a browser to
+many in somebody's name: they count, since any program can say that it comes from there, and the record says so to
+whoever judges it. What is kept is bounded: beyond, the metric
 alone counts, but for cases that there are, each once: nobody hides them behind many other addresses.
 """
 
@@ -41,7 +43,7 @@ def note(uow: UnitOfWork, refused: RefusedRequest) -> None:
     # one row for all that is refused to the person at once, in whichever portal
     if uow.session.get(Person, me, with_for_update=True, populate_existing=True) is None:
         return
-    asked = f"{refused.method} {refused.path}"
+    asked = f"{refused.method} {refused.path}" + (f" [{refused.site}]" if refused.site else "")
     query = select(AccessRefusal.asked, AccessRefusal.told, AccessRefusal.application_id).where(
         AccessRefusal.person_id == me, AccessRefusal.at > uow.now - uow.rules.refusal_window
     )

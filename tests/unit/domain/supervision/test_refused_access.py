@@ -64,6 +64,15 @@ async def test_many_refused_accesses_of_one_person_are_told_once_and_can_be_reco
     )
     assert len(desk.all(AccessRefusal)) == 21
 
+    # a page elsewhere leads another browser here and there, and the record does not hide it
+    led = await over.signed_in("keeper")
+    for number in range(2):
+        await led.get(f"/api/matters/{number}", headers={"Sec-Fetch-Site": ("cross-site", "<b>x</b>")[number]})
+    assert sorted(one.asked for one in desk.all(AccessRefusal, person_id="keeper")) == [
+        "GET /api/matters/0 [cross-site]",
+        "GET /api/matters/1",
+    ]
+
     head = await over.signed_in("security-head")
     page = await head.get(f"/supervision/refusals/{STRANGER}")
     assert page.status_code == 200
