@@ -386,6 +386,10 @@ TEXTS = {
         work="violation",
     ),
     "hold-owned": NoticeText(Message("You are the owner of a legal hold: review it in time."), "holds"),
+    "download-destroyed-held": NoticeText(
+        Message("A download of a case that you hold was returned as destroyed: check what the custodian has written."),
+        "case",
+    ),
     "hold-review-due": NoticeText(
         Message("A legal hold is due for review: keep it, or ask to lift it."), "holds", work="hold"
     ),
