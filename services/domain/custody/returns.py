@@ -202,7 +202,7 @@ def _require_kept(uow: UnitOfWork, hand_over: HandOver, fates: Sequence[Attested
         raise Refused(
             "case-held",
             "The case is held, so nothing of it may be destroyed: give the medium back. If it was destroyed before, "
-            "write in the note when, how and before whom.",
+            "write in the note when, how and who has witnessed it.",
             field="downloads",
         )
     return owners

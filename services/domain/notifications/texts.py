@@ -178,7 +178,7 @@ TEXTS = {
         Message("A download of an ended loan was lost: check the account and record a violation."), "work-order"
     ),
     "download-witnessed": NoticeText(
-        Message("You are named as the witness of a destroyed download: tell Security if you did not see it."),
+        Message("You are named as the witness of a destroyed download: contact Security if you did not see it."),
         "notices",
     ),
     "work-order-recall-asked": NoticeText(

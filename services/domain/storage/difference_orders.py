@@ -120,7 +120,7 @@ def require_not_asked(uow: UnitOfWork, row: ReconciliationFinding) -> None:
     if is_asked(uow, row):
         raise Refused(
             "inquiry-own",
-            "You examine this by a work order that supervision verifies: enter there what you have found.",
+            "This is checked by your own work order, which the supervision group verifies: enter the result there.",
             status=403,
         )
 
