@@ -78,7 +78,7 @@ demo: setup ## take one application through every step, with no person
 demo-year: setup ## lay out a year of applications, and lead some 50 cases with footage to every stage
 	@$(BIN)/footage-desk demo --year
 
-test: setup-test lint bpmn-lint ## run every check and test, the long ones as a sample; starts PostgreSQL and an S3 server by itself
+test: setup-test lint bpmn-lint ## run the checks and tests, in CI the slow ones too, the long ones as a sample; starts PostgreSQL and an S3 server
 	$(PYTEST)
 
 test-all: export FOOTAGE_DESK_TESTS = all

@@ -191,7 +191,7 @@ def day(context: Context, when: datetime | str | None, zone: str | None = None) 
     if not when:
         return "—"
     local = _aware(when).astimezone(ZoneInfo(zone or context["default_zone"]))
-    return Markup('<time datetime="{}">{}</time>').format(local.isoformat(), local.strftime("%Y-%m-%d"))
+    return Markup('<time class="day" datetime="{}">{}</time>').format(local.isoformat(), local.strftime("%Y-%m-%d"))
 
 
 def urgency(when: datetime | str | None, now: datetime) -> str:

@@ -19,6 +19,8 @@ from services.database.tables.work_orders import WorkOrder
 from services.domain.supervision import findings, reports, service, signing
 from services.runtime.rules import Rules
 
+pytestmark = pytest.mark.slow
+
 CASES, DRAWN = 100, 10
 KEYS = {"yes": "1", "no": "2", "not-applicable": "3", "": "1"}
 OVERRULED, SENTENCE = "application-1", "事由只写了“货物丢失”，没有时间。"

@@ -22,6 +22,8 @@ from services.domain.custody.download_folder import SENTENCES
 from services.runtime.settings import Settings
 from services.vault.sealing import Sealed, open_sealed
 
+pytestmark = pytest.mark.slow
+
 DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 # What says that the password is wrong, in both languages, on the page that leaves the portal.

@@ -28,6 +28,7 @@ def address(tmp_path: Path) -> Iterator[str]:
     desk.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("language", "width", "height"), VIEWS, ids=["Chinese at a desk", "English on a phone"])
 def test_a_stuck_case_is_found_on_the_diagram_and_goes_on(
     address: str, browser: Browser, language: str, width: int, height: int

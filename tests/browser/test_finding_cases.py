@@ -54,6 +54,7 @@ def opened(desk: ReviewDesk, tmp_path: Path, browser: Browser, language: str, de
         context.close()
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("R20", verb="recorded")
 @pytest.mark.parametrize("device", [DESK, PHONE], ids=["desk", "phone"])
 @pytest.mark.parametrize("language", ["zh", "en"])

@@ -128,6 +128,7 @@ def test_the_main_job_is_done_on_the_pages(people: People, tmp_path: Path) -> No
     assert (tmp_path / "footage.mp4").read_bytes()[4:8] == b"ftyp"
 
 
+@pytest.mark.slow
 def test_every_list_is_well_made(people: People) -> None:
     for login, paths in LISTS.items():
         somebody = people(login)
@@ -140,6 +141,7 @@ def test_every_list_is_well_made(people: People) -> None:
                 _picture(people.device, name, somebody)
 
 
+@pytest.mark.slow
 def test_the_keyboard_alone_signs_in_and_comes_to_the_content(address: str, browser: Browser) -> None:
     page = browser.new_page(base_url=address, viewport=DESKTOP_ZH.viewport)
     page.goto("/login?next=/inbox")

@@ -18,6 +18,8 @@ from services.database.tables.attachments import Attachment
 from services.database.tables.matters import Matter
 from services.domain.applications import service as application_service
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def loan(tmp_path: Path) -> Iterator[LoanDesk]:

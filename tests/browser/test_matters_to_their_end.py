@@ -23,6 +23,8 @@ from services.domain.matters import problems
 from services.domain.matters.violations import tasks
 from services.domain.matters.violations.assessment import Assessment
 
+pytestmark = pytest.mark.slow
+
 BOTH = pytest.mark.parametrize("device", [DESKTOP_ZH, PHONE_EN], ids=["Chinese at a desk", "English on a phone"])
 LEAK = Assessment("severe", "violation-management", suspend_person=True, referral_asked=True)
 Case = Callable[[Any, type[LoanDesk]], tuple[Any, SignIn]]

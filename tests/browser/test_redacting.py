@@ -36,6 +36,8 @@ from services.vault.sealing import Sealed, open_sealed
 from services.workers import redactions
 from services.workers.redactions import RedactionMaker
 
+pytestmark = pytest.mark.slow
+
 CHECKER = "checker"
 INSTANCE = 9001
 ASKED = Span(FILMED.start + timedelta(seconds=2), FILMED.start + timedelta(seconds=6))

@@ -11,6 +11,8 @@ import pytest
 from image_layout import DOCKERFILE, IGNORED, ROOT, instructions, lay_out, written
 from service_process import CONFINED, environment, running
 
+pytestmark = pytest.mark.slow
+
 NOISE = {
     "--quiet",
     "--disable-pip-version-check",

@@ -94,6 +94,7 @@ def apart(postgres_database: Callable[[], str], s3_server: Any, key: str, tmp_pa
         yield Apart(processes["portal"].printed(r"answers at (http://\S+);"), env, tmp_path, processes, deployed, start)
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("R16", "R35", "R40")
 async def test_a_case_goes_from_the_form_to_the_archive_while_a_worker_is_stopped_in_the_middle_of_a_fetch(
     apart: Apart,

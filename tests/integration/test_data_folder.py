@@ -267,6 +267,7 @@ def as_before_their_own_key(first_release: Settings) -> None:
     manifest.write_text(json.dumps(content))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("apart", [False, True])
 def test_a_password_under_the_portals_key_goes_over_to_the_recorders_own(
     apart: bool, first_release: Settings, tmp_path: Path
@@ -399,6 +400,7 @@ def test_the_first_release_without_its_engine_or_keys_is_refused(first_release: 
         open_container(first_release)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "sentence"), [("store", "the primary store"), ("replica", "the replica store")])
 @pytest.mark.parametrize("apart", [False, True])
 def test_a_store_that_the_audit_trail_knows_is_not_made_anew(
@@ -480,6 +482,7 @@ def left_behind(request: pytest.FixtureRequest, data: Path) -> Path:
     return new
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left_behind", LEFT, indirect=True)
 @pytest.mark.parametrize("command", [None, ("administrator", "li.na", "李娜"), ("migrate",)])
 def test_no_new_installation_starts_over_the_keys_or_stores_of_an_old_one(
@@ -537,6 +540,7 @@ def test_the_first_release_gets_its_manifest_from_what_is_there(first_release: S
         open_container(first_release)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["engine", "vault", "seal", "log", "portal", "recorders"])
 def test_a_loss_is_accepted_by_one_command_that_says_what_it_costs(
     part: str, data: Path, monkeypatch: pytest.MonkeyPatch

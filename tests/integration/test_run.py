@@ -84,6 +84,7 @@ def test_it_says_where_it_is_and_who_can_sign_in_and_writes_in_its_data_folder_a
     assert loud == []
 
 
+@pytest.mark.slow
 def test_on_a_terminal_the_logs_go_to_a_file_and_the_demo_alone_is_read(folder: Path, env: dict[str, str]) -> None:
     terminal, other_end = pty.openpty()
     plain = env | {"TERM": "dumb"}  # without bold type
@@ -108,6 +109,7 @@ def test_on_a_terminal_the_logs_go_to_a_file_and_the_demo_alone_is_read(folder: 
     assert "deployed" in events
 
 
+@pytest.mark.slow
 async def test_a_case_goes_on_after_kill_9_and_a_turned_clock_is_not_left_for_the_machines_in_silence(
     desk: Running, folder: Path, env: dict[str, str]
 ) -> None:

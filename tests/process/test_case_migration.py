@@ -28,6 +28,8 @@ from services.runtime.jobs.worker import discover
 from services.runtime.migration import migrate
 from services.runtime.places import BPMN
 
+pytestmark = pytest.mark.slow
+
 CLERK = Actor("system", "test")
 
 

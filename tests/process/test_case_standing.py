@@ -26,6 +26,8 @@ from services.domain.process.model_library import ModelLibrary
 from services.runtime.jobs.worker import discover
 from services.runtime.models import read
 
+pytestmark = pytest.mark.slow
+
 MODELS = ModelLibrary(read(path for path in models() if path.suffix == ".bpmn"))
 SECURITY = "wulei"
 

@@ -38,6 +38,7 @@ def run(job: dict[str, Any], app: Path, data: Path, addresses: dict[str, str]) -
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.postgres
 def test_the_hooks_of_an_installation_and_of_an_upgrade_do_their_work(
     postgres_database: Callable[[], str], open_to_all: Callable[[str], str], tmp_path: Path

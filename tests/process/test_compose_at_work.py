@@ -30,7 +30,7 @@ from services.domain.wiring import open_database
 from services.runtime.clock import SystemClock
 from services.runtime.rules import Rules
 
-pytestmark = [pytest.mark.postgres, pytest.mark.s3]
+pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.s3]
 
 SECONDS = 60
 

@@ -20,6 +20,8 @@ from services.domain.wiring import open_database
 from services.runtime.clock import TurnedClock
 from services.runtime.rules import Rules
 
+pytestmark = pytest.mark.slow
+
 ARCHIVED = "footage-re-archived"
 ACTOR = Actor("system", "test")
 DECIDED = ("preliminary", "security", "security-signature", "storage-release", "return-inspection")

@@ -171,6 +171,7 @@ def changed(followed: Path, tmp_path: Path) -> Iterator[Path]:
     STAGES.use(MODELS)
 
 
+@pytest.mark.slow
 @pytest.mark.tool("chromium")
 async def test_an_interpreters_review_is_added_without_code(changed: Path, a_desk: OpenDesk) -> None:
     async with a_desk(models_dir=changed) as desk:
@@ -271,6 +272,7 @@ async def own_worker(address: str, folder: Path) -> AsyncIterator[None]:
         await worker.wait()
 
 
+@pytest.mark.slow
 async def test_a_case_goes_through_a_worker_of_ones_own(with_worker: Path, a_desk: OpenDesk) -> None:
     async with a_desk(models_dir=with_worker) as desk:
         folder = with_worker.parent
@@ -345,6 +347,7 @@ def _holds_like_every_other_review(desk: People, case: str) -> None:
     assert desk.look(refused) == "You are the interpreter of this case: another person has to do this."
 
 
+@pytest.mark.slow
 @pytest.mark.tool("chromium")
 def test_the_pictures_of_the_changed_models_are_drawn(changed: Path) -> None:
     run("picture", changed.parent, **tools.chromium_environment(), CHROMIUM=str(tools.chromium()))

@@ -78,4 +78,4 @@ def test_without_a_broker_they_are_skipped_with_a_sentence() -> None:
     assert "passed" not in ran.stdout
 
 
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning")]

@@ -170,6 +170,7 @@ async def check_packages(desk: People, folder: Path) -> None:
         assert ("footage/1-master.label.json" in older) == (name != "storage-release")  # released by this one
 
 
+@pytest.mark.slow
 async def test_its_cases_are_carried_to_their_ends(root: Path, tmp_path: Path) -> None:
     async with opened(root) as desk:
         await check(desk)

@@ -16,7 +16,7 @@ from chaos_server import settings
 
 from services.app.container import open_container
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 IN_ALL = 16  # shares of each division
 # The seed of a sample plays the first course; all of them are as many divisions as there are courses.

@@ -82,6 +82,7 @@ def test_an_edit_that_lint_refuses_is_not_walked(edit: Edit, models: Path) -> No
         check(models, discover())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edit", _some(HARMLESS, _HARMLESS_SAMPLE), ids=str)
 def test_a_harmless_edit_is_clean(edit: Edit, models: Path) -> None:
     edit.apply(models)
@@ -125,6 +126,7 @@ def _invoke(*arguments: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
+@pytest.mark.slow
 def test_the_paths_are_written_as_pictures_and_as_scenarios_that_the_engine_runs(models: Path, tmp_path: Path) -> None:
     code, output = _invoke(
         str(_edited(models, "silence_is_consent")), "--items", "1", "--json", "--paths", str(tmp_path / "paths")

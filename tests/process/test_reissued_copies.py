@@ -98,6 +98,7 @@ async def check_package(desk: People, case: str, folder: Path) -> None:
     assert (examined.failed, examined.exit_code) == ([], 0)
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("R35", "R44")
 @pytest.mark.parametrize("how", ["recall", "problem"])
 async def test_the_package_of_recalled_copies_can_be_checked(desk: People, tmp_path: Path, how: str) -> None:

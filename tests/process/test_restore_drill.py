@@ -27,6 +27,8 @@ from services.vault.age import generate_identity
 from services.vault.keys.vault_keys import KeyGone, ensure_keys
 from services.vault.sealing import Sealed, open_sealed
 
+pytestmark = pytest.mark.slow
+
 DATABASES = [pytest.param("sqlite", marks=pytest.mark.long), pytest.param("postgresql", marks=pytest.mark.postgres)]
 
 

@@ -15,6 +15,8 @@ from services.database.tables.process_steps import ProcessStep
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import UnitOfWork
 
+pytestmark = pytest.mark.slow
+
 
 def outcomes(desk: People, case: str) -> list[str]:
     return [item.outcome for item in desk.items(case)]

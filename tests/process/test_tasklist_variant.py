@@ -20,6 +20,8 @@ from services.domain.stages.catalogue import STAGES
 from services.engine.errors import Rejection
 from services.runtime.places import ROOT
 
+pytestmark = pytest.mark.slow
+
 VARIANT = ROOT / "docs" / "tasklist" / "review.bpmn"
 USER_TASK = "        <zeebe:userTask />\n"
 TASKLIST = "io.camunda.zeebe:userTask"

@@ -30,6 +30,8 @@ from services.domain.stages.catalogue import STAGES
 from services.runtime.jobs.commands import camel
 from services.runtime.jobs.worker import Worker, discover
 
+pytestmark = pytest.mark.slow
+
 WORKERS: dict[str, Worker] = {worker.job_type: worker for worker in discover()}
 
 

@@ -68,6 +68,7 @@ async def test_two_items_go_from_the_form_to_the_archive(desk: People) -> None:
             packets(desk, copy)
 
 
+@pytest.mark.slow
 async def test_a_worker_that_runs_twice_for_each_job_changes_nothing(places: Places) -> None:
     async with open_desk(People, places, moment=MADE_FOR, workers=[twice(one) for one in discover()]) as desk:
         case = await desk.apply("cam1", "gate", important_information=True)
@@ -93,6 +94,7 @@ def twice(worker: Worker) -> Worker:
     return replace(worker, handle=handle)
 
 
+@pytest.mark.slow
 @pytest.mark.postgres
 async def test_the_whole_case_on_postgresql(places: Places, postgres_database: Callable[[], str]) -> None:
     places.database_url = postgres_database(migrated=True)
@@ -101,6 +103,7 @@ async def test_the_whole_case_on_postgresql(places: Places, postgres_database: C
         await whole_case(desk)
 
 
+@pytest.mark.slow
 @pytest.mark.s3
 async def test_the_whole_case_on_s3(places: Places, s3_server: Any, key: str) -> None:
     name = key.partition("/")[0]

@@ -21,6 +21,9 @@ import tools
 
 CI = "FOOTAGE_DESK_CI"
 _STDERR = pytest.StashKey[int]()
+_LEFT_OUT = pytest.StashKey[dict[str, int]]()  # by marker, of this process
+_SLOW_OF_WORKERS = pytest.StashKey[int]()
+_LEFT_OUT_OF_WORKER = "slow tests left out"
 _WANTED = re.compile(r"Skipped: \S+ is missing: get it with make (?:system-packages|setup-test)")
 
 _LONG_FILES = (
@@ -51,6 +54,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # The controller of xdist runs no test, and its workers need what it inherited.
     if hasattr(config, "workerinput") or not getattr(config.option, "numprocesses", None):
         run_variables.remove_from_environment()
+    config.stash[_LEFT_OUT], config.stash[_SLOW_OF_WORKERS] = {}, 0
+    config.pluginmanager.register(SlowOfWorkers())
     _load_hypothesis_profile()
     # Output is not captured yet: this is the stderr that a person sees, also when the process ends at once.
     config.stash[_STDERR] = os.dup(sys.__stderr__.fileno() if sys.__stderr__ else 2)
@@ -79,11 +84,33 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(
         key=lambda item: _LONG_FILES.index(item.path.name) if item.path.name in _LONG_FILES else len(_LONG_FILES)
     )
-    if amount.all_of_it():
-        return
-    long = [item for item in items if item.get_closest_marker("long")]
-    config.hook.pytest_deselected(items=long)
-    items[:] = [item for item in items if item not in long]
+    for mark, runs in (("long", amount.all_of_it()), ("slow", amount.all_of_it() or _in_ci() or _is_named(config))):
+        if not runs:
+            left_out = [item for item in items if item.get_closest_marker(mark)]
+            config.stash[_LEFT_OUT][mark] = len(left_out)
+            config.hook.pytest_deselected(items=left_out)
+            items[:] = [item for item in items if not item.get_closest_marker(mark)]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    slow = max(config.stash[_LEFT_OUT].get("slow", 0), config.stash[_SLOW_OF_WORKERS])
+    if slow:
+        terminalreporter.write_line(f"{slow} slow tests were left out: {CI}=1 make test runs them too, and CI does.")
+
+
+class SlowOfWorkers:
+    """Takes over how many tests the processes of a parallel run left out: each collects all of them."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        slow = getattr(node, "workeroutput", {}).get(_LEFT_OUT_OF_WORKER, 0)
+        node.config.stash[_SLOW_OF_WORKERS] = max(slow, node.config.stash[_SLOW_OF_WORKERS])
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    told = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told[_LEFT_OUT_OF_WORKER] = session.config.stash[_LEFT_OUT].get("slow", 0)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -180,6 +207,11 @@ def _print_stacks(stderr: int, test: str) -> None:
 
 def _end_process_in(seconds: float, config: pytest.Config) -> None:
     faulthandler.dump_traceback_later(seconds, exit=True, file=config.stash[_STDERR])
+
+
+def _is_named(config: pytest.Config) -> bool:
+    """Tell whether the run was given files or tests: who names one wants it."""
+    return any(config.invocation_params.dir.joinpath(arg.partition("::")[0]).is_file() for arg in config.args)
 
 
 def _in_ci() -> bool:

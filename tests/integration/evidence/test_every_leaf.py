@@ -17,7 +17,7 @@ from services.verifier import layout
 from services.verifier.examination import examine
 from services.verifier.report import Report
 
-pytestmark = pytest.mark.requirement("R47", "R52")
+pytestmark = [pytest.mark.slow, pytest.mark.requirement("R47", "R52")]
 EVERY = 71  # of the values is changed in the sample
 
 # What was seen by nobody before the audit events named it.

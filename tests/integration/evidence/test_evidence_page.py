@@ -13,6 +13,7 @@ from services.runtime.places import ROOT
 PAGE = ROOT / "docs" / "evidence.md"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["clear", "sealed"])
 def test_the_checks_by_hand_hold(made: Made, tmp_path: Path, how: str) -> None:
     script = "\n".join(re.findall(r"```sh\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))

@@ -96,6 +96,7 @@ async def test_a_package_is_made_while_the_case_goes_on_or_not_at_all(
             await run_in_thread(package.make, sources, number, target)
 
 
+@pytest.mark.slow
 @pytest.mark.postgres
 async def test_a_package_is_made_from_books_on_postgresql(
     tmp_path: Path, case_footage: Footage, postgres_database: Callable[[], str]

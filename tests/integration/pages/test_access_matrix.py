@@ -178,6 +178,7 @@ async def test_each_route_is_for_those_whom_its_rule_names_and_nobody_else(
     assert not wrong, "\n".join(map(str, wrong))
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("R2", "R24", "R52", "R55", "R57", "R62", refuses=True)
 @pytest.mark.parametrize(("parts", "change"), CASES)
 async def test_each_page_is_for_those_whom_its_rule_names_and_nobody_else(

@@ -16,6 +16,8 @@ from structlog.testing import capture_logs
 
 from services.web.errors import SECURITY_HEADERS
 
+pytestmark = pytest.mark.slow
+
 # Before there is a session: the door's form has a token of its own (test_hostile_login), the API takes JSON alone,
 # and a language is no secret.
 OPEN = {"POST /api/login", "POST /login", "POST /language"}

@@ -279,6 +279,7 @@ def to_read() -> list[Route]:
     return sorted((route for route in every_route() if route.method == "GET"), key=lambda route: len(route.parameters))
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("R52", refuses=True)
 @pytest.mark.timeout(900)  # it walks every page as everybody
 async def test_nothing_that_anybody_wrote_becomes_markup_or_a_formula_anywhere(

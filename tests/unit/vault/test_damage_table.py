@@ -4,6 +4,7 @@ import pytest
 from damage import CONTAINERS, DAMAGES, DOCUMENT, Damage, judged, row
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("R32", refuses=True)
 @pytest.mark.requirement("R35")
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.en.replace(" ", "-"))

@@ -48,6 +48,7 @@ def test_the_lists_are_found() -> None:
     assert own | included <= set(LISTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", LISTS)
 async def test_each_order_of_a_list_is_an_answer(desk: ReviewDesk, portal: Portal, path: str) -> None:
     desk.submitted()

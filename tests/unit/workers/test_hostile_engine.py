@@ -267,6 +267,7 @@ def test_a_receipt_that_was_signed_in_time_outlives_the_timer(engine: HostileEng
     assert [(answer.accepted_meanwhile, answer.due_at) for answer in missed] == [(False, None)] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("R2", "R29", "R33", "R41", "R52", refuses=True)
 def test_nothing_opens_moves_or_goes_that_the_register_did_not_allow(engine: HostileEngine) -> None:
     async def attack() -> list[str]:

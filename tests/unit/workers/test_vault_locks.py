@@ -516,6 +516,7 @@ async def test_masters_of_an_older_installation_are_locked_at_its_next_start(des
     assert set(desk.locked_until("documents").values()) == {NOON + TERM}
 
 
+@pytest.mark.slow
 async def test_a_run_with_nothing_to_do_writes_nothing_and_asks_five_things(desk: Desk) -> None:
     await desk.case("gate").lend()
     await desk.keep_locks()

@@ -53,6 +53,7 @@ async def test_what_is_preserved_is_counted_with_its_bytes(always: Desk) -> None
     assert grown == {"footage_desk_preservations_total preserved": 1, "footage_desk_sealings_total complete": 1}
 
 
+@pytest.mark.slow
 async def test_what_could_not_be_preserved_is_counted_and_its_recorder_told(always: Desk) -> None:
     case, counts = always.case("gate"), Counts()
     always.recordings.rename(always.recordings.with_name("away"))

@@ -1,5 +1,6 @@
 """The register: all cases to search and sort, copies out, what is overwritten next, the time in each stage."""
 
+import math
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, ClassVar, get_args
@@ -107,11 +108,11 @@ async def stages(
     times, departments = await database.read(visitor.actor, read)
     if wanted.form == "csv":
         return _stages_csv(visitor, times)
-    most = max((time.ninetieth for time in times), default=0) or 1
+    longest = max((time.ninetieth for time in times), default=0)
     return visitor.page(
         "cases/stages.html",
         times=times,
-        most=most,
+        width=lambda seconds: round(1000 * math.log1p(seconds) / (math.log1p(longest) or 1), 1),
         days=days,
         periods=PERIODS,
         department=wanted.department,

@@ -511,6 +511,7 @@ def desk_and_ids(tmp_path: Path) -> Iterator[tuple[ReviewDesk, dict[str, str]]]:
     desk.close()
 
 
+@pytest.mark.slow
 @settings(
     max_examples=examples(sample=25, full=10_000),
     deadline=None,
