@@ -30,6 +30,7 @@ from services.domain.matters import queries, tasks, urgents
 from services.domain.process.messages import APPLICATION_APPROVED, APPLICATION_REFUSED, MATTER_MOOT, URGENT_CALLED
 from services.domain.retrieval import preservations
 from services.domain.reviews import service as review_service
+from services.domain.reviews import tasks as review_tasks
 from services.domain.supervision import footage_viewers
 from services.runtime.errors import NotFound, NotPermitted, Refused, Retryable
 from services.runtime.spans import Span
@@ -288,8 +289,11 @@ def test_the_caller_does_not_approve_what_has_to_ratify_the_call(urgent: Urgent)
     desk = urgent.desk
     before = desk.opened(urgent.case, "preliminary")
     assert desk.candidates(before) == [CALLER]
+    desk.run(review_tasks.claim, before, by=CALLER)
     urgent.call()
     assert desk.candidates(before) == ["deputy"]
+    assert "deputy" in {one.person_id for one in desk.all(Notice, code="review-opened", subject_id=before)}
+    desk.run(review_tasks.claim, before, by="deputy")
     given = {"outcome": "approved", "answers": {}, "proof": Proof("", PASSWORD)}
     with pytest.raises(Refused) as caught:
         desk.run(review_service.decide, before, by=CALLER, **given)
