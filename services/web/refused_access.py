@@ -33,9 +33,10 @@ ELSEWHERE = ("cross-site", "same-site")  # of the header Sec-Fetch-Site
 
 @dataclass(frozen=True)
 class RefusedRequest:
-    """What was refused. ``path`` has no query; ``code`` is empty where a page has shown the refusal in a form.
+    """What was refused. ``path`` has no query, and nothing that turns or breaks a line.
 
-    ``site``: by the browser, whether a page of another site has led there; empty otherwise.
+    ``code`` is empty where a page has shown the refusal in a form. ``site``: by the browser, whether a page of another
+    site has led there; empty otherwise.
     """
 
     cause: str
@@ -97,7 +98,7 @@ class RefusedAccess:
             code,
             scope["method"],
             route_of(scope),
-            scope["path"][:LONGEST_PATH],
+            "".join(sign if sign.isprintable() else "\ufffd" for sign in scope["path"][:LONGEST_PATH]),
             dict(scope.get("path_params") or {}),
             next((one for one in ELSEWHERE if one == Headers(scope=scope).get("sec-fetch-site")), ""),
         )

@@ -68,9 +68,11 @@ async def test_many_refused_accesses_of_one_person_are_told_once_and_can_be_reco
     led = await over.signed_in("keeper")
     for number in range(2):
         await led.get(f"/api/matters/{number}", headers={"Sec-Fetch-Site": ("cross-site", "<b>x</b>")[number]})
+    await led.get("/help/%E2%80%AEx%0Ay")
     assert sorted(one.asked for one in desk.all(AccessRefusal, person_id="keeper")) == [
         "GET /api/matters/0 [cross-site]",
         "GET /api/matters/1",
+        "GET /help/\ufffdx\ufffdy",
     ]
 
     head = await over.signed_in("security-head")
