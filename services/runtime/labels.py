@@ -198,6 +198,7 @@ WORDS: dict[str | bool | None, str] = {
     "difference-unexplained-delete": "deletion that nothing explains",
     "difference-foreign-read": "read by another program or person",
     "difference-ghost-export": "export that no application covers",
+    "difference-log-unread": "access log that cannot be read",
     "difference-open": "open",
     "difference-explained": "explained",
     "difference-work-order": "work order",

@@ -180,6 +180,10 @@ TEXTS = {
     "download-lost": NoticeText(
         Message("A download of an ended loan was lost: check the account and record a violation."), "work-order"
     ),
+    "download-witnessed": NoticeText(
+        Message("You are named as the witness of a destroyed download: contact Security if you did not see it."),
+        "notices",
+    ),
     "work-order-recall-asked": NoticeText(
         Message("A review of access asks for copies to come back: recall them, so that it can be accepted."),
         "work-order",
@@ -388,6 +392,10 @@ TEXTS = {
         work="violation",
     ),
     "hold-owned": NoticeText(Message("You are the owner of a legal hold: review it in time."), "holds"),
+    "download-destroyed-held": NoticeText(
+        Message("A download of a case that you hold was returned as destroyed: check what the custodian has written."),
+        "case",
+    ),
     "hold-review-due": NoticeText(
         Message("A legal hold is due for review: keep it, or ask to lift it."), "holds", work="hold"
     ),
