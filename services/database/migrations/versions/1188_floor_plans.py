@@ -6,7 +6,7 @@ from alembic import op
 from services.database.base import Moment, Whole
 
 revision = "1188"
-down_revision = "1181"
+down_revision = "1186"
 branch_labels = None
 depends_on = None
 

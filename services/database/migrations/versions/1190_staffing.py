@@ -6,7 +6,7 @@ from alembic import op
 from services.database.base import Moment
 
 revision = "1190"
-down_revision = "1181"
+down_revision = "1189"
 branch_labels = None
 depends_on = None
 

@@ -6,7 +6,7 @@ from alembic import op
 from services.database.base import Json, Moment, Whole
 
 revision = "1195"
-down_revision = "1181"
+down_revision = "1194"
 branch_labels = None
 depends_on = None
 
