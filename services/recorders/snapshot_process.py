@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from services.runtime.confine import Limits, confine
 from services.runtime.jpeg import jpeg
 
-FORMATS = {"mkv": "matroska", "ts": "mpegts", "ps": "mpeg"}
+FORMATS = {"mkv": "matroska", "ts": "mpegts", "ps": "mpeg", "dav": "dhav"}
 
 
 def frame_at(container: InputContainer, seconds: float, *, cut: bool = False) -> VideoFrame | None:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from services.rendering.sheet import NOTHING, Line, Signature
 from services.runtime import local_times
-from services.runtime.labels import word, words
+from services.runtime.labels import document_language, word, words
 
 
 def moment(timestamp: str, zone: str, *, exact: bool = False) -> str:
@@ -25,8 +25,18 @@ def moment(timestamp: str, zone: str, *, exact: bool = False) -> str:
 
 
 def line(text: str, zone: str) -> str:
-    """Translate a line of a record into Chinese, its moments in ``zone``."""
-    return word("zh", text, lambda timestamp: moment(timestamp, zone, exact=True))
+    """Translate a line of a record into the document's language, its moments in ``zone``."""
+    return word(document_language(), text, lambda timestamp: moment(timestamp, zone, exact=True))
+
+
+def _in_language(path: str) -> tuple[str, ...]:
+    """Return where a value is, before all where the data have it in the language of a translation."""
+    ending = next((ending for ending in ("zh", "Zh") if path.endswith(ending)), None)
+    language = document_language()
+    if ending is None or language == "zh":
+        return (path,)
+    own = language.capitalize() if ending == "Zh" else language
+    return f"{path.removesuffix(ending)}{own}", path
 
 
 class JsonView:
@@ -38,10 +48,13 @@ class JsonView:
 
     def get(self, path: str, otherwise: Any = None) -> Any:
         """Return the value at a path such as ``source.camera.nameZh``."""
-        value: Any = self.data
-        for name in path.split("."):
-            value = value.get(name) if isinstance(value, Mapping) else None
-        return otherwise if value is None else value
+        for written in _in_language(path):
+            value: Any = self.data
+            for name in written.split("."):
+                value = value.get(name) if isinstance(value, Mapping) else None
+            if value is not None:
+                return value
+        return otherwise
 
     def has(self, path: str) -> bool:
         return self.get(path) is not None

@@ -104,7 +104,17 @@ class Drawings:
     part: Literal["drawings"] = "drawings"
 
 
-Part = Facts | Listing | Prose | Signatures | Drawings
+@dataclass(frozen=True)
+class Columns:
+    """A chart of columns side by side; ``labels`` stand below, and a listing beside it has the same numbers."""
+
+    title: str
+    labels: Sequence[str]
+    values: Sequence[int]
+    part: Literal["columns"] = "columns"
+
+
+Part = Facts | Listing | Prose | Signatures | Drawings | Columns
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ stand for several codes.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from services.runtime.translations import Message, Text, translate
 
@@ -59,6 +61,7 @@ WORDS: dict[str | bool | None, str] = {
     "this-browser": "this browser",
     "locked": "locked",
     "active": "active",
+    "leaving": "leaving",
     "left": "deactivated",
     "absent": "absent",
     "absence-notice": "objection period",
@@ -195,6 +198,7 @@ WORDS: dict[str | bool | None, str] = {
     "difference-unexplained-delete": "deletion that nothing explains",
     "difference-foreign-read": "read by another program or person",
     "difference-ghost-export": "export that no application covers",
+    "difference-log-unread": "access log that cannot be read",
     "difference-open": "open",
     "difference-explained": "explained",
     "difference-work-order": "work order",
@@ -260,6 +264,7 @@ WORDS: dict[str | bool | None, str] = {
     "look-received": "received into custody",
     "look-view-allowed": "allowed to view",
     "look-fetched": "taken to be provided",
+    "look-packaged": "downloaded in an evidence package",
     "look-provided": "provided to people outside",
     "verb-enforced": "enforced",
     "verb-recorded": "recorded",
@@ -273,6 +278,19 @@ WORDS: dict[str | bool | None, str] = {
     "broken-problem": "problem report",
     "broken-footage": "footage lacks",
     "broken-event": "event",
+    "due-review": "review",
+    "due-consent": "consent of a joint department",
+    "due-receipt": "accept the copies",
+    "due-use-period": "use period ends, return the copies",
+    "due-work-order": "work order",
+    "due-work-order-verification": "work order to verify",
+    "due-inspection": "case to inspect",
+    "due-inspection-report": "inspection report to sign",
+    "due-hearing": "reply to a violation",
+    "due-correction": "correct the application",
+    "due-outside-letter": "original letter of the authority",
+    "due-outside-answer": "answer to the person who was filmed",
+    "due-overwrite": "footage may be overwritten",
     "measure-applications": "applications",
     "measure-refused": "refused",
     "measure-overdue": "overdue loans",
@@ -369,6 +387,23 @@ WORDS: dict[str | bool | None, str] = {
     "card-passport": "passport",
     "custody-provided": "provided to people outside",
     "custody-prepared": "downloaded to be provided",
+    "custody-packaged": "evidence package downloaded",
+    "package-clear": "in clear",
+    "package-sealed": "encrypted",
+    "package-hash": "not included",
+    "package-asked": "waiting for approval",
+    "package-refused": "not approved",
+    "package-lapsed": "not answered in time",
+    "package-queued": "being made",
+    "package-made": "ready",
+    "package-failed": "failed",
+    "package-expired": "expired",
+    "package-preparing": "collecting the records",
+    "package-writing": "writing",
+    "package-checking": "checking",
+    "package-for-inside": "this organisation",
+    "package-for-authority": "an authority or a court",
+    "package-for-other": "another recipient",
     "disclosure-medium": "in clear, on a sealed medium",
     "disclosure-browser": "encrypted, with a page that opens it",
     "disclosure-archiver": "encrypted, for an archive program",
@@ -499,6 +534,8 @@ WORDS: dict[str | bool | None, str] = {
     "recorder-zoneminder": "ZoneMinder",
     "recorder-frigate": "Frigate",
     "recorder-hikvision": "Hikvision (ISAPI)",
+    "recorder-dahua": "Dahua (HTTP API)",
+    "recorder-gb28181": "GB/T 28181 gateway",
     "recorder-onvif": "ONVIF Profile G",
     "protection-protected": "locked on the recorder",
     "protection-unsupported": "the recorder does not support locking",
@@ -760,6 +797,24 @@ class Label(Text):
         return word(language, self._code)
 
 
+_document_language: ContextVar[str] = ContextVar("document_language", default="zh")
+
+
 def words(code: str | bool | None) -> str:
-    """Return the Chinese label of a code, for documents."""
-    return word("zh", code)
+    """Return the label of a code as documents say it: in Chinese, but inside ``documents_in``."""
+    return word(_document_language.get(), code)
+
+
+def document_language() -> str:
+    """Return the language in which documents are laid out now."""
+    return _document_language.get()
+
+
+@contextmanager
+def documents_in(language: str) -> Iterator[None]:
+    """Lay out documents in another language meanwhile, for a translation that is read."""
+    token = _document_language.set(language)
+    try:
+        yield
+    finally:
+        _document_language.reset(token)

@@ -74,6 +74,7 @@ def environment(language: Language) -> Environment:
         line=partial(line, language),
         stretch=stretch,
         day=day,
+        clock=clock,
         urgency=urgency,
         instant=_aware,
         size=size,
@@ -152,6 +153,12 @@ def duration(language: Language, length: timedelta | float | None, parts: int = 
             units_shown.append((count, unit))
     units_shown = [entry for entry in units_shown[:parts] if entry[0]] or [(0, units[-1][1])]
     return " ".join(unit.with_values(count=count).translate(language) for count, unit in units_shown)
+
+
+@pass_context
+def clock(context: Context, when: datetime | str) -> str:
+    """Format the time of day of a moment in the default zone."""
+    return _aware(when).astimezone(ZoneInfo(context["default_zone"])).strftime("%H:%M")
 
 
 @pass_context

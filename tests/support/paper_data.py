@@ -475,6 +475,10 @@ USE_REPORT: dict[str, Any] = {
         }
     ],
     "violations": [{"kind": "overdue", "now": 1, "before": 0}],
+    "trend": [
+        {"month": f"2031-{month:02}", "applications": month, "refused": 0, "overdue": 1, "lost": 0, "violations": 2}
+        for month in range(1, 13)
+    ],
 }
 WORK_ORDER: dict[str, Any] = {
     **{name: MATTER[name] for name in ("organisation", "policyVersion", "zone", "demo")},

@@ -2,10 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base
+
+TO_TOTAL = text("NOT totalled")
 
 
 class StageVisit(Base):
@@ -15,10 +17,14 @@ class StageVisit(Base):
     """
 
     __tablename__ = "stage_visits"
-    __table_args__ = (Index("ix_stage_visits_since", "since", "stage", "seconds", "application_id"),)
+    __table_args__ = (
+        Index("ix_stage_visits_since", "since", "stage", "seconds", "application_id"),
+        Index("ix_stage_visits_to_total", "application_id", sqlite_where=TO_TOTAL, postgresql_where=TO_TOTAL),
+    )
 
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), primary_key=True)
     place: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     stage: Mapped[str]
     since: Mapped[datetime]
     seconds: Mapped[float]
+    totalled: Mapped[bool] = mapped_column(default=False, server_default=false())  # StageTotal has it

@@ -93,6 +93,12 @@ def _zone(content: Mapping[str, Any]) -> str:
     return str(zone or "UTC")
 
 
+def render_translation(sheet: Sheet, original_title: str, original: Mapping[str, str]) -> str:
+    """Return the page of a translated sheet; ``original`` has the addresses of the original's page and PDF."""
+    template = _print_environment.get_template("translation.html")
+    return template.render(sheet=sheet, original_title=original_title, original=original, nothing="none")
+
+
 def render_page(kind: str, number: str, sha256: str, content: dict[str, Any]) -> str:
     """Return the page of a document of ``kind``, in the zone of the request."""
     return _print_environment.get_template("sheet.html").render(sheet=sheet_of(kind, number, sha256, content))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select
@@ -49,6 +50,7 @@ from services.web.problem import Problem
 
 # Refusals that come from the person, not from whose turn it is: what one would decide by one's post, and may not.
 CONFLICTS = ("was-", "agreement-missing")
+RECEIPT = "receipt"  # the stage in which a custodian accepts copies
 FAR_AWAY = 1e15  # seconds: sorts what nothing overwrites last
 
 
@@ -74,20 +76,52 @@ class _Open:
         return self.refusal is not None and self.refusal.code.startswith(CONFLICTS)
 
 
-def read_waiting(uow: UnitOfWork, listing: Listing = EVERYTHING, *, stage: str = "") -> Page[WaitingReview]:
+def read_waiting(
+    uow: UnitOfWork, listing: Listing = EVERYTHING, *, stage: str = "", receipts: bool = True
+) -> Page[WaitingReview]:
     """Read a page of the open reviews that the actor may decide or confirm now; overwritten first comes first.
 
-    Searched are number, title, department and who has claimed it.
+    Searched are number, title, department and who has claimed it. Without ``receipts`` it is what ``read_first``
+    counts: a receipt is signed where the loan is.
     """
-    page = _read(uow, _select_open(uow, listing, stage), listing, lambda entry: entry.refusal is None)
+    query = _select_open(uow, listing, stage)
+    if not receipts:
+        query = query.where(Review.stage != RECEIPT)
+    page = _read(uow, query, listing, lambda entry: entry.refusal is None)
     return page.showing(_views(uow, page.lines))
 
 
 def read_first(uow: UnitOfWork, few: int, most: int) -> tuple[list[WaitingReview], int, bool]:
     """Read the first few that wait for a decision, how many do, counted up to the most, and whether there are more."""
-    query = _select_open(uow, EVERYTHING, "").where(Review.stage != "receipt")
+    query = _select_open(uow, EVERYTHING, "").where(Review.stage != RECEIPT)
     page = _read(uow, query, Listing(limit=most), lambda entry: entry.refusal is None)
     return _views(uow, page.lines[:few]), len(page.lines), bool(page.next)
+
+
+@dataclass(frozen=True)
+class DueReview:
+    """A review that waits for the actor, with the number of its case or matter."""
+
+    id: str
+    number: str | None
+    stage: str
+    due_at: datetime
+
+
+def list_due(uow: UnitOfWork, until: datetime, most: int) -> list[DueReview]:
+    """List what ``read_first`` counts and is due before ``until``, the first due first."""
+    query = _select_open(uow, EVERYTHING, "").where(Review.stage != RECEIPT, Review.due_at < until)
+    page = _read(uow, query, Listing(limit=most, sort="due"), lambda entry: entry.refusal is None)
+    return [
+        DueReview(
+            id=entry.review.id,
+            number=entry.matter.number if entry.matter else entry.application.number,
+            stage=entry.review.stage,
+            due_at=entry.review.due_at,
+        )
+        for entry in page.lines
+        if entry.review.due_at is not None
+    ]
 
 
 def read_barred(uow: UnitOfWork, listing: Listing = EVERYTHING) -> Page[BarredReview]:

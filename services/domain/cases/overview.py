@@ -3,8 +3,7 @@
 from services.database.listing import Listing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
-from services.domain.access import visibility
-from services.domain.cases import consent_queries, inbox, outside, queries
+from services.domain.cases import consent_queries, inbox, outside, own_applications, queries
 from services.domain.cases import register as case_register
 from services.domain.cases.schemas.lists import OverviewView
 from services.domain.custody import queries as custody_queries
@@ -24,8 +23,8 @@ def get_overview(uow: UnitOfWork, posts: frozenset[str]) -> OverviewView:
     consents = consent_queries.list_waiting(uow)
     work_orders, work_orders_count = work_order_queries.list_waiting(uow, FEW)
     supervises = bool(posts & menu.WATCHES)
-    drafted = visibility.list_visible(uow, limit=50, offset=0, mine=True)
-    own = [line for line in queries.list_summaries(uow, drafted) if line.state != "closed"]
+    own, own_count = own_applications.read_unfinished(uow, FEW)
+    copies_out = case_register.count_copies_out(uow) if supervises else (0, 0)
     held = custody_queries.open_loans(uow)
     return OverviewView(
         waiting=waiting,
@@ -37,13 +36,15 @@ def get_overview(uow: UnitOfWork, posts: frozenset[str]) -> OverviewView:
         more_waiting=more,
         work_orders=work_orders,
         work_orders_count=work_orders_count,
-        own=own[:FEW],
-        own_count=len(own),
+        own=queries.list_summaries(uow, own),
+        own_count=own_count,
         held=held[:FEW],
         held_count=len(held),
         overdue_count=sum(loan.state == "overdue" for loan in held),
         at_risk=case_register.read_next_overwritten(uow, Listing(limit=FEW)).lines if supervises else [],
         copies_out=case_register.read_copies_out(uow, Listing(limit=FEW)).lines if supervises else [],
+        copies_out_count=copies_out[0],
+        copies_overdue_count=copies_out[1],
         outside=outside.list_nearest(uow, FEW),
         troubles=case_register.list_troubles(uow, FEW) if supervises else [],
         states=dict(case_register.count_by_state(uow)) if supervises else None,

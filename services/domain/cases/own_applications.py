@@ -21,6 +21,7 @@ from services.domain.cases.schemas.lists import OwnApplication
 from services.domain.cases.schemas.names import NamePair
 
 EDITABLE = ("draft", "correction")
+OPEN, UNFINISHED = "open", "unfinished"  # handed in and under way; drafts besides
 Cameras = tuple[tuple[str, str], ...]
 OfCase = TypeVar("OfCase", Draft, HandOver)
 OwnSort = Literal["changed", "overwrite", "due", "number", "state"]
@@ -34,18 +35,31 @@ def read_own(
     """Read a page of what the actor drafted, sorted by one of ``SORTS``; what has no value there comes last.
 
     With ``department`` it is what the departments that the person heads have submitted. Searched are number, title,
-    reason, purpose, incident and cameras; ``state`` is one of ``STATES``, or ``open``.
+    reason, purpose, incident and cameras; ``state`` is one of ``STATES``, ``open`` or ``unfinished``.
     """
     query = select(Application.id).where(_is_own(uow, department), _mentions(listing))
     if state is not None:
-        query = query.where(states.is_under_way() if state == "open" else states.is_in(state, uow.now))
+        query = query.where(_is_in(uow, state))
     page = page_of(uow.session, query, _sections(uow, listing), listing)
     return page.showing(list(_lines(uow, [row[0] for row in page.lines])))
+
+
+def read_unfinished(uow: UnitOfWork, few: int) -> tuple[list[Application], int]:
+    """Read the newest few of what the actor drafted and is not over, and count them all; one statement."""
+    query = select(Application, func.count().over()).where(_is_own(uow, department=False), _is_in(uow, UNFINISHED))
+    rows = uow.session.execute(query.order_by(Application.created_at.desc(), Application.id.desc()).limit(few)).all()
+    return [row[0] for row in rows], rows[0][1] if rows else 0
 
 
 def may_see_department(uow: UnitOfWork) -> bool:
     """Return whether the actor heads a department, or stands in for its head."""
     return access_queries.load_directory(uow).holds(uow.actor.id, "head", "deputy")
+
+
+def _is_in(uow: UnitOfWork, state: str) -> ColumnElement[bool]:
+    if state == UNFINISHED:
+        return ~states.is_over()
+    return states.is_under_way() if state == OPEN else states.is_in(state, uow.now)
 
 
 def _is_own(uow: UnitOfWork, department: bool) -> ColumnElement[bool]:

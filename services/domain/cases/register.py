@@ -14,6 +14,7 @@ from sqlalchemy import (
     Row,
     Select,
     SQLColumnExpression,
+    case,
     func,
     literal,
     or_,
@@ -120,9 +121,7 @@ def read_copies_out(
         .join(Person, Person.id == HandOver.custodian_id)
         .join(Department, Department.id == Application.department_id)
         .where(
-            HandOver.accepted_at.is_not(None),
-            HandOver.returned_at.is_(None),
-            HandOver.ended_at.is_(None),
+            *_is_out(),
             visibility.is_visible(uow),
             listing.mentioned(
                 *(Application.number, Application.title, Person.name, Department.name_zh, Department.name_en)
@@ -159,6 +158,46 @@ def read_copies_out(
             for hand_over, application, custodian, department, suspended_at, *_ in page.lines
         ]
     )
+
+
+def count_copies_out(uow: UnitOfWork) -> tuple[int, int]:
+    """Count what ``read_copies_out`` lists, and what of it should be back; one statement."""
+    late = func.sum(case((HandOver.due_at <= uow.now, 1), else_=0))
+    query = (
+        select(func.count(), late)
+        .select_from(HandOver)
+        .join(Application, Application.id == HandOver.application_id)
+        .where(*_is_out(), visibility.is_visible(uow))
+    )
+    number, overdue = uow.session.execute(query).one()
+    return number, int(overdue or 0)
+
+
+@dataclass(frozen=True)
+class LoanDue:
+    """A loan whose copies are out, with the case's number."""
+
+    hand_over_id: str
+    application_id: str
+    number: str | None
+    due_at: datetime
+
+
+def list_loans_due(uow: UnitOfWork, until: datetime, most: int) -> list[LoanDue]:
+    """List what ``read_copies_out`` lists and is due before ``until``, the first due first; one statement."""
+    query = (
+        select(HandOver.id, Application.id, Application.number, HandOver.due_at)
+        .join(Application, Application.id == HandOver.application_id)
+        .where(*_is_out(), HandOver.due_at < until, visibility.is_visible(uow))
+        .order_by(HandOver.due_at, HandOver.id)
+        .limit(most)
+    )
+    rows = uow.session.execute(query)
+    return [LoanDue(loan, case_id, number, due_at) for loan, case_id, number, due_at in rows if due_at is not None]
+
+
+def _is_out() -> tuple[ColumnElement[bool], ...]:
+    return HandOver.accepted_at.is_not(None), HandOver.returned_at.is_(None), HandOver.ended_at.is_(None)
 
 
 def read_next_overwritten(uow: UnitOfWork, listing: Listing = EVERYTHING) -> Page[RiskLine]:

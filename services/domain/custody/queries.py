@@ -51,6 +51,7 @@ from services.runtime.translations import Message
 
 HELD = frozenset({"in-use", "frozen", "suspended", "overdue"})
 OPEN = HELD | {"awaiting-receipt", "copy-lost"}
+OPEN_STATE, OVERDUE = "open", "overdue"
 
 
 def state_of(hand_over: HandOver, now: datetime, causes: Collection[str]) -> str:
@@ -74,13 +75,19 @@ def state_of(hand_over: HandOver, now: datetime, causes: Collection[str]) -> str
     return next((code for holds, code in reasons if holds), "in-use")
 
 
-def read_mine(uow: UnitOfWork, listing: Listing = EVERYTHING) -> Page[HandOverView]:
-    """Read a page of the actor's hand-overs, the most urgent first; searched in number and purpose."""
+def read_mine(uow: UnitOfWork, listing: Listing = EVERYTHING, *, state: str = "") -> Page[HandOverView]:
+    """Read a page of the actor's hand-overs, the most urgent first; searched in number and purpose.
+
+    ``state`` is one that ``state_of`` returns, or ``open`` for those that still need an act, as ``open_loans`` lists.
+    """
     query = (
         select(HandOver.id)
         .join(Application, Application.id == HandOver.application_id)
         .where(HandOver.custodian_id == uow.actor.id, listing.mentioned(Application.number, Application.purpose))
     )
+    if state:
+        code = _state(uow.now)
+        query = query.where(code.in_(OPEN) if state == OPEN_STATE else code == state)
     page = page_of(uow.session, query, _sections(uow.now, listing.sort), listing)
     ids = [row[0] for row in page.lines]
     views = {view.id: view for view in _views(uow, select(HandOver).where(HandOver.id.in_(ids)))} if ids else {}

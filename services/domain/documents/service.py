@@ -251,7 +251,7 @@ def _reads_apart(uow: UnitOfWork, document: Document) -> bool | None:
     return None
 
 
-def read_document(uow: UnitOfWork, number: str, form: Literal["data", "page", "pdf"]) -> Document:
+def read_document(uow: UnitOfWork, number: str, form: Literal["data", "page", "pdf", "translation"]) -> Document:
     """Return a document of a visible case, or an own agreement; record that it was read (F20).
 
     Others' agreements are for administrators, Security's head and supervisors; notices of holds for those who read

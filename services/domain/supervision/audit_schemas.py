@@ -18,6 +18,7 @@ Look = Literal[
     "view-allowed",
     "fetched",
     "provided",
+    "packaged",
 ]
 
 
@@ -153,11 +154,12 @@ class MonthCounts(Counts):
 
 
 class DepartmentCounts(Counts):
-    """The counts of one department over the period."""
+    """The counts of one department over the period, and by measure those of each month."""
 
     id: str
     name_zh: str
     name_en: str
+    months: dict[str, list[int]]
 
 
 class StageMonths(Answer):
@@ -171,11 +173,16 @@ class StageMonths(Answer):
 
 
 class Statistics(Answer):
-    """The figures of the last months, the present one last."""
+    """The figures of the last months, the present one last.
+
+    ``kept``: those of months that are over are as they were counted then. They are not for a reader from whom a case is
+    hidden, for whom all is counted anew.
+    """
 
     months: list[MonthCounts]
     departments: list[DepartmentCounts]
     stages: list[StageMonths]
+    kept: bool
 
 
 class RefusalLine(Answer):

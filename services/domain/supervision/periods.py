@@ -80,6 +80,11 @@ def length_of(period: Period) -> str:
     return QUARTER if "Q" in period.name else MONTH
 
 
+def length_in_months(period: Period) -> int:
+    """Return how many months it has."""
+    return {MONTH: 1, QUARTER: 3, YEAR: 12}[length_of(period)]
+
+
 def quarter_of(month: Period, zone: str) -> Period:
     """Return the quarter in which a month lies."""
     year, number = month.name.split("-")

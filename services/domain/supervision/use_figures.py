@@ -4,12 +4,13 @@ Some are of what happened in the period, others of how it stood when the period 
 end is read from the moments of the rows, so a report that is made late says the same.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, case, exists, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Integer, Select, and_, exists, func, literal, or_, select, union_all
 from sqlalchemy import String as Text
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -24,16 +25,25 @@ from services.database.tables.maintenance import Damage, MaintenanceRun, Reconci
 from services.database.tables.masters import Master
 from services.database.tables.matters import Matter
 from services.database.tables.people import Department
+from services.database.tables.statistics import MonthCount
 from services.database.tables.violations import Violation
 from services.database.tables.work_orders import WorkOrder, WorkOrderAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.storage import maintenance
-from services.domain.supervision.breaches import CLEARED
 from services.domain.supervision.periods import Period
 
-REFUSED_ACCESS = "access-denied"
+REFUSED_ACCESS = ("access-denied", "access-refused")  # to copies, and to pages
 OPEN = "open"  # of an application that has no end yet
 NOW, BEFORE = 0, 1
+# what the statistics show as well, and what they call it
+SHARED = {
+    "submitted": "applications",
+    "rejected": "refused",
+    "overdue": "overdue",
+    "lost": "lost",
+    "violations": "violations",
+}
+OF_DEPARTMENTS = {measure: code for code, measure in SHARED.items() if code != "rejected"}
 BY_DEPARTMENT = ("submitted", "received", "overdue", "lost", "violations")
 Query = Select[*tuple[Any, ...]]
 
@@ -75,18 +85,6 @@ def _number(*conditions: ColumnElement[bool]) -> Query:
     return select(func.count()).where(*conditions)
 
 
-def _overdue(reported: Reported) -> ColumnElement[bool]:
-    """Build the condition that a loan was due in the period and not back by then."""
-    back = _back()
-    late = or_(back.is_(None), back > HandOver.due_at)
-    return and_(reported.within(HandOver.due_at), late, HandOver.accepted_at.is_not(None))
-
-
-def _violated(reported: Reported) -> ColumnElement[bool]:
-    cleared = and_(Violation.closed_as.is_not(None), Violation.closed_as == CLEARED)
-    return and_(reported.within(Violation.opened_at), ~cleared)
-
-
 def _late_work(reported: Reported) -> Query:
     attempt = exists().where(
         WorkOrderAttempt.work_order_id == WorkOrder.id,
@@ -123,12 +121,12 @@ def _closed_as(*ends: str) -> Callable[[Reported], Query]:
     return lambda reported: _number(reported.within(Application.closed_at), Application.closed_as.in_(ends))
 
 
-# group: code: what is counted
-MEASURES: Mapping[str, Mapping[str, Callable[[Reported], Query]]] = {
+# group: code: what is counted; None of what the totals of the statistics have
+MEASURES: Mapping[str, Mapping[str, Callable[[Reported], Query] | None]] = {
     "use": {
-        "submitted": lambda of: _number(of.within(Application.listed_at), Application.submitted_at.is_not(None)),
+        "submitted": None,
         "approved": lambda of: _number(of.within(Document.made_at), Document.kind == "application-form"),
-        "rejected": _closed_as("rejected"),
+        "rejected": None,
         "withdrawn": _closed_as("withdrawn", "expired"),
         "unavailable": _closed_as("footage-unavailable"),
         "retrieved": lambda of: _number(of.within(Master.retrieved_at)),
@@ -142,15 +140,15 @@ MEASURES: Mapping[str, Mapping[str, Callable[[Reported], Query]]] = {
         "onLoanAtEnd": lambda of: _number(of.until(HandOver.accepted_at), of.not_yet(_back())),
     },
     "safety": {
-        "overdue": lambda of: _number(_overdue(of)),
+        "overdue": None,
         "overdueAtEnd": lambda of: _number(
             HandOver.accepted_at.is_not(None), of.until(HandOver.due_at), of.not_yet(_back())
         ),
-        "lost": lambda of: _number(of.within(HandOver.lost_at)),
+        "lost": None,
         "problems": lambda of: _number(of.within(Matter.opened_at), Matter.kind == "problem"),
-        "violations": lambda of: _number(_violated(of)),
+        "violations": None,
         "violationsAtEnd": lambda of: _number(of.until(Violation.opened_at), of.not_yet(Violation.closed_at)),
-        "refusedAccess": lambda of: _number(AuditEvent.action == REFUSED_ACCESS, of.within(AuditEvent.at)),
+        "refusedAccess": lambda of: _number(AuditEvent.action.in_(REFUSED_ACCESS), of.within(AuditEvent.at)),
         "holdsAtEnd": lambda of: _number(of.until(Hold.placed_at), of.not_yet(Hold.lifted_at)),
     },
     "storage": {
@@ -178,25 +176,61 @@ MEASURES: Mapping[str, Mapping[str, Callable[[Reported], Query]]] = {
 }
 
 
-def count(uow: UnitOfWork, period: Period, before: Period) -> dict[str, Any]:
-    """Count a period and the one before: five statements, however many rows there are."""
+@dataclass(frozen=True)
+class Totals:
+    """What the statistics keep of some months, the last of the period last; ``length``: how many months it has."""
+
+    names: Sequence[str]
+    kept: Mapping[str, Sequence[MonthCount]]
+    length: int
+
+    def sums(self, place: int, group: str) -> Counter[tuple[str, str]]:
+        """Return the figures of the period, or of the one before, by measure and department (or kind)."""
+        end = len(self.names) - place * self.length
+        found: Counter[tuple[str, str]] = Counter()
+        for name in self.names[end - self.length : end]:
+            for row in self.kept.get(name, ()):
+                found[row.measure, str(getattr(row, group))] += row.number
+        return found
+
+    def trend(self, months: int) -> list[dict[str, Any]]:
+        """Return the figures of each of the last months."""
+        lines = []
+        for name in self.names[-months:]:
+            numbers = Counter[str]()
+            for row in self.kept.get(name, ()):
+                numbers[row.measure] += row.number
+            lines.append({"month": name, **{measure: numbers[measure] for measure in SHARED.values()}})
+        return lines
+
+
+def count(uow: UnitOfWork, period: Period, before: Period, totals: Totals) -> dict[str, Any]:
+    """Count a period and the one before: four statements, however many rows there are.
+
+    What the statistics show as well is taken from their ``totals``, so both always say the same.
+    """
     both = [Reported(period, uow.rules.zone), Reported(before, uow.rules.zone)]
     return {
         "days": {"now": both[NOW].days, "before": both[BEFORE].days},
-        "figures": _figures(uow, both),
-        "departments": _departments(uow, both),
-        "violations": _violations(uow, both),
+        "figures": _figures(uow, both, totals),
+        "departments": _departments(uow, both, totals),
+        "violations": _violations(totals),
     }
 
 
-def _figures(uow: UnitOfWork, both: Sequence[Reported]) -> list[dict[str, Any]]:
+def _figures(uow: UnitOfWork, both: Sequence[Reported], totals: Totals) -> list[dict[str, Any]]:
     parts = []
     for measures in MEASURES.values():
         for code, build in measures.items():
+            if build is None:
+                continue
             for place, reported in enumerate(both):
                 number = build(reported).scalar_subquery()
                 parts.append(select(literal(code, Text), literal(place, Integer), number))
     found = {(code, place): int(number) for code, place, number in uow.session.execute(union_all(*parts))}
+    for place in (NOW, BEFORE):
+        sums = totals.sums(place, "measure")
+        found |= {(code, place): sums[measure, measure] for code, measure in SHARED.items()}
     return [
         {"group": group, "code": code, "now": found[code, NOW], "before": found[code, BEFORE]}
         for group, measures in MEASURES.items()
@@ -204,11 +238,10 @@ def _figures(uow: UnitOfWork, both: Sequence[Reported]) -> list[dict[str, Any]]:
     ]
 
 
-def _departments(uow: UnitOfWork, both: Sequence[Reported]) -> list[dict[str, Any]]:
-    """Count by department: the applications of each period with their outcomes, and what loans led to."""
+def _departments(uow: UnitOfWork, both: Sequence[Reported], totals: Totals) -> list[dict[str, Any]]:
+    """Count by department: what each received and how its applications ended; the rest is of the totals."""
     outcome = func.coalesce(Application.closed_as, OPEN)
     of_loan = select(HandOver).join(Application, Application.id == HandOver.application_id)
-    of_violation = select(Violation).join(Application, Application.id == Violation.application_id)
     parts: list[Query] = []
     for place, reported in enumerate(both):
         # how the applications of a period ended is said as it was when the report was made
@@ -216,28 +249,28 @@ def _departments(uow: UnitOfWork, both: Sequence[Reported]) -> list[dict[str, An
             literal("outcome", Text), literal(place, Integer), Application.department_id, outcome, func.count()
         )
         submitted = and_(reported.within(Application.listed_at), Application.submitted_at.is_not(None))
-        parts.append(rows.where(submitted).group_by(Application.department_id, Application.closed_as))
-        for measure, query in (
-            ("received", of_loan.where(reported.within(HandOver.accepted_at))),
-            ("overdue", of_loan.where(_overdue(reported))),
-            ("lost", of_loan.where(reported.within(HandOver.lost_at))),
-            ("violations", of_violation.where(_violated(reported))),
-        ):
-            counted = query.with_only_columns(
-                *(literal(measure, Text), literal(place, Integer), Application.department_id),
-                *(literal("", Text), func.count()),
-            )
-            parts.append(counted.group_by(Application.department_id))
+        if place == NOW:
+            parts.append(rows.where(submitted).group_by(Application.department_id, Application.closed_as))
+        received = of_loan.where(reported.within(HandOver.accepted_at)).with_only_columns(
+            *(literal("received", Text), literal(place, Integer), Application.department_id),
+            *(literal("", Text), func.count()),
+        )
+        parts.append(received.group_by(Application.department_id))
     found: dict[str, dict[str, Any]] = {}
+
+    def line_of(department: str) -> dict[str, Any]:
+        return found.setdefault(department, {"outcomes": {}, "now": _nothing(), "before": _nothing()})
+
     for measure, place, department, how, number in uow.session.execute(union_all(*parts)):
-        line = found.setdefault(department, {"outcomes": {}, "now": _nothing(), "before": _nothing()})
-        of_period = line["now" if place == NOW else "before"]
+        line = line_of(department)
         if measure == "outcome":
-            of_period["submitted"] += int(number)
-            if place == NOW:
-                line["outcomes"][how] = int(number)
+            line["outcomes"][how] = int(number)
         else:
-            of_period[measure] = int(number)
+            line["now" if place == NOW else "before"][measure] = int(number)
+    for place, name in ((NOW, "now"), (BEFORE, "before")):
+        for (measure, department), number in totals.sums(place, "department_id").items():
+            if measure in OF_DEPARTMENTS:
+                line_of(department)[name][OF_DEPARTMENTS[measure]] = number
     named = uow.session.scalars(select(Department).where(Department.id.in_(found)))
     return sorted(
         ({"id": one.id, "zh": one.name_zh, "en": one.name_en, **found[one.id]} for one in named),
@@ -249,13 +282,8 @@ def _nothing() -> dict[str, int]:
     return dict.fromkeys(BY_DEPARTMENT, 0)
 
 
-def _violations(uow: UnitOfWork, both: Sequence[Reported]) -> list[dict[str, Any]]:
-    """Count the violations by kind."""
-    within = [case((_violated(reported), 1), else_=0) for reported in both]
-    query = (
-        select(Violation.kind, *(func.sum(one) for one in within))
-        .where(or_(*(_violated(reported) for reported in both)))
-        .group_by(Violation.kind)
-        .order_by(Violation.kind)
-    )
-    return [{"kind": kind, "now": int(now), "before": int(before)} for kind, now, before in uow.session.execute(query)]
+def _violations(totals: Totals) -> list[dict[str, Any]]:
+    """Return the violations by kind."""
+    now, before = (totals.sums(place, "kind") for place in (NOW, BEFORE))
+    kinds = sorted({kind for measure, kind in (*now, *before) if measure == "violations"})
+    return [{"kind": kind, "now": now["violations", kind], "before": before["violations", kind]} for kind in kinds]

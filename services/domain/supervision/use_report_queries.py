@@ -11,6 +11,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.documents import service as document_service
 from services.domain.supervision import queries, use_reports
 from services.domain.supervision.use_report_schemas import (
+    TrendMonth,
     UseCounts,
     UseDepartment,
     UseFigure,
@@ -33,6 +34,13 @@ def page_of_reports(uow: UnitOfWork, *, limit: int, place: str = "") -> Page[Use
     rows, *around = rows_at(uow.session, query, sections, descending=True, limit=limit, place=begin)
     lines = _lines([row[0] for row in rows])
     return Page(lines, *(beside.text(NEWEST_FIRST) if beside else "" for beside in around))
+
+
+def list_of_months(uow: UnitOfWork, months: int) -> list[UseReportLine]:
+    """List the reports on single months, the newest first; one statement."""
+    of_month = Document.kind == use_reports.KIND, Document.subject_id.like("____-__"), ~Document.subject_id.like("%Q%")
+    query = select(Document).where(*of_month).order_by(Document.subject_id.desc()).limit(months)
+    return _lines(uow.session.scalars(query).all())
 
 
 def read_report(uow: UnitOfWork, number: str) -> UseReportView:
@@ -82,4 +90,5 @@ def _view(document: Document) -> UseReportView:
             for one in content["departments"]
         ],
         violations=[UseViolations(**one) for one in content["violations"]],
+        trend=[TrendMonth(**one) for one in content.get("trend", ())],
     )

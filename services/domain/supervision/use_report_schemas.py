@@ -61,8 +61,19 @@ class UseViolations(Answer):
     before: int
 
 
+class TrendMonth(Answer):
+    """What the statistics say of one month, such as 2026-10."""
+
+    month: str
+    applications: int
+    refused: int
+    overdue: int
+    lost: int
+    violations: int
+
+
 class UseReportView(Answer):
-    """One report; ``sha256`` is the hash of its document."""
+    """One report; ``sha256`` is the hash of its document. Those of older releases have no ``trend``."""
 
     number: str
     sha256: str
@@ -78,3 +89,4 @@ class UseReportView(Answer):
     figures: list[UseFigure]
     departments: list[UseDepartment]
     violations: list[UseViolations]
+    trend: list[TrendMonth]

@@ -1,7 +1,7 @@
 """《视频录像安全与使用报告》 on paper: each figure beside that of the period before, then by department (R1)."""
 
 from services.rendering.formatting import JsonView
-from services.rendering.sheet import Cell, Facts, Line, Listing, Part, Prose, cell
+from services.rendering.sheet import Cell, Columns, Facts, Line, Listing, Part, Prose, cell
 from services.runtime.labels import words
 
 TITLE = "视频录像安全与使用报告"
@@ -12,6 +12,7 @@ GROUPS = {
     "work": "五、监督事务",
 }
 LENGTHS = {"month": "月度", "quarter": "季度", "year": "年度"}
+TREND = ("applications", "refused", "overdue", "lost", "violations")
 MEASURES = ("submitted", "received", "overdue", "lost", "violations")
 NOTE = (
     "数字由台账直接统计，不含个人姓名和案件编号。标明“期末”的为期末时的存量，其余为本期内发生的数量；"
@@ -65,9 +66,25 @@ def lay_out(report: JsonView) -> list[Part]:
                 for one in report.each("violations")
             ],
         ),
-        Prose("统计说明", NOTE),
     ]
-    return parts
+    parts += _trend(report)
+    return [*parts, Prose("统计说明", NOTE)]
+
+
+def _trend(report: JsonView) -> list[Part]:
+    """Return the months up to the end of the period: one chart for each measure that has a figure, and their table."""
+    months = report.each("trend")
+    if not months:
+        return []
+    names = [one.text("month") for one in months]
+    charts: list[Part] = []
+    for measure in TREND:
+        values = [int(one.get(measure, 0)) for one in months]
+        if any(values):
+            charts.append(Columns(f"九、逐月趋势：{words(f'measure-{measure}')}", names, values))
+    rows = [[cell(one.text(measure)) for measure in ("month", *TREND)] for one in months]
+    heads = ["月份", *(words(f"measure-{measure}") for measure in TREND)]
+    return [*charts, Listing("九、逐月趋势", heads, [20, 16, 16, 16, 16, 16], rows)]
 
 
 def _department(one: JsonView) -> list[Cell]:

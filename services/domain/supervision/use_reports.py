@@ -1,8 +1,9 @@
 """《视频录像安全与使用报告》: what was asked, lent, lost, verified and put right in a period, for the management (R1).
 
-One for each period of supervision, which is a month or a quarter as the organisation's rules say, and one for each year
-are made by the system once the period is over. Other months and quarters are reported on when a supervisor or those
-who lead Security ask for it. A report is made once and never changed: it says when it was made.
+The system makes one for each month, for each period of supervision, which is a month or a quarter as the organisation's
+rules say, and for each year, once it is over. Others are made when a supervisor or who leads Security asks for one.
+A report is made once and never changed: it says when it was made. What the statistics show of the same months it takes
+from the same totals, with those of the months before as a trend.
 """
 
 from datetime import timedelta
@@ -18,8 +19,17 @@ from services.domain.access import queries as access_queries
 from services.domain.access import supervision as access_supervision
 from services.domain.documents import service as document_service
 from services.domain.notifications import service as notification_service
-from services.domain.supervision import periods, readers, use_figures, use_report_sheet
+from services.domain.supervision import (
+    month_keeping,
+    month_totals,
+    periods,
+    readers,
+    statistics,
+    use_figures,
+    use_report_sheet,
+)
 from services.domain.supervision.periods import Period
+from services.domain.supervision.use_figures import Totals
 from services.runtime.errors import Refused
 from services.runtime.periodic import Periodic
 
@@ -27,6 +37,8 @@ KIND = "use-report"
 NOTICE = "use-report-made"
 ACTOR = Actor("system", "use-reports")
 EVERY = timedelta(minutes=10)
+TREND_MONTHS = 12
+INSTANT = timedelta(microseconds=1)
 
 
 def make(uow: UnitOfWork, name: str) -> Document:
@@ -55,10 +67,12 @@ def make(uow: UnitOfWork, name: str) -> Document:
 
 
 def make_due(uow: UnitOfWork) -> list[str]:
-    """Make the reports on the last period of supervision and the last year where they are missing, as the system."""
-    last = periods.last_complete(uow.now, uow.rules.inspection_period, uow.rules.zone)
+    """Make the reports on the last month, period of supervision and year where they are missing, as the system."""
+    zone = uow.rules.zone
+    lengths = dict.fromkeys((periods.MONTH, uow.rules.inspection_period))
+    due = [periods.last_complete(uow.now, length, zone) for length in lengths]
     made = []
-    for period in (last, periods.last_year(uow.now, uow.rules.zone)):
+    for period in (*due, periods.last_year(uow.now, zone)):
         if document_service.of_subject(uow, KIND, period.name) is None and _was_used(uow, period):
             made.append(_write(uow, period).number)
     return made
@@ -109,6 +123,7 @@ def _write(uow: UnitOfWork, period: Period) -> Document:
 
 def _content(uow: UnitOfWork, number: str, period: Period) -> dict[str, Any]:
     before = periods.before(period, uow.rules.zone)
+    totals = _read_totals(uow, period)
     by = None
     if uow.actor.kind == "person":
         by = {"id": uow.actor.id, "name": access_queries.get_names(uow, [uow.actor.id])[uow.actor.id]}
@@ -122,8 +137,18 @@ def _content(uow: UnitOfWork, number: str, period: Period) -> dict[str, Any]:
         "before": _period(before),
         "madeAt": uow.now.isoformat(),
         "by": by,
-        **use_figures.count(uow, period, before),
+        **use_figures.count(uow, period, before, totals),
+        "trend": totals.trend(TREND_MONTHS),
     }
+
+
+def _read_totals(uow: UnitOfWork, period: Period) -> Totals:
+    """Return what the statistics say of the months up to the end of the period; they are kept now, if not before."""
+    months = periods.length_in_months(period)
+    count = max(TREND_MONTHS, 2 * months)
+    shown = statistics.months_before(period.end - INSTANT, uow.rules.zone, count)
+    month_keeping.keep_over(uow, shown)
+    return Totals(shown.names, month_totals.read(uow, shown.names), months)
 
 
 def _period(period: Period) -> dict[str, str]:

@@ -1,6 +1,8 @@
 """Work orders and schedules as people see them: lists, one with all of it, and what a subject has (R62, R64)."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
@@ -101,6 +103,32 @@ def list_waiting(uow: UnitOfWork, limit: int) -> tuple[list[WaitingWorkOrder], i
         for order, verify_until, verifies, _ in rows
     ]
     return lines, rows[0][3] if rows else 0
+
+
+@dataclass(frozen=True)
+class DueWorkOrder:
+    """An open work order that the actor sees."""
+
+    id: str
+    number: str
+    due_at: datetime
+
+
+def list_due(uow: UnitOfWork, until: datetime, most: int) -> list[DueWorkOrder]:
+    """List the work orders that the actor sees, not done yet and due before ``until``; one statement."""
+    query = (
+        select(WorkOrder.id, WorkOrder.number, WorkOrder.due_at)
+        .join(WorkOrderAttempt, _present())
+        .where(
+            visibility.is_seen(uow),
+            WorkOrder.closed_at.is_(None),
+            WorkOrderAttempt.done_at.is_(None),
+            WorkOrder.due_at < until,
+        )
+        .order_by(WorkOrder.due_at, WorkOrder.id)
+        .limit(most)
+    )
+    return [DueWorkOrder(*row) for row in uow.session.execute(query)]
 
 
 def list_of_subject(uow: UnitOfWork, subject_kind: str, subject_id: str) -> list[WorkOrderLine]:

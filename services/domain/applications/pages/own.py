@@ -44,7 +44,10 @@ HEADER = (
 
 
 class OwnListQuery:
-    """How the list is filtered and sorted. ``state`` may also be ``open``: everything under way."""
+    """How the list is filtered and sorted.
+
+    ``state`` may also be ``open``: everything under way, or ``unfinished``: drafts too.
+    """
 
     def __init__(
         self,

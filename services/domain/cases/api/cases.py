@@ -1,13 +1,13 @@
 """The case page's data and the documents: as JSON, as pages to print, as PDF."""
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from fastapi.responses import HTMLResponse, Response
 
 from services.database.unit_of_work import UnitOfWork
-from services.domain.cases import document_layouts, queries
+from services.domain.cases import document_layouts, document_translations, queries
 from services.domain.cases.schemas.case import CaseView
 from services.domain.documents import service as document_service
 from services.domain.reviews import questions
@@ -19,6 +19,7 @@ from services.web.identity import Acting
 from services.web.schemas import Answer, Moment
 
 router = APIRouter(prefix="/api", tags=["cases"])
+Language = Annotated[str, Path(max_length=16)]
 PDF: dict[int | str, dict[str, Any]] = {
     200: {"description": "PDF/A-3b", "content": {"application/pdf": {}}},
     **problems_beside(401, 404),
@@ -62,6 +63,19 @@ async def print_document(number: str, actor: Acting, database: GivenDatabase) ->
     return HTMLResponse(
         document_layouts.render_page(document.kind, document.number, document.sha256, json.loads(document.content))
     )
+
+
+@router.get(
+    "/documents/{number:path}/translation/{language}", responses=problems_beside(401, 404), response_class=HTMLResponse
+)
+async def translate_document(number: str, language: Language, actor: Acting, database: GivenDatabase) -> HTMLResponse:
+    """Return the document in another language, to read beside the Chinese original, which alone is signed."""
+    read = await database.read(actor, document_service.read_document, number, "translation")
+    content = json.loads(read.content)
+    sheet = document_translations.translate(read.kind, read.number, read.sha256, content, language)
+    address = f"/api/documents/{read.number}"
+    original = {"page": f"{address}/print", "pdf": f"{address}/pdf"}
+    return HTMLResponse(document_layouts.render_translation(sheet, str(content.get("title", "")), original))
 
 
 @router.get("/documents/{number:path}/pdf", responses=PDF, response_class=Response)

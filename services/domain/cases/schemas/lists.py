@@ -127,6 +127,23 @@ class OwnApplication(Answer):
     about: CaseAbout
 
 
+class DueDate(Answer):
+    """Something that is due: ``path`` is the page where it is done or read, ``own`` that it waits for the reader.
+
+    ``kind``: review (of ``stage``), consent, receipt, use-period, work-order, work-order-verification, inspection,
+    inspection-report, hearing, correction, outside-letter, outside-answer, or overwrite for footage that its recorder
+    may overwrite.
+    """
+
+    kind: str
+    id: str
+    number: str
+    at: datetime
+    path: str
+    stage: str | None = None
+    own: bool
+
+
 class OverviewView(Answer):
     """What one person has to do; lists are cut to a few, counts are of all, but what waits is counted up to a hundred.
 
@@ -150,6 +167,8 @@ class OverviewView(Answer):
     overdue_count: int = 0
     at_risk: list[RiskLine] = Field(default_factory=list)
     copies_out: list[OutLine] = Field(default_factory=list)
+    copies_out_count: int = 0
+    copies_overdue_count: int = 0
     outside: list[OutsideLine] = Field(default_factory=list)
     troubles: list[TroubleLine] = Field(default_factory=list)
     states: dict[str, int] | None = None

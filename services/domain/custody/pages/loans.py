@@ -31,7 +31,7 @@ from services.web import lists
 from services.web.csv import csv_answer
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
-from services.web.schemas import Identifier
+from services.web.schemas import Identifier, SearchText
 from services.web.visitor import Visiting, Visitor
 
 router = APIRouter()
@@ -40,6 +40,8 @@ router = APIRouter()
 class ListQuery(lists.PlacedQuery):
     SORTS: ClassVar = get_args(LoanSort)
     FALLING: ClassVar = frozenset({"number"})
+
+    state: SearchText = ""
 
 
 class LogQuery(lists.PlacedQuery):
@@ -83,7 +85,7 @@ LIST_NAME, LOG_NAME = _("In my custody"), _("Custody log")
 @router.get("/hand-overs")
 async def my_hand_overs(visitor: Visiting, database: GivenDatabase, wanted: GivenListQuery) -> Response:
     """Return what I am custodian of, the most urgent first, and what I may view as a named recipient."""
-    found = await database.read(visitor.actor, queries.read_mine, wanted.listing(visitor.language))
+    found = await database.read(visitor.actor, queries.read_mine, wanted.listing(visitor.language), state=wanted.state)
     shown = await database.read(visitor.actor, queries.list_shown)
     return visitor.page("custody/list.html", shown=shown, **wanted.shown_page(found))
 
@@ -91,7 +93,7 @@ async def my_hand_overs(visitor: Visiting, database: GivenDatabase, wanted: Give
 @router.get("/hand-overs.csv")
 async def my_hand_overs_as_csv(visitor: Visiting, database: GivenDatabase, wanted: GivenListQuery) -> Response:
     """Return the same list as a table for a spreadsheet."""
-    found = await database.read(visitor.actor, queries.read_mine, wanted.whole(visitor.language))
+    found = await database.read(visitor.actor, queries.read_mine, wanted.whole(visitor.language), state=wanted.state)
     rows = [
         (
             view.number,

@@ -36,15 +36,16 @@ NAMED = 20  # numbers in the sentence on what was done
 
 
 class ListQuestion(InboxQuestion):
-    """``barred`` is the place of the page of what a conflict bars."""
+    """``barred`` is the place of the page of what a conflict bars; ``decisions``: without receipts, and these."""
 
     model_config = ConfigDict(extra="ignore")  # pages that were left open ask by their number
 
     barred: Annotated[str, Field(max_length=LONGEST_PLACE)] = ""
+    decisions: bool = False
 
     @property
     def narrowed(self) -> bool:
-        return bool(self.stage or self.search or self.place)
+        return bool(self.stage or self.search or self.place or self.decisions)
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,8 @@ async def inbox_as_csv(asked: Annotated[ListQuestion, Query()], visitor: Visitin
     """Return the same list, all pages of it, as CSV."""
     listing = replace(asked.listing(), limit=lists.MOST_ROWS, place="")
     found = await database.read(
-        visitor.actor, partial(case_inbox.read_waiting, listing=listing, stage=asked.stage or "")
+        visitor.actor,
+        partial(case_inbox.read_waiting, listing=listing, stage=asked.stage or "", receipts=not asked.decisions),
     )
     header = [
         visitor.translated(title)
@@ -145,9 +147,10 @@ def _(message: str) -> str:
 
 
 def _read(uow: UnitOfWork, asked: ListQuestion) -> Inbox:
+    listing = replace(asked.listing(), limit=PER_PAGE)
     return Inbox(
-        case_inbox.read_waiting(uow, replace(asked.listing(), limit=PER_PAGE), stage=asked.stage or ""),
-        case_inbox.read_barred(uow, Listing(limit=BARRED, place=asked.barred)),
+        case_inbox.read_waiting(uow, listing, stage=asked.stage or "", receipts=not asked.decisions),
+        Page([]) if asked.decisions else case_inbox.read_barred(uow, Listing(limit=BARRED, place=asked.barred)),
         consent_queries.list_waiting(uow),
     )
 
@@ -157,6 +160,8 @@ def _parameters(asked: ListQuestion) -> Mapping[str, str]:
     chosen = {"stage": asked.stage or "", "search": asked.search, "sort": asked.sort}
     if asked.descending:
         chosen["descending"] = "true"
+    if asked.decisions:
+        chosen["decisions"] = "true"
     return {name: value for name, value in chosen.items() if value and value != "overwrite"}
 
 

@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field
 from services.database.tables.people import Department
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import directory
-from services.domain.supervision import statistics
+from services.domain.supervision import statistics, use_report_queries
 from services.domain.supervision.audit_schemas import Statistics
+from services.domain.supervision.use_report_schemas import UseReportLine
 from services.runtime.labels import word
 from services.web import csv as web_csv
 from services.web import lists
@@ -26,6 +27,7 @@ class StatisticsQuery(BaseModel):
 
     months: int = 12
     department: str = Field("", max_length=64)
+    measure: str = ""
     form: str = ""
 
 
@@ -36,11 +38,11 @@ async def show_statistics(
     """Return the figures by month, by department and by stage."""
     months = wanted.months if wanted.months in PERIODS else PERIODS[2]
 
-    def read(uow: UnitOfWork) -> tuple[Statistics, list[Department]]:
+    def read(uow: UnitOfWork) -> tuple[Statistics, list[Department], list[UseReportLine]]:
         figures = statistics.read_statistics(uow, months=months, department_id=wanted.department)
-        return figures, directory.departments(uow)
+        return figures, directory.departments(uow), use_report_queries.list_of_months(uow, months)
 
-    figures, departments = await database.read(visitor.actor, read)
+    figures, departments, reports = await database.read(visitor.actor, read)
     if wanted.form == "csv":
         return _csv(visitor, figures)
     return visitor.page(
@@ -56,6 +58,9 @@ async def show_statistics(
         periods=PERIODS,
         department=wanted.department,
         departments=departments,
+        measure=wanted.measure if wanted.measure in statistics.MEASURES else statistics.MEASURES[0],
+        measure_options=[(code, _named(visitor, code)) for code in statistics.MEASURES],
+        reports=reports,
     )
 
 
@@ -77,6 +82,10 @@ def _csv(visitor: Visitor, figures: Statistics) -> Response:
             figure = getattr(department, measure)
             name = lists.named(visitor, department)
             rows.append([visitor.translated(_("Department")), name, _named(visitor, measure), "", figure])
+            for month, number in zip(figures.months, department.months[measure], strict=True):
+                rows.append(
+                    [visitor.translated(_("Department")), name, _named(visitor, measure), _month(month.month), number]
+                )
     for stage in figures.stages:
         name = word(visitor.language, stage.stage)
         for month, mean in zip(figures.months, stage.means, strict=True):

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from services.database.keyset import LONGEST_PLACE
 from services.database.unit_of_work import Database, UnitOfWork
-from services.domain.supervision import periods, readers, use_figures, use_report_queries, use_reports
+from services.domain.supervision import periods, readers, statistics, use_figures, use_report_queries, use_reports
 from services.domain.supervision.use_report_schemas import UseReportBody
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
@@ -48,7 +48,11 @@ async def show_use_report(number: Number, visitor: Visiting, database: GivenData
     """Show one report; the reading is recorded."""
     view = await database.read(visitor.actor, use_report_queries.read_report, number)
     return visitor.page(
-        "supervision/use_report.html", view=view, groups=list(use_figures.MEASURES), measures=use_figures.BY_DEPARTMENT
+        "supervision/use_report.html",
+        view=view,
+        groups=list(use_figures.MEASURES),
+        measures=use_figures.BY_DEPARTMENT,
+        trend_measures=statistics.MEASURES,
     )
 
 

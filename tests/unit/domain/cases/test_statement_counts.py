@@ -1,11 +1,14 @@
 """A page costs the same few statements whether the register has twenty rows or two thousand."""
 
+import html
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from httpx import AsyncClient
 from portal_client import Portal
 from review_desk import NOON, ReviewDesk
 from sqlalchemy import event, insert
@@ -36,6 +39,7 @@ LOOKS = "camera=camera&at=2031-03-04T10:00&purpose=none"
 PAGES = {
     "inbox": ("/inbox", "/api/reviews", "/api/reviews/conflicts"),
     "overview": ("/", "/api/applications?mine=true", "/api/register/states", "/api/register/next-overwritten"),
+    "due dates": ("/due-dates", "/due-dates?view=week&whose=seen"),
     "own": ("/applications", "/api/applications/own", "/api/applications/own?department=true&search=gate"),
     "register": (
         "/register?form=csv",
@@ -56,6 +60,7 @@ PAGES = {
 READERS = {
     "inbox": ("head", "manager", "reviewer", "operator", "inspector", "security-head", "board-head"),
     "overview": ("drafter", "head", "keeper", "reviewer", "manager", "supervisor"),
+    "due dates": ("drafter", "head", "keeper", "reviewer", "operator", "supervisor"),
     "own": ("drafter", "head"),
     "register": ("drafter", "head", "reviewer", "supervisor", "operator"),
     "storage": ("operator",),
@@ -88,6 +93,35 @@ async def test_a_page_takes_few_statements_however_many_rows_there_are(
                 answer = await client.get(address)
             assert answer.status_code == 200, (address, answer.text)
             assert 1 < len(statements) <= MOST, "\n".join((address, *statements))
+
+
+TILE = re.compile(r'<li class="tile[^"]*"><a href="([^"]+)"><b>([0-9]+)</b>')
+OF_STATE = re.compile(r'<a href="(/register\?state=[a-z-]+)">.*?<td class="number">([0-9]+)</td>')
+
+
+@pytest.mark.parametrize("login", ["drafter", "head", "keeper", "reviewer", "manager", "operator", "supervisor"])
+async def test_each_tile_leads_to_as_many_rows_as_it_counts(desk: ReviewDesk, portal: Portal, login: str) -> None:
+    async with portal:
+        client = await portal.signed_in(login)
+        overview = (await client.get("/")).text
+        counted_at = [*TILE.findall(overview), *OF_STATE.findall(overview)]
+        assert {"/applications?state=unfinished", "/hand-overs?state=open"} <= {address for address, _ in counted_at}
+        if login == "reviewer":
+            assert len(counted_at) > 10
+            assert {"/inbox?decisions=true", "/register/copies-out?overdue=true"} <= dict(counted_at).keys()
+        for address, number in counted_at:
+            assert await _count_rows(client, html.unescape(address), int(number) + 1) == int(number), address
+
+
+async def _count_rows(client: AsyncClient, address: str, enough: int) -> int:
+    """Count the rows of a list, page after page, until there are enough to know."""
+    found = 0
+    while address and found < enough:
+        page = (await client.get(address)).text
+        found += sum(body.count("<tr") for body in re.findall(r"<tbody>(.*?)</tbody>", page, re.DOTALL))
+        after = re.search(r'rel="next" href="([^"]+)"', page)
+        address = html.unescape(after[1]) if after else ""
+    return found
 
 
 OF_FOOTAGE = "camera=camera&footage_since=2031-03-01&footage_until=2031-03-31"

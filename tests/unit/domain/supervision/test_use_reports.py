@@ -1,19 +1,18 @@
 """The report on safety and use: its figures are those of the rows, it is made once, and read by who may (R1)."""
 
 import json
-import random
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import pytest
+import reported_rows
 from amount import examples
 from lent_case import lend
 from prepared_desk import prepared_desk
 from review_desk import ReviewDesk
-from sqlalchemy import insert
 from statements import statements
 
 from services.database.tables.applications import Application
@@ -22,19 +21,25 @@ from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
 from services.database.tables.maintenance import MaintenanceRun, Reconciliation
 from services.database.tables.notices import Notice
+from services.database.tables.stage_visits import StageVisit
 from services.database.tables.violations import Violation
 from services.database.tables.work_orders import WorkOrder, WorkOrderAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cases.document_layouts import render_page
 from services.domain.documents import service as document_service
-from services.domain.supervision import use_report_queries, use_reports
+from services.domain.supervision import (
+    month_keeping,
+    month_totals,
+    statistics,
+    use_figures,
+    use_report_queries,
+    use_reports,
+)
 from services.runtime.errors import NotFound, Refused
 
 ZONE = ZoneInfo("Asia/Shanghai")
-BEGIN = datetime(2030, 12, 20, tzinfo=UTC)
-ENDS = (None, "rejected", "withdrawn", "footage-re-archived", "copy-lost")
-STAY, LATER = timedelta(days=12), datetime(2031, 4, 2, tzinfo=UTC)
+LATER = datetime(2031, 4, 2, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -43,73 +48,6 @@ def desk(any_database_url: str) -> Iterator[ReviewDesk]:
     desk.clock.turn(LATER - desk.clock.now())
     yield desk
     desk.close()
-
-
-def _fill(uow: UnitOfWork, each: int) -> None:
-    """Rows at random moments of December to March, most of which are in the first quarter."""
-    chance = random.Random(1)  # noqa: S311 - the same rows in every run
-    pattern = uow.session.query(Application).first()
-    assert pattern is not None
-    columns = {column.key: getattr(pattern, column.key) for column in Application.__mapper__.column_attrs}
-
-    def moment(after: datetime = BEGIN, days: float = 100) -> datetime:
-        return after + timedelta(minutes=chance.randrange(int(days * 1440)))
-
-    def later(after: datetime, share: float, days: float = 30) -> datetime | None:
-        return moment(after, days) if chance.random() < share else None
-
-    rows: dict[Any, list[dict[str, Any]]] = {
-        kind: [] for kind in (Application, HandOver, Violation, WorkOrder, WorkOrderAttempt)
-    }
-    for number in range(each):
-        submitted, case, end = moment(), f"case-{number}", chance.choice(ENDS)
-        rows[Application].append(
-            {
-                **columns,
-                **{"id": case, "number": f"SQ-{number}", "process_instance_key": None},
-                **{"department_id": chance.choice(("works", "office")), "created_at": submitted},
-                **{"submitted_at": submitted, "listed_at": submitted, "closed_as": end},
-                "closed_at": moment(submitted, 20) if end else None,
-            }
-        )
-        accepted = moment(submitted, 5)
-        due = accepted + STAY
-        rows[HandOver].append(
-            {
-                **{"id": f"loan-{number}", "application_id": case, "custodian_id": "keeper", "use_days": 12},
-                **{"offered_at": submitted, "take_up_until": due, "accepted_at": accepted, "due_at": due},
-                **{"returned_at": later(accepted, 0.6), "lost_at": later(accepted, 0.1)},
-            }
-        )
-        opened = moment()
-        closed = later(opened, 0.7)
-        rows[Violation].append(
-            {
-                **{"application_id": case, "kind": chance.choice(("overdue", "leak")), "opened_at": opened},
-                **{"facts": {}, "closed_at": closed},
-                "closed_as": chance.choice(("cleared", "upheld")) if closed else None,
-            }
-        )
-        opened, order = moment(), f"order-{number}"
-        done = later(opened, 0.6)
-        rows[WorkOrder].append(
-            {
-                **{"id": order, "number": f"WH-{number}", "key": order, "kind": "device-service"},
-                **{"subject_kind": "device", "subject_id": "d", "subject_label": "d", "title_zh": "", "title_en": ""},
-                **{"facts": {}, "facts_sha256": "0" * 64, "opened_at": opened, "due_at": opened + STAY},
-                **{"closed_at": done, "closed_as": "done" if done else None},
-            }
-        )
-        rows[WorkOrderAttempt].append(
-            {
-                **{"work_order_id": order, "attempt": 1, "due_at": opened + STAY, "done_at": done},
-                "first_reminder_at": opened,
-            }
-        )
-    for table, values in rows.items():
-        uow.session.execute(insert(table), values)
-    for number in range(7):
-        audit_trail.record(uow, "access-denied", "copy", str(number))
 
 
 def _in_quarter(moment: datetime | None) -> bool:
@@ -123,9 +61,10 @@ def _before_april(moment: datetime | None) -> bool:
 @pytest.mark.both_databases
 @pytest.mark.requirement("R1", verb="recorded")
 def test_the_report_counts_what_its_rows_say_in_few_statements(desk: ReviewDesk) -> None:
-    desk.run(_fill, examples(sample=100, full=400))
+    desk.run(reported_rows.fill, examples(sample=100, full=400))
     desk.clock.turn(datetime(2031, 3, 5, tzinfo=UTC) - desk.clock.now())
     desk.run(lambda uow: audit_trail.record(uow, "access-denied", "copy", "x"))
+    desk.run(lambda uow: audit_trail.record(uow, "access-refused", "person", "x"))
     desk.clock.turn(LATER - desk.clock.now())
     with statements(desk.database.engine) as sent:
         number = desk.run(lambda uow: use_reports.make(uow, "2031-q1").number, by="supervisor")
@@ -161,7 +100,7 @@ def test_the_report_counts_what_its_rows_say_in_few_statements(desk: ReviewDesk)
         ),
         "workOpened": sum(_in_quarter(one.opened_at) for one in orders.values()),
         "workOverdueAtEnd": sum(not _before_april(orders[one.work_order_id].closed_at) for one in undone),
-        "refusedAccess": 1,  # the other seven are of April
+        "refusedAccess": 2,  # the other seven are of April
     }
     assert {code: found[code] for code in expected} == expected
     assert min(expected[code] for code in ("rejected", "lost", "overdue", "overdueAtEnd", "workOverdueAtEnd")) > 0
@@ -177,6 +116,65 @@ def test_the_report_counts_what_its_rows_say_in_few_statements(desk: ReviewDesk)
     department = {one.id: one.department_id for one in desk.all(Application)}
     assert of_departments == Counter(department[one.application_id] for one in violations if _in_quarter(one.opened_at))
     assert sum(one.now for one in view.violations) == expected["violations"]
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("R62", "R63", verb="recorded")
+def test_a_month_that_is_over_stays_as_it_was_counted_in_report_and_statistics_alike(desk: ReviewDesk) -> None:
+    desk.run(reported_rows.fill, 60)
+    desk.clock.turn(LATER - desk.clock.now())
+
+    def visit(uow: UnitOfWork) -> None:
+        for place, application in enumerate(uow.session.query(Application).order_by(Application.id)):
+            for number, stage in enumerate(("security", "management", "security")):
+                began = {"since": uow.now - timedelta(days=20 * number + place), "seconds": 100.0 * number + place}
+                uow.session.add(StageVisit(application_id=application.id, place=number, stage=stage, **began))
+
+    desk.run(visit)
+    live = desk.run(statistics.read_statistics, months=12, by="supervisor")
+    of_works = desk.run(statistics.read_statistics, months=12, department_id="works", by="supervisor")
+    with patch.object(month_totals, "CASES_AT_ONCE", 7):
+        while desk.run(month_keeping.keep_due):
+            pass
+    assert desk.run(statistics.read_statistics, months=12, by="supervisor") == live
+    assert desk.run(statistics.read_statistics, months=12, department_id="works", by="supervisor") == of_works
+    assert sum(one.violations for one in live.months) > 0
+    assert len({stage.stage for stage in live.stages}) == 2
+
+    number = desk.run(lambda uow: use_reports.make(uow, "2031-02").number, by="supervisor")
+
+    def change(uow: UnitOfWork) -> None:
+        for violation in uow.session.query(Violation):
+            violation.closed_as, violation.closed_at = "cleared", uow.now
+        for loan in uow.session.query(HandOver):
+            loan.due_at = LATER + timedelta(days=30)
+
+    desk.run(change)
+    assert desk.run(statistics.read_statistics, months=12, by="supervisor").months[:-1] == live.months[:-1]
+    again = desk.run(lambda uow: use_reports.make(uow, "2031-03").number, by="supervisor")
+    by_month = {f"{one.month:%Y-%m}": one for one in live.months}
+    for name, report in (("2031-02", number), ("2031-03", again)):
+        view = desk.run(use_report_queries.read_report, report, by="manager")
+        found = {one.code: one.now for one in view.figures}
+        for code, measure in use_figures.SHARED.items():
+            assert found[code] == getattr(by_month[name], measure), (name, code)
+        assert (len(view.trend), view.trend[-1].month) == (12, name)
+        of_trend = {one.month: one.applications for one in view.trend}
+        assert of_trend.items() >= {one: by_month[one].applications for one in of_trend if one in by_month}.items()
+        assert sum(one.now.violations for one in view.departments) == by_month[name].violations
+        assert sum(one.now for one in view.violations) == by_month[name].violations
+        document = desk.the(Document, number=report)
+        assert "逐月趋势：申请" in render_page("use-report", report, document.sha256, json.loads(document.content))
+
+    def hide(uow: UnitOfWork) -> None:
+        case = uow.session.query(Application).filter(Application.submitted_at.is_not(None)).first()
+        assert case is not None
+        case.subject_ids = ["supervisor"]
+
+    desk.run(hide)
+    now = desk.run(statistics.read_statistics, months=12, by="supervisor")
+    assert (live.kept, now.kept) == (True, False)
+    assert sum(one.applications for one in now.months) == sum(one.applications for one in live.months) - 1  # T8
 
 
 @pytest.mark.requirement("R1", verb="recorded")
@@ -237,11 +235,12 @@ def test_who_may_not_neither_makes_nor_reads_it_and_no_period_has_two(desk: Revi
 
 @pytest.mark.requirement("R1", verb="recorded")
 def test_the_system_reports_on_each_period_and_year_once(desk: ReviewDesk) -> None:
-    assert len(desk.run(use_reports.make_due)) == 1  # the first quarter; nothing was applied for in 2030
+    assert len(desk.run(use_reports.make_due)) == 2  # March and its quarter; nothing was applied for in 2030
     assert desk.run(use_reports.make_due) == []
     desk.clock.turn(datetime(2032, 1, 1, tzinfo=ZONE) - desk.clock.now())
-    assert len(desk.run(use_reports.make_due)) == 2
-    assert [one.subject_id for one in desk.all(Document, kind="use-report")] == ["2031-Q1", "2031-Q4", "2031"]
+    assert len(desk.run(use_reports.make_due)) == 3
+    made = [one.subject_id for one in desk.all(Document, kind="use-report")]
+    assert made == ["2031-03", "2031-Q1", "2031-12", "2031-Q4", "2031"]
     page = desk.run(use_report_queries.page_of_reports, limit=2, by="board-head")
     assert {one.by for one in page.lines} == {None}
     assert page.next

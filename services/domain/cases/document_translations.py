@@ -1,0 +1,151 @@
+"""A document in the reader's language, for reading beside the Chinese original, which alone is signed.
+
+Nothing of it is stored or signed: it is made anew from the original's data and names the original with its fingerprint.
+The names of its fields come from ``document_words.<language>.json``, codes from the catalogues, and what has both
+languages in the data (cameras, places, departments) is said in the reader's. What people typed stays as they wrote it.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from services.domain.cases import document_layouts
+from services.domain.stages.catalogue import STAGES
+from services.domain.supervision import checklists
+from services.domain.work_orders.kinds import KINDS as WORK_ORDERS
+from services.rendering.sheet import (
+    Cell,
+    Columns,
+    Drawing,
+    Drawings,
+    Facts,
+    Line,
+    Listing,
+    Part,
+    Prose,
+    Sheet,
+    Signature,
+    Signatures,
+)
+from services.runtime import labels
+from services.runtime.errors import NotFound
+from services.runtime.translations import Message, catalogue
+
+ORIGINAL = "zh"
+FOLDER = Path(__file__).parent
+PLACE = "{}"
+LONGEST_INSERTED = 60  # characters in the place of a template: a longer text is somebody's own
+_chinese = re.compile(r"[\u3400-\u9fff]")
+_sentence = re.compile("[，。；！？]")
+PUNCTUATION = str.maketrans({"（": "(", "）": ")", "：": ": ", "，": ", ", "；": "; ", "、": ", "})
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """List the languages into which documents are translated."""
+    return tuple(sorted(file.name.split(".")[1] for file in FOLDER.glob("document_words.*.json")))
+
+
+def translate(kind: str, number: str, sha256: str, content: Mapping[str, Any], language: str) -> Sheet:
+    """Return a document as it reads in another language; NotFound for one into which none is translated."""
+    if language not in languages():
+        raise NotFound(Message("translation"), language)
+    with labels.documents_in(language):
+        sheet = document_layouts.sheet_of(kind, number, sha256, content)
+    words = _words(language)
+    return replace(sheet, title=words.say(sheet.title), parts=[_part(part, words.say) for part in sheet.parts])
+
+
+@dataclass(frozen=True)
+class _Words:
+    """``known``: whole texts; ``templates``: texts with something in their places, the most exact first."""
+
+    known: Mapping[str, str]
+    templates: tuple[tuple[re.Pattern[str], str, bool], ...]
+
+    def say(self, text: str) -> str:
+        """Return a text in the language; what is not known stays as it is."""
+        if not _chinese.search(text) and not _sentence.search(text):
+            return text.translate(PUNCTUATION) if "（" in text or "：" in text else text
+        if (known := self.known.get(text.strip())) is not None:
+            return known
+        if "\n" in text:
+            return "\n".join(map(self.say, text.split("\n")))
+        for pattern, said, worded in self.templates:
+            if (found := pattern.fullmatch(text)) is not None:
+                filled = self._fill(said, found.groups())
+                # marks alone say nothing of their own: a text between them is somebody's, unless all of it is known
+                if filled is not None and (worded or not _chinese.search(filled)):
+                    return filled
+        listed = text.split("、")
+        said_each = [self.known.get(one, one) for one in listed]
+        if len(listed) > 1 and not any(map(_chinese.search, said_each)):
+            return ", ".join(said_each)
+        return text
+
+    def _fill(self, said: str, inserted: Iterable[str]) -> str | None:
+        """Fill the places; None where one of them holds a sentence, which somebody has written."""
+        values = [self.say(value) for value in inserted]
+        if any(
+            _chinese.search(value) and (len(value) > LONGEST_INSERTED or _sentence.search(value)) for value in values
+        ):
+            return None
+        parts = said.split(PLACE)
+        return "".join(part + value for part, value in zip(parts, [*values, ""], strict=True))
+
+
+@cache
+def _words(language: str) -> _Words:
+    named: Mapping[str, str] = json.loads((FOLDER / f"document_words.{language}.json").read_text(encoding="utf-8"))
+    known = {**dict(_from_catalogues(language)), **{zh: said for zh, said in named.items() if PLACE not in zh}}
+    by_length = sorted((zh for zh in named if PLACE in zh), key=lambda zh: -len(zh.replace(PLACE, "")))
+    worded = {zh: bool(_chinese.search(zh)) for zh in by_length}
+    templates = sorted(by_length, key=lambda zh: not worded[zh])
+    return _Words(known, tuple((_pattern(zh), named[zh], worded[zh]) for zh in templates))
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile("(.*?)".join(map(re.escape, template.split(PLACE))))
+
+
+def _from_catalogues(language: str) -> Iterator[tuple[str, str]]:
+    """Yield what the pages, stages, checklists and kinds say in Chinese, with how they say it in the language."""
+    own = catalogue(language)
+    for (context, english), chinese in catalogue(ORIGINAL).items():
+        yield chinese[0], own.get((context, english), (english,))[0]
+    for kind in WORK_ORDERS.values():
+        yield kind.zh, kind.en
+        yield from ((item.zh, item.en) for item in kind.checklist)
+    for stage in STAGES.values():
+        yield from ((question.zh, question.en) for question in stage.questions)
+    yield from ((outcome.zh, outcome.en) for outcome in STAGES.outcomes.values())
+    yield from ((question.zh, question.en) for _, question in checklists.load().questions().values())
+
+
+def _part(part: Part, say: Callable[[str], str]) -> Part:
+    """Translate every text of a part; hashes and strokes are what they are."""
+    title = say(part.title)
+    if isinstance(part, Facts):
+        return Facts(title, [[(say(name), _cell(cell, say)) for name, cell in row] for row in part.rows])
+    if isinstance(part, Listing):
+        rows = [[_cell(cell, say) for cell in row] for row in part.rows]
+        return replace(part, title=title, heads=[say(head) for head in part.heads], rows=rows)
+    if isinstance(part, Prose):
+        return Prose(title, say(part.text))
+    if isinstance(part, Signatures):
+        return Signatures(title, [_signature(block, say) for block in part.blocks])
+    if isinstance(part, Drawings):
+        return Drawings(title, [Drawing(say(one.name), one.strokes) for one in part.blocks])
+    return Columns(title, [say(label) for label in part.labels], part.values)
+
+
+def _cell(cell: Cell, say: Callable[[str], str]) -> Cell:
+    return tuple(line if line.style == "hash" else Line(say(line.text), line.style) for line in cell)
+
+
+def _signature(block: Signature, say: Callable[[str], str]) -> Signature:
+    return replace(block, role=say(block.role), method=say(block.method), note=say(block.note))

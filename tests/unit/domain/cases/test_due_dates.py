@@ -1,0 +1,164 @@
+"""Due dates: each waits for whom it waits, on its day; a calendar program reads them at an address with a secret."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+from icalendar import Calendar
+from lent_case import lend
+from portal_client import Portal
+from prepared_desk import prepared_desk
+from review_desk import NOON, ReviewDesk
+
+from services.database.tables.applications import Application
+from services.database.tables.calendar_addresses import CalendarAddress
+from services.database.tables.custody import HandOver
+from services.database.tables.people import Person
+from services.database.unit_of_work import UnitOfWork
+from services.domain.accounts import calendar_addresses, staff
+from services.domain.cases import due_calendar, due_dates, due_file
+from services.domain.cases.schemas.lists import DueDate
+
+DAY = timedelta(days=1)
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+@pytest.fixture
+def desk(any_database_url: str) -> Iterator[tuple[ReviewDesk, str]]:
+    desk, ids = prepared_desk(any_database_url, lend)
+    yield desk, ids["application_id"]
+    desk.close()
+
+
+def kinds(desk: ReviewDesk, by: str, *, watched: bool = False) -> set[str]:
+    due = desk.run(lambda uow: due_dates.list_due(uow, uow.now + 400 * DAY, watched=watched), by=by)
+    return {one.kind for one in due}
+
+
+@pytest.mark.both_databases
+def test_a_loan_is_due_for_its_custodian_and_for_who_watches_and_for_nobody_else(
+    desk: tuple[ReviewDesk, str],
+) -> None:
+    books, case = desk
+    assert "use-period" in kinds(books, "keeper")
+    assert "use-period" not in kinds(books, "reviewer")
+    assert "use-period" in kinds(books, "reviewer", watched=True)
+    for other in ("office-head", "manager", "admin"):
+        assert "use-period" not in kinds(books, other, watched=True)
+
+    def concern(uow: UnitOfWork) -> None:
+        uow.session.get_one(Application, case).subject_ids = ["reviewer"]
+
+    books.run(concern)
+    assert kinds(books, "reviewer", watched=True) == set()  # T8
+
+
+def test_a_day_is_that_of_the_organisation_and_days_off_are_marked(desk: tuple[ReviewDesk, str]) -> None:
+    books, case = desk
+
+    def due_at_midnight(uow: UnitOfWork) -> None:
+        loan = uow.session.query(HandOver).filter_by(application_id=case).one()
+        loan.due_at = datetime(2031, 3, 31, 16, 30, tzinfo=UTC)  # 00:30 of 1 April in Shanghai
+
+    books.run(due_at_midnight)
+
+    def month(uow: UnitOfWork, day: str = "2031-03-10", view: due_calendar.View = "month") -> due_calendar.DueCalendar:
+        return due_calendar.read_calendar(uow, view=view, day=datetime.fromisoformat(day).date(), watched=False)
+
+    march = books.run(month, by="keeper")
+    assert (march.first.isoformat(), march.last.isoformat()) == ("2031-02-24", "2031-04-06")
+    [first_of_april] = [one for one in march.days if one.due]
+    assert first_of_april.day.isoformat() == "2031-04-01"
+    assert not first_of_april.inside
+    assert [one.day.weekday() for one in march.days if not one.works] == [5, 6] * 6  # no year is imported: Mon to Fri
+    assert [one.day.isoformat() for one in march.days if one.today] == ["2031-03-04"]
+    week = books.run(month, "2031-04-03", "week", by="keeper")
+    assert (len(week.days), week.number, week.next.isoformat()) == (7, 1, "2031-04-07")
+    books.clock.turn(60 * DAY)
+    may = books.run(month, "2031-05-10", by="keeper")
+    assert [one.kind for one in may.overdue] == ["use-period"]
+    assert books.run(month, "2031-07-10", by="keeper").overdue == []
+
+
+async def fetched(portal: Portal, address: str) -> httpx.Response:
+    return await portal.anonymous().get(address)
+
+
+async def test_the_address_is_shown_once_and_gives_numbers_and_kinds_alone_until_it_is_replaced_or_withdrawn(
+    desk: tuple[ReviewDesk, str],
+) -> None:
+    books, case = desk
+    async with Portal(books) as portal:
+        keeper = await portal.signed_in("keeper")
+        page = (await keeper.post("/due-dates/address")).text
+        [address] = re.findall(r"https://footage\.example(/due-dates/[A-Za-z0-9_-]{43}\.ics)<", page)
+        assert address not in (await keeper.get("/due-dates")).text
+        answer = await fetched(portal, address)
+        assert answer.headers["content-type"] == "text/calendar; charset=utf-8"
+        assert answer.headers["cache-control"] == "no-store"
+        assert all(len(line) <= 75 for line in answer.content.split(b"\r\n"))
+        [event] = [
+            one for one in Calendar.from_ical(answer.content).walk("VEVENT") if "使用期限" in str(one["summary"])
+        ]
+        loan = books.run(lambda uow: uow.session.query(HandOver).filter_by(application_id=case).one().due_at)
+        number = books.run(lambda uow: uow.session.get_one(Application, case).number)
+        assert event["dtstart"].dt == loan.replace(microsecond=0)
+        assert event["dtstart"].dt.astimezone(SHANGHAI).utcoffset() == timedelta(hours=8)
+        assert str(event["summary"]) == f"{number} 使用期限届满，归还副本"
+        names = books.run(lambda uow: [*uow.session.query(Person.name), *uow.session.query(Person.login)])
+        text = answer.content.decode().replace("\r\n ", "")
+        assert not any(value in text for (value,) in names if value not in ("keeper",))
+        assert case not in text
+        again = Calendar.from_ical((await fetched(portal, address)).content).walk("VEVENT")
+        assert event["uid"] in {one["uid"] for one in again}
+        assert "A program last read" in (await keeper.get("/due-dates", headers={"cookie": _english(keeper)})).text
+
+        replaced = (await keeper.post("/due-dates/address")).text
+        [other] = re.findall(r"https://footage\.example(/due-dates/[A-Za-z0-9_-]{43}\.ics)<", replaced)
+        assert (await fetched(portal, address)).status_code == 404
+        assert (await fetched(portal, other)).status_code == 200
+        for wrong in (other[:-5] + "x.ics", "/due-dates/x.ics", "/due-dates/%00.ics"):
+            assert (await fetched(portal, wrong)).status_code == 404
+        assert (await keeper.post("/due-dates/address/withdraw")).status_code == 303
+        assert (await fetched(portal, other)).status_code == 404
+    kept = books.run(lambda uow: [row.secret_sha256 for row in uow.session.query(CalendarAddress)])
+    assert not any(secret in address + other for secret in kept)
+    assert len(kept) == 2
+
+
+def _english(client: httpx.AsyncClient) -> str:
+    cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+    return f"{cookies}; footage_desk_language=en"
+
+
+@pytest.mark.both_databases
+async def test_who_is_deactivated_gets_nothing_and_not_with_the_account_given_back(
+    desk: tuple[ReviewDesk, str],
+) -> None:
+    books, _ = desk
+    secret = books.run(calendar_addresses.make, by="reviewer2")
+    async with Portal(books) as portal:
+        assert (await fetched(portal, f"/due-dates/{secret}.ics")).status_code == 200
+        books.run(staff.deactivate, "reviewer2", by="admin")
+        assert (await fetched(portal, f"/due-dates/{secret}.ics")).status_code == 404
+
+        def give_back(uow: UnitOfWork) -> None:
+            uow.session.get_one(Person, "reviewer2").active = True
+
+        books.run(give_back)
+        assert (await fetched(portal, f"/due-dates/{secret}.ics")).status_code == 404
+
+
+def test_long_lines_are_folded_and_a_moved_date_keeps_its_name() -> None:
+    one = DueDate(kind="use-period", id="1", number="SQ-2031-" + "0" * 80, at=NOON, path="/", own=True)
+    moved = one.model_copy(update={"at": NOON + DAY})
+    for language in ("zh", "en"):
+        first, second = (due_file.write([each], language=language, now=NOON) for each in (one, moved))
+        assert max(len(line) for line in first.split(b"\r\n")) <= 75
+        [event], [later] = (Calendar.from_ical(content).walk("VEVENT") for content in (first, second))
+        assert event["uid"] == later["uid"]
+        assert later["dtstart"].dt == NOON + DAY
+        assert str(event["summary"]).startswith(one.number)
