@@ -172,7 +172,7 @@ NOT_REACHED = {
     "/login", "/login/code", "/login/password", "/login/enrolment", "/account/absences/{absence_id}/end",
     "/account/absences/{absence_id}/confirm", "/admin/people/{person_id}/absences/{absence_id}/confirm",
     "/account/second-factor/set-up", "/account/second-factor/remove", "/account/second-factor/recovery-codes",
-    "/account/sessions/{session_id}/end", "/account/sessions/end-others", "/account/mails", "/admin/notices/test",
+    "/account/sessions/{session_id}/end", "/account/sessions/end-others", "/due-dates/address/withdraw", "/account/mails", "/admin/notices/test",
     "/admin/people/{person_id}/absences/{absence_id}/end", "/admin/cameras/{camera_id}/picture/remove", "/apply/save",
     "/reviews/{review_id}/confirm", "/reviews/{review_id}/unclaim", "/reviews/{review_id}/reassign",
     "/account/agreement", "/hand-overs/{hand_over_id}/accept", "/hand-overs/{hand_over_id}/decline",
