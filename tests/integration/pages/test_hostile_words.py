@@ -172,7 +172,7 @@ NOT_REACHED = {
     "/login", "/login/code", "/login/password", "/login/enrolment", "/account/absences/{absence_id}/end",
     "/account/absences/{absence_id}/confirm", "/admin/people/{person_id}/absences/{absence_id}/confirm",
     "/account/second-factor/set-up", "/account/second-factor/remove", "/account/second-factor/recovery-codes",
-    "/account/sessions/{session_id}/end", "/account/sessions/end-others", "/due-dates/address/withdraw", "/account/mails", "/admin/notices/test",
+    "/account/sessions/{session_id}/end", "/account/sessions/end-others", "/account/mails", "/admin/notices/test",
     "/admin/people/{person_id}/absences/{absence_id}/end", "/admin/cameras/{camera_id}/picture/remove", "/apply/save",
     "/reviews/{review_id}/confirm", "/reviews/{review_id}/unclaim", "/reviews/{review_id}/reassign",
     "/account/agreement", "/hand-overs/{hand_over_id}/accept", "/hand-overs/{hand_over_id}/decline",
@@ -193,6 +193,7 @@ NOT_REACHED = {
     "/work-orders/{work_order_id}/cancel", "/work-orders/{work_order_id}/attachments",
     "/work-orders/{work_order_id}/downloads",
     "/admin/notices/robots/{robot_id}/test", "/admin/notices/robots/{robot_id}/end",
+    "/due-dates/address/withdraw",  # of who has an address: tests/unit/domain/cases/test_due_dates.py
     "/holds/{legal_hold_id}/ask-lift",  # of a hold that Legal has confirmed: tests/unit/domain/holds
     # there is nobody who leads Legal: tests/unit/domain/applicable_rules
     "/applicable-rules/{rule_id}",
