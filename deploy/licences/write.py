@@ -33,6 +33,7 @@ SPDX = {
     "BSD License": "BSD-3-Clause",  # Jinja, segno
     "ISC License": "ISC",
     "MIT License": "MIT",
+    "LGPL v3": "LGPL-3.0-only",
 }
 
 

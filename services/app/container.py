@@ -39,6 +39,7 @@ from services.runtime.settings import Settings, SettingsError, variable
 from services.runtime.settings.stores import S3Store as S3Place
 from services.runtime.settings.stores import StorePlace
 from services.vault.envelopes import TimeStamper
+from services.vault.keys import log_key
 from services.vault.keys.fingerprints import (
     LOAN_FOLDER,
     LOG,
@@ -63,6 +64,7 @@ from services.vault.store.opening import open_store
 from services.vault.store.protocol import Store, StoreDown
 from services.vault.store.unchecked import UncheckedStore
 from services.vault.time_stamping import HttpTimeStamper, read_trusted
+from services.verifier.notes import VerifierKey
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -203,7 +205,7 @@ class Container:
     @property
     def for_portal(self) -> dict[str, object]:
         """Return the objects for routes: loan keys, and never the vault key (docs/sealing.md)."""
-        objects = {**self._for_all, "store": self.store}
+        objects = {**self._for_all, "store": self.store, "log_keys": self._log_keys}
         if self.settings.oidc.issuer is not None:
             from services.domain.accounts.single_sign_on.provider import Provider  # noqa: PLC0415 - as in portal
 
@@ -213,6 +215,10 @@ class Container:
         if self.engine_client is not None:
             objects["engine_client"] = self.engine_client
         return objects
+
+    def _log_keys(self) -> tuple[VerifierKey, ...]:
+        """Return the public keys of the audit trail, the newest first; the portal alone has them."""
+        return tuple(log_key.public_keys(self.settings.keys / LOG_FOLDER))
 
     @property
     def _for_all(self) -> dict[str, object]:

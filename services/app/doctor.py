@@ -22,16 +22,18 @@ from services.domain.audit.key_events import PRIMARY, REPLICA
 from services.domain.custody import locks
 from services.domain.deployments import versions
 from services.domain.notifications.channels.check import check_mail, check_webhook
+from services.domain.staffing import ldap_client
 from services.domain.stages.catalogue import DEFAULT_FOLDER, StageCatalogue
 from services.domain.storage import places, sites
 from services.domain.wiring import open_database
 from services.domain.working_calendar import queries as calendar_queries
-from services.recorders.registry import open_recorder, places_of
+from services.recorders import registry
+from services.recorders.registry import KINDS, open_recorder, places_of
 from services.runtime import confined, data_folder
 from services.runtime.channel import open_channel, socket_answers
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.engine_client import PyzeebeEngineClient
-from services.runtime.errors import Fatal, Retryable
+from services.runtime.errors import Fatal, Refused, Retryable
 from services.runtime.manifest import FILE_NAME as MANIFEST
 from services.runtime.manifest import read_manifest
 from services.runtime.rules import rules_of
@@ -87,6 +89,7 @@ async def examine(settings: Settings, unknown: Sequence[str], *, portal: bool = 
     ]
     for part, check in _checks(settings, portal):
         lines.append(await _line(part, check))
+    lines += _recorder_kinds()
     database = _database_exists(settings) and all(line.well for line in lines if line.part == "database")
     lines.append(_use_period(await _max_use_days(settings) if database else settings.rules.max_use_days))
     if database:
@@ -258,6 +261,7 @@ def _checks(settings: Settings, portal: bool) -> list[tuple[str, Callable[[], Aw
         ("webhook", lambda: check_webhook(settings)),
         ("login", lambda: check_provider(settings)),
         ("proxy", proxy),
+        *([("directory", lambda: _directory(settings))] if settings.directory.host is not None else []),
         *([("time stamps", lambda: _time_stamps(settings))] if settings.time_stamp.url is not None else []),
     ]
 
@@ -331,6 +335,17 @@ def _belongs_offline(settings: Settings) -> str:
         if present
         else "; escrow and root are offline"
     )
+
+
+async def _directory(settings: Settings) -> str:
+    """Connect to the directory, log in and read one page; Fatal with what it answered."""
+    try:
+        answer = await run_in_thread(ldap_client.test_connection, settings.directory)
+    except Refused as refusal:
+        raise Fatal(refusal.en) from refusal
+    secured = f"by {answer.secured}" if answer.secured else "in the clear, on this machine"
+    people = f"{answer.entries} people" + (", and more" if answer.more else "")
+    return f"{settings.directory.host}:{settings.directory.port} answers, {secured}; it names {people}"
 
 
 async def _time_stamps(settings: Settings) -> str:
@@ -437,6 +452,16 @@ async def _engine(settings: Settings) -> str:
     if not topology.partitions:
         raise Fatal(f"the gateway at {settings.gateway_address} has no partition: see that its broker runs")
     return f"{settings.gateway_address}, gateway {topology.gateway_version}, {topology.partitions} partition(s)"
+
+
+def _recorder_kinds() -> list[Line]:
+    """Say which kinds of recorder other packages bring, and what is wrong with those that cannot be used."""
+    outside = [f"{code} ({kind.package})" for code, kind in sorted(KINDS.items()) if kind.package is not None]
+    lines = [Line("recorder types of other packages", True, ", ".join(outside))] if outside else []
+    return lines + [
+        Line(f"recorder type {one.code}", False, f"of {one.package}, cannot be used: {one.message}")
+        for one in registry.OUTSIDE.broken
+    ]
 
 
 async def _recorders(settings: Settings) -> list[Line]:

@@ -12,6 +12,7 @@ from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.agreements.renewals import agreement_reminders
 from services.domain.applications.joint import consent_deadlines
 from services.domain.applications.outside_deadlines import outside_deadlines
+from services.domain.audit import checkpoints
 from services.domain.audit.checkpoint_publisher import CheckpointPublisher
 from services.domain.cameras.recorder_monitor import RecorderMonitor
 from services.domain.cases import metrics
@@ -28,6 +29,7 @@ from services.domain.process.instances import check_instances
 from services.domain.process.model_library import ModelLibrary
 from services.domain.process.relay import Relay
 from services.domain.reviews.ending import EndedBranches, close_of_ended_instances
+from services.domain.staffing.leaving import account_ends
 from services.domain.storage.sites import site_keepers
 from services.domain.supervision.due import inspections
 from services.domain.supervision.month_keeping import kept_statistics
@@ -47,7 +49,7 @@ ACTOR = Actor("system", "metrics")
 def open_log_head(container: Container) -> CheckpointPublisher:
     """Return what signs the heads of the audit trail; the log's key is made or read first."""
     settings = container.settings
-    return CheckpointPublisher(
+    publisher = CheckpointPublisher(
         container.database,
         container.log_key,
         container.store,
@@ -55,6 +57,8 @@ def open_log_head(container: Container) -> CheckpointPublisher:
         anchor_every=settings.audit.anchor_interval,
         time_stamper=container.time_stamper,
     )
+    container.database.on(checkpoints.WANTED, publisher.wake)
+    return publisher
 
 
 def follow_clock(
@@ -63,7 +67,11 @@ def follow_clock(
     """List the tasks that are due by the clock, and woken when it is turned."""
     return [
         Relay(container.database, client),
-        Sender(container.database, channels_of(container.settings), Robots(container.settings).send),
+        Sender(
+            container.database,
+            channels_of(container.settings, container.database),
+            Robots(container.settings).send,
+        ),
         consent_deadlines(container.database),
         daily_digests(container.database),
         hold_reviews(container.database, held.open_asked_lifts),
@@ -73,6 +81,7 @@ def follow_clock(
         site_keepers(container.database),
         outside_deadlines(container.database),
         agreement_reminders(container.database),
+        account_ends(container.database),
         RecorderMonitor(container.database, container.recorders, container.settings.recorders.probe_interval),
     ]
 

@@ -50,6 +50,8 @@ log = get_logger(__name__)
 SWEEP_EVERY = timedelta(minutes=15)
 LOCK_EVERY = timedelta(seconds=30)
 REDACT_EVERY, REDACT_PAUSE = timedelta(seconds=20), timedelta(seconds=5)
+PACKAGE_EVERY = timedelta(seconds=20)
+PACKAGE_KEYS = {"vault_keys", "loan_keys", "signer"}  # of a process that makes packages: its jobs use them anyway
 RETURNS_EVERY = timedelta(seconds=15)
 PRESERVES = "preserve-footage"  # the job type whose process tries again what it could not preserve
 ENGINE_WAIT = timedelta(seconds=60)
@@ -407,6 +409,23 @@ def _propose_boxes(container: Container) -> Periodic:
     return task
 
 
+def _make_packages(container: Container) -> Periodic:
+    """Return the task that makes evidence packages; the commit that queues one wakes it where it is in this process."""
+    from services.domain.packages import service as packages  # noqa: PLC0415 - a portal makes none
+    from services.evidence.maker import PackageMaker  # noqa: PLC0415 - as above
+
+    maker = PackageMaker(
+        container.database,
+        container.store,
+        container.loan_keys,
+        lambda: container.vault_keys,
+        lambda: container.signer,
+    )
+    task = Leased(maker.lease, PACKAGE_EVERY, maker.run, pause=REDACT_PAUSE)
+    container.database.on(packages.QUEUED, task.wake)
+    return task
+
+
 def _dispose(container: Container) -> Periodic:
     """Return the task that deletes what two people have agreed to dispose of."""
     from services.workers.disposals import Disposer  # noqa: PLC0415 - a portal deletes nothing
@@ -483,6 +502,8 @@ def _periodic_tasks(
         others += _read_store_health(container)
         # The first sweep was before the workers began.
         others.append(Periodic("sweeper", SWEEP_EVERY, partial(_sweep, container, all_open=False), at_once=False))
+    if roles.sweeper and {name for worker in roles.workers for name in worker.needs} >= PACKAGE_KEYS:
+        by_clock.append(_make_packages(container))
     if any(worker.job_type == PRESERVES for worker in roles.workers):
         by_clock.append(_retry_preservations(container))
     if any(PLACES in worker.needs for worker in roles.workers):

@@ -57,7 +57,7 @@ def write(target: Path, signer: Signer, key: LogKey, blocks: Sequence[bytes], se
         writer.add(layout.CONSISTENCY, b"")
         writer.add(layout.ANCHORS, b"")
         writer.add("footage/1-master.label.json", signer.sign(statement(subjects, footage.PREDICATE, label)))
-        writer.stream("footage/1-master.mp4", size, blocks)
+        writer.stream("footage/1-master.mp4", size, lambda: blocks)
         for kind, number, content in (("application-form", NUMBER, data), ("retrieval-record", RECORD, record)):
             _document(writer, signer, kind, number, content)
         for place, act in enumerate(acts, 1):

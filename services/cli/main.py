@@ -14,6 +14,7 @@ from services.cli import (
     keys,
     models,
     operations,
+    people,
     play,
     policy,
     processes,
@@ -40,6 +41,7 @@ for module in (
     bench,
     models,
     operations,
+    people,
     storage,
     engine,
 ):

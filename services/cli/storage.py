@@ -13,7 +13,7 @@ from services.cli.context import load_settings, reported_errors, say
 from services.database import schema as database_schema
 from services.database.unit_of_work import Actor
 from services.domain.storage import store_accesses
-from services.domain.storage.store_accesses import LONGEST_LINE, Access, LineInvalid
+from services.domain.storage.store_accesses import LONGEST_LINE, LineInvalid
 from services.domain.storage.verification import Place
 from services.domain.wiring import command_database
 from services.runtime import data_folder
@@ -58,7 +58,7 @@ def add_to(app: typer.Typer) -> None:
                         unread += 1
                         if unread <= NAMED:
                             typer.echo(str(invalid), err=True)
-                    kept = [one for one in page if isinstance(one, Access)]
+                    kept = [access for one in page if not isinstance(one, LineInvalid) for access in one]
                     new += database.run_now(ACTOR, store_accesses.add, of, kept)
             except OSError as error:
                 broken = f"{file} was imported up to a point: {error.strerror or error}. Import it again."

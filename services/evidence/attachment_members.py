@@ -4,13 +4,15 @@ Copies of identity cards are never in a package: whoever has one would read them
 belongs to no case yet. The list names each of these by its hash alone.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import rfc8785
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from services.database.tables.attachments import Attachment
+from services.database.tables.documents import Document
 from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
 from services.domain.attachments import queries, reader, service
@@ -18,6 +20,7 @@ from services.domain.attachments.reader import AttachmentDamaged
 from services.domain.attachments.schemas import IDENTITY_CARD
 from services.domain.attachments.service import Opened
 from services.runtime.errors import Fatal
+from services.vault.age import Unwrapper
 from services.vault.keys.key_files import KeyUnusable
 from services.vault.store.protocol import Store, StoreMissing
 from services.verifier import layout
@@ -28,50 +31,52 @@ MOST = 256 << 20  # bytes of all of them: a verifier reads what is no footage in
 
 @dataclass(frozen=True)
 class Attached:
-    """An attachment: what the list says of it, its member, and what opens it; None of both where it is left out."""
+    """An attachment: what the list says of it, its member, and what opens it; None of both where it is left out.
+
+    ``locked`` says why its own key cannot be read here: then the vault's key opens it, or the escrow's.
+    """
 
     id: str
     line: dict[str, Any]
     member: str | None
     opened: Opened | None
+    locked: str | None = None
 
 
 def list_of_case(uow: UnitOfWork, application_id: str) -> list[Attached]:
-    """List the attachments of a case and its matters, oldest first, without opening any."""
+    """List the attachments of a case, its matters and its stills, oldest first, without opening any."""
     query = (
-        select(Attachment, Matter.number)
+        select(Attachment, func.coalesce(Matter.number, Document.number))
         .outerjoin(Matter, Matter.id == Attachment.matter_id)
+        .outerjoin(Document, Document.id == Attachment.matter_id)
         .where(queries.of_cases([application_id]))
         .order_by(Attachment.added_at, Attachment.id)
     )
     found: list[Attached] = []
     size = number = 0
-    for row, matter in uow.session.execute(query):
+    for row, subject in uow.session.execute(query):
         because = _left_out(row, size)
-        line: dict[str, Any] = {"id": row.id, "of": matter or "application", "kind": row.kind, "sha256": row.sha256}
+        line: dict[str, Any] = {"id": row.id, "of": subject or "application", "kind": row.kind, "sha256": row.sha256}
         if because is not None:
             found.append(Attached(row.id, {**line, "because": because}, None, None))
             continue
         size, number = size + row.size, number + 1
         member = f"attachments/{number:02d}.{ENDINGS[row.media_type]}"
         line |= {"member": member, "name": row.file_name, "size": row.size, "addedAt": row.added_at.isoformat()}
-        found.append(Attached(row.id, line, member, _opened(uow, row)))
+        try:
+            found.append(Attached(row.id, line, member, service.opened(uow, row)))
+        except KeyUnusable as error:
+            kept = Opened(row.file_name, row.media_type, row.sealed, "")
+            found.append(Attached(row.id, line, member, kept, str(error).partition(" | ")[2] or str(error)))
     return found
 
 
-def _opened(uow: UnitOfWork, row: Attachment) -> Opened:
-    try:
-        return service.opened(uow, row)
-    except KeyUnusable as error:
-        raise Fatal(
-            f"no package was made | attachment {row.id} | {str(error).partition(' | ')[2]} | "
-            "run it where the portal's key is, beside the seal key and the log key"
-        ) from error
+def read(store: Store, attached: list[Attached], unwrapper: Callable[[], Unwrapper] | None = None) -> dict[str, bytes]:
+    """Return the files by their members' names, and the list of all; Fatal where one cannot be read.
 
-
-def read(store: Store, attached: list[Attached]) -> dict[str, bytes]:
-    """Return the files by their members' names, and the list of all; Fatal where the store has one no more."""
-    files = {one.member: _bytes(store, one.opened) for one in attached if one.member and one.opened}
+    ``unwrapper`` has the vault's key, for a process that has not the portal's.
+    """
+    files = {one.member: _bytes(store, one, one.opened, unwrapper) for one in attached if one.member and one.opened}
     lines = [one.line for one in attached]
     return {
         layout.ATTACHMENTS: rfc8785.dumps(
@@ -95,9 +100,14 @@ def _left_out(row: Attachment, size: int) -> str | None:
     return "too-large" if size + row.size > MOST else None
 
 
-def _bytes(store: Store, opened: Opened) -> bytes:
+def _bytes(store: Store, attached: Attached, opened: Opened, unwrapper: Callable[[], Unwrapper] | None) -> bytes:
+    if attached.locked is not None and unwrapper is None:
+        raise Fatal(
+            f"no package was made | attachment {attached.id} | {attached.locked} | "
+            "run it where the portal's key is, beside the seal key and the log key"
+        )
     try:
-        return reader.read(store, opened)
+        return reader.read(store, opened, unwrapper() if attached.locked is not None and unwrapper else None)
     except StoreMissing as error:
         raise Fatal(
             f"no package was made | {opened.sealed['key']} | the attachment is not in the store | "

@@ -7,9 +7,10 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import rfc8785
 from cryptography import x509
@@ -22,7 +23,7 @@ from services.domain.custody import log as custody_log
 from services.domain.documents import service as document_service
 from services.domain.documents.service import Filed
 from services.evidence import attachment_members, case_file, document_members, readme
-from services.evidence.archive import ArchiveWriter, new_archive, partial_of
+from services.evidence.archive import Writer, new_archive, partial_of
 from services.evidence.case_file import CaseFile, Footage
 from services.runtime.errors import Fatal, Retryable
 from services.vault.age import AgeError, Unwrapper
@@ -38,15 +39,46 @@ from services.verifier.examination import examine
 from services.verifier.invalid import Invalid
 from services.verifier.notes import VerifierKey
 from services.verifier.package import PREDICATE
+from services.verifier.report import Report
 
 ACTOR = Actor("system", "package")
 ATTEMPTS = 5  # if the case changes while it is read
 How = Literal["clear", "sealed", "hash"]
 
 
+class Material(Protocol):
+    """What a package is made from, whoever makes it.
+
+    ``unwrapper`` opens masters, and is only called for footage in clear; ``attachment_unwrapper`` opens attachments
+    where the portal's key is not here. ``log_keys`` are the public keys of the log, the newest first.
+    """
+
+    @property
+    def database(self) -> Database: ...
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def signer(self) -> Signer: ...
+
+    @property
+    def log_keys(self) -> tuple[VerifierKey, ...]: ...
+
+    @property
+    def unwrapper(self) -> Callable[[], Unwrapper]: ...
+
+    @property
+    def attachment_unwrapper(self) -> Callable[[], Unwrapper] | None: ...
+
+    def signed_head(self, application_id: str, actor: Actor) -> str | None:
+        """Return the note of a checkpoint that covers what the case has now; None where to try again at once."""
+        ...
+
+
 @dataclass(frozen=True)
 class Sources:
-    """What a package is made from. ``unwrapper`` opens masters, and is only called for footage in clear."""
+    """The material where all keys are: on the machine of whoever calls the command."""
 
     database: Database
     store: Store
@@ -54,6 +86,15 @@ class Sources:
     log_key: LogKey
     log_keys: tuple[VerifierKey, ...]
     unwrapper: Callable[[], Unwrapper]
+    attachment_unwrapper: Callable[[], Unwrapper] | None = None
+
+    def signed_head(self, application_id: str, actor: Actor) -> str | None:
+        """Sign a checkpoint of the trail; None where the portal has signed the same head at the same moment."""
+        del application_id
+        try:
+            return self.database.run_now(actor, _signed_head, self.log_key)
+        except Retryable:
+            return None
 
 
 @dataclass(frozen=True)
@@ -92,36 +133,36 @@ class Prepared:
 
 def make(sources: Sources, number: str, target: Path, how: How = "clear", actor: Actor = ACTOR) -> Made:
     """Write the package of the application to ``target``; raises Fatal and Retryable."""
+    prepared = prepare(sources, number, how, actor)
+    case = prepared.case
+    with new_archive(target) as writer:
+        sha256 = write(writer, sources, prepared, how)
+        writer.finish()
+        require_sound(examine(partial_of(target)), case.number)
+        # Before the package gets its name: the trail has every package that could have left.
+        whole = _sha256_of(partial_of(target))
+        sources.database.run_now(actor, record_made, prepared, sha256, whole, how)
+    return Made(target, case.number, sha256, whole, target.stat().st_size, fingerprints(sources))
+
+
+def fingerprints(sources: Material) -> dict[str, str]:
+    """Return the SHA-256 of root, seal and log key, by which a reader knows whose the package is."""
+    chain = sources.signer.key.certificate_chain
+    return {
+        "root": hashlib.sha256(chain[-1]).hexdigest(),
+        "seal": hashlib.sha256(chain[0]).hexdigest(),
+        "log": hashlib.sha256(sources.log_keys[0].public).hexdigest(),
+    }
+
+
+def prepare(sources: Material, number: str, how: How, actor: Actor) -> Prepared:
+    """Read the case, record what its package is made of, and read it as of a checkpoint that covers that event.
+
+    Raises Fatal where the case can have no such package, and Retryable.
+    """
     application_id = sources.database.run_now(actor, case_file.find, number)
     if how != "hash":
         sources.database.run_now(actor, case_file.require_needed, application_id)
-    prepared = _prepare(sources, application_id, how, actor)
-    case = prepared.case
-    with new_archive(target) as writer:
-        _write(writer, sources, prepared, how)
-        sha256 = _sign(writer, sources, prepared, how)
-        writer.finish()
-        _check(partial_of(target), case.number)
-        # Before the package gets its name: the trail has every package that could have left.
-        whole = _sha256_of(partial_of(target))
-        sources.database.run_now(actor, _record, case, {"manifest_sha256": sha256, "file_sha256": whole}, how)
-    chain = sources.signer.key.certificate_chain
-    return Made(
-        target,
-        case.number,
-        sha256,
-        whole,
-        target.stat().st_size,
-        {
-            "root": hashlib.sha256(chain[-1]).hexdigest(),
-            "seal": hashlib.sha256(chain[0]).hexdigest(),
-            "log": hashlib.sha256(sources.log_key.public.public).hexdigest(),
-        },
-    )
-
-
-def _prepare(sources: Sources, application_id: str, how: How, actor: Actor) -> Prepared:
-    """Read the case, record what its package is made of, and read it as of a checkpoint that covers that event."""
     for _ in range(ATTEMPTS):
         before = _read(sources, application_id, actor)
         if before is None:
@@ -129,7 +170,7 @@ def _prepare(sources: Sources, application_id: str, how: How, actor: Actor) -> P
         _require_signatures(before)
         documents = document_members.read(sources.store, sources.signer, before)
         stored = _labels(sources.store, before) | documents.members
-        stored |= attachment_members.read(sources.store, before.attached)
+        stored |= attachment_members.read(sources.store, before.attached, sources.attachment_unwrapper)
         members = stored | _made(sources, before, how)
         start = sources.database.run_now(actor, _record_start, before, documents.filed, members, how)
         case = _read(sources, application_id, actor)
@@ -143,13 +184,10 @@ def _prepare(sources: Sources, application_id: str, how: How, actor: Actor) -> P
     )
 
 
-def _read(sources: Sources, application_id: str, actor: Actor) -> CaseFile | None:
+def _read(sources: Material, application_id: str, actor: Actor) -> CaseFile | None:
     """Return the case as of a new checkpoint; None if it changed meanwhile."""
-    try:
-        note = sources.database.run_now(actor, _signed_head, sources.log_key)
-    except Retryable:  # the portal has signed the same head at the same moment
-        return None
-    return sources.database.run_now(actor, case_file.read, application_id, note)
+    note = sources.signed_head(application_id, actor)
+    return None if note is None else sources.database.run_now(actor, case_file.read, application_id, note)
 
 
 def _require_signatures(case: CaseFile) -> None:
@@ -164,9 +202,9 @@ def _require_signatures(case: CaseFile) -> None:
             )
 
 
-def _check(path: Path, number: str) -> None:
-    """Raise Fatal if a check of the package fails; whether its key is trusted is not checked here."""
-    failed = examine(path).failed
+def require_sound(report: Report, number: str) -> None:
+    """Raise Fatal if a check of the package failed; whether its key is trusted is not checked here."""
+    failed = report.failed
     if failed:
         first = failed[0]
         raise Fatal(
@@ -207,6 +245,7 @@ def _record_start(
         made_by=start.made_by,
         demo=start.demo,
     )
+    uow.after_commit.add(checkpoints.WANTED)
     return start
 
 
@@ -215,16 +254,28 @@ def _sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _record(uow: UnitOfWork, case: CaseFile, digests: Mapping[str, str], how: str) -> None:
+def record_made(
+    uow: UnitOfWork,
+    prepared: Prepared,
+    manifest_sha256: str,
+    file_sha256: str,
+    how: str,
+    *,
+    asked: Mapping[str, str] | None = None,
+) -> None:
+    """Record a whole package; ``asked`` says by which request, where the portal was asked for it."""
+    case = prepared.case
     audit_trail.record(
         uow,
         "package-made",
         "application",
         case.application_id,
         application_id=case.application_id,
-        **digests,
+        manifest_sha256=manifest_sha256,
+        file_sha256=file_sha256,
         footage=how,
         checkpoint=case.checkpoint.size,
+        **(asked or {}),
     )
 
 
@@ -234,7 +285,7 @@ def _labels(store: Store, case: CaseFile) -> dict[str, bytes]:
     return {name: _label(store, footage) for name, footage in (masters | copies).items()}
 
 
-def _made(sources: Sources, case: CaseFile, how: How) -> dict[str, bytes]:
+def _made(sources: Material, case: CaseFile, how: How) -> dict[str, bytes]:
     """Return the members that are made of the database's rows, of the keys, and of this release."""
     certificates = [x509.load_der_x509_certificate(der) for der in sources.signer.key.certificate_chain]
     entries = [{**custody_log.line_of(entry), "sha256": entry.sha256} for entry in case.custody]
@@ -257,7 +308,13 @@ def _made(sources: Sources, case: CaseFile, how: How) -> dict[str, bytes]:
     }
 
 
-def _write(writer: ArchiveWriter, sources: Sources, prepared: Prepared, how: How) -> None:
+def write(writer: Writer, sources: Material, prepared: Prepared, how: How) -> str:
+    """Write all members, the signed manifest last; return its SHA-256. The caller finishes the archive."""
+    _write(writer, sources, prepared, how)
+    return _sign(writer, sources, prepared, how)
+
+
+def _write(writer: Writer, sources: Material, prepared: Prepared, how: How) -> None:
     members = dict(prepared.members)
     for name in (layout.README, layout.CHAIN, layout.LOG_KEYS):
         writer.add(name, members.pop(name))
@@ -271,7 +328,7 @@ def _write(writer: ArchiveWriter, sources: Sources, prepared: Prepared, how: How
             _write_footage(writer, sources, stem, masters[stem], how)
 
 
-def _write_trail(writer: ArchiveWriter, sources: Sources, prepared: Prepared) -> None:
+def _write_trail(writer: Writer, sources: Material, prepared: Prepared) -> None:
     """Write the checkpoint, the events with proofs, and consistency proofs of named and anchored checkpoints."""
     case = prepared.case
     size = case.checkpoint.size
@@ -286,7 +343,7 @@ def _write_trail(writer: ArchiveWriter, sources: Sources, prepared: Prepared) ->
     writer.add(layout.CONSISTENCY, _lines(consistencies))
 
 
-def _sign(writer: ArchiveWriter, sources: Sources, prepared: Prepared, how: How) -> str:
+def _sign(writer: Writer, sources: Material, prepared: Prepared, how: How) -> str:
     """Write the manifest and sign it; return its SHA-256."""
     case, start = prepared.case, prepared.start
     subject = {"application": case.number, "applicationId": case.application_id, "madeAt": start.made_at}
@@ -343,14 +400,15 @@ def _label_error(key: str, why: str) -> Fatal:
     )
 
 
-def _write_footage(writer: ArchiveWriter, sources: Sources, stem: str, footage: Footage, how: How) -> None:
+def _write_footage(writer: Writer, sources: Material, stem: str, footage: Footage, how: How) -> None:
     sealed = footage.sealed
     if how == "sealed":
-        chunks = sources.store.get(sealed.bucket, sealed.key, version_id=sealed.version_id)
+        chunks = partial(sources.store.get, sealed.bucket, sealed.key, version_id=sealed.version_id)
         sha256, expected = writer.stream(f"{stem}.age", sealed.size, chunks), sealed.sha256_cipher
     else:
+        chunks = partial(_decrypted, sources, footage)
         name = f"{stem}.{footage.container}"
-        sha256, expected = writer.stream(name, sealed.plain_size, _decrypted(sources, footage)), sealed.sha256_plain
+        sha256, expected = writer.stream(name, sealed.plain_size, chunks), sealed.sha256_plain
     if sha256 != expected:
         raise Fatal(
             f"no package was made | {sealed.key} | its bytes have changed since they were sealed | "
@@ -359,7 +417,7 @@ def _write_footage(writer: ArchiveWriter, sources: Sources, stem: str, footage: 
         )
 
 
-def _decrypted(sources: Sources, footage: Footage) -> Iterator[bytes]:
+def _decrypted(sources: Material, footage: Footage) -> Iterator[bytes]:
     try:
         with open_sealed(sources.store, footage.sealed.location, sources.unwrapper()) as reader:
             while chunk := reader.read(READ):

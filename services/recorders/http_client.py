@@ -74,8 +74,12 @@ Begin = Callable[[int], AbstractAsyncContextManager[Body | None]]
 
 
 class Request(TypedDict, total=False):
-    """Options of a request; ``accept`` are the statuses that are an answer, by default 200."""
+    """Options of a request; ``accept`` are the statuses that are an answer, by default 200.
 
+    ``query`` is sent as it is, escaped already, for recorders that do not take what ``params`` makes of it.
+    """
+
+    query: str
     params: Mapping[str, str | int] | None
     headers: Mapping[str, str] | None
     content: bytes | None
@@ -170,11 +174,11 @@ class HttpClient:
 
     @asynccontextmanager
     async def _answered(
-        self, client: httpx.AsyncClient, method: str, path: str, arguments: Mapping[str, Any]
+        self, client: httpx.AsyncClient, method: str, path: str, query: str, arguments: Mapping[str, Any]
     ) -> AsyncIterator[httpx.Response]:
         """Send a request; yield the answer once its head is there, which may not come byte by byte for ever."""
         async with AsyncExitStack() as stack:
-            answer = client.stream(method, self._address + path, auth=self._auth, **arguments)
+            answer = client.stream(method, self._address + path + query, auth=self._auth, **arguments)
             try:
                 with anyio.fail_after(LONGEST_HEAD * self._patience):
                     response = await stack.enter_async_context(answer)
@@ -192,9 +196,10 @@ class HttpClient:
                 arguments: dict[str, Any] = {
                     {"form": "data"}.get(name, name): value
                     for name, value in request.items()
-                    if name != "accept" and value is not None
+                    if name not in ("accept", "query") and value is not None
                 }
-                async with self._answered(client, method, path, arguments) as response:
+                query = f"?{request['query']}" if request.get("query") else ""
+                async with self._answered(client, method, path, query, arguments) as response:
                     if response.status_code not in request.get("accept", (200,)):
                         raise self._refusal(response, path)
                     size = response.headers.get("content-length", "")

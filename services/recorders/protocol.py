@@ -14,16 +14,16 @@ JOIN_TOLERANCE = timedelta(milliseconds=200)
 
 
 # Codes of what a wait does not mend. The rest may be a recorder that restarts: one that boots may answer with a page.
-REFUSALS = frozenset({"denied", "tls", "login", "privacy", "forbidden", "zone", "broken-off"})
+REFUSALS = frozenset({"denied", "tls", "login", "privacy", "forbidden", "zone", "broken-off", "kind-failed"})
 
 
 class RecorderDown(Retryable):
     """The recorder cannot be reached, or its storage is not there.
 
     ``code`` is missing, empty, denied or unreadable for a folder, one of those that ``HttpClient`` names for what
-    answers over HTTP, zone where its own time zone is not the one entered, or down where nothing more is known. It is
-    away unless the code is one of ``REFUSALS``; one that ``hangs`` is away too: it has begun an answer, of which
-    nothing more comes, or next to nothing.
+    answers over HTTP, zone where its own time zone is not the one entered, kind-failed where another package's kind
+    has a defect, or down where nothing more is known. It is away unless the code is one of ``REFUSALS``; one that
+    ``hangs`` is away too: it has begun an answer, of which nothing more comes, or next to nothing.
     """
 
     runbook = "recorder-down"
@@ -65,10 +65,10 @@ class OutOfReach(NothingRecorded):
 class Segment:
     """A piece of footage as the recorder stores it.
 
-    ``span`` starts at the wall-clock time of the segment's media time 0; in mkv, ts and ps, whose times begin anywhere,
-    at that of its first picture. ``size`` in bytes, where it is known before reading; ``container`` is one of mp4,
-    fmp4, mov, mkv, ts, ps; ``open`` begins a new stream of its bytes. ``step`` is the resolution of its times:
-    neighbours that lie no further apart may be contiguous.
+    ``span`` starts at the wall-clock time of the segment's media time 0; in mkv, ts, ps and dav, whose times begin
+    anywhere, at that of its first picture. ``size`` in bytes, where it is known before reading; ``container`` is one of
+    mp4, fmp4, mov, mkv, ts, ps, dav; ``open`` begins a new stream of its bytes. ``step`` is the resolution of its
+    times: neighbours that lie no further apart may be contiguous.
     """
 
     name: str
@@ -157,4 +157,26 @@ class TellsDisks(Protocol):
 
     async def list_disks(self) -> list[Disk]:
         """List the disks on which the recorder records; raises RecorderDown."""
+        ...
+
+
+@dataclass(frozen=True)
+class ListedCamera:
+    """A camera as a recorder lists it.
+
+    ``channel`` is what the register names it by, ``also`` what else names the same footage, ``name`` the one that
+    somebody gave it on the recorder, empty where there is none.
+    """
+
+    channel: str
+    name: str = ""
+    also: frozenset[str] = frozenset()
+
+
+@runtime_checkable
+class TellsCameras(Protocol):
+    """A recorder that lists its cameras. Those of the other drivers do not."""
+
+    async def list_cameras(self) -> list[ListedCamera]:
+        """List all cameras that the recorder has, whether it records them or not; raises RecorderDown."""
         ...

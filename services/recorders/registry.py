@@ -1,26 +1,29 @@
-"""Recorders by kind, each with a limit on its parallel fetches."""
+"""Recorders by kind, our own and those of other packages, each with a limit on its parallel fetches."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
-from pathlib import Path
 
 import anyio
 from anyio.lowlevel import RunVar
 
 from services.recorders import secrets as recorder_secrets
-from services.recorders.configuration_schema import ConfigurationSchema
+from services.recorders.dahua.recorder import SCHEMA as DAHUA
+from services.recorders.dahua.recorder import DahuaRecorder
 from services.recorders.folder.recorder import SCHEMA as FOLDER
 from services.recorders.folder.recorder import FolderRecorder
 from services.recorders.frigate.recorder import SCHEMA as FRIGATE
 from services.recorders.frigate.recorder import FrigateRecorder
+from services.recorders.gb28181.recorder import SCHEMA as GB28181
+from services.recorders.gb28181.recorder import Gb28181Recorder
 from services.recorders.hikvision.recorder import SCHEMA as HIKVISION
 from services.recorders.hikvision.recorder import HikvisionRecorder
+from services.recorders.kinds import Kind, Places
 from services.recorders.mediamtx.recorder import SCHEMA as MEDIAMTX
 from services.recorders.mediamtx.recorder import MediamtxRecorder
 from services.recorders.onvif.recorder import SCHEMA as ONVIF
 from services.recorders.onvif.recorder import OnvifRecorder
-from services.recorders.protocol import Recorder, RecorderFacts, Segment, TellsDisks, TellsExports
+from services.recorders.outside import Contained, find_outside
+from services.recorders.protocol import Recorder, RecorderFacts, Segment, TellsCameras, TellsDisks, TellsExports
 from services.recorders.upload.recorder import UploadRecorder
 from services.recorders.zoneminder.recorder import SCHEMA as ZONEMINDER
 from services.recorders.zoneminder.recorder import ZoneMinderRecorder
@@ -32,29 +35,16 @@ from services.runtime.secret_box import NoSecretBox, SecretBox
 from services.runtime.settings import Settings
 from services.runtime.spans import Span
 
-
-@dataclass(frozen=True)
-class Places:
-    """Where recorders may be: folders under these roots (None: anywhere), addresses that the guard lets through."""
-
-    roots: tuple[Path, ...] | None = None
-    guard: Guard = field(default_factory=Guard)
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of recorder: the schema of its configuration, and how one is made from it."""
-
-    schema: ConfigurationSchema
-    make: Callable[[Mapping[str, str], Places], Recorder]
-
-
-KINDS = {
+BUILT_IN = {
     "folder": Kind(
         FOLDER, lambda configuration, places: FolderRecorder.from_configuration(configuration, roots=places.roots)
     ),
     "frigate": Kind(
         FRIGATE, lambda configuration, places: FrigateRecorder.from_configuration(configuration, places.guard)
+    ),
+    "dahua": Kind(DAHUA, lambda configuration, places: DahuaRecorder.from_configuration(configuration, places.guard)),
+    "gb28181": Kind(
+        GB28181, lambda configuration, places: Gb28181Recorder.from_configuration(configuration, places.guard)
     ),
     "hikvision": Kind(
         HIKVISION, lambda configuration, places: HikvisionRecorder.from_configuration(configuration, places.guard)
@@ -67,9 +57,11 @@ KINDS = {
         ZONEMINDER, lambda configuration, places: ZoneMinderRecorder.from_configuration(configuration, places.guard)
     ),
 }
-metrics.expect_recorders(KINDS)
 # Made when a person uploads a file; no form offers it.
 UPLOAD = "upload"
+OUTSIDE = find_outside({*BUILT_IN, UPLOAD})
+KINDS = BUILT_IN | OUTSIDE.kinds
+metrics.expect_recorders(KINDS)
 ANYWHERE = Places()
 PARALLEL_FETCHES = 2
 
@@ -96,24 +88,46 @@ def open_recorder(
         return UploadRecorder.from_configuration(configuration)
     known = KINDS.get(kind)
     if known is None:
-        raise Fatal(f"There is no recorder of the kind {kind!r}: set one of {', '.join(sorted(KINDS))}.")
+        raise Fatal(missing_kind(kind))
     text = configuration.get("parallel_fetches", str(PARALLEL_FETCHES))
     if not text.isdecimal() or int(text) < 1:
         raise Fatal(f"A recorder's parallel_fetches is {text!r}: set a whole number from 1 up.")
     opened = recorder_secrets.decrypt(kind, configuration, secrets or NoSecretBox(), places=known.schema.places)
-    return Bounded(known.make(opened, places), (kind, frozenset(configuration.items())), int(text))
+    made = known.make(opened, places) if known.package is None else Contained.make(kind, known, opened, places)
+    return Bounded(made, (kind, frozenset(configuration.items())), int(text))
 
 
 def exports_of(recorder: Recorder) -> TellsExports | None:
     """Return the recorder as one that tells its exports; None for those of the drivers that do not."""
     inner = recorder.bounded if isinstance(recorder, Bounded) else recorder
+    if isinstance(inner, Contained):
+        return inner.exports()
     return inner if isinstance(inner, TellsExports) else None
 
 
 def disks_of(recorder: Recorder) -> TellsDisks | None:
     """Return the recorder as one that tells of its disks; None for those of the drivers that do not."""
     inner = recorder.bounded if isinstance(recorder, Bounded) else recorder
+    if isinstance(inner, Contained):
+        return inner.disks()
     return inner if isinstance(inner, TellsDisks) else None
+
+
+def cameras_of(recorder: Recorder) -> TellsCameras | None:
+    """Return the recorder as one that lists its cameras; None for those of the drivers that do not."""
+    inner = recorder.bounded if isinstance(recorder, Bounded) else recorder
+    if isinstance(inner, Contained):
+        return inner.cameras()
+    return inner if isinstance(inner, TellsCameras) else None
+
+
+def missing_kind(kind: str) -> str:
+    """Say that there is no such kind, and why where a package should bring it."""
+    for one in OUTSIDE.broken:
+        if one.code == kind and kind not in KINDS:
+            return f"The recorder type {kind!r} of {one.package} cannot be used. {one.message}"
+    names = ", ".join(sorted(KINDS))
+    return f"There is no recorder of the kind {kind!r}: set one of {names}, or install the package that brings it."
 
 
 class Bounded:

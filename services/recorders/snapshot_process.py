@@ -6,7 +6,6 @@ It decodes what a recorder holds, so it may do nothing but read and write its pi
 import io
 import sys
 from collections.abc import Iterator
-from fractions import Fraction
 
 import av
 import av.subtitles.codeccontext  # PyAV imports these late, which a confined process cannot
@@ -14,13 +13,13 @@ import av.subtitles.stream
 import av.subtitles.subtitle
 from av.container import InputContainer
 from av.packet import Packet
-from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from services.runtime.confine import Limits, confine
+from services.runtime.jpeg import jpeg
 
-FORMATS = {"mkv": "matroska", "ts": "mpegts", "ps": "mpeg"}
+FORMATS = {"mkv": "matroska", "ts": "mpegts", "ps": "mpeg", "dav": "dhav"}
 
 
 def frame_at(container: InputContainer, seconds: float, *, cut: bool = False) -> VideoFrame | None:
@@ -62,20 +61,6 @@ def _frames(container: InputContainer, video: VideoStream, seconds: float) -> It
     for packet in group:
         for frame in packet.decode():
             yield frame, (frame.pts or 0) * base - first
-
-
-def jpeg(frame: VideoFrame, quantizer: int | None = None) -> bytes:
-    """The picture as JPEG; ``quantizer`` from 2, the finest, to 31, the coarsest, or as the encoder likes."""
-    encoder = av.CodecContext.create("mjpeg", "w")
-    if not isinstance(encoder, VideoCodecContext):
-        raise TypeError("the JPEG encoder is no video encoder")
-    encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, "yuvj420p"
-    encoder.time_base = Fraction(1, 25)
-    if quantizer is not None:
-        encoder.qmin = encoder.qmax = quantizer
-    image = frame.reformat(format="yuvj420p")
-    image.pts = 0
-    return b"".join(bytes(packet) for packet in [*encoder.encode(image), *encoder.encode(None)])
 
 
 def main() -> int:

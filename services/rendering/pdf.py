@@ -29,7 +29,7 @@ def render(sheet: Sheet, content: str, made_at: datetime) -> bytes:
     compiler = typst.Compiler(
         TEMPLATE,
         root=TEMPLATE.parent,
-        font_paths=_fonts(),
+        font_paths=load_fonts(),
         ignore_system_fonts=True,
         sys_inputs={"sheet": json.dumps(shown), "data": content},
     )
@@ -40,6 +40,6 @@ def render(sheet: Sheet, content: str, made_at: datetime) -> bytes:
 
 
 @cache
-def _fonts() -> typst.Fonts:
+def load_fonts() -> typst.Fonts:
     """Return our fonts and those of typst, for hashes; no system fonts, so that every machine makes the same bytes."""
     return typst.Fonts(include_system_fonts=False, font_paths=[glyphs.FONTS])

@@ -11,9 +11,12 @@ MAX_BYTES = 1 << 20
 MAX_LINES = 5000
 
 
-def read_rows(content: bytes, columns: Collection[str], *, code: str) -> Iterator[tuple[int, dict[str, str]]]:
+def read_rows(
+    content: bytes, columns: Collection[str], *, code: str, optional: Collection[str] = ()
+) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield each line that is not empty, counted from 1 with the header, by the names of ``columns``.
 
+    The file may have the ``optional`` columns; where it has not, they are empty.
     Refused, with ``code``, where the file is no such list: UTF-8 or GB 18030, at most ``MAX_BYTES`` and ``MAX_LINES``.
     """
 
@@ -34,14 +37,15 @@ def read_rows(content: bytes, columns: Collection[str], *, code: str) -> Iterato
     except csv.Error as error:
         raise refused(Message("The file is not a valid CSV file: export it again.")) from error
     header = [cell.strip().lower() for cell in rows[0]] if rows else []
-    if sorted(header) != sorted(columns):
+    if sorted(set(header) - set(optional)) != sorted(columns) or len(set(header)) != len(header):
         names = ", ".join(columns)
         raise refused(Message("The first line must name the columns: {names}.", names=names))
     if len(rows) > MAX_LINES:
         raise refused(Message("At most {most_lines} lines: upload the file in parts.", most_lines=MAX_LINES))
     for line, cells in enumerate(rows[1:], 2):
         if any(cell.strip() for cell in cells):
-            yield line, dict(zip(header, (*cells, *[""] * len(header)), strict=False))
+            named = dict(zip(header, (*cells, *[""] * len(header)), strict=False))
+            yield line, dict.fromkeys(optional, "") | named
 
 
 def plain(cell: str) -> str:

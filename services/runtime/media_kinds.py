@@ -33,9 +33,9 @@ _BEGINNINGS = (
 )
 
 # What is read, as its container; None is what begins with a box.
-CONTAINERS = {None: "mp4", "matroska": "mkv", "mpeg-ts": "ts", "mpeg-ps": "ps"}
+CONTAINERS = {None: "mp4", "matroska": "mkv", "mpeg-ts": "ts", "mpeg-ps": "ps", "dav": "dav"}
 
-# Footage that is not read, as it is called in a finding.
+# Footage that is not read in a folder, as it is called in a finding.
 UNREAD = {
     "avi": "an AVI video",
     "dav": "a DAV recording of Dahua",

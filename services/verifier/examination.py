@@ -1,7 +1,8 @@
 """Run all checks of one package, in the order of their dependencies."""
 
+import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -32,10 +33,19 @@ def examine(path: Path, trust: Sequence[str] = ()) -> Report:
 
     Every fault is a line of the report; only errors of the machine are raised.
     """
+    return _report(path.name, lambda: _open(path), trust)
+
+
+def examine_opened(name: str, opening: Callable[[], io.RawIOBase]) -> Report:
+    """Report on a package that is no file of this machine; ``opening`` as ``Archive`` has it."""
+    return _report(name, lambda: Archive(None, opening), ())
+
+
+def _report(name: str, opened: Callable[[], Archive], trust: Sequence[str]) -> Report:
     report = Report()
     archive: Archive | None = None
-    with report.check("structure", path.name) as finding:
-        archive = _open(path)
+    with report.check("structure", name) as finding:
+        archive = opened()
         finding.text = f"{len(archive.members)} members, {archive.size} bytes"
     if archive is None:
         return report

@@ -5,11 +5,12 @@ compression, no gaps, no comments, no time but ZIP's first day. ``local``, ``dir
 the reader writes them again from what it has read and compares, so that a byte which differs anywhere is found.
 """
 
+import io
 import os
 import re
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,13 +94,17 @@ def end(count: int, length: int, offset: int) -> bytes:
 class Archive:
     """The members of a package, in order, never extracted. Use as a context."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file; raises OSError if it cannot be read, Invalid if its structure is wrong."""
-        self._path = path
-        self._file = path.open("rb", buffering=0)
+    def __init__(self, path: Path | None, opening: Callable[[], io.RawIOBase] | None = None) -> None:
+        """Open the file; raises OSError if it cannot be read, Invalid if its structure is wrong.
+
+        ``opening`` opens what is no file of this machine, with a position of its own each time it is called.
+        """
+        self._is_file = path is not None
+        self._open = _opening(path, opening)
+        self._file = self._open()
         self._one_reads = threading.Lock()
         try:
-            self.size = os.fstat(self._file.fileno()).st_size
+            self.size = self._file.seek(0, os.SEEK_END)
             self.members = self._read_structure()
         except BaseException:
             self._file.close()
@@ -126,8 +131,8 @@ class Archive:
         buffer = memoryview(bytearray(BLOCK))
         left = member.size
         # A file position for each reader; not every system can read at an offset.
-        with self._path.open("rb", buffering=0) as file:
-            if not os.path.samestat(os.fstat(file.fileno()), os.fstat(self._file.fileno())):
+        with self._open() as file:
+            if self._is_file and not os.path.samestat(os.fstat(file.fileno()), os.fstat(self._file.fileno())):
                 raise Invalid("the file was exchanged while it was read")
             file.seek(member.start)
             while left:
@@ -190,6 +195,14 @@ class Archive:
         if offset + length > self.size:
             raise Invalid("the ZIP's end states a directory behind the file's end")
         return count, length, offset
+
+
+def _opening(path: Path | None, opening: Callable[[], io.RawIOBase] | None) -> Callable[[], io.RawIOBase]:
+    if opening is not None:
+        return opening
+    if path is None:
+        raise ValueError("an archive needs a file, or what opens it")
+    return lambda: path.open("rb", buffering=0)
 
 
 def _parse(raw: bytes, count: int) -> list[Member]:

@@ -1,6 +1,7 @@
 """The objects that routes work with: declare a parameter of one of these types, such as ``database: GivenDatabase``.
 
-``create_app`` is given the objects by name: database, settings, store, loan_keys, vault_recipients, recorders;
+``create_app`` is given the objects by name: database, settings, store, loan_keys, vault_recipients, trusted_signers,
+log_keys, recorders;
 turn_clock and demo_footage in a demo, provider with single sign-on, doctor, engine and engine_client where this process
 has them.
 
@@ -19,8 +20,10 @@ from services.recorders.protocol import Recorder
 from services.runtime.engine_client import EngineClient
 from services.runtime.errors import Refused
 from services.runtime.settings import Settings
+from services.vault.keys.signer import TrustedSigners
 from services.vault.keys.vault_keys import LoanKeys
 from services.vault.store.protocol import Store
+from services.verifier.notes import VerifierKey
 
 
 def is_https(request: Request) -> bool:
@@ -47,6 +50,8 @@ class DemoFootage:
 
 
 VaultRecipients = Callable[[], Sequence[str]]
+LogKeys = Callable[[], Sequence[VerifierKey]]
+TrustedRoots = Callable[[], TrustedSigners]
 TurnClock = Callable[[timedelta], datetime]
 
 
@@ -79,6 +84,14 @@ async def vault_recipients(request: Request) -> VaultRecipients:
     return cast("VaultRecipients", given(request, "vault_recipients"))
 
 
+async def log_keys(request: Request) -> LogKeys:
+    return cast("LogKeys", given(request, "log_keys"))
+
+
+async def trusted_signers(request: Request) -> TrustedRoots:
+    return cast("TrustedRoots", given(request, "trusted_signers"))
+
+
 async def recorders(request: Request) -> OpenRecorder:
     return cast("OpenRecorder", given(request, "recorders"))
 
@@ -102,5 +115,7 @@ GivenSettings = Annotated[Settings, Depends(settings)]
 GivenStore = Annotated[Store, Depends(store)]
 GivenLoanKeys = Annotated[LoanKeys, Depends(loan_keys)]
 GivenVaultRecipients = Annotated[VaultRecipients, Depends(vault_recipients)]
+GivenLogKeys = Annotated[LogKeys, Depends(log_keys)]
+GivenTrustedRoots = Annotated[TrustedRoots, Depends(trusted_signers)]
 GivenRecorders = Annotated[OpenRecorder, Depends(recorders)]
 GivenTurnClock = Annotated[TurnClock, Depends(turn_clock)]

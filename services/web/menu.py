@@ -40,7 +40,7 @@ def _(message: str) -> str:
 
 ENTRIES = (
     Entry("/", _("Overview"), "home"),
-    Entry("/applications", _("Applications"), "file", not_posts=ADMINISTRATOR, also=("/apply", "/uploads")),
+    Entry("/applications", _("Applications"), "file", not_posts=ADMINISTRATOR, also=("/apply", "/uploads", "/cameras")),
     Entry("/inbox", _("Inbox"), "inbox", DECIDES, also=("/reviews/", "/consents/")),
     Entry("/due-dates", _("Due dates"), "calendar", not_posts=ADMINISTRATOR),
     Entry("/hand-overs", _("In my custody"), "film", not_posts=ADMINISTRATOR, also=("/sittings/",)),
@@ -49,6 +49,14 @@ ENTRIES = (
     Entry("/storage", _("Storage office"), "disk", STORAGE),
     Entry("/register", _("Register"), "book", WATCHES, ADMINISTRATOR),
     Entry("/holds", _("Legal holds"), "lock", HOLDS, ADMINISTRATOR),
+    Entry(
+        "/packages",
+        _("Evidence packages"),
+        "file",
+        frozenset({"security-reviewer"}),
+        ADMINISTRATOR,
+        led=frozenset({"security", "legal"}),
+    ),
     Entry("/supervision", _("Supervision"), "eye", SUPERVISES, ADMINISTRATOR, led=frozenset({"security"})),
     Entry(
         "/supervision/group",

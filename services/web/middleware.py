@@ -13,9 +13,9 @@ CACHEABLE = (200, 206, 304)  # not 404: the file may exist after the next releas
 HSTS = "max-age=31536000"  # this host alone: what else lies below its domain is not ours to say
 # The largest legitimate body is a return that attests for a thousand downloads, each with a note.
 LARGEST_BODY = 2 << 20
-# File uploads, which are counted while they stream in.
+# File uploads and logs of stores, which are counted while they stream in.
 FILES = re.compile(
-    r"(/api)?/(uploads/[^/]{1,64}/content|admin/cameras/[^/]{1,64}/picture|(applications|matters|work-orders|supervision-groups)/[^/]{1,64}/attachments)"
+    r"/api/storage/access-log/[^/]{1,64}|(/api)?/(uploads/[^/]{1,64}/content|admin/cameras/[^/]{1,64}/picture|(applications|matters|work-orders|supervision-groups)/[^/]{1,64}/attachments)"
 )
 
 
@@ -64,7 +64,7 @@ class RequestLimits:
             await refusal(scope, receive, send)
             return
         if FILES.fullmatch(scope["path"]):
-            await self.app(scope, receive, send)  # counted by upload_body.file_of, against its own limit
+            await self.app(scope, receive, send)  # counted by what reads it, against its own limit
             return
         received = 0
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.database.unit_of_work import Database
@@ -27,11 +28,16 @@ STATUSES = {
 # Refusals of the request and not of what it asks for: an old form, a page that only a demo has.
 NO_ACCESS = frozenset({"csrf", "no-demo"})
 LONGEST_PATH = 300
+ELSEWHERE = ("cross-site", "same-site")  # of the header Sec-Fetch-Site
 
 
 @dataclass(frozen=True)
 class RefusedRequest:
-    """What was refused. ``path`` has no query; ``code`` is empty where a page has shown the refusal in a form."""
+    """What was refused. ``path`` has no query, and nothing that turns or breaks a line.
+
+    ``code`` is empty where a page has shown the refusal in a form. ``site``: by the browser, whether a page of another
+    site has led there; empty otherwise.
+    """
 
     cause: str
     code: str
@@ -39,6 +45,7 @@ class RefusedRequest:
     route: str
     path: str
     parameters: dict[str, Any]
+    site: str = ""
 
 
 Note = Callable[[Database, str, RefusedRequest], Awaitable[None]]
@@ -91,8 +98,9 @@ class RefusedAccess:
             code,
             scope["method"],
             route_of(scope),
-            scope["path"][:LONGEST_PATH],
+            "".join(sign if sign.isprintable() else "\ufffd" for sign in scope["path"][:LONGEST_PATH]),
             dict(scope.get("path_params") or {}),
+            next((one for one in ELSEWHERE if one == Headers(scope=scope).get("sec-fetch-site")), ""),
         )
         try:
             await self._note(database, str(person_id), refused)

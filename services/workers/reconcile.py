@@ -137,10 +137,11 @@ class _Run:
                 continue
             exports += len(told)
 
-            def record(uow: UnitOfWork, row: Any = row, told: Any = told) -> None:
-                findings.record(uow, self._day, recorder_exports.judge(uow, row, told))
+            def record(uow: UnitOfWork, some: Any, row: Any = row) -> None:
+                findings.record(uow, self._day, recorder_exports.judge(uow, row, some))
 
-            await self._database.run(ACTOR, record)
+            for start in range(0, len(told), AT_ONCE):
+                await self._database.run(ACTOR, record, told[start : start + AT_ONCE])
         await self._set_counts({"exports": exports})
 
     async def ask_engine(self, client: EngineClient | None, engine: EngineInspection | None) -> None:

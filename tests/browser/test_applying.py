@@ -41,7 +41,7 @@ class Drafter:
     said: list[str] = field(default_factory=list)
 
     def choose_footage(self) -> None:
-        self.page.locator(".cameras button").first.click()
+        self.page.locator(".cameras .choice").first.click()
         expect(self.page.locator(".chosen")).to_be_visible()
         with self.page.expect_response("**/apply/save"):
             self.page.fill("[name=items-0-start]", "2031-03-04T10:00:00")
@@ -107,11 +107,11 @@ def test_a_camera_is_found_by_what_is_typed(drafter: Drafter) -> None:
     page = drafter.page
 
     page.fill("#camera-search", "一层")
-    expect(page.locator(".cameras button")).to_have_count(1)
+    expect(page.locator(".cameras .choice")).to_have_count(1)
     page.fill("#camera-search", "停车场")
     expect(page.locator(".cameras")).to_contain_text("没有")
     page.fill("#camera-search", "大门")
-    page.locator(".cameras button").first.click()
+    page.locator(".cameras .choice").first.click()
 
     expect(page.locator(".chosen")).to_contain_text("大门")
 
@@ -194,7 +194,7 @@ def test_what_is_typed_while_a_button_is_under_way_stays_and_is_saved(drafter: D
     page, held = drafter.page, list[Route]()
     page.route("**/apply", lambda route: held.append(route))  # noqa: PLW0108  it wants a function
     with page.expect_request("**/apply"):
-        page.locator(".cameras button").first.click()
+        page.locator(".cameras .choice").first.click()
 
     page.fill("[name=title]", "三号门碰撞")
     page.fill("[name=reason]", REASON)
@@ -215,7 +215,7 @@ def test_which_of_two_times_is_meant_is_asked_while_one_types(drafter: Drafter) 
     page = drafter.page
     drafter.desk.run(_berlin)
     page.reload()
-    page.locator(".cameras button", has_text="柏林").click()
+    page.locator(".cameras .choice", has_text="柏林").click()
     expect(page.locator("#zone-0")).to_contain_text("Europe/Berlin")
     page.fill("[name=items-0-start]", "2030-10-27T02:30:00")
     page.fill("[name=items-0-end]", "2030-10-27T04:00:00")
@@ -284,7 +284,7 @@ def test_it_fits_a_phone(drafter: Drafter) -> None:
 def test_the_keyboard_goes_on_where_a_button_of_the_form_led(drafter: Drafter) -> None:
     page = drafter.page
     page.fill("#camera-search", "大门")
-    expect(page.locator("#cameras button")).to_have_count(1)
+    expect(page.locator("#cameras .choice")).to_have_count(1)
     page.keyboard.press("Enter")
 
     expect(page.locator("[name=items-0-start]")).to_be_focused()

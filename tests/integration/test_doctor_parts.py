@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,12 @@ from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo import organisation
 from services.demo.recordings import CAMERAS, ZONE, Recordings
 from services.domain.documents import service as document_service
+from services.recorders import registry
+from services.recorders.outside import Broken, Outside
 from services.runtime.clock import TurnedClock
 from services.runtime.labels import WORDS
 from services.runtime.settings import Settings, unknown_variables
+from services.runtime.translations import Message
 from services.vault.keys.signing_key import LEAF_LASTS, ensure_signing_key
 from services.vault.keys.vault_keys import ensure_keys
 
@@ -275,3 +279,20 @@ async def test_a_year_without_a_working_calendar_is_named_where_the_organisation
     assert never.sentence == "no stage in working time; none was imported"
     assert needed.well
     assert "only weekends count as days off for security" in needed.sentence
+
+
+@pytest.mark.parametrize("portal", [False, True])
+async def test_kinds_of_other_packages_are_named_and_a_broken_one_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, portal: bool
+) -> None:
+    broken = Broken(
+        "acme-nvr", "acme-nvr 2.1", Message("What its entry point names is no Kind: correct the entry point.")
+    )
+    monkeypatch.setattr(registry, "OUTSIDE", Outside({}, (broken,)))
+    monkeypatch.setitem(registry.KINDS, "other-nvr", replace(registry.KINDS["dahua"], package="other-nvr 1.0"))
+    lines = {line.part: line for line in await app_doctor.examine(settings(tmp_path), [], portal=portal)}
+    assert lines["recorder types of other packages"] == Line(
+        "recorder types of other packages", True, "other-nvr (other-nvr 1.0)"
+    )
+    assert not lines["recorder type acme-nvr"].well
+    assert "acme-nvr 2.1, cannot be used: What its entry point names" in lines["recorder type acme-nvr"].sentence

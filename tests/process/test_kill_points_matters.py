@@ -1,8 +1,8 @@
 """A loan with matters of its own, on a server that is killed at points of a seed's choice.
 
 One division of seeds plays one course of matters (``chaos_matters.COURSES``): an extension, a problem report and a
-violation; a custody transfer and a change of purpose; a recall with the work order about its downloads. ``make chaos
-SEED=7`` takes other points.
+violation; a custody transfer and a change of purpose; a recall with the work order about its downloads; an urgent
+retrieval. ``make chaos SEED=7`` takes other points.
 """
 
 import shutil
@@ -56,7 +56,7 @@ async def test_matters_of_a_loan_come_to_their_ends_once_however_often_the_serve
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("course", COURSES, ids=lambda course: "-".join(course.asked))
+@pytest.mark.parametrize("course", COURSES, ids=lambda course: "-".join(course.ends))
 async def test_some_seed_kills_around_every_act_of_matters_that_nobody_disturbs(course: Course, tmp_path: Path) -> None:
     struck = [points for share, points in STRUCK.items() if course_of(share) is course]
     if len(struck) < IN_ALL:

@@ -25,6 +25,7 @@ ADMINISTRATOR = frozenset({"admin"})
 STORAGE = frozenset({"operator", "supervisor"})
 CONSENTER = frozenset({"security-head"})  # of the department that another, joint application names
 READERS = frozenset({"admin", "security-head", "supervisor"})  # of the administrators' desk
+POST_READERS = READERS | {"head", "deputy", "office-head"}  # and heads, of their own departments
 ACCUSING = frozenset({"security-head", "reviewer", "supervisor"})  # who records violations
 HOLD_READERS = frozenset({"security-head", "reviewer", "supervisor"})
 HOLD_PLACERS = HOLD_READERS - {"supervisor"}
@@ -73,6 +74,9 @@ SITE = {"name": "S", "address": "1", "uses": ["primary"]}
 DEVICE = {"number": "D", "kind": "array", "make": "M", "model": "M", "siteId": "{site_id}"}
 MEDIUM = {"number": "M", "kind": "usb-stick", "siteId": "{site_id}"}
 OUTSIDER = {"name": "李警官", "unit": "市公安局", "cardKind": "police-card", "cardNumber": "067890", "contact": "none"}
+PACKAGE = {
+    "number": "SQ-2031-000001", "footage": "hash", "recipientKind": "inside", "recipient": "none", "reason": "none",
+}  # fmt: skip
 RECORDER = {"name": "R", "site": "S", "configuration": {}}
 
 
@@ -94,6 +98,11 @@ RULES = {
     "GET /api/verifier/page": Rule(EVERYONE),
     "GET /api/directory": Rule(EVERYONE),
     "GET /api/cameras": Rule(EVERYONE),
+    "PUT /api/cameras/{camera_id}/favourite": Rule(EVERYONE),
+    "DELETE /api/cameras/{camera_id}/favourite": Rule(EVERYONE),
+    "GET /api/plans": Rule(EVERYONE),
+    "GET /api/plans/{plan_id}": Rule(EVERYONE),
+    "GET /api/plans/{plan_id}/picture": Rule(EVERYONE),
     "GET /api/cameras/{camera_id}/reference": Rule(EVERYONE),
     "GET /api/coverage": Rule(EVERYONE, query="?cameraId=camera&start=2031-03-04T10:00:00Z&end=2031-03-04T11:00:00Z"),
     "GET /api/agreements": Rule(EVERYONE),
@@ -112,6 +121,15 @@ RULES = {
     ),
     "POST /api/admin/robots/{robot_id}/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "DELETE /api/admin/robots/{robot_id}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /api/admin/mail-server": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "PUT /api/admin/mail-server": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"host": "mail.example", "port": 22, "sender": "x@none.example"}
+    ),
+    "POST /api/admin/mail-server/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "DELETE /api/admin/mail-server": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /api/admin/directory/plan": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/admin/directory/plan": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"fingerprint": "none"}),
+    "GET /api/posts": Rule(POST_READERS, EVERYONE - POST_READERS),
     "POST /api/deliveries/{delivery_id}/retry": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /api/applications": Rule(EVERYONE),
     "POST /api/applications": Rule(EVERYONE, body=FORM),
@@ -211,6 +229,13 @@ RULES = {
     "POST /api/copies/{copy_id}/viewings": Rule(KEEPER, body={"purposeConfirmed": False}),
     "GET /api/copies/{copy_id}/content": Rule(KEEPER, query="?viewing={viewing_id}", headers={"Range": "bytes=9999-"}),
     "GET /api/copies/{copy_id}/playlist.m3u8": Rule(KEEPER, query="?viewing={viewing_id}"),
+    "GET /api/copies/{copy_id}/thumbnails": Rule(KEEPER, query="?viewing={viewing_id}"),
+    "GET /api/copies/{copy_id}/moments": Rule(KEEPER, query="?viewing={viewing_id}"),
+    "POST /api/copies/{copy_id}/bookmarks": Rule(KEEPER, body={"viewing": "{viewing_id}", "atMs": 0, "text": ""}),
+    "POST /api/copies/{copy_id}/stills": Rule(KEEPER, body={"viewing": "{viewing_id}", "atMs": 999_999_999}),
+    "GET /api/copies/{copy_id}/stills/{still_id}/picture": Rule(NONE, query="?viewing={viewing_id}"),  # none is saved
+    "GET /api/derivatives/{copy_id}/thumbnails": Rule(NONE, query="?viewing={viewing_id}"),
+    "GET /api/emergency-copies/{copy_id}/thumbnails": Rule(NONE, query="?viewing={viewing_id}"),
     # a copy on loan is no emergency copy, which the two people of an urgent retrieval find
     "POST /api/emergency-copies/{copy_id}/viewings": Rule(NONE, body={"purposeConfirmed": False}),
     "GET /api/emergency-copies/{copy_id}/content": Rule(NONE, query="?viewing={viewing_id}"),
@@ -367,6 +392,15 @@ RULES = {
     "POST /api/holds/{legal_hold_id}/ask-lift": Rule(
         frozenset({"security-head"}), HOLD_READERS - {"security-head"}, body={"because": "none"}
     ),
+    "GET /api/packages": Rule(HOLD_PLACERS, EVERYONE - HOLD_PLACERS),
+    "POST /api/packages": Rule(HOLD_PLACERS, EVERYONE - HOLD_PLACERS, body=PACKAGE),
+    # the reviewer has asked for it, and it has no footage in clear that somebody would have to approve
+    "GET /api/packages/{package_id}": Rule(frozenset({"reviewer"})),
+    "POST /api/packages/{package_id}/approval": Rule(
+        NONE, frozenset({"reviewer"}), body={"outcome": "approved", "password": PASSWORD}
+    ),
+    "POST /api/packages/{package_id}/fetches": Rule(frozenset({"reviewer"})),
+    "GET /api/package-fetches/{fetch_id}/content": Rule(frozenset({"reviewer"})),
     "POST /api/signature-holds/{hold_id}/release": Rule(frozenset({"security-head"}), body={"password": PASSWORD}),
     "GET /api/people": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people/list": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
@@ -379,6 +413,8 @@ RULES = {
     ),
     "POST /api/people/{person_id}/activate": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people/{person_id}/deactivate": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/people/{person_id}/leave": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /api/people/{person_id}/stay": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people/{person_id}/initial-password": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people/{person_id}/end-passkeys": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /api/people/{person_id}/reset-second-factor": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),

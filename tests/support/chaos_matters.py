@@ -12,6 +12,7 @@ from chaos_driver import Run
 from chaos_plan import Share
 
 from services.demo.organisation import demo_id
+from services.demo.people import StepFailed
 
 HOLDER = "chenjing"  # to whom the copies are handed on
 Asked = Mapping[str, tuple[str, dict[str, Any]]]
@@ -23,7 +24,8 @@ class Course:
 
     ``asked``: by kind of matter, in the order in which they come, who asks, and what. ``ends``: as what they are
     closed. ``stages``: of the reviews that they ask for. ``reader``: who sees all of them. ``reminders``: how many of
-    the return. ``downloads``: a copy is downloaded, and accounted for after the loan by a work order.
+    the return. ``downloads``: a copy is downloaded, and accounted for after the loan by a work order. ``early``: who
+    calls the footage urgently and sees it before its approval.
     """
 
     asked: Asked
@@ -32,6 +34,7 @@ class Course:
     reader: str = "zhangwei"
     reminders: int = 1
     downloads: bool = False
+    early: str | None = None
 
 
 COURSES = (
@@ -60,7 +63,9 @@ COURSES = (
         reminders=0,
         downloads=True,
     ),
+    Course({}, {"urgent": "ratified"}, ("urgent-release",), early="wangfang"),
 )
+URGENT = {"ground": "missing-person", "reason": "一名儿童在北门走失。"}
 # By stage: how it is decided.
 ANSWERS: dict[str, tuple[str, dict[str, Any]]] = {
     "extension": ("approved", {}),
@@ -75,6 +80,7 @@ ANSWERS: dict[str, tuple[str, dict[str, Any]]] = {
     "security": ("approved", {}),
     "security-signature": ("signed", {}),
     "recall": ("signed", {}),
+    "urgent-release": ("approved", {}),
 }
 DECIDERS = (
     *("wulei", "zhengjie", "zhaoqiang", "zhoumin", "gaofeng", "songtao", "lianghong"),
@@ -105,7 +111,12 @@ class MattersRun(Run):
         await super()._use()
 
     async def _decide(self, stage: str) -> None:
-        """Before a return is inspected by a person, the downloads of the loan are accounted for."""
+        """Before a return is inspected by a person, the downloads of the loan are accounted for.
+
+        Before an application that was called urgently is decided, its footage is seen.
+        """
+        if self.course.early is not None and stage == "preliminary" and not await self._seen_early(self.course.early):
+            return
         if stage != "return-inspection" or not self.course.downloads or await self._accounted():
             await super()._decide(stage)
 
@@ -143,7 +154,8 @@ class MattersRun(Run):
             if (await accused.get(path))["violation"]["mayReply"]:
                 await accused.post(f"{path}/reply", {"text": "只放了一次，以后不会。"})
                 return
-        for login in DECIDERS:
+        # who has released an urgent retrieval does not decide the application
+        for login in ("zhengjie",) if matter["kind"] == "urgent" else DECIDERS:
             decider = await self._who(login)
             for review in await decider.get("/api/reviews"):
                 if review["matter"] and review["matter"]["id"] == matter["id"]:
@@ -151,6 +163,28 @@ class MattersRun(Run):
                     await decider.decide(review, outcome, **more)
                     self.answered.append((review["id"], outcome, login))
                     return
+
+    async def _seen_early(self, login: str) -> bool:
+        """Whether the footage was called urgently, released, and looked at by who has called it."""
+        caller = await self._who(login)
+        called = (await caller.get("/api/matters", kind="urgent"))["matters"]
+        if not called:
+            body = {**URGENT, "password": caller.password}
+            await caller.post(f"/api/applications/{self.application_id}/urgent", body)
+            return False
+        [line] = called
+        copies = (await caller.get(f"/api/matters/{line['id']}"))["emergencyCopies"]
+        if not copies:
+            await self._answer(line)
+            return False
+        for copy in copies:
+            if copy["id"] not in self._viewed:
+                viewing = await caller.post(f"/api/emergency-copies/{copy['id']}/viewings", {"purposeConfirmed": True})
+                got = await caller.read(viewing["content"], 0, 99_999)
+                if got.status_code != 206:
+                    raise StepFailed(f"the caller could not read the copy: {got.status_code} {got.text[:200]}")
+                self._viewed.add(copy["id"])
+        return True
 
     async def _downloaded(self) -> bool:
         """Whether one copy is downloaded; it is asked for where it is not."""

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from films import Film, film
-from footage_formats import FPS, Shot, packed, shoot
+from footage_formats import FPS, Shot, shoot
 from thinned import thinned
 from vault_bench import Bench, span
 
@@ -20,7 +20,7 @@ from services.vault.coverage import FootageMissing, FootageUnreadable
 
 DOCUMENT = ROOT / "docs" / "recorders.md"
 BEGIN, END = "<!-- begin: damage, by make recorder-docs -->", "<!-- end of damage -->"
-CONTAINERS = ("fmp4", "mp4", "mov", "mkv", "ts", "ps")
+CONTAINERS = ("fmp4", "mp4", "mov", "mkv", "ts", "ps", "dav")
 SECONDS, LONG_SECONDS = 20, 150
 SECTOR = 512
 
@@ -84,7 +84,7 @@ def _a_whole_one_lost(body: bytes, container: str, *, times: int = 0) -> bytes |
 
 
 def _piece(body: bytes, container: str) -> tuple[int, int]:
-    mark = {"mkv": b"\x1f\x43\xb6\x75", "ps": b"\0\0\1\xba"}.get(container)
+    mark = {"mkv": b"\x1f\x43\xb6\x75", "ps": b"\0\0\1\xba", "dav": b"DHAV"}.get(container)
     if mark is not None:
         first = body.index(mark, len(body) // 2)
         return first, body.index(mark, first + 4)
@@ -104,8 +104,8 @@ def _other_codec(container: str) -> Film | None:
     own, other = shoot("h264", seconds=10), shoot("hevc", seconds=10)
     later = tuple(replace(one, pts=one.pts + 10 * FPS, dts=one.dts + 10 * FPS) for one in other.pictures)
     mixed = replace(own, pictures=(*own.pictures, *later))
-    if container == "ps":
-        return Film(packed(mixed), "ps", mixed.units)
+    if container in ("ps", "dav"):
+        return film(mixed, container)
     if container == "ts":
         return None  # its stream says of which codec it is, and the library's muxer writes no other
     if container == "mkv":

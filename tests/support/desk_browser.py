@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from lent_case import Away, Lens
 from main_job import DESKTOP_ZH, PHONE_EN, Device, PortalUser
@@ -22,8 +23,8 @@ SignIn = Callable[[str, Device], PortalUser]
 
 
 @contextmanager
-def signing_in(desk: ReviewDesk, browser: Browser, folder: Path) -> Iterator[SignIn]:
-    """Open a browser for a person; at the end none of them may have complained."""
+def signing_in(desk: ReviewDesk, browser: Browser, folder: Path, **others: Any) -> Iterator[SignIn]:
+    """Open a browser for a person; at the end none of them may have complained. ``others`` replace dependencies."""
     dependencies = {
         "database": desk.database,
         "settings": Settings(data_dir=folder),
@@ -32,6 +33,9 @@ def signing_in(desk: ReviewDesk, browser: Browser, folder: Path) -> Iterator[Sig
         "store": PortalStore(MemoryStore()),
         "loan_keys": Away(),
         "vault_recipients": lambda: [generate_identity()[1]],
+        "log_keys": tuple,
+        "trusted_signers": tuple,
+        **others,
     }
     opened: list[tuple[BrowserContext, PortalUser]] = []
     with served(portal_over(dependencies)) as address:

@@ -1,6 +1,6 @@
 """Whole cases on a whole desk and their packages, for tests of packages and of what was done to them."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +11,11 @@ from whole_desk import open_desk
 from whole_footage import MADE_FOR, Footage
 
 from services.app.evidence import sources_of
-from services.database.unit_of_work import UnitOfWork
+from services.database.tables.matters import Matter
+from services.database.unit_of_work import Actor, UnitOfWork
+from services.demo.organisation import demo_id
+from services.domain.attachments.receiver import Receiver
+from services.domain.attachments.schemas import Description
 from services.domain.audit import tree as audit_tree
 from services.domain.audit.checkpoint_publisher import CheckpointPublisher
 from services.evidence import package
@@ -19,6 +23,7 @@ from services.evidence.package import How, Sources
 from services.runtime.threads import run_in_thread
 from services.vault.keys.log_key import FOLDER, LogKey, ensure_log_key
 from services.vault.keys.signer import Signer
+from services.vault.keys.vault_keys import recipients_in
 from services.verifier.notes import read_checkpoint
 
 CAMERAS = ("cam1", "gate")
@@ -105,3 +110,16 @@ def proofs_for(uow: UnitOfWork, note: str) -> dict[int, dict[str, object]]:
     """Inclusion of every event that the checkpoint covers, by the event's index."""
     size = read_checkpoint(note).size
     return {index: audit_tree.inclusion(uow, index, size) for index in range(size)}
+
+
+async def attach(desk: People, by: str, subject_id: str, kind: str, picture: bytes) -> None:
+    """Add a picture to a matter; to the draft of an application where it is no matter."""
+    subject = "matter" if desk.rows(Matter, id=subject_id) else "application"
+    receiver = Receiver(desk.database, desk.container.store, lambda: recipients_in(desk.settings.keys / "vault"))
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield picture
+
+    described = Description(kind=kind, name=f"{kind}.png")  # type: ignore[arg-type]  # one of the kinds
+    person = Actor("person", demo_id(by))
+    await receiver.receive(person, subject, subject_id, chunks=chunks(), described=lambda: described)  # type: ignore[arg-type]

@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import av
-from footage_formats import FPS, Shot, boxed, lengths_to_units, matroska, packed, ts_units
-from vault_bench import Bench, Given, at, span
+from footage_formats import FPS, Shot, boxed, dav, lengths_to_units, matroska, packed, ts_units
+from vault_bench import NOON, Bench, Given, at, span
 
 from services.vault.coverage import Part
 from services.vault.packets import part_of
@@ -28,9 +28,11 @@ class Film:
 
 
 def film(shot: Shot, kind: str, **changes: Any) -> Film:
-    """The shot as ``ps`` or ``matroska``, written by the tests, or as what ``boxed`` knows."""
+    """The shot as ``ps``, ``dav`` or ``matroska``, written by the tests, or as what ``boxed`` knows."""
     if kind == "ps":
         return Film(packed(shot, **changes), "ps", shot.units)
+    if kind == "dav":
+        return Film(dav(shot, **{"start": NOON, **changes}), "dav", shot.units)
     if kind == "matroska":
         return Film(matroska(shot, **changes), "mkv", shot.units)
     body = boxed(shot, kind, **changes)

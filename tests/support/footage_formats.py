@@ -10,6 +10,7 @@ import struct
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -218,6 +219,26 @@ def packed(shot: Shot, *, start: int = 0, brand: bool = False, largest: int = 50
         for place in range(0, len(one.body), largest):
             out.append(_pes(number, one.body[place : place + largest], times[: 2 if dts else 1] if not place else []))
     return b"".join([*out, b"\0\0\1\xb9"])
+
+
+def dav(shot: Shot, start: datetime, *, counter: int = 300) -> bytes:
+    """As Dahua's DAV, of which no standard is published: what FFmpeg's reader knows of it. ``start`` is the recorder's
+    own time; ``counter`` what its milliseconds begin with."""
+    size = b"\x82\0\0\0" + struct.pack("<HH", *shot.size)
+    seen = size + bytes([0x81, 0, {"h264": 8, "hevc": 12, "mjpeg": 3}[shot.video], FPS])
+    heard = bytes([0x83, 1, {"pcm_alaw": 0x0E, "pcm_mulaw": 0x0A, "aac": 0x1A}[shot.audio or "pcm_alaw"], 2])
+    queue = [(one.dts / FPS, 0xFD if one.key else 0xFC, one.body) for one in shot.pictures]
+    queue += [(one.dts / RATES[shot.audio or ""], 0xF0, one.body) for one in (_framed(shot) if shot.audio else ())]
+    frames = []
+    for number, (seconds, kind, body) in enumerate(sorted(queue, key=lambda row: row[0])):
+        at, extra = start + timedelta(seconds=seconds), heard if kind == 0xF0 else seen
+        date = at.year - 2000 << 26 | at.month << 22 | at.day << 17 | at.hour << 12 | at.minute << 6 | at.second
+        length = 24 + len(extra) + len(body) + 8
+        stamp = (counter + round(seconds * 1000)) % 65536
+        head = b"DHAV" + bytes([kind, 0, 0, 0]) + struct.pack("<IIIHB", number, length, date, stamp, len(extra))
+        checksum = bytes([sum(head) % 256])
+        frames.append(head + checksum + extra + body + b"dhav" + struct.pack("<I", length))
+    return b"".join(frames)
 
 
 def _framed(shot: Shot) -> Iterator[Packet]:

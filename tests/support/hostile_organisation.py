@@ -16,18 +16,22 @@ from urgent_desk import Urgent
 from services.database.base import Base
 from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application
-from services.database.tables.cameras import Recorder
+from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.consents import Consent, Consultation
 from services.database.tables.custody import HandOver
 from services.database.tables.deliveries import Delivery
 from services.database.tables.deployments import ModelSet
 from services.database.tables.documents import Document
+from services.database.tables.sites import Site
 from services.database.tables.working_calendar import CalendarYear
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.agreements import texts
 from services.domain.applications import drafts, forms, joint
 from services.domain.applications import service as application_service
+from services.domain.cameras import plans
+from services.domain.cameras.photographs import Picture
+from services.domain.cameras.plans import PlanEntry
 from services.domain.cases import saved_searches
 from services.domain.custody import hand_overs, holder_entries, recipient_access, returns, sittings, viewings
 from services.domain.custody.returns import AttestedFate
@@ -39,6 +43,8 @@ from services.domain.matters.violations import acts as violation_acts
 from services.domain.matters.violations import tasks as violation_tasks
 from services.domain.matters.violations.assessment import Assessment
 from services.domain.notifications import service as notification_service
+from services.domain.packages import service as packages
+from services.domain.packages.service import Asked
 from services.domain.retrieval import uploads
 from services.domain.retrieval.uploads import Facts
 from services.domain.reviews import filing, questions
@@ -82,7 +88,8 @@ NAMES = ("people", "recorders", "saved_searches")  # here ``name`` is a person's
 # one of a list, or made by the machine
 CODES = {
     *("upload_attempts.purpose", "progress.purpose", "model_sets.base", "model_versions.result"),
-    *("site_keepers.part", "media.state"),
+    *("site_keepers.part", "media.state", "floor_plan_pictures.encrypted"),
+    *("evidence_packages.footage", "evidence_packages.recipient_kind"),
 }
 
 
@@ -201,7 +208,11 @@ class HostileOrganisation(ReviewDesk):
         self._jointly()
         held = str(self.the(Application, id=at_security).number)
         self.run(legal_holds.place, held, cause="manual", reason=hostile("legal_holds.reason"), by="security-deputy")
+        named = {"recipient": hostile("packages.recipient"), "reason": hostile("packages.reason")}
+        asked = Asked(str(self.the(Application, id=lent[0]).number), "hash", "inside", **named)
+        self.run(packages.ask, asked, (), by="reviewer")
         self.run(_registers, by="operator")
+        self.run(_plan, by="admin")
 
     def _lent(self, words: Mapping[str, str], way: str = "download", **changes: Any) -> tuple[str, str, str]:
         """A case whose copy is offered: its id, the copy's and the hand-over's."""
@@ -321,7 +332,7 @@ class HostileOrganisation(ReviewDesk):
             "recorder_id": "recorders", "camera_id": "cameras", "department_id": "departments",
             "delivery_id": "deliveries", "notice_id": "notices", "post_id": "posts", "session_id": "sessions",
             "absence_id": "absences", "search_id": "saved_searches", "set_id": "model_sets", "matter_id": "matters",
-            "sitting_id": "sittings",
+            "sitting_id": "sittings", "plan_id": "floor_plans", "package_id": "evidence_packages",
         }  # fmt: skip
         found = {name: self.ids(Base.metadata.tables[table]) for name, table in tables.items()}
         numbers = self.run(lambda uow: list(uow.session.scalars(select(Document.number))))
@@ -372,6 +383,16 @@ def _registers(uow: UnitOfWork) -> None:
         body = DeviceBody(**told, serial=hostile(f"devices.serial{number}"), kind="array", site_id=site.id)
         devices.add(uow, body)
     media.add(uow, MediumBody(number="JZ-1", serial=hostile("media.serial"), kind="disk", site_id=site.id))
+
+
+def _plan(uow: UnitOfWork) -> None:
+    """A floor plan with a picture and a camera, of a site with hostile names."""
+    words = [hostile(f"floor_plans.{name}") for name in ("building_zh", "building_en", "floor_zh", "floor_en")]
+    site_id = uow.session.scalars(select(Site.id).limit(1)).one()
+    plan = plans.add(uow, PlanEntry(site_id, *words, level=1))
+    plans.upload(uow, plan.id, Picture(b"\xff\xd8\xff", 800, 600))
+    camera = uow.session.scalars(select(Camera.id).where(Camera.active).limit(1)).one()
+    plans.place(uow, plan.id, {camera: (250, 500)})
 
 
 def _calendar(uow: UnitOfWork) -> None:

@@ -14,6 +14,7 @@ from services.database.tables.consents import Consent
 from services.database.tables.custody import HandOver
 from services.database.tables.deliveries import Delivery
 from services.database.tables.deployments import ModelSet
+from services.database.tables.evidence_packages import EvidencePackage, PackageFetch
 from services.database.tables.notice_robots import NoticeRobot
 from services.database.tables.notices import Notice
 from services.database.tables.outsiders import Outsider
@@ -31,7 +32,9 @@ from services.domain.attachments import service as attachments
 from services.domain.attachments.schemas import Description
 from services.domain.attachments.service import Stored
 from services.domain.attachments.subjects import SubjectKind
-from services.domain.cameras import reference_pictures
+from services.domain.cameras import plans, reference_pictures
+from services.domain.cameras.photographs import Picture
+from services.domain.cameras.plans import PlanEntry
 from services.domain.cases import saved_searches
 from services.domain.change_requests import holds
 from services.domain.custody import copies, hand_overs, viewings
@@ -203,6 +206,7 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "kind": "custody-transfer",
         "matter_id": _transfer(desk),
         "violation_id": "none",
+        **desk.run(_package, by="reviewer"),
         "group_id": "none",
         "inspection_id": "none",
         "inspected_case_id": "none",
@@ -211,6 +215,7 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "outsider_id": desk.run(_outsider),
         "derivative_id": "none",
         "detection_id": "none",
+        **{"still_id": "none", "other_id": "none"},
         "sitting_id": desk.run(_sitting),
         "work_order_id": desk.run(_work_order),
         "schedule_code": "check-in",
@@ -218,7 +223,8 @@ def besides(desk: ReviewDesk) -> dict[str, str]:
         "manual": "custodian",
         "language": "en",
         "picture": "overview.webp",
-        **desk.run(_registers, by="operator"),
+        **(registers := desk.run(_registers, by="operator")),
+        "plan_id": desk.run(_plan, registers["site_id"], by="admin"),
         **dict.fromkeys(("disposal_item_id", "finding_id", "damage_id"), "none"),
     }
 
@@ -235,6 +241,14 @@ def _registers(uow: UnitOfWork) -> dict[str, str]:
         "device_id": devices.add(uow, device).id,
         "medium_id": media.add(uow, medium).id,
     }
+
+
+def _plan(uow: UnitOfWork, site_id: str) -> str:
+    """A floor plan that is shown: it has a picture, and a camera on it."""
+    plan = plans.add(uow, PlanEntry(site_id, "一号楼", "Building 1", "二层", "Floor 2", 2))
+    plans.upload(uow, plan.id, Picture(b"\xff\xd8\xff", 800, 600))
+    plans.place(uow, plan.id, {"camera": (250, 500)})
+    return plan.id
 
 
 def _work_order(uow: UnitOfWork) -> str:
@@ -282,6 +296,27 @@ def _sitting(uow: UnitOfWork) -> str:
     uow.session.add(row)
     uow.session.flush()
     return row.id
+
+
+def _package(uow: UnitOfWork) -> dict[str, str]:
+    """An evidence package that the reviewer has asked for and that is not made yet, on paper; and a fetching of it."""
+    row = EvidencePackage(
+        application_id=uow.session.scalars(select(HandOver)).one().application_id,
+        footage="hash",
+        recipient_kind="inside",
+        recipient="none",
+        reason="none",
+        asked_by=uow.actor.id,
+        asked_at=uow.now,
+        queued_at=uow.now,
+        log_keys=[],
+    )
+    uow.session.add(row)
+    uow.session.flush()
+    fetch = PackageFetch(package_id=row.id, person_id=uow.actor.id, address="x", asked_at=uow.now, reads=0)
+    uow.session.add(fetch)
+    uow.session.flush()
+    return {"package_id": row.id, "fetch_id": fetch.id}
 
 
 def _transfer(desk: ReviewDesk) -> str:

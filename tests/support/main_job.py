@@ -260,7 +260,7 @@ class MainJob:
         return somebody
 
     def _choose(self, page: Page, index: int, camera: str, times: tuple[str, str]) -> None:
-        page.locator(f".cameras button[value='camera-{index}-{demo_id(camera)}']").click()
+        page.locator(f".cameras button[value='camera-{index}-{demo_id(camera)}']").first.click()
         item = page.locator(f"#items-{index}")
         expect(item.locator(".chosen")).to_be_visible()
         for name, time in zip(("start", "end"), times, strict=True):

@@ -20,6 +20,8 @@ from access_rules import (
     OPEN_WORK,
     OUTSIDER,
     OVERSEERS,
+    PACKAGE,
+    POST_READERS,
     READERS,
     RECONCILIATION_READERS,
     RECORDING,
@@ -43,12 +45,14 @@ CAMERA = {
     "recorderId": "recorder", "channel": "gate", "nameZh": "门", "nameEn": "gate", "placeZh": "门", "placeEn": "gate",
     "retentionDays": "30",
 }  # fmt: skip
+PLAN = {"siteId": "{site_id}", "floorZh": "一层", "floorEn": "1", "level": "1"}
 TABLE = "date,kind,name_zh,name_en\n2031-05-01,off,劳动节,Labour Day"
 ROBOT = {
     "kind": "wecom",
     "name": "x",
     "webhook": "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=none",
 }
+MAIL_SERVER = {"host": "mail.example", "port": "22", "sender": "desk@none.example"}
 DEPARTMENT = {"nameZh": "x", "nameEn": "x", "kind": "administration"}
 PAGES = {
     "GET /applications/{application_id}/attachments": Rule(SEE),
@@ -83,6 +87,8 @@ PAGES = {
     "POST /apply": Rule(APPLICANT, body={"applicationId": "{application_id}", "version": "0"}),
     "POST /apply/save": Rule(APPLICANT, body={"applicationId": "{application_id}", "version": "0"}),
     "GET /apply/cameras": Rule(EVERYONE),
+    "GET /cameras": Rule(EVERYONE),
+    "POST /cameras/{camera_id}/favourite": Rule(EVERYONE, body={"marked": "true"}),
     "GET /apply/people": Rule(EVERYONE),
     "GET /apply/coverage": Rule(EVERYONE, query="?application={application_id}"),
     "GET /applications": Rule(EVERYONE),
@@ -118,6 +124,9 @@ PAGES = {
     "GET /hand-overs/{hand_over_id}/custody-log.csv": Rule(SEE),
     "GET /copies/{copy_id}/watch": Rule(KEEPER),
     "POST /copies/{copy_id}/watch": Rule(KEEPER, body={"purposeConfirmed": "true"}),
+    # the loan has one copy, and a copy is not beside itself
+    "GET /copies/{copy_id}/beside/{other_id}": Rule(NONE),
+    "POST /copies/{copy_id}/beside/{other_id}": Rule(NONE, body={"purposeConfirmed": "true"}),
     # a copy on loan is no emergency copy
     "GET /emergency-copies/{copy_id}/watch": Rule(NONE),
     "POST /emergency-copies/{copy_id}/watch": Rule(NONE, body={"purposeConfirmed": "true"}),
@@ -132,6 +141,15 @@ PAGES = {
     "POST /notices/{notice_id}/read": Rule(frozenset({"drafter"})),
     "GET /admin/notices/robots": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /admin/notices/robots": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=ROBOT),
+    "GET /admin/notices/mail": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/notices/mail": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=MAIL_SERVER),
+    "POST /admin/notices/mail/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/notices/mail/end": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /admin/directory": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/directory": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"fingerprint": "none"}),
+    "POST /admin/directory/check": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/directory/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /posts": Rule(POST_READERS, EVERYONE - POST_READERS),
     "POST /admin/notices/robots/{robot_id}/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /admin/notices/robots/{robot_id}/end": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /admin/notices": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
@@ -183,6 +201,14 @@ PAGES = {
     "POST /admin/cameras/{camera_id}/active": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"active": "true"}),
     "POST /admin/cameras/{camera_id}/picture": Rule(NONE, EVERYONE),  # its token comes inside a form of many parts
     "POST /admin/cameras/{camera_id}/picture/remove": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /admin/plans": Rule(READERS, EVERYONE - READERS),
+    "GET /admin/plans/new": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/plans/new": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=PLAN),
+    "GET /admin/plans/{plan_id}": Rule(READERS, EVERYONE - READERS),
+    "POST /admin/plans/{plan_id}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=PLAN),
+    "POST /admin/plans/{plan_id}/pins": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"act": "add-camera"}),
+    "POST /admin/plans/{plan_id}/picture": Rule(NONE, EVERYONE),  # its token comes inside a form of many parts
+    "POST /admin/plans/{plan_id}/remove": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /admin/models": Rule(READERS, EVERYONE - READERS),
     "POST /admin/models": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /admin/models/{set_id}": Rule(READERS, EVERYONE - READERS),
@@ -251,6 +277,13 @@ PAGES = {
     "POST /holds/{legal_hold_id}/ask-lift": Rule(
         frozenset({"security-head"}), HOLD_READERS - {"security-head"}, body={"because": "none"}
     ),
+    "GET /packages": Rule(EVERYONE),
+    "POST /packages": Rule(HOLD_PLACERS, EVERYONE - HOLD_PLACERS, body=PACKAGE),
+    "GET /packages/{package_id}": Rule(frozenset({"reviewer"})),
+    "POST /packages/{package_id}/approval": Rule(
+        NONE, frozenset({"reviewer"}), body={"outcome": "approved", "password": PASSWORD}
+    ),
+    "POST /packages/{package_id}/fetches": Rule(frozenset({"reviewer"})),
     "GET /requests": Rule(EVERYONE),
     "POST /requests/{change_id}/{act}": Rule(NONE),  # ``act`` is none of its own
     "GET /admin/people": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
@@ -285,6 +318,11 @@ PAGES = {
         ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"active": "true"}
     ),
     "POST /admin/recorders/{recorder_id}/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /admin/recorders/{recorder_id}/listed": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/recorders/{recorder_id}/listed": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/recorders/{recorder_id}/listed/register": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"rows-0-channel": "9"}
+    ),
     "GET /admin/handling": Rule(READERS, EVERYONE - READERS),
     "GET /admin/handling/{level}": Rule(READERS, EVERYONE - READERS),
     # no second person has confirmed it: tests/unit/domain/handling

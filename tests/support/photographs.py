@@ -22,11 +22,16 @@ def halves(width: int, height: int) -> av.VideoFrame:
 
 def encoded(codec: str, width: int, height: int) -> bytes:
     """The halves as this codec has them: png or mjpeg."""
+    return encoded_frame(codec, halves(width, height))
+
+
+def encoded_frame(codec: str, picture: av.VideoFrame) -> bytes:
+    """A picture as this codec has it."""
     encoder = av.CodecContext.create(codec, "w")
-    encoder.width, encoder.height = width, height
+    encoder.width, encoder.height = picture.width, picture.height
     encoder.pix_fmt = "rgb24" if codec == "png" else "yuvj444p"
     encoder.time_base = Fraction(1, 25)
-    frame = halves(width, height).reformat(format=encoder.pix_fmt)
+    frame = picture.reformat(format=encoder.pix_fmt)
     frame.pts = 0
     return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
 

@@ -19,7 +19,8 @@ class Portal:
 
     def __init__(self, desk: ReviewDesk, **dependencies: object) -> None:
         settings = Settings.load(portal={"public_url": "https://footage.example"})
-        self.app = portal_over({"database": desk.database, "settings": settings, "models": MODELS, **dependencies})
+        given = {"database": desk.database, "settings": settings, "models": MODELS}
+        self.app = portal_over({**given, "log_keys": tuple, "trusted_signers": tuple, **dependencies})
         self._clients: list[httpx.AsyncClient] = []
 
     async def __aenter__(self) -> Self:

@@ -189,9 +189,9 @@ class ReviewDesk:
         given: dict[str, Any] = {"agrees": True, "proof": Proof(self.form_sha256(review_id), PASSWORD)}
         return self.run(review_service.confirm, review_id, by=by, **{**given, **named})
 
-    def approved(self, application_id: str, *, signer: str = "security-head") -> None:
+    def approved(self, application_id: str, *, first: str = "head", signer: str = "security-head") -> None:
         """Bring the application through the stages that every one has."""
-        for stage, by in (("preliminary", "head"), ("security", "reviewer"), ("security-signature", signer)):
+        for stage, by in (("preliminary", first), ("security", "reviewer"), ("security-signature", signer)):
             self.decide(self.opened(application_id, stage), by)
 
     def filed(self, application_id: str) -> None:

@@ -19,9 +19,9 @@ def thinned(
     shot: Shot, container: str, keep: Callable[[int], bool], at: Callable[[int], float] = lambda number: number / FPS
 ) -> Film:
     """The pictures to be kept by their number; ``at`` says when each is decoded, in seconds."""
-    if container == "ps":
+    if container in ("ps", "dav"):
         kept = tuple(one for number, one in enumerate(shot.pictures) if keep(number))
-        return film(replace(shot, pictures=kept), "ps")
+        return film(replace(shot, pictures=kept), container)
     target = io.BytesIO()
     options = {"mov": FRAGMENTED, "fmp4": FRAGMENTED, "mp4": {"use_editlist": "0"}}.get(container, {})
     with av.open(io.BytesIO(shot.movie)) as source, av.open(target, "w", FORMS[container], options=options) as out:

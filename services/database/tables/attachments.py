@@ -51,8 +51,8 @@ class Attachment(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     application_id: Mapped[str | None] = mapped_column(ForeignKey("applications.id"), index=True)
-    matter_id: Mapped[str | None] = mapped_column(index=True)  # of a matter, a work order or a group
-    kind: Mapped[str]  # one of domain.attachments.schemas.KINDS
+    matter_id: Mapped[str | None] = mapped_column(index=True)  # of a matter, a work order, a group or a document
+    kind: Mapped[str]  # one of domain.attachments.schemas.KINDS, or of its document
     file_name: Mapped[str]
     sha256: Mapped[str]
     size: Mapped[int]

@@ -6,7 +6,7 @@ Neither is ever deleted, because cases refer to them. One that is not ``active``
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ForeignKey, text
+from sqlalchemy import ForeignKey, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id, reference
@@ -65,6 +65,8 @@ class Camera(Base):
     oldest_moved_at: Mapped[datetime | None]  # when the oldest picture was last seen to be another: it overwrites
     fingerprint: Mapped[str | None]
     active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    site_id: Mapped[str | None] = mapped_column(ForeignKey(Site.id), index=True)  # None: where its recorder stands
+    unlisted_at: Mapped[datetime | None]  # since when its recorder, when it was asked, does not list it
     # False for an uploaded file
     overwritten: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
 
@@ -84,6 +86,64 @@ class CameraPicture(Base):
     sha256: Mapped[str]
     uploaded_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
     uploaded_at: Mapped[datetime]
+
+
+class FloorPlan(Base):
+    """The plan of a floor, or of a part of a site, on which cameras are shown. It is removed with its pins.
+
+    ``building`` may be empty; ``level`` orders the floors of a building. ``width`` and ``height`` in pixels, None until
+    a picture is uploaded.
+    """
+
+    __tablename__ = "floor_plans"
+    __table_args__ = (UniqueConstraint("site_id", "building_zh", "floor_zh"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
+    site_id: Mapped[str] = mapped_column(ForeignKey(Site.id), index=True)
+    building_zh: Mapped[str]
+    building_en: Mapped[str]
+    floor_zh: Mapped[str]
+    floor_en: Mapped[str]
+    level: Mapped[int]
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    sha256: Mapped[str | None]
+    changed_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    changed_at: Mapped[datetime]
+
+    site: Mapped[Site] = reference()
+
+
+class FloorPlanPicture(Base):
+    """The picture of a plan: a JPEG made anew from the uploaded one, encrypted with the portal's key."""
+
+    __tablename__ = "floor_plan_pictures"
+
+    plan_id: Mapped[str] = mapped_column(ForeignKey("floor_plans.id"), primary_key=True)
+    encrypted: Mapped[str]
+
+
+class CameraPin(Base):
+    """Where a camera is on a plan: ``x`` from the left and ``y`` from the top, in thousandths of the picture."""
+
+    __tablename__ = "camera_pins"
+
+    plan_id: Mapped[str] = mapped_column(ForeignKey("floor_plans.id"), primary_key=True)
+    camera_id: Mapped[str] = mapped_column(ForeignKey("cameras.id"), primary_key=True, index=True)
+    x: Mapped[int]
+    y: Mapped[int]
+    placed_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    placed_at: Mapped[datetime]
+
+
+class FavouriteCamera(Base):
+    """A camera that a person has marked, to find it first."""
+
+    __tablename__ = "favourite_cameras"
+
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), primary_key=True)
+    camera_id: Mapped[str] = mapped_column(ForeignKey("cameras.id"), primary_key=True, index=True)
+    since: Mapped[datetime]
 
 
 class RetentionMeasurement(Base):

@@ -88,6 +88,7 @@ class Viewing(Base):
     reads: Mapped[int] = mapped_column(default=0)
     bytes_read: Mapped[int] = mapped_column(default=0)
     ranges: Mapped[list[Any]] = mapped_column(default=list)  # merged [from, to) in bytes of the plaintext
+    strips: Mapped[int] = mapped_column(default=0, server_default="0")  # rows of small pictures that were made
     sitting_id: Mapped[str | None] = mapped_column(ForeignKey("sittings.id"), index=True)  # of a viewing on site
     ended_at: Mapped[datetime | None]  # when the copy was opened again in the same sitting
 

@@ -100,6 +100,7 @@ class DerivativeViewing(Base):
     reads: Mapped[int] = mapped_column(default=0)
     bytes_read: Mapped[int] = mapped_column(default=0)
     ranges: Mapped[list[Any]] = mapped_column(default=list)  # merged [from, to) in bytes of the plaintext
+    strips: Mapped[int] = mapped_column(default=0, server_default="0")  # rows of small pictures that were made
     played: Mapped[list[Any]] = mapped_column(default=list)
     credited_ms: Mapped[int] = mapped_column(default=0)
     credit_left_ms: Mapped[int | None]

@@ -60,3 +60,4 @@ class EmergencyViewing(Base):
     reads: Mapped[int] = mapped_column(default=0)
     bytes_read: Mapped[int] = mapped_column(default=0)
     ranges: Mapped[list[Any]] = mapped_column(default=list)  # merged [from, to) in bytes of the plaintext
+    strips: Mapped[int] = mapped_column(default=0, server_default="0")  # rows of small pictures that were made

@@ -24,10 +24,15 @@ def require_administrator(uow: UnitOfWork) -> None:
         )
 
 
+def may_read(uow: UnitOfWork) -> bool:
+    """Whether the acting person administers, heads Security or supervises."""
+    me, directory = uow.actor.id, queries.load_directory(uow)
+    return directory.holds(me, "administrator", "supervisor") or directory.holds_in(me, "security", "head", "deputy")
+
+
 def require_reader(uow: UnitOfWork) -> None:
     """Refused with 403 unless the acting person administers, heads Security or supervises."""
-    me, directory = uow.actor.id, queries.load_directory(uow)
-    if not (directory.holds(me, "administrator", "supervisor") or directory.holds_in(me, "security", "head", "deputy")):
+    if not may_read(uow):
         raise Refused(
             "readers-only",
             "This page is only for administrators, the head of Security and the supervision group.",

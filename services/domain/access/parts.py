@@ -20,19 +20,23 @@ SECOND_PERSON = Message("the second person")
 SUPERVISION = Message("the supervisor")
 
 # Refusals of those who have no say in who decides.
-OUTSIDE_CODES = frozenset({"administrator", "subject", "was-applicant", "was-custodian", "was-accused", "was-speaker"})
+OUTSIDE_CODES = frozenset(
+    {"administrator", "subject", "was-applicant", "was-custodian", "was-accused", "was-speaker", "was-caller"}
+)
 
 
 @dataclass(frozen=True)
 class MatterParts:
     """Who has a part in one matter of a case: ``opener`` asked for it, ``counterpart`` is asked beside the posts.
 
-    The system opens some itself; such a matter has no opener. ``accused`` are those of a violation, and ``speakers``
-    have replied to it for their department: neither decide anything in it.
+    The system opens some itself; such a matter has no opener. ``called``: of an urgent retrieval its opener again, who
+    answers for it where the application is not approved, and so does not approve it. ``accused`` are those of a
+    violation, and ``speakers`` have replied to it for their department: neither decide anything in it.
     """
 
     opener: str | None = None
     counterpart: str | None = None
+    called: str | None = None
     accused: Collection[str] = frozenset()
     speakers: Collection[str] = frozenset()
     reported: Collection[str] = frozenset()  # of an appeal: who has recorded the violation
@@ -116,25 +120,43 @@ def deciders(facts: CaseFacts) -> set[str]:
 
 
 def matter_refusal(facts: CaseFacts, review: Review, person_id: str) -> Refused | None:
-    """Return why whoever asked for the matter, is accused in it or has replied to it decides nothing in it."""
-    matter = facts.matters.get(review.matter_id) if review.matter_id is not None else None
-    if matter is not None and person_id in matter.accused:
+    """Return why whoever asked for the matter, is accused in it or has replied to it decides nothing in it.
+
+    Whoever called footage urgently decides nothing of the application that has to approve it.
+    """
+    if review.matter_id is None:
+        return _caller_refusal(facts, person_id)
+    matter = facts.matters.get(review.matter_id)
+    return _part_refusal(matter, person_id) if matter is not None else None
+
+
+def _part_refusal(matter: MatterParts, person_id: str) -> Refused | None:
+    if person_id in matter.accused:
         return _refused("was-accused", Message("You are accused in this violation: another person has to decide it."))
-    if matter is not None and person_id in matter.speakers:
+    if person_id in matter.speakers:
         return _refused(
             "was-speaker",
             Message("You have replied to this violation for the department: another person has to decide it."),
         )
-    if matter is not None and person_id in matter.reported:
+    if person_id in matter.reported:
         return _refused("was-opener", Message("You have recorded this violation: another person has to decide it."))
-    if matter is not None and person_id in matter.held_against:
+    if person_id in matter.held_against:
         return _refused(
             "was-accused",
             Message("You are accused in a violation of this case: other people decide on its legal holds."),
         )
-    if matter is None or matter.opener != person_id:
+    if matter.opener == person_id:
+        return _refused("was-opener", Message("You have asked for this: another person has to decide it."))
+    return None
+
+
+def _caller_refusal(facts: CaseFacts, person_id: str) -> Refused | None:
+    if not any(one.called == person_id for one in facts.matters.values()):
         return None
-    return _refused("was-opener", Message("You have asked for this: another person has to decide it."))
+    return _refused(
+        "was-caller",
+        Message("You have called this footage urgently: another person has to decide whether that is approved."),
+    )
 
 
 def department_refusal(directory: Directory, facts: CaseFacts, review: Review, person_id: str) -> Refused | None:

@@ -48,7 +48,7 @@ from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import Refused
 from services.runtime.translations import in_context
 
-OF_MATTER = ("opener", "counterpart")  # the fields of MatterParts that name one person
+OF_MATTER = ("opener", "counterpart", "called")  # the fields of MatterParts that name one person
 HEARD = {"accused": "accused", "speakers": "department"}  # the others, by the part of a hearing
 SEVERAL = ("reported", "proposed", "held_against")  # and those that several people may be
 HELD = aliased(Matter)  # a hold of the case, beside the violation
@@ -333,8 +333,9 @@ def _select_acts() -> CompoundSelect[str, str, str | None, str]:
         ),
         *(
             rows(Matter.application_id, act, Matter.id, person)
-            for act, person in zip(OF_MATTER, (Matter.opened_by, Matter.counterpart_id), strict=True)
+            for act, person in (("opener", Matter.opened_by), ("counterpart", Matter.counterpart_id))
         ),
+        rows(Matter.application_id, "called", Matter.id, Matter.opened_by).where(Matter.kind == "urgent"),
         *(
             rows(Matter.application_id, act, Matter.id, Hearing.person_id).where(
                 Hearing.matter_id == Matter.id, Hearing.part == part

@@ -1,10 +1,10 @@
 """Import people from a CSV file: a preview of what would change, and all lines or none.
 
 It adds people and changes names, departments and mail addresses. Posts are given by hand, with a second person where
-they need one, and nobody is deactivated because a file leaves them out.
+they need one. Nobody is deactivated because a file leaves them out, but whom a line names as leaving.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +14,7 @@ from sqlalchemy import select
 from services.database.tables.people import Department, Person
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.access.administrators import require_administrator
-from services.domain.accounts import passwords, staff
+from services.domain.accounts import held_copies, passwords, posts, staff
 from services.domain.accounts.schemas import NewPerson
 from services.domain.accounts.staff import Details, InitialPassword
 from services.domain.change_requests import service as change_requests
@@ -25,22 +25,38 @@ from services.runtime.translations import Bilingual, Message, Text
 from services.web.schemas import WrongLine
 
 COLUMNS = ("login", "name", "department", "email", "language")
+LEAVES = "leaves"  # a column that a file may have: yes for somebody who leaves
 REQUIRED = ("login", "name", "department")
+_YES_OR_NO = {"": False, "no": False, "否": False, "yes": True, "是": True}
 _COLUMN_OF = {"locale": "language", "departmentId": "department"}
 MOST_NEW = 300  # each has a password to hash, on purpose a slow thing
 
-State = Literal["new", "changed", "unchanged"]
+State = Literal["new", "changed", "leaves", "unchanged"]
+Leave = Callable[[UnitOfWork, str], object]
+"""What ends an account, or keeps it until its copies are transferred (``staffing.leaving``)."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """A line of the file that adds or changes somebody; ``changes`` are pairs of old and new, by column."""
+    """A line of the file that adds or changes somebody; ``changes`` are pairs of old and new, by column.
+
+    ``cases``: of one who leaves, those whose copies they hold, and until whose transfer the account is kept.
+    """
 
     line: int
     state: State
     login: str
     name: str
     changes: Mapping[str, tuple[str, str]]
+    cases: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Departments:
+    """The ids of the departments by each of their names, and their Chinese names by id."""
+
+    ids: Mapping[str, Sequence[str]]
+    names: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -70,9 +86,10 @@ def preview(uow: UnitOfWork, content: bytes) -> Preview:
     return Preview(changes, len(lines) - len(changes), wrong)
 
 
-async def take_over(database: Database, actor: Actor, content: bytes) -> list[InitialPassword]:
+async def take_over(database: Database, actor: Actor, content: bytes, *, leave: Leave) -> list[InitialPassword]:
     """Import the file, and return the initial passwords of the people it added, shown once.
 
+    ``leave`` ends the accounts of those who leave.
     Refused where a line is wrong, also one that was right in the preview.
     """
     planned = await database.read(actor, preview, content)
@@ -91,6 +108,8 @@ async def take_over(database: Database, actor: Actor, content: bytes) -> list[In
             login = line.change.login
             if line.person_id is not None and line.change.state == "changed":
                 staff.change_person(uow, line.person_id, line.details)
+            elif line.person_id is not None and line.change.state == "leaves":
+                leave(uow, line.person_id)
             elif line.person_id is None:
                 if login not in hashed:
                     raise Refused("people-changed", "People were changed in the meantime: check the list again.")
@@ -104,12 +123,8 @@ async def take_over(database: Database, actor: Actor, content: bytes) -> list[In
 
 def _read(uow: UnitOfWork, content: bytes) -> tuple[list[_Line], list[WrongLine]]:
     require_administrator(uow)
-    rows = list(read_rows(content, COLUMNS, code="people-file"))
-    departments: dict[str, list[str]] = {}
-    for department in uow.session.scalars(select(Department)):
-        for name in {department.name_zh, department.name_en}:
-            departments.setdefault(name, []).append(department.id)
-    names = {department.id: department.name_zh for department in uow.session.scalars(select(Department))}
+    rows = list(read_rows(content, COLUMNS, code="people-file", optional=(LEAVES,)))
+    departments = read_departments(uow)
     logins = {plain(cells["login"]) for _, cells in rows}
     known = {row.login: row for row in uow.session.scalars(select(Person).where(Person.login.in_(logins)))}
     lines: list[_Line] = []
@@ -117,11 +132,16 @@ def _read(uow: UnitOfWork, content: bytes) -> tuple[list[_Line], list[WrongLine]
     seen: set[str] = set()
     for number, cells in rows:
         try:
-            person = _person(cells, departments)
+            person = read_person(cells, departments)
             if person.login in seen:
                 raise _refused(Message("username {login} occurs twice in the file", login=person.login))
             seen.add(person.login)
-            lines.append(_compared(uow, number, person, known.get(person.login), names))
+            row = known.get(person.login)
+            if _leaves(cells):
+                lines.append(_leaving(uow, number, person, row))
+                continue
+            details = person.details()
+            lines.append(_Line(compare(uow, number, person, row, departments), row.id if row else None, details))
         except Refused as refusal:
             wrong.append(WrongLine(line=number, zh=refusal.message.zh, en=refusal.message.en))
     if sum(line.change.state == "new" for line in lines) > MOST_NEW:
@@ -134,12 +154,24 @@ def _read(uow: UnitOfWork, content: bytes) -> tuple[list[_Line], list[WrongLine]
     return lines, wrong
 
 
-def _person(cells: Mapping[str, str], departments: Mapping[str, Sequence[str]]) -> NewPerson:
+def read_departments(uow: UnitOfWork) -> Departments:
+    """Load the departments, as files and directories name them."""
+    ids: dict[str, list[str]] = {}
+    names = {}
+    for department in uow.session.scalars(select(Department)):
+        names[department.id] = department.name_zh
+        for name in {department.name_zh, department.name_en}:
+            ids.setdefault(name, []).append(department.id)
+    return Departments(ids, names)
+
+
+def read_person(cells: Mapping[str, str], departments: Departments) -> NewPerson:
+    """Read a person from the values of ``COLUMNS``; Refused with what is wrong."""
     values = {name: plain(cell) for name, cell in cells.items()}
     for name in REQUIRED:
         if not values[name]:
             raise _refused(Message("{name} is missing", name=name))
-    found = departments.get(values["department"], [])
+    found = departments.ids.get(values["department"], [])
     if not found:
         raise _refused(Message("there is no department {name}: add it first", name=values["department"]))
     if len(found) > 1:
@@ -159,19 +191,18 @@ def _person(cells: Mapping[str, str], departments: Mapping[str, Sequence[str]]) 
         raise _refused(Message("{name} is not valid", name=_COLUMN_OF.get(wrong, wrong))) from error
 
 
-def _compared(
-    uow: UnitOfWork, number: int, person: NewPerson, row: Person | None, departments: Mapping[str, str]
-) -> _Line:
+def compare(uow: UnitOfWork, number: int, person: NewPerson, row: Person | None, departments: Departments) -> Change:
+    """Return what a line changes of the person who is known; Refused where it has to be changed by hand."""
     details = person.details()
     if row is None:
-        return _Line(Change(number, "new", person.login, person.name, {}), None, details)
+        return Change(number, "new", person.login, person.name, {})
     if not row.active:
         raise _refused(
             Message("{login} was deactivated: activate the account by hand, or choose another", login=row.login)
         )
     pairs = {
         "name": (row.name, details.name),
-        "department": (departments[row.department_id], departments[details.department_id]),
+        "department": (departments.names[row.department_id], departments.names[details.department_id]),
         "email": (row.email or "", details.email or ""),
         "language": (row.locale, details.locale),
     }
@@ -182,8 +213,25 @@ def _compared(
                 "{login} decides about applications: change this account by hand, with a second person", login=row.login
             )
         )
-    state: State = "changed" if changes else "unchanged"
-    return _Line(Change(number, state, person.login, person.name, changes), row.id, details)
+    return Change(number, "changed" if changes else "unchanged", person.login, person.name, changes)
+
+
+def _leaves(cells: Mapping[str, str]) -> bool:
+    given = plain(cells[LEAVES]).lower()
+    if given not in _YES_OR_NO:
+        raise _refused(Message("{name} has to be yes or no", name=LEAVES))
+    return _YES_OR_NO[given]
+
+
+def _leaving(uow: UnitOfWork, number: int, person: NewPerson, row: Person | None) -> _Line:
+    """Return the line of somebody who leaves; nothing else of it is taken over."""
+    if row is None:
+        raise _refused(Message("{login} leaves, and is not known here: remove the line", login=person.login))
+    if row.id == uow.actor.id:
+        raise _refused(Message("you cannot deactivate your own account: ask another administrator"))
+    state: State = "leaves" if row.active and not posts.is_leaving(uow, row.id) else "unchanged"
+    cases = held_copies.list_numbers(uow, row.id) if state == "leaves" else ()
+    return _Line(Change(number, state, row.login, row.name, {}, cases), row.id, person.details())
 
 
 def _require_right(wrong: Sequence[WrongLine]) -> None:

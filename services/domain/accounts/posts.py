@@ -13,6 +13,7 @@ from sqlalchemy.orm import joinedload
 
 from services.database.base import new_id
 from services.database.tables.people import Person, Post
+from services.database.tables.staffing import Leaving
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access.administrators import lock_setup, require_administrator
 from services.domain.accounts.changes import department_to_json, get_department, get_person_for_update
@@ -80,6 +81,8 @@ def assign(uow: UnitOfWork, person_id: str, request: PostRequest) -> Post:
         )
     if not row.active:
         raise Refused("not-active", "This person's account is not active: activate it first.")
+    if is_leaving(uow, person_id):
+        raise Refused("leaving", "This person leaves: no post is assigned, unless the person stays.")
     check_compatible(uow, person_id, request)
     set_up = change_requests.is_set_up(uow)
     if request.kind != "member" or change_requests.decides(uow, person_id):
@@ -101,19 +104,35 @@ def end(uow: UnitOfWork, post_id: str, *, at: datetime | None = None) -> Post:
     moment = max(at or uow.now, uow.now)
     if post.until is not None and post.until <= moment:
         raise Refused("ended", "This post will already have ended by then.")
+    _check_may_end(uow, post, moment)
+    change_requests.notify_change(uow, post.person_id)
+    _end(uow, post, moment)
+    return post
+
+
+def end_all_of(uow: UnitOfWork, person_id: str) -> None:
+    """End the posts, also those to come, of somebody who leaves; the caller has checked that they may, and notifies."""
+    query = select(Post).where(Post.person_id == person_id, or_(Post.until.is_(None), Post.until > uow.now))
+    for post in uow.session.scalars(query.order_by(Post.id).with_for_update()):
+        _end(uow, post, uow.now)
+
+
+def _check_may_end(uow: UnitOfWork, post: Post, moment: datetime) -> None:
     if post.kind == "administrator":
         require_other_administrator(uow, post.person_id, moment)
     if post.kind != "member":
         change_requests.check_not_objector(uow, post.person_id, as_checker=True)
-    change_requests.notify_change(uow, post.person_id)
+
+
+def _end(uow: UnitOfWork, post: Post, moment: datetime) -> None:
     old = post.until
-    post.until, post.ended_by = max(moment, post.since), uow.actor.id
+    post.until = max(moment, post.since)
+    post.ended_by = uow.actor.id if uow.actor.kind == "person" else None
     if post.kind == "administrator" and moment == uow.now:
         change_requests.end_all_of(uow, post.person_id)
     audit_trail.record(
         uow, "post-ended", "person", post.person_id, post=post.id, kind=post.kind, old=_iso(old), new=_iso(post.until)
     )
-    return post
 
 
 def require_other_administrator(uow: UnitOfWork, person_id: str, at: datetime) -> None:
@@ -155,6 +174,12 @@ def check_compatible(uow: UnitOfWork, person_id: str, request: PostRequest) -> N
                 "Administrators cannot view footage: this post cannot be combined with one that decides, "
                 "releases, inspects or supervises. End the other post first.",
             )
+
+
+def is_leaving(uow: UnitOfWork, person_id: str) -> bool:
+    """Return whether the account is kept only until its copies are transferred."""
+    query = select(Leaving.id).where(Leaving.person_id == person_id, Leaving.ended_at.is_(None))
+    return uow.session.scalar(query) is not None
 
 
 def list_posts(uow: UnitOfWork, person_id: str) -> list[Post]:

@@ -127,6 +127,13 @@ def change_person(uow: UnitOfWork, person_id: str, details: Details) -> Person:
     lock_setup(uow)
     require_administrator(uow)
     row = get_person_for_update(uow, person_id)
+    apply_details(uow, row, details)
+    return row
+
+
+def apply_details(uow: UnitOfWork, row: Person, details: Details) -> None:
+    """Change the details of a locked person, whoever acts; of one who decides, only with a second person."""
+    person_id = row.id
     values = _checked_values(uow, details)
     old = {name: getattr(row, name) for name in GUARDED if getattr(row, name) != values[name]}
     if old and change_requests.decides(uow, person_id):
@@ -134,7 +141,6 @@ def change_person(uow: UnitOfWork, person_id: str, details: Details) -> Person:
         change_requests.authorise(uow, Change("details", person_id, {"new": values, "old": old}, context))
     if apply_changes(uow, row, "person", values) and "email" in old:
         change_requests.notify_change(uow, person_id)
-    return row
 
 
 def deactivate(uow: UnitOfWork, person_id: str) -> Person:
@@ -148,16 +154,26 @@ def deactivate(uow: UnitOfWork, person_id: str) -> Person:
     refuse_oneself(uow, person_id, Message("You cannot deactivate your own account: ask another administrator."))
     row = get_person_for_update(uow, person_id)
     if row.active:
-        if access_queries.load_directory(uow).holds(person_id, "administrator"):
-            posts.require_other_administrator(uow, person_id, uow.now)
-        change_requests.check_not_objector(uow, person_id)
+        check_may_leave(uow, row)
         held_copies.require_none(uow, row)
         change_requests.notify_change(uow, person_id)
-    if apply_changes(uow, row, "person", {"active": False}):
-        sessions.end_all(uow, person_id)
-        calendar_addresses.end_all(uow, person_id)
-        change_requests.end_all_of(uow, person_id)
+    end_account(uow, row)
     return row
+
+
+def check_may_leave(uow: UnitOfWork, row: Person) -> None:
+    """Refuse what no leaving may do: leave nobody who administers, or silence who objects to a change."""
+    if access_queries.load_directory(uow).holds(row.id, "administrator"):
+        posts.require_other_administrator(uow, row.id, uow.now)
+    change_requests.check_not_objector(uow, row.id)
+
+
+def end_account(uow: UnitOfWork, row: Person) -> None:
+    """Deactivate a locked person of whom the caller has checked that they may leave, and that they hold no copies."""
+    if apply_changes(uow, row, "person", {"active": False}):
+        sessions.end_all(uow, row.id)
+        calendar_addresses.end_all(uow, row.id)
+        change_requests.end_all_of(uow, row.id)
 
 
 def activate(uow: UnitOfWork, person_id: str) -> Person:
@@ -350,6 +366,11 @@ def _set_initial_password(uow: UnitOfWork, row: Person, password_hash: str) -> N
 def add_checked(uow: UnitOfWork, login: str, details: Details, password_hash: str) -> str:
     """Add a person whose initial password has this hash; return the id. Administrators only."""
     require_administrator(uow)
+    return enter(uow, login, details, password_hash)
+
+
+def enter(uow: UnitOfWork, login: str, details: Details, password_hash: str) -> str:
+    """Add a person, whoever acts; return the id."""
     return _add_person(uow, login, _checked_values(uow, details), password_hash).id
 
 

@@ -12,10 +12,11 @@ from services.database.listing import EVERYTHING, Listing
 from services.database.tables.identities import Identity
 from services.database.tables.people import Department, Person, Post
 from services.database.tables.sessions import LoginSession
+from services.database.tables.staffing import Leaving
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access.administrators import require_administrator
-from services.domain.accounts import absences, identities, lockout, passkeys, posts, second_factors
+from services.domain.accounts import absences, held_copies, identities, lockout, passkeys, posts, second_factors
 from services.domain.accounts.absences import AbsenceView
 from services.domain.accounts.second_factors import State
 from services.runtime.errors import NotFound
@@ -30,7 +31,8 @@ ABOVE = aliased(Department)
 class PersonRow:
     """A person of the list.
 
-    ``locked``: now, by wrong passwords; ``enrolled``: has a second factor; ``agreement``: is valid.
+    ``locked``: now, by wrong passwords; ``enrolled``: has a second factor; ``agreement``: is valid. ``leaving``:
+    the account is kept until the copies that the person holds are transferred.
     """
 
     person: Person
@@ -40,6 +42,7 @@ class PersonRow:
     enrolled: bool
     agreement: bool
     absent: bool
+    leaving: bool
 
 
 @dataclass(frozen=True)
@@ -68,16 +71,18 @@ class PersonView:
     passkeys: int
     identities: list[Identity]
     last_login_at: datetime | None
+    holds: list[str]  # cases whose copies they hold or are offered
     login_delayed: bool  # after wrong passwords, somewhere
 
 
 @dataclass(frozen=True)
 class PeopleFilter:
-    """A department, a post, active people or those who left; None: all."""
+    """A department, a post, active people or those who left; None: all. ``leaving``: only those kept until then."""
 
     department_id: str | None = None
     post: str | None = None
     active: bool | None = None
+    leaving: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,7 @@ def get_person(uow: UnitOfWork, person_id: str) -> PersonView:
         passkeys=len(passkeys.list_passkeys(uow, person_id)),
         identities=identities.list_identities(uow, person_id),
         last_login_at=uow.session.scalar(last_login),
+        holds=held_copies.list_numbers(uow, person_id),
         login_delayed=lockout.is_delayed(uow, lines[0].person),
     )
 
@@ -151,6 +157,8 @@ def _select_filtered(uow: UnitOfWork, people_filter: PeopleFilter) -> Select[Per
         query = query.where(Person.department_id == people_filter.department_id)
     if people_filter.active is not None:
         query = query.where(Person.active.is_(people_filter.active))
+    if people_filter.leaving:
+        query = query.where(Person.id.in_(select(Leaving.person_id).where(Leaving.ended_at.is_(None))))
     if people_filter.post:
         holders = select(Post.person_id).where(Post.kind == people_filter.post, *access_queries.held_now(uow))
         query = query.where(Person.active, Person.id.in_(holders))
@@ -158,12 +166,15 @@ def _select_filtered(uow: UnitOfWork, people_filter: PeopleFilter) -> Select[Per
 
 
 def _load_rows(uow: UnitOfWork, people: Select[Person]) -> list[PersonRow]:
-    """Load the people of a query in its order, in five statements."""
+    """Load the people of a query in its order, in six statements."""
     ids = people.with_only_columns(Person.id)
     posts = access_queries.list_posts_by_person(uow, ids)
     enrolled = second_factors.list_enrolled(uow, ids)
     agreed = access_queries.list_agreed(uow, ids)
     absent = access_queries.list_absent(uow, ids)
+    leaving = set(
+        uow.session.scalars(select(Leaving.person_id).where(Leaving.ended_at.is_(None), Leaving.person_id.in_(ids)))
+    )
     return [
         PersonRow(
             person=person,
@@ -173,6 +184,7 @@ def _load_rows(uow: UnitOfWork, people: Select[Person]) -> list[PersonRow]:
             enrolled=person.id in enrolled,
             agreement=person.id in agreed,
             absent=person.id in absent,
+            leaving=person.id in leaving,
         )
         for person in uow.session.scalars(people.options(contains_eager(Person.department)))
     ]

@@ -1,17 +1,24 @@
 """The directory as everyone signed in sees it: departments, colleagues, cameras. No logins, no recorder's address."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Select, func, select
 
 from services.database.keyset import Page, Section, page_of
-from services.database.listing import Listing
-from services.database.tables.cameras import UPLOADED, Camera, CameraPicture, Recorder
+from services.database.listing import LONGEST_TEXT, Listing
+from services.database.tables.applications import Application, Item
+from services.database.tables.cameras import UPLOADED, Camera, CameraPicture, FloorPlan, Recorder
 from services.database.tables.people import Department, Person
+from services.database.tables.sites import Site
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.applications.schemas import CameraChoice, Colleague
+from services.domain.cameras import favourites as camera_favourites
+from services.domain.cameras import plans
+from services.domain.cameras.plans import PlanLine, ShownPlan
+
+SITE = func.coalesce(Site.name, Recorder.site)  # of a camera: its own, or its recorder's
 
 
 def departments(uow: UnitOfWork) -> list[Department]:
@@ -95,43 +102,130 @@ def _colleagues(uow: UnitOfWork, people: Sequence[Person]) -> list[Colleague]:
 
 
 SHOWN = 60  # cameras to choose from at a time
+MOST_WORDS = 8  # of a search; the rest is left out
+COUNTED = 1000  # how many more cameras there are is counted up to here
+OFTEN = 6  # cameras that a person often chooses
 PEOPLE_SHOWN = 8
 
 
 @dataclass(frozen=True)
 class FoundCameras:
-    """The first ``SHOWN`` cameras that a search finds, and how many more there are."""
+    """The first ``SHOWN`` cameras that a search finds, all of a plan, and how many more there are.
 
-    cameras: list[CameraChoice]
-    more: int
+    ``more`` is ``COUNTED`` where there are as many or more; ``next`` is where the next page begins. Of the pickers
+    alone: the ``plan`` that was chosen, ``choices`` of plans, the ``plans`` that a camera is on by its id, the ids of
+    ``favourites``, and of a whole picker ``own``, the cameras that the person has marked or often chosen.
+    """
+
+    cameras: Sequence[CameraChoice]
+    more: int = 0
+    next: str = ""
+    plans: Mapping[str, Sequence[FloorPlan]] = field(default_factory=dict)
+    plan: ShownPlan | None = None
+    choices: Sequence[PlanLine] = ()
+    favourites: frozenset[str] = frozenset()
+    own: Sequence[CameraChoice] = ()
+
+
+@dataclass(frozen=True)
+class CameraSearch:
+    """What a person searches cameras by: words, each of which has to be found, a plan, and the own favourites."""
+
+    text: str = ""
+    plan_id: str = ""
+    place: str = ""  # where a page begins
+    favourites: bool = False
+
+    @property
+    def is_narrowed(self) -> bool:
+        return bool(self.text.strip() or self.plan_id or self.place or self.favourites)
 
 
 def cameras(uow: UnitOfWork, ids: Collection[str] | None = None) -> list[CameraChoice]:
     """Return the cameras in use, by site and name, or those of them with these ids; no uploaded files."""
-    query = _select_cameras().order_by(Recorder.site, Camera.name_en, Camera.id)
+    query = _select_cameras().order_by(SITE, Camera.name_en, Camera.id)
     if ids is not None:
         query = query.where(Camera.id.in_(ids))
     return [_choice(*row) for row in uow.session.execute(query)]
 
 
-def page_of_cameras(uow: UnitOfWork, listing: Listing) -> Page[CameraChoice]:
-    """Read a page of the cameras in use that a search finds, by site and name, in one statement."""
-    keys = (Recorder.site.expression, Camera.name_en.expression, Camera.id.expression)
-    page = page_of(uow.session, _select_matching(listing.text), (Section(keys),), listing)
-    return page.showing([_choice(*row[:3]) for row in page.lines])
+def page_of_cameras(uow: UnitOfWork, listing: Listing, *, favourites: bool = False) -> Page[CameraChoice]:
+    """Read a page of the cameras in use that a search finds, by site and name, in one statement.
+
+    With ``favourites`` those that the acting person has marked.
+    """
+    query = _select_matching(listing.text)
+    if favourites:
+        query = query.where(camera_favourites.is_marked(uow))
+    keys = (SITE, Camera.name_en.expression, Camera.id.expression)
+    page = page_of(uow.session, query, (Section(keys),), listing)
+    return page.showing([_choice(*row[:4]) for row in page.lines])
 
 
 def find_cameras(uow: UnitOfWork, text: str, *, retired: bool = False) -> FoundCameras:
-    """Find cameras in use by name, place or site, in this order of site and place; two statements.
+    """Find cameras in use by name, place, site, building or floor, in order of site and place.
 
     With ``retired`` also those that are not in use any more: earlier cases ask for their footage.
     """
-    matching = _select_matching(text, retired=retired)
-    part = matching.order_by(Recorder.site, Camera.place_zh, Camera.name_en, Camera.id).limit(SHOWN)
-    found = [_choice(*row) for row in uow.session.execute(part)]
-    if len(found) < SHOWN:
-        return FoundCameras(found, 0)
-    return FoundCameras(found, (uow.session.scalar(matching.with_only_columns(func.count())) or 0) - SHOWN)
+    found = _find(uow, CameraSearch(text), retired=retired)
+    if not found.next:
+        return found
+    counted = _select_matching(text, retired=retired).with_only_columns(Camera.id).limit(SHOWN + COUNTED).subquery()
+    return replace(found, more=(uow.session.scalar(select(func.count()).select_from(counted)) or 0) - SHOWN)
+
+
+def pick_cameras(uow: UnitOfWork, search: CameraSearch) -> FoundCameras:
+    """Find cameras in use for a person to choose from: with favourites, plans, and page after page.
+
+    The others are not counted: that would search all cameras a second time. A plan that the person does not see counts
+    as none.
+    """
+    found = _find(uow, search)
+    favourites = camera_favourites.list_ids(uow)
+    own: list[CameraChoice] = []
+    if not search.is_narrowed:
+        often = _often(uow, favourites)
+        by_id = {camera.id: camera for camera in cameras(uow, favourites | set(often))} if favourites or often else {}
+        marked = [camera for camera in by_id.values() if camera.id in favourites]
+        own = [*marked, *(by_id[camera_id] for camera_id in often if camera_id in by_id)]
+    shown = [camera.id for camera in (*found.cameras, *own)]
+    return replace(
+        found,
+        choices=plans.list_shown(uow),
+        favourites=favourites,
+        own=own,
+        plans=plans.plans_of(uow, shown),
+    )
+
+
+def _find(uow: UnitOfWork, search: CameraSearch, *, retired: bool = False) -> FoundCameras:
+    matching = _select_matching(search.text, retired=retired)
+    plan = plans.find_shown(uow, search.plan_id) if search.plan_id else None
+    if plan is not None:
+        matching = matching.where(plans.is_on(plan.row.id))
+    if search.favourites:
+        matching = matching.where(camera_favourites.is_marked(uow))
+    keys = (SITE, Camera.place_zh.expression, Camera.name_en.expression, Camera.id.expression)
+    listing = Listing(limit=SHOWN if plan is None else plans.MOST_PINS, place=search.place)
+    page = page_of(uow.session, matching, (Section(keys),), listing)
+    found = [_choice(*row[:4]) for row in page.lines]
+    if plan is not None:
+        found.sort(key=lambda camera: plan.numbers[camera.id])
+    return FoundCameras(found, next=page.next, plan=plan)
+
+
+def _often(uow: UnitOfWork, without: Collection[str]) -> list[str]:
+    """List the ids of the cameras that the acting person's applications name most often."""
+    query = (
+        select(Item.camera_id)
+        .join(Application, Application.id == Item.application_id)
+        .where(Application.drafter_id == uow.actor.id, Application.submitted_at.is_not(None))
+        .group_by(Item.camera_id)
+        .order_by(func.count().desc(), func.max(Application.submitted_at).desc(), Item.camera_id)
+    )
+    return [
+        camera_id for camera_id in uow.session.scalars(query.limit(OFTEN + len(without))) if camera_id not in without
+    ][:OFTEN]
 
 
 def get_camera(uow: UnitOfWork, camera_id: str) -> Camera | None:
@@ -140,23 +234,27 @@ def get_camera(uow: UnitOfWork, camera_id: str) -> Camera | None:
     return uow.session.scalar(query.where(Camera.id == camera_id, Recorder.kind != UPLOADED))
 
 
-def _select_matching(text: str, *, retired: bool = False) -> Select[Camera, Recorder, str | None]:
-    words = (Camera.name_zh, Camera.name_en, Camera.place_zh, Camera.place_en, Recorder.site)
-    return _select_cameras(retired=retired).where(Listing(text).mentioned(*words))
+def _select_matching(text: str, *, retired: bool = False) -> Select[Camera, Recorder, str | None, str | None]:
+    """Select the cameras of which each word of the text is in a name, a place, the site, or a plan they are on."""
+    columns = (Camera.name_zh, Camera.name_en, Camera.place_zh, Camera.place_en, SITE)
+    words = text[:LONGEST_TEXT].split()[:MOST_WORDS]
+    each = (Listing(word).mentioned(*columns, also=plans.is_on_plan_of(word)) for word in words)
+    return _select_cameras(retired=retired).where(*each)
 
 
-def _select_cameras(*, retired: bool = False) -> Select[Camera, Recorder, str | None]:
+def _select_cameras(*, retired: bool = False) -> Select[Camera, Recorder, str | None, str | None]:
     query = (
-        select(Camera, Recorder, CameraPicture.camera_id)
+        select(Camera, Recorder, CameraPicture.camera_id, Site.name)
         .join(Recorder, Recorder.id == Camera.recorder_id)
         .outerjoin(CameraPicture, CameraPicture.camera_id == Camera.id)
+        .outerjoin(Site, Site.id == Camera.site_id)
         .where(Recorder.kind != UPLOADED)
     )
     return query if retired else query.where(Camera.active, Recorder.active)
 
 
-def _choice(camera: Camera, recorder: Recorder, picture: str | None) -> CameraChoice:
-    return choice_of(camera, site=recorder.site, zone=recorder.zone, reference_picture=picture is not None)
+def _choice(camera: Camera, recorder: Recorder, picture: str | None, site: str | None) -> CameraChoice:
+    return choice_of(camera, site=site or recorder.site, zone=recorder.zone, reference_picture=picture is not None)
 
 
 def choice_of(camera: Camera, *, site: str, zone: str, **more: bool) -> CameraChoice:

@@ -11,8 +11,8 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from services.domain.cameras.photograph_process import TURNS, decode, rotate
-from services.recorders.snapshot_process import jpeg
 from services.runtime.confine import Limits, confine
+from services.runtime.jpeg import jpeg
 
 FINEST = 2  # the quantizer of JPEG
 MEMORY = 2 << 30  # bytes: a picture of 40 million pixels is held decoded, converted and written

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, or_, select
 
 from services.database.tables.attachments import Attachment
+from services.database.tables.documents import Document
 from services.database.tables.matters import Matter
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
@@ -22,9 +23,14 @@ def belongs_to(kind: SubjectKind, subject_id: str) -> ColumnElement[bool]:
 
 
 def of_cases(application_ids: Collection[str]) -> ColumnElement[bool]:
-    """Build the condition that an attachment is of these cases, or of a matter of them."""
+    """Build the condition that an attachment is of these cases, or of a matter or a document of them."""
     matters = select(Matter.id).where(Matter.application_id.in_(application_ids))
-    return or_(Attachment.application_id.in_(application_ids), Attachment.matter_id.in_(matters))
+    documents = select(Document.id).where(Document.application_id.in_(application_ids))
+    return or_(
+        Attachment.application_id.in_(application_ids),
+        Attachment.matter_id.in_(matters),
+        Attachment.matter_id.in_(documents),
+    )
 
 
 def get_list(uow: UnitOfWork, kind: SubjectKind, subject_id: str) -> AttachmentList:

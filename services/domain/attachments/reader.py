@@ -4,7 +4,7 @@ import hashlib
 
 from services.domain.attachments.service import Opened
 from services.runtime.errors import Fatal
-from services.vault.age import AgeError, X25519Identity
+from services.vault.age import AgeError, Unwrapper, X25519Identity
 from services.vault.sealing import open_sealed
 from services.vault.store.protocol import Location, Store
 
@@ -15,12 +15,15 @@ class AttachmentDamaged(Fatal):
     runbook = "verification-failures"
 
 
-def read(store: Store, opened: Opened) -> bytes:
-    """Return the file's bytes. Blocks; raises AttachmentDamaged, StoreMissing and StoreDown."""
+def read(store: Store, opened: Opened, unwrapper: Unwrapper | None = None) -> bytes:
+    """Return the file's bytes. Blocks; raises AttachmentDamaged, StoreMissing and StoreDown.
+
+    ``unwrapper``: opens it instead of its own key, as the vault's and the escrow's do.
+    """
     sealed = opened.sealed
     location = Location(sealed["bucket"], sealed["key"], sealed["versionId"], sealed["size"])
     try:
-        content = open_sealed(store, location, X25519Identity(opened.secret)).read(sealed["plainSize"])
+        content = open_sealed(store, location, unwrapper or X25519Identity(opened.secret)).read(sealed["plainSize"])
     except AgeError as error:
         raise _damaged(sealed["key"], str(error)) from error
     if hashlib.sha256(content).hexdigest() != sealed["sha256Plain"]:

@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 
 from services.database.tables.attachments import Attachment
-from services.database.unit_of_work import Actor, Database
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.attachments import examination, names, service, uploads
 from services.domain.attachments.examination import Examined
 from services.domain.attachments.schemas import IDENTITY_CARD, Description
@@ -25,6 +25,8 @@ from services.runtime.errors import Refused, Retryable
 from services.runtime.threads import run_in_thread
 from services.vault.age import Encryptor, generate_identity
 from services.vault.store.protocol import Store
+
+Row = TypeVar("Row")
 
 MOST_AT_ONCE = 6  # files that one process holds in memory, each with a process that parses it
 MOST_OF_PERSON = 2
@@ -74,6 +76,24 @@ class Receiver:
                 with anyio.CancelScope(shield=True), suppress(Retryable):
                     await self.database.run(actor, service.abandon, upload.id, type(error).__name__)
                 raise
+
+    async def keep(
+        self, actor: Actor, content: bytes, media_type: str, act: Callable[[UnitOfWork, Stored], Row]
+    ) -> Row:
+        """Store what the portal has made itself, and return what ``act`` enters in the database for it.
+
+        Raises what ``act`` does, and Retryable where the store or the database is away; then nothing is kept.
+        """
+        upload = await self.database.run(actor, uploads.begin)
+        try:
+            made = Examined(content, media_type)
+            received = hashlib.sha256(content).hexdigest()
+            stored = await run_in_thread(self._store, upload.id, upload.key, "", made, received)
+            return await self.database.run(actor, act, stored)
+        except BaseException as error:
+            with anyio.CancelScope(shield=True), suppress(Retryable):
+                await self.database.run(actor, service.abandon, upload.id, type(error).__name__)
+            raise
 
     def _store(self, upload_id: str, key: str, kind: str, examined: Examined, received: str) -> Stored:
         secret, recipient = generate_identity()

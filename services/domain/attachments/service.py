@@ -80,29 +80,12 @@ def add(uow: UnitOfWork, kind: SubjectKind, subject_id: str, description: Descri
             status=422,
             field="kind",
         )
-    upload = uow.session.get_one(AttachmentUpload, stored.upload_id, with_for_update=True, populate_existing=True)
-    if upload.unwanted_at is not None:
-        raise Refused(
-            "attachment-late",
-            "Not saved: the upload took too long and was given up. Add the file again.",
-        )
-    upload.stored_at = uow.now
-    row = Attachment(
-        id=stored.upload_id,
-        application_id=subject_id if kind == "application" else None,
-        matter_id=None if kind == "application" else subject_id,
-        kind=description.kind,
-        file_name=names.with_extension(names.check(description.name), stored.media_type),
-        sha256=stored.sealed["sha256Plain"],
-        size=stored.sealed["plainSize"],
-        media_type=stored.media_type,
-        sealed=stored.sealed,
-        secret=uow.secrets.encrypt(stored.secret, _purpose(stored.upload_id)),
-        note=description.note or None,
-        of_form=reading.edits,
-        added_by=uow.actor.id,
-        added_at=uow.now,
-    )
+    _accept(uow, stored)
+    row = _row(uow, stored, description.kind, names.with_extension(names.check(description.name), stored.media_type))
+    row.application_id = subject_id if kind == "application" else None
+    row.matter_id = None if kind == "application" else subject_id
+    row.note = description.note or None
+    row.of_form = reading.edits
     uow.session.add(row)
     uow.session.flush()
     audit_trail.record(
@@ -124,6 +107,35 @@ def add(uow: UnitOfWork, kind: SubjectKind, subject_id: str, description: Descri
         SUBJECTS[kind].changed(uow, subject_id)
     else:
         retention.bind(uow, [row])
+    return row
+
+
+def add_to_document(
+    uow: UnitOfWork, document_id: str, kind: str, name: str, stored: Stored, *, application_id: str
+) -> Attachment:
+    """Bind what was stored to a document of the case, which says by itself what it is; nobody removes it.
+
+    It has no readers but those whom the document's own capability finds: ``open_`` answers NotFound. Refused where the
+    upload took too long and was given up.
+    """
+    _accept(uow, stored)
+    row = _row(uow, stored, kind, name)
+    row.matter_id = document_id
+    uow.session.add(row)
+    uow.session.flush()
+    audit_trail.record(
+        uow,
+        "attachment-added",
+        "attachment",
+        row.id,
+        application_id=application_id,
+        kind=kind,
+        sha256=row.sha256,
+        size=row.size,
+        media_type=row.media_type,
+        document=document_id,
+    )
+    retention.bind(uow, [row])
     return row
 
 
@@ -202,6 +214,33 @@ def discard_all(uow: UnitOfWork, application_id: str) -> None:
 def abandon(uow: UnitOfWork, upload_id: str, because: str) -> None:
     """Give up an upload that came to nothing."""
     uploads.mark_unwanted(uow, [upload_id], because)
+
+
+def _accept(uow: UnitOfWork, stored: Stored) -> None:
+    """Record that the object is there; Refused where the sweeper has taken it for one that nobody wants."""
+    upload = uow.session.get_one(AttachmentUpload, stored.upload_id, with_for_update=True, populate_existing=True)
+    if upload.unwanted_at is not None:
+        raise Refused(
+            "attachment-late",
+            "Not saved: the upload took too long and was given up. Add the file again.",
+        )
+    upload.stored_at = uow.now
+
+
+def _row(uow: UnitOfWork, stored: Stored, kind: str, name: str) -> Attachment:
+    return Attachment(
+        id=stored.upload_id,
+        kind=kind,
+        file_name=name,
+        sha256=stored.sealed["sha256Plain"],
+        size=stored.sealed["plainSize"],
+        media_type=stored.media_type,
+        sealed=stored.sealed,
+        secret=uow.secrets.encrypt(stored.secret, _purpose(stored.upload_id)),
+        of_form=False,
+        added_by=uow.actor.id,
+        added_at=uow.now,
+    )
 
 
 def _get(uow: UnitOfWork, attachment_id: str) -> tuple[Attachment, SubjectKind, str]:

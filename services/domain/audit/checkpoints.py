@@ -20,10 +20,18 @@ from services.verifier.notes import Checkpoint, VerifierKey, open_checkpoint
 Sign = Callable[[Checkpoint], str]
 RUNBOOK_LATE = "audit-checkpoint-late"
 OLDEST_AMONG = 1000  # events
+WANTED = "checkpoint-wanted"  # wakes the process that signs, where it is this one; else it signs every minute
 
 
 def get_newest(uow: UnitOfWork) -> AuditCheckpoint | None:
     return uow.session.scalar(select(AuditCheckpoint).order_by(AuditCheckpoint.size.desc()).limit(1))
+
+
+def covering(uow: UnitOfWork, application_id: str) -> AuditCheckpoint | None:
+    """Return the newest checkpoint if it covers every event of the case."""
+    row = get_newest(uow)
+    last = uow.session.scalar(select(func.max(AuditEvent.seq)).where(AuditEvent.application_id == application_id))
+    return row if row is not None and row.size >= (last or 0) else None
 
 
 def newest_as_json(uow: UnitOfWork) -> dict[str, Any] | None:

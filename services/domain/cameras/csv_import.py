@@ -1,7 +1,7 @@
 """Import cameras from a CSV file: all lines or none."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 
@@ -70,6 +70,7 @@ def _apply(uow: UnitOfWork, entry: service.CameraEntry) -> str:
     if row is None:
         service.add(uow, entry)
         return "new"
+    entry = replace(entry, site_id=row.site_id)  # the file says nothing of it
     if all(getattr(row, name) == getattr(entry, name) for name in entry.__dataclass_fields__):
         return "unchanged"
     service.change_camera(uow, row.id, entry)

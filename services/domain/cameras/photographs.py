@@ -21,7 +21,6 @@ MAX_BYTES = 8 << 20
 MAX_PIXELS = 40_000_000  # the largest phone cameras; 320 MB at most while one is decoded
 MIN_WIDTH, MIN_HEIGHT = 160, 90
 TIMEOUT = 30.0
-LARGEST = 1 << 20  # bytes of the small JPEG
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
@@ -32,6 +31,32 @@ _OTHER_KINDS = {
     "image": Message("an image in another format"),
     None: Message("an HEIC image or a video"),
 }
+
+
+@dataclass(frozen=True)
+class Form:
+    """What an uploaded picture is made into: a JPEG within these sides in pixels, of at most ``largest`` bytes.
+
+    ``quantizer``: from 2, the finest, to 31, the coarsest.
+    """
+
+    width: int
+    height: int
+    quantizer: int
+    largest: int
+
+
+REFERENCE = Form(640, 360, 3, 1 << 20)
+PLAN = Form(2400, 2400, 2, 6 << 20)  # the lettering of a large floor can be read
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A JPEG that was made here, with its width and height in pixels."""
+
+    jpeg: bytes
+    width: int
+    height: int
 
 
 @dataclass(frozen=True)
@@ -59,6 +84,20 @@ async def read_photograph(request: Request, check: Check | None = None) -> bytes
 
     ``check`` gets the form's fields before the photograph is read. Raises Refused.
     """
+    return await make_thumbnail(await _read(request, check))
+
+
+async def read_plan(request: Request, check: Check | None = None) -> Picture:
+    """Return the uploaded plan of a floor as JPEG. As ``read_photograph``."""
+    content = await _read(request, check)
+    jpeg = await _normalise(content, PLAN)
+    header = read_header(jpeg)
+    if header is None or header.size is None:
+        raise _damaged()
+    return Picture(jpeg, *header.size)
+
+
+async def _read(request: Request, check: Check | None) -> bytes:
     try:
         chunks = [chunk async for chunk in upload_body.file_of(request, largest=MAX_BYTES, announced=None, check=check)]
     except Refused as refusal:
@@ -72,7 +111,7 @@ async def read_photograph(request: Request, check: Check | None = None) -> bytes
             ),
             status=413,
         ) from refusal
-    return await make_thumbnail(b"".join(chunks))
+    return b"".join(chunks)
 
 
 async def make_thumbnail(content: bytes) -> bytes:
@@ -80,6 +119,10 @@ async def make_thumbnail(content: bytes) -> bytes:
 
     Refused for other formats, and for pictures that are too large, too small or damaged.
     """
+    return await _normalise(content, REFERENCE)
+
+
+async def _normalise(content: bytes, form: Form) -> bytes:
     header = read_header(content)
     if header is None:
         raise _wrong_kind(content)
@@ -99,15 +142,16 @@ async def make_thumbnail(content: bytes) -> bytes:
                 height=height,
             ),
         )
-    return await _decode(header.content, header.codec)
+    return await _decode(header.content, header.codec, form)
 
 
-async def _decode(content: bytes, codec: str) -> bytes:
+async def _decode(content: bytes, codec: str, form: Form) -> bytes:
     output = await answer_of(
         *("services.domain.cameras.photograph_process", codec, str(MAX_PIXELS)),
+        *(str(form.width), str(form.height), str(form.quantizer)),
         given=content,
         seconds=TIMEOUT,
-        largest=LARGEST,
+        largest=form.largest,
     )
     if not output:
         raise _damaged()

@@ -8,10 +8,12 @@ import anyio.to_thread
 from services.database.tables.cameras import Recorder
 from services.domain.cameras.recorders import RecorderEntry
 from services.recorders.configuration_schema import ConfigurationSchema, Field
-from services.recorders.registry import KINDS, Kind, Places
+from services.recorders.kinds import Kind, Places
+from services.recorders.registry import KINDS
 from services.runtime.addresses import Guard
 from services.runtime.errors import Refused
-from services.runtime.translations import Message
+from services.runtime.labels import Label
+from services.runtime.translations import Message, Text
 
 
 def get_kind(code: str) -> Kind:
@@ -21,6 +23,12 @@ def get_kind(code: str) -> Kind:
         names = ", ".join(sorted(KINDS))
         raise Refused("kind-unknown", "Choose a recorder type: {names}.", status=422, field="kind", names=names)
     return kind
+
+
+def get_name(code: str) -> Text:
+    """Return the name of a kind: our own word, or what the package that brings it calls it."""
+    kind = KINDS.get(code)
+    return kind.schema.message if kind is not None and kind.package is not None else Label(f"recorder-{code}")
 
 
 def get_schema(row: Recorder) -> ConfigurationSchema | None:

@@ -23,6 +23,7 @@ from services.recorders.protocol import (
     WrongChannel,
 )
 from services.recorders.protocol import Recorder as RecorderClient
+from services.recorders.registry import KINDS
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.spans import Span
 from services.runtime.translations import Bilingual, Message
@@ -62,6 +63,11 @@ DOWN_MESSAGES = {
         "The recorder's time zone differs from the one entered here: check which is right, and correct the other."
     ),
     "broken-off": Message("The connection was lost during the transfer: check the network and the recorder's load."),
+    "no-list": Message("The recorder lists its cameras through its API only: enter the API address, then ask again."),
+    "kind-failed": Message(
+        "The recorder type, which comes from another package, has failed: give the log to its authors, or install "
+        "another release of the package."
+    ),
     "down": Message("The recorder is not responding: check its power, network and address."),
 }
 
@@ -121,15 +127,19 @@ async def probe(recorders: OpenRecorder, row: Recorder, cameras: Sequence[Camera
             )
         )
     except (Fatal, Retryable):
-        findings.append(
-            Finding(
-                "configuration",
-                Message("The configuration is not valid: correct the type and fields."),
-            )
-        )
+        findings.append(_not_opened(row.kind))
     if not cameras and not findings:
         findings.append(Finding("no-cameras", Message("No cameras have been added for this recorder: add them.")))
     return ProbeResult(facts, sorted(findings, key=lambda finding: finding.ok))
+
+
+def _not_opened(kind: str) -> Finding:
+    if kind not in KINDS:
+        return Finding(
+            "kind-missing",
+            Message("The type of this recorder is not installed, or cannot be used: see the list of recorders."),
+        )
+    return Finding("configuration", Message("The configuration is not valid: correct the type and fields."))
 
 
 async def _why_down(client: RecorderClient, now: datetime) -> Finding:

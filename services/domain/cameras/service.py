@@ -8,6 +8,7 @@ from sqlalchemy import Select, func, select
 from services.database.base import new_id
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.cameras import UPLOADED, Camera, CameraPicture, Recorder
+from services.database.tables.sites import Site
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.audit import trail as audit_trail
@@ -24,7 +25,8 @@ Sort = Literal["recorder", "name", "place", "class", "channel", "days", "oldest"
 class CameraEntry:
     """The fields of a camera that an administrator enters.
 
-    ``retention_days``: for how many days the recorder keeps footage.
+    ``retention_days``: for how many days the recorder keeps footage. ``site_id``: where it is, None for the site of its
+    recorder.
     """
 
     recorder_id: str
@@ -35,6 +37,7 @@ class CameraEntry:
     place_en: str
     camera_class: str
     retention_days: int
+    site_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def change_camera(uow: UnitOfWork, camera_id: str, entry: CameraEntry) -> Camera
     """
     administrators.require_administrator(uow)
     row = _get_for_update(uow, camera_id)
-    _check(uow, entry)
+    _check(uow, entry, row.site_id)
     old = asdict(_entry_of(row))
     if (entry.recorder_id, entry.channel) != (row.recorder_id, row.channel):
         if uow.session.scalar(_same_channel(entry).where(Camera.id != camera_id)) is not None:
@@ -109,6 +112,7 @@ def change_camera(uow: UnitOfWork, camera_id: str, entry: CameraEntry) -> Camera
         recorders.require_no_open_cases(uow, Camera.id == camera_id)
         # Fingerprint and measurements belong to the footage of the old channel.
         row.fingerprint = row.oldest_frame_at = row.oldest_measured_at = row.oldest_moved_at = None
+        row.unlisted_at = None
         measurements.delete_retention(uow, camera_id)
     lower_class = (row.camera_class, entry.camera_class) == ("sensitive", "ordinary")
     if lower_class or entry.retention_days > row.retention_days:
@@ -144,7 +148,7 @@ def channel_taken(channel: str) -> Refused:
     )
 
 
-def _check(uow: UnitOfWork, entry: CameraEntry) -> None:
+def _check(uow: UnitOfWork, entry: CameraEntry, site_before: str | None = None) -> None:
     recorder = uow.session.get(Recorder, entry.recorder_id)
     if recorder is None or not recorder.active:
         raise Refused(
@@ -153,6 +157,9 @@ def _check(uow: UnitOfWork, entry: CameraEntry) -> None:
             status=422,
             field="recorderId",
         )
+    site = uow.session.get(Site, entry.site_id) if entry.site_id is not None else None
+    if entry.site_id not in (None, site_before) and (site is None or site.closed_at is not None):
+        raise Refused("site-unknown", "Choose a site that is in use.", status=422, field="siteId")
     if entry.camera_class not in CLASSES:
         raise Refused(
             "class-unknown",
@@ -199,5 +206,5 @@ def _get_for_update(uow: UnitOfWork, camera_id: str) -> Camera:
 def _entry_of(row: Camera) -> CameraEntry:
     return CameraEntry(
         *(row.recorder_id, row.channel, row.name_zh, row.name_en, row.place_zh, row.place_en),
-        *(row.camera_class, row.retention_days),
+        *(row.camera_class, row.retention_days, row.site_id),
     )

@@ -9,7 +9,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from services.domain.agreements import agreement_sheet
 from services.domain.applications import form_sheet
-from services.domain.custody import label_sheet, log_sheet, receipt_sheet, refusal_sheet, return_sheet, sitting_sheet
+from services.domain.custody import (
+    label_sheet,
+    log_sheet,
+    receipt_sheet,
+    refusal_sheet,
+    return_sheet,
+    sitting_sheet,
+    still_sheet,
+)
 from services.domain.holds import notice_sheet
 from services.domain.matters import disposal_sheet
 from services.domain.matters import documents as matter_documents
@@ -35,6 +43,7 @@ LAYOUTS: Mapping[str, Callable[[JsonView], list[Part]]] = {
     "return-inspection": return_sheet.lay_out,
     "confidentiality-agreement": agreement_sheet.lay_out,
     "sitting": sitting_sheet.lay_out,
+    "still": still_sheet.lay_out,
     "refusal-notice": refusal_sheet.lay_out,
     **dict.fromkeys(KINDS, matter_documents.lay_out),
     **dict.fromkeys(WORK_ORDERS, work_order_documents.lay_out),

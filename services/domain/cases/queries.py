@@ -59,6 +59,7 @@ from services.domain.custody.schemas import OpenSuspension, RecorderClock
 from services.domain.documents import service as document_service
 from services.domain.holds import queries as holds
 from services.domain.matters import queries as matter_queries
+from services.domain.packages import queries as packages
 from services.domain.retrieval import preservations
 from services.domain.reviews import assignment
 from services.domain.stages.catalogue import STAGES
@@ -167,6 +168,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         held_since=min((one.since for one in holdings), default=None),
         holdings=[CaseHolding.model_validate(one) for one in holdings] if reads_holds else [],
         may_place_hold=application.submitted_at is not None and holds.may_place(uow),
+        may_ask_package=application.submitted_at is not None and packages.may_ask(uow),
         outside_deadlines=outside.list_open(application),
         original_letter=_original_letter(application),
         answered_at=application.answered_at,

@@ -54,6 +54,7 @@ DOCUMENTS: Mapping[str, str] = {
     "return-inspection": "R39",
     "custody-log": "R47",
     "sitting": "R41 R57",
+    "still": "R37 R41",
 }
 
 

@@ -14,14 +14,18 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, Select, String, cast, func, or_, select
 
 from services.database.base import new_id
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.change_requests import ChangeRequest
+from services.database.tables.copies import Grant
 from services.database.tables.custody import HandOver
+from services.database.tables.emergency_views import EmergencyGrant
+from services.database.tables.matters import Matter
 from services.database.tables.people import Person, Post
+from services.database.tables.violations import Hearing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access.administrators import is_administrator, lock_setup, require_administrator
@@ -58,8 +62,9 @@ def decides(uow: UnitOfWork, person_id: str) -> bool:
     """Return whether the person has to do with decisions or footage, so that an act on them needs a second person.
 
     They hold, will hold or held in the last 30 days a post other than membership, one was asked for them, they hold
-    a copy or are to get one, or they drafted a case that is open, which they can withdraw. Otherwise an account would
-    be prepared before its post, or between two of them.
+    a copy or are to get one, they may view footage or are named for it in a case that is open, a violation that is open
+    accuses them, or they drafted a case that is open, which they can withdraw. Otherwise an account would be prepared
+    before its post, or between two of them.
     """
     post = select(Post.id).where(
         Post.person_id == person_id,
@@ -76,9 +81,36 @@ def decides(uow: UnitOfWork, person_id: str) -> bool:
         Application.submitted_at.is_not(None),
         Application.closed_at.is_(None),
     )
-    return any(uow.session.scalar(query.limit(1)) is not None for query in (post, copy, named)) or any(
+    asked = (post, copy, named, *_viewing(uow, person_id), *_heard(person_id))
+    return any(uow.session.scalar(query.limit(1)) is not None for query in asked) or any(
         request.person_id == person_id for request in list_open_posts(uow)
     )
+
+
+def _viewing(uow: UnitOfWork, person_id: str) -> tuple[Select[str], ...]:
+    """Select what lets somebody watch footage without a signature: as a named viewer, or in an urgent retrieval."""
+    recipient = select(Application.id).where(
+        Application.submitted_at.is_not(None),
+        Application.closed_at.is_(None),
+        cast(Application.recipient_ids, String).contains(person_id, autoescape=True),
+    )
+    grants: tuple[Any, ...] = (Grant, EmergencyGrant)
+    open_ones = (
+        select(table.id).where(table.person_id == person_id, table.ended_at.is_(None), table.until > uow.now)
+        for table in grants
+    )
+    return recipient, *open_ones
+
+
+def _heard(person_id: str) -> tuple[Select[str], ...]:
+    """Select the open matters that ask the person by name: who takes copies over, and who is accused."""
+    counterpart = select(Matter.id).where(Matter.counterpart_id == person_id, Matter.closed_at.is_(None))
+    accused = (
+        select(Hearing.matter_id)
+        .join(Matter, Matter.id == Hearing.matter_id)
+        .where(Hearing.person_id == person_id, Matter.closed_at.is_(None))
+    )
+    return counterpart, accused
 
 
 def list_open_posts(uow: UnitOfWork) -> list[ChangeRequest]:
@@ -224,16 +256,20 @@ def list_unheard(uow: UnitOfWork, requests: Collection[ChangeRequest]) -> set[st
 def check_not_objector(uow: UnitOfWork, person_id: str, *, as_checker: bool = False) -> None:
     """Refuse to put somebody out of office who may object to an open request of the acting administrator.
 
-    ``as_checker``: what ends is the office by which they watch over changes, and not the account.
+    ``as_checker``: what ends is the office by which they watch over changes, and not the account. Where no person acts,
+    an open request of anybody's counts: what the directory says may be the requester's own doing.
     """
     directory = access_queries.load_directory(uow)
-    for request in _list_open(uow, ChangeRequest.requested_by == uow.actor.id):
+    own = [ChangeRequest.requested_by == uow.actor.id] if uow.actor.kind == "person" else []
+    for request in _list_open(uow, *own):
         if policy.is_checker(directory, person_id) or (request.person_id == person_id and not as_checker):
-            raise Refused(
-                "objector",
-                "This person can object to one of your open requests: withdraw the request first, or ask another "
-                "administrator to do this.",
-            )
+            why = Message("This person can object to an open change request: wait until it has ended.")
+            if own:
+                why = Message(
+                    "This person can object to one of your open requests: withdraw the request first, or ask another "
+                    "administrator to do this."
+                )
+            raise Refused("objector", why)
 
 
 def confirm(uow: UnitOfWork, change_id: str) -> ChangeRequest:

@@ -107,6 +107,14 @@ def damaged_at(position: int) -> SendingStopped:
     return SendingStopped(f"the copy is damaged near byte {position} of its footage")
 
 
+async def read_bytes(reader: Reader, start: int, length: int) -> bytes:
+    """Return bytes of a copy that may be read now; Refused where the copy is damaged there."""
+    try:
+        return await run_in_thread(_read, reader, start, length)
+    except AgeError as error:
+        raise _damaged() from error
+
+
 async def encrypt(reader: Reader, encryptor: Encryptor, check: Check) -> AsyncIterator[bytes]:
     """Return the whole copy as an age file."""
     yield encryptor.header

@@ -177,6 +177,12 @@ def accept(uow: UnitOfWork, hand_over_id: str, *, conditions_version: str, proof
         return hand_over
     review = _open_receipt(uow, hand_over)
     agreement = require_agreement(uow, uow.actor.id)
+    if any(row.cause == suspensions.CUSTODIAN_LEFT for row in suspensions.of_person(uow, uow.actor.id)):
+        raise Refused(
+            "custodian-left",
+            "You are recorded as leaving: decline the copies, so that they are offered to another person.",
+            status=403,
+        )
     if conditions_version != uow.rules.policy_version:
         raise Refused(
             "conditions-outdated",

@@ -54,6 +54,8 @@ def _event(entry: JsonView) -> Cell:
         words(detail["kind"]) if "kind" in detail and has_word(detail["kind"]) else "",
         f"人员 {entry.text('detail.to.name')}" if entry.has("detail.to.name") else "",
         f"地点 {entry.text('detail.place')}" if entry.has("detail.place") else "",
+        f"录像时刻 {detail['at'].replace('T', ' ')}" if "at" in detail else "",
+        f"截图单 {detail['document']}" if "document" in detail else "",
         f"登记表 {detail['sitting']}" if "sitting" in detail else "",
         f"在场 {'、'.join(detail['present'])}" if detail.get("present") else "",
         entry.text("detail.text") if entry.has("detail.text") else "",

@@ -409,6 +409,7 @@ def issued(copy: Copy, person_id: str) -> IssuedCopy:
     clock = json.loads(record.content).get("recorderClock") if record else None
     # The recorder's segments and their hashes are the record's business, not the custodian's.
     shown = ("asked", "covered", "gaps", "leadInMs", "tailMs", "codecs", "parts", "firstFrame", "lastFrame", "zero")
+    rate = {"pictures": coverage["pictures"]} if coverage.get("pictures") else {}
     return IssuedCopy(
         id=copy.id,
         item_id=item.id,
@@ -424,7 +425,7 @@ def issued(copy: Copy, person_id: str) -> IssuedCopy:
         size=copy.sealed["plainSize"],
         sha256=copy.sealed["sha256Plain"],
         outcome=copy.sealed["outcome"],
-        coverage={name: coverage[name] for name in shown},
+        coverage={name: coverage[name] for name in shown} | rate,
         fragments=copy.sealed["fragments"],
         actions=[grant.action for grant in copy.grants if grant.ended_at is None and grant.person_id == person_id],
     )

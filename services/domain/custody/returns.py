@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from services.database.base import new_id
 from services.database.tables.custody import HandOver
+from services.database.tables.holds import Hold
 from services.database.tables.returns import Inspection, Return
 from services.database.tables.reviews import Decision
 from services.database.unit_of_work import UnitOfWork
@@ -28,6 +29,7 @@ OFFICES = {
 }
 FATES = ("destroyed", "given-back")
 RECALLED_TO = "security"
+DESTROYED_HELD = "download-destroyed-held"  # the notice
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ def return_copies(
 ) -> Return:
     """Return the copies and attest for every download, signed (R38, T2, T12).
 
-    Access ends with it, and the process is notified.
+    Access ends with it, and the process is notified. Refused for a download that was destroyed while somebody holds the
+    case, unless it says how that came; whoever keeps the hold is told (R67).
     """
     hand_over = log.get_mine(uow, hand_over_id)
     known = uow.session.scalar(select(Return).where(Return.hand_over_id == hand_over_id))
@@ -72,6 +75,7 @@ def return_copies(
             field="returnTo",
         )
     _check_fates(uow, hand_over_id, fates, no_other_copies)
+    owners = _require_kept(uow, hand_over, fates)
     attestation = {
         "downloads": {fate.download_id: {"fate": fate.fate, "note": fate.note.strip()} for fate in fates},
         "noOtherCopies": True,
@@ -99,6 +103,10 @@ def return_copies(
     )
     uow.session.add(returned)
     _end_use(uow, hand_over, "returned")
+    for person_id in owners:
+        notification_service.notify(
+            uow, person_id, DESTROYED_HELD, application_id=hand_over.application_id, subject_id=hand_over.id
+        )
     log.append(uow, hand_over, "returned", person_id=uow.actor.id, return_to=return_to, statement_sha256=signed.sha256)
     audit_trail.record(
         uow,
@@ -183,6 +191,21 @@ def _check_fates(uow: UnitOfWork, hand_over_id: str, fates: Sequence[AttestedFat
             status=422,
             field="noOtherCopies",
         )
+
+
+def _require_kept(uow: UnitOfWork, hand_over: HandOver, fates: Sequence[AttestedFate]) -> list[str]:
+    """Return who keeps the holds of a case of which something was destroyed; Refused where nothing says how."""
+    destroyed = [fate for fate in fates if fate.fate == "destroyed"]
+    query = select(Hold.owner_id).where(Hold.application_id == hand_over.application_id, Hold.lifted_at.is_(None))
+    owners = sorted(set(uow.session.scalars(query))) if destroyed else []
+    if owners and not all(fate.note.strip() for fate in destroyed):
+        raise Refused(
+            "case-held",
+            "The case is held, so nothing of it may be destroyed: give the medium back. If it was destroyed before, "
+            "write in the note when, how and who has witnessed it.",
+            field="downloads",
+        )
+    return owners
 
 
 def get_inspection_task(

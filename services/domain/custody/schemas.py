@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from services.domain.accounts.signatures.bodies import FormSigning, Signing
-from services.web.schemas import Account, Answer, Body, Identifier, Line, Moment, PlacedParameters
+from services.vault.redaction.recipe import LONGEST_MS
+from services.web.schemas import Account, Answer, Body, Identifier, Line, Moment, Note, PlacedParameters
 
 Stroke = Annotated[list[tuple[int, int]], Field(max_length=3000)]
 LoanSort = Literal["urgency", "number", "state", "until"]
@@ -190,6 +191,32 @@ class NamedRecipient(Answer):
     name: str
     agreement: bool
     views_since: Moment | None
+
+
+class MarkedMoment(Answer):
+    """A moment of a copy that somebody has marked while watching it.
+
+    ``kind``: ``bookmark`` or ``still``. ``at`` is the recorder's own time, ``atMs`` counts from the first picture.
+    ``number`` is that of a still's document, and ``picture`` where it is shown in a viewing that is open.
+    """
+
+    seq: int
+    kind: Literal["bookmark", "still"]
+    at: Moment
+    at_ms: int
+    text: str
+    by: str
+    made_at: Moment
+    number: str | None
+    picture: str | None
+
+
+class MomentBody(Body):
+    """What is marked: a moment in milliseconds after the first picture, in a viewing that is open, with words."""
+
+    viewing: Identifier
+    at_ms: Annotated[int, Field(ge=0, le=LONGEST_MS)]
+    text: Note = ""
 
 
 class RecipientBody(Body):

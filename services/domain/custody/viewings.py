@@ -39,7 +39,7 @@ class OpenedViewing:
 
 def open_viewing(uow: UnitOfWork, copy_id: str, *, purpose_confirmed: bool, address: str) -> OpenedViewing:
     """Begin a viewing: the purpose of the application is shown, and confirmed anew each time (R41)."""
-    _lock_loan(uow, copy_id)
+    lock_loan(uow, copy_id)
     opened = grants.check(uow, copy_id, "view", address=address)
     require_confirmed(purpose_confirmed)
     viewing = Viewing(
@@ -147,7 +147,7 @@ def list_download(
 
     ``recipient`` is the custodian's own, and empty unless it opens with an age key.
     """
-    _lock_loan(uow, copy_id)
+    lock_loan(uow, copy_id)
     opened = grants.check(uow, copy_id, "download")
     if opens_with != "age-key" and recipient:
         raise Refused(
@@ -231,7 +231,7 @@ def _end_others(uow: UnitOfWork, copy_id: str, sitting_id: str) -> None:
         viewing.ended_at = uow.now
 
 
-def _lock_loan(uow: UnitOfWork, copy_id: str) -> None:
+def lock_loan(uow: UnitOfWork, copy_id: str) -> None:
     """Lock the loan before its grant is checked: a return at the same moment comes first or has this to attest for."""
     copy = uow.session.get(Copy, copy_id)
     if copy is not None and copy.hand_over_id is not None:

@@ -46,6 +46,7 @@ SERIES = {
     "hold": "BL",  # the decision about the hold of that notice: BL-…/1
     "lift-hold": "JL",
     "sitting": "CY",
+    "still": "JT",
     "refusal-notice": "GZ",
     "violation": "WG",
     "referral": "YS",

@@ -41,6 +41,7 @@ from services.domain.process import outbox, permissions
 from services.domain.process.messages import APPLICATION_APPROVED, APPLICATION_REFUSED, REVIEW_DECIDED
 from services.domain.retrieval import attempts, preservations
 from services.domain.reviews import filing, moot_matters
+from services.domain.reviews import tasks as review_tasks
 from services.domain.reviews.moot_matters import MOOT
 from services.runtime.errors import Refused, Retryable
 from services.runtime.spans import Span
@@ -90,6 +91,7 @@ def call(uow: UnitOfWork, application_id: str, asked: Mapping[str, Any], proof: 
     statement = kind.statement(uow, state.application, read, kind.items_of(uow, state))
     signed = signature_signing.sign(uow, statement, proof, level="password+totp")
     matter = service.open_signed(uow, kind_here, state, read)
+    review_tasks.pass_on(uow, application_id, str(uow.actor.id))  # who calls it does not approve it
     documents.write(uow, matter, kind_here, (), {}, call=_signature(uow, matter, signed))
     audit_trail.record(
         uow,

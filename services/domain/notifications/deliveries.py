@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from services.database.tables.deliveries import Delivery
+from services.database.tables.mail_servers import MailServer
 from services.database.tables.notice_robots import NoticeRobot
 from services.database.unit_of_work import UnitOfWork
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from services.database.tables.notices import Notice
 
 MAIL, WEBHOOK, ROBOT = "mail", "webhook", "robot"
-_ROBOTS = "robots in use"  # in a session's notes
+_ROBOTS, _CHANNELS = "robots in use", "channels in use"  # in a session's notes
 TOPIC = "deliveries"  # notified by every commit that adds a delivery
 
 
@@ -48,6 +49,23 @@ def add_mails(uow: UnitOfWork, notice: "Notice", addresses: Iterable[str]) -> No
 def kind_of(channel: str) -> str:
     """Return ``mail``, ``webhook`` or ``robot``: each robot has a channel of its own."""
     return channel.partition(":")[0]
+
+
+def channels_in_use(uow: UnitOfWork) -> tuple[str, ...]:
+    """Return mail and webhook, as far as they are set, in the settings or on a page; asked once in a unit of work."""
+    known: tuple[str, ...] | None = uow.session.info.get(_CHANNELS)
+    if known is None:
+        known = uow.rules.notice_channels
+        if MAIL not in known:
+            on_page = uow.session.scalar(select(MailServer.id).where(MailServer.ended_at.is_(None)).limit(1))
+            known = known if on_page is None else (MAIL, *known)
+        uow.session.info[_CHANNELS] = known
+    return known
+
+
+def forget_channels(uow: UnitOfWork) -> None:
+    """Ask again which channels are in use: a mail server was set or ended."""
+    uow.session.info.pop(_CHANNELS, None)
 
 
 def robot_channels(uow: UnitOfWork) -> list[str]:

@@ -116,10 +116,10 @@ def retry_failed(uow: UnitOfWork) -> int:
 def send_test(uow: UnitOfWork, channel: str) -> Notice:
     """Send a notice to oneself by this channel. Administrators only."""
     require_administrator(uow)
-    if channel not in uow.rules.notice_channels:
+    if channel not in deliveries.channels_in_use(uow):
         raise Refused(
             "channel-not-set",
-            "This way of delivery is not configured: set the mail server or the webhook in the environment first.",
+            "This way of delivery is not configured: set the mail server, or the webhook in the environment, first.",
         )
     if channel == MAIL and not uow.session.get_one(Person, uow.actor.id).email:
         raise Refused(

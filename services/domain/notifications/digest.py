@@ -35,7 +35,7 @@ async def _write(database: Database) -> None:
 
 def write_digests(uow: UnitOfWork) -> int:
     """Write the mail of the day to each person who wants it and has open notices; return how many were written."""
-    if deliveries.MAIL not in uow.rules.notice_channels:
+    if deliveries.MAIL not in deliveries.channels_in_use(uow):
         return 0
     begun = _begin_of_day(uow)
     written = select(Notice.person_id).where(Notice.code == DIGEST, Notice.created_at >= begun)

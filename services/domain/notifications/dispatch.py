@@ -26,8 +26,8 @@ MAX_DETAIL_LENGTH = 200
 MOST_LINES = 50  # of a digest
 # Notices about notices: their failures are not escalated.
 UNDELIVERED, FAILING, TEST = "notice-undelivered", "deliveries-failing", "test-notice"
-ROBOT_CHANGED, ROBOT_ENDED = "robot-changed", "robot-ended"
-ABOUT_NOTICES = (UNDELIVERED, FAILING, TEST, ROBOT_CHANGED, ROBOT_ENDED)
+ROBOT_CHANGED, ROBOT_ENDED, MAIL_CHANGED = "robot-changed", "robot-ended", "mail-server-changed"
+ABOUT_NOTICES = (UNDELIVERED, FAILING, TEST, ROBOT_CHANGED, ROBOT_ENDED, MAIL_CHANGED)
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,17 @@ class OutgoingNotice:
     address: str | None
     stage: str | None = None
     lines: tuple["OutgoingNotice", ...] = ()
+
+
+def is_due(uow: UnitOfWork, channel: str) -> bool:
+    """Return whether something waits to be sent by the channel; looked at often, so it only reads."""
+    query = select(Delivery.id).where(
+        Delivery.channel == channel,
+        Delivery.delivered_at.is_(None),
+        Delivery.given_up_at.is_(None),
+        Delivery.next_at <= uow.now,
+    )
+    return uow.session.scalar(query.limit(1)) is not None
 
 
 def claim_next(uow: UnitOfWork, channel: str) -> OutgoingNotice | None:

@@ -68,7 +68,7 @@ def notify(
 
 def _usual_channels(uow: UnitOfWork, *, personal: bool) -> list[str]:
     robots = [] if personal else deliveries.robot_channels(uow)
-    return [*uow.rules.notice_channels, *robots]
+    return [*deliveries.channels_in_use(uow), *robots]
 
 
 def _mailed_later(uow: UnitOfWork, notice: Notice, channels: Iterable[str]) -> list[str]:

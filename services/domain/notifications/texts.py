@@ -34,6 +34,7 @@ Page = Literal[
     "sites",
     "reconciliations",
     "use-report",
+    "package",
 ]
 # What a notice asks somebody to do. Its subject is the review, the consent, the hand-over, the request or the
 # violation. ``progress`` asks for nothing: the decision of a stage is news until the next one.
@@ -58,6 +59,7 @@ Work = Literal[
     "answer",
     "work-order",
     "supervision",
+    "package",
 ]
 
 DIGEST = "daily-digest"
@@ -71,6 +73,7 @@ PAGES_OF_SUBJECTS = {
     "inspection": "/supervision/inspections",
     "refusals": "/supervision/refusals",
     "use-report": "/supervision/use-reports",
+    "package": "/packages",
 }
 PLAIN_PAGES = {
     "group": "/supervision/group",
@@ -176,6 +179,10 @@ TEXTS = {
     "work-order-cancelled": NoticeText(Message("A work order was cancelled: nothing is left to do."), "work-order"),
     "download-lost": NoticeText(
         Message("A download of an ended loan was lost: check the account and record a violation."), "work-order"
+    ),
+    "download-witnessed": NoticeText(
+        Message("You are named as the witness of a destroyed download: contact Security if you did not see it."),
+        "notices",
     ),
     "work-order-recall-asked": NoticeText(
         Message("A review of access asks for copies to come back: recall them, so that it can be accepted."),
@@ -343,6 +350,9 @@ TEXTS = {
     "view-allowed": NoticeText(
         Message("The custodian lets you view footage under your own name."), "hand-overs", personal=True, work="viewing"
     ),
+    "custodian-leaves": NoticeText(
+        Message("The custodian of a loan leaves: transfer the copies to another person, or have them returned.")
+    ),
     "custody-transferred": NoticeText(Message("Another person is now the custodian of a loan."), "matter"),
     "violation-leak": NoticeText(Message("Footage was leaked or misused: a violation was recorded."), work="violation"),
     "violation-breach": NoticeText(
@@ -382,11 +392,30 @@ TEXTS = {
         work="violation",
     ),
     "hold-owned": NoticeText(Message("You are the owner of a legal hold: review it in time."), "holds"),
+    "download-destroyed-held": NoticeText(
+        Message("A download of a case that you hold was returned as destroyed: check what the custodian has written."),
+        "case",
+    ),
     "hold-review-due": NoticeText(
         Message("A legal hold is due for review: keep it, or ask to lift it."), "holds", work="hold"
     ),
     "hold-lift-asked": NoticeText(
         Message("A legal hold is to be lifted: confirm it, or keep the hold."), "holds", work="check"
+    ),
+    "package-to-approve": NoticeText(
+        Message("An evidence package with footage in clear is requested: approve it, or refuse it."),
+        "package",
+        personal=True,
+        work="package",
+    ),
+    "package-ready": NoticeText(
+        Message("The evidence package that you requested is ready: download it in time."), "package", personal=True
+    ),
+    "package-refused": NoticeText(
+        Message("The evidence package that you requested was not approved: read the reason."), "package", personal=True
+    ),
+    "package-failed": NoticeText(
+        Message("The evidence package that you requested could not be made."), "package", personal=True
     ),
     "hold-lifted": NoticeText(Message("A legal hold that you own was lifted."), "holds"),
     "site-without-keeper": NoticeText(
@@ -474,6 +503,10 @@ TEXTS = {
     ),
     "robot-ended": NoticeText(
         Message("This group no longer receives notices: an administrator has ended it."), "notices"
+    ),
+    "mail-server-changed": NoticeText(
+        Message("An administrator has set or ended the mail server that sends notices: check that it is right."),
+        "notices",
     ),
     "test-notice": NoticeText(Message("This is a test notice."), "notices"),
     **{

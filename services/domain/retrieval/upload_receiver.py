@@ -89,7 +89,7 @@ def refusal_of(error: BaseException) -> Refused | None:
             return _refused(
                 "upload-not-footage",
                 Message(
-                    "Not saved: the file is {what}, not a recording in MP4, MOV, MKV, MPEG-TS or MPEG-PS. Export "
+                    "Not saved: the file is {what}, not a recording in MP4, MOV, MKV, MPEG-TS, MPEG-PS or DAV. Export "
                     "it in one of these formats and upload it.",
                     what=message,
                 ),

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
+from services.database.tables.notices import Notice
 from services.database.tables.people import Person
 from services.database.tables.reviews import Decision, Reminder, Review
 from services.database.unit_of_work import UnitOfWork
@@ -237,6 +238,25 @@ def unclaim(uow: UnitOfWork, review_id: str) -> Review:
     review.claimed_by = review.claimed_at = None
     audit_trail.record(uow, "review-unclaimed", "review", review_id, application_id=review.application_id)
     return review
+
+
+def pass_on(uow: UnitOfWork, application_id: str, person_id: str) -> None:
+    """Give the application's open reviews on from who decides them no more: claims end, and who decides now is told."""
+    query = select(Review).where(
+        Review.application_id == application_id, Review.matter_id.is_(None), Review.closed_at.is_(None)
+    )
+    for review in uow.session.scalars(query.order_by(Review.opened_at).with_for_update()):
+        directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, application_id)
+        pools = access_policy.pools_of(directory, facts, review)
+        if access_policy.is_own(STAGES[review.stage]) or not any(person_id in pool for pool in pools):
+            continue
+        if review.claimed_by == person_id:
+            review.claimed_by = review.claimed_at = None
+            audit_trail.record(uow, "review-unclaimed", "review", review.id, application_id=application_id)
+        candidates, unsigned = _candidates(uow, review)
+        notified = set(uow.session.scalars(select(Notice.person_id).where(Notice.subject_id == review.id)))
+        _notify(uow, review, [one for one in candidates if one not in notified], "review-opened")
+        _notify(uow, review, [one for one in unsigned if one not in notified], "review-needs-agreement")
 
 
 def check_stages(uow: UnitOfWork) -> None:

@@ -17,6 +17,7 @@ from services.database.tables.copies import Copy
 from services.database.tables.derivatives import Derivative, DerivativeAttempt
 from services.database.tables.documents import Document
 from services.database.tables.emergency_views import EmergencyCopy
+from services.database.tables.evidence_packages import EvidencePackage, PackageAttempt
 from services.database.tables.maintenance import Damage
 from services.database.tables.masters import Master
 from services.database.tables.matters import Matter
@@ -198,14 +199,16 @@ def _rows_of(bucket: str) -> tuple[Lister, Callable[[UnitOfWork, Collection[str]
     def rows(uow: UnitOfWork, after: str, limit: int) -> list[Row]:
         found = read(uow, base().where(UploadAttempt.key > after).limit(limit))
         if derived:
-            runs = _runs().where(DerivativeAttempt.key > after).limit(limit)
-            found = sorted([*found, *_derived_rows(uow, runs)], key=lambda row: row.sort_key)[:limit]
+            runs = _derived_rows(uow, _runs().where(DerivativeAttempt.key > after).limit(limit))
+            runs += _package_rows(uow, _package_runs().where(PackageAttempt.key > after).limit(limit))
+            found = sorted([*found, *runs], key=lambda row: row.sort_key)[:limit]
         return found
 
     def named(uow: UnitOfWork, keys: Collection[str]) -> list[Row]:
         found = read(uow, base().where(UploadAttempt.key.in_(keys)))
         if derived:
             found += _derived_rows(uow, _runs().where(DerivativeAttempt.key.in_(keys)))
+            found += _package_rows(uow, _package_runs().where(PackageAttempt.key.in_(keys)))
         return found
 
     return rows, named
@@ -243,6 +246,37 @@ def _derived_row(run: DerivativeAttempt, of: Derivative) -> Row:
         sha256=of.sealed["sha256Cipher"],
         labelled=of.label_sha256 is not None,
         held=True,
+    )
+
+
+def _package_runs() -> _Rows:
+    """Select the runs that have made evidence packages, which lie in the bucket of the copies."""
+    return (
+        select(PackageAttempt, EvidencePackage)
+        .join(EvidencePackage, EvidencePackage.id == PackageAttempt.package_id)
+        .order_by(PackageAttempt.key)
+    )
+
+
+def _package_rows(uow: UnitOfWork, query: _Rows) -> list[Row]:
+    return [_package_row(run, of) for run, of in uow.session.execute(query)]
+
+
+def _package_row(run: PackageAttempt, of: EvidencePackage) -> Row:
+    base = Row(run.key, run.key, "open", application_id=of.application_id)
+    if run.finished_at is None:
+        return base if run.swept_at is None else replace(base, state="gone", since=run.swept_at)
+    if of.discarded_at is not None:
+        return replace(base, state="gone", since=of.discarded_at)
+    if of.attempt_id != run.id or of.sealed is None or of.key_destroyed_at is not None:
+        return base  # it may be deleted at any moment
+    return replace(
+        base,
+        state="live",
+        since=run.finished_at,
+        version_id=of.sealed["versionId"],
+        size=of.sealed["size"],
+        sha256=of.sealed["sha256Cipher"],
     )
 
 

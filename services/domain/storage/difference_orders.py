@@ -18,12 +18,14 @@ from services.database.tables.sites import SiteKeeper
 from services.database.tables.violations import Violation
 from services.database.tables.work_orders import WorkOrder, WorkOrderAttempt
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import queries as access_queries
 from services.domain.stages.catalogue import STAGES
 from services.domain.storage.differences import ACCESSES, EVENTS, EXPLAINED, OPEN, WORK_ORDER
-from services.domain.work_orders import service
+from services.domain.work_orders import roles, service
 from services.domain.work_orders.roles import Role
 from services.domain.work_orders.service import Subject
 from services.runtime.canonical_json import hash_of
+from services.runtime.errors import Refused
 from services.runtime.labels import word
 from services.runtime.translations import Bilingual, Message
 
@@ -104,6 +106,23 @@ def require_no_keeper(uow: UnitOfWork, order: WorkOrder) -> Message | None:
     if uow.session.scalar(keepers.limit(1)) is not None:
         return Message("You keep the site of this recorder: another person has to check what was exported from it.")
     return None
+
+
+def is_asked(uow: UnitOfWork, row: ReconciliationFinding) -> bool:
+    """Return whether the acting person is who examines this by a work order that supervision verifies."""
+    if row.kind not in ACCESSES or row.violation_id is not None:
+        return False
+    return any(uow.actor.id in group for group in roles.pools(access_queries.load_directory(uow), SECURITY))
+
+
+def require_not_asked(uow: UnitOfWork, row: ReconciliationFinding) -> None:
+    """Raise Refused for who would close an inquiry of their own by an explanation, past its verification (R66)."""
+    if is_asked(uow, row):
+        raise Refused(
+            "inquiry-own",
+            "This is checked by your own work order, which the supervision group verifies: enter the result there.",
+            status=403,
+        )
 
 
 def _take_decided(uow: UnitOfWork) -> None:

@@ -6,10 +6,13 @@ STATES = (
     *("case-without-instance", "instance-without-case"),
 )
 # What has happened: nothing undoes it.
-EVENTS = ("label-wrong", "derived-damaged", "unexplained-put", "unexplained-delete", "foreign-read", "ghost-export")
+EVENTS = (
+    *("label-wrong", "derived-damaged", "unexplained-put", "unexplained-delete"),
+    *("foreign-read", "ghost-export", "log-unread"),
+)
 KINDS = (*STATES, *EVENTS)
 # Somebody was where nobody should be: examined by who leads Security, and hidden from who keeps what was compared.
-ACCESSES = ("unexplained-put", "unexplained-delete", "foreign-read", "ghost-export")
+ACCESSES = ("unexplained-put", "unexplained-delete", "foreign-read", "ghost-export", "log-unread")
 # Footage left the house, or may have: a violation of the case, and Security has to answer.
 GRAVE = ("foreign-read", "ghost-export")
 OPEN, EXPLAINED, WORK_ORDER, GONE = "open", "explained", "work-order", "gone"

@@ -158,12 +158,16 @@ def list_open_cases(uow: UnitOfWork, kind: str) -> list[tuple[str, str, int]]:
 
 
 def explain(uow: UnitOfWork, finding_id: str, explanation: str) -> ReconciliationFinding:
-    """Explain an open finding in a sentence; refused to who keeps what was compared, and to whose case it is about."""
+    """Explain an open finding in a sentence.
+
+    Refused to who keeps what was compared, who examines it by an inquiry, and who has a part in its case.
+    """
     readers.require_explainer(uow)
     row = uow.session.get(ReconciliationFinding, finding_id, with_for_update=True)
     if row is None or _concerns(uow, row):
         raise NotFound(Message("finding"), finding_id)
     readers.require_no_part(uow, row.application_id)
+    difference_orders.require_not_asked(uow, row)
     if row.state == EXPLAINED:
         raise Refused("finding-explained", "This finding is explained already.")
     row.state, row.explanation = EXPLAINED, explanation.strip()

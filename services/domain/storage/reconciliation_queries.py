@@ -12,7 +12,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import storage as storage_access
 from services.domain.access import visibility
-from services.domain.storage import readers
+from services.domain.storage import difference_orders, readers
 from services.domain.storage.reconciliation_schemas import DamageLine, FindingLine, ReconciliationLine
 
 NEWEST = 14  # reports that a page shows
@@ -52,7 +52,13 @@ def read_findings(
     section = Section((ReconciliationFinding.found_at.expression, ReconciliationFinding.id.expression))
     page = page_of(uow.session, query, (section,), listing)
     names = access_queries.get_names(uow, [row[0].explained_by for row in page.lines if row[0].explained_by])
-    return page.showing([_finding(row[0], row[1], row[2], names) for row in page.lines])
+    explains = may_explain(uow)
+    return page.showing(
+        [
+            _finding(row[0], row[1], row[2], names, explains=explains and not difference_orders.is_asked(uow, row[0]))
+            for row in page.lines
+        ]
+    )
 
 
 def list_damages(uow: UnitOfWork, limit: int = MOST_DAMAGES) -> list[DamageLine]:
@@ -90,7 +96,12 @@ def get_finding(uow: UnitOfWork, finding_id: str) -> FindingLine:
 
 
 def _finding(
-    row: ReconciliationFinding, number: str | None, matter_id: str | None, names: dict[str, str]
+    row: ReconciliationFinding,
+    number: str | None,
+    matter_id: str | None,
+    names: dict[str, str],
+    *,
+    explains: bool = False,
 ) -> FindingLine:
     return FindingLine(
         id=row.id,
@@ -108,6 +119,7 @@ def _finding(
         explanation=row.explanation,
         violation_matter_id=matter_id,
         work_order_id=row.work_order_id,
+        may_explain=explains and row.state != "explained",
     )
 
 

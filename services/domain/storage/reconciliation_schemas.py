@@ -41,6 +41,7 @@ class FindingLine(Answer):
     explanation: str | None
     violation_matter_id: str | None
     work_order_id: str | None
+    may_explain: bool
 
 
 class DamageLine(Answer):

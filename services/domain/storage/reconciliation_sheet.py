@@ -30,6 +30,7 @@ KINDS = {
     "unexplained-delete": "删除无依据",
     "foreign-read": "非本系统读取",
     "ghost-export": "导出无申请",
+    "log-unread": "访问日志无法读取",
 }
 PLACES = {"primary": "主存储", "replica": "异地存储", "recorder": "录像机", "engine": "流程引擎"}
 NOT_TOLD = {

@@ -12,6 +12,7 @@ from services.database.tables.cameras import UPLOADED, Camera, Recorder
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.storage.findings import Found
+from services.domain.storage.told_texts import distinct, storable
 from services.recorders.protocol import RecorderExport
 
 # A fetch begins some pictures early, and in whole pieces.
@@ -43,15 +44,16 @@ def judge(uow: UnitOfWork, recorder: AskedRecorder, exports: Sequence[RecorderEx
     for export in exports:
         if export.own and _is_fetched(uow, recorder.id, export):
             continue
+        export_id = distinct(export.id)
         detail = {
-            "export": export.id,
-            "channel": export.channel,
-            "name": export.name[:200],
+            "export": export_id,
+            "channel": distinct(export.channel),
+            "name": storable(export.name, 200),
             "start": export.start.isoformat() if export.start else None,
         }
         application_id = _find_case(uow, recorder.id, export)
         found.append(
-            Found("ghost-export", "recorder", recorder.name, f"{recorder.id}:{export.id}", application_id, detail)
+            Found("ghost-export", "recorder", recorder.name, f"{recorder.id}:{export_id}", application_id, detail)
         )
     return found
 
@@ -65,7 +67,7 @@ def _is_fetched(uow: UnitOfWork, recorder_id: str, export: RecorderExport) -> bo
         .join(Camera, Camera.id == Item.camera_id)
         .where(
             Camera.recorder_id == recorder_id,
-            Camera.channel == export.channel,
+            Camera.channel == distinct(export.channel),
             Item.asked_start <= export.start + NEAR,
             Item.asked_end >= export.start - NEAR,
         )
@@ -83,7 +85,7 @@ def _find_case(uow: UnitOfWork, recorder_id: str, export: RecorderExport) -> str
         .join(Application, Application.id == Item.application_id)
         .where(
             Camera.recorder_id == recorder_id,
-            Camera.channel == export.channel,
+            Camera.channel == distinct(export.channel),
             Item.asked_start <= export.start + NEAR,
             Item.asked_end >= export.start - NEAR,
             Item.dropped_in_round.is_(None),

@@ -24,6 +24,7 @@ from services.database.tables.copies import Copy
 from services.database.tables.derivatives import Derivative, DerivativeAttempt
 from services.database.tables.documents import Document
 from services.database.tables.emergency_views import EmergencyCopy
+from services.database.tables.evidence_packages import EvidencePackage, PackageAttempt
 from services.database.tables.maintenance import Damage, StoreAccess, StoreLogFeed
 from services.database.tables.masters import Master
 from services.database.tables.preservations import Preservation
@@ -32,27 +33,41 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.storage.comparisons import LABEL
 from services.domain.storage.findings import Found
+from services.domain.storage.told_texts import storable
 from services.domain.storage.verification import Place
 from services.vault.store.protocol import BUCKETS
 
-Act = Literal["get", "put", "delete"]
+Act = Literal["get", "put", "delete", "unread"]
 # of objects whose register is elsewhere (attachments, uploads, signed heads of the log) only strangers are found
 OF_ATTEMPTS = ("masters", "copies", "quarantine", "replicas")
 _ACTS: Mapping[str, Act] = {
     "GetObject": "get",
+    "GetObjectLambda": "get",
+    "SelectObject": "get",
+    "SelectObjectContent": "get",
     "PutObject": "put",
+    "PutObjectExtract": "put",
+    "PostPolicyBucket": "put",
     "CopyObject": "put",
     "CompleteMultipartUpload": "put",
     "DeleteObject": "delete",
     "DeleteMultipleObjects": "delete",
     "REST.GET.OBJECT": "get",
+    "REST.SELECT.OBJECT": "get",
+    "WEBSITE.GET.OBJECT": "get",
+    "REST.COPY.OBJECT_GET": "get",
+    "REST.COPY.PART_GET": "get",
     "REST.PUT.OBJECT": "put",
+    "REST.POST.OBJECT": "put",
     "REST.COPY.OBJECT": "put",
     "REST.POST.UPLOAD": "put",
     "REST.DELETE.OBJECT": "delete",
     "BATCH.DELETE.OBJECT": "delete",
     "S3.EXPIRE.OBJECT": "delete",
 }
+# Who copies an object of ours to a bucket of their own has read it; S3 writes that as a line of its own (…_GET).
+_COPIES = ("CopyObject", "CopyObjectPart")
+UNNAMED = "*"  # of an act on objects that the log does not name
 # bucket owner, bucket, [time], address, requester, request id, operation, key; and behind them what the client wrote:
 # "request", status, …, "referer", "user agent", version id and more
 _S3_HEAD = re.compile(
@@ -62,12 +77,9 @@ _S3_HEAD = re.compile(
 _S3_REST = re.compile(
     r'(?:"[^"]*"|-) (?P<status>\S+) \S+ \S+ \S+ \S+ \S+ (?:"[^"]*"|-) (?:"[^"]*"|-) (?P<version>\S+)[^"]*'
 )
-LONGEST = 1024  # characters of what a line names: the longest key of S3
-
-
 # A store is read each day, by the verification at least.
 SILENT = timedelta(hours=26)
-LONGEST_LINE = 1 << 20  # characters of one event, with all headers of its request
+LONGEST_LINE = 2 << 20  # characters of one event, with all headers and the query of its request
 
 
 class LineInvalid(ValueError):
@@ -89,8 +101,8 @@ class Access:
     address: str | None
 
 
-def read_lines(lines: Iterable[str], prefix: str) -> Iterator[Access | LineInvalid | None]:
-    """Read the lines of a log one by one; None for one that is of no concern, LineInvalid for one that is none.
+def read_lines(lines: Iterable[str], prefix: str) -> Iterator[list[Access] | LineInvalid]:
+    """Read the lines of a log one by one: the accesses of each, mostly one or none; LineInvalid for one that is none.
 
     ``prefix``: that of our buckets. A line that cannot be read does not end the log: those behind it count.
     """
@@ -106,7 +118,7 @@ def read_lines(lines: Iterable[str], prefix: str) -> Iterator[Access | LineInval
             )
 
 
-def read_line(text: str, prefix: str) -> Access | None:
+def read_line(text: str, prefix: str) -> list[Access]:
     """Read one line; ValueError for one that no store writes."""
     if len(text) > LONGEST_LINE:
         raise ValueError("the line is too long")
@@ -116,27 +128,72 @@ def read_line(text: str, prefix: str) -> Access | None:
         raise ValueError("this is no line of an access log") from error
 
 
-def _minio(text: str, prefix: str) -> Access | None:
+def unread(sha256: str, now: datetime) -> Access:
+    """Return what stands for an event that nobody can read, by its hash: a reconciliation reports it."""
+    return Access(sha256, sha256, now, "unread", "", "", None, "", None)
+
+
+@dataclass(frozen=True)
+class _Touched:
+    act: Act
+    bucket: str
+    key: str
+    version_id: str | None
+
+
+def _minio(text: str, prefix: str) -> list[Access]:
     entry = json.loads(text)
     api = entry["api"]
-    act, status = _ACTS.get(api.get("name", "")), api.get("statusCode", 0)
-    bucket = _bucket(api.get("bucket") or "", prefix)
-    if act is None or bucket is None or not 200 <= int(status) < 300 or not api.get("object"):
-        return None
-    query = entry.get("requestQuery") or {}
-    answered = {name.lower(): value for name, value in (entry.get("responseHeader") or {}).items()}
-    version = query.get("versionId") or answered.get("x-amz-version-id")
+    name, status = api.get("name", ""), api.get("statusCode", 0)
+    if (name not in _ACTS and name not in _COPIES) or not 200 <= int(status) < 300:
+        return []
+    touched = _touched(entry, name, prefix)
+    if not touched:
+        return []
     requester = entry.get("accessKey") or (entry.get("requestClaims") or {}).get("accessKey") or "anonymous"
     at = _aware(datetime.fromisoformat(entry["time"]))
-    named = (_named(one) if one is not None else None for one in (version, entry.get("remotehost")))
-    version, address = named
-    request, line, key = entry.get("requestID"), _mark(text), _named(api["object"])
-    # sent again, the same request may be written otherwise
-    own = _mark(f"minio|{_named(request)}|{act}|{bucket}|{key}|{version or ''}") if request else line
-    return Access(own, line, at, act, bucket, key, version, _named(requester), address)
+    address = _named(entry["remotehost"]) if entry.get("remotehost") is not None else None
+    request, line = entry.get("requestID"), _mark(text)
+    found = []
+    for number, one in enumerate(touched):
+        # sent again, the same request may be written otherwise
+        own = f"minio|{_named(request)}|{one.act}|{one.bucket}|{one.key}|{one.version_id or ''}" if request else None
+        mark = _mark(own) if own is not None else line if number == 0 else _mark(f"{number}|{text}")
+        of_line = line if len(touched) == 1 else mark
+        named = (one.bucket, one.key, one.version_id)
+        found.append(Access(mark, of_line, at, one.act, *named, _named(requester), address))
+    return found
 
 
-def _s3(text: str, prefix: str) -> Access | None:
+def _touched(entry: Mapping[str, Any], name: str, prefix: str) -> list[_Touched]:
+    """Return what a request has done to objects of ours: a copy reads one and writes one, a deletion may name many."""
+    api, touched = entry["api"], list[_Touched]()
+    act, bucket = _ACTS.get(name), _bucket(api.get("bucket") or "", prefix)
+    if act is not None and bucket is not None:
+        query = entry.get("requestQuery") or {}
+        version = query.get("versionId") or _header(entry.get("responseHeader"), "x-amz-version-id")
+        several = [(one["objectName"], one.get("versionId")) for one in api.get("objects") or []]
+        if api.get("object"):
+            several = [(api["object"], version)]
+        elif act == "get":
+            several = []
+        for key, of in several or ([] if act == "get" else [(UNNAMED, None)]):
+            touched.append(_Touched(act, bucket, _named(key), _named(of) if of else None))
+    source = _header(entry.get("requestHeader"), "x-amz-copy-source") if name in _COPIES else None
+    if source:
+        where, _, version = _named(source).partition("?versionId=")
+        from_bucket, _, key = unquote(where).removeprefix("/").partition("/")
+        ours = _bucket(from_bucket, prefix)
+        if ours is not None and key:
+            touched.append(_Touched("get", ours, _named(key), version or None))
+    return touched
+
+
+def _header(headers: Mapping[str, Any] | None, name: str) -> Any:
+    return {key.lower(): value for key, value in (headers or {}).items()}.get(name)
+
+
+def _s3(text: str, prefix: str) -> list[Access]:
     """Read a line of S3's server access log.
 
     Clients write request, referer and user agent themselves: where a quotation mark in one of them could be the end of
@@ -148,20 +205,21 @@ def _s3(text: str, prefix: str) -> Access | None:
     act, bucket = _ACTS.get(match["operation"]), _bucket(match["bucket"], prefix)
     rest = _S3_REST.fullmatch(match["rest"])
     status, version = (rest["status"], rest["version"]) if rest is not None else ("200", "-")
-    if act is None or bucket is None or not (status.startswith("2") or match["operation"].startswith("S3.")):
-        return None
+    unsaid = match["operation"].startswith("S3.") or (status == "-" and match["operation"].endswith("_GET"))
+    if act is None or bucket is None or not (status.startswith("2") or unsaid):
+        return []
     at = _aware(datetime.strptime(match["at"], "%d/%b/%Y:%H:%M:%S %z"))
     key = _named(unquote(unquote(match["key"])))  # it is encoded twice
     named = (_named(match[name]) for name in ("requester", "address"))
     line, of = _mark(text), None if version == "-" else _named(version)
-    return Access(line, line, at, act, bucket, key, of, *named)
+    return [Access(line, line, at, act, bucket, key, of, *named)]
 
 
 def _named(value: object) -> str:
-    """Return a name from a line as every database stores it: without characters that are none, and not too long."""
+    """Return a name from a line as every database stores it."""
     if not isinstance(value, str):
         raise TypeError(f"{type(value).__name__} is no name")
-    return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")[:LONGEST]
+    return storable(value)
 
 
 def _aware(moment: datetime) -> datetime:
@@ -269,10 +327,12 @@ def judge_next(uow: UnitOfWork, own: Collection[str], limit: int) -> tuple[int, 
     }
     numbers = {row.key.split(".")[0] for row in rows if row.bucket == "documents" and "/" not in row.key}
     documents = set(uow.session.scalars(select(Document.number).where(Document.number.in_(numbers))))
-    found = []
+    found = _unread_ones(rows)
     runs = _explained_runs(uow, bases)
     for row in rows:
         row.judged_at = uow.now
+        if row.act == "unread":
+            continue
         if row.requester in own and (row.key.removesuffix(LABEL), row.act) in runs:
             continue
         attempt = attempts.get(row.key.removesuffix(LABEL))
@@ -289,15 +349,33 @@ def judge_next(uow: UnitOfWork, own: Collection[str], limit: int) -> tuple[int, 
     return len(rows), found
 
 
+def _unread_ones(rows: Sequence[StoreAccess]) -> list[Found]:
+    """Return a finding for each place whose log had events that nobody could read: what they hide is asked about."""
+    found = []
+    for place in sorted({row.place for row in rows if row.act == "unread"}):
+        unread_ones = [row for row in rows if row.act == "unread" and row.place == place]
+        detail = {"at": unread_ones[0].imported_at.isoformat(), "events": len(unread_ones)}
+        found.append(Found("log-unread", place, "access-log", unread_ones[0].id, None, detail))
+    return found
+
+
 def _explained_runs(uow: UnitOfWork, keys: Collection[str]) -> set[tuple[str, str]]:
-    """Return key and act of what making a redacted copy explains: a put of a run, and the end of what it has left."""
-    query = (
+    """Return key and act of what making a redacted copy or an evidence package explains.
+
+    That is a put of a run, and the end of what it has left.
+    """
+    derived = (
         select(DerivativeAttempt, Derivative)
         .join(Derivative, Derivative.id == DerivativeAttempt.derivative_id)
         .where(DerivativeAttempt.key.in_(keys))
     )
+    packages = (
+        select(PackageAttempt, EvidencePackage)
+        .join(EvidencePackage, EvidencePackage.id == PackageAttempt.package_id)
+        .where(PackageAttempt.key.in_(keys))
+    )
     explained = set[tuple[str, str]]()
-    for run, of in uow.session.execute(query):
+    for run, of in (*uow.session.execute(derived), *uow.session.execute(packages)):
         explained.add((run.key, "put"))
         if run.abandoned_at is not None or of.key_destroyed_at is not None or of.discarded_at is not None:
             explained.add((run.key, "delete"))

@@ -5,9 +5,10 @@ all of them: an event is answered once it is stored, and the number of transacti
 """
 
 import asyncio
+import hashlib
 import hmac
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,8 +23,10 @@ from services.runtime.threads import run_in_thread
 
 ACTOR = Actor("system", "access-log")
 AT_ONCE = 1000  # accesses in one transaction
-MOST_WAITING = 64  # calls at once, each of 2 MiB at most; more are told to come again, which a store does
+MOST_WAITING = 64  # calls at once, of which 2 MiB each are kept; more are told to come again, which a store does
 MOST_EVENTS = 10_000  # in one call
+MOST_KEPT = 2 << 20  # bytes of one call
+MOST_BYTES = 64 << 20  # of one call that is not kept: no request that a store takes makes an event as long
 RENEWED = timedelta(seconds=30)  # so often it is written that a store has sent something
 
 
@@ -34,6 +37,13 @@ class Received:
     events: int
     new: int
     unread: int
+
+
+@dataclass(frozen=True)
+class TooLong:
+    """A body that is longer than what is kept of one; a client can make the event of its request so long."""
+
+    sha256: str
 
 
 @dataclass
@@ -63,17 +73,24 @@ class Receiver:
         finally:
             self.calls -= 1
 
-    async def receive(self, database: Database, prefix: str, body: bytes) -> Received:
+    async def receive(self, database: Database, prefix: str, body: bytes | TooLong) -> Received:
         """Store the events of a body; the same event a second time changes nothing.
 
-        Raises Refused for a body that has no event; Retryable where the database is away.
+        What cannot be read besides others, or is too long, is stored as such, so that nobody hides an access by making
+        its event so; the next reconciliation reports it. Raises Refused for a body that has no event; Retryable where
+        the database is away.
         """
+        now = database.clock.now()
+        if isinstance(body, TooLong):
+            return Received(1, await self._store(database, [store_accesses.unread(body.sha256, now)]), 1)
         events, read = await run_in_thread(_parse, body, prefix)
         unread = sum(isinstance(one, LineInvalid) for one in read)
         if unread and unread == events:
             raise _unreadable()
-        accesses = [one for one in read if isinstance(one, Access)]
-        due = events and (self.told_at is None or database.clock.now() - self.told_at >= RENEWED)
+        accesses = [access for one in read if not isinstance(one, LineInvalid) for access in one]
+        if unread:
+            accesses.append(store_accesses.unread(hashlib.sha256(body).hexdigest(), now))
+        due = events and (self.told_at is None or now - self.told_at >= RENEWED)
         new = await self._store(database, accesses) if accesses or due else 0
         return Received(events, new, unread)
 
@@ -109,7 +126,7 @@ class Receiver:
             fresh |= store_accesses.add_new(uow, self.place, accesses[start : start + AT_ONCE])
         counts = []
         for batch in batches:
-            own = fresh.intersection(one.id for one in batch)
+            own = fresh.intersection(one.id for one in batch if one.act != "unread")
             fresh -= own
             counts.append(len(own))
         return counts
@@ -138,7 +155,22 @@ def require_token(settings: Settings, place: Place, given: str) -> None:
         )
 
 
-def _parse(body: bytes, prefix: str) -> tuple[int, list[Access | LineInvalid | None]]:
+async def read_body(parts: AsyncIterator[bytes]) -> bytes | TooLong:
+    """Read the body of a call, and of one that is too long its hash alone; Refused for one that has no end."""
+    kept, digest, received = bytearray(), hashlib.sha256(), 0
+    async for part in parts:
+        received += len(part)
+        if received > MOST_BYTES:
+            raise Refused("access-log-many", "This call is too large: send fewer events at once.", status=413)
+        digest.update(part)
+        if received <= MOST_KEPT:
+            kept += part
+        else:
+            kept.clear()
+    return bytes(kept) if received <= MOST_KEPT else TooLong(digest.hexdigest())
+
+
+def _parse(body: bytes, prefix: str) -> tuple[int, list[list[Access] | LineInvalid]]:
     """Read one event, a list of them, or one in each line.
 
     An empty object is none: by it MinIO asks whether somebody is there.
@@ -150,7 +182,7 @@ def _parse(body: bytes, prefix: str) -> tuple[int, list[Access | LineInvalid | N
     stripped = text.strip()
     if stripped in ("", "{}"):
         return 0, []
-    lines = stripped.splitlines()
+    lines = stripped.split("\n")  # by no other character: a client writes some of them into its own event
     if len(lines) > 1 or stripped.startswith("["):
         lines = _whole(stripped) or lines
     if len(lines) > MOST_EVENTS:

@@ -18,6 +18,7 @@ Look = Literal[
     "view-allowed",
     "fetched",
     "provided",
+    "packaged",
 ]
 
 

@@ -13,6 +13,7 @@ received           a copy of it was received into custody, by a receipt or a cus
 view-allowed       the custodian let a named recipient view it
 fetched            a copy was fetched to be handed to people outside
 provided           people outside signed that they had received it
+packaged           an evidence package with the footage in clear was downloaded
 """
 
 import json
@@ -45,6 +46,8 @@ from services.database.tables.custody import CustodyEntry
 from services.database.tables.derivatives import Derivative, DerivativeViewing
 from services.database.tables.disclosures import Disclosure, DisclosureDownload
 from services.database.tables.emergency_views import EmergencyCopy, EmergencyViewing
+from services.database.tables.evidence_packages import EvidencePackage, PackageFetch
+from services.database.tables.masters import Master
 from services.database.tables.sittings import Sitting
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
@@ -62,13 +65,14 @@ LEAST_PURPOSE, MOST_PURPOSE = 4, 500
 LONGEST = timedelta(days=1)
 KINDS = (
     *("viewing", "on-site", "emergency-viewing", "redacted-viewing", "picture", "download", "received"),
-    *("view-allowed", "fetched", "provided"),
+    *("view-allowed", "fetched", "provided", "packaged"),
 )
 READ = ("viewing", "on-site", "emergency-viewing", "redacted-viewing")  # of which the moments are known
 COLUMNS = ("person_id", "address", "content", "sitting_id")  # of the parts of the query, as texts
-SEALED: dict[str, type[EmergencyCopy | Derivative]] = {
+SEALED: dict[str, type[EmergencyCopy | Derivative | Master]] = {
     "emergency-viewing": EmergencyCopy,
     "redacted-viewing": Derivative,
+    "packaged": Master,
 }  # what is read where that is no copy
 Visible = Callable[[ColumnElement[Any]], ColumnElement[bool]]
 
@@ -212,6 +216,7 @@ def _select(uow: UnitOfWork, question: Question) -> CompoundSelect[*tuple[Any, .
         entered("received"),
         entered("view-allowed"),
         downloaded("fetched", DisclosureDownload),
+        _packaged(question, visible),
         received.where(Disclosure.received_at.is_not(None), cast(Disclosure.copy_ids, String).like(named)),
     )
 
@@ -247,6 +252,32 @@ def _redacted(question: Question, visible: Visible) -> Select[*tuple[Any, ...]]:
     )
 
 
+def _packaged(question: Question, visible: Visible) -> Select[*tuple[Any, ...]]:
+    """Select the downloads of evidence packages with footage in clear, which have the masters whole."""
+    columns = {"person_id": PackageFetch.person_id, "address": PackageFetch.address}
+    return (
+        select(
+            literal("packaged", String).label("kind"),
+            literal("packaged:").concat(Master.id).concat(":").concat(PackageFetch.id).label("key"),
+            PackageFetch.asked_at.label("at"),
+            Master.application_id.label("application_id"),
+            Master.id.label("copy_id"),
+            *(cast(columns.get(name, null()), String).label(name) for name in COLUMNS),
+        )
+        .select_from(Item)
+        .join(Master, Master.item_id == Item.id)
+        .join(EvidencePackage, EvidencePackage.application_id == Master.application_id)
+        .join(PackageFetch, PackageFetch.package_id == EvidencePackage.id)
+        .where(
+            Item.camera_id == question.camera_id,
+            EvidencePackage.footage == "clear",
+            Master.retrieved_at <= EvidencePackage.made_at,
+            PackageFetch.reads > 0,
+            visible(Master.application_id.expression),
+        )
+    )
+
+
 def _pictures(question: Question, visible: Visible) -> Select[*tuple[Any, ...]]:
     """Select the pictures of the camera that reviewers have looked at: the moment stands in the event's entry."""
     columns = {"person_id": AuditEvent.actor_id, "content": AuditEvent.entry}
@@ -277,9 +308,9 @@ def _visibility(uow: UnitOfWork) -> Visible:
 
 
 def _load_sealed(uow: UnitOfWork, rows: Sequence[Row[*tuple[Any, ...]]]) -> dict[str, dict[str, Any]]:
-    """Load what the copies of these rows were sealed as, by their ids; three statements at most."""
+    """Load what the copies of these rows were sealed as, by their ids; four statements at most."""
     found: dict[str, dict[str, Any]] = {}
-    for table in (Copy, EmergencyCopy, Derivative):
+    for table in (Copy, EmergencyCopy, Derivative, Master):
         ids = {row.copy_id for row in rows if row.kind != "picture" and SEALED.get(row.kind, Copy) is table}
         if ids:
             query = select(table.id, table.sealed).where(table.id.in_(ids))

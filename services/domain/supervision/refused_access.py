@@ -1,7 +1,9 @@
 """Watch over refused accesses: each is on record, and who is refused much in a short time is looked at (R52).
 
-Different addresses count, so that nobody is looked at for one old link. What is kept is bounded: beyond, the metric
-alone counts.
+Different addresses count, so that nobody is looked at for one old link. A page of another site can send a browser to
+many in somebody's name: they count, since any program can say that it comes from there, and the record says so to
+whoever judges it. What is kept is bounded: beyond, the metric
+alone counts, but for cases that there are, each once: nobody hides them behind many other addresses.
 """
 
 from typing import Any
@@ -27,6 +29,7 @@ from services.web.refused_access import RefusedRequest
 REFUSED = "access-refused"  # the event
 OFTEN = "access-refused-often"  # the notice
 KEPT = 4  # times the number that is a pattern, of one person in one window
+MOST_CASES = 40  # times that number, of cases that there are, one refusal each
 
 
 async def note_refusal(database: Database, person_id: str, refused: RefusedRequest) -> None:
@@ -40,15 +43,18 @@ def note(uow: UnitOfWork, refused: RefusedRequest) -> None:
     # one row for all that is refused to the person at once, in whichever portal
     if uow.session.get(Person, me, with_for_update=True, populate_existing=True) is None:
         return
-    asked = f"{refused.method} {refused.path}"
-    query = select(AccessRefusal.asked, AccessRefusal.told).where(
+    asked = f"{refused.method} {refused.path}" + (f" [{refused.site}]" if refused.site else "")
+    query = select(AccessRefusal.asked, AccessRefusal.told, AccessRefusal.application_id).where(
         AccessRefusal.person_id == me, AccessRefusal.at > uow.now - uow.rules.refusal_window
     )
-    known = {row.asked: row.told for row in uow.session.execute(query)}
-    if asked in known or len(known) >= KEPT * limit:
+    rows = uow.session.execute(query).all()
+    known = {row.asked: row.told for row in rows}
+    if asked in known or len(known) >= MOST_CASES * limit:
+        return
+    application_id = _case_of(uow, refused.parameters)
+    if len(known) >= KEPT * limit and (application_id is None or application_id in {row[2] for row in rows}):
         return
     often = len(known) + 1 >= limit and not any(known.values())
-    application_id = _case_of(uow, refused.parameters)
     uow.session.add(
         AccessRefusal(
             id=new_id(),

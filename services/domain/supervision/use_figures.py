@@ -32,7 +32,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.storage import maintenance
 from services.domain.supervision.periods import Period
 
-REFUSED_ACCESS = "access-denied"
+REFUSED_ACCESS = ("access-denied", "access-refused")  # to copies, and to pages
 OPEN = "open"  # of an application that has no end yet
 NOW, BEFORE = 0, 1
 # what the statistics show as well, and what they call it
@@ -148,7 +148,7 @@ MEASURES: Mapping[str, Mapping[str, Callable[[Reported], Query] | None]] = {
         "problems": lambda of: _number(of.within(Matter.opened_at), Matter.kind == "problem"),
         "violations": None,
         "violationsAtEnd": lambda of: _number(of.until(Violation.opened_at), of.not_yet(Violation.closed_at)),
-        "refusedAccess": lambda of: _number(AuditEvent.action == REFUSED_ACCESS, of.within(AuditEvent.at)),
+        "refusedAccess": lambda of: _number(AuditEvent.action.in_(REFUSED_ACCESS), of.within(AuditEvent.at)),
         "holdsAtEnd": lambda of: _number(of.until(Hold.placed_at), of.not_yet(Hold.lifted_at)),
     },
     "storage": {

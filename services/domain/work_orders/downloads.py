@@ -34,6 +34,7 @@ from services.runtime.translations import Message
 
 KIND = "download-account"
 GIVEN_BACK, DESTROYED, LOST = "given-back", "destroyed", "lost"
+WITNESSED = "download-witnessed"  # the notice
 FATES = (GIVEN_BACK, DESTROYED, LOST)
 WITNESSES = ("security", "storage")  # kinds of departments whose people may see a destruction besides the doer's own
 AT_ONCE = 50  # work orders that one transaction gives to somebody else
@@ -56,6 +57,7 @@ def register() -> None:
     """Register what belongs to this kind of work order; again is no error."""
     service.REQUIREMENTS[KIND] = require_accounts
     service.SIGNED[KIND] = list_signed
+    service.WITNESSES[KIND] = list_named_witnesses
     service.WHEN_DONE[KIND] = follow_confirmation
     service.UNTIL_DONE.add(KIND)
 
@@ -99,8 +101,8 @@ def reassign(uow: UnitOfWork) -> bool:
 def account(uow: UnitOfWork, work_order_id: str, accounts: Sequence[Account], said: Done, proof: Proof) -> WorkOrder:
     """Say what became of each download, and sign it with the checklist, as who does the work order.
 
-    Refused for a download that is missing or named twice, an account that lacks what its fate needs, and a destruction
-    while the case is held.
+    Refused for a download that is missing or named twice, an account that lacks what its fate needs, a destruction
+    while the case is held, and witnesses beside whom nobody is left to confirm it. Each witness is told.
     """
     order = service.lock_seen(uow, work_order_id)
     if order.kind != KIND:
@@ -113,6 +115,14 @@ def account(uow: UnitOfWork, work_order_id: str, accounts: Sequence[Account], sa
         row.attempt = attempt.attempt
     uow.session.add_all(rows)
     uow.session.flush()
+    named = list_named_witnesses(uow, order)
+    if named and order.is_verified and not service.list_verifiers(uow, order):
+        raise Refused(
+            "account-witness",
+            "Nobody beside this witness could confirm the account: choose another witness.",
+            status=422,
+            field=f"downloads-{next(number for number, row in enumerate(rows) if row.witness_id)}-witnessId",
+        )
     service.done(uow, work_order_id, said, proof)
     lost = [row.download_id for row in rows if row.fate == LOST]
     if lost or any(given["answer"] == "no" for given in (attempt.answers or {}).values()):
@@ -130,6 +140,7 @@ def account(uow: UnitOfWork, work_order_id: str, accounts: Sequence[Account], sa
     if lost:
         told = set(service.list_verifiers(uow, order)) | set(heads.list_of_security(uow, hand_over))
         service.notify(uow, order, sorted(told - {str(uow.actor.id)}), "download-lost")
+    service.notify(uow, order, sorted(named), WITNESSED)
     return order
 
 
@@ -166,6 +177,11 @@ def follow_confirmation(uow: UnitOfWork, order: WorkOrder) -> None:
         attempt=order.attempt,
         statement_sha256=attempt.verified_sha256,
     )
+
+
+def list_named_witnesses(uow: UnitOfWork, order: WorkOrder) -> set[str]:
+    """Return whom the doer names as witnesses in the present attempt; they do not confirm it themselves (R38)."""
+    return {row.witness_id for row in _rows(uow, order) if row.attempt == order.attempt and row.witness_id is not None}
 
 
 def list_accounted(uow: UnitOfWork, order: WorkOrder) -> list[DownloadToAccount]:

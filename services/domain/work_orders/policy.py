@@ -27,17 +27,18 @@ OF_ROWS = (
 class Parts:
     """Who has had a part in a work order: its doers in all attempts, those in whose place they acted, its opener.
 
-    ``concerned``: the people whom its case concerns (T8).
+    ``concerned``: the people whom its case concerns (T8). ``witnesses``: before whom the present attempt was done.
     """
 
     doers: Collection[str]
     opener: str | None
     concerned: Collection[str] = ()
+    witnesses: Collection[str] = ()
 
     @property
     def barred(self) -> set[str]:
         """Return who does not verify it, as substitute either."""
-        return {*self.doers, *self.concerned, *([self.opener] if self.opener is not None else [])}
+        return {*self.doers, *self.concerned, *self.witnesses, *([self.opener] if self.opener is not None else [])}
 
 
 def doer_refusal(
@@ -127,6 +128,10 @@ def _barred(directory: Directory, parts: Parts, person_id: str) -> Refused | Non
     if person_id in parts.doers:
         return _refused(
             "was-doer", Message("You did this, or it was done in your place: another person has to verify it.")
+        )
+    if person_id in parts.witnesses:
+        return _refused(
+            "was-witness", Message("You are named here as a witness: another person has to confirm what you saw.")
         )
     if person_id == parts.opener:
         return _refused("was-opener", Message("You opened this work order: another person has to verify it."))

@@ -3,7 +3,7 @@
 A work order is done by its doer, who signs the checklist, and verified by somebody else, who signs over what was done.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -48,6 +48,7 @@ OfAttempt = Callable[[UnitOfWork, WorkOrder, WorkOrderAttempt], object]
 Acceptance = Callable[[UnitOfWork, WorkOrder, WorkOrderAttempt], Text | None]
 Requirement = Callable[[UnitOfWork, WorkOrder], Text | None]
 Signed = Callable[[UnitOfWork, WorkOrder], Any]
+Witnesses = Callable[[UnitOfWork, WorkOrder], Collection[str]]
 
 WHEN_DONE: dict[str, WhenDone] = {}
 """By kind: what follows in the act that closes a work order as done. Registered in ``services.domain.wiring``."""
@@ -64,6 +65,9 @@ UNTIL_DONE: set[str] = set()
 
 WHEN_SIGNED: dict[str, OfAttempt] = {}
 """By kind: what follows in the act in which the doer signs."""
+
+WITNESSES: dict[str, Witnesses] = {}
+"""By kind: before whom the present attempt was done, by what its doer says; none of them verifies it."""
 
 ACCEPTANCE: dict[str, Acceptance] = {}
 """By kind: why what was done cannot be accepted yet, or None; asked in the act of verifying it."""
@@ -435,7 +439,8 @@ def parts_of(uow: UnitOfWork, order: WorkOrder) -> Parts:
     if order.doer_id is not None:
         doers.add(order.doer_id)
     application = uow.session.get(Application, order.application_id) if order.application_id is not None else None
-    return Parts(doers, order.opened_by, application.subject_ids if application is not None else ())
+    witnesses = WITNESSES[order.kind](uow, order) if order.kind in WITNESSES else ()
+    return Parts(doers, order.opened_by, application.subject_ids if application is not None else (), witnesses)
 
 
 def refusal_to_verify(uow: UnitOfWork, order: WorkOrder, attempt: WorkOrderAttempt) -> Refused | None:

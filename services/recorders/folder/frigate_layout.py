@@ -43,6 +43,10 @@ class FrigateLayout:
                 dated += _dated(folder, hour)
         return aligned(in_reach(dated, span))
 
+    def channels(self, root: Path) -> list[str]:
+        named = {entry.name for _, folder in _hours(root) for entry in listed(folder)}
+        return sorted(name for name in named if self.has(root, name))
+
     def oldest(self, root: Path) -> dict[str, datetime]:
         oldest: dict[str, datetime] = {}
         for hour, folder in _hours(root):

@@ -57,6 +57,10 @@ class Layout(Protocol):
         """The channel's files that can hold something of ``span``, in order of time."""
         ...
 
+    def channels(self, root: Path) -> list[str]:
+        """The channels that the folder has, by name, whether their files can be read or not."""
+        ...
+
     def oldest(self, root: Path) -> dict[str, datetime]:
         """The first moment that has a picture, by channel. No more files are measured than needed."""
         ...

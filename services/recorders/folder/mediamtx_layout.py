@@ -35,6 +35,9 @@ class MediaMtxLayout:
     def files(self, root: Path, channel: str, span: Span) -> list[File]:
         return in_reach(self._dated(root, channel), span)
 
+    def channels(self, root: Path) -> list[str]:
+        return channels_of(root)
+
     def oldest(self, root: Path) -> dict[str, datetime]:
         oldest = {channel: first_picture(self._dated(root, channel)) for channel in channels_of(root)}
         return {channel: first for channel, first in oldest.items() if first is not None}

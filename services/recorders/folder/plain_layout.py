@@ -93,6 +93,15 @@ class PlainLayout:
         files = in_reach(((start, path) for start, path, _ in read), span, overlap=LONGEST)
         return files if any(file.path in exact for file in files) else aligned(files)
 
+    def channels(self, root: Path) -> list[str]:
+        found = []
+        for entry in listed(root):
+            folder = channel_folder(root, entry.name)
+            with suppress(PermissionError):  # such as lost+found
+                if folder is not None and next(self._read(folder), None) is not None:
+                    found.append(entry.name)
+        return sorted(found)
+
     def oldest(self, root: Path) -> dict[str, datetime]:
         oldest = {}
         for entry in listed(root):

@@ -19,6 +19,7 @@ from services.recorders.folder.mediamtx_layout import MediaMtxLayout
 from services.recorders.folder.plain_layout import PatternError, PlainLayout
 from services.recorders.protocol import (
     JOIN_TOLERANCE,
+    ListedCamera,
     NothingRecorded,
     OutsideRoots,
     RecorderDown,
@@ -175,6 +176,11 @@ class FolderRecorder:
         """See ``protocol.TellsDisks``: the room where the folder lies, and not whether a disk fails."""
         usage = await self._in_thread(lambda: shutil.disk_usage(self._checked_root()))
         return [Disk("", total_bytes=usage.total, free_bytes=usage.free)]
+
+    async def list_cameras(self) -> list[ListedCamera]:
+        """See ``protocol.TellsCameras``: the channels that have files."""
+        channels = await self._in_thread(lambda: self._layout.channels(self._checked_root()))
+        return [ListedCamera(channel) for channel in channels]
 
     def _files(self, channel: str, span: Span) -> list[File]:
         root = self._checked_root()

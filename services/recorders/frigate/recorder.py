@@ -27,7 +27,14 @@ from services.recorders.configuration_schema import (
 from services.recorders.frigate.client import FrigateClient
 from services.recorders.frigate.exports import Exports
 from services.recorders.http_client import PATIENCE
-from services.recorders.protocol import RecorderDown, RecorderExport, RecorderFacts, Segment, WrongChannel
+from services.recorders.protocol import (
+    ListedCamera,
+    RecorderDown,
+    RecorderExport,
+    RecorderFacts,
+    Segment,
+    WrongChannel,
+)
 from services.recorders.snapshot import picture_in
 from services.recorders.whole_seconds import TIMESTAMP_TOLERANCE, runs_of
 from services.runtime.addresses import Guard
@@ -177,6 +184,12 @@ class FrigateRecorder:
             for name, told in media[:MOST_MEDIA]
             if name.isprintable()
         ]
+
+    async def list_cameras(self) -> list[ListedCamera]:
+        """See ``protocol.TellsCameras``: Frigate's names are its channels."""
+        path = "/api/stats"
+        cameras, _ = self._stats(self._client.parsed(await self._client.request("GET", path), path))
+        return [ListedCamera(camera) for camera in cameras]
 
     def _files(self, channel: str, rows: Sequence[Row]) -> Iterator[Segment]:
         for row in rows:

@@ -1,13 +1,12 @@
 """Hikvision's ISAPI over HTTP: Digest, XML, and footage that may turn out to be neither."""
 
 import re
-from collections.abc import AsyncIterator, Collection, Generator
+from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing
 from xml.sax.saxutils import escape
 
-import httpx
-
 from services.recorders import untrusted_xml
+from services.recorders.digest import Digest
 from services.recorders.http_client import PAGE, Answer, Body, HttpClient, head_of
 from services.recorders.protocol import RecorderDown
 from services.runtime.addresses import Guard
@@ -15,23 +14,10 @@ from services.runtime.addresses import Guard
 DOWNLOAD = "/ISAPI/ContentMgmt/download"
 XML = {"Content-Type": "application/xml", "Accept": "*/*"}
 REFUSED = (400, 403, 404, 405)  # with a ResponseStatus that says why
+ABSENT = frozenset({"notsupport", "notsupported", "methodnotallowed", "invalidoperation"})  # subStatusCode, lower case
 LARGEST_REFUSAL = 1 << 16
 DEVICE_BUSY = "2"  # statusCode of a ResponseStatus
 _REASON = re.compile(r"[A-Za-z0-9]{1,60}")
-
-
-class Digest(httpx.Auth):
-    """Digest whose challenge can be forgotten, so that the next request signs in anew."""
-
-    def __init__(self, user: str, password: str) -> None:
-        self._credentials = user, password
-        self._digest = httpx.DigestAuth(user, password)
-
-    def forget(self) -> None:
-        self._digest = httpx.DigestAuth(*self._credentials)
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        yield from self._digest.auth_flow(request)
 
 
 class HikvisionClient:
@@ -63,6 +49,18 @@ class HikvisionClient:
         if answer.status != 200 or untrusted_xml.name(root) == "ResponseStatus":
             raise self._refusal(root, path, answer.status)
         return root
+
+    async def optional(self, path: str) -> untrusted_xml.Node | None:
+        """The root of the answer; None where the device says that it has no such document."""
+        answer = await self.request("GET", path)
+        if answer.status in (404, 405):
+            return None
+        root = self._read(answer.body, path, answer.status)
+        if answer.status == 200 and untrusted_xml.name(root) != "ResponseStatus":
+            return root
+        if untrusted_xml.text(root, "subStatusCode").lower() in ABSENT:
+            return None
+        raise self._refusal(root, path, answer.status)
 
     async def footage(self, uri: str) -> AsyncIterator[bytes]:
         """The bytes of a recording; none where it is not there any more.

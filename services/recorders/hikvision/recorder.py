@@ -20,12 +20,12 @@ from services.recorders.configuration_schema import (
     Field,
     zone_of,
 )
+from services.recorders.device_times import DeviceTimes
 from services.recorders.hikvision import disks
 from services.recorders.hikvision.client import HikvisionClient
 from services.recorders.hikvision.search import Match, Search
-from services.recorders.hikvision.times import DeviceTimes
 from services.recorders.http_client import PATIENCE
-from services.recorders.protocol import RecorderDown, RecorderFacts, Segment, WrongChannel
+from services.recorders.protocol import ListedCamera, RecorderDown, RecorderFacts, Segment, WrongChannel
 from services.recorders.snapshot import picture_in
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
@@ -56,6 +56,12 @@ SCHEMA = ConfigurationSchema(
         PARALLEL,
     ),
 )
+# Where ISAPI lists the channels of network cameras, and those that are wired to the device: path and element.
+CHANNEL_LISTS = (
+    ("/ISAPI/ContentMgmt/InputProxy/channels", "InputProxyChannel"),
+    ("/ISAPI/System/Video/inputs/channels", "VideoInputChannel"),
+)
+STREAMS = 3  # of a channel: its main stream and two more have tracks of their own
 JOIN = timedelta(seconds=1)  # its times are whole seconds
 GROWING = timedelta(minutes=2)  # what ended this little ago may still be written to
 MAIN = 100  # track 101 is the main stream of channel 1, 102 its second one
@@ -145,6 +151,24 @@ class HikvisionRecorder:
             raise self._client.down("not-a-recorder", f"its answer to {disks.PATH} is none")
         return disks.disks_in(root)
 
+    async def list_cameras(self) -> list[ListedCamera]:
+        """See ``protocol.TellsCameras``: by both lists of channels, and by its tracks where it has neither."""
+        named: dict[int, str] = {}
+        for path, element in CHANNEL_LISTS:
+            root = await self._client.optional(path)
+            if root is None:
+                continue
+            if untrusted_xml.name(root) != f"{element}List":
+                raise self._client.down("not-a-recorder", f"its answer to {path} is no list of channels")
+            for node in untrusted_xml.children(root, element):
+                text = untrusted_xml.text(node, "id")
+                if not (text.isascii() and text.isdecimal() and len(text) <= 6 and int(text)):
+                    raise self._client.down("not-a-recorder", f"its answer to {path} has a channel without a number")
+                named[int(text)] = named.get(int(text)) or _short_text(node, "name")
+        if not named:
+            named = {track // MAIN: "" for track in await self._tracks() if track % MAIN == 1}
+        return [_listed(number, name) for number, name in sorted(named.items())]
+
     async def _matches(self, channel: str, span: Span) -> list[Match]:
         track = self._track(channel)
         matches = await self._search.matches(track, span)
@@ -194,6 +218,11 @@ class HikvisionRecorder:
             f"Recorder {self._client.identity} has no channel {channel[:100]!r}: correct the camera's channel in the "
             "register, then retry."
         )
+
+
+def _listed(number: int, name: str) -> ListedCamera:
+    tracks = frozenset(str(number * MAIN + stream) for stream in range(1, STREAMS + 1))
+    return ListedCamera(str(number), name, tracks) if number < MAIN else ListedCamera(str(number * MAIN + 1), name)
 
 
 def _short_text(node: untrusted_xml.Node, name: str) -> str:

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from xml.sax.saxutils import escape
 
 from services.recorders import untrusted_xml
+from services.recorders.device_times import WRITTEN, DeviceTimes
 from services.recorders.hikvision.client import HikvisionClient
-from services.recorders.hikvision.times import WRITTEN, DeviceTimes
 from services.runtime.spans import Span
 
 PATH = "/ISAPI/ContentMgmt/search"

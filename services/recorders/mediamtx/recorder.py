@@ -29,7 +29,14 @@ from services.recorders.configuration_schema import (
     zone_of,
 )
 from services.recorders.http_client import PATIENCE, Answer, HttpClient
-from services.recorders.protocol import JOIN_TOLERANCE, RecorderDown, RecorderFacts, Segment, WrongChannel
+from services.recorders.protocol import (
+    JOIN_TOLERANCE,
+    ListedCamera,
+    RecorderDown,
+    RecorderFacts,
+    Segment,
+    WrongChannel,
+)
 from services.recorders.snapshot import picture_in
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
@@ -160,6 +167,14 @@ class MediamtxRecorder:
     async def release(self, channel: str, span: Span) -> None:
         return None
 
+    async def list_cameras(self) -> list[ListedCamera]:
+        """See ``protocol.TellsCameras``: the paths of which its API has recordings, or else the channels entered."""
+        if self.api is not None:
+            return [ListedCamera(channel) for channel in sorted(await self._listed_by_api(self.api))]
+        if not self.channels:
+            raise self.client.down("no-list", "its playback server lists no channels; enter the address of its API")
+        return [ListedCamera(channel) for channel in self.channels]
+
     async def _bytes(self, channel: str, piece: Span) -> AsyncIterator[bytes]:
         params = {
             "path": channel,
@@ -238,16 +253,22 @@ class MediamtxRecorder:
         return None
 
     async def _oldest_by_api(self, api: HttpClient) -> dict[str, datetime]:
-        oldest: dict[str, datetime] = {}
+        listed = await self._listed_by_api(api)
+        return {name: first for name, first in listed.items() if first is not None}
+
+    async def _listed_by_api(self, api: HttpClient) -> dict[str, datetime | None]:
+        """The channels by name, with the start of the first recording; None where there is none any more."""
+        oldest: dict[str, datetime | None] = {}
         path = "/v3/recordings/list"
         for page in range(PAGES):
             answer = await api.request("GET", path, params={"itemsPerPage": PER_PAGE, "page": page})
             payload = api.parsed(answer, path)
             try:
                 channels = {
-                    str(item["name"]): min(self._time(segment["start"]) for segment in item["segments"])
+                    str(item["name"]): min(
+                        (self._time(segment["start"]) for segment in item["segments"] or ()), default=None
+                    )
                     for item in payload["items"]
-                    if item["segments"]
                 }
                 pages = int(payload["pageCount"])
             except (TypeError, KeyError, ValueError, OverflowError) as error:

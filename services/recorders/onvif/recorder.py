@@ -32,6 +32,7 @@ from services.recorders.onvif.history import TRACK_STATE, Change, Recording, Tim
 from services.recorders.onvif.soap import DEVICE, REPLAY, SEARCH, Soap
 from services.recorders.protocol import (
     JOIN_TOLERANCE,
+    ListedCamera,
     RecorderDown,
     RecorderFacts,
     ReplayUnsupported,
@@ -152,6 +153,20 @@ class OnvifRecorder:
 
     async def release(self, channel: str, span: Span) -> None:
         return None
+
+    async def list_cameras(self) -> list[ListedCamera]:
+        """See ``protocol.TellsCameras``: the sources of its recordings; one without a source goes by its token."""
+        tokens: dict[str, set[str]] = {}
+        names: dict[str, str] = {}
+        for node in await self._search("Recording", "<Scope/>", "RecordingInformation"):
+            token, source = untrusted_xml.text(node, "RecordingToken"), untrusted_xml.text(node, "Source", "SourceId")
+            if not token:
+                raise self.soap.misunderstood("GetRecordingSearchResults", "has a recording without a token")
+            channel = source or token
+            tokens.setdefault(channel, set()).add(token)
+            called = (untrusted_xml.text(node, "Source", part) for part in ("Name", "Location", "Description"))
+            names[channel] = names.get(channel) or _shown(next(filter(None, called), ""))
+        return [ListedCamera(channel, names[channel], frozenset(also - {channel})) for channel, also in tokens.items()]
 
     async def replay_addresses(self, channel: str) -> list[str]:
         """Where the channel's recordings are replayed over RTSP, for a range of clock time; without their queries.

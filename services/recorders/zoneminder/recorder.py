@@ -23,7 +23,14 @@ from services.recorders.configuration_schema import (
     zone_of,
 )
 from services.recorders.http_client import PATIENCE
-from services.recorders.protocol import JOIN_TOLERANCE, RecorderDown, RecorderFacts, Segment, WrongChannel
+from services.recorders.protocol import (
+    JOIN_TOLERANCE,
+    ListedCamera,
+    RecorderDown,
+    RecorderFacts,
+    Segment,
+    WrongChannel,
+)
 from services.recorders.snapshot import picture_in
 from services.recorders.zoneminder.client import ZoneMinderClient
 from services.recorders.zoneminder.events import SECOND, WHEN, Event, Row, bounds, placed, rows_of
@@ -239,14 +246,26 @@ class ZoneMinderRecorder:
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise self.client.down("not-a-recorder", "its list of events is none of ZoneMinder") from error
 
-    async def _oldest(self) -> dict[str, datetime]:
+    async def list_cameras(self) -> list[ListedCamera]:
+        """See ``protocol.TellsCameras``: its monitors, those that are switched off as well."""
+        return [ListedCamera(channel, name) for channel, name in (await self._monitors()).items()]
+
+    async def _monitors(self) -> dict[str, str]:
+        """The names of its monitors, by number; those that were deleted are left out."""
         _, payload = await self.client.request("GET", "/api/monitors.json")
         try:
-            channels = [str(int(one["Monitor"]["Id"])) for one in payload["monitors"]]
-        except (KeyError, TypeError, ValueError) as error:
+            monitors = [one["Monitor"] for one in payload["monitors"]]
+            return {
+                str(int(one["Id"])): str(one.get("Name") or "")
+                for one in monitors
+                if str(one.get("Deleted") or 0).lower() not in ("1", "true")
+            }
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise self.client.down("not-a-recorder", "its list of monitors is none of ZoneMinder") from error
+
+    async def _oldest(self) -> dict[str, datetime]:
         oldest = {}
-        for channel in channels:
+        for channel in await self._monitors():
             rows = await self._page(channel, EVER, "asc", 1)
             if events := placed(rows, self.zone):
                 oldest[channel] = events[0].span.start

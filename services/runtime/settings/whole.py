@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.runtime.addresses import parse_networks
 from services.runtime.settings.database import DatabaseSettings
+from services.runtime.settings.directory import DirectorySettings
 from services.runtime.settings.evidence import AuditSettings, TimeStampSettings
 from services.runtime.settings.kinds import Part
 from services.runtime.settings.maintenance import MaintenanceSettings
@@ -109,6 +110,7 @@ class Settings(BaseSettings):
     replica: ReplicaSettings = ReplicaSettings()
     portal: PortalSettings = PortalSettings()
     oidc: ProviderSettings = ProviderSettings()
+    directory: DirectorySettings = DirectorySettings()
     notices: NoticeSettings = NoticeSettings()
     health: HealthSettings = HealthSettings()
     log: LogSettings = LogSettings()

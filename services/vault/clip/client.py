@@ -29,7 +29,7 @@ from services.vault.coverage import Fragment, Part, Pictures, WrongFootage
 
 log = get_logger(__name__)
 
-CONTAINERS = ("mp4", "fmp4", "mov", "mkv", "ts", "ps")
+CONTAINERS = ("mp4", "fmp4", "mov", "mkv", "ts", "ps", "dav")
 PROCESS = "services.vault.clip.process"
 # What a process that was taken over may send at most: copied footage is hardly larger than what was received, and a
 # fragment lasts a second, which makes three weeks. Nothing of it is held but the fragments.

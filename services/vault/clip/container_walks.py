@@ -5,6 +5,8 @@ report what is missing or does not belong, and resume as well. MP4 has its own
 (``services.runtime.boxes``). What was changed inside a picture's own bytes, no walk can see.
 """
 
+from collections import deque
+from datetime import UTC, datetime
 from typing import Protocol
 
 CELL = 188  # bytes of one packet of MPEG-TS
@@ -28,6 +30,14 @@ _PACK, _END, _MAP = 0xBA, 0xB9, 0xBC
 _LARGEST_MAP = 1018
 _HIKVISION = 40  # bytes of the header that its recorders put before the first pack
 
+_DAHUA = 1024  # bytes of the header that some of its programs put before the first frame
+_FRAME_HEAD, _FRAME_END = 24, 8  # bytes of a frame of DAV before and behind what it carries
+_LARGEST_FRAME = 32 << 20
+_NO_PICTURE_OR_SOUND = 0xF1
+_COUNTER = 1 << 16  # milliseconds after which a frame's counter begins again
+_APART_MS = 1500  # by which a frame's counter may differ from its date, whose step is a second
+_TIMES = 1 << 16  # of frames that are known at once
+
 
 class Walk(Protocol):
     """Sees each byte; after ``finish``, ``problem`` is the first fault as a sentence, or None."""
@@ -50,6 +60,8 @@ def begins(container: str, head: bytes) -> bool:
             return head.startswith(b"\x1aE\xdf\xa3")
         case "ts":
             return head[:1] == _SYNC and head[CELL : CELL + 1] in (b"", _SYNC)
+        case "dav":
+            return head.startswith((b"DHAV", b"DAHUA"))
         case _:
             return head.startswith((b"\0\0\1\xba", b"IMKH"))
 
@@ -254,6 +266,104 @@ class PsWalk(_HeaderWalk):
             self.announced_at.append((self._position + 6 + position, body[position]))
             position += 4 + int.from_bytes(body[position + 2 : position + 4], "big")
         return True
+
+
+class DavWalk(_HeaderWalk):
+    """DAV, as Dahua's recorders write it: frames that say before and behind them how long they are, and when they are.
+
+    No standard describes it; this is what FFmpeg's reader knows. A frame's date has seconds, and a counter of
+    milliseconds beside it: FFmpeg begins each second anew, which tears and doubles pictures, so times are read here.
+    """
+
+    resume_mark = b"DHAV"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._length: int | None = None  # of the frame whose end is to come
+        self._times: deque[tuple[int, int | None]] = deque(maxlen=_TIMES)
+        self._earlier: tuple[int, int, int] | None = None  # second, counter and time of the frame before
+        self._stamps: dict[bool, tuple[int, int]] = {}  # the last of pictures and of sound
+
+    def time_at(self, position: int | None) -> int | None:
+        """When the frame at that byte is, in milliseconds; call it in rising order."""
+        while self._times and position is not None and self._times[0][0] < position:
+            self._times.popleft()
+        return self._times[0][1] if self._times and self._times[0][0] == position else None
+
+    def _step(self) -> bool:
+        head = self._held[self._at : self._at + _FRAME_HEAD]
+        if self._length is not None:
+            return self._pass_end(head[:_FRAME_END], self._length)
+        if not self._position and head.startswith(b"DAHUA"):
+            self._pass(0, _DAHUA, "the header")
+            return True
+        whole = len(head) == _FRAME_HEAD
+        if head[:4] != self.resume_mark[: len(head)] and (self._position or whole):
+            self._mark_damage(self._position, f"no frame begins at byte {self._position}")
+        elif whole:
+            return self._pass_frame(head)
+        return False
+
+    def _pass_frame(self, head: bytes) -> bool:
+        length = int.from_bytes(head[12:16], "little")
+        if not _FRAME_HEAD + _FRAME_END <= length <= _LARGEST_FRAME:
+            self._mark_damage(self._position, f"a frame at byte {self._position} declares {length} bytes")
+            return False
+        if head[4] != _NO_PICTURE_OR_SOUND:
+            self._times.append((self._position, self._time(head)))
+        self._length = length
+        self._pass(_FRAME_HEAD, length - _FRAME_HEAD - _FRAME_END, "a frame")
+        return True
+
+    def _pass_end(self, head: bytes, length: int) -> bool:
+        end = b"dhav" + length.to_bytes(4, "little")
+        if head == end:
+            self._length = None
+            self._from = self._position
+            self._at += _FRAME_END
+            return True
+        if not end.startswith(head):
+            self._mark_damage(self._position, f"a frame has no end at byte {self._position}")
+        return False
+
+    def _mark_damage(self, position: int, words: str) -> None:
+        super()._mark_damage(position, words)
+        self._length = None
+
+    def finish(self) -> None:
+        super().finish()
+        if self.problem is None and self._length is not None:
+            self.problem = "the last frame lacks its end"
+
+    def _time(self, head: bytes) -> int | None:
+        """The time by its date, and within a second by its counter; None where neither tells it from the one before."""
+        second, stamp, sound = _date(int.from_bytes(head[16:20], "little")), _stamp(head), head[4] == 0xF0
+        if second is None:
+            return None
+        time, alike = second * 1000, self._stamps.get(sound) == (second, stamp)
+        self._stamps[sound] = second, stamp
+        if self._earlier is not None:
+            earlier, counted, known = self._earlier
+            passed, elapsed = (second - earlier) * 1000, (stamp - counted) % _COUNTER
+            elapsed += round((passed - elapsed) / _COUNTER) * _COUNTER
+            moved = known + (elapsed if abs(elapsed - passed) <= _APART_MS else passed)
+            time = moved if abs(moved - time) <= _APART_MS else time
+        self._earlier = second, stamp, time
+        return None if alike else time
+
+
+def _stamp(head: bytes) -> int:
+    return int.from_bytes(head[20:22], "little")
+
+
+def _date(packed: int) -> int | None:
+    """A frame's date in seconds, as if its clock were of UTC."""
+    year, month, day = 2000 + (packed >> 26), packed >> 22 & 0xF, packed >> 17 & 0x1F
+    try:
+        moment = datetime(year, month, day, packed >> 12 & 0x1F, packed >> 6 & 0x3F, packed & 0x3F, tzinfo=UTC)
+    except ValueError:
+        return None
+    return int(moment.timestamp())
 
 
 class MatroskaWalk(_HeaderWalk):

@@ -19,6 +19,8 @@ from services.vault.clip.bitstream import (
     with_lengths,
     without_lengths,
 )
+from services.vault.clip.container_walks import DavWalk
+from services.vault.clip.covered_time import SECOND
 from services.vault.clip.decoding import PictureDecoder
 from services.vault.clip.source import Damaged, Source
 from services.vault.clip.tracks import Scale, Tracks
@@ -28,6 +30,9 @@ UNTIMED = 32  # pictures at the beginning whose decoding time the demuxer does n
 BLOCK_HEAD = 16  # bytes before a picture that belong to it
 USUAL_NS = 40_000_000
 BACKWARDS_NS = 1_000_000_000
+MILLISECOND = 1_000_000
+SOUND_JOIN_NS = 100_000_000
+SAMPLES = {"aac": 1024}  # in a packet; of G.711, a byte is one
 
 
 @dataclass(slots=True)
@@ -124,7 +129,7 @@ class _Picture:
 
 
 class StreamDemuxer:
-    """The packets of Matroska, MPEG-TS and MPEG-PS.
+    """The packets of Matroska, MPEG-TS, MPEG-PS and DAV, whose times its walk reads.
 
     Start codes become lengths, and AAC loses the header that MPEG-TS puts before each frame: MP4 says the same once.
     Times that the container lacks are derived from the pictures around. What a picture counts for is the
@@ -135,6 +140,9 @@ class StreamDemuxer:
         self.counted: dict[int, int] = {}
         self._segment = segment
         self._source = _chosen(container, tracks)
+        self._dav = isinstance(segment.walk, DavWalk)
+        if isinstance(segment.walk, DavWalk):
+            self._source = self._stamped(self._source, segment.walk)
         self._annex_b = tracks.codec != "mjpeg" and tracks.record[:1] != b"\x01"
         self._scale = Scale.of(tracks.video)
         self._sound_scale = Scale.of(tracks.audio or tracks.video)
@@ -160,6 +168,8 @@ class StreamDemuxer:
             if packet.stream_index == video:
                 if not seen:
                     seen, self.origin = True, self._scale.ns(packet.dts if packet.pts is None else packet.pts)
+                    if self._dav and packet.pts is None:
+                        raise Damaged("its first picture has no time")
                 if not known and packet.is_keyframe:
                     units = split(bytes(packet))
                     sets = parameter_sets(tracks.codec, units) or parameter_sets(tracks.codec, split(tracks.record))
@@ -196,6 +206,13 @@ class StreamDemuxer:
         if self._waiting:
             self._waiting[-1].good &= not self._segment.cut_off(tracks.video.id)
             yield from self._resolved(last=True)
+
+    @staticmethod
+    def _stamped(packets: "Iterator[Packet[Stream]]", walk: DavWalk) -> "Iterator[Packet[Stream]]":
+        """Packets of DAV with the times that its walk has read."""
+        for packet in packets:
+            packet.dts = packet.pts = walk.time_at(packet.pos)
+            yield packet
 
     def _picture(self, packet: "Packet[Stream]", tracks: Tracks) -> _Picture:
         dts = None if packet.dts is None else self._scale.ns(packet.dts)
@@ -275,7 +292,9 @@ class StreamDemuxer:
 
     def _sound(self, packet: "Packet[Stream]", tracks: Tracks) -> DemuxedPacket:
         dts = self._sound_end if packet.dts is None else self._sound_scale.ns(packet.dts)
-        length = self._sound_scale.ns(packet.duration)
+        length = _lasts(packet, tracks) if self._dav else self._sound_scale.ns(packet.duration)
+        if self._dav and abs(dts - self._sound_end) < SOUND_JOIN_NS:
+            dts = self._sound_end  # its step is a millisecond, and a recorder's clock is no sound card's
         self._sound_end = dts + length
         if self._framed:
             body = bytes(packet)
@@ -292,6 +311,15 @@ def _like(packet: "Packet[Stream]", body: bytes) -> "Packet[Stream]":
     made.dts, made.pts, made.duration = packet.dts, packet.pts, packet.duration
     made.is_keyframe = packet.is_keyframe
     return made
+
+
+def _lasts(packet: "Packet[Stream]", tracks: Tracks) -> int:
+    """How long a packet of sound is heard: DAV does not say it."""
+    if tracks.audio is None:
+        return 0
+    context = tracks.audio.codec_context
+    samples = SAMPLES.get(context.name, packet.size // max(1, context.layout.nb_channels))
+    return samples * SECOND // max(1, context.sample_rate)
 
 
 def _with_sound(tracks: Tracks, head: bytes) -> Tracks:

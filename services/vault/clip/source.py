@@ -14,15 +14,15 @@ from av.container import InputContainer
 
 from services.runtime.boxes import MAX_INDEX_BYTES, BoxError, BoxWalk, Movie, read_fragment, read_movie
 from services.runtime.media_kinds import FIRST_BOXES, HEAD, UNREAD, kind_of
-from services.vault.clip.container_walks import DamageTracker, MatroskaWalk, PsWalk, TsWalk, Walk, begins
+from services.vault.clip.container_walks import DamageTracker, DavWalk, MatroskaWalk, PsWalk, TsWalk, Walk, begins
 from services.vault.clip.protocol import FOOTAGE_FRAME, Frame, Heading
 
-FORMATS = {"mp4": "mov", "fmp4": "mov", "mov": "mov", "mkv": "matroska", "ts": "mpegts", "ps": "mpeg"}
+FORMATS = {"mp4": "mov", "fmp4": "mov", "mov": "mov", "mkv": "matroska", "ts": "mpegts", "ps": "mpeg", "dav": "dhav"}
 # Stream types that recorders use in MPEG-PS (GB/T 28181, appendix C). The demuxer knows A-law, and reads the others as
 # MPEG sound.
 A_LAW, MU_LAW = 0x90, 0x91
 MISLABELLED = {0x92: "G.722.1", 0x93: "G.723.1", 0x99: "G.729"}
-NAMES = {"mkv": "Matroska", "ts": "MPEG-TS", "ps": "MPEG-PS"}
+NAMES = {"mkv": "Matroska", "ts": "MPEG-TS", "ps": "MPEG-PS", "dav": "DAV"}
 
 
 class Damaged(Exception):
@@ -37,7 +37,12 @@ class Foreign(Exception):
     """The footage is another camera's."""
 
 
-_WALKS: dict[str, type[TsWalk | MatroskaWalk | PsWalk]] = {"mkv": MatroskaWalk, "ts": TsWalk, "ps": PsWalk}
+_WALKS: dict[str, type[TsWalk | MatroskaWalk | PsWalk | DavWalk]] = {
+    "mkv": MatroskaWalk,
+    "ts": TsWalk,
+    "ps": PsWalk,
+    "dav": DavWalk,
+}
 
 
 def _no_other_files(*_: object) -> object:
@@ -232,7 +237,7 @@ class Source:
         """Whether the last picture of a stream that was read to its end may lack its own end."""
         if isinstance(self.walk, TsWalk) and self.heading.size is None and self.walk.ends_inside(stream):
             self.walk.problem = self.walk.problem or "the segment ends inside a picture"
-        return isinstance(self.walk, TsWalk | PsWalk) and self.walk.problem is not None
+        return isinstance(self.walk, TsWalk | PsWalk | DavWalk) and self.walk.problem is not None
 
     def _discard_pieces(self) -> None:
         self._ready.clear()

@@ -116,7 +116,7 @@ function takeBack() {
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.isComposing || !event.target.dataset.finds) return;
   event.preventDefault();
-  const found = document.querySelectorAll(`#${event.target.dataset.finds} button`);
+  const found = document.querySelectorAll(`#${event.target.dataset.finds} button:not(.pin, .star, .further *)`);
   if (found.length === 1) found[0].click();
   else found[0]?.focus();
 });
@@ -178,6 +178,12 @@ function goOn() {
   const place = { camera: `[name=items-${index}-start]`, pick: "#camera-search", add: "#camera-search", remove: "[value=add]", file: "[value=add]", person: `#f-${index}` }[act];
   if (place && document.activeElement === document.body) document.querySelector(place)?.focus();
 }
+
+// The next cameras come in place of the button that asked for them: the keyboard goes on at the first of them.
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (!event.detail.pathInfo?.requestPath?.includes("after=") || document.activeElement !== document.body) return;
+  [...document.querySelectorAll("[data-following]")].at(-1)?.querySelector(".choice")?.focus();
+});
 
 document.addEventListener("htmx:afterSettle", (event) => {
   prepare(event.target);

@@ -129,7 +129,7 @@ def test_nothing_stays_of_a_package_whose_footage_stops(tmp_path: Path) -> None:
         yield b"half"
 
     with pytest.raises(Fatal, match="it has 4 bytes instead of 8"), new_archive(tmp_path / "case.zip") as writer:
-        writer.stream("footage/1-master.mp4", 8, torn())
+        writer.stream("footage/1-master.mp4", 8, torn)
     assert list(tmp_path.iterdir()) == []
 
 

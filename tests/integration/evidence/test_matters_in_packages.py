@@ -11,6 +11,7 @@ import pytest
 import rfc8785
 from case_people import DRAFTER, People
 from demo_container import Places
+from evidence_case import attach
 from package_tampering import Contents
 from photographs import png
 from whole_desk import open_desk
@@ -19,20 +20,15 @@ from whole_matter import ask, decide
 
 from services.app.evidence import sources_of
 from services.database.tables.attachments import Attachment
-from services.database.tables.matters import Matter
 from services.database.tables.violations import Violation
-from services.database.unit_of_work import Actor
 from services.demo.organisation import demo_id
 from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import service as application_service
-from services.domain.attachments.receiver import Receiver
-from services.domain.attachments.schemas import Description
 from services.domain.custody import copies, returns, sittings, viewings
 from services.domain.matters.violations import acts
 from services.evidence import package
 from services.runtime.threads import run_in_thread
 from services.vault.keys.log_key import FOLDER, ensure_log_key
-from services.vault.keys.vault_keys import recipients_in
 from services.verifier import layout
 from services.verifier.examination import examine
 from services.verifier.report import Report
@@ -48,19 +44,6 @@ async def desk(tmp_path: Path, case_footage: Footage, case_books: Path) -> Async
         ensure_log_key(opened.settings.keys / FOLDER)
         _ = opened.container.signer
         yield opened
-
-
-async def attach(desk: People, by: str, subject_id: str, kind: str, picture: bytes) -> None:
-    """Add a picture to a matter; to the draft of an application where it is no matter."""
-    subject = "matter" if desk.rows(Matter, id=subject_id) else "application"
-    receiver = Receiver(desk.database, desk.container.store, lambda: recipients_in(desk.settings.keys / "vault"))
-
-    async def chunks() -> AsyncIterator[bytes]:
-        yield picture
-
-    described = Description(kind=kind, name=f"{kind}.png")  # type: ignore[arg-type]  # one of the kinds
-    person = Actor("person", demo_id(by))
-    await receiver.receive(person, subject, subject_id, chunks=chunks(), described=lambda: described)  # type: ignore[arg-type]
 
 
 async def packaged(desk: People, case: str, path: Path) -> tuple[Contents, Report]:

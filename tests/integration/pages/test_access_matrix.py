@@ -235,6 +235,8 @@ async def test_no_page_opens_without_a_session_or_acts_without_its_token(portal:
 WRITTEN_BY_GET = {
     # each sending is counted before it begins
     "GET /api/downloads/{download_id}/content": "start_download",
+    # each row of small pictures is counted before it is made, as a read of the viewing
+    "GET /api/copies/{copy_id}/thumbnails": "record",
     # who reads a case's variables is in its trail before they are given
     "GET /api/admin/engine/instances/{instance_key}/variables": "_record_variables_read",
     "GET /admin/engine/instances/{instance_key}/variables": "_record_variables_read",

@@ -16,8 +16,13 @@ from services.database.tables.people import Absence
 from services.database.tables.rule_changes import RuleChange
 from services.domain.accounts import absences
 from services.domain.notifications.deliveries import MAIL
+from services.recorders import registry
+from services.recorders.configuration_schema import ConfigurationSchema, Field
+from services.recorders.kinds import Kind
+from services.recorders.outside import Broken, Outside
 from services.runtime.rules import Rules
 from services.runtime.settings import Settings
+from services.runtime.translations import Bilingual, Message
 
 CAMERA = {
     "nameZh": "西门", "nameEn": "West gate", "placeZh": "西侧", "placeEn": "west side",
@@ -79,6 +84,39 @@ async def test_the_test_button_says_what_is_wrong_and_shows_no_picture(
     assert "没有应答" in text_of(down)
     assert "没有应答" in text_of(await browser.get("/admin/recorders"))
     assert (await (await portal.signed_in("supervisor")).post("/admin/recorders/recorder/test")).status_code == 403
+
+
+async def test_a_kind_of_another_package_is_shown_as_such_and_a_broken_or_missing_one_says_so(
+    desk: ReviewDesk, portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = await portal.signed_in("admin")
+    fields = (Field("address", "address", Bilingual("地址", "address"), schemes=("http",)),)
+    schema = ConfigurationSchema("acme-nvr", Bilingual("阿克梅录像机", "Acme recorder"), fields)
+    monkeypatch.setitem(registry.KINDS, "acme-nvr", Kind(schema, lambda *_: None, "acme-nvr 2.1"))  # type: ignore[arg-type, return-value]
+    broken = Broken("bad-nvr", "bad-nvr 1", Message("What its entry point names is no Kind: correct the entry point."))
+    monkeypatch.setattr(registry, "OUTSIDE", Outside({}, (broken,)))
+
+    form = text_of(await browser.get("/admin/recorders/new?kind=acme-nvr"))
+    typed = {"kind": "acme-nvr", "name": "NVR", "site": "三期", "zone": "Asia/Shanghai"}
+    entered = await browser.post("/admin/recorders/new", data={**typed, "configuration-address": "http://192.168.1.2"})
+    listed = text_of(await browser.get("/admin/recorders"))
+    shown = text_of(await browser.get(entered.headers["location"]))
+    kinds = {one["code"]: one["package"] for one in (await browser.get("/api/admin/recorders/kinds")).json()}
+
+    assert "此类型由软件包 acme-nvr 2.1 提供" in form
+    assert desk.the(Recorder, site="三期").kind == "acme-nvr"
+    assert "阿克梅录像机（acme-nvr 2.1）" in listed or "阿克梅录像机 (acme-nvr 2.1)" in listed
+    assert "bad-nvr (bad-nvr 1): 入口点指向的不是 Kind" in listed
+    assert "阿克梅录像机 来自软件包 acme-nvr 2.1" in shown
+    assert (kinds["acme-nvr"], kinds["dahua"]) == ("acme-nvr 2.1", None)
+    assert "bad-nvr" not in text_of(await (await portal.signed_in("supervisor")).get("/admin/recorders"))
+
+    monkeypatch.delitem(registry.KINDS, "acme-nvr")
+    gone = text_of(await browser.get(entered.headers["location"]))
+    assert "类型（acme-nvr）没有安装或无法使用" in gone
+    assert (await browser.get("/admin/recorders?form=csv")).status_code == 200
+    changed = await browser.post(entered.headers["location"], data=typed)
+    assert changed.status_code == 422
 
 
 async def test_a_camera_is_entered_changed_and_retired(desk: ReviewDesk, portal: Portal) -> None:

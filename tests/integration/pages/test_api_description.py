@@ -119,6 +119,8 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Container:
             "store": store,
             "loan_keys": LoanKeys(folder / "loans"),
             "vault_recipients": lambda: [generate_identity()[1]],
+            "log_keys": tuple,
+            "trusted_signers": tuple,
             "recorders": lambda _kind, _configuration: lens,
             "models": MODELS,
             "doctor": nothing_wrong,

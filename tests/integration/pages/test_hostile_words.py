@@ -184,6 +184,7 @@ NOT_REACHED = {
     "/disclosures/{matter_id}/receipt", "/applications/{application_id}/outsiders", "/outsiders/{outsider_id}/remove",
     "/applications/{application_id}/original-letter", "/derivatives/{derivative_id}/watch",
     "/storage/disposals/{matter_id}/items/{disposal_item_id}",
+    "/admin/recorders/{recorder_id}/listed/register",  # the recorder lists none: test_camera_places
     # there is no group, no inspection, no finding, and nobody of these whom the work order is asked of:
     # tests/unit/domain/supervision, storage and work_orders
     "/supervision/group/{group_id}/{act}", "/supervision-groups/{group_id}/attachments", "/supervision/inspections",
@@ -192,11 +193,15 @@ NOT_REACHED = {
     "/work-orders/{work_order_id}/done", "/work-orders/{work_order_id}/verify",
     "/work-orders/{work_order_id}/cancel", "/work-orders/{work_order_id}/attachments",
     "/work-orders/{work_order_id}/downloads",
+    "/admin/notices/mail/test", "/admin/notices/mail/end",  # no mail server is set, and no directory:
+    "/admin/directory", "/admin/directory/test", "/admin/directory/check",  # tests/unit/domain/staffing
     "/admin/notices/robots/{robot_id}/test", "/admin/notices/robots/{robot_id}/end",
     "/due-dates/address/withdraw",  # of who has an address: tests/unit/domain/cases/test_due_dates.py
     "/holds/{legal_hold_id}/ask-lift",  # of a hold that Legal has confirmed: tests/unit/domain/holds
     # there is nobody who leads Legal: tests/unit/domain/applicable_rules
     "/applicable-rules/{rule_id}",
+    # it has no footage in clear and is not made: tests/integration/evidence/test_packages_of_the_portal.py
+    "/packages/{package_id}/approval", "/packages/{package_id}/fetches",
     "/admin/calendar",  # in the answer to /admin/calendar/check: test_working_calendar_pages.py
 }  # fmt: skip
 MOST = 3  # addresses of one route that one role opens: links on pages lead to the same page of many things

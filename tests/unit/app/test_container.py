@@ -67,7 +67,14 @@ def test_who_holds_the_loan_keys_of_what_it_uploads_sweeps_for_all() -> None:
     ("job_type", "tasks"),
     [
         ("preserve-footage", {"preservations", "returned-recorders"}),
-        ("encrypt-copy", {"locks", "discards", "disposals", "redactions", "detections", "store-health", "sweeper"}),
+        (
+            "encrypt-copy",
+            {"locks", "discards", "disposals", "redactions", "detections", "packages", "store-health", "sweeper"},
+        ),
+        (  # it has no seal key, without which no package is made
+            "grant-emergency-view",
+            {"locks", "discards", "disposals", "redactions", "detections", "store-health", "sweeper"},
+        ),
         ("retrieve-footage", {"returned-recorders"}),
         ("open-case", set()),
     ],

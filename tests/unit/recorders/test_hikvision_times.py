@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.recorders.hikvision.times import DeviceTimes
+from services.recorders.device_times import DeviceTimes
 from services.runtime.spans import Span
 
 BERLIN = DeviceTimes(ZoneInfo("Europe/Berlin"))

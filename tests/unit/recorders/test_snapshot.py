@@ -12,7 +12,7 @@ from vault_bench import at, span, stream
 from services.recorders import snapshot
 from services.recorders.protocol import NothingRecorded, Segment
 from services.recorders.snapshot import picture_in
-from services.recorders.snapshot_process import jpeg
+from services.runtime.jpeg import jpeg
 
 KINDS = ["fmp4", "mp4", "mkv", "ts", "ps"]
 

@@ -18,6 +18,7 @@ CASES = [
     *(("matroska", video, audio) for video in ("h264", "hevc", "mjpeg") for audio in (*G711, None)),
     *(("ts", video, audio) for video in ("h264", "hevc") for audio in ANY),
     *(("ps", video, audio) for video in ("h264", "hevc") for audio in ("aac", *G711, None)),
+    *(("dav", video, audio) for video, audio in (("h264", "aac"), ("h264", "pcm_mulaw"), ("hevc", "pcm_alaw"))),
     ("mp4", "mjpeg", "aac"),
     ("faststart", "h264", "aac"),
     ("faststart", "hevc", None),

@@ -130,9 +130,9 @@ async def test_a_clock_that_was_never_set_says_nothing(bench: Bench, moment: Any
     assert (await received(bench, created(data, moment))).created is None
 
 
-@pytest.mark.parametrize("kind", ["matroska", "ts", "ps", "mov"])
+@pytest.mark.parametrize("kind", ["matroska", "ts", "ps", "mov", "dav"])
 async def test_other_containers_are_taken_too(bench: Bench, kind: str) -> None:
-    shot = shoot("h264", "pcm_alaw" if kind in ("ps", "mov") else "aac")
+    shot = shoot("h264", "pcm_alaw" if kind in ("ps", "mov", "dav") else "aac")
     made = film(shot, kind)
 
     came = await received(bench, made.body, piece=500)
@@ -145,7 +145,9 @@ async def test_other_containers_are_taken_too(bench: Bench, kind: str) -> None:
 
 
 @pytest.mark.requirement("R8", "R9", refuses=True)
-@pytest.mark.parametrize("head", [b"\x1aE\xdf\xa3", b"\0\0\1\xba", b"\x47" + bytes(187) + b"\x47" + bytes(187)])
+@pytest.mark.parametrize(
+    "head", [b"\x1aE\xdf\xa3", b"\0\0\1\xba", b"DHAV\xfd", b"\x47" + bytes(187) + b"\x47" + bytes(187)]
+)
 async def test_what_only_begins_like_footage_cannot_be_played(bench: Bench, head: bytes) -> None:
     with pytest.raises(FootageUnreadable):
         await received(bench, head + bytes(5000))

@@ -4,11 +4,13 @@ import struct
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from services.evidence.archive import new_archive
+from services.evidence.archive import StreamWriter, new_archive
+from services.runtime.errors import Fatal
 from services.verifier import members
 from services.verifier.invalid import Invalid
 from services.verifier.members import Archive, Member
@@ -38,6 +40,30 @@ def test_others_read_it_too(package: Path) -> None:
         assert {name: archive.read(name) for name in archive.namelist()} == CONTENTS
     told = subprocess.run([sys.executable, "-m", "zipfile", "--test", package], check=False, capture_output=True)
     assert (told.returncode, told.stdout) == (0, b"Done testing\n")
+
+
+def test_a_stream_that_nobody_can_go_back_in_has_the_same_bytes(package: Path) -> None:
+    sent, read = bytearray(), 0
+
+    def footage() -> Iterator[bytes]:
+        nonlocal read
+        for _ in range(0, 1280, 256):
+            read += 256
+            yield bytes(range(256))
+
+    writer = StreamWriter(sent.extend)
+    for name, data in CONTENTS.items():
+        if name == "footage/1-master.mp4":
+            writer.stream(name, len(data), footage)
+        else:
+            writer.add(name, data)
+    writer.finish()
+    assert bytes(sent) == package.read_bytes()
+    assert read == 2 * 1280
+
+    changing = iter([b"one", b"two"])
+    with pytest.raises(Fatal, match="its bytes changed while it was read"):
+        writer.stream("footage/2-master.mp4", 3, lambda: [next(changing)])
 
 
 def test_no_byte_of_the_structure_is_free(package: Path, tmp_path: Path) -> None:

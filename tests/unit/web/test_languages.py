@@ -44,6 +44,7 @@ CHINESE_IN_CODE = {
     "evidence/readme.py": "the same",
     "database/outages.py": "the words of a PostgreSQL server that speaks Chinese",
     "domain/agreements/texts.py": "the agreement that an organisation begins with",
+    "domain/accounts/people_import.py": "what a list of people says for yes and no",
     "domain/accounts/staff.py": "the name of the first department",
     "domain/stages/schema.py": "the pattern of what is Chinese",
     "runtime/settings/whole.py": "the organisation's name, which settings begin with",

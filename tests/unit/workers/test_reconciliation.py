@@ -19,7 +19,7 @@ from services.database.tables.outbox import OutboxMessage
 from services.database.tables.violations import Violation
 from services.domain.cases.document_layouts import render_pdf
 from services.domain.storage import findings, store_accesses
-from services.domain.storage.store_accesses import Access, LineInvalid
+from services.domain.storage.store_accesses import LineInvalid
 from services.recorders.protocol import RecorderDown, RecorderExport
 from services.runtime.errors import NotYet, Outcome, Refused
 from services.runtime.settings import Settings
@@ -191,7 +191,8 @@ def audit_line(
 
 
 def imported(desk: Desk, lines: Sequence[str]) -> int:
-    read = [one for one in store_accesses.read_lines(lines, "t") if isinstance(one, Access)]
+    of_lines = store_accesses.read_lines(lines, "t")
+    read = [access for one in of_lines if not isinstance(one, LineInvalid) for access in one]
     return int(desk.do(store_accesses.add, "primary", read))
 
 
@@ -224,7 +225,7 @@ async def test_the_store_accesses_shows_reads_by_others_and_what_no_act_explains
     assert [row.application_id for row in desk.rows(Violation)] == [case.id]
     assert all(row.judged_at is not None for row in desk.rows(StoreAccess))
     each = list(store_accesses.read_lines([lines[0], "no log", lines[1]], "t"))
-    assert [type(one) for one in each] == [Access, LineInvalid, Access]
+    assert [type(one) for one in each] == [list, LineInvalid, list]
     assert "line 2" in str(each[1])
 
 
@@ -260,3 +261,20 @@ async def test_a_store_that_is_away_leaves_no_report_and_a_killed_run_goes_on(de
         await run(desk, job_key=8)
     await run(desk, job_key=7)
     assert len(desk.rows(Reconciliation)) == 1
+
+
+@pytest.mark.requirement("R53")
+async def test_no_name_of_an_export_keeps_the_day_from_being_reconciled(desk: Desk) -> None:
+    """Whoever has an account of the recorder chooses the name of an export, and its text comes from the recorder."""
+    await kept(desk, "gate")
+    names = ("\ud800", "a\0b", "\u202eback", "n" * 100_000, "=HYPERLINK(1)")
+    hostile = [export(f"{number}\0\udfff", f"hall{name}", None, name) for number, name in enumerate(names)]
+    for _ in range(2):
+        await run(desk, teller=Teller(*hostile), engine=Engine(1))
+        desk.clock.turn(DAY)
+    assert found(desk) == [("ghost-export", "recorder")] * len(names)
+    for row in desk.rows(ReconciliationFinding):
+        text = "".join(str(value) for value in row.detail.values())
+        assert text.encode().decode() == text
+        assert "\0" not in text
+        assert len(text) < 2000

@@ -6,7 +6,7 @@ from alembic import op
 from services.database.base import Moment
 
 revision = "1193"
-down_revision = "1181"
+down_revision = "1191"
 branch_labels = None
 depends_on = None
 

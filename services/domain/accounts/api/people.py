@@ -10,6 +10,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import absences, people_import, posts, staff, staff_queries
 from services.domain.accounts.posts import PostRequest
 from services.domain.accounts.schemas import DepartmentAnswer, NewPerson, PersonBody
+from services.domain.staffing import leaving
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems
 from services.web.identity import Acting
@@ -59,6 +60,7 @@ class PeopleImportAnswer(Answer):
 
     new: int
     changed: int
+    leaving: int
     unchanged: int
     wrong: list[WrongLine]
     initial: list[InitialAnswer]
@@ -78,6 +80,7 @@ class PersonLine(Answer):
     enrolled: bool
     agreement: bool
     absent: bool
+    leaving: bool
 
 
 class PeopleAnswer(Answer):
@@ -138,10 +141,12 @@ class DepartmentsQuestion(ListParameters):
 class PersonAnswer(Answer):
     """One person, with past and future posts.
 
-    ``assigned_by`` and ``ended_by`` of a post are names.
+    ``assigned_by`` and ``ended_by`` of a post are names. ``holds``: the cases whose copies the person holds or is
+    offered; until they are transferred, the account of one who leaves is kept.
     """
 
     person: PersonLine
+    holds: list[str]
     posts: list[PostAnswer]
     absences: list[AbsenceAnswer]
     second_factor_required: bool
@@ -165,6 +170,7 @@ def person_line(line: staff_queries.PersonRow) -> PersonLine:
         enrolled=line.enrolled,
         agreement=line.agreement,
         absent=line.absent,
+        leaving=line.leaving,
     )
 
 
@@ -172,6 +178,7 @@ def person_answer(uow: UnitOfWork, person_id: str) -> PersonAnswer:
     view = staff_queries.get_person(uow, person_id)
     return PersonAnswer(
         person=person_line(view.line),
+        holds=list(view.holds),
         posts=[
             PostAnswer.model_validate(row.post).model_copy(
                 update={"assigned_by": row.assigned_by, "ended_by": row.ended_by}
@@ -220,10 +227,11 @@ async def import_people(
     content = await request.body()
     planned = await database.read(actor, people_import.preview, content)
     done = not dry_run and not planned.wrong
-    added = await people_import.take_over(database, actor, content) if done else []
+    added = await people_import.take_over(database, actor, content, leave=leaving.leave_by_list) if done else []
     return PeopleImportAnswer(
         new=planned.count("new"),
         changed=planned.count("changed"),
+        leaving=planned.count("leaves"),
         unchanged=planned.unchanged,
         wrong=list(planned.wrong),
         initial=[InitialAnswer.model_validate(one) for one in added],
@@ -260,6 +268,21 @@ async def change_person(
 async def deactivate(person_id: Identifier, actor: Acting, database: GivenDatabase) -> PersonAnswer:
     """Deactivate a person and end their sessions. Nothing is deleted."""
     return await database.run(actor, _act_and_answer, staff.deactivate, person_id)
+
+
+@router.post("/people/{person_id}/leave", responses=problems(*USUAL))
+async def leave(person_id: Identifier, actor: Acting, database: GivenDatabase) -> PersonAnswer:
+    """Deactivate a person, or, while they hold copies, as soon as these are transferred or returned.
+
+    Until then the account is kept: its posts end, and the copies do not open.
+    """
+    return await database.run(actor, _act_and_answer, leaving.leave, person_id)
+
+
+@router.post("/people/{person_id}/stay", responses=problems(*USUAL))
+async def stay(person_id: Identifier, actor: Acting, database: GivenDatabase) -> PersonAnswer:
+    """Withdraw that a person leaves: the copies open again; posts have to be assigned anew."""
+    return await database.run(actor, _act_and_answer, leaving.stay, person_id)
 
 
 @router.post("/people/{person_id}/activate", responses=problems(*USUAL))

@@ -18,7 +18,7 @@ from services.domain.accounts.passwords import MIN_LENGTH
 from services.domain.agreements import service as agreement_service
 from services.domain.agreements import texts
 from services.domain.agreements.schemas import AgreementBody
-from services.domain.notifications.deliveries import MAIL
+from services.domain.notifications.deliveries import MAIL, channels_in_use
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 from services.web import cookies, days, qr
@@ -252,7 +252,7 @@ def _facts(uow: UnitOfWork, token: str, language: languages.Language) -> dict[st
     valid = access_queries.get_valid_agreement(uow, person.id)
     return {
         "person": person,
-        "mailed": MAIL in uow.rules.notice_channels,
+        "mailed": MAIL in channels_in_use(uow),
         "posts": [(post, post.department) for post in access_queries.list_posts(uow, person.id)],
         "previous_session": previous,
         "previous_browser": browser_name(previous.browser, language) if previous else "",

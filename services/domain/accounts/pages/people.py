@@ -13,6 +13,7 @@ from services.domain.accounts.pages import person as page_person
 from services.domain.accounts.schemas import NewPerson
 from services.domain.accounts.staff_queries import PeoplePage, PersonRow
 from services.domain.applications import directory
+from services.domain.staffing import leaving
 from services.domain.stages.catalogue import STAGES
 from services.runtime import csv_rows
 from services.runtime.errors import Refused
@@ -25,7 +26,7 @@ from services.web.visitor import Visiting, Visitor
 
 router = APIRouter(prefix="/admin")
 
-STATES = {"active": True, "left": False, "all": None}
+STATES = {"active": True, "leaving": True, "left": False, "all": None}
 
 
 class ListQuery(lists.ListQuery):
@@ -42,6 +43,7 @@ class ListQuery(lists.ListQuery):
             department_id=self.department or None,
             post=self.post if self.post in STAGES.posts else None,
             active=STATES.get(self.state, True),
+            leaving=self.state == "leaving",
         )
 
 
@@ -93,7 +95,7 @@ async def import_list(visitor: Visiting, typed: Typed, database: GivenDatabase) 
     planned, refused = None, None
     try:
         if typed.text("enter") == "true":
-            added = await people_import.take_over(database, visitor.actor, content)
+            added = await people_import.take_over(database, visitor.actor, content, leave=leaving.leave_by_list)
             return visitor.page("accounts/people_added.html", added=added, headers={"Cache-Control": "no-store"})
         planned = await database.read(visitor.actor, people_import.preview, content)
     except Refused as refusal:
@@ -161,7 +163,7 @@ def _row(visitor: Visitor, line: PersonRow) -> list[str | None]:
         department,
         "; ".join(word(language, post.kind) for post, _department in line.posts),
         person.email,
-        word(language, "active" if person.active else "left"),
+        word(language, "leaving" if line.leaving else "active" if person.active else "left"),
         word(language, "set-up" if line.enrolled else "not-set-up"),
         word(language, "valid" if line.agreement else "not-valid"),
     ]

@@ -10,6 +10,7 @@ from services.domain.accounts import absences, posts, staff, staff_queries
 from services.domain.accounts.posts import PostRequest
 from services.domain.accounts.schemas import PersonBody
 from services.domain.accounts.staff import InitialPassword
+from services.domain.staffing import leaving
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message, Text
@@ -25,6 +26,8 @@ ACTS = {
         staff.deactivate,
         Message("The account was deactivated, and its sessions were ended."),
     ),
+    "leave": (leaving.leave, Message("Recorded: the account ends when the last copies are transferred or returned.")),
+    "stay": (leaving.stay, Message("Withdrawn: the person stays. Posts have to be assigned again.")),
     "activate": (staff.activate, Message("The account was activated.")),
     "unlock": (staff.unlock, Message("The account was unlocked.")),
     "reset-second-factor": (

@@ -12,6 +12,7 @@ from services.database.tables.agreements import Agreement
 from services.database.tables.consents import Consent
 from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
+from services.database.tables.evidence_packages import EvidencePackage
 from services.database.tables.matters import Matter
 from services.database.tables.people import Person
 from services.database.tables.returns import Return
@@ -25,8 +26,9 @@ class SignedAct:
     """One signed act.
 
     ``signature`` is without the statement; its ``sha256`` is of the canonical ``statement``. ``kind``: decision,
-    proposal, confirmation, consent, confidentiality-agreement, return, urgent-call, custody-offer; ``stage`` of the
-    first three. A proposal is a release whose second person disagreed: one that was confirmed is a decision.
+    proposal, confirmation, consent, confidentiality-agreement, return, urgent-call, custody-offer, package-approval;
+    ``stage`` of the first three. A proposal is a release whose second person disagreed: one that was confirmed is a
+    decision.
     """
 
     kind: str
@@ -79,6 +81,11 @@ def _others(uow: UnitOfWork, application_id: str) -> Iterator[SignedAct]:
             yield from _act(uow, "return", return_.signature, return_.returned_at, return_.returned_by)
         for sitting in uow.session.scalars(select(Sitting).where(Sitting.hand_over_id == hand_over.id)).all():
             yield from _act(uow, "sitting", sitting.signature, sitting.closed_at, sitting.closed_by)
+    packages = select(EvidencePackage).where(
+        EvidencePackage.application_id == application_id, EvidencePackage.decided_at.is_not(None)
+    )
+    for package in uow.session.scalars(packages.order_by(EvidencePackage.decided_at, EvidencePackage.id)).all():
+        yield from _act(uow, "package-approval", package.signature, package.decided_at, package.decided_by)
 
 
 def _calls(uow: UnitOfWork, application_id: str) -> Iterator[SignedAct]:

@@ -65,6 +65,7 @@ def describe(uow: UnitOfWork, statement: Mapping[str, Any]) -> list[Line]:
         "group-confirmation": _group_confirmation,
         "inspection-answers": _inspection_answers,
         "inspection-report": _inspection_report,
+        "package-approval": _package_approval,
     }
     return list(kinds[str(statement["kind"])](uow, statement))
 
@@ -163,6 +164,19 @@ def _inspection_report(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterato
         yield _plain(Message("Reason"), statement["reason"])
     yield _signer(uow, statement)
     yield _plain(Message("SHA-256 of the report"), statement["report"])
+
+
+def _package_approval(uow: UnitOfWork, statement: Mapping[str, Any]) -> Iterator[Line]:
+    yield Line(Message("Action"), Message("Evidence package with the footage in clear"))
+    yield _plain(Message("Application"), statement["number"])
+    yield _coded(Message("Goes to"), f"package-for-{statement['recipientKind']}")
+    yield _plain(Message("Who receives it"), statement["recipient"])
+    yield _plain(Message("Reason"), statement["because"])
+    yield _plain(Message("Requested by"), uow.session.get_one(Person, statement["askedBy"]).name)
+    yield _coded(in_context("statements", "Outcome"), statement["outcome"])
+    if statement["reason"]:
+        yield _plain(Message("Reason of the answer"), statement["reason"])
+    yield _signer(uow, statement)
 
 
 def _signer(uow: UnitOfWork, statement: Mapping[str, Any]) -> Line:

@@ -5,10 +5,12 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
+from pydantic import BaseModel, Field
 
 from services.database.listing import LONGEST_TEXT
 from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import directory, previews
+from services.domain.applications.directory import CameraSearch
 from services.domain.applications.pages import form_view
 from services.domain.applications.pages.typed_form import Row, require_text
 from services.domain.retrieval import recorder_coverage
@@ -17,7 +19,7 @@ from services.runtime.errors import Retryable
 from services.runtime.spans import Span
 from services.web.dependencies import GivenDatabase, GivenRecorders
 from services.web.forms import TypedForm
-from services.web.schemas import Identifier
+from services.web.schemas import Identifier, PlaceText
 from services.web.visitor import Visiting
 
 router = APIRouter()
@@ -34,6 +36,15 @@ class _Question:
 
 
 RowIndex = Annotated[int, Query(ge=0, le=999)]
+
+
+class CamerasWanted(BaseModel):
+    """``row``: the item, from 0; ``after``: where the next page begins."""
+
+    row: Annotated[int, Field(ge=0, le=999)] = 0
+    search: Annotated[str, Field(alias="cameraSearch", max_length=LONGEST_TEXT)] = ""
+    plan: Annotated[str, Field(alias="cameraPlan", max_length=64)] = ""
+    after: PlaceText = ""
 
 
 @router.get("/apply/coverage")
@@ -80,14 +91,18 @@ async def show_coverage(
 
 @router.get("/apply/cameras")
 async def find_cameras(
-    visitor: Visiting,
-    database: GivenDatabase,
-    row: RowIndex = 0,
-    search: Annotated[str, Query(alias="cameraSearch", max_length=200)] = "",
+    visitor: Visiting, database: GivenDatabase, wanted: Annotated[CamerasWanted, Query()]
 ) -> Response:
-    """Return the cameras to choose from for one item, by site and place."""
-    found = await database.read(visitor.actor, directory.find_cameras, search)
-    return visitor.part("applications/_cameras.html", found=found, index=row, search=search, chosen="")
+    """Return the cameras to choose from for one item, by site and place, or on a plan."""
+    search = CameraSearch(wanted.search, wanted.plan, wanted.after)
+    found = await database.read(visitor.actor, directory.pick_cameras, search)
+    return visitor.part(
+        "applications/_cameras.html",
+        found=found,
+        index=wanted.row,
+        search=wanted.search,
+        following=bool(wanted.after),
+    )
 
 
 @router.get("/apply/people")

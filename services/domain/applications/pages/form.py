@@ -7,25 +7,28 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from services.database.keyset import LONGEST_PLACE
 from services.database.listing import LONGEST_TEXT
 from services.database.tables.drafts import Draft
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.access import consents
-from services.domain.applications import drafts, forms, service
+from services.domain.applications import directory, drafts, forms, service
 from services.domain.applications.pages import form_actions, form_view, typed_form
 from services.domain.applications.pages.form_view import FormView, Looking
 from services.domain.attachments.schemas import KINDS
+from services.domain.cameras import favourites
 from services.domain.matters.kinds.urgent import UrgentRetrieval
 from services.runtime.errors import Refused
 from services.runtime.translations import Message, Text
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
-from services.web.schemas import Identifier, SearchText
+from services.web.schemas import Identifier, PlaceText, SearchText
 from services.web.visitor import Visiting, Visitor
 
 router = APIRouter()
 
 LARGEST_VERSION = 2**31
+LONGEST_ID = 64
 
 
 @router.get("/apply")
@@ -34,12 +37,18 @@ async def begin(
     database: GivenDatabase,
     earlier: Annotated[Identifier | None, Query(alias="from")] = None,
     appeal: bool = False,
+    camera: Annotated[Identifier | None, Query()] = None,
 ) -> Response:
-    """Show a new form, with proposals or with an earlier application's content."""
+    """Show a new form, with proposals or with an earlier application's content.
+
+    ``camera`` is the first one that is asked for.
+    """
 
     def read(uow: UnitOfWork) -> FormView:
         if earlier is None:
             values = form_view.proposed_fields(uow, visitor.person.department)
+            if camera is not None and directory.cameras(uow, [camera]):
+                values["items-0-cameraId"] = camera
         else:
             application, form = drafts.get_source(uow, earlier)
             values = form_view.FIRST_ITEM | form_view.stored_fields(uow, form)
@@ -59,12 +68,15 @@ async def edit(
     pick: Annotated[int | None, Query(ge=0, le=999)] = None,
     find: Annotated[str, Query(max_length=40)] = "",
     search: SearchText = "",
+    plan: Annotated[str, Query(max_length=64)] = "",
+    after: PlaceText = "",
 ) -> Response:
     """Return a draft, or the correction of a returned application, as it was typed last.
 
-    ``pick`` is the item whose camera is chosen, ``find`` the field for which a person or a ``camera`` is searched.
+    ``pick`` is the item whose camera is chosen, ``find`` the field for which a person or a ``camera`` is searched;
+    ``plan`` the plan that cameras are chosen on, ``after`` where the page of cameras begins.
     """
-    looking = Looking(find, search)
+    looking = Looking(find, search, plan, after)
     return _form(visitor, await database.read(visitor.actor, form_view.get_view, application_id, looking), picking=pick)
 
 
@@ -75,6 +87,8 @@ async def act(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Respo
     try:
         files = await database.run(visitor.actor, form_view.file_fields, typed.text("applicationId"))
         done = form_actions.apply(typed, files)
+        if done.camera_id:
+            await database.run(visitor.actor, favourites.mark, done.camera_id, marked=done.act == "star")
         saved = await database.run(visitor.actor, _save, done.typed, overwrite=done.act == "overwrite")
     except Refused as refusal:
         if refusal.status == 404:
@@ -252,8 +266,11 @@ def _unsaved(uow: UnitOfWork, typed: TypedForm, *, looking: Looking = form_view.
 
 def _looking(done: form_actions.Done) -> Looking:
     """Return what is looked for by a search button, which is there where no script runs."""
-    field = {"find": done.people, "search": "camera"}.get(done.act, "")
-    return Looking(field, done.typed.text(f"{field}Search")[:LONGEST_TEXT]) if field else Looking()
+    field = {"find": done.people, "search": "camera", "star": "camera", "unstar": "camera"}.get(done.act, "")
+    if not field:
+        return Looking()
+    plan = done.typed.text("cameraPlan")[:LONGEST_ID] if field == "camera" else ""
+    return Looking(field, done.typed.text(f"{field}Search")[:LONGEST_TEXT], plan, done.place[:LONGEST_PLACE])
 
 
 def _place(done: form_actions.Done, looking: Looking) -> str:
@@ -261,6 +278,7 @@ def _place(done: form_actions.Done, looking: Looking) -> str:
     asked: dict[str, str | int] = {} if done.picking is None else {"pick": done.picking}
     if looking.field:
         asked |= {"find": looking.field, "search": looking.text}
+        asked |= {name: text for name, text in (("plan", looking.plan), ("after", looking.place)) if text}
     at = f"people-{done.people}" if done.people else f"items-{done.picking}"
     there = done.people or done.picking is not None
     return (f"?{urlencode(asked)}" if asked else "") + (f"#{at}" if there else "")

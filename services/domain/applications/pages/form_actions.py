@@ -6,22 +6,30 @@ from dataclasses import dataclass
 from services.domain.applications.pages import typed_form
 from services.web.forms import TypedForm
 
+STARS = ("star", "unstar")
+
 
 @dataclass(frozen=True)
 class Done:
     """The form after the button ``act``; ``picking``: the item, from 0, whose camera is being chosen.
 
-    ``people``: the one of ``typed_form.PEOPLE`` that the button is about.
+    ``people``: the one of ``typed_form.PEOPLE`` that the button is about; ``camera_id``: the camera that gets a star or
+    loses it; ``place``: where the page of cameras begins that is asked for.
     """
 
     typed: TypedForm
     picking: int | None
     act: str = "save"
     people: str = ""
+    camera_id: str = ""
+    place: str = ""
 
 
 def apply(typed: TypedForm, files: Mapping[str, Mapping[str, str]]) -> Done:
     """``add``, ``remove-0``, ``pick-0``, ``camera-0-<id>``, ``file--<id>`` change the items.
+
+    ``search-0`` searches cameras, ``search-0-<place>`` shows the page behind that place, ``star-0-<id>`` and
+    ``unstar-0-<id>`` mark a favourite and take the mark off.
 
     ``person-<field>-<id>`` names a person, ``find-<field>`` looks for one; others just save, such as ``attachments``
     and ``behalf``, which go on to their pages.
@@ -43,7 +51,7 @@ def apply(typed: TypedForm, files: Mapping[str, Mapping[str, str]]) -> Done:
     elif index is not None and index < len(items):
         if act == "remove":
             del items[index]
-        elif act in ("pick", "search"):
+        elif act in ("pick", "search", *STARS):
             picking = index
         elif act == "camera" and len(where) == 2:  # the item, and the camera's id
             items[index] = {**items[index], "cameraId": where[1]}
@@ -51,7 +59,15 @@ def apply(typed: TypedForm, files: Mapping[str, Mapping[str, str]]) -> Done:
     of_people = where[0] if where and where[0] in typed_form.PEOPLE else ""
     if act == "person" and of_people and len(where) == 2:
         changed = typed_form.with_person(changed, of_people, where[1])
-    return Done(typed_form.typed_of(changed), picking, act, of_people)
+    given = where[1] if len(where) == 2 and picking is not None else ""
+    return Done(
+        typed_form.typed_of(changed),
+        picking,
+        act,
+        of_people,
+        camera_id=given if act in STARS else "",
+        place=given if act == "search" else "",
+    )
 
 
 def _fields(typed: TypedForm) -> list[tuple[str, str | list[str]]]:

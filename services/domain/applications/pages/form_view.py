@@ -23,7 +23,7 @@ from services.domain.applications import (
     recipients,
     ways,
 )
-from services.domain.applications.directory import FoundCameras, FoundPeople
+from services.domain.applications.directory import CameraSearch, FoundCameras, FoundPeople
 from services.domain.applications.findings import CheckFinding
 from services.domain.applications.item_sources import File
 from services.domain.applications.objections import Objection
@@ -51,10 +51,20 @@ class Line:
 
 @dataclass(frozen=True)
 class Looking:
-    """The field for which something is looked for, a person or `camera`, and the text; none where nothing is."""
+    """The field for which something is looked for, a person or `camera`, and the text; none where nothing is.
+
+    Of cameras also the plan that is looked at, and where the page begins.
+    """
 
     field: str = ""
     text: str = ""
+    plan: str = ""
+    place: str = ""
+
+    @property
+    def cameras(self) -> CameraSearch:
+        """What cameras are looked for; all where it is about another field."""
+        return CameraSearch(self.text, self.plan, self.place) if self.field == "camera" else CameraSearch()
 
 
 NOT_LOOKING = Looking()
@@ -193,7 +203,7 @@ def build(
         number=application.number if application else None,
         typed=typed,
         reading=reading,
-        found=directory.find_cameras(uow, looking.text if looking.field == "camera" else ""),
+        found=directory.pick_cameras(uow, looking.cameras),
         files=item_sources.files(uow, application_id),
         attached=_attached(uow, application_id),
         behalf=stored.on_behalf if stored else None,

@@ -13,7 +13,7 @@ from services.web import csv as web_csv
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems, problems_beside
 from services.web.identity import Acting
-from services.web.schemas import Answer, Body, Identifier, Line, ListParameters, WrongLine
+from services.web.schemas import Answer, Body, Identifier, Line, ListParameters, Moment, WrongLine
 
 router = APIRouter(prefix="/api/admin/cameras", tags=["administration"])
 
@@ -30,7 +30,10 @@ class CamerasQuestion(ListParameters):
 
 
 class CameraBody(Body):
-    """A camera; ``retention_days``: for how long its recorder keeps recordings."""
+    """A camera. ``retention_days``: for how long its recorder keeps recordings.
+
+    ``site_id``: where the camera is; null for the site of its recorder.
+    """
 
     recorder_id: Identifier
     channel: Line
@@ -40,6 +43,7 @@ class CameraBody(Body):
     place_en: Line
     camera_class: Line = "ordinary"
     retention_days: Annotated[int, Field(ge=1, le=service.MAX_RETENTION_DAYS)]
+    site_id: Identifier | None = None
 
     def entry(self) -> service.CameraEntry:
         return service.CameraEntry(**self.model_dump())
@@ -57,6 +61,8 @@ class CameraRowAnswer(Answer):
     place_en: str
     camera_class: str
     retention_days: int
+    site_id: str | None
+    unlisted_at: Moment | None
     active: bool
     has_picture: bool
 
@@ -88,6 +94,8 @@ def row_answer(line: service.CameraLine) -> CameraRowAnswer:
         place_en=row.place_en,
         camera_class=row.camera_class,
         retention_days=row.retention_days,
+        site_id=row.site_id,
+        unlisted_at=row.unlisted_at,
         active=row.active and recorder.active,
         has_picture=line.has_picture,
     )

@@ -10,7 +10,8 @@ from services.domain.access import administrators
 from services.domain.cameras import recorder_forms, recorder_probe
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras.recorders import RecorderLine
-from services.recorders.registry import KINDS, Places, places_of
+from services.recorders.kinds import Places
+from services.recorders.registry import KINDS, places_of
 from services.web.dependencies import GivenDatabase, GivenRecorders, GivenSettings
 from services.web.errors import problems
 from services.web.identity import Acting
@@ -66,11 +67,15 @@ class FieldAnswer(Answer):
 
 
 class KindAnswer(Answer):
-    """A kind of recorder and the fields of its configuration."""
+    """A kind of recorder and the fields of its configuration.
+
+    ``package`` is the package that brings it, with its version; null for a kind of our own.
+    """
 
     code: str
     zh: str
     en: str
+    package: str | None = None
     fields: list[FieldAnswer]
 
 
@@ -132,7 +137,9 @@ def row_answer(line: RecorderLine) -> RecorderRowAnswer:
 @router.get("/kinds", responses=problems(401))
 async def list_kinds(_actor: Acting) -> list[KindAnswer]:
     """List the kinds of recorder and the fields of each."""
-    return [KindAnswer.model_validate(kind.schema) for kind in KINDS.values()]
+    return [
+        KindAnswer.model_validate(kind.schema).model_copy(update={"package": kind.package}) for kind in KINDS.values()
+    ]
 
 
 @router.get("", responses=problems(401, 403))

@@ -1,16 +1,15 @@
 """Serve the pages of cameras: list, CSV import, form, reference picture."""
 
-from typing import Annotated, ClassVar, get_args
+from typing import Annotated, Any, ClassVar, get_args
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.access import administrators
-from services.domain.cameras import csv_import, photographs, reference_pictures, service
+from services.domain.cameras import csv_import, photographs, plans, reference_pictures, service
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras.api.cameras import CameraBody
-from services.domain.cameras.recorders import RecorderLine
 from services.runtime import csv_rows
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
@@ -166,16 +165,20 @@ async def _form(
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
 ) -> Response:
-    def read(uow: UnitOfWork) -> tuple[service.CameraLine | None, list[RecorderLine]]:
+    def read(uow: UnitOfWork) -> dict[str, Any]:
         line = None if camera_id is None else service.get_camera(uow, camera_id)
-        return line, camera_recorders.list_recorders(uow)
+        return {
+            "line": line,
+            "recorders": [one.row for one in camera_recorders.list_recorders(uow)],
+            "sites": plans.list_sites(uow, line.row.site_id if line else None),
+            "on_plans": plans.plans_of(uow, [camera_id]).get(camera_id, []) if camera_id else [],
+        }
 
-    line, recorders = await database.read(visitor.actor, read)
+    shown = await database.read(visitor.actor, read)
     return visitor.page(
         "cameras/camera.html",
         refusal.status if refusal else 200,
-        line=line,
-        recorders=[recorder_line.row for recorder_line in recorders],
+        **shown,
         recorder=recorder,
         classes=service.CLASSES,
         refusal=refusal,

@@ -12,9 +12,9 @@ from services.domain.cameras import recorder_forms, recorder_probe, service
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras.api.recorders import GivenPlaces, RecorderBody
 from services.domain.cameras.recorders import RecorderLine
+from services.recorders import registry
 from services.recorders.registry import KINDS
 from services.runtime.errors import Refused
-from services.runtime.labels import word
 from services.runtime.translations import Message
 from services.web import csv as web_csv
 from services.web import lists
@@ -39,7 +39,14 @@ async def list_recorders(visitor: Visiting, database: GivenDatabase, query: Anno
     lines = await database.read(visitor.actor, camera_recorders.list_recorders, listing, retired=query.retired)
     if query.as_csv:
         return _csv(visitor, lines)
-    return visitor.page("cameras/recorders.html", **query.shown(lines))
+    outside = [kind for kind in KINDS.values() if kind.package is not None]
+    return visitor.page(
+        "cameras/recorders.html",
+        kind_name=recorder_forms.get_name,
+        outside=outside,
+        broken=registry.OUTSIDE.broken,
+        **query.shown(lines),
+    )
 
 
 @router.get("/new")
@@ -118,7 +125,7 @@ def _csv(visitor: Visitor, lines: Sequence[RecorderLine]) -> Response:
         [
             line.row.name,
             line.row.site,
-            word(visitor.language, f"recorder-{line.row.kind}"),
+            recorder_forms.get_name(line.row.kind).translate(visitor.language),
             line.cameras,
             None if line.row.clock_offset_ms is None else line.row.clock_offset_ms / 1000,
             lists.written(visitor, line.row.last_seen_at),
@@ -130,11 +137,12 @@ def _csv(visitor: Visitor, lines: Sequence[RecorderLine]) -> Response:
 
 
 def _form(visitor: Visitor, kind: str, *, refusal: Refused | None = None, typed: TypedForm | None = None) -> Response:
-    schema = KINDS.get(kind, KINDS["folder"]).schema
+    chosen = KINDS.get(kind, KINDS["folder"])
     return visitor.page(
         "cameras/recorder_new.html",
         refusal.status if refusal else 200,
-        schema=schema,
+        schema=chosen.schema,
+        package=chosen.package,
         kinds=[recorder_kind.schema for recorder_kind in KINDS.values()],
         row=None,
         configuration={},
@@ -162,6 +170,8 @@ async def _page(
         "cameras/recorder.html",
         refusal.status if refusal else 200,
         row=line.row,
+        kind_name=recorder_forms.get_name,
+        package=kind.package if (kind := KINDS.get(line.row.kind)) else None,
         cameras=cameras,
         schema=recorder_forms.get_schema(line.row),
         configuration=recorder_forms.shown_configuration(line.row),

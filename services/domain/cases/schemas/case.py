@@ -380,6 +380,7 @@ class CaseView(CaseSummary):
     held_since: datetime | None
     holdings: list[CaseHolding]
     may_place_hold: bool
+    may_ask_package: bool
     outside_deadlines: list[OutsideDeadline]
     original_letter: OriginalLetter | None
     answered_at: datetime | None

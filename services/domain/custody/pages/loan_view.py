@@ -54,10 +54,12 @@ def copy_times(copy: IssuedCopy | EmergencyCopyView | DerivativeView) -> CopyTim
 
 
 def remarks(detail: Mapping[str, Any]) -> str:
-    """Return what a custodian wrote in an entry of the log, and whom it names; empty for most other entries."""
+    """Return what a person wrote in an entry of the log, with the moment and the people that it names, if any."""
     to: Mapping[str, str] = detail.get("to") or {}
     present: Sequence[str] = detail.get("present") or ()
-    said = (detail.get("text"), detail.get("sitting"), detail.get("place"), to.get("name"), *present)
+    at = str(detail.get("at") or "").replace("T", " ")
+    written = (detail.get(name) for name in ("text", "document", "sitting", "place"))
+    said = (at, *written, to.get("name"), *present)
     return " · ".join(text for text in said if text)
 
 

@@ -1,16 +1,21 @@
 """Watching a copy in the browser, and asking for a download: the purpose is confirmed first, each time (R41)."""
 
+from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.database.unit_of_work import UnitOfWork
-from services.domain.custody import grants, queries, sitting_queries, viewings
+from services.database.tables.copies import Copy
+from services.database.unit_of_work import Database, UnitOfWork
+from services.domain.custody import grants, moments, queries, sitting_queries, viewings
 from services.domain.custody.api.downloads import DownloadBody, list_download
 from services.domain.custody.api.footage import Vault, address, playlist_of, run_allowed
-from services.domain.custody.pages.loan_view import clarify, copy_times, read_copy
-from services.domain.custody.schemas import HandOverView, IssuedCopy
+from services.domain.custody.pages.loan_view import CopyTimes, clarify, copy_times, read_copy
+from services.domain.custody.schemas import HandOverView, IssuedCopy, ShownLoan, SittingView
+from services.domain.custody.viewings import OpenedViewing
 from services.runtime.errors import NotFound, Refused
+from services.runtime.spans import Span
 from services.runtime.translations import Message
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
@@ -18,6 +23,15 @@ from services.web.schemas import Identifier
 from services.web.visitor import Visiting, Visitor
 
 router = APIRouter()
+
+
+@dataclass(frozen=True)
+class _Half:
+    """One of two copies that are played in step: ``playlist`` is that of its own viewing."""
+
+    copy: IssuedCopy
+    times: CopyTimes
+    playlist: str
 
 
 @router.get("/copies/{copy_id}/watch")
@@ -62,17 +76,136 @@ async def show_player(
     except Refused as refusal:
         return await _purpose_page(visitor, database, copy_id, refusal, typed, barred=refusal.status == 403)
     view, copy = await database.read(visitor.actor, read_copy, copy_id)
-    sitting = None
-    if opened.sitting_id is not None:
-        sitting = await database.read(visitor.actor, sitting_queries.get, opened.sitting_id)
+    marked = await database.read(visitor.actor, moments.get_list, copy_id, opened.viewing_id, address=address(request))
     return visitor.page(
         "custody/watch.html",
         view=view,
         copy=copy,
         own=isinstance(view, HandOverView),
         times=copy_times(copy),
-        sitting=sitting,
+        sitting=await _sitting(visitor, database, opened.sitting_id),
         playlist=playlist_of("copy", copy_id, opened.viewing_id),
+        viewing_id=opened.viewing_id,
+        moments=[moment.model_dump(mode="json", by_alias=True) for moment in marked],
+        others=[other for other in view.copies if other.id != copy_id and "view" in other.actions],
+    )
+
+
+@router.get("/copies/{copy_id}/beside/{other_id}")
+async def ask_purpose_of_two(
+    copy_id: Identifier, other_id: Identifier, request: Request, visitor: Visiting, database: GivenDatabase
+) -> Response:
+    """Return what two copies of one loan may be used for, before both open beside each other."""
+    try:
+        await _check_two(visitor, database, (copy_id, other_id), address(request))
+    except NotFound:
+        raise
+    except Refused as refusal:
+        return await _pair_purpose(visitor, database, (copy_id, other_id), refusal, barred=True)
+    return await _pair_purpose(visitor, database, (copy_id, other_id))
+
+
+@router.post("/copies/{copy_id}/beside/{other_id}")
+async def show_two(
+    copy_id: Identifier,
+    other_id: Identifier,
+    request: Request,
+    visitor: Visiting,
+    *,
+    database: GivenDatabase,
+    typed: Typed,
+) -> Response:
+    """Open a viewing of each of two copies of one loan, or of none, and show both at one recorder time."""
+    both, where = (copy_id, other_id), address(request)
+    try:
+        await _check_two(visitor, database, both, where)
+        opened = await database.run(
+            visitor.actor, _open_two, both, confirmed=typed.text("purposeConfirmed") == "true", where=where
+        )
+    except NotFound:
+        raise
+    except Refused as refusal:
+        return await _pair_purpose(visitor, database, both, refusal, typed, barred=refusal.status == 403)
+    view, copies = await database.read(visitor.actor, _read_two, both)
+    halves = [
+        _Half(copy, copy_times(copy), playlist_of("copy", copy.id, one.viewing_id))
+        for copy, one in zip(copies, opened, strict=True)
+    ]
+    times = [copy_times(copy).whole for copy in copies]
+    return visitor.page(
+        "custody/pair.html",
+        view=view,
+        own=isinstance(view, HandOverView),
+        halves=halves,
+        whole=Span(min(one.start for one in times), max(one.end for one in times)),
+        shift_ms=_clock_difference(*copies),
+        sitting=await _sitting(visitor, database, opened[0].sitting_id),
+    )
+
+
+async def _check_two(visitor: Visitor, database: Database, both: tuple[str, str], where: str) -> None:
+    """Raise NotFound unless these are two copies of one loan, and Refused where either does not open now."""
+    for copy_id in both:
+        await run_allowed(
+            database,
+            visitor.actor,
+            copy_id,
+            "view",
+            partial(database.read, visitor.actor, grants.check, copy_id, "view", address=where),
+        )
+    await database.read(visitor.actor, _require_one_loan, both)
+
+
+def _require_one_loan(uow: UnitOfWork, both: tuple[str, str]) -> None:
+    first, second = (uow.session.get_one(Copy, copy_id) for copy_id in both)
+    if first.id == second.id or first.hand_over_id != second.hand_over_id:
+        raise NotFound(Message("copy"), second.id)
+
+
+def _open_two(uow: UnitOfWork, both: tuple[str, str], *, confirmed: bool, where: str) -> list[OpenedViewing]:
+    _require_one_loan(uow, both)
+    return [viewings.open_viewing(uow, copy_id, purpose_confirmed=confirmed, address=where) for copy_id in both]
+
+
+def _read_two(
+    uow: UnitOfWork, both: tuple[str, str], refusal: Refused | None = None
+) -> tuple[HandOverView | ShownLoan, list[IssuedCopy]]:
+    view, first = read_copy(uow, both[0], refusal)
+    found = [copy for copy in view.copies if copy.id == both[1]]
+    if not found:
+        raise NotFound(Message("copy"), both[1])
+    return view, [first, found[0]]
+
+
+def _clock_difference(first: IssuedCopy, second: IssuedCopy) -> int | None:
+    """Return by how many milliseconds the second recorder's clock was ahead of the first one's; None if unknown."""
+    offsets = [copy.recorder_clock.offset_ms if copy.recorder_clock else None for copy in (first, second)]
+    return None if None in offsets else (offsets[1] or 0) - (offsets[0] or 0)
+
+
+async def _sitting(visitor: Visitor, database: Database, sitting_id: str | None) -> SittingView | None:
+    return None if sitting_id is None else await database.read(visitor.actor, sitting_queries.get, sitting_id)
+
+
+async def _pair_purpose(
+    visitor: Visitor,
+    database: Database,
+    both: tuple[str, str],
+    refusal: Refused | None = None,
+    typed: TypedForm | None = None,
+    *,
+    barred: bool = False,
+) -> Response:
+    view, copies = await database.read(visitor.actor, _read_two, both, refusal if barred else None)
+    return visitor.page(
+        "custody/pair_purpose.html",
+        refusal.status if refusal else 200,
+        view=view,
+        copies=copies,
+        own=isinstance(view, HandOverView),
+        refusal=refusal,
+        typed=typed,
+        barred=barred,
     )
 
 

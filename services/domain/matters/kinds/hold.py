@@ -12,6 +12,7 @@ from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.holds import Hold
 from services.database.tables.matters import Matter
+from services.database.tables.reviews import REJECTED
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import holds as policy
 from services.domain.access import queries as access_queries
@@ -105,13 +106,18 @@ class HoldKind(Kind):
         )
 
     def undo(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> None:
-        """Lift the hold that Legal has refused, for the reason of that decision; NotPermitted without one."""
+        """Lift the hold that Legal has refused, for the reason of that decision; NotPermitted without one.
+
+        Where a stage of the installation's own has refused what Legal has confirmed, the hold stays: nobody but Legal
+        ends it so.
+        """
         decisions = permissions.decisions_of(uow, matter)
         permissions.require_signed(matter, decisions, ACT)
         decision = decisions.get(STAGE)
         if decision is None:
             raise permissions.refusal(matter, ACT, "Legal has not decided about it")
-        service.lift(uow, get_hold(uow, matter), decision, decision.reason or "")
+        if decision.outcome in REJECTED:
+            service.lift(uow, get_hold(uow, matter), decision, decision.reason or "")
 
     def apply(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> dict[str, Any]:
         hold = get_hold(uow, matter)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 
 from services.database.unit_of_work import UnitOfWork
-from services.domain.notifications import delivery_queries
+from services.domain.notifications import deliveries, delivery_queries
 from services.domain.notifications.channels.errors import ERRORS
 from services.domain.notifications.delivery_queries import DeliveryRow
 from services.web.dependencies import GivenDatabase
@@ -88,7 +88,7 @@ async def list_deliveries(
     def read(uow: UnitOfWork) -> DeliveriesAnswer:
         lines = delivery_queries.list_deliveries(uow, question.state, question.listing())
         return DeliveriesAnswer(
-            channels=list(uow.rules.notice_channels),
+            channels=list(deliveries.channels_in_use(uow)),
             **delivery_queries.count_by_state(uow),
             deliveries=[answer_of(line) for line in lines],
         )

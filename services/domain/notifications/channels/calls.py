@@ -1,4 +1,7 @@
-"""Call an address that somebody outside answers: guarded, in time, without redirects, and never for long."""
+"""Call an address that somebody outside answers: guarded, in time, without redirects, and never for long.
+
+What is no HTTP asks here for the addresses that it may connect to.
+"""
 
 import ssl
 
@@ -6,11 +9,19 @@ import anyio
 import httpx
 
 from services.domain.notifications.channels.errors import Undelivered, caused_by
-from services.runtime.addresses import AddressRefused, Guard, GuardedTransport
+from services.runtime.addresses import AddressRefused, Guard, GuardedTransport, Target
 
 
 class TooLong(Exception):
     """The answer's body is longer than its reader wants."""
+
+
+async def addresses_of(guard: Guard, host: str, port: int) -> list[str]:
+    """Resolve a host once; return its addresses, of which the guard allows each. Raises Undelivered."""
+    try:
+        return await guard.resolve(Target("smtp", host, port, f"smtp://{host}:{port}"))
+    except AddressRefused as error:
+        raise Undelivered("address-refused", error.en) from error
 
 
 async def call(

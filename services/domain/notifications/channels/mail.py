@@ -1,6 +1,7 @@
 """The mail channel: a connection and a thread for each mail, so that no server blocks others."""
 
 import smtplib
+import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -9,69 +10,109 @@ from functools import partial
 
 import anyio
 import anyio.to_thread
+from typing_extensions import Buffer
 
+from services.database.unit_of_work import Actor, Database
 from services.domain.notifications.channels import payloads
+from services.domain.notifications.channels.calls import addresses_of
 from services.domain.notifications.channels.errors import Undelivered, caused_by
 from services.domain.notifications.dispatch import OutgoingNotice
+from services.domain.notifications.mail_server import MailAccount, open_account
+from services.runtime.addresses import Guard, parse_networks
 from services.runtime.settings import Settings
 
+READER = Actor("system", "sender")
 MAX_WAITS = 6  # a mail may take so many times ``timeout_seconds``: less than the lease
 
 
-class Mailer:
-    """Send by the mail server of the settings; its host is set."""
+class _Session(smtplib.SMTP):
+    """A session with an account's server, at ``address`` where that was checked; remembers what the server said."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, account: MailAccount, address: str | None, seconds: float) -> None:
+        # our name is the sender's domain: asking the network for it could take longer than the mail
+        super().__init__(local_hostname=account.sender.partition("@")[2], timeout=seconds)
+        self._host = account.host  # for which the certificate is checked
+        self._address = address or account.host
+        self._encrypt_at_once = account.context if account.security == "tls" else None
+        self.taken: tuple[int, bytes] | None = None
+
+    def data(self, msg: Buffer | str) -> tuple[int, bytes]:
+        self.taken = super().data(msg)
+        return self.taken
+
+    def _get_socket(self, _host: str, port: int, timeout: float) -> socket.socket:
+        plain = socket.create_connection((self._address, port), timeout)
+        if self._encrypt_at_once is None:
+            return plain
+        return self._encrypt_at_once.wrap_socket(plain, server_hostname=self._host)
+
+
+class Mailer:
+    """Send by the mail server of the settings, or else by the one that was set on the page, as it is at each mail."""
+
+    def __init__(self, settings: Settings, database: Database | None = None) -> None:
         self._settings = settings
+        self._database = database
+        self._guard = Guard(parse_networks(settings.allowed_networks), field="host")
         self._limiter = anyio.CapacityLimiter(1)
 
-    async def send(self, notice: OutgoingNotice) -> None:
-        """Send a notice by mail; raises Undelivered."""
-        sender = str(self._settings.needed("notices.mail.sender"))
-        message = payloads.build_mail(notice, sender=sender, portal_url=self._settings.portal.url)
-        await self._in_thread(partial(_send, self._settings, message))
+    async def send(self, notice: OutgoingNotice) -> str:
+        """Send a notice by mail; return what the server said. Raises Undelivered."""
+        account = await self._account()
+        message = payloads.build_mail(notice, sender=account.sender, portal_url=self._settings.portal.url)
+        return await self._in_thread(account, partial(_send, message=message))
 
     async def check(self) -> None:
         """Connect, encrypt and log in as for a mail, and send none; raises Undelivered."""
-        await self._in_thread(partial(_check_login, self._settings))
+        await self._in_thread(await self._account(), _greet)
 
-    async def _in_thread(self, act: Callable[[], None]) -> None:
+    async def _account(self) -> MailAccount:
+        mail = self._settings.notices.mail
+        if mail.host is not None:
+            return MailAccount.of_settings(mail)
+        account = None if self._database is None else await self._database.read(READER, open_account)
+        if account is None:
+            raise Undelivered("no-server")
+        return account
+
+    async def _in_thread(self, account: MailAccount, act: Callable[[_Session], str]) -> str:
+        seconds = self._settings.notices.timeout_seconds
         try:
-            with anyio.fail_after(self._settings.notices.timeout_seconds * MAX_WAITS):
-                await anyio.to_thread.run_sync(act, limiter=self._limiter, abandon_on_cancel=True)
+            with anyio.fail_after(seconds * MAX_WAITS):
+                # what somebody typed is resolved once, and connected to where it was checked
+                address = (await addresses_of(self._guard, account.host, account.port))[0] if account.guarded else None
+                work = partial(_in_session, account, act, address, seconds)
+                return await anyio.to_thread.run_sync(work, limiter=self._limiter, abandon_on_cancel=True)
         except TimeoutError:
             raise Undelivered("timeout") from None
 
 
-def _send(settings: Settings, message: EmailMessage) -> None:
+def _in_session(account: MailAccount, act: Callable[[_Session], str], address: str | None, seconds: float) -> str:
     with _errors():
-        session = _connect(settings)
+        session = _connect(account, address, seconds)
         try:
-            session.send_message(message)
+            return act(session)
         finally:
             _quit(session)
 
 
-def _check_login(settings: Settings) -> None:
-    with _errors():
-        _quit(_connect(settings))
+def _send(session: _Session, *, message: EmailMessage) -> str:
+    session.send_message(message)
+    return _answer_text(*session.taken) if session.taken is not None else ""
 
 
-def _connect(settings: Settings) -> smtplib.SMTP:
-    mail, timeout = settings.notices.mail, settings.notices.timeout_seconds
-    context, host = ssl.create_default_context(cafile=mail.ca_file), str(mail.host)
-    # our name is the sender's domain: asking the network for it could take longer than the mail
-    name = str(mail.sender).partition("@")[2]
-    session: smtplib.SMTP
-    if mail.security == "tls":
-        session = smtplib.SMTP_SSL(host, mail.port, local_hostname=name, timeout=timeout, context=context)
-    else:
-        session = smtplib.SMTP(host, mail.port, local_hostname=name, timeout=timeout)
+def _greet(_session: _Session) -> str:
+    return ""
+
+
+def _connect(account: MailAccount, address: str | None, seconds: float) -> _Session:
+    session = _Session(account, address, seconds)
     try:
-        if mail.security == "starttls":
-            session.starttls(context=context)
-        if mail.user is not None and mail.password is not None:
-            session.login(mail.user, mail.password.get_secret_value())
+        session.connect(account.host, account.port)
+        if account.security == "starttls":
+            session.starttls(context=account.context)
+        if account.username is not None and account.password is not None:
+            session.login(account.username, account.password)
     except BaseException:
         session.close()
         raise

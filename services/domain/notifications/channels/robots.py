@@ -15,7 +15,7 @@ import json
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from services.domain.notifications.channels import payloads
 from services.domain.notifications.channels.calls import TooLong, call
@@ -61,7 +61,10 @@ class Robots:
         message = payloads.build_robot_message(notice, robot.language, portal_url=self._settings.portal.url)
         address, body = sign(robot, FORMS[robot.kind](message), self._now())
         status, content = await self._post(address, json.dumps(body, ensure_ascii=False).encode())
-        check_answer(robot.kind, status, content)
+        try:
+            check_answer(robot.kind, status, content)
+        except Undelivered as error:
+            raise Undelivered(error.code, _unsaid(robot, error.detail), for_good=error.for_good) from error
 
     async def _post(self, address: str, body: bytes) -> tuple[int, bytes]:
         seconds = self._settings.notices.timeout_seconds
@@ -77,6 +80,16 @@ class Robots:
             raise
         except TooLong as error:
             raise Undelivered("robot-refused", "its answer is too long") from error
+
+
+def _unsaid(robot: Robot, detail: str) -> str:
+    """Return what a service has said, without the robot's token and secret: it may repeat what it was sent."""
+    parts = urlsplit(robot.address)
+    tokens = {parts.path.rpartition("/")[2] if robot.kind == "feishu" else ""}
+    tokens |= {value for values in parse_qs(parts.query).values() for value in values}
+    for word in sorted({robot.address, robot.secret or "", *tokens} - {""}, key=len, reverse=True):
+        detail = detail.replace(word, "…")
+    return detail
 
 
 def sign(robot: Robot, body: dict[str, Any], seconds: float) -> tuple[str, dict[str, Any]]:

@@ -29,7 +29,7 @@ POLL_INTERVAL = timedelta(seconds=15)
 PAUSE = timedelta(seconds=5)
 ROBOT_INTERVAL = timedelta(seconds=4)  # a robot may send again so soon
 
-Send = Callable[[OutgoingNotice], Awaitable[None]]
+Send = Callable[[OutgoingNotice], Awaitable[object]]
 SendByRobot = Callable[[Robot, OutgoingNotice], Awaitable[None]]
 
 
@@ -65,6 +65,8 @@ class Sender:
 
     async def send_next(self, channel: str) -> bool:
         """Send one due notice; return whether there was one. Raises Retryable without a database."""
+        if not await self._database.read(ACTOR, notification_dispatch.is_due, channel):
+            return False
         return await self._send_one(channel, self._channels[channel])
 
     async def send_by_robots(self) -> bool:
@@ -120,10 +122,11 @@ class Sender:
         )
 
 
-def channels_of(settings: Settings) -> dict[str, Send]:
-    """Build the send function of each channel of the settings."""
-    factories: dict[str, Callable[[Settings], Mailer | Webhook]] = {
-        deliveries.MAIL: Mailer,
-        deliveries.WEBHOOK: Webhook,
-    }
-    return {channel: factories[channel](settings).send for channel in settings.notices.channels}
+def channels_of(settings: Settings, database: Database | None = None) -> dict[str, Send]:
+    """Build the send function of each channel of the settings; mail also where it may be set on the page."""
+    channels: dict[str, Send] = {}
+    if settings.notices.mail.host is not None or database is not None:
+        channels[deliveries.MAIL] = Mailer(settings, database).send
+    if settings.notices.webhook.url is not None:
+        channels[deliveries.WEBHOOK] = Webhook(settings).send
+    return channels

@@ -10,7 +10,7 @@ from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.notifications import delivery_queries
 from services.domain.notifications.api.deliveries import ChannelBody, State
 from services.domain.notifications.channels.errors import ERRORS
-from services.domain.notifications.deliveries import kind_of
+from services.domain.notifications.deliveries import channels_in_use, kind_of
 from services.domain.notifications.delivery_queries import DeliveryRow
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
@@ -83,7 +83,7 @@ async def _page(
 
     def read(uow: UnitOfWork) -> tuple[list[DeliveryRow], dict[str, int], tuple[str, ...]]:
         lines = delivery_queries.list_deliveries(uow, query.state, query.listing(visitor.language))
-        return lines, delivery_queries.count_by_state(uow), uow.rules.notice_channels
+        return lines, delivery_queries.count_by_state(uow), channels_in_use(uow)
 
     lines, totals, channels = await database.read(visitor.actor, read)
     if query.as_csv:

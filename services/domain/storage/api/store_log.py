@@ -19,13 +19,15 @@ async def receive_store_log(
 ) -> StoreLogAnswer:
     """Store events of MinIO's audit webhook; the header ``Authorization`` has the token of the place, and no session.
 
-    The body is one event, a list of them, or one in each line. The next reconciliation compares them with the register.
+    The body is one event, a list of them, or one in each line. One of more than 2 MiB, and events that cannot be read
+    besides others, are reported as such. The next reconciliation compares them with the register.
     """
     store_log_receiver.require_token(settings, place, request.headers.get("authorization", ""))
     prefix = (settings.store if place == "primary" else settings.replica).prefix
     receiver = _receiver(request, place)
     with receiver.admitted():
-        received = await receiver.receive(database, prefix, await request.body())
+        body = await store_log_receiver.read_body(request.stream())
+        received = await receiver.receive(database, prefix, body)
     return StoreLogAnswer(events=received.events, new=received.new, unread=received.unread)
 
 

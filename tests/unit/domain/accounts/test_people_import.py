@@ -13,6 +13,7 @@ from services.database.tables.people import Department, Person
 from services.database.unit_of_work import Actor
 from services.domain.accounts import people_import
 from services.domain.accounts.staff import InitialPassword
+from services.domain.staffing import leaving
 from services.runtime.errors import Refused
 
 HEAD = "login,name,department,email,language\n"
@@ -31,7 +32,9 @@ def preview(desk: ReviewDesk, text: str, by: str = "admin") -> people_import.Pre
 
 
 def take_over(desk: ReviewDesk, text: str) -> list[InitialPassword]:
-    return asyncio.run(people_import.take_over(desk.database, ADMIN, (HEAD + text).encode()))
+    return asyncio.run(
+        people_import.take_over(desk.database, ADMIN, (HEAD + text).encode(), leave=leaving.leave_by_list)
+    )
 
 
 def department(desk: ReviewDesk, login: str) -> str:

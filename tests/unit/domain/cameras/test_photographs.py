@@ -133,7 +133,7 @@ async def test_a_second_header_does_not_get_past_the_first() -> None:
 async def test_what_is_squeezed_in_beside_the_picture_is_never_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     given = []
 
-    async def decoded(content: bytes, _codec: str) -> bytes:
+    async def decoded(content: bytes, _codec: str, _form: object) -> bytes:
         given.append(content)
         return b""
 
@@ -183,6 +183,6 @@ def test_the_decoder_itself_is_bounded() -> None:
 
 def test_the_process_makes_what_the_portal_promises() -> None:
     assert (
-        photograph_process.scale_down(halves(4000, 3000)).width,
-        photograph_process.scale_down(halves(4000, 3000)).height,
+        photograph_process.scale_down(halves(4000, 3000), 640, 360).width,
+        photograph_process.scale_down(halves(4000, 3000), 640, 360).height,
     ) == (480, 360)

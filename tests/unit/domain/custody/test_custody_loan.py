@@ -12,6 +12,7 @@ from services.database.tables.agreements import Agreement
 from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Copy, Download, Grant, Viewing
 from services.database.tables.custody import CustodyEntry, HandOver
+from services.database.tables.holds import Hold
 from services.database.tables.notices import Notice
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.returns import Return
@@ -228,8 +229,15 @@ def test_every_read_is_counted_and_new_ground_is_on_the_trail(desk: Desk, lent: 
         desk.as_person("custodian", viewings.record_read, copy_id, "another", 0, 10)
 
 
+def _hold(uow: UnitOfWork, application_id: str) -> None:
+    values = {"cause": "manual", "reason": "调查", "placed_by": "operator", "owner_id": "operator"}
+    uow.session.add(
+        Hold(application_id=application_id, placed_at=uow.now, review_at=uow.now + timedelta(days=9), **values)
+    )
+
+
 @pytest.mark.requirement("R38", refuses=True)
-@pytest.mark.requirement("R39")
+@pytest.mark.requirement("R39", "R67")
 def test_the_attestation_names_every_download_and_is_signed(desk: Desk) -> None:
     case = desk.case("gate").approve(granted_way_of_use="download")
     hand_over_id = desk.do(desk.lend_on_paper, case)
@@ -257,12 +265,21 @@ def test_the_attestation_names_every_download_and_is_signed(desk: Desk) -> None:
     assert code(destroyed, given, proof=case.proof("wrong")) == "password-wrong"
     assert desk.rows(Return) == []
 
+    # while somebody holds the case nothing of it is destroyed unsaid
+    desk.do(_hold, case.id)
+    assert code(destroyed, given) == "case-held"
+    assert desk.rows(Return) == []
+    destroyed = AttestedFate(one, "destroyed", "昨日在部门内粉碎，部门负责人在场")
+
     row = case.give_back(hand_over_id, destroyed, given, return_to="storage")
+    assert [notice.person_id for notice in desk.rows(Notice) if notice.code == "download-destroyed-held"] == [
+        "operator"
+    ]
     again = case.give_back(hand_over_id, destroyed, given)
 
     assert row.id == again.id
     assert row.attestation["downloads"] == {
-        one: {"fate": "destroyed", "note": ""},
+        one: {"fate": "destroyed", "note": destroyed.note},
         other: {"fate": "given-back", "note": "USB stick 7"},
     }
     assert all(grant.ended_because == "returned" for grant in desk.rows(Grant))

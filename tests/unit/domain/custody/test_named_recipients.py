@@ -19,10 +19,12 @@ from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Download, Grant
 from services.database.tables.custody import CustodyEntry, HandOver
+from services.database.tables.matters import Matter
 from services.database.tables.notices import Notice
-from services.database.tables.people import Person
+from services.database.tables.people import Person, Post
 from services.database.tables.suspensions import Suspension
-from services.database.unit_of_work import UnitOfWork
+from services.database.unit_of_work import Actor, UnitOfWork
+from services.domain.accounts import people_import, staff
 from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import forms
 from services.domain.custody import grants, hand_overs, queries, recipient_access, returns, suspensions, viewings
@@ -75,6 +77,37 @@ def rights(loan: LoanDesk) -> list[tuple[str, str]]:
     """Whose right to what is open, besides the custodian's."""
     held = loan.desk.all(Grant, ended_at=None)
     return sorted((grant.person_id, grant.action) for grant in held if grant.person_id != loan.loan.custodian_id)
+
+
+@pytest.mark.requirement("R2", "R57", refuses=True)
+async def test_the_account_of_who_may_view_or_is_heard_is_not_taken_over_by_one_administrator(loan: LoanDesk) -> None:
+    """To watch takes no signature: a new initial password would make an administrator a viewer."""
+    desk = loan.desk
+
+    async def reset(person_id: str) -> str:
+        try:
+            await staff.reset_password(desk.database, Actor("person", "admin"), person_id)
+        except Refused as refused:
+            return refused.code
+        return "reset"
+
+    def without_posts(uow: UnitOfWork) -> None:
+        uow.session.query(Post).filter(Post.person_id.in_((VIEWER, OTHER)), Post.kind != "member").delete()
+
+    desk.run(without_posts)
+    assert await reset(VIEWER) == "second-person-needed", "the form of an open case names them"
+    allow(loan)
+    desk.run(lambda uow: uow.session.query(Application).update({"recipient_ids": []}))
+    assert await reset(VIEWER) == "second-person-awaited", "they may view"
+    assert await reset(OTHER) == "reset"
+    line = f"login,name,department,email,language\n{VIEWER},{VIEWER},office,mine@example.org,zh\n"
+    planned = desk.run(people_import.preview, line.encode(), by="admin")
+    assert [one.line for one in planned.wrong] == [2]
+
+    matter_id = loan.ask("custody-transfer", "keeper", toPersonId=OTHER)
+    assert await reset(OTHER) == "second-person-needed", "they are to take the copies over"
+    desk.run(lambda uow: uow.session.query(Matter).filter_by(id=matter_id).update({"closed_at": uow.now}))
+    assert await reset(OTHER) == "reset"
 
 
 def on_loan(loan: LoanDesk, act: Callable[..., Any], *args: Any) -> Any:

@@ -26,6 +26,8 @@ from services.domain.cases.document_layouts import render_pdf
 from services.domain.holds import queries, reminders, service
 from services.domain.matters import held, tasks
 from services.domain.matters import queries as matter_queries
+from services.domain.matters.kinds.hold import HoldKind
+from services.domain.process import permissions
 from services.runtime import metrics
 from services.runtime.errors import Fatal, NotFound, NotPermitted, Refused
 
@@ -165,6 +167,15 @@ def test_a_refusal_of_legal_lifts_the_hold_and_nothing_else_does(matters: LoanDe
     assert (hold.lifted_by, hold.lifted_because) == ("counsel", "没有依据")
     assert hold.lift_signature["statement"]["outcome"] == "rejected"
     assert told(desk, "hold-lifted") == ["security-head"]
+    # another stage against it does not end what Legal has confirmed
+    kept_by = str(desk.the(Hold, id=kept).matter_id)
+    matters.check(kept_by)
+    matters.decide(kept_by, "legal", "counsel")
+    desk.run(
+        lambda uow: HoldKind().undo(
+            uow, uow.session.get_one(Matter, kept_by), permissions.read(uow, matters.application_id)
+        )
+    )
     assert desk.the(Hold, id=kept).lifted_at is None
     assert desk.run(queries.is_held, matters.application_id)
     assert code(desk, held.ask_lift, refused, "again", by="security-head") == "hold-over"

@@ -24,6 +24,7 @@ from services.domain.custody import grants, hand_overs, returns
 from services.domain.process import permissions, relay
 from services.domain.process.messages import MATTER_ASKED, MATTER_MOOT, REVIEW_DECIDED, USE_PERIOD_CHANGED
 from services.domain.reviews.scopes import Granting
+from services.domain.staffing import leaving
 from services.runtime.errors import NotPermitted, Refused
 
 NEW_KEEPER = "operator2"
@@ -294,11 +295,19 @@ def test_custody_goes_to_nobody_who_may_not_hold_it(loan: LoanDesk, person: str)
 
 @pytest.mark.requirement("R46", "R47")
 def test_the_head_hands_on_what_a_custodian_who_has_left_holds(loan: LoanDesk) -> None:
-    loan.desk.run(lambda uow: setattr(uow.session.get_one(Person, "keeper"), "active", False))
+    loan.desk.run(leaving.leave, "keeper", by="admin")
+    with pytest.raises(Refused) as caught:
+        loan.desk.run(grants.check, loan.ids["copy_id"], "view", by="keeper")
+    assert caught.value.code == "custodian-left"
     matter_id = loan.ask("custody-transfer", "head", toPersonId=NEW_KEEPER)
     loan.agreed(matter_id, ("custody-receipt", NEW_KEEPER))
+    assert not loan.desk.run(leaving.settle)
     assert loan.apply(matter_id)
     assert loan.matter(matter_id).facts["before"]["forced"] is True
+    # the copies open for the new custodian, and the account that was kept for them ends
+    loan.desk.run(grants.check, loan.ids["copy_id"], "view", by=NEW_KEEPER)
+    assert loan.desk.run(leaving.settle)
+    assert not loan.desk.the(Person, id="keeper").active
 
 
 @pytest.mark.requirement("R47")

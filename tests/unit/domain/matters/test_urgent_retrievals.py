@@ -29,6 +29,8 @@ from services.domain.holds import queries as holds
 from services.domain.matters import queries, tasks, urgents
 from services.domain.process.messages import APPLICATION_APPROVED, APPLICATION_REFUSED, MATTER_MOOT, URGENT_CALLED
 from services.domain.retrieval import preservations
+from services.domain.reviews import service as review_service
+from services.domain.reviews import tasks as review_tasks
 from services.domain.supervision import footage_viewers
 from services.runtime.errors import NotFound, NotPermitted, Refused, Retryable
 from services.runtime.spans import Span
@@ -281,6 +283,23 @@ def test_an_approval_ratifies_it(urgent: Urgent) -> None:
     assert "查看 1 次" in last.content
 
 
+@pytest.mark.requirement("R24", refuses=True)
+def test_the_caller_does_not_approve_what_has_to_ratify_the_call(urgent: Urgent) -> None:
+    """Whoever answers for a call that is not approved would approve it."""
+    desk = urgent.desk
+    before = desk.opened(urgent.case, "preliminary")
+    assert desk.candidates(before) == [CALLER]
+    desk.run(review_tasks.claim, before, by=CALLER)
+    urgent.call()
+    assert desk.candidates(before) == ["deputy"]
+    assert "deputy" in {one.person_id for one in desk.all(Notice, code="review-opened", subject_id=before)}
+    desk.run(review_tasks.claim, before, by="deputy")
+    given = {"outcome": "approved", "answers": {}, "proof": Proof("", PASSWORD)}
+    with pytest.raises(Refused) as caught:
+        desk.run(review_service.decide, before, by=CALLER, **given)
+    assert caught.value.code == "was-caller"
+
+
 @pytest.mark.requirement("R2", "R65")
 @pytest.mark.parametrize("end", ["close_case", "over"])
 def test_t7_without_approval_it_is_a_violation_of_the_caller_once(urgent: Urgent, end: str) -> None:
@@ -341,7 +360,7 @@ def test_an_approval_after_the_time_ratifies_nothing_however_late_the_process_is
 def test_an_approval_that_was_signed_in_time_and_is_filed_later_ratifies_it(urgent: Urgent) -> None:
     matter_id, copy_id = urgent.shown()
     urgent.later(hours=23)
-    urgent.desk.approved(urgent.case)
+    urgent.desk.approved(urgent.case, first="deputy")
     urgent.later(hours=2)
 
     assert urgent.view(copy_id) == "emergency-view-over"

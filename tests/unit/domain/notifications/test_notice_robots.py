@@ -196,6 +196,21 @@ async def test_nothing_is_sent_faster_than_the_service_takes_it(desk: ReviewDesk
     assert all(row.state == "delivered" for row in desk.all(Delivery))
 
 
+@pytest.mark.parametrize("kind", PATHS)
+async def test_a_service_that_repeats_what_it_was_sent_gives_no_secret_away(desk: ReviewDesk, kind: str) -> None:
+    said = f"no robot at {PATHS[kind]} of SECsecret or secret, token TOKEN-1234"
+    site = Site(answer=answers({"code" if kind == "feishu" else "errcode": 1, "errmsg": said, "msg": said}))
+    async with web_server(site) as port:
+        desk.run(robots.add, new(kind, port), by="admin")
+        desk.run(_no_more)
+        offered(desk)
+        assert await sender(desk).send_by_robots()
+    [detail] = [str(row.last_detail) for row in desk.all(Delivery) if row.last_error == "robot-refused"]
+    assert "no robot at" in detail
+    assert "TOKEN-1234" not in detail
+    assert SECRETS[kind] is None or str(SECRETS[kind]) not in detail
+
+
 async def test_a_group_is_told_once_and_nothing_of_anybodys_account(desk: ReviewDesk) -> None:
     async with web_server(Site(answer=answers(TAKEN["wecom"]))) as port:
         robot = desk.run(robots.add, new("wecom", port), by="admin")

@@ -160,6 +160,11 @@ def test_an_export_of_no_case_is_examined_by_security_and_not_by_who_keeps_the_r
         )
 
     desk.run(keep, by="operator")
+    for finding in desk.all(ReconciliationFinding):
+        for head in ("security-head", "security-deputy"):
+            with pytest.raises(Refused) as refused:
+                desk.run(findings.explain, finding.id, WHY, by=head)
+            assert refused.value.code == "inquiry-own", "an inquiry is not closed by who makes it"
     answers = {item["code"]: Answered("yes") for item in order.facts["checklist"]}
     with pytest.raises(Refused) as refused:
         desk.run(service.done, order.id, Done(answers), Proof(order.facts_sha256, PASSWORD), by="security-head")

@@ -19,7 +19,7 @@ from services.database.tables.masters import Master
 from services.database.unit_of_work import UnitOfWork
 from services.domain.documents import service as document_service
 from services.domain.matters import queries as matter_queries
-from services.domain.storage import disposals, findings, store_accesses
+from services.domain.storage import disposals, findings, store_accesses, told_texts
 from services.domain.storage.findings import Found
 from services.domain.storage.store_accesses import Access, LineInvalid
 from services.runtime.errors import NotFound, Refused
@@ -140,7 +140,8 @@ def s3_line(request: str, agent: str = '"curl"', key: str = "masters%252Fone") -
 
 
 def read(*lines: str) -> list[Access]:
-    return [one for one in store_accesses.read_lines(lines, "t") if isinstance(one, Access)]
+    of_lines = store_accesses.read_lines(lines, "t")
+    return [access for one in of_lines if not isinstance(one, LineInvalid) for access in one]
 
 
 def unread(*lines: str) -> list[str]:
@@ -158,7 +159,7 @@ def test_no_client_hides_a_read_by_what_it_writes_into_the_log(desk: DisposalDes
     found = read(plain, failed, agent, nul)
     assert [one.act for one in found] == ["get"] * 4
     assert [one.version_id for one in found] == ["v1", None, None, "v1"]
-    assert ("\0" in found[3].key, len(found[3].key)) == (False, store_accesses.LONGEST)
+    assert ("\0" in found[3].key, len(found[3].key)) == (False, told_texts.LONGEST)
     assert desk.desk.run(store_accesses.add, "primary", found) == 4
 
     entry: dict[str, Any] = {"api": {"name": "GetObject", "bucket": "t-masters", "object": "o", "statusCode": 200}}
@@ -169,3 +170,47 @@ def test_no_client_hides_a_read_by_what_it_writes_into_the_log(desk: DisposalDes
     ):
         assert unread(json.dumps({**entry, **changed})) == ["line 1"]
     assert unread('{"a":' * 100_000, plain, "no log") == ["line 1", "line 3"]
+
+
+def minio_line(name: str, **api: Any) -> str:
+    """A line of MinIO's audit webhook by a stranger; ``copied``: the header that names what is copied."""
+    headers = {"X-Amz-Copy-Source": api.pop("copied")} if "copied" in api else {}
+    entry = {"api": {"name": name, "bucket": "t-masters", "statusCode": 200, **api}, "requestHeader": headers}
+    return json.dumps({**entry, "time": "2031-03-04T10:00:00Z", "accessKey": "stranger", "requestID": "R1"})
+
+
+@pytest.mark.requirement("R53")
+def test_no_way_of_reading_or_deleting_is_past_the_log(desk: DisposalDesk) -> None:
+    """Copied into another bucket, read by a part's copy or a query, deleted together: the log names our objects."""
+    away = {"bucket": "mine", "object": "taken", "copied": "/t-masters/masters/a%20b?versionId=v1"}
+    for name in ("CopyObject", "CopyObjectPart"):
+        [taken] = read(minio_line(name, **away))
+        assert (taken.act, taken.bucket, taken.key, taken.version_id) == ("get", "masters", "masters/a b", "v1"), name
+    inside = read(minio_line("CopyObject", object="masters/new", copied="t-copies/copies/x"))
+    assert [(one.act, one.bucket, one.key) for one in inside] == [
+        ("put", "masters", "masters/new"),
+        ("get", "copies", "copies/x"),
+    ]
+    for name in ("SelectObjectContent", "GetObjectLambda"):
+        assert [one.act for one in read(minio_line(name, object="masters/one"))] == ["get"], name
+    named = [{"objectName": "masters/one", "versionId": "v1"}, {"objectName": "masters/two"}]
+    gone = read(minio_line("DeleteMultipleObjects", objects=named))
+    assert [(one.act, one.key, one.version_id) for one in gone] == [
+        ("delete", "masters/one", "v1"),
+        ("delete", "masters/two", None),
+    ]
+    unnamed = read(minio_line("DeleteMultipleObjects"))
+    assert [(one.act, one.key) for one in unnamed] == [("delete", store_accesses.UNNAMED)]
+    assert read(minio_line("CopyObject", bucket="mine", object="b", copied="other/masters/one")) == []
+    assert read(minio_line("GetObject")) == []
+    for operation in ("REST.COPY.OBJECT_GET", "REST.COPY.PART_GET"):
+        line = s3_line("-").replace("REST.GET.OBJECT", operation)
+        for written in (line, line.replace(" 200 - 5", " - - 5")):
+            assert [one.act for one in read(written)] == ["get"], written
+    everything = [*inside, *gone, *unnamed]
+    assert desk.desk.run(store_accesses.add, "primary", everything) == 5
+    number, found = desk.desk.run(store_accesses.judge_next, ["desk"], 100)
+    assert (number, sorted(one.kind for one in found)) == (
+        5,
+        ["foreign-read", *["unexplained-delete"] * 3, "unexplained-put"],
+    )

@@ -25,7 +25,7 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.maintenance import StoreAccess, StoreLogFeed
 from services.database.unit_of_work import Database
 from services.domain.cases import metrics as case_metrics
-from services.domain.storage import store_accesses, store_log_receiver
+from services.domain.storage import store_accesses, store_log_receiver, told_texts
 from services.runtime import metrics
 from services.runtime.settings import Settings, SettingsError
 
@@ -84,7 +84,8 @@ async def test_an_event_that_is_sent_twice_counts_once_and_the_rest_of_a_call_co
     lines = [json.dumps(event(2)), "no event", json.dumps(event(3, api={"name": "ListObjects"}))]
     assert (await store.post(HERE, content="\n".join(lines))).json() == {"events": 3, "new": 1, "unread": 1}
     assert (await store.post(HERE, json=[event(4), event(4)])).json() == {"events": 2, "new": 1, "unread": 0}
-    assert len(desk.all(StoreAccess)) == 3
+    kept = desk.all(StoreAccess)
+    assert sorted(one.act for one in kept) == ["get", "get", "get", "unread"]
     [begun] = desk.all(AuditEvent, action="access-log-begun")
     assert begun.actor_kind == "system"
 
@@ -94,13 +95,37 @@ async def test_hostile_events_are_refused_with_a_sentence(desk: ReviewDesk, stor
     hostile = (b"\xff\xfe", b"no event", b"[1]", b"null", b'{"api":' * 50_000, b'{"api":1}', b'"\\ud800"', b"9" * 5000)
     for body in hostile:
         assert problem(await store.post(HERE, content=body))[:2] == (422, "access-log-unreadable"), body[:20]
-    assert (await store.post(HERE, content=b"x" * (3 << 20))).status_code == 413
     many = b"\n".join([b'{"api":{}}'] * (store_log_receiver.MOST_EVENTS + 1))
     assert problem(await store.post(HERE, content=many))[:2] == (413, "access-log-many")
     odd = event(1, key="\ud800\0" + "k" * 5000)
     assert (await store.post(HERE, content=json.dumps(odd))).json()["new"] == 1
     [kept] = desk.all(StoreAccess)
-    assert len(kept.key) == store_accesses.LONGEST
+    assert len(kept.key) == told_texts.LONGEST
+
+
+@pytest.mark.requirement("R53")
+async def test_nobody_hides_a_read_by_an_event_that_is_hard_to_read(desk: ReviewDesk, store: httpx.AsyncClient) -> None:
+    """What a client writes into its request is in the event of it: characters that end a line elsewhere, or very much.
+
+    What cannot be read is on record, and asked about by the next reconciliation.
+    """
+    agents = "\x85", "\u2028"
+    lines = [
+        json.dumps(event(number, requestHeader={"User-Agent": f"a{agent}b"}), ensure_ascii=False)
+        for number, agent in enumerate(agents)
+    ]
+    assert (await store.post(HERE, content="\n".join(lines).encode())).json() == {"events": 2, "new": 2, "unread": 0}
+    long = json.dumps(event(10, requestQuery={"x": "<" * (1 << 20)}))
+    assert (await store.post(HERE, content=long)).json() == {"events": 1, "new": 1, "unread": 0}
+    longer = json.dumps(event(11, requestQuery={"x": "<" * (3 << 20)}))
+    for _ in range(2):  # the store sends it again
+        assert (await store.post(HERE, content=longer)).json() == {"events": 1, "new": 0, "unread": 1}
+    with patch.object(store_log_receiver, "MOST_BYTES", 4 << 20):
+        answer = await store.post(HERE, content=b"x" * (5 << 20))
+    assert problem(answer)[:2] == (413, "access-log-many")
+    assert (await store.post(HERE, content=longer, headers={"Authorization": "x" * 32})).status_code == 401
+    judged, found = desk.run(store_accesses.judge_next, ["desk"], 100)
+    assert (judged, sorted(one.kind for one in found)) == (4, [*["foreign-read"] * 3, "log-unread"])
 
 
 @pytest.mark.requirement("R53")

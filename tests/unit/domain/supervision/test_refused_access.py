@@ -56,6 +56,24 @@ async def test_many_refused_accesses_of_one_person_are_told_once_and_can_be_reco
     for number in range(40):
         await client.get(f"/api/matters/{number}")
     assert len(desk.all(AccessRefusal)) == 20, "what is kept is bounded"
+    other = desk.submitted()
+    for address in (f"/cases/{other}", f"/api/cases/{other}", f"/cases/{case}"):
+        await client.get(address)
+    assert [one.asked for one in desk.all(AccessRefusal, application_id=other)] == [f"GET /cases/{other}"], (
+        "a case is on record, however much was asked before"
+    )
+    assert len(desk.all(AccessRefusal)) == 21
+
+    # a page elsewhere leads another browser here and there, and the record does not hide it
+    led = await over.signed_in("keeper")
+    for number in range(2):
+        await led.get(f"/api/matters/{number}", headers={"Sec-Fetch-Site": ("cross-site", "<b>x</b>")[number]})
+    await led.get("/help/%E2%80%AEx%0Ay")
+    assert sorted(one.asked for one in desk.all(AccessRefusal, person_id="keeper")) == [
+        "GET /api/matters/0 [cross-site]",
+        "GET /api/matters/1",
+        "GET /help/\ufffdx\ufffdy",
+    ]
 
     head = await over.signed_in("security-head")
     page = await head.get(f"/supervision/refusals/{STRANGER}")
@@ -71,7 +89,7 @@ async def test_many_refused_accesses_of_one_person_are_told_once_and_can_be_reco
     assert problem(wrong)[1] == "no-refusal-pattern", "the register has to know of them"
     assert (await head.post("/api/violations", json={**body, "accusedId": STRANGER})).status_code == 201
     [violation] = desk.all(Violation, kind="refusal-pattern")
-    assert (violation.accused, violation.hand_over_id, violation.facts["refused"]) == ([STRANGER], None, 20)
+    assert (violation.accused, violation.hand_over_id, violation.facts["refused"]) == ([STRANGER], None, 21)
     assert [hearing.person_id for hearing in desk.all(Hearing, matter_id=violation.matter_id)] == [STRANGER]
     again = await head.post("/api/violations", json={**body, "accusedId": STRANGER})
     assert problem(again)[1] == "asked-already"

@@ -64,6 +64,7 @@ def test_the_report_counts_what_its_rows_say_in_few_statements(desk: ReviewDesk)
     desk.run(reported_rows.fill, examples(sample=100, full=400))
     desk.clock.turn(datetime(2031, 3, 5, tzinfo=UTC) - desk.clock.now())
     desk.run(lambda uow: audit_trail.record(uow, "access-denied", "copy", "x"))
+    desk.run(lambda uow: audit_trail.record(uow, "access-refused", "person", "x"))
     desk.clock.turn(LATER - desk.clock.now())
     with statements(desk.database.engine) as sent:
         number = desk.run(lambda uow: use_reports.make(uow, "2031-q1").number, by="supervisor")
@@ -99,7 +100,7 @@ def test_the_report_counts_what_its_rows_say_in_few_statements(desk: ReviewDesk)
         ),
         "workOpened": sum(_in_quarter(one.opened_at) for one in orders.values()),
         "workOverdueAtEnd": sum(not _before_april(orders[one.work_order_id].closed_at) for one in undone),
-        "refusedAccess": 1,  # the other seven are of April
+        "refusedAccess": 2,  # the other seven are of April
     }
     assert {code: found[code] for code in expected} == expected
     assert min(expected[code] for code in ("rejected", "lost", "overdue", "overdueAtEnd", "workOverdueAtEnd")) > 0

@@ -1,7 +1,7 @@
 """Downloads of a loan that ended without a return: each is accounted for, and Security confirms it (R38, R39)."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from services.database.tables.copies import Download
 from services.database.tables.custody import CustodyEntry
 from services.database.tables.documents import Document
 from services.database.tables.notices import Notice
-from services.database.tables.people import Person
+from services.database.tables.people import Person, Post
 from services.database.tables.work_orders import DownloadAccount, WorkOrder, WorkOrderAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
@@ -282,3 +282,23 @@ def test_the_downloads_of_a_lost_copy_are_asked_about_as_well(tmp_path: Path) ->
     # the violation of the loss holds the case
     assert code(say, desk, "keeper", destroyed(desk, ids, happened_at=desk.clock.now())) == "case-held"
     desk.close()
+
+
+@pytest.mark.requirement("R38", "R39", refuses=True)
+def test_who_is_named_as_a_witness_is_told_and_does_not_confirm_it(
+    desk_and_ids: tuple[ReviewDesk, dict[str, str]],
+) -> None:
+    desk, ids = desk_and_ids
+
+    def hold(uow: UnitOfWork, until: datetime | None) -> None:
+        uow.session.query(Post).filter_by(person_id="reviewer2", kind="security-reviewer").one().until = until
+
+    desk.run(hold, desk.clock.now() - HOUR)
+    named = destroyed(desk, ids, witness_id="reviewer")
+    assert code(say, desk, "keeper", named) == "account-witness", "nobody else would be there to confirm it"
+    desk.run(hold, None)
+    say(desk, "keeper", named)
+    assert [one.person_id for one in desk.all(Notice, code="download-witnessed")] == ["reviewer"]
+    desk.run(tasks.open_verification, order_of(desk).id, job_key=7)
+    assert code(verify, desk, "reviewer") == "was-witness"
+    verify(desk, "reviewer2")

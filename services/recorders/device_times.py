@@ -1,4 +1,4 @@
-"""Hikvision's times: the device's own wall clock with a Z behind it, as most firmware has it, or UTC."""
+"""The times of recorders that tell their own wall clock, with a Z behind it or nothing, or UTC."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,10 +13,11 @@ CHANGE = timedelta(hours=2)  # more than any clock is set back by
 
 @dataclass(frozen=True)
 class DeviceTimes:
-    """Reads and writes times; with ``utc`` a Z is believed."""
+    """Reads and writes times; with ``utc`` a Z is believed. ``form`` is how they are written."""
 
     zone: ZoneInfo
     utc: bool = False
+    form: str = WRITTEN
 
     def written(self, span: Span) -> tuple[str, str]:
         """The span in whole seconds outward; around a clock change wide enough to hold both hours of the same name."""
@@ -24,10 +25,10 @@ class DeviceTimes:
         if end.microsecond:
             end = end.replace(microsecond=0) + timedelta(seconds=1)
         if self.utc:
-            return start.strftime(WRITTEN), end.strftime(WRITTEN)
+            return start.strftime(self.form), end.strftime(self.form)
         if self._offset(start - AROUND) != self._offset(end + AROUND):
             start, end = start - CHANGE, end + CHANGE
-        return start.astimezone(self.zone).strftime(WRITTEN), end.astimezone(self.zone).strftime(WRITTEN)
+        return start.astimezone(self.zone).strftime(self.form), end.astimezone(self.zone).strftime(self.form)
 
     def read(self, text: str, after: datetime | None = None) -> datetime:
         """The moment in UTC. In an hour that the wall clock repeats, it is the earlier one that is not before

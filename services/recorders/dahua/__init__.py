@@ -1,0 +1,1 @@
+"""Dahua, through the CGI of its HTTP API."""

@@ -1,0 +1,158 @@
+"""Thumbnails, bookmarks, stills and two cameras in step, in Chromium: by keyboard, in both languages."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from custody_desk import PASSWORD, Desk
+from main_job import DESKTOP_ZH, PHONE_EN, Device, PortalUser
+from playwright.sync_api import Browser, expect
+from portal_client import portal_over
+from served import served
+
+from services.database.tables.copies import Copy, Viewing
+from services.database.tables.custody import CustodyEntry
+from services.database.tables.documents import Document
+from services.domain.custody import moments, stills
+from services.runtime.settings import Settings
+from services.vault.keys.secret_box import KeyFileBox
+
+PLAYS = "() => video.readyState >= 2 && video.videoWidth > 0"
+STRIP = "(strip) => !strip.hidden && strip.querySelector('img').naturalHeight === 90"
+APART = "() => Math.abs([...document.querySelectorAll('.half video')].reduce((a, b) => a.currentTime - b.currentTime))"
+BOTH_PLAY = "() => [...document.querySelectorAll('.half video')].every((one) => !one.paused && one.readyState >= 3)"
+
+
+@dataclass
+class Watching:
+    """A custodian with two cameras: ``yard`` has a gap from second 6 to 14 of its copy."""
+
+    desk: Desk
+    user: PortalUser
+    gate: str
+    yard: str
+
+    def open(self, path: str) -> None:
+        page = self.user.open(path)
+        page.locator("[name=purposeConfirmed]").check()
+        page.locator("main form .acts button").click()
+
+
+@pytest.fixture
+def watch(tmp_path: Path, filmed: Path, browser: Browser) -> Iterator[Callable[[Device], Watching]]:
+    case = Desk.at_stage("lend", tmp_path / "desk", filmed, "gate", "yard")
+    desk = case.desk
+    desk.database.secrets = KeyFileBox(desk.root / "secret.key")
+    desk.database.secrets.ensure()
+    recipients = desk.vault_keys.recipients
+    parts = {"settings": Settings(data_dir=desk.root), "vault_recipients": lambda: recipients}
+    with served(portal_over({**desk.worker, **parts})) as address:
+
+        def begin(device: Device) -> Watching:
+            context = browser.new_context(base_url=address, viewport=device.viewport, is_mobile=device.phone)
+            context.add_cookies([{"name": "footage_desk_language", "value": device.language, "url": address}])
+            assert context.request.post("/api/login", data={"login": "custodian", "password": PASSWORD}).ok
+            user = PortalUser("custodian", context.new_page())
+            user.page.on("console", lambda message: user.said.append(f"{message.type}: {message.text}"))
+            user.page.on("pageerror", lambda error: user.said.append(str(error)))
+            copies = {copy.item_id: copy.id for copy in desk.rows(Copy)}
+            return Watching(desk, user, copies[case.item(1)], copies[case.item(2)])
+
+        yield begin
+        for context in browser.contexts:
+            context.close()
+
+
+@pytest.mark.requirement("R41", "R47")
+@pytest.mark.parametrize("device", [DESKTOP_ZH, PHONE_EN], ids=["desktop-zh", "phone-en"])
+def test_a_viewer_marks_moments_by_the_keyboard(watch: Callable[[Device], Watching], device: Device) -> None:
+    watching = watch(device)
+    page, desk = watching.user.page, watching.desk
+    watching.open(f"/copies/{watching.yard}/watch")
+    page.wait_for_function(PLAYS)
+    page.wait_for_function(STRIP, arg=page.locator("#strip").element_handle())
+    cells = page.evaluate("() => document.querySelector('#strip img').naturalWidth / 160")
+    assert cells == (6 if device.phone else 12)
+
+    # a click on the row goes to its moment; in a gap that is the first image after it
+    box = page.locator("#strip").bounding_box()
+    assert box is not None
+    page.locator("#strip").click(position={"x": box["width"] * 0.5, "y": box["height"] / 2})
+    expect(page.locator("#clock")).to_contain_text("2031-03-04 09:00:16")
+    page.wait_for_function("() => !video.seeking && !document.querySelector('#mark-form button').disabled")
+
+    page.locator("h1").click()
+    page.keyboard.press("b")
+    page.keyboard.type("叉车倒车 a lorry")
+    page.keyboard.press("Enter")
+    expect(page.locator("#mark-list li")).to_have_count(1)
+    expect(page.locator("#ticks i")).to_have_count(1)
+    page.locator("h1").click()
+    page.keyboard.press("Home")
+    page.wait_for_function("() => video.currentTime < 0.1 && !video.seeking && video.readyState >= 2")
+    page.keyboard.press(".")
+    page.wait_for_function("() => video.currentTime > 0.1 && !video.seeking && video.readyState >= 2")
+    page.keyboard.press("s")
+    expect(page.locator("#mark-list li")).to_have_count(2)
+    [document] = [row for row in desk.rows(Document) if row.kind == stills.KIND]
+    # ten images a second, one step after the first
+    assert '"moment":"2031-03-04T09:00:02.100+00:00"' in document.content
+    assert {row.event for row in desk.rows(CustodyEntry)} > set(moments.EVENTS)
+
+    page.locator("#mark-list li").last.locator("button").click()
+    expect(page.locator("#clock")).to_contain_text("2031-03-04 09:00:16")
+    page.locator("#mark-list li").first.locator("button").last.click()
+    page.wait_for_function("() => document.querySelector('#still-shown img').naturalWidth === 160")
+    watching.user.well_made(besides=".marks")
+    assert watching.user.said == []
+
+    desk.freeze()
+    page.evaluate("() => { video.play(); }")
+    expect(page.locator("#player-callout")).to_be_visible()
+    expect(page.locator("#still-shown")).to_be_hidden()
+    expect(page.locator("#strip")).to_have_count(0)
+    expect(page.locator("#mark-words")).to_be_disabled()
+
+
+@pytest.mark.requirement("R55", "R57", refuses=True)
+@pytest.mark.parametrize("device", [DESKTOP_ZH, PHONE_EN], ids=["desktop-zh", "phone-en"])
+def test_two_cameras_play_in_step_and_close_together(watch: Callable[[Device], Watching], device: Device) -> None:
+    watching = watch(device)
+    page, desk = watching.user.page, watching.desk
+    watching.open(f"/copies/{watching.gate}/beside/{watching.yard}")
+    assert len(desk.rows(Viewing)) == 2
+    for strip in page.locator(".strip").element_handles():
+        page.wait_for_function(STRIP, arg=strip)
+    marks = page.locator(".marks")
+    expect(marks).to_have_count(2)
+    page.locator("h1").click()
+
+    page.keyboard.press(" ")
+    page.wait_for_function(BOTH_PLAY)
+    page.wait_for_function("() => Number(document.getElementById('line').value) > Date.parse('2031-03-04T09:00:03Z')")
+    apart = page.evaluate(APART)
+    assert apart < 0.35  # up to the gap both play the same seconds
+    page.keyboard.press(" ")
+
+    # a gap of one camera: it says so, and the other one plays
+    page.fill("#jump-to", "2031-03-04T09:00:10")
+    page.locator("#jump button").click()
+    halves = page.locator(".half")
+    expect(halves.nth(1).locator(".no-footage")).to_contain_text("2031-03-04 09:00:08")
+    expect(halves.nth(0).locator(".no-footage")).to_be_hidden()
+    page.wait_for_function("() => Math.abs(document.querySelector('.half video').currentTime - 8) < 0.1")
+    watching.user.well_made(besides=".marks")
+    page.locator("h1").click()
+    page.keyboard.press(" ")
+    page.wait_for_function("() => document.querySelector('.half video').currentTime > 8.5")
+    assert page.evaluate("() => document.querySelectorAll('.half video')[1].paused")
+    assert watching.user.said == []
+
+    # without its watermark nothing is shown, of either
+    page.evaluate("() => document.styleSheets[1].insertRule('.half:nth-child(2) .marks { visibility: hidden }')")
+    expect(page.locator("#player-callout")).to_be_visible()
+    page.wait_for_function("() => [...document.querySelectorAll('.half video')].every((one) => one.readyState === 0)")
+    desk.freeze()
+    page.reload()
+    expect(page.locator(".half")).to_have_count(0)
