@@ -75,6 +75,7 @@ def looked_at(page: Page, name: str, folder: Path) -> None:
     page.screenshot(path=folder / f"{name}.png", full_page=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", [DESK, PHONE], ids=["desk", "phone"])
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_what_is_due_and_how_it_went(

@@ -24,7 +24,7 @@ def get_overview(uow: UnitOfWork, posts: frozenset[str]) -> OverviewView:
     work_orders, work_orders_count = work_order_queries.list_waiting(uow, FEW)
     supervises = bool(posts & menu.WATCHES)
     own, own_count = own_applications.read_unfinished(uow, FEW)
-    copies_out = case_register.count_copies_out(uow) if supervises else (0, 0)
+    totals = case_register.count_all(uow) if supervises else None
     held = custody_queries.open_loans(uow)
     return OverviewView(
         waiting=waiting,
@@ -43,11 +43,11 @@ def get_overview(uow: UnitOfWork, posts: frozenset[str]) -> OverviewView:
         overdue_count=sum(loan.state == "overdue" for loan in held),
         at_risk=case_register.read_next_overwritten(uow, Listing(limit=FEW)).lines if supervises else [],
         copies_out=case_register.read_copies_out(uow, Listing(limit=FEW)).lines if supervises else [],
-        copies_out_count=copies_out[0],
-        copies_overdue_count=copies_out[1],
+        copies_out_count=totals.copies_out if totals else 0,
+        copies_overdue_count=totals.copies_overdue if totals else 0,
         outside=outside.list_nearest(uow, FEW),
         troubles=case_register.list_troubles(uow, FEW) if supervises else [],
-        states=dict(case_register.count_by_state(uow)) if supervises else None,
+        states=totals.states if totals else None,
         agreed=_has_agreed(uow, str(uow.actor.id)),
     )
 

@@ -14,7 +14,7 @@ from sqlalchemy import (
     Row,
     Select,
     SQLColumnExpression,
-    case,
+    String,
     func,
     literal,
     or_,
@@ -48,6 +48,7 @@ SORTS: tuple[Sort, ...] = get_args(Sort)
 OutSort = Literal["due", "number", "custodian", "department", "accepted"]
 RiskSort = Literal["overwrite", "camera", "start", "number", "state"]
 LONGEST_SEARCH = LONGEST_TEXT
+OUT, LATE = "copies-out", "copies-overdue"
 KEEPER, OTHER = aliased(Person), aliased(Application)
 
 
@@ -102,13 +103,46 @@ def count_by_state(uow: UnitOfWork) -> dict[str, int]:
 
     The states of those that are open are derived; those that have ended are only counted.
     """
+    return _states(uow, _counted(uow, _opened(uow)))
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The cases by state, and the copies on loan with those that should be back, as ``read_copies_out`` lists them."""
+
+    states: dict[str, int]
+    copies_out: int
+    copies_overdue: int
+
+
+def count_all(uow: UnitOfWork) -> Totals:
+    """Count the cases by state and the copies on loan; as many statements as for the states alone."""
+    out = (
+        select(literal(OUT, String), func.count())
+        .select_from(HandOver)
+        .join(Application, Application.id == HandOver.application_id)
+        .where(*_is_out(), visibility.is_visible(uow))
+    )
+    late = out.with_only_columns(literal(LATE, String), func.count()).where(HandOver.due_at <= uow.now)
+    counts = _counted(uow, union_all(_opened(uow), out, late))
+    return Totals(_states(uow, counts), counts.get(OUT, 0), counts.get(LATE, 0))
+
+
+def _opened(uow: UnitOfWork) -> Select[str, int]:
+    """Select how many cases are in each state, of those that have not ended."""
     state = states.code(uow.now).label("state")
     seen = visibility.is_visible(uow, narrowed=True)
     opened = select(state).where(Application.closed_at.is_(None), seen).subquery()
-    counted = uow.session.execute(select(opened.c.state, func.count()).group_by(opened.c.state))
-    counts: dict[str, int] = {str(code): int(number) for code, number in counted}
-    counts["closed"] = counts.get("closed", 0) + visibility.count_closed(uow)
-    return {code: counts.get(code, 0) for code in states.STATES}
+    return select(opened.c.state, func.count()).group_by(opened.c.state)
+
+
+def _counted(uow: UnitOfWork, query: Select[str, int] | CompoundSelect[Any]) -> dict[str, int]:
+    return {str(code): int(number) for code, number in uow.session.execute(query)}
+
+
+def _states(uow: UnitOfWork, counts: dict[str, int]) -> dict[str, int]:
+    ended = visibility.count_closed(uow)
+    return {code: counts.get(code, 0) + (ended if code == "closed" else 0) for code in states.STATES}
 
 
 def read_copies_out(
@@ -158,19 +192,6 @@ def read_copies_out(
             for hand_over, application, custodian, department, suspended_at, *_ in page.lines
         ]
     )
-
-
-def count_copies_out(uow: UnitOfWork) -> tuple[int, int]:
-    """Count what ``read_copies_out`` lists, and what of it should be back; one statement."""
-    late = func.sum(case((HandOver.due_at <= uow.now, 1), else_=0))
-    query = (
-        select(func.count(), late)
-        .select_from(HandOver)
-        .join(Application, Application.id == HandOver.application_id)
-        .where(*_is_out(), visibility.is_visible(uow))
-    )
-    number, overdue = uow.session.execute(query).one()
-    return number, int(overdue or 0)
 
 
 @dataclass(frozen=True)

@@ -196,6 +196,7 @@ NOT_REACHED = {
     "/admin/notices/mail/test", "/admin/notices/mail/end",  # no mail server is set, and no directory:
     "/admin/directory", "/admin/directory/test", "/admin/directory/check",  # tests/unit/domain/staffing
     "/admin/notices/robots/{robot_id}/test", "/admin/notices/robots/{robot_id}/end",
+    "/due-dates/address/withdraw",  # of who has an address: tests/unit/domain/cases/test_due_dates.py
     "/holds/{legal_hold_id}/ask-lift",  # of a hold that Legal has confirmed: tests/unit/domain/holds
     # there is nobody who leads Legal: tests/unit/domain/applicable_rules
     "/applicable-rules/{rule_id}",

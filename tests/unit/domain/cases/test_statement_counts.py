@@ -95,7 +95,7 @@ async def test_a_page_takes_few_statements_however_many_rows_there_are(
             assert 1 < len(statements) <= MOST, "\n".join((address, *statements))
 
 
-TILE = re.compile(r'<li class="tile[^"]*"><a href="([^"]+)"><b>([0-9]+)</b>')
+TILE = re.compile(r'<li class="tile[^"]*"><a href="([^"]+)"><b>([0-9]+[+]?)</b>')
 OF_STATE = re.compile(r'<a href="(/register\?state=[a-z-]+)">.*?<td class="number">([0-9]+)</td>')
 
 
@@ -110,7 +110,9 @@ async def test_each_tile_leads_to_as_many_rows_as_it_counts(desk: ReviewDesk, po
             assert len(counted_at) > 10
             assert {"/inbox?decisions=true", "/register/copies-out?overdue=true"} <= dict(counted_at).keys()
         for address, number in counted_at:
-            assert await _count_rows(client, html.unescape(address), int(number) + 1) == int(number), address
+            more, least = number.endswith("+"), int(number.rstrip("+"))
+            rows = await _count_rows(client, html.unescape(address), least + 1)
+            assert rows > least if more else rows == least, address
 
 
 async def _count_rows(client: AsyncClient, address: str, enough: int) -> int:
