@@ -192,7 +192,7 @@ NOT_REACHED = {
     "/storage/reconciliations/damages/{damage_id}", "/storage/reconciliations/findings/{finding_id}",
     "/work-orders/{work_order_id}/done", "/work-orders/{work_order_id}/verify",
     "/work-orders/{work_order_id}/cancel", "/work-orders/{work_order_id}/attachments",
-    "/work-orders/{work_order_id}/downloads",
+    "/work-orders/{work_order_id}/downloads", "/copies/{copy_id}/beside/{other_id}",  # each loan has one copy here
     "/admin/notices/mail/test", "/admin/notices/mail/end",  # no mail server is set, and no directory:
     "/admin/directory", "/admin/directory/test", "/admin/directory/check",  # tests/unit/domain/staffing
     "/admin/notices/robots/{robot_id}/test", "/admin/notices/robots/{robot_id}/end",

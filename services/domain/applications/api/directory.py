@@ -127,13 +127,13 @@ async def list_cameras(
     return paged.lines(await database.read(actor, read))
 
 
-@router.put("/cameras/{camera_id}/favourite", status_code=204, responses=problems(401, 404, 409))
+@router.put("/cameras/{camera_id}/favourite", status_code=204, responses=problems(401, 403, 404, 409))
 async def mark_favourite(camera_id: Identifier, actor: Acting, database: GivenDatabase) -> None:
     """Mark a camera as a favourite of the signed-in person."""
     await database.run(actor, favourites.mark, camera_id, marked=True)
 
 
-@router.delete("/cameras/{camera_id}/favourite", status_code=204, responses=problems(401))
+@router.delete("/cameras/{camera_id}/favourite", status_code=204, responses=problems(401, 403))
 async def unmark_favourite(camera_id: Identifier, actor: Acting, database: GivenDatabase) -> None:
     """Take the mark of a favourite off a camera."""
     await database.run(actor, favourites.mark, camera_id, marked=False)
