@@ -30,6 +30,7 @@ MODULES = {
             "inspection",
             "keys",
             "models",
+            "people",
             "play",
             "policy",
             "storage",

@@ -515,6 +515,23 @@ ACCOUNTS: dict[str, Any] = {
         },
     ],
 }
+STILL: dict[str, Any] = {
+    **COMMON,
+    **{"title": "视频录像截图单", "handOver": "4f6c", "purpose": "核对三号门货物出入", "wayOfUse": "view"},
+    **{"item": {"id": "item-1", "position": 1}, "record": "DQ-2031-000001", "sitting": "CY-2031-000001"},
+    **{"source": SOURCE, "recorderClock": CLOCK, "moment": "2031-03-04T09:00:03.249+08:00", "text": "三号门打开"},
+    "copy": {"id": "copy-1", "label": "BQ-2031-000002", "labelSha256": HASH, "sha256": HASH},
+    "master": {"id": "master-1", "label": "BQ-2031-000001", "labelSha256": HASH, "sha256": HASH},
+    "frame": {
+        **{"afterFirstMs": 1249, "fragmentOffset": 4096, "sha256": HASH},
+        **{"pixels": "yuv420p", "width": 1920, "height": 1080},
+    },
+    "picture": {
+        **{"id": "still-1", "mediaType": "image/jpeg", "size": 123456, "sha256": HASH, "sha256Cipher": HASH},
+        "mark": "王芳 · 生产部 · SQ-2031-000123",
+    },
+    **{"by": BY, "savedAt": SPAN[1], "viewing": "viewing-1"},
+}
 EACH: dict[str, dict[str, Any]] = {
     "application-form": FORM,
     "retrieval-record": RECORD,
@@ -539,6 +556,7 @@ EACH: dict[str, dict[str, Any]] = {
     "violation": VIOLATION,
     "referral": REFERRAL,
     "sitting": SITTING,
+    "still": STILL,
     "refusal-notice": REFUSAL,
     "reconciliation": RECONCILED,
     **dict.fromkeys(WORK_ORDERS, WORK_ORDER),

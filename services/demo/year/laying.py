@@ -206,7 +206,7 @@ def _reconcile(past: Past, days: int) -> None:
         maintenance.set_counts(uow, day, maintenance.RECONCILE, {"masters": kept, "copies": 0, "documents": 0})
         differences = []
         if days == RECONCILED - 1:
-            differences.append(Found("unexplained-put", "primary", "masters/临时测试文件", detail={"by": "backup"}))
+            differences.append(Found("extra", "primary", "masters/临时测试文件", "1", detail={"size": 2048}))
         if days in (RECONCILED - 2, RECONCILED - 3):
             differences.append(Found("extra", "replica", "replicas/迁移遗留对象", "1", detail={"size": 4096}))
         findings.record(uow, day, differences)

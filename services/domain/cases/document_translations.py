@@ -121,6 +121,7 @@ def _from_catalogues(language: str) -> Iterator[tuple[str, str]]:
         yield kind.zh, kind.en
         yield from ((item.zh, item.en) for item in kind.checklist)
     for stage in STAGES.values():
+        yield stage.zh, stage.en
         yield from ((question.zh, question.en) for question in stage.questions)
     yield from ((outcome.zh, outcome.en) for outcome in STAGES.outcomes.values())
     yield from ((question.zh, question.en) for _, question in checklists.load().questions().values())

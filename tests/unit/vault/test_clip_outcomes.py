@@ -378,7 +378,7 @@ async def test_plain_mp4_is_copied_and_one_beyond_the_window_is_refused(bench: B
 
 async def test_other_containers_and_codecs_are_refused_with_a_sentence(bench: Bench, tmp_path: Path) -> None:
     other = Given("other", "cam1", span(0, 4), b"RIFF", container="avi")
-    with pytest.raises(UnsupportedFootage, match="is avi; only mp4, fmp4, mov, mkv, ts, ps are copied"):
+    with pytest.raises(UnsupportedFootage, match="is avi; only mp4, fmp4, mov, mkv, ts, ps, dav are copied"):
         await bench.seal(span(0, 4), [other])
     path = tmp_path / "old.mp4"
     with av.open(str(path), "w", format="mp4") as container:
