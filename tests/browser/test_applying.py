@@ -21,6 +21,8 @@ from services.runtime.places import BPMN
 from services.runtime.settings import Settings
 from services.runtime.spans import Span
 
+pytestmark = pytest.mark.slow
+
 REASON = "昨天上午三号门叉车与货架相撞，需要确认经过"
 
 

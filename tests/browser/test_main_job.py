@@ -80,7 +80,12 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         assert thread.submit(asyncio.run, forked.wait()).result() == 0
 
 
-@pytest.fixture(scope="module", params=DEVICES.values(), ids=DEVICES)
+FIRST, *OTHERS = DEVICES.values()
+
+
+@pytest.fixture(
+    scope="module", params=[FIRST, *(pytest.param(other, marks=pytest.mark.slow) for other in OTHERS)], ids=DEVICES
+)
 def everybody(request: pytest.FixtureRequest, address: str, browser: Browser) -> Iterator[People]:
     """Who has signed in stays so for the next test before the same device."""
     people = People(browser, address, request.param)

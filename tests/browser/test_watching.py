@@ -16,6 +16,8 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Copy, Viewing
 from services.runtime.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 PLAYS = "() => video.readyState >= 2 && video.videoWidth > 0"
 
 

@@ -25,6 +25,8 @@ from services.runtime.clock import FixedClock
 from services.runtime.rules import Rules
 from services.vault.store.protocol import BUCKETS
 
+pytestmark = pytest.mark.slow
+
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 # What the portal writes in the store.
 UPLOADS = "arn:aws:s3:::footage-desk-quarantine/quarantine/uploads/*"

@@ -23,7 +23,7 @@ from services.runtime.errors import Retryable
 from services.runtime.rules import Rules
 from services.runtime.settings.database import DatabaseSettings
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 
 ACTOR = Actor("system", "test")
 POOL = 3

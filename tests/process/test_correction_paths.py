@@ -18,6 +18,8 @@ from services.domain.applications.forms import Form
 from services.domain.process import messages
 from services.runtime.errors import Refused
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.zeebe
 @pytest.mark.requirement("R22")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import demo_server
 import httpx
+import pytest
 from prefork import ForkedProcess
 from sqlalchemy import select
 
@@ -15,6 +16,8 @@ from services.database.tables.custody import HandOver
 from services.database.tables.reviews import Decision
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.cases import states
+
+pytestmark = pytest.mark.slow
 
 # One after the other, in one installation; the last start is let alone.
 KILLED = (

@@ -21,6 +21,8 @@ from services.vault.labels import label_key, read_label
 from services.vault.sealing import Sealed, open_sealed
 from services.workers.discards import Discarder
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.requirement("R8", "R9", "R35", "R37")
 async def test_a_meetings_recording_goes_from_the_file_to_the_archive(desk: People, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from services.domain.reviews import service as review_service
 from services.domain.reviews.given_judgements import GivenSanction, Judgement
 from services.domain.stages.catalogue import STAGES
 
-pytestmark = pytest.mark.zeebe
+pytestmark = [pytest.mark.slow, pytest.mark.zeebe]
 
 WARNING = Judgement(sanctions=(GivenSanction("warning"),), loss=False, referral=False)
 PACKAGE = "cd" * 32

@@ -28,6 +28,8 @@ from services.designers.simulation.models import CannotEnd, Models
 from services.designers.simulation.result import Result
 from services.engine.processing import command_processor
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def before() -> Result:
