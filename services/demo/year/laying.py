@@ -206,7 +206,7 @@ def _reconcile(past: Past, days: int) -> None:
         maintenance.set_counts(uow, day, maintenance.RECONCILE, {"masters": kept, "copies": 0, "documents": 0})
         differences = []
         if days == RECONCILED - 1:
-            differences.append(Found("extra", "primary", "masters/临时测试文件", "1", detail={"size": 2048}))
+            differences.append(Found("unexplained-put", "primary", "masters/临时测试文件", detail={"by": "backup"}))
         if days in (RECONCILED - 2, RECONCILED - 3):
             differences.append(Found("extra", "replica", "replicas/迁移遗留对象", "1", detail={"size": 4096}))
         findings.record(uow, day, differences)
@@ -216,7 +216,7 @@ def _reconcile(past: Past, days: int) -> None:
     if days == RECONCILED - 1:
         past.clock.advance(timedelta(hours=7))
         for finding_id in past.act(None, _open_findings):
-            past.act("zhaoqiang", findings.explain, finding_id, "备份软件升级时写入的测试文件，已由存储部删除。")
+            past.act("heping", findings.explain, finding_id, "备份软件升级时写入的测试文件，已由存储部删除。")
     orders.settle_ended(past)
 
 
