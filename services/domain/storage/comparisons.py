@@ -228,6 +228,16 @@ def _derived_rows(uow: UnitOfWork, query: _Rows) -> list[Row]:
 
 
 def _derived_row(run: DerivativeAttempt, of: Derivative) -> Row:
+    row = _made_row(run, of)
+    if row.state != "live":
+        return row
+    if of.damaged_at is not None:
+        return Row(run.key, run.key, "kept", application_id=of.application_id)  # it is told of already
+    return replace(row, labelled=of.label_sha256 is not None, held=True)
+
+
+def _made_row(run: DerivativeAttempt | PackageAttempt, of: Derivative | EvidencePackage) -> Row:
+    """Return what the register says of the object of a run that was to make a redacted copy or a package."""
     base = Row(run.key, run.key, "open", application_id=of.application_id)
     if run.finished_at is None:
         return base if run.swept_at is None else replace(base, state="gone", since=run.swept_at)
@@ -235,8 +245,6 @@ def _derived_row(run: DerivativeAttempt, of: Derivative) -> Row:
         return replace(base, state="gone", since=of.discarded_at)
     if of.attempt_id != run.id or of.sealed is None or of.key_destroyed_at is not None:
         return base  # it may be deleted at any moment
-    if of.damaged_at is not None:
-        return replace(base, state="kept")  # it is told of already
     return replace(
         base,
         state="live",
@@ -244,8 +252,6 @@ def _derived_row(run: DerivativeAttempt, of: Derivative) -> Row:
         version_id=of.sealed["versionId"],
         size=of.sealed["size"],
         sha256=of.sealed["sha256Cipher"],
-        labelled=of.label_sha256 is not None,
-        held=True,
     )
 
 
@@ -259,25 +265,7 @@ def _package_runs() -> _Rows:
 
 
 def _package_rows(uow: UnitOfWork, query: _Rows) -> list[Row]:
-    return [_package_row(run, of) for run, of in uow.session.execute(query)]
-
-
-def _package_row(run: PackageAttempt, of: EvidencePackage) -> Row:
-    base = Row(run.key, run.key, "open", application_id=of.application_id)
-    if run.finished_at is None:
-        return base if run.swept_at is None else replace(base, state="gone", since=run.swept_at)
-    if of.discarded_at is not None:
-        return replace(base, state="gone", since=of.discarded_at)
-    if of.attempt_id != run.id or of.sealed is None or of.key_destroyed_at is not None:
-        return base  # it may be deleted at any moment
-    return replace(
-        base,
-        state="live",
-        since=run.finished_at,
-        version_id=of.sealed["versionId"],
-        size=of.sealed["size"],
-        sha256=of.sealed["sha256Cipher"],
-    )
+    return [_made_row(run, of) for run, of in uow.session.execute(query)]
 
 
 def _document_row(document: Document) -> Row:
