@@ -3,13 +3,14 @@
 from typing import Annotated, Any, ClassVar, get_args
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.access import administrators
 from services.domain.cameras import csv_import, photographs, plans, reference_pictures, service
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras.api.cameras import CameraBody
+from services.domain.cameras.pages import pictures
 from services.runtime import csv_rows
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
@@ -19,7 +20,7 @@ from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier
 from services.web.uploader import Uploading
-from services.web.visitor import Visiting, Visitor, flash
+from services.web.visitor import Visiting, Visitor
 
 router = APIRouter(prefix="/admin/cameras")
 
@@ -136,17 +137,12 @@ async def upload_picture(
 ) -> Response:
     """Upload a reference picture, which replaces the previous one."""
     await database.run(uploader.actor, reference_pictures.require_upload_allowed, camera_id)
-    answer = RedirectResponse(f"/admin/cameras/{camera_id}", 303)
-    try:
+
+    async def save() -> None:
         picture = await photographs.read_photograph(request, uploader.check)
         await database.run(uploader.actor, reference_pictures.upload, camera_id, picture)
-    except Refused as refusal:
-        if refusal.status in (403, 404):
-            raise
-        flash(answer, refusal.message, "refused")
-    else:
-        flash(answer, Message("The reference image was saved."))
-    return answer
+
+    return await pictures.saved(f"/admin/cameras/{camera_id}", save, Message("The reference image was saved."))
 
 
 @router.post("/{camera_id}/picture/remove")

@@ -5,12 +5,13 @@ from typing import Annotated, Any, ClassVar, get_args
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 from pydantic import Field
 
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.access import administrators
 from services.domain.cameras import photographs, plans
+from services.domain.cameras.pages import pictures
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
 from services.web import csv as web_csv
@@ -19,7 +20,7 @@ from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Body, Identifier, Line, SearchText
 from services.web.uploader import Uploading
-from services.web.visitor import Visiting, Visitor, flash
+from services.web.visitor import Visiting, Visitor
 
 router = APIRouter(prefix="/admin/plans")
 
@@ -116,17 +117,12 @@ async def upload_picture(
 ) -> Response:
     """Upload the picture of a plan, which replaces the one before."""
     await database.run(uploader.actor, plans.require_upload_allowed, plan_id)
-    answer = RedirectResponse(f"/admin/plans/{plan_id}", 303)
-    try:
+
+    async def save() -> None:
         picture = await photographs.read_plan(request, uploader.check)
         await database.run(uploader.actor, plans.upload, plan_id, picture)
-    except Refused as refusal:
-        if refusal.status in (403, 404):
-            raise
-        flash(answer, refusal.message, "refused")
-    else:
-        flash(answer, Message("The plan was saved. Now place the cameras."))
-    return answer
+
+    return await pictures.saved(f"/admin/plans/{plan_id}", save, Message("The plan was saved. Now place the cameras."))
 
 
 @router.post("/{plan_id}/pins")
