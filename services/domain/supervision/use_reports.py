@@ -108,8 +108,8 @@ def use_reports(database: Database) -> Periodic:
 
 
 async def _count_apart(database: Database, actor: Actor, period: Period) -> Counted:
-    """Keep the months that the report shows, and then count it by reading alone."""
-    await database.run(actor, _keep_months, period)
+    """Keep the months that the report shows, and then count it, by reading alone."""
+    await month_keeping.keep_apart(database, actor, lambda uow: _months_of(uow, period))
     return await database.read(actor, count, period)
 
 
