@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from case_people import People
 from demo_container import Places
 from whole_desk import open_desk
