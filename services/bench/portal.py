@@ -265,8 +265,8 @@ async def _alone(client: httpx.AsyncClient, pid: int, portal: str, bare: str, pa
 
 
 async def _at_rate(client: httpx.AsyncClient, base: str, pages: Sequence[Page], load: Load) -> Served:
-    """Ask at the rate whatever the answers do; a request's time begins when it was due."""
-    loop, count = asyncio.get_running_loop(), round(load.rate * load.seconds)
+    """Ask at the rate whatever the answers do, for each page once at least; a request's time begins when it was due."""
+    loop, count = asyncio.get_running_loop(), max(round(load.rate * load.seconds), len(pages))
     milliseconds: dict[str, list[float]] = {page.name: [] for page in pages}
     errors, begun = 0, loop.time()
 
