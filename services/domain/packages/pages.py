@@ -1,12 +1,12 @@
 """The pages of evidence packages: ask for one, approve it, watch it being made, fetch it (R2, R28, R47, R58)."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
-from pydantic import Field
 
-from services.database.keyset import Page
+from services.database.keyset import LONGEST_PLACE, Page
+from services.database.listing import Listing
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.accounts.signatures import signing
 from services.domain.custody.api.footage import address
@@ -15,28 +15,24 @@ from services.domain.packages.api import Desk, ask, list_fetch
 from services.domain.packages.schemas import ApprovalBody, PackageBody, PackageLine, PackageView
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
-from services.web import lists
 from services.web.dependencies import GivenDatabase, GivenLogKeys
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier
 from services.web.visitor import Visiting, Visitor
 
 router = APIRouter(prefix="/packages")
-
-
-class ListQuery(lists.PlacedQuery):
-    """``number`` is that of a case to ask a package of."""
-
-    SORTS: ClassVar = ("asked",)
-    FALLING: ClassVar = frozenset({"asked"})
-
-    number: Annotated[str, Field(max_length=64)] = ""
+PER_PAGE = 50
 
 
 @router.get("")
-async def list_packages(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
-    """Show a page of the packages."""
-    return await _list_page(visitor, database, wanted)
+async def list_packages(
+    visitor: Visiting,
+    database: GivenDatabase,
+    number: Annotated[str, Query(max_length=64)] = "",
+    place: Annotated[str, Query(max_length=LONGEST_PLACE)] = "",
+) -> Response:
+    """Show a page of the packages; ``number`` is that of a case to ask one of."""
+    return await _list_page(visitor, database, number=number, place=place)
 
 
 @router.post("")
@@ -45,7 +41,7 @@ async def ask_for_package(visitor: Visiting, typed: Typed, database: GivenDataba
     try:
         package_id = await ask(database, visitor.actor, typed.body(PackageBody), log_keys)
     except Refused as refusal:
-        return await _list_page(visitor, database, ListQuery(), refusal, typed)
+        return await _list_page(visitor, database, refusal, typed)
     return visitor.redirect(f"/packages/{package_id}", Message("Requested."))
 
 
@@ -118,20 +114,16 @@ async def _page(
 async def _list_page(
     visitor: Visitor,
     database: Database,
-    wanted: ListQuery,
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
+    *,
+    number: str = "",
+    place: str = "",
 ) -> Response:
     def read(uow: UnitOfWork) -> Page[PackageLine] | None:
-        return queries.list_seen(uow, wanted.listing(visitor.language)) if queries.may_ask(uow) else None
+        listing = Listing(sort="asked", descending=True, limit=PER_PAGE, place=place)
+        return queries.list_seen(uow, listing) if queries.may_ask(uow) else None
 
     found = await database.read(visitor.actor, read)
     status = refusal.status if refusal else 200
-    return visitor.page(
-        "packages/packages.html",
-        status,
-        shown=found is not None,
-        refusal=refusal,
-        typed=typed,
-        **wanted.shown_page(found or Page([])),
-    )
+    return visitor.page("packages/packages.html", status, found=found, refusal=refusal, typed=typed, number=number)

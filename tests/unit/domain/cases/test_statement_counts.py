@@ -11,7 +11,7 @@ import pytest
 from httpx import AsyncClient
 from portal_client import Portal
 from review_desk import NOON, ReviewDesk
-from sqlalchemy import event, insert
+from sqlalchemy import event, func, insert, select
 
 from services.database.base import Base
 from services.database.tables.applications import Application, Item, Revision
@@ -139,6 +139,16 @@ async def _count_rows(client: AsyncClient, address: str, enough: int) -> int:
         after = re.search(r'rel="next" href="([^"]+)"', page)
         address = html.unescape(after[1]) if after else ""
     return found
+
+
+@pytest.mark.parametrize(("address", "table"), [("/packages", EvidencePackage), ("/holds", Hold)])
+async def test_what_is_older_is_on_the_next_page(
+    desk: ReviewDesk, portal: Portal, address: str, table: type[Base]
+) -> None:
+    there = desk.run(lambda uow: uow.session.scalar(select(func.count()).select_from(table)))
+    async with portal:
+        client = await portal.signed_in(LEGAL)
+        assert await _count_rows(client, address, 120) == min(there, 150)
 
 
 OF_FOOTAGE = "camera=camera&footage_since=2031-03-01&footage_until=2031-03-31"
