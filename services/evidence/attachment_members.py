@@ -1,7 +1,8 @@
 """The case's attachments for its package, with those of its matters and replies, and what of them is left out (R35).
 
-Copies of identity cards are never in a package: whoever has one would read them for good. What was not submitted
-belongs to no case yet. The list names each of these by its hash alone.
+Copies of identity cards are never in a package: whoever has one would read them for good. Stills are footage, so they
+are where footage is in clear alone. What was not submitted belongs to no case yet. The list names each of these by its
+hash alone.
 """
 
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from services.domain.attachments import queries, reader, service
 from services.domain.attachments.reader import AttachmentDamaged
 from services.domain.attachments.schemas import IDENTITY_CARD
 from services.domain.attachments.service import Opened
+from services.domain.custody import stills
 from services.runtime.errors import Fatal
 from services.vault.age import Unwrapper
 from services.vault.keys.key_files import KeyUnusable
@@ -43,8 +45,11 @@ class Attached:
     locked: str | None = None
 
 
-def list_of_case(uow: UnitOfWork, application_id: str) -> list[Attached]:
-    """List the attachments of a case, its matters and its stills, oldest first, without opening any."""
+def list_of_case(uow: UnitOfWork, application_id: str, *, in_clear: bool) -> list[Attached]:
+    """List the attachments of a case, its matters and its stills, oldest first, without opening any.
+
+    ``in_clear``: the package has its footage in clear.
+    """
     query = (
         select(Attachment, func.coalesce(Matter.number, Document.number))
         .outerjoin(Matter, Matter.id == Attachment.matter_id)
@@ -55,7 +60,7 @@ def list_of_case(uow: UnitOfWork, application_id: str) -> list[Attached]:
     found: list[Attached] = []
     size = number = 0
     for row, subject in uow.session.execute(query):
-        because = _left_out(row, size)
+        because = _left_out(row, size, in_clear=in_clear)
         line: dict[str, Any] = {"id": row.id, "of": subject or "application", "kind": row.kind, "sha256": row.sha256}
         if because is not None:
             found.append(Attached(row.id, {**line, "because": because}, None, None))
@@ -89,10 +94,12 @@ def read(store: Store, attached: list[Attached], unwrapper: Callable[[], Unwrapp
     }
 
 
-def _left_out(row: Attachment, size: int) -> str | None:
+def _left_out(row: Attachment, size: int, *, in_clear: bool) -> str | None:
     """Return why an attachment is not in the package; None where it is."""
     if row.kind == IDENTITY_CARD:
         return "identity-card"
+    if row.kind == stills.KIND and not in_clear:
+        return "footage"
     if row.purged_at is not None or row.secret is None:
         return "purged"
     if row.bound_at is None:

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -204,10 +205,13 @@ async def test_a_still_is_a_sealed_document_whose_picture_opens_like_the_footage
     label = open_envelope(b"".join(desk.store.get("documents", label_key(document.number))))
     assert label.statement["predicate"]["kind"] == stills.KIND
     assert desk.do(lambda uow: attachment_queries.list_kept(uow, watching.case.id))[0].retain_until is not None
-    [member] = desk.do(attachment_members.list_of_case, watching.case.id)
+    [member] = desk.do(partial(attachment_members.list_of_case, in_clear=True), watching.case.id)
     assert (member.line["of"], member.line["kind"]) == (document.number, stills.KIND)
     [kept] = [data for name, data in attachment_members.read(desk.store, [member]).items() if name == member.member]
     assert hashlib.sha256(kept).hexdigest() == content["picture"]["sha256"]
+    # but not in one that one person gets alone, because its footage is sealed or not in it
+    [left_out] = desk.do(partial(attachment_members.list_of_case, in_clear=False), watching.case.id)
+    assert (left_out.member, left_out.opened, left_out.line["because"]) == (None, None, "footage")
 
     # another copy's viewing does not open it, nor anybody else's, nor a viewing of footage that is closed
     other = await watching.view(watching.yard)
