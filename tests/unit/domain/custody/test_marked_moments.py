@@ -36,6 +36,7 @@ from services.domain.custody import (
     stills,
     suspensions,
     thumbnails,
+    viewings,
 )
 from services.evidence import attachment_members
 from services.runtime.errors import NotFound, Refused
@@ -110,7 +111,11 @@ async def test_thumbnails_are_made_for_an_open_viewing_alone_and_are_reads_of_it
     assert (await browser.get(place.replace("cells=12", "cells=500"))).status_code == 422
     watching.desk.change(Viewing, viewing, strips=thumbnails.MOST)
     assert (await browser.get(place)).json()["code"] == "thumbnails-over"
-    watching.desk.change(Viewing, viewing, strips=0)
+    # what was read is written at each read: somebody who reads a byte here and there would make it grow for ever
+    scattered = [[10**12 + 2 * place, 10**12 + 2 * place + 1] for place in range(viewings.MOST_RANGES)]
+    watching.desk.change(Viewing, viewing, strips=0, ranges=scattered)
+    assert (await browser.get(place)).json()["code"] == "viewing-scattered"
+    assert watching.desk.row(Viewing, viewing).ranges == scattered
     watching.desk.freeze()
     refused = await browser.get(place)
     assert (refused.status_code, refused.json()["code"]) == (403, FROZEN)
