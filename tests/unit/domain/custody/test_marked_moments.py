@@ -217,6 +217,9 @@ async def test_a_still_is_a_sealed_document_whose_picture_opens_like_the_footage
     # but not in one that one person gets alone, because its footage is sealed or not in it
     [left_out] = desk.do(partial(attachment_members.list_of_case, in_clear=False), watching.case.id)
     assert (left_out.member, left_out.opened, left_out.line["because"]) == (None, None, "footage")
+    desk.change(Master, copy.master_id, discarded_at=desk.clock.now())  # nor once the footage was disposed of
+    [gone] = desk.do(partial(attachment_members.list_of_case, in_clear=True), watching.case.id)
+    assert (gone.member, gone.line["because"]) == (None, "footage")
 
     # another copy's viewing does not open it, nor anybody else's, nor a viewing of footage that is closed
     other = await watching.view(watching.yard)
