@@ -154,7 +154,7 @@ def approval_refusal(uow: UnitOfWork, row: EvidencePackage, application: Applica
             "Who leads Legal or Security, of another department than the requester, decides about footage in clear.",
             status=403,
         )
-    barred = _part_refusal(uow, application, uow.actor.id)
+    barred = _part_refusal(uow, application, uow.actor.id) or _own_case_refusal(uow, application, uow.actor.id)
     if barred is not None:
         return barred
     if row.decided_at is not None or row.footage != policy.CLEAR:
@@ -296,11 +296,12 @@ def _part_refusal(uow: UnitOfWork, application: Application, person_id: str) -> 
             "The case concerns this person, or a violation accuses them: another person has to do this.",
             status=403,
         )
-    custodian = select(HandOver.id).where(HandOver.application_id == application.id, HandOver.custodian_id == person_id)
-    if uow.session.scalar(custodian.limit(1)) is not None:
+    facts = access_queries.load_facts(uow, application.id)
+    if person_id in facts.custodians or person_id in (application.recipient_ids or ()):
         return Refused(
             "own-loan",
-            "The custodian of the copies gets no package of the case: another person has to do this.",
+            "The form names this person for the copies, as custodian or to view them, or they had them: another person "
+            "has to do this.",
             status=403,
         )
     if suspensions.of_person(uow, person_id):
@@ -310,6 +311,13 @@ def _part_refusal(uow: UnitOfWork, application: Application, person_id: str) -> 
             status=403,
         )
     return None
+
+
+def _own_case_refusal(uow: UnitOfWork, application: Application, person_id: str) -> Refused | None:
+    """Return why whoever has applied for the footage is no second person for all of it, or None."""
+    if person_id not in access_queries.load_facts(uow, application.id).done.get("applicant", ()):
+        return None
+    return Refused("own-case", "This person has applied for the footage: another person has to do this.", status=403)
 
 
 def _require_possible(uow: UnitOfWork, application: Application, asked: Asked) -> None:
@@ -369,7 +377,7 @@ def _ask_second_person(uow: UnitOfWork, row: EvidencePackage, application: Appli
     able = [
         person
         for person in policy.approvers(directory, row.asked_by)
-        if _part_refusal(uow, application, person) is None
+        if _part_refusal(uow, application, person) is None and _own_case_refusal(uow, application, person) is None
     ]
     if not able:
         raise Refused(
