@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, case, func, select
 
 from services.database.base import new_id
 from services.database.listing import EVERYTHING, Listing
@@ -107,6 +107,15 @@ def list_recorders(uow: UnitOfWork, listing: Listing = EVERYTHING, *, retired: b
     }
     page = listing.part(query, columns, Recorder.name, Recorder.id)
     return [RecorderLine(row, cameras) for row, cameras in uow.session.execute(page)]
+
+
+def count_recorders(uow: UnitOfWork) -> tuple[int, int]:
+    """Count the recorders in use, and those of them whose last probe failed. For readers of the set-up."""
+    administrators.require_reader(uow)
+    failing = func.count(case((Recorder.last_error.is_not(None), 1)))
+    query = select(func.count(), failing).where(Recorder.active, Recorder.kind != UPLOADED)
+    number, failed = uow.session.execute(query).one()
+    return int(number), int(failed)
 
 
 def get_recorder(uow: UnitOfWork, recorder_id: str) -> RecorderLine:

@@ -24,6 +24,7 @@ LEASE = timedelta(minutes=5)  # longer than any attempt may take
 RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120, 240, 480, 480))
 MAX_DETAIL_LENGTH = 200
 MOST_LINES = 50  # of a digest
+MOST_GIVEN_UP = 100  # in one unit of work, which keeps others from writing
 # Notices about notices: their failures are not escalated.
 UNDELIVERED, FAILING, TEST = "notice-undelivered", "deliveries-failing", "test-notice"
 ROBOT_CHANGED, ROBOT_ENDED, MAIL_CHANGED = "robot-changed", "robot-ended", "mail-server-changed"
@@ -63,8 +64,12 @@ def is_due(uow: UnitOfWork, channel: str) -> bool:
 
 
 def claim_next(uow: UnitOfWork, channel: str) -> OutgoingNotice | None:
-    """Lease the longest due delivery to the caller; None if nothing is due."""
-    while True:
+    """Lease the longest due delivery to the caller; None if nothing is due.
+
+    What is not to be sent any more is given up on the way, ``MOST_GIVEN_UP`` at once: then it is None as well, though
+    ``is_due`` says that something is.
+    """
+    for _ in range(MOST_GIVEN_UP):
         query = (
             select(Delivery)
             .where(
@@ -89,6 +94,7 @@ def claim_next(uow: UnitOfWork, channel: str) -> OutgoingNotice | None:
             return _outgoing(uow, row, notice, person)
         _give_up(uow, row, notice, reason)
         uow.session.flush()
+    return None
 
 
 def mark_delivered(uow: UnitOfWork, delivery_id: str) -> None:

@@ -90,8 +90,8 @@ class Sender:
     async def _send_one(self, channel: str, send: Send) -> bool:
         kind = deliveries.kind_of(channel)
         notice = await self._database.run(ACTOR, notification_dispatch.claim_next, channel)
-        if notice is None:
-            return False
+        if notice is None:  # or so many were given up that others may write first
+            return await self._database.read(ACTOR, notification_dispatch.is_due, channel)
         try:
             await send(notice)
         except Undelivered as error:

@@ -92,7 +92,7 @@ PAGES: dict[str, tuple[tuple[str, ...], Callable[[UnitOfWork, Any], Any]]] = {
     "violations": (ALL_WITH_LEGAL, lambda uow, _: matter_queries.read(uow, Listing(limit=50), kind="violation")),
     "matter": ((*SEES_ALL, KEEPER), _matters_of),
     "violation": (SEES_ALL, lambda uow, _: matter_queries.get(uow, _violation(uow))),
-    "holds": (SEES_ALL, lambda uow, _: (holds.list_open(uow), holds.list_open(uow, lifted=True))),
+    "holds": (SEES_ALL, lambda uow, _: (holds.list_open(uow, Listing(limit=50)), holds.list_open(uow, Listing(limit=50), lifted=True))),
     "metrics": ((KEEPER,), lambda uow, _: metrics.update_gauges(uow)),
     "cameras": (EVERYBODY, lambda uow, _: directory.find_cameras(uow, "5")),
     "form": (EVERYBODY, lambda uow, _: directory.cameras(uow, ["bench-camera-1"])),
