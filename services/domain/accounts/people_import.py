@@ -30,7 +30,7 @@ COLUMNS = ("login", "name", "department", "email", "language")
 CHAT, LEAVES = "chat", "leaves"
 REQUIRED = ("login", "name", "department")
 _YES_OR_NO = {"": False, "no": False, "否": False, "yes": True, "是": True}
-_COLUMN_OF = {"locale": "language", "departmentId": "department", "chatId": CHAT}
+_COLUMN_OF = {"locale": "language", "departmentId": "department", "chat_id": CHAT}
 MOST_NEW = 300  # each has a password to hash, on purpose a slow thing
 
 State = Literal["new", "changed", "leaves", "unchanged"]
