@@ -415,7 +415,9 @@ def test_the_page_has_answers_of_each_service() -> None:
     assert len(rows()) >= 30
 
 
-@pytest.mark.parametrize("content", [b"", b"ok", b"[]", b"null", b"{}", b'{"errcode": "0"}', b'{"code": false}', b"\xff"])
+@pytest.mark.parametrize(
+    "content", [b"", b"ok", b"[]", b"null", b"{}", b'{"errcode": "0"}', b'{"code": false}', b"\xff"]
+)
 @pytest.mark.parametrize("kind", TAKEN)
 def test_what_is_no_answer_of_such_a_service_is_no_success(kind: str, content: bytes) -> None:
     for read in (SERVICES[kind].check, SERVICES[kind].read_token):
