@@ -30,8 +30,8 @@ ERRORS = {
         "The robot's security settings refuse the message: choose signing, without keywords, and allow this server."
     ),
     "app-person": Message(
-        "The chat app does not know this person, or may not write to them: correct the id under “People”, or whom the "
-        "app is visible to. The notice is mailed instead, where the person has an address."
+        "The chat app does not know this person, or may not write to them: correct the id under “People”, or the "
+        "app's visible range. The notice is mailed instead, where the person has an address."
     ),
     "app-credentials": Message("The chat service does not accept the app's id or secret: set the app again."),
     "app-permission": Message(
