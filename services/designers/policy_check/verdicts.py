@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.designers.policy_check import report, routes, stage_demands
+from services.designers.policy_check import beginnings, report, routes, stage_demands
 from services.designers.policy_check.explorer import Broken, Walk
 from services.designers.policy_check.files import Folder, facts_before
 from services.designers.policy_check.in_memory import Simulation
@@ -73,6 +73,7 @@ class Verdicts:
         rules = self._walked.rules.rules
         verdicts = [self._broken(broken) for broken in self._walked.found]
         verdicts += self._stages()
+        verdicts += self._seldom()
         verdicts += self._lost()
         told, tried = {verdict.rule for verdict in verdicts}, self._walked.tried
         verdicts += [self._unbroken(rule, is_tried=rule.id in tried) for rule in rules if rule.id not in told]
@@ -126,6 +127,11 @@ class Verdicts:
     def _stages(self) -> Iterator[Verdict]:
         stages = self._files.stage_file.stages
         for rule, why in stage_demands.find_unmet(self._walked.rules.rules, stages, self._files.rules_path):
+            yield _of_rule(rule, report.BROKEN, why, self._process)
+
+    def _seldom(self) -> Iterator[Verdict]:
+        process = self._walked.simulation.by_id.get(self._process)
+        for rule, why in beginnings.find_seldom(self._walked.rules.rules, process):
             yield _of_rule(rule, report.BROKEN, why, self._process)
 
     def _lost(self) -> Iterator[Verdict]:
