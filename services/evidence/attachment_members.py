@@ -1,8 +1,8 @@
 """The case's attachments for its package, with those of its matters and replies, and what of them is left out (R35).
 
 Copies of identity cards are never in a package: whoever has one would read them for good. Stills are footage, so they
-are where footage is in clear alone, and as long as it is kept. What was not submitted belongs to no case yet. The list names each of these by its
-hash alone.
+are where footage is in clear alone, and as long as it is kept. What was not submitted belongs to no case yet. The list
+names each of these by its hash alone.
 """
 
 from collections.abc import Callable

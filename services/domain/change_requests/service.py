@@ -264,13 +264,17 @@ def list_unheard(uow: UnitOfWork, requests: Collection[ChangeRequest]) -> set[st
 
 
 def _leavers(uow: UnitOfWork, person_ids: Collection[str], *, since: datetime) -> list[tuple[str, datetime]]:
-    """List who of these leaves, or left or stayed after ``since``, each with the moment until when they were leaving."""
+    """List who of these leaves, or did so until after ``since``, each with the moment until when."""
     query = select(Leaving.person_id, Leaving.ended_at).where(
         Leaving.person_id.in_(person_ids), Leaving.ended_at.is_(None) | (Leaving.ended_at >= since)
     )
+<<<<<<< HEAD
     return [
         (person_id, uow.now if ended_at is None else ended_at) for person_id, ended_at in uow.session.execute(query)
     ]
+=======
+    return [(person_id, ended_at or uow.now) for person_id, ended_at in uow.session.execute(query)]
+>>>>>>> attack
 
 
 def check_not_objector(uow: UnitOfWork, person_id: str, *, as_checker: bool = False) -> None:

@@ -22,6 +22,7 @@ AUDIT_STEP_BYTES = 16 * 1024 * 1024
 AUDIT_STEP_TIME = timedelta(minutes=1)
 MOST_RANGES = 2000  # of one viewing that lie apart: they are kept exactly, and written at each read
 RECIPIENT_LENGTH = 62
+MOST_DOWNLOADS = 1000  # of one loan: a return attests for each, and for no more
 
 # A page beside the file that opens it in a browser; a ZIP for an archive program; an age file for an own age key.
 OpensWith = Literal["browser", "archiver", "age-key"]
@@ -180,6 +181,7 @@ def list_download(
             status=422,
             field="medium",
         )
+    log.require_fewer(uow, opened.hand_over_id, ("downloaded",), MOST_DOWNLOADS)
     download = Download(
         id=new_id(),
         copy_id=copy_id,
