@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import Select, func, select
 
 from services.database.base import new_id
 from services.database.listing import EVERYTHING, Listing
@@ -112,8 +112,7 @@ def list_recorders(uow: UnitOfWork, listing: Listing = EVERYTHING, *, retired: b
 def count_recorders(uow: UnitOfWork) -> tuple[int, int]:
     """Count the recorders in use, and those of them whose last probe failed. For readers of the set-up."""
     administrators.require_reader(uow)
-    failing = func.count(case((Recorder.last_error.is_not(None), 1)))
-    query = select(func.count(), failing).where(Recorder.active, Recorder.kind != UPLOADED)
+    query = select(func.count(), func.count(Recorder.last_error)).where(Recorder.active, Recorder.kind != UPLOADED)
     number, failed = uow.session.execute(query).one()
     return int(number), int(failed)
 

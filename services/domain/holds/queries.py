@@ -27,7 +27,7 @@ from sqlalchemy.orm import aliased
 
 from services.database import keyset
 from services.database.keyset import Section
-from services.database.listing import Listing
+from services.database.listing import EVERYTHING, Listing
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
@@ -190,7 +190,7 @@ def may_place(uow: UnitOfWork) -> bool:
     return policy.may_place(access_queries.load_directory(uow), uow.actor.id)
 
 
-def list_open(uow: UnitOfWork, listing: Listing, *, lifted: bool = False) -> HoldsAnswer:
+def list_open(uow: UnitOfWork, listing: Listing = EVERYTHING, *, lifted: bool = False) -> HoldsAnswer:
     """List a page of the open holds, or of the lifted ones; the earliest review first, or the last lift.
 
     ``listing`` says how many, and where the page begins. Cases that concern the reader are left out (T8). Refused to

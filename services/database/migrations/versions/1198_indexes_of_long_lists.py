@@ -25,4 +25,15 @@ def upgrade() -> None:
         "ix_work_orders_under_way", "work_orders", ["kind", "due_at"], sqlite_where=OPEN, postgresql_where=OPEN
     )
     op.create_index("ix_copies_with_key", "copies", ["id"], sqlite_where=KEPT, postgresql_where=KEPT)
+    visits, discards = sa.text("NOT totalled"), sa.text("discard_after IS NOT NULL")
+    op.create_index(
+        "ix_stage_visits_not_totalled",
+        "stage_visits",
+        ["since", "stage", "seconds"],
+        sqlite_where=visits,
+        postgresql_where=visits,
+    )
+    op.create_index(
+        "ix_applications_to_discard_by_id", "applications", ["id"], sqlite_where=discards, postgresql_where=discards
+    )
     op.create_index("ix_outbox_open", "outbox", ["created_at"], sqlite_where=WAITING, postgresql_where=WAITING)
