@@ -64,6 +64,7 @@ OF_LISTS = {
     ("zhaoqiang", "/register/stages"): "stages",
     ("zhaoqiang", "/due-dates?whose=seen"): "due-dates",
     ("zhaoqiang", "/posts"): "posts",
+    ("zhaoqiang", "/packages"): "packages",
     ("luoxin", "/admin/notices/app"): "chat-app",
 }
 
@@ -156,7 +157,7 @@ def test_every_list_is_well_made(people: People) -> None:
 def test_a_newcomer_finds_a_camera_on_the_plan_of_the_demo(people: People) -> None:
     applicant = people("lina")
     page = applicant.open("/apply")
-    page.locator("select[name=plan]").select_option(index=1)
+    page.locator("#camera-plan").select_option(index=1)
     expect(page.locator(".plan img")).to_be_visible()
     expect(page.locator(".plan .pin").first).to_be_visible()
     applicant.well_made()
