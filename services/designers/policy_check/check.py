@@ -11,6 +11,7 @@ from services.designers.policy_check.compared_numbers import compared_numbers
 from services.designers.policy_check.explorer import ANYTHING, Explorer, Walk
 from services.designers.policy_check.files import Folder, declared_workers, read
 from services.designers.policy_check.in_memory import Beginning, NotDeployed, Simulation
+from services.designers.policy_check.overlapping_flows import drawn_otherwise
 from services.designers.policy_check.report import PartOfReport, Report, Sentence, Verdict
 from services.designers.policy_check.root_processes import Root, find_roots, job_types_elsewhere
 from services.designers.policy_check.rules import Rule, Rules
@@ -134,6 +135,7 @@ class _Check:
         self._items = items
         self._reduces = reduces
         self._roots = find_roots(files.resources)
+        self._otherwise: list[Walked] = []
 
     def run(self, seconds: float, until: str | None) -> Report:
         """Walk each process that a timer or a message of the world begins.
@@ -150,6 +152,7 @@ class _Check:
             walked.append(self._walk(root, seconds - (time.process_time() - begun), until))
             if until is not None and _has_broken(walked[-1].walk, until):
                 break
+            self._walk_otherwise(walked[-1], root, seconds - (time.process_time() - begun))
         return self._report(walked, [root for root in self._roots if root not in roots], of_all)
 
     def _main_first(self, roots: Sequence[Root]) -> list[Root | None]:
@@ -162,8 +165,21 @@ class _Check:
         named = [root for root in roots if any(rule.id == until for rule in rules_of(self._files, root))]
         return named or roots
 
-    def _walk(self, root: Root | None, seconds: float, until: str | None) -> Walked:
+    def _walk_otherwise(self, walked: Walked, root: Root | None, seconds: float) -> None:
+        """Walk the process with the flows of its ambiguous gateways drawn the other way round, to the first finding."""
+        gateways = walked.simulation.overlapping
+        if not gateways or walked.found or not walked.walk.is_complete:
+            return
+        other = drawn_otherwise(self._files.resources if root is None else root.resources, gateways)
+        found = self._walk(root, seconds, ANYTHING, other)
+        if found.found:
+            self._otherwise.append(found)
+
+    def _walk(
+        self, root: Root | None, seconds: float, until: str | None, drawn: Sequence[Resource] | None = None
+    ) -> Walked:
         resources = self._files.resources if root is None else root.resources
+        resources = resources if drawn is None else drawn
         world = world_of(
             self._files,
             self._workers,
@@ -209,7 +225,10 @@ class _Check:
             raise _not_deployed(self._files.path, str(response))
 
     def _report(self, walked: Sequence[Walked], unbegun: Sequence[Root], world: World) -> Report:
+        otherwise = [verdict for one in self._otherwise for verdict in Verdicts(self._files, one).ambiguous()]
+        told = {(verdict.process, verdict.rule) for verdict in otherwise}
         verdicts = [verdict for one in walked for verdict in Verdicts(self._files, one).all()]
+        verdicts = [*otherwise, *(verdict for verdict in verdicts if (verdict.process, verdict.rule) not in told)]
         verdicts += self._of_stage_file()
         known = {root.process_id for root in self._roots if root not in unbegun}
         verdicts += [not_there(rule) for rule in self._files.rules if rule.process and rule.process not in known]

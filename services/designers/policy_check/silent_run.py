@@ -101,7 +101,8 @@ class SilentRuns:
         step = _length(every, run.begun)
         if not times:
             return ("它一次都不会来", "it never comes")
-        for one, next_one in pairwise(times):
+        until = [run.happened[-1][0]] if ended is None and not run.is_over else []  # what the run saw of a long wait
+        for one, next_one in pairwise([*times, *until]):
             if next_one - one > step:
                 return (
                     f"两次之间相隔 {next_one - one}，超过 {every}",

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services.designers.policy_check import beginnings, report, routes, stage_demands
@@ -78,6 +78,21 @@ class Verdicts:
         told, tried = {verdict.rule for verdict in verdicts}, self._walked.tried
         verdicts += [self._unbroken(rule, is_tried=rule.id in tried) for rule in rules if rule.id not in told]
         return verdicts
+
+    def ambiguous(self) -> Iterator[Verdict]:
+        """Yield what is broken where the flows of ambiguous gateways are drawn in the other order."""
+        names = [self._words.anywhere(element) for _, element in sorted(self._walked.simulation.overlapping)]
+        zh, en = "、".join(f"“{name}”" for name, _ in names), ", ".join(name for _, name in names)
+        for broken in self._walked.found:
+            verdict = self._broken(broken)
+            if verdict.result == report.BROKEN:
+                of_zh, of_en = verdict.why
+                why = (
+                    f"{zh} 有多条分支同时成立，走哪一条只取决于绘制的先后" + (f"；{of_zh}" if of_zh else ""),
+                    f"more than one flow is true at once at {en}, and nothing but the order of drawing decides"
+                    + (f"; {of_en}" if of_en else ""),
+                )
+                yield replace(verdict, why=why)
 
     def _broken(self, broken: Broken) -> Verdict:
         simulation, rules = self._walked.simulation, self._walked.rules
