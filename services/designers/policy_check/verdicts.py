@@ -9,6 +9,7 @@ from services.designers.policy_check import beginnings, report, routes, stage_de
 from services.designers.policy_check.explorer import Broken, Walk
 from services.designers.policy_check.files import Folder, facts_before
 from services.designers.policy_check.in_memory import Simulation
+from services.designers.policy_check.monitors import Balance, Precedence, Response
 from services.designers.policy_check.replay import replay, scenario
 from services.designers.policy_check.report import Counterexample, Sentence, Step, Verdict
 from services.designers.policy_check.rules import Rule, Rules
@@ -102,7 +103,7 @@ class Verdicts:
         rule, finding = broken.rule, broken.finding
         if rule is not None:
             name, requirements, zh, en, floor = rule.id, rule.requirements, rule.zh, rule.en, rule.floor
-            why = broken.note
+            why = self._told(rule, broken)
         elif finding is not None:
             name, floor = finding.kind, None
             numbers, (zh, en) = BUILT_IN[finding.kind]
@@ -137,7 +138,23 @@ class Verdicts:
         if rule is None or not rule.asks:
             return "", ""
         words = [self._words.pattern(pattern) for pattern in rule.asks]
+        if isinstance(rule.monitor, Precedence) and rule.monitor.all_of:
+            return "，并且 ".join(zh for zh, _ in words), ", and ".join(en for _, en in words)
         return "，或 ".join(zh for zh, _ in words), ", or ".join(en for _, en in words)
+
+    def _told(self, rule: Rule, broken: Broken) -> Sentence:
+        """Return what was found; without a note, what happened at the end of the path and should not have."""
+        if broken.note[0] or broken.fact is None or isinstance(rule.monitor, Response | Balance):
+            return broken.note
+        compared = {
+            name
+            for pattern in rule.patterns
+            if pattern.could_fit(broken.fact.kind, broken.fact.name, broken.fact.what)
+            for name in pattern.variables
+            if name in broken.fact.values
+        }
+        zh, en = self._words.fact(broken.fact, compared)
+        return f"最后一步之后不应发生：{zh}", f"after the last step this happens, and should not: {en}"
 
     def _stages(self) -> Iterator[Verdict]:
         stages = self._files.stage_file.stages
@@ -166,7 +183,7 @@ class Verdicts:
             result, why = report.UNDECIDED, report.NOT_WALKED
         elif not is_tried:
             group = next(g for of, g in self._walked.rules.never_tried() if of is rule)
-            words = [self._words.pattern(pattern) for pattern in group]
+            words = list(dict.fromkeys(self._words.pattern(pattern) for pattern in group))
             why = (
                 "从未发生：" + "，或 ".join(zh for zh, _ in words),
                 "this happens on no path: " + ", or ".join(en for _, en in words),
