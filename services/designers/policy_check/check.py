@@ -34,6 +34,9 @@ from services.engine.state.memory import MemoryStore
 from services.runtime.jobs.worker import Worker
 from services.runtime.places import own_or_shipped
 
+_ENOUGH = 22.0  # seconds: a designer waits no longer for all that an edit breaks, once something is found
+_LEAST = 3.0
+
 
 def world_of(
     files: Folder,
@@ -136,6 +139,7 @@ class _Check:
         self._reduces = reduces
         self._roots = find_roots(files.resources)
         self._otherwise: list[Walked] = []
+        self._begun = time.process_time()
 
     def run(self, seconds: float, until: str | None) -> Report:
         """Walk each process that a timer or a message of the world begins.
@@ -144,16 +148,21 @@ class _Check:
         """
         self._refuse_what_is_not_deployed()
         of_all = world_of(self._files, self._workers, self._items)
-        begun, walked = time.process_time(), list[Walked]()
+        self._begun, walked = time.process_time(), list[Walked]()
         roots = [
             root for root in self._roots if root.timers or any(message in of_all.sent for message in root.messages)
         ]
         for root in self._wanted(self._main_first(roots), until):
-            walked.append(self._walk(root, seconds - (time.process_time() - begun), until))
+            walked.append(self._walk(root, seconds - self._passed, until))
             if until is not None and _has_broken(walked[-1].walk, until):
                 break
-            self._walk_otherwise(walked[-1], root, seconds - (time.process_time() - begun))
+            self._walk_otherwise(walked[-1], root, seconds - self._passed)
         return self._report(walked, [root for root in self._roots if root not in roots], of_all)
+
+    @property
+    def _passed(self) -> float:
+        """The seconds of work since the check began."""
+        return time.process_time() - self._begun
 
     def _main_first(self, roots: Sequence[Root]) -> list[Root | None]:
         """Return the processes to be walked: the case of an application too where only rules speak of it."""
@@ -170,16 +179,19 @@ class _Check:
         gateways = walked.simulation.overlapping
         if not gateways or walked.found or not walked.walk.is_complete:
             return
-        other = drawn_otherwise(self._files.resources if root is None else root.resources, gateways)
-        found = self._walk(root, seconds, ANYTHING, other)
+        found = self._walk_files(drawn_otherwise(self._resources(root), gateways), root, seconds, ANYTHING)
         if found.found:
             self._otherwise.append(found)
 
-    def _walk(
-        self, root: Root | None, seconds: float, until: str | None, drawn: Sequence[Resource] | None = None
+    def _walk(self, root: Root | None, seconds: float, until: str | None) -> Walked:
+        return self._walk_files(self._resources(root), root, seconds, until)
+
+    def _resources(self, root: Root | None) -> Sequence[Resource]:
+        return self._files.resources if root is None else root.resources
+
+    def _walk_files(
+        self, resources: Sequence[Resource], root: Root | None, seconds: float, until: str | None
     ) -> Walked:
-        resources = self._files.resources if root is None else root.resources
-        resources = resources if drawn is None else drawn
         world = world_of(
             self._files,
             self._workers,
@@ -195,7 +207,8 @@ class _Check:
         except NotDeployed as error:
             raise _not_deployed(self._files.path, str(error)) from error
         check_names(self._files, world, self._all_processes(simulation))
-        explorer = Explorer(simulation, watched, reduces=self._reduces, seconds=seconds, until=until)
+        enough = max(_ENOUGH - self._passed, _LEAST)
+        explorer = Explorer(simulation, watched, reduces=self._reduces, seconds=seconds, until=until, enough=enough)
         walk = explorer.explore()
         found = list(walk.broken.values())
         if walk.is_complete:
