@@ -23,9 +23,12 @@ def find_seldom(rules: Sequence[Rule], process: Process | None) -> Iterator[tupl
             if gap is None:
                 yield rule, ("没有定时反复启动它", "no timer begins it again and again")
             elif gap > parse_duration(rule.begins_every).after(START) - START:
-                yield rule, (
-                    f"两次启动之间最长相隔 {_days(gap)} 天，超过 {rule.begins_every}",
-                    f"up to {_days(gap)} days pass between two beginnings, more than {rule.begins_every}",
+                yield (
+                    rule,
+                    (
+                        f"两次启动之间最长相隔 {_days(gap)} 天，超过 {rule.begins_every}",
+                        f"up to {_days(gap)} days pass between two beginnings, more than {rule.begins_every}",
+                    ),
                 )
 
 

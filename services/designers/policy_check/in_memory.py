@@ -14,6 +14,7 @@ from services.designers.policy_check.decision_inputs import names_that_matter
 from services.designers.policy_check.facts import Fact
 from services.designers.policy_check.live_variables import Uses, names_in_decisions, numbers_in
 from services.designers.policy_check.moves import JOB, OPENS_REVIEW, TIMER, Move, PossibleMoves
+from services.designers.policy_check.overlapping_flows import Gateway, WatchedExclusiveGateway
 from services.designers.policy_check.rules import Rules
 from services.designers.policy_check.step_findings import Finding
 from services.designers.policy_check.world import FROM_NOW, KEEP, NEW_ID, Values, World
@@ -25,6 +26,7 @@ from services.engine.model.timers import parse_duration
 from services.engine.processing import jobs, messages, signals, timers
 from services.engine.processing.command_processor import Command, CommandProcessor
 from services.engine.processing.deployments import Deployed, Resource, deploy
+from services.engine.processing.elements import PROCESSORS
 from services.engine.processing.model_cache import ModelCache
 from services.engine.processing.variables import visible_variables
 from services.engine.state.memory import MemoryStore, State
@@ -97,7 +99,12 @@ class Simulation:
         self._clock = ControlledClock()
         self._clock.pin(START)
         self._store = MemoryStore()
-        self._processor = CommandProcessor(self._store, self._clock)
+        self.overlapping: set[Gateway] = set()
+        """The exclusive gateways at which a case found more than one flow true."""
+        watched = WatchedExclusiveGateway(self.overlapping)
+        self._processor = CommandProcessor(
+            self._store, self._clock, {**PROCESSORS, ElementType.EXCLUSIVE_GATEWAY: watched}
+        )
         self.deployments: list[State] = []
         """The state after each deployment, in which no case runs."""
         for deployed in (*earlier, resources):

@@ -249,7 +249,7 @@ def _rule(path: Path, entry: Entry, afresh: Sequence[Pattern]) -> Rule:
     return _followed(path, entry, rule, found, groups, all_patterns)
 
 
-def _followed(  # noqa: C901, PLR0911, PLR0917 - one for each operator, of one entry
+def _followed(  # noqa: PLR0911, PLR0917 - one for each operator, of one entry
     path: Path,
     entry: Entry,
     rule: Rule,
