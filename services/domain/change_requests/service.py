@@ -268,13 +268,7 @@ def _leavers(uow: UnitOfWork, person_ids: Collection[str], *, since: datetime) -
     query = select(Leaving.person_id, Leaving.ended_at).where(
         Leaving.person_id.in_(person_ids), Leaving.ended_at.is_(None) | (Leaving.ended_at >= since)
     )
-<<<<<<< HEAD
-    return [
-        (person_id, uow.now if ended_at is None else ended_at) for person_id, ended_at in uow.session.execute(query)
-    ]
-=======
     return [(person_id, ended_at or uow.now) for person_id, ended_at in uow.session.execute(query)]
->>>>>>> attack
 
 
 def check_not_objector(uow: UnitOfWork, person_id: str, *, as_checker: bool = False) -> None:
