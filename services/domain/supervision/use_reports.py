@@ -6,6 +6,7 @@ A report is made once and never changed: it says when it was made. What the stat
 from the same totals, with those of the months before as a trend.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, TypeAlias
 
@@ -79,9 +80,12 @@ def _require_period(uow: UnitOfWork, name: str) -> Period:
     return period
 
 
-def make_due(uow: UnitOfWork) -> list[str]:
-    """Make the reports that are missing, as the system; return their numbers."""
-    return [_write(uow, period).number for period in list_due(uow)]
+def make_due(uow: UnitOfWork, counted: Mapping[str, Counted] | None = None) -> list[str]:
+    """Make the reports that are missing, as the system, and return their numbers.
+
+    ``counted``: what ``count`` has found of them, by the name of the period, where it was asked before.
+    """
+    return [_write(uow, period, (counted or {}).get(period.name)).number for period in list_due(uow)]
 
 
 def list_due(uow: UnitOfWork) -> list[Period]:
@@ -100,9 +104,10 @@ def use_reports(database: Database) -> Periodic:
     """Return the task that makes them; one process at a time."""
 
     async def run() -> None:
-        for period in await database.read(ACTOR, list_due):
-            counted = await _count_apart(database, ACTOR, period)
-            await database.run(ACTOR, _write_missing, period, counted)
+        due = await database.read(ACTOR, list_due)
+        counted = {period.name: await _count_apart(database, ACTOR, period) for period in due}
+        if counted:
+            await database.run(ACTOR, make_due, counted)
 
     return Leased(Lease.between_runs(database, "use-reports", EVERY), EVERY, run)
 
@@ -111,11 +116,6 @@ async def _count_apart(database: Database, actor: Actor, period: Period) -> Coun
     """Keep the months that the report shows, and then count it, by reading alone."""
     await month_keeping.keep_apart(database, actor, lambda uow: _months_of(uow, period))
     return await database.read(actor, count, period)
-
-
-def _write_missing(uow: UnitOfWork, period: Period, counted: Counted) -> None:
-    if document_service.of_subject(uow, KIND, period.name) is None:  # else another has made it meanwhile
-        _write(uow, period, counted)
 
 
 def _was_used(uow: UnitOfWork, period: Period) -> bool:
