@@ -23,7 +23,17 @@ NAMES = {
 # page of the directory asks that too.
 # The head of the audit trail is signed beside the acts; whose labels are ours, the check of a case asks.
 PORTAL = (
-    *("directory", "loanKeysRead", "logKey", "mail", "portalKey", "provider", "recipients", "recorders", "recordersKey"),
+    *(
+        "directory",
+        "loanKeysRead",
+        "logKey",
+        "mail",
+        "portalKey",
+        "provider",
+        "recipients",
+        "recorders",
+        "recordersKey",
+    ),
     *("sealChain", "store"),
 )
 

@@ -55,7 +55,15 @@ LISTS = {
         *("/", "/admin", "/admin/people", "/admin/people/new", "/admin/departments", "/admin/recorders"),
         *("/admin/recorders/new", "/admin/cameras", "/admin/agreements", "/admin/rules", "/admin/rules/history"),
         *("/admin/calendar", "/admin/models"),
-        *("/admin/doctor", "/admin/notices", "/admin/notices/app", "/admin/notices/robots", "/admin/plans", "/admin/engine", "/admin/engine/instances"),
+        *(
+            "/admin/doctor",
+            "/admin/notices",
+            "/admin/notices/app",
+            "/admin/notices/robots",
+            "/admin/plans",
+            "/admin/engine",
+            "/admin/engine/instances",
+        ),
     ),
 }
 OF_LISTS = {

@@ -215,7 +215,7 @@ def _token_ends(uow: UnitOfWork) -> None:
 async def test_who_is_unknown_to_the_app_is_mailed_at_once_and_named_to_the_administrator(
     desk: ReviewDesk, kind: str
 ) -> None:
-    async with web_server(service := Service(kind=kind, answers=[UNKNOWN[kind]])) as port:
+    async with web_server(Service(kind=kind, answers=[UNKNOWN[kind]])) as port:
         set_up(desk, kind, port)
         notice = offered(desk)
         assert await sender(desk).send_by_apps()
