@@ -173,14 +173,14 @@ class Simulation:
             variables=values,
         )
         first = Fact("message", beginning.message, values=values)
-        return self._applied(empty, command, [CASE_BEGINS, first], empty.now, register)
+        return self._applied(empty, command, [first, CASE_BEGINS], empty.now, register)
 
     def _start_by_timer(self, empty: Case, element_id: str) -> Applied:
         """Begin a case by the timer of a start event, when it is due."""
         timer = next(one for one in empty.state.timers.values() if one.element_id == element_id)
         command = partial(timers.trigger_timer, key=timer.key)
         first = Fact("timer", element_id, element_id=element_id)
-        return self._applied(empty, command, [CASE_BEGINS, first], from_millis(timer.due_date), empty.register)
+        return self._applied(empty, command, [first, CASE_BEGINS], from_millis(timer.due_date), empty.register)
 
     def key_of(self, message: str) -> str:
         """Return the key of a message that begins a case; empty where the register has no such thing yet."""
