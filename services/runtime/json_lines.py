@@ -60,13 +60,16 @@ def read(
         return None, [Problem(error.lineno, "", f"no JSON: {error.msg}")]
     except (UnicodeDecodeError, _DuplicateKey) as error:
         return None, [Problem(1, "", f"{error}" if isinstance(error, _DuplicateKey) else "the file is not UTF-8")]
-    lines = line_positions(text)
+    found: Read | None = None
     try:
         found = shape.model_validate_json(json.dumps(prepared(content)), strict=True)
+        said = list(contradictions(found))
     except ValidationError as error:
-        faults = error.errors()
-        return None, [_problem(lines, tuple(fault["loc"]), _message(fault, patterns)) for fault in faults]
-    return found, [_problem(lines, place, sentence) for place, sentence in contradictions(found)]
+        said = [(tuple(fault["loc"]), _message(fault, patterns)) for fault in error.errors()]
+    if not said:  # each start reads such files, and nearly always nothing is wrong with them
+        return found, []
+    lines = line_positions(text)
+    return found, [_problem(lines, place, sentence) for place, sentence in said]
 
 
 def line_positions(text: str) -> dict[KeyPath, int]:
@@ -74,8 +77,10 @@ def line_positions(text: str) -> dict[KeyPath, int]:
     lines: dict[KeyPath, int] = {(): 1}
     at: list[str | int | None] = []
     expects_key = False
+    line, counted = 1, 0
     for match in _parts.finditer(text):
-        part, line = match[0], text.count("\n", 0, match.start()) + 1
+        part, line = match[0], line + text.count("\n", counted, match.start())
+        counted = match.start()
         if part in "]}":
             at.pop()
             expects_key = False

@@ -346,7 +346,7 @@ class MattersRun(Run):
             [hold] = (await person.get("/api/holds"))["holds"]
             more = {"holdId": hold["id"]}
         if kind == "redaction":
-            more = {"copyId": (await person.get("/api/hand-overs"))[0]["copies"][-1]["id"]}
+            more = {"copyId": (await person.get("/api/hand-overs"))[0]["copies"][0]["id"]}
         if kind == "disclosure":
             named = (await person.get(f"/api/applications/{self.application_id}/on-behalf"))["outsiders"]
             more = {"outsiderIds": [one["id"] for one in named]}
