@@ -140,8 +140,8 @@ COURSES = (
     Course(
         {
             "redaction": ("liuyang", {"reason": "被拍摄人申请复制。", "recipe": RECIPE}),
-            "hold": ("yangfan", {"reason": "诉讼。", "cause": "manual"}),
-            "lift-hold": ("yangfan", {"reason": "诉讼已结。"}),
+            "hold": ("wulei", {"reason": "诉讼。", "cause": "manual"}),
+            "lift-hold": ("zhoumin", {"reason": "诉讼已结。"}),
         },
         {"redaction": "applied", "hold": "applied", "lift-hold": "applied"},
         ("redaction-check", "legal", "legal", "security-signature"),
