@@ -20,6 +20,7 @@ from services.domain.process.model_library import ModelLibrary
 from services.domain.reviews import tasks as review_tasks
 from services.domain.stages import file as stage_file
 from services.domain.stages.catalogue import STAGES
+from services.domain.stages.schema import StageFile
 from services.domain.wiring import open_database
 from services.recorders.job_places import JobPlaces
 from services.recorders.registry import open_recorder, places_of
@@ -101,7 +102,6 @@ class Container:
     opened_stores: dict[str, Store] = field(default_factory=dict)  # by name, those that this process uses
 
     def __post_init__(self) -> None:
-        use_models(self.settings.models_dir)
         confined.require_walls(self.settings.confinement.required)
 
     @cached_property
@@ -421,14 +421,14 @@ def models(folder: Path | None = None) -> list[Path]:
 
 def use_models(folder: Path | None = None) -> None:
     """Use the review stages of this folder, or those shipped; Fatal if anything is wrong."""
-    check_models(folder)
-    STAGES.use(folder or MODELS)
+    STAGES.use(folder or MODELS, check_models(folder))
 
 
-def check_models(folder: Path | None = None) -> None:
-    """Raise Fatal if review stages or models of the folder are unusable or inconsistent."""
+def check_models(folder: Path | None = None) -> StageFile:
+    """Return the review stages; Fatal if they or the models of the folder are unusable or inconsistent."""
     models_folder = folder or MODELS
-    stages = stage_file.read(models_folder / stage_file.NAME).stages
+    file = stage_file.read(models_folder / stage_file.NAME)
+    stages = file.stages
     processes = read_models(path for path in models(models_folder) if path.suffix == ".bpmn")
     for name in NEEDED:
         if name not in processes:
@@ -446,3 +446,4 @@ def check_models(folder: Path | None = None) -> None:
                     f"stage {element.stage}, which {stage_file.NAME} does not have, or has as retired | add the stage "
                     "there, or correct the input stage; footage-desk bpmn lint names all that does not fit"
                 )
+    return file

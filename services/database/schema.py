@@ -4,6 +4,7 @@ From the first release (1000) on, each release migrates what the one before it w
 """
 
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -31,6 +32,11 @@ def migrations() -> Path:
     return Path(__file__).with_name("migrations")
 
 
+@cache
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(migrations()))
+
+
 def migrate(engine: Engine, revision: str = "head") -> None:
     """Migrate the database to ``revision``, by default the newest.
 
@@ -39,7 +45,10 @@ def migrate(engine: Engine, revision: str = "head") -> None:
     configuration = Config()
     configuration.set_main_option("script_location", str(migrations()))
     with engine.connect() as connection:
-        _refuse_foreign(connection, _present(connection))
+        present = _present(connection)
+        if revision == "head" and present == _scripts().get_current_head():
+            return  # each start of each part comes here, and alembic would load every migration to do nothing
+        _refuse_foreign(connection, present)
         configuration.attributes["connection"] = connection
         command.upgrade(configuration, revision)
         connection.commit()
@@ -60,7 +69,7 @@ def check(uow: UnitOfWork) -> str:
 
 def check_in(connection: Connection) -> str:
     """Return the schema of a connection's database; raises Fatal unless it is the newest."""
-    newest = ScriptDirectory(str(migrations())).get_current_head()
+    newest = _scripts().get_current_head()
     present = _present(connection)
     if present == newest:
         return newest or "none"
@@ -83,7 +92,7 @@ def _refuse_foreign(connection: Connection, present: str | None) -> None:
             "folder (FOOTAGE_DESK_DATA_DIR, var) away, and with FOOTAGE_DESK_DATABASE_URL name an empty database, "
             "then start anew"
         )
-    known = {script.revision for script in ScriptDirectory(str(migrations())).walk_revisions()}
+    known = {script.revision for script in _scripts().walk_revisions()}
     if present is not None and present not in known:
         raise Fatal(
             f"the database has the schema {present} of a newer release, which this one does not know | nothing was "

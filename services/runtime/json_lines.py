@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -60,16 +60,18 @@ def read(
         return None, [Problem(error.lineno, "", f"no JSON: {error.msg}")]
     except (UnicodeDecodeError, _DuplicateKey) as error:
         return None, [Problem(1, "", f"{error}" if isinstance(error, _DuplicateKey) else "the file is not UTF-8")]
-    found: Read | None = None
     try:
         found = shape.model_validate_json(json.dumps(prepared(content)), strict=True)
-        said = list(contradictions(found))
     except ValidationError as error:
-        said = [(tuple(fault["loc"]), _message(fault, patterns)) for fault in error.errors()]
-    if not said:  # each start reads such files, and nearly always nothing is wrong with them
-        return found, []
-    lines = line_positions(text)
-    return found, [_problem(lines, place, sentence) for place, sentence in said]
+        at_fault = [(tuple(fault["loc"]), _message(fault, patterns)) for fault in error.errors()]
+        return None, _located(at_fault, text)
+    return found, _located([*contradictions(found)], text)
+
+
+def _located(faults: Sequence[tuple[KeyPath, str]], text: str) -> list[Problem]:
+    """Add the lines: to look for them takes longer than to read a sound file, which is read at each start."""
+    lines = line_positions(text) if faults else {}
+    return [_problem(lines, path, sentence) for path, sentence in faults]
 
 
 def line_positions(text: str) -> dict[KeyPath, int]:
@@ -79,8 +81,8 @@ def line_positions(text: str) -> dict[KeyPath, int]:
     expects_key = False
     line, counted = 1, 0
     for match in _parts.finditer(text):
-        part, line = match[0], line + text.count("\n", counted, match.start())
-        counted = match.start()
+        part, begin = match[0], match.start()
+        line, counted = line + text.count("\n", counted, begin), begin
         if part in "]}":
             at.pop()
             expects_key = False

@@ -46,6 +46,7 @@ def run(script: str, *arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_models_lint_clean_for_every_camunda_that_is_supported() -> None:
     run("lint.mjs")
 

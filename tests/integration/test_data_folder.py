@@ -313,6 +313,7 @@ def test_a_worker_that_opens_recorders_reads_no_second_factor(first_release: Set
     assert sorted(path.name for path in worker.keys.iterdir()) == ["recorders"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lost", "sentence"),
     [

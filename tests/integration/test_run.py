@@ -57,6 +57,7 @@ def desk(folder: Path, env: dict[str, str]) -> Iterator[Running]:
         yield process
 
 
+@pytest.mark.slow
 def test_it_says_where_it_is_and_who_can_sign_in_and_writes_in_its_data_folder_alone(
     desk: Running, folder: Path, env: dict[str, str]
 ) -> None:
@@ -139,6 +140,7 @@ async def test_a_case_goes_on_after_kill_9_and_a_turned_clock_is_not_left_for_th
     assert "--demo" in without.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["portal", "engine", "health"])
 def test_a_port_that_is_taken_is_named_with_its_variable(part: str, env: dict[str, str]) -> None:
     name = f"FOOTAGE_DESK_{part.upper()}__PORT"

@@ -10,7 +10,7 @@ from services.database.tables.reviews import Confirmation, Decision, Finding, Re
 from services.demo.organisation import demo_id
 from services.domain.reviews.scopes import Classification
 
-pytestmark = pytest.mark.zeebe
+pytestmark = [pytest.mark.slow, pytest.mark.zeebe]
 
 
 @pytest.mark.requirement("R26", "R27")

@@ -8,6 +8,8 @@ from test_case_migration import _own_job
 from services.domain.process.messages import LOAN_CLOSED
 from services.runtime.jobs.worker import discover
 
+pytestmark = pytest.mark.slow
+
 
 async def close(desk: People, case: str, outcome: str) -> None:
     """Send the message as somebody does who has no right to."""

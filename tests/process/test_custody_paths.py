@@ -17,7 +17,7 @@ from services.demo.organisation import demo_id
 from services.domain.custody import grants, use_period
 from services.runtime.errors import Refused
 
-pytestmark = pytest.mark.zeebe
+pytestmark = [pytest.mark.slow, pytest.mark.zeebe]
 
 
 def suspended(desk: People) -> list[str]:

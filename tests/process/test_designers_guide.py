@@ -356,6 +356,7 @@ def test_the_pictures_of_the_changed_models_are_drawn(changed: Path) -> None:
     assert "翻译审核" in drawn
 
 
+@pytest.mark.slow
 def test_the_pictures_of_the_change_are_those_of_the_guide(changed: Path, tmp_path: Path) -> None:
     assert "翻译审核 (Call_InterpreterDecides)" in run("diff", changed.parent)
     changes = model_diff.diff(MODELS, changed)
@@ -365,6 +366,7 @@ def test_the_pictures_of_the_change_are_those_of_the_guide(changed: Path, tmp_pa
         is_the_picture(f"change.{language}.svg", drawn)
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("R22")
 def test_an_edit_that_breaks_a_rule_is_drawn_as_in_the_guide(changed: Path, tmp_path: Path) -> None:
     draw_silence(changed)

@@ -17,6 +17,8 @@ from services.runtime.channel import open_channel
 from services.runtime.migration import migrate
 from services.runtime.places import BPMN
 
+pytestmark = pytest.mark.slow
+
 EARLIER = Path(__file__).parents[1] / "data" / "earlier-models"
 SETTLED = dict.fromkeys((messages.LOAN_CLOSED, messages.COPY_LOST), "open-violation")
 

@@ -15,7 +15,7 @@ from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.custody import derivatives
 
-pytestmark = pytest.mark.zeebe
+pytestmark = [pytest.mark.slow, pytest.mark.zeebe]
 
 
 async def ended(desk: People, matter_id: str, closed_as: str) -> None:

@@ -113,6 +113,7 @@ def test_a_path_is_told_in_the_names_of_the_elements_with_what_should_have_come(
     )
 
 
+@pytest.mark.slow
 def test_a_check_that_has_to_stop_or_tries_one_item_says_so_and_is_never_clean() -> None:
     report = check(BPMN, discover(), items=1, seconds=0.001)
 

@@ -6,12 +6,14 @@ them by kind.
 
 import json
 import shutil
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import amount
 import pytest
 from edited_models import with_one_mark
+from kept_walks import keeping_walks
 from model_mutants import Mutant, examine, mutants
 
 from services.designers.policy_check.check import check
@@ -37,10 +39,13 @@ def _shipped(folder: Path) -> Report:
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = Path(shutil.copytree(BPMN, tmp_path_factory.mktemp("mutants") / "shipped"))
     with_one_mark(folder)
-    return folder
+    with keeping_walks():
+        if amount.all_of_it():
+            _shipped(folder)  # so that its walks are those that are kept
+        yield folder
 
 
 @pytest.mark.parametrize("mutant", _some(), ids=str)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from case_people import People
 from demo_container import Places
 from whole_desk import open_desk
@@ -42,6 +43,7 @@ def _is_like(value: Any, expected: list[Any]) -> bool:
     return value in classes if classes else (value is None) in {one is None for one in expected}
 
 
+@pytest.mark.slow
 async def test_the_world_is_what_workers_and_portal_give(places: Places) -> None:
     world = World(BPMN, discover(), stage_file.read(BPMN / stage_file.NAME).stages, 2)
     given: Given = []

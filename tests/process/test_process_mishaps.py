@@ -14,6 +14,8 @@ from services.domain.reviews import ending
 from services.runtime.channel import open_channel
 from services.runtime.engine_client import PyzeebeEngineClient
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.zeebe
 async def test_a_second_start_of_a_case_ends_silently(desk: People) -> None:

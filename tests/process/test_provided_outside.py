@@ -31,6 +31,8 @@ from services.runtime.threads import run_in_thread
 from services.vault.keys.log_key import FOLDER, ensure_log_key
 from services.verifier.examination import examine
 
+pytestmark = pytest.mark.slow
+
 HOLDER, OFFICE = "machao", "wulei"  # of Security: drafter and custodian; who hands out
 
 

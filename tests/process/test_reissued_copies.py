@@ -26,7 +26,7 @@ from services.runtime.threads import run_in_thread
 from services.vault.keys.log_key import FOLDER, ensure_log_key
 from services.verifier.examination import examine
 
-pytestmark = pytest.mark.zeebe
+pytestmark = [pytest.mark.slow, pytest.mark.zeebe]
 
 
 def records(desk: People, item_id: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from services.database.tables.emergency_views import EmergencyCopy
 from services.database.tables.matters import Matter
 from services.database.tables.violations import Violation
 
-pytestmark = pytest.mark.zeebe
+pytestmark = [pytest.mark.slow, pytest.mark.zeebe]
 
 
 async def ended(desk: People, matter_id: str, closed_as: str) -> None:

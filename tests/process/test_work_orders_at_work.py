@@ -17,7 +17,7 @@ from services.domain.work_orders import service
 from services.domain.work_orders.roles import Role
 from services.domain.work_orders.service import Answered, Done, Subject, Verdict
 
-pytestmark = pytest.mark.zeebe
+pytestmark = [pytest.mark.slow, pytest.mark.zeebe]
 
 DAYS = 7  # until the service of a device is due
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from whole_footage import CHANNELS, Footage
 
-from services.app.container import Container
+from services.app.container import Container, use_models
 from services.database import schema as database_schema
 from services.database.tables.cameras import Camera, Recorder
 from services.database.unit_of_work import Actor, UnitOfWork
@@ -63,6 +63,7 @@ def open_container(settings: Settings, clock: FixedClock | TurnedClock, places: 
     )
     if places.database_url is not None or places.database is None:  # not a copy of one that is migrated
         database_schema.migrate(database.engine)
+    use_models(settings.models_dir)
     return Container(
         settings=settings,
         clock=clock,

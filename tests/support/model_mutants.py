@@ -19,7 +19,6 @@ from services.designers.policy_check.report import ExitCode, Report
 from services.designers.policy_check.yaml_lines import UnreadableFile
 from services.runtime.jobs.worker import Worker
 
-DIAGRAMS = ("video-retrieval.bpmn", "review.bpmn")
 _ALONE = {"process", "startEvent", "documentation"}  # not removed: nothing would be left of what they begin
 _KEPT = ("incoming", "outgoing", "documentation", "extensionElements")
 _DURATIONS = {"timeDuration": "P90D", "timeCycle": "R1/P1D", "timeDate": None}
@@ -39,7 +38,7 @@ class Mutant:
 
 def mutants(folder: Path) -> Iterator[Mutant]:
     """Yield the mutants of the models of a folder."""
-    for name in DIAGRAMS:
+    for name in sorted(file.name for file in folder.glob("*.bpmn")):
         model = Model(folder, name)
         for element in model.root.iter(f"{BPMN}*"):
             kind = etree.QName(element).localname
@@ -50,7 +49,8 @@ def mutants(folder: Path) -> Iterator[Mutant]:
             elif kind == "subProcess" and element.get("triggeredByEvent"):
                 yield _mutant(name, element.get("id"), "removed", lambda model, i: model.remove(i, bridge=False))
             yield from _of_parts(name, element, kind)
-    yield from _of_table(Table(folder))
+    for name in sorted(file.name for file in folder.glob("*.dmn")):
+        yield from _of_table(name, Table(folder, name))
 
 
 def examine(folder: Path, workers: Sequence[Worker], shipped: Callable[[], Report], *, seconds: float = 120) -> str:
@@ -151,22 +151,24 @@ def _without(tag: str) -> Callable[[Model, str], None]:
     return bend
 
 
-def _of_table(table: Table) -> Iterator[Mutant]:
+def _of_table(name: str, table: Table) -> Iterator[Mutant]:
     names = {"d": table.root.nsmap[None]}
     for decision in table.root.xpath("//d:decisionTable", namespaces=names):
         for rule in decision.findall("{*}rule"):
-            yield _of_rule(rule.get("id"), "removed", lambda table, i: table.remove_rule(i))
+            yield _of_rule(name, rule.get("id"), "removed", lambda table, i: table.remove_rule(i))
             for column, entry in enumerate(rule.findall("{*}outputEntry")):
                 if (other := _another(decision, column, entry.findtext("{*}text"))) is not None:
-                    yield _of_rule(entry.get("id"), f"says {other}", lambda table, i, other=other: table.cell(i, other))
+                    yield _of_rule(
+                        name, entry.get("id"), f"says {other}", lambda table, i, other=other: table.cell(i, other)
+                    )
             for entry in rule.findall("{*}inputEntry"):
                 if entry.findtext("{*}text") not in ("", "-"):
-                    yield _of_rule(entry.get("id"), "holds for all", lambda table, i: table.cell(i, "-"))
+                    yield _of_rule(name, entry.get("id"), "holds for all", lambda table, i: table.cell(i, "-"))
 
 
-def _of_rule(identity: str, how: str, bend: Callable[[Table, str], None]) -> Mutant:
+def _of_rule(name: str, identity: str, how: str, bend: Callable[[Table, str], None]) -> Mutant:
     def apply(folder: Path) -> None:
-        table = Table(folder)
+        table = Table(folder, name)
         bend(table, identity)
         table.save()
 

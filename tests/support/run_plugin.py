@@ -50,15 +50,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Output is not captured yet: this is the stderr that a person sees, also when the process ends at once.
+    config.stash[_STDERR] = os.dup(sys.__stderr__.fileno() if sys.__stderr__ else 2)
     tools.use_locked_tools()
     # The controller of xdist runs no test, and its workers need what it inherited.
     if hasattr(config, "workerinput") or not getattr(config.option, "numprocesses", None):
         run_variables.remove_from_environment()
     config.stash[_LEFT_OUT], config.stash[_SLOW_OF_WORKERS] = {}, 0
     config.pluginmanager.register(SlowOfWorkers())
-    _load_hypothesis_profile()
-    # Output is not captured yet: this is the stderr that a person sees, also when the process ends at once.
-    config.stash[_STDERR] = os.dup(sys.__stderr__.fileno() if sys.__stderr__ else 2)
+    try:
+        _load_hypothesis_profile()
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from services.app import server
-from services.app.container import Container
+from services.app.container import Container, use_models
 from services.app.server import Addresses, Roles
 from services.database import schema as database_schema
 from services.database.unit_of_work import Actor
@@ -90,6 +90,7 @@ async def run_portal(url: str, root: Path, **settings: Any) -> AsyncIterator[Run
     )
     database_schema.migrate(database.engine)
     database.run_now(Actor("system", "test"), organisation.seed_demo, root / "recorder")
+    use_models(loaded.models_dir)
     container = Container(loaded, clock, database, LoanKeys(loaded.keys / "loans"), *stores)
     ready: asyncio.Future[Addresses] = asyncio.get_running_loop().create_future()
 

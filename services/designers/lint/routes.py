@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -93,18 +94,23 @@ def find(folder: Folder) -> Iterator[Finding]:
 
 
 def _tables(folder: Path) -> dict[str, Table]:
-    found = {}
+    found: dict[str, Table] = {}
     for file in sorted(folder.glob("*.dmn")):
-        try:
-            root = etree.fromstring(file.read_bytes(), etree.XMLParser(resolve_entities=False, no_network=True))
-            requirements = parse_dmn(file.read_bytes(), deployed=True)
-        except (etree.XMLSyntaxError, InvalidModel):
-            continue  # the folder's findings say why
-        lines = {node.get("id", ""): node.sourceline or 1 for node in reversed(list(root.iter("*")))}
-        for decision in requirements.decisions.values():
-            if isinstance(decision.logic, DecisionTable):
-                found[decision.id] = Table(file.name, lines, decision.logic)
+        found |= _tables_of(file.name, file.read_bytes())
     return found
+
+
+@lru_cache(maxsize=32)
+def _tables_of(name: str, content: bytes) -> Mapping[str, Table]:
+    """Read the tables of one file, which several rules of lint ask for."""
+    try:
+        root = etree.fromstring(content, etree.XMLParser(resolve_entities=False, no_network=True))
+        requirements = parse_dmn(content, deployed=True)
+    except (etree.XMLSyntaxError, InvalidModel):
+        return {}  # the folder's findings say why
+    lines = {node.get("id", ""): node.sourceline or 1 for node in reversed(list(root.iter("*")))}
+    tables = {one.id: one.logic for one in requirements.decisions.values() if isinstance(one.logic, DecisionTable)}
+    return {identity: Table(name, lines, table) for identity, table in tables.items()}
 
 
 def _row(route: Route, row: Row, stages: Mapping[str, Stage]) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
+from services.designers.policy_check.yaml_lines import value_of
 
 KINDS = ("job", "stage", "message", "timer", "signal", "case")
 _TEXT = re.compile(r"^(?P<kind>\w+)\s+(?P<words>.+?)(?:\s+where\s+(?P<where>.+))?$", re.DOTALL)
@@ -154,5 +154,5 @@ def _conditions(text: str | None) -> tuple[Condition, ...]:
         match = _CONDITION.match(part.strip())
         if match is None:
             raise PatternError(f"{part!r} is no comparison such as coverage < 1")
-        found.append(Condition(match["name"], match["sign"], yaml.safe_load(match["value"])))
+        found.append(Condition(match["name"], match["sign"], value_of(match["value"])))
     return tuple(found)

@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml, which takes a tenth of the time, where it is built in
+
 
 class UnreadableFile(Exception):
     """A file of the check that cannot be read: the text names file and line, and says what to correct.
@@ -29,11 +31,16 @@ class Entry:
     lines: Mapping[str, int]
 
 
+def value_of(text: str) -> Any:
+    """Return the value that a text is in YAML; raises yaml.YAMLError."""
+    return LOADER(text).get_single_data()
+
+
 def read(path: Path) -> Entry:
     """Read a file whose top level is a mapping; raises UnreadableFile."""
     try:
         text = path.read_text(encoding="utf-8")
-        loader = yaml.SafeLoader(text)
+        loader = LOADER(text)
         node = loader.get_single_node()
         if not isinstance(node, yaml.MappingNode):
             raise UnreadableFile(path, 1, "it has to begin with keys, such as rules:")
@@ -50,7 +57,7 @@ def read(path: Path) -> Entry:
 def entries(path: Path, key: str) -> list[Entry]:
     """Read the list of mappings under a key of a readable file; raises UnreadableFile."""
     text = path.read_text(encoding="utf-8")
-    loader = yaml.SafeLoader(text)
+    loader = LOADER(text)
     node = loader.get_single_node()
     listed = next((value for name, value in node.value if name.value == key), None)
     if not isinstance(listed, yaml.SequenceNode):

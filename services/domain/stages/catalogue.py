@@ -27,9 +27,9 @@ class StageCatalogue(Mapping[str, Stage]):
         self._folder = folder
         self._file: StageFile | None = None
 
-    def use(self, folder: Path) -> None:
-        """Use the file of this folder from now on; Fatal if it is invalid."""
-        self._folder, self._file = folder, stage_file.read(folder / stage_file.NAME)
+    def use(self, folder: Path, file: StageFile | None = None) -> None:
+        """Use the file of this folder from now on; Fatal if it is invalid. ``file`` is its content if read already."""
+        self._folder, self._file = folder, file or stage_file.read(folder / stage_file.NAME)
 
     @property
     def folder(self) -> Path:

@@ -57,7 +57,8 @@ class _Reader:
             self._problems.append("The definitions need an id; it names the decision requirements.")
         if not name:
             self._problems.append("The definitions need a name.")
-        self._problems.extend(schema_problems(self._root, self._prefix))
+        if not deployed:
+            self._problems.extend(schema_problems(self._root, self._prefix))
         for element in self._children("import"):
             self._problems.append(f"The import of '{element.get('namespace')}' is not supported: use one file.")
         knowledge = [self._knowledge(element) for element in self._children("businessKnowledgeModel")]

@@ -34,6 +34,8 @@ from services.vault.keys.log_key import FOLDER, ensure_log_key
 from services.verifier.examination import examine
 from services.verifier.report import Report
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def desk(tmp_path: Path, case_footage: Footage, case_books: Path) -> AsyncIterator[People]:

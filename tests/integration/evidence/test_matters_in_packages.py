@@ -33,6 +33,8 @@ from services.verifier import layout
 from services.verifier.examination import examine
 from services.verifier.report import Report
 
+pytestmark = pytest.mark.slow
+
 COMPANION, VIEWER, STATION = "machao", "wangfang", "127.0.0.1"
 
 

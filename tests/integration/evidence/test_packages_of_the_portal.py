@@ -154,6 +154,7 @@ async def test_only_who_may_gets_a_package_and_as_long_as_that_is_so(
         assert desk.package(row.id).discarded_at is not None
 
 
+@pytest.mark.slow
 @pytest.mark.postgres
 async def test_a_run_whose_process_ended_is_begun_anew_and_leaves_nothing(
     tmp_path: Path, case_footage: Footage, postgres_database: Callable[..., str]

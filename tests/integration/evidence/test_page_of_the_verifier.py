@@ -82,6 +82,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
     return Small(tampering.read(folder / "package.zip"), seal, key, folder)
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("R47", "R52", refuses=True)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_both_verifiers_say_the_same(

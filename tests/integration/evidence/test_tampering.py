@@ -41,6 +41,7 @@ def target(tmp_path: Path) -> Path:
     return tmp_path / "changed.zip"
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("R28", "R35", "R37", "R47", "R52")
 @pytest.mark.parametrize("how", ["clear", "sealed", "hash", "other"])
 def test_an_untouched_package_is_sound_and_trusted_by_its_fingerprint(made: Made, how: str) -> None:
@@ -125,6 +126,7 @@ def test_the_whole_manifest_of_another_case_is_of_another_case(
     assert named(untrusted(target), layout.MANIFEST)
 
 
+@pytest.mark.slow
 def test_a_manifest_that_another_key_has_signed_is_found_without_knowing_either(
     made: Made, forged: Made, contents: tampering.Contents, target: Path
 ) -> None:

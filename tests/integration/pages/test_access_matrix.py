@@ -158,6 +158,7 @@ def test_every_route_has_its_rule() -> None:
     assert shown == PAGES.keys() | PAGES_WITHOUT_SESSION, told
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("R2", "R24", "R52", "R55", "R57", "R62", refuses=True)
 @pytest.mark.parametrize(("parts", "change"), CASES)
 async def test_each_route_is_for_those_whom_its_rule_names_and_nobody_else(
@@ -243,6 +244,7 @@ WRITTEN_BY_GET = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("R52")
 async def test_who_only_reads_waits_for_no_writer(
     desk: ReviewDesk, portal: Portal, ids: dict[str, str], monkeypatch: pytest.MonkeyPatch

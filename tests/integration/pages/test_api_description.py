@@ -203,6 +203,7 @@ def filled(body: Any, fields: Mapping[str, str]) -> Any:
     return [filled(part, fields) for part in body] if isinstance(body, list) else body
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "method"), CALLS, ids=[f"{method} {path}" for path, method in CALLS])
 def test_every_answer_is_one_that_the_description_has(path: str, method: str, described: Any, fresh: Container) -> None:
     route, operation = f"{method} {path}", described[path][method]

@@ -255,6 +255,7 @@ async def test_a_release_shows_the_picture_and_takes_a_second_person(office: Off
     assert office.database.run_now(Actor("system", "test"), pictures_seen) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("R22", "R24", refuses=True)
 @pytest.mark.parametrize(
     ("login", "status", "code"),

@@ -204,6 +204,7 @@ async def test_a_byte_that_changes_on_the_way_to_the_store_is_refused(segment: b
     await every(places_of("corrupt s3", COUNT * len(segment)), one)
 
 
+@pytest.mark.slow
 @pytest.mark.s3
 @pytest.mark.parametrize("fault", ["full", "killed"])
 async def test_a_server_that_fails_leaves_nothing_after_the_sweep(

@@ -85,6 +85,7 @@ def approved(desk: ReviewDesk) -> str:
     return set_id
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("R2")
 async def test_the_check_runs_in_a_process_of_its_own_and_its_result_stays(
     desk: ReviewDesk, deployer: ModelDeployer, engine: Engine

@@ -58,6 +58,7 @@ def test_without_a_recipient_the_escrow_key_opens_the_backup(installation: Small
         installation.back_up("second", recipients=())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["folder", "one.zip"])
 def test_a_backup_of_the_first_release_in_clear_is_read_as_before(name: str, installation: SmallInstallation) -> None:
     folder = installation.unpacked(installation.back_up())

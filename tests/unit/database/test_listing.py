@@ -100,6 +100,7 @@ def desk(any_database_url: str) -> Iterator[ReviewDesk]:
     desk.close()
 
 
+@pytest.mark.slow
 def test_each_book_gives_its_lines_in_each_order(desk: ReviewDesk) -> None:
     desk.submitted()
     for name, (reader, sorts, read) in BOOKS.items():

@@ -132,6 +132,7 @@ def test_an_event_without_a_number_is_refused(postgres_database: Callable[[], st
     database.close()
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("R52", refuses=True)
 @pytest.mark.parametrize("table", ["audit_events", "audit_nodes", "audit_checkpoints", "audit_anchors"])
 def test_no_row_of_the_trail_is_changed_or_removed(empty_database_url: str, table: str) -> None:

@@ -65,6 +65,7 @@ def sql(year: Database, statement: str, **named: Any) -> list[Any]:
         return [tuple(row) for row in connection.exec_driver_sql(statement, named)]
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("R52")
 def test_the_trail_of_the_year_is_sound_and_its_signatures_are_of_what_they_say(year: Database) -> None:
     with snapshot(year.engine.url.render_as_string()) as connection:

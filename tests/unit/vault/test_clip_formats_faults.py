@@ -144,6 +144,7 @@ def _cut(body: bytes, container: str) -> tuple[list[list[bytes]], dict[str, Any]
     return found, report
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("R32")
 @pytest.mark.parametrize("video", ["h264", "hevc"])
 @pytest.mark.parametrize("kind", ["matroska", "live", "ts", "ps"])

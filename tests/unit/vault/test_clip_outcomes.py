@@ -420,6 +420,7 @@ def _plain(path: Path) -> bytes:
     return target.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("R32", refuses=True)
 @pytest.mark.parametrize("seed", range(12))
 async def test_whatever_is_wrong_with_recordings_nothing_wrong_is_called_complete(bench: Bench, seed: int) -> None:

@@ -225,6 +225,7 @@ async def test_a_decision_that_is_none_is_an_incident(desk: Desk) -> None:
 APPEALABLE = ("rejected", "unavailable")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outcome", list(KINDS))
 async def test_every_exit_without_a_hand_over_leaves_locked_masters_alone(desk: Desk, outcome: str) -> None:
     case = desk.case("gate", "yard")

@@ -218,6 +218,7 @@ def _overwrite(segment: Written, _chance: random.Random) -> None:
 DAMAGES: tuple[Callable[[Written, random.Random], None], ...] = (_remove, _cut, _overwrite)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 async def test_whatever_is_wrong_with_a_recorders_files_no_book_calls_it_complete(
     desk: Desk, gate: list[Written], seed: int

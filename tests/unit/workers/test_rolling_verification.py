@@ -156,6 +156,7 @@ async def test_a_store_that_is_away_is_one_failure_and_the_same_day_can_go_on(de
     assert (await verify(desk)).objects_verified >= 2
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("R53")
 async def test_who_keeps_the_store_does_not_examine_damage_and_a_wrong_label_is_a_finding(desk: Desk) -> None:
     await backed_up(desk, "gate")

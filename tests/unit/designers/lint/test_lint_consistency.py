@@ -37,6 +37,7 @@ def test_the_shipped_models_are_clean() -> None:
     assert find(BPMN) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [

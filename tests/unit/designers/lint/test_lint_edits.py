@@ -565,6 +565,7 @@ def test_a_careless_edit_is_an_error_that_says_what_to_draw(models: Models, edit
     assert named[0].line or rule == "required-step"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edit", HARMLESS, ids=lambda edit: edit.__name__)
 def test_a_harmless_edit_is_at_most_advised_on(models: Models, edit: Edit) -> None:
     edit(models)

@@ -217,6 +217,7 @@ def play(*words: Any) -> Result:
     return CliRunner().invoke(cli_main.app, ["play", *map(str, words)])
 
 
+@pytest.mark.slow
 def test_the_command_runs_saved_walks_and_its_exit_code_says_whether_one_departs(models: Path, loaded: Models) -> None:
     saved.save(walked(loaded), "one")
     ran = play("--run", loaded.folder)

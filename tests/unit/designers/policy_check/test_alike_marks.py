@@ -64,6 +64,7 @@ def _a_rule_asks_for_one_mark(folder: Path) -> None:
     path.write_text(text.replace(old, "", 1), encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("edit", "sorts"),
     [

@@ -68,6 +68,7 @@ def _walk(process: Process, folder: Path, *, reduces: bool) -> Walk:
     return Explorer(simulation, rules, reduces=reduces, most_states=_MOST_STATES, seconds=20).explore()
 
 
+@pytest.mark.slow
 @given(process=processes(fuel=8))
 @settings(
     max_examples=amount.examples(sample=15, full=400),

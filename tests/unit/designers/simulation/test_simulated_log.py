@@ -21,6 +21,7 @@ def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     return CliRunner()
 
 
+@pytest.mark.slow
 def test_both_formats_have_the_same_events_of_the_same_cases(runner: CliRunner, tmp_path: Path) -> None:
     for name in ("log.json", "log.xes"):
         ended = runner.invoke(cli_main.app, ["simulate", f"--cases={FEW}", "--log", str(tmp_path / name)])

@@ -145,6 +145,7 @@ async def test_what_is_squeezed_in_beside_the_picture_is_never_opened(monkeypatc
     assert given == [plain]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["png", "mjpeg"])
 async def test_the_largest_that_is_taken_fits_its_process(codec: str) -> None:
     if codec == "mjpeg":

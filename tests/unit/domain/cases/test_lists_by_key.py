@@ -123,6 +123,7 @@ def key_of(line: Any) -> object:
     return line.model_dump_json() if not hasattr(line, "seq") else line.seq
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("R16", "R20", "R47", verb="recorded")
 @pytest.mark.parametrize("name", LISTS)
 def test_the_pages_together_are_the_list_and_none_is_empty(desk: ReviewDesk, name: str) -> None:

@@ -80,6 +80,7 @@ def walk(read: Callable[[str], Page[CaseLine]], place: str = "") -> list[Page[Ca
     return pages
 
 
+@pytest.mark.slow
 def test_the_pages_together_are_the_list_and_lead_back(desk: ReviewDesk) -> None:
     for wanted in ORDERS:
         whole = [line.id for line in desk.run(case_register.list_cases, wanted, limit=CASES + 1, by="reviewer")]
@@ -93,6 +94,7 @@ def test_the_pages_together_are_the_list_and_lead_back(desk: ReviewDesk) -> None
             assert ids(page(desk, wanted, later.previous)) == ids(earlier), wanted
 
 
+@pytest.mark.slow
 def test_an_offset_counts_on_through_what_has_no_value(desk: ReviewDesk) -> None:
     def part(wanted: Search, limit: int, offset: int) -> list[str]:
         lines = desk.run(case_register.list_cases, wanted, limit=limit, offset=offset, by="reviewer")

@@ -99,6 +99,7 @@ TILE = re.compile(r'<li class="tile[^"]*"><a href="([^"]+)"><b>([0-9]+[+]?)</b>'
 OF_STATE = re.compile(r'<a href="(/register\?state=[a-z-]+)">.*?<td class="number">([0-9]+)</td>')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("login", ["drafter", "head", "keeper", "reviewer", "manager", "operator", "supervisor"])
 async def test_each_tile_leads_to_as_many_rows_as_it_counts(desk: ReviewDesk, portal: Portal, login: str) -> None:
     async with portal:

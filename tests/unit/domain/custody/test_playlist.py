@@ -129,6 +129,7 @@ def parsed(text: str) -> list[tuple[float, str, str]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [150, 600, 3600])
 async def test_the_first_picture_at_100_seconds_takes_a_tenth_of_the_object_at_most(
     desk: Desk, custodian: Browser, counting: CountingStore, seconds: int

@@ -64,6 +64,7 @@ def _mark(uow: UnitOfWork) -> None:
         person.email = f"{100 + len(person.id)}@mail.example"
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("R30", "R52")
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_no_notice_tells_a_name_a_reason_a_place_or_a_camera(desk: ReviewDesk, language: str) -> None:

@@ -87,6 +87,7 @@ def test_each_person_of_the_first_release_finds_what_the_policy_says(first_relea
     assert (waiting > 10, barred > 3) == (True, True)
 
 
+@pytest.mark.slow
 def test_who_has_no_agreement_is_barred_everywhere(first_release: Database) -> None:
     clerk = Actor("system", "test")
     people = first_release.read_now(clerk, lambda uow: list(uow.session.scalars(select(Person.id))))

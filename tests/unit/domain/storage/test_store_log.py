@@ -128,6 +128,7 @@ async def test_nobody_hides_a_read_by_an_event_that_is_hard_to_read(desk: Review
     assert (judged, sorted(one.kind for one in found)) == (4, [*["foreign-read"] * 3, "log-unread"])
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("R53")
 async def test_many_calls_at_once_are_few_transactions_and_too_many_are_told_to_come_again(
     desk: ReviewDesk, store: httpx.AsyncClient
