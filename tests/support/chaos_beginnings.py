@@ -24,6 +24,7 @@ OF_POLICE: Mapping[str, tuple[str, str, dict[str, Any]]] = {
     **DECIDERS,
     "credentials": ("wulei", "approved", {}),
     "security": ("zhengjie", "approved", {"usePeriodDays": 10, "wayOfUse": "download"}),
+    "partial-footage": ("zhengjie", *DECIDERS["partial-footage"][1:]),
 }
 
 

@@ -140,8 +140,8 @@ COURSES = (
     Course(
         {
             "redaction": ("liuyang", {"reason": "被拍摄人申请复制。", "recipe": RECIPE}),
-            "hold": ("yangfan", {"reason": "诉讼。", "cause": "manual"}),
-            "lift-hold": ("yangfan", {"reason": "诉讼已结。"}),
+            "hold": ("wulei", {"reason": "诉讼。", "cause": "manual"}),
+            "lift-hold": ("zhoumin", {"reason": "诉讼已结。"}),
         },
         {"redaction": "applied", "hold": "applied", "lift-hold": "applied"},
         ("redaction-check", "legal", "legal", "security-signature"),
@@ -346,7 +346,7 @@ class MattersRun(Run):
             [hold] = (await person.get("/api/holds"))["holds"]
             more = {"holdId": hold["id"]}
         if kind == "redaction":
-            more = {"copyId": (await person.get("/api/hand-overs"))[0]["copies"][-1]["id"]}
+            more = {"copyId": (await person.get("/api/hand-overs"))[0]["copies"][0]["id"]}
         if kind == "disclosure":
             named = (await person.get(f"/api/applications/{self.application_id}/on-behalf"))["outsiders"]
             more = {"outsiderIds": [one["id"] for one in named]}

@@ -203,7 +203,7 @@ def inspected(container: Container, application_id: str) -> list[str]:
     truth = Truth(container, application_id)
     truth.same("inspections", [row.closed_as for row in truth.rows(GroupInspection)], ["signed"])
     truth.same("inspected cases", [row.decided_at is not None for row in truth.rows(InspectedCase)], [True])
-    reports = sum(row.kind == "inspection-report" for row in truth.rows(Document))
+    reports = sum(row.kind == "inspection-report" for row in truth.all(Document))
     truth.same("reports", reports, 1)
     return truth.wrong
 

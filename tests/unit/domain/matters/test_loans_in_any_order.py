@@ -92,6 +92,7 @@ NEEDED = {
     "redaction": ("redaction-check",),
     "disclosure": ("security", "legal", "security-signature"),
 }
+PLACES = 6
 OUTLIVE = ("violation", "appeal", "hold", "lift-hold")  # the loan
 ANSWERS = STAGES["problem"].outcomes
 COMPARED = (
@@ -217,16 +218,18 @@ class Loan:
         if asked is not None and made:
             self.redact(-1)
 
-    def ask_disclosure(self, ends_loan: bool, redacted: bool, agreed: bool) -> None:
+    def ask_disclosure(self, ends_loan: bool, redacted: bool, agreed: bool, handed: bool) -> None:
         wish = {**WISH, "endsLoan": ends_loan, "redacted": redacted}
         asked = self.ask(self.row.custodian_id, "disclosure", **wish, outsiderIds=self.officers())
         self.go_on(asked, agreed)
+        if handed:
+            self.hand_out(-1)
 
     def ask_violation(self, by: str, kind: str) -> None:
         self.ask(by, "violation", violationKind=kind)
 
     def ask_appeal(self, place: int, agreed: bool) -> None:
-        if violation := self.violation(place):
+        if violation := self.violation(PLACES - 1 if place < 0 else place):
             [accused, *_] = violation.accused or [self.world.head]
             self.go_on(self.ask(accused, "appeal", violationId=violation.matter_id), agreed)
 
@@ -240,10 +243,9 @@ class Loan:
 
     def respond(self, place: int, answer: str, done: str) -> None:
         """Answer a report, and send the job of an answer, this one or another."""
-        if (matter := self.matter(place)) is None:
+        if (matter := self.matter(place, "problem")) is None:
             return
-        if matter.kind == "problem":
-            self.decide(matter, "problem", True, answer)
+        self.decide(matter, "problem", True, answer)
         self.attempt(None, problems.answer, matter.id, "do what follows", (done,))
 
     def answer(self, place: int, stage: int, yes: bool) -> None:
@@ -265,7 +267,12 @@ class Loan:
             self.decide(matter, stage, True)
         self.attempt(None, tasks.apply, matter.id)
 
-    def handle(self, place: int, grave: bool, founded: bool) -> None:
+    def replace(self, place: int) -> None:
+        """Have the copies replaced, and accept those that replace them."""
+        self.respond(place, "replace", "replace")
+        self.reissue()
+
+    def handle(self, place: int, grave: bool, founded: bool, appealed: bool) -> None:
         """Take a violation through its process as far as it goes: served, heard, decided, closed."""
         violation = self.violation(place)
         if violation is None or violation.matter_id is None or violation.closed_at is not None:
@@ -285,6 +292,8 @@ class Loan:
             self.decide(matter, stage, True)
             self.attempt(None, violation_tasks.record_sanctions, matter.id)
             self.attempt(None, tasks.close, matter.id, violation_tasks.HANDLED)
+            if appealed:
+                self.ask_appeal(-1, agreed=True)
         else:
             self.decide(matter, stage, False, "unfounded")
             self.attempt(None, violation_tasks.clear, matter.id)
@@ -445,7 +454,7 @@ class Loan:
         access_queries.discard_loaded(self.uow)  # it is of one moment, as a unit of work is
 
     def freeze(self, place: int) -> None:
-        if matter := self.matter(place):
+        if matter := self.matter(place, "problem"):
             self.attempt(None, problems.freeze, matter.id, 7)
 
     def violate(self, kind: str) -> None:
@@ -516,12 +525,16 @@ class Loan:
 
     # ---- what holds
 
-    def matter(self, place: int) -> Matter | None:
+    def matter(self, place: int, kind: str | None = None) -> Matter | None:
+        """One of the matters, of those that are open at half of the places."""
         rows = self.uow.session.scalars(select(Matter).order_by(Matter.opened_at, Matter.number)).all()
+        rows = [row for row in rows if kind is None or row.kind == kind]
+        rows = [row for row in rows if row.closed_at is None] if place < PLACES // 2 else rows
         return rows[place % len(rows)] if rows else None
 
     def violation(self, place: int) -> Violation | None:
-        rows = self.uow.session.scalars(select(Violation).order_by(Violation.opened_at, Violation.id)).all()
+        rows = list(self.uow.session.scalars(select(Violation).order_by(Violation.opened_at, Violation.id)))
+        rows = [row for row in rows if row.closed_at is None] if place < PLACES // 2 else rows
         return rows[place % len(rows)] if rows else None
 
     def list_now(self, table: type[Any]) -> list[Any]:
@@ -740,7 +753,7 @@ def step(act: Callable[..., Any], *arguments: st.SearchStrategy[Any]) -> st.Sear
     return st.tuples(st.just(act), st.tuples(*arguments))
 
 
-PLACE = st.integers(0, 5)
+PLACE = st.integers(0, PLACES - 1)
 ASKED = st.one_of(
     step(Loan.ask_extension, st.sampled_from(["keeper", "head"]), st.integers(300, 740)),
     step(Loan.ask_transfer, st.sampled_from(["keeper", "head", "security-head"]), st.integers(0, 2)),
@@ -750,7 +763,7 @@ ASKED = st.one_of(
     step(Loan.ask_hold, st.sampled_from(["counsel", "reviewer2", "reviewer2"])),
     step(Loan.ask_lift, st.sampled_from(["counsel", "security-deputy", "security-deputy"]), st.booleans()),
     step(Loan.ask_redaction, st.sampled_from(["keeper", "reviewer"]), st.booleans()),
-    step(Loan.ask_disclosure, st.booleans(), st.booleans(), st.booleans()),
+    step(Loan.ask_disclosure, *[st.booleans()] * 4),
     step(Loan.ask_violation, st.sampled_from(["supervisor", "security-head"]), st.sampled_from(violations.FOUND)),
     step(Loan.ask_appeal, PLACE, st.booleans()),
 )
@@ -766,15 +779,15 @@ ELSE = st.one_of(
     step(Loan.freeze, PLACE),
     step(Loan.respond, PLACE, st.sampled_from(ANSWERS), st.sampled_from(ANSWERS)),
     step(Loan.violate, st.sampled_from(["breach", "leak"])),
-    step(Loan.handle, PLACE, st.booleans(), st.booleans()),
-    step(Loan.handle, PLACE, st.booleans(), st.just(True)),
+    step(Loan.handle, PLACE, *[st.booleans()] * 3),
+    step(Loan.handle, PLACE, st.booleans(), st.just(True), st.booleans()),
     step(Loan.redact, PLACE),
     step(Loan.hand_out, PLACE),
     *(step(act) for act in (Loan.sit, Loan.sit, Loan.end_sittings, Loan.download, Loan.find_damage)),
     *(step(act) for act in (Loan.leave, Loan.stay)),
     step(Loan.sweep),
     step(Loan.reissue),
-    step(Loan.respond, PLACE, st.just("replace"), st.just("replace")),
+    step(Loan.replace, PLACE),
     *(step(act) for act in (Loan.allow_viewing, Loan.allow_viewing, Loan.end_viewing)),
 )
 ENDS = st.one_of(
