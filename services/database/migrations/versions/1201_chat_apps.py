@@ -6,7 +6,7 @@ from alembic import op
 from services.database.base import Moment
 
 revision = "1201"
-down_revision = "1195"
+down_revision = "1198"
 branch_labels = None
 depends_on = None
 
