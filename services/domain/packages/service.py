@@ -25,6 +25,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import violations, visibility
 from services.domain.access.directory import Directory
+from services.domain.access.parts import CaseFacts
 from services.domain.accounts.signatures import signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.audit import checkpoints
@@ -191,7 +192,7 @@ def approval_refusal(
             "Who leads Legal or Security, of another department than the requester, decides about footage in clear.",
             status=403,
         )
-    refused = _part_refusal(barred, application, uow.actor.id)
+    refused = _second_person_refusal(barred, application, uow.actor.id)
     if refused is not None:
         return refused
     if row.decided_at is not None or row.footage != policy.CLEAR:
@@ -321,23 +322,20 @@ def _find_case(uow: UnitOfWork, number: str) -> Application:
 
 @dataclass(frozen=True)
 class _Barred:
-    """Whom their own part bars from packages: who is accused and who has the copies, by case, and who is suspended."""
+    """What bars people from packages: who is accused, and the facts of each case, and who is suspended."""
 
     accused: Mapping[str, Collection[str]]
-    custodians: Mapping[str, Collection[str]]
+    facts: Mapping[str, CaseFacts]
     suspended: Collection[str]
 
 
 def _load_barred(uow: UnitOfWork, applications: Collection[Application], people: Collection[str]) -> _Barred:
-    """Load what bars these people from packages of these cases; three statements, none without cases."""
+    """Load what bars these people from packages of these cases, in as many statements for all as for one."""
     ids = {application.id for application in applications}
     if not ids:
         return _Barred({}, {}, ())
-    custodians: dict[str, set[str]] = {}
-    held = select(HandOver.application_id, HandOver.custodian_id).where(HandOver.application_id.in_(ids))
-    for application_id, custodian_id in uow.session.execute(held):
-        custodians.setdefault(application_id, set()).add(custodian_id)
-    return _Barred(violations.accused_by_case(uow, ids), custodians, suspensions.list_suspended(uow, people))
+    facts = access_queries.load_all_facts(uow, applications)
+    return _Barred(violations.accused_by_case(uow, ids), facts, suspensions.list_suspended(uow, people))
 
 
 def _right_refusal(
@@ -356,10 +354,11 @@ def _part_refusal(barred: _Barred, application: Application, person_id: str) -> 
             "The case concerns this person, or a violation accuses them: another person has to do this.",
             status=403,
         )
-    if person_id in barred.custodians.get(application.id, ()):
+    if person_id in barred.facts[application.id].custodians or person_id in (application.recipient_ids or ()):
         return Refused(
             "own-loan",
-            "The custodian of the copies gets no package of the case: another person has to do this.",
+            "The form names this person for the copies, as custodian or to view them, or they had them: another person "
+            "has to do this.",
             status=403,
         )
     if person_id in barred.suspended:
@@ -369,6 +368,15 @@ def _part_refusal(barred: _Barred, application: Application, person_id: str) -> 
             status=403,
         )
     return None
+
+
+def _second_person_refusal(barred: _Barred, application: Application, person_id: str) -> Refused | None:
+    """Return why the person's part bars them from answering; whoever has applied is no second person, or None."""
+    if (refused := _part_refusal(barred, application, person_id)) is not None:
+        return refused
+    if person_id not in barred.facts[application.id].done.get("applicant", ()):
+        return None
+    return Refused("own-case", "This person has applied for the footage: another person has to do this.", status=403)
 
 
 def _require_possible(uow: UnitOfWork, application: Application, asked: Asked) -> None:
@@ -427,7 +435,7 @@ def _ask_second_person(uow: UnitOfWork, row: EvidencePackage, application: Appli
     directory = access_queries.load_directory(uow)
     approvers = policy.approvers(directory, row.asked_by)
     barred = _load_barred(uow, [application], approvers)
-    able = [person for person in approvers if _part_refusal(barred, application, person) is None]
+    able = [person for person in approvers if _second_person_refusal(barred, application, person) is None]
     if not able:
         raise Refused(
             "nobody-approves",

@@ -21,6 +21,7 @@ from services.domain.accounts import held_copies, posts, sessions, staff
 from services.domain.accounts.changes import get_person_for_update, refuse_oneself
 from services.domain.audit import trail as audit_trail
 from services.domain.change_requests import service as change_requests
+from services.domain.change_requests.service import Change
 from services.domain.custody import heads, suspensions
 from services.domain.notifications import service as notification_service
 from services.runtime.errors import Refused
@@ -69,7 +70,11 @@ def begin(uow: UnitOfWork, person: Person, source: Source) -> Person:
 
 
 def stay(uow: UnitOfWork, person_id: str) -> Person:
-    """Keep somebody who was to leave: the copies open again; posts have to be assigned anew. Administrators only."""
+    """Keep somebody who was to leave: the copies open again; posts have to be assigned anew.
+
+    Administrators only, and as an account is activated again: once a second person has confirmed it. Else one of them
+    would open footage to somebody who has gone.
+    """
     lock_setup(uow)
     require_administrator(uow)
     refuse_oneself(uow, person_id, Message("You cannot keep your own account: ask another administrator."))
@@ -77,7 +82,7 @@ def stay(uow: UnitOfWork, person_id: str) -> Person:
     row = get_open(uow, person_id)
     if row is None:
         raise Refused("not-leaving", "This person is not leaving: there is nothing to cancel.")
-    change_requests.notify_change(uow, person_id)
+    change_requests.authorise(uow, Change("stay", person_id, {"leaving": row.id}))
     _end(uow, row, "stays")
     return person
 
