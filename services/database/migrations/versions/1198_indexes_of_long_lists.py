@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "1198"
-down_revision = "1202"
+down_revision = "1195"
 branch_labels = None
 depends_on = None
 
