@@ -1,29 +1,26 @@
 """The demo's site with its keepers, and drawn plans on which its cameras are: where is that camera?"""
 
-import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import av
-import typst
 from sqlalchemy import select
 
 from services.database.tables.cameras import Recorder
 from services.database.tables.sites import Site
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.recordings import RECORDERS
+from services.demo.scene import draw_pages
 from services.domain.cameras import plans
 from services.domain.cameras.photographs import PLAN, Picture
 from services.domain.cameras.plans import PlanEntry
 from services.domain.storage import sites
 from services.domain.storage.schemas import SiteBody
-from services.rendering import glyphs
 from services.runtime.jpeg import jpeg
 
 SITE = SiteBody(name="示例园区", address="示例市工业大道 1 号", uses=["recorder-room"], area="办公楼二层机柜区")
 KEEPERS = (("hutao", "keeper"), ("linlin", "deputy"))
+PIXELS_PER_INCH = 96
 STORAGE_HEAD, ADMINISTRATOR = "zhujun", "luoxin"
 
 
@@ -94,14 +91,5 @@ def _enter_plan(uow: UnitOfWork, site_id: str, plan: _Plan, page: Picture, id_of
 
 def _draw() -> list[Picture]:
     """Draw the pages of plans.typ as JPEG."""
-    fonts = typst.Fonts(include_system_fonts=False, font_paths=[glyphs.FONTS])
-    source = Path(__file__).with_suffix(".typ")
-    compiler = typst.Compiler(source, root=source.parent, font_paths=fonts, ignore_system_fonts=True)
-    pages: Any = compiler.compile(format="png", ppi=96)
-    return [_jpeg(page) for page in pages]
-
-
-def _jpeg(page: bytes) -> Picture:
-    with av.open(io.BytesIO(page), "r", format="png_pipe") as container:
-        frame = next(container.decode(video=0))
-    return Picture(jpeg(frame, PLAN.quantizer), frame.width, frame.height)
+    frames = draw_pages(Path(__file__).with_suffix(".typ"), {}, ppi=PIXELS_PER_INCH)
+    return [Picture(jpeg(frame, PLAN.quantizer), frame.width, frame.height) for frame in frames]

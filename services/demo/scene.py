@@ -6,7 +6,7 @@ A picture depends on the camera and the moment alone, so that the same minute is
 import io
 import json
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -155,10 +155,16 @@ class Studio:
 def _draw(views: Sequence[View], things: Sequence[str]) -> Iterator[av.VideoFrame]:
     cameras = [{"scene": view.scene, "label": view.label, "outdoors": view.outdoors} for view in views]
     given = {"cameras": json.dumps(cameras), "things": json.dumps(things), "figures": FIGURES}
+    return draw_pages(Path(__file__).with_name("scene.typ"), given)
+
+
+def draw_pages(source: Path, given: Mapping[str, str], *, ppi: float = 72) -> Iterator[av.VideoFrame]:
+    """Yield the pages of a drawing; at 72 pixels an inch a point of it is a pixel."""
     fonts = typst.Fonts(include_system_fonts=False, font_paths=[glyphs.FONTS])
-    source = Path(__file__).with_name("scene.typ")
-    compiler = typst.Compiler(source, root=source.parent, font_paths=fonts, ignore_system_fonts=True, sys_inputs=given)
-    pages = compiler.compile(format="png", ppi=72)  # a point is a pixel
+    compiler = typst.Compiler(
+        source, root=source.parent, font_paths=fonts, ignore_system_fonts=True, sys_inputs=dict(given)
+    )
+    pages = compiler.compile(format="png", ppi=ppi)
     if not isinstance(pages, list):
         raise TypeError("typst returned no pages: install the version that requirements.lock names")
     for page in pages:
