@@ -1,7 +1,8 @@
 """The case's attachments for its package, with those of its matters and replies, and what of them is left out (R35).
 
-Copies of identity cards are never in a package: whoever has one would read them for good. What was not submitted
-belongs to no case yet. The list names each of these by its hash alone.
+Copies of identity cards are never in a package: whoever has one would read them for good. Stills are footage, so they
+are where footage is in clear alone, and as long as it is kept. What was not submitted belongs to no case yet. The list
+names each of these by its hash alone.
 """
 
 from collections.abc import Callable
@@ -9,16 +10,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import rfc8785
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from services.database.tables.attachments import Attachment
 from services.database.tables.documents import Document
+from services.database.tables.masters import Master
 from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
 from services.domain.attachments import queries, reader, service
 from services.domain.attachments.reader import AttachmentDamaged
 from services.domain.attachments.schemas import IDENTITY_CARD
 from services.domain.attachments.service import Opened
+from services.domain.custody import stills
 from services.runtime.errors import Fatal
 from services.vault.age import Unwrapper
 from services.vault.keys.key_files import KeyUnusable
@@ -43,19 +46,23 @@ class Attached:
     locked: str | None = None
 
 
-def list_of_case(uow: UnitOfWork, application_id: str) -> list[Attached]:
-    """List the attachments of a case, its matters and its stills, oldest first, without opening any."""
+def list_of_case(uow: UnitOfWork, application_id: str, *, in_clear: bool) -> list[Attached]:
+    """List the attachments of a case, its matters and its stills, oldest first, without opening any.
+
+    ``in_clear``: the package has its footage in clear.
+    """
     query = (
-        select(Attachment, func.coalesce(Matter.number, Document.number))
+        select(Attachment, func.coalesce(Matter.number, Document.number), Document.item_id)
         .outerjoin(Matter, Matter.id == Attachment.matter_id)
         .outerjoin(Document, Document.id == Attachment.matter_id)
         .where(queries.of_cases([application_id]))
         .order_by(Attachment.added_at, Attachment.id)
     )
+    disposed = set(uow.session.scalars(select(Master.item_id).where(*_disposed_of(application_id))))
     found: list[Attached] = []
     size = number = 0
-    for row, subject in uow.session.execute(query):
-        because = _left_out(row, size)
+    for row, subject, item_id in uow.session.execute(query):
+        because = _left_out(row, size, in_clear=in_clear and item_id not in disposed)
         line: dict[str, Any] = {"id": row.id, "of": subject or "application", "kind": row.kind, "sha256": row.sha256}
         if because is not None:
             found.append(Attached(row.id, {**line, "because": because}, None, None))
@@ -89,10 +96,16 @@ def read(store: Store, attached: list[Attached], unwrapper: Callable[[], Unwrapp
     }
 
 
-def _left_out(row: Attachment, size: int) -> str | None:
+def _disposed_of(application_id: str) -> tuple[ColumnElement[bool], ...]:
+    return Master.application_id == application_id, Master.discarded_at.is_not(None)
+
+
+def _left_out(row: Attachment, size: int, *, in_clear: bool) -> str | None:
     """Return why an attachment is not in the package; None where it is."""
     if row.kind == IDENTITY_CARD:
         return "identity-card"
+    if row.kind == stills.KIND and not in_clear:
+        return "footage"
     if row.purged_at is not None or row.secret is None:
         return "purged"
     if row.bound_at is None:

@@ -121,8 +121,11 @@ def require_needed(uow: UnitOfWork, application_id: str) -> None:
         )
 
 
-def read(uow: UnitOfWork, application_id: str, note: str) -> CaseFile | None:
-    """Read the case as of the signed checkpoint ``note``; None if it has newer events."""
+def read(uow: UnitOfWork, application_id: str, note: str, *, in_clear: bool) -> CaseFile | None:
+    """Read the case as of the signed checkpoint ``note``; None if it has newer events.
+
+    ``in_clear``: for a package with its footage in clear.
+    """
     application = uow.session.get_one(Application, application_id)
     loans = select(HandOver).where(HandOver.application_id == application_id).order_by(HandOver.issue)
     hand_overs = uow.session.scalars(loans).all()
@@ -143,7 +146,7 @@ def read(uow: UnitOfWork, application_id: str, note: str) -> CaseFile | None:
         custody=[entry for hand_over in hand_overs for entry in custody_log.list_entries(uow, hand_over.id)],
         returned=_returned(uow, application_id, hand_overs[-1] if hand_overs else None),
         anchors=[],
-        attached=attachment_members.list_of_case(uow, application_id),
+        attached=attachment_members.list_of_case(uow, application_id, in_clear=in_clear),
     )
     size = case.checkpoint.size
     case.anchors = list(_anchors(uow, case.events[0].seq, size))

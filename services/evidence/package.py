@@ -164,7 +164,7 @@ def prepare(sources: Material, number: str, how: How, actor: Actor) -> Prepared:
     if how != "hash":
         sources.database.run_now(actor, case_file.require_needed, application_id)
     for _ in range(ATTEMPTS):
-        before = _read(sources, application_id, actor)
+        before = _read(sources, application_id, how, actor)
         if before is None:
             continue
         _require_signatures(before)
@@ -173,7 +173,7 @@ def prepare(sources: Material, number: str, how: How, actor: Actor) -> Prepared:
         stored |= attachment_members.read(sources.store, before.attached, sources.attachment_unwrapper)
         members = stored | _made(sources, before, how)
         start = sources.database.run_now(actor, _record_start, before, documents.filed, members, how)
-        case = _read(sources, application_id, actor)
+        case = _read(sources, application_id, how, actor)
         if case is None or case.stored != before.stored:
             continue
         if stored | _made(sources, case, how) == members:
@@ -184,10 +184,12 @@ def prepare(sources: Material, number: str, how: How, actor: Actor) -> Prepared:
     )
 
 
-def _read(sources: Material, application_id: str, actor: Actor) -> CaseFile | None:
+def _read(sources: Material, application_id: str, how: How, actor: Actor) -> CaseFile | None:
     """Return the case as of a new checkpoint; None if it changed meanwhile."""
     note = sources.signed_head(application_id, actor)
-    return None if note is None else sources.database.run_now(actor, case_file.read, application_id, note)
+    if note is None:
+        return None
+    return sources.database.run_now(actor, partial(case_file.read, in_clear=how == "clear"), application_id, note)
 
 
 def _require_signatures(case: CaseFile) -> None:

@@ -10,7 +10,7 @@ from services.verifier.report import Report
 from services.verifier.trail import Trail
 
 # Why an attachment is not in the package.
-BECAUSE = ("identity-card", "purged", "not-submitted", "too-large")
+BECAUSE = ("identity-card", "footage", "purged", "not-submitted", "too-large")
 LISTED = {"id", "of", "kind", "sha256", "member", "name", "size", "addedAt"}
 LEFT_OUT = {"id", "of", "kind", "sha256", "because"}
 

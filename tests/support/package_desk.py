@@ -65,8 +65,8 @@ class PackageDesk(People):
         row: EvidencePackage = await self.as_person(by, service.ask, Asked(**named), keys)
         return row
 
-    async def approve(self, by: str, row: EvidencePackage, outcome: str = "approved") -> None:
-        await self.as_person(by, service.decide, row.id, outcome, "", Proof("", f"demo-{by}"))
+    async def approve(self, by: str, row: EvidencePackage, outcome: str = "approved", reason: str = "") -> None:
+        await self.as_person(by, service.decide, row.id, outcome, reason, Proof("", f"demo-{by}"))
 
     async def made(self, by: str, footage: str = "hash") -> EvidencePackage:
         row = await self.ask(by, footage)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from services.database.base import new_id
 from services.database.tables.people import Absence, Person
@@ -21,6 +21,7 @@ from services.domain.notifications import service as notification_service
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
+MOST = 50  # of one person that are not over: each is looked at whenever somebody asks who signs
 NOTICE = timedelta(hours=12)  # a night: who is at work reads the notice, or the mail
 
 
@@ -70,6 +71,13 @@ def add(uow: UnitOfWork, person_id: str, *, since: datetime, until: datetime) ->
         )
     if until <= uow.now:
         raise Refused("over", "This period has already ended.", status=422, field="until")
+    # two at once count one after the other
+    uow.session.get_one(Person, person_id, with_for_update=True)
+    open_ = select(func.count()).where(
+        Absence.person_id == person_id, Absence.until > uow.now, Absence.until > Absence.since
+    )
+    if (uow.session.scalar(open_) or 0) >= MOST:
+        raise Refused("absences-enough", "{most} absences are entered already: end some of them first.", most=MOST)
     row = Absence(id=new_id(), person_id=person_id, since=since, until=until, added_by=uow.actor.id)
     if person_id != uow.actor.id:
         if is_administrator(uow):

@@ -19,6 +19,7 @@ from services.web.upload_body import Check
 
 MAX_BYTES = 8 << 20
 MAX_PIXELS = 40_000_000  # the largest phone cameras; 320 MB at most while one is decoded
+MOST_PARTS = 20_000  # of a file that are looked at here, where others wait meanwhile
 MIN_WIDTH, MIN_HEIGHT = 160, 90
 TIMEOUT = 30.0
 
@@ -159,12 +160,14 @@ async def _decode(content: bytes, codec: str, form: Form) -> bytes:
 
 
 def _without_metadata(content: bytes) -> bytes:
-    """Return the PNG with its picture chunks alone.
+    """Return the PNG with its picture chunks alone, of its first ``MOST_PARTS``.
 
     Text and profile chunks may expand from a few bytes to gigabytes.
     """
     chunks, offset = [content[: len(_PNG)]], len(_PNG)
-    while offset + 12 <= len(content):
+    for _ in range(MOST_PARTS):
+        if offset + 12 > len(content):
+            break
         end = offset + 12 + struct.unpack_from(">I", content, offset)[0]
         if content[offset + 4 : offset + 8] in _CHUNKS:
             chunks.append(content[offset:end])
@@ -181,9 +184,11 @@ def _png_size(content: bytes) -> tuple[int, int] | None:
 
 
 def _jpeg_size(content: bytes) -> tuple[int, int] | None:
-    """Return width and height of the first frame header, or None."""
+    """Return width and height of the first frame header, or None where none is among the first ``MOST_PARTS``."""
     offset = 2
-    while offset + 9 <= len(content) and content[offset] == 0xFF:
+    for _ in range(MOST_PARTS):
+        if offset + 9 > len(content) or content[offset] != 0xFF:
+            break
         marker = content[offset + 1]
         if marker in _FRAME_MARKERS:
             height, width = struct.unpack_from(">HH", content, offset + 5)

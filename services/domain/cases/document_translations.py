@@ -39,6 +39,7 @@ ORIGINAL = "zh"
 FOLDER = Path(__file__).parent
 PLACE = "{}"
 LONGEST_INSERTED = 60  # characters in the place of a template: a longer text is somebody's own
+MOST_PARTS = 64  # of one text that are tried: the texts of the documents have far fewer
 _chinese = re.compile(r"[\u3400-\u9fff]")
 _sentence = re.compile("[，。；！？]")
 PUNCTUATION = str.maketrans({"（": "(", "）": ")", "：": ": ", "，": ", ", "；": "; ", "、": ", "})
@@ -61,25 +62,73 @@ def translate(kind: str, number: str, sha256: str, content: Mapping[str, Any], l
 
 
 @dataclass(frozen=True)
+class _Template:
+    """A text with places: ``around`` them, how it is said, and whether it has words of its own."""
+
+    around: tuple[str, ...]
+    said: str
+    worded: bool
+
+    def inserted(self, text: str) -> list[str] | None:
+        """Return what a text has in the places, each as short as it can be but the last; None where it is another.
+
+        It takes one pass, whatever people typed: a pattern would try the places in all their combinations.
+        """
+        first, *others = self.around
+        if not text.startswith(first):
+            return None
+        values, position = [], len(first)
+        for literal in others[:-1]:
+            found = text.find(literal, position)
+            if found < 0:
+                return None
+            values.append(text[position:found])
+            position = found + len(literal)
+        end = len(text) - len(others[-1])
+        if end < position or not text.endswith(others[-1]):
+            return None
+        return [*values, text[position:end]]
+
+
+class _TooMuch(Exception):
+    """A text has more in it than any of ours: somebody has written it."""
+
+
+@dataclass(frozen=True)
 class _Words:
     """``known``: whole texts; ``templates``: texts with something in their places, the most exact first."""
 
     known: Mapping[str, str]
-    templates: tuple[tuple[re.Pattern[str], str, bool], ...]
+    templates: tuple[_Template, ...]
 
     def say(self, text: str) -> str:
         """Return a text in the language; what is not known stays as it is."""
+        try:
+            return self._say(text, {})
+        except _TooMuch:
+            return text
+
+    def _say(self, text: str, said: dict[str, str]) -> str:
+        """Return ``say`` for a text or a part of one; ``said`` keeps what was tried of the whole."""
+        if text not in said:
+            if len(said) >= MOST_PARTS:
+                raise _TooMuch
+            said[text] = text  # counts at once, also while its own parts are tried
+            said[text] = self._found(text, said)
+        return said[text]
+
+    def _found(self, text: str, tried: dict[str, str]) -> str:
         if not _chinese.search(text) and not _sentence.search(text):
             return text.translate(PUNCTUATION) if "（" in text or "：" in text else text
         if (known := self.known.get(text.strip())) is not None:
             return known
         if "\n" in text:
             return "\n".join(map(self.say, text.split("\n")))
-        for pattern, said, worded in self.templates:
-            if (found := pattern.fullmatch(text)) is not None:
-                filled = self._fill(said, found.groups())
+        for template in self.templates:
+            if (inserted := template.inserted(text)) is not None:
+                filled = self._fill(template.said, inserted, tried)
                 # marks alone say nothing of their own: a text between them is somebody's, unless all of it is known
-                if filled is not None and (worded or not _chinese.search(filled)):
+                if filled is not None and (template.worded or not _chinese.search(filled)):
                     return filled
         listed = text.split("、")
         said_each = [self.known.get(one, one) for one in listed]
@@ -87,13 +136,13 @@ class _Words:
             return ", ".join(said_each)
         return text
 
-    def _fill(self, said: str, inserted: Iterable[str]) -> str | None:
+    def _fill(self, said: str, inserted: Iterable[str], tried: dict[str, str]) -> str | None:
         """Fill the places; None where one of them holds a sentence, which somebody has written."""
-        values = [self.say(value) for value in inserted]
-        if any(
-            _chinese.search(value) and (len(value) > LONGEST_INSERTED or _sentence.search(value)) for value in values
-        ):
-            return None
+        values = []
+        for value in (self._say(one, tried) for one in inserted):
+            if _chinese.search(value) and (len(value) > LONGEST_INSERTED or _sentence.search(value)):
+                return None
+            values.append(value)
         parts = said.split(PLACE)
         return "".join(part + value for part, value in zip(parts, [*values, ""], strict=True))
 
@@ -103,13 +152,8 @@ def _words(language: str) -> _Words:
     named: Mapping[str, str] = json.loads((FOLDER / f"document_words.{language}.json").read_text(encoding="utf-8"))
     known = {**dict(_from_catalogues(language)), **{zh: said for zh, said in named.items() if PLACE not in zh}}
     by_length = sorted((zh for zh in named if PLACE in zh), key=lambda zh: -len(zh.replace(PLACE, "")))
-    worded = {zh: bool(_chinese.search(zh)) for zh in by_length}
-    templates = sorted(by_length, key=lambda zh: not worded[zh])
-    return _Words(known, tuple((_pattern(zh), named[zh], worded[zh]) for zh in templates))
-
-
-def _pattern(template: str) -> re.Pattern[str]:
-    return re.compile("(.*?)".join(map(re.escape, template.split(PLACE))))
+    templates = [_Template(tuple(zh.split(PLACE)), named[zh], bool(_chinese.search(zh))) for zh in by_length]
+    return _Words(known, tuple(sorted(templates, key=lambda template: not template.worded)))
 
 
 def _from_catalogues(language: str) -> Iterator[tuple[str, str]]:

@@ -31,6 +31,7 @@ TITLES = {
     "unbind-identity": Message("Unlink identity provider account"),
     "unlock": Message("Unlock the account"),
     "activate": Message("Activate the account"),
+    "stay": Message("Cancel the leaving: the copies open again"),
 }
 
 # what makes an account somebody else's, by its audit action

@@ -10,7 +10,7 @@ Whoever changes the set-up locks it before reading who decides, and then rows: s
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -25,6 +25,7 @@ from services.database.tables.custody import HandOver
 from services.database.tables.emergency_views import EmergencyGrant
 from services.database.tables.matters import Matter
 from services.database.tables.people import Person, Post
+from services.database.tables.staffing import Leaving
 from services.database.tables.violations import Hearing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
@@ -178,6 +179,13 @@ def authorise(uow: UnitOfWork, change: Change) -> ChangeRequest | None:
                 "requests” when a person of another department has confirmed it. The person concerned could not "
                 "sign in to object, so waiting does not replace the confirmation.",
             )
+        if change.person_id is not None and _leavers(uow, [change.person_id], since=uow.now):
+            raise Refused(
+                "second-person-needed",
+                "This change needs confirmation by a second person and was requested: carry it out under “Change "
+                "requests” when a person of another department has confirmed it. The person concerned leaves and may "
+                "not hear of it, so waiting does not replace the confirmation.",
+            )
         raise Refused(
             "second-person-needed",
             "This change needs confirmation by a second person and was requested: carry it out under “Change "
@@ -228,7 +236,7 @@ def list_unheard(uow: UnitOfWork, requests: Collection[ChangeRequest]) -> set[st
     """Return the ids of the requests for which no time takes the second person's place.
 
     Those of such a kind; and those whose person could not always sign in to object since it was asked for: inactive, or
-    put out or let in again meanwhile.
+    put out or let in again meanwhile. Who leaves, or has left meanwhile, could sign in and may not hear of it.
     """
     of_kind = {request.id for request in requests if request.kind in policy.ONLY_CONFIRMED}
     asked = {request.person_id for request in requests if request.person_id is not None}
@@ -245,12 +253,22 @@ def list_unheard(uow: UnitOfWork, requests: Collection[ChangeRequest]) -> set[st
         for person_id, at, entry in uow.session.execute(changes)
         if "active" in json.loads(entry)["detail"].get("new", {})
     ]
+    leaving = _leavers(uow, asked, since=min(request.requested_at for request in requests))
     return of_kind | {
         request.id
         for request in requests
         if request.person_id in inactive
+        or any(person_id == request.person_id and request.requested_at <= until for person_id, until in leaving)
         or any(person_id == request.person_id and at >= request.requested_at for person_id, at in changed)
     }
+
+
+def _leavers(uow: UnitOfWork, person_ids: Collection[str], *, since: datetime) -> list[tuple[str, datetime]]:
+    """List who of these leaves, or did so until after ``since``, each with the moment until when."""
+    query = select(Leaving.person_id, Leaving.ended_at).where(
+        Leaving.person_id.in_(person_ids), Leaving.ended_at.is_(None) | (Leaving.ended_at >= since)
+    )
+    return [(person_id, ended_at or uow.now) for person_id, ended_at in uow.session.execute(query)]
 
 
 def check_not_objector(uow: UnitOfWork, person_id: str, *, as_checker: bool = False) -> None:
@@ -389,11 +407,11 @@ def _notify(uow: UnitOfWork, request: ChangeRequest, code: str, checkers_code: s
 
 
 def _notify_one(uow: UnitOfWork, person_id: str, code: str, subject_id: str | None, *, concerned: bool = False) -> None:
-    """Notify, unless it is whoever acts; whom it concerns also at the addresses of the last 30 days."""
+    """Notify, unless it is whoever acts; whom it concerns also where the last 30 days reached them."""
     if person_id == uow.actor.id:
         return
-    former = addresses.list_former(uow, person_id) if concerned else ()
-    notification_service.notify(uow, person_id, code, application_id=None, subject_id=subject_id, addresses=former)
+    former = addresses.list_former(uow, person_id) if concerned else addresses.NOWHERE
+    notification_service.notify(uow, person_id, code, application_id=None, subject_id=subject_id, **former)
 
 
 def _find_open(uow: UnitOfWork, change: Change) -> ChangeRequest | None:

@@ -20,7 +20,9 @@ from services.runtime.translations import Message
 # A player asks for many small ranges: the counters are written at each, an audit event at the first and at new ground.
 AUDIT_STEP_BYTES = 16 * 1024 * 1024
 AUDIT_STEP_TIME = timedelta(minutes=1)
+MOST_RANGES = 2000  # of one viewing that lie apart: they are kept exactly, and written at each read
 RECIPIENT_LENGTH = 62
+MOST_DOWNLOADS = 1000  # of one loan: a return attests for each, and for no more
 
 # A page beside the file that opens it in a browser; a ZIP for an archive program; an age file for an own age key.
 OpensWith = Literal["browser", "archiver", "age-key"]
@@ -116,10 +118,18 @@ def count_read(
 ) -> None:
     """Count one read of ``length`` bytes at ``offset`` of the plaintext; an event for new ground and after a pause.
 
-    ``subject``: what the audit trail calls the kind of copy.
+    ``subject``: what the audit trail calls the kind of copy. Refused where the reads of the viewing lie apart in more
+    than ``MOST_RANGES`` places, as no player's do.
     """
     before = length_of(viewing.ranges)
-    viewing.ranges = merge_ranges([*viewing.ranges, [offset, offset + length]])
+    ranges = merge_ranges([*viewing.ranges, [offset, offset + length]])
+    if len(ranges) > MOST_RANGES:
+        raise Refused(
+            "viewing-scattered",
+            "The footage was read at too many places in this viewing: open the footage again.",
+            status=429,
+        )
+    viewing.ranges = ranges
     new_ground = before // AUDIT_STEP_BYTES != length_of(viewing.ranges) // AUDIT_STEP_BYTES
     pause = viewing.last_read_at is None or uow.now - viewing.last_read_at >= AUDIT_STEP_TIME
     viewing.reads += 1
@@ -171,6 +181,7 @@ def list_download(
             status=422,
             field="medium",
         )
+    log.require_fewer(uow, opened.hand_over_id, ("downloaded",), MOST_DOWNLOADS)
     download = Download(
         id=new_id(),
         copy_id=copy_id,

@@ -173,16 +173,11 @@ class StageMonths(Answer):
 
 
 class Statistics(Answer):
-    """The figures of the last months, the present one last.
-
-    ``kept``: those of months that are over are as they were counted then. They are not for a reader from whom a case is
-    hidden, for whom all is counted anew.
-    """
+    """The figures of the last months, the present one last; those of months that are over as they were counted then."""
 
     months: list[MonthCounts]
     departments: list[DepartmentCounts]
     stages: list[StageMonths]
-    kept: bool
 
 
 class RefusalLine(Answer):

@@ -22,7 +22,7 @@ from sqlalchemy import String as Text
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.people import Department
-from services.database.tables.stage_visits import StageVisit
+from services.database.tables.stage_visits import IS_TO_TOTAL, StageVisit
 from services.database.tables.violations import Hearing, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
@@ -78,7 +78,8 @@ def read_statistics(uow: UnitOfWork, *, months: int, department_id: str = "") ->
     """Read the figures of the last months, of all departments or one; the reading is an event.
 
     Six statements. Months that are over are read from what ``month_totals`` keeps, so they stay as they were counted;
-    who may not see a case of them has them counted anew, without it.
+    who may not see a case of them has them counted anew, without it. Nothing tells the reader which it is: that a case
+    is hidden is what they must not learn.
     """
     readers.require_reader(uow)
     count = min(max(months, FEWEST_MONTHS), MOST_MONTHS)
@@ -96,7 +97,6 @@ def read_statistics(uow: UnitOfWork, *, months: int, department_id: str = "") ->
         months=[MonthCounts(month=day, **counts) for day, counts in zip(period.first_days, by_month, strict=True)],
         departments=_departments(uow, by_department),
         stages=_stages(uow, period, department_id, sees_all=sees_all),
-        kept=sees_all,
     )
 
 
@@ -203,7 +203,7 @@ def _stages(uow: UnitOfWork, period: Months, department_id: str, *, sees_all: bo
     since = StageVisit.since.expression
     query = select(StageVisit.stage, period.of(since).label("month"), StageVisit.seconds).where(period.holds(since))
     if sees_all:
-        query = query.where(~StageVisit.totalled)
+        query = query.where(IS_TO_TOTAL)
     else:
         query = query.where(visibility.is_of_visible(uow, StageVisit.application_id.expression))
     if department_id:

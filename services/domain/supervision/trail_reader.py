@@ -35,6 +35,7 @@ SEEN = "footage-read"  # is no look at records, but at footage
 # Where things lie in the vault is left out of what people see of an event.
 VAULT_ADDRESS = ("bucket", "key", "version")
 MOST_NAMESAKES = 100
+LAST_SEQ = (1 << 63) - 1  # that a database compares
 COLUMNS = (
     *(AuditEvent.seq, AuditEvent.at, AuditEvent.actor_kind, AuditEvent.actor_id, AuditEvent.action),
     *(AuditEvent.subject_kind, AuditEvent.subject_id, AuditEvent.application_id, AuditEvent.entry),
@@ -81,8 +82,8 @@ def read_page(uow: UnitOfWork, wanted: TrailSearch, *, limit: int, place: str = 
 def read_event(uow: UnitOfWork, seq: int) -> TrailEvent:
     """Read one event with its details and its place in the tree; NotFound where it is hidden from the reader."""
     readers.require_reader(uow)
-    found = uow.session.execute(select(*COLUMNS, AuditEvent.leaf_sha256).where(AuditEvent.seq == seq, _is_shown(uow)))
-    row = found.one_or_none()
+    query = select(*COLUMNS, AuditEvent.leaf_sha256).where(AuditEvent.seq == seq, _is_shown(uow))
+    row = uow.session.execute(query).one_or_none() if 0 < seq <= LAST_SEQ else None
     if row is None:
         raise NotFound(Message("event"), str(seq))
     audit_trail.record(uow, EVENT_READ, "audit-event", str(seq))

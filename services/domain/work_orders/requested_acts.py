@@ -1,4 +1,4 @@
-"""Carry out what was asked for: of schedules, handling, applicable rules, or an act of agreements and before."""
+"""Carry out what was asked for: of schedules, handling, rules that apply, who leaves, or an act before these."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,14 +11,17 @@ from services.domain.applicable_rules.entries import Entry
 from services.domain.change_requests import service as change_requests
 from services.domain.handling import service as handling
 from services.domain.handling.levels import Handling
+from services.domain.staffing import leaving
 from services.domain.work_orders import schedules
 from services.domain.work_orders.schedules import Values
+
+STAY = "stay"
 
 
 async def carry_out(database: Database, actor: Actor, change_id: str) -> InitialPassword | None:
     """Do what was asked for; return the initial password if it was that. Refused as the act itself."""
     request = await database.run(actor, change_requests.get_own, change_id)
-    if request.kind not in ACTS:
+    if request.kind != STAY and request.kind not in ACTS:
         return await requested_acts.carry_out(database, actor, change_id)
     await database.run(actor, _carry_out, change_id)
     return None
@@ -26,7 +29,10 @@ async def carry_out(database: Database, actor: Actor, change_id: str) -> Initial
 
 def _carry_out(uow: UnitOfWork, change_id: str) -> None:
     request = change_requests.begin(uow, change_id)
-    ACTS[request.kind](uow, request.payload)
+    if request.kind == STAY:
+        leaving.stay(uow, str(request.person_id))
+    else:
+        ACTS[request.kind](uow, request.payload)
     change_requests.finish(uow, request)
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import select, update
 from whole_footage import Footage
 
 from services.database.base import new_id
+from services.database.tables.applications import Application
 from services.database.tables.evidence_packages import EvidencePackage, PackageAttempt
 from services.database.tables.matters import Matter
 from services.database.tables.people import Post
@@ -117,6 +118,15 @@ async def test_only_who_may_gets_a_package_and_as_long_as_that_is_so(
                 await desk.ask(login)
         with pytest.raises(Refused, match="for this organisation and for authorities"):
             await desk.ask("wulei", "clear", recipient_kind="other")
+        # whom the form names for the copies gets them otherwise, and whoever applied approves nothing of it
+        for column, code in (("custodian_id", "own-loan"), ("recipient_ids", "own-loan"), ("drafter_id", "own-case")):
+            row = await desk.ask("wulei", "clear")
+            before = desk.database.run_now(CLERK, _become, desk.case, column, "yangfan")
+            with pytest.raises(Refused) as refused:
+                await desk.approve("yangfan", row)
+            assert refused.value.code == code
+            desk.database.run_now(CLERK, _become, desk.case, column, before)
+            await desk.approve("yangfan", row, "refused", "不同意提供")
         row = await desk.made("zhengjie")
         for login in ("wulei", "yangfan", CUSTODIAN):
             async with desk.portal(login) as client:
@@ -218,6 +228,18 @@ def _accuse(uow: UnitOfWork, application_id: str, login: str | None) -> None:
     uow.session.add(matter)
     uow.session.flush()
     uow.session.add(Hearing(matter_id=matter.id, person_id=demo_id(login), part="accused"))
+
+
+def _become(uow: UnitOfWork, application_id: str, column: str, value: Any) -> Any:
+    """Name somebody in the case; return who was named before."""
+    application = uow.session.get_one(Application, application_id)
+    before = getattr(application, column)
+    if isinstance(before, list) and isinstance(value, str):
+        value = [demo_id(value)]
+    elif value == "yangfan":
+        value = demo_id(value)
+    setattr(application, column, value)
+    return before
 
 
 def _suspend(uow: UnitOfWork, login: str, *, lifted: bool = False) -> None:

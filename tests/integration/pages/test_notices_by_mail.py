@@ -1,5 +1,6 @@
 """Notices by mail, to a real mail server on the loopback: encrypted, signed in, refused, silent, away and back."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
@@ -248,3 +249,43 @@ async def test_links_that_lead_nowhere_are_pointed_out() -> None:
         loaded = settings(port, public_url=None)
         with pytest.raises(Fatal, match="set FOOTAGE_DESK_PORTAL__PUBLIC_URL"):
             await check_mail(loaded)
+
+
+async def test_a_server_whose_answer_has_no_end_is_hung_up_on(desk: ReviewDesk) -> None:
+    """Each line of an answer may say that another one follows, and smtplib keeps them all."""
+    told(desk)
+    ended = asyncio.Event()
+
+    async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                writer.write(b"220-and so on\r\n" * 1000)
+                await writer.drain()
+        except OSError:
+            ended.set()
+        finally:
+            writer.close()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
+        await send(desk, settings(server.sockets[0].getsockname()[1]))
+        await asyncio.wait_for(ended.wait(), 10)
+
+    assert (delivery(desk).state, delivery(desk).last_error) == ("waiting", "unreachable")
+
+
+async def test_a_server_that_speaks_byte_by_byte_is_hung_up_on_after_the_time_set(desk: ReviewDesk) -> None:
+    told(desk)
+    ended = asyncio.Event()
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ends = asyncio.create_task(reader.read())
+        while not (await asyncio.wait({ends}, timeout=0.02))[0]:  # less than the time that a byte may take
+            writer.write(b"2")
+        ended.set()
+        writer.close()
+
+    async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
+        await send(desk, settings(server.sockets[0].getsockname()[1], timeout_seconds=0.1))
+        await asyncio.wait_for(ended.wait(), 10)  # not only once the line has become too long
+
+    assert delivery(desk).last_error == "timeout"

@@ -1,6 +1,7 @@
 """The case page's data and the documents: as JSON, as pages to print, as PDF."""
 
 import json
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
@@ -60,9 +61,9 @@ async def answer_question(
 async def print_document(number: str, actor: Acting, database: GivenDatabase) -> HTMLResponse:
     """Return the document as a page to print."""
     document = await database.read(actor, document_service.read_document, number, "page")
-    return HTMLResponse(
-        document_layouts.render_page(document.kind, document.number, document.sha256, json.loads(document.content))
-    )
+    content = json.loads(document.content)
+    page = partial(document_layouts.render_page, document.kind, document.number, document.sha256, content)
+    return HTMLResponse(await run_in_thread(page))
 
 
 @router.get(
@@ -72,10 +73,14 @@ async def translate_document(number: str, language: Language, actor: Acting, dat
     """Return the document in another language, to read beside the Chinese original, which alone is signed."""
     read = await database.read(actor, document_service.read_document, number, "translation")
     content = json.loads(read.content)
-    sheet = document_translations.translate(read.kind, read.number, read.sha256, content, language)
     address = f"/api/documents/{read.number}"
     original = {"page": f"{address}/print", "pdf": f"{address}/pdf"}
-    return HTMLResponse(document_layouts.render_translation(sheet, str(content.get("title", "")), original))
+
+    def translated() -> str:
+        sheet = document_translations.translate(read.kind, read.number, read.sha256, content, language)
+        return document_layouts.render_translation(sheet, str(content.get("title", "")), original)
+
+    return HTMLResponse(await run_in_thread(translated))
 
 
 @router.get("/documents/{number:path}/pdf", responses=PDF, response_class=Response)

@@ -6,7 +6,7 @@ from datetime import date
 from typing import ClassVar, Self
 
 from fastapi.responses import Response
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from services.database.keyset import Page
 from services.database.tables.cameras import Camera
@@ -25,7 +25,7 @@ from services.runtime.labels import word
 from services.web import csv as web_csv
 from services.web import lists
 from services.web.forms import TypedForm
-from services.web.schemas import SearchText
+from services.web.schemas import Code, SearchText
 from services.web.visitor import Visitor
 
 DAYS = ("since", "until", "footage_since", "footage_until")
@@ -41,17 +41,17 @@ class ListQuery(lists.PlacedQuery):
     FALLING: ClassVar = frozenset({"submitted", "number"})
 
     state: str = ""
-    department: str = Field("", max_length=64)
+    department: Code = ""
     purpose: str = ""
     since: str = ""
     until: str = ""
-    camera: str = Field("", max_length=64)
+    camera: Code = ""
     footage_since: str = ""
     footage_until: str = ""
     incident: SearchText = ""
     document: SearchText = ""
     camera_search: SearchText = ""
-    pick: str = Field("", max_length=64)
+    pick: Code = ""
 
     @model_validator(mode="after")
     def _picked(self) -> Self:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from services.domain.accounts.signatures.bodies import Signing
 from services.domain.accounts.signatures.http import signed
-from services.domain.custody import returns
+from services.domain.custody import returns, viewings
 from services.domain.custody.returns import AttestedFate
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL
@@ -29,7 +29,7 @@ class ReturnBody(Signing):
     """``downloads`` names every download exactly once; ``no_other_copies`` is the custodian's word, signed."""
 
     return_to: Literal["security", "storage"]
-    downloads: Annotated[list[DownloadFate], Field(max_length=1000)] = []  # noqa: RUF012  pydantic copies it
+    downloads: Annotated[list[DownloadFate], Field(max_length=viewings.MOST_DOWNLOADS)] = []  # noqa: RUF012  pydantic copies it
     no_other_copies: bool
 
 

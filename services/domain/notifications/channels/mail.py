@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from functools import partial
+from typing import IO
 
 import anyio
 import anyio.to_thread
@@ -23,6 +24,25 @@ from services.runtime.settings import Settings
 
 READER = Actor("system", "sender")
 MAX_WAITS = 6  # a mail may take so many times ``timeout_seconds``: less than the lease
+MOST_SAID = 64 << 10  # bytes that a server says in a session, whose lines it decides
+
+
+class _Said:
+    """What a server says, up to ``MOST_SAID``: smtplib keeps each line of an answer that goes on."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._left = MOST_SAID
+
+    def readline(self, size: int) -> bytes:
+        line = self._file.readline(size)
+        self._left -= len(line)
+        if self._left < 0:
+            raise OSError("its answer has no end")
+        return line
+
+    def close(self) -> None:
+        self._file.close()
 
 
 class _Session(smtplib.SMTP):
@@ -35,6 +55,21 @@ class _Session(smtplib.SMTP):
         self._address = address or account.host
         self._encrypt_at_once = account.context if account.security == "tls" else None
         self.taken: tuple[int, bytes] | None = None
+        self._line: socket.socket | None = None  # the same connection, so that another thread can end it
+        self._over = False
+
+    def hang_up(self) -> None:
+        """End the connection from another thread: a server that says little by little would keep this one for hours."""
+        self._over = True
+        if self._line is not None:
+            with suppress(OSError):
+                self._line.shutdown(socket.SHUT_RDWR)
+            self._line.close()
+
+    def getreply(self) -> tuple[int, bytes]:
+        if self.file is None and self.sock is not None:
+            self.file = _Said(self.sock.makefile("rb"))
+        return super().getreply()
 
     def data(self, msg: Buffer | str) -> tuple[int, bytes]:
         self.taken = super().data(msg)
@@ -42,6 +77,11 @@ class _Session(smtplib.SMTP):
 
     def _get_socket(self, _host: str, port: int, timeout: float) -> socket.socket:
         plain = socket.create_connection((self._address, port), timeout)
+        self._line = plain.dup()
+        if self._over:
+            plain.close()
+            self.hang_up()
+            raise TimeoutError
         if self._encrypt_at_once is None:
             return plain
         return self._encrypt_at_once.wrap_socket(plain, server_hostname=self._host)
@@ -77,19 +117,24 @@ class Mailer:
 
     async def _in_thread(self, account: MailAccount, act: Callable[[_Session], str]) -> str:
         seconds = self._settings.notices.timeout_seconds
+        session: _Session | None = None
         try:
             with anyio.fail_after(seconds * MAX_WAITS):
                 # what somebody typed is resolved once, and connected to where it was checked
                 address = (await addresses_of(self._guard, account.host, account.port))[0] if account.guarded else None
-                work = partial(_in_session, account, act, address, seconds)
+                session = _Session(account, address, seconds)
+                work = partial(_in_session, session, account, act)
                 return await anyio.to_thread.run_sync(work, limiter=self._limiter, abandon_on_cancel=True)
         except TimeoutError:
             raise Undelivered("timeout") from None
+        finally:
+            if session is not None:
+                session.hang_up()
 
 
-def _in_session(account: MailAccount, act: Callable[[_Session], str], address: str | None, seconds: float) -> str:
+def _in_session(session: _Session, account: MailAccount, act: Callable[[_Session], str]) -> str:
     with _errors():
-        session = _connect(account, address, seconds)
+        _connect(session, account)
         try:
             return act(session)
         finally:
@@ -105,8 +150,7 @@ def _greet(_session: _Session) -> str:
     return ""
 
 
-def _connect(account: MailAccount, address: str | None, seconds: float) -> _Session:
-    session = _Session(account, address, seconds)
+def _connect(session: _Session, account: MailAccount) -> None:
     try:
         session.connect(account.host, account.port)
         if account.security == "starttls":
@@ -116,7 +160,6 @@ def _connect(account: MailAccount, address: str | None, seconds: float) -> _Sess
     except BaseException:
         session.close()
         raise
-    return session
 
 
 def _quit(session: smtplib.SMTP) -> None:

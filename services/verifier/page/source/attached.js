@@ -4,7 +4,7 @@ import * as layout from "./layout.js";
 import { Invalid, at, failing, get, isObject, items, keysAre, quoted, same, shown, sorted } from "./values.js";
 
 // Why an attachment is not in the package.
-const BECAUSE = ["identity-card", "purged", "not-submitted", "too-large"];
+const BECAUSE = ["identity-card", "footage", "purged", "not-submitted", "too-large"];
 const LISTED = ["id", "of", "kind", "sha256", "member", "name", "size", "addedAt"];
 const LEFT_OUT = ["id", "of", "kind", "sha256", "because"];
 

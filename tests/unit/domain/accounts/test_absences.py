@@ -50,6 +50,19 @@ def told(desk: ReviewDesk, code: str) -> list[str]:
     return sorted(notice.person_id for notice in desk.all(Notice, code=code))
 
 
+@pytest.mark.requirement("R16", refuses=True)
+def test_nobody_has_absences_without_number(desk: ReviewDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who signs is asked of each of them, also on the page of all posts."""
+    monkeypatch.setattr(absences, "MOST", 2)
+    over = enter(desk, "head", since=NOON + DAY)
+    enter(desk, "head", since=NOON + 2 * DAY)
+    with pytest.raises(Refused) as refused:
+        enter(desk, "head", since=NOON + 4 * DAY)
+    assert refused.value.code == "absences-enough"
+    desk.run(absences.end, over, by="head")
+    assert enter(desk, "head", since=NOON + 4 * DAY)
+
+
 def preliminary(desk: ReviewDesk) -> str:
     return desk.opened(desk.submitted(), "preliminary")
 

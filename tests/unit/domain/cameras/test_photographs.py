@@ -121,6 +121,13 @@ async def test_a_jpeg_that_tells_too_much_is_refused_undecoded(monkeypatch: pyte
     assert (await refused(huge)).code == "picture-size"
 
 
+async def test_a_jpeg_of_padding_alone_is_not_searched_to_its_end() -> None:
+    content = jpeg()
+
+    padded = content[:2] + b"\xff" * photographs.MOST_PARTS + content[2:]
+    assert (await refused(padded)).code == "picture-damaged"
+
+
 async def test_a_second_header_does_not_get_past_the_first() -> None:
     content = jpeg()
     start = content.index(b"\xff\xc0")

@@ -90,6 +90,15 @@ def test_a_word_of_the_layout_is_translated_and_what_people_wrote_is_not() -> No
     assert not any(isinstance(part, Drawings | Columns | Prose) for part in sheet.parts[:1])
 
 
+def test_no_text_that_somebody_writes_keeps_the_translation_busy() -> None:
+    content = json.loads(canonical(EACH["application-form"]))
+    # each mark is one of a template, so that all ways of dividing it were tried
+    content["reason"] = "某，某：某（某）；某、" * 200 + "某 至 " * 1000
+    sheet = document_translations.translate("application-form", "SQ-1", HASH, content, "en")
+    facts = {name: cell for part in sheet.parts if isinstance(part, Facts) for row in part.rows for name, cell in row}
+    assert facts["Reason"][0].text == content["reason"]
+
+
 async def test_a_reader_opens_it_beside_the_original_and_it_says_that_it_is_not_signed(any_database_url: str) -> None:
     desk = ReviewDesk(any_database_url)
     lend(desk)

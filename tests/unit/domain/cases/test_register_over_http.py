@@ -71,6 +71,8 @@ async def test_a_day_that_is_none_is_refused_on_the_page_also_where_a_table_was_
         desk.submitted()
     reviewer = await portal.signed_in("reviewer")
 
+    for filter_ in ("department", "camera", "pick"):  # what no id has is refused, and breaks nothing
+        assert (await reviewer.get("/register", params={filter_: "\x1b[31m"})).status_code == 422
     refused = await reviewer.get("/register", params={"since": "soon", "form": "csv"})
 
     assert refused.status_code == 422

@@ -19,7 +19,7 @@ from pypdf import PdfReader
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Copy, Download, Grant, Viewing
-from services.domain.custody import footage_reader
+from services.domain.custody import footage_reader, viewings
 from services.vault.age import PassphraseIdentity, Reader, X25519Identity, generate_identity
 from services.vault.labels import label_key
 from services.vault.sealing import Sealed, open_sealed
@@ -193,7 +193,7 @@ async def test_a_grant_that_ends_while_footage_is_sent_ends_the_sending(
 
 @pytest.mark.requirement("R57", refuses=True)
 async def test_a_download_is_for_one_key_alone_and_is_listed_for_the_attestation(
-    desk: Desk, custodian: Browser, copy_id: str
+    desk: Desk, custodian: Browser, copy_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     identity, recipient = generate_identity()
     wish = {"recipient": recipient, "medium": "USB stick 7"}
@@ -211,6 +211,9 @@ async def test_a_download_is_for_one_key_alone_and_is_listed_for_the_attestation
     assert reader.read() == plaintext(desk, copy_id)
     [download] = desk.rows(Download)
     assert download.finished_at is not None
+    # no more than a return can attest for: else the copies could not be given back
+    monkeypatch.setattr(viewings, "MOST_DOWNLOADS", 1)
+    assert code(await custodian.post(f"/api/copies/{copy_id}/downloads", **wish), 409) == "entries-full"
     [hand_over] = (await custodian.get("/api/hand-overs")).json()
     [told] = hand_over["downloads"]
     assert (told["id"], told["opensWith"], told["recipient"]) == (download.id, "age-key", recipient)

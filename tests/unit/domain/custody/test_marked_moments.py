@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from services.domain.custody import (
     stills,
     suspensions,
     thumbnails,
+    viewings,
 )
 from services.evidence import attachment_members
 from services.runtime.errors import NotFound, Refused
@@ -109,7 +111,11 @@ async def test_thumbnails_are_made_for_an_open_viewing_alone_and_are_reads_of_it
     assert (await browser.get(place.replace("cells=12", "cells=500"))).status_code == 422
     watching.desk.change(Viewing, viewing, strips=thumbnails.MOST)
     assert (await browser.get(place)).json()["code"] == "thumbnails-over"
-    watching.desk.change(Viewing, viewing, strips=0)
+    # what was read is written at each read: somebody who reads a byte here and there would make it grow for ever
+    scattered = [[10**12 + 2 * place, 10**12 + 2 * place + 1] for place in range(viewings.MOST_RANGES)]
+    watching.desk.change(Viewing, viewing, strips=0, ranges=scattered)
+    assert (await browser.get(place)).json()["code"] == "viewing-scattered"
+    assert watching.desk.row(Viewing, viewing).ranges == scattered
     watching.desk.freeze()
     refused = await browser.get(place)
     assert (refused.status_code, refused.json()["code"]) == (403, FROZEN)
@@ -204,10 +210,16 @@ async def test_a_still_is_a_sealed_document_whose_picture_opens_like_the_footage
     label = open_envelope(b"".join(desk.store.get("documents", label_key(document.number))))
     assert label.statement["predicate"]["kind"] == stills.KIND
     assert desk.do(lambda uow: attachment_queries.list_kept(uow, watching.case.id))[0].retain_until is not None
-    [member] = desk.do(attachment_members.list_of_case, watching.case.id)
+    [member] = desk.do(partial(attachment_members.list_of_case, in_clear=True), watching.case.id)
     assert (member.line["of"], member.line["kind"]) == (document.number, stills.KIND)
     [kept] = [data for name, data in attachment_members.read(desk.store, [member]).items() if name == member.member]
     assert hashlib.sha256(kept).hexdigest() == content["picture"]["sha256"]
+    # but not in one that one person gets alone, because its footage is sealed or not in it
+    [left_out] = desk.do(partial(attachment_members.list_of_case, in_clear=False), watching.case.id)
+    assert (left_out.member, left_out.opened, left_out.line["because"]) == (None, None, "footage")
+    desk.change(Master, copy.master_id, discarded_at=desk.clock.now())  # nor once the footage was disposed of
+    [gone] = desk.do(partial(attachment_members.list_of_case, in_clear=True), watching.case.id)
+    assert (gone.member, gone.line["because"]) == (None, "footage")
 
     # another copy's viewing does not open it, nor anybody else's, nor a viewing of footage that is closed
     other = await watching.view(watching.yard)

@@ -1,21 +1,26 @@
 """Who leaves with copies out is kept until they are transferred: by page, API and list (R46, R47)."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from portal_client import Portal, problem
 from review_desk import ReviewDesk
+from second_person import confirmed, newest
 
+from services.database.tables.change_requests import ChangeRequest
 from services.database.tables.custody import HandOver
 from services.database.tables.notices import Notice
 from services.database.tables.people import Department, Person, Post
 from services.database.tables.staffing import Leaving
 from services.database.tables.suspensions import Suspension
-from services.database.unit_of_work import UnitOfWork
-from services.domain.accounts import posts
+from services.database.unit_of_work import Actor, UnitOfWork
+from services.domain.accounts import posts, staff
+from services.domain.change_requests import service as change_requests
 from services.domain.custody import suspensions
 from services.domain.staffing import leaving
+from services.domain.work_orders import requested_acts
 from services.runtime.errors import Refused
 
 pytestmark = pytest.mark.requirement("R46")
@@ -86,13 +91,32 @@ def test_who_stays_opens_the_copies_again_and_gets_no_post_back(desk: ReviewDesk
         desk.run(leaving.stay, "keeper", by="admin")
     assert refused.value.code == "not-leaving"
     desk.run(leaving.leave, "keeper", by="admin")
-    desk.run(leaving.stay, "keeper", by="admin")
+    confirmed(desk, leaving.stay, "keeper")
     assert open_causes(desk, "keeper") == []
     assert len(desk.all(Suspension)) == 1
     assert all(post.until is not None for post in desk.all(Post, person_id="keeper"))
     given_away(desk)
     assert not desk.run(leaving.settle)
     assert desk.the(Person, id="keeper").active
+
+
+@pytest.mark.requirement("R2", "R46", refuses=True)
+async def test_no_administrator_alone_becomes_somebody_who_has_gone_or_opens_their_copies(desk: ReviewDesk) -> None:
+    lent(desk)
+    desk.run(leaving.leave, "keeper", by="admin")
+    admin = Actor("person", "admin")
+    with pytest.raises(Refused) as refused:
+        desk.run(leaving.stay, "keeper", by="admin")
+    assert refused.value.code == "second-person-needed"
+    with pytest.raises(Refused, match="leaves and may not hear of it"):
+        await staff.reset_password(desk.database, admin, "keeper")
+    requests = [row.id for row in desk.all(ChangeRequest)]
+    desk.clock.turn(timedelta(hours=25))  # in which somebody who has gone objects to nothing
+    for request in requests:
+        with pytest.raises(Refused) as refused:
+            await requested_acts.carry_out(desk.database, admin, request)
+        assert refused.value.code == "second-person-awaited"
+    assert (len(requests), open_causes(desk, "keeper")) == (2, ["custodian-left"])
 
 
 @pytest.mark.requirement("R46", refuses=True)
@@ -128,6 +152,10 @@ async def test_page_api_and_list_keep_alike(desk: ReviewDesk) -> None:
         assert "/admin/people/keeper/stay" in page.text
         assert (await admin.get("/admin/people?state=leaving")).text.count('href="/admin/people/keeper"') == 1
         answer = await admin.post("/admin/people/keeper/stay", data=form)
-        assert answer.status_code == 303
+        assert answer.status_code == 409
+        request = newest(desk)
+        desk.run(change_requests.confirm, request, by="security-head")
+        assert (await admin.post(f"/api/change-requests/{request}/carry-out")).status_code == 200
+        assert desk.the(Leaving, person_id="keeper").outcome == "stays"
         person: dict[str, Any] = (await admin.post("/api/people/keeper/leave")).json()
         assert (person["person"]["leaving"], person["person"]["active"], len(person["holds"])) == (True, True, 1)

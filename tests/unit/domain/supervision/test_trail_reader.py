@@ -77,6 +77,9 @@ def test_each_look_is_one_event_that_does_not_hide_the_others(desk: ReviewDesk) 
     assert {line.actor for line in looks} == {"supervisor"}
 
     desk.run(trail_reader.read_event, newest, by="supervisor")
+    for number in (0, 1 << 63, 10**40):
+        with pytest.raises(NotFound):
+            desk.run(trail_reader.read_event, number, by="supervisor")
     assert [event.subject_id for event in desk.all(AuditEvent, action="audit-event-read")] == [str(newest)]
 
 

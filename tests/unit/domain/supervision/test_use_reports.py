@@ -173,7 +173,7 @@ def test_a_month_that_is_over_stays_as_it_was_counted_in_report_and_statistics_a
 
     desk.run(hide)
     now = desk.run(statistics.read_statistics, months=12, by="supervisor")
-    assert (live.kept, now.kept) == (True, False)
+    assert now.model_dump().keys() == live.model_dump().keys() == {"months", "departments", "stages"}  # nothing says so
     assert sum(one.applications for one in now.months) == sum(one.applications for one in live.months) - 1  # T8
 
 
