@@ -59,6 +59,12 @@ async def fetched_and_deleted(run: "MattersRun") -> bool:
     return run.left("evidence_packages WHERE discarded_at IS NULL") == 0
 
 
+async def deleted(run: "MattersRun") -> bool:
+    """Wait until what was to be destroyed is, and its list is written."""
+    written = run.left("documents WHERE number LIKE 'XH-%'")
+    return written > 0 and run.left("disposal_items WHERE state IN ('listed', 'due')") == 0
+
+
 async def redacted_deleted(run: "MattersRun") -> bool:
     """Let the time of the redacted copy pass until it is deleted."""
     ends = run.value("SELECT max(retain_until) FROM derivatives WHERE discarded_at IS NULL")

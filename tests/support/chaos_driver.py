@@ -126,6 +126,7 @@ class Run:
                 raise StepFailed(f"the server left with {self._process.returncode} and nobody had killed it")
             await nothing_outlives(self._process.pid)
         await self._close_people()
+        self._closed_since = None  # what a dead server had in hand begins anew
         self.lives += 1
         log = self.folder / "server.log"
         with log.open("a", encoding="utf-8") as file:

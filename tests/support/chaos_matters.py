@@ -175,6 +175,7 @@ COURSES = (
         ("disposal", "disposal-confirm"),
         reader="zhaoqiang",
         begins=Beginning(CLOSED, later=timedelta(days=740)),
+        after=(acts.deleted,),
         ended="matter",
         left=("work-order",),
     ),
