@@ -19,10 +19,21 @@ NAMES = {
     "recorders": "recorders",
     "signer": "sealKey",
 }
-# Who writes the outbox sends notices; who watches over logins has the key of second factors and asks the provider.
+# Who writes the outbox sends notices; who watches over logins has the key of second factors and asks the provider. Its
+# page of the directory asks that too.
 # The head of the audit trail is signed beside the acts; whose labels are ours, the check of a case asks.
 PORTAL = (
-    *("loanKeysRead", "logKey", "mail", "portalKey", "provider", "recipients", "recorders", "recordersKey"),
+    *(
+        "directory",
+        "loanKeysRead",
+        "logKey",
+        "mail",
+        "portalKey",
+        "provider",
+        "recipients",
+        "recorders",
+        "recordersKey",
+    ),
     *("sealChain", "store"),
 )
 

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,7 @@ LISTS = {
         "coverage": "/supervision",
         "inspections": "/supervision/inspections",
         "statistics": "/supervision/statistics",
+        "posts": "/posts",
         "footage-viewers": "/supervision/footage-viewers",
     },
     demo_id("zhujun"): {
@@ -64,6 +65,7 @@ LISTS = {
     },
 }
 RULES = Rules(max_use_days=30, zone=ZONE)
+MONTHLY = replace(RULES, inspection_period="month")  # as the demo year is inspected
 ALONE = 40  # times that each page is asked for by itself
 WARM_UP = 3
 TIMEOUT_SECONDS = 600.0
@@ -150,7 +152,7 @@ def _fill(url: str, folder: Path, size: Size, *, year: bool) -> None:
         database_schema.migrate(database.engine)
         key = LogKey(Ed25519PrivateKey.generate())
         if year:
-            place = laying.Place(lambda clock: open_database(url, clock, RULES), Recordings(folder), None, key)
+            place = laying.Place(lambda clock: open_database(url, clock, MONTHLY), Recordings(folder), None, key)
             laying.lay_out(place, database.clock.now(), size.cases, opened=size.open)
             return
         fill(database, folder / "recordings", size)
@@ -186,6 +188,10 @@ def _open_pages(uow: UnitOfWork, *, year: bool) -> list[Page]:
         Page("case", f"/cases/{loan.application_id}", reviewer),
         Page("custody", f"/hand-overs/{loan.id}", custodian),
         Page("matters", "/matters", reviewer),
+        Page("packages", "/packages", reviewer),
+        Page("holds", "/holds", reviewer),
+        Page("due-dates", "/due-dates?whose=seen", reviewer),
+        Page("notices", "/notices", reviewer),
         Page("violations", "/matters?kind=violation&state=open", cookie(LEGAL)),
         Page("own-matters", "/matters?mine=true", custodian),
         *(

@@ -88,6 +88,10 @@ class Page(Generic[Line]):
         """Return the page with these lines in place of its own."""
         return Page(lines, self.previous, self.next)
 
+    def showing_each(self, show: Callable[[Line], Shown]) -> "Page[Shown]":
+        """Return the page with what ``show`` makes of each line in its place."""
+        return self.showing([show(line) for line in self.lines])
+
 
 def read_place(text: str, order: str, sections: Sequence[Section]) -> Place | None:
     """Return the place of ``Place.text``; None for a text that is none, or of another order."""

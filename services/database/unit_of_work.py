@@ -169,11 +169,11 @@ class Database:
         Rolls back and raises what ``act`` raises. For a fault of the database raises Retryable, which is Busy where all
         connections stay in use, or Refused for a value that it cannot store.
         """
-        return await self._in_slot(self._writing_slots, partial(self.run_now, actor, act, *args, **kwargs))
+        return await self._in_slot(self._writing_slots, actor, partial(self.run_now, actor, act, *args, **kwargs))
 
-    async def _in_slot(self, slots: Slots, unit: Callable[[], R]) -> R:
+    async def _in_slot(self, slots: Slots, actor: Actor, unit: Callable[[], R]) -> R:
         try:
-            async with slots.one():
+            async with slots.one(actor.id if actor.kind == "person" else None):
                 return await run_in_own_thread(unit)
         except NoSlot as error:
             raise busy(self.engine) from error
@@ -204,7 +204,7 @@ class Database:
         The audit events that it records are appended in a transaction of their own before this returns: where they
         cannot be, it raises as ``run`` does, and what was read is not given away (F20).
         """
-        return await self._in_slot(self._reading_slots, partial(self.read_now, actor, query, *args, **kwargs))
+        return await self._in_slot(self._reading_slots, actor, partial(self.read_now, actor, query, *args, **kwargs))
 
     def read_now(
         self, actor: Actor, query: Callable[Concatenate[UnitOfWork, P], R], *args: P.args, **kwargs: P.kwargs

@@ -16,6 +16,7 @@ from services.database.tables.cameras import Camera, CameraPicture, Recorder
 from services.database.tables.people import Department, Person, Post
 from services.database.tables.working_calendar import CalendarYear
 from services.database.unit_of_work import Actor, Database, UnitOfWork
+from services.demo import plans
 from services.demo.recordings import RECORDERS, Recordings
 from services.demo.recordings import Recorder as DemoRecorder
 from services.domain.access import queries as access_queries
@@ -119,17 +120,18 @@ def settings() -> dict[str, Any]:
 
 
 def prepare(container: Container, recordings: Recordings) -> list[Account]:
-    """Seed the demo organisation with all its recorders and the cameras' pictures; idempotent.
+    """Seed the demo organisation with all its recorders, the cameras' pictures and the plans; idempotent.
 
     Raises Fatal for a database with other people: everybody knows the demo's passwords.
     """
     seeded = enter(container.database, recordings)
     container.database.run_now(ACTOR, seed_pictures, recordings)
+    plans.seed(container.database, demo_id)
     return seeded
 
 
 def enter(database: Database, recordings: Recordings) -> list[Account]:
-    """Seed what ``prepare`` does but for the pictures."""
+    """Seed what ``prepare`` does but for pictures and plans."""
 
     def seed(uow: UnitOfWork) -> list[Account]:
         seeded = seed_demo(uow, recordings.folder(RECORDERS[0]), zone=ZONE)

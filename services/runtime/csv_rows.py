@@ -16,7 +16,7 @@ def read_rows(
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield each line that is not empty, counted from 1 with the header, by the names of ``columns``.
 
-    The file may have the ``optional`` columns; where it has not, they are empty.
+    The file may have the ``optional`` columns; where it has not, its lines have none of them.
     Refused, with ``code``, where the file is no such list: UTF-8 or GB 18030, at most ``MAX_BYTES`` and ``MAX_LINES``.
     """
 
@@ -44,8 +44,7 @@ def read_rows(
         raise refused(Message("At most {most_lines} lines: upload the file in parts.", most_lines=MAX_LINES))
     for line, cells in enumerate(rows[1:], 2):
         if any(cell.strip() for cell in cells):
-            named = dict(zip(header, (*cells, *[""] * len(header)), strict=False))
-            yield line, dict.fromkeys(optional, "") | named
+            yield line, dict(zip(header, (*cells, *[""] * len(header)), strict=False))
 
 
 def plain(cell: str) -> str:

@@ -3,6 +3,7 @@
 # By how the address begins; the longest beginning that fits counts.
 SECTIONS = {
     "/applications": ("applicant", "after"),
+    "/cases": ("applicant", "after"),
     "/apply": ("applicant", "apply"),
     "/uploads": ("applicant", "apply"),
     "/inbox": ("reviewer", "decide"),

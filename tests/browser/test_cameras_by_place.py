@@ -163,6 +163,8 @@ def test_a_plan_is_drawn_up_and_a_camera_is_chosen_on_it(portal: Portal, tmp_pat
     phone.goto("/apply")
     phone.get_by_label("Floor plan").select_option(label="东区 East · 三号楼 · Floor 2")
     look(phone)
+    # who only looks has no draft of it
+    expect(phone.locator("#saved")).to_contain_text("Your input is saved automatically.")
     phone.locator("#cameras .star").click()
     expect(phone.locator("#cameras .star")).to_have_attribute("aria-pressed", "true")
     expect(phone.locator(".plan")).to_be_visible()  # the plan stays after the star
@@ -176,6 +178,9 @@ def test_a_plan_is_drawn_up_and_a_camera_is_chosen_on_it(portal: Portal, tmp_pat
     expect(phone.locator(".camera-card")).to_have_count(1)
     look(phone)
     phone.get_by_role("link", name="三号楼 · Floor 2").click()
+    sheet = phone.locator(".plan-sheet").bounding_box()
+    assert sheet is not None
+    assert abs(middle(phone, ".pin")[0] - sheet["x"] - sheet["width"] / 4) < 2
     phone.locator(".pin").tap()
     expect(phone.locator("#camera-camera")).to_be_in_viewport()
     look(phone)

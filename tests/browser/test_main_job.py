@@ -1,7 +1,6 @@
 """The whole main job in Chromium, by the people who do it: Chinese at a desk, English on a phone."""
 
 import asyncio
-import base64
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -12,13 +11,13 @@ from typing import Any
 
 import amount
 import demo_server
+import manual_pictures
 import pytest
 from main_job import DESKTOP_EN, DESKTOP_ZH, PHONE_EN, Device, MainJob, People, PortalUser
 from playwright.sync_api import Browser, Page, expect
 from prefork import ForkedProcess
 from service_process import environment, running
 
-from services.app import manuals
 from services.demo.recordings import yesterday
 
 # Where the pictures of the main pages go, such as docs/pages; without it none are taken. Those of the manuals go where
@@ -40,25 +39,41 @@ LISTS = {
         "/help/custodian",
         "/applications",
         "/apply",
+        "/cameras",
         "/uploads",
         "/notices",
         "/account",
         "/policy",
     ),
-    "zhaoqiang": ("/", "/inbox", "/register", "/register/copies-out", "/register/next-overwritten", "/register/stages"),
+    "zhaoqiang": (
+        *("/", "/inbox", "/register", "/register/copies-out", "/register/next-overwritten", "/register/stages"),
+        *("/due-dates?whose=seen", "/posts", "/packages"),
+    ),
     "hutao": ("/storage",),
     "liuyang": ("/", "/hand-overs"),
     "luoxin": (
         *("/", "/admin", "/admin/people", "/admin/people/new", "/admin/departments", "/admin/recorders"),
         *("/admin/recorders/new", "/admin/cameras", "/admin/agreements", "/admin/rules", "/admin/rules/history"),
         *("/admin/calendar", "/admin/models"),
-        *("/admin/doctor", "/admin/notices", "/admin/engine", "/admin/engine/instances"),
+        *(
+            "/admin/doctor",
+            "/admin/notices",
+            "/admin/notices/app",
+            "/admin/notices/robots",
+            "/admin/plans",
+            "/admin/engine",
+            "/admin/engine/instances",
+        ),
     ),
 }
 OF_LISTS = {
     ("zhaoqiang", "/"): "overview",
     ("zhaoqiang", "/register"): "register",
     ("zhaoqiang", "/register/stages"): "stages",
+    ("zhaoqiang", "/due-dates?whose=seen"): "due-dates",
+    ("zhaoqiang", "/posts"): "posts",
+    ("zhaoqiang", "/packages"): "packages",
+    ("luoxin", "/admin/notices/app"): "chat-app",
 }
 
 
@@ -147,6 +162,18 @@ def test_every_list_is_well_made(people: People) -> None:
 
 
 @pytest.mark.slow
+def test_a_newcomer_finds_a_camera_on_the_plan_of_the_demo(people: People) -> None:
+    applicant = people("lina")
+    page = applicant.open("/apply")
+    page.locator("#camera-plan").select_option(index=1)
+    expect(page.locator(".plan img")).to_be_visible()
+    expect(page.locator(".plan .pin").first).to_be_visible()
+    applicant.well_made()
+    if not people.device.phone:
+        _picture(people.device, "plan", applicant)
+
+
+@pytest.mark.slow
 def test_the_keyboard_alone_signs_in_and_comes_to_the_content(address: str, browser: Browser) -> None:
     page = browser.new_page(base_url=address, viewport=DESKTOP_ZH.viewport)
     page.goto("/login?next=/inbox")
@@ -191,16 +218,7 @@ def _picture(device: Device, name: str, somebody: PortalUser) -> None:
         path = Path(PICTURES) / f"{name}{'-phone' if device.phone else ''}.png"
         page.screenshot(path=path, full_page=True, clip=clip)
     if not device.phone:
-        _picture_of_a_manual(page, manuals.FOLDER / device.language / f"{name}.webp", clip)
-
-
-def _picture_of_a_manual(page: Page, path: Path, clip: dict[str, Any]) -> None:
-    """Smaller than those of the docs, because each installation carries them."""
-    if not any(f"({path.stem})" in text.read_text(encoding="utf-8") for text in path.parent.glob("*.md")):
-        return
-    wanted = {"format": "webp", "quality": 70, "captureBeyondViewport": True, "clip": {**clip, "scale": 0.75}}
-    answer = page.context.new_cdp_session(page).send("Page.captureScreenshot", wanted)
-    path.write_bytes(base64.b64decode(answer["data"]))
+        manual_pictures.save(page, device.language, name, clip)
 
 
 def _made_by(*command: str | Path) -> subprocess.CompletedProcess[str]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import manual_pictures
 import pytest
 from anyio.from_thread import start_blocking_portal
 from axe_playwright_python.sync_playwright import Axe
@@ -120,6 +121,8 @@ def test_people_come_from_the_directory_and_leave_after_the_transfer(
     # a department that is not here, and somebody with an open case, who is changed by hand
     expect(page.locator("tbody").last.locator("tr")).to_have_count(2)
     look(page, f"directory-{suffix}")
+    if os.environ.get("FOOTAGE_DESK_TEST_PICTURES") and device is DESK:
+        manual_pictures.save(page, language, "directory", manual_pictures.clip_of(page))
     page.locator("[name=passwords]").check()
     press("Take over")
     expect(page.locator("tbody tr")).to_have_count(1)

@@ -27,11 +27,12 @@ RECORDERS_KEY = {"footage-desk-recorders-key"}
 SEAL, LOG = {"footage-desk-seal"}, {"footage-desk-log"}
 NOTICES = {"footage-desk-mail", "footage-desk-webhook"}
 PROVIDER = {"footage-desk-oidc"}
+DIRECTORY = {"footage-desk-directory"}
 RECORDERS = {"10.20.0.0/16", "10.21.0.0/16"}
 
 # Which secrets each part of the city is given. Whoever widens this says why.
 SECRETS = {
-    "portal": BOOKS | STORE | PORTAL | RECORDERS_KEY | LOG | NOTICES | PROVIDER,
+    "portal": BOOKS | STORE | PORTAL | RECORDERS_KEY | LOG | NOTICES | PROVIDER | DIRECTORY,
     "worker-process": BOOKS,
     # Who opens recorders decrypts their passwords, and no second factor.
     "worker-preserve-footage": BOOKS | STORE | RECORDERS_KEY,
@@ -46,6 +47,8 @@ SECRETS = {
     # It enters in the audit trail what it deploys.
     "deploy-models": BOOKS,
     "backup": BOOKS | STORE | REPLICA,
+    # It takes people over, and sees no footage.
+    "directory": BOOKS | DIRECTORY,
     "test": set(),
 }
 
@@ -69,11 +72,11 @@ def test_only_who_asks_recorders_reaches_their_networks() -> None:
 
 def test_each_part_reaches_the_ports_that_it_speaks_to() -> None:
     names, gateway, database, store, recorders, mail, webhook = 53, 26500, 5432, 9000, {80, 443, 554}, 587, 443
-    provider, stamps = 8443, 80
+    provider, stamps, directory = 8443, 80, 636
     process, footage = {names, gateway, database}, {names, gateway, database, store}
 
     assert {name: part.ports for name, part in parts("city").items()} == {
-        "portal": footage | recorders | {mail, webhook, provider, stamps},
+        "portal": footage | recorders | {mail, webhook, provider, stamps, directory},
         "worker-process": process,
         "worker-preserve-footage": footage | recorders,
         "worker-retrieve-footage": footage | recorders | {stamps},
@@ -85,6 +88,7 @@ def test_each_part_reaches_the_ports_that_it_speaks_to() -> None:
         "migrate": {names, database, store},
         "deploy-models": process,
         "backup": {names, database, store},
+        "directory": {names, database, directory},
         "test": {names, gateway, 9600},
     }
 

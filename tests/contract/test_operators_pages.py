@@ -43,6 +43,7 @@ SECRETS = {
     "the recorders' networks and folders": {"recorders"},
     "mail and webhook": {"mail"},
     "the client's secret at the login provider": {"provider"},
+    "the account of the directory, where one is set": {"directory"},
 }
 every_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 

@@ -60,7 +60,7 @@ async def play(
     await run.to_the_end(share)
     container = run.container()
     run.settle(container)
-    wrong = chaos_truth.archived(container, run.application_id, run.answered, reminders=0)
+    wrong = chaos_truth.archived(container, run.application_id, run.answered, chaos_truth.Ends(reminders=0))
     container.database.close()
     assert not wrong, f"{share}\n" + "\n".join(wrong) + f"\n{run.report()}"
     return run

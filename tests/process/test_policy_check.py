@@ -9,7 +9,7 @@ import amount
 import pytest
 from edit_lists import Edit
 from edited_models import with_one_mark
-from further_policy_edits import BREAKING, HARMLESS, REFUSED
+from further_policy_edits import BREAKING, BREAKING_BESIDE, HARMLESS, HARMLESS_BESIDE, REFUSED
 from golden_scenario import Scenario
 from typer.testing import CliRunner
 
@@ -25,6 +25,7 @@ from services.runtime.places import BPMN
 
 _SAMPLE = 2
 _HARMLESS_SAMPLE = 1  # nothing ends such a walk early
+_BESIDE_SAMPLE = 4  # each is walked in a second
 
 
 @cache
@@ -69,6 +70,37 @@ def test_an_edit_that_breaks_the_policy_is_found_by_its_rule(edit: Edit, models:
 
     assert edit.found_by in {verdict.rule for verdict in report.broken}
     assert report.exit_code == ExitCode.BROKEN
+
+
+@pytest.mark.requirement("R41", "R46", "R52", "R61", "R63", "R64", "R65", "R67")
+@pytest.mark.parametrize("edit", _some(BREAKING_BESIDE, sample=_BESIDE_SAMPLE), ids=str)
+def test_an_edit_beside_the_application_is_found_by_its_rule(edit: Edit, tmp_path: Path) -> None:
+    folder = _beside(tmp_path)
+    edit.apply(folder)
+
+    report = check(folder, discover(), until=edit.found_by)
+
+    assert edit.found_by in {verdict.rule for verdict in report.broken}
+
+
+def test_harmless_edits_beside_the_application_are_clean(tmp_path: Path) -> None:
+    """All at once, because they are of different processes."""
+    folder = _beside(tmp_path)
+    for edit in HARMLESS_BESIDE:
+        edit.apply(folder)
+
+    report = check(folder, discover())
+
+    beside = [verdict for verdict in report.broken + report.undecided if verdict.process]
+    assert [(verdict.rule, verdict.why[1]) for verdict in beside] == []
+    assert len(report.parts) > 1
+
+
+def _beside(tmp_path: Path) -> Path:
+    """A copy of the models without the case of an application, which takes most of the time and is not edited."""
+    folder = Path(shutil.copytree(BPMN, tmp_path / "models"))
+    (folder / "video-retrieval.bpmn").unlink()
+    return folder
 
 
 @pytest.mark.parametrize("edit", REFUSED, ids=str)

@@ -121,6 +121,12 @@ RULES = {
     ),
     "POST /api/admin/robots/{robot_id}/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "DELETE /api/admin/robots/{robot_id}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "GET /api/admin/chat-app": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "PUT /api/admin/chat-app": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"kind": "wecom", "account": "x", "secret": "x"}
+    ),
+    "POST /api/admin/chat-app/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "DELETE /api/admin/chat-app": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /api/admin/mail-server": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "PUT /api/admin/mail-server": Rule(
         ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"host": "mail.example", "port": 22, "sender": "x@none.example"}

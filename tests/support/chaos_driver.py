@@ -56,6 +56,8 @@ class Run:
     """
 
     folder: Path
+    drafter: str = WATCHER
+    ended: str = ENDED  # the point that says that all is over
     withdraw_at: Callable[[dict[str, Any]], bool] | None = None
     before_return: Callable[[str], Awaitable[None]] | None = None
     custodian: str = "liuyang"  # who holds the copies now
@@ -137,7 +139,7 @@ class Run:
 
     async def _act(self) -> bool:
         """Whoever is next does it; whether the case is closed."""
-        watcher = await self._who(WATCHER)
+        watcher = await self._who(self.drafter)
         mine = await watcher.get("/api/applications", mine="true")
         if not mine:
             await self._apply(watcher)
@@ -155,9 +157,18 @@ class Run:
             await self._use()
         elif state in ("approval", "retrieval", "return-inspection"):
             await self._decide(detail or ("return-inspection" if state == "return-inspection" else ""))
-        return bool(state == "closed")
+        return state == "closed" and await self._over()
+
+    async def _over(self) -> bool:
+        """Do what is next when the case is closed; whether nothing is left to do."""
+        return True
 
     async def _apply(self, drafter: PortalUser) -> None:
+        applied = await drafter.post("/api/applications", {**self.form(), "submit": True})
+        self.answered.append((applied["id"], "applied", self.drafter))
+
+    def form(self) -> dict[str, Any]:
+        """What is applied for: footage of yesterday."""
         day = (self._now() - timedelta(days=1)).date()
         zone = ZoneInfo(organisation.ZONE)
         items = [
@@ -169,24 +180,19 @@ class Run:
             }
             for channel, start, end in ITEMS
         ]
-        applied = await drafter.post(
-            "/api/applications",
-            {
-                "reason": "昨晚仓库北门附近发生叉车与货架碰撞，需要查明经过。",
-                "purpose": "查明事故原因，作为事故报告的依据，并用于改进作业流程。",
-                "purposeCategory": "accident",
-                "legalBasis": "internal-management",
-                "incidentReference": "SG-2026-0042",
-                "wayOfUse": "download",
-                "wayOfUseBecause": "须逐帧放大核对，在线查看不够。",
-                "placeOfUse": "生产部二楼会议室",
-                "requestedUseDays": 10,
-                "custodianId": organisation.demo_id("liuyang"),
-                "items": items,
-                "submit": True,
-            },
-        )
-        self.answered.append((applied["id"], "applied", WATCHER))
+        return {
+            "reason": "昨晚仓库北门附近发生叉车与货架碰撞，需要查明经过。",
+            "purpose": "查明事故原因，作为事故报告的依据，并用于改进作业流程。",
+            "purposeCategory": "accident",
+            "legalBasis": "internal-management",
+            "incidentReference": "SG-2026-0042",
+            "wayOfUse": "download",
+            "wayOfUseBecause": "须逐帧放大核对，在线查看不够。",
+            "placeOfUse": "生产部二楼会议室",
+            "requestedUseDays": 10,
+            "custodianId": organisation.demo_id(self.custodian),
+            "items": items,
+        }
 
     async def _decide(self, stage: str) -> None:
         if stage not in self.deciders:
@@ -215,7 +221,7 @@ class Run:
         return False
 
     async def _accept(self) -> None:
-        custodian = await self._who("liuyang")
+        custodian = await self._who(self.custodian)
         if not await custodian.get("/api/reviews"):
             return
         for hand_over in await custodian.get("/api/hand-overs"):
@@ -227,7 +233,7 @@ class Run:
                     "password": custodian.password,
                 },
             )
-            self.answered.append((hand_over["id"], "accepted", "liuyang"))
+            self.answered.append((hand_over["id"], "accepted", self.custodian))
 
     async def _use(self) -> None:
         """View each copy, ask what there is to ask, let the time pass until the reminder, give them back."""
@@ -286,7 +292,9 @@ class Run:
         own file, when the server has stopped, has to do.
         """
         self._closed_since = self._closed_since or time.monotonic()
-        return any(point.startswith(ENDED) for point in self.visits) or time.monotonic() > self._closed_since + ENOUGH
+        return (
+            any(point.startswith(self.ended) for point in self.visits) or time.monotonic() > self._closed_since + ENOUGH
+        )
 
     async def _end_in_order(self) -> None:
         """A server that a point kills at the very end begins once more: what it had in hand lies there until then."""

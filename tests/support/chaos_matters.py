@@ -3,19 +3,28 @@
 There are courses of matters: one division of seeds plays each, so that a sample of one seed plays one, as ever.
 """
 
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import chaos_acts as acts
+import chaos_truth
+from chaos_beginnings import APPLIED, CLOSED, IN_USE, Beginning, begin
 from chaos_driver import Run
 from chaos_plan import Share
+from chaos_server import settings
 
+from services.app.container import Container
 from services.demo.organisation import demo_id
 from services.demo.people import StepFailed
 
 HOLDER = "chenjing"  # to whom the copies are handed on
 Asked = Mapping[str, tuple[str, dict[str, Any]]]
+Act = Callable[["MattersRun"], Awaitable[bool]]
+LENT = Beginning(IN_USE)
+ENDED_OF = "after engine PROCESS_INSTANCE ELEMENT_COMPLETED"
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,9 @@ class Course:
     ``asked``: by kind of matter, in the order in which they come, who asks, and what. ``ends``: as what they are
     closed. ``stages``: of the reviews that they ask for. ``reader``: who sees all of them. ``reminders``: how many of
     the return. ``downloads``: a copy is downloaded, and accounted for after the loan by a work order. ``early``: who
-    calls the footage urgently and sees it before its approval.
+    calls the footage urgently and sees it before its approval. ``begins``: where the case stands when it is asked, and
+    who plays its parts. ``besides`` is done while the loan runs, ``after`` when the case is closed. ``closed_as``: how
+    the case ends; ``issues``: how many times the footage was handed over. ``left``: processes that go on afterwards.
     """
 
     asked: Asked
@@ -35,8 +46,54 @@ class Course:
     reminders: int = 1
     downloads: bool = False
     early: str | None = None
+    begins: Beginning = LENT
+    besides: tuple[Act, ...] = ()
+    after: tuple[Act, ...] = ()
+    closed_as: str = "footage-re-archived"
+    issues: int = 1
+    ended: str = "video-retrieval"
+    left: tuple[str, ...] = ()
+    checks: tuple[Callable[[Container, str], list[str]], ...] = ()
+
+    def wrong(self, container: Container, run: Run) -> list[str]:
+        """What is wrong after a run."""
+        case = run.application_id
+        ends = chaos_truth.Ends(
+            closed_as=self.closed_as,
+            drafter=run.drafter,
+            stages=self.begins.stages,
+            more_stages=self.stages,
+            reminders=self.reminders,
+            issues=self.issues,
+            left=self.left,
+        )
+        disposed = "disposal" in self.ends
+        look = chaos_truth.disposed if disposed else chaos_truth.archived
+        wrong = look(container, case, run.answered, ends)
+        wrong += chaos_truth.matters_ended(container, case, self.ends)
+        if self.downloads:
+            wrong += chaos_truth.downloads_accounted(container, case)
+        for check in self.checks:
+            wrong += check(container, case)
+        return wrong
+
+    def __str__(self) -> str:
+        return "-".join(self.ends) or self.after[0].__name__
 
 
+RECIPE = {
+    "mode": "keep-one",
+    "picture": {"width": 640, "height": 360},
+    "regions": [
+        {"start": 0, "end": 100_000, "keyframes": [{"at": 0, "x": 100, "y": 100, "width": 200, "height": 160}]}
+    ],
+}
+DISCLOSED = {
+    "opensWith": "archiver",
+    "endsLoan": True,
+    "notOriginalBecause": "录像机须继续录像。",
+    "reason": "依函提供。",
+}
 COURSES = (
     Course(
         {
@@ -63,7 +120,64 @@ COURSES = (
         reminders=0,
         downloads=True,
     ),
-    Course({}, {"urgent": "ratified"}, ("urgent-release",), early="wangfang"),
+    Course({}, {"urgent": "ratified"}, ("urgent-release",), early="wangfang", begins=Beginning(APPLIED)),
+    Course(
+        {
+            "violation": ("sunli", {"reason": "片段出现在外部群聊。", "violationKind": "leak"}),
+            "appeal": ("liuyang", {"reason": "处理过重。"}),
+        },
+        {"violation": "settled", "appeal": "refused"},
+        ("violation-management", "legal-sanction", "referral", "violation-appeal"),
+        reader="liuyang",
+    ),
+    Course(
+        {"problem": ("liuyang", {"reason": "画面是停车场。", "problem": "wrong-camera"})},
+        {"problem": "answered"},
+        ("problem", "storage-release", "partial-footage", "receipt"),
+        reader="liuyang",
+        issues=2,
+    ),
+    Course(
+        {
+            "redaction": ("liuyang", {"reason": "被拍摄人申请复制。", "recipe": RECIPE}),
+            "hold": ("wulei", {"reason": "诉讼。", "cause": "manual"}),
+            "lift-hold": ("zhoumin", {"reason": "诉讼已结。"}),
+        },
+        {"redaction": "applied", "hold": "applied", "lift-hold": "applied"},
+        ("redaction-check", "legal", "legal", "security-signature"),
+        reader="wulei",
+        after=(acts.redacted_deleted,),
+    ),
+    Course(
+        {"disclosure": ("machao", DISCLOSED)},
+        {"disclosure": "applied"},
+        ("security", "legal", "security-signature", "management"),
+        reader="machao",
+        reminders=0,
+        begins=Beginning(IN_USE, police=True),
+        besides=(acts.handed_out,),
+        closed_as="footage-provided",
+    ),
+    Course({}, {}, (), begins=Beginning(CLOSED), after=(acts.fetched_and_deleted,)),
+    Course(
+        {},
+        {},
+        (),
+        begins=Beginning(CLOSED, later=timedelta(days=40)),
+        after=(acts.inspected,),
+        ended="inspection",
+        checks=(chaos_truth.inspected,),
+        left=("work-order",),
+    ),
+    Course(
+        {},
+        {"disposal": "applied"},
+        ("disposal", "disposal-confirm"),
+        reader="zhaoqiang",
+        begins=Beginning(CLOSED, later=timedelta(days=740)),
+        ended="matter",
+        left=("work-order",),
+    ),
 )
 URGENT = {"ground": "missing-person", "reason": "一名儿童在北门走失。"}
 # By stage: how it is decided.
@@ -81,10 +195,32 @@ ANSWERS: dict[str, tuple[str, dict[str, Any]]] = {
     "security-signature": ("signed", {}),
     "recall": ("signed", {}),
     "urgent-release": ("approved", {}),
+    "violation-management": (
+        "upheld",
+        {
+            "reason": "经核实。",
+            "opinion": "同意。",
+            "judgement": {
+                "sanctions": [{"kind": "reprimand"}, {"kind": "fine", "amount": "500"}],
+                "loss": True,
+                "lossAmount": "120.50",
+                "referral": True,
+            },
+        },
+    ),
+    "legal-sanction": ("approved", {"opinion": "同意。"}),
+    "referral": ("approved", {"opinion": "应当移送。", "judgement": {"authority": acts.AUTHORITY}}),
+    "violation-appeal": ("rejected", {"reason": "事实清楚。"}),
+    "legal": ("approved", {}),
+    "redaction-check": ("approved", {}),
+    "disposal": ("approved", {}),
+    "disposal-confirm": ("approved", {}),
 }
+# Instead of these where that is asked of this kind of matter, in this course.
+REPLACED = ("replace", {"reason": "画面不是批准的机位。"})
 DECIDERS = (
     *("wulei", "zhengjie", "zhaoqiang", "zhoumin", "gaofeng", "songtao", "lianghong"),
-    *("wangfang", HOLDER),
+    *("wangfang", HOLDER, "yangfan", "machao", "hutao", "linlin", "zhujun", "zhangwei"),
 )
 # Copies that are recalled are inspected by Security.
 INSPECTOR = ("machao", "in-order", {})
@@ -102,8 +238,59 @@ class MattersRun(Run):
     course: Course = field(kw_only=True)
 
     def __post_init__(self) -> None:
+        for name, value in self.course.begins.people().items():
+            setattr(self, name, value)
+        self.ended = f"{ENDED_OF} {self.course.ended}#"
         if self.course.downloads:
             self.deciders["return-inspection"] = INSPECTOR
+
+    async def to_the_end(self, share: Share | None) -> None:
+        await begin(self, self.course.begins)
+        await super().to_the_end(share)
+
+    async def _over(self) -> bool:
+        """What was asked of a case that is closed is decided, and what is done then is done."""
+        if self.course.begins.state == CLOSED and not await self._all_ended():
+            return False
+        for act in self.course.after:
+            if not await act(self):
+                return False
+        return True
+
+    # ---- for acts
+
+    async def who(self, login: str) -> Any:
+        return await self._who(login)
+
+    async def matters(self, kind: str) -> list[dict[str, Any]]:
+        listed = (await (await self._who(self.course.reader)).get("/api/matters", kind=kind))["matters"]
+        return list(listed)
+
+    async def turn(self, by: timedelta) -> None:
+        await (await self._who("luoxin")).post("/api/demo/clock", {"seconds": int(by.total_seconds()) + 1})
+
+    async def turn_to(self, moment: datetime) -> None:
+        """Let the time pass until then, where it has not."""
+        wait = moment - self._now()
+        if wait > timedelta():
+            await self.turn(wait)
+
+    def moment(self) -> str:
+        return self._now().isoformat()
+
+    def last_quarter(self) -> str:
+        now = self._now()
+        quarter = now.year * 4 + (now.month - 1) // 3 - 1
+        return f"{quarter // 4}-Q{quarter % 4 + 1}"
+
+    def value(self, query: str) -> Any:
+        """What the database says, where the portal shows nobody that something is done."""
+        path = settings(self.folder).database_address.removeprefix("sqlite:///")
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+            return connection.execute(query).fetchone()[0]
+
+    def left(self, rows: str) -> int:
+        return int(self.value(f"SELECT count(*) FROM {rows}"))  # noqa: S608 - our tables
 
     async def _use(self) -> None:
         if "custody-transfer" in self.course.asked and await (await self._who(HOLDER)).get("/api/hand-overs"):
@@ -123,22 +310,46 @@ class MattersRun(Run):
     async def _matters_ended(self) -> bool:
         if self.course.downloads and not await self._downloaded():
             return False
+        if not await self._all_ended():
+            return False
+        for act in self.course.besides:
+            if not await act(self):
+                return False
+        # a loan that is recalled, or ends with the receipt of others, is given back by nobody
+        return not self.course.downloads and not self.course.besides
+
+    async def _all_ended(self) -> bool:
+        """Ask for what was not asked for, and answer what is open, one after the other."""
         listed = (await (await self._who(self.course.reader)).get("/api/matters"))["matters"]
         by_kind = {matter["kind"]: matter for matter in listed}
         if len(by_kind) < len(listed):
             raise AssertionError(f"something was asked twice: {[matter['number'] for matter in listed]}")
-        for kind, (login, asked) in self.course.asked.items():
+        for kind in dict.fromkeys((*self.course.asked, *self.course.ends)):
+            if kind == "urgent":  # it was called before the loan
+                continue
             if kind not in by_kind:
-                await self._ask(login, kind, asked)
+                if kind in self.course.asked:  # or else by the system
+                    await self._ask(kind, by_kind)
                 return False
             if by_kind[kind]["state"] == "open":
                 await self._answer(by_kind[kind])
                 return False
-        return not self.course.downloads  # a loan that is recalled is given back by nobody
+        return True
 
-    async def _ask(self, login: str, kind: str, asked: dict[str, Any]) -> None:
+    async def _ask(self, kind: str, known: Mapping[str, Any]) -> None:
+        login, asked = self.course.asked[kind]
         person = await self._who(login)
         more: dict[str, Any] = {}
+        if kind == "appeal":
+            more = {"violationId": known["violation"]["id"]}
+        if kind == "lift-hold":
+            [hold] = (await person.get("/api/holds"))["holds"]
+            more = {"holdId": hold["id"]}
+        if kind == "redaction":
+            more = {"copyId": (await person.get("/api/hand-overs"))[0]["copies"][0]["id"]}
+        if kind == "disclosure":
+            named = (await person.get(f"/api/applications/{self.application_id}/on-behalf"))["outsiders"]
+            more = {"outsiderIds": [one["id"] for one in named]}
         if kind == "extension":
             more = {"dueAt": _later((await (await self._who(self.custodian)).get("/api/hand-overs"))[0])}
         body = {"kind": kind, "applicationId": self.application_id, "asked": {**asked, **more}}
@@ -148,18 +359,16 @@ class MattersRun(Run):
 
     async def _answer(self, matter: dict[str, Any]) -> None:
         """The accused reply; then whoever is asked decides."""
-        path = f"/api/matters/{matter['id']}"
-        if matter["kind"] == "violation":
-            accused = await self._who("liuyang")
-            if (await accused.get(path))["violation"]["mayReply"]:
-                await accused.post(f"{path}/reply", {"text": "只放了一次，以后不会。"})
-                return
+        if matter["kind"] == "violation" and not await acts.defended(self, matter):
+            return
         # who has released an urgent retrieval does not decide the application
         for login in ("zhengjie",) if matter["kind"] == "urgent" else DECIDERS:
             decider = await self._who(login)
             for review in await decider.get("/api/reviews"):
                 if review["matter"] and review["matter"]["id"] == matter["id"]:
-                    outcome, more = ANSWERS[review["stage"]]
+                    if review["stage"] == "redaction-check" and not await acts.watched(self, decider, matter):
+                        return
+                    outcome, more = REPLACED if self.course.issues > 1 else ANSWERS[review["stage"]]
                     await decider.decide(review, outcome, **more)
                     self.answered.append((review["id"], outcome, login))
                     return

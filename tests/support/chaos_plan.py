@@ -14,8 +14,11 @@ import amount
 # Of what happens often, the first visits stand for the rest.
 VISITS = 8
 FEW = 2
-# Readings and logins leave an event and nothing that could be half done; the tables are many and all the same.
-SELDOM = re.compile(r"login\.|sessions|viewings|outbox|migration|key-file synced")
+# Readings and logins leave an event and nothing that could be half done, leases and counts not even that; the tables
+# are many and all the same.
+SELDOM = re.compile(
+    r"login\.|sessions|viewings|outbox|migration|key-file synced|leases\.|register metrics|recorder-monitor"
+)
 # How often these come, nobody knows beforehand.
 CHANCE = re.compile(r"JOB TIMED_OUT|AccountIdentity\.actor|claim_due")
 

@@ -3,7 +3,8 @@
 import io
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,13 @@ from services.database.tables.audit import AuditAnchor
 from services.database.tables.cameras import Camera
 from services.database.tables.copies import Copy, Download
 from services.database.tables.custody import CustodyEntry, HandOver
+from services.database.tables.derivatives import Derivative, DerivativeAttempt
+from services.database.tables.disclosures import Disclosure
+from services.database.tables.disposals import DisposalItem
 from services.database.tables.documents import Document
+from services.database.tables.evidence_packages import EvidencePackage, PackageAttempt
+from services.database.tables.holds import Hold
+from services.database.tables.inspections import GroupInspection, InspectedCase
 from services.database.tables.masters import Master
 from services.database.tables.matters import Matter
 from services.database.tables.outbox import OutboxMessage
@@ -47,6 +54,22 @@ STAGES = (
 )
 
 
+@dataclass(frozen=True)
+class Ends:
+    """How a case has to have ended: ``more_stages`` were asked of its matters, and it was handed over ``issues`` times.
+
+    ``left``: processes that go on.
+    """
+
+    closed_as: str = "footage-re-archived"
+    drafter: str = "lina"
+    stages: Sequence[str] = STAGES
+    more_stages: Sequence[str] = ()
+    reminders: int = 1
+    issues: int = 1
+    left: Sequence[str] = ()
+
+
 class Truth:
     """Collects what does not hold; every check names itself."""
 
@@ -65,29 +88,24 @@ class Truth:
     def rows(self, table: type[Any]) -> list[Any]:
         """The application's rows of a table; everything where it has no such column."""
 
-        def read(uow: UnitOfWork) -> list[Any]:
-            query = select(table)
-            if hasattr(table, "application_id"):
-                query = query.where(table.application_id == self.application_id)
-            return list(uow.session.scalars(query))
+        rows = self.all(table)
+        if not hasattr(table, "application_id"):
+            return rows
+        return [row for row in rows if row.application_id == self.application_id]
 
-        return self.container.database.run_now(Actor("system", "test"), read)
+    def all(self, table: type[Any]) -> list[Any]:
+        """The rows of a table, of whichever case."""
+        return self.container.database.run_now(
+            Actor("system", "test"), lambda uow: list(uow.session.scalars(select(table)))
+        )
 
 
 def archived(
-    container: Container,
-    application_id: str,
-    answered: Iterable[tuple[str, str, str]],
-    *,
-    reminders: int = 1,
-    more_stages: Sequence[str] = (),
+    container: Container, application_id: str, answered: Iterable[tuple[str, str, str]], ends: Ends = Ends()
 ) -> list[str]:
-    """What is wrong with a case that went to the archive after so many reminders; empty when all holds.
-
-    ``more_stages`` were asked of its matters.
-    """
+    """What is wrong with a case whose footage went to the archive; empty when all holds."""
     truth = Truth(container, application_id)
-    _closed(truth, "footage-re-archived")
+    _closed(truth, ends.closed_as)
     items = {item.id for item in truth.rows(Item)}
     for table in (Master, Copy):
         truth.same(f"{table.__name__} for each item", Counter(row.item_id for row in truth.rows(table)), Counter(items))
@@ -95,10 +113,10 @@ def archived(
     records = Counter(row.item_id for row in documents if row.kind == "retrieval-record")
     truth.same("retrieval records", records, Counter(items))
     truth.same("filed forms", sum(row.kind == "application-form" for row in documents), 1)
-    truth.same("hand-overs", len(truth.rows(HandOver)), 1)
+    truth.same("hand-overs", sorted(row.issue for row in truth.rows(HandOver)), list(range(1, ends.issues + 1)))
     truth.same("archive entries", len(truth.rows(ArchiveEntry)), 1)
-    truth.same("reminders of the return", sum(row.kind == "return" for row in truth.rows(Reminder)), reminders)
-    _decided(truth, answered, (*STAGES, *more_stages))
+    truth.same("reminders of the return", sum(row.kind == "return" for row in truth.rows(Reminder)), ends.reminders)
+    _decided(truth, answered, ends)
     _objects(truth)
     _packets(truth)
     for master in truth.rows(Master):
@@ -110,7 +128,24 @@ def archived(
     for copy in truth.rows(Copy):
         truth.check(copy.key_destroyed_at is not None, f"the loan key of copy {copy.id} is not booked as destroyed")
     truth.same("replicas", sum(master.replica is not None for master in truth.rows(Master)), _backed_up(truth, items))
-    _nothing_open(truth)
+    _nothing_open(truth, ends.left)
+    return truth.wrong
+
+
+def disposed(
+    container: Container, application_id: str, answered: Iterable[tuple[str, str, str]], ends: Ends = Ends()
+) -> list[str]:
+    """What is wrong with a case whose footage was disposed of; empty when its documents alone are left."""
+    truth = Truth(container, application_id)
+    _closed(truth, ends.closed_as)
+    _decided(truth, answered, ends)
+    for row in truth.rows(Master):
+        truth.check(row.discarded_at is not None, f"the master {row.id} is not booked as deleted")
+    items = truth.rows(DisposalItem)
+    truth.same("items", Counter(row.master_id for row in items), Counter(row.id for row in truth.rows(Master)))
+    truth.same("ends of items", {row.state for row in items}, {"deleted"})
+    _objects(truth)
+    _nothing_open(truth, ends.left)
     return truth.wrong
 
 
@@ -135,8 +170,9 @@ def matters_ended(container: Container, application_id: str, ends: Mapping[str, 
     truth = Truth(container, application_id)
     matters = truth.rows(Matter)
     truth.same("matters", sorted((row.kind, row.closed_as) for row in matters), sorted(ends.items()))
-    sheets = Counter(row.number for row in truth.rows(Document))
-    truth.same("sheets of matters", {row.number: sheets[row.number] for row in matters}, {m.number: 1 for m in matters})
+    sheets = Counter(row.number for row in truth.all(Document))
+    filed = {row.number: int(row.kind != "appeal") for row in matters}  # which is in the sheet of its violation
+    truth.same("sheets of matters", {row.number: sheets[row.number] for row in matters}, filed)
     of_matters = {row.id for row in matters}
     suspensions = [row for row in truth.rows(Suspension) if row.matter_id in of_matters and row.cause == "problem"]
     truth.same("freezes", len(suspensions), 1 if "problem" in ends else 0)
@@ -145,7 +181,30 @@ def matters_ended(container: Container, application_id: str, ends: Mapping[str, 
     truth.same("violations", [row.closed_as for row in violations], [ends[k] for k in ends if k == "violation"])
     sanctions = [(row.person_id, row.kind) for row in truth.rows(Sanction) if row.matter_id in of_matters]
     truth.same("sanctions given twice", [one for one, times in Counter(sanctions).items() if times > 1], [])
-    truth.same("sanctions", len(sanctions), len(violations))
+    asked = sum(
+        len(row.judgement["sanctions"]) for row in truth.rows(Decision) if (row.judgement or {}).get("sanctions")
+    )
+    truth.same("sanctions", len(sanctions), asked)
+    truth.same(
+        "referrals",
+        sum(row.kind == "referral" for row in truth.rows(Document)),
+        sum("settled" in ends[k] for k in ends),
+    )
+    holds = truth.rows(Hold)
+    truth.check(all(row.lifted_at for row in holds if row.cause == "manual"), "a hold is not lifted")
+    truth.same("holds", sum(row.cause == "manual" for row in holds), 1 if "hold" in ends else 0)
+    truth.same("disclosures", len(truth.rows(Disclosure)), 1 if "disclosure" in ends else 0)
+    truth.same("redacted copies", len(truth.rows(Derivative)), 1 if "redaction" in ends else 0)
+    return truth.wrong
+
+
+def inspected(container: Container, application_id: str) -> list[str]:
+    """What is wrong with a quarter that was inspected: once, each case once, one report."""
+    truth = Truth(container, application_id)
+    truth.same("inspections", [row.closed_as for row in truth.rows(GroupInspection)], ["signed"])
+    truth.same("inspected cases", [row.decided_at is not None for row in truth.rows(InspectedCase)], [True])
+    reports = sum(row.kind == "inspection-report" for row in truth.all(Document))
+    truth.same("reports", reports, 1)
     return truth.wrong
 
 
@@ -179,20 +238,20 @@ def _closed(truth: Truth, closed_as: str) -> None:
     truth.same("closed as", application.closed_as, closed_as)
 
 
-def _decided(truth: Truth, answered: Iterable[tuple[str, str, str]], stages: Sequence[str]) -> None:
+def _decided(truth: Truth, answered: Iterable[tuple[str, str, str]], ends: Ends) -> None:
     """Everybody was asked once, and no answer that the server has confirmed is lost or another one now."""
-    reviews, decisions = truth.rows(Review), truth.rows(Decision)
+    reviews, decisions, stages = truth.rows(Review), truth.rows(Decision), (*ends.stages, *ends.more_stages)
     truth.same("reviews", Counter(review.stage for review in reviews), Counter(stages))
     truth.same("decisions", Counter(decision.stage for decision in decisions), Counter(stages))
     logins = {person.id: person.login for person in truth.rows(Person)}
     booked = {(row.review_id, row.outcome, logins[row.decided_by]) for row in decisions}
     confirmed = {(row.review_id, "confirmed", logins[row.person_id]) for row in truth.rows(Confirmation)}
-    (hand_over,) = truth.rows(HandOver)
+    loans = truth.rows(HandOver)
     holders = {row.person_id for row in truth.rows(CustodyEntry) if row.event == "received"}  # one after the other
     other = {
-        (truth.application_id, "applied", "lina"),
-        *((hand_over.id, "accepted", logins[holder]) for holder in holders),
-        (hand_over.id, "returned" if hand_over.returned_at else "", logins[hand_over.custodian_id]),
+        (truth.application_id, "applied", ends.drafter),
+        *((loan.id, "accepted", logins[holder]) for loan in loans for holder in holders),
+        *((loan.id, "returned", logins[loan.custodian_id]) for loan in loans if loan.returned_at),
     }
     lost = set(answered) - booked - confirmed - other
     truth.check(not lost, f"answers that the server had confirmed are not in the books: {sorted(lost)}")
@@ -210,9 +269,15 @@ def _objects(truth: Truth) -> None:
                     wanted.add(label)
                 elif bucket == "masters":
                     perhaps.add(label)  # of a case that was withdrawn between retrieval and label
-    documents = truth.container.database.run_now(
-        Actor("system", "test"), lambda uow: list(uow.session.scalars(select(Document)))
-    )
+    keys_kept = set()
+    for table in (Derivative, EvidencePackage):  # which are kept for a time, each under a key of its own
+        for row in truth.rows(table):
+            if row.made_at is not None and row.discarded_at is None:
+                keys_kept.add(row.attempt_id)
+                wanted.add(("copies", row.sealed["key"]))
+                if table is Derivative:
+                    wanted.add(("copies", label_key(row.sealed["key"])))
+    documents = truth.all(Document)
     written, filed = (
         {("documents", f"{row.number}.{form}") for row in rows for form in ("json", "pdf", "label.json")}
         for rows in (documents, [row for row in documents if row.filed_at is not None])
@@ -236,8 +301,8 @@ def _objects(truth: Truth) -> None:
     for place in ("store", "replica"):
         left = [str(path.relative_to(data)) for path in (data / place).glob("*/unfinished/*")]
         truth.same(f"unfinished files in {place}", left, [])
-    keys = [path.name for path in (data / "keys" / "loans").glob("*") if path.suffix != ".destroyed"]
-    truth.same("loan keys and leftovers of them", keys, [])
+    keys = {path.name for path in (data / "keys" / "loans").glob("*") if path.suffix != ".destroyed"}
+    truth.same("loan keys and leftovers of them", keys, {f"{kept}.key" for kept in keys_kept})
 
 
 def _listed(store: Any) -> list[tuple[str, str]]:
@@ -248,7 +313,8 @@ def _packets(truth: Truth) -> None:
     """Every packet of a master is one of the recorder's, in their order, without a hole."""
     channels = {row.id: row.channel for row in truth.rows(Camera)}
     cameras = {row.id: channels[row.camera_id] for row in truth.rows(Item)}
-    truth.same("cameras", sorted(cameras.values()), sorted(channel for channel, *_ in ITEMS))
+    loans = max(len(truth.rows(HandOver)), 1)  # each issue has items of its own
+    truth.same("cameras", sorted(cameras.values()), sorted(channel for channel, *_ in ITEMS * loans))
     recordings = truth.container.settings.data_dir / "recordings"
     for master in truth.rows(Master):
         sealed = Sealed.from_json(master.sealed)
@@ -267,12 +333,15 @@ def _packets(truth: Truth) -> None:
             truth.check(same, f"{kind} packets of the master of {cameras[master.item_id]} are not the recorder's")
 
 
-def _nothing_open(truth: Truth) -> None:
+def _nothing_open(truth: Truth, left: Sequence[str] = ()) -> None:
     open_attempts = [
         (row.purpose, row.key) for row in truth.rows(UploadAttempt) if row.finished_at is None and row.swept_at is None
     ]
     truth.same("open upload attempts", open_attempts, [])
     truth.same("open reviews", [row.stage for row in truth.rows(Review) if row.closed_at is None], [])
+    for attempts in (DerivativeAttempt, PackageAttempt):
+        runs = [row.key for row in truth.rows(attempts) if row.finished_at is None and row.swept_at is None]
+        truth.same(f"open runs of {attempts.__tablename__}", runs, [])
     truth.same("open messages", [row.name for row in truth.rows(OutboxMessage) if row.settled_at is None], [])
     # one that was refused or is held keeps its own
     kept = {row.id for row in truth.rows(Application) if row.discard_after is not None}
@@ -283,7 +352,7 @@ def _nothing_open(truth: Truth) -> None:
     ]
     truth.same("preservations that are not released", held, [])
     truth.same("document numbers given twice", _doubled(truth), [])
-    truth.same("what the engine still has", engine_left(truth.container.settings.data_dir / "engine"), [])
+    truth.same("what the engine still has", engine_left(truth.container.settings.data_dir / "engine", left), [])
 
 
 def _doubled(truth: Truth) -> list[str]:
@@ -296,16 +365,19 @@ def _doubled(truth: Truth) -> list[str]:
     return truth.container.database.run_now(Actor("system", "test"), read)
 
 
-def engine_left(folder: Path) -> list[str]:
+def engine_left(folder: Path, but: Collection[str] = ()) -> list[str]:
     """Instances, jobs, timers and incidents that are left in the engine of a server that has stopped.
 
-    The timer that begins the maintenance of each day is of no instance.
+    ``but``: processes that go on. The timer that begins the maintenance of each day is of no instance.
     """
-    left = {name: name for name in ("process_instances", "jobs", "incidents")}
-    left["timers"] = "timers WHERE process_instance_key != 0"
     with sqlite3.connect(folder / "engine.sqlite3") as connection:
-        return [
-            f"{count} in {table}"
-            for table, rows in left.items()
-            if (count := connection.execute(f"SELECT count(*) FROM {rows}").fetchone()[0])  # noqa: S608 - our names
-        ]
+        documents = dict(connection.execute("SELECT key, document FROM process_instances"))
+        going_on = {key for key, document in documents.items() if any(f'"{process}"' in document for process in but)}
+        found = {"process_instances": list(documents)}
+        for table in ("jobs", "timers", "incidents"):
+            keys = connection.execute(f"SELECT process_instance_key FROM {table}")  # noqa: S608 - our names
+            found[table] = [key for (key,) in keys if table != "timers" or key != 0]
+        if found["incidents"]:
+            going_on = set()
+    left = {table: len([key for key in keys if key not in going_on]) for table, keys in found.items()}
+    return [f"{count} in {table}" for table, count in left.items() if count]

@@ -52,6 +52,7 @@ ROBOT = {
     "name": "x",
     "webhook": "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=none",
 }
+CHAT_APP = {"kind": "wecom", "account": "ww1", "agent": "1000002", "secret": "x"}
 MAIL_SERVER = {"host": "mail.example", "port": "22", "sender": "desk@none.example"}
 DEPARTMENT = {"nameZh": "x", "nameEn": "x", "kind": "administration"}
 PAGES = {
@@ -141,6 +142,10 @@ PAGES = {
     "POST /notices/{notice_id}/read": Rule(frozenset({"drafter"})),
     "GET /admin/notices/robots": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /admin/notices/robots": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=ROBOT),
+    "GET /admin/notices/app": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/notices/app": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=CHAT_APP),
+    "POST /admin/notices/app/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "POST /admin/notices/app/end": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /admin/notices/mail": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "POST /admin/notices/mail": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body=MAIL_SERVER),
     "POST /admin/notices/mail/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),

@@ -17,10 +17,13 @@ DECIDERS = (("security", "reviewer"), ("legal", "counsel"), ("security-signature
 WISH = {"opensWith": "browser", "endsLoan": True, "notOriginalBecause": "原始介质须继续录像。"}
 
 
-def lent_to_security(desk: ReviewDesk) -> dict[str, str]:
-    """For ``prepared_desk``: the copy is accepted by Security's inspector; two officers are named."""
+def lent_to_security(desk: ReviewDesk, **changes: Any) -> dict[str, str]:
+    """For ``prepared_desk``: the copy is accepted by Security's inspector; two officers are named.
+
+    ``changes`` are of the form.
+    """
     add_legal(desk)
-    application_id = submitted(desk)
+    application_id = submitted(desk, **changes)
     for stage, by in STAGES:
         desk.decide(desk.opened(application_id, stage), by)
     desk.run(filing.file, application_id, Classification("ordinary", False, False, False, 15))

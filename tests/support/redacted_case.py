@@ -1,6 +1,7 @@
 """A redacted copy on paper: asked for, made in the database alone, watched and decided as people would."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from lent_case import SEALED, TIMES
@@ -22,25 +23,32 @@ PART = {
     "fingerprint": "",
     "container": "mp4",
 }
-FRAGMENTS = [[0, 100, 1900], [HOUR // 2, 2000, 2000]]  # two, of half an hour each
 
 
 def made(loan: LoanDesk, sha256: str = "c") -> Derivative:
     """Let the one that waits be made, as the process would that makes them."""
+    row = loan.desk.run(make, sha256)
+    assert row is not None
+    return row
 
-    def act(uow: UnitOfWork) -> Derivative:
-        order = derivatives.begin(uow)
-        assert order is not None
-        coverage = {**SEALED["coverage"], "parts": [PART]}  # type: ignore[dict-item]
-        sealed = {**SEALED, "bucket": order.bucket, "key": order.key, "coverage": coverage, "fragments": FRAGMENTS}
-        sealed |= {"plainSize": 4000, "sha256Plain": sha256 * 64}
-        facts = {"pictures": 90_000, "drawn": 90_000, "undecodable": 0, "tools": {"av": "1"}}
-        uow.session.flush()
-        assert derivatives.finish(uow, order.attempt_id, sealed, facts)
-        derivatives.record_label(uow, order.derivative_id, "d" * 64)
-        return uow.session.get_one(Derivative, order.derivative_id)
 
-    return loan.desk.run(act)
+def make(uow: UnitOfWork, sha256: str = "c", span: Sequence[str] = TIMES) -> Derivative | None:
+    """Make the one that waits, of footage this long, in two fragments; None where none waits, or is wanted."""
+    order = derivatives.begin(uow)
+    if order is None:
+        return None
+    long = (datetime.fromisoformat(span[1]) - datetime.fromisoformat(span[0])) // timedelta(milliseconds=1)
+    times = {"parts": [{**PART, "span": span}], "covered": [span], "firstFrame": span[0], "lastFrame": span[1]}
+    coverage = {**SEALED["coverage"], **times}  # type: ignore[dict-item]
+    sealed = {**SEALED, "bucket": order.bucket, "key": order.key, "coverage": coverage}
+    sealed["fragments"] = [[0, 100, 1900], [long // 2, 2000, 2000]]
+    sealed |= {"plainSize": 4000, "sha256Plain": sha256 * 64}
+    facts = {"pictures": 90_000, "drawn": 90_000, "undecodable": 0, "tools": {"av": "1"}}
+    uow.session.flush()
+    if not derivatives.finish(uow, order.attempt_id, sealed, facts):
+        return None
+    derivatives.record_label(uow, order.derivative_id, "d" * 64)
+    return uow.session.get_one(Derivative, order.derivative_id)
 
 
 def watch(loan: LoanDesk, row: Derivative, by: str, start: int = 0, end: int = HOUR) -> str:

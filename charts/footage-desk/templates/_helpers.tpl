@@ -99,7 +99,7 @@ annotations:
 
 {{/* The most connections to the database that the release may hold, with one pod more of each part while an upgrade replaces them, and its jobs. */}}
 {{- define "footage-desk.databaseConnections" -}}
-{{- $sum := add (ternary 2 0 .Values.migration.enabled) (ternary 2 0 .Values.backup.enabled) }}
+{{- $sum := add (ternary 2 0 .Values.migration.enabled) (ternary 2 0 .Values.backup.enabled) (ternary 2 0 .Values.directory.enabled) }}
 {{- if .Values.portal.enabled }}
   {{- $pods := ternary .Values.portal.autoscaling.maxReplicas .Values.portal.replicas .Values.portal.autoscaling.enabled }}
   {{- $sum = add $sum (mul (add1 (int $pods)) (add1 (int .Values.portal.databasePool))) }}
@@ -128,6 +128,7 @@ annotations:
   "oidc" $v.portal.oidc.secret
   "mail" $v.portal.mail.secret
   "webhook" $v.portal.webhook.secret
+  "directory" $v.directory.secret
   "access-log" $v.portal.accessLog.secret
   "replica-access-log" $v.portal.replicaAccessLog.secret | toJson }}
 {{- end }}

@@ -74,6 +74,9 @@
 {{- if and (has "provider" .access) $v.portal.oidc.issuer }}
 {{ include "footage-desk.to" (dict "root" $.root "name" "provider" "port" (include "footage-desk.urlPort" $v.portal.oidc.issuer)) }}
 {{- end }}
+{{- if and (has "directory" .access) $v.directory.host }}
+{{ include "footage-desk.to" (dict "root" $.root "name" "directory" "port" $v.directory.port) }}
+{{- end }}
 {{- with .more }}
 {{ toYaml . }}
 {{- end }}

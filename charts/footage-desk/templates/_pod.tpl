@@ -85,6 +85,21 @@
     {{- end }}
   {{- end }}
 {{- end }}
+{{- if has "directory" .access }}
+  {{- with $v.directory }}
+    {{- if .host }}
+      {{- $_ := set $env "FOOTAGE_DESK_DIRECTORY__HOST" (dict "value" .host) }}
+      {{- $_ := set $env "FOOTAGE_DESK_DIRECTORY__PORT" (dict "value" (toString .port)) }}
+      {{- $_ := set $env "FOOTAGE_DESK_DIRECTORY__SECURITY" (dict "value" .security) }}
+      {{- $_ := set $env "FOOTAGE_DESK_DIRECTORY__BASE" (dict "value" .base) }}
+      {{- if .caSecret }}{{- $_ := set $env "FOOTAGE_DESK_DIRECTORY__CA_FILE" (dict "value" "/etc/footage-desk/ca/directory/ca.crt") }}{{- end }}
+      {{- if .bindDn }}
+        {{- $_ := set $env "FOOTAGE_DESK_DIRECTORY__BIND_DN" (dict "value" .bindDn) }}
+        {{- $_ := set $env "FOOTAGE_DESK_DIRECTORY__BIND_PASSWORD" (dict "valueFrom" (dict "secretKeyRef" (include "footage-desk.secretRef" (dict "root" $root "name" "directory") | fromJson))) }}
+      {{- end }}
+    {{- end }}
+  {{- end }}
+{{- end }}
 {{- if has "portalKey" .access }}
   {{- if include "footage-desk.hasSecret" $v.portal.accessLog.secret }}
     {{- $_ := set $env "FOOTAGE_DESK_MAINTENANCE__STORE_LOG_TOKEN" (dict "valueFrom" (dict "secretKeyRef" (include "footage-desk.secretRef" (dict "root" $root "name" "access-log") | fromJson))) }}
@@ -239,6 +254,9 @@ volumeMounts:
 {{- if and (has "provider" .access) $v.portal.oidc.issuer $v.portal.oidc.caSecret }}
 - {name: ca-provider, mountPath: /etc/footage-desk/ca/provider, readOnly: true}
 {{- end }}
+{{- if and (has "directory" .access) $v.directory.host $v.directory.caSecret }}
+- {name: ca-directory, mountPath: /etc/footage-desk/ca/directory, readOnly: true}
+{{- end }}
 {{- end }}
 
 {{- define "footage-desk.mounts" -}}
@@ -365,6 +383,9 @@ volumeMounts:
 {{- end }}
 {{- if and (has "provider" .access) $v.portal.oidc.issuer $v.portal.oidc.caSecret }}
 - {name: ca-provider, secret: {secretName: {{ $v.portal.oidc.caSecret }}, items: [{key: ca.crt, path: ca.crt}]}}
+{{- end }}
+{{- if and (has "directory" .access) $v.directory.host $v.directory.caSecret }}
+- {name: ca-directory, secret: {secretName: {{ $v.directory.caSecret }}, items: [{key: ca.crt, path: ca.crt}]}}
 {{- end }}
 {{- with concat $v.extraVolumes (default list .values.extraVolumes) }}
 {{ toYaml . }}

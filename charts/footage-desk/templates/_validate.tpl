@@ -59,7 +59,7 @@
     {{- $wrong = append $wrong (printf "%s is not set: name an existingSecret with its existingSecretKey, or give an inlineSecret for a trial." $path) }}
   {{- end }}
 {{- end }}
-{{- range $path, $secret := merge $asked (dict "camunda.auth.oidc.secret" $v.camunda.auth.oidc.secret "portal.mail.secret" $v.portal.mail.secret "portal.oidc.secret" $v.portal.oidc.secret "portal.webhook.secret" $v.portal.webhook.secret "portal.accessLog.secret" $v.portal.accessLog.secret "portal.replicaAccessLog.secret" $v.portal.replicaAccessLog.secret) }}
+{{- range $path, $secret := merge $asked (dict "camunda.auth.oidc.secret" $v.camunda.auth.oidc.secret "portal.mail.secret" $v.portal.mail.secret "portal.oidc.secret" $v.portal.oidc.secret "directory.secret" $v.directory.secret "portal.webhook.secret" $v.portal.webhook.secret "portal.accessLog.secret" $v.portal.accessLog.secret "portal.replicaAccessLog.secret" $v.portal.replicaAccessLog.secret) }}
   {{- if and $secret.inlineSecret $secret.existingSecret }}
     {{- $wrong = append $wrong (printf "%s has both an inlineSecret and an existingSecret: keep one of them." $path) }}
   {{- end }}
@@ -171,9 +171,20 @@
     {{- $wrong = append $wrong "backup.loanKeysClaim is backup.existingClaim: loan keys do not lie beside the database, name another claim." }}
   {{- end }}
 {{- end }}
+{{- with $v.directory }}
+  {{- if and .enabled (not .host) }}
+    {{- $wrong = append $wrong "directory.enabled is true and directory.host is not set: name the directory server." }}
+  {{- end }}
+  {{- if and .host (not .base) }}
+    {{- $wrong = append $wrong "directory.host is set and directory.base is not: say where the people are, such as ou=people,dc=example." }}
+  {{- end }}
+  {{- if and .host (ne (empty .bindDn) (empty (include "footage-desk.hasSecret" .secret))) }}
+    {{- $wrong = append $wrong "directory.bindDn and directory.secret belong together: set both, or neither and the directory is read anonymously." }}
+  {{- end }}
+{{- end }}
 {{- $settings := (.Files.Get "files/settings.json" | fromJson).settings }}
 {{- $given := dict "config" $v.config "extraEnv" $v.extraEnv }}
-{{- range $part := list "portal" "workerDefaults" "migration" "deployment" "backup" "test" }}
+{{- range $part := list "portal" "workerDefaults" "migration" "deployment" "backup" "directory" "test" }}
   {{- $_ := set $given (printf "%s.extraEnv" $part) (default dict (index $v $part).extraEnv) }}
 {{- end }}
 {{- range $name, $own := $v.workers }}{{- $_ := set $given (printf "workers.%s.extraEnv" $name) (default dict $own.extraEnv) }}{{- end }}

@@ -48,12 +48,12 @@ async def show_overview(visitor: Visiting, database: GivenDatabase) -> Response:
 
 def _overview(uow: UnitOfWork) -> Overview:
     administrators.require_reader(uow)
-    recorders = camera_recorders.list_recorders(uow)
+    recorders, failing = camera_recorders.count_recorders(uow)
     coverage = calendar_queries.read_coverage(uow)
     return Overview(
-        recorders=len(recorders),
-        failing=sum(line.row.last_error is not None for line in recorders),
-        cameras=len(camera_service.list_cameras(uow)),
+        recorders=recorders,
+        failing=failing,
+        cameras=camera_service.count_cameras(uow),
         changed=sum(rule.change is not None for rule in rule_service.list_rules(uow)),
         unsigned=agreement_queries.count_unsigned(uow),
         undelivered=delivery_queries.count_by_state(uow)["failed"] if administrators.is_administrator(uow) else 0,

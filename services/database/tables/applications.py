@@ -72,6 +72,7 @@ class Application(Base):
         Index(
             "ix_applications_to_discard", "discard_after", "id", sqlite_where=TO_DISCARD, postgresql_where=TO_DISCARD
         ),
+        Index("ix_applications_to_discard_by_id", "id", sqlite_where=TO_DISCARD, postgresql_where=TO_DISCARD),
         Index("ix_applications_appeals", "previous_id", sqlite_where=APPEALS, postgresql_where=APPEALS),
         Index("ix_applications_letters", "letter_due_at", "id", sqlite_where=NO_LETTER, postgresql_where=NO_LETTER),
         Index("ix_applications_answers", "answer_due_at", "id", sqlite_where=NO_ANSWER, postgresql_where=NO_ANSWER),

@@ -3,13 +3,15 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id, reference
 from services.database.tables.applications import Application, Item
 from services.database.tables.masters import Master
+
+OPENS = text("key_destroyed_at IS NULL")
 
 
 def first_frame(context: DefaultExecutionContext) -> datetime | None:
@@ -36,6 +38,7 @@ class Copy(Base):
     """
 
     __tablename__ = "copies"
+    __table_args__ = (Index("ix_copies_with_key", "id", sqlite_where=OPENS, postgresql_where=OPENS),)
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)

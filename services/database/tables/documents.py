@@ -33,6 +33,7 @@ class Document(Base):
     __table_args__ = (
         UniqueConstraint("kind", "subject_id"),
         Index("ix_documents_of_kind", "kind", "application_id"),
+        Index("ix_documents_made", "kind", "made_at"),
         Index("ix_documents_to_file", "id", sqlite_where=TO_FILE, postgresql_where=TO_FILE),
     )
 

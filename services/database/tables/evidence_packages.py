@@ -22,6 +22,8 @@ class EvidencePackage(Base):
 
     __tablename__ = "evidence_packages"
     __table_args__ = (
+        Index("ix_evidence_packages_asked", "asked_at", "id"),
+        Index("ix_evidence_packages_asked_by", "asked_by", "asked_at", "id"),
         Index("ix_evidence_packages_to_make", "queued_at", "id", sqlite_where=TO_MAKE, postgresql_where=TO_MAKE),
         Index("ix_evidence_packages_kept", "expires_at", "id", sqlite_where=KEPT, postgresql_where=KEPT),
     )
@@ -32,7 +34,7 @@ class EvidencePackage(Base):
     recipient_kind: Mapped[str]  # inside, authority or other
     recipient: Mapped[str]
     reason: Mapped[str]
-    asked_by: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
+    asked_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
     asked_at: Mapped[datetime]
     log_keys: Mapped[list[Any]]
     decided_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))

@@ -48,6 +48,7 @@ class Master(Base):
             sqlite_where=TO_VERIFY,
             postgresql_where=TO_VERIFY,
         ),
+        Index("ix_masters_retrieved", "retrieved_at"),
         Index("ix_masters_suspect", "suspect_since", "id", sqlite_where=SUSPECT, postgresql_where=SUSPECT),
     )
 

@@ -26,6 +26,7 @@ class Matter(Base):
     __table_args__ = (
         Index("ix_matters_under_way", "opened_at", "id", sqlite_where=UNDER_WAY, postgresql_where=UNDER_WAY),
         Index("ix_matters_opened", "opened_at", "id"),
+        Index("ix_matters_of_kind", "kind", "opened_at", "id"),
         Index("ix_matters_of_hand_over", "hand_over_id", "kind"),
     )
 

@@ -21,13 +21,14 @@ class Notice(Base):
 
     __tablename__ = "notices"
     __table_args__ = (
+        Index("ix_notices_of_person", "person_id", "created_at", "id"),
         Index("ix_notices_unread", "person_id", sqlite_where=UNREAD, postgresql_where=UNREAD),
         Index("ix_notices_open_of_subject", "subject_id", sqlite_where=OPEN, postgresql_where=OPEN),
         Index("ix_notices_open_of_application", "application_id", sqlite_where=OPEN, postgresql_where=OPEN),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
-    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"))
     application_id: Mapped[str | None] = mapped_column(ForeignKey("applications.id"))
     code: Mapped[str]
     subject_id: Mapped[str | None]

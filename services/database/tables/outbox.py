@@ -3,10 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id
+
+WAITING = text("settled_at IS NULL")
 
 
 class OutboxMessage(Base):
@@ -16,6 +18,7 @@ class OutboxMessage(Base):
     """
 
     __tablename__ = "outbox"
+    __table_args__ = (Index("ix_outbox_open", "created_at", sqlite_where=WAITING, postgresql_where=WAITING),)
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     application_id: Mapped[str | None] = mapped_column(ForeignKey("applications.id"), index=True)

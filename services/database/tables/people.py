@@ -34,6 +34,7 @@ class Person(Base):
     name: Mapped[str]
     department_id: Mapped[str] = mapped_column(ForeignKey("departments.id"))
     email: Mapped[str | None]
+    chat_id: Mapped[str | None]  # in the organisation's chat app, whose messages take the place of mails
     password_hash: Mapped[str]
     locale: Mapped[str] = mapped_column(default="zh")
     digest: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # one mail a day about open work

@@ -18,7 +18,10 @@ class Review(Base):
     """Open while ``closed_at`` is empty. ``job_key`` makes opening idempotent: one review for each open-review job."""
 
     __tablename__ = "reviews"
-    __table_args__ = (Index("ix_reviews_open", "stage", "due_at", sqlite_where=OPEN, postgresql_where=OPEN),)
+    __table_args__ = (
+        Index("ix_reviews_open", "stage", "due_at", sqlite_where=OPEN, postgresql_where=OPEN),
+        Index("ix_reviews_open_by_id", "id", sqlite_where=OPEN, postgresql_where=OPEN),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)

@@ -8,6 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.database.base import Base
 
 TO_TOTAL = text("NOT totalled")
+# the condition as the index has it, of which SQLite has the rows at once: ``totalled = 0`` would be another one
+IS_TO_TOTAL = text("NOT stage_visits.totalled")
 
 
 class StageVisit(Base):
@@ -20,6 +22,11 @@ class StageVisit(Base):
     __table_args__ = (
         Index("ix_stage_visits_since", "since", "stage", "seconds", "application_id"),
         Index("ix_stage_visits_to_total", "application_id", sqlite_where=TO_TOTAL, postgresql_where=TO_TOTAL),
+        Index(
+            *("ix_stage_visits_not_totalled", "since", "stage", "seconds"),
+            sqlite_where=TO_TOTAL,
+            postgresql_where=TO_TOTAL,
+        ),
     )
 
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), primary_key=True)

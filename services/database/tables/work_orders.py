@@ -27,6 +27,7 @@ class WorkOrder(Base):
     __table_args__ = (
         Index("ix_work_orders_opened", "opened_at", "id"),
         Index("ix_work_orders_due", "due_at", "id", sqlite_where=UNDER_WAY, postgresql_where=UNDER_WAY),
+        Index("ix_work_orders_under_way", "kind", "due_at", sqlite_where=UNDER_WAY, postgresql_where=UNDER_WAY),
         Index("ix_work_orders_of_subject", "subject_kind", "subject_id", "opened_at"),
         Index("ix_work_orders_of_kind", "kind", "opened_at", "id"),
         Index("ix_work_orders_of_doer_post", "doer_post", sqlite_where=UNDER_WAY, postgresql_where=UNDER_WAY),

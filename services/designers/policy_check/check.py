@@ -11,6 +11,7 @@ from services.designers.policy_check.compared_numbers import compared_numbers
 from services.designers.policy_check.explorer import ANYTHING, Explorer, Walk
 from services.designers.policy_check.files import Folder, declared_workers, read
 from services.designers.policy_check.in_memory import Beginning, NotDeployed, Simulation
+from services.designers.policy_check.overlapping_flows import drawn_otherwise
 from services.designers.policy_check.report import PartOfReport, Report, Sentence, Verdict
 from services.designers.policy_check.root_processes import Root, find_roots, job_types_elsewhere
 from services.designers.policy_check.rules import Rule, Rules
@@ -32,6 +33,9 @@ from services.engine.processing.deployments import Resource, deploy
 from services.engine.state.memory import MemoryStore
 from services.runtime.jobs.worker import Worker
 from services.runtime.places import own_or_shipped
+
+_ENOUGH = 22.0  # seconds: a designer waits no longer for all that an edit breaks, once something is found
+_LEAST = 3.0
 
 
 def world_of(
@@ -134,6 +138,8 @@ class _Check:
         self._items = items
         self._reduces = reduces
         self._roots = find_roots(files.resources)
+        self._otherwise: list[Walked] = []
+        self._begun = time.process_time()
 
     def run(self, seconds: float, until: str | None) -> Report:
         """Walk each process that a timer or a message of the world begins.
@@ -142,15 +148,21 @@ class _Check:
         """
         self._refuse_what_is_not_deployed()
         of_all = world_of(self._files, self._workers, self._items)
-        begun, walked = time.process_time(), list[Walked]()
+        self._begun, walked = time.process_time(), list[Walked]()
         roots = [
             root for root in self._roots if root.timers or any(message in of_all.sent for message in root.messages)
         ]
         for root in self._wanted(self._main_first(roots), until):
-            walked.append(self._walk(root, seconds - (time.process_time() - begun), until))
+            walked.append(self._walk(root, seconds - self._passed, until))
             if until is not None and _has_broken(walked[-1].walk, until):
                 break
+            self._walk_otherwise(walked[-1], root, seconds - self._passed)
         return self._report(walked, [root for root in self._roots if root not in roots], of_all)
+
+    @property
+    def _passed(self) -> float:
+        """The seconds of work since the check began."""
+        return time.process_time() - self._begun
 
     def _main_first(self, roots: Sequence[Root]) -> list[Root | None]:
         """Return the processes to be walked: the case of an application too where only rules speak of it."""
@@ -162,8 +174,24 @@ class _Check:
         named = [root for root in roots if any(rule.id == until for rule in rules_of(self._files, root))]
         return named or roots
 
+    def _walk_otherwise(self, walked: Walked, root: Root | None, seconds: float) -> None:
+        """Walk the process with the flows of its ambiguous gateways drawn the other way round, to the first finding."""
+        gateways = walked.simulation.overlapping
+        if not gateways or walked.found or not walked.walk.is_complete:
+            return
+        found = self._walk_files(drawn_otherwise(self._resources(root), gateways), root, seconds, ANYTHING)
+        if found.found:
+            self._otherwise.append(found)
+
     def _walk(self, root: Root | None, seconds: float, until: str | None) -> Walked:
-        resources = self._files.resources if root is None else root.resources
+        return self._walk_files(self._resources(root), root, seconds, until)
+
+    def _resources(self, root: Root | None) -> Sequence[Resource]:
+        return self._files.resources if root is None else root.resources
+
+    def _walk_files(
+        self, resources: Sequence[Resource], root: Root | None, seconds: float, until: str | None
+    ) -> Walked:
         world = world_of(
             self._files,
             self._workers,
@@ -179,7 +207,8 @@ class _Check:
         except NotDeployed as error:
             raise _not_deployed(self._files.path, str(error)) from error
         check_names(self._files, world, self._all_processes(simulation))
-        explorer = Explorer(simulation, watched, reduces=self._reduces, seconds=seconds, until=until)
+        enough = max(_ENOUGH - self._passed, _LEAST)
+        explorer = Explorer(simulation, watched, reduces=self._reduces, seconds=seconds, until=until, enough=enough)
         walk = explorer.explore()
         found = list(walk.broken.values())
         if walk.is_complete:
@@ -209,7 +238,10 @@ class _Check:
             raise _not_deployed(self._files.path, str(response))
 
     def _report(self, walked: Sequence[Walked], unbegun: Sequence[Root], world: World) -> Report:
+        otherwise = [verdict for one in self._otherwise for verdict in Verdicts(self._files, one).ambiguous()]
+        told = {(verdict.process, verdict.rule) for verdict in otherwise}
         verdicts = [verdict for one in walked for verdict in Verdicts(self._files, one).all()]
+        verdicts = [*otherwise, *(verdict for verdict in verdicts if (verdict.process, verdict.rule) not in told)]
         verdicts += self._of_stage_file()
         known = {root.process_id for root in self._roots if root not in unbegun}
         verdicts += [not_there(rule) for rule in self._files.rules if rule.process and rule.process not in known]

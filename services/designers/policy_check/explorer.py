@@ -205,12 +205,15 @@ class Explorer:
         seconds: float = 300,
         most_states: int = MOST_STATES,
         until: str | None = None,
+        enough: float | None = None,
     ) -> None:
         """Without ``reduces``, no variable is dropped, no job is run at once, and the rules belong to the states.
 
-        ``until`` ends the walk once this rule is broken; ``ANYTHING``, once one is.
+        ``until`` ends the walk once this rule is broken; ``ANYTHING``, once one is. ``enough`` are the seconds after
+        which a walk that has found something broken looks for nothing else.
         """
         self._until = until
+        self._enough = enough
         self._simulation = simulation
         self._rules = rules
         self._reduces = reduces
@@ -269,8 +272,8 @@ class Explorer:
 
     def _walk_on(self, frontier: deque[tuple[int, Case]]) -> Walk:
         # the clock of the process: another process must not make a check that ends look as if it did not
-        end = time.process_time() + self._seconds
-        walk = self.walk
+        begun, walk = time.process_time(), self.walk
+        end = begun + self._seconds
         while frontier:
             if len(walk.parents) > self._most_states or time.process_time() > end:
                 over = "states" if len(walk.parents) > self._most_states else "seconds"
@@ -278,6 +281,9 @@ class Explorer:
                 break
             if self._until is not None and any(self._until in (ANYTHING, *key[:2]) for key in walk.broken):
                 walk.why_incomplete = f"{self._until} is broken"
+                break
+            if self._enough is not None and walk.broken and time.process_time() > begun + self._enough:
+                walk.why_incomplete = "something is broken already, and to look for all else takes long"
                 break
             state, case = frontier.popleft()
             frontier.extend(self._expand(state, case))

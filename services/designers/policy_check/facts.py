@@ -4,7 +4,7 @@ A fact happens at one moment of a walk. A pattern is how a rule names facts:
 
     job TYPE starts | done | error CODE   [where …]
     stage CODE OUTCOME                    [where …]
-    message NAME, timer ID, signal NAME, case ends   [where …]
+    message NAME, timer ID, signal NAME, case begins, case ends   [where …]
 
 ``*`` stands for every name and ``a|b`` for either; ``where`` compares variables: ``x = 1 and y > 0``.
 """
@@ -126,8 +126,8 @@ def parse(text: str) -> Pattern:
         if len(words) != 2:
             raise PatternError(f"{text!r} needs a stage and an outcome, or * for every one")
         whats = _alternatives(words[1])
-    elif kind == "case" and words != ["ends"]:
-        raise PatternError(f"{text!r}: a case ends, and nothing else")
+    elif kind == "case" and words not in (["begins"], ["ends"]):
+        raise PatternError(f"{text!r}: a case begins or ends, and nothing else")
     elif len(words) > 1:
         raise PatternError(f"{text!r} has more than one name")
     return Pattern(text.strip(), kind, names, whats, _conditions(match["where"]))

@@ -14,6 +14,7 @@ from services.designers.policy_check.decision_inputs import names_that_matter
 from services.designers.policy_check.facts import Fact
 from services.designers.policy_check.live_variables import Uses, names_in_decisions, numbers_in
 from services.designers.policy_check.moves import JOB, OPENS_REVIEW, TIMER, Move, PossibleMoves
+from services.designers.policy_check.overlapping_flows import Gateway, WatchedExclusiveGateway
 from services.designers.policy_check.rules import Rules
 from services.designers.policy_check.step_findings import Finding
 from services.designers.policy_check.world import FROM_NOW, KEEP, NEW_ID, Values, World
@@ -25,6 +26,7 @@ from services.engine.model.timers import parse_duration
 from services.engine.processing import jobs, messages, signals, timers
 from services.engine.processing.command_processor import Command, CommandProcessor
 from services.engine.processing.deployments import Deployed, Resource, deploy
+from services.engine.processing.elements import PROCESSORS
 from services.engine.processing.model_cache import ModelCache
 from services.engine.processing.variables import visible_variables
 from services.engine.state.memory import MemoryStore, State
@@ -34,6 +36,7 @@ START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 """Where the clock of golden scenarios begins, which a path that is written as a scenario keeps to."""
 REVIEW_ID, HAND_OVER_ID, STAGE = "reviewId", "handOverId", "stage"
 CASE_ENDS = ("case", "ends")
+CASE_BEGINS = Fact("case", "begins")
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,12 @@ class Simulation:
         self._clock = ControlledClock()
         self._clock.pin(START)
         self._store = MemoryStore()
-        self._processor = CommandProcessor(self._store, self._clock)
+        self.overlapping: set[Gateway] = set()
+        """The exclusive gateways at which a case found more than one flow true."""
+        watched = WatchedExclusiveGateway(self.overlapping)
+        self._processor = CommandProcessor(
+            self._store, self._clock, {**PROCESSORS, ElementType.EXCLUSIVE_GATEWAY: watched}
+        )
         self.deployments: list[State] = []
         """The state after each deployment, in which no case runs."""
         for deployed in (*earlier, resources):
@@ -165,14 +173,14 @@ class Simulation:
             variables=values,
         )
         first = Fact("message", beginning.message, values=values)
-        return self._applied(empty, command, [first], empty.now, register)
+        return self._applied(empty, command, [first, CASE_BEGINS], empty.now, register)
 
     def _start_by_timer(self, empty: Case, element_id: str) -> Applied:
         """Begin a case by the timer of a start event, when it is due."""
         timer = next(one for one in empty.state.timers.values() if one.element_id == element_id)
         command = partial(timers.trigger_timer, key=timer.key)
         first = Fact("timer", element_id, element_id=element_id)
-        return self._applied(empty, command, [first], from_millis(timer.due_date), empty.register)
+        return self._applied(empty, command, [first, CASE_BEGINS], from_millis(timer.due_date), empty.register)
 
     def key_of(self, message: str) -> str:
         """Return the key of a message that begins a case; empty where the register has no such thing yet."""

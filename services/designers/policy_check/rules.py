@@ -20,7 +20,8 @@ _PATTERN_KEYS = (
     "keeps coming", "from", "afresh",
 )  # fmt: skip
 _TIMES = ("within", "at", "not before", "at least every")
-_OTHER_KEYS = {*_TIMES, "all of", "before each of", "can come", "stage", "has"}
+_BEGINS_EVERY = "begins at least every"
+_OTHER_KEYS = {*_TIMES, "all of", "before each of", "can come", "stage", "has", _BEGINS_EVERY}
 FLOORS = ("holds", "refuses", "follows")
 
 
@@ -68,6 +69,8 @@ class Rule:
     timing: Timing | None = None
     can_come: str | None = None
     stage: StageDemand | None = None
+    begins_every: str | None = None
+    """How often a timer has to begin the process."""
     floor: str | None = None
     begins: Sequence[Pattern] = ()
     """What a timed rule counts from."""
@@ -262,6 +265,9 @@ def _followed(  # noqa: PLR0911, PLR0917 - one for each operator, of one entry
         if not isinstance(values.get("has"), dict):
             raise UnreadableFile(path, entry.line, f"{rule.id}: what has the stage to have? Add has:")
         return replace(rule, stage=StageDemand(str(values["stage"]), values["has"]))
+    if _BEGINS_EVERY in values:
+        _need(path, entry, rule, "process")
+        return replace(rule, begins_every=str(values[_BEGINS_EVERY]))
     if "can come" in values:
         message = str(values["can come"]).removeprefix("message ").strip()
         comes = [facts.parse(f"message {message}")]

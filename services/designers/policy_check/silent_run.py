@@ -101,17 +101,21 @@ class SilentRuns:
         step = _length(every, run.begun)
         if not times:
             return ("它一次都不会来", "it never comes")
-        for one, next_one in pairwise(times):
+        until = [run.happened[-1][0]] if ended is None and not run.is_over else []  # what the run saw of a long wait
+        for one, next_one in pairwise([*times, *until]):
             if next_one - one > step:
+                gap = _span(next_one - one)
                 return (
-                    f"两次之间相隔 {next_one - one}，超过 {every}",
-                    f"{next_one - one} pass between two of them, more than {every}",
+                    f"两次之间相隔 {gap} 或更久，超过 {every}",
+                    f"{gap} or more pass between two of them, more than {every}",
                 )
         if ended is None and not run.repeats and run.is_over:
-            return (
-                f"它来了 {len(times)} 次之后就不再来",
-                f"it comes {len(times)} times, and then no more",
+            en = (
+                "it comes once, and then no more"
+                if len(times) == 1
+                else f"it comes {len(times)} times, and then no more"
             )
+            return (f"它来了 {len(times)} 次之后就不再来", en)
         return None
 
     def _moments(self, begun: datetime, values: Any) -> Callable[[str], datetime]:
@@ -193,7 +197,11 @@ def _length(text: str, begun: datetime) -> timedelta:
 
 
 def _when(moment: datetime, run: Run) -> str:
+    return _span(moment - run.begun)
+
+
+def _span(length: timedelta) -> str:
     """Return a span in days and hours."""
-    hours = (moment - run.begun) // timedelta(hours=1)
+    hours = length // timedelta(hours=1)
     days, rest = divmod(hours, 24)
     return f"P{days}D" + (f"T{rest}H" if rest else "")

@@ -7,7 +7,7 @@ from typing import Any
 from services.designers.policy_check.report import Sentence
 from services.designers.policy_check.rules import Rule
 from services.designers.policy_check.yaml_lines import UnreadableFile
-from services.domain.stages.schema import LIMITS, Stage, duration
+from services.domain.stages.schema import LIMITS, Group, Stage, duration
 
 LEVELS = ("password", "password+totp")
 
@@ -84,6 +84,31 @@ def _departments(stage: Stage, allowed: Sequence[str]) -> Sentence | None:
     return f"不应由这些部门的人决定：{names}", f"people of other departments may decide: {names}"
 
 
+def _posts(stage: Stage, allowed: Mapping[str, Sequence[str]]) -> Sentence | None:
+    others = [f"{post} ({group.departments})" for group in stage.groups for post in _beside(group, allowed)]
+    if isinstance(stage.candidates, str):
+        others = [str(stage.candidates)]
+    if not others:
+        return None
+    names = ", ".join(dict.fromkeys(others))
+    return f"不应由这些岗位的人决定：{names}", f"people of other posts may decide: {names}"
+
+
+def _beside(group: Group, allowed: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the posts of a group that may not decide: what any department may, each may."""
+    posts = {*allowed.get(group.departments, ()), *allowed.get("any", ())}
+    return [post for post in group.posts if post not in posts]
+
+
+def _asks(stage: Stage, codes: Sequence[str]) -> Sentence | None:
+    asked = {question.code for question in stage.questions}
+    missing = [code for code in codes if code not in asked]
+    if not missing:
+        return None
+    names = ", ".join(missing)
+    return f"不再提问：{names}", f"it is answered without the questions: {names}"
+
+
 def _limit(stage: Stage, most: str) -> Sentence | None:
     if stage.limit_of in LIMITS or duration(stage.limit_of) <= duration(most):
         return None
@@ -121,6 +146,8 @@ _DEMANDS: Mapping[str, Any] = {
     "signature": _signature,
     "opinion": _opinion,
     "questions": _questions,
+    "asks": _asks,
+    "posts": _posts,
     "reasons for": _reasons,
     "decided by": _decided_by,
     "duty": _duty,

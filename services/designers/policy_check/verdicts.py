@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from services.designers.policy_check import report, routes, stage_demands
+from services.designers.policy_check import beginnings, report, routes, stage_demands
 from services.designers.policy_check.explorer import Broken, Walk
 from services.designers.policy_check.files import Folder, facts_before
 from services.designers.policy_check.in_memory import Simulation
+from services.designers.policy_check.monitors import Balance, Precedence, Response
 from services.designers.policy_check.replay import replay, scenario
 from services.designers.policy_check.report import Counterexample, Sentence, Step, Verdict
 from services.designers.policy_check.rules import Rule, Rules
@@ -73,10 +74,26 @@ class Verdicts:
         rules = self._walked.rules.rules
         verdicts = [self._broken(broken) for broken in self._walked.found]
         verdicts += self._stages()
+        verdicts += self._seldom()
         verdicts += self._lost()
         told, tried = {verdict.rule for verdict in verdicts}, self._walked.tried
         verdicts += [self._unbroken(rule, is_tried=rule.id in tried) for rule in rules if rule.id not in told]
         return verdicts
+
+    def ambiguous(self) -> Iterator[Verdict]:
+        """Yield what is broken where the flows of ambiguous gateways are drawn in the other order."""
+        names = [self._words.anywhere(element) for _, element in sorted(self._walked.simulation.overlapping)]
+        zh, en = "、".join(f"“{name}”" for name, _ in names), ", ".join(name for _, name in names)
+        for broken in self._walked.found:
+            verdict = self._broken(broken)
+            if verdict.result == report.BROKEN:
+                of_zh, of_en = verdict.why
+                why = (
+                    f"{zh} 有多条分支同时成立，走哪一条只取决于绘制的先后" + (f"；{of_zh}" if of_zh else ""),
+                    f"more than one flow is true at once at {en}, and nothing but the order of drawing decides"
+                    + (f"; {of_en}" if of_en else ""),
+                )
+                yield replace(verdict, why=why)
 
     def _broken(self, broken: Broken) -> Verdict:
         simulation, rules = self._walked.simulation, self._walked.rules
@@ -86,7 +103,7 @@ class Verdicts:
         rule, finding = broken.rule, broken.finding
         if rule is not None:
             name, requirements, zh, en, floor = rule.id, rule.requirements, rule.zh, rule.en, rule.floor
-            why = broken.note
+            why = self._told(rule, broken)
         elif finding is not None:
             name, floor = finding.kind, None
             numbers, (zh, en) = BUILT_IN[finding.kind]
@@ -121,11 +138,32 @@ class Verdicts:
         if rule is None or not rule.asks:
             return "", ""
         words = [self._words.pattern(pattern) for pattern in rule.asks]
+        if isinstance(rule.monitor, Precedence) and rule.monitor.all_of:
+            return "，并且 ".join(zh for zh, _ in words), ", and ".join(en for _, en in words)
         return "，或 ".join(zh for zh, _ in words), ", or ".join(en for _, en in words)
+
+    def _told(self, rule: Rule, broken: Broken) -> Sentence:
+        """Return what was found; without a note, what happened at the end of the path and should not have."""
+        if broken.note[0] or broken.fact is None or isinstance(rule.monitor, Response | Balance):
+            return broken.note
+        compared = {
+            name
+            for pattern in rule.patterns
+            if pattern.could_fit(broken.fact.kind, broken.fact.name, broken.fact.what)
+            for name in pattern.variables
+            if name in broken.fact.values
+        }
+        zh, en = self._words.fact(broken.fact, compared)
+        return f"最后一步之后不应发生：{zh}", f"after the last step this happens, and should not: {en}"
 
     def _stages(self) -> Iterator[Verdict]:
         stages = self._files.stage_file.stages
         for rule, why in stage_demands.find_unmet(self._walked.rules.rules, stages, self._files.rules_path):
+            yield _of_rule(rule, report.BROKEN, why, self._process)
+
+    def _seldom(self) -> Iterator[Verdict]:
+        process = self._walked.simulation.by_id.get(self._process)
+        for rule, why in beginnings.find_seldom(self._walked.rules.rules, process):
             yield _of_rule(rule, report.BROKEN, why, self._process)
 
     def _lost(self) -> Iterator[Verdict]:
@@ -145,7 +183,7 @@ class Verdicts:
             result, why = report.UNDECIDED, report.NOT_WALKED
         elif not is_tried:
             group = next(g for of, g in self._walked.rules.never_tried() if of is rule)
-            words = [self._words.pattern(pattern) for pattern in group]
+            words = list(dict.fromkeys(self._words.pattern(pattern) for pattern in group))
             why = (
                 "从未发生：" + "，或 ".join(zh for zh, _ in words),
                 "this happens on no path: " + ", or ".join(en for _, en in words),

@@ -1,6 +1,6 @@
 """Say a step of a path in the designer's words: the names of the elements, in Chinese and in English."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from services.designers.policy_check.facts import Fact, Pattern
@@ -13,6 +13,10 @@ from services.runtime.models import Element, Model
 
 SUBMITTED: Sentence = ("申请提交", "an application is submitted")
 _SHOWN = (bool, int, float, str)
+_CASE: Mapping[str, Sentence] = {
+    "case begins": ("流程启动", "the process begins"),
+    "case ends": ("案件结束", "the case ends"),
+}
 
 
 class Words:
@@ -67,21 +71,67 @@ class Words:
         return f"时间到：“{zh}”", f"time passes: {en}"
 
     def pattern(self, pattern: Pattern) -> Sentence:
-        """Return a pattern in words: the stage's name, or what the rule says."""
-        if pattern.kind == "stage" and len(pattern.names) == 1:
-            zh, en = self.stage(next(iter(pattern.names)))
-            outcomes = sorted(pattern.whats)
-            return (
-                zh + ("：" + "／".join(self._outcome(code)[0] for code in outcomes) if outcomes else ""),
-                en + (": " + " or ".join(self._outcome(code)[1] for code in outcomes) if outcomes else ""),
-            )
-        return pattern.text, pattern.text
+        """Return a pattern in words: the names of its stages, jobs and messages, and what it compares."""
+        if pattern.kind == "stage":
+            zh, en = _joined([self.stage(code) for code in sorted(pattern.names)]) or ("每个环节", "each stage")
+            outcomes = _joined([self._outcome(code) for code in sorted(pattern.whats)])
+            if outcomes is not None:
+                zh, en = f"{zh}：{outcomes[0]}", f"{en}: {outcomes[1]}"
+        elif pattern.kind == "job":
+            zh, en = _joined([self._job(name) for name in sorted(pattern.names)]) or ("任何工作", "any job")
+            zh, en = self._how(zh, en, sorted(pattern.whats))
+        elif pattern.kind == "message" and pattern.names:
+            zh, en = _joined([self._message(name) for name in sorted(pattern.names)]) or ("", "")
+            zh, en = f"收到消息 {zh}", f"the message {en} comes"
+        else:
+            return _CASE.get(pattern.text, (pattern.text, pattern.text))
+        compared = ", ".join(f"{one.name} {one.sign} {_text(one.value)}" for one in pattern.conditions)
+        return (f"{zh}（{compared}）", f"{en} ({compared})") if compared else (zh, en)
 
-    def fact(self, fact: Fact) -> Sentence:
-        if fact.element_id:
-            zh, en = self.anywhere(fact.element_id)
-            return f"{fact}（“{zh}”）", f"{fact} ({en})"
-        return str(fact), str(fact)
+    def fact(self, fact: Fact, compared: Iterable[str] = ()) -> Sentence:
+        """Return what happened in words, with the values that a rule compares."""
+        if fact.kind == "stage":
+            zh, en = self.stage(fact.name)
+            of_zh, of_en = self._outcome(fact.what)
+            zh, en = f"{zh}：{of_zh}", f"{en}: {of_en}"
+        elif fact.kind == "job":
+            zh, en = self.anywhere(fact.element_id) if fact.element_id else self._job(fact.name)
+            zh, en = self._how(f"“{zh}”" if fact.element_id else zh, en, [fact.what])
+        elif fact.kind == "message":
+            zh, en = self._message(fact.name)
+            zh, en = f"收到消息 {zh}", f"the message {en} comes"
+        else:
+            zh, en = _CASE.get(str(fact), (str(fact), str(fact)))
+        names = sorted(compared)
+        if not names:
+            return zh, en
+        shown = ", ".join(f"{name} = {_text(fact.values.get(name))}" for name in names)
+        return f"{zh}（{shown}）", f"{en} ({shown})"
+
+    def _job(self, job_type: str) -> Sentence:
+        """Return the name of the element that has this job done; the job's type where several or none do."""
+        found = {_names(element) for model in self._models.values() for element in model.of_job(job_type)}
+        if len(found) != 1:
+            return f"工作 {job_type}", f"the job {job_type}"
+        [(zh, en)] = found
+        return f"“{zh}”（{job_type}）", f"{en} ({job_type})"
+
+    def _message(self, name: str) -> Sentence:
+        elements = [element for model in self._models.values() if (element := model.awaiting(name)) is not None]
+        if len(elements) != 1:
+            return name, name
+        zh, en = _names(elements[0])
+        return f"{name}（“{zh}”）", f"{name} ({en})"
+
+    def _how(self, zh: str, en: str, whats: Sequence[str]) -> Sentence:
+        """Return how a job stands: it starts, is done, or ends with an error."""
+        match whats:
+            case ["starts"]:
+                return f"{zh}开始", f"{en} starts"
+            case ["done"]:
+                return f"{zh}完成", f"{en} is done"
+        codes = [what.removeprefix("error ") for what in whats]
+        return f"{zh}以 {'／'.join(codes)} 结束", f"{en} ends with {' or '.join(codes)}"
 
     def _outcome(self, code: str) -> Sentence:
         if code == NO_ANSWER and code not in self._outcomes:
@@ -104,9 +154,18 @@ class Words:
         return "".join(f", {name} = {_text(move.values[name])}" for name in telling)
 
 
+def _joined(words: Sequence[Sentence]) -> Sentence | None:
+    """Return alternatives as one; None where there are none."""
+    if not words:
+        return None
+    return "／".join(zh for zh, _ in words), " or ".join(en for _, en in words)
+
+
 def _names(element: Element) -> Sentence:
     return element.zh or element.id, element.en or element.id
 
 
 def _text(value: object) -> str:
+    if value is None:
+        return "null"
     return str(value).lower() if isinstance(value, bool) else str(value)

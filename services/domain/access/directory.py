@@ -8,7 +8,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import TypeVar
 
+T = TypeVar("T")
 LEADERS = frozenset({"head", "deputy"})
 
 
@@ -69,8 +71,32 @@ class Directory:
         return dict(by_person)
 
     @cached_property
+    def _by_kind(self) -> Mapping[tuple[str | None, str], set[str]]:
+        """The ids of people by kind of department (None: any) and kind of post.
+
+        Lists ask once for each of their rows, and departments may be a thousand.
+        """
+        by_kind: dict[tuple[str | None, str], set[str]] = defaultdict(set)
+        for post in self.held:
+            by_kind[None, post.kind].add(post.person_id)
+            if post.department_id in self.departments:
+                by_kind[self.departments[post.department_id].kind, post.kind].add(post.person_id)
+        return dict(by_kind)
+
+    @cached_property
     def administrators(self) -> frozenset[str]:
         return frozenset(self.holders(None, "administrator"))
+
+    @cached_property
+    def _departments_by_kind(self) -> Mapping[str, list[str]]:
+        by_kind: dict[str, list[str]] = defaultdict(list)
+        for department_id in sorted(self.departments):
+            by_kind[self.departments[department_id].kind].append(department_id)
+        return dict(by_kind)
+
+    def departments_of_kind(self, kind: str) -> list[str]:
+        """List, by id, the departments of one kind."""
+        return self._departments_by_kind.get(kind, [])
 
     def posts_of(self, person_id: str) -> list[HeldPost]:
         """Return the posts of one of these people; empty for a plain member."""
@@ -78,21 +104,13 @@ class Directory:
 
     def holders(self, department_id: str | None, *kinds: str) -> list[str]:
         """List, by id, who holds one of these posts in the department (None: any); the absent too."""
-        departments = self.departments if department_id is None else (department_id,)
-        return self._holders(departments, kinds)
+        if department_id is None:
+            return _sorted(self._by_kind, None, kinds)
+        return _sorted(self._by_post, department_id, kinds)
 
     def holders_in(self, department_kind: str, *kinds: str) -> list[str]:
         """List holders in all departments of one kind, such as the heads of Security."""
-        return self._holders(
-            (i for i, department in self.departments.items() if department.kind == department_kind), kinds
-        )
-
-    def _holders(self, departments: Iterable[str], kinds: tuple[str, ...]) -> list[str]:
-        holders: set[str] = set()
-        for department_id in departments:
-            for kind in kinds:
-                holders |= self._by_post.get((department_id, kind), set())
-        return sorted(holders)
+        return _sorted(self._by_kind, department_kind, kinds)
 
     def holds(self, person_id: str, *kinds: str) -> bool:
         """Whether the person holds one of these posts anywhere."""
@@ -121,3 +139,10 @@ class Directory:
     def present(self, people: Iterable[str]) -> list[str]:
         """Leave out the absent; keeps the order."""
         return [person for person in people if person not in self.absent]
+
+
+def _sorted(people: Mapping[tuple[T, str], set[str]], where: T, kinds: tuple[str, ...]) -> list[str]:
+    found: set[str] = set()
+    for kind in kinds:
+        found |= people.get((where, kind), set())
+    return sorted(found)

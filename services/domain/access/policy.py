@@ -71,15 +71,21 @@ def reach(directory: Directory, person_id: str) -> dict[str, list[str] | None]:
             return led_departments(directory, person_id)
         if isinstance(stage.candidates, str) or any(group.departments != "own" for group in stage.groups):
             return None
-        posts = [group.posts for group in stage.groups]
-        return [i for i in directory.departments if any(person_id in directory.holders(i, *held) for held in posts)]
+        posts = {post for group in stage.groups for post in group.posts}
+        held = {post.department_id for post in directory.posts_of(person_id) if post.kind in posts}
+        return [i for i in directory.departments if i in held]
 
     return {code: departments(STAGES[code]) for code in stages_of(directory, person_id)}
 
 
 def led_departments(directory: Directory, person_id: str) -> list[str]:
     """List the departments that the person heads, or for whose head the person may stand in (T1)."""
-    return [i for i in directory.departments if any(person_id in pool for pool in _department_pools(directory, i))]
+    posts = directory.posts_of(person_id)
+    headed = {post.department_id for post in posts if post.kind == "head"}
+    led = headed | {post.department_id for post in posts if post.kind == "deputy"}
+    if not led:
+        return []
+    return [i for i in directory.departments if i in led or (headed and not headed.isdisjoint(directory.superiors(i)))]
 
 
 def candidates(directory: Directory, facts: CaseFacts, review: Review) -> list[str]:
@@ -341,8 +347,7 @@ def _sign_off_pools(directory: Directory, facts: CaseFacts) -> Pools:
         return [holders("administration", "head"), holders("administration", "deputy"), holders("legal", "head")]
     above = [
         directory.holders(superior, "head")
-        for department_id in sorted(directory.departments)
-        if directory.departments[department_id].kind == "security"
+        for department_id in directory.departments_of_kind("security")
         for superior in directory.superiors(department_id)
     ]
     return [holders("security", "head"), holders("security", "deputy"), *above]

@@ -1,6 +1,6 @@
 """What a person holds that an account must not end with: copies on loan, and copies that wait for the receipt (R46)."""
 
-from sqlalchemy import and_, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, or_, select
 
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
@@ -14,15 +14,24 @@ MOST_NAMED = 20
 
 def list_numbers(uow: UnitOfWork, person_id: str) -> list[str]:
     """List the numbers of the cases whose copies the person has accepted and not returned, or may still accept."""
-    held = and_(HandOver.accepted_at.is_not(None), HandOver.returned_at.is_(None))
-    offered = and_(HandOver.accepted_at.is_(None), HandOver.declined_at.is_(None), HandOver.take_up_until > uow.now)
     query = (
         select(Application.number)
         .join(HandOver, HandOver.application_id == Application.id)
-        .where(HandOver.custodian_id == person_id, HandOver.ended_at.is_(None), held | offered)
+        .where(HandOver.custodian_id == person_id, _holds(uow))
         .order_by(HandOver.offered_at, Application.id)
     )
     return [str(number) for number in uow.session.scalars(query)]
+
+
+def are_held(uow: UnitOfWork, person_id: SQLColumnExpression[str]) -> ColumnElement[bool]:
+    """Build the condition on a column of people's ids that ``list_numbers`` has something of them."""
+    return select(HandOver.id).where(HandOver.custodian_id == person_id, _holds(uow)).exists()
+
+
+def _holds(uow: UnitOfWork) -> ColumnElement[bool]:
+    held = and_(HandOver.accepted_at.is_not(None), HandOver.returned_at.is_(None))
+    offered = and_(HandOver.accepted_at.is_(None), HandOver.declined_at.is_(None), HandOver.take_up_until > uow.now)
+    return and_(HandOver.ended_at.is_(None), or_(held, offered))
 
 
 def require_none(uow: UnitOfWork, person: Person) -> None:

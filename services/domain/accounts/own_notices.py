@@ -6,6 +6,6 @@ from services.domain.notifications import service as notification_service
 
 
 def notify(uow: UnitOfWork, person_id: str, code: str) -> None:
-    """Notify the person, also at the mail addresses of the last 30 days: whoever acts may be somebody else."""
+    """Notify the person, also at the addresses of the last 30 days: whoever acts may be somebody else."""
     former = addresses.list_former(uow, person_id)
-    notification_service.notify(uow, person_id, code, application_id=None, addresses=former)
+    notification_service.notify(uow, person_id, code, application_id=None, **former)

@@ -25,10 +25,12 @@ from services.runtime.translations import Bilingual, Message, Text
 from services.web.schemas import WrongLine
 
 COLUMNS = ("login", "name", "department", "email", "language")
-LEAVES = "leaves"  # a column that a file may have: yes for somebody who leaves
+# Columns that a file may have: the id in the chat app, which stays where there is no such column; and yes for somebody
+# who leaves.
+CHAT, LEAVES = "chat", "leaves"
 REQUIRED = ("login", "name", "department")
 _YES_OR_NO = {"": False, "no": False, "否": False, "yes": True, "是": True}
-_COLUMN_OF = {"locale": "language", "departmentId": "department"}
+_COLUMN_OF = {"locale": "language", "departmentId": "department", "chat_id": CHAT}
 MOST_NEW = 300  # each has a password to hash, on purpose a slow thing
 
 State = Literal["new", "changed", "leaves", "unchanged"]
@@ -123,7 +125,7 @@ async def take_over(database: Database, actor: Actor, content: bytes, *, leave: 
 
 def _read(uow: UnitOfWork, content: bytes) -> tuple[list[_Line], list[WrongLine]]:
     require_administrator(uow)
-    rows = list(read_rows(content, COLUMNS, code="people-file", optional=(LEAVES,)))
+    rows = list(read_rows(content, COLUMNS, code="people-file", optional=(CHAT, LEAVES)))
     departments = read_departments(uow)
     logins = {plain(cells["login"]) for _, cells in rows}
     known = {row.login: row for row in uow.session.scalars(select(Person).where(Person.login.in_(logins)))}
@@ -132,11 +134,11 @@ def _read(uow: UnitOfWork, content: bytes) -> tuple[list[_Line], list[WrongLine]
     seen: set[str] = set()
     for number, cells in rows:
         try:
-            person = read_person(cells, departments)
+            row = known.get(plain(cells["login"]))
+            person = read_person(cells, departments, row)
             if person.login in seen:
                 raise _refused(Message("username {login} occurs twice in the file", login=person.login))
             seen.add(person.login)
-            row = known.get(person.login)
             if _leaves(cells):
                 lines.append(_leaving(uow, number, person, row))
                 continue
@@ -165,8 +167,11 @@ def read_departments(uow: UnitOfWork) -> Departments:
     return Departments(ids, names)
 
 
-def read_person(cells: Mapping[str, str], departments: Departments) -> NewPerson:
-    """Read a person from the values of ``COLUMNS``; Refused with what is wrong."""
+def read_person(cells: Mapping[str, str], departments: Departments, row: Person | None) -> NewPerson:
+    """Read a person from the values of ``COLUMNS``, and of ``CHAT`` if it is there; Refused with what is wrong.
+
+    ``row``: the person who is known.
+    """
     values = {name: plain(cell) for name, cell in cells.items()}
     for name in REQUIRED:
         if not values[name]:
@@ -185,6 +190,7 @@ def read_person(cells: Mapping[str, str], departments: Departments) -> NewPerson
             department_id=found[0],
             email=values["email"] or None,
             locale=values["language"] or "zh",
+            chat_id=(values[CHAT] or None) if CHAT in values else row.chat_id if row is not None else None,
         )
     except ValidationError as error:
         wrong = str(error.errors()[0]["loc"][0])
@@ -205,6 +211,7 @@ def compare(uow: UnitOfWork, number: int, person: NewPerson, row: Person | None,
         "department": (departments.names[row.department_id], departments.names[details.department_id]),
         "email": (row.email or "", details.email or ""),
         "language": (row.locale, details.locale),
+        CHAT: (row.chat_id or "", details.chat_id or ""),
     }
     changes = {name: (old, new) for name, (old, new) in pairs.items() if old != new}
     if changes.keys() - {"language"} and change_requests.decides(uow, row.id):
@@ -217,7 +224,7 @@ def compare(uow: UnitOfWork, number: int, person: NewPerson, row: Person | None,
 
 
 def _leaves(cells: Mapping[str, str]) -> bool:
-    given = plain(cells[LEAVES]).lower()
+    given = plain(cells.get(LEAVES, "")).lower()
     if given not in _YES_OR_NO:
         raise _refused(Message("{name} has to be yes or no", name=LEAVES))
     return _YES_OR_NO[given]

@@ -38,7 +38,7 @@ from services.runtime.threads import run_in_thread
 from services.runtime.translations import Message
 
 LOGIN_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}")
-GUARDED = ("name", "department_id", "email")  # of somebody who decides, only with a second person
+GUARDED = ("name", "department_id", "email", "chat_id")  # of somebody who decides, only with a second person
 DEPARTMENT_KINDS = ("business", "administration", "legal", "security", "storage", "management")
 # also without people: whoever is above such a department, or moved into it, changes who signs and decides
 POWERFUL_KINDS = ("security", "management")
@@ -46,12 +46,13 @@ POWERFUL_KINDS = ("security", "management")
 
 @dataclass(frozen=True)
 class Details:
-    """A person's details; ``locale`` is zh or en."""
+    """A person's details; ``locale`` is zh or en, ``chat_id`` the id in the organisation's chat app."""
 
     name: str
     department_id: str
     email: str | None = None
     locale: str = "zh"
+    chat_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -138,8 +139,10 @@ def apply_details(uow: UnitOfWork, row: Person, details: Details) -> None:
     old = {name: getattr(row, name) for name in GUARDED if getattr(row, name) != values[name]}
     if old and change_requests.decides(uow, person_id):
         context = {"department": department_to_json(uow, values["department_id"])} if "department_id" in old else {}
-        change_requests.authorise(uow, Change("details", person_id, {"new": values, "old": old}, context))
-    if apply_changes(uow, row, "person", values) and "email" in old:
+        # what neither had nor gets an id in the chat app is asked for in the form of the first releases
+        new = {name: value for name, value in values.items() if name != "chat_id" or value or name in old}
+        change_requests.authorise(uow, Change("details", person_id, {"new": new, "old": old}, context))
+    if apply_changes(uow, row, "person", values) and old.keys() & {"email", "chat_id"}:
         change_requests.notify_change(uow, person_id)
 
 
@@ -391,7 +394,8 @@ def _add_person(uow: UnitOfWork, login: str, values: dict[str, str | None], pass
     row = partial(Person, id=new_id(), login=login, password_hash=password_hash, must_change_password=True)(**values)
     uow.session.add(row)
     uow.session.flush()
-    audit_trail.record(uow, "person-added", "person", row.id, new={"login": login, **values})
+    given = {name: value for name, value in values.items() if name != "chat_id" or value is not None}
+    audit_trail.record(uow, "person-added", "person", row.id, new={"login": login, **given})
     return row
 
 
@@ -402,6 +406,7 @@ def _checked_values(uow: UnitOfWork, details: Details) -> dict[str, str | None]:
         "department_id": details.department_id,
         "email": details.email,
         "locale": details.locale,
+        "chat_id": details.chat_id,
     }
 
 

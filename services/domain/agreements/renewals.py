@@ -23,7 +23,7 @@ from services.runtime.periodic import Periodic
 
 EVERY = timedelta(hours=1)
 NEW_TEXT_LEAD = timedelta(days=3)
-AT_ONCE = 200  # people told in one transaction
+AT_ONCE = 50  # people told in one transaction
 ACTOR = Actor("system", "agreements")
 
 

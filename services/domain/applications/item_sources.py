@@ -5,6 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import select
+
 from services.database.tables.cameras import Camera
 from services.database.tables.uploads import Upload
 from services.database.unit_of_work import UnitOfWork
@@ -38,7 +40,9 @@ def files(uow: UnitOfWork, application_id: str | None = None) -> list[File]:
     named = [] if own is None else upload_sources.list_of_case(uow, own)
     rows = {upload.id: upload for upload in (*named, *uploads.list_unused(uow))}
     mine = [row for row in rows.values() if row.application_id in (None, own)]
-    return [File(row, _camera(uow, row)) for row in mine]
+    query = select(Camera).where(Camera.id.in_([row.id for row in mine]))
+    known = {camera.id: camera for camera in uow.session.scalars(query)} if mine else {}
+    return [File(row, _choice(row, known.get(row.id))) for row in mine]
 
 
 def cameras(uow: UnitOfWork, application_id: str | None, ids: Collection[str]) -> list[CameraChoice]:
@@ -54,8 +58,7 @@ def _own(uow: UnitOfWork, application_id: str | None) -> str | None:
     return None
 
 
-def _camera(uow: UnitOfWork, upload: Upload) -> CameraChoice | None:
-    camera = uow.session.get(Camera, upload.id)
+def _choice(upload: Upload, camera: Camera | None) -> CameraChoice | None:
     if camera is None or upload.state != "received":
         return None
     return directory.choice_of(camera, site=upload.recorded_by, zone=upload.zone, uploaded=True)

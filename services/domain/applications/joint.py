@@ -5,7 +5,7 @@ then the head of the department above. The process begins with the last consent.
 time that runs out end the consultation, and the form is the drafter's again.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
@@ -30,6 +30,7 @@ MOST_DEPARTMENTS = 10  # departments of one application beside the applicant's o
 REMIND_BEFORE = timedelta(days=1)
 ACTOR = Actor("system", "consents")
 EVERY = timedelta(minutes=1)
+AT_ONCE = 50  # consultations in one unit of work
 
 
 def request_consents(uow: UnitOfWork, application: Application, round_: int) -> bool:
@@ -121,22 +122,39 @@ def refuse(uow: UnitOfWork, consent_id: str, reason: str, proof: Proof) -> Conse
     return row
 
 
-def check_deadlines(uow: UnitOfWork) -> None:
-    """Remind of consents a day before they lapse, and let lapse what was not given in time."""
-    running = select(Consultation).where(Consultation.ended_at.is_(None)).with_for_update()
-    for consultation in uow.session.scalars(running).all():
+def check_deadlines(uow: UnitOfWork) -> bool:
+    """Remind of consents a day before they lapse, and let lapse what was not given in time.
+
+    It does so for ``AT_ONCE`` consultations at most; returns whether more are due.
+    """
+    running = select(Consultation).where(Consultation.ended_at.is_(None))
+    soon = (
+        running.with_only_columns(Consultation.id, Consultation.asked_at, Consultation.due_at, Consultation.reminded_at)
+        .where(Consultation.due_at <= uow.now + REMIND_BEFORE)
+        .order_by(Consultation.due_at, Consultation.id)
+    )
+    due = [
+        row.id
+        for row in uow.session.execute(soon)
+        if uow.now >= (row.due_at if row.reminded_at else _reminder_at(row.asked_at, row.due_at))
+    ]
+    locked = running.where(Consultation.id.in_(due[:AT_ONCE])).order_by(Consultation.due_at, Consultation.id)
+    for consultation in uow.session.scalars(locked.with_for_update()).all() if due else ():
         application = uow.session.get_one(Application, consultation.application_id)
         if uow.now >= consultation.due_at:
             _end(uow, application, "lapsed")
             notification_service.notify(uow, application.drafter_id, "consents-lapsed", application_id=application.id)
             continue
-        reminder_at = consultation.due_at - min(REMIND_BEFORE, (consultation.due_at - consultation.asked_at) / 2)
-        if consultation.reminded_at is None and uow.now >= reminder_at:
-            consultation.reminded_at = uow.now
-            for answer in consents.list_answers(uow, consultation):
-                if answer.answer is None:
-                    people = answerers(uow, application, answer.department_id)
-                    _notify(uow, application, people, "consent-reminder", answer.id)
+        consultation.reminded_at = uow.now
+        for answer in consents.list_answers(uow, consultation):
+            if answer.answer is None:
+                people = answerers(uow, application, answer.department_id)
+                _notify(uow, application, people, "consent-reminder", answer.id)
+    return len(due) > AT_ONCE
+
+
+def _reminder_at(asked_at: datetime, due_at: datetime) -> datetime:
+    return due_at - min(REMIND_BEFORE, (due_at - asked_at) / 2)
 
 
 def _end(uow: UnitOfWork, application: Application, because: str) -> Consultation | None:
@@ -301,7 +319,7 @@ def refused(code: str, message: Text) -> Refused:
 def consent_deadlines(database: Database) -> Periodic:
     """Check the deadlines every minute, in one process at a time."""
 
-    async def check() -> None:
-        await database.run(ACTOR, check_deadlines)
+    async def check() -> bool:
+        return await database.run(ACTOR, check_deadlines)
 
     return Leased(Lease.between_runs(database, "consents", EVERY), EVERY, check)

@@ -109,6 +109,14 @@ def list_recorders(uow: UnitOfWork, listing: Listing = EVERYTHING, *, retired: b
     return [RecorderLine(row, cameras) for row, cameras in uow.session.execute(page)]
 
 
+def count_recorders(uow: UnitOfWork) -> tuple[int, int]:
+    """Count the recorders in use, and those of them whose last probe failed. For readers of the set-up."""
+    administrators.require_reader(uow)
+    query = select(func.count(), func.count(Recorder.last_error)).where(Recorder.active, Recorder.kind != UPLOADED)
+    number, failed = uow.session.execute(query).one()
+    return int(number), int(failed)
+
+
 def get_recorder(uow: UnitOfWork, recorder_id: str) -> RecorderLine:
     """Return one recorder. Raises NotFound."""
     administrators.require_reader(uow)

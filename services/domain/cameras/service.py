@@ -47,6 +47,13 @@ class CameraLine:
     has_picture: bool
 
 
+def count_cameras(uow: UnitOfWork) -> int:
+    """Count the cameras in use. For readers of the set-up."""
+    administrators.require_reader(uow)
+    in_use = _lines().where(Camera.active, Recorder.active).order_by(None)
+    return uow.session.scalar(in_use.with_only_columns(func.count(), maintain_column_froms=True)) or 0
+
+
 def list_cameras(
     uow: UnitOfWork, listing: Listing = EVERYTHING, *, recorder_id: str | None = None, retired: bool = False
 ) -> list[CameraLine]:

@@ -4,14 +4,17 @@ What ends a case is followed by the end of its last step, so its visits are adde
 change then.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from math import ceil
+from typing import TypeVar
 
 from sqlalchemy import Select, select
-from sqlalchemy.orm import joinedload, subqueryload
+from sqlalchemy.orm import joinedload, load_only
 
 from services.database.tables.applications import Application, Revision
+from services.database.tables.process_steps import ProcessStep
 from services.database.tables.reviews import Decision, Finding, Review
 from services.database.tables.stage_visits import StageVisit
 from services.database.unit_of_work import UnitOfWork
@@ -24,6 +27,7 @@ from services.domain.process.model_library import ModelLibrary
 from services.domain.stages.catalogue import STAGES
 from services.runtime.models import Element
 
+Row = TypeVar("Row", Review, ProcessStep, Finding, Revision)
 SETTLED = timedelta(hours=1)
 AT_ONCE = 200  # cases that one unit of work adds up
 # Beside the reviews: the work that takes time, by job type, and what the process waits for elsewhere, by message.
@@ -37,8 +41,8 @@ OTHER_STAGES = {
 
 # What a timeline reads of them; their forms and signatures are long.
 DECISION = (Decision.round, Decision.outcome, Decision.decided_at)
-FINDING = (Finding.round, Finding.check, Finding.severity, Finding.found_at)
-REVISION = (Revision.round, Revision.submitted_at)
+FINDING = (Finding.application_id, Finding.round, Finding.check, Finding.severity, Finding.found_at)
+REVISION = (Revision.application_id, Revision.round, Revision.submitted_at)
 
 
 def list_stage_times(
@@ -126,27 +130,52 @@ def stage_order() -> tuple[str, ...]:
 def _histories(
     uow: UnitOfWork, query: Select[Application], library: ModelLibrary
 ) -> Iterator[tuple[timeline.History, CaseModels]]:
-    """Load each case of the query with its models: eight statements at most, however many cases there are."""
-    loaded = query.options(
-        joinedload(Application.hand_over),
-        subqueryload(Application.reviews).joinedload(Review.decision).load_only(*DECISION),
-        subqueryload(Application.steps),
-        subqueryload(Application.findings).load_only(*FINDING),
-        subqueryload(Application.revisions).load_only(*REVISION),
+    """Load each case of the query with its models: eight statements at most, however many cases there are.
+
+    What belongs to the cases is looked up by their ids: joined with the query, as a relationship would load it, SQLite
+    reads whole tables in the order of the cases.
+    """
+    applications = uow.session.scalars(query.options(joinedload(Application.hand_over))).all()
+    ids = query.with_only_columns(Application.id.expression, maintain_column_froms=True)
+    reviews = _by_case(
+        uow,
+        select(Review)
+        .where(Review.application_id.in_(ids), Review.matter_id.is_(None))
+        .options(joinedload(Review.decision).load_only(*DECISION))
+        .order_by(Review.opened_at, Review.id),
     )
-    applications = uow.session.scalars(loaded).all()
-    known = case_models.load(uow, library, [(application, application.steps) for application in applications])
+    steps = _by_case(
+        uow,
+        select(ProcessStep)
+        .where(ProcessStep.application_id.in_(ids))
+        .order_by(ProcessStep.began_at, ProcessStep.element_instance_key),
+    )
+    findings = _by_case(uow, select(Finding).where(Finding.application_id.in_(ids)).options(load_only(*FINDING)))
+    revisions = _by_case(
+        uow,
+        select(Revision).where(Revision.application_id.in_(ids)).options(load_only(*REVISION)).order_by(Revision.round),
+    )
+    known = case_models.load(uow, library, [(row, steps.get(row.id, ())) for row in applications])
     for application in applications:
+        of_case = reviews.get(application.id, [])
         history = timeline.History(
             application=application,
-            reviews=application.reviews,
-            decisions=[review.decision for review in application.reviews if review.decision is not None],
-            steps=application.steps,
-            findings=application.findings,
-            revisions=application.revisions,
+            reviews=of_case,
+            decisions=[review.decision for review in of_case if review.decision is not None],
+            steps=steps.get(application.id, []),
+            findings=findings.get(application.id, []),
+            revisions=revisions.get(application.id, []),
             hand_over=application.hand_over,
         )
-        yield history, CaseModels(known, application, application.steps)
+        yield history, CaseModels(known, application, history.steps)
+
+
+def _by_case(uow: UnitOfWork, query: Select[Row]) -> dict[str, list[Row]]:
+    """Load what belongs to cases, in its order, by the id of the case; one statement."""
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in uow.session.scalars(query):
+        found[row.application_id].append(row)
+    return found
 
 
 def _stages(history: timeline.History, models: CaseModels) -> Iterator[tuple[str, timeline.Visit]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import aliased
 
 from services.database.listing import EVERYTHING, Listing
@@ -50,16 +50,17 @@ HEADS = ("head", "deputy")
 QUARANTINE = "quarantine"  # the purpose of what is preserved: its step has ended when it is tried again
 
 
-def get_office(uow: UnitOfWork, preserved: Listing) -> StorageOffice:
+def get_office(uow: UnitOfWork, preserved: Listing, *, releases: int, recorders: int) -> StorageOffice:
     """Return everything at a glance, with the part of the quarantine that is asked for.
 
-    Raises Refused with 403 for people outside the office.
+    ``releases``, ``recorders``: so many at most, those that are due and those in trouble first. Raises Refused with
+    403 for people outside the office.
     """
     work, figures = list_work(uow)
     return StorageOffice(
-        releases=_releases(uow),
+        releases=_releases(uow, releases),
         work=work,
-        recorders=list_recorders(uow),
+        recorders=_list_few_recorders(uow, recorders),
         preserved=list_preserved(uow, preserved),
         figures=figures,
         may_measure=may_measure(uow),
@@ -110,9 +111,7 @@ def list_recorders(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[Watch
     """
     _require_reader(uow)
     of_camera = select(Camera.recorder_id).where(listing.mentioned(Camera.name_zh, Camera.name_en))
-    query = select(Recorder).where(
-        Recorder.active,
-        Recorder.kind != UPLOADED,
+    query = _select_recorders().where(
         listing.mentioned(Recorder.name, Recorder.site, also=Recorder.id.in_(of_camera)),
     )
     columns = {
@@ -121,6 +120,16 @@ def list_recorders(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[Watch
     }
     part = listing.part(query, columns, Recorder.name, Recorder.id)
     return _watched(uow, list(uow.session.scalars(part)))
+
+
+def _list_few_recorders(uow: UnitOfWork, most: int) -> list[WatchedRecorder]:
+    """Return so many recorders in use, those that gave no answer first; their cameras alone are read."""
+    query = _select_recorders().order_by(Recorder.last_error.is_(None), Recorder.name, Recorder.id)
+    return _watched(uow, list(uow.session.scalars(query.limit(most))))
+
+
+def _select_recorders() -> Select[Recorder]:
+    return select(Recorder).where(Recorder.active, Recorder.kind != UPLOADED)
 
 
 def may_measure(uow: UnitOfWork) -> bool:
@@ -191,7 +200,7 @@ def _require_reader(uow: UnitOfWork) -> None:
     )
 
 
-def _releases(uow: UnitOfWork) -> list[WaitingRelease]:
+def _releases(uow: UnitOfWork, most: int) -> list[WaitingRelease]:
     claimant, proposer = aliased(Person), aliased(Person)
     query = (
         select(Review, Application.number, claimant.name, proposer.name)
@@ -205,7 +214,8 @@ def _releases(uow: UnitOfWork) -> list[WaitingRelease]:
             Application.closed_at.is_(None),
             Application.withdrawn_at.is_(None),
         )
-        .order_by(Review.due_at)
+        .order_by(Review.due_at, Review.id)
+        .limit(most)
     )
     return [
         WaitingRelease(

@@ -1,7 +1,8 @@
-"""The mail addresses at which a person was reached lately."""
+"""The mail addresses, and the ids in the chat app, by which a person was reached lately."""
 
 import json
 from datetime import timedelta
+from typing import TypedDict
 
 from sqlalchemy import select
 
@@ -12,10 +13,20 @@ from services.database.unit_of_work import UnitOfWork
 REACHED_WITHIN = timedelta(days=30)
 
 
-def list_former(uow: UnitOfWork, person_id: str) -> list[str]:
-    """List the addresses that stood at a person in the last 30 days, without the present one.
+class Former(TypedDict):
+    """Where a person was reached before, as ``notify`` takes it."""
 
-    From the audit trail: each change of an address says which one it replaced.
+    addresses: list[str]
+    chat_ids: list[str]
+
+
+NOWHERE = Former(addresses=[], chat_ids=[])
+
+
+def list_former(uow: UnitOfWork, person_id: str) -> Former:
+    """List the ``addresses`` and ``chat_ids`` that stood at a person in the last 30 days, without the present ones.
+
+    From the audit trail: each change of one says which it replaced.
     """
     changes = select(AuditEvent.entry).where(
         AuditEvent.action == "person-changed",
@@ -27,6 +38,9 @@ def list_former(uow: UnitOfWork, person_id: str) -> list[str]:
     entries += [
         event.entry for event in uow.events if event.action == "person-changed" and event.subject_id == person_id
     ]
-    present = uow.session.get_one(Person, person_id).email
-    former = {json.loads(entry)["detail"].get("old", {}).get("email") for entry in entries}
-    return sorted(former - {None, present})
+    replaced = [json.loads(entry)["detail"].get("old", {}) for entry in entries]
+    person = uow.session.get_one(Person, person_id)
+    return Former(
+        addresses=sorted({old.get("email") for old in replaced} - {None, person.email}),
+        chat_ids=sorted({old.get("chat_id") for old in replaced} - {None, person.chat_id}),
+    )

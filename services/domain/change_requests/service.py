@@ -407,11 +407,11 @@ def _notify(uow: UnitOfWork, request: ChangeRequest, code: str, checkers_code: s
 
 
 def _notify_one(uow: UnitOfWork, person_id: str, code: str, subject_id: str | None, *, concerned: bool = False) -> None:
-    """Notify, unless it is whoever acts; whom it concerns also at the addresses of the last 30 days."""
+    """Notify, unless it is whoever acts; whom it concerns also where the last 30 days reached them."""
     if person_id == uow.actor.id:
         return
-    former = addresses.list_former(uow, person_id) if concerned else ()
-    notification_service.notify(uow, person_id, code, application_id=None, subject_id=subject_id, addresses=former)
+    former = addresses.list_former(uow, person_id) if concerned else addresses.NOWHERE
+    notification_service.notify(uow, person_id, code, application_id=None, subject_id=subject_id, **former)
 
 
 def _find_open(uow: UnitOfWork, change: Change) -> ChangeRequest | None:

@@ -178,10 +178,13 @@ def give_up(uow: UnitOfWork, order: Order, because: str | None) -> None:
 
 def forget(uow: UnitOfWork) -> None:
     """Empty the proposals of copies that open no more: they say where people were to be seen."""
-    gone = select(Copy.id).where(or_(Copy.key_destroyed_at.is_not(None), Copy.discarded_at.is_not(None)))
+    # looked up for each detection: of the copies of ended loans, which are most, hardly any has one
+    gone = select(Copy.id).where(
+        Copy.id == Detection.copy_id, or_(Copy.key_destroyed_at.is_not(None), Copy.discarded_at.is_not(None))
+    )
     uow.session.execute(
         update(Detection)
-        .where(Detection.copy_id.in_(gone), Detection.proposals.is_not(None), Detection.ended_at.is_(None))
+        .where(gone.exists(), Detection.proposals.is_not(None), Detection.ended_at.is_(None))
         .values(proposals=None, ended_at=uow.now)
     )
 

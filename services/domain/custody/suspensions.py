@@ -125,6 +125,11 @@ def of_person(uow: UnitOfWork, person_id: str) -> list[Suspension]:
     return _open(uow, Suspension.person_id == person_id)
 
 
+def list_suspended(uow: UnitOfWork, people: Collection[str]) -> set[str]:
+    """Return those of the people who are suspended themselves; one statement."""
+    return {str(row.person_id) for row in _open(uow, Suspension.person_id.in_(people))} if people else set()
+
+
 def of_hand_overs(uow: UnitOfWork, hand_overs: Collection[HandOver]) -> Mapping[str, Sequence[Suspension]]:
     """Return what is open of each hand-over, by its id; one statement for all of them."""
     if not hand_overs:

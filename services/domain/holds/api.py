@@ -12,17 +12,27 @@ from services.domain.matters import held
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems
 from services.web.identity import Acting
-from services.web.schemas import Identifier
+from services.web.schemas import Identifier, PageParameters
 
 P = ParamSpec("P")
+
+
+class HoldsQuestion(PageParameters):
+    """``lifted``: those that were lifted, in the place of the open ones."""
+
+    lifted: bool = False
+
+
 router = APIRouter(prefix="/api/holds", tags=["holds"])
 ACTS = problems(401, 403, 404, 409, 422)
 
 
 @router.get("", responses=problems(401, 403))
-async def list_holds(actor: Acting, database: GivenDatabase, lifted: Annotated[bool, Query()] = False) -> HoldsAnswer:
-    """List the open holds by their review dates, or with ``lifted`` those that were lifted last."""
-    return await database.read(actor, lambda uow: queries.list_open(uow, lifted=lifted))
+async def list_holds(
+    actor: Acting, database: GivenDatabase, question: Annotated[HoldsQuestion, Query()]
+) -> HoldsAnswer:
+    """List the open holds by their review dates, or with ``lifted`` those that were lifted, the last first."""
+    return await database.read(actor, queries.list_open, question.listing(), lifted=question.lifted)
 
 
 @router.post("", responses=ACTS)
@@ -62,6 +72,6 @@ async def _after(
     def run(uow: UnitOfWork) -> HoldsAnswer:
         act(uow, subject, *given, **named)
         uow.session.flush()
-        return queries.list_open(uow)
+        return queries.list_open(uow, HoldsQuestion().listing())
 
     return await database.run(actor, run)

@@ -1,11 +1,13 @@
 """Serve the page of the legal holds: the list, the form that places one, and their reviews; the rest is a matter's."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
+from pydantic import Field
 
+from services.database.listing import Listing
 from services.database.tables.holds import CAUSES
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.holds import queries, service
@@ -13,12 +15,13 @@ from services.domain.holds.schemas import HoldBody, HoldsAnswer, LiftBody, Revie
 from services.domain.matters import held
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
-from services.web import days
+from services.web import days, lists
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier
 from services.web.visitor import Visiting, Visitor
 
+MOST_LIFTED = 100  # of those that the page shows; the API has them all
 router = APIRouter(prefix="/holds")
 
 
@@ -36,12 +39,18 @@ class _Shown:
     longest: int
 
 
+class ListQuery(lists.PlacedQuery):
+    """``number`` is that of a case to hold."""
+
+    SORTS: ClassVar = ("review",)
+
+    number: Annotated[str, Field(max_length=64)] = ""
+
+
 @router.get("")
-async def list_holds(
-    visitor: Visiting, database: GivenDatabase, number: Annotated[str, Query(max_length=64)] = ""
-) -> Response:
-    """Show the holds; ``number`` is that of a case to hold."""
-    return await _page(visitor, database, number=number)
+async def list_holds(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
+    """Show a page of the open holds, and those that were lifted last."""
+    return await _page(visitor, database, wanted=wanted)
 
 
 @router.post("")
@@ -96,14 +105,16 @@ async def _page(
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
     *,
-    number: str = "",
+    wanted: ListQuery | None = None,
 ) -> Response:
+    wanted = wanted or ListQuery()
+
     def read(uow: UnitOfWork) -> _Shown | None:
         if not queries.may_read(uow):
             return None
         return _Shown(
-            queries.list_open(uow),
-            queries.list_open(uow, lifted=True),
+            queries.list_open(uow, wanted.listing(visitor.language)),
+            queries.list_open(uow, Listing(limit=MOST_LIFTED), lifted=True),
             queries.list_people(uow),
             uow.rules.hold_review.days,
         )
@@ -111,5 +122,5 @@ async def _page(
     shown = await database.read(visitor.actor, read)
     status = refusal.status if refusal else 200
     return visitor.page(
-        "holds/holds.html", status=status, shown=shown, refusal=refusal, typed=typed, number=number, causes=CAUSES
+        "holds/holds.html", status=status, shown=shown, refusal=refusal, typed=typed, wanted=wanted, causes=CAUSES
     )

@@ -6,7 +6,7 @@ stored). What is to hold a case by itself is added to ``HELD_BY``.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
+from services.database import keyset
+from services.database.keyset import Section
+from services.database.listing import EVERYTHING, Listing
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
@@ -44,7 +47,11 @@ from services.domain.holds.schemas import HoldAnswer, HoldsAnswer
 from services.runtime.errors import Refused
 
 NOTICE = "hold-notice"  # the kind of the document that each hold has
-MOST_LIFTED = 100  # of those that a list shows
+# the orders of the two lists
+SECTIONS = {
+    "review": Section((Hold.review_at.expression, Hold.id.expression), Hold.lifted_at.is_(None)),
+    "lifted": Section((Hold.lifted_at.expression, Hold.id.expression), Hold.lifted_at.is_not(None)),
+}
 # beside the tables of the query that a condition is in
 APPEAL, LOAN = aliased(Application), aliased(HandOver)
 
@@ -183,10 +190,11 @@ def may_place(uow: UnitOfWork) -> bool:
     return policy.may_place(access_queries.load_directory(uow), uow.actor.id)
 
 
-def list_open(uow: UnitOfWork, *, lifted: bool = False) -> HoldsAnswer:
-    """List the open holds, or those that were lifted last; the earliest review first, or the last lift.
+def list_open(uow: UnitOfWork, listing: Listing = EVERYTHING, *, lifted: bool = False) -> HoldsAnswer:
+    """List a page of the open holds, or of the lifted ones; the earliest review first, or the last lift.
 
-    Cases that concern the reader are left out (T8). Refused to those who read no holds.
+    ``listing`` says how many, and where the page begins. Cases that concern the reader are left out (T8). Refused to
+    those who read no holds.
     """
     if not may_read(uow):
         raise Refused(
@@ -200,13 +208,9 @@ def list_open(uow: UnitOfWork, *, lifted: bool = False) -> HoldsAnswer:
         .outerjoin(Document, and_(Document.subject_id == Hold.id, Document.kind == NOTICE))
         .where(~visibility.concerns(uow.actor.id))
     )
-    if lifted:
-        query = (
-            query.where(Hold.lifted_at.is_not(None)).order_by(Hold.lifted_at.desc(), Hold.id.desc()).limit(MOST_LIFTED)
-        )
-    else:
-        query = query.where(Hold.lifted_at.is_(None)).order_by(Hold.review_at, Hold.id)
-    rows = uow.session.execute(query).all()
+    order = "lifted" if lifted else "review"
+    page = keyset.page_of(uow.session, query, (SECTIONS[order],), replace(listing, sort=order, descending=lifted))
+    rows = [(row[0], row[1], row[2]) for row in page.lines]
     people = [
         person
         for hold, _, _ in rows
@@ -258,6 +262,8 @@ def list_open(uow: UnitOfWork, *, lifted: bool = False) -> HoldsAnswer:
             )
             for hold, application, document in rows
         ],
+        next=page.next,
+        previous=page.previous,
     )
 
 

@@ -15,7 +15,7 @@ from services.runtime.periodic import Periodic
 ACTOR = Actor("system", "hold-reviews")
 EVERY = timedelta(minutes=10)
 AGAIN = timedelta(days=7)
-AT_ONCE = 200
+AT_ONCE = 50
 
 
 def remind(uow: UnitOfWork) -> bool:

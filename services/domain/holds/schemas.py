@@ -70,7 +70,12 @@ class HoldAnswer(Answer):
 
 
 class HoldsAnswer(Answer):
-    """Holds, and whether the reader may place others."""
+    """A page of holds, and whether the reader may place others.
+
+    ``next`` and ``previous`` are the ``place`` of the pages around it; empty where there is none.
+    """
 
     may_place: bool
     holds: list[HoldAnswer]
+    next: str
+    previous: str

@@ -8,8 +8,9 @@ id.
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
+from services.database.tables.chat_apps import ChatApp
 from services.database.tables.deliveries import Delivery
 from services.database.tables.mail_servers import MailServer
 from services.database.tables.notice_robots import NoticeRobot
@@ -18,8 +19,9 @@ from services.database.unit_of_work import UnitOfWork
 if TYPE_CHECKING:
     from services.database.tables.notices import Notice
 
-MAIL, WEBHOOK, ROBOT = "mail", "webhook", "robot"
-_ROBOTS, _CHANNELS = "robots in use", "channels in use"  # in a session's notes
+MAIL, WEBHOOK, ROBOT, APP = "mail", "webhook", "robot", "app"
+TO_ONE = (MAIL, APP)  # to a person, the others to whoever reads there
+_ROBOTS, _CHANNELS, _APP = "robots in use", "channels in use", "app in use"  # in a session's notes
 TOPIC = "deliveries"  # notified by every commit that adds a delivery
 
 
@@ -29,7 +31,7 @@ def add(uow: UnitOfWork, notice: "Notice", channels: Iterable[str]) -> None:
     The notice is in the unit's session already.
     """
     for channel in channels:
-        if channel != MAIL and _is_announced(uow, notice, channel):
+        if kind_of(channel) not in TO_ONE and _is_announced(uow, notice, channel):
             continue
         uow.session.add(
             Delivery(notice_id=notice.id, channel=channel, created_at=notice.created_at, next_at=notice.created_at)
@@ -37,17 +39,17 @@ def add(uow: UnitOfWork, notice: "Notice", channels: Iterable[str]) -> None:
         uow.after_commit.add(TOPIC)
 
 
-def add_mails(uow: UnitOfWork, notice: "Notice", addresses: Iterable[str]) -> None:
-    """Add a mail to each of these addresses, beside the one to the person's own."""
+def add_to(uow: UnitOfWork, notice: "Notice", channel: str, addresses: Iterable[str]) -> None:
+    """Add a mail or message to each of these addresses, beside the one to the person's own."""
     for address in addresses:
-        row = Delivery(notice_id=notice.id, channel=MAIL, created_at=notice.created_at, next_at=notice.created_at)
+        row = Delivery(notice_id=notice.id, channel=channel, created_at=notice.created_at, next_at=notice.created_at)
         row.address = address
         uow.session.add(row)
         uow.after_commit.add(TOPIC)
 
 
 def kind_of(channel: str) -> str:
-    """Return ``mail``, ``webhook`` or ``robot``: each robot has a channel of its own."""
+    """Return ``mail``, ``webhook``, ``robot`` or ``app``: each robot and each app has a channel of its own."""
     return channel.partition(":")[0]
 
 
@@ -80,6 +82,30 @@ def robot_channels(uow: UnitOfWork) -> list[str]:
 def forget_robots(uow: UnitOfWork) -> None:
     """Ask again which robots are in use: one was added or ended."""
     uow.session.info.pop(_ROBOTS, None)
+
+
+def app_channel(uow: UnitOfWork) -> str | None:
+    """Return the channel of the chat app in use, if there is one; asked once in a unit of work."""
+    if _APP not in uow.session.info:
+        row = uow.session.scalar(select(ChatApp).where(ChatApp.ended_at.is_(None)))
+        uow.session.info[_APP] = row.channel if row is not None else None
+    channel: str | None = uow.session.info[_APP]
+    return channel
+
+
+def forget_app(uow: UnitOfWork) -> None:
+    """Ask again which chat app is in use: one was set or ended."""
+    uow.session.info.pop(_APP, None)
+
+
+def select_due(uow: UnitOfWork, kind: str) -> Select[str]:
+    """Build the query of the channels of this kind by which something waits to be sent now."""
+    return select(Delivery.channel).where(
+        Delivery.channel.like(f"{kind}:%"),
+        Delivery.delivered_at.is_(None),
+        Delivery.given_up_at.is_(None),
+        Delivery.next_at <= uow.now,
+    )
 
 
 def _is_announced(uow: UnitOfWork, notice: "Notice", channel: str) -> bool:

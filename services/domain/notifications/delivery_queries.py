@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy.orm import aliased
 
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.deliveries import NOT_NEEDED, Delivery
@@ -104,13 +105,27 @@ def retry_delivery(uow: UnitOfWork, delivery_id: str) -> DeliveryRow:
 
 
 def retry_failed(uow: UnitOfWork) -> int:
-    """Resend all failed deliveries; return how many. Administrators only."""
+    """Resend all failed deliveries, but not what was mailed in place of a message; return how many.
+
+    Administrators only.
+    """
     require_administrator(uow)
-    count = count_by_state(uow)["failed"]
+    wanted = _FAILED & Delivery.id.not_in(_mailed_instead())
+    count = uow.session.scalar(select(func.count()).select_from(Delivery).where(wanted)) or 0
     if count:
-        _reset(uow, _FAILED)
+        _reset(uow, wanted)
         audit_trail.record(uow, "deliveries-retried", "delivery", "all", count=count)
     return count
+
+
+def _mailed_instead() -> Select[str]:
+    """Build the query of the messages that did not arrive in the chat app, and whose notice was mailed."""
+    mail = aliased(Delivery)
+    return (
+        select(Delivery.id)
+        .join(mail, mail.notice_id == Delivery.notice_id)
+        .where(Delivery.channel.like(f"{deliveries.APP}:%"), mail.channel == MAIL)
+    )
 
 
 def send_test(uow: UnitOfWork, channel: str) -> Notice:

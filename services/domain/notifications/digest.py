@@ -3,6 +3,7 @@
 It has what each notice's own mail would have: the fixed sentence, the application's number, and a link.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -20,6 +21,7 @@ from services.runtime.periodic import Periodic
 
 AT = time(8)  # in the organisation's zone
 EVERY = timedelta(minutes=10)
+AT_ONCE = 100  # mails in one unit of work
 ACTOR = Actor("system", "digest")
 
 
@@ -29,24 +31,18 @@ def daily_digests(database: Database) -> Periodic:
     return Leased(lease, EVERY, partial(_write, database))
 
 
-async def _write(database: Database) -> None:
-    await database.run(ACTOR, write_digests)
+async def _write(database: Database) -> bool:
+    if not await database.read(ACTOR, _list_wanting):
+        return False
+    return await database.run(ACTOR, write_digests) == AT_ONCE
 
 
 def write_digests(uow: UnitOfWork) -> int:
-    """Write the mail of the day to each person who wants it and has open notices; return how many were written."""
-    if deliveries.MAIL not in deliveries.channels_in_use(uow):
-        return 0
-    begun = _begin_of_day(uow)
-    written = select(Notice.person_id).where(Notice.code == DIGEST, Notice.created_at >= begun)
-    wanting = select(Person.id).where(
-        Person.digest,
-        Person.active,
-        Person.email.is_not(None),
-        Person.id.not_in(written),
-        Person.id.in_(select(Notice.person_id).where(*service.OPEN)),
-    )
-    people = uow.session.scalars(wanting).all()
+    """Write the mail of the day to each person who wants it and has open notices; return how many were written.
+
+    It writes ``AT_ONCE`` at most: what is left is written by the next call.
+    """
+    people = _list_wanting(uow)
     for person_id in people:
         # never unread: the portal lists the notices themselves
         notice = Notice(id=new_id(), person_id=person_id, code=DIGEST, created_at=uow.now, read_at=uow.now)
@@ -54,6 +50,22 @@ def write_digests(uow: UnitOfWork) -> int:
         uow.session.flush()
         deliveries.add(uow, notice, [deliveries.MAIL])
     return len(people)
+
+
+def _list_wanting(uow: UnitOfWork) -> Sequence[str]:
+    """List the ids of those who have no mail of this day yet; their notices alone are looked up, by person."""
+    if deliveries.MAIL not in deliveries.channels_in_use(uow):
+        return ()
+    own = select(Notice.id).where(Notice.person_id == Person.id)
+    written = own.where(Notice.code == DIGEST, Notice.created_at >= _begin_of_day(uow))
+    wanting = select(Person.id).where(
+        Person.digest,
+        Person.active,
+        Person.email.is_not(None),
+        ~written.exists(),
+        own.where(*service.OPEN).exists(),
+    )
+    return uow.session.scalars(wanting.order_by(Person.id).limit(AT_ONCE)).all()
 
 
 def _begin_of_day(uow: UnitOfWork) -> datetime:

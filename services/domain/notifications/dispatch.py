@@ -7,7 +7,7 @@ retry is left, the person's head or deputy is notified, and the administrators a
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, func, select, update
 
 from services.database.tables.applications import Application
 from services.database.tables.deliveries import NOT_NEEDED, Delivery
@@ -16,18 +16,23 @@ from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
-from services.domain.notifications import service
-from services.domain.notifications.deliveries import MAIL
+from services.domain.notifications import deliveries, service
+from services.domain.notifications.deliveries import APP, MAIL, TO_ONE, kind_of
 from services.domain.notifications.texts import DIGEST
 
 LEASE = timedelta(minutes=5)  # longer than any attempt may take
 RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120, 240, 480, 480))
 MAX_DETAIL_LENGTH = 200
 MOST_LINES = 50  # of a digest
+MOST_GIVEN_UP = 100  # in one unit of work, which keeps others from writing
 # Notices about notices: their failures are not escalated.
 UNDELIVERED, FAILING, TEST = "notice-undelivered", "deliveries-failing", "test-notice"
 ROBOT_CHANGED, ROBOT_ENDED, MAIL_CHANGED = "robot-changed", "robot-ended", "mail-server-changed"
-ABOUT_NOTICES = (UNDELIVERED, FAILING, TEST, ROBOT_CHANGED, ROBOT_ENDED, MAIL_CHANGED)
+APP_CHANGED = "chat-app-changed"
+ABOUT_NOTICES = (UNDELIVERED, FAILING, TEST, ROBOT_CHANGED, ROBOT_ENDED, MAIL_CHANGED, APP_CHANGED)
+MOST_BY_APP = 4  # attempts, within half an hour; then a mail takes the message's place
+# WeCom drops what is more than 30 messages to one person in a minute, and says nothing.
+MOST_TO_ONE, WITHIN = 20, timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -63,8 +68,12 @@ def is_due(uow: UnitOfWork, channel: str) -> bool:
 
 
 def claim_next(uow: UnitOfWork, channel: str) -> OutgoingNotice | None:
-    """Lease the longest due delivery to the caller; None if nothing is due."""
-    while True:
+    """Lease the longest due delivery to the caller; None if nothing is due.
+
+    What is not to be sent any more is given up on the way, ``MOST_GIVEN_UP`` at once: then it is None as well, though
+    ``is_due`` says that something is.
+    """
+    for _ in range(MOST_GIVEN_UP):
         query = (
             select(Delivery)
             .where(
@@ -75,8 +84,10 @@ def claim_next(uow: UnitOfWork, channel: str) -> OutgoingNotice | None:
             )
             .order_by(Delivery.next_at, Delivery.id)
             .limit(1)
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True, of=Delivery)
         )
+        if kind_of(channel) == APP:
+            query = _without_flooded(uow, query, channel)
         row = uow.session.scalar(query)
         if row is None:
             return None
@@ -89,6 +100,19 @@ def claim_next(uow: UnitOfWork, channel: str) -> OutgoingNotice | None:
             return _outgoing(uow, row, notice, person)
         _give_up(uow, row, notice, reason)
         uow.session.flush()
+    return None
+
+
+def _without_flooded(uow: UnitOfWork, query: Select[Delivery], channel: str) -> Select[Delivery]:
+    """Leave out who got so many messages in the last minute that the service may drop further ones."""
+    flooded = (
+        select(Notice.person_id)
+        .join(Delivery, Delivery.notice_id == Notice.id)
+        .where(Delivery.channel == channel, Delivery.delivered_at > uow.now - WITHIN)
+        .group_by(Notice.person_id)
+        .having(func.count() >= MOST_TO_ONE)
+    )
+    return query.join(Notice, Notice.id == Delivery.notice_id).where(Notice.person_id.not_in(flooded))
 
 
 def mark_delivered(uow: UnitOfWork, delivery_id: str) -> None:
@@ -107,7 +131,8 @@ def record_failure(uow: UnitOfWork, delivery_id: str, attempt: int, error: str, 
         return False
     notice = uow.session.get_one(Notice, row.notice_id)
     row.last_detail = "".join(char if char.isprintable() else " " for char in detail)[:MAX_DETAIL_LENGTH] or None
-    if for_good or attempt > len(RETRY_DELAYS):
+    most = MOST_BY_APP if _is_mailable(uow, row, notice) else len(RETRY_DELAYS) + 1
+    if for_good or attempt >= most:
         _give_up(uow, row, notice, error)
         return True
     row.last_error, row.next_at = error, uow.now + RETRY_DELAYS[attempt - 1]
@@ -130,7 +155,7 @@ def _outgoing(uow: UnitOfWork, row: Delivery, notice: Notice, person: Person) ->
         subject_id=notice.subject_id,
         at=notice.created_at,
         language=person.locale,
-        address=(row.address or person.email) if row.channel == MAIL else None,
+        address=row.address or {MAIL: person.email, APP: person.chat_id}.get(kind_of(row.channel)),
         stage=service.get_stages(uow, [notice.subject_id or ""]).get(notice.subject_id or ""),
         lines=_open_lines(uow, row, person) if notice.code == DIGEST else (),
     )
@@ -144,7 +169,7 @@ def _open_lines(uow: UnitOfWork, row: Delivery, person: Person) -> tuple[Outgoin
 
 def _undeliverable_because(channel: str, notice: Notice, person: Person) -> str | None:
     """Return why nothing is sent to this person, or None."""
-    if channel != MAIL:
+    if kind_of(channel) not in TO_ONE:
         return None
     if notice.code != DIGEST and notice.read_at is not None:
         return "read"
@@ -152,12 +177,16 @@ def _undeliverable_because(channel: str, notice: Notice, person: Person) -> str 
         return "done"
     if not person.active:
         return "inactive"
+    if kind_of(channel) == APP:
+        return None if person.chat_id else "no-chat-id"
     return None if person.email else "no-address"
 
 
 def _give_up(uow: UnitOfWork, row: Delivery, notice: Notice, error: str) -> None:
     row.last_error, row.given_up_at = error, uow.now
     if error not in NOT_NEEDED:
+        if by_mail := _is_mailable(uow, row, notice):
+            _mail_instead(uow, notice)
         audit_trail.record(
             uow,
             "delivery-given-up",
@@ -168,17 +197,35 @@ def _give_up(uow: UnitOfWork, row: Delivery, notice: Notice, error: str) -> None
             code=notice.code,
             error=error,
             attempts=row.attempts,
+            **({"instead": MAIL} if by_mail else {}),
         )
         _escalate(uow, row, notice)
 
 
+def _is_mailable(uow: UnitOfWork, row: Delivery, notice: Notice) -> bool:
+    """Return whether a mail takes the place of a message that does not arrive in the chat app."""
+    if kind_of(row.channel) != APP or row.address is not None or notice.code == TEST:
+        return False
+    return MAIL in deliveries.channels_in_use(uow) and bool(uow.session.get_one(Person, notice.person_id).email)
+
+
+def _mail_instead(uow: UnitOfWork, notice: Notice) -> None:
+    """Mail a notice, unless it is mailed beside: what is personal goes both ways."""
+    mailed = select(Delivery.id).where(
+        Delivery.notice_id == notice.id, Delivery.channel == MAIL, Delivery.address.is_(None)
+    )
+    if uow.session.scalar(mailed.limit(1)) is None:
+        deliveries.add(uow, notice, [MAIL])
+
+
 def _escalate(uow: UnitOfWork, row: Delivery, notice: Notice) -> None:
-    """Escalate a delivery once; the department is notified only of a mail not read in the portal."""
+    """Escalate a delivery once; the department is told only of what nobody reads in the portal or gets by mail."""
     if row.escalated_at is not None or notice.code in ABOUT_NOTICES:
         return
     row.escalated_at = uow.now
     substitutes: list[str] = []
-    if row.channel == MAIL and notice.read_at is None and notice.done_at is None:
+    alone = kind_of(row.channel) in TO_ONE and not _is_mailable(uow, row, notice)
+    if alone and notice.read_at is None and notice.done_at is None:
         substitutes = service.list_substitutes(uow, notice.person_id, notice.application_id)
         for person_id in substitutes:
             _notify_once(uow, person_id, UNDELIVERED, notice.application_id)

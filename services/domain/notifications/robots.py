@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import select, update
 
 from services.database.base import new_id
 from services.database.tables.deliveries import Delivery
@@ -150,7 +150,7 @@ def send_test(uow: UnitOfWork, robot_id: str) -> Notice:
 
 def is_due(uow: UnitOfWork) -> bool:
     """Return whether something waits to be sent by a robot; looked at often, so it only reads."""
-    return uow.session.scalar(_due(uow).limit(1)) is not None
+    return uow.session.scalar(deliveries.select_due(uow, deliveries.ROBOT).limit(1)) is not None
 
 
 def claim(uow: UnitOfWork) -> list[Robot]:
@@ -158,22 +158,14 @@ def claim(uow: UnitOfWork) -> list[Robot]:
 
     Two portals share a robot's pace, because each takes it here before it sends.
     """
-    ids = [channel.partition(":")[2] for channel in uow.session.scalars(_due(uow).distinct())]
+    due = deliveries.select_due(uow, deliveries.ROBOT).distinct()
+    ids = [channel.partition(":")[2] for channel in uow.session.scalars(due)]
     query = select(NoticeRobot).where(NoticeRobot.id.in_(ids), NoticeRobot.next_at <= uow.now)
     taken = []
     for robot in uow.session.scalars(query.order_by(NoticeRobot.next_at).with_for_update(skip_locked=True)):
         robot.next_at = uow.now + PAUSES[robot.kind]
         taken.append(_open(uow, robot))
     return taken
-
-
-def _due(uow: UnitOfWork) -> Select[str]:
-    return select(Delivery.channel).where(
-        Delivery.channel.like("robot:%"),
-        Delivery.delivered_at.is_(None),
-        Delivery.given_up_at.is_(None),
-        Delivery.next_at <= uow.now,
-    )
 
 
 def pause(uow: UnitOfWork, robot_id: str) -> None:

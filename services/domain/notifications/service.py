@@ -31,12 +31,14 @@ def notify(
     subject_id: str | None = None,
     channels: Iterable[str] | None = None,
     addresses: Iterable[str] = (),
+    chat_ids: Iterable[str] = (),
 ) -> Notice:
     """Notify a person in the portal and by the channels, in the unit's transaction.
 
     If the person is inactive or absent, the head of the department or the deputy is notified as well, unless the notice
     is personal. ``channels`` are those of the settings, and the robots where it is not personal, unless given.
-    ``addresses`` are former ones of the person's, which are mailed as well. Raises Fatal for a code without a text.
+    ``addresses`` and ``chat_ids`` are former ones of the person's, which are told as well. Raises Fatal for a code
+    without a text.
     """
     personal = texts.get_text(code).personal
     person = uow.session.get_one(Person, person_id)
@@ -56,13 +58,16 @@ def notify(
     ]
     uow.session.add_all(notices)
     used = tuple(_usual_channels(uow, personal=personal) if channels is None else channels)
-    if not used:
+    app = deliveries.app_channel(uow) if channels is None else None
+    if not used and app is None:
         return notices[0]
     uow.session.flush()  # the deliveries refer to them
     for notice in notices:
-        deliveries.add(uow, notice, _mailed_later(uow, notice, used) if channels is None else used)
+        deliveries.add(uow, notice, _own_channels(uow, notice, used, app) if channels is None else used)
     if deliveries.MAIL in used:
-        deliveries.add_mails(uow, notices[0], addresses)
+        deliveries.add_to(uow, notices[0], deliveries.MAIL, addresses)
+    if app is not None:
+        deliveries.add_to(uow, notices[0], app, chat_ids)
     return notices[0]
 
 
@@ -71,10 +76,15 @@ def _usual_channels(uow: UnitOfWork, *, personal: bool) -> list[str]:
     return [*deliveries.channels_in_use(uow), *robots]
 
 
-def _mailed_later(uow: UnitOfWork, notice: Notice, channels: Iterable[str]) -> list[str]:
-    """Leave the mail to the digest of the day where the person wants one; what is personal is told at once."""
-    later = uow.session.get_one(Person, notice.person_id).digest and not texts.get_text(notice.code).personal
-    return [channel for channel in channels if not (later and channel == deliveries.MAIL)]
+def _own_channels(uow: UnitOfWork, notice: Notice, channels: Iterable[str], app: str | None) -> list[str]:
+    """Add the chat app for a person who has an id in it, in the place of the mail.
+
+    Whoever wants a digest gets no mail either. What is personal goes all ways, at once.
+    """
+    person = uow.session.get_one(Person, notice.person_id)
+    by_app = [app] if app is not None and person.chat_id is not None else []
+    unmailed = (by_app or person.digest) and not texts.get_text(notice.code).personal
+    return [*by_app, *(channel for channel in channels if not (unmailed and channel == deliveries.MAIL))]
 
 
 def list_substitutes(uow: UnitOfWork, person_id: str, application_id: str | None) -> list[str]:

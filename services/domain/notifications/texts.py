@@ -508,6 +508,10 @@ TEXTS = {
         Message("An administrator has set or ended the mail server that sends notices: check that it is right."),
         "notices",
     ),
+    "chat-app-changed": NoticeText(
+        Message("An administrator has set or ended the chat app that sends notices to people: check that it is right."),
+        "notices",
+    ),
     "test-notice": NoticeText(Message("This is a test notice."), "notices"),
     **{
         f"case-closed:{outcome}": NoticeText(Message("The case is closed: {endings}.", endings=ENDINGS[outcome]))

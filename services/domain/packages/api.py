@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
+from services.database.listing import Listing
 from services.database.tables.evidence_packages import EvidencePackage, PackageFetch
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.accounts.signatures.http import signed
@@ -20,7 +21,7 @@ from services.web import ranges
 from services.web.dependencies import GivenDatabase, GivenLogKeys, GivenTrustedRoots
 from services.web.errors import USUAL, problems, problems_beside
 from services.web.identity import Acting
-from services.web.schemas import Identifier
+from services.web.schemas import Identifier, PageParameters
 
 router = APIRouter(prefix="/api", tags=["cases"])
 ZIP = "application/zip"
@@ -41,9 +42,13 @@ class Desk:
 
 
 @router.get("/packages", responses=problems(401, 403))
-async def list_packages(actor: Acting, database: GivenDatabase) -> PackagesAnswer:
+async def list_packages(
+    actor: Acting, database: GivenDatabase, asked: Annotated[PageParameters, Query()]
+) -> PackagesAnswer:
     """List the packages that you have asked for or may approve, the newest first."""
-    return await database.read(actor, queries.list_seen)
+    listing = Listing(sort="asked", descending=True, limit=asked.limit, place=asked.place)
+    page = await database.read(actor, queries.list_seen, listing)
+    return PackagesAnswer(packages=page.lines, next=page.next, previous=page.previous)
 
 
 @router.post("/packages", status_code=201, responses=problems(*USUAL))

@@ -1,18 +1,21 @@
 """The pages of evidence packages: ask for one, approve it, watch it being made, fetch it (R2, R28, R47, R58)."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
+from pydantic import Field
 
+from services.database.keyset import Page
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.accounts.signatures import signing
 from services.domain.custody.api.footage import address
 from services.domain.packages import queries, service
 from services.domain.packages.api import Desk, ask, list_fetch
-from services.domain.packages.schemas import ApprovalBody, PackageBody, PackagesAnswer, PackageView
+from services.domain.packages.schemas import ApprovalBody, PackageBody, PackageLine, PackageView
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
+from services.web import lists
 from services.web.dependencies import GivenDatabase, GivenLogKeys
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier
@@ -21,12 +24,19 @@ from services.web.visitor import Visiting, Visitor
 router = APIRouter(prefix="/packages")
 
 
+class ListQuery(lists.PlacedQuery):
+    """``number`` is that of a case to ask a package of."""
+
+    SORTS: ClassVar = ("asked",)
+    FALLING: ClassVar = frozenset({"asked"})
+
+    number: Annotated[str, Field(max_length=64)] = ""
+
+
 @router.get("")
-async def list_packages(
-    visitor: Visiting, database: GivenDatabase, number: Annotated[str, Query(max_length=64)] = ""
-) -> Response:
-    """Show the packages; ``number`` is that of a case to ask one of."""
-    return await _list_page(visitor, database, number=number)
+async def list_packages(visitor: Visiting, database: GivenDatabase, wanted: Annotated[ListQuery, Query()]) -> Response:
+    """Show a page of the packages."""
+    return await _list_page(visitor, database, wanted)
 
 
 @router.post("")
@@ -35,7 +45,7 @@ async def ask_for_package(visitor: Visiting, typed: Typed, database: GivenDataba
     try:
         package_id = await ask(database, visitor.actor, typed.body(PackageBody), log_keys)
     except Refused as refusal:
-        return await _list_page(visitor, database, refusal, typed)
+        return await _list_page(visitor, database, ListQuery(), refusal, typed)
     return visitor.redirect(f"/packages/{package_id}", Message("Requested."))
 
 
@@ -108,14 +118,20 @@ async def _page(
 async def _list_page(
     visitor: Visitor,
     database: Database,
+    wanted: ListQuery,
     refusal: Refused | None = None,
     typed: TypedForm | None = None,
-    *,
-    number: str = "",
 ) -> Response:
-    def read(uow: UnitOfWork) -> PackagesAnswer | None:
-        return queries.list_seen(uow) if queries.may_ask(uow) else None
+    def read(uow: UnitOfWork) -> Page[PackageLine] | None:
+        return queries.list_seen(uow, wanted.listing(visitor.language)) if queries.may_ask(uow) else None
 
-    shown = await database.read(visitor.actor, read)
+    found = await database.read(visitor.actor, read)
     status = refusal.status if refusal else 200
-    return visitor.page("packages/packages.html", status, shown=shown, refusal=refusal, typed=typed, number=number)
+    return visitor.page(
+        "packages/packages.html",
+        status,
+        shown=found is not None,
+        refusal=refusal,
+        typed=typed,
+        **wanted.shown_page(found or Page([])),
+    )

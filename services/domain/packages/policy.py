@@ -30,9 +30,14 @@ def leads(directory: Directory, person_id: str) -> bool:
 
 
 def may_approve(directory: Directory, person_id: str, asked_by: str) -> bool:
-    """Return whether the person is a second person for what ``asked_by`` asks: leading, and of another department."""
+    """Return whether the person is a second person for what ``asked_by`` asks: leading, and of another department.
+
+    Nobody is one for who has no post any more, and so no right to the package.
+    """
+    if asked_by not in directory.people or not leads(directory, person_id):
+        return False
     apart = directory.departments_of(person_id).isdisjoint(directory.departments_of(asked_by))
-    return leads(directory, person_id) and person_id != asked_by and apart
+    return person_id != asked_by and apart
 
 
 def approvers(directory: Directory, asked_by: str) -> list[str]:

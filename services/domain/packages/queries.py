@@ -1,11 +1,13 @@
 """Evidence packages as pages and API show them."""
 
+from services.database.keyset import Page
+from services.database.listing import Listing
 from services.database.tables.applications import Application
 from services.database.tables.evidence_packages import EvidencePackage
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.packages import making, policy, service
-from services.domain.packages.schemas import FetchView, PackageLine, PackagesAnswer, PackageView, State
+from services.domain.packages.schemas import FetchView, PackageLine, PackageView, State
 from services.runtime.errors import Refused
 from services.verifier import pyz
 from services.verifier.page import build as page
@@ -16,33 +18,34 @@ def may_ask(uow: UnitOfWork) -> bool:
     return policy.may_ask(access_queries.load_directory(uow), uow.actor.id)
 
 
-def list_seen(uow: UnitOfWork) -> PackagesAnswer:
-    """List what the acting person has asked for or may approve; Refused to those who may do neither."""
+def list_seen(uow: UnitOfWork, listing: Listing) -> Page[PackageLine]:
+    """List what the acting person has asked for or may approve, page by page; Refused to those who may do neither."""
     if not may_ask(uow):
         raise Refused(
             "packages-not-yours",
             "Evidence packages are for Security, and for the head of Legal and the deputy: ask one of them.",
             status=403,
         )
-    rows = service.list_seen(uow)
-    names = access_queries.get_names(uow, {row.asked_by for row, _ in rows})
-    return PackagesAnswer(
-        packages=[
-            PackageLine(
-                id=row.id,
-                application_id=row.application_id,
-                number=str(application.number),
-                footage=row.footage,  # type: ignore[arg-type]  # the body has the three
-                recipient=row.recipient,
-                asked_by=names.get(row.asked_by, row.asked_by),
-                asked_at=row.asked_at,
-                state=_state(uow, row),
-                expires_at=row.expires_at,
-                may_approve=_may_approve(uow, row, application),
-            )
-            for row, application in rows
-        ]
-    )
+    page = service.list_seen(uow, listing)
+    names = access_queries.get_names(uow, {row.asked_by for row, _ in page.lines})
+    approvable = service.list_approvable(uow, page.lines)
+
+    def line(found: tuple[EvidencePackage, Application]) -> PackageLine:
+        row, application = found
+        return PackageLine(
+            id=row.id,
+            application_id=row.application_id,
+            number=str(application.number),
+            footage=row.footage,  # type: ignore[arg-type]  # the body has the three
+            recipient=row.recipient,
+            asked_by=names.get(row.asked_by, row.asked_by),
+            asked_at=row.asked_at,
+            state=_state(uow, row),
+            expires_at=row.expires_at,
+            may_approve=row.id in approvable,
+        )
+
+    return page.showing_each(line)
 
 
 def get(uow: UnitOfWork, package_id: str) -> PackageView:

@@ -97,9 +97,14 @@ class PackageLine(Answer):
 
 
 class PackagesAnswer(Answer):
-    """The packages that the reader has asked for or may approve, the newest first."""
+    """A page of the packages that the reader has asked for or may approve, the newest first.
+
+    ``next`` and ``previous`` are the ``place`` of the pages around it; empty where there is none.
+    """
 
     packages: list[PackageLine]
+    next: str
+    previous: str
 
 
 class FetchAnswer(Answer):

@@ -4,22 +4,28 @@ The register decides at each step: whoever may ask no longer, because of a post 
 that accuses them, fetches nothing either, and a transfer that goes on stops.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, select
 
+from services.database import keyset
 from services.database.base import new_id
+from services.database.keyset import Page, Section
+from services.database.listing import Listing
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
 from services.database.tables.evidence_packages import EvidencePackage, PackageFetch
 from services.database.tables.masters import Master
+from services.database.tables.people import Person, Post
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
-from services.domain.access import violations
+from services.domain.access import violations, visibility
+from services.domain.access.directory import Directory
+from services.domain.access.parts import CaseFacts
 from services.domain.accounts.signatures import signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.audit import checkpoints
@@ -36,7 +42,7 @@ SUBJECT = "evidence-package"  # in the audit trail
 QUEUED = "package-queued"  # wakes the process that makes them
 LEVEL: Level = "password+totp"
 APPROVED, REFUSED = "approved", "refused"
-MOST_LISTED = 200
+NEWEST = Section((EvidencePackage.asked_at.expression, EvidencePackage.id.expression))  # the list's order
 
 
 @dataclass(frozen=True)
@@ -131,22 +137,54 @@ def get(uow: UnitOfWork, package_id: str, *, lock: bool = False) -> tuple[Eviden
     return row, application
 
 
-def list_seen(uow: UnitOfWork) -> list[tuple[EvidencePackage, Application]]:
-    """List the packages that the acting person has asked for or may approve, the newest first."""
-    mine = EvidencePackage.asked_by == uow.actor.id
-    leads = policy.leads(access_queries.load_directory(uow), uow.actor.id)
+def list_seen(uow: UnitOfWork, listing: Listing) -> Page[tuple[EvidencePackage, Application]]:
+    """List the packages that the acting person has asked for or may approve, the newest first, page by page.
+
+    One statement, which says of a list what ``_is_seen`` says of one package.
+    """
+    me, directory = str(uow.actor.id), access_queries.load_directory(uow)
+    if uow.actor.kind != "person" or me in directory.administrators:
+        return Page([])
+    mine = EvidencePackage.asked_by == me
+    concerned = select(Application.id).where(visibility.concerns(me))
     query = (
         select(EvidencePackage, Application)
         .join(Application, Application.id == EvidencePackage.application_id)
-        .where(or_(mine, EvidencePackage.footage == policy.CLEAR) if leads else mine)
-        .order_by(EvidencePackage.asked_at.desc(), EvidencePackage.id)
-        .limit(MOST_LISTED)
+        .where(
+            or_(mine, _approvable(uow, directory, me)) if policy.leads(directory, me) else mine,
+            EvidencePackage.application_id.not_in(concerned),
+        )
     )
-    return [(row, case) for row, case in uow.session.execute(query) if _is_seen(uow, row, case)]
+    return keyset.page_of(uow.session, query, (NEWEST,), listing).showing_each(lambda row: (row[0], row[1]))
 
 
-def approval_refusal(uow: UnitOfWork, row: EvidencePackage, application: Application) -> Refused | None:
+def _approvable(uow: UnitOfWork, directory: Directory, me: str) -> ColumnElement[bool]:
+    """Build the condition of what somebody of another department has asked for in clear."""
+    own = directory.departments_of(me)
+    posts = select(Post.person_id).where(Post.department_id.in_(own), *access_queries.held_now(uow))
+    near = select(Person.id).where(or_(Person.department_id.in_(own), Person.id.in_(posts)))
+    return and_(EvidencePackage.footage == policy.CLEAR, EvidencePackage.asked_by.not_in(near))
+
+
+def list_approvable(uow: UnitOfWork, rows: Sequence[tuple[EvidencePackage, Application]]) -> set[str]:
+    """Return the ids of those of these packages that the acting person can answer now; three statements at most."""
+    directory = access_queries.load_directory(uow)
+    waiting = [
+        (row, case)
+        for row, case in rows
+        if row.decided_at is None
+        and row.footage == policy.CLEAR
+        and policy.may_approve(directory, uow.actor.id, row.asked_by)
+    ]
+    barred = _load_barred(uow, [case for _, case in waiting], {uow.actor.id, *(row.asked_by for row, _ in waiting)})
+    return {row.id for row, case in waiting if approval_refusal(uow, row, case, barred) is None}
+
+
+def approval_refusal(
+    uow: UnitOfWork, row: EvidencePackage, application: Application, barred: "_Barred | None" = None
+) -> Refused | None:
     """Return why the acting person cannot answer as the second person now, or None."""
+    barred = barred or _load_barred(uow, [application], {uow.actor.id, row.asked_by})
     directory = access_queries.load_directory(uow)
     if not policy.may_approve(directory, uow.actor.id, row.asked_by):
         return Refused(
@@ -154,14 +192,14 @@ def approval_refusal(uow: UnitOfWork, row: EvidencePackage, application: Applica
             "Who leads Legal or Security, of another department than the requester, decides about footage in clear.",
             status=403,
         )
-    barred = _part_refusal(uow, application, uow.actor.id) or _own_case_refusal(uow, application, uow.actor.id)
-    if barred is not None:
-        return barred
+    refused = _second_person_refusal(barred, application, uow.actor.id)
+    if refused is not None:
+        return refused
     if row.decided_at is not None or row.footage != policy.CLEAR:
         return Refused("decided-already", "This package has been decided already.")
     if uow.now >= row.asked_at + policy.WAITS_FOR:
         return Refused("lapsed", "Nobody has answered in time: the package has to be asked for again.")
-    return _right_refusal(uow, application, row.asked_by)
+    return _right_refusal(uow, application, row.asked_by, barred)
 
 
 def require_right(uow: UnitOfWork, application: Application, person_id: str) -> None:
@@ -282,29 +320,48 @@ def _find_case(uow: UnitOfWork, number: str) -> Application:
     return application
 
 
-def _right_refusal(uow: UnitOfWork, application: Application, person_id: str) -> Refused | None:
+@dataclass(frozen=True)
+class _Barred:
+    """What bars people from packages: who is accused, and the facts of each case, and who is suspended."""
+
+    accused: Mapping[str, Collection[str]]
+    facts: Mapping[str, CaseFacts]
+    suspended: Collection[str]
+
+
+def _load_barred(uow: UnitOfWork, applications: Collection[Application], people: Collection[str]) -> _Barred:
+    """Load what bars these people from packages of these cases, in as many statements for all as for one."""
+    ids = {application.id for application in applications}
+    if not ids:
+        return _Barred({}, {}, ())
+    facts = access_queries.load_all_facts(uow, applications)
+    return _Barred(violations.accused_by_case(uow, ids), facts, suspensions.list_suspended(uow, people))
+
+
+def _right_refusal(
+    uow: UnitOfWork, application: Application, person_id: str, barred: _Barred | None = None
+) -> Refused | None:
     if not policy.may_ask(access_queries.load_directory(uow), person_id):
         return _not_yours()
-    return _part_refusal(uow, application, person_id)
+    return _part_refusal(barred or _load_barred(uow, [application], {person_id}), application, person_id)
 
 
-def _part_refusal(uow: UnitOfWork, application: Application, person_id: str) -> Refused | None:
+def _part_refusal(barred: _Barred, application: Application, person_id: str) -> Refused | None:
     """Return why the person's own part in the case bars them from its packages, or None."""
-    if person_id in application.subject_ids or person_id in violations.list_accused(uow, application.id):
+    if person_id in application.subject_ids or person_id in barred.accused.get(application.id, ()):
         return Refused(
             "accused",
             "The case concerns this person, or a violation accuses them: another person has to do this.",
             status=403,
         )
-    facts = access_queries.load_facts(uow, application.id)
-    if person_id in facts.custodians or person_id in (application.recipient_ids or ()):
+    if person_id in barred.facts[application.id].custodians or person_id in (application.recipient_ids or ()):
         return Refused(
             "own-loan",
             "The form names this person for the copies, as custodian or to view them, or they had them: another person "
             "has to do this.",
             status=403,
         )
-    if suspensions.of_person(uow, person_id):
+    if person_id in barred.suspended:
         return Refused(
             "person-suspended",
             "This person's access to footage is suspended: another person has to do this.",
@@ -313,9 +370,11 @@ def _part_refusal(uow: UnitOfWork, application: Application, person_id: str) -> 
     return None
 
 
-def _own_case_refusal(uow: UnitOfWork, application: Application, person_id: str) -> Refused | None:
-    """Return why whoever has applied for the footage is no second person for all of it, or None."""
-    if person_id not in access_queries.load_facts(uow, application.id).done.get("applicant", ()):
+def _second_person_refusal(barred: _Barred, application: Application, person_id: str) -> Refused | None:
+    """Return why the person's part bars them from answering; whoever has applied is no second person, or None."""
+    if (refused := _part_refusal(barred, application, person_id)) is not None:
+        return refused
+    if person_id not in barred.facts[application.id].done.get("applicant", ()):
         return None
     return Refused("own-case", "This person has applied for the footage: another person has to do this.", status=403)
 
@@ -374,11 +433,9 @@ def _require_few(uow: UnitOfWork, application: Application, asked: Asked) -> Non
 
 def _ask_second_person(uow: UnitOfWork, row: EvidencePackage, application: Application) -> None:
     directory = access_queries.load_directory(uow)
-    able = [
-        person
-        for person in policy.approvers(directory, row.asked_by)
-        if _part_refusal(uow, application, person) is None and _own_case_refusal(uow, application, person) is None
-    ]
+    approvers = policy.approvers(directory, row.asked_by)
+    barred = _load_barred(uow, [application], approvers)
+    able = [person for person in approvers if _second_person_refusal(barred, application, person) is None]
     if not able:
         raise Refused(
             "nobody-approves",

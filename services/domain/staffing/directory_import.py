@@ -236,7 +236,7 @@ def _person(entry: Entry, login: str, row: Person | None, departments: Departmen
         )
     # a person chooses the language here, and the directory seldom knows it
     values = {**entry.values, "login": login, "language": row.locale if row is not None else ""}
-    return people_import.read_person(values, departments)
+    return people_import.read_person(values, departments, row)
 
 
 def _leavers(uow: UnitOfWork, missing: Sequence[Person]) -> tuple[list[Person], list[LeftOut]]:

@@ -150,12 +150,13 @@ def _cookie(connection: Any) -> bytes | None:
 
 
 def _attributes(settings: DirectorySettings) -> Mapping[str, str]:
-    return {
+    attributes = {
         "login": settings.login_attribute,
         "name": settings.name_attribute,
         "department": settings.department_attribute,
         "email": settings.email_attribute,
     }
+    return attributes if settings.chat_attribute is None else {**attributes, "chat": settings.chat_attribute}
 
 
 def _entry(settings: DirectorySettings, item: Mapping[str, Any]) -> Entry:

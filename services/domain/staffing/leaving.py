@@ -30,6 +30,7 @@ from services.runtime.translations import Message
 
 Source = Literal["page", "list", "directory"]
 EVERY = timedelta(minutes=5)
+AT_ONCE = 50  # accounts in one unit of work
 ACTOR = Actor("system", "leaving")
 NOTICE = "custodian-leaves"
 
@@ -87,7 +88,7 @@ def stay(uow: UnitOfWork, person_id: str) -> Person:
 
 
 def settle(uow: UnitOfWork) -> bool:
-    """End the accounts of those who leave and hold no copies any more; return whether there was one."""
+    """End accounts of those who leave and hold nothing any more, ``AT_ONCE`` at most; return whether there was one."""
     settled = False
     for row in _list_done(uow):
         lock_setup(uow)
@@ -104,9 +105,8 @@ def settle(uow: UnitOfWork) -> bool:
 def account_ends(database: Database) -> Periodic:
     """Return the task that ends the accounts of those who have given the last copy away, in one process at a time."""
 
-    async def act() -> None:
-        if await database.read(ACTOR, _list_done):
-            await database.run(ACTOR, settle)
+    async def act() -> bool:
+        return bool(await database.read(ACTOR, _list_done)) and await database.run(ACTOR, settle)
 
     return Leased(Lease.between_runs(database, "leaving", EVERY), EVERY, act)
 
@@ -117,9 +117,9 @@ def get_open(uow: UnitOfWork, person_id: str) -> Leaving | None:
 
 
 def _list_done(uow: UnitOfWork) -> Sequence[Leaving]:
-    """List the open rows whose people hold nothing any more; it only reads."""
-    rows = uow.session.scalars(select(Leaving).where(Leaving.ended_at.is_(None)).order_by(Leaving.begun_at))
-    return [row for row in rows if not held_copies.list_numbers(uow, row.person_id)]
+    """List open rows whose people hold nothing any more; it only reads."""
+    rows = select(Leaving).where(Leaving.ended_at.is_(None), ~held_copies.are_held(uow, Leaving.person_id.expression))
+    return uow.session.scalars(rows.order_by(Leaving.begun_at, Leaving.id).limit(AT_ONCE)).all()
 
 
 def _end(uow: UnitOfWork, row: Leaving, outcome: Literal["left", "stays"]) -> None:

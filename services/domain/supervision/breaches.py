@@ -8,7 +8,7 @@ footage    footage lacks, or cannot be read
 event      the audit trail has a refused job, a notice that did not arrive, a preservation that failed, a late review
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from sqlalchemy import (
     Select,
     String,
     and_,
+    bindparam,
     cast,
     column,
     func,
@@ -212,7 +213,7 @@ def _select_all(
     parts = {
         "violation": _violations(uow),
         "refusal": _part("refusal", Decision, Decision.stage, Decision.decided_at).where(
-            Decision.outcome.in_(REJECTED)
+            _is_one_of(Decision.outcome.expression, REJECTED)
         ),
         "finding": _part("finding", Finding, Finding.code, Finding.found_at, (Finding.zh, Finding.en)).where(
             Finding.severity != "informs"
@@ -220,7 +221,7 @@ def _select_all(
         "problem": _problems(),
         "footage": _part("footage", Item, Item.outcome, Application.submitted_at)
         .join(Application, Application.id == Item.application_id)
-        .where(Item.outcome.is_not(None), Application.submitted_at.is_not(None)),
+        .where(_is_one_of(Item.outcome.expression, tuple(FOOTAGE)), Application.submitted_at.is_not(None)),
         "event": _events(),
     }
     chosen = []
@@ -229,6 +230,11 @@ def _select_all(
         of_one = [of_case == application_id] if application_id is not None else []
         chosen.append(query.where(column.in_(named), visibility.is_of_visible(uow, of_case), *of_one))
     return union_all(*chosen)
+
+
+def _is_one_of(of: ColumnElement[Any], words: Sequence[str]) -> ColumnElement[bool]:
+    """Build the condition with the words in it: with parameters no database sees that its partial index has them."""
+    return of.in_(bindparam(None, words, expanding=True, literal_execute=True, unique=True))
 
 
 def _code_of(source: str) -> ColumnElement[Any]:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from services.database.tables.applications import Application
-from services.database.tables.stage_visits import StageVisit
+from services.database.tables.stage_visits import IS_TO_TOTAL, StageVisit
 from services.database.tables.statistics import CountedMonth, MonthCount, StageTotal
 from services.database.unit_of_work import UnitOfWork
 
@@ -66,7 +66,7 @@ def keep(uow: UnitOfWork, names: Sequence[str], counted: Iterable[Mapping[str, A
 
 def add_up_stages(uow: UnitOfWork) -> bool:
     """Add the visits of ``CASES_AT_ONCE`` cases to the totals; return whether more are left."""
-    query = select(StageVisit.application_id).where(~StageVisit.totalled).distinct()
+    query = select(StageVisit.application_id).where(IS_TO_TOTAL).distinct()
     ids = uow.session.scalars(query.order_by(StageVisit.application_id).limit(CASES_AT_ONCE)).all()
     # the cases are locked, so two processes never add the same visits
     owned = select(Application.id, Application.department_id).where(Application.id.in_(ids))
@@ -74,7 +74,7 @@ def add_up_stages(uow: UnitOfWork) -> bool:
     if not departments:
         return False
     visits = select(StageVisit.application_id, StageVisit.stage, StageVisit.since, StageVisit.seconds)
-    here = StageVisit.application_id.in_(list(departments)), ~StageVisit.totalled
+    here = StageVisit.application_id.in_(list(departments)), IS_TO_TOTAL
     zone, totals = ZoneInfo(uow.rules.zone), dict[tuple[str, str, str], list[float]]()
     for row in uow.session.execute(visits.where(*here)):
         key = f"{row.since.astimezone(zone):%Y-%m}", row.stage, departments[row.application_id]

@@ -22,7 +22,7 @@ from sqlalchemy import String as Text
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.people import Department
-from services.database.tables.stage_visits import StageVisit
+from services.database.tables.stage_visits import IS_TO_TOTAL, StageVisit
 from services.database.tables.violations import Hearing, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
@@ -203,7 +203,7 @@ def _stages(uow: UnitOfWork, period: Months, department_id: str, *, sees_all: bo
     since = StageVisit.since.expression
     query = select(StageVisit.stage, period.of(since).label("month"), StageVisit.seconds).where(period.holds(since))
     if sees_all:
-        query = query.where(~StageVisit.totalled)
+        query = query.where(IS_TO_TOTAL)
     else:
         query = query.where(visibility.is_of_visible(uow, StageVisit.application_id.expression))
     if department_id:

@@ -140,6 +140,8 @@ TRAIL_MESSAGES: Mapping[str, Message] = {
     "device-health-changed": Message("Health of a device changed"),
     "mail-server-set": Message("Mail server for notices set"),
     "mail-server-ended": Message("Mail server for notices ended"),
+    "chat-app-set": Message("Chat app for notices set"),
+    "chat-app-ended": Message("Chat app for notices ended"),
     "robot-added": Message("Chat group for notices added"),
     "robot-ended": Message("Chat group for notices ended"),
     "delivery-retried": Message("Failed notice sent again"),

@@ -6,8 +6,9 @@ A report is made once and never changed: it says when it was made. What the stat
 from the same totals, with those of the months before as a trend.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import select
 
@@ -39,13 +40,26 @@ ACTOR = Actor("system", "use-reports")
 EVERY = timedelta(minutes=10)
 TREND_MONTHS = 12
 INSTANT = timedelta(microseconds=1)
+Counted: TypeAlias = dict[str, Any]  # figures and trend of a report
 
 
-def make(uow: UnitOfWork, name: str) -> Document:
+async def make_apart(database: Database, actor: Actor, name: str) -> str:
+    """Make a report as ``make`` does, and return its number; nobody who writes waits while the figures are counted."""
+    period = await database.read(actor, _require_period, name)
+    counted = await _count_apart(database, actor, period)
+    return await database.run(actor, lambda uow: make(uow, name, counted).number)
+
+
+def make(uow: UnitOfWork, name: str, counted: Counted | None = None) -> Document:
     """Make the report on a month, quarter or year that is over, as a supervisor or who leads Security.
 
-    Refused for others, for a period that is not over or without anything to report on, and where there is one.
+    ``counted``: what ``count`` has found of it, where it was asked before. Refused for others, for a period that is not
+    over or without anything to report on, and where there is one.
     """
+    return _write(uow, _require_period(uow, name), counted)
+
+
+def _require_period(uow: UnitOfWork, name: str) -> Period:
     readers.require_reader(uow)
     period = periods.parse_reported(name, uow.rules.zone)
     if period.end > uow.now:
@@ -63,29 +77,45 @@ def make(uow: UnitOfWork, name: str) -> Document:
             field="period",
         )
     _refuse_second(uow, period)
-    return _write(uow, period)
+    return period
 
 
-def make_due(uow: UnitOfWork) -> list[str]:
-    """Make the reports on the last month, period of supervision and year where they are missing, as the system."""
+def make_due(uow: UnitOfWork, counted: Mapping[str, Counted] | None = None) -> list[str]:
+    """Make the reports that are missing, as the system, and return their numbers.
+
+    ``counted``: what ``count`` has found of them, by the name of the period, where it was asked before.
+    """
+    return [_write(uow, period, (counted or {}).get(period.name)).number for period in list_due(uow)]
+
+
+def list_due(uow: UnitOfWork) -> list[Period]:
+    """List the last month, period of supervision and year of which there is no report."""
     zone = uow.rules.zone
     lengths = dict.fromkeys((periods.MONTH, uow.rules.inspection_period))
     due = [periods.last_complete(uow.now, length, zone) for length in lengths]
-    made = []
-    for period in (*due, periods.last_year(uow.now, zone)):
-        if document_service.of_subject(uow, KIND, period.name) is None and _was_used(uow, period):
-            made.append(_write(uow, period).number)
-    return made
+    return [
+        period
+        for period in (*due, periods.last_year(uow.now, zone))
+        if document_service.of_subject(uow, KIND, period.name) is None and _was_used(uow, period)
+    ]
 
 
 def use_reports(database: Database) -> Periodic:
     """Return the task that makes them; one process at a time."""
 
-    async def run() -> bool:
-        await database.run(ACTOR, make_due)
-        return False
+    async def run() -> None:
+        due = await database.read(ACTOR, list_due)
+        counted = {period.name: await _count_apart(database, ACTOR, period) for period in due}
+        if counted:
+            await database.run(ACTOR, make_due, counted)
 
     return Leased(Lease.between_runs(database, "use-reports", EVERY), EVERY, run)
+
+
+async def _count_apart(database: Database, actor: Actor, period: Period) -> Counted:
+    """Keep the months that the report shows, and then count it, by reading alone."""
+    await month_keeping.keep_apart(database, actor, lambda uow: _months_of(uow, period))
+    return await database.read(actor, count, period)
 
 
 def _was_used(uow: UnitOfWork, period: Period) -> bool:
@@ -104,14 +134,17 @@ def _refuse_second(uow: UnitOfWork, period: Period) -> None:
         )
 
 
-def _write(uow: UnitOfWork, period: Period) -> Document:
+def _write(uow: UnitOfWork, period: Period, counted: Counted | None = None) -> Document:
     number = document_service.next_number(uow, KIND)
     _refuse_second(uow, period)  # the series is locked now: of two at the same time one ends here
+    if counted is None:
+        _keep_months(uow, period)
+        counted = count(uow, period)
     document = document_service.write(
         uow,
         KIND,
         number,
-        _content(uow, number, period),
+        _content(uow, number, period, counted),
         application_id=None,
         subject_id=period.name,
         named={"period": period.name},
@@ -121,9 +154,8 @@ def _write(uow: UnitOfWork, period: Period) -> Document:
     return document
 
 
-def _content(uow: UnitOfWork, number: str, period: Period) -> dict[str, Any]:
+def _content(uow: UnitOfWork, number: str, period: Period, counted: Counted) -> dict[str, Any]:
     before = periods.before(period, uow.rules.zone)
-    totals = _read_totals(uow, period)
     by = None
     if uow.actor.kind == "person":
         by = {"id": uow.actor.id, "name": access_queries.get_names(uow, [uow.actor.id])[uow.actor.id]}
@@ -137,18 +169,26 @@ def _content(uow: UnitOfWork, number: str, period: Period) -> dict[str, Any]:
         "before": _period(before),
         "madeAt": uow.now.isoformat(),
         "by": by,
-        **use_figures.count(uow, period, before, totals),
-        "trend": totals.trend(TREND_MONTHS),
+        **counted,
     }
 
 
-def _read_totals(uow: UnitOfWork, period: Period) -> Totals:
-    """Return what the statistics say of the months up to the end of the period; they are kept now, if not before."""
-    months = periods.length_in_months(period)
-    count = max(TREND_MONTHS, 2 * months)
-    shown = statistics.months_before(period.end - INSTANT, uow.rules.zone, count)
-    month_keeping.keep_over(uow, shown)
-    return Totals(shown.names, month_totals.read(uow, shown.names), months)
+def count(uow: UnitOfWork, period: Period) -> Counted:
+    """Count what the report shows; it only reads. The months of its trend are kept already."""
+    shown = _months_of(uow, period)
+    totals = Totals(shown.names, month_totals.read(uow, shown.names), periods.length_in_months(period))
+    figures = use_figures.count(uow, period, periods.before(period, uow.rules.zone), totals)
+    return {**figures, "trend": totals.trend(TREND_MONTHS)}
+
+
+def _keep_months(uow: UnitOfWork, period: Period) -> None:
+    """Keep what the statistics say of the months that the report shows, if it is not kept yet."""
+    month_keeping.keep_over(uow, _months_of(uow, period))
+
+
+def _months_of(uow: UnitOfWork, period: Period) -> statistics.Months:
+    months = max(TREND_MONTHS, 2 * periods.length_in_months(period))
+    return statistics.months_before(period.end - INSTANT, uow.rules.zone, months)
 
 
 def _period(period: Period) -> dict[str, str]:

@@ -85,7 +85,8 @@ def list_waiting(uow: UnitOfWork, limit: int) -> tuple[list[WaitingWorkOrder], i
     query = (
         select(WorkOrder, WorkOrderAttempt.verify_until, case((to_verify, 1), else_=0), func.count().over())
         .join(WorkOrderAttempt, _present())
-        .where(visibility.is_seen(uow), or_(_is_mine(uow), to_verify))
+        # said once more for the whole, so that the open ones are read by their index, and not all attempts
+        .where(WorkOrder.closed_at.is_(None), visibility.is_seen(uow), or_(_is_mine(uow), to_verify))
         .order_by(WorkOrder.due_at, WorkOrder.id)
         .limit(limit)
     )

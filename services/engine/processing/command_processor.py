@@ -3,7 +3,7 @@
 import logging
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ from services.engine.processing.execution import (
     BroadcastSignal,
     CorrelateBufferedMessage,
     CorrelateMessage,
+    ElementProcessor,
     Execution,
     StartFromBufferedMessage,
 )
@@ -51,9 +52,12 @@ class CommandProcessor:
     A command raises Rejection before it changes state.
     """
 
-    def __init__(self, store: Store, clock: EngineClock) -> None:
+    def __init__(
+        self, store: Store, clock: EngineClock, processors: Mapping[str, ElementProcessor] = PROCESSORS
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._processors = processors
         self._models = ModelCache(store)
 
     def apply(self, commands: Sequence[Command]) -> Batch:
@@ -103,7 +107,7 @@ class CommandProcessor:
         batch = Batch()
         self._store.begin()
         for command in commands:
-            execution = Execution(self._store, self._models, self._clock, PROCESSORS)
+            execution = Execution(self._store, self._models, self._clock, self._processors)
             batch.responses.append(self._run(execution, command))
             batch.available_jobs += execution.available_jobs
             batch.results |= execution.results

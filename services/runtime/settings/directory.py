@@ -41,6 +41,9 @@ class DirectorySettings(Part):
         default="ou", description="the department by its name here: ou, department in Active Directory"
     )
     email_attribute: Attribute = Field(default="mail", description="the mail address: mail")
+    chat_attribute: Attribute | None = Field(
+        default=None, description="the id in the organisation's chat app, such as uid; without it ids are entered here"
+    )
     page_size: Annotated[int, Field(ge=1, le=5000)] = Field(default=500, description="entries of one answer: 1 to 5000")
     most_leaving_percent: Annotated[int, Field(ge=0, le=100)] = Field(
         default=5,

@@ -132,8 +132,17 @@ document.addEventListener("submit", (event) => {
   acting = true;
 }, true);
 
+// Whoever only looks for a camera or a person has written nothing yet: that makes no draft.
+let written = false;
+const searches = (element) => element.id === "camera-plan" || Boolean(element.dataset?.finds);
+for (const kind of ["input", "change"]) {
+  document.addEventListener(kind, (event) => {
+    if (event.target.closest?.(`#${FORM}`) && !searches(event.target)) written = true;
+  }, true);
+}
+
 document.addEventListener("htmx:confirm", (event) => {
-  if (acting && event.target.id === "autosave") event.preventDefault();
+  if (event.target.id === "autosave" && (acting || !written)) event.preventDefault();
 });
 
 // Somebody types on while a button is under way: what has changed since it was sent is put into the form that comes.
@@ -144,6 +153,7 @@ const typed = (form) => [...new FormData(form)].filter(([, value]) => typeof val
 const named = (fields, name) => JSON.stringify(fields.filter(([other]) => other === name));
 
 document.addEventListener("htmx:configRequest", (event) => {
+  if (["autosave", FORM].includes(event.target.id)) written = false;
   if (event.target.id !== FORM) return;
   if (pressed) event.detail.parameters.act = pressed;
   sent = typed(event.target);

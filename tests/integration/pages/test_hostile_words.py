@@ -193,7 +193,8 @@ NOT_REACHED = {
     "/work-orders/{work_order_id}/done", "/work-orders/{work_order_id}/verify",
     "/work-orders/{work_order_id}/cancel", "/work-orders/{work_order_id}/attachments",
     "/work-orders/{work_order_id}/downloads", "/copies/{copy_id}/beside/{other_id}",  # each loan has one copy here
-    "/admin/notices/mail/test", "/admin/notices/mail/end",  # no mail server is set, and no directory:
+    # no mail server and no app is set, and no directory:
+    "/admin/notices/mail/test", "/admin/notices/mail/end", "/admin/notices/app/test", "/admin/notices/app/end",
     "/admin/directory", "/admin/directory/test", "/admin/directory/check",  # tests/unit/domain/staffing
     "/admin/notices/robots/{robot_id}/test", "/admin/notices/robots/{robot_id}/end",
     "/due-dates/address/withdraw",  # of who has an address: tests/unit/domain/cases/test_due_dates.py

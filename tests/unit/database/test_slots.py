@@ -10,8 +10,10 @@ from services.runtime import metrics
 PATIENCE = 30.0
 
 
-async def hold(slots: Slots, begun: "asyncio.Queue[int]", number: int, end: asyncio.Event) -> None:
-    async with slots.one():
+async def hold(
+    slots: Slots, begun: "asyncio.Queue[int]", number: int, end: asyncio.Event, person: str | None = None
+) -> None:
+    async with slots.one(person):
         begun.put_nowait(number)
         await end.wait()
 
@@ -43,6 +45,22 @@ async def test_who_waits_too_long_is_sent_away_and_takes_no_slot() -> None:
     end.set()
     await holding
     async with slots.one():
+        pass
+
+
+async def test_one_person_has_half_of_them_at_most_and_the_others_go_on() -> None:
+    slots, begun, end = Slots(4, PATIENCE), asyncio.Queue[int](), asyncio.Event()
+    many = [asyncio.create_task(hold(slots, begun, number, end, "wulei")) for number in range(9)]
+    assert [await begun.get(), await begun.get()] == [0, 1]
+    others = [
+        asyncio.create_task(hold(slots, begun, number, end, person)) for number, person in ((10, "lina"), (11, None))
+    ]
+    assert {await begun.get(), await begun.get()} == {10, 11}
+    await asyncio.sleep(0)
+    assert begun.empty()
+    end.set()
+    await asyncio.gather(*many, *others)
+    async with slots.one("wulei"):
         pass
 
 

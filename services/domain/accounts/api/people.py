@@ -72,6 +72,7 @@ class PersonLine(Answer):
     login: str
     name: str
     email: str | None
+    chat_id: str | None
     locale: str
     department_id: str
     active: bool
@@ -162,6 +163,7 @@ def person_line(line: staff_queries.PersonRow) -> PersonLine:
         login=row.login,
         name=row.name,
         email=row.email,
+        chat_id=row.chat_id,
         locale=row.locale,
         department_id=row.department_id,
         active=row.active,

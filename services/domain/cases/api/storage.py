@@ -15,6 +15,7 @@ from services.web.errors import USUAL, problems
 from services.web.identity import Acting
 from services.web.schemas import Body, ListParameters, Moment
 
+MOST = 1000
 router = APIRouter(prefix="/api/storage", tags=["storage"])
 
 
@@ -37,8 +38,12 @@ class ClockBody(Body):
 async def read_office(
     question: Annotated[PreservedQuestion, Query()], actor: Acting, database: GivenDatabase
 ) -> StorageOffice:
-    """Return everything at a glance; the parameters are those of the quarantine."""
-    return await database.read(actor, storage_office.get_office, question.listing())
+    """Return everything at a glance; the parameters are those of the quarantine.
+
+    There are at most a thousand releases and recorders in it, those that are due and those in trouble first.
+    """
+    most = {"releases": MOST, "recorders": MOST}
+    return await database.read(actor, storage_office.get_office, question.listing(), **most)
 
 
 @router.post("/recorders/{recorder_id}/measure", responses=problems(*USUAL))

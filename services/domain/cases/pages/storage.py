@@ -18,7 +18,8 @@ from services.web.visitor import Visiting, Visitor
 
 router = APIRouter()
 
-FEW = 5
+FEW = 5  # recorders and items of the quarantine; each has a list of its own
+MOST_RELEASES = 50  # the inbox has them all
 
 
 @router.get("/storage")
@@ -86,14 +87,17 @@ def _measured(name: str, offset_ms: int | None) -> Message:
 
 
 async def _page(visitor: Visitor, database: Database, refusal: Refused | None = None) -> Response:
-    office = await database.read(visitor.actor, storage_office.get_office, Listing(limit=FEW + 1))
-    recorders = sorted(office.recorders, key=lambda recorder: recorder.last_error is None)
+    few = FEW + 1
+    parts = {"releases": MOST_RELEASES + 1, "recorders": few}
+    office = await database.read(visitor.actor, storage_office.get_office, Listing(limit=few), **parts)
     return visitor.page(
         "cases/storage_office.html",
         refusal.status if refusal else 200,
         office=office,
-        recorders=recorders[:FEW],
-        more_recorders=len(recorders) > FEW,
+        releases=office.releases[:MOST_RELEASES],
+        more_releases=len(office.releases) > MOST_RELEASES,
+        recorders=office.recorders[:FEW],
+        more_recorders=len(office.recorders) > FEW,
         preserved=office.preserved[:FEW],
         work=office.work,
         figures=office.figures,

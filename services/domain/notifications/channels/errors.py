@@ -2,6 +2,7 @@
 
 from services.runtime.translations import Message
 
+TOO_MANY = "too-many"
 ERRORS = {
     "unreachable": Message("The server cannot be reached: check that it is running, and the host and port."),
     "timeout": Message("The server did not respond in time: check its load and the network."),
@@ -28,7 +29,18 @@ ERRORS = {
     "robot-security": Message(
         "The robot's security settings refuse the message: choose signing, without keywords, and allow this server."
     ),
-    "too-many": Message("The chat service does not accept further messages at the moment: they are sent later."),
+    "app-person": Message(
+        "The chat app does not know this person, or may not write to them: correct the id under “People”, or the "
+        "app's visible range. The notice is mailed instead, where the person has an address."
+    ),
+    "app-credentials": Message("The chat service does not accept the app's id or secret: set the app again."),
+    "app-permission": Message(
+        "The chat service does not let the app send messages: check its permissions, its number and the addresses of "
+        "servers that it trusts."
+    ),
+    "app-refused": Message("The chat service does not accept the message: contact the app's administrator."),
+    "no-chat-id": Message("The person no longer has an id in the chat app: the notice is mailed instead."),
+    TOO_MANY: Message("The chat service does not accept further messages at the moment: they are sent later."),
     "channel-removed": Message("The robot was ended before the notice was sent."),
     "sender-failed": Message("Sending failed: check the log."),
     "read": Message("It was read in the portal before it was sent."),

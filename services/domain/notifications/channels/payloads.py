@@ -1,9 +1,10 @@
 """Build what is sent of a notice: a fixed sentence, the application's number, a link (F25)."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from email.policy import SMTP
+from zoneinfo import ZoneInfo
 
 from services.domain.notifications.channels.errors import Undelivered
 from services.domain.notifications.dispatch import OutgoingNotice
@@ -63,7 +64,7 @@ def build_event(notice: OutgoingNotice, *, portal_url: str) -> bytes:
 
 @dataclass(frozen=True)
 class RobotMessage:
-    """What a group is told: a sentence, lines of text, and a link with its words."""
+    """What a group or a person is told by a chat service: a sentence, lines of text, and a link with its words."""
 
     language: str
     title: str
@@ -82,6 +83,13 @@ def build_robot_message(notice: OutgoingNotice, language: str, *, portal_url: st
         open=OPEN.translate(language),
         link=_link(notice, portal_url),
     )
+
+
+def build_app_message(notice: OutgoingNotice, *, portal_url: str, zone: ZoneInfo) -> RobotMessage:
+    """Build the message to one person, in their language; its moment tells two notices in the same words apart."""
+    language = notice.language if notice.language in languages() else "zh"
+    message = build_robot_message(notice, language, portal_url=portal_url)
+    return replace(message, lines=(*message.lines, f"{notice.at.astimezone(zone):%Y-%m-%d %H:%M}"))
 
 
 def _link(notice: OutgoingNotice, portal_url: str) -> str:

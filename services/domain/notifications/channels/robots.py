@@ -19,14 +19,13 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from services.domain.notifications.channels import payloads
 from services.domain.notifications.channels.calls import TooLong, call
-from services.domain.notifications.channels.errors import Undelivered
+from services.domain.notifications.channels.errors import TOO_MANY, Undelivered
 from services.domain.notifications.dispatch import OutgoingNotice
 from services.domain.notifications.robots import Robot
 from services.runtime.addresses import Guard, parse_networks
 from services.runtime.settings import Settings
 
 MOST_BYTES = 64 << 10  # of an answer
-TOO_MANY = "too-many"
 # Answers by code; all others are refused with what the service says.
 _ANSWERS: dict[str, dict[int, str]] = {
     "wecom": {45009: TOO_MANY, 45033: TOO_MANY, 93000: "robot-gone", 93008: "robot-gone"},

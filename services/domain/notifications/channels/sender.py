@@ -8,13 +8,13 @@ from typing import cast
 import anyio
 
 from services.database.unit_of_work import Actor, Database
-from services.domain.notifications import deliveries
+from services.domain.notifications import chat_apps, deliveries
 from services.domain.notifications import dispatch as notification_dispatch
 from services.domain.notifications import robots as notification_robots
-from services.domain.notifications.channels.errors import Undelivered
+from services.domain.notifications.channels.errors import TOO_MANY, Undelivered
 from services.domain.notifications.channels.mail import Mailer
-from services.domain.notifications.channels.robots import TOO_MANY
 from services.domain.notifications.channels.webhook import Webhook
+from services.domain.notifications.chat_apps import OpenApp
 from services.domain.notifications.dispatch import OutgoingNotice
 from services.domain.notifications.robots import Robot
 from services.runtime import metrics
@@ -27,10 +27,11 @@ log = get_logger(__name__)
 ACTOR = Actor("system", "sender")
 POLL_INTERVAL = timedelta(seconds=15)
 PAUSE = timedelta(seconds=5)
-ROBOT_INTERVAL = timedelta(seconds=4)  # a robot may send again so soon
+ROBOT_INTERVAL = timedelta(seconds=4)  # a robot or an app may send again so soon
 
 Send = Callable[[OutgoingNotice], Awaitable[object]]
 SendByRobot = Callable[[Robot, OutgoingNotice], Awaitable[None]]
+SendByApp = Callable[[OpenApp, OutgoingNotice], Awaitable[None]]
 
 
 class Sender:
@@ -38,11 +39,18 @@ class Sender:
 
     name = "notices"
 
-    def __init__(self, database: Database, channels: Mapping[str, Send], robots: SendByRobot | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        channels: Mapping[str, Send],
+        robots: SendByRobot | None = None,
+        apps: SendByApp | None = None,
+    ) -> None:
         self._database = database
         self._channels = channels
         self._robots = robots
-        for channel in (*channels, deliveries.ROBOT):
+        self._apps = apps
+        for channel in (*channels, deliveries.ROBOT, deliveries.APP):
             metrics.expect_notices(channel)
         self._tasks = [
             Periodic(f"notices-{channel}", POLL_INTERVAL, partial(self.send_next, channel), pause=PAUSE)
@@ -50,6 +58,9 @@ class Sender:
         ]
         if robots is not None:
             self._tasks.append(Periodic("notices-robot", ROBOT_INTERVAL, self.send_by_robots, pause=PAUSE))
+
+        if apps is not None:
+            self._tasks.append(Periodic("notices-app", ROBOT_INTERVAL, self.send_by_apps, pause=PAUSE))
 
     async def run(self) -> None:
         """Send until cancelled: after each commit with a delivery, and every few seconds."""
@@ -87,11 +98,33 @@ class Sender:
                 await self._database.run(ACTOR, notification_robots.pause, robot.id)
             raise
 
+    async def send_by_apps(self) -> bool:
+        """Send what is due by each chat app that may send now, so much at once as it takes; return whether any was."""
+        sent = False
+        if not await self._database.read(ACTOR, chat_apps.is_due):
+            return sent
+        for app in await self._database.run(ACTOR, chat_apps.claim):
+            send = partial(self._send_by_app, app)
+            for _ in range(chat_apps.AT_ONCE):
+                if app.paused or not await self._send_one(f"{deliveries.APP}:{app.id}", send):
+                    break
+                sent = True
+        return sent
+
+    async def _send_by_app(self, app: OpenApp, notice: OutgoingNotice) -> None:
+        try:
+            await cast("SendByApp", self._apps)(app, notice)
+        except Undelivered as error:
+            if error.code == TOO_MANY:
+                app.paused = True
+                await self._database.run(ACTOR, chat_apps.pause, app.id)
+            raise
+
     async def _send_one(self, channel: str, send: Send) -> bool:
         kind = deliveries.kind_of(channel)
         notice = await self._database.run(ACTOR, notification_dispatch.claim_next, channel)
-        if notice is None:
-            return False
+        if notice is None:  # or so many were given up that others may write first
+            return await self._database.read(ACTOR, notification_dispatch.is_due, channel)
         try:
             await send(notice)
         except Undelivered as error:

@@ -10,7 +10,7 @@ from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.notifications import delivery_queries
 from services.domain.notifications.api.deliveries import ChannelBody, State
 from services.domain.notifications.channels.errors import ERRORS
-from services.domain.notifications.deliveries import channels_in_use, kind_of
+from services.domain.notifications.deliveries import APP, MAIL, channels_in_use, kind_of
 from services.domain.notifications.delivery_queries import DeliveryRow
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
@@ -24,7 +24,7 @@ from services.web.visitor import Visiting, Visitor
 router = APIRouter()
 
 PATH = "/admin/notices"
-CHANNELS = {"webhook": "Webhook", "robot": "Chat group"}
+CHANNELS = {"webhook": "Webhook", "robot": "Chat group", "app": "Chat app"}
 
 
 class ListQuery(lists.ListQuery):
@@ -100,6 +100,14 @@ async def _page(
     )
 
 
+def _recipient(visitor: Visitor, line: DeliveryRow) -> str:
+    if line.channel == MAIL:
+        return line.email or line.person
+    kind = kind_of(line.channel)
+    named = visitor.translated(CHANNELS[kind])
+    return f"{line.person} ({named})" if kind == APP else named
+
+
 def _csv(visitor: Visitor, lines: Sequence[DeliveryRow]) -> Response:
     _ = visitor.translated
     states = {
@@ -119,7 +127,7 @@ def _csv(visitor: Visitor, lines: Sequence[DeliveryRow]) -> Response:
             [
                 line.message.translate(visitor.language),
                 lists.written(visitor, line.created_at),
-                line.email or line.person if line.channel == "mail" else _(CHANNELS[kind_of(line.channel)]),
+                _recipient(visitor, line),
                 states.get(line.state, _("read in the portal")),
                 line.attempts,
                 why,

@@ -4,7 +4,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from services.database.unit_of_work import UnitOfWork
 from services.domain.supervision import use_report_queries, use_reports
 from services.domain.supervision.use_report_schemas import UseReportBody, UseReportLine, UseReportView
 from services.web.dependencies import GivenDatabase
@@ -30,10 +29,8 @@ async def list_use_reports(
 async def make_use_report(body: UseReportBody, actor: Acting, database: GivenDatabase) -> UseReportView:
     """Make the report on a month, quarter or year that is over, as a supervisor or who leads Security."""
 
-    def act(uow: UnitOfWork) -> UseReportView:
-        return use_report_queries.read_report(uow, use_reports.make(uow, body.period).number)
-
-    return await database.run(actor, act)
+    number = await use_reports.make_apart(database, actor, body.period)
+    return await database.read(actor, use_report_queries.read_report, number)
 
 
 @router.get("/{number}", responses=problems(401, 403, 404))

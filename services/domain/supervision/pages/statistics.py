@@ -20,6 +20,7 @@ from services.web.visitor import Visiting, Visitor
 
 router = APIRouter(prefix="/supervision/statistics")
 PERIODS = (3, 6, 12, 24, 36)
+MOST_DEPARTMENTS = 50  # of which the page draws charts; the CSV file has all of them
 
 
 class StatisticsQuery(BaseModel):
@@ -54,6 +55,7 @@ async def show_statistics(
             for measure in statistics.MEASURES
         },
         longest=max((mean for stage in figures.stages for mean in stage.means if mean is not None), default=0) or 1,
+        most_departments=MOST_DEPARTMENTS,
         months=months,
         periods=PERIODS,
         department=wanted.department,

@@ -30,12 +30,8 @@ async def list_use_reports(visitor: Visiting, database: GivenDatabase, place: Pl
 @router.post("")
 async def make_use_report(visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Make the report on a period that is over."""
-
-    def act(uow: UnitOfWork) -> str:
-        return use_reports.make(uow, typed.body(UseReportBody).period).number
-
     try:
-        number = await database.run(visitor.actor, act)
+        number = await use_reports.make_apart(database, visitor.actor, typed.body(UseReportBody).period)
     except Refused as refusal:
         if refusal.status == 403:
             raise

@@ -38,7 +38,7 @@ class InclusiveGatewayProcessor(ParallelGatewayProcessor):
         flows = context.element.outgoing
         if not flows or (len(flows) == 1 and flows[0].condition is None):
             return flows
-        return tuple(islice(_matching_flows(execution, context), self.max_flows)) or (_default_flow(context),)
+        return tuple(islice(matching_flows(execution, context), self.max_flows)) or (_default_flow(context),)
 
 
 class ExclusiveGatewayProcessor(InclusiveGatewayProcessor):
@@ -59,7 +59,7 @@ class EventBasedGatewayProcessor(FlowNodeProcessor):
         lifecycle.transition_to_completed(execution, context, (), event=required(context.element_instance.trigger))
 
 
-def _matching_flows(execution: Execution, context: ElementContext) -> Iterator[Flow]:
+def matching_flows(execution: Execution, context: ElementContext) -> Iterator[Flow]:
     """List flows with a true condition; the default flow's is not evaluated.
 
     Raises Failure if a condition is not a boolean, null included.

@@ -31,7 +31,7 @@ def test_a_process_that_a_timer_begins_is_walked_and_keeps_its_rules(tmp_path: P
     assert report.exit_code == 0, [(one.rule, one.why) for one in report.verdicts if one.result != "holds"]
     [part] = report.parts
     assert (part.process, part.is_complete) == (MAINTENANCE, True)
-    assert len([one for one in report.verdicts if one.process == MAINTENANCE]) == len(part.tried) == 9
+    assert len([one for one in report.verdicts if one.process == MAINTENANCE]) == len(part.tried) == 10
     assert report.unseen == ()
 
 

@@ -10,6 +10,7 @@ import pytest
 from filled_year import filled_year
 from sqlalchemy import event, select
 
+from services.database.base import Base
 from services.database.listing import Listing
 from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
@@ -18,13 +19,27 @@ from services.demo.organisation import demo_id
 from services.demo.year.fill import Size
 from services.domain.access import visibility
 from services.domain.applications import directory
-from services.domain.cases import inbox, metrics, overview, own_applications, queries, register
+from services.domain.cases import (
+    inbox,
+    metrics,
+    overview,
+    own_applications,
+    queries,
+    register,
+    stage_times,
+    storage_office,
+)
 from services.domain.cases.register import Search
-from services.domain.custody import locks
+from services.domain.custody import detections, discards, locks
 from services.domain.custody import queries as custody_queries
 from services.domain.holds import queries as holds
 from services.domain.matters import queries as matter_queries
 from services.domain.notifications import service as notification_service
+from services.domain.packages import queries as packages
+from services.domain.process import outbox
+from services.domain.process.model_library import ModelLibrary
+from services.domain.reviews import ending
+from services.domain.supervision import breaches, month_totals
 
 ACTOR = Actor("system", "test")
 POSTS = frozenset({"security-reviewer"})
@@ -32,7 +47,7 @@ BIG = (
     *("applications", "items", "revisions", "reviews", "decisions", "documents", "masters", "copies", "hand_overs"),
     *("custody_entries", "process_steps", "notices", "outbox", "audit_events", "grants", "stage_visits", "returns"),
     *("matters", "violations", "suspensions", "hearings", "sanctions", "holds", "attachments", "outsiders"),
-    *("disclosures", "disclosure_downloads"),
+    *("disclosures", "disclosure_downloads", "evidence_packages", "findings"),
 )
 FULL = re.compile(rf"SCAN ({'|'.join(BIG)})(_\d+)?\b(?! USING)")
 
@@ -40,6 +55,7 @@ EVERYBODY = ("wulei", "zhaoqiang", "hanxue", "zhangwei", "hutao", "gaofeng", "ma
 SEES_ALL = ("wulei", "zhaoqiang", "hanxue")
 CAMERA = "bench-camera-1"
 ALL_WITH_LEGAL = (*EVERYBODY, "yangfan", "keeper")
+FIFTY = Listing(limit=50)
 KEEPER = "keeper"  # whoever holds a copy
 
 
@@ -92,7 +108,8 @@ PAGES: dict[str, tuple[tuple[str, ...], Callable[[UnitOfWork, Any], Any]]] = {
     "violations": (ALL_WITH_LEGAL, lambda uow, _: matter_queries.read(uow, Listing(limit=50), kind="violation")),
     "matter": ((*SEES_ALL, KEEPER), _matters_of),
     "violation": (SEES_ALL, lambda uow, _: matter_queries.get(uow, _violation(uow))),
-    "holds": (SEES_ALL, lambda uow, _: (holds.list_open(uow), holds.list_open(uow, lifted=True))),
+    "holds": (SEES_ALL, lambda uow, _: (holds.list_open(uow, FIFTY), holds.list_open(uow, FIFTY, lifted=True))),
+    "packages": (("wulei", "zhaoqiang", "yangfan"), lambda uow, _: packages.list_seen(uow, FIFTY)),
     "metrics": ((KEEPER,), lambda uow, _: metrics.update_gauges(uow)),
     "cameras": (EVERYBODY, lambda uow, _: directory.find_cameras(uow, "5")),
     "form": (EVERYBODY, lambda uow, _: directory.cameras(uow, ["bench-camera-1"])),
@@ -156,12 +173,42 @@ def test_what_is_left_to_do_with_locks_is_found_by_an_index_of_its_own(
     assert index in plans[0]
 
 
+LOOPS: dict[str, Callable[[UnitOfWork], Any]] = {
+    "reviews whose branch may have ended": lambda uow: ending._list_open(uow, ""),
+    "keys of copies that were replaced": lambda uow: discards.list_keys_of_replaced(uow, 50),
+    "what closed cases have kept": lambda uow: discards.list_due(uow, "", 50),
+    "proposals of copies that are gone": detections.forget,
+    "messages that are due": outbox.list_due,
+    "visits to total": month_totals.add_up_stages,
+    "stages of cases that have ended": lambda uow: stage_times.add_up(uow, ModelLibrary({})),
+    "what broke a requirement": breaches.count_cases,
+    "work of the storage office": storage_office.list_work,
+}
+# indexes of what is open or left to do, whose rows are few
+PARTIAL = [
+    str(index.name)
+    for table in Base.metadata.tables.values()
+    for index in table.indexes
+    if index.dialect_options["sqlite"]["where"] is not None
+]
+WHOLE = re.compile(rf"SCAN ({'|'.join(BIG)})(_\d+)?\b(?! USING (COVERING )?INDEX ({'|'.join(PARTIAL)})\b)")
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_no_loop_reads_all_rows_of_a_big_table(filled: Database, loop: str) -> None:
+    """Nor along an index that has all of them, as a walk in the order of the primary key does."""
+    found = _plans(filled, Actor("person", demo_id("hanxue")), LOOPS[loop])
+    assert found
+    scans = [(plan, told) for told, plans in found for plan in plans if WHOLE.search(plan)]
+    assert [scan for scan in scans if "SCAN violations" not in scan[0]] == []
+
+
 def _plans(database: Database, actor: Actor, page: Callable[[UnitOfWork], Any]) -> list[tuple[str, list[str]]]:
     """Each statement of the page, with SQLite's plan for it."""
     told: list[tuple[str, Any]] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if statement.startswith(("SELECT", "WITH")):
+        if statement.startswith(("SELECT", "WITH", "UPDATE")):
             told.append((statement, parameters))
 
     event.listen(database.engine, "before_cursor_execute", note)

@@ -78,7 +78,7 @@ def test_a_page_asks_as_often_for_many_as_for_few(desk: ReviewDesk, page: str) -
     read: Callable[[UnitOfWork], Any] = {
         "work": storage_office.list_work,
         "recorders": storage_office.list_recorders,
-        "office": lambda uow: storage_office.get_office(uow, Listing(limit=10)),
+        "office": lambda uow: storage_office.get_office(uow, Listing(limit=10), releases=50, recorders=6),
     }[page]
     case = desk.submitted()
     desk.run(fill, range(FEW), case)

@@ -1,0 +1,274 @@
+"""Edits of what stands beside the case of an application, by somebody who had not seen the rules.
+
+Matters and their routes, problem reports, violations, inspections, work orders, maintenance, urgent views, and the
+review stages that they ask.
+"""
+
+from pathlib import Path
+
+from edit_lists import Edits
+from edited_models import Model, Table, change_stage, gateway
+
+BESIDE = Edits()
+_ROUTES, _SEVERITY = "matter-route.dmn", "violation-severity.dmn"
+
+
+def _cell(folder: Path, table: str, identity: str, text: str) -> None:
+    opened = Table(folder, table)
+    opened.cell(identity, text)
+    opened.save()
+
+
+# -- matters -----------------------------------------------------------------------------------------------------------
+
+
+@BESIDE.breaks("matter-decided-by-management")
+def the_row_of_ordinary_extensions_takes_the_important_ones(folder: Path) -> None:
+    table = Table(folder, _ROUTES)
+    table.cell("Table_Route_Entry_2_2", "-")
+    table.move_to_top("Table_Route_Rule_2")
+    table.save()
+
+
+@BESIDE.breaks("purpose-change-decided-like-an-application")
+def a_change_of_purpose_is_a_matter_of_security_alone(folder: Path) -> None:
+    _cell(folder, _ROUTES, "Table_Route_Result_6", '["security", "security-signature"]')
+
+
+@BESIDE.breaks("new-custodian-accepts")
+def custody_passes_on_without_the_new_custodian(folder: Path) -> None:
+    _cell(folder, _ROUTES, "Table_Route_Result_7", '["security-signature"]')
+
+
+@BESIDE.breaks("recalled-with-signature")
+def a_recall_is_reviewed_and_not_signed(folder: Path) -> None:
+    _cell(folder, _ROUTES, "Table_Route_Result_8", '["security"]')
+
+
+@BESIDE.breaks("appeal-not-to-those-who-decided")
+def an_appeal_goes_to_those_who_decided(folder: Path) -> None:
+    _cell(folder, _ROUTES, "Table_Route_Result_12", '["violation-security"]')
+
+
+@BESIDE.breaks("disposed-of-by-two-offices")
+def the_storage_office_disposes_alone(folder: Path) -> None:
+    _cell(folder, _ROUTES, "Table_Route_Result_14", '["disposal"]')
+
+
+@BESIDE.breaks("disposal-confirmed-after-the-check")
+def a_disposal_is_confirmed_before_it_is_checked(folder: Path) -> None:
+    _cell(folder, _ROUTES, "Table_Route_Result_14", '["disposal-confirm", "disposal"]')
+
+
+@BESIDE.breaks("matter-signed-after-the-review")
+def a_disclosure_is_signed_before_it_is_reviewed(folder: Path) -> None:
+    _cell(folder, _ROUTES, "Table_Route_Result_11", '["security-signature", "legal", "security"]')
+
+
+@BESIDE.breaks("checked-before-anybody-is-asked")
+def what_is_not_refused_is_allowed_where_it_is_drawn_last(folder: Path) -> None:
+    """Both flows are true of what is not allowed: as it is drawn here the other one is taken."""
+    model = Model(folder, "matter.bpmn")
+    model.condition("Flow_MatterAllowed", "=allowed != null")
+    model.save()
+
+
+# -- violations --------------------------------------------------------------------------------------------------------
+
+
+@BESIDE.breaks("severe-is-rated-severe")
+def the_mildest_row_of_severities_stands_first(folder: Path) -> None:
+    table = Table(folder, _SEVERITY)
+    table.move_to_top("Table_Severity_Rule_16")
+    table.save()
+
+
+@BESIDE.breaks("moderate-is-not-rated-minor")
+def only_three_hundred_days_late_are_grave(folder: Path) -> None:
+    table = Table(folder, _SEVERITY)
+    table.cell("Table_Severity_Entry_11_3", "> 300")
+    table.cell("Table_Severity_Entry_12_3", "> 300")
+    table.save()
+
+
+@BESIDE.breaks("security-does-not-judge-itself")
+def security_decides_about_its_own_losses(folder: Path) -> None:
+    _cell(folder, _SEVERITY, "Table_Severity_Result_9_2", '"violation-security"')
+
+
+@BESIDE.breaks("management-does-not-judge-itself")
+def management_decides_about_its_own_leaks(folder: Path) -> None:
+    _cell(folder, _SEVERITY, "Table_Severity_Result_1_2", '"violation-management"')
+
+
+@BESIDE.breaks("grave-suspends-the-person")
+def whoever_has_leaked_keeps_all_other_copies(folder: Path) -> None:
+    _cell(folder, _SEVERITY, "Table_Severity_Result_2_3", "false")
+
+
+@BESIDE.breaks("grave-asks-for-a-referral")
+def nobody_asks_for_the_referral_of_a_leak(folder: Path) -> None:
+    _cell(folder, _SEVERITY, "Table_Severity_Result_2_4", "false")
+
+
+@BESIDE.breaks("decided-by-whom-the-table-names")
+def security_decides_whatever_the_table_says(folder: Path) -> None:
+    model = Model(folder, "violation.bpmn")
+    model.mapping("Call_DecideViolation", "input", "stage", '="violation-security"')
+    model.save()
+
+
+@BESIDE.breaks("referral-is-reminded")
+def the_referral_is_reminded_of_once(folder: Path) -> None:
+    model = Model(folder, "violation.bpmn")
+    model.timer("Event_ReferralReminderDue", '="R1/P7D"')
+    model.save()
+
+
+@BESIDE.breaks("settlement-is-reminded")
+def the_settlement_is_reminded_of_each_year(folder: Path) -> None:
+    model = Model(folder, "violation.bpmn")
+    model.timer("Event_SettlementReminderDue", '="R/P1Y"')
+    model.save()
+
+
+# -- inspections -------------------------------------------------------------------------------------------------------
+
+
+@BESIDE.breaks("every-case-is-answered")
+def an_inspection_ends_with_the_first_case(folder: Path) -> None:
+    model = Model(folder, "inspection.bpmn")
+    [loop] = model.one("Phase_InspectCases").iter("{*}multiInstanceLoopCharacteristics")
+    loop.append(model.make("<bpmn:completionCondition>=numberOfCompletedInstances >= 1</bpmn:completionCondition>"))
+    model.save()
+
+
+@BESIDE.breaks("first-sampled-case-is-inspected")
+def a_single_case_is_not_worth_an_inspection(folder: Path) -> None:
+    model = Model(folder, "inspection.bpmn")
+    model.condition("Flow_HasCases", "=not(duplicate) and count(sampledCases) > 1")
+    model.condition("Flow_NoCases", "=not(duplicate) and count(sampledCases) <= 1")
+    model.save()
+
+
+@BESIDE.breaks("other-sampled-cases-are-inspected")
+def only_the_first_case_is_inspected(folder: Path) -> None:
+    model = Model(folder, "inspection.bpmn")
+    model.loop("Phase_InspectCases", inputCollection="=[sampledCases[1]]")
+    model.save()
+
+
+# -- work orders, maintenance, urgent views ----------------------------------------------------------------------------
+
+
+@BESIDE.breaks("work-order-escalated-weekly")
+def a_work_order_is_escalated_each_year(folder: Path) -> None:
+    model = Model(folder, "work-order.bpmn")
+    model.timer("Event_WorkOrderOverdue", '="R/" + dueAt + "/P1Y"')
+    model.save()
+
+
+@BESIDE.breaks("work-order-reminded-daily")
+def a_work_order_is_reminded_of_three_times(folder: Path) -> None:
+    model = Model(folder, "work-order.bpmn")
+    model.timer("Event_WorkOrderReminderDue", '="R3/" + firstReminderAt + "/P1D"')
+    model.save()
+
+
+@BESIDE.breaks("work-order-verified-before-closed")
+def an_answer_of_any_kind_closes_the_work_order(folder: Path) -> None:
+    """As it is drawn here the flow that has it done again is taken where both are true."""
+    model = Model(folder, "work-order.bpmn")
+    model.condition("Flow_Accepted", "=decision != null")
+    model.save()
+
+
+@BESIDE.breaks("maintenance-every-day")
+def the_maintenance_begins_on_mondays(folder: Path) -> None:
+    model = Model(folder, "maintenance.bpmn")
+    model.timer("Event_DayBegins", "0 0 2 * * MON")
+    model.save()
+
+
+@BESIDE.breaks("urgent-refusal-is-awaited")
+def a_refused_application_keeps_its_urgent_view(folder: Path) -> None:
+    model = Model(folder, "urgent-retrieval.bpmn")
+    model.remove_branch("Event_ApplicationRefused")
+    model.save()
+
+
+# -- the review stages -------------------------------------------------------------------------------------------------
+
+
+@BESIDE.breaks("second-person-releases-urgently")
+def any_head_releases_urgently(folder: Path) -> None:
+    groups = [{"posts": ["head"], "departments": "any"}, {"posts": ["security-reviewer"], "departments": "any"}]
+    change_stage(folder, "urgent-release", candidates=groups)
+
+
+@BESIDE.breaks("security-answers-problems")
+def a_problem_is_answered_without_its_question(folder: Path) -> None:
+    question = {
+        "code": "retrieve-anew",
+        "zh": "是否需重新调取？",
+        "en": "Is it retrieved again?",
+        "yesToApprove": False,
+    }
+    change_stage(folder, "problem", questions=[question])
+
+
+@BESIDE.breaks("group-inspects")
+def the_head_of_security_inspects(folder: Path) -> None:
+    change_stage(folder, "supervision", candidates=[{"posts": ["head"], "departments": "security"}])
+
+
+@BESIDE.breaks("head-of-security-confirms-disposals")
+def the_storage_office_confirms_its_own_list(folder: Path) -> None:
+    change_stage(folder, "disposal-confirm", candidates=[{"posts": ["storage-operator"], "departments": "storage"}])
+
+
+# -- harmless ----------------------------------------------------------------------------------------------------------
+
+
+@BESIDE.does_no_harm
+def management_decides_more_matters_and_violations_are_graver(folder: Path) -> None:
+    table = Table(folder, _ROUTES)
+    table.cell("Table_Route_Result_2", '["extension", "management"]')
+    table.cell("Table_Route_Result_8", '["recall", "management"]')
+    table.save()
+    table = Table(folder, _SEVERITY)
+    table.cell("Table_Severity_Entry_11_3", "> 14")
+    table.cell("Table_Severity_Entry_12_3", "> 14")
+    table.save()
+
+
+@BESIDE.does_no_harm
+def the_parts_of_the_day_come_one_after_another_and_its_timer_has_another_id(folder: Path) -> None:
+    model = Model(folder, "maintenance.bpmn")
+    for flow in ("Flow_ToReconcile", "Flow_ToOpenDueWorkOrders", "Flow_ToListDisposals", "Flow_Maintained"):
+        model.remove_flow(flow)
+    model.retarget("Flow_ToReverifyFootage", "Task_ReverifyFootage")
+    model.retarget("Flow_ReverifyFootageOver", "Task_Reconcile")
+    model.retarget("Flow_ReconcileOver", "Task_OpenDueWorkOrders")
+    model.retarget("Flow_OpenDueWorkOrdersOver", "Task_ListDisposals")
+    model.retarget("Flow_ListDisposalsOver", "Event_Maintained")
+    model.retarget("Flow_DayBegins", "Task_ReverifyFootage")
+    model.remove_flow("Flow_ToReverifyFootage")
+    model.remove("Gateway_Maintain", bridge=False)
+    model.remove("Gateway_Maintained", bridge=False)
+    model.timer("Event_DayBegins", "0 0 2,14 * * *")
+    model.save()
+    text = model.path.read_text(encoding="utf-8")
+    model.path.write_text(text.replace('Event_DayBegins"', 'StartEvent_1"'), encoding="utf-8")
+
+
+@BESIDE.does_no_harm
+def every_work_order_is_verified_and_reminded_twice_a_day(folder: Path) -> None:
+    model = Model(folder, "work-order.bpmn")
+    model.retarget("Flow_WorkOrderDone", "Call_Verification")
+    model.remove_flow("Flow_ToVerify")
+    model.remove_flow("Flow_NotToVerify")
+    model.remove("Gateway_ToVerify", bridge=False)
+    model.timer("Event_WorkOrderReminderDue", '="R/" + firstReminderAt + "/PT12H"')
+    model.insert("Flow_Closes", gateway("Gateway_Again"), "Flow_ClosesAgain")
+    model.save()
