@@ -4,7 +4,7 @@ An act says whether it is over.
 """
 
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from services.demo.organisation import demo_id
@@ -70,7 +70,7 @@ async def redacted_deleted(run: "MattersRun") -> bool:
     ends = run.value("SELECT max(retain_until) FROM derivatives WHERE discarded_at IS NULL")
     if ends is None:
         return True
-    await run.turn_to(datetime.fromisoformat(ends) + timedelta(minutes=1))
+    await run.turn_to(datetime.fromisoformat(ends).replace(tzinfo=UTC) + timedelta(minutes=1))
     return False
 
 

@@ -147,6 +147,7 @@ COURSES = (
         ("redaction-check", "legal", "legal", "security-signature"),
         reader="wulei",
         after=(acts.redacted_deleted,),
+        left=("work-order",),  # which fall due while the time of the redacted copy passes
     ),
     Course(
         {"disclosure": ("machao", DISCLOSED)},
