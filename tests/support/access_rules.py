@@ -123,7 +123,7 @@ RULES = {
     "DELETE /api/admin/robots/{robot_id}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /api/admin/chat-app": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "PUT /api/admin/chat-app": Rule(
-        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"kind": "wecom", "account": "x", "secret": "x"}
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"kind": "wecom", "account": "ww1", "secret": "x"}
     ),
     "POST /api/admin/chat-app/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "DELETE /api/admin/chat-app": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
