@@ -269,7 +269,6 @@ def test_only_confined_processes_open_footage_of_others() -> None:
         SERVICES / "workers" / "labelling.py",
         SERVICES / "bench" / "footage.py",
         SERVICES / "bench" / "redact.py",
-        SERVICES / "demo" / "plans.py",
         SERVICES / "demo" / "scene.py",
     }
     opening = {path for path, node in nodes() for name in imported(node) if name.split(".")[0] == "av"}

@@ -121,12 +121,6 @@ RULES = {
     ),
     "POST /api/admin/robots/{robot_id}/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "DELETE /api/admin/robots/{robot_id}": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
-    "GET /api/admin/chat-app": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
-    "PUT /api/admin/chat-app": Rule(
-        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"kind": "wecom", "account": "ww1", "secret": "x"}
-    ),
-    "POST /api/admin/chat-app/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
-    "DELETE /api/admin/chat-app": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "GET /api/admin/mail-server": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
     "PUT /api/admin/mail-server": Rule(
         ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"host": "mail.example", "port": 22, "sender": "x@none.example"}
@@ -521,6 +515,12 @@ RULES = {
     "GET /api/audit/events/{seq}": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /api/statistics": Rule(SUPERVISING, EVERYONE - SUPERVISING),
     "GET /api/documents/{number}/translation/{language}": Rule(SEE),
+    "GET /api/admin/chat-app": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "PUT /api/admin/chat-app": Rule(
+        ADMINISTRATOR, EVERYONE - ADMINISTRATOR, body={"kind": "wecom", "account": "ww1", "secret": "x"}
+    ),
+    "POST /api/admin/chat-app/test": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
+    "DELETE /api/admin/chat-app": Rule(ADMINISTRATOR, EVERYONE - ADMINISTRATOR),
 }
 RULES |= {
     "GET /api/supervision-group": Rule(INSPECTIONS, EVERYONE - INSPECTIONS),
