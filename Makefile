@@ -82,7 +82,7 @@ test: setup-test lint bpmn-lint ## run the checks and tests, in CI the slow ones
 	$(PYTEST)
 
 test-all: export FOOTAGE_DESK_TESTS = all
-test-all: setup-test lint bpmn-lint chart-test ## every seed, example and database too, promtool and the chart; takes one to two hours
+test-all: setup-test lint bpmn-lint chart-test ## every seed, example and database too, promtool and the chart; takes some hours
 	$(PYTEST) -o timeout=3600
 
 lint: setup-test ## ruff, strict types, who may import whom
