@@ -33,8 +33,12 @@ def migrations() -> Path:
 
 
 @cache
+def _scripts_in(folder: Path) -> ScriptDirectory:
+    return ScriptDirectory(str(folder))
+
+
 def _scripts() -> ScriptDirectory:
-    return ScriptDirectory(str(migrations()))
+    return _scripts_in(migrations())
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:

@@ -270,7 +270,7 @@ def started(facts: Sequence[Fact]) -> list[str]:
     """Return what came of a step, as rules name it: the jobs that start and how the case ends; in any order."""
     found = []
     for fact in facts:
-        if fact.kind == "case":
+        if fact.kind == "case" and fact.name == "ends":
             values = " and ".join(f"{name} = {shown(value)}" for name, value in sorted(fact.values.items()))
             found.append(f"{fact} where {values}" if values else str(fact))
         elif fact.kind == "job" and fact.what == "starts":
