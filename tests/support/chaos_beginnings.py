@@ -103,7 +103,8 @@ async def begin(run: Run, at: Beginning) -> None:
         begun = Begun(folder, at=at, **at.people())
         await begun.to_the_end(None)
         LAID_OUT[at.name] = begun
-    shutil.copytree(begun.folder / "data", run.folder / "data")
+    # The socket leads into a folder of the server that is gone, where its path is too long for one.
+    shutil.copytree(begun.folder / "data", run.folder / "data", ignore=shutil.ignore_patterns("gateway.socket"))
     run.answered, run.application_id = list(begun.answered), begun.application_id
     if at.later:
         turned = run.folder / "data" / "clock.json"
