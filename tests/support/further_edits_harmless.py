@@ -276,15 +276,12 @@ def ordinary_downloads_go_to_management(folder: Path) -> None:
 
 @UNHARMED.does_no_harm
 def ordinary_footage_is_backed_up_too(folder: Path) -> None:
-    """No walk passes by the backup any more; the world says that this is meant, else the check would ask."""
+    """No walk passes by the backup any more, because no row of the table says so."""
     table = Table(folder)
     for number in (3, 4, 5):
         table.cell(f"Table_Classification_Rule_{number}_Out_5", "true")
         table.cell(f"Table_Classification_Rule_{number}_Out_6", "14")
     table.save()
-    world = folder / "policy-world.yaml"
-    text = world.read_text(encoding="utf-8")
-    world.write_text(text.replace("never visited: []", "never visited: [Flow_BackupNotNeeded]"), encoding="utf-8")
 
 
 @UNHARMED.does_no_harm

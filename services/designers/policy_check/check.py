@@ -246,10 +246,13 @@ class _Check:
         known = {root.process_id for root in self._roots if root not in unbegun}
         verdicts += [not_there(rule) for rule in self._files.rules if rule.process and rule.process not in known]
         is_complete = all(one.walk.is_complete for one in walked)
+        unseen = Unseen(self._files)
+        for one in walked:
+            unseen.add(one)
         return Report(
             tuple(sorted(verdicts, key=lambda verdict: verdict.result != report.BROKEN)),
-            tuple(self._unseen(walked, unbegun)) if is_complete else (),
-            tuple(self._notes(walked, world)),
+            (*unseen.sentences(), *_not_begun(unbegun)) if is_complete else (),
+            (*(unseen.decided_away() if is_complete else ()), *self._notes(walked, world)),
             tuple(_part(one) for one in walked),
         )
 
@@ -258,19 +261,6 @@ class _Check:
         for problem in self._files.stage_problems:
             sentence = f"{stage_file.NAME}, {problem}"
             yield Verdict("stages", tuple(numbers.split()), zh, en, report.BROKEN, (sentence, sentence))
-
-    def _unseen(self, walked: Sequence[Walked], unbegun: Sequence[Root]) -> Iterator[Sentence]:
-        unseen = Unseen(self._files)
-        for one in walked:
-            unseen.add(one)
-        yield from unseen.sentences()
-        for root in unbegun:
-            name = root.process_id
-            yield (
-                f"没有走到：流程 {name} 由何启动，既不在门户的消息中，也不在 policy-world.yaml 的 keys 中",
-                f"no walk came to the process {name}: no message of the portal begins it, and none that the keys of "
-                "policy-world.yaml name",
-            )
 
     def _notes(self, walked: Sequence[Walked], world: World) -> Iterator[Sentence]:
         if self._files.rules_path.parent != self._files.path:
@@ -352,3 +342,13 @@ def check_names(files: Folder, world: World, processes: Iterable[Process]) -> No
             files.rules_path, rule.line, f"{rule.id}: no model and no worker has the {pattern.kind} {name}"
         )
     world.check_names(job_types)
+
+
+def _not_begun(unbegun: Sequence[Root]) -> Iterator[Sentence]:
+    for root in unbegun:
+        name = root.process_id
+        yield (
+            f"没有走到：流程 {name} 由何启动，既不在门户的消息中，也不在 policy-world.yaml 的 keys 中",
+            f"no walk came to the process {name}: no message of the portal begins it, and none that the keys of "
+            "policy-world.yaml name",
+        )

@@ -2,12 +2,15 @@
 
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
-from services.designers.policy_check.live_variables import Names, names_in_decisions
+from services.designers.policy_check.live_variables import Names, names_in_decisions, names_of
 from services.engine.clock import SystemClock
+from services.engine.feel.nodes import ContextNode
+from services.engine.model.bpmn import ElementType, Process
 from services.engine.model.dmn import parse_dmn
+from services.engine.model.expression import Expression
 from services.engine.processing.decision_engine import evaluate_decision
 
 _MOST_COMBINATIONS = 4096
@@ -51,3 +54,26 @@ def _dependent(content: bytes, known: Sequence[str], values: Mapping[str, Sequen
                 found.add(name)
                 break
     return found
+
+
+def decided_by_tables(process: Process, given: Container[str]) -> Iterator[str]:
+    """Yield the flows of exclusive gateways that nothing but decision tables decides; ``given`` comes from outside.
+
+    Where no case takes such a flow, no row of a table says so any more: the world has kept nothing from the walk.
+    """
+    of_tables, of_others = set[str](), set[str]()
+    for element in process.elements.values():
+        is_table = element.element_type == ElementType.BUSINESS_RULE_TASK and element.job is None
+        (of_tables if is_table else of_others).update(_targets(element.outputs))
+        of_others.update(_targets(element.inputs))
+    names = {name for name in of_tables - of_others if name not in given}
+    for element in process.elements.values():
+        if element.element_type == ElementType.EXCLUSIVE_GATEWAY and len(element.outgoing) > 1:
+            read = frozenset[str]().union(*(names_of(flow.condition) for flow in element.outgoing))
+            if read and read <= names:
+                yield from (flow.id for flow in element.outgoing)
+
+
+def _targets(mapping: Expression | None) -> list[str]:
+    node = None if mapping is None or mapping.compiled is None else mapping.compiled.node
+    return [name for name, _ in node.entries] if isinstance(node, ContextNode) else []

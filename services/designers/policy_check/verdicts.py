@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services.designers.policy_check import beginnings, report, routes, stage_demands
+from services.designers.policy_check.decision_inputs import decided_by_tables
 from services.designers.policy_check.explorer import Broken, Walk
 from services.designers.policy_check.files import Folder, facts_before
 from services.designers.policy_check.in_memory import Simulation
@@ -220,12 +221,18 @@ class Unseen:
     _used: set[str] = field(default_factory=set)
     _unhit: dict[str, Sentence] = field(default_factory=dict)
     _words: Words | None = None
+    _by_tables: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, walked: Walked) -> None:
         """Add the walk of a process."""
         self._processes |= walked.simulation.by_id
         self._visited |= walked.simulation.visited
         self._meant |= set(walked.world.meant.get("never visited", []))
+        self._by_tables |= {
+            (process.id, flow)
+            for process in walked.simulation.by_id.values()
+            for flow in decided_by_tables(process, walked.world.known_values())
+        }
         self._words = self._words or Words(self.files.diagrams, self.files.stage_file, walked.world)
         job_types = {
             element.job.type.text
@@ -249,14 +256,29 @@ class Unseen:
                 )
 
     def sentences(self) -> Iterator[Sentence]:
-        """Say which elements, flows and outcomes no walk has seen."""
-        for process in self._processes.values():
-            for element_id in drawn(process):
-                if (process.id, element_id) not in self._visited and element_id not in self._meant and self._words:
-                    zh, en = self._words.element(process.id, element_id)
-                    yield (f"没有走到：“{zh}”（{element_id}）", f"no walk came to {en} ({element_id})")
+        """Say which elements, flows and outcomes no walk has seen, but for flows that the tables decide away."""
+        for process_id, element_id in self._not_visited():
+            if self._words and (process_id, element_id) not in self._by_tables:
+                zh, en = self._words.element(process_id, element_id)
+                yield (f"没有走到：“{zh}”（{element_id}）", f"no walk came to {en} ({element_id})")
         yield from (sentence for key, sentence in self._unused.items() if key not in self._used)
         yield from (sentence for row, sentence in self._unhit.items() if row not in self._meant)
+
+    def decided_away(self) -> Iterator[Sentence]:
+        """Say which flows no case takes any more, because no row of a table says so: the rules judge what that does."""
+        for process_id, element_id in self._not_visited():
+            if self._words and (process_id, element_id) in self._by_tables:
+                zh, en = self._words.element(process_id, element_id)
+                yield (
+                    f"决策表的任何一行都不再走“{zh}”（{element_id}）",
+                    f"by the decision tables no case takes {en} ({element_id}) any more",
+                )
+
+    def _not_visited(self) -> Iterator[tuple[str, str]]:
+        for process in self._processes.values():
+            for element_id in drawn(process):
+                if (process.id, element_id) not in self._visited and element_id not in self._meant:
+                    yield process.id, element_id
 
 
 def _rows_of_routes(simulation: Simulation, files: Folder) -> Iterator[tuple[str, int, str]]:
