@@ -182,24 +182,10 @@ def send_test(uow: UnitOfWork) -> Notice:
     return notice
 
 
-def is_due(uow: UnitOfWork) -> bool:
-    """Return whether something waits to be sent by an app; looked at often, so it only reads."""
-    return uow.session.scalar(deliveries.select_due(uow, deliveries.APP).limit(1)) is not None
-
-
 def claim(uow: UnitOfWork) -> list[OpenApp]:
-    """Take the apps for which something is due and which may send now, each until its next moment.
-
-    Two portals share an app's pace, because each takes it here before it sends.
-    """
-    due = deliveries.select_due(uow, deliveries.APP).distinct()
-    ids = [channel.partition(":")[2] for channel in uow.session.scalars(due)]
-    query = select(ChatApp).where(ChatApp.id.in_(ids), ChatApp.next_at <= uow.now)
-    taken = []
-    for row in uow.session.scalars(query.order_by(ChatApp.next_at).with_for_update(skip_locked=True)):
-        row.next_at = uow.now + PAUSE
-        taken.append(_open(uow, row))
-    return taken
+    """Take the apps that send now, with their secrets in clear."""
+    taken = deliveries.claim_senders(uow, ChatApp, deliveries.APP, lambda _: PAUSE)
+    return [_open(uow, app) for app in taken]
 
 
 def pause(uow: UnitOfWork, app_id: str) -> None:

@@ -5,8 +5,9 @@ other sends the same meanwhile. A process that dies after sending sends twice; t
 id.
 """
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Select, select
 
@@ -19,6 +20,7 @@ from services.database.unit_of_work import UnitOfWork
 if TYPE_CHECKING:
     from services.database.tables.notices import Notice
 
+Sender = TypeVar("Sender", NoticeRobot, ChatApp)
 MAIL, WEBHOOK, ROBOT, APP = "mail", "webhook", "robot", "app"
 TO_ONE = (MAIL, APP)  # to a person, the others to whoever reads there
 _ROBOTS, _CHANNELS, _APP = "robots in use", "channels in use", "app in use"  # in a session's notes
@@ -98,7 +100,27 @@ def forget_app(uow: UnitOfWork) -> None:
     uow.session.info.pop(_APP, None)
 
 
-def select_due(uow: UnitOfWork, kind: str) -> Select[str]:
+def is_due(uow: UnitOfWork, kind: str) -> bool:
+    """Return whether something waits to be sent by a channel of this kind; looked at often, so it only reads."""
+    return uow.session.scalar(_select_due(uow, kind).limit(1)) is not None
+
+
+def claim_senders(
+    uow: UnitOfWork, senders: type[Sender], kind: str, pause: Callable[[Sender], timedelta]
+) -> list[Sender]:
+    """Take the robots or apps for which something is due and which may send now, each until its next moment.
+
+    Two portals share the pace of each, because each takes it here before it sends.
+    """
+    ids = [channel.partition(":")[2] for channel in uow.session.scalars(_select_due(uow, kind).distinct())]
+    query = select(senders).where(senders.id.in_(ids), senders.next_at <= uow.now)
+    taken = list(uow.session.scalars(query.order_by(senders.next_at).with_for_update(skip_locked=True)))
+    for row in taken:
+        row.next_at = uow.now + pause(row)
+    return taken
+
+
+def _select_due(uow: UnitOfWork, kind: str) -> Select[str]:
     """Build the query of the channels of this kind by which something waits to be sent now."""
     return select(Delivery.channel).where(
         Delivery.channel.like(f"{kind}:%"),

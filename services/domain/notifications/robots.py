@@ -148,24 +148,10 @@ def send_test(uow: UnitOfWork, robot_id: str) -> Notice:
     return notice
 
 
-def is_due(uow: UnitOfWork) -> bool:
-    """Return whether something waits to be sent by a robot; looked at often, so it only reads."""
-    return uow.session.scalar(deliveries.select_due(uow, deliveries.ROBOT).limit(1)) is not None
-
-
 def claim(uow: UnitOfWork) -> list[Robot]:
-    """Take the robots for which something is due and which may send now, each until its next moment.
-
-    Two portals share a robot's pace, because each takes it here before it sends.
-    """
-    due = deliveries.select_due(uow, deliveries.ROBOT).distinct()
-    ids = [channel.partition(":")[2] for channel in uow.session.scalars(due)]
-    query = select(NoticeRobot).where(NoticeRobot.id.in_(ids), NoticeRobot.next_at <= uow.now)
-    taken = []
-    for robot in uow.session.scalars(query.order_by(NoticeRobot.next_at).with_for_update(skip_locked=True)):
-        robot.next_at = uow.now + PAUSES[robot.kind]
-        taken.append(_open(uow, robot))
-    return taken
+    """Take the robots that send now, with their secrets in clear."""
+    taken = deliveries.claim_senders(uow, NoticeRobot, deliveries.ROBOT, lambda robot: PAUSES[robot.kind])
+    return [_open(uow, robot) for robot in taken]
 
 
 def pause(uow: UnitOfWork, robot_id: str) -> None:

@@ -83,7 +83,7 @@ class Sender:
     async def send_by_robots(self) -> bool:
         """Send one due notice by each robot that may send now; return whether there was one."""
         sent = False
-        if not await self._database.read(ACTOR, notification_robots.is_due):
+        if not await self._database.read(ACTOR, deliveries.is_due, deliveries.ROBOT):
             return sent
         for robot in await self._database.run(ACTOR, notification_robots.claim):
             send = partial(self._send_by, robot)
@@ -101,7 +101,7 @@ class Sender:
     async def send_by_apps(self) -> bool:
         """Send what is due by each chat app that may send now, so much at once as it takes; return whether any was."""
         sent = False
-        if not await self._database.read(ACTOR, chat_apps.is_due):
+        if not await self._database.read(ACTOR, deliveries.is_due, deliveries.APP):
             return sent
         for app in await self._database.run(ACTOR, chat_apps.claim):
             send = partial(self._send_by_app, app)
