@@ -1,14 +1,18 @@
-"""Until when attachments are kept: locks as those of the case's documents; copies of identity cards are purged."""
+"""Until when attachments are kept: locks as those of the case's documents.
+
+Purged are copies of identity cards when their time is over, and the pictures of stills when their footage is gone.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from services.database.tables.applications import Application
 from services.database.tables.attachments import Attachment
+from services.database.tables.documents import Document
 from services.database.unit_of_work import UnitOfWork
 from services.domain.attachments import queries, uploads
 from services.domain.attachments.schemas import IDENTITY_CARD
@@ -30,7 +34,7 @@ class AttachmentLock:
 
 @dataclass(frozen=True)
 class Purge:
-    """A copy of an identity card whose time is over, and the key of its object."""
+    """An attachment whose time is over, and the key of its object."""
 
     attachment_id: str
     key: str
@@ -68,6 +72,13 @@ def end(uow: UnitOfWork, application_id: str) -> None:
     uow.session.execute(query.values(purge_after=uow.now + uow.rules.identity_card_retention))
 
 
+def end_with_footage(uow: UnitOfWork, item_ids: Collection[str]) -> None:
+    """The footage of these items is gone: the pictures that documents have of it, as stills do, are to go as well."""
+    documents = select(Document.id).where(Document.item_id.in_(item_ids))
+    query = update(Attachment).where(Attachment.matter_id.in_(documents), Attachment.purge_after.is_(None))
+    uow.session.execute(query.values(purge_after=uow.now, lock_due_since=None))
+
+
 def list_due(uow: UnitOfWork, after: str, limit: int) -> list[AttachmentLock]:
     """List locks that the store has to be told of, by the attachment's id, from ``after`` on."""
     query = (
@@ -89,12 +100,14 @@ def record(uow: UnitOfWork, locks: Collection[AttachmentLock]) -> None:
 
 
 def list_to_purge(uow: UnitOfWork, limit: int) -> list[Purge]:
-    """List copies of identity cards whose time is over and whose case nothing holds, the first ones first."""
+    """List attachments whose time is over and whose case nothing holds, the first ones first."""
     held = select(Application.id).where(
-        Application.id == Attachment.application_id, holds.holding(Application.id.expression)
+        Application.id == func.coalesce(Attachment.application_id, Document.application_id),
+        holds.holding(Application.id.expression),
     )
     query = (
         select(Attachment.id, Attachment.sealed)
+        .outerjoin(Document, Document.id == Attachment.matter_id)
         .where(Attachment.purge_after <= uow.now, Attachment.purged_at.is_(None), ~held.exists())
         .order_by(Attachment.purge_after, Attachment.id)
         .limit(limit)
@@ -104,21 +117,27 @@ def list_to_purge(uow: UnitOfWork, limit: int) -> list[Purge]:
 
 def record_purge(uow: UnitOfWork, attachment_ids: Collection[str]) -> None:
     """Record that the bytes are gone, once; hash, who added it and when stay."""
-    query = select(Attachment).where(Attachment.id.in_(attachment_ids), Attachment.purged_at.is_(None))
-    rows = uow.session.scalars(query.order_by(Attachment.id).with_for_update()).all()
-    for row in rows:
+    query = (
+        select(Attachment, Document.application_id)
+        .outerjoin(Document, Document.id == Attachment.matter_id)
+        .where(Attachment.id.in_(attachment_ids), Attachment.purged_at.is_(None))
+        .order_by(Attachment.id)
+        .with_for_update(of=Attachment)
+    )
+    gone: list[str] = []
+    for row, application_id in uow.session.execute(query).all():
         row.purged_at, row.secret = uow.now, None
+        gone.append(row.id)
         audit_trail.record(
             uow,
-            "attachment-purged",
+            "attachment-purged" if row.kind == IDENTITY_CARD else "picture-purged",
             "attachment",
             row.id,
-            application_id=row.application_id,
+            application_id=row.application_id or application_id,
             kind=row.kind,
             sha256=row.sha256,
             version=row.sealed["versionId"],
         )
-    gone = [row.id for row in rows]
     uploads.mark_unwanted(uow, gone, "purged")
     uploads.mark_swept(uow, gone)
 

@@ -290,7 +290,7 @@ def list_to_dispose(uow: UnitOfWork, passed_over: int, limit: int) -> list[Maste
 
 
 def record_disposal(uow: UnitOfWork, master_ids: Collection[str]) -> None:
-    """Record that the stores have nothing of these masters any more."""
+    """Record that the stores have nothing of these masters any more; pictures that were saved of them go next."""
     query = (
         select(Master, Application.closed_as)
         .join(Application, Application.id == Master.application_id)
@@ -298,7 +298,9 @@ def record_disposal(uow: UnitOfWork, master_ids: Collection[str]) -> None:
         .order_by(Master.id)
         .with_for_update(of=Master)
     )
-    for row, because in uow.session.execute(query).all():
+    found = uow.session.execute(query).all()
+    attachment_retention.end_with_footage(uow, [row.item_id for row, _ in found])
+    for row, because in found:
         row.discarded_at, row.discarded_because = uow.now, because
         audit_trail.record(
             uow,

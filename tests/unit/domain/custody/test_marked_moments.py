@@ -24,12 +24,14 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Copy, Viewing
 from services.database.tables.custody import CustodyEntry
 from services.database.tables.documents import Document
+from services.database.tables.holds import Hold
 from services.database.tables.masters import Master
 from services.database.unit_of_work import UnitOfWork
 from services.domain.attachments import queries as attachment_queries
 from services.domain.cases.document_layouts import render_pdf
 from services.domain.custody import (
     derivative_viewings,
+    locks,
     log,
     moments,
     recipient_access,
@@ -45,6 +47,7 @@ from services.vault.keys.secret_box import KeyFileBox
 from services.vault.labels import label_key
 from services.vault.sealing import open_sealed
 from services.vault.store.protocol import Location
+from services.workers.attachment_sweep import sweep
 
 FROZEN = "copy-frozen"
 
@@ -233,6 +236,37 @@ async def test_a_still_is_a_sealed_document_whose_picture_opens_like_the_footage
     assert again.json()["code"] == FROZEN
     assert len(desk.rows(Attachment)) == len(desk.rows(AttachmentUpload)) == 1
     await stranger.client.aclose()
+
+
+@pytest.mark.requirement("R52")
+async def test_the_picture_of_a_still_goes_with_its_footage_unless_the_case_is_held(watching: Watching) -> None:
+    browser, desk = watching.browser, watching.desk
+    for copy_id in (watching.gate, watching.yard):
+        viewing = await watching.view(copy_id)
+        assert (
+            await browser.post(f"/api/copies/{copy_id}/stills", viewing=viewing, atMs=0, text="")
+        ).status_code == 201
+    of_item = {desk.row(Document, row.matter_id).item_id: row for row in desk.rows(Attachment)}
+    gate, yard = (of_item[desk.row(Copy, copy_id).item_id] for copy_id in (watching.gate, watching.yard))
+
+    def hold(uow: UnitOfWork) -> None:
+        placed = {"placed_by": "custodian", "placed_at": uow.now, "owner_id": "custodian", "review_at": uow.now}
+        uow.session.add(Hold(application_id=watching.case.id, cause="manual", reason="诉讼。", **placed))
+
+    desk.do(hold)
+    desk.do(locks.record_disposal, [desk.row(Copy, watching.gate).master_id])
+    assert await sweep(desk.database, desk.store, all_open=False) == 0
+    assert desk.row(Attachment, gate.id).secret is not None
+
+    desk.change(Hold, desk.rows(Hold)[0].id, lifted_at=desk.clock.now())
+    assert await sweep(desk.database, desk.store, all_open=False) == 1
+    assert desk.row(Attachment, gate.id).secret is None
+    assert desk.store.stat(gate.sealed["bucket"], gate.sealed["key"]) is None
+    [event] = [row for row in desk.rows(AuditEvent) if row.action == "picture-purged"]
+    assert event.application_id == watching.case.id
+    assert len([row for row in desk.rows(Document) if row.kind == stills.KIND]) == 2
+    assert desk.store.stat(yard.sealed["bucket"], yard.sealed["key"]) is not None
+    assert desk.row(Attachment, yard.id).secret is not None
 
 
 def decoded(desk: Desk, copy: Copy) -> list[str]:
