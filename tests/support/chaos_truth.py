@@ -299,7 +299,11 @@ def _objects(truth: Truth) -> None:
     truth.same("objects of the replica store", _listed(container.replica_store), sorted(replicas))
     data = container.settings.data_dir
     for place in ("store", "replica"):
-        left = [str(path.relative_to(data)) for path in (data / place).glob("*/unfinished/*")]
+        left = [
+            str(path.relative_to(data))
+            for part in ("unfinished", "removed")
+            for path in (data / place).glob(f"*/{part}/*")
+        ]
         truth.same(f"unfinished files in {place}", left, [])
     keys = {path.name for path in (data / "keys" / "loans").glob("*") if path.suffix != ".destroyed"}
     truth.same("loan keys and leftovers of them", keys, {f"{kept}.key" for kept in keys_kept})

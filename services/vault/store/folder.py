@@ -4,14 +4,17 @@
     <root>/<prefix>-<bucket>/objects/<key>/data      the object, its key with %2F for the slash
     <root>/<prefix>-<bucket>/objects/<key>/facts.json
     <root>/<prefix>-<bucket>/unfinished/<key>.<random>/   puts on their way and leftovers of a crash
+    <root>/<prefix>-<bucket>/removed/<key>.<random>/      what is being deleted
 
-An object appears by one rename of its folder, which fails when the key is taken; a delete removes it by another.
+An object appears by one rename of its folder, which fails when the key is taken; a delete removes it by another. What a
+delete that was killed has left goes with the next delete or sweep of the bucket, and at the start.
 """
 
 import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
@@ -22,6 +25,7 @@ from urllib.parse import quote, unquote
 from services.runtime.clock import Clock, SystemClock
 from services.vault.store.folder_files import (
     DATA,
+    FACTS,
     Facts,
     blocks,
     bucket_lock,
@@ -51,6 +55,7 @@ from services.vault.store.protocol import (
 _MARKER = "bucket.json"
 _RULES = {"objectLock": True, "versioning": True, "format": 1}
 _LONGEST_NAME = 220  # of the 255 bytes of a file name; the rest is for the random part
+_PUBLISHED_IN = 3600.0  # seconds from the facts of a put to its end, at most
 
 
 class FolderStore:
@@ -93,6 +98,8 @@ class FolderStore:
             for bucket in BUCKETS:
                 self._seen.add(bucket)
                 if self._is_made(bucket):
+                    self._empty_removed(bucket)
+                    self._remove_left_deletes(bucket)
                     continue
                 folder = self._bucket(bucket)
                 for part in (folder, folder / "objects", folder / "unfinished"):
@@ -211,6 +218,8 @@ class FolderStore:
             try:
                 facts = self._facts(bucket, key, version_id)
             except StoreMissing:
+                with on_disk(f"delete {bucket}/{key}"):
+                    self._empty_removed(bucket)
                 return False
             if facts.legal_hold:
                 raise StoreLocked(f"{bucket}/{key} is under a legal hold: it stays until the hold is lifted.")
@@ -219,16 +228,18 @@ class FolderStore:
                     f"{bucket}/{key} is retained until {facts.retain_until.isoformat()}: it stays until then."
                 )
             with on_disk(f"delete {bucket}/{key}"):
-                removed = self._bucket(bucket) / "unfinished" / f"{target.name}.{secrets.token_hex(8)}"
-                target.rename(removed)
+                removed = self._bucket(bucket) / "removed"
+                removed.mkdir(mode=0o700, exist_ok=True)
+                target.rename(removed / f"{target.name}.{secrets.token_hex(8)}")
                 sync_folder(target.parent)
-                _remove(removed)
+                self._empty_removed(bucket)
         return True
 
     def sweep(self, bucket: str, key: str) -> int:
         name = self._object(bucket, key).name
         with on_disk(f"sweep {bucket}/{key}"):
             self._must_exist(bucket)
+            self._empty_removed(bucket)
             left = [
                 entry
                 for entry in (self._bucket(bucket) / "unfinished").iterdir()
@@ -241,6 +252,18 @@ class FolderStore:
                     entry.rename(aside)
                 _remove(aside)
         return len(left)
+
+    def _empty_removed(self, bucket: str) -> None:
+        with suppress(FileNotFoundError):  # nothing was ever deleted
+            for entry in (self._bucket(bucket) / "removed").iterdir():
+                _remove(entry)
+
+    def _remove_left_deletes(self, bucket: str) -> None:
+        """Remove what killed deletes of older releases have left among the puts, whose facts are young."""
+        for entry in (self._bucket(bucket) / "unfinished").iterdir():
+            with suppress(FileNotFoundError):  # a put has ended meanwhile
+                if time.time() - (entry / FACTS).stat().st_mtime > _PUBLISHED_IN:
+                    _remove(entry)
 
     def _publish(self, work: Path, target: Path, bucket: str, key: str) -> None:
         sync_folder(work)
@@ -302,7 +325,7 @@ class FolderStore:
 
 
 def _remove(folder: Path) -> None:
-    """Remove the folder; another sweep may remove or rename it at the same time."""
+    """Remove the folder; another process may remove or rename it at the same time."""
     while folder.exists():
         with suppress(FileNotFoundError):
             shutil.rmtree(folder)

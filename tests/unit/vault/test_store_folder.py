@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import random
+import shutil
 import stat
 from datetime import UTC, datetime, timedelta
 from io import FileIO
@@ -193,13 +194,57 @@ def test_a_sweep_during_a_deletion_leaves_nothing_and_fails_nobody(
 
     def swept_first(path: Path) -> None:
         monkeypatch.undo()
-        assert store.sweep("masters", "1/1") == 1
+        store.sweep("masters", "1/1")
         remove(path)
 
     monkeypatch.setattr(folder.shutil, "rmtree", swept_first)
 
     assert store.delete("masters", "1/1", stored.version_id)
-    assert list((tmp_path / "store" / "test-masters" / "unfinished").iterdir()) == []
+    assert list((tmp_path / "store" / "test-masters" / "removed").iterdir()) == []
+
+
+@pytest.mark.requirement("R52")
+@pytest.mark.parametrize("afterwards", ["another delete", "the same delete", "a sweep", "the start"])
+def test_what_a_killed_delete_has_left_goes_next(
+    store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, afterwards: str
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def kill(_path: Path) -> None:
+        raise Killed
+
+    stored = {key: store.put("masters", key, io.BytesIO(b"footage"), metadata={}).version_id for key in ("1/1", "1/2")}
+    monkeypatch.setattr(folder.shutil, "rmtree", kill)
+    with pytest.raises(Killed):
+        store.delete("masters", "1/1", stored["1/1"])
+    monkeypatch.undo()
+    removed = tmp_path / "store" / "test-masters" / "removed"
+    assert len(list(removed.iterdir())) == 1
+    assert list(store.list_keys("masters")) == ["1/2"]
+
+    if afterwards == "another delete":
+        assert store.delete("masters", "1/2", stored["1/2"])
+    elif afterwards == "the same delete":
+        assert not store.delete("masters", "1/1", stored["1/1"])
+    elif afterwards == "a sweep":
+        assert store.sweep("masters", "1/2") == 0
+    else:
+        store.ensure()
+    assert list(removed.iterdir()) == []
+
+
+def test_what_a_delete_of_an_older_release_has_left_goes_at_the_start(store: FolderStore, tmp_path: Path) -> None:
+    store.put("masters", "1/1", io.BytesIO(b"footage"), metadata={})
+    bucket = tmp_path / "store" / "test-masters"
+    left, put = bucket / "unfinished" / "1%2F1.aaaa", bucket / "unfinished" / "1%2F2.bbbb"
+    (bucket / "objects" / "1%2F1").rename(left)
+    shutil.copytree(left, put)
+    os.utime(left / "facts.json", (0, 0))
+
+    store.ensure()
+
+    assert (left.exists(), put.exists()) == (False, True)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
