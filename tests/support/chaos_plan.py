@@ -6,12 +6,12 @@ Seeds 1 to ``shares`` are one division, the next as many another one, with the s
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import amount
 
-# Of what happens often, the first visits stand for the rest.
+# Of what happens often, the first visits stand for the rest: FEW of them where another plan strikes the same points.
 VISITS = 8
 FEW = 2
 # Readings and logins leave an event and nothing that could be half done, leases and counts not even that; the tables
@@ -25,13 +25,14 @@ CHANCE = re.compile(r"JOB TIMED_OUT|AccountIdentity\.actor|claim_due")
 
 @dataclass(frozen=True)
 class Share:
-    """The points of one seed, whatever other points there are: one of so many shares."""
+    """The points of one seed, whatever other points there are: one of so many shares of the first ``visits``."""
 
     seed: int
     shares: int
+    visits: int = VISITS
 
     def __contains__(self, point: str) -> bool:
-        if not counts(point):
+        if not counts(point, self.visits):
             return False
         division, share = divmod(self.seed - 1, self.shares)
         return int.from_bytes(hashlib.sha256(f"{division} {point}".encode()).digest()) % self.shares == share
@@ -40,7 +41,7 @@ class Share:
         return f"seed-{self.seed}-of-{self.shares}"
 
     def write(self, folder: Path) -> None:
-        (folder / "seed.txt").write_text(f"{self.seed} {self.shares}\n", encoding="utf-8")
+        (folder / "seed.txt").write_text(f"{self.seed} {self.shares} {self.visits}\n", encoding="utf-8")
 
     @classmethod
     def read(cls, folder: Path) -> "Share | None":
@@ -49,22 +50,26 @@ class Share:
         return cls(*map(int, path.read_text(encoding="utf-8").split())) if path.exists() else None
 
 
-def counts(point: str) -> bool:
-    """Return whether a point belongs to any share."""
+def counts(point: str, visits: int = VISITS) -> bool:
+    """Return whether a point belongs to any share of so many visits."""
     label, _, visit = point.rpartition("#")
-    return not CHANCE.search(label) and int(visit) <= (FEW if SELDOM.search(label) else VISITS)
+    return not CHANCE.search(label) and int(visit) <= (FEW if SELDOM.search(label) else visits)
 
 
-def shares(*, sample: int, full: int) -> list[Share]:
-    """Return all of so many shares, or those of the seeds that are named; a sample is one of more and smaller ones."""
+def shares(*, sample: int, full: int, divisions: int = 1, visits: int = VISITS) -> list[Share]:
+    """Return all of so many shares of each division, or those of the seeds that are named.
+
+    A sample is one of more and smaller ones.
+    """
     sampled = not (amount.all_of_it() or amount.named_seeds())
-    return [Share(seed, sample if sampled else full) for seed in amount.seeds(sample=[1], full=range(1, full + 1))]
+    seeds = amount.seeds(sample=[1], full=range(1, full * divisions + 1))
+    return [Share(seed, sample if sampled else full, visits) for seed in seeds]
 
 
 def is_whole(ran: Iterable[Share]) -> bool:
     """Return whether these are all shares of the first division."""
     ran = set(ran)
-    return bool(ran) and {Share(seed, one.shares) for one in ran for seed in range(1, one.shares + 1)} <= ran
+    return bool(ran) and {replace(one, seed=seed) for one in ran for seed in range(1, one.shares + 1)} <= ran
 
 
 def unstruck(visits: Iterable[str], struck: Iterable[Iterable[str]]) -> set[str]:
