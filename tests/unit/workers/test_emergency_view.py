@@ -158,9 +158,7 @@ async def test_an_application_that_is_decided_meanwhile_gets_no_view(desk: Desk)
 
 
 @pytest.mark.requirement("R2", refuses=True)
-async def test_a_copy_that_is_made_while_the_view_ends_is_not_kept(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_copy_that_is_made_while_the_view_ends_is_not_kept(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     case = desk.case("gate")
     called(desk, case)
     await preserve(desk, case)
