@@ -24,6 +24,7 @@ HOLDER = "chenjing"  # to whom the copies are handed on
 Asked = Mapping[str, tuple[str, dict[str, Any]]]
 Act = Callable[["MattersRun"], Awaitable[bool]]
 LENT = Beginning(IN_USE)
+LATER = ("maintenance", "work-order")  # processes that begin where days pass, and may go on when the course has ended
 ENDED_OF = "after engine PROCESS_INSTANCE ELEMENT_COMPLETED"
 
 
@@ -147,7 +148,7 @@ COURSES = (
         ("redaction-check", "legal", "legal", "security-signature"),
         reader="wulei",
         after=(acts.redacted_deleted,),
-        left=("work-order",),  # which fall due while the time of the redacted copy passes
+        left=LATER,  # while the time of the redacted copy passes
     ),
     Course(
         {"disclosure": ("machao", DISCLOSED)},
@@ -168,7 +169,7 @@ COURSES = (
         after=(acts.inspected,),
         ended="inspection",
         checks=(chaos_truth.inspected,),
-        left=("work-order",),
+        left=LATER,
     ),
     Course(
         {},
@@ -178,7 +179,7 @@ COURSES = (
         begins=Beginning(CLOSED, later=timedelta(days=740)),
         after=(acts.deleted,),
         ended="matter",
-        left=("work-order",),
+        left=LATER,
     ),
 )
 URGENT = {"ground": "missing-person", "reason": "一名儿童在北门走失。"}
