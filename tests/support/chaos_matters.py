@@ -24,7 +24,6 @@ HOLDER = "chenjing"  # to whom the copies are handed on
 Asked = Mapping[str, tuple[str, dict[str, Any]]]
 Act = Callable[["MattersRun"], Awaitable[bool]]
 LENT = Beginning(IN_USE)
-LATER = ("maintenance", "work-order")  # processes that begin where days pass, and may go on when the course has ended
 ENDED_OF = "after engine PROCESS_INSTANCE ELEMENT_COMPLETED"
 
 
@@ -37,7 +36,7 @@ class Course:
     the return. ``downloads``: a copy is downloaded, and accounted for after the loan by a work order. ``early``: who
     calls the footage urgently and sees it before its approval. ``begins``: where the case stands when it is asked, and
     who plays its parts. ``besides`` is done while the loan runs, ``after`` when the case is closed. ``closed_as``: how
-    the case ends; ``issues``: how many times the footage was handed over. ``left``: processes that go on afterwards.
+    the case ends; ``issues``: how many times the footage was handed over.
     """
 
     asked: Asked
@@ -53,7 +52,6 @@ class Course:
     closed_as: str = "footage-re-archived"
     issues: int = 1
     ended: str = "video-retrieval"
-    left: tuple[str, ...] = ()
     checks: tuple[Callable[[Container, str], list[str]], ...] = ()
 
     def wrong(self, container: Container, run: Run) -> list[str]:
@@ -66,7 +64,6 @@ class Course:
             more_stages=self.stages,
             reminders=self.reminders,
             issues=self.issues,
-            left=self.left,
         )
         disposed = "disposal" in self.ends
         look = chaos_truth.disposed if disposed else chaos_truth.archived
@@ -148,7 +145,6 @@ COURSES = (
         ("redaction-check", "legal", "legal", "security-signature"),
         reader="wulei",
         after=(acts.redacted_deleted,),
-        left=LATER,  # while the time of the redacted copy passes
     ),
     Course(
         {"disclosure": ("machao", DISCLOSED)},
@@ -169,7 +165,6 @@ COURSES = (
         after=(acts.inspected,),
         ended="inspection",
         checks=(chaos_truth.inspected,),
-        left=LATER,
     ),
     Course(
         {},
@@ -179,7 +174,6 @@ COURSES = (
         begins=Beginning(CLOSED, later=timedelta(days=740)),
         after=(acts.deleted,),
         ended="matter",
-        left=LATER,
     ),
 )
 URGENT = {"ground": "missing-person", "reason": "一名儿童在北门走失。"}
