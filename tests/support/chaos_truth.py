@@ -59,7 +59,7 @@ DAILY = ("maintenance", "work-order")  # processes
 
 @dataclass(frozen=True)
 class Ends:
-    """How a case has to have ended: ``more_stages`` were asked of its matters, and it was handed over ``issues`` times."""
+    """How a case has to have ended: ``more_stages`` are of its matters, ``issues`` how often it was handed over."""
 
     closed_as: str = "footage-re-archived"
     drafter: str = "lina"
@@ -375,7 +375,8 @@ def engine_left(folder: Path) -> list[str]:
     """
     with sqlite3.connect(folder / "engine.sqlite3") as connection:
         documents = dict(connection.execute("SELECT key, document FROM process_instances"))
-        going_on = {key for key, document in documents.items() if any(f'"{process}"' in document for process in DAILY)}
+        daily = [f'"bpmn_process_id":"{process}"' for process in DAILY]
+        going_on = {key for key, document in documents.items() if any(process in document for process in daily)}
         found = {"process_instances": list(documents)}
         for table in ("jobs", "timers", "incidents"):
             keys = connection.execute(f"SELECT process_instance_key FROM {table}")  # noqa: S608 - our names
