@@ -285,6 +285,8 @@ def describe(
     message = messages.get(action)
     if message is None:
         return action
+    if action.startswith("matter-") and has_word(f"matter-{detail.get('kind')}"):
+        detail = {**detail, "kind": f"matter-{detail['kind']}"}  # its bare code is the one of its review stage as well
     sentence = message.translate(language).format_map(_Filled(language, detail, zone))
     return sentence[:1].upper() + sentence[1:]
 
