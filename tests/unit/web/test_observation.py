@@ -14,12 +14,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 from portal_client import Portal
 from review_desk import ReviewDesk
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 from starlette.types import Receive, Scope, Send
 from written_logs import written_logs
 
 from services.database.tables.outbox import OutboxMessage
-from services.database.tracing import trace_statements
+from services.database.tracing import LONGEST_STATEMENT, trace_statements
 from services.database.unit_of_work import UnitOfWork
 from services.domain.process.relay import Relay
 from services.domain.process.steps import StepJournal
@@ -244,6 +244,17 @@ def traces(desk: ReviewDesk, monkeypatch: pytest.MonkeyPatch) -> Traces:
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
     trace_statements(desk.database.engine, provider)
     return Traces(exporter)
+
+
+def test_of_a_long_statement_the_beginning_is_traced() -> None:
+    provider, exporter, engine = trace_export.new_provider(), InMemorySpanExporter(), create_engine("sqlite://")
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    trace_statements(engine, provider)
+    with engine.connect() as connection:
+        connection.execute(text(f"SELECT 1 -- {'x' * LONGEST_STATEMENT}"))
+
+    [span] = Traces(exporter)["SELECT"]
+    assert len(str((span.attributes or {})["db.query.text"])) == LONGEST_STATEMENT
 
 
 @pytest.mark.both_databases
