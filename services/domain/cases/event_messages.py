@@ -80,7 +80,7 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "refusal-notice-written": Message("Notice to the person who was filmed written"),
     "still-written": Message("Still of the footage filed"),
     "still-read": Message("Still of the footage opened"),
-    "picture-purged": Message("Picture of a still deleted with its footage"),
+    "picture-purged": Message("Image of a still deleted with its footage"),
     "thumbnails-shown": Message("Thumbnails of the footage shown"),
     "sitting-written": Message("Sheet of the viewing on site filed"),
     "sitting-signed": Message("End of the viewing on site signed"),
