@@ -36,7 +36,7 @@ class Course:
     the return. ``downloads``: a copy is downloaded, and accounted for after the loan by a work order. ``early``: who
     calls the footage urgently and sees it before its approval. ``begins``: where the case stands when it is asked, and
     who plays its parts. ``besides`` is done while the loan runs, ``after`` when the case is closed. ``closed_as``: how
-    the case ends; ``issues``: how many times the footage was handed over. ``left``: processes that go on afterwards.
+    the case ends; ``issues``: how many times the footage was handed over.
     """
 
     asked: Asked
@@ -52,7 +52,6 @@ class Course:
     closed_as: str = "footage-re-archived"
     issues: int = 1
     ended: str = "video-retrieval"
-    left: tuple[str, ...] = ()
     checks: tuple[Callable[[Container, str], list[str]], ...] = ()
 
     def wrong(self, container: Container, run: Run) -> list[str]:
@@ -65,7 +64,6 @@ class Course:
             more_stages=self.stages,
             reminders=self.reminders,
             issues=self.issues,
-            left=self.left,
         )
         disposed = "disposal" in self.ends
         look = chaos_truth.disposed if disposed else chaos_truth.archived
@@ -147,7 +145,6 @@ COURSES = (
         ("redaction-check", "legal", "legal", "security-signature"),
         reader="wulei",
         after=(acts.redacted_deleted,),
-        left=("work-order",),  # which fall due while the time of the redacted copy passes
     ),
     Course(
         {"disclosure": ("machao", DISCLOSED)},
@@ -168,7 +165,6 @@ COURSES = (
         after=(acts.inspected,),
         ended="inspection",
         checks=(chaos_truth.inspected,),
-        left=("work-order",),
     ),
     Course(
         {},
@@ -178,7 +174,6 @@ COURSES = (
         begins=Beginning(CLOSED, later=timedelta(days=740)),
         after=(acts.deleted,),
         ended="matter",
-        left=("work-order",),
     ),
 )
 URGENT = {"ground": "missing-person", "reason": "一名儿童在北门走失。"}
