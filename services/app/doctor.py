@@ -117,7 +117,8 @@ async def _drilled(settings: Settings) -> str:
             f"the escrow key opened masters {when}, and not within a year: take it from the safe and run "
             "footage-desk keys drill --identity FILE"
         )
-    return f"the escrow key opened masters {when}; try it once a year with footage-desk keys drill"
+    tried = "has opened no masters yet" if last is None else f"last opened masters {when}"
+    return f"the escrow key {tried}; try it once a year with footage-desk keys drill"
 
 
 async def _locks(settings: Settings) -> str:

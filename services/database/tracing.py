@@ -16,7 +16,7 @@ _SPAN = "footage_desk_span"
 
 
 def trace_statements(engine: Engine, provider: TracerProvider) -> None:
-    """Trace each statement of an engine, with its text and without its parameters."""
+    """Trace each statement of an engine, with the beginning of its text and without its parameters."""
     tracer = provider.get_tracer(TRACER)
 
     def begin(  # the signature is SQLAlchemy's
@@ -26,7 +26,7 @@ def trace_statements(engine: Engine, provider: TracerProvider) -> None:
         attributes = {
             "db.system.name": engine.dialect.name,
             "db.operation.name": operation,
-            "db.query.text": statement,
+            "db.query.text": statement[:LONGEST_STATEMENT],
         }
         connection.info[_SPAN] = tracer.start_span(
             operation or "statement", kind=SpanKind.CLIENT, attributes=attributes

@@ -43,7 +43,7 @@ ENTRIES = (
     Entry("/applications", _("Applications"), "file", not_posts=ADMINISTRATOR, also=("/apply", "/uploads", "/cameras")),
     Entry("/inbox", _("Inbox"), "inbox", DECIDES, also=("/reviews/", "/consents/")),
     Entry("/due-dates", _("Due dates"), "calendar", not_posts=ADMINISTRATOR),
-    Entry("/hand-overs", _("In my custody"), "film", not_posts=ADMINISTRATOR, also=("/sittings/",)),
+    Entry("/hand-overs", _("In my custody"), "film", not_posts=ADMINISTRATOR, also=("/sittings/", "/copies/")),
     Entry("/matters", _("Matters"), "clock", not_posts=ADMINISTRATOR),
     Entry("/work-orders", _("Work orders"), "done", not_posts=ADMINISTRATOR),
     Entry("/storage", _("Storage office"), "disk", STORAGE),

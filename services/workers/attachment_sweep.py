@@ -9,6 +9,7 @@ from services.database.leases import Lease
 from services.database.unit_of_work import Actor, Database
 from services.domain.applications import outsiders
 from services.domain.attachments import retention, uploads
+from services.runtime.errors import Fatal
 from services.runtime.logs import get_logger
 from services.runtime.threads import run_in_thread
 from services.vault.store.protocol import Store, StoreLocked, discard
@@ -60,7 +61,12 @@ async def _purge(database: Database, store: Store) -> int:
         for one in await database.read(ACTOR, retention.list_to_purge, AT_ONCE + len(kept))
         if one.attachment_id not in kept
     ]:
-        gone = [one.attachment_id for one in due if await _discard(store, one.key)]
+        gone = [
+            one.attachment_id
+            for one in due
+            # asked again for each: its case may be held since it was listed
+            if await database.run(ACTOR, retention.may_purge, one.attachment_id) and await _discard(store, one.key)
+        ]
         kept |= {one.attachment_id for one in due}.difference(gone)
         if gone:
             await database.run(ACTOR, retention.record_purge, gone)
@@ -69,10 +75,10 @@ async def _purge(database: Database, store: Store) -> int:
 
 
 async def _discard(store: Store, key: str) -> bool:
-    """Return whether the store has nothing under the key any more; what is locked stays and is tried again."""
+    """Return whether the store has nothing under the key any more; what cannot go is tried again."""
     try:
         await run_in_thread(discard, store, uploads.BUCKET, key)
-    except StoreLocked as error:
+    except (Fatal, StoreLocked) as error:  # it holds up nothing behind it
         log.error("an attachment could not be removed and is tried again", key=key, cause=str(error))  # noqa: TRY400  # says all
         return False
     return True

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from services.database.unit_of_work import Actor, Database
 from services.domain.cameras import clocks
-from services.domain.custody import emergency
 from services.domain.matters import urgents
 from services.domain.matters.urgents import Order
 from services.domain.retrieval import attempts
@@ -76,7 +75,7 @@ async def _issue(
         ),
         recipients=[recipient],
     )
-    copy = await database.run(ACTOR, emergency.create, attempt.id, command.matter_id, sealed.to_json())
+    copy = await database.run(ACTOR, urgents.record_copy, attempt.id, command.matter_id, sealed.to_json())
     if copy is None:
         await _clear(order, database, store, loan_keys)
         raise NoLongerWanted(f"no emergency copy was kept | item {order.item_id} | the case has ended | wait")

@@ -7,7 +7,6 @@ an issued copy. What a process that ended has begun is begun anew, under another
 import asyncio
 import io
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -29,6 +28,7 @@ from services.vault.labels import build_derived_label, label_key
 from services.vault.redaction.client import Redaction
 from services.vault.sealing import MasterDamaged, MasterSource, Sealed, derive
 from services.vault.store.protocol import Store, StoreLocked, Target, discard
+from services.verifier.invalid import Invalid
 from services.workers.labelling import tools
 
 log = get_logger(__name__)
@@ -145,11 +145,18 @@ class RedactionMaker:
 
     async def _sweep(self) -> None:
         """Remove what runs have left that were given up: parts, object, label and key, by their exact names."""
-        left = await self._database.read(ACTOR, derivatives.list_unswept)
-        for attempt_id, bucket, key in left:
-            await run_in_thread(self._remove, attempt_id, bucket, key)
-        if left:
-            await self._database.run(ACTOR, derivatives.mark_swept, [attempt_id for attempt_id, *_ in left])
+        for attempt_id, bucket, key in await self._database.read(ACTOR, derivatives.list_unswept):
+            if await self._removed(attempt_id, bucket, key):
+                await self._database.run(ACTOR, derivatives.mark_swept, [attempt_id])
+
+    async def _removed(self, key_id: str, bucket: str, key: str) -> bool:
+        """Return whether a run's object is gone; what the store refuses is tried again, and holds up nothing else."""
+        try:
+            await run_in_thread(self._remove, key_id, bucket, key)
+        except (Fatal, StoreLocked) as error:
+            log.error("a redacted copy could not be removed and is tried again", key=key, cause=str(error))  # noqa: TRY400  # says all
+            return False
+        return True
 
     def _remove(self, key_id: str, bucket: str, key: str) -> None:
         """The key goes first: what is left then opens no more. The label goes before its object, as everywhere."""
@@ -158,9 +165,12 @@ class RedactionMaker:
             discard(self._store, bucket, name)
 
     async def _label_left(self) -> None:
-        """Label what was made by a process that ended before it could."""
+        """Label what was made by a process that ended before it could; one that fails holds up nothing else."""
         for derivative_id in await self._database.read(ACTOR, derivatives.list_unlabelled):
-            await self._label(derivative_id)
+            try:
+                await self._label(derivative_id)
+            except (Fatal, Invalid) as error:
+                log.error("a redacted copy could not be labelled", derivative=derivative_id, cause=str(error))  # noqa: TRY400  # says all
 
     async def _label(self, derivative_id: str) -> None:
         facts = await self._database.read(ACTOR, derivatives.get_label_facts, derivative_id)
@@ -192,8 +202,7 @@ class RedactionMaker:
         ):
             if not await self._database.run(ACTOR, derivatives.begin_discard, derivative_id):
                 continue
-            with suppress(StoreLocked):  # a hold was set in the store meanwhile: it is tried again
-                await run_in_thread(self._remove, key_id, bucket, key)
+            if await self._removed(key_id, bucket, key):
                 await self._database.run(ACTOR, derivatives.mark_discarded, derivative_id)
 
 

@@ -4,7 +4,7 @@ Rows come first: what is left to do is read from the database, done in the store
 and a run that dies is caught up by the next one (docs/sealing.md, "Locks and deletion").
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
@@ -139,10 +139,10 @@ class LockKeeper:
     async def _lock(self) -> bool:
         due = await self._database.read(ACTOR, locks.list_due, self._after.get("lock", ""), AT_ONCE)
         more = self._go_on("lock", [lock.master_id for lock in due], AT_ONCE)
-        kept, away = await _each(due, partial(hold, self._store))
+        kept, away = await _each(due, _in_thread(partial(hold, self._store)))
         # the second store may be away: what has no replica is done by then
         replicated = [lock for lock in kept if lock.replica is not None]
-        second, second_away = await _each(replicated, partial(hold_replica, self._replica_store))
+        second, second_away = await _each(replicated, _in_thread(partial(hold_replica, self._replica_store)))
         if held := [lock for lock in kept if lock.replica is None] + second:
             await self._database.run(ACTOR, locks.record, held)
         if (at := second_away or away) is not None:
@@ -158,7 +158,7 @@ class LockKeeper:
         def lock(one: AttachmentLock) -> None:
             keep_until(self._store, one.bucket, one.key, one.version_id, one.until)
 
-        held, away = await _each(due, lock)
+        held, away = await _each(due, _in_thread(lock))
         if held:
             await self._database.run(ACTOR, attachment_retention.record, held)
         if away is not None:
@@ -181,7 +181,7 @@ class LockKeeper:
 
         away = None
         try:
-            _, away = await _each([one for one in due if one.document.number in claimed], file)
+            _, away = await _each([one for one in due if one.document.number in claimed], _in_thread(file))
         finally:
             until = {one.document.number: one.until for one in due}
             told = {one.document.number: one.hold for one in due}
@@ -195,11 +195,21 @@ class LockKeeper:
     async def _dispose(self) -> bool:
         ended = await self._database.read(ACTOR, locks.list_to_dispose, self._refused, AT_ONCE)
         more = len(ended) >= AT_ONCE
-        gone, away = await _each(ended, partial(dispose, self._store, self._replica_store))
+        held: list[str] = []  # since they were listed, so that no list has them any more
+
+        async def dispose_unless_held(listed: MasterLock) -> None:
+            lock = await self._database.run(ACTOR, locks.get_to_dispose, listed.master_id)
+            if lock is None:
+                held.append(listed.master_id)
+            else:
+                await run_in_thread(dispose, self._store, self._replica_store, lock)
+
+        done, away = await _each(ended, dispose_unless_held)
+        gone = [lock.master_id for lock in done if lock.master_id not in held]
         tried = len(ended) if away is None else ended.index(away.row) + 1
-        self._refused = self._refused + tried - len(gone) if more or away is not None else 0
+        self._refused = self._refused + tried - len(done) if more or away is not None else 0
         if gone:
-            await self._database.run(ACTOR, locks.record_disposal, [lock.master_id for lock in gone])
+            await self._database.run(ACTOR, locks.record_disposal, gone)
         if away is not None:
             raise away.fault
         return more
@@ -219,7 +229,11 @@ class _Stopped(Generic[Row]):
     fault: Exception
 
 
-async def _each(rows: Sequence[Row], act: Callable[[Row], None]) -> tuple[list[Row], _Stopped[Row] | None]:
+def _in_thread(act: Callable[[Row], None]) -> Callable[[Row], Awaitable[None]]:
+    return lambda row: run_in_thread(act, row)
+
+
+async def _each(rows: Sequence[Row], act: Callable[[Row], Awaitable[None]]) -> tuple[list[Row], _Stopped[Row] | None]:
     """Act on rows; return those that are done, and where a fault of the store or a defect has stopped it.
 
     What a store refuses for good or for now is logged and tried again.
@@ -227,7 +241,7 @@ async def _each(rows: Sequence[Row], act: Callable[[Row], None]) -> tuple[list[R
     done: list[Row] = []
     for row in rows:
         try:
-            await run_in_thread(act, row)
+            await act(row)
         except (Fatal, StoreLocked) as error:
             log.error("a lock or a disposal could not be made and is tried again", cause=str(error))  # noqa: TRY400  # says all
         except Exception as error:  # noqa: BLE001  # the caller raises it, once what is done is recorded

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 
 from services.database.tables.applications import Application
 from services.database.tables.attachments import Attachment
@@ -101,18 +101,30 @@ def record(uow: UnitOfWork, locks: Collection[AttachmentLock]) -> None:
 
 def list_to_purge(uow: UnitOfWork, limit: int) -> list[Purge]:
     """List attachments whose time is over and whose case nothing holds, the first ones first."""
+    query = _to_purge(uow).order_by(Attachment.purge_after, Attachment.id).limit(limit)
+    return [Purge(attachment_id, _key(sealed)) for attachment_id, sealed in uow.session.execute(query)]
+
+
+def may_purge(uow: UnitOfWork, attachment_id: str) -> bool:
+    """Return whether an attachment that was listed is still to be purged; its case is locked, as a hold locks it."""
+    of_case = select(func.coalesce(Attachment.application_id, Document.application_id))
+    of_case = of_case.outerjoin(Document, Document.id == Attachment.matter_id).where(Attachment.id == attachment_id)
+    application_id = uow.session.scalar(of_case)
+    if application_id is not None:
+        uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
+    return uow.session.execute(_to_purge(uow).where(Attachment.id == attachment_id)).first() is not None
+
+
+def _to_purge(uow: UnitOfWork) -> Select[str, dict[str, Any]]:
     held = select(Application.id).where(
         Application.id == func.coalesce(Attachment.application_id, Document.application_id),
         holds.holding(Application.id.expression),
     )
-    query = (
+    return (
         select(Attachment.id, Attachment.sealed)
         .outerjoin(Document, Document.id == Attachment.matter_id)
         .where(Attachment.purge_after <= uow.now, Attachment.purged_at.is_(None), ~held.exists())
-        .order_by(Attachment.purge_after, Attachment.id)
-        .limit(limit)
     )
-    return [Purge(attachment_id, _key(sealed)) for attachment_id, sealed in uow.session.execute(query)]
 
 
 def record_purge(uow: UnitOfWork, attachment_ids: Collection[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import and_, delete, or_, select, update
 
-from services.database.tables.applications import Item
+from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import UPLOADED, Camera, Recorder, RetentionMeasurement
 from services.database.tables.people import Person, Post
 from services.database.tables.preservations import FailedPreservation
@@ -227,6 +227,8 @@ def list_holders(uow: UnitOfWork, *kinds: str) -> list[str]:
 
 
 def notify_storage(uow: UnitOfWork, code: str, *, application_id: str, subject_id: str | None = None) -> None:
-    """Notify every storage operator."""
+    """Notify every storage operator whom the case does not concern (T8)."""
+    concerned = uow.session.get_one(Application, application_id).subject_ids
     for person_id in list_holders(uow, "storage-operator"):
-        notification_service.notify(uow, person_id, code, application_id=application_id, subject_id=subject_id)
+        if person_id not in concerned:
+            notification_service.notify(uow, person_id, code, application_id=application_id, subject_id=subject_id)

@@ -49,7 +49,7 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "applicant-answered": Message("{stage}: answer by the applicant"),
     "review-decided": Message("{stage}: {outcome}"),
     "review-closed": Message("Review closed without a decision"),
-    "matter-opened": Message("{kind}: asked for"),
+    "matter-opened": Message("{kind}: opened"),
     "matter-decided": Message("{stage}: {outcome}"),
     "matter-applied": Message("{kind}: in effect"),
     "problem-answered": Message("Problem report answered: {answer}"),
@@ -203,7 +203,7 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "custody-inspected": Message("Return inspected"),
     "custody-downloads-accounted": Message("Downloads of an ended loan accounted for"),
     "custody-downloads-confirmed": Message("Account of downloads confirmed"),
-    "custody-violation": Message("Violation recorded: {kind}"),
+    "custody-violation": Message("Violation entered in the custody log"),
     "custody-moved": Message("Custodian moved the copies or media"),
     "custody-lent": Message("Custodian lent the copies or media to a named viewer"),
     "custody-checked": Message("Custodian checked the copies or media"),
@@ -285,6 +285,8 @@ def describe(
     message = messages.get(action)
     if message is None:
         return action
+    if action.startswith("matter-") and has_word(f"matter-{detail.get('kind')}"):
+        detail = {**detail, "kind": f"matter-{detail['kind']}"}  # its bare code is the one of its review stage as well
     sentence = message.translate(language).format_map(_Filled(language, detail, zone))
     return sentence[:1].upper() + sentence[1:]
 

@@ -27,8 +27,6 @@ from services.domain.cameras import measurements
 from services.domain.custody.retention_periods import kept_for
 from services.domain.documents import service as document_service
 from services.domain.holds import queries as holds
-from services.runtime.errors import NotFound
-from services.runtime.translations import Message
 
 SUBJECT = "derivative"  # in the audit trail
 BUCKET = "copies"  # each under a key of its own as well
@@ -92,14 +90,6 @@ def create(uow: UnitOfWork, matter: Matter, copy: Copy, recipe: dict[str, Any], 
 
 def of_matter(uow: UnitOfWork, matter_id: str) -> Derivative | None:
     return uow.session.scalar(select(Derivative).where(Derivative.matter_id == matter_id))
-
-
-def require_of_matter(uow: UnitOfWork, matter_id: str) -> Derivative:
-    """Raise NotFound where the matter has no redacted copy."""
-    row = of_matter(uow, matter_id)
-    if row is None:
-        raise NotFound(Message("redacted copy"), matter_id)
-    return row
 
 
 def begin(uow: UnitOfWork) -> Order | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from services.database import leases
 from services.database.leases import LeaseTime
@@ -274,19 +274,28 @@ def list_to_dispose(uow: UnitOfWork, passed_over: int, limit: int) -> list[Maste
 
     ``passed_over``: so many of them are left out.
     """
-    query = (
-        select(Master)
-        .where(
-            Master.discarded_at.is_(None),
-            Master.unneeded_at.is_not(None),
-            Master.dispose_after <= uow.now,
-            ~holds.holding(Master.application_id.expression),
-        )
-        .order_by(Master.dispose_after, Master.id)
-        .limit(limit)
-        .offset(passed_over)
-    )
+    query = _to_dispose(uow).order_by(Master.dispose_after, Master.id).limit(limit).offset(passed_over)
     return [lock_of(row, held=False) for row in uow.session.scalars(query)]
+
+
+def get_to_dispose(uow: UnitOfWork, master_id: str) -> MasterLock | None:
+    """Return a master that is to be deleted next; None where its case is held since it was listed.
+
+    The case is locked first, as placing a hold does.
+    """
+    application_id = uow.session.scalar(select(Master.application_id).where(Master.id == master_id))
+    uow.session.get(Application, application_id, with_for_update=True, populate_existing=True)
+    row = uow.session.scalar(_to_dispose(uow).where(Master.id == master_id))
+    return None if row is None else lock_of(row, held=False)
+
+
+def _to_dispose(uow: UnitOfWork) -> Select[Master]:
+    return select(Master).where(
+        Master.discarded_at.is_(None),
+        Master.unneeded_at.is_not(None),
+        Master.dispose_after <= uow.now,
+        ~holds.holding(Master.application_id.expression),
+    )
 
 
 def record_disposal(uow: UnitOfWork, master_ids: Collection[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from services.database.base import new_id
+from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.holds import Hold
 from services.database.tables.returns import Inspection, Return
@@ -151,8 +152,11 @@ def _end_use(uow: UnitOfWork, hand_over: HandOver, because: str, *, by_matter: s
 
 
 def _ask_for_inspection(uow: UnitOfWork, returned: Return, hand_over: HandOver) -> None:
-    """Tell the office, and the process, that there are copies to inspect."""
+    """Tell the office, and the process, that there are copies to inspect; nobody whom the case concerns (T8)."""
+    concerned = uow.session.get_one(Application, hand_over.application_id).subject_ids
     for person_id in measurements.list_holders(uow, *OFFICES[returned.return_to]):
+        if person_id in concerned:
+            continue
         notification_service.notify(
             uow, person_id, "copy-returned", application_id=hand_over.application_id, subject_id=hand_over.id
         )

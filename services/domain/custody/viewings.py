@@ -209,6 +209,14 @@ def list_download(
     return download
 
 
+def get_listed(uow: UnitOfWork, download_id: str) -> Download:
+    """Return a download that the acting person has listed; NotFound for those of others."""
+    download = uow.session.get(Download, download_id)
+    if download is None or download.person_id != uow.actor.id:
+        raise NotFound(Message("download"), download_id)
+    return download
+
+
 def start_download(uow: UnitOfWork, download_id: str) -> tuple[Download, grants.OpenedCopy]:
     """Check the grant before a download is sent, and count the sending."""
     download, opened = _download(uow, download_id)
@@ -250,9 +258,7 @@ def lock_loan(uow: UnitOfWork, copy_id: str) -> None:
 
 
 def _download(uow: UnitOfWork, download_id: str) -> tuple[Download, grants.OpenedCopy]:
-    download = uow.session.get(Download, download_id)
-    if download is None or download.person_id != uow.actor.id:
-        raise NotFound(Message("download"), download_id)
+    download = get_listed(uow, download_id)
     return download, grants.check(uow, download.copy_id, "download")
 
 

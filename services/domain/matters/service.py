@@ -132,7 +132,7 @@ def parse(kind: Kind, asked: Mapping[str, Any]) -> Asked:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else ""
-        message = Message("Fill in this field: it is missing or not valid.")
+        message = Message("Fill in the marked field: it is missing or not valid.")
         raise Refused("missing", message, status=422, field=name) from None
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from services.database.tables.documents import Document
+from services.database.tables.emergency_views import EmergencyCopy
 from services.database.tables.matters import Matter
 from services.database.tables.reviews import Decision, Review
 from services.database.tables.upload_attempts import UploadAttempt
@@ -167,6 +168,19 @@ def open_view(uow: UnitOfWork, matter_id: str) -> datetime:
             uow, person_id, "emergency-view-open", application_id=matter.application_id, subject_id=matter.id
         )
     return until
+
+
+def record_copy(uow: UnitOfWork, attempt_id: str, matter_id: str, sealed: dict[str, Any]) -> EmergencyCopy | None:
+    """Record what was made for the view; None once it is over: then its object and its key go.
+
+    A job that the process has taken back may still make copies after the view has ended, which destroys those that are
+    recorded by then and no others.
+    """
+    subject = _lock(uow, matter_id, "keep an emergency copy")
+    if _is_over(uow, subject):
+        attempts.abandon(uow, attempts.get(uow, attempt_id), "the emergency view has ended")
+        return None
+    return emergency.create(uow, attempt_id, matter_id, sealed)
 
 
 def end_view(uow: UnitOfWork, matter_id: str) -> Ended:

@@ -76,6 +76,7 @@ def notify_storage(uow: UnitOfWork, application_id: str) -> datetime:
             "appoint a storage operator, then resolve the incident",
             runbook="incidents-pending#nobody-may-decide",
         )
+    told = [person_id for person_id in operators if person_id not in application.subject_ids]  # T8
     approved_at = uow.session.scalar(
         select(func.max(Decision.decided_at)).where(
             Decision.application_id == application_id,
@@ -91,10 +92,10 @@ def notify_storage(uow: UnitOfWork, application_id: str) -> datetime:
         "application",
         application_id,
         application_id=application_id,
-        notified=operators,
+        notified=told,
         seconds_after_approval=int(waited.total_seconds()),
         in_time=waited <= uow.rules.notify_limit,
     )
-    for person_id in operators:
+    for person_id in told:
         notification_service.notify(uow, person_id, "storage-prepare", application_id=application_id)
     return uow.now

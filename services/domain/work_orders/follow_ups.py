@@ -11,6 +11,7 @@ from services.database.tables.work_orders import WorkOrder, WorkOrderAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
+from services.domain.notifications import service as notification_service
 from services.domain.work_orders import service
 from services.runtime.translations import Message
 
@@ -38,6 +39,7 @@ def follow_hold_review(uow: UnitOfWork, order: WorkOrder) -> None:
     needed = _last_answers(uow, order).get("still-needed", {}).get("answer") == "yes"
     if hold is not None and hold.lifted_at is None and needed:
         hold.review_at, hold.reminded_at = uow.now + uow.rules.hold_review, None
+        notification_service.mark_done(uow, "hold", subject_id=hold.id)
         audit_trail.record(
             uow,
             "hold-reviewed",

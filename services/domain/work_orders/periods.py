@@ -21,12 +21,6 @@ def parse(text: str) -> tuple[int, int]:
     return months, days
 
 
-def days_about(text: str) -> int:
-    """Return about how many days it is, to compare two of them."""
-    months, days = parse(text)
-    return months * 30 + days
-
-
 def after(moment: datetime, text: str, zone: str) -> datetime:
     """Return the moment one period later, at the same time of the local day; the last day of a shorter month."""
     months, days = parse(text)

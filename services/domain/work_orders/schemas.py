@@ -103,11 +103,6 @@ class AttemptView(Answer):
     reason: str | None
 
 
-class FactLine(Answer):
-    name: str
-    value: str
-
-
 class DownloadSaid(Answer):
     """What was said of a download in one attempt; ``fate`` is ``given-back``, ``destroyed`` or ``lost``."""
 

@@ -86,7 +86,8 @@ class FolderStore:
             self._check_rules(folder)
             self._seen.add(bucket)
             return True
-        if folder.exists() and any(entry.name in ("objects", "data") for entry in folder.iterdir()):
+        # without an object in it, it is what a process that was killed while it made the bucket has left
+        if (folder / "data").exists() or any((folder / "objects").glob("*")):
             raise StoreRefused(
                 f"the folder {folder} has contents but no {_MARKER}, so nothing says that object lock holds "
                 "there: set another folder or another prefix for the store."

@@ -141,7 +141,7 @@ async def test_the_doctor_says_when_the_last_drill_was_and_warns_after_a_year(tm
     # Its masters are of 2031, and the doctor's clock is the machine's.
     settings = Settings.load(data_dir=tmp_path / "data", database_url=f"sqlite:///{desk.root / 'books.db'}")
 
-    assert "opened masters never; try it once a year" in await app_doctor._drilled(settings)
+    assert "has opened no masters yet; try it once a year" in await app_doctor._drilled(settings)
     [master] = desk.rows(Master)
     desk.change(Master, master.id, retrieved_at=datetime(2020, 1, 1, tzinfo=UTC))
     with pytest.raises(Fatal, match=r"never, and not within a year: .* footage-desk keys drill --identity FILE"):

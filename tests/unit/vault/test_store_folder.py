@@ -121,9 +121,25 @@ def test_objects_around_a_buffer_are_whole(
 
 
 def test_a_folder_without_the_rules_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "test-masters" / "objects").mkdir(parents=True)
+    (tmp_path / "test-masters" / "objects" / "1").mkdir(parents=True)
     with pytest.raises(StoreRefused, match="object lock"):
         FolderStore(tmp_path, "test").ensure()
+
+
+def test_a_store_whose_making_was_killed_is_made_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    store = FolderStore(tmp_path, "test")
+    with monkeypatch.context() as patched:
+        patched.setattr(folder, "write_file", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.ensure()
+
+    store.ensure()
+    assert store.missing() == []
 
 
 def test_a_folder_made_under_other_rules_is_refused(store: FolderStore, tmp_path: Path) -> None:

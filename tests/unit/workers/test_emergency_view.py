@@ -158,6 +158,26 @@ async def test_an_application_that_is_decided_meanwhile_gets_no_view(desk: Desk)
 
 
 @pytest.mark.requirement("R2", refuses=True)
+async def test_a_copy_that_is_made_while_the_view_ends_is_not_kept(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = desk.case("gate")
+    called(desk, case)
+    await preserve(desk, case)
+    issue = grant_emergency_view.issue
+
+    async def late(*given: Any, **named: Any) -> Sealed:
+        desk.clock.turn(timedelta(hours=24))  # the end of the view, which had nothing to destroy yet
+        return await issue(*given, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(grant_emergency_view, "issue", late)
+        await grant(desk)
+
+    assert desk.rows(EmergencyCopy) == desk.rows(EmergencyGrant) == []
+    assert desk.objects("copies") == []
+    assert list((desk.root / "loans").glob("*.key")) == []
+
+
+@pytest.mark.requirement("R2", refuses=True)
 async def test_what_nobody_has_signed_is_not_shown(desk: Desk) -> None:
     case = desk.case("gate")
     called(desk, case, signed=False)

@@ -3,6 +3,7 @@
 import hashlib
 import io
 from datetime import timedelta
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -326,6 +327,29 @@ async def test_the_start_sweeps_what_a_dead_process_has_left(desk: Desk) -> None
     desk.clock.turn(timedelta(hours=2))
     assert await vault_actions.sweep_abandoned(*arguments, all_open=True) == 1, "once more, for a writer's last request"
     assert await vault_actions.sweep_abandoned(*arguments, all_open=True) == 0
+
+
+async def test_what_the_store_does_not_give_stops_neither_the_start_nor_the_sweeping_of_others(desk: Desk) -> None:
+    case = desk.case("gate", "yard")
+    left = [
+        desk.do(attempts.start, "master", application_id=case.id, item_id=case.item(number), job_key=404)
+        for number in (1, 2)
+    ]
+    for one in left:
+        desk.store.put(one.bucket, one.key, io.BytesIO(b"x"), metadata={})
+    delete, arguments = type(desk.store).delete, (desk.database, desk.store, None, desk.loan_keys)
+
+    def locked(store: Any, bucket: str, key: str, version_id: str) -> bool:
+        if key == left[0].key:
+            raise StoreLocked("somebody has locked it in the store")
+        return delete(store, bucket, key, version_id)
+
+    with patch.object(type(desk.store), "delete", locked):
+        assert await vault_actions.sweep_abandoned(*arguments, all_open=True) == 1
+    assert desk.objects("masters") == [left[0].key]
+
+    await vault_actions.sweep_abandoned(*arguments, all_open=True)
+    assert desk.everything() == []
 
 
 async def test_what_was_swept_beside_its_writer_is_swept_at_the_start_again(desk: Desk) -> None:

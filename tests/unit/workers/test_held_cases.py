@@ -1,6 +1,7 @@
 """Nothing of a held case is discarded, and a refused one keeps its footage for an appeal (T6, R67, F14, F34)."""
 
 from datetime import timedelta
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -188,6 +189,28 @@ async def test_a_hold_that_is_placed_between_list_and_act_still_counts(desk: Des
 
     assert desk.do(discards.begin, case.id) is None
     assert desk.do(discards.list_due, "", 9) == []
+
+
+@pytest.mark.requirement("R67")
+async def test_a_hold_that_comes_while_masters_are_disposed_of_keeps_what_is_still_there(desk: Desk) -> None:
+    case = desk.case("gate", "yard")
+    await case.approve().retrieve()
+    await ended(desk, case)
+    await desk.keep_locks()
+    desk.clock.turn(timedelta(days=64))
+    delete = type(desk.store).delete
+
+    def delete_and_hold(store: Any, bucket: str, key: str, version_id: str) -> bool:
+        if not desk.rows(Hold):
+            place(desk, case)
+        return delete(store, bucket, key, version_id)
+
+    with patch.object(type(desk.store), "delete", delete_and_hold):
+        await desk.keep_locks()
+
+    gone, kept = sorted(desk.rows(Master), key=lambda row: row.discarded_at is None)
+    assert (gone.discarded_at is None, kept.discarded_at) == (False, None)
+    assert [key for key in desk.objects("masters") if not key.endswith(".json")] == [kept.sealed["key"]]
 
 
 async def test_a_release_that_died_asks_again_whether_the_case_is_held(desk: Desk) -> None:

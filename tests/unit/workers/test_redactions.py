@@ -4,6 +4,7 @@ import io
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import av
 import pytest
@@ -23,6 +24,7 @@ from services.vault.envelopes import open_envelope
 from services.vault.keys.vault_keys import KeyGone
 from services.vault.labels import DERIVED, label_key
 from services.vault.sealing import Sealed, open_sealed
+from services.vault.store.protocol import StoreLocked
 from services.workers import redactions
 from services.workers.redactions import RedactionMaker
 
@@ -116,6 +118,28 @@ async def test_a_run_whose_process_died_is_begun_anew_and_nothing_is_there_twice
     assert desk.do(derivatives.finish, row.attempt_id, row.sealed, row.facts)
     states = {one.id: one.abandoned_because for one in desk.rows(DerivativeAttempt)}
     assert states == {dead.attempt_id: "its process has ended", row.attempt_id: None}
+
+
+async def test_what_a_run_has_left_and_the_store_does_not_give_holds_up_no_other(case: Case) -> None:
+    desk = case.desk
+    ask(case)
+    dead = desk.do(derivatives.begin)
+    desk.store.put(dead.bucket, dead.key, io.BytesIO(b"half of it"), metadata={})
+    delete = type(desk.store).delete
+
+    def locked(store: Any, bucket: str, key: str, version_id: str) -> bool:
+        if key == dead.key:
+            raise StoreLocked("somebody has locked it in the store")
+        return delete(store, bucket, key, version_id)
+
+    with patch.object(type(desk.store), "delete", locked):
+        assert await maker(desk).run()
+    [row] = desk.rows(Derivative)
+    assert row.label_sha256 is not None
+    assert dead.key in desk.store.list_keys("copies")
+
+    assert not await maker(desk).run()
+    assert dead.key not in desk.store.list_keys("copies")
 
 
 async def test_a_label_that_a_dying_process_has_not_written_is_written_by_the_next(case: Case) -> None:

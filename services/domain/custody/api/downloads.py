@@ -111,7 +111,14 @@ async def read_download(
     download_id: Identifier, actor: Acting, database: GivenDatabase, vault: Annotated[Vault, Depends()]
 ) -> StreamingResponse:
     """Return the listed download. The grant is checked before each stretch, and what ends mid-way opens as nothing."""
-    row, opened = await database.run(actor, viewings.start_download, download_id)
+    listed = await database.read(actor, viewings.get_listed, download_id)
+    row, opened = await run_allowed(
+        database,
+        actor,
+        listed.copy_id,
+        "download",
+        lambda: database.run(actor, viewings.start_download, download_id),
+    )
     contents = await database.read(actor, download_contents.get, download_id)
     reader = await footage_reader.open_copy(vault.store, vault.loan_keys, row.copy_id, opened.sealed)
 

@@ -246,10 +246,6 @@ def _amount(sheet: JsonView, path: str, currency: str) -> str | None:
     return money.written(sheet.text(path), sheet.text(currency) if sheet.has(currency) else None)
 
 
-def _settled(sheet: JsonView) -> str | None:
-    return _amount(sheet, "settlement.amount", "settlement.currency")
-
-
 def _loss(sheet: JsonView) -> str | None:
     """Return the loss that the decision names."""
     amounts = [

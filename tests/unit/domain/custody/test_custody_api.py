@@ -19,6 +19,7 @@ from pypdf import PdfReader
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Copy, Download, Grant, Viewing
+from services.database.tables.notices import Notice
 from services.domain.custody import footage_reader, viewings
 from services.vault.age import PassphraseIdentity, Reader, X25519Identity, generate_identity
 from services.vault.labels import label_key
@@ -377,6 +378,21 @@ async def test_a_copy_without_its_label_is_not_sent_as_a_zip(desk: Desk, custodi
     assert code(await custodian.get(listed.json()["content"]), 500) == "label-missing"
 
 
+@pytest.mark.requirement("R41", "R52", refuses=True)
+async def test_a_listed_download_that_is_granted_no_longer_is_refused_and_seen(
+    desk: Desk, custodian: Browser, copy_id: str
+) -> None:
+    desk.do(_grant_download, copy_id)
+    listed = await custodian.post(f"/api/copies/{copy_id}/downloads", medium="USB stick 7")
+    [grant] = [row for row in desk.rows(Grant) if row.action == "download"]
+    desk.change(Grant, grant.id, ended_at=desk.clock.now())
+
+    assert code(await custodian.get(listed.json()["content"]), 403) == "grant-ended"
+
+    denied = [json.loads(event.entry)["detail"] for event in desk.rows(AuditEvent) if event.action == "access-denied"]
+    assert denied == [{"asked": "download", "code": "grant-ended"}]
+
+
 async def test_a_key_beside_another_way_to_open_is_asked_about(desk: Desk, custodian: Browser, copy_id: str) -> None:
     desk.do(_grant_download, copy_id)
     path, wish = f"/api/copies/{copy_id}/downloads", {"medium": "USB stick 7", "recipient": generate_identity()[1]}
@@ -404,8 +420,13 @@ async def test_after_the_return_the_copy_opens_with_nothing(
     path = f"/api/hand-overs/{hand_over['id']}/return"
     assert code(await custodian.post(path, **body, password="wrong"), 403) == "password-wrong"
 
+    desk.change(Application, case.id, subject_ids=["operator"])
     answer = await custodian.post(path, **body, password=PASSWORD)
     assert answer.json()["returnTo"] == "storage"
+    assert [row for row in desk.rows(Notice) if row.code == "copy-returned"] == [], (
+        "the case concerns the operator (T8)"
+    )
+    desk.change(Application, case.id, subject_ids=[])
     assert code(await custodian.get(content), 403) == "copy-returned"
 
     ids = {"application_id": case.id, "hand_over_id": hand_over["id"]}

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import av
 import pytest
@@ -28,6 +29,7 @@ from services.database.tables.holds import Hold
 from services.database.tables.masters import Master
 from services.database.unit_of_work import UnitOfWork
 from services.domain.attachments import queries as attachment_queries
+from services.domain.attachments import retention
 from services.domain.cases.document_layouts import render_pdf
 from services.domain.custody import (
     derivative_viewings,
@@ -256,7 +258,11 @@ async def test_the_picture_of_a_still_goes_with_its_footage_unless_the_case_is_h
     desk.do(hold)
     desk.do(locks.record_disposal, [desk.row(Copy, watching.gate).master_id])
     assert await sweep(desk.database, desk.store, all_open=False) == 0
+    listed_before_the_hold = [retention.Purge(gate.id, gate.sealed["key"])]
+    with patch.object(retention, "list_to_purge", return_value=listed_before_the_hold):
+        assert await sweep(desk.database, desk.store, all_open=False) == 0
     assert desk.row(Attachment, gate.id).secret is not None
+    assert desk.store.stat(gate.sealed["bucket"], gate.sealed["key"]) is not None
 
     desk.change(Hold, desk.rows(Hold)[0].id, lifted_at=desk.clock.now())
     assert await sweep(desk.database, desk.store, all_open=False) == 1

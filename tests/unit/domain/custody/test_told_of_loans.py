@@ -5,10 +5,12 @@ from datetime import timedelta
 import pytest
 from review_desk import ReviewDesk
 
+from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.notices import Notice
 from services.database.tables.people import Post
 from services.database.unit_of_work import UnitOfWork
+from services.domain.cameras import measurements
 from services.domain.custody import hand_overs, violations
 from services.domain.notifications import service as notification_service
 from services.domain.notifications.texts import get_text
@@ -74,6 +76,11 @@ def test_nobody_whom_the_case_concerns_learns_of_it(desk: ReviewDesk) -> None:
 
     assert told(desk, "violation-overdue") == {"keeper", "deputy", "security-deputy", "reviewer2"}
     assert told(desk, "department-overdue") == {"deputy"}
+    desk.run(
+        lambda uow: setattr(uow.session.get_one(Application, hand_over.application_id), "subject_ids", ["operator"])
+    )
+    desk.run(measurements.notify_storage, "preservation-failed", application_id=hand_over.application_id)
+    assert told(desk, "preservation-failed") == {"operator2"}
 
 
 @pytest.mark.requirement("R51")

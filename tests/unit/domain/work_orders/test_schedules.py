@@ -165,7 +165,10 @@ def test_the_owner_reviews_a_hold_which_goes_on(desk: ReviewDesk) -> None:
     [order] = orders(desk, "hold-review")
     assert order.doer_id == "security-head"
     desk.run(lambda uow: uow.session.query(WorkOrder).filter_by(id=order.id).update({"verifier_post": None}))
+    told = {"person_id": "security-head", "code": "hold-review-due", "subject_id": desk.the(Hold).id}
+    desk.run(lambda uow: uow.session.add(Notice(**told, created_at=uow.now)))
     finish(desk, order, "security-head")
+    assert all(notice.done_at is not None for notice in desk.all(Notice, code="hold-review-due"))
     assert desk.the(Hold).review_at > before
     assert desk.the(Hold).review_at == desk.clock.now() + desk.rules.hold_review
 
