@@ -20,7 +20,7 @@ def add_to(app: typer.Typer) -> None:
     def backup(  # noqa: PLR0917 - each is an option of the command line
         target: Annotated[Path, typer.Argument(help="A new file, such as DATE.age.")],
         keys: Annotated[
-            Path | None, typer.Option(help="A new file for the lasting keys (vault, portal); never overwritten.")
+            Path | None, typer.Option(help="A new file for the lasting keys, all but the loan keys; never overwritten.")
         ] = None,
         loan_keys: Annotated[
             Path | None, typer.Option(help="A file for the current loan keys; an existing file is replaced.")
