@@ -150,6 +150,7 @@ WRITERS: dict[str, Callable[[Contents, Leaf, Any, Signer], Contents]] = {
     "envelope": signed_again,
     "decisions": decided_again,
     "custody": logged_again,
+    "attachments": lambda contents, leaf, value, seal: {leaf.member: rfc8785.dumps(value)},
     "return": lambda contents, leaf, value, seal: {leaf.member: rfc8785.dumps(value)},
     "documents": written_again,
     "audit": lambda contents, leaf, value, seal: {leaf.member: b"".join(rfc8785.dumps(line) + b"\n" for line in value)},

@@ -1,6 +1,7 @@
 """Packages of whole cases, made once for all tests here; and those of a forger with other keys."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import evidence_case
@@ -23,12 +24,16 @@ def case_books(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory, case_footage: Footage, case_books: Path) -> Made:
-    folder = tmp_path_factory.mktemp("evidence")
-    return asyncio.run(evidence_case.made_in(folder, case_footage, case_books))
+    return _made(tmp_path_factory.mktemp("evidence"), case_footage, case_books)
 
 
 @pytest.fixture(scope="session")
 def forged(tmp_path_factory: pytest.TempPathFactory, case_footage: Footage, case_books: Path) -> Made:
     """The same case in an installation that a forger has set up: the same names, the same footage, other keys."""
-    folder = tmp_path_factory.mktemp("evidence-forged")
-    return asyncio.run(evidence_case.made_in(folder, case_footage, case_books))
+    return _made(tmp_path_factory.mktemp("evidence-forged"), case_footage, case_books)
+
+
+def _made(folder: Path, footage: Footage, books: Path) -> Made:
+    """In a thread of its own: an open browser has a loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, evidence_case.made_in(folder, footage, books)).result()

@@ -71,6 +71,23 @@ function end(count, length, offset) {
   return concat(...parts);
 }
 
+/** Read into one buffer again and again: others add up to hundreds of MiB before a browser collects them. */
+function readerOf(part) {
+  try {
+    return part.stream().getReader({ mode: "byob" });
+  } catch {
+    return null; // an older browser
+  }
+}
+
+async function unlessUnreadable(reading) {
+  try {
+    return await reading;
+  } catch (error) {
+    throw new Invalid(`the file cannot be read (${error.name}); was it changed or removed meanwhile?`);
+  }
+}
+
 /** The members of a package, in order: `name`, `size`, `crc`, `offset` of the header and `start` of the bytes. */
 export class Archive {
   constructor(file) {
@@ -99,21 +116,29 @@ export class Archive {
     return this.bytes(member.start, member.size);
   }
 
-  /** Yield a member's bytes in blocks. */
+  /** Yield a member's bytes in blocks; each holds until the next one is asked for. */
   async *blocks(member) {
-    for (let position = 0; position < member.size; position += BLOCK) {
-      const start = member.start + position;
-      yield await this.slice(start, Math.min(BLOCK, member.size - position));
+    const part = this.file.slice(member.start, member.start + member.size);
+    const reader = readerOf(part);
+    if (reader === null) {
+      for (let position = 0; position < member.size; position += BLOCK) {
+        yield await this.slice(member.start + position, Math.min(BLOCK, member.size - position));
+      }
+      return;
     }
+    let buffer = new ArrayBuffer(BLOCK), position = 0;
+    for (;;) {
+      const { done, value } = await unlessUnreadable(reader.read(new Uint8Array(buffer)));
+      if (done) break;
+      yield value;
+      position += value.length;
+      buffer = value.buffer;
+    }
+    if (position !== member.size) throw new Invalid("the file ended while it was read");
   }
 
   async slice(start, length) {
-    let data;
-    try {
-      data = new Uint8Array(await this.file.slice(start, start + length).arrayBuffer());
-    } catch (error) {
-      throw new Invalid(`the file cannot be read (${error.name}); was it changed or removed meanwhile?`);
-    }
+    const data = new Uint8Array(await unlessUnreadable(this.file.slice(start, start + length).arrayBuffer()));
     if (data.length !== length) throw new Invalid("the file ended while it was read");
     return data;
   }
