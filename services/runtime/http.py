@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import resource
 import socket
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from services.runtime.errors import Fatal
+from services.runtime.jobs.failures import stack
 
 HEADER_SECONDS = 15.0  # from the first byte of a request, or from the connection, to the end of its header
 MOST_CONNECTIONS = 1000
@@ -77,6 +79,14 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
+def _without_texts(record: logging.LogRecord) -> bool:
+    """Leave of an error that uvicorn logs its stack: the texts of a traceback may hold personal data."""
+    if isinstance(record.exc_info, tuple) and record.exc_info[1] is not None:
+        record.msg, record.args = f"{record.getMessage().strip()}: {stack(record.exc_info[1])}", ()
+        record.exc_info = None
+    return True
+
+
 async def serve(
     app: ASGIApp,
     listener: socket.socket,
@@ -102,6 +112,7 @@ async def serve(
         lifespan="on" if lifespan else "off",
         timeout_graceful_shutdown=max(1, round(grace)),
     )
+    logging.getLogger("uvicorn.error").addFilter(_without_texts)  # the same one is added once
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="uvicorn")
     try:

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from services.runtime.errors import Busy, Fatal, Refused, Retryable
+from services.runtime.jobs.failures import stack
 from services.runtime.logs import get_logger
 from services.runtime.translations import Bilingual, Message, Text
 from services.web.problem import Problem
@@ -145,7 +146,9 @@ def _retryable(_request: Request, error: Exception) -> RefusalResponse:
 
 
 def _fatal(_request: Request, error: Exception) -> RefusalResponse:
-    log.error("call_failed", error=str(error), exc_info=error)
+    # other texts than our own may hold what was entered, as pydantic's do
+    cause = str(error) if isinstance(error, Fatal) else type(error).__name__
+    log.error("call_failed", error=cause, stack=stack(error))
     return answer(
         "broken",
         Message("An error occurred and nothing was changed: contact the administrator."),

@@ -1,5 +1,6 @@
 """What is told of requests: counts and times by the template of the route, and an id that is found again."""
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -7,12 +8,14 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI, Response
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 from portal_client import Portal
+from pydantic import BaseModel
 from review_desk import ReviewDesk
 from sqlalchemy import create_engine, text
 from starlette.types import Receive, Scope, Send
@@ -25,9 +28,11 @@ from services.domain.process.relay import Relay
 from services.domain.process.steps import StepJournal
 from services.runtime import metrics, trace_export
 from services.runtime.errors import Fatal, Retryable
+from services.runtime.http import address_of, listen, serve
 from services.runtime.logs import log_context
 from services.runtime.settings import Settings
 from services.runtime.tracing import TRACE_PARENT
+from services.web import errors
 from services.web.observation import RequestObserver, request_id_of
 
 FORM = {
@@ -244,6 +249,34 @@ def traces(desk: ReviewDesk, monkeypatch: pytest.MonkeyPatch) -> Traces:
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
     trace_statements(desk.database.engine, provider)
     return Traces(exporter)
+
+
+async def test_of_an_error_of_a_request_no_text_is_logged_that_may_hold_what_was_entered() -> None:
+    class Entered(BaseModel):
+        days: int
+
+    entered = "张三 13800000000"
+    app = FastAPI()
+    errors.install(app, lambda request, refused: Response())
+
+    @app.get("/api/broken")
+    def broken() -> Entered:
+        return Entered.model_validate({"days": entered})
+
+    with written_logs() as written, listen("127.0.0.1", 0) as listener:
+        serving = asyncio.create_task(serve(app, listener))
+        async with httpx.AsyncClient(base_url=address_of(listener), trust_env=False) as client:
+            answer = await client.get("/api/broken")
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+
+    assert answer.status_code == 500
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    [ours] = [line for line in lines if line["event"] == "call_failed"]
+    assert ours["error"] == "ValidationError"
+    assert "in broken" in ours["stack"]
+    assert any(line["event"].startswith("Exception in ASGI application: ") for line in lines)
+    assert entered not in written.getvalue()
 
 
 def test_of_a_long_statement_the_beginning_is_traced() -> None:
