@@ -70,7 +70,7 @@ def _texts(application: Application) -> Iterator[CheckFinding]:
                 f"{name}-too-short",
                 "blocks",
                 Message(
-                    "The {what} is too short: describe the specific case in at least {least_meaning} characters.",
+                    "The {what} is not specific: describe the case in at least {least_meaning} characters.",
                     least_meaning=LEAST_MEANING,
                     what=message,
                 ),

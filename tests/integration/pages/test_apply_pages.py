@@ -168,7 +168,7 @@ async def test_a_form_that_was_changed_after_it_was_read_is_not_handed_in(desk: 
 @pytest.mark.parametrize(
     ("changes", "sentence", "link"),
     [
-        ({"reason": "看看"}, "事由过于简单", "#f-reason"),
+        ({"reason": "看看"}, "事由不够具体", "#f-reason"),
         ({"custodianId": ""}, "请指定录像保管人", "#f-custodianId"),
         ({"items__0__cameraId": ""}, "请选择摄像头", "#items-0"),
         ({"items__0__end": "2031-03-04T09:00:00"}, "结束时间必须晚于开始时间", "#f-items-0-end"),

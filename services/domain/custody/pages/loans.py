@@ -1,12 +1,16 @@
 """My hand-overs: what I hold and what is asked of me; accept, decline, report a loss, the custody log."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, get_args
 
 from fastapi import APIRouter, Query, Response
 
+from services.database.keyset import Page
+from services.database.listing import Listing
 from services.database.unit_of_work import Database, UnitOfWork
+from services.domain.applications.schemas import CaseAbout
+from services.domain.cases import footage as case_footage
 from services.domain.custody import grants, hand_overs, holder_entries, queries, recipient_access, suspensions
 from services.domain.custody.pages.loan_view import clarify, copy_times, remarks
 from services.domain.custody.queries import HELD
@@ -19,6 +23,7 @@ from services.domain.custody.schemas import (
     Loss,
     RecipientBody,
     Refusal,
+    ShownLoan,
 )
 from services.domain.matters import queries as matter_queries
 from services.domain.matters.schemas import MatterLine
@@ -85,9 +90,18 @@ LIST_NAME, LOG_NAME = _("In my custody"), _("Custody log")
 @router.get("/hand-overs")
 async def my_hand_overs(visitor: Visiting, database: GivenDatabase, wanted: GivenListQuery) -> Response:
     """Return what I am custodian of, the most urgent first, and what I may view as a named recipient."""
-    found = await database.read(visitor.actor, queries.read_mine, wanted.listing(visitor.language), state=wanted.state)
-    shown = await database.read(visitor.actor, queries.list_shown)
-    return visitor.page("custody/list.html", shown=shown, **wanted.shown_page(found))
+    listing = wanted.listing(visitor.language)
+    found, abouts, shown = await database.read(visitor.actor, _read_mine, listing, state=wanted.state)
+    return visitor.page("custody/list.html", abouts=abouts, shown=shown, **wanted.shown_page(found))
+
+
+def _read_mine(
+    uow: UnitOfWork, listing: Listing, *, state: str
+) -> tuple[Page[HandOverView], Mapping[str, CaseAbout], list[ShownLoan]]:
+    """Return a page of loans with what their cases are about, and what the person may view as a named recipient."""
+    found = queries.read_mine(uow, listing, state=state)
+    abouts = case_footage.list_abouts(uow, {view.application_id for view in found.lines})
+    return found, abouts, queries.list_shown(uow)
 
 
 @router.get("/hand-overs.csv")
