@@ -86,8 +86,7 @@ class FolderStore:
             self._check_rules(folder)
             self._seen.add(bucket)
             return True
-        # without an object in it, it is what a process that was killed while it made the bucket has left
-        if (folder / "data").exists() or any((folder / "objects").glob("*")):
+        if folder.exists() and any(entry.name in ("objects", "data") for entry in folder.iterdir()):
             raise StoreRefused(
                 f"the folder {folder} has contents but no {_MARKER}, so nothing says that object lock holds "
                 "there: set another folder or another prefix for the store."
@@ -98,16 +97,18 @@ class FolderStore:
         with on_disk(f"make the store in {self._root}"):
             for bucket in BUCKETS:
                 self._seen.add(bucket)
-                if self._is_made(bucket):
-                    self._empty_removed(bucket)
-                    self._remove_left_deletes(bucket)
-                    continue
                 folder = self._bucket(bucket)
-                for part in (folder, folder / "objects", folder / "unfinished"):
-                    part.mkdir(mode=0o700, parents=True, exist_ok=True)
-                write_file(folder / _MARKER, json.dumps(_RULES).encode())
-                sync_folder(folder)
-                sync_folder(folder.parent)
+                if not self._is_made(bucket):
+                    # the rules come first: objects without them are somebody else's, or have lost them
+                    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    write_file(folder / _MARKER, json.dumps(_RULES).encode())
+                    sync_folder(folder.parent)
+                if parts := [folder / name for name in ("objects", "unfinished") if not (folder / name).exists()]:
+                    for part in parts:
+                        part.mkdir(mode=0o700, exist_ok=True)
+                    sync_folder(folder)
+                self._empty_removed(bucket)
+                self._remove_left_deletes(bucket)
 
     def put(
         self,

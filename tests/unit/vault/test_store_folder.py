@@ -21,7 +21,7 @@ from services.vault.store import folder, folder_files
 from services.vault.store.folder import FolderStore
 from services.vault.store.folder_files import BUFFER, on_disk
 from services.vault.store.opening import open_store
-from services.vault.store.protocol import StoreConflict, StoreDown, StoreLocked, StoreRefused
+from services.vault.store.protocol import BUCKETS, StoreConflict, StoreDown, StoreLocked, StoreRefused
 
 
 @pytest.fixture
@@ -121,25 +121,28 @@ def test_objects_around_a_buffer_are_whole(
 
 
 def test_a_folder_without_the_rules_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "test-masters" / "objects" / "1").mkdir(parents=True)
+    (tmp_path / "test-masters" / "objects").mkdir(parents=True)
     with pytest.raises(StoreRefused, match="object lock"):
         FolderStore(tmp_path, "test").ensure()
 
 
+@pytest.mark.parametrize("at", ["write_file", "sync_folder"])
 def test_a_store_whose_making_was_killed_is_made_at_the_next_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
     store = FolderStore(tmp_path, "test")
     with monkeypatch.context() as patched:
-        patched.setattr(folder, "write_file", killed)
+        patched.setattr(folder, at, killed)
         with pytest.raises(KeyboardInterrupt):
             store.ensure()
 
     store.ensure()
     assert store.missing() == []
+    for bucket in BUCKETS:
+        store.put(bucket, "1/1", io.BytesIO(b"footage"), metadata={})
 
 
 def test_a_folder_made_under_other_rules_is_refused(store: FolderStore, tmp_path: Path) -> None:
