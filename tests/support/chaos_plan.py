@@ -12,7 +12,7 @@ from pathlib import Path
 import amount
 
 # Of what happens often, the first visits stand for the rest: FEW of them where another plan strikes the same points.
-VISITS = 8
+VISITS = 4
 FEW = 2
 # Readings and logins leave an event and nothing that could be half done, leases and counts not even that; the tables
 # are many and all the same.
