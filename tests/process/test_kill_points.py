@@ -17,7 +17,7 @@ from chaos_server import settings
 from services.app.container import open_container
 from services.demo import proof
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 SHARES = shares(sample=96, full=16)
 FEWEST = 3

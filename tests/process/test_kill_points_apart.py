@@ -12,7 +12,7 @@ import pytest
 from chaos_apart import ApartRun
 from chaos_plan import Share, is_whole, shares, unstruck
 
-pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.s3, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.s3, pytest.mark.timeout(1800)]
 
 SHARES = shares(sample=96, full=16)
 FEWEST = 3

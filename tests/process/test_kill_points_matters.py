@@ -15,7 +15,7 @@ from chaos_server import settings
 
 from services.app.container import open_container
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 IN_ALL = 4  # shares of each division
 # The seed of a sample plays the first course; all of them are as many divisions as there are courses.

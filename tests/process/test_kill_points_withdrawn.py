@@ -14,7 +14,7 @@ from chaos_server import settings
 
 from services.app.container import open_container
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 SHARES = shares(sample=64, full=8)
 # When masters are there and a reviewer looks at what is missing, or else while the footage is being retrieved.
