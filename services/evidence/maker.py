@@ -35,7 +35,8 @@ from services.vault.age import AgeError, Unwrapper
 from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import KeyGone, LoanKeys, VaultKeys
 from services.vault.sealing import open_sealed
-from services.vault.store.protocol import Location, Store, StoreLocked, Target, discard
+from services.vault.store.protocol import Location, Store, Target, discard
+from services.vault.store.removal import is_removed
 from services.vault.store.upload import Uploaded, upload
 from services.verifier.examination import examine_opened
 from services.verifier.invalid import Invalid
@@ -229,17 +230,8 @@ class PackageMaker:
     async def _sweep(self) -> None:
         """Remove what runs have left that were given up: parts, object and key, by their exact names."""
         for attempt_id, bucket, key in await self._database.read(ACTOR, making.list_unswept):
-            if await self._removed(attempt_id, bucket, key):
+            if await is_removed(run_in_thread(self._remove, attempt_id, bucket, key), key):
                 await self._database.run(ACTOR, making.mark_swept, [attempt_id])
-
-    async def _removed(self, key_id: str, bucket: str, key: str) -> bool:
-        """Return whether a run's object is gone; what the store refuses is tried again, and holds up nothing else."""
-        try:
-            await run_in_thread(self._remove, key_id, bucket, key)
-        except (Fatal, StoreLocked) as error:
-            log.error("a package could not be removed and is tried again", key=key, cause=str(error))  # noqa: TRY400  # says all
-            return False
-        return True
 
     def _remove(self, key_id: str, bucket: str, key: str) -> None:
         """The key goes first: what is left then opens no more."""
@@ -251,7 +243,7 @@ class PackageMaker:
             ACTOR, partial(making.list_due, limit=AT_ONCE)
         ):
             await self._database.run(ACTOR, making.begin_discard, package_id)
-            if await self._removed(key_id, bucket, key):
+            if await is_removed(run_in_thread(self._remove, key_id, bucket, key), key):
                 await self._database.run(ACTOR, making.mark_discarded, package_id)
 
 

@@ -9,12 +9,9 @@ from services.database.leases import Lease
 from services.database.unit_of_work import Actor, Database
 from services.domain.applications import outsiders
 from services.domain.attachments import retention, uploads
-from services.runtime.errors import Fatal
-from services.runtime.logs import get_logger
 from services.runtime.threads import run_in_thread
-from services.vault.store.protocol import Store, StoreLocked, discard
-
-log = get_logger(__name__)
+from services.vault.store.protocol import Store, discard
+from services.vault.store.removal import is_removed
 
 ACTOR = Actor("system", "sweeper")
 AT_ONCE = 50
@@ -75,10 +72,5 @@ async def _purge(database: Database, store: Store) -> int:
 
 
 async def _discard(store: Store, key: str) -> bool:
-    """Return whether the store has nothing under the key any more; what cannot go is tried again."""
-    try:
-        await run_in_thread(discard, store, uploads.BUCKET, key)
-    except (Fatal, StoreLocked) as error:  # it holds up nothing behind it
-        log.error("an attachment could not be removed and is tried again", key=key, cause=str(error))  # noqa: TRY400  # says all
-        return False
-    return True
+    """Return whether the store has nothing under the key any more."""
+    return await is_removed(run_in_thread(discard, store, uploads.BUCKET, key), key)

@@ -27,7 +27,8 @@ from services.vault.keys.vault_keys import KeyGone, LoanKeys
 from services.vault.labels import build_derived_label, label_key
 from services.vault.redaction.client import Redaction
 from services.vault.sealing import MasterDamaged, MasterSource, Sealed, derive
-from services.vault.store.protocol import Store, StoreLocked, Target, discard
+from services.vault.store.protocol import Store, Target, discard
+from services.vault.store.removal import is_removed
 from services.verifier.invalid import Invalid
 from services.workers.labelling import tools
 
@@ -146,17 +147,8 @@ class RedactionMaker:
     async def _sweep(self) -> None:
         """Remove what runs have left that were given up: parts, object, label and key, by their exact names."""
         for attempt_id, bucket, key in await self._database.read(ACTOR, derivatives.list_unswept):
-            if await self._removed(attempt_id, bucket, key):
+            if await is_removed(run_in_thread(self._remove, attempt_id, bucket, key), key):
                 await self._database.run(ACTOR, derivatives.mark_swept, [attempt_id])
-
-    async def _removed(self, key_id: str, bucket: str, key: str) -> bool:
-        """Return whether a run's object is gone; what the store refuses is tried again, and holds up nothing else."""
-        try:
-            await run_in_thread(self._remove, key_id, bucket, key)
-        except (Fatal, StoreLocked) as error:
-            log.error("a redacted copy could not be removed and is tried again", key=key, cause=str(error))  # noqa: TRY400  # says all
-            return False
-        return True
 
     def _remove(self, key_id: str, bucket: str, key: str) -> None:
         """The key goes first: what is left then opens no more. The label goes before its object, as everywhere."""
@@ -202,7 +194,7 @@ class RedactionMaker:
         ):
             if not await self._database.run(ACTOR, derivatives.begin_discard, derivative_id):
                 continue
-            if await self._removed(key_id, bucket, key):
+            if await is_removed(run_in_thread(self._remove, key_id, bucket, key), key):
                 await self._database.run(ACTOR, derivatives.mark_discarded, derivative_id)
 
 

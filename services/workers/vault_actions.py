@@ -1,7 +1,7 @@
 """Actions of several workers in the vault: sweep, discard, and end a case. Each is idempotent."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 import anyio
@@ -14,17 +14,15 @@ from services.domain.custody.closing import VaultActions
 from services.domain.custody.locks import StoredObject
 from services.domain.documents.service import Filed
 from services.domain.retrieval import attempts, upload_sources, uploads
-from services.runtime.errors import Fatal, Retryable
-from services.runtime.logs import get_logger
+from services.runtime.errors import Retryable
 from services.runtime.threads import run_in_thread
 from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import LoanKeys
 from services.vault.labels import label_key
-from services.vault.store.protocol import Store, StoreLocked
+from services.vault.store.protocol import Store
 from services.vault.store.protocol import discard as discard_object
+from services.vault.store.removal import is_removed
 from services.workers import document_filing, vault_locks
-
-log = get_logger(__name__)
 
 SWEEPER = Actor("system", "sweeper")
 LOOK_AGAIN = 0.2  # seconds, while another process files a document
@@ -67,27 +65,14 @@ async def sweep_abandoned(
     swept = 0
     for attempt in left:
         place = store if attempt.bucket != "replicas" else replica_store
-        if place is not None and await _clear(sweep(database, SWEEPER, place, [attempt], loan_keys), attempt.key):
+        if place is not None and await is_removed(sweep(database, SWEEPER, place, [attempt], loan_keys), attempt.key):
             swept += 1
     uploads_left = await database.run(SWEEPER, upload_sources.remove_dead, all_open=all_open)
     gone = [
-        upload.id for upload in uploads_left if await _clear(discard(store, uploads.BUCKET, upload.key), upload.key)
+        upload.id for upload in uploads_left if await is_removed(discard(store, uploads.BUCKET, upload.key), upload.key)
     ]
     await database.run(SWEEPER, upload_sources.mark_swept, gone)
     return swept + len(gone)
-
-
-async def _clear(removal: Awaitable[None], key: str) -> bool:
-    """Wait for a removal; False where the store refuses it, which is logged and tried again.
-
-    It holds up neither what is behind it nor the start of the process. Raises Retryable where a store is away.
-    """
-    try:
-        await removal
-    except (Fatal, StoreLocked) as error:
-        log.error("what an upload has left could not be removed and is tried again", key=key, cause=str(error))  # noqa: TRY400  # says all
-        return False
-    return True
 
 
 async def discard_spent(database: Database, actor: Actor, store: Store, item_id: str) -> None:
