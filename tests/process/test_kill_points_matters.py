@@ -34,7 +34,7 @@ async def play(folder: Path, share: Share | None, course: Course) -> MattersRun:
 
 
 @pytest.mark.requirement("R44", "R49", "R65", "R66")
-@pytest.mark.parametrize("share", SHARES, ids=str)
+@pytest.mark.parametrize("share", SHARES, ids=lambda share: f"{course_of(share)}-{share}")
 async def test_matters_of_a_loan_come_to_their_ends_once_however_often_the_server_is_killed(
     share: Share, tmp_path: Path
 ) -> None:

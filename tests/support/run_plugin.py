@@ -18,6 +18,7 @@ import pytest
 import run_variables
 import structlog
 import tools
+from xdist.scheduler import LoadFileScheduling
 
 CI = "FOOTAGE_DESK_CI"
 _STDERR = pytest.StashKey[int]()
@@ -28,8 +29,13 @@ _WANTED = re.compile(r"Skipped: \S+ is missing: get it with make (?:system-packa
 
 _LONG_FILES = (
     "test_kill_points.py",
-    "test_kill_points_withdrawn.py",
     "test_kill_points_apart.py",
+    "test_kill_points_matters.py",
+    "test_kill_points_withdrawn.py",
+    "test_page_of_the_verifier.py",
+    "test_policy_mutants.py",
+    "test_loans_in_any_order.py",
+    "test_policy_reductions.py",
     "test_api_description.py",
     "test_main_job.py",
     "test_hostile_words.py",
@@ -41,6 +47,27 @@ _LONG_FILES = (
     "test_restore_drill.py",
     "test_approval_paths.py",
 )
+
+# Files whose tests need each other in parts only, by what of a parameter's id names the part.
+_DIVIDED = {
+    "test_kill_points_matters.py": re.compile(r"\[(?P<part>.+?)(-seed-.*)?\]"),
+    "test_policy_mutants.py": re.compile(r"\[(?P<part>.).*\]"),
+}
+
+
+class ByFileOrPart(LoadFileScheduling):
+    """Gives a worker a file at a time, of some files a part: no worker is left alone with an hour at the end."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        divided = _DIVIDED.get(file.rpartition("/")[2])
+        part = divided.search(nodeid) if divided else None
+        return f"{file} {part['part']}" if part else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileOrPart | None:
+    return ByFileOrPart(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
