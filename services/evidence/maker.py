@@ -239,12 +239,13 @@ class PackageMaker:
         discard(self._store, bucket, key)
 
     async def _discard_due(self) -> None:
-        for package_id, key_id, bucket, key in await self._database.read(
-            ACTOR, partial(making.list_due, limit=AT_ONCE)
-        ):
-            await self._database.run(ACTOR, making.begin_discard, package_id)
-            if await is_removed(run_in_thread(self._remove, key_id, bucket, key), key):
-                await self._database.run(ACTOR, making.mark_discarded, package_id)
+        after = ""  # one that the store refuses is tried again next time, and keeps none behind it from its turn
+        while due := await self._database.read(ACTOR, making.list_due, AT_ONCE, after):
+            for package_id, key_id, bucket, key in due:
+                after = package_id
+                await self._database.run(ACTOR, making.begin_discard, package_id)
+                if await is_removed(run_in_thread(self._remove, key_id, bucket, key), key):
+                    await self._database.run(ACTOR, making.mark_discarded, package_id)
 
 
 class _Stopped(Exception):

@@ -2,8 +2,8 @@
 
 The loan keys of copies that were replaced go first, while their case goes on: nothing waits for them (T2).
 
-The rows come first, as everywhere: what is to go is read from the database, deleted, and recorded. A run that dies is
-done again by the next one, and a case that is held meanwhile keeps what is still there.
+The rows come first, as everywhere: what is to go is read from the database, deleted, and recorded, one by one. A run
+that dies is done again by the next one, and a case that is held meanwhile keeps what is still there.
 """
 
 from services.database.unit_of_work import Actor, Database
@@ -57,9 +57,8 @@ class Discarder:
         return len(due) == AT_ONCE
 
     async def _discard(self, application_id: str) -> None:
-        leftovers = await self._database.run(ACTOR, discards.begin, application_id)
-        if leftovers is None:
-            return
-        for kept in leftovers.objects:
-            await vault_actions.discard(self._store, kept.bucket, kept.key)
-        await self._database.run(ACTOR, discards.finish, application_id, leftovers)
+        left = await self._database.run(ACTOR, discards.begin, application_id)
+        while left is not None:
+            if left.stored is not None:
+                await vault_actions.discard(self._store, left.stored.bucket, left.stored.key)
+            left = await self._database.run(ACTOR, discards.begin, application_id, left)

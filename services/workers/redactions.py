@@ -8,7 +8,6 @@ import asyncio
 import io
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import anyio
@@ -189,13 +188,14 @@ class RedactionMaker:
         return open_envelope(label).payload_sha256
 
     async def _discard_due(self) -> None:
-        for derivative_id, key_id, bucket, key in await self._database.read(
-            ACTOR, partial(derivatives.list_due, limit=AT_ONCE)
-        ):
-            if not await self._database.run(ACTOR, derivatives.begin_discard, derivative_id):
-                continue
-            if await is_removed(run_in_thread(self._remove, key_id, bucket, key), key):
-                await self._database.run(ACTOR, derivatives.mark_discarded, derivative_id)
+        after = ""  # one that the store refuses is tried again next time, and keeps none behind it from its turn
+        while due := await self._database.read(ACTOR, derivatives.list_due, AT_ONCE, after):
+            for derivative_id, key_id, bucket, key in due:
+                after = derivative_id
+                if not await self._database.run(ACTOR, derivatives.begin_discard, derivative_id):
+                    continue
+                if await is_removed(run_in_thread(self._remove, key_id, bucket, key), key):
+                    await self._database.run(ACTOR, derivatives.mark_discarded, derivative_id)
 
 
 def _facts(redaction: Redaction) -> dict[str, Any]:

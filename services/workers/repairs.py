@@ -15,7 +15,7 @@ from services.runtime.logs import get_logger
 from services.runtime.threads import run_in_thread
 from services.vault.envelopes import CONTENT_TYPE
 from services.vault.labels import label_key
-from services.vault.store.protocol import Location, Store, StoreLocked, StoreMissing, Target
+from services.vault.store.protocol import Location, Store, StoreLocked, StoreMissing, StoreRefused, Target
 from services.vault.store.replicas import ObjectDamaged, replicate, verify
 from services.workers import vault_actions
 
@@ -65,7 +65,7 @@ def hold(store: Store, bucket: str, key: str, version_id: str) -> None:
 
 
 def remove(store: Store, kept: KeptVersion) -> bool:
-    """Delete a damaged version that nobody needs any more; False while its lock lasts."""
+    """Delete a damaged version that nobody needs any more; False while its lock lasts, or where the store refuses."""
     try:
         store.set_legal_hold(kept.bucket, kept.key, kept.version_id, False)
         store.delete(kept.bucket, kept.key, kept.version_id)
@@ -74,8 +74,8 @@ def remove(store: Store, kept: KeptVersion) -> bool:
             store.delete(label.bucket, label.key, label.version_id)
     except StoreMissing:
         return True
-    except StoreLocked as error:
-        log.info("a damaged version is still locked", key=kept.key, cause=str(error))
+    except (StoreLocked, StoreRefused) as error:
+        log.warning("a damaged version could not be removed and is tried again", key=kept.key, cause=str(error))
         return False
     return True
 

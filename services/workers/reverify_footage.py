@@ -1,6 +1,7 @@
 """reverify-footage: read masters, replicas and redacted copies again by the budget, and repair (R13, R15, R53)."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -107,8 +108,7 @@ class _Run:
 
     async def do(self) -> None:
         """Repair what earlier days have left, read what was drawn, then the longest unread of both places."""
-        for damage_id in await self.database.read(ACTOR, damages.list_unrepaired, AT_ONCE):
-            await self._repair(damage_id)
+        await self._repair_left()
         budget = self.database.rules.reverify_bytes
         for subject in await self.database.run(ACTOR, _draw, self.day):
             await self._read(subject, budget)
@@ -119,6 +119,16 @@ class _Run:
         await self._read_due("primary", budget)
         await self._read_derived(budget)
         await self._remove_kept()
+
+    async def _repair_left(self) -> None:
+        """Try in any order what earlier days have left: the same three that no store gives do not end each day's."""
+        left = await self.database.read(ACTOR, damages.list_unrepaired)
+        random.shuffle(left)  # guards nothing
+        failed = 0
+        for damage_id in left:
+            failed = 0 if await self._repair(damage_id) else failed + 1
+            if failed == MOST_SILENT:
+                return
 
     async def _read_due(self, place: Place, budget: int) -> None:
         seen = set[str]()
@@ -222,17 +232,27 @@ class _Run:
         except Retryable:
             return None
 
-    async def _repair(self, damage_id: str) -> None:
+    async def _repair(self, damage_id: str) -> bool:
+        """Repair it where that can be; False where a store did not do its part, and the next run tries it again."""
         kept, item_id = await self.database.read(ACTOR, damages.get_kept, damage_id)
-        await run_in_thread(repairs.hold, self.stores[kept.place], kept.bucket, kept.key, kept.version_id)
-        await repairs.repair(
-            self.database, ACTOR, self.stores, damage_id, place=kept.place, item_id=item_id, job_key=self.job_key
-        )
+        try:
+            await run_in_thread(repairs.hold, self.stores[kept.place], kept.bucket, kept.key, kept.version_id)
+            await repairs.repair(
+                self.database, ACTOR, self.stores, damage_id, place=kept.place, item_id=item_id, job_key=self.job_key
+            )
+        except (StoreDown, StoreRefused) as error:
+            log.warning("a store did not let a repair end", place=kept.place, key=kept.key, cause=str(error))
+            self.unread.append(kept.key)
+            return False
+        return True
 
     async def _remove_kept(self) -> None:
-        for kept in await self.database.read(ACTOR, damages.list_removable, AT_ONCE):
-            if await run_in_thread(repairs.remove, self.stores[kept.place], kept):
-                await self.database.run(ACTOR, damages.record_removed, kept.damage_id)
+        after = ""
+        while kept := await self.database.read(ACTOR, damages.list_removable, AT_ONCE, after):
+            for one in kept:
+                if await run_in_thread(repairs.remove, self.stores[one.place], one):
+                    await self.database.run(ACTOR, damages.record_removed, one.damage_id)
+            after = kept[-1].damage_id
 
 
 def _draw(uow: UnitOfWork, day: str) -> list[Subject]:

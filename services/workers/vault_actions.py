@@ -141,8 +141,9 @@ def _apply(actions: VaultActions, store: Store, replica_store: Store | None, loa
         place = store if attempt.purpose != "replica" else replica_store
         if place is not None:
             _sweep_one(place, attempt, loan_keys)
-    for kept in actions.leftovers.objects if actions.leftovers is not None else ():
-        _discard(store, kept.bucket, kept.key)
+    for left in actions.leftovers:
+        if left.stored is not None:
+            _discard(store, left.stored.bucket, left.stored.key)
     for kept in actions.lift_holds:
         _each(store, kept, partial(_lift, store))
     for lock in actions.locks:

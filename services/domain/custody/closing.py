@@ -38,7 +38,7 @@ from services.domain.custody import (
     unaccounted,
     violations,
 )
-from services.domain.custody.discards import Leftovers
+from services.domain.custody.discards import Leftover
 from services.domain.custody.locks import MasterLock, StoredObject, stored_object
 from services.domain.custody.retention_periods import kept_for
 from services.domain.documents import retention
@@ -77,7 +77,7 @@ REASONS = {
 class VaultActions:
     """What the vault is to do after the database has committed; every part may run twice."""
 
-    leftovers: Leftovers | None = None  # what is discarded: copies that were never handed over, and the quarantine
+    leftovers: tuple[Leftover, ...] = ()  # what is discarded: copies that were never handed over, and the quarantine
     destroy_keys: tuple[str, ...] = ()  # of copies, by id
     sweep: tuple[UploadAttempt, ...] = ()
     lift_holds: tuple[StoredObject, ...] = ()  # of copies whose loan has ended
@@ -136,7 +136,7 @@ def release_case(uow: UnitOfWork, application_id: str, closing_outcome: str) -> 
     progress.delete_of_case(uow, application_id)
     preservations.end_tries(uow, application_id)
     kept = discards.keep(uow, application, appealable=appealable)
-    leftovers = None if kept else discards.release(uow, application, because, with_copies=True)
+    leftovers = () if kept else discards.release(uow, application, because, with_copies=True)
     _notify_closed(uow, application, first=first)
     unneeded = [row for row in masters.list_of_application(uow, application_id) if row.discarded_at is None]
     for row in unneeded:
@@ -159,8 +159,7 @@ def confirm_release(uow: UnitOfWork, application_id: str, actions: VaultActions)
     because = application_service.lock_case(uow, application_id, "close the case").closed_as
     for copy_id in actions.destroy_keys:
         copies.mark_key_destroyed(uow, copy_id)
-    if actions.leftovers is not None:
-        discards.record(uow, actions.leftovers, because or "closed")
+    discards.record(uow, actions.leftovers, because or "closed")
     locks.record(uow, actions.locks)
     attempts.mark_swept(uow, [attempt.id for attempt in actions.sweep])
 
@@ -254,7 +253,7 @@ def _end_loan(
     progress.delete_of_case(uow, application.id)
     preservations.end_tries(uow, application.id)
     kept = discards.keep(uow, application, appealable=False)
-    leftovers = None if kept else discards.release(uow, application, because, with_copies=False)
+    leftovers = () if kept else discards.release(uow, application, because, with_copies=False)
     loans = copies.list_of_application(uow, application.id)
     filed = loan_documents.filed_with(uow, application.id)
     held = holds.is_explicitly_held(uow, application.id)
@@ -287,8 +286,7 @@ def confirm_loan_end(
     application = application_service.lock_case(uow, application_id, "close the case")
     for copy_id in actions.destroy_keys:
         copies.mark_key_destroyed(uow, copy_id)
-    if actions.leftovers is not None:
-        discards.record(uow, actions.leftovers, closed_as)
+    discards.record(uow, actions.leftovers, closed_as)
     locks.record(uow, actions.locks)
     if actions.retain_until is not None:
         locks.record_documents(uow, filed, dict.fromkeys(filed, actions.retain_until), actions.holds)

@@ -270,18 +270,22 @@ def list_approved(uow: UnitOfWork, copy_ids: Collection[str]) -> dict[str, Deriv
     return {row.copy_id: row for row in uow.session.scalars(query)}
 
 
-def list_due(uow: UnitOfWork, limit: int) -> list[tuple[str, str, str, str]]:
-    """List what is kept no longer: id, run, bucket and key. Not what a hold keeps, or a disclosure still hands out."""
+def list_due(uow: UnitOfWork, limit: int, after: str = "") -> list[tuple[str, str, str, str]]:
+    """List what is kept no longer: id, run, bucket and key. Not what a hold keeps, or a disclosure still hands out.
+
+    By their ids, from ``after`` on.
+    """
     query = (
         select(Derivative)
         .where(
             Derivative.made_at.is_not(None),
             Derivative.discarded_at.is_(None),
+            Derivative.id > after,
             Derivative.retain_until <= uow.now,
             ~holds.holding(Derivative.application_id.expression),
             ~_is_handed_out(),
         )
-        .order_by(Derivative.retain_until, Derivative.id)
+        .order_by(Derivative.id)
         .limit(limit)
     )
     return [

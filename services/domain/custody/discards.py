@@ -6,7 +6,7 @@ Loan keys are destroyed at the end of the loan all the same, those of replaced c
 evidence: its content is that of the master, and its hashes and its label are in the database.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -15,6 +15,7 @@ from services.database.tables.applications import Application
 from services.database.tables.copies import Copy
 from services.database.tables.custody import HandOver
 from services.database.tables.preservations import Preservation
+from services.database.tables.uploads import Upload
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import protections
@@ -28,13 +29,12 @@ LENT = ("footage-re-archived", "return-disputed", "copy-lost")  # their copies w
 
 
 @dataclass(frozen=True)
-class Leftovers:
-    """The objects of a case that are to be deleted, and the rows to mark then."""
+class Leftover:
+    """Something that a case has left: the row to mark, and what is to be deleted first, if anything is stored."""
 
-    objects: tuple[StoredObject, ...]
-    preservations: tuple[str, ...]
-    uploads: tuple[str, ...]
-    copies: tuple[str, ...]
+    table: type[Preservation | Upload | Copy]
+    id: str
+    stored: StoredObject | None
 
 
 def keep(uow: UnitOfWork, application: Application, *, appealable: bool) -> bool:
@@ -50,30 +50,28 @@ def keep(uow: UnitOfWork, application: Application, *, appealable: bool) -> bool
     return application.discard_after is not None
 
 
-def release(uow: UnitOfWork, application: Application, because: str, *, with_copies: bool) -> Leftovers:
+def release(uow: UnitOfWork, application: Application, because: str, *, with_copies: bool) -> tuple[Leftover, ...]:
     """End every claim on what a case has besides its masters, and list what is to be deleted of it."""
     protections.end(uow, application.id)
-    quarantine = preservations.release(uow, application.id, because)
-    uploads = upload_sources.list_of_case(uow, application.id)
-    unlent = copies.list_unlent(uow, application.id) if with_copies else []
-    sealed = [row.sealed for rows in (quarantine, unlent, uploads) for row in rows if row.sealed is not None]
-    return Leftovers(
-        tuple(map(stored_object, sealed)),
-        tuple(row.id for row in quarantine),
-        tuple(row.id for row in uploads),
-        tuple(row.id for row in unlent),
+    rows = (
+        *preservations.release(uow, application.id, because),
+        *(copies.list_unlent(uow, application.id) if with_copies else ()),
+        *upload_sources.list_of_case(uow, application.id),
     )
+    return tuple(Leftover(type(row), row.id, stored_object(row.sealed) if row.sealed else None) for row in rows)
 
 
-def record(uow: UnitOfWork, leftovers: Leftovers, because: str) -> None:
+def record(uow: UnitOfWork, leftovers: Iterable[Leftover], because: str) -> None:
     """Record that the vault has nothing of these any more."""
-    for preservation_id in leftovers.preservations:
-        _mark_discarded(uow, uow.session.get_one(Preservation, preservation_id), "quarantine-discarded")
-    for copy_id in leftovers.copies:
-        copy = uow.session.get_one(Copy, copy_id)
-        copy.discarded_because = because
-        _mark_discarded(uow, copy, "copy-discarded")
-    upload_sources.remove_all(uow, leftovers.uploads, because)
+    for left in leftovers:
+        row = uow.session.get_one(left.table, left.id)
+        if isinstance(row, Upload):
+            upload_sources.remove(uow, row, because)
+        elif isinstance(row, Copy):
+            row.discarded_because = because
+            _mark_discarded(uow, row, "copy-discarded")
+        elif isinstance(row, Preservation):
+            _mark_discarded(uow, row, "quarantine-discarded")
 
 
 def list_due(uow: UnitOfWork, after: str, limit: int) -> list[str]:
@@ -91,21 +89,23 @@ def list_due(uow: UnitOfWork, after: str, limit: int) -> list[str]:
     return list(uow.session.scalars(query))
 
 
-def begin(uow: UnitOfWork, application_id: str) -> Leftovers | None:
-    """Release what a closed case has kept; None where it is held meanwhile, or nothing is left."""
+def begin(uow: UnitOfWork, application_id: str, gone: Leftover | None = None) -> Leftover | None:
+    """Release what a closed case has kept, and return what is deleted next.
+
+    ``gone``: what the vault has nothing of any more. None where the case is held meanwhile, or nothing is left.
+    """
     application = uow.session.get_one(Application, application_id, with_for_update=True, populate_existing=True)
     if application.closed_as is None or application.discard_after is None or application.discard_after > uow.now:
         return None
+    if gone is not None:
+        record(uow, [gone], application.closed_as)
     if holds.is_held(uow, application_id):
         return None
-    return release(uow, application, application.closed_as, with_copies=application.closed_as not in LENT)
-
-
-def finish(uow: UnitOfWork, application_id: str, leftovers: Leftovers) -> None:
-    """Record that what a closed case had kept is gone."""
-    application = uow.session.get_one(Application, application_id, with_for_update=True, populate_existing=True)
-    record(uow, leftovers, application.closed_as or "closed")
-    application.discard_after = None
+    left = release(uow, application, application.closed_as, with_copies=application.closed_as not in LENT)
+    if not left:
+        application.discard_after = None
+        return None
+    return left[0]
 
 
 def list_keys_of_replaced(uow: UnitOfWork, limit: int) -> list[str]:

@@ -155,19 +155,20 @@ def mark_swept(uow: UnitOfWork, attempt_ids: Collection[str]) -> None:
         uow.session.get_one(PackageAttempt, attempt_id).swept_at = uow.now
 
 
-def list_due(uow: UnitOfWork, limit: int) -> list[tuple[str, str, str, str]]:
+def list_due(uow: UnitOfWork, limit: int, after: str = "") -> list[tuple[str, str, str, str]]:
     """List what is kept no longer: id, run, bucket and key. It is a copy of what the case has, so no hold keeps it.
 
-    Footage that was disposed of does not live on in it.
+    Footage that was disposed of does not live on in it. By their ids, from ``after`` on.
     """
     query = (
         select(EvidencePackage)
         .where(
             EvidencePackage.made_at.is_not(None),
             EvidencePackage.discarded_at.is_(None),
+            EvidencePackage.id > after,
             or_(EvidencePackage.expires_at <= uow.now, service.is_disposed_of()),
         )
-        .order_by(EvidencePackage.expires_at, EvidencePackage.id)
+        .order_by(EvidencePackage.id)
         .limit(limit)
     )
     return [

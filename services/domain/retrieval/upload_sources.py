@@ -102,11 +102,10 @@ def list_of_case(uow: UnitOfWork, application_id: str) -> list[Upload]:
     return list(uow.session.scalars(query.order_by(Upload.id)))
 
 
-def remove_all(uow: UnitOfWork, upload_ids: Iterable[str], because: str) -> None:
-    """Record that the objects were deleted from the vault."""
-    for upload_id in upload_ids:
-        uploads.retire(uow, uow.session.get_one(Upload, upload_id), because)
-        mark_swept(uow, [upload_id])
+def remove(uow: UnitOfWork, upload: Upload, because: str) -> None:
+    """Record that its object was deleted from the vault."""
+    uploads.retire(uow, upload, because)
+    mark_swept(uow, [upload.id])
 
 
 def remove_dead(uow: UnitOfWork, *, all_open: bool) -> list[Upload]:

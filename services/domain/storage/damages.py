@@ -30,6 +30,7 @@ from services.runtime.translations import Message
 
 OTHER: Mapping[Place, Place] = {"primary": "replica", "replica": "primary"}
 REPAIR: Mapping[Place, attempts.Purpose] = {"primary": "repair", "replica": "replica-repair"}
+_UNREPAIRED = (Damage.repaired_at.is_(None), Master.discarded_at.is_(None), Master.unneeded_at.is_(None))
 REPAIRED, UNREPAIRED = "footage-repaired", "footage-unrepaired"
 
 
@@ -191,26 +192,15 @@ def report_source(uow: UnitOfWork, order: Order, faults: Sequence[str]) -> None:
     report(uow, verification.subject_of(master, OTHER[order.place]), faults)
 
 
-def list_unrepaired(uow: UnitOfWork, limit: int) -> list[str]:
-    """List damaged versions that are still to be made anew, the oldest first."""
-    query = (
-        select(Damage.id)
-        .join(Master, Master.id == Damage.master_id)
-        .where(Damage.repaired_at.is_(None), Master.discarded_at.is_(None), Master.unneeded_at.is_(None))
-        .order_by(Damage.found_at, Damage.id)
-        .limit(limit)
-    )
+def list_unrepaired(uow: UnitOfWork) -> list[str]:
+    """List all damaged versions that are still to be made anew, in no order."""
+    query = select(Damage.id).join(Master, Master.id == Damage.master_id).where(*_UNREPAIRED)
     return list(uow.session.scalars(query))
 
 
 def count_unrepaired(uow: UnitOfWork) -> int:
     """Count damaged versions that could not be made anew."""
-    query = (
-        select(func.count())
-        .select_from(Damage)
-        .join(Master, Master.id == Damage.master_id)
-        .where(Damage.repaired_at.is_(None), Master.discarded_at.is_(None), Master.unneeded_at.is_(None))
-    )
+    query = select(func.count(Damage.id)).join(Master, Master.id == Damage.master_id).where(*_UNREPAIRED)
     return uow.session.scalar(query) or 0
 
 
@@ -226,12 +216,16 @@ def list_kept(uow: UnitOfWork, master_id: str) -> list[KeptVersion]:
     return [_kept(damage) for damage in uow.session.scalars(query)]
 
 
-def list_removable(uow: UnitOfWork, limit: int) -> list[KeptVersion]:
-    """List damaged versions that were examined, and whose master was disposed of: they are deleted after it."""
+def list_removable(uow: UnitOfWork, limit: int, after: str = "") -> list[KeptVersion]:
+    """List damaged versions that were examined, and whose master was disposed of: they are deleted after it.
+
+    By their ids, from ``after`` on.
+    """
     query = (
         select(Damage)
         .join(Master, Master.id == Damage.master_id)
         .where(Damage.removed_at.is_(None), Damage.examined_at.is_not(None), Master.discarded_at.is_not(None))
+        .where(Damage.id > after)
         .order_by(Damage.id)
         .limit(limit)
     )

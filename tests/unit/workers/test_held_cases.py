@@ -26,7 +26,7 @@ from services.domain.matters import held as matters_held
 from services.domain.retrieval import upload_sources
 from services.vault.keys.vault_keys import KeyGone
 from services.vault.labels import label_key
-from services.vault.store.protocol import StoreDown, StoreLocked
+from services.vault.store.protocol import Store, StoreDown, StoreLocked
 from services.workers import (
     back_up_footage,
     preserve_footage,
@@ -397,7 +397,7 @@ async def test_what_died_while_it_was_discarded_is_discarded_by_the_next_run(des
     await ended(desk, case, "rejected")
     desk.clock.turn(WINDOW)
 
-    with patch.object(discards, "finish", side_effect=Killed), pytest.raises(Killed):
+    with patch.object(discards, "record", side_effect=Killed), pytest.raises(Killed):
         await desk.discard()
     assert desk.objects("quarantine") == []
     assert desk.rows(Preservation)[0].discarded_at is None
@@ -405,6 +405,31 @@ async def test_what_died_while_it_was_discarded_is_discarded_by_the_next_run(des
 
     assert desk.rows(Preservation)[0].discarded_at is not None
     assert [row.action for row in desk.rows(AuditEvent)].count("quarantine-discarded") == 1
+
+
+@pytest.mark.requirement("R67")
+async def test_a_hold_that_comes_while_a_case_is_discarded_keeps_what_is_still_there(desk: Desk) -> None:
+    case = await with_everything(desk)
+    await ended(desk, case, "rejected")
+    desk.clock.turn(WINDOW)
+    placed: list[str] = []
+    discard = vault_actions.discard
+
+    async def then_held(store: Store, bucket: str, key: str) -> None:
+        await discard(store, bucket, key)
+        placed.append(place(desk, case))
+
+    with patch.object(vault_actions, "discard", then_held):
+        await desk.discard()
+    [hold_id], [copy], [preservation] = placed, desk.rows(Copy), desk.rows(Preservation)
+    assert (desk.objects("quarantine"), preservation.discarded_at) == ([], desk.clock.now())
+    assert len(desk.objects("copies")) == 1
+    assert copy.discarded_at is None
+
+    lift(desk, hold_id)
+    await desk.discard()
+    assert desk.objects("copies") == []
+    assert desk.row(Copy, copy.id).discarded_at is not None
 
 
 async def test_one_case_that_cannot_be_discarded_holds_up_no_other(desk: Desk) -> None:

@@ -208,12 +208,42 @@ async def test_the_redacted_copy_of_a_held_case_stays_beyond_its_time(case: Case
         opened(desk, row)
 
 
+async def test_what_the_store_refuses_to_discard_keeps_nothing_behind_it(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = case.desk
+    for _ in range(2):
+        matter_id = ask(case)
+        await maker(desk).run()
+        desk.do(_close, matter_id)
+    first, second = sorted(desk.rows(Derivative), key=lambda row: row.id)
+    desk.clock.turn(timedelta(days=91))
+    monkeypatch.setattr(redactions, "AT_ONCE", 1)
+    delete = type(desk.store).delete
+
+    def locked(store: Any, bucket: str, key: str, version_id: str) -> bool:
+        if first.id in key:
+            raise StoreLocked("somebody has locked it in the store")
+        return delete(store, bucket, key, version_id)
+
+    with patch.object(type(desk.store), "delete", locked):
+        await maker(desk).run()
+    assert desk.row(Derivative, first.id).discarded_at is None
+    assert desk.row(Derivative, second.id).discarded_at is not None
+    await maker(desk).run()
+    assert desk.row(Derivative, first.id).discarded_at is not None
+
+
 def _post(uow: Any, person: str, kind: str) -> None:
     from services.database.tables.people import Department, Post  # noqa: PLC0415
 
     uow.session.add(Department(id="guards", name_zh="安全保卫部", name_en="Security", kind="security"))
     uow.session.flush()
     uow.session.add(Post(person_id=person, department_id="guards", kind=kind, since=uow.now))
+
+
+def _close(uow: Any, matter_id: str) -> None:
+    uow.session.get_one(Matter, matter_id).closed_at = uow.now
 
 
 def _end_holds(uow: Any, hold_id: str) -> None:

@@ -138,6 +138,38 @@ async def test_an_object_that_a_store_never_gives_does_not_keep_the_others_from_
 
 
 @pytest.mark.requirement("R53")
+async def test_repairs_that_no_store_lets_end_keep_neither_the_reading_nor_other_repairs_from_their_turn(
+    desk: Desk,
+) -> None:
+    await backed_up(desk, "gate", "hall")
+    desk.clock.turn(timedelta(days=100))
+    first, second = sorted(desk.rows(Master), key=lambda row: (row.last_verified_at, row.id))
+    desk.damage("masters", first.sealed["key"])
+    get = desk.replica_store.get
+
+    def bad_disk(bucket: str, key: str, **given: Any) -> Any:
+        if key == first.replica["key"]:
+            raise StoreDown("no answer for this one")
+        return get(bucket, key, **given)
+
+    with patch.object(desk.replica_store, "get", bad_disk):
+        with pytest.raises(Outcome, match="were not given"):
+            await verify(desk)
+        assert desk.row(Master, second.id).last_verified_at == desk.clock.now()
+
+        desk.damage("masters", second.sealed["key"])
+        desk.clock.turn(timedelta(days=100))
+        with pytest.raises(Outcome, match="were not given"):
+            await verify(desk)
+    repaired = {one.master_id: one.repaired_at is not None for one in desk.rows(Damage)}
+    assert repaired == {first.id: False, second.id: True}
+
+    desk.clock.turn(timedelta(days=1))
+    await verify(desk)
+    assert all(one.repaired_at for one in desk.rows(Damage))
+
+
+@pytest.mark.requirement("R53")
 async def test_one_wrong_answer_of_a_store_is_no_damage_and_no_difference(desk: Desk) -> None:
     await backed_up(desk, "gate")
     desk.clock.turn(timedelta(days=100))

@@ -491,7 +491,7 @@ class Loan:
         self.lose("lost")
         ended = self.attempt(None, closing.end_lost_loan, self.row.application_id, self.row.id)
         if ended is not None:
-            assert ended.leftovers is None, "the loss is a violation, which holds the case"
+            assert ended.leftovers == (), "the loss is a violation, which holds the case"
             confirmed = {"closed_as": closing.LOST_AS, "filed": {}}
             self.attempt(None, closing.confirm_loan_end, self.row.application_id, ended, **confirmed)
         self.sweep()
@@ -501,7 +501,7 @@ class Loan:
         due = self.row.application_id in discards.list_due(self.uow, "", 10)
         assert not (held and due), "a held case discards nothing"
         left = self.attempt(None, discards.begin, self.row.application_id)
-        assert not held or not isinstance(left, discards.Leftovers), "a held case discards nothing"
+        assert not held or not isinstance(left, discards.Leftover), "a held case discards nothing"
 
     def reissue(self) -> None:
         """Offer what replaces the copies, and let their holder accept it: from then on that is the loan."""
