@@ -129,9 +129,9 @@ def describe(uow: UnitOfWork, found: Sequence[Candidate]) -> list[dict[str, Any]
     return [_facts(one, sealed[one.master.id], issued.get(one.item.id, [])) for one in found]
 
 
-def _described(sealed: InstrumentedAttribute[dict[str, Any]]) -> tuple[ColumnElement[Any], ...]:
+def _described(sealed: InstrumentedAttribute[dict[str, Any]]) -> tuple[ColumnElement[str], ...]:
     """Select what is described of sealed objects: all of thousands, with the place of each key frame, is too much."""
-    return tuple(sealed[name].as_integer() if name == "size" else sealed[name].as_string() for name in DESCRIBED)
+    return tuple(sealed[name].as_string() for name in DESCRIBED)
 
 
 def _facts(one: Candidate, sealed: Mapping[str, Any], issued: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def _facts(one: Candidate, sealed: Mapping[str, Any], issued: Sequence[Mapping[s
         "to": span.end.isoformat(),
         "zone": one.item.zone,
         "importance": one.application.importance or "ordinary",
-        "size": sealed["size"],
+        "size": int(sealed["size"]),
         "sha256": sealed["sha256Plain"],
         "retainedUntil": master.dispose_after.isoformat() if master.dispose_after else None,
         "objects": objects,
