@@ -196,8 +196,9 @@ def _referenced(connection: Connection) -> Iterator[Entry]:
     query = select(masters.c.replica, *_named(masters)).where(
         masters.c.discarded_at.is_(None), masters.c.replica.is_not(None)
     )
-    for replica, *values in connection.execute(query, execution_options=STREAMED):
-        sealed = dict(zip(NAMED, values, strict=True))
+    for row in connection.execute(query, execution_options=STREAMED):
+        replica: dict[str, Any] = row[0]
+        sealed = dict(zip(NAMED, row[1:], strict=True))
         yield _expected("replica", {**sealed, **replica, "sha256Cipher": sealed["sha256Cipher"]})
 
 
