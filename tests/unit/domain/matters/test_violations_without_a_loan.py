@@ -352,6 +352,18 @@ def test_the_head_of_the_accused_learns_nothing_of_a_case_that_concerns_the_head
 
 
 @pytest.mark.requirement("R65")
+def test_in_the_place_of_a_head_whom_the_case_concerns_the_deputy_answers(pattern: Pattern) -> None:
+    pattern.case = pattern.desk.submitted(subject_ids=("head",))
+    pattern.id = pattern.opened("keeper")
+    pattern.serve()
+
+    assert "deputy" in pattern.told("violation-served")
+    with pytest.raises(NotFound):
+        pattern.desk.run(acts.reply, pattern.id, "与本部门无关。", by="head")
+    pattern.desk.run(acts.reply, pattern.id, "该员工正在查找自己的申请。", by="deputy")
+
+
+@pytest.mark.requirement("R65")
 async def test_the_page_costs_no_more_than_every_other(pattern: Pattern) -> None:
     pattern.upheld()
     pattern.appeal(THEIR_HEAD)
