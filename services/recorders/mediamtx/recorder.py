@@ -6,11 +6,10 @@ a few pictures, for one that begins between key frames has the pictures since th
 first moment; the clip leaves out what it has already.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import count
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -47,7 +46,9 @@ PIECE = timedelta(minutes=10)  # what is lost where one breaks off
 OVERLAP = timedelta(seconds=5)  # of a piece with the one before
 LEAD = timedelta(seconds=30)  # before the asked start, so that a true key frame lies there
 NARROWEST = timedelta(seconds=30)  # a list that fails is asked for in halves down to this
-MOST_ASKS = 64  # for one list
+MOST_ASKS = 4000  # for one list: a garbled file of an hour takes up to 350, and one of a minute some 20
+DAMAGED = "damaged-files"  # the code where they are used up
+SAMPLES, FEW_ASKS = 16, 64  # of a list that fails; where none of the samples can be listed, few more asks are made
 LONGEST = timedelta(days=3650)  # that a stretch may be, and how far back the oldest is searched
 PAGES = 1000
 PER_PAGE = 5  # channels; each comes with all its segments
@@ -188,16 +189,55 @@ class MediamtxRecorder:
                 async for chunk in body.chunks:
                     yield chunk
 
-    async def _stretches(self, channel: str, span: Span) -> list[Span]:
-        """What it lists of the span, in order of time, each without a gap; raises WrongChannel."""
-        listed = await self._listed(channel, span, count(1)) if span.duration else []
+    async def _stretches(self, channel: str, span: Span, *, first: bool = False) -> list[Span]:
+        """What it lists of the span, in order of time, each without a gap; raises WrongChannel.
+
+        One garbled file makes a whole list fail: then it is asked for in halves, and what is next to it is still
+        listed. ``first``: no more than the first part that has anything.
+        """
+        listed = await self._listed(channel, span) if span.duration else []
+        if listed is None:
+            some = await self._lists_some(channel, span)
+            if some or not first:
+                listed = await self._halved(channel, span, iter(range(MOST_ASKS if some else FEW_ASKS)), first=first)
         if listed is None:
             raise self.client.down("busy", "it answered 500 to /list")
         return listed
 
-    async def _listed(self, channel: str, span: Span, asks: "count[int]") -> list[Span] | None:
-        """None where nothing can be listed. One damaged file makes a whole list fail, so a list that fails is asked
-        for in halves: what is next to the damage is still listed."""
+    async def _lists_some(self, channel: str, span: Span) -> bool:
+        """Whether anything of it can be listed, as far as samples tell: then some files are garbled, and not all."""
+        step = span.duration / SAMPLES
+        starts = (span.start + number * step for number in range(SAMPLES))
+        for sample in (Span(start, start + min(step, NARROWEST)) for start in starts):
+            if await self._listed(channel, sample) is not None:
+                return True
+        return False
+
+    async def _halved(self, channel: str, span: Span, asks: Iterator[int], *, first: bool) -> list[Span] | None:
+        """What a list that fails has by halves; None where nothing of it can be listed.
+
+        Raises RecorderDown where ``asks`` are used up: what was not asked for may have been recorded.
+        """
+        if span.duration <= NARROWEST:
+            return None
+        middle = span.start + span.duration / 2
+        halves = []
+        for half in (Span(span.start, middle), Span(middle, span.end)):
+            if next(asks, None) is None:
+                raise self.client.down(
+                    DAMAGED, f"it cannot list {channel!r} for its garbled files; remove them from its disk"
+                )
+            listed = await self._listed(channel, half)
+            if listed is None:
+                listed = await self._halved(channel, half, asks, first=first)
+            if listed and first:
+                return listed
+            halves.append(listed)
+        before, after = halves
+        return None if before is None and after is None else _joined(before or [], after or [])
+
+    async def _listed(self, channel: str, span: Span) -> list[Span] | None:
+        """What one list has of the span; None where it fails. Raises WrongChannel."""
         answer, payload = await self._ask_list(channel, span)
         if answer.status == 200:
             return sorted(set(self._understood(payload)))
@@ -209,12 +249,7 @@ class MediamtxRecorder:
                 f"Recorder {self.client.identity} has no channel {channel!r}, or gives back nothing of it: correct the "
                 "camera's channel in the register, or the path in mediamtx.yml, then retry."
             )
-        if span.duration <= NARROWEST or next(asks) > MOST_ASKS:
-            return None
-        middle = span.start + span.duration / 2
-        before = await self._listed(channel, Span(span.start, middle), asks)
-        after = await self._listed(channel, Span(middle, span.end), asks)
-        return None if before is None and after is None else _joined(before or [], after or [])
+        return None
 
     async def _ask_list(self, channel: str, span: Span) -> tuple[Answer, Any]:
         params = {"path": channel, "start": _moment(span.start), "end": _moment(span.end)}
@@ -245,9 +280,13 @@ class MediamtxRecorder:
             back /= 2
             end = now - back if back > timedelta(hours=12) else now
             try:
-                listed = await self._stretches(channel, Span(now - LONGEST, end))
+                listed = await self._stretches(channel, Span(now - LONGEST, end), first=True)
             except WrongChannel:
                 return None
+            except RecorderDown as error:
+                if error.code != DAMAGED:
+                    raise
+                return None  # unknown; the recorder is there all the same
             if listed:
                 return listed[0].start
         return None
