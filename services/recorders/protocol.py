@@ -24,6 +24,7 @@ REFUSALS = frozenset(
         "zone",
         "broken-off",
         "damaged-files",
+        "too-large",
         "kind-failed",
     }
 )

@@ -171,7 +171,10 @@ class MediamtxRecorder:
     async def list_cameras(self) -> list[ListedCamera]:
         """See ``protocol.TellsCameras``: the paths of which its API has recordings, or else the channels entered."""
         if self.api is not None:
-            return [ListedCamera(channel) for channel in sorted(await self._listed_by_api(self.api))]
+            listed, unnamed = await self._listed_by_api(self.api)
+            if unnamed:
+                raise self.client.down("too-large", f"the lists of {unnamed} channels are too long to read their names")
+            return [ListedCamera(channel) for channel in sorted(listed)]
         if not self.channels:
             raise self.client.down("no-list", "its playback server lists no channels; enter the address of its API")
         return [ListedCamera(channel) for channel in self.channels]
@@ -292,31 +295,67 @@ class MediamtxRecorder:
         return None
 
     async def _oldest_by_api(self, api: HttpClient) -> dict[str, datetime]:
-        listed = await self._listed_by_api(api)
+        listed, _ = await self._listed_by_api(api)
         return {name: first for name, first in listed.items() if first is not None}
 
-    async def _listed_by_api(self, api: HttpClient) -> dict[str, datetime | None]:
-        """The channels by name, with the start of the first recording; None where there is none any more."""
+    async def _listed_by_api(self, api: HttpClient) -> tuple[dict[str, datetime | None], int]:
+        """The channels by name, with the start of the first recording; None where there is none any more.
+
+        An answer has all files of its channels. Where it is too large, they are asked for one by one; a channel whose
+        own answer is too large is looked for in the playback server's lists. With how many of these have no name.
+        """
         oldest: dict[str, datetime | None] = {}
-        path = "/v3/recordings/list"
-        for page in range(PAGES):
-            answer = await api.request("GET", path, params={"itemsPerPage": PER_PAGE, "page": page})
-            payload = api.parsed(answer, path)
+        page, per_page, large = 0, PER_PAGE, 0
+        for _ in range(PAGES):
             try:
-                channels = {
-                    str(item["name"]): min(
-                        (self._time(segment["start"]) for segment in item["segments"] or ()), default=None
-                    )
-                    for item in payload["items"]
-                }
-                pages = int(payload["pageCount"])
-            except (TypeError, KeyError, ValueError, OverflowError) as error:
-                raise api.down("not-a-recorder", f"its answer to {path} is none of MediaMTX") from error
+                channels, pages = await self._page(api, page, per_page)
+            except RecorderDown as error:
+                if error.code != "too-large":
+                    raise
+                page, per_page, large = (page * per_page, 1, 0) if per_page > 1 else (page + 1, 1, large + 1)
+                continue
             repeated = channels.keys() <= oldest.keys()
             oldest |= channels
-            if repeated or page + 1 >= pages:
+            page += 1
+            if repeated or page >= pages:
                 break
-        return oldest
+        if large:
+            others = {*self.channels, *await self._paths(api)} - oldest.keys()
+            found = {name: first for name in sorted(others) if (first := await self._oldest(name))}
+            oldest |= found
+            large = max(0, large - len(found))
+        return oldest, large
+
+    async def _page(self, api: HttpClient, page: int, per_page: int) -> tuple[dict[str, datetime | None], int]:
+        """Channels as ``_listed_by_api`` gives them, and how many pages of as many there are."""
+        path = "/v3/recordings/list"
+        answer = await api.request("GET", path, params={"itemsPerPage": per_page, "page": page})
+        payload = api.parsed(answer, path)
+        try:
+            channels = {
+                str(item["name"]): min(
+                    (self._time(segment["start"]) for segment in item["segments"] or ()), default=None
+                )
+                for item in payload["items"]
+            }
+            return channels, int(payload["pageCount"])
+        except (TypeError, KeyError, ValueError, OverflowError) as error:
+            raise api.down("not-a-recorder", f"its answer to {path} is none of MediaMTX") from error
+
+    async def _paths(self, api: HttpClient) -> list[str]:
+        """The names of the paths that it knows of now, whether they have recordings or not."""
+        names: list[str] = []
+        path = "/v3/paths/list"
+        for page in range(PAGES):
+            payload = api.parsed(await api.request("GET", path, params={"itemsPerPage": 100, "page": page}), path)
+            try:
+                names += [str(item["name"]) for item in payload["items"]]
+                pages = int(payload["pageCount"])
+            except (TypeError, KeyError, ValueError) as error:
+                raise api.down("not-a-recorder", f"its answer to {path} is none of MediaMTX") from error
+            if page + 1 >= pages:
+                break
+        return names
 
     async def _version(self, api: HttpClient) -> str:
         answer = await api.request("GET", "/v3/info", accept=(200, 404))  # older versions have no such path

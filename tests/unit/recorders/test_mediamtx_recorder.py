@@ -15,6 +15,7 @@ from recorders.mediamtx_server import MediamtxServer, muxed
 from recorders.raw_server import Reply, Request
 from vault_bench import NOON, Bench, at, span, wanted
 
+from services.recorders import http_client
 from services.recorders.http_client import BrokenOff
 from services.recorders.mediamtx import recorder as mediamtx
 from services.recorders.mediamtx.recorder import MediamtxRecorder
@@ -472,6 +473,40 @@ async def test_a_probe_measures_clock_and_oldest_frames(bench: Bench, filmed: li
         assert facts.clock_method == "http-date"
         assert 0 < (facts.clock_uncertainty_ms or 0) < 5000
         assert abs(facts.clock_offset_ms - 120_000) <= 5000
+
+
+@pytest.mark.parametrize("named", ["", "cam1,gate,hall"])
+async def test_many_short_files_are_no_reason_to_call_it_down(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    films = {
+        name: [Camera(bench.root, name).record(at(start), seconds, segment=1)]
+        for name, start, seconds in (("cam1", 0, 24), ("gate", 50, 4), ("hall", 100, 4))
+    }
+    server = MediamtxServer({**films, "empty": []})
+    async with server.running() as address:
+        source = recorder(address, channels=named, api_address=address)
+        for largest, asked in ((100_000, 1), (600, 4)):  # bytes: of all together, and of one of them
+            monkeypatch.setattr(http_client, "LARGEST_ANSWER", largest)
+            server.asked.clear()
+            facts = await source.probe()
+            assert facts.reachable
+            assert facts.oldest_frame == {"cam1": NOON, "gate": at(50), "hall": at(100)}
+            assert len([one for one in server.asked if one.path == "/v3/recordings/list"]) == asked
+            assert [one.channel for one in await source.list_cameras()] == ["cam1", "gate", "hall"]
+
+
+async def test_a_list_that_lacks_a_channel_is_none(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    films = Camera(bench.root, "cam1").record(NOON, 24, segment=1)
+    nothing = always(Reply(b'{"itemCount":0,"pageCount":0,"items":[]}'))
+    server = MediamtxServer({"cam1": [films]}, change={"/v3/paths/list": nothing})
+    monkeypatch.setattr(http_client, "LARGEST_ANSWER", 600)
+    async with server.running() as address:
+        source = recorder(address, channels="", api_address=address)
+        assert (await source.probe()).reachable
+        with pytest.raises(RecorderDown) as down:
+            await source.list_cameras()
+    assert down.value.code == "too-large"
 
 
 async def test_times_without_a_zone_are_of_the_zone_that_is_configured(filmed: list[Written]) -> None:
