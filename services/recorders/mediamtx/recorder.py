@@ -200,7 +200,7 @@ class MediamtxRecorder:
         """
         listed = await self._listed(channel, span) if span.duration else []
         if listed is None:
-            some = await self._lists_some(channel, span)
+            some = span.duration > NARROWEST and await self._lists_some(channel, span)
             if some or not first:
                 listed = await self._halved(channel, span, iter(range(MOST_ASKS if some else FEW_ASKS)), first=first)
         if listed is None:

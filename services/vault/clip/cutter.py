@@ -25,7 +25,7 @@ REPEATED = 1500  # pictures of a segment by which a fragment that comes twice is
 BACK = SECOND // 2  # by which times may go back: where a container has none for decoding, they are worked out
 TAIL = 16  # bytes of each by which it is
 RECALLED = 16  # pictures by which a repetition is recognised
-SOUND_AHEAD = 3600 * SECOND  # of the pictures that are written; no file has them further apart
+SOUND_AHEAD = 3600 * SECOND  # of what is written; no file has pictures and sound further apart
 LONGEST_GROUP = 64 * 1024 * 1024  # bytes held while looking for the key frame before the asked start
 
 
@@ -323,7 +323,7 @@ class Cutter:
     def _write_sound(self, timed: Timed) -> None:
         if timed.dts < self._muxer.zero_ns:
             return  # before the first picture: an edit list may put a track's beginning there
-        if timed.dts > self._written_end + SOUND_AHEAD:
+        if timed.dts > max(self._written_end, self._written_sound) + SOUND_AHEAD:
             self._sound.append(timed)  # its pictures begin another run, if there are any
             return
         if timed.dts < self._written_sound - timed.length // 2:
