@@ -102,6 +102,12 @@ WORDS: dict[str | bool | None, str] = {
     "the recorder was down; the quarantine holds the whole span": (
         "the recorder was unavailable; the preserved footage covers the whole time span"
     ),
+    "the recorder has no such channel any more; the quarantine holds the whole span": (
+        "the recorder no longer has this channel; the preserved footage covers the whole time span"
+    ),
+    "the recorder could not be fetched from; the quarantine holds the whole span": (
+        "nothing could be retrieved from the recorder; the preserved footage covers the whole time span"
+    ),
     "the recorder gave less than it promised; the quarantine holds more": (
         "the recorder delivered less than it reported; the preserved footage covers more"
     ),

@@ -2,7 +2,8 @@
 
 The recorder is asked first for its clock and its coverage; the searched span is the granted one by both readings of
 that clock (`domain.cameras.clocks`). Where the quarantine holds more of the granted span, or the recorder has lost it,
-the quarantine object becomes the master as a whole: its ciphertext is copied to a master's key.
+or cannot give it while the quarantine holds all of it, the quarantine object becomes the master as a whole: its
+ciphertext is copied to a master's key.
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -18,7 +19,7 @@ from services.domain.retrieval import records as retrieval_records
 from services.domain.retrieval.attempts import NoLongerWanted
 from services.domain.retrieval.records import Order, Report, RetrievalResult
 from services.recorders.job_places import JobPlaces
-from services.recorders.protocol import NothingRecorded, RecorderDown
+from services.recorders.protocol import NothingRecorded, RecorderDown, ReplayUnsupported, WrongChannel
 from services.runtime import metrics
 from services.runtime.errors import Outcome
 from services.runtime.spans import Span, covered_share
@@ -144,6 +145,10 @@ class _Run:
             except FootageUnreadable as error:
                 self.difficulties.append(str(error))
                 outcome = "unreadable"
+            except (RecorderDown, WrongChannel, ReplayUnsupported):
+                if best is None or best.outcome != "complete":
+                    raise
+                self.difficulties.append("the recorder could not be fetched from; the quarantine holds the whole span")
             else:
                 if kept is not None:
                     return kept
@@ -157,18 +162,22 @@ class _Run:
     async def _ask_recorder(self) -> list[Span]:
         """Read the recorder's clock and its coverage of the window that follows from it.
 
-        Raises RecorderDown unless the quarantine holds everything.
+        Raises RecorderDown and WrongChannel unless the quarantine holds everything.
         """
         source = self.order.source
         try:
             self._use_clock(await probe(self.database, ACTOR, self.recorder, source))
             self.reported = await self.recorder.coverage(source.channel, self.window)
-        except RecorderDown:
+        except (RecorderDown, WrongChannel) as error:
             self._use_clock(await self.database.run(ACTOR, clocks.get_clock, source.recorder_id))
             best = self._best()
             if best is None or best.outcome != "complete":
                 raise
-            self.difficulties.append("the recorder was down; the quarantine holds the whole span")
+            self.difficulties.append(
+                "the recorder has no such channel any more; the quarantine holds the whole span"
+                if isinstance(error, WrongChannel)
+                else "the recorder was down; the quarantine holds the whole span"
+            )
         else:
             self.difficulties += lost_since(self.order.reported, self.reported, self.window)
         self._note_clock()
@@ -202,7 +211,6 @@ class _Run:
         holding = quarantine.measure(fetched.sealed, order.asked, self.window, order.least_share)
         if best is not None and best.share > holding.share + COVERAGE_EPSILON:
             self.difficulties.append("the recorder gave less than it promised; the quarantine holds more")
-            await self._discard_attempts()
             return None
         return await self._keep(fetched.attempt.id, holding, "recorder")
 
@@ -221,6 +229,7 @@ class _Run:
         )
 
     async def _from_quarantine(self, best: Holding) -> RetrievalResult:
+        await self._discard_attempts()  # what was begun from the recorder
         self.difficulties.append("taken from the quarantine, whole as it was preserved")
         return await self._adopt(best, "quarantine")
 

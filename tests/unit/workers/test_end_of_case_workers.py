@@ -19,10 +19,11 @@ from services.database.tables.notices import Notice
 from services.database.tables.preservations import Preservation
 from services.database.tables.returns import ArchiveEntry, Inspection
 from services.database.tables.reviews import Review
+from services.database.tables.upload_attempts import UploadAttempt
 from services.database.tables.violations import Violation
 from services.domain.cases.document_layouts import render_pdf
 from services.domain.custody import closing, hand_overs
-from services.domain.retrieval import attempts
+from services.domain.retrieval import attempts, progress
 from services.runtime.errors import Fatal, Retryable
 from services.vault.envelopes import open_envelope
 from services.vault.keys.vault_keys import KeyGone
@@ -373,6 +374,24 @@ async def test_an_upload_older_than_a_day_is_dead(desk: Desk) -> None:
     swept = await vault_actions.sweep_abandoned(desk.database, desk.store, None, desk.loan_keys, all_open=False)
 
     assert swept == 1
+
+
+async def test_an_upload_of_more_than_a_day_is_left_to_its_writer_as_long_as_that_one_lives(desk: Desk) -> None:
+    case = desk.case("gate")
+    begun = desk.do(attempts.start, "master", application_id=case.id, item_id=case.item(), job_key=404)
+    arguments = (desk.database, desk.store, None, desk.loan_keys)
+    desk.do(progress.start, case.id, case.item(), "master", "fetching")
+    desk.clock.turn(timedelta(hours=25))
+    desk.do(progress.update, case.item(), "master", phase="sealing", size=10, share=0.5)
+
+    assert await vault_actions.sweep_abandoned(*arguments, all_open=False) == 0
+    assert desk.row(UploadAttempt, begun.id).abandoned_at is None
+
+    # Life of other work on the item is none of this one, nor what was long ago.
+    desk.clock.turn(attempts.LINGER)
+    desk.do(progress.start, case.id, case.item(), "replica", "replicating")
+    assert await vault_actions.sweep_abandoned(*arguments, all_open=False) == 1
+    assert desk.row(UploadAttempt, begun.id).abandoned_because == "the process that began it has ended"
 
 
 async def test_a_declined_offer_ends_like_one_that_nobody_took_up(desk: Desk) -> None:
