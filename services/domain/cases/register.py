@@ -372,7 +372,7 @@ def _select_filed(uow: UnitOfWork, number: str) -> Select[str | None]:
         (document_service.OF_HOLDS, access_holds.may_read(directory, me)),
         (document_service.OF_WORK_ORDERS, access_work_orders.may_read_all(directory, me)),
     )
-    found = Document.kind.not_in([kind for kinds, _ in apart for kind in kinds])
+    found: ColumnElement[bool] = Document.kind.not_in([kind for kinds, _ in apart for kind in kinds])
     if read := [kind for kinds, reads in apart if reads for kind in kinds]:
         concerned = select(Application.id).where(visibility.concerns(me))
         found |= and_(Document.kind.in_(read), Document.application_id.not_in(concerned))
