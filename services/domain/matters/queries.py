@@ -46,9 +46,14 @@ def state_of(matter: Matter) -> str:
 def read(
     uow: UnitOfWork, listing: Listing = EVERYTHING, *, state: str = "", kind: str = "", mine: bool = False
 ) -> Page[MatterLine]:
-    """Read a page of the matters that the actor may see, the newest first; searched in numbers and titles."""
+    """Read a page of the matters that the actor may see, the newest first; searched in numbers and titles.
+
+    A title is searched where its line shows it: else it could be found out letter by letter.
+    """
     me = uow.actor.id
-    query = _select(uow).where(_is_seen(uow), listing.mentioned(Matter.number, Application.number, Application.title))
+    titled = or_(Matter.kind.not_in(APART), visibility.is_of_visible(uow, Matter.application_id))
+    in_title = and_(titled, listing.mentioned(Application.title))
+    query = _select(uow).where(_is_seen(uow), listing.mentioned(Matter.number, Application.number, also=in_title))
     if mine:
         query = query.where(or_(Matter.opened_by == me, Matter.counterpart_id == me))
     if state:

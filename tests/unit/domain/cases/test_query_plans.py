@@ -104,6 +104,7 @@ PAGES: dict[str, tuple[tuple[str, ...], Callable[[UnitOfWork, Any], Any]]] = {
     "unread": (EVERYBODY, lambda uow, _: notification_service.count_unread(uow)),
     "matters": (ALL_WITH_LEGAL, lambda uow, _: matter_queries.read(uow, Listing(limit=50))),
     "matters by number": (ALL_WITH_LEGAL, lambda uow, _: matter_queries.read(uow, Listing(limit=50, sort="number"))),
+    "matters by words": (ALL_WITH_LEGAL, lambda uow, _: matter_queries.read(uow, Listing(text="门", limit=50))),
     "own matters": (ALL_WITH_LEGAL, lambda uow, _: matter_queries.read(uow, Listing(limit=50), mine=True)),
     "open matters": (ALL_WITH_LEGAL, lambda uow, _: matter_queries.read(uow, Listing(limit=50), state="open")),
     "violations": (ALL_WITH_LEGAL, lambda uow, _: matter_queries.read(uow, Listing(limit=50), kind="violation")),
