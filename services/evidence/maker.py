@@ -143,7 +143,8 @@ class PackageMaker:
             return False
         breaker = Breaker()
         more = any(await run_each(LEASE, [partial(step, breaker) for step in (self._discard_due, self._make_next)]))
-        breaker.raise_first()
+        if not more:  # else the next one is made first: a run that fails is followed by a pause
+            breaker.raise_first()
         return more
 
     async def _make_next(self, breaker: Breaker) -> bool:

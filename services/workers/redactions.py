@@ -73,7 +73,8 @@ class RedactionMaker:
         breaker = Breaker()
         steps = (self._label_left, self._discard_due, self._make_next)
         more = any(await run_each(LEASE, [partial(step, breaker) for step in steps]))
-        breaker.raise_first()
+        if not more:  # else the next one is made first: a run that fails is followed by a pause
+            breaker.raise_first()
         return more
 
     async def _make_next(self, breaker: Breaker) -> bool:
