@@ -8,6 +8,7 @@ that dies is done again by the next one, and a case that is held meanwhile keeps
 
 from services.database.unit_of_work import Actor, Database
 from services.domain.custody import discards
+from services.domain.custody.discards import Leftover
 from services.runtime.threads import run_in_thread
 from services.vault.keys.vault_keys import LoanKeys
 from services.vault.store.breaker import Breaker
@@ -40,7 +41,7 @@ class Discarder:
         full, self._after, breaker = len(due) == AT_ONCE, "", Breaker()
         for application_id in due:
             self._after = application_id if full or application_id != due[-1] else ""
-            await breaker.is_done(self._discard(application_id), application_id)
+            await self._discard(application_id, breaker)
         breaker.raise_first()
         return more or full
 
@@ -53,9 +54,13 @@ class Discarder:
             await self._database.run(ACTOR, discards.record_keys, due)
         return len(due) == AT_ONCE
 
-    async def _discard(self, application_id: str) -> None:
-        left = await self._database.run(ACTOR, discards.begin, application_id)
-        while left is not None:
-            if left.stored is not None:
-                await vault_actions.discard(self._store, left.stored.bucket, left.stored.key)
-            left = await self._database.run(ACTOR, discards.begin, application_id, left)
+    async def _discard(self, application_id: str, breaker: Breaker) -> None:
+        passed = set[str]()
+        gone: Leftover | None = None
+        while (left := await self._database.run(ACTOR, discards.begin, application_id, gone, passed)) is not None:
+            stored, gone = left.stored, left
+            if stored is not None:
+                deletion = vault_actions.discard(self._store, stored.bucket, stored.key)
+                if not await breaker.is_done(deletion, stored.key):
+                    passed.add(left.id)
+                    gone = None

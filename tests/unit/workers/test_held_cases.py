@@ -448,6 +448,22 @@ async def test_one_case_that_cannot_be_discarded_holds_up_no_other(desk: Desk) -
     assert desk.objects("quarantine") == []
 
 
+async def test_one_object_that_cannot_be_discarded_holds_up_no_other_of_its_case(desk: Desk) -> None:
+    case = await with_everything(desk)
+    await ended(desk, case, "rejected")
+    desk.clock.turn(WINDOW)
+    [kept] = desk.objects("quarantine")
+
+    with bad_disk(desk.store, "delete", kept), pytest.raises(StoreDown):
+        await desk.discarder().run()
+    [copy], [preservation] = desk.rows(Copy), desk.rows(Preservation)
+    assert (desk.objects("quarantine"), desk.objects("copies")) == ([kept], [])
+    assert (copy.discarded_at is None, preservation.discarded_at) == (False, None)
+    await desk.discard()
+    assert desk.objects("quarantine") == []
+    assert case.application.discard_after is None
+
+
 async def test_what_the_store_does_not_give_of_some_cases_holds_up_no_other(desk: Desk) -> None:
     cases = [await preserved(desk) for _ in range(5)]
     for case in cases:
