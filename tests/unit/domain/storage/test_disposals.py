@@ -1,5 +1,6 @@
 """Disposal: only what is past its retention and held by nothing, by two people of two departments, item by item."""
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -8,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 from archived_case import CONFIRMER, PROPOSER, DisposalDesk, archived, further
+from bad_disk import bad_disk
 from prepared_desk import prepared_desk
 from review_desk import PASSWORD
 from statements import statements
@@ -296,6 +298,25 @@ async def test_a_store_that_fails_half_way_is_asked_again_and_the_first_answer_s
     assert (desk.states, desk.left()) == (["deleted"], [])
     assert {one["answer"] for one in desk.items[0].results or ()} == {"deleted"}
     assert len(desk.desk.all(Document, kind="disposal")) == 1
+
+
+async def test_one_item_that_a_store_does_not_delete_holds_up_no_other(desk: DisposalDesk) -> None:
+    desk.desk.run(further, 1)
+    [paper] = [master for master in desk.desk.all(Master) if master.application_id != desk.application_id]
+    stored = desk.store.put("masters", "masters/further", io.BytesIO(b"sealed footage"), metadata={})
+    sealed = {**paper.sealed, "key": stored.key, "versionId": stored.version_id}
+    desk.change(Master, paper.id, sealed=sealed, replica=None)
+    assert desk.list_due() == 2
+    desk.agree()
+    desk.apply(desk.batch)
+    first, second = sorted(desk.items, key=lambda item: item.id)
+    bad = desk.desk.the(Master, id=first.master_id).sealed["key"]
+
+    with bad_disk(desk.store, "delete", bad), pytest.raises(StoreDown):
+        await desk.disposer().run()
+    assert {item.id: item.state for item in desk.items} == {first.id: "due", second.id: "deleted"}
+    await desk.disposer().run()
+    assert (desk.states, desk.left()) == (["deleted", "deleted"], [])
 
 
 async def test_a_version_that_the_store_still_locks_stays_and_is_tried_again(desk: DisposalDesk) -> None:
