@@ -34,6 +34,8 @@ from services.vault.sealing import Sealed
 from services.verifier import accounts
 from services.verifier.notes import Checkpoint, read_checkpoint
 
+INSPECTED = "inspected-case"  # the subject of what supervision does with a case of its sample
+
 
 @dataclass(frozen=True)
 class Footage:
@@ -169,8 +171,13 @@ def proofs(uow: UnitOfWork, indexes: list[int], olds: list[int], size: int) -> t
 
 
 def list_events(uow: UnitOfWork, application_id: str, acts: list[SignedAct]) -> list[AuditEvent]:
-    """Return the case's events, and those of the confidentiality agreements that its hand-over requires."""
-    events = list(uow.session.scalars(select(AuditEvent).where(AuditEvent.application_id == application_id)))
+    """Return the case's events, and those of the confidentiality agreements that its hand-over requires.
+
+    Without those of how supervision has inspected the case: what a member has answered is read by supervision, by who
+    leads Security and by the management alone. A finding is there, with the work order that puts it right.
+    """
+    of_case = select(AuditEvent).where(AuditEvent.application_id == application_id)
+    events = list(uow.session.scalars(of_case.where(AuditEvent.subject_kind != INSPECTED)))
     signed = {act.signature["sha256"]: act for act in acts if act.kind == "confidentiality-agreement"}
     if signed:
         agreements = select(AuditEvent).where(
