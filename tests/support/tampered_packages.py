@@ -124,6 +124,7 @@ def groups(made: Made, forged: Made | None, older: Older, small: Small) -> dict[
         ],
         "hostile": list(_hostile(small)),
         "stamped": list(_stamped(small)),
+        "anchored": list(_anchors(small)),
         "passkeys": list(_passkeys(small)),
     }
 
@@ -318,7 +319,7 @@ def _stamped(small: Small) -> Iterator[Tampered]:
         seal = Signer(small.seal.key, stamper)
         contents = resealed(small.contents, seal)
         yield _members(f"stamped {name}", lambda contents=contents: contents)
-        yield _members(f"anchored {name}", lambda stamper=stamper: _anchored(small, stamper.stamp))
+        yield _members(f"anchored {name}", lambda stamper=stamper: anchored(small, stamper.stamp))
         envelope = json.loads(contents[layout.SIGNED])
         token = bytearray(base64.b64decode(envelope["signatures"][0]["rfc3161"]))
         for at in range(0, len(token), 97):
@@ -329,7 +330,21 @@ def _stamped(small: Small) -> Iterator[Tampered]:
             yield _members(f"stamp {name} at {at}", lambda broken=broken: broken)
 
 
-def _anchored(small: Small, stamp: Callable[[bytes], bytes]) -> Contents:
+def _anchors(small: Small) -> Iterator[Tampered]:
+    """An anchor beside one of before a restore, by its right key and by wrong ones."""
+    for key in keys_beside(small):
+        yield _members(f"anchored as {key}", lambda key=key: anchored(small, key=key))
+
+
+def keys_beside(small: Small) -> tuple[str, ...]:
+    """Keys of an anchor that lies beside one of before a restore: the right one, and wrong ones."""
+    note = small.contents[layout.CHECKPOINT]
+    first, sha256 = f"checkpoints/{read_checkpoint(note.decode()).size}", hashlib.sha256(note).hexdigest()
+    return f"{first}-{sha256[:16]}", f"{first}-{'0' * 16}", f"{first}-{sha256}"
+
+
+def anchored(small: Small, stamp: Callable[[bytes], bytes] | None = None, **changes: Any) -> Contents:
+    """The smallest case with its checkpoint anchored, sealed again; ``changes``: what the anchor says instead."""
     note = small.contents[layout.CHECKPOINT]
     size = read_checkpoint(note.decode()).size
     anchor = {
@@ -338,13 +353,14 @@ def _anchored(small: Small, stamp: Callable[[bytes], bytes]) -> Contents:
         "sha256": hashlib.sha256(note).hexdigest(),
         "anchoredAt": small_case.AT,
         "note": note.decode(),
-        "token": base64.b64encode(stamp(note)).decode(),
+        "token": None if stamp is None else base64.b64encode(stamp(note)).decode(),
+        **changes,
     }
-    changes = {
+    members = {
         layout.ANCHORS: rfc8785.dumps(anchor) + b"\n",
         layout.CONSISTENCY: rfc8785.dumps({"old": size, "new": size, "hashes": []}) + b"\n",
     }
-    return resealed({**small.contents, **changes}, small.seal)
+    return resealed({**small.contents, **members}, small.seal)
 
 
 def _passkeys(small: Small) -> Iterator[Tampered]:
