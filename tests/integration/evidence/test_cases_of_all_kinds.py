@@ -147,6 +147,31 @@ async def test_a_passkeys_signature_is_checked_by_whoever_has_the_package(desk: 
         assert (first.check, first.of) == ("decision", line.of)
 
 
+@pytest.mark.requirement("R34", "R52")
+async def test_of_a_case_whose_release_waits_for_a_second_person_or_was_never_answered(
+    desk: People, tmp_path: Path
+) -> None:
+    case = await desk.apply("cam1", important_information=True)
+    await desk.reach(case, "storage-release")
+    decided = await desk.decide(case, "storage-release")
+    assert not decided.published
+    await desk.confirm(case, agrees=False)
+    await desk.decide(case, "storage-release")
+
+    waiting = await packaged(desk, case, tmp_path / "waiting.zip", "hash")
+    await desk.withdraw(case)
+    await closed(desk, case)
+    withdrawn = await packaged(desk, case, tmp_path / "withdrawn.zip", "hash")
+
+    for report in (waiting, withdrawn):
+        signed = sorted(line.of.partition("-")[2] for line in report.lines if line.check == "decision")
+        assert [name for name in signed if name.endswith("storage-release.json")] == [
+            "confirmation-storage-release.json",
+            "proposal-storage-release.json",
+            "proposal-storage-release.json",
+        ]
+
+
 @pytest.mark.requirement("R47", "R52", "R64")
 async def test_of_a_case_whose_work_orders_were_done_and_verified(desk: People, tmp_path: Path) -> None:
     """A check-in of the custodian and a review of the hold, each with what was attached to it."""

@@ -29,7 +29,7 @@ class SignedAct:
     ``signature`` is without the statement; its ``sha256`` is of the canonical ``statement``. ``kind``: decision,
     proposal, confirmation, consent, confidentiality-agreement, return, sitting, urgent-call, custody-offer,
     package-approval, work-order-done, work-order-verified; ``stage`` of the first three. A proposal is a release
-    whose second person disagreed: one that was confirmed is a decision.
+    whose second person disagreed, or has not answered: one that was confirmed is a decision.
     """
 
     kind: str
@@ -55,7 +55,9 @@ def of_application(uow: UnitOfWork, application_id: str) -> list[SignedAct]:
 
 
 def _reviews(uow: UnitOfWork, application_id: str) -> Iterator[SignedAct]:
+    decided = set()
     for decision in uow.session.scalars(select(Decision).where(Decision.application_id == application_id)):
+        decided.add(decision.statement_sha256)
         yield from _act(
             uow, "decision", decision.signature, decision.decided_at, decision.decided_by, stage=decision.stage
         )
@@ -64,9 +66,10 @@ def _reviews(uow: UnitOfWork, application_id: str) -> Iterator[SignedAct]:
         yield from _act(
             uow, "confirmation", confirmation.signature, confirmation.confirmed_at, confirmation.person_id, stage=stage
         )
-    refused = select(Proposal, Review.stage).join(Review, Review.id == Proposal.review_id)
-    refused = refused.where(Review.application_id == application_id, Proposal.refused_by.is_not(None))
-    for proposal, stage in uow.session.execute(refused):
+    proposals = select(Proposal, Review.stage).join(Review, Review.id == Proposal.review_id)
+    for proposal, stage in uow.session.execute(proposals.where(Review.application_id == application_id)):
+        if proposal.statement_sha256 in decided:
+            continue
         yield from _act(uow, "proposal", proposal.signature, proposal.proposed_at, proposal.person_id, stage=stage)
         yield from _act(
             uow, "confirmation", proposal.refusal_signature, proposal.refused_at, proposal.refused_by, stage=stage
