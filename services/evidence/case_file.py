@@ -2,6 +2,7 @@
 
 import base64
 import json
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -151,9 +152,9 @@ def read(uow: UnitOfWork, application_id: str, note: str, *, in_clear: bool) -> 
         attached=attachment_members.list_of_case(uow, application_id, in_clear=in_clear),
     )
     size = case.checkpoint.size
-    case.anchors = list(_anchors(uow, case.events[0].seq, size))
     case.accounts = _account_events(uow, acts, size)
     case.events = sorted([*case.events, *case.accounts], key=lambda event: event.seq)
+    case.anchors = list(_anchors(uow, [event.seq for event in case.events], size))
     people = {entry.person_id for entry in case.custody}
     people |= {absent for act in acts for absent in accounts.represented(act.statement)}
     known = access_queries.get_names(uow, people)
@@ -285,11 +286,18 @@ def _returned(uow: UnitOfWork, application_id: str, hand_over: HandOver | None) 
     }
 
 
-def _anchors(uow: UnitOfWork, since: int, until: int) -> Iterator[dict[str, Any]]:
-    """Yield the anchors of checkpoints between the case's first event and the package's checkpoint."""
+def _anchors(uow: UnitOfWork, events: Sequence[int], until: int) -> Iterator[dict[str, Any]]:
+    """Yield the first anchor that holds each of these events, and the newest one below the package's checkpoint.
+
+    Not all of them: one an hour since the agreement of a year ago would fill the package, and prove no more.
+    ``events``: their numbers, in order.
+    """
+    within = AuditAnchor.size.between(events[0], until)
+    sizes = uow.session.scalars(select(AuditAnchor.size).where(within).order_by(AuditAnchor.size)).all()
+    firsts = {bisect_left(sizes, event) for event in events} - {len(sizes)}
+    wanted = {sizes[first] for first in firsts} | set(sizes[-1:])
     rows = select(AuditAnchor, AuditCheckpoint.note).join(AuditCheckpoint, AuditCheckpoint.size == AuditAnchor.size)
-    within = AuditAnchor.size.between(since, until)
-    for anchor, note in uow.session.execute(rows.where(within).order_by(AuditAnchor.size)):
+    for anchor, note in uow.session.execute(rows.where(AuditAnchor.size.in_(wanted)).order_by(AuditAnchor.size)):
         yield {
             "size": anchor.size,
             "bucket": anchor.bucket,

@@ -160,9 +160,9 @@ def prepare(sources: Material, number: str, how: How, actor: Actor) -> Prepared:
 
     Raises Fatal where the case can have no such package, and Retryable.
     """
-    application_id = sources.database.run_now(actor, case_file.find, number)
+    application_id = sources.database.read_now(actor, case_file.find, number)
     if how != "hash":
-        sources.database.run_now(actor, case_file.require_needed, application_id)
+        sources.database.read_now(actor, case_file.require_needed, application_id)
     for _ in range(ATTEMPTS):
         before = _read(sources, application_id, how, actor)
         if before is None:
@@ -189,7 +189,7 @@ def _read(sources: Material, application_id: str, how: How, actor: Actor) -> Cas
     note = sources.signed_head(application_id, actor)
     if note is None:
         return None
-    return sources.database.run_now(actor, partial(case_file.read, in_clear=how == "clear"), application_id, note)
+    return sources.database.read_now(actor, partial(case_file.read, in_clear=how == "clear"), application_id, note)
 
 
 def _require_signatures(case: CaseFile) -> None:
@@ -338,7 +338,7 @@ def _write_trail(writer: Writer, sources: Material, prepared: Prepared) -> None:
     named += [act.statement.get("auditCheckpoint") for act in case.acts]
     olds = sorted({checkpoint["size"] for checkpoint in (*named, *case.anchors) if checkpoint is not None})
     indexes = [event.seq - 1 for event in case.events]
-    inclusions, consistencies = sources.database.run_now(ACTOR, case_file.proofs, indexes, olds, size)
+    inclusions, consistencies = sources.database.read_now(ACTOR, case_file.proofs, indexes, olds, size)
     writer.add(layout.CHECKPOINT, case.note.encode())
     writer.add(layout.EVENTS, _lines({"index": event.seq - 1, "entry": event.entry} for event in case.events))
     writer.add(layout.PROOFS, _lines(inclusions))

@@ -3,10 +3,12 @@
 import base64
 import binascii
 import hashlib
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 from services.verifier import layout
@@ -236,20 +238,24 @@ def _checkpoint_anchored(package: Package, line: Any) -> dict[str, Any]:
 def _anchors(package: Package, trail: Trail) -> str:
     """Check each anchor's note and time; its tree is checked by the consistency proofs."""
     lines = package.lines(layout.ANCHORS)
+    if not lines:
+        return "none: nobody else has seen an earlier checkpoint"
+    indexes = [event.index for event in trail.events]
+    latest = list(accumulate((moment(event.at) for event in trail.events), max))  # of an event and all before it
     stamps: dict[str, int] = {}
     for line in lines:
-        _check_anchor(package, trail, line)
+        checkpoint = _check_anchor(package, trail, line)
+        held = bisect_left(indexes, checkpoint.size)
+        _check_anchored_at(package, line, latest[held - 1] if held else None)
         if line["token"] is not None:
             authority = check_token(_base64(line["token"]), line["note"].encode()).who
             stamps[authority] = stamps.get(authority, 0) + 1
-    if not lines:
-        return "none: nobody else has seen an earlier checkpoint"
     parts = [f"{len(lines)} are in the locked store, by the database"]
     parts += [f"{count} with a time stamp by {authority}" for authority, count in stamps.items()]
     return "; ".join(parts)
 
 
-def _check_anchor(package: Package, trail: Trail, line: dict[str, Any]) -> None:
+def _check_anchor(package: Package, trail: Trail, line: dict[str, Any]) -> Checkpoint:
     checkpoint, _ = open_checkpoint(line["note"], _keys(package))
     if checkpoint.size > trail.head().size:
         raise Invalid(f"the anchor at {line['key']!r:.100} holds a checkpoint that is newer than the package's")
@@ -258,8 +264,13 @@ def _check_anchor(package: Package, trail: Trail, line: dict[str, Any]) -> None:
     keys = (key, f"{key}-{sha256[:16]}")
     if (line["size"], line["sha256"]) != (checkpoint.size, sha256) or line["key"] not in keys:
         raise Invalid(f"the anchor at {line['key']!r:.100} states size, SHA-256 or key of another note")
+    return checkpoint
+
+
+def _check_anchored_at(package: Package, line: dict[str, Any], latest: datetime | None) -> None:
+    """Compare when it was anchored with the latest event that it holds, and with the package."""
     at = moment(line["anchoredAt"])
-    if any(moment(event.at) - CLOCKS_APART > at for event in trail.events if event.index < checkpoint.size):
+    if latest is not None and latest - CLOCKS_APART > at:
         raise Invalid(f"the anchor at {line['key']!r:.100} is of {at.isoformat()}, and holds events of later than that")
     if at > moment(package.predicate["madeAt"]) + CLOCKS_APART:
         raise Invalid(f"the anchor at {line['key']!r:.100} is of {at.isoformat()}, later than the package")

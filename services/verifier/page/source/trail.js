@@ -216,18 +216,35 @@ function checkpointAnchored(found, line) {
 /** Check each anchor's note and time; its tree is checked by the consistency proofs. */
 async function anchors(found, trail) {
   const lines = found.lines(layout.ANCHORS);
+  if (!lines.length) return "none: nobody else has seen an earlier checkpoint";
+  const latest = latestOf(trail.events);
   const stamps = new Map();
   for (const line of lines) {
-    checkAnchor(found, trail, line);
+    const { size } = checkAnchor(found, trail, line);
+    checkAnchoredAt(found, line, latest(size));
     if (at(line, "token") !== null) {
       const { who } = await checkToken(base64Of(line.token), utf8(text(line.note)));
       stamps.set(who, (stamps.get(who) ?? 0) + 1);
     }
   }
-  if (!lines.length) return "none: nobody else has seen an earlier checkpoint";
   const parts = [`${lines.length} are in the locked store, by the database`];
   for (const [authority, count] of stamps) parts.push(`${count} with a time stamp by ${authority}`);
   return parts.join("; ");
+}
+
+/** What says of a size, in microseconds, when the latest of the events happened that a tree of it holds; or null. */
+function latestOf(events) {
+  const latest = []; // of each event and all before it
+  for (const event of events) latest.push(Math.max(moment(event.at).micros, latest.at(-1) ?? -Infinity));
+  return (size) => {
+    let low = 0, high = events.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (events[middle].index < size) low = middle + 1;
+      else high = middle;
+    }
+    return low ? latest[low - 1] : null;
+  };
 }
 
 function checkAnchor(found, trail, line) {
@@ -243,13 +260,17 @@ function checkAnchor(found, trail, line) {
   if (!same(stated, [checkpoint.size, sha256]) || !keys.includes(at(line, "key"))) {
     throw new Invalid(`the anchor at ${key()} states size, SHA-256 or key of another note`);
   }
-  const anchored = moment(at(line, "anchoredAt"));
-  const held = trail.events.filter(({ index }) => index < checkpoint.size);
-  if (held.some((event) => moment(event.at).micros - CLOCKS_APART > anchored.micros)) {
-    throw new Invalid(`the anchor at ${key()} is of ${isoText(anchored)}, and holds events of later than that`);
+  return checkpoint;
+}
+
+/** Compare when it was anchored with the latest event that it holds, and with the package. */
+function checkAnchoredAt(found, line, latest) {
+  const anchored = moment(at(line, "anchoredAt")), key = quoted(at(line, "key"), 100);
+  if (latest !== null && latest - CLOCKS_APART > anchored.micros) {
+    throw new Invalid(`the anchor at ${key} is of ${isoText(anchored)}, and holds events of later than that`);
   }
   if (anchored.micros > moment(at(found.predicate, "madeAt")).micros + CLOCKS_APART) {
-    throw new Invalid(`the anchor at ${key()} is of ${isoText(anchored)}, later than the package`);
+    throw new Invalid(`the anchor at ${key} is of ${isoText(anchored)}, later than the package`);
   }
 }
 
