@@ -101,8 +101,7 @@ def examine(package: Package, report: Report) -> Trail:
     trail.signed = [size for reference in named if isinstance(size := reference.checkpoint.get("size"), int)]
     report.each("consistency", _consistencies(package, trail, named), layout.CONSISTENCY)
     with report.check("anchors", layout.ANCHORS) as finding:
-        finding.text = _anchors(package, trail)
-        finding.noted = finding.text.startswith("none")
+        finding.text, finding.noted = _anchors(package, trail)
     return trail
 
 
@@ -235,27 +234,38 @@ def _checkpoint_anchored(package: Package, line: Any) -> dict[str, Any]:
     return {"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root_base64}
 
 
-def _anchors(package: Package, trail: Trail) -> str:
-    """Check each anchor's note and time; its tree is checked by the consistency proofs."""
+def _anchors(package: Package, trail: Trail) -> tuple[str, bool]:
+    """Check each anchor's note and time; its tree is checked by the consistency proofs. True for a note.
+
+    When it was anchored is the database's own statement, and events of a while in which its clock was ahead contradict
+    it for good: a note. What the tree and an authority's time stamp say does not rest on it.
+    """
     lines = package.lines(layout.ANCHORS)
     if not lines:
-        return "none: nobody else has seen an earlier checkpoint"
+        return "none: nobody else has seen an earlier checkpoint", True
     indexes = [event.index for event in trail.events]
     latest = list(accumulate((moment(event.at) for event in trail.events), max))  # of an event and all before it
     stamps: dict[str, int] = {}
+    early: list[str] = []
     for line in lines:
-        checkpoint = _check_anchor(package, trail, line)
+        checkpoint, at = _check_anchor(package, trail, line)
         held = bisect_left(indexes, checkpoint.size)
-        _check_anchored_at(package, line, latest[held - 1] if held else None)
+        if held and latest[held - 1] - CLOCKS_APART > at:
+            early.append(f"{line['key']!r:.100}")
         if line["token"] is not None:
             authority = check_token(_base64(line["token"]), line["note"].encode()).who
             stamps[authority] = stamps.get(authority, 0) + 1
     parts = [f"{len(lines)} are in the locked store, by the database"]
     parts += [f"{count} with a time stamp by {authority}" for authority, count in stamps.items()]
-    return "; ".join(parts)
+    if early:
+        parts.append(
+            f"{len(early)} with events of later than their own time, the first at {early[0]}: a clock was ahead"
+        )
+    return "; ".join(parts), bool(early)
 
 
-def _check_anchor(package: Package, trail: Trail, line: dict[str, Any]) -> Checkpoint:
+def _check_anchor(package: Package, trail: Trail, line: dict[str, Any]) -> tuple[Checkpoint, datetime]:
+    """Return the anchor's checkpoint, and when it was anchored by the database."""
     checkpoint, _ = open_checkpoint(line["note"], _keys(package))
     if checkpoint.size > trail.head().size:
         raise Invalid(f"the anchor at {line['key']!r:.100} holds a checkpoint that is newer than the package's")
@@ -264,16 +274,10 @@ def _check_anchor(package: Package, trail: Trail, line: dict[str, Any]) -> Check
     keys = (key, f"{key}-{sha256[:16]}")
     if (line["size"], line["sha256"]) != (checkpoint.size, sha256) or line["key"] not in keys:
         raise Invalid(f"the anchor at {line['key']!r:.100} states size, SHA-256 or key of another note")
-    return checkpoint
-
-
-def _check_anchored_at(package: Package, line: dict[str, Any], latest: datetime | None) -> None:
-    """Compare when it was anchored with the latest event that it holds, and with the package."""
     at = moment(line["anchoredAt"])
-    if latest is not None and latest - CLOCKS_APART > at:
-        raise Invalid(f"the anchor at {line['key']!r:.100} is of {at.isoformat()}, and holds events of later than that")
     if at > moment(package.predicate["madeAt"]) + CLOCKS_APART:
         raise Invalid(f"the anchor at {line['key']!r:.100} is of {at.isoformat()}, later than the package")
+    return checkpoint, at
 
 
 def _proofs(package: Package, member: str, by: str) -> dict[int, dict[str, Any]]:

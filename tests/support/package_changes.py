@@ -362,7 +362,7 @@ CHANGES: list[tuple[Change, str]] = [
     (an_anchor_that_tells("key", "checkpoints/1"), "anchors"),
     (an_anchor_beside("0" * 16), "anchors"),
     (an_anchor_beside(""), "anchors"),
-    (an_anchor_that_tells("anchoredAt", "1999-01-01T00:00:00+00:00"), "anchors"),
+    (an_anchor_that_tells("anchoredAt", "1999-01-01T00:00:00+00:00"), "as-made"),
     (an_anchor_that_tells("anchoredAt", "2099-01-01T00:00:00+00:00"), "anchors"),
     (the_earlier_checkpoint, "checkpoint-stated"),
     (the_earlier_checkpoint_alone, "inclusion"),

@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -331,9 +332,13 @@ def _stamped(small: Small) -> Iterator[Tampered]:
 
 
 def _anchors(small: Small) -> Iterator[Tampered]:
-    """An anchor beside one of before a restore, by its right key and by wrong ones."""
+    """Anchors beside one of before a restore, by the right key and by wrong ones; and after a clock was ahead."""
     for key in keys_beside(small):
         yield _members(f"anchored as {key}", lambda key=key: anchored(small, key=key))
+    stamper = Stamper(Path(tempfile.mkdtemp(dir=small.folder)) / "authority")
+    for at in (early(6), early(5)):
+        yield _members(f"anchored at {at}", lambda at=at: anchored(small, anchoredAt=at))
+        yield _members(f"stamped, anchored at {at}", lambda at=at: anchored(small, stamper.stamp, anchoredAt=at))
 
 
 def keys_beside(small: Small) -> tuple[str, ...]:
@@ -341,6 +346,11 @@ def keys_beside(small: Small) -> tuple[str, ...]:
     note = small.contents[layout.CHECKPOINT]
     first, sha256 = f"checkpoints/{read_checkpoint(note.decode()).size}", hashlib.sha256(note).hexdigest()
     return f"{first}-{sha256[:16]}", f"{first}-{'0' * 16}", f"{first}-{sha256}"
+
+
+def early(minutes: int) -> str:
+    """So long before the events of the smallest case."""
+    return (datetime.fromisoformat(small_case.AT) - timedelta(minutes=minutes)).isoformat()
 
 
 def anchored(small: Small, stamp: Callable[[bytes], bytes] | None = None, **changes: Any) -> Contents:

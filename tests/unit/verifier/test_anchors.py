@@ -1,18 +1,20 @@
 """Where checkpoints were anchored: an anchor states its own note, also beside one of before a restore."""
 
+import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import package_tampering as tampering
 import pytest
-from tampered_packages import Small, anchored, keys_beside
+from tampered_packages import Small, anchored, early, keys_beside
 
 from services.bench import small_case
 from services.vault.keys.log_key import ensure_log_key
 from services.vault.keys.signer import Signer
 from services.vault.keys.signing_key import ensure_signing_key
 from services.verifier.examination import examine
+from services.verifier.notes import Checkpoint
 from services.verifier.report import Line
 
 
@@ -42,3 +44,23 @@ def test_an_anchor_beside_one_of_before_a_restore_has_its_own_hash_in_its_key(sm
         line = found(small, tmp_path / "case.zip", key=key)
         assert line.status == "fail"
         assert line.found.endswith("states size, SHA-256 or key of another note")
+
+
+@pytest.mark.requirement("R52")
+def test_an_anchor_of_before_its_events_is_noted_and_the_tree_decides(small: Small, tmp_path: Path) -> None:
+    """A clock was ahead when they were written; whoever says so of others has to show them in the tree all the same."""
+    assert found(small, tmp_path / "case.zip", anchoredAt=early(5)).status == "pass"
+    line = found(small, tmp_path / "case.zip", anchoredAt=early(6))
+    assert line.status == "note"
+    assert "1 with events of later than their own time, the first at 'checkpoints/" in line.found
+
+    other = small.key.sign(Checkpoint(small.key.origin, 1, bytes(32)))
+    told = {"size": 1, "key": "checkpoints/1", "sha256": hashlib.sha256(other.encode()).hexdigest(), "note": other}
+    report = examine(tampering.write(tmp_path / "case.zip", anchored(small, **told, anchoredAt=early(6))))
+    assert "consistency" in {line.check for line in report.failed}
+
+
+@pytest.mark.requirement("R52", refuses=True)
+def test_an_anchor_of_after_the_package_is_refused(small: Small, tmp_path: Path) -> None:
+    line = found(small, tmp_path / "case.zip", anchoredAt="2099-01-01T00:00:00+00:00")
+    assert (line.status, line.found.endswith("later than the package")) == ("fail", True)
