@@ -124,6 +124,7 @@ def groups(made: Made, forged: Made | None, older: Older, small: Small) -> dict[
             for shape in SHAPES
         ],
         "hostile": list(_hostile(small)),
+        "packed": [_bytes(name, data) for name, data in packed_by_others(small.contents).items()],
         "stamped": list(_stamped(small)),
         "anchored": list(_anchors(small)),
         "passkeys": list(_passkeys(small)),
@@ -274,6 +275,18 @@ def _zip(contents: Contents, method: int = zipfile.ZIP_STORED, mode: int = 0o100
             info.external_attr = mode << 16
             archive.writestr(info, data, method)
     return file.getvalue()
+
+
+def packed_by_others(contents: Contents) -> dict[str, bytes]:
+    """What mail programs and people make of a package; the last is none of it."""
+    inner = {"案件/SQ-2031-000001.ZIP": _zip(contents), "__MACOSX/._SQ-2031-000001.ZIP": b"x", "案件/": b""}
+    folder = {f"SQ-2031-000001/{name}": data for name, data in contents.items()}
+    return {
+        "wrapped": _zip(inner, zipfile.ZIP_DEFLATED),
+        "packed again": _zip(contents),
+        "packed again in a folder": _zip(folder, zipfile.ZIP_DEFLATED),
+        "another ZIP": _zip({"letter.pdf": b"%PDF", "list.pdf": b"%PDF"}),
+    }
 
 
 def _countless(path: Path) -> None:
