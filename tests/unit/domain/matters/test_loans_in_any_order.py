@@ -151,6 +151,7 @@ class Loan:
     """One loan in a unit of work. ``keys`` are of the jobs that open reviews.
 
     ``changed``: something was done since the last comparison. What is refused is undone, and leaves nothing to compare.
+    ``refused``: why the last act was that a person was refused, as a code.
     """
 
     uow: UnitOfWork
@@ -159,6 +160,7 @@ class Loan:
     copy_id: str
     keys: Iterator[int] = field(default_factory=lambda: itertools.count(10_000))
     changed: bool = True
+    refused: str | None = None
     loaded: list[Any] = field(default_factory=list)
     rows: dict[type[Any], list[Any]] = field(default_factory=dict)
 
@@ -174,7 +176,8 @@ class Loan:
             with self.uow.savepoint():
                 done = act(self.uow, *arguments, **named)
                 self.uow.session.flush()
-        except (Refused, NotPermitted):
+        except (Refused, NotPermitted) as refusal:
+            self.refused = refusal.code if isinstance(refusal, Refused) else None
             return None
         finally:
             self.uow.actor = CLERK
@@ -522,6 +525,8 @@ class Loan:
         assert row.custodian_id == before.custodian_id, "whoever held the wrong copies gets those that replace them"
         if self.attempt(row.custodian_id, hand_overs.accept, hand_over_id, **signed) is not None:
             self.row, self.copy_id = row, copy_id
+        else:
+            assert self.refused != "not-yours", "whom the copies are offered to is asked for the receipt"
 
     # ---- what holds
 
