@@ -200,6 +200,10 @@ class Kind(ABC):
     def obstacle(self, uow: UnitOfWork, state: CaseState, asked: Any) -> Message | None:
         """Return why it cannot be done as things stand; None where it can."""
 
+    def obstacle_of(self, uow: UnitOfWork, state: CaseState, matter: Matter) -> Message | None:
+        """Return the same of a matter that was asked for before, whoever acts now."""
+        return self.obstacle(uow, state, self.read(matter))
+
     def is_offered(self, application: Application) -> bool:
         """Whether a case of this kind can be asked for it at all; its page offers nothing else."""
         return True

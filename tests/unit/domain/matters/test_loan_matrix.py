@@ -35,7 +35,7 @@ from services.runtime.errors import NotPermitted, Refused
 
 DAYS = 15  # of the use period that was granted
 LATER = DAYS + 7
-NEW_KEEPER = "operator2"
+NEW_KEEPER = "drafter"
 HOUR = timedelta(hours=1)
 
 # ---- states

@@ -136,7 +136,7 @@ def lent_in_a_room(desk: ReviewDesk) -> dict[str, str]:
 
 
 WORLDS = (
-    World(lent_with_viewer, ("keeper", "operator2", "operator"), "head", "office-head"),
+    World(lent_with_viewer, ("keeper", "drafter", "operator2"), "head", "office-head"),
     World(lent_for_police, ("inspector", "operator2", "operator"), "security-head", "office-head"),
     World(lent_in_a_room, ("inspector", "operator2", "operator"), "security-head", "keeper"),
 )
@@ -696,6 +696,10 @@ class Loan:
             assert decision.form_sha256 == matter.facts_sha256
             assert decision.signature
             assert decision.decided_by != matter.opened_by
+        if matter.kind == "custody-transfer" and not on_site.holds_for(self.uow, self.row):
+            application = self.uow.session.get_one(Application, matter.application_id)
+            to = self.uow.session.get_one(Person, matter.counterpart_id)
+            assert to.department_id == application.department_id or matter.opened_by == "security-head"
 
     def check_answered(self, matter: Matter) -> str:
         [answer] = {row.outcome for row in self.list_of(Decision) if row.matter_id == matter.id}
@@ -730,7 +734,7 @@ class Loan:
     def ask_somebody(self) -> None:
         unfit = {self.row.custodian_id, *self.gone()}
         to = next(place for place, person in enumerate(self.world.keepers) if person not in unfit)
-        self.ask_transfer("head", to)
+        self.ask_transfer("security-head", to)
 
     def carried_out(self, kind: str, ask: Callable[[], None], changes: str) -> bool:
         """Whether one under way, or a new one, changes the loan. What has a "no" is closed first, as by its process."""
