@@ -74,7 +74,7 @@ def of_present_issue() -> ColumnElement[bool]:
 
 def present_custodian() -> ColumnElement[str | None]:
     """Build who is to have or has the copies now, of an application that is outer joined ``of_present_issue``."""
-    return func.coalesce(HandOver.custodian_id, Application.custodian_id)
+    return func.coalesce(HandOver.custodian_id, Application.named_custodian_id, Application.custodian_id)
 
 
 class CustodyEntry(Base):

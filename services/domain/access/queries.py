@@ -276,13 +276,13 @@ def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[
     for application in applications:
         # a head who consented to a joint application is an applicant too (R17)
         done[application.id]["applicant"].update((application.drafter_id, *consented[application.id]))
-        custodians[application.id].update(filter(None, [application.custodian_id]))
+        custodians[application.id].update(filter(None, [application.custodian_id, application.named_custodian_id]))
     return {
         application.id: CaseFacts(
             application_id=application.id,
             department_id=application.department_id,
             subjects=frozenset(application.subject_ids),
-            custodian_id=asked.get(application.id, application.custodian_id),
+            custodian_id=asked.get(application.id, application.named_custodian_id or application.custodian_id),
             decided_by=application.decided_by,
             second_person=bool(application.second_person),
             done=done[application.id],
@@ -388,6 +388,7 @@ def has_part(person_id: str) -> ColumnElement[bool]:
     return or_(
         Application.drafter_id == person_id,
         Application.custodian_id == person_id,
+        Application.named_custodian_id == person_id,
         *(act.correlate(Application).exists() for act in acts),
     )
 

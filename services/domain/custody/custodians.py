@@ -17,6 +17,7 @@ from services.domain.applications.directory import FoundPeople
 from services.domain.custody import on_site, suspensions
 from services.runtime.translations import Message
 
+ALREADY = Message("This person is the custodian already: choose another one.")
 ELSEWHERE = Message(
     "The custodian must be of the applying department, or of a joint department that has consented: choose such a "
     "person, or ask the head of Security, who alone can name a person of another department."

@@ -33,7 +33,10 @@ from services.web.schemas import Account, Body
 
 LEADERS = ("head", "deputy")
 NOBODY = FoundPeople()
-NOT_LENT = Message("Nobody has accepted the copies yet: wait until the custodian has.")
+NOT_LENT = Message(
+    "Nobody has accepted the copies yet: wait until the custodian has, or let the head of the department name another "
+    "custodian on the page of the case."
+)
 
 
 class Asked(Body):

@@ -78,7 +78,7 @@ class CustodyTransfer(Kind):
             # whoever reported the problem answers Security's questions, and nobody takes what is not as it should be
             return Message("The copies are frozen while a problem report is being checked: wait for its answer.")
         if asked.to_person_id == base.lent(state).custodian_id:
-            return Message("This person is the custodian already: choose another one.")
+            return custodians.ALREADY
         if asked.to_person_id == asked_by:
             # nobody decides what they have asked for, and the receipt is a decision
             return Message("You ask for the transfer, so another person has to accept the copies: choose another one.")
