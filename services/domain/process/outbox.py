@@ -4,10 +4,11 @@ The relay republishes a row (the message id is the row's, so a buffered message 
 shows that the process has received it: a later job of the same application settles what was published before it.
 """
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from services.database.tables.outbox import OutboxMessage
 from services.database.unit_of_work import UnitOfWork
@@ -54,15 +55,27 @@ def publish(
     return message
 
 
-def list_due(uow: UnitOfWork, *, limit: int = 50) -> list[OutboxMessage]:
-    """List open messages that are due, oldest first."""
+def list_due(
+    uow: UnitOfWork, *, of: Collection[str] | None = None, besides: Collection[str] = (), limit: int | None = None
+) -> list[OutboxMessage]:
+    """List open messages that are due, oldest first; of these cases alone, or of all besides some (``case_of``)."""
     query = (
         select(OutboxMessage)
         .where(OutboxMessage.settled_at.is_(None), OutboxMessage.next_at <= uow.now)
         .order_by(OutboxMessage.created_at)
         .limit(limit)
     )
+    case = func.coalesce(OutboxMessage.application_id, OutboxMessage.subject_id)
+    if of is not None:
+        query = query.where(case.in_(of))
+    if besides:
+        query = query.where(case.not_in(besides))
     return list(uow.session.scalars(query))
+
+
+def case_of(message: OutboxMessage) -> str:
+    """Return the id of the case that a message belongs to, or of its subject, which belongs to none."""
+    return str(message.application_id or message.subject_id)
 
 
 def mark_published(uow: UnitOfWork, message_id: str, *, attempts: int, retry_after: timedelta) -> bool:

@@ -179,6 +179,8 @@ LOOPS: dict[str, Callable[[UnitOfWork], Any]] = {
     "what closed cases have kept": lambda uow: discards.list_due(uow, "", 50),
     "proposals of copies that are gone": detections.forget,
     "messages that are due": outbox.list_due,
+    "messages that are due, without some cases": lambda uow: outbox.list_due(uow, besides=["x"], limit=50),
+    "messages that are due, of some cases": lambda uow: outbox.list_due(uow, of=["x"]),
     "visits to total": month_totals.add_up_stages,
     "stages of cases that have ended": lambda uow: stage_times.add_up(uow, ModelLibrary({})),
     "what broke a requirement": breaches.count_cases,
