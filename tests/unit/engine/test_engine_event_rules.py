@@ -4,6 +4,7 @@ import pytest
 from bpmn_makers import diagram, end, job, message, start
 from engine_harness import EngineHarness
 
+from services.engine.errors import Rejection
 from services.engine.processing import instances, messages, signals
 
 _MESSAGE = '<bpmn:messageEventDefinition messageRef="{}" />'
@@ -100,6 +101,28 @@ def test_a_message_that_waits_interrupts_a_process_that_has_begun() -> None:
         ("es", "COMPLETED"),
         ("handle", "ACTIVATED"),
     ]
+
+
+def test_a_message_that_has_expired_is_taken_again_under_its_id() -> None:
+    """What was published before anything waited for it, and lost its time, can be published once more."""
+    harness = EngineHarness()
+    caught = _event("intermediateCatchEvent", "c", _MESSAGE.format("M"))
+    harness.deploy(diagram(start() + caught + job("after"), "s>c c>after", before=message("M", "m", "=k")))
+
+    def publish() -> None:
+        harness.do(lambda execution: messages.publish(execution, "m", "1", ttl=3_600_000, message_id="x", variables={}))
+
+    publish()
+    harness.turn(minutes=59)
+    with pytest.raises(Rejection, match="already published"):
+        publish()
+    harness.turn(minutes=2)
+    harness.create("p", k="1")
+    assert harness.fetch("after") == []
+
+    publish()
+
+    assert len(harness.fetch("after")) == 1
 
 
 @pytest.mark.parametrize(("ttl", "waiting_gets_it"), [(60_000, True), (0, False)])
