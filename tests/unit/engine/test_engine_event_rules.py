@@ -304,3 +304,40 @@ def test_a_message_is_free_again_when_what_waits_for_it_is_ended_in_the_same_mom
     instance = harness.create("p", k="1")
 
     assert harness.history(instance)[-1] == ("p", "COMPLETED")
+
+
+@pytest.mark.parametrize("lost", [None, "soon", "99999999999"])
+def test_a_cycle_whose_expression_yields_none_any_more_goes_on_as_before(
+    lost: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    cycle = '<bpmn:timerEventDefinition><bpmn:timeCycle>="R/PT" + n + "M"</bpmn:timeCycle>'
+    boundary = _event(
+        "boundaryEvent", "b", cycle + "</bpmn:timerEventDefinition>", 'attachedToRef="work" cancelActivity="false"'
+    )
+    harness = EngineHarness()
+    harness.deploy(diagram(start() + job("work") + boundary + end(), "s>work b>e"))
+    instance = harness.create("p", n="10")
+    harness.do(lambda execution: instances.set_variables(execution, instance.key, {"n": lost}, local=False))
+
+    for fired in (1, 2):
+        harness.turn(minutes=10)
+        assert harness.history(instance).count(("b", "COMPLETED")) == fired
+    assert "the repeating timer b of process instance" in caplog.text
+    assert "PT" not in caplog.text
+    assert harness.open_incidents() == []
+
+    harness.do(lambda execution: instances.set_variables(execution, instance.key, {"n": "2"}, local=False))
+    for minutes in (10, 2, 2):  # the next one was scheduled before
+        harness.turn(minutes=minutes)
+    assert harness.history(instance).count(("b", "COMPLETED")) == 5
+
+
+def test_a_cycle_ends_where_the_calendar_does() -> None:
+    cycle = "<bpmn:timerEventDefinition><bpmn:timeCycle>R/P4000Y</bpmn:timeCycle></bpmn:timerEventDefinition>"
+    boundary = _event("boundaryEvent", "b", cycle, 'attachedToRef="work" cancelActivity="false"')
+    harness = EngineHarness()
+    harness.deploy(diagram(start() + job("work") + boundary + end(), "s>work b>e"))
+    instance = harness.create("p")
+    for days in (4001 * 366, 1):
+        harness.turn(days=days)
+        assert harness.history(instance).count(("b", "COMPLETED")) == 1
