@@ -38,8 +38,9 @@ COSTS = {
     ESCROW: "Masters that were sealed to it open with the vault's key alone: with both lost, nobody opens them.",
     SEAL: "What it signed is verified as before, by its certificates; what comes has a new root, to be published.",
     LOG: "Heads of the audit trail that it signed are verified as before; a new key signs the next ones.",
-    PORTAL: "Second factors have to be set up anew, and reference pictures uploaded. Attachments open with the vault's "
-    "or the escrow key alone, copies of identity cards not at all.",
+    PORTAL: "Second factors have to be set up anew, and reference pictures uploaded. Robots of chat groups, "
+    "the chat app and the mail server of the page have to be set anew: until then no notice goes by them. Attachments "
+    "open with the vault's or the escrow key alone, copies of identity cards not at all.",
     RECORDERS: "Recorders' passwords have to be entered anew.",
 }
 

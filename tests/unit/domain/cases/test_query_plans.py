@@ -14,6 +14,7 @@ from services.database.base import Base
 from services.database.listing import Listing
 from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
+from services.database.tables.notices import Notice
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.organisation import demo_id
 from services.demo.year.fill import Size
@@ -34,6 +35,7 @@ from services.domain.custody import detections, discards, locks
 from services.domain.custody import queries as custody_queries
 from services.domain.holds import queries as holds
 from services.domain.matters import queries as matter_queries
+from services.domain.notifications import deliveries, dispatch
 from services.domain.notifications import service as notification_service
 from services.domain.packages import queries as packages
 from services.domain.process import outbox
@@ -171,6 +173,30 @@ def test_what_is_left_to_do_with_locks_is_found_by_an_index_of_its_own(
 ) -> None:
     [(_, plans), *_rest] = _plans(filled, ACTOR, search)
     assert index in plans[0]
+
+
+@pytest.mark.parametrize(
+    ("search", "columns"),
+    [
+        (
+            lambda uow: deliveries._is_announced(
+                uow, Notice(code="x", created_at=uow.now, application_id="x", subject_id="x"), "robot:x"
+            ),
+            "channel=? AND given_up_at=? AND delivered_at=? AND next_at=?",
+        ),
+        (
+            lambda uow: dispatch.claim_next(uow, "app:x"),
+            "channel=? AND given_up_at=? AND delivered_at>?",
+        ),
+    ],
+)
+def test_deliveries_of_a_channel_are_found_by_all_columns_of_their_index(
+    filled: Database, search: Callable[[UnitOfWork], Any], columns: str
+) -> None:
+    """A channel has all that was ever sent by it."""
+    [(_, plans)] = _plans(filled, ACTOR, search)
+    assert any(f"ix_deliveries_waiting ({columns})" in plan for plan in plans), plans
+    assert not [plan for plan in plans if plan.endswith("(channel=?)") and "ix_deliveries_waiting" in plan]
 
 
 LOOPS: dict[str, Callable[[UnitOfWork], Any]] = {
