@@ -39,8 +39,9 @@ COSTS = {
     SEAL: "What it signed is verified as before, one by one, by its certificates; what comes has a new root, to be "
     "published. Cases of which it has signed a label or a document get no evidence package any more.",
     LOG: "Heads of the audit trail that it signed are verified as before; a new key signs the next ones.",
-    PORTAL: "Second factors have to be set up anew, and reference pictures uploaded. Attachments open with the vault's "
-    "or the escrow key alone, copies of identity cards not at all.",
+    PORTAL: "Second factors have to be set up anew, and reference pictures uploaded. Robots of chat groups, "
+    "the chat app and the mail server of the page have to be set anew: until then no notice goes by them. Attachments "
+    "open with the vault's or the escrow key alone, copies of identity cards not at all.",
     RECORDERS: "Recorders' passwords have to be entered anew.",
 }
 

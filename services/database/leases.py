@@ -149,7 +149,10 @@ def take(uow: UnitOfWork, name: str, holder: str, seconds: float, time_: LeaseTi
 
 
 def take_all(uow: UnitOfWork, names: Sequence[str], holder: str, seconds: float, time_: LeaseTime) -> set[str]:
-    """Take or renew leases for ``seconds``, in this order; return those that no other has. One statement."""
+    """Take or renew leases for ``seconds``, in this order; return those that no other has. One statement.
+
+    One that would last twice as long as any was taken while the database's clock was ahead: it is over.
+    """
     if not names:
         return set()
     dialect = uow.session.get_bind().dialect.name
@@ -160,7 +163,7 @@ def take_all(uow: UnitOfWork, names: Sequence[str], holder: str, seconds: float,
     statement = statement.on_conflict_do_update(
         index_elements=[LeaseRow.name],
         set_={"holder": holder, "until": until},
-        where=or_(LeaseRow.holder == holder, LeaseRow.until <= now),
+        where=or_(LeaseRow.holder == holder, LeaseRow.until <= now, LeaseRow.until > now + 2 * seconds),
     )
     return set(uow.session.scalars(statement.returning(LeaseRow.name)))
 

@@ -4,17 +4,23 @@ from enum import StrEnum
 
 
 class RejectionType(StrEnum):
-    """Why a command is rejected.
-
-    The value is the gRPC status of the response.
-    """
+    """Why a command is rejected."""
 
     NOT_FOUND = "NOT_FOUND"
     ALREADY_EXISTS = "ALREADY_EXISTS"
     INVALID_ARGUMENT = "INVALID_ARGUMENT"
     INVALID_STATE = "FAILED_PRECONDITION"
-    EXHAUSTED = "RESOURCE_EXHAUSTED"
+    EXHAUSTED = "EXHAUSTED"
+    """The process goes on without an end."""
     INTERNAL = "INTERNAL"
+
+    @property
+    def status(self) -> str:
+        """Return the gRPC status of the response.
+
+        RESOURCE_EXHAUSTED says that the engine is busy: clients repeat such a call, and the loop runs again.
+        """
+        return (RejectionType.INVALID_STATE if self is RejectionType.EXHAUSTED else self).value
 
 
 class Rejection(Exception):

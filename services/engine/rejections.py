@@ -37,7 +37,7 @@ def rpc_handler(
                 return await method(self, request, context)
             except Rejection as rejection:
                 text = f"Command '{intent}' rejected with code '{rejection.reason.name}': {rejection}"
-                await context.abort(grpc.StatusCode[rejection.reason.value], text)
+                await context.abort(grpc.StatusCode[rejection.reason.status], text)
                 raise
             except grpc.aio.BaseError:
                 raise  # already a response, or the connection is closed

@@ -125,7 +125,9 @@ async def _until_the_loan(desk: People, bench: Bench) -> None:
     for job_type in ("file-application", "notify-storage", "retrieve-footage", "back-up-footage", "encrypt-copy"):
         await bench.does(job_type, **named)
     assert (await bench.does("hand-over", **named))["handOverId"] == loan.id
-    assert (await bench.does("expire-offer", **named))["acceptedMeanwhile"] is True
+    accepted = await bench.does("expire-offer", **named)
+    assert accepted["acceptedMeanwhile"] is True
+    named["dueAt"] = accepted["dueAt"]
     for job_type in ("remind-return", "suspend-access", "resume-access"):
         await bench.does(job_type, **named)
     await _reported_and_answered(desk, bench, named, "explained", "lift-freeze")

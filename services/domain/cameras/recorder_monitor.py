@@ -159,15 +159,20 @@ class RecorderMonitor:
 def claim_next(uow: UnitOfWork, interval: timedelta) -> Recorder | None:
     """Lease the recorder that was probed longest ago, if due.
 
-    ``polled_at`` is the lease: other portals skip the recorder until ``interval`` has passed. A retired recorder is
-    probed as long as it locks footage for a closed case.
+    ``polled_at`` is the lease: other portals skip the recorder until ``interval`` has passed. One that lies ahead was
+    written while the clock was wrong, and keeps nobody off. A retired recorder is probed as long as it locks footage
+    for a closed case.
     """
     query = (
         select(Recorder)
         .where(
             or_(Recorder.active, Recorder.id.in_(protections.select_due_recorders())),
             Recorder.kind != UPLOADED,
-            or_(Recorder.polled_at.is_(None), Recorder.polled_at <= uow.now - interval),
+            or_(
+                Recorder.polled_at.is_(None),
+                Recorder.polled_at <= uow.now - interval,
+                Recorder.polled_at > uow.now + interval,
+            ),
         )
         .order_by(Recorder.polled_at.asc().nulls_first(), Recorder.id)
         .limit(1)

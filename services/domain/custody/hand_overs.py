@@ -1,7 +1,7 @@
 """The hand-over and the loan that follows: offer, receipt, loss, reminders, suspension (R42, R45 to R51, T3, T11)."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import func, select
@@ -30,7 +30,7 @@ from services.domain.custody import (
 )
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox, permissions
-from services.domain.process.messages import COPY_LOST, LOAN_CLOSED, REVIEW_DECIDED, USE_PERIOD_CHANGED, written
+from services.domain.process.messages import COPY_LOST, LOAN_CLOSED, REVIEW_DECIDED, written
 from services.domain.process.permissions import CaseState
 from services.domain.retrieval import masters
 from services.domain.retrieval.records import get_record
@@ -351,13 +351,14 @@ def suspend(uow: UnitOfWork, application_id: str, hand_over_id: str) -> bool:
     return True
 
 
-def resume(uow: UnitOfWork, application_id: str, hand_over_id: str) -> None:
+def resume(uow: UnitOfWork, application_id: str, hand_over_id: str, due_at: datetime | None = None) -> None:
     """Open access again after the use period was changed (R50); nothing when the new one is over too.
 
-    It lifts the end of the use period alone: whoever opened another suspension lifts it.
+    It lifts the end of the use period alone: whoever opened another suspension lifts it. ``due_at``: what the process
+    goes by; where the use period was changed again since, it is told once more.
     """
     hand_over = _lock_accepted(uow, application_id, hand_over_id, "resume access")
-    outbox.settle_oldest(uow, application_id, "resume-access", USE_PERIOD_CHANGED)
+    use_period.settle_changes(uow, hand_over, "resume-access", due_at)
     if not suspensions.is_over(hand_over):
         use_period.follow_due_date(uow, hand_over)
 

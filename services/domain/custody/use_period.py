@@ -55,7 +55,26 @@ def change_due_date(uow: UnitOfWork, hand_over: HandOver, due_at: datetime, *, b
         hand_over.id,
         application_id=hand_over.application_id,
         message_id=f"{USE_PERIOD_CHANGED}:{hand_over.id}:{entry.seq}",
-        variables={"dueAt": written(due_at)},
+        variables=_told(due_at),
+    )
+
+
+def settle_changes(uow: UnitOfWork, hand_over: HandOver, because: str, process_due_at: datetime | None) -> None:
+    """Settle what the process was told of changes; where it goes by another due date, it is told of the last one again.
+
+    ``process_due_at`` is None where that is not known. Nothing is told again of copies that nobody holds.
+    """
+    if suspensions.is_over(hand_over):
+        arrived: bool | None = True
+    else:
+        arrived = None if process_due_at is None else process_due_at == hand_over.due_at
+    outbox.settle_superseded(
+        uow,
+        USE_PERIOD_CHANGED,
+        hand_over.id,
+        because,
+        variables=_told(hand_over.due_at),
+        arrived=arrived,
     )
 
 
@@ -103,6 +122,10 @@ def give_back(uow: UnitOfWork, hand_over: HandOver, since: datetime, *, because:
     later = min(due_at + lost, agreed_limits.latest_due(uow, hand_over))
     overdue_at_once = later + agreed_limits.get_grace_period(uow, hand_over) <= uow.now
     change_due_date(uow, hand_over, due_at if overdue_at_once else later, because=because)
+
+
+def _told(due_at: datetime | None) -> dict[str, str]:
+    return {"dueAt": written(due_at)} if due_at is not None else {}
 
 
 def _require_running(hand_over: HandOver) -> datetime:

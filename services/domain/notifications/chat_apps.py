@@ -9,6 +9,7 @@ watches over changes is told.
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -24,7 +25,7 @@ from services.domain.access import queries as access_queries
 from services.domain.access.administrators import lock_setup, require_administrator
 from services.domain.audit import trail as audit_trail
 from services.domain.notifications import deliveries, service
-from services.domain.notifications.dispatch import APP_CHANGED, TEST
+from services.domain.notifications.dispatch import APP_CHANGED, TEST, open_channel
 from services.runtime.addresses import Guard, parse_networks
 from services.runtime.errors import Refused
 from services.runtime.translations import Message, Text
@@ -183,9 +184,10 @@ def send_test(uow: UnitOfWork) -> Notice:
 
 
 def claim(uow: UnitOfWork) -> list[OpenApp]:
-    """Take the apps that send now, with their secrets in clear."""
+    """Take the apps that send now, with their secrets in clear; what is due by one that does not open is given up."""
     taken = deliveries.claim_senders(uow, ChatApp, deliveries.APP, lambda _: PAUSE)
-    return [_open(uow, app) for app in taken]
+    opened = [open_channel(uow, app.channel, partial(_open, uow, app)) for app in taken]
+    return [app for app in opened if app is not None]
 
 
 def pause(uow: UnitOfWork, app_id: str) -> None:

@@ -137,6 +137,10 @@ def _is_announced(uow: UnitOfWork, notice: "Notice", channel: str) -> bool:
         .join(table, table.id == Delivery.notice_id)
         .where(
             Delivery.channel == channel,
+            # for the index: what this unit of work has added still waits, and is due from its beginning
+            Delivery.delivered_at.is_(None),
+            Delivery.given_up_at.is_(None),
+            Delivery.next_at == notice.created_at,
             Delivery.created_at == notice.created_at,
             table.code == notice.code,
             table.application_id == notice.application_id,

@@ -4,8 +4,10 @@ A failed attempt is retried with growing delays for about a day. Once the time t
 retry is left, the person's head or deputy is notified, and the administrators are.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from sqlalchemy import Select, func, select, update
 
@@ -19,7 +21,11 @@ from services.domain.audit import trail as audit_trail
 from services.domain.notifications import deliveries, service
 from services.domain.notifications.deliveries import APP, MAIL, TO_ONE, kind_of
 from services.domain.notifications.texts import DIGEST
+from services.runtime.errors import Fatal
+from services.runtime.logs import get_logger
 
+log = get_logger(__name__)
+Opened = TypeVar("Opened")
 LEASE = timedelta(minutes=5)  # longer than any attempt may take
 RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120, 240, 480, 480))
 MAX_DETAIL_LENGTH = 200
@@ -30,6 +36,7 @@ UNDELIVERED, FAILING, TEST = "notice-undelivered", "deliveries-failing", "test-n
 ROBOT_CHANGED, ROBOT_ENDED, MAIL_CHANGED = "robot-changed", "robot-ended", "mail-server-changed"
 APP_CHANGED = "chat-app-changed"
 ABOUT_NOTICES = (UNDELIVERED, FAILING, TEST, ROBOT_CHANGED, ROBOT_ENDED, MAIL_CHANGED, APP_CHANGED)
+UNREADABLE = "channel-unreadable"  # why what waits for a robot or an app is not sent whose secret does not open
 MOST_BY_APP = 4  # attempts, within half an hour; then a mail takes the message's place
 # WeCom drops what is more than 30 messages to one person in a minute, and says nothing.
 MOST_TO_ONE, WITHIN = 20, timedelta(minutes=1)
@@ -74,18 +81,7 @@ def claim_next(uow: UnitOfWork, channel: str) -> OutgoingNotice | None:
     ``is_due`` says that something is.
     """
     for _ in range(MOST_GIVEN_UP):
-        query = (
-            select(Delivery)
-            .where(
-                Delivery.channel == channel,
-                Delivery.delivered_at.is_(None),
-                Delivery.given_up_at.is_(None),
-                Delivery.next_at <= uow.now,
-            )
-            .order_by(Delivery.next_at, Delivery.id)
-            .limit(1)
-            .with_for_update(skip_locked=True, of=Delivery)
-        )
+        query = _select_due(uow, channel).limit(1)
         if kind_of(channel) == APP:
             query = _without_flooded(uow, query, channel)
         row = uow.session.scalar(query)
@@ -103,12 +99,50 @@ def claim_next(uow: UnitOfWork, channel: str) -> OutgoingNotice | None:
     return None
 
 
+def open_channel(uow: UnitOfWork, channel: str, open_: Callable[[], Opened]) -> Opened | None:
+    """Open a robot or an app; None where its secret does not open any more: then what is due by it is given up.
+
+    The portal's key may be lost for good, and neither the other channels nor these notices wait for it.
+    """
+    try:
+        return open_()
+    except Fatal as error:
+        log.error(  # noqa: TRY400  # says all
+            "a robot or an app cannot be used: end it and set it anew", channel=channel, cause=str(error)
+        )
+    for row in uow.session.scalars(_select_due(uow, channel).limit(MOST_GIVEN_UP)).all():
+        notice = uow.session.get_one(Notice, row.notice_id)
+        person = uow.session.get_one(Person, notice.person_id)
+        reason = None if row.address else _undeliverable_because(channel, notice, person)
+        _give_up(uow, row, notice, reason or UNREADABLE)
+    return None
+
+
+def _select_due(uow: UnitOfWork, channel: str) -> Select[Delivery]:
+    """Build the query of what is due by the channel, the longest due first, and locks what no other sender has."""
+    return (
+        select(Delivery)
+        .where(
+            Delivery.channel == channel,
+            Delivery.delivered_at.is_(None),
+            Delivery.given_up_at.is_(None),
+            Delivery.next_at <= uow.now,
+        )
+        .order_by(Delivery.next_at, Delivery.id)
+        .with_for_update(skip_locked=True, of=Delivery)
+    )
+
+
 def _without_flooded(uow: UnitOfWork, query: Select[Delivery], channel: str) -> Select[Delivery]:
     """Leave out who got so many messages in the last minute that the service may drop further ones."""
     flooded = (
         select(Notice.person_id)
         .join(Delivery, Delivery.notice_id == Notice.id)
-        .where(Delivery.channel == channel, Delivery.delivered_at > uow.now - WITHIN)
+        .where(
+            Delivery.channel == channel,
+            Delivery.given_up_at.is_(None),  # for the index: what was delivered is not given up
+            Delivery.delivered_at > uow.now - WITHIN,
+        )
         .group_by(Notice.person_id)
         .having(func.count() >= MOST_TO_ONE)
     )

@@ -6,6 +6,7 @@ Whoever watches over changes is told of each robot that is added or ended, and t
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,9 +21,9 @@ from services.domain.access import queries as access_queries
 from services.domain.access.administrators import require_administrator
 from services.domain.audit import trail as audit_trail
 from services.domain.notifications import deliveries, service
-from services.domain.notifications.dispatch import ROBOT_CHANGED, ROBOT_ENDED, TEST
+from services.domain.notifications.dispatch import ROBOT_CHANGED, ROBOT_ENDED, TEST, open_channel
 from services.runtime.addresses import Guard, parse_networks
-from services.runtime.errors import NotFound, Refused
+from services.runtime.errors import Fatal, NotFound, Refused
 from services.runtime.translations import Message
 
 Kind = Literal["wecom", "dingtalk", "feishu"]
@@ -96,7 +97,7 @@ def add(uow: UnitOfWork, new: NewRobot) -> RobotRow:
         Guard(networks, ("https", "http") if networks else ("https",), field="webhook").read(new.address.strip()).url
     )
     shown = _check_form(new.kind, address, new.secret)
-    if any(robot.kind == new.kind and _open(uow, robot).address == address for robot in in_use):
+    if any(robot.kind == new.kind and _has_address(uow, robot, address) for robot in in_use):
         raise Refused("robot-known", Message("This robot is in use already."), field="webhook")
     robot = NoticeRobot(
         id=new_id(),
@@ -149,9 +150,10 @@ def send_test(uow: UnitOfWork, robot_id: str) -> Notice:
 
 
 def claim(uow: UnitOfWork) -> list[Robot]:
-    """Take the robots that send now, with their secrets in clear."""
+    """Take the robots that send now, with their secrets in clear; what is due by one that does not open is given up."""
     taken = deliveries.claim_senders(uow, NoticeRobot, deliveries.ROBOT, lambda robot: PAUSES[robot.kind])
-    return [_open(uow, robot) for robot in taken]
+    opened = [open_channel(uow, robot.channel, partial(_open, uow, robot)) for robot in taken]
+    return [robot for robot in opened if robot is not None]
 
 
 def pause(uow: UnitOfWork, robot_id: str) -> None:
@@ -220,6 +222,14 @@ def _open(uow: UnitOfWork, robot: NoticeRobot) -> Robot:
     secret = uow.secrets.decrypt(robot.secret, PURPOSE) if robot.secret else None
     kind: Kind = robot.kind  # type: ignore[assignment]  # the column has a check
     return Robot(robot.id, kind, robot.language, uow.secrets.decrypt(robot.address, PURPOSE), secret)
+
+
+def _has_address(uow: UnitOfWork, robot: NoticeRobot, address: str) -> bool:
+    """Return whether a robot has this address; one that does not open any more may be added anew."""
+    try:
+        return uow.secrets.decrypt(robot.address, PURPOSE) == address
+    except Fatal:
+        return False
 
 
 def _row(uow: UnitOfWork, robot: NoticeRobot) -> RobotRow:

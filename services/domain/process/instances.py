@@ -1,30 +1,72 @@
 """Look for open cases that the engine does not have: they would stand still for ever, and nobody would see it."""
 
+from collections import Counter
+
 from sqlalchemy import select
 
 from services.database.tables.applications import Application
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.runtime import metrics
 from services.runtime.engine_client import EngineClient
+from services.runtime.errors import Retryable
 from services.runtime.logs import get_logger
 
 log = get_logger(__name__)
 ACTOR = Actor("system", "instance-check")
+PARTITION_BITS = 51  # above them a key names the partition that it is of
+FAILURES = 3  # of a partition: then it is away, and is not asked for each of its instances
+
+
+class Look:
+    """One look at what an engine has; a partition that is away keeps nobody from asking the others."""
+
+    def __init__(self, client: EngineClient) -> None:
+        self._client = client
+        self._failures = Counter[int]()
+        self._fault: Retryable | None = None
+        self._answered = False
+
+    async def has_instance(self, key: int) -> bool | None:
+        """Return whether a process instance runs; None where its partition does not answer."""
+        partition = key >> PARTITION_BITS
+        if self._failures[partition] == FAILURES:
+            return None
+        try:
+            found = await self._client.has_instance(key)
+        except Retryable as error:
+            self._fault = error
+            self._failures[partition] += 1
+            return None
+        self._failures[partition], self._answered = 0, True
+        return found
+
+    def end(self) -> bool:
+        """Return whether every question was answered. Raises Retryable if none was."""
+        if self._fault is None:
+            return True
+        if not self._answered:
+            raise self._fault
+        log.warning("a part of the engine does not say which process instances it has", cause=str(self._fault))
+        return False
 
 
 async def check_instances(database: Database, client: EngineClient) -> list[str]:
     """Count the open cases without a process instance for the alert, log each; return their application ids.
 
-    One that ends while it is asked for counts no longer at the next check. Raises Retryable without an engine.
+    One that ends while it is asked for counts no longer at the next check; where a part of the engine does not answer,
+    what was counted before is not taken back. Raises Retryable without an engine.
     """
+    look = Look(client)
     missing = [
         application_id
         for application_id, key in await database.run(ACTOR, list_open_instances)
-        if not await client.has_instance(key)
+        if await look.has_instance(key) is False
     ]
+    answered = look.end()
     for application_id in missing:
         log.error("an open case has no process instance", application_id=application_id)
-    metrics.CASES_WITHOUT_INSTANCE.set(len(missing))
+    if answered or missing:
+        metrics.CASES_WITHOUT_INSTANCE.set(len(missing))
     return missing
 
 

@@ -23,6 +23,7 @@ from services.database.tables.reviews import Review
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.process import permissions
 from services.domain.process.engine_view import EngineInspection, InstanceAnswer
+from services.domain.process.instances import Look
 from services.domain.reviews import tasks
 from services.runtime.engine_client import EngineClient
 from services.runtime.errors import Fatal, Retryable
@@ -93,10 +94,15 @@ class EndedBranches:
         self._after = ""
 
     async def close_ended(self) -> list[str]:
-        """Close the reviews whose branch has ended; return their ids. Raises Retryable without an engine."""
+        """Close the reviews whose branch has ended; return their ids. Raises Retryable without an engine.
+
+        One that a part of the engine is not heard about stays.
+        """
         asked = await self._database.read(ACTOR, _list_open, self._after)
         self._after = asked[-1][0] if len(asked) == AT_ONCE else ""
-        ended = [own for _, own, of_case in asked if await _has_ended(own, of_case, self._client, self._engine)]
+        look = Look(self._client)
+        ended = [own for _, own, of_case in asked if await _has_ended(own, of_case, look, self._engine)]
+        look.end()
         closed = await close_of_ended_instances(self._database, ended) if ended else []
         if closed:
             log.info("closed reviews whose branch has ended", reviews=len(closed))
@@ -116,7 +122,9 @@ async def close_if_ended(
     own, of_case = keys
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            ended = await _has_ended(own, of_case, client, engine)
+            look = Look(client)
+            ended = await _has_ended(own, of_case, look, engine)
+            look.end()
     except (Retryable, Fatal, TimeoutError, SQLAlchemyError, sqlite3.Error, OSError) as error:
         log.warning("the engine did not say whether it waits for a review", cause=str(error) or type(error).__name__)
         return
@@ -124,9 +132,9 @@ async def close_if_ended(
         await close_of_ended_instances(database, [own])
 
 
-async def _has_ended(own: int, of_case: int, client: EngineClient, engine: EngineInspection | None) -> bool:
+async def _has_ended(own: int, of_case: int, look: Look, engine: EngineInspection | None) -> bool:
     """Return whether the engine has ended the process of a review, while that of its case goes on."""
-    if await client.has_instance(own) or not await client.has_instance(of_case):
+    if await look.has_instance(own) is not False or not await look.has_instance(of_case):
         return False
     found = await engine.instance(own) if engine is not None else None
     return found is None or InstanceAnswer.model_validate(found).process_instance.state == "terminated"

@@ -67,6 +67,7 @@ def open_review(
         _open(uow, application, review, state.hand_over)
     else:
         _require_same(review, application_id, stage)
+        _answer_again(uow, review)
     return _opened(uow, review, application.number or "")
 
 
@@ -81,11 +82,18 @@ def open_of_matter(
         _open(uow, application, review, None)
     else:
         _require_same(review, application.id, stage, matter.id)
+        _answer_again(uow, review)
     return _opened(uow, review, matter.number)
 
 
 def _find_of_job(uow: UnitOfWork, job_key: int) -> Review | None:
     return uow.session.scalar(select(Review).where(Review.job_key == job_key))
+
+
+def _answer_again(uow: UnitOfWork, review: Review) -> None:
+    """Send the answer to a job that runs again after the review was decided: the process did not wait for it yet."""
+    if review.closed_at is not None:
+        outbox.reopen(uow, messages.REVIEW_DECIDED, review.id)
 
 
 def _new(uow: UnitOfWork, application: Application, stage: str, *, job_key: int, process_instance_key: int) -> Review:
@@ -119,7 +127,7 @@ def _opened(uow: UnitOfWork, review: Review, number: str) -> Opened:
 
 
 def _open(uow: UnitOfWork, application: Application, review: Review, hand_over: HandOver | None) -> None:
-    # this job proves that the process has taken what was decided before
+    # this job proves that the process has taken what was decided before, and was published
     outbox.settle(
         uow,
         application.id,

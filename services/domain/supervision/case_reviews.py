@@ -68,6 +68,8 @@ def open_review(uow: UnitOfWork, inspection_id: str, position: int, *, job_key: 
         if row.job_key is not None:
             raise service.not_permitted(inspection, act, f"{row.number} is asked already, or inspected")
         _open(uow, inspection, row, job_key)
+    elif row.decided_at is not None:  # the job runs again: the process did not wait for the answer yet
+        outbox.reopen(uow, REVIEW_DECIDED, row.id)
     if row.opened_at is None or row.due_at is None:
         raise ValueError("an open review has its moments")
     reminder = row.first_reminder_at or row.due_at

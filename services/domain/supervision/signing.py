@@ -42,6 +42,8 @@ def open_review(uow: UnitOfWork, inspection_id: str, *, job_key: int) -> Opened:
         inspection.signing_due_at, inspection.signing_reminder_at = deadline.due_at, deadline.first_reminder_at
         _record(uow, "inspection-signing-opened", inspection, due_at=deadline.due_at.isoformat())
         _notify_next(uow, inspection)
+    elif inspection.signed_as is not None:  # the job runs again: the process did not wait for the answer yet
+        outbox.reopen(uow, REVIEW_DECIDED, inspection.id)
     opened_at, due_at = _moments(inspection)
     return Opened(inspection.id, inspection.signing_reminder_at or due_at, due_at - opened_at, inspection.number)
 

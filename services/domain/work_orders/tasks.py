@@ -130,6 +130,8 @@ def open_verification(uow: UnitOfWork, work_order_id: str, *, job_key: int) -> O
         service.record(uow, order, "work-order-verification-opened", attempt=attempt.attempt, candidates=people)
     elif attempt.job_key != job_key:
         raise _refusal(order, act, "it is asked already")
+    elif attempt.outcome is not None:  # the job runs again: the process did not wait for the answer yet
+        outbox.reopen(uow, messages.REVIEW_DECIDED, attempt.review_id)
     asked_at, until = attempt.asked_at, attempt.verify_until
     if asked_at is None or until is None:
         raise _refusal(order, act, "its row lacks the moment of the question: restore it from a backup")

@@ -63,6 +63,18 @@ async def test_one_of_two_holds_a_lease_and_the_other_takes_it_over_when_it_has_
     assert not await first.hold()
 
 
+async def test_a_lease_of_a_clock_that_was_ahead_does_not_outlive_its_holder(
+    database: Database, time: TurnedTime
+) -> None:
+    assert await Lease(database, "relay", TEN, holder="a", time_=time).hold()  # and is killed
+    time.seconds -= TEN.total_seconds()
+    assert not await Lease(database, "relay", TEN, holder="b", time_=time).hold(), "it may be alive"
+
+    time.seconds -= timedelta(days=1).total_seconds()
+    assert await Lease(database, "relay", TEN, holder="b", time_=time).hold()
+    assert not await Lease(database, "relay", TEN, holder="c", time_=time).hold()
+
+
 async def test_who_renews_in_time_keeps_it(database: Database, time: TurnedTime) -> None:
     first = Lease(database, "relay", TEN, holder="a", time_=time)
     second = Lease(database, "relay", TEN, holder="b", time_=time)

@@ -4,6 +4,7 @@ import pytest
 from bpmn_makers import diagram, end, job, message, start
 from engine_harness import EngineHarness
 
+from services.engine.errors import Rejection
 from services.engine.processing import instances, messages, signals
 
 _MESSAGE = '<bpmn:messageEventDefinition messageRef="{}" />'
@@ -100,6 +101,28 @@ def test_a_message_that_waits_interrupts_a_process_that_has_begun() -> None:
         ("es", "COMPLETED"),
         ("handle", "ACTIVATED"),
     ]
+
+
+def test_a_message_that_has_expired_is_taken_again_under_its_id() -> None:
+    """What was published before anything waited for it, and lost its time, can be published once more."""
+    harness = EngineHarness()
+    caught = _event("intermediateCatchEvent", "c", _MESSAGE.format("M"))
+    harness.deploy(diagram(start() + caught + job("after"), "s>c c>after", before=message("M", "m", "=k")))
+
+    def publish() -> None:
+        harness.do(lambda execution: messages.publish(execution, "m", "1", ttl=3_600_000, message_id="x", variables={}))
+
+    publish()
+    harness.turn(minutes=59)
+    with pytest.raises(Rejection, match="already published"):
+        publish()
+    harness.turn(minutes=2)
+    harness.create("p", k="1")
+    assert harness.fetch("after") == []
+
+    publish()
+
+    assert len(harness.fetch("after")) == 1
 
 
 @pytest.mark.parametrize(("ttl", "waiting_gets_it"), [(60_000, True), (0, False)])
@@ -281,3 +304,40 @@ def test_a_message_is_free_again_when_what_waits_for_it_is_ended_in_the_same_mom
     instance = harness.create("p", k="1")
 
     assert harness.history(instance)[-1] == ("p", "COMPLETED")
+
+
+@pytest.mark.parametrize("lost", [None, "soon", "99999999999"])
+def test_a_cycle_whose_expression_yields_none_any_more_goes_on_as_before(
+    lost: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    cycle = '<bpmn:timerEventDefinition><bpmn:timeCycle>="R/PT" + n + "M"</bpmn:timeCycle>'
+    boundary = _event(
+        "boundaryEvent", "b", cycle + "</bpmn:timerEventDefinition>", 'attachedToRef="work" cancelActivity="false"'
+    )
+    harness = EngineHarness()
+    harness.deploy(diagram(start() + job("work") + boundary + end(), "s>work b>e"))
+    instance = harness.create("p", n="10")
+    harness.do(lambda execution: instances.set_variables(execution, instance.key, {"n": lost}, local=False))
+
+    for fired in (1, 2):
+        harness.turn(minutes=10)
+        assert harness.history(instance).count(("b", "COMPLETED")) == fired
+    assert "the repeating timer b of process instance" in caplog.text
+    assert "PT" not in caplog.text
+    assert harness.open_incidents() == []
+
+    harness.do(lambda execution: instances.set_variables(execution, instance.key, {"n": "2"}, local=False))
+    for minutes in (10, 2, 2):  # the next one was scheduled before
+        harness.turn(minutes=minutes)
+    assert harness.history(instance).count(("b", "COMPLETED")) == 5
+
+
+def test_a_cycle_ends_where_the_calendar_does() -> None:
+    cycle = "<bpmn:timerEventDefinition><bpmn:timeCycle>R/P4000Y</bpmn:timeCycle></bpmn:timerEventDefinition>"
+    boundary = _event("boundaryEvent", "b", cycle, 'attachedToRef="work" cancelActivity="false"')
+    harness = EngineHarness()
+    harness.deploy(diagram(start() + job("work") + boundary + end(), "s>work b>e"))
+    instance = harness.create("p")
+    for days in (4001 * 366, 1):
+        harness.turn(days=days)
+        assert harness.history(instance).count(("b", "COMPLETED")) == 1

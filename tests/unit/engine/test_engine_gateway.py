@@ -13,7 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pyzeebe.proto import gateway_pb2 as pb
 from wrong_calls import answer
 
-from services.engine.processing import messages
+from services.engine.processing import command_processor, messages
 
 CREATE = pb.CreateProcessInstanceRequest
 
@@ -252,3 +252,14 @@ async def test_a_deleted_version_goes_on_where_it_runs_and_starts_no_more() -> N
     assert (older.version, again.deployments[0].process.version) == (1, 3)
     assert [job.processDefinitionVersion for job in jobs] == [2, 1]
     assert left is None
+
+
+async def test_a_loop_without_an_end_is_no_busy_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients repeat what RESOURCE_EXHAUSTED turns away, and would run into the end of the loop each time."""
+    monkeypatch.setattr(command_processor, "MAX_STEPS", 200)
+    gateways = '<bpmn:exclusiveGateway id="a" /><bpmn:exclusiveGateway id="b" />'
+    async with running_engine() as engine:
+        await engine.deploy(diagram(start() + gateways, "s>a a>b b>a", process_id="loop"))
+        with pytest.raises(grpc.aio.AioRpcError, match="endless loop") as error:
+            await engine.stub.CreateProcessInstance(CREATE(bpmnProcessId="loop", version=-1))
+    assert error.value.code() is grpc.StatusCode.FAILED_PRECONDITION

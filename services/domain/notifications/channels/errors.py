@@ -41,6 +41,9 @@ ERRORS = {
     "app-refused": Message("The chat service does not accept the message: contact the app's administrator."),
     "no-chat-id": Message("The person no longer has an id in the chat app: the notice is mailed instead."),
     TOO_MANY: Message("The chat service does not accept further messages at the moment: they are sent later."),
+    "channel-unreadable": Message(
+        "The key that opened the secret of this robot or app is lost: end it, and set it again."
+    ),
     "channel-removed": Message("The robot was ended before the notice was sent."),
     "sender-failed": Message("Sending failed: check the log."),
     "read": Message("It was read in the portal before it was sent."),

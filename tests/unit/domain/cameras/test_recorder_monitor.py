@@ -165,6 +165,17 @@ async def test_each_is_asked_once_in_its_time_however_many_portals_there_are(any
     assert sorted(recorders.asked) == sorted(2 * first)
 
 
+async def test_a_recorder_that_was_asked_while_the_clock_was_ahead_is_asked_again(desk: ReviewDesk) -> None:
+    round_ = RecorderMonitor(desk.database, Recorders(), EVERY)
+    assert await go_round(round_) == 1
+
+    desk.clock.turn(-timedelta(days=1))
+
+    assert await go_round(round_) == 1
+    assert await go_round(round_) == 0
+    assert desk.the(Recorder).polled_at == desk.clock.now()
+
+
 async def test_what_a_person_asked_is_not_asked_again_at_once_and_what_the_test_found_of_cameras_stays(
     desk: ReviewDesk,
 ) -> None:

@@ -15,6 +15,7 @@ from services.database.listing import Listing
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
+from services.database.tables.notices import Notice
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.organisation import demo_id
 from services.demo.year.fill import Size
@@ -35,6 +36,7 @@ from services.domain.custody import detections, discards, locks
 from services.domain.custody import queries as custody_queries
 from services.domain.holds import queries as holds
 from services.domain.matters import queries as matter_queries
+from services.domain.notifications import deliveries, dispatch
 from services.domain.notifications import service as notification_service
 from services.domain.packages import queries as packages
 from services.domain.process import outbox
@@ -180,6 +182,30 @@ def _serial_borrowing(uow: UnitOfWork) -> Any:
     return list(security_check._serial_borrowing(uow, application))
 
 
+@pytest.mark.parametrize(
+    ("search", "columns"),
+    [
+        (
+            lambda uow: deliveries._is_announced(
+                uow, Notice(code="x", created_at=uow.now, application_id="x", subject_id="x"), "robot:x"
+            ),
+            "channel=? AND given_up_at=? AND delivered_at=? AND next_at=?",
+        ),
+        (
+            lambda uow: dispatch.claim_next(uow, "app:x"),
+            "channel=? AND given_up_at=? AND delivered_at>?",
+        ),
+    ],
+)
+def test_deliveries_of_a_channel_are_found_by_all_columns_of_their_index(
+    filled: Database, search: Callable[[UnitOfWork], Any], columns: str
+) -> None:
+    """A channel has all that was ever sent by it."""
+    [(_, plans)] = _plans(filled, ACTOR, search)
+    assert any(f"ix_deliveries_waiting ({columns})" in plan for plan in plans), plans
+    assert not [plan for plan in plans if plan.endswith("(channel=?)") and "ix_deliveries_waiting" in plan]
+
+
 LOOPS: dict[str, Callable[[UnitOfWork], Any]] = {
     "what the department had before": _serial_borrowing,
     "reviews whose branch may have ended": lambda uow: ending._list_open(uow, ""),
@@ -187,6 +213,8 @@ LOOPS: dict[str, Callable[[UnitOfWork], Any]] = {
     "what closed cases have kept": lambda uow: discards.list_due(uow, "", 50),
     "proposals of copies that are gone": detections.forget,
     "messages that are due": outbox.list_due,
+    "messages that are due, without some cases": lambda uow: outbox.list_due(uow, besides=["x"], limit=50),
+    "messages that are due, of some cases": lambda uow: outbox.list_due(uow, of=["x"]),
     "visits to total": month_totals.add_up_stages,
     "stages of cases that have ended": lambda uow: stage_times.add_up(uow, ModelLibrary({})),
     "what broke a requirement": breaches.count_cases,

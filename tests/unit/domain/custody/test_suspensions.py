@@ -23,6 +23,8 @@ from services.domain.cases import queries as case_queries
 from services.domain.cases import register
 from services.domain.custody import grants, hand_overs, suspensions, use_period, violations
 from services.domain.custody import queries as custody_queries
+from services.domain.process import outbox
+from services.domain.process.messages import written
 from services.domain.rules import agreed_limits
 from services.runtime.errors import Fatal, Refused
 
@@ -83,8 +85,9 @@ class Loan:
     def due_date_comes(self) -> bool:
         return bool(self.desk.do(hand_overs.suspend, self.case.id, self.id))
 
-    def period_changes(self) -> None:
-        self.desk.do(hand_overs.resume, self.case.id, self.id)
+    def period_changes(self, due_at: datetime | None = None) -> None:
+        """The process goes by ``due_at``."""
+        self.desk.do(hand_overs.resume, self.case.id, self.id, due_at)
 
     def grace_ends(self) -> Violation | None:
         return self.desk.do(violations.open_overdue, self.case.id, self.id)  # type: ignore[no-any-return]
@@ -263,10 +266,9 @@ def test_a_changed_due_date_opens_access_again_and_arms_every_timer(loan: Loan) 
     assert loan.log() == ["suspended", "due-date-changed", "resumed", "due-date-changed"]
     first, second = loan.messages()
     assert first.message_id != second.message_id
-    loan.period_changes()
-    assert [message.settled_at is None for message in loan.messages()].count(True) == 1, "each has a job of its own"
-    loan.period_changes()
-    assert all(message.settled_at for message in loan.messages())
+    for _ in range(2):
+        loan.period_changes(DUE + 5 * DAY)
+        assert all(message.settled_at for message in loan.messages()), "the use period is entered anew after the job"
     assert loan.log().count("resumed") == 1
 
 
@@ -410,3 +412,60 @@ def test_holder_and_case_page_are_told_the_cause(any_database_url: str) -> None:
         assert sorted(row.cause for row in view.suspensions) == ["agreement", "problem"]
         assert view.suspended_at == out.suspended_at is not None
     desk.close()
+
+
+def change(loan: Loan, *days: int) -> list[datetime]:
+    """Set the due date so many days after the first one, one change a minute; return the due dates."""
+    dates = [DUE + number * DAY for number in days]
+    for due_at in dates:
+        loan.desk.clock.turn(timedelta(minutes=1))
+        loan.act(use_period.change_due_date, due_at, because="extension")
+    return dates
+
+
+def waiting(loan: Loan) -> list[str]:
+    """Return the due dates that the process is still told."""
+    rows = sorted(loan.messages(), key=lambda row: row.created_at)
+    return [row.variables["dueAt"] for row in rows if row.settled_at is None]
+
+
+@pytest.mark.requirement("R49", "R50")
+def test_the_process_ends_with_the_last_due_date_however_often_a_job_runs(loan: Loan) -> None:
+    first, last = change(loan, 2, 4)
+    for _ in range(2):  # a second run of a job, and the job of a message that was published again
+        loan.period_changes(first)
+        assert waiting(loan) == [written(last)]
+
+    loan.period_changes(last)
+    assert waiting(loan) == []
+
+    loan.period_changes(first)  # the engine has held an earlier one until now
+    assert waiting(loan) == [written(last)]
+    loan.period_changes(last)
+    assert waiting(loan) == []
+
+
+def test_a_change_is_not_undone_by_an_earlier_one_of_the_same_date(loan: Loan) -> None:
+    there, back, again = change(loan, 3, 1, 3)
+    assert there == again
+    loan.period_changes(back)
+    assert waiting(loan) == [written(again)]
+    loan.period_changes(again)
+    assert waiting(loan) == []
+
+
+def test_a_job_that_does_not_say_its_due_date_settles_no_change_that_was_not_sent(loan: Loan) -> None:
+    _, last = change(loan, 2, 4)
+    loan.period_changes()
+    assert waiting(loan) == [written(last)]
+    [row] = [row for row in loan.messages() if row.settled_at is None]
+    loan.desk.do(outbox.mark_published, row.message_id, attempts=0, retry_after=DAY)
+    loan.period_changes()
+    assert waiting(loan) == []
+
+
+def test_the_process_of_a_loan_that_has_ended_is_told_no_due_date_any_more(loan: Loan) -> None:
+    first, _ = change(loan, 2, 4)
+    loan.case.give_back(loan.id)
+    loan.period_changes(first)
+    assert waiting(loan) == []

@@ -25,7 +25,7 @@ from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import attached
 from services.domain.custody import grants, hand_overs, returns
 from services.domain.matters.kinds import KINDS
-from services.domain.process import permissions, relay
+from services.domain.process import outbox, permissions, relay
 from services.domain.process.messages import MATTER_ASKED, MATTER_MOOT, REVIEW_DECIDED, USE_PERIOD_CHANGED
 from services.domain.reviews.scopes import Granting
 from services.domain.staffing import leaving
@@ -411,6 +411,7 @@ def test_messages_of_a_matter_and_of_its_case_are_settled_apart(loan: LoanDesk) 
     loan.decide(matter_id, "extension", "reviewer")
     [decided] = [row for row in loan.messages(REVIEW_DECIDED) if row.matter_id == matter_id]
     assert decided.settled_at is None
+    loan.desk.run(outbox.mark_published, decided.message_id, attempts=0, retry_after=timedelta(minutes=1))
     assert loan.apply(matter_id)
     [decided] = [row for row in loan.messages(REVIEW_DECIDED) if row.matter_id == matter_id]
     assert decided.settled_because == "the matter is carried out"

@@ -250,6 +250,35 @@ async def test_a_service_that_is_down_is_tried_four_times_then_the_notice_is_mai
     assert not await sender(desk).send_by_apps()
 
 
+async def test_an_app_whose_secret_does_not_open_any_more_is_replaced_by_mails(desk: ReviewDesk) -> None:
+    """The portal's key is lost; what is due at once is bounded, and another app can be set."""
+    async with web_server(service := Service(kind="wecom")) as port:
+        channel = set_up(desk, "wecom", port)
+        desk.run(_lose_key)
+        notices = [offered(desk, loan=f"loan-{number}") for number in range(3)]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(notification_dispatch, "MOST_GIVEN_UP", 2)
+            assert not await sender(desk).send_by_apps()
+            assert len([row for row in desk.all(Delivery, channel=channel) if row.state == "waiting"]) == 1
+            desk.clock.turn(timedelta(seconds=4))
+            assert not await sender(desk).send_by_apps()
+        assert [ways(desk, notice) for notice in notices] == [{"app": "failed", "mail": "waiting"}] * 3
+        assert {row.last_error for row in desk.all(Delivery, channel=channel) if row.state == "failed"} == {
+            "channel-unreadable"
+        }
+
+        newer = set_up(desk, "wecom", port)
+        another = offered(desk, loan="another")
+        assert await sender(desk).send_by_apps()
+    assert ways(desk, another) == {"app": "delivered"}
+    assert (newer != channel, len(service.messages)) == (True, 1)
+
+
+def _lose_key(uow: UnitOfWork) -> None:
+    for app in uow.session.query(ChatApp):
+        app.secret = "encrypted with the key that is lost"
+
+
 async def test_without_a_mail_address_it_is_tried_for_a_day_and_passed_on_to_the_head(desk: ReviewDesk) -> None:
     async with web_server(Service()) as port:
         set_up(desk, "wecom", port)

@@ -245,6 +245,43 @@ async def test_who_watches_is_told_of_a_robot_and_an_ended_one_says_so_last(desk
         desk.run(robots.end, robot.id, by="admin")
 
 
+async def test_a_robot_whose_secret_does_not_open_any_more_silences_no_other(desk: ReviewDesk) -> None:
+    """The portal's key is lost: what was encrypted with it is of no use, and the way out needs it for nothing."""
+    site = Site(answer=answers(TAKEN["wecom"]))
+    async with web_server(site) as port:
+        lost = desk.run(robots.add, new("wecom", port), by="admin")
+        there = desk.run(robots.add, new("feishu", port), by="admin")
+        desk.run(_lose_key, lost.id)
+        site.answer = answers(TAKEN["feishu"])
+        offered(desk)
+        await _send_all(desk)
+        assert _states(desk, there.id) == {("delivered", None)}
+        assert _states(desk, lost.id) == {("failed", "channel-unreadable")}
+        assert desk.all(Notice, code="deliveries-failing", person_id="admin")
+
+        again = desk.run(robots.add, new("wecom", port), by="admin")  # the same address is no robot in use
+        desk.run(robots.end, lost.id, by="admin")
+        site.answer = answers(TAKEN["wecom"])
+        offered(desk, "loan-2")
+        await _send_all(desk)
+        assert _states(desk, again.id) == {("delivered", None)}
+        assert "waiting" not in {state for state, _ in _states(desk, lost.id)}
+
+
+async def _send_all(desk: ReviewDesk) -> None:
+    for _ in range(6):
+        await sender(desk).send_by_robots()
+        desk.clock.turn(timedelta(seconds=5))
+
+
+def _states(desk: ReviewDesk, robot_id: str) -> set[tuple[str, str | None]]:
+    return {(row.state, row.last_error) for row in desk.all(Delivery, channel=f"robot:{robot_id}")}
+
+
+def _lose_key(uow: UnitOfWork, robot_id: str) -> None:
+    uow.session.get_one(NoticeRobot, robot_id).address = "encrypted with the key that is lost"
+
+
 def test_address_and_secret_are_nowhere_in_clear(desk: ReviewDesk, tmp_path: Path) -> None:
     row = desk.run(robots.add, new("dingtalk", 8080), by="admin")
     stored = desk.the(NoticeRobot, id=row.id)

@@ -19,7 +19,8 @@ from services.database.tables.outbox import OutboxMessage
 from services.domain.applications import opening as application_opening
 from services.domain.custody import closing
 from services.domain.process import outbox
-from services.domain.process.relay import LEASE, OutgoingMessage, Relay, claim_due
+from services.domain.process import relay as relaying
+from services.domain.process.relay import FAILURES_IN_A_ROW, LEASE, OutgoingMessage, Relay, claim_due
 from services.runtime import metrics
 from services.runtime.engine_client import PyzeebeEngineClient, Unauthorized
 from services.runtime.errors import Fatal, Retryable
@@ -31,11 +32,16 @@ MINUTE = timedelta(minutes=1)
 
 
 class Engine:
-    """The publishing side of an engine client; ``trouble`` is raised instead while it is set."""
+    """The publishing side of an engine client; ``trouble`` is raised instead while it is set.
+
+    ``away``: correlation keys of a partition that is away.
+    """
 
     def __init__(self) -> None:
         self.published: list[tuple[str, str, dict[str, object], str]] = []
         self.trouble: Exception | None = None
+        self.away = set[str]()
+        self.asked = 0
         self.heard = asyncio.Event()
 
     async def publish_message(
@@ -47,6 +53,9 @@ class Engine:
         ttl: timedelta = timedelta(hours=1),
     ) -> None:
         assert ttl == timedelta(hours=1)
+        self.asked += 1
+        if correlation_key in self.away:
+            raise Retryable("its partition is away")
         if self.trouble is not None:
             raise self.trouble
         self.published.append((name, correlation_key, dict(variables), message_id))
@@ -112,6 +121,86 @@ async def test_a_message_that_the_engine_refuses_does_not_hold_the_others_up(des
     await relay(desk, engine).publish_due()
 
     assert [message[1] for message in engine.published] == [later]
+
+
+async def run_until(relay: Relay, engine: Engine, key: str) -> int:
+    """Run the relay until the message of this key is published; return how many runs it took."""
+    for run in range(1, 20):
+        asked = engine.asked
+        try:
+            await relay.publish_due()
+        except Retryable:
+            assert engine.asked - asked <= FAILURES_IN_A_ROW
+        if key in [message[1] for message in engine.published]:
+            return run
+    raise AssertionError("the message is not published")
+
+
+async def test_a_partition_that_is_away_delays_its_own_cases_alone(
+    desk: ReviewDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relaying, "AT_ONCE", 4)
+    engine = Engine()
+    engine.away = {desk.submitted() for _ in range(7)}  # more than a page
+    behind, publisher = desk.submitted(), relay(desk, engine)
+    assert await run_until(publisher, engine, behind) == 3  # once all seven were tried
+
+    for _ in range(3):
+        assert await run_until(publisher, engine, desk.submitted()) == 1
+    assert {message[1] for message in engine.published}.isdisjoint(engine.away)
+
+    returned, engine.away = engine.away, set()
+    while await publisher.publish_due():
+        pass
+    assert len(engine.published) == len({message[1] for message in engine.published}) == 11
+    assert returned < {message[1] for message in engine.published}
+
+
+async def test_an_engine_that_is_away_is_not_asked_for_each_message(desk: ReviewDesk) -> None:
+    engine = Engine()
+    waiting = [desk.submitted() for _ in range(FAILURES_IN_A_ROW + 2)]
+    engine.trouble, publisher = Retryable("away"), relay(desk, engine)
+    with pytest.raises(Retryable, match="away"):
+        await publisher.publish_due()
+    assert engine.asked == FAILURES_IN_A_ROW
+
+    engine.trouble = None
+    assert await publisher.publish_due() == len(waiting)  # at once, and each of them once
+    assert sorted(message[1] for message in engine.published) == sorted(waiting)
+
+
+async def test_a_message_that_is_not_taken_is_not_overtaken_within_its_case(desk: ReviewDesk) -> None:
+    engine, other = Engine(), desk.submitted()
+    case = desk.submitted()
+
+    def publish_later(uow: Any, name: str) -> None:
+        outbox.publish(uow, name, f"{name}-key", application_id=case, message_id=name, variables={})
+
+    desk.clock.turn(MINUTE)
+    desk.run(publish_later, "second")
+    engine.away, publisher = {case}, relay(desk, engine)
+    assert await publisher.publish_due() == 1
+    desk.clock.turn(timedelta(seconds=1))
+    desk.run(publish_later, "third")
+    for _ in range(3):
+        with pytest.raises(Retryable, match="its partition"):
+            await publisher.publish_due()
+    assert [message[1] for message in engine.published] == [other]
+
+    engine.away = set()
+    while await publisher.publish_due():
+        pass
+    assert [message[3] for message in engine.published] == [other, case, "second", "third"]
+
+
+async def test_a_case_whose_message_is_pointless_is_held_no_more(desk: ReviewDesk) -> None:
+    engine, case = Engine(), desk.submitted()
+    engine.away, publisher = {case}, relay(desk, engine)
+    with pytest.raises(Retryable):
+        await publisher.publish_due()
+    desk.run(application_opening.open_case, case, 4711)  # the process had it all the same
+    assert await publisher.publish_due() == 0
+    assert publisher._held == {}
 
 
 async def test_messages_of_a_closed_application_are_pointless(desk: ReviewDesk) -> None:
@@ -203,7 +292,7 @@ async def test_no_value_of_a_message_reaches_the_log_whatever_the_engine_quotes(
 
 
 def test_a_letter_that_is_printed_shows_no_value() -> None:
-    assert "Zhang" not in repr(OutgoingMessage("a", "copy-returned", "k", "m", {"applicant": "Zhang San"}, 0))
+    assert "Zhang" not in repr(OutgoingMessage("a", "a", "copy-returned", "k", "m", {"applicant": "Zhang San"}, 0))
 
 
 async def test_the_relay_wakes_at_the_commit_that_leaves_a_message(desk: ReviewDesk) -> None:

@@ -19,7 +19,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.agreements import service as agreement_service
 from services.domain.cases import inbox as case_inbox
-from services.domain.process import outbox
+from services.domain.process import outbox, relay
 from services.domain.reviews import escalation
 from services.domain.reviews import tasks as review_tasks
 from services.domain.stages.catalogue import STAGES
@@ -80,6 +80,52 @@ def test_a_second_run_does_not_settle_the_decision_of_its_own_review(desk: Revie
 
     assert again() == review_id
     assert desk.the(OutboxMessage, correlation_key=review_id).settled_at is None
+
+
+def answer(desk: ReviewDesk, review_id: str) -> OutboxMessage:
+    return desk.the(OutboxMessage, correlation_key=review_id)
+
+
+def test_a_decision_that_the_engine_does_not_have_yet_outlasts_the_next_review(desk: ReviewDesk) -> None:
+    """Two reviews of one case at once: the branch of the first still waits while that of the second goes on."""
+    application_id = desk.submitted()
+    first = desk.opened(application_id, "preliminary")
+    desk.opened(application_id, "security")
+    desk.decide(first, "head")
+
+    desk.opened(application_id, "security-signature")
+    assert answer(desk, first).settled_at is None
+
+    desk.run(outbox.mark_published, answer(desk, first).message_id, attempts=0, retry_after=timedelta(minutes=1))
+    desk.opened(application_id, "security-signature")
+    assert answer(desk, first).settled_because == "the review security-signature is open"
+
+
+async def test_a_job_that_runs_again_after_the_decision_has_it_sent_again(desk: ReviewDesk) -> None:
+    """Its worker died before the process waited, and what was decided expired in the engine meanwhile."""
+    command = open_review.Command("preliminary", job_key=7, process_instance_key=70, application_id=desk.submitted())
+    opened = await open_review.handle(command, desk.database)
+    beside = await open_review.handle(replace(command, job_key=8), desk.database)
+    desk.decide(opened.review_id, "head")
+    for _ in range(4):
+        desk.run(_publish_all)
+        desk.clock.turn(timedelta(hours=1))
+    assert answer(desk, opened.review_id).settled_because == "published 3 times"
+
+    again = await open_review.handle(command, desk.database)
+
+    assert again.review_id == opened.review_id
+    assert (answer(desk, opened.review_id).settled_at, answer(desk, opened.review_id).attempts) == (None, 0)
+    desk.opened(command.application_id or "", "security")
+    assert answer(desk, opened.review_id).settled_at is None, "it is not published again yet"
+    assert {message.correlation_key for message in desk.run(relay.claim_due)} == {opened.review_id}
+    await open_review.handle(replace(command, job_key=8), desk.database)
+    assert {message.correlation_key for message in desk.run(relay.claim_due)} == {opened.review_id, beside.review_id}
+
+
+def _publish_all(uow: UnitOfWork) -> None:
+    for message in relay.claim_due(uow):
+        outbox.mark_published(uow, message.message_id, attempts=message.attempts, retry_after=timedelta(minutes=1))
 
 
 @pytest.mark.parametrize(("stage", "application"), [("nonsense", None), ("preliminary", "nothing")])

@@ -13,9 +13,11 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.notices import Notice
 from services.database.tables.reviews import Decision, Review
 from services.domain.cases import inbox
+from services.domain.process.instances import FAILURES, PARTITION_BITS, check_instances
 from services.domain.reviews import ending, tasks
 from services.domain.reviews.ending import EndedBranches, close_of_ended_instances
 from services.domain.stages.catalogue import STAGES
+from services.runtime import metrics
 from services.runtime.errors import Refused, Retryable
 
 pytestmark = pytest.mark.requirement("R22")
@@ -98,6 +100,53 @@ async def test_a_case_that_the_engine_does_not_have_keeps_its_questions(desk: Re
     review = opened(desk, case, "preliminary", FIRST)
     assert await look(desk, Engine()).close_ended() == []
     assert desk.the(Review, id=review).closed_at is None
+
+
+class Partitioned(Engine):
+    """An engine whose second partition is away."""
+
+    async def has_instance(self, key: int) -> bool:
+        if key >> PARTITION_BITS == 2:
+            self.asked.append(key)
+            raise Retryable("the partition does not answer")
+        return await super().has_instance(key)
+
+
+async def test_a_partition_that_is_away_keeps_no_other_review_open(desk: ReviewDesk) -> None:
+    away = [(2 << PARTITION_BITS) + number for number in range(5)]
+    for key in away:
+        case = desk.submitted()
+        desk.classed(case, process_instance_key=key)
+        opened(desk, case, "preliminary", key + 100)
+    case = running_case(desk)
+    ended = opened(desk, case, "preliminary", FIRST)
+    engine = Partitioned(CASE)
+
+    assert await look(desk, engine).close_ended() == [ended]
+    assert len([key for key in engine.asked if key not in (CASE, FIRST)]) == FAILURES
+
+    engine.asked.clear()
+    assert await check_instances(desk.database, engine) == []  # type: ignore[arg-type]  # as above
+    assert len([key for key in engine.asked if key != CASE]) == FAILURES
+
+
+async def test_what_a_part_of_the_engine_does_not_say_takes_back_no_case_without_instance(desk: ReviewDesk) -> None:
+    case = running_case(desk)
+
+    def counted() -> float | None:
+        return metrics.INSTANCE_REGISTRY.get_sample_value("footage_desk_cases_without_instance")
+
+    async def check(engine: Engine) -> list[str]:
+        return await check_instances(desk.database, engine)  # type: ignore[arg-type]  # as above
+
+    assert (await check(Engine()), counted()) == ([case], 1)
+    desk.classed(case, process_instance_key=2 << PARTITION_BITS)
+    other = desk.submitted()
+    desk.classed(other, process_instance_key=CASE)
+    assert (await check(Partitioned(CASE)), counted()) == ([], 1)
+    with pytest.raises(Retryable):
+        await check_instances(desk.database, Away())  # type: ignore[arg-type]  # as above
+    assert (await check(Engine(CASE, 2 << PARTITION_BITS)), counted()) == ([], 0)
 
 
 async def test_a_review_that_is_just_being_opened_is_not_asked_for(desk: ReviewDesk) -> None:

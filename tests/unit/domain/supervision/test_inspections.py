@@ -75,6 +75,10 @@ def violation(case: str, at: datetime = FEBRUARY) -> Violation:
     return Violation(application_id=case, kind="breach", opened_at=at, facts={}, accused=[])
 
 
+def settle_all(uow: UnitOfWork) -> None:
+    uow.session.execute(update(OutboxMessage).values(settled_at=uow.now))
+
+
 def demote(uow: UnitOfWork, person_id: str) -> None:
     uow.session.execute(update(Post).where(Post.person_id == person_id).values(until=uow.now))
 
@@ -350,6 +354,9 @@ def test_the_report_is_signed_by_all_and_findings_become_work_orders_and_violati
         if row is rows[0]:
             changed = {"approval_2": Given("no", "两个环节由同一人审批"), "use_1": Given("no", "未指定保管人")}
         supervised.inspect(row, **changed)
+    desk.run(settle_all)
+    desk.run(case_reviews.open_review, drawn, rows[0].position, job_key=int(rows[0].job_key or 0))
+    assert [row.correlation_key for row in desk.all(OutboxMessage, settled_at=None)] == [rows[0].id]
     desk.run(reports.write, drawn)
     assert desk.run(due.unsigned_since) == supervised.inspection(drawn).period_to
     desk.run(signing.open_review, drawn, job_key=900)
@@ -364,6 +371,9 @@ def test_the_report_is_signed_by_all_and_findings_become_work_orders_and_violati
     for person in GROUP[1:]:
         supervised.sign(drawn, person)
     assert supervised.inspection(drawn).signed_as == "signed"
+    desk.run(settle_all)
+    desk.run(signing.open_review, drawn, job_key=900)  # its worker died before: nothing waited for the answer
+    assert [row.correlation_key for row in desk.all(OutboxMessage, settled_at=None)] == [drawn]
 
     assert desk.run(due.unsigned_since) is None
     desk.run(findings.open_corrections, drawn)

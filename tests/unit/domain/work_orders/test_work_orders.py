@@ -10,6 +10,7 @@ import pytest
 from portal_client import Portal
 from prepared_desk import prepared_desk
 from review_desk import NOON, PASSWORD, ReviewDesk
+from sqlalchemy import update
 
 from services.database.tables.audit import AuditEvent
 from services.database.tables.documents import Document
@@ -21,6 +22,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.cases.document_layouts import render_pdf
 from services.domain.process import relay
+from services.domain.process.messages import REVIEW_DECIDED
 from services.domain.work_orders import documents, queries, service, tasks
 from services.domain.work_orders.kinds import KINDS
 from services.domain.work_orders.roles import Role
@@ -70,6 +72,10 @@ def do(desk: ReviewDesk, by: str = "operator", what: Done | None = None, **proof
 
 def ask(desk: ReviewDesk, job_key: int = 7) -> None:
     desk.run(tasks.open_verification, order(desk).id, job_key=job_key)
+
+
+def settle_all(uow: UnitOfWork) -> None:
+    uow.session.execute(update(OutboxMessage).values(settled_at=uow.now))
 
 
 def verify(desk: ReviewDesk, by: str = "reviewer", outcome: str = "verified", **values: Any) -> None:
@@ -138,6 +144,9 @@ def test_it_is_done_by_its_doer_verified_by_somebody_else_and_leaves_a_sheet_wit
     verify(desk)
 
     assert code(verify, desk, "reviewer2") == "nothing-to-verify"
+    desk.run(settle_all)
+    ask(desk)  # its worker died before, and the process did not wait for the answer
+    assert [row.name for row in desk.all(OutboxMessage, settled_at=None)] == [REVIEW_DECIDED]
     refused(desk, tasks.reopen, work_order_id)
     refused(desk, tasks.close, work_order_id, "cancelled")
     desk.run(tasks.close, work_order_id, "done")
