@@ -129,8 +129,8 @@ WORDS: dict[str | bool | None, str] = {
         "taken unchanged from the archive, as retrieved for another application"
     ),
     "a master of the archive is damaged; it was not used": "a master in the archive is damaged and was not used",
-    "the archive has it within a longer span, which was not taken: no more is retrieved than was granted": (
-        "the archive has it within a longer time span, which was not taken: no more is retrieved than was granted"
+    "the archive has it within a longer span, which was not taken: nothing is retrieved beyond what was granted": (
+        "the archive has it in a longer time span, which was not taken: nothing is retrieved beyond what was granted"
     ),
     "the recorder holds nothing of the granted span": "the recorder has no footage of the granted time span",
     "consents": "waiting for joint consent",

@@ -44,7 +44,7 @@ ACTOR = Actor("worker", JOB_TYPE)
 OUTCOMES = {"missing": "FOOTAGE_MISSING", "unreadable": "FOOTAGE_UNREADABLE"}
 # Shares of coverage that differ by less are equal: there are some ten pictures a second.
 COVERAGE_EPSILON = 0.001
-TOO_LONG = "the archive has it within a longer span, which was not taken: no more is retrieved than was granted"
+TOO_LONG = "the archive has it within a longer span, which was not taken: nothing is retrieved beyond what was granted"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import json
 import shutil
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -32,6 +33,12 @@ from services.workers import encrypt_copy, preserve_footage, re_archive, retriev
 YEAR = timedelta(days=365)
 FIRST_HALF = Span(ASKED.start, ASKED.start + timedelta(seconds=9))
 TAKEN = "taken from the archive, whole as it was retrieved for another application"
+
+
+@pytest.fixture
+def desk_of_each(any_database_url: str, tmp_path: Path, footage: Path) -> Desk:
+    """The same on each kind of database."""
+    return Desk(tmp_path, footage, database_url=any_database_url)
 
 
 async def archived(desk: Desk, channel: str = "gate", **values: Any) -> Case:
@@ -353,7 +360,8 @@ async def test_the_form_and_the_reviewers_are_told_what_the_archive_has_and_who_
 
 
 @pytest.mark.requirement("R47")
-async def test_who_sees_both_cases_reads_where_it_is_from_and_nobody_else(desk: Desk) -> None:
+async def test_who_sees_both_cases_reads_where_it_is_from_and_nobody_else(desk_of_each: Desk) -> None:
+    desk = desk_of_each
     person(desk, "elsewhere-head", "head", "elsewhere")
     earlier = await archived(desk, department_id="elsewhere", drafter_id="elsewhere-head", subject_ids=["stranger"])
     overwrite(desk)
@@ -371,7 +379,8 @@ async def test_who_sees_both_cases_reads_where_it_is_from_and_nobody_else(desk: 
 
 
 @pytest.mark.requirement("R52", refuses=True)
-async def test_nothing_is_disposed_of_that_an_open_application_asks_for(desk: Desk) -> None:
+async def test_nothing_is_disposed_of_that_an_open_application_asks_for(desk_of_each: Desk) -> None:
+    desk = desk_of_each
     earlier = await archived(desk)
     overwrite(desk)
     desk.clock.turn(5 * YEAR)
