@@ -7,7 +7,7 @@ from typing import Any
 
 from services.domain.cameras import clocks
 from services.domain.cameras.clocks import MEASURED_APART
-from services.domain.retrieval.archive import ArchivedMaster
+from services.domain.retrieval.archive import KeptMaster
 from services.runtime.spans import Span, gaps
 from services.vault.coverage import LEAST_SHARE, OutcomeWord
 from services.vault.sealing import TOLERANCE_MS, Sealed
@@ -33,7 +33,7 @@ class Holding:
 class ArchivedHolding(Holding):
     """An object that is the master of another case."""
 
-    of: ArchivedMaster
+    of: KeptMaster
 
 
 def measure(sealed: Sealed, granted: Span, window: Span, least_share: float = LEAST_SHARE) -> Holding:
@@ -78,7 +78,7 @@ def best(
 
 
 def best_archived(
-    archived: Iterable[ArchivedMaster], granted: Span, least_share: float = LEAST_SHARE
+    archived: Iterable[KeptMaster], granted: Span, least_share: float = LEAST_SHARE
 ) -> ArchivedHolding | None:
     """The archived master that covers most, of those that hold no more than is wanted.
 

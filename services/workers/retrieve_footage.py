@@ -8,7 +8,6 @@ archive may have: then the master of another case serves in the same way, where 
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import Actor, Database
@@ -16,7 +15,7 @@ from services.domain.cameras import clocks
 from services.domain.cameras.clocks import Clock
 from services.domain.retrieval import archive, attempts
 from services.domain.retrieval import records as retrieval_records
-from services.domain.retrieval.archive import ArchivedMaster
+from services.domain.retrieval.archive import KeptMaster
 from services.domain.retrieval.attempts import NoLongerWanted
 from services.domain.retrieval.records import Order, Report, RetrievalResult
 from services.domain.storage import verification
@@ -124,7 +123,7 @@ class _Run:
     difficulties: list[str] = field(default_factory=list)
     clock_note: list[str] = field(default_factory=list)
     unusable: set[str] = field(default_factory=set)  # archived masters that are not what was sealed
-    taken: ArchivedMaster | None = None
+    taken: KeptMaster | None = None  # the one that serves
 
     def __post_init__(self) -> None:
         self.recorder = open_source(self.recorders, self.order.source)
@@ -234,14 +233,19 @@ class _Run:
         self.difficulties.append("taken whole from the file that was brought, as it was sealed on receipt")
         return await self._adopt(best, "upload")
 
-    async def _from_earlier(self, sealed: dict[str, Any]) -> RetrievalResult:
+    async def _from_earlier(self, earlier: KeptMaster) -> RetrievalResult:
         """Take what was in order from the master of the issue before: no recorder has to have it any more."""
-        self._use_clock(await self.database.run(ACTOR, clocks.get_clock, self.order.source.recorder_id))
-        held = Sealed.from_json(sealed)
-        self.difficulties.append("taken from the master of the earlier issue, whose footage was in order")
-        return await self._adopt(
-            quarantine.measure(held, self.order.asked, self.window, self.order.least_share), "earlier-issue"
+        self._use(earlier)
+        held = quarantine.measure(
+            Sealed.from_json(earlier.sealed), self.order.asked, self.window, self.order.least_share
         )
+        self.difficulties.append("taken from the master of the earlier issue, whose footage was in order")
+        return await self._adopt(held, "earlier-issue")
+
+    def _use(self, taken: KeptMaster) -> None:
+        """Go by the record of a master that was retrieved before: by the clock of that time."""
+        self.taken = taken
+        self._use_clock(taken.clock)
 
     async def _from_quarantine(self, best: Holding) -> RetrievalResult:
         self.difficulties.append("taken from the quarantine, whole as it was preserved")
@@ -257,8 +261,7 @@ class _Run:
             await self.database.run(ACTOR, verification.suspect, [best.of.id])
             await self._discard_attempts()
             return None
-        self.taken = best.of
-        self._use_clock(best.of.clock)
+        self._use(best.of)
         self._note_clock()
         self.difficulties.append("taken from the archive, whole as it was retrieved for another application")
         return await self._keep(attempt.id, replace(best, sealed=sealed), archive.ORIGIN)
@@ -333,7 +336,7 @@ class _Run:
             searched=self.window,
             clock=None if self.order.source.uploaded else self.clock,
             reported=self.reported,
-            archived=self.taken,
+            taken=self.taken,
         )
 
 

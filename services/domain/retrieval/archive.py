@@ -45,8 +45,8 @@ def wanted_of(item: Item) -> Wanted:
 
 
 @dataclass(frozen=True)
-class ArchivedMaster:
-    """A master of another case: as it was sealed, and what its retrieval record says."""
+class KeptMaster:
+    """A master of another case, or of an issue before: as it was sealed, and what its retrieval record says."""
 
     id: str
     sealed: dict[str, Any]
@@ -75,7 +75,7 @@ class ArchivedMaster:
         return covered_share(wanted, map(_span, self.sealed["coverage"].get("covered", ())))
 
 
-def list_of(uow: UnitOfWork, application: Application, *wanted: Wanted) -> dict[str, list[ArchivedMaster]]:
+def list_of(uow: UnitOfWork, application: Application, *wanted: Wanted) -> dict[str, list[KeptMaster]]:
     """List what the archive has of the wanted spans and may serve the case, by item, the first retrieved first."""
     rows = uow.session.execute(_select(application, wanted)).all() if wanted else []
     concerned = {person_id for row in rows for person_id in row.subject_ids}
@@ -83,7 +83,7 @@ def list_of(uow: UnitOfWork, application: Application, *wanted: Wanted) -> dict[
     return _by_item([row for row in rows if seeing.isdisjoint(row.subject_ids)], wanted)
 
 
-def list_of_department(uow: UnitOfWork, application: Application, *wanted: Wanted) -> dict[str, list[ArchivedMaster]]:
+def list_of_department(uow: UnitOfWork, application: Application, *wanted: Wanted) -> dict[str, list[KeptMaster]]:
     """List what the archive has of the wanted spans from the applicant's own department, as ``list_of`` does.
 
     Of cases that concern nobody. The application need not be stored.
@@ -123,10 +123,10 @@ def _select(application: Application, wanted: Sequence[Wanted]) -> Select[*tuple
     )
 
 
-def _by_item(rows: Iterable[Row[Any]], wanted: Sequence[Wanted]) -> dict[str, list[ArchivedMaster]]:
-    found: dict[str, list[ArchivedMaster]] = {one.item_id: [] for one in wanted}
+def _by_item(rows: Iterable[Row[Any]], wanted: Sequence[Wanted]) -> dict[str, list[KeptMaster]]:
+    found: dict[str, list[KeptMaster]] = {one.item_id: [] for one in wanted}
     for row in rows:
-        archived = ArchivedMaster(row.Master.id, dict(row.Master.sealed), json.loads(row.content))
+        archived = KeptMaster(row.Master.id, dict(row.Master.sealed), json.loads(row.content))
         if "source" not in archived.record:
             continue  # of a demonstration, which lays out its past on paper
         for one in wanted:
@@ -135,7 +135,7 @@ def _by_item(rows: Iterable[Row[Any]], wanted: Sequence[Wanted]) -> dict[str, li
     return found
 
 
-def share_of(found: Iterable[ArchivedMaster], wanted: Span) -> float:
+def share_of(found: Iterable[KeptMaster], wanted: Span) -> float:
     """Return how much of the wanted span one of these holds that serves it, 0 to 1."""
     return max((one.share_of(wanted) for one in found if one.fits(wanted)), default=0.0)
 
@@ -184,8 +184,10 @@ def list_records(uow: UnitOfWork, masters: Sequence[Master]) -> dict[str, str]:
             Item.camera_id.in_(cameras),
             cipher.in_(hashes),
             Master.origin != ORIGIN,
+            Master.application_id.not_in({one.application_id for one in masters}),
             visibility.is_of_visible(uow, Master.application_id),
         )
+        .order_by(Master.retrieved_at.desc())  # the first one counts
     )
     return {hashes[sha256]: number for sha256, number in uow.session.execute(query)}
 

@@ -21,7 +21,7 @@ from services.domain.cameras.clocks import Clock
 from services.domain.documents import service as document_service
 from services.domain.process import permissions
 from services.domain.retrieval import archive, attempts, masters, preservations, upload_sources
-from services.domain.retrieval.archive import ArchivedMaster, Wanted
+from services.domain.retrieval.archive import KeptMaster, Wanted
 from services.domain.stages.catalogue import STAGES
 from services.runtime.spans import Span
 from services.vault.coverage import LEAST_SHARE
@@ -47,8 +47,8 @@ class Order:
     preserved: tuple[dict[str, Any], ...]  # what the quarantine holds of the item, as sealed; a uploaded file too
     reported: list[Span] | None = None  # what the recorder said it has at the submission
     least_share: float = LEAST_SHARE  # of the expected pictures that complete footage has
-    earlier: dict[str, Any] | None = None  # the master of the issue before, as sealed, where its footage was in order
-    archived: tuple[ArchivedMaster, ...] = ()  # what the archive has of the span, the first retrieved first
+    earlier: KeptMaster | None = None  # the master of the issue before, where its footage was in order
+    archived: tuple[KeptMaster, ...] = ()  # what the archive has of the span, the first retrieved first
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Report:
     searched: Span | None = None  # the granted span by both readings of the recorder's clock; None: as granted
     clock: Clock | None = None  # as it was measured for this retrieval; None: what the database has
     reported: Sequence[Span] | None = None  # what the recorder said it has, just before; None: it did not answer
-    archived: ArchivedMaster | None = None  # what it was taken from, whose record says which recorder it is of
+    taken: KeptMaster | None = None  # the master that it was taken from, whose record says where the footage is from
 
 
 @dataclass(frozen=True)
@@ -147,12 +147,14 @@ def get_order(uow: UnitOfWork, application_id: str, item_id: str) -> Order:
     )
 
 
-def _earlier(uow: UnitOfWork, item: Item) -> dict[str, Any] | None:
+def _earlier(uow: UnitOfWork, item: Item) -> KeptMaster | None:
     """Return the master that an item takes its footage from where only others of its issue were wrong (R44)."""
     if not item.unchanged or item.replaces_id is None:
         return None
-    master = masters.get_of_item(uow, item.replaces_id)
-    return None if master is None or master.discarded_at is not None else dict(master.sealed)
+    master, record = masters.get_of_item(uow, item.replaces_id), get_record(uow, item.replaces_id)
+    if master is None or master.discarded_at is not None or record is None:
+        return None
+    return KeptMaster(master.id, dict(master.sealed), json.loads(record.content))
 
 
 def _is_ordered(uow: UnitOfWork, item_id: str, release: Decision) -> bool:
@@ -268,9 +270,9 @@ def _content(
 
 
 def _provenance(uow: UnitOfWork, order: Order, report: Report, origin: str) -> dict[str, Any]:
-    """Return where the footage is from, and the recorder's clock; of the archive's as they were then."""
-    if report.archived is not None:
-        of = report.archived.record
+    """Return where the footage is from, and the recorder's clock: as they were when it was retrieved."""
+    if report.taken is not None:
+        of = report.taken.record
         return {"source": {**of["source"], "origin": origin}, "recorderClock": of["recorderClock"]}
     source = order.source
     recorder = uow.session.get_one(Recorder, source.recorder_id)
