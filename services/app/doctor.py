@@ -55,7 +55,7 @@ from services.vault.keys.fingerprints import (
 from services.vault.keys.key_files import check_key_folder
 from services.vault.keys.log_key import FOLDER as LOG_FOLDER
 from services.vault.keys.secret_box import KeyFileBox
-from services.vault.keys.signing_key import ROOT_FILE, FileSigningKey
+from services.vault.keys.signing_key import CHAIN_FILE, ROOT_FILE, FileSigningKey, read_chain
 from services.vault.keys.vault_keys import ESCROW_FILE, read_vault_keys
 from services.vault.store.opening import open_store
 from services.vault.store.protocol import Store
@@ -305,6 +305,8 @@ def _keys(settings: Settings, portal: bool) -> str:
             known = database.run_now(ACTOR, key_events.list_known)
     belongings.check_keys(settings.keys, known, present, apart=portal)
     if portal:
+        if (chain := settings.keys / SEAL_FOLDER / CHAIN_FILE).exists():
+            _seal_lasts(read_chain(chain), datetime.now(UTC))
         return f"keys in {settings.keys}, readable by this account alone"
     missing = [name for name in NAMES if name not in present.fingerprints]
     if SEAL in present.private:

@@ -36,7 +36,7 @@ from services.runtime.jobs.parking import Parking
 from services.runtime.jobs.runner import PLACES, JobRunner
 from services.runtime.jobs.worker import Worker, choose, discover
 from services.runtime.logs import get_logger
-from services.runtime.periodic import Periodic, keep_running, report_failure
+from services.runtime.periodic import Periodic, keep_running, report_failure, run_each
 from services.runtime.settings import Settings, variable
 from services.runtime.threads import run_in_thread
 from services.runtime.waiting import signalled
@@ -337,10 +337,15 @@ async def _sweep(container: Container, *, all_open: bool) -> None:
     from services.workers import attachment_sweep  # noqa: PLC0415 - a portal sweeps nothing
     from services.workers.vault_actions import sweep_abandoned  # noqa: PLC0415 - as above
 
-    swept = await sweep_abandoned(
-        container.database, container.store, container.replica_store, container.loan_keys, all_open=all_open
-    )
-    swept += await attachment_sweep.sweep(container.database, container.store, all_open=all_open)
+    async def sweep_attachments() -> int:
+        return await attachment_sweep.sweep(container.database, container.store, all_open=all_open)
+
+    async def sweep_uploads() -> int:
+        stores = container.store, container.replica_store
+        return await sweep_abandoned(container.database, *stores, container.loan_keys, all_open=all_open)
+
+    # first what may not be kept any longer, such as copies of identity cards
+    swept = sum(await run_each("sweeper", (sweep_attachments, sweep_uploads)))
     if swept:
         log.info("removed what interrupted uploads had left", keys=swept)
 

@@ -49,6 +49,8 @@ from services.runtime.errors import Fatal, Retryable
 from services.runtime.settings.database import DatabaseSettings
 
 ROWS_AT_ONCE = 500
+LARGE_AT_ONCE = 20  # of rows that have the place of each key frame
+MOST_AT_ONCE = 4 << 20  # bytes of lines
 VERSIONS = "alembic_version"
 KINDS: dict[str, TypeEngine[Any]] = {
     "text": String(),
@@ -102,7 +104,8 @@ def dump(connection: Connection, out: BundleWriter) -> dict[str, int]:
         columns = [_describe(table, column) for column in table.columns]
         kinds = [column["kind"] for column in columns]
         query = select(table).order_by(*table.primary_key.columns)
-        result = connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE})
+        at_once = LARGE_AT_ONCE if "sealed" in table.columns else ROWS_AT_ONCE
+        result = connection.execute(query, execution_options={"yield_per": at_once})
         rows[table.name] = 0
         with out.member(member_of(table.name)) as file:
             file.write(_line({"table": table.name, "columns": columns}))
@@ -114,6 +117,22 @@ def dump(connection: Connection, out: BundleWriter) -> dict[str, int]:
 
 def member_of(table: str) -> str:
     return f"database/{table}.jsonl"
+
+
+def check_may_load(engine: Engine) -> None:
+    """Raise Fatal for an account that may make no tables: such as that of a part, beside the one that owns them."""
+    if engine.dialect.name != "postgresql":
+        return
+    try:
+        with engine.connect() as connection:
+            may = connection.scalar(text("SELECT has_schema_privilege(current_schema(), 'CREATE')"))
+    except OperationalError as error:
+        raise unavailable(engine, error) from error
+    if not may:
+        raise Fatal(
+            f"nothing was restored | {engine.url.render_as_string()} | this account may not make tables | name the "
+            "account that owns them in FOOTAGE_DESK_DATABASE_URL"
+        )
 
 
 def check_empty(engine: Engine) -> None:
@@ -181,7 +200,7 @@ def _load_table(connection: Connection, bundle: Bundle, name: str) -> int:
             for column in json.loads(file.readline())["columns"]
         ]
         table = Table(name, MetaData(), *(Column(column.name, KINDS[column.kind]) for column in columns))
-        count, batch, later = 0, list[dict[str, Any]](), list[dict[str, Any]]()
+        count, size, batch, later = 0, 0, list[dict[str, Any]](), list[dict[str, Any]]()
         for line in file:
             values = json.loads(line)
             row = {column.name: _decode(column.kind, value) for column, value in zip(columns, values, strict=True)}
@@ -189,10 +208,10 @@ def _load_table(connection: Connection, bundle: Bundle, name: str) -> int:
             if own:
                 later.append({"id": row["id"], **own})
             batch.append({**row, **dict.fromkeys(own)})
-            count += 1
-            if len(batch) == ROWS_AT_ONCE:
+            count, size = count + 1, size + len(line)
+            if len(batch) == ROWS_AT_ONCE or size >= MOST_AT_ONCE:
                 connection.execute(table.insert(), batch)
-                batch = []
+                size, batch = 0, []
         if batch:
             connection.execute(table.insert(), batch)
         for column in later:

@@ -10,13 +10,15 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import ColumnElement, Connection, Table, select
 
 from services.backup.bundle import Bundle, BundleWriter
 from services.database import schema as database_schema
 from services.vault.store.protocol import BUCKETS, ObjectFacts, Store
 
 MEMBER = "objects.jsonl"
+NAMED = ("bucket", "key", "versionId", "size", "sha256Cipher")
+STREAMED = {"yield_per": 500}
 SMALL = 1 << 20  # labels and documents are hashed here; the database has the hashes of footage
 
 Stores = Mapping[str, Store]  # "primary" and "replica"
@@ -109,6 +111,11 @@ def compare(entries: Iterable[Entry], stores: Stores, *, read_all: bool) -> Comp
     return Comparison(same, faults, newer)
 
 
+def is_there(store: Store, sealed: Mapping[str, Any]) -> bool:
+    """Whether the store has the object."""
+    return store.stat(sealed["bucket"], sealed["key"], sealed["versionId"]) is not None
+
+
 def is_held(store: Store, sealed: Mapping[str, Any]) -> bool:
     """Whether the object exists and is on hold; a copy's hold lasts exactly as long as its loan."""
     facts = store.stat(sealed["bucket"], sealed["key"], sealed["versionId"])
@@ -182,17 +189,24 @@ def _referenced(connection: Connection) -> Iterator[Entry]:
         ("attachments", "purged_at"),
     ):
         table: Table = tables[name]
-        query = select(table.c.sealed).where(table.c[ended].is_(None), table.c.sealed.is_not(None))
-        for (sealed,) in connection.execute(query):
-            yield _expected("primary", sealed)
+        query = select(*_named(table)).where(table.c[ended].is_(None), table.c.sealed.is_not(None))
+        for values in connection.execute(query, execution_options=STREAMED):
+            yield _expected("primary", dict(zip(NAMED, values, strict=True)))
     masters = tables["masters"]
-    query = select(masters.c.replica, masters.c.sealed).where(
+    query = select(masters.c.replica, *_named(masters)).where(
         masters.c.discarded_at.is_(None), masters.c.replica.is_not(None)
     )
-    for replica, sealed in connection.execute(query):
+    for row in connection.execute(query, execution_options=STREAMED):
+        replica: dict[str, Any] = row[0]
+        sealed = dict(zip(NAMED, row[1:], strict=True))
         yield _expected("replica", {**sealed, **replica, "sha256Cipher": sealed["sha256Cipher"]})
 
 
+def _named(table: Table) -> tuple[ColumnElement[str], ...]:
+    """Select what is compared of sealed objects: the whole of it has the place of each key frame besides."""
+    return tuple(table.c.sealed[name].as_string() for name in NAMED)
+
+
 def _expected(name: str, sealed: Mapping[str, Any]) -> Entry:
-    version, size = sealed["versionId"], sealed["size"]
+    version, size = sealed["versionId"], int(sealed["size"])
     return Entry(name, sealed["bucket"], sealed["key"], version, size, sha256=sealed["sha256Cipher"], absent=True)

@@ -27,7 +27,10 @@ from services.runtime.errors import Fatal
 from services.runtime.manifest import Manifest, write_manifest
 from services.runtime.settings import Settings, variable
 
-_NUMBERED = re.compile(r"(?P<prefix>[A-Z]+)-(?P<year>\d{4})-(?P<number>\d+)\.json")
+EMERGENCY = "emergency_copies"
+# What loan keys are named after; those of redacted copies after the run that made them.
+KEYS_OF = {"copies": "id", "derivatives": "attempt_id", EMERGENCY: "id"}
+_NUMBERED = re.compile(r"(?P<prefix>[A-Z]+)-(?P<year>\d{4})-(?P<number>\d+)(?:/\d+)?\.json")
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,7 @@ def restore(installation: Installation, request: RestoreRequest, say: Say) -> Re
         _check_target(settings, bundle, request, folder, clock)
         engine = connect(settings.database_address, settings.database.without_limits)
         try:
+            database_export.check_may_load(engine)
             database_export.check_empty(engine)
             # before anything is written, so that an inventory that cannot be read leaves nothing half restored
             comparison = compare(installation, bundle, say, read_all=request.read_all)
@@ -132,7 +136,8 @@ def restore(installation: Installation, request: RestoreRequest, say: Say) -> Re
             database.run_now(ACTOR, _raise_number_series, installation, say)
             database.run_now(ACTOR, _record, bundle, comparison, left_out)
             _save_manifest(settings, database, installation.stores, folder / ENGINE_FILE)
-        data_folder.narrow_modes(settings.data_dir)
+        if settings.embedded:  # a process apart keeps nothing there, and the folder may be another account's
+            data_folder.narrow_modes(settings.data_dir)
     say("The database is restored, and at the newest schema. Run footage-desk doctor, then start Footage Desk.")
     return RestoreResult(comparison, left_out)
 
@@ -229,24 +234,27 @@ def _loan_keys(
     if loans is None:
         say("No loan keys were restored: copies on loan cannot be opened, and can be issued again from masters.")
         return {}
-    copies = database_schema.metadata().tables["copies"]
-    query = select(copies.c.id, copies.c.sealed, copies.c.key_destroyed_at, copies.c.discarded_at)
-    rows = {row.id: row for row in connection.execute(query)}
-    derived = database_schema.metadata().tables["derivatives"]  # their keys are named after the run that made them
-    if inspect(connection).has_table(derived.name):  # a backup of before is loaded into the schema that it has
-        ends = (derived.c.sealed, derived.c.key_destroyed_at, derived.c.discarded_at)
-        made = select(derived.c.attempt_id.label("id"), *ends).where(derived.c.attempt_id.is_not(None))
-        rows |= {row.id: row for row in connection.execute(made)}
+    store = installation.stores["primary"]
+    present = set(inspect(connection).get_table_names())  # a backup of before is loaded into the schema that it has
+    tables = [table for name, table in database_schema.metadata().tables.items() if name in present & {*KEYS_OF}]
 
     def ended_because(copy_id: str) -> str | None:
-        row = rows.get(copy_id)
-        if row is None:
-            return "the restored database does not know this copy"
-        if row.key_destroyed_at is not None or row.discarded_at is not None:
-            return "the restored database says that it was destroyed"
-        if not inventory.is_held(installation.stores["primary"], row.sealed):
-            return "the copy's object is no longer on hold, so its loan has ended since"
-        return None
+        # one by one: what is sealed has the place of each key frame
+        for table in tables:
+            query = select(table.c.sealed, table.c.key_destroyed_at, table.c.discarded_at)
+            row = connection.execute(query.where(table.c[KEYS_OF[table.name]] == copy_id)).one_or_none()
+            if row is None:
+                continue
+            if row.key_destroyed_at is not None or row.discarded_at is not None:
+                return "the restored database says that it was destroyed"
+            if table.name == EMERGENCY:  # nobody holds it: its object goes with the view
+                return (
+                    None if inventory.is_there(store, row.sealed) else "the view that it was made for has ended since"
+                )
+            if not inventory.is_held(store, row.sealed):
+                return "the copy's object is no longer on hold, so its loan has ended since"
+            return None
+        return "the restored database does not know this copy"
 
     left_out = key_archive.restore_loan_keys(installation.settings.keys, loans, ended_because)
     restored = len(loans.files) - len(left_out)

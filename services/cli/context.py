@@ -1,5 +1,7 @@
 """What all commands share: reading the settings, reporting errors as sentences, printing."""
 
+import getpass
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +40,14 @@ def load_settings(*, quiet: bool = False, **overrides: Any) -> Settings:
     for sentence in unknown_variables():
         error_console.print(sentence, soft_wrap=True)
     return settings
+
+
+def operator() -> str:
+    """Return the account that the command runs under, for the audit trail; its number where it has no name."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # KeyError: before Python 3.13
+        return f"uid {os.getuid()}"
 
 
 def log_to_file(settings: Settings) -> Path | None:

@@ -20,6 +20,9 @@ def add_to(app: typer.Typer) -> None:
     @app.command("doctor")
     def examine(
         demo: Annotated[bool, typer.Option("--demo", help="With the settings of run --demo.")] = False,
+        portal: Annotated[
+            bool, typer.Option("--portal", help="Where the portal runs apart: what it has no part in is left out.")
+        ] = False,
     ) -> None:
         """Check every setting and part, and say what to do. Exits with 0 if all is well, else with 1."""
         configure_logs("error")
@@ -27,7 +30,7 @@ def add_to(app: typer.Typer) -> None:
             settings = Settings.load(**(organisation.settings() if demo else {}))
         except SettingsError as error:
             fail("\n".join(f"✗ settings: {line}" for line in str(error).splitlines()), 1)
-        findings = asyncio.run(app_doctor.examine(settings, unknown_variables()))
+        findings = asyncio.run(app_doctor.examine(settings, unknown_variables(), portal=portal))
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column()
         table.add_column()

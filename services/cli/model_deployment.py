@@ -1,7 +1,6 @@
 """``footage-desk deploy``: examine the models, deploy them, and enter it in the audit trail."""
 
 import asyncio
-import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from sqlalchemy import make_url
 from services.app import deployments, server
 from services.app.container import use_models
 from services.app.deployments import Examined
-from services.cli.context import console, fail, say
+from services.cli.context import console, fail, operator, say
 from services.database import schema as database_schema
 from services.database.unit_of_work import Actor, Database
 from services.domain.deployments import uploads
@@ -51,7 +50,7 @@ def deploy(settings: Settings, unchecked: str | None, *, named: bool = False) ->
             examined = examined or _examine(settings, unchecked)
             contents = deployments.contents(settings.models_dir)
             deployed = asyncio.run(_deploy(settings, settings.models_dir))
-        database.run_now(ACTOR, deployments.enter, examined, contents, deployed, by=getpass.getuser())
+        database.run_now(ACTOR, deployments.enter, examined, contents, deployed, by=operator())
     for name, version in sorted(deployed.versions.items()):
         console.print(f"{name} version {version}")
 

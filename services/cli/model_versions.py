@@ -1,7 +1,6 @@
 """``footage-desk models …``: which versions cases run on, and moving them to another one, on record."""
 
 import asyncio
-import getpass
 import hashlib
 import json
 from collections.abc import Callable, Sequence
@@ -17,7 +16,7 @@ from services.app.case_migration import Planned, Planner, Target
 from services.app.case_moves import Moved, Mover, Order, must_be_completed
 from services.app.deployments import Examined
 from services.app.model_versions import Version
-from services.cli.context import Lang, fail, load_settings, reported_errors, say
+from services.cli.context import Lang, fail, load_settings, operator, reported_errors, say
 from services.cli.model_deployment import opened_database
 from services.database.unit_of_work import Actor, Database
 from services.designers import migration_words as words
@@ -152,7 +151,7 @@ async def _migrate(
     try:
         deployed = await server.deploy(PyzeebeEngineClient(channel), wish.target.folder)
         contents = deployments.contents(wish.target.folder)
-        await database.run(ACTOR, deployments.enter, examined, contents, deployed, by=getpass.getuser())
+        await database.run(ACTOR, deployments.enter, examined, contents, deployed, by=operator())
         mover = Mover(database, channel, _order(wish.target, deployed, wish.reason))
         for planned in planner.plan(cases, recorded):
             tell(await _moved(mover, planned))
@@ -175,7 +174,7 @@ def _order(target: Target, deployed: Deployment, reason: str) -> Order:
     version = next(process for process in deployed.processes if process.process_id == MAIN)
     of_rules = hashlib.sha256(own_or_shipped(target.folder, rules.NAME).read_bytes()).hexdigest()
     process = ProcessVersion(version.process_id, version.version, version.definition_key)
-    return Order(target, process, of_rules, getpass.getuser(), reason)
+    return Order(target, process, of_rules, operator(), reason)
 
 
 async def _moved(mover: Mover, planned: Planned) -> Moved:

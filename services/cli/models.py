@@ -1,13 +1,12 @@
 """``footage-desk models …``: the versions of models in the engine, and those of them that are on no record."""
 
-import getpass
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from services.cli import model_versions
-from services.cli.context import console, load_settings, reported_errors
+from services.cli.context import console, load_settings, operator, reported_errors
 from services.cli.model_deployment import opened_database
 from services.database.unit_of_work import Actor
 from services.domain.deployments import versions
@@ -53,5 +52,5 @@ def add_commands(group: typer.Typer) -> None:
         """
         settings = load_settings()
         with reported_errors(), opened_database(settings) as database:
-            row = database.run_now(ACTOR, versions.accept, key, reason, getpass.getuser())
+            row = database.run_now(ACTOR, versions.accept, key, reason, operator())
         console.print(f"{row.process_id} version {row.version} is accepted: resolve the incidents of its cases.")

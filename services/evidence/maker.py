@@ -30,13 +30,14 @@ from services.evidence.archive import Chunks, StreamWriter
 from services.evidence.package import How, Prepared
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import get_logger
+from services.runtime.periodic import run_each
 from services.runtime.threads import run_in_own_thread, run_in_thread
 from services.vault.age import AgeError, Unwrapper
 from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import KeyGone, LoanKeys, VaultKeys
 from services.vault.sealing import open_sealed
+from services.vault.store.breaker import Breaker, shuffled
 from services.vault.store.protocol import Location, Store, Target, discard
-from services.vault.store.removal import is_removed
 from services.vault.store.upload import Uploaded, upload
 from services.verifier.examination import examine_opened
 from services.verifier.invalid import Invalid
@@ -134,18 +135,27 @@ class PackageMaker:
         self.lease = lease or Lease(database, LEASE, LENGTH)
 
     async def run(self) -> bool:
-        """Make one package; return whether more may wait. Raises Retryable where a part is away."""
+        """Make one package; return whether more may wait.
+
+        Raises the first fault after all else was done: a Retryable where a part is away, or a defect.
+        """
         if not await self.lease.hold():
             return False
-        await self._discard_due()
-        order = await self._database.run(ACTOR, making.begin)
-        await self._sweep()
-        if order is None:
-            return False
-        await self._make(order)
-        return True
+        breaker = Breaker()
+        more = any(await run_each(LEASE, [partial(step, breaker) for step in (self._discard_due, self._make_next)]))
+        if not more:  # else the next one is made first: a run that fails is followed by a pause
+            breaker.raise_first()
+        return more
 
-    async def _make(self, order: Order) -> None:
+    async def _make_next(self, breaker: Breaker) -> bool:
+        order = await self._database.run(ACTOR, making.begin)
+        steps = [partial(self._sweep, breaker)]
+        if order is not None:
+            steps.append(partial(self._make, order, breaker))
+        await run_each(LEASE, steps)
+        return order is not None
+
+    async def _make(self, order: Order, breaker: Breaker) -> None:
         reached = Reached()
         working = asyncio.create_task(self._write(order, reached))
         try:
@@ -157,7 +167,7 @@ class PackageMaker:
         except (Fatal, AgeError) as error:
             log.error("a package cannot be made", package=order.package_id, cause=str(error))  # noqa: TRY400  # says all
             await self._database.run(ACTOR, making.fail, order.attempt_id, str(error))
-            await self._sweep()
+            await self._sweep(breaker)
             return
         except Exception as error:
             away = isinstance(error, Retryable) and error.away is not None
@@ -170,7 +180,7 @@ class PackageMaker:
             with anyio.CancelScope(shield=True):
                 await asyncio.gather(working, return_exceptions=True)
         if not finished:
-            await self._sweep()
+            await self._sweep(breaker)
 
     async def _watch(self, order: Order, reached: Reached, working: "asyncio.Task[bool]") -> None:
         """Note how far it has come until it ends; raises _NotWanted where it is wanted no more."""
@@ -227,24 +237,27 @@ class PackageMaker:
         with anyio.CancelScope(shield=True):
             await self._database.run(ACTOR, making.give_up, order.attempt_id, because)
 
-    async def _sweep(self) -> None:
+    async def _sweep(self, breaker: Breaker) -> None:
         """Remove what runs have left that were given up: parts, object and key, by their exact names."""
-        for attempt_id, bucket, key in await self._database.read(ACTOR, making.list_unswept):
-            if await is_removed(run_in_thread(self._remove, attempt_id, bucket, key), key):
-                await self._database.run(ACTOR, making.mark_swept, [attempt_id])
+        after = ""
+        while left := await self._database.read(ACTOR, making.list_unswept, AT_ONCE, after):
+            after = left[-1][0]
+            for attempt_id, bucket, key in shuffled(left):
+                if await breaker.is_done(run_in_thread(self._remove, attempt_id, bucket, key), key):
+                    await self._database.run(ACTOR, making.mark_swept, [attempt_id])
 
     def _remove(self, key_id: str, bucket: str, key: str) -> None:
         """The key goes first: what is left then opens no more."""
         self._loan_keys.destroy(key_id)
         discard(self._store, bucket, key)
 
-    async def _discard_due(self) -> None:
-        after = ""  # one that the store refuses is tried again next time, and keeps none behind it from its turn
+    async def _discard_due(self, breaker: Breaker) -> None:
+        after = ""
         while due := await self._database.read(ACTOR, making.list_due, AT_ONCE, after):
-            for package_id, key_id, bucket, key in due:
-                after = package_id
+            after = due[-1][0]
+            for package_id, key_id, bucket, key in shuffled(due):
                 await self._database.run(ACTOR, making.begin_discard, package_id)
-                if await is_removed(run_in_thread(self._remove, key_id, bucket, key), key):
+                if await breaker.is_done(run_in_thread(self._remove, key_id, bucket, key), key):
                     await self._database.run(ACTOR, making.mark_discarded, package_id)
 
 

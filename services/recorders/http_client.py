@@ -126,8 +126,8 @@ def continues_at(body: Body, came: int, total: int | None) -> bool:
 class HttpClient:
     """The HTTP side of one recorder. Every method raises RecorderDown, whose ``code`` decides the advice of a form:
 
-    unreachable, silent, tls, login, forbidden, busy, not-a-recorder, and broken-off (BrokenOff). OutsideRoots where
-    the settings allow no recorder.
+    unreachable, silent, tls, login, forbidden, busy, not-a-recorder, too-large (an answer that is read whole), and
+    broken-off (BrokenOff). OutsideRoots where the settings allow no recorder.
     """
 
     def __init__(
@@ -156,7 +156,7 @@ class HttpClient:
                         pieces += chunk
                         if len(pieces) > LARGEST_ANSWER:
                             cause = f"its answer to {path} is larger than {LARGEST_ANSWER >> 20} MiB"
-                            raise self.down("not-a-recorder", cause)
+                            raise self.down("too-large", cause)
         except TimeoutError as error:
             cause = f"its answer to {path} did not end within {LONGEST_ANSWER * self._patience:g} s"
             raise self.down("silent", cause) from error

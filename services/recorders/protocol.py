@@ -14,7 +14,20 @@ JOIN_TOLERANCE = timedelta(milliseconds=200)
 
 
 # Codes of what a wait does not mend. The rest may be a recorder that restarts: one that boots may answer with a page.
-REFUSALS = frozenset({"denied", "tls", "login", "privacy", "forbidden", "zone", "broken-off", "kind-failed"})
+REFUSALS = frozenset(
+    {
+        "denied",
+        "tls",
+        "login",
+        "privacy",
+        "forbidden",
+        "zone",
+        "broken-off",
+        "damaged-files",
+        "too-large",
+        "kind-failed",
+    }
+)
 
 
 class RecorderDown(Retryable):
@@ -22,8 +35,9 @@ class RecorderDown(Retryable):
 
     ``code`` is missing, empty, denied or unreadable for a folder, one of those that ``HttpClient`` names for what
     answers over HTTP, zone where its own time zone is not the one entered, kind-failed where another package's kind
-    has a defect, or down where nothing more is known. It is away unless the code is one of ``REFUSALS``; one that
-    ``hangs`` is away too: it has begun an answer, of which nothing more comes, or next to nothing.
+    has a defect, damaged-files where these hide what it has beside them, or down where nothing more is known. It is
+    away unless the code is one of ``REFUSALS``; one that ``hangs`` is away too: it has begun an answer, of which
+    nothing more comes, or next to nothing.
     """
 
     runbook = "recorder-down"

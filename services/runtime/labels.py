@@ -103,6 +103,12 @@ WORDS: dict[str | bool | None, str] = {
     "the recorder was down; the quarantine holds the whole span": (
         "the recorder was unavailable; the preserved footage covers the whole time span"
     ),
+    "the recorder has no such channel any more; the quarantine holds the whole span": (
+        "the recorder no longer has this channel; the preserved footage covers the whole time span"
+    ),
+    "the recorder could not be fetched from; the quarantine holds the whole span": (
+        "nothing could be retrieved from the recorder; the preserved footage covers the whole time span"
+    ),
     "the recorder gave less than it promised; the quarantine holds more": (
         "the recorder delivered less than it reported; the preserved footage covers more"
     ),
@@ -121,6 +127,12 @@ WORDS: dict[str | bool | None, str] = {
     "taken from the quarantine, whole as it was preserved": "taken unchanged from the preserved footage",
     "the recorder was down; the archive holds the whole span": (
         "the recorder was unavailable; the archived footage covers the whole time span"
+    ),
+    "the recorder has no such channel any more; the archive holds the whole span": (
+        "the recorder no longer has this channel; the archived footage covers the whole time span"
+    ),
+    "the recorder could not be fetched from; the archive holds the whole span": (
+        "nothing could be retrieved from the recorder; the archived footage covers the whole time span"
     ),
     "the recorder gave less than it promised; the archive holds more": (
         "the recorder delivered less than it reported; the archived footage covers more"

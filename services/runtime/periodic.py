@@ -1,14 +1,17 @@
 """Periodic tasks of a process: one loop, one metric, one alert for all of them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
+from typing import TypeVar
 
 from services.runtime import metrics
 from services.runtime.errors import Retryable
 from services.runtime.jobs.failures import stack
 from services.runtime.logs import get_logger
 from services.runtime.waiting import set_within
+
+Result = TypeVar("Result")
 
 log = get_logger(__name__)
 
@@ -94,6 +97,24 @@ async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
         else:
             return
         await asyncio.sleep(AGAIN_AFTER)
+
+
+async def run_each(task: str, acts: Iterable[Callable[[], Awaitable[Result]]]) -> list[Result]:
+    """Run acts one after another, whatever becomes of each; return what they return.
+
+    Raises the first fault after all were run; further ones are logged and counted as failures of the task.
+    """
+    results, faults = list[Result](), list[Exception]()
+    for act in acts:
+        try:
+            results.append(await act())
+        except Exception as error:  # noqa: BLE001  # raised below
+            faults.append(error)
+    for further in faults[1:]:
+        report_failure(task, further)
+    if faults:
+        raise faults[0]
+    return results
 
 
 def report_failure(task: str, error: BaseException) -> None:

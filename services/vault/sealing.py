@@ -128,7 +128,7 @@ async def seal(
     FootageUnreadable, WrongFootage, UnsupportedFootage, ClipFailed, the store's errors, and what the segments' streams
     raise; then nothing is stored.
     """
-    clip = Clip(source.segments, source.asked, source.channel, limits=limits or Limits())
+    clip = Clip(source.segments, source.asked, source.channel, limits=limits or Limits(), whole=source.whole)
     return await _seal_clip(
         clip, source, target, recipients=recipients, progress=progress, tolerance=timedelta(milliseconds=tolerance_ms)
     )

@@ -20,7 +20,9 @@ from services.vault.store.protocol import Store, Target
 from services.vault.verdict import FootageSource, share_of
 
 ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
-LONGEST = timedelta(hours=48)
+# Where a file's pictures may lie, around ORIGIN: wider than any file, so that nothing of it is left out. An export of
+# several days has gaps, and some files count their times from 1970 or 1904. 64 bits of nanoseconds reach further.
+BEFORE, LONGEST = timedelta(hours=48), timedelta(days=73_000)
 # A plain MP4 whose index comes last is held in memory by the confined process; twice this and its code fit its address
 # space.
 LIMITS = Limits(window=256 << 20)
@@ -93,7 +95,7 @@ async def receive(
         raise NotFootage(kind)
     file = OwnSegment(name, name, Span(ORIGIN, ORIGIN + LONGEST), None, CONTAINERS[kind], reader.stream)
     sealed = await seal(
-        FootageSource(_one(file), Span(ORIGIN - LONGEST, ORIGIN + LONGEST), name),
+        FootageSource(_one(file), Span(ORIGIN - BEFORE, ORIGIN + LONGEST), name, whole=True),
         Target(store, bucket, key, metadata={"upload": name}, legal_hold=True),
         recipients=recipients,
         limits=limits,

@@ -27,7 +27,8 @@ class FootageSource:
 
     ``asked`` is the span to be stored; ``requested`` is what the recorder was asked for, where that is more.
     ``promised`` is what the recorder said it has. ``expected_fingerprint`` is that of the camera's earlier footage,
-    where known. ``least_share`` of the expected pictures has to be there.
+    where known. ``least_share`` of the expected pictures has to be there. ``whole``: all that the segments hold is
+    asked for, and ``asked`` is a span that no true time leaves.
     """
 
     segments: AsyncIterator[SegmentLike]
@@ -37,6 +38,7 @@ class FootageSource:
     requested: Span | None = None
     expected_fingerprint: str | None = None
     least_share: float = LEAST_SHARE
+    whole: bool = False
 
 
 def judge(

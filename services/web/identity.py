@@ -46,6 +46,10 @@ class Identity(Protocol):
         """Return the person of a session's token; Refused with 401 when the session is over, or half."""
         ...
 
+    def require_not_ended(self, uow: UnitOfWork, token: str) -> None:
+        """Raise Refused with 401 where the session was ended, or its person deactivated, while a request lasted."""
+        ...
+
     def person(self, uow: UnitOfWork, token: str, browser: str, settings: Settings) -> Person:
         """Return ``actor`` with what the frame of a page shows."""
         ...

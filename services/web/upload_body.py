@@ -5,6 +5,7 @@ given to ``check`` alone.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -17,6 +18,10 @@ from services.runtime.errors import Refused
 Check = Callable[[Mapping[str, str]], None]
 
 IDLE_SECONDS = 120.0
+# Who sends more slowly is cut off, or a byte now and then would keep a place of the process for days. It is judged each
+# time that RATE_SECONDS were spent waiting: a line may fall silent for a while, and a fast start pays for no slow end.
+LEAST_RATE = 4 << 10  # bytes a second
+RATE_SECONDS = 300.0
 # What a form may hold beside the file: its boundaries, headers and small fields.
 BESIDE = 64 << 10
 PART = 64  # counted for each part, even an empty one
@@ -24,16 +29,22 @@ FILE_NAME = "file.name"
 
 
 async def file_of(
-    request: Request, *, largest: int, announced: int | None, check: Check | None = None
+    request: Request,
+    *,
+    largest: int,
+    announced: int | None,
+    check: Check | None = None,
+    seconds: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[bytes]:
     """Yield the file's bytes.
 
     ``largest`` is the limit and ``announced`` the size that the person named, both in bytes. ``check`` is called with
     the form's fields before the first byte of the file, and for an empty file as well; ``FILE_NAME`` among them is the
-    name that the browser gave the file.
+    name that the browser gave the file. ``seconds`` is the clock by which the sender is judged.
 
     Raises Refused if the file is longer than ``largest``, if its length differs from ``announced`` or from
-    Content-Length, if nothing arrives for ``IDLE_SECONDS``, and if the body is not the form that it claims to be.
+    Content-Length, if nothing arrives for ``IDLE_SECONDS`` or less than ``LEAST_RATE``, and if the body is not the form
+    that it claims to be.
     """
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     parser = None
@@ -43,7 +54,7 @@ async def file_of(
     if content_length is not None and content_length > largest + (BESIDE if parser else 0):
         raise too_long(largest)
     received = length = 0
-    async for chunk in _pieces(request):
+    async for chunk in _pieces(request, seconds):
         received += len(chunk)
         if received > largest + (BESIDE if parser else 0):
             raise too_long(largest)
@@ -62,9 +73,11 @@ async def file_of(
         raise cut_short()
 
 
-async def _pieces(request: Request) -> AsyncIterator[bytes]:
+async def _pieces(request: Request, seconds: Callable[[], float]) -> AsyncIterator[bytes]:
     stream = aiter(request.stream())
+    waited, came = 0.0, 0
     while True:
+        since = seconds()  # what the reader does between two pieces is not the sender's time
         try:
             async with asyncio.timeout(IDLE_SECONDS):
                 chunk = await anext(stream)
@@ -72,6 +85,11 @@ async def _pieces(request: Request) -> AsyncIterator[bytes]:
             return
         except (ClientDisconnect, TimeoutError) as error:
             raise cut_short() from error
+        waited, came = waited + seconds() - since, came + len(chunk)
+        if waited > RATE_SECONDS:
+            if came < LEAST_RATE * waited:
+                raise cut_short()
+            waited, came = 0.0, 0
         if chunk:
             yield chunk
 
@@ -190,7 +208,7 @@ def too_long(largest: int) -> Refused:
 
 
 def cut_short() -> Refused:
-    """Return the refusal of a body that ended early, or whose length is wrong."""
+    """Return the refusal of a body that ended early or came too slowly, or whose length is wrong."""
     return Refused(
         "upload-cut",
         "The file was not received completely and nothing was saved: upload it again.",

@@ -4,14 +4,16 @@ Both run again without harm: an object that is gone is no error, and what is lef
 """
 
 from datetime import timedelta
+from functools import partial
 
 from services.database.leases import Lease
 from services.database.unit_of_work import Actor, Database
 from services.domain.applications import outsiders
 from services.domain.attachments import retention, uploads
+from services.runtime.periodic import run_each
 from services.runtime.threads import run_in_thread
+from services.vault.store.breaker import Breaker, shuffled
 from services.vault.store.protocol import Store, discard
-from services.vault.store.removal import is_removed
 
 ACTOR = Actor("system", "sweeper")
 AT_ONCE = 50
@@ -21,21 +23,52 @@ LEASE, LENGTH = "attachments", timedelta(minutes=10)
 async def sweep(database: Database, store: Store, *, all_open: bool) -> int:
     """Remove what is due, in one process of several; return the number of objects.
 
-    ``all_open`` at the start of the only process that uploads. Raises Retryable where a store is away.
+    ``all_open`` at the start of the only process that uploads. Raises Retryable where a store is away, or has not done
+    its part for an object, after all else was removed.
     """
     lease = Lease(database, LEASE, LENGTH)
     if not await lease.hold():
         return 0
+    breaker = Breaker()
+    duties = (
+        partial(_purge_numbers, database),
+        partial(_purge, database, store, breaker),
+        partial(_remove_unwanted, database, store, breaker, all_open=all_open),
+    )
     try:
-        removed = await _remove_unwanted(database, store, all_open=all_open) + await _purge(database, store)
-        while await database.run(ACTOR, outsiders.purge, AT_ONCE) == AT_ONCE:
-            pass
-        return removed
+        removed = sum(await run_each(ACTOR.id, duties))
     finally:
         await lease.release()
+    breaker.raise_first()
+    return removed
 
 
-async def _remove_unwanted(database: Database, store: Store, *, all_open: bool) -> int:
+async def _purge_numbers(database: Database) -> int:
+    while await database.run(ACTOR, outsiders.purge, AT_ONCE) == AT_ONCE:
+        pass
+    return 0  # no objects
+
+
+async def _purge(database: Database, store: Store, breaker: Breaker) -> int:
+    purged, kept = 0, set[str]()
+    while due := [
+        one
+        for one in await database.read(ACTOR, retention.list_to_purge, AT_ONCE + len(kept))
+        if one.attachment_id not in kept
+    ]:
+        for one in shuffled(due):
+            # asked again for each: its case may be held since it was listed
+            if not await database.run(ACTOR, retention.may_purge, one.attachment_id):
+                kept.add(one.attachment_id)
+            elif await breaker.is_done(_discard(store, one.key), one.key):
+                await database.run(ACTOR, retention.record_purge, [one.attachment_id])
+                purged += 1
+            else:
+                kept.add(one.attachment_id)
+    return purged
+
+
+async def _remove_unwanted(database: Database, store: Store, breaker: Breaker, *, all_open: bool) -> int:
     removed, kept = 0, set[str]()
     while due := [
         one
@@ -43,34 +76,14 @@ async def _remove_unwanted(database: Database, store: Store, *, all_open: bool) 
         if one[0] not in kept
     ]:
         await database.run(ACTOR, uploads.give_up, [upload_id for upload_id, _ in due])
-        gone = [upload_id for upload_id, key in due if await _discard(store, key)]
-        kept |= {upload_id for upload_id, _ in due}.difference(gone)
-        if gone:
-            await database.run(ACTOR, uploads.mark_swept, gone)
-        removed += len(gone)
+        for upload_id, key in shuffled(due):
+            if await breaker.is_done(_discard(store, key), key):
+                await database.run(ACTOR, uploads.mark_swept, [upload_id])
+                removed += 1
+            else:
+                kept.add(upload_id)
     return removed
 
 
-async def _purge(database: Database, store: Store) -> int:
-    purged, kept = 0, set[str]()
-    while due := [
-        one
-        for one in await database.read(ACTOR, retention.list_to_purge, AT_ONCE + len(kept))
-        if one.attachment_id not in kept
-    ]:
-        gone = [
-            one.attachment_id
-            for one in due
-            # asked again for each: its case may be held since it was listed
-            if await database.run(ACTOR, retention.may_purge, one.attachment_id) and await _discard(store, one.key)
-        ]
-        kept |= {one.attachment_id for one in due}.difference(gone)
-        if gone:
-            await database.run(ACTOR, retention.record_purge, gone)
-        purged += len(gone)
-    return purged
-
-
-async def _discard(store: Store, key: str) -> bool:
-    """Return whether the store has nothing under the key any more."""
-    return await is_removed(run_in_thread(discard, store, uploads.BUCKET, key), key)
+async def _discard(store: Store, key: str) -> None:
+    await run_in_thread(discard, store, uploads.BUCKET, key)

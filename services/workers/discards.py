@@ -8,14 +8,12 @@ that dies is done again by the next one, and a case that is held meanwhile keeps
 
 from services.database.unit_of_work import Actor, Database
 from services.domain.custody import discards
-from services.runtime.errors import Fatal
-from services.runtime.logs import get_logger
+from services.domain.custody.discards import Leftover
 from services.runtime.threads import run_in_thread
 from services.vault.keys.vault_keys import LoanKeys
-from services.vault.store.protocol import Store, StoreLocked
+from services.vault.store.breaker import Breaker
+from services.vault.store.protocol import Store
 from services.workers import vault_actions
-
-log = get_logger(__name__)
 
 ACTOR = Actor("system", "discards")
 AT_ONCE = 50  # cases of one step
@@ -24,7 +22,7 @@ AT_ONCE = 50  # cases of one step
 class Discarder:
     """Discards what is due, some cases at a time; one for each process that may delete in the store.
 
-    A step goes on after the cases of the step before, so that one that cannot be done holds up none behind it.
+    A step goes on after the cases of the step before, so that those that cannot be done hold up none behind them.
     """
 
     def __init__(self, database: Database, store: Store, loan_keys: LoanKeys) -> None:
@@ -34,18 +32,18 @@ class Discarder:
         self._after = ""
 
     async def run(self) -> bool:
-        """Discard what some cases have left; return whether there may be more. Raises StoreDown."""
+        """Discard what some cases have left; return whether there may be more.
+
+        Raises StoreDown where the store is away, or has not done its part for one of them.
+        """
         more = await self._destroy_keys()
         due = await self._database.read(ACTOR, discards.list_due, self._after, AT_ONCE)
-        self._after = ""
+        full, self._after, breaker = len(due) == AT_ONCE, "", Breaker()
         for application_id in due:
-            try:
-                await self._discard(application_id)
-            except (Fatal, StoreLocked) as error:
-                log.error("what a closed case has left could not be discarded and is tried again", cause=str(error))  # noqa: TRY400  # says all
-            if len(due) == AT_ONCE:
-                self._after = application_id
-        return more or len(due) == AT_ONCE
+            self._after = application_id if full or application_id != due[-1] else ""
+            await self._discard(application_id, breaker)
+        breaker.raise_first()
+        return more or full
 
     async def _destroy_keys(self) -> bool:
         """Destroy the loan keys of replaced copies; return whether there may be more."""
@@ -56,9 +54,13 @@ class Discarder:
             await self._database.run(ACTOR, discards.record_keys, due)
         return len(due) == AT_ONCE
 
-    async def _discard(self, application_id: str) -> None:
-        left = await self._database.run(ACTOR, discards.begin, application_id)
-        while left is not None:
-            if left.stored is not None:
-                await vault_actions.discard(self._store, left.stored.bucket, left.stored.key)
-            left = await self._database.run(ACTOR, discards.begin, application_id, left)
+    async def _discard(self, application_id: str, breaker: Breaker) -> None:
+        passed = set[str]()
+        gone: Leftover | None = None
+        while (left := await self._database.run(ACTOR, discards.begin, application_id, gone, passed)) is not None:
+            stored, gone = left.stored, left
+            if stored is not None:
+                deletion = vault_actions.discard(self._store, stored.bucket, stored.key)
+                if not await breaker.is_done(deletion, stored.key):
+                    passed.add(left.id)
+                    gone = None

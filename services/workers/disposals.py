@@ -13,13 +13,11 @@ from services.domain.custody import disposals
 from services.domain.custody.disposals import MASTER, SECOND, Deletion, Target
 from services.domain.matters import disposal_sheet
 from services.runtime.errors import Fatal
-from services.runtime.logs import get_logger
 from services.runtime.threads import run_in_thread
 from services.vault.keys.vault_keys import LoanKeys
 from services.vault.labels import label_key
-from services.vault.store.protocol import Store, StoreLocked
-
-log = get_logger(__name__)
+from services.vault.store.breaker import Breaker
+from services.vault.store.protocol import Store
 
 ACTOR = Actor("system", "disposals")
 AT_ONCE = 50  # items of one step
@@ -29,7 +27,7 @@ LABEL = "label"
 class Disposer:
     """Deletes what is due, some items at a time; one for each process that has both stores and the loan keys.
 
-    A step goes on after the items of the step before, so that one that cannot be deleted holds up none behind it.
+    A step goes on after the items of the step before, so that those that cannot be deleted hold up none behind them.
     """
 
     def __init__(
@@ -42,17 +40,17 @@ class Disposer:
         self._after = ""
 
     async def run(self) -> bool:
-        """Delete some items; return whether there may be more. Raises StoreDown."""
+        """Delete some items; return whether there may be more.
+
+        Raises StoreDown where a store is away, or has not done its part for one of them.
+        """
         due = await self._database.read(ACTOR, disposals.list_due, self._after, AT_ONCE)
-        self._after = ""
+        full, self._after, breaker = len(due) == AT_ONCE, "", Breaker()
         for item_id in due:
-            try:
-                await self._dispose(item_id)
-            except (Fatal, StoreLocked) as error:
-                log.error("an item of a disposal could not be deleted and is tried again", cause=str(error))  # noqa: TRY400  # says all
-            if len(due) == AT_ONCE:
-                self._after = item_id
-        return len(due) == AT_ONCE
+            self._after = item_id if full or item_id != due[-1] else ""
+            await breaker.is_done(self._dispose(item_id), item_id)
+        breaker.raise_first()
+        return full
 
     async def _dispose(self, item_id: str) -> None:
         deletion = first = await self._database.run(ACTOR, _begin, item_id, ())

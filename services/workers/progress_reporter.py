@@ -1,9 +1,10 @@
-"""Write a worker's progress into the database about once a second."""
+"""Write a worker's progress into the database about once a second, and that it is alive while nothing changes."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 import anyio
@@ -15,19 +16,23 @@ from services.runtime.errors import Outcome, Retryable
 from services.runtime.waiting import set_within
 
 EVERY = 1.0  # seconds between two writes
+# After which an unchanged reading is written too: a job that waits for its recorder or for a slow line is alive,
+# and what it uploads is not to be swept (``attempts.abandon_dead``).
+HEARTBEAT = timedelta(seconds=10)
 
 Reading: TypeAlias = tuple[str, int, float]
 """Phase, bytes so far, share of the whole."""
 
 
 class ProgressReporter:
-    """Records bytes and share, from the loop or a thread; only changes are written."""
+    """Records bytes and share, from the loop or a thread."""
 
-    def __init__(self, phase: str) -> None:
+    def __init__(self, phase: str, now: datetime) -> None:
         self.phase = phase
         self._size = 0
         self._share = 0.0
         self._written: Reading = (phase, 0, 0.0)
+        self._written_at = now
 
     def enter(self, phase: str) -> None:
         """Begin a new phase, with its bytes counted from 0."""
@@ -43,13 +48,13 @@ class ProgressReporter:
             self.phase = "sealing"
         self(size, share)
 
-    def changed(self) -> Reading | None:
-        """Return the reading where it has changed since the last call."""
-        now = (self.phase, self._size, self._share)
-        if now == self._written:
+    def due(self, now: datetime) -> Reading | None:
+        """Return the reading where it has changed since the last one, or HEARTBEAT has passed."""
+        reading = (self.phase, self._size, self._share)
+        if reading == self._written and now < self._written_at + HEARTBEAT:
             return None
-        self._written = now
-        return now
+        self._written, self._written_at = reading, now
+        return reading
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ async def report_progress(
     """
     row = _Row(database, actor, item_id, purpose)
     await database.run(actor, progress.start, application_id, item_id, purpose, phase)
-    reporter, done = ProgressReporter(phase), asyncio.Event()
+    reporter, done = ProgressReporter(phase, database.clock.now()), asyncio.Event()
     writer = asyncio.create_task(_keep_writing(row, reporter, done, EVERY if every is None else every), name="progress")
     try:
         yield reporter
@@ -113,7 +118,7 @@ async def report_progress(
 async def _keep_writing(row: _Row, reporter: ProgressReporter, done: asyncio.Event, every: float) -> None:
     while not done.is_set():
         await set_within(done, every)
-        reading = reporter.changed()
+        reading = reporter.due(row.database.clock.now())
         if reading is not None and not done.is_set():
             with suppress(Retryable):  # the next reading replaces one that is lost
                 await row.write(reading)

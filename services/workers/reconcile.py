@@ -29,6 +29,7 @@ JOB_TYPE = RECONCILE
 HEAVY = True
 ACTOR = Actor("worker", JOB_TYPE)
 AT_ONCE = 500
+MOST_FORGETTING = 100  # pages of old lines that one run deletes
 ANSWER_SECONDS = 60.0
 # Of cases that were closed before the last reconciliation the engine was asked then.
 OVERLAP = timedelta(days=1)
@@ -109,6 +110,9 @@ class _Run:
             number = await self._database.run(ACTOR, self._judge_page)
             judged += number
             if number < AT_ONCE:
+                break
+        for _ in range(MOST_FORGETTING):
+            if not await self._database.run(ACTOR, store_accesses.forget_own_reads, self._own):
                 break
         if not judged and not await self._database.read(ACTOR, store_accesses.list_feeds):
             self.not_told.append(NotTold("access-log", "no-log"))

@@ -8,6 +8,7 @@ import asyncio
 import io
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import anyio
@@ -18,6 +19,7 @@ from services.domain.custody import derivatives
 from services.domain.custody.derivatives import LabelFacts, Order
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import get_logger
+from services.runtime.periodic import run_each
 from services.runtime.threads import run_in_thread
 from services.vault.age import AgeError
 from services.vault.envelopes import CONTENT_TYPE, open_envelope
@@ -26,8 +28,8 @@ from services.vault.keys.vault_keys import KeyGone, LoanKeys
 from services.vault.labels import build_derived_label, label_key
 from services.vault.redaction.client import Redaction
 from services.vault.sealing import MasterDamaged, MasterSource, Sealed, derive
+from services.vault.store.breaker import Breaker, shuffled
 from services.vault.store.protocol import Store, Target, discard
-from services.vault.store.removal import is_removed
 from services.verifier.invalid import Invalid
 from services.workers.labelling import tools
 
@@ -62,28 +64,38 @@ class RedactionMaker:
         self.lease = lease or Lease(database, LEASE, LENGTH)
 
     async def run(self) -> bool:
-        """Make one redacted copy; return whether more may wait. Raises Retryable where a part is away."""
+        """Make one redacted copy; return whether more may wait.
+
+        Raises the first fault after all else was done: a Retryable where a part is away, or a defect.
+        """
         if not await self.lease.hold():
             return False
-        await self._label_left()
-        await self._discard_due()
-        order = await self._database.run(ACTOR, derivatives.begin)
-        await self._sweep()
-        if order is None:
-            return False
-        await self._make(order)
-        return True
+        breaker = Breaker()
+        steps = (self._label_left, self._discard_due, self._make_next)
+        more = any(await run_each(LEASE, [partial(step, breaker) for step in steps]))
+        if not more:  # else the next one is made first: a run that fails is followed by a pause
+            breaker.raise_first()
+        return more
 
-    async def _make(self, order: Order) -> None:
+    async def _make_next(self, breaker: Breaker) -> bool:
+        order = await self._database.run(ACTOR, derivatives.begin)
+        steps = [partial(self._sweep, breaker)]
+        if order is not None:
+            steps.append(partial(self._make, order, breaker))
+        await run_each(LEASE, steps)
+        return order is not None
+
+    async def _make(self, order: Order, breaker: Breaker) -> None:
         try:
             sealed, redaction = await self._derive(order)
         except _NotWanted:
             await self._give_up(order, derivatives.GONE)
+            await self._sweep(breaker)
             return
         except Fatal as error:
             log.error("a redacted copy cannot be made", derivative=order.derivative_id, cause=str(error))  # noqa: TRY400  # says all
             await self._database.run(ACTOR, derivatives.fail, order.attempt_id, str(error))
-            await self._sweep()
+            await self._sweep(breaker)
             return
         except Exception as error:
             away = isinstance(error, Retryable) and error.away is not None
@@ -92,7 +104,7 @@ class RedactionMaker:
             raise
         facts = {**_facts(redaction), "tools": tools()}
         if not await self._database.run(ACTOR, derivatives.finish, order.attempt_id, sealed.to_json(), facts):
-            await self._sweep()
+            await self._sweep(breaker)
             return
         await self._label(order.derivative_id)
 
@@ -141,13 +153,15 @@ class RedactionMaker:
     async def _give_up(self, order: Order, because: str) -> None:
         with anyio.CancelScope(shield=True):
             await self._database.run(ACTOR, derivatives.give_up, order.attempt_id, because)
-            await self._sweep()
 
-    async def _sweep(self) -> None:
+    async def _sweep(self, breaker: Breaker) -> None:
         """Remove what runs have left that were given up: parts, object, label and key, by their exact names."""
-        for attempt_id, bucket, key in await self._database.read(ACTOR, derivatives.list_unswept):
-            if await is_removed(run_in_thread(self._remove, attempt_id, bucket, key), key):
-                await self._database.run(ACTOR, derivatives.mark_swept, [attempt_id])
+        after = ""
+        while left := await self._database.read(ACTOR, derivatives.list_unswept, AT_ONCE, after):
+            after = left[-1][0]
+            for attempt_id, bucket, key in shuffled(left):
+                if await breaker.is_done(run_in_thread(self._remove, attempt_id, bucket, key), key):
+                    await self._database.run(ACTOR, derivatives.mark_swept, [attempt_id])
 
     def _remove(self, key_id: str, bucket: str, key: str) -> None:
         """The key goes first: what is left then opens no more. The label goes before its object, as everywhere."""
@@ -155,12 +169,12 @@ class RedactionMaker:
         for name in (label_key(key), key):
             discard(self._store, bucket, name)
 
-    async def _label_left(self) -> None:
+    async def _label_left(self, breaker: Breaker) -> None:
         """Label what was made by a process that ended before it could; one that fails holds up nothing else."""
-        for derivative_id in await self._database.read(ACTOR, derivatives.list_unlabelled):
+        for derivative_id in shuffled(await self._database.read(ACTOR, derivatives.list_unlabelled)):
             try:
-                await self._label(derivative_id)
-            except (Fatal, Invalid) as error:
+                await breaker.is_done(self._label(derivative_id), derivative_id)
+            except Invalid as error:
                 log.error("a redacted copy could not be labelled", derivative=derivative_id, cause=str(error))  # noqa: TRY400  # says all
 
     async def _label(self, derivative_id: str) -> None:
@@ -187,14 +201,14 @@ class RedactionMaker:
         )
         return open_envelope(label).payload_sha256
 
-    async def _discard_due(self) -> None:
-        after = ""  # one that the store refuses is tried again next time, and keeps none behind it from its turn
+    async def _discard_due(self, breaker: Breaker) -> None:
+        after = ""
         while due := await self._database.read(ACTOR, derivatives.list_due, AT_ONCE, after):
-            for derivative_id, key_id, bucket, key in due:
-                after = derivative_id
+            after = due[-1][0]
+            for derivative_id, key_id, bucket, key in shuffled(due):
                 if not await self._database.run(ACTOR, derivatives.begin_discard, derivative_id):
                     continue
-                if await is_removed(run_in_thread(self._remove, key_id, bucket, key), key):
+                if await breaker.is_done(run_in_thread(self._remove, key_id, bucket, key), key):
                     await self._database.run(ACTOR, derivatives.mark_discarded, derivative_id)
 
 

@@ -2,8 +2,9 @@
 
 The recorder is asked first for its clock and its coverage; the searched span is the granted one by both readings of
 that clock (`domain.cameras.clocks`). Where the quarantine holds more of the granted span, or the recorder has lost it,
-the quarantine object becomes the master as a whole: its ciphertext is copied to a master's key. What neither has, the
-archive may have: then the master of another case serves in the same way, where it holds no more than was granted.
+or cannot give it while the quarantine holds all of it, the quarantine object becomes the master as a whole: its
+ciphertext is copied to a master's key. What neither has, the archive may have: then the master of another case serves
+in the same way, where it holds no more than was granted.
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -20,7 +21,7 @@ from services.domain.retrieval.attempts import NoLongerWanted
 from services.domain.retrieval.records import Order, Report, RetrievalResult
 from services.domain.storage import verification
 from services.recorders.job_places import JobPlaces
-from services.recorders.protocol import NothingRecorded, RecorderDown
+from services.recorders.protocol import NothingRecorded, RecorderDown, ReplayUnsupported, WrongChannel
 from services.runtime import metrics
 from services.runtime.errors import Outcome
 from services.runtime.spans import Span, covered_share
@@ -131,6 +132,7 @@ class _Run:
         self.clock = Clock()
         self.window = self.order.asked
         self.reported: list[Span] | None = None
+        self.outcome, self.gives = "missing", True  # of the recorder: whether it may give something
 
     async def run(self) -> RetrievalResult:
         if self.order.earlier is not None:
@@ -140,29 +142,36 @@ class _Run:
             return await self._nothing("missing") if best is None else await self._from_upload(best)
         promised = await self._ask_recorder()
         promised_share = covered_share(self.window, promised)
-        outcome, gives = "missing", True
         while True:
             best = self._best()
             # A recorder that promises nothing is tried all the same: its files may exist and be broken.
-            if gives and (best is None or (promised and promised_share + COVERAGE_EPSILON >= best.share)):
-                try:
-                    kept = await self._from_recorder(promised, best)
-                except (FootageMissing, NothingRecorded) as error:
-                    self.difficulties.append(str(error))
-                    gives = False
-                except FootageUnreadable as error:
-                    self.difficulties.append(str(error))
-                    outcome, gives = "unreadable", False
-                else:
-                    if kept is not None:
-                        return kept
+            if self.gives and (best is None or (promised and promised_share + COVERAGE_EPSILON >= best.share)):
+                kept = await self._try_recorder(promised, best)
+                if kept is not None:
+                    return kept
             if best is None:
-                return await self._nothing(outcome)
+                return await self._nothing(self.outcome)
             if not isinstance(best, ArchivedHolding):
                 return await self._from_quarantine(best)
             kept = await self._from_archive(best)
             if kept is not None:
                 return kept
+
+    async def _try_recorder(self, promised: list[Span], best: Holding | None) -> RetrievalResult | None:
+        """Seal from the recorder; None where it gives nothing, or less than ``best``, or cannot give what that has."""
+        try:
+            return await self._from_recorder(promised, best)
+        except (FootageMissing, NothingRecorded) as error:
+            self.difficulties.append(str(error))
+            self.gives = False
+        except FootageUnreadable as error:
+            self.difficulties.append(str(error))
+            self.outcome, self.gives = "unreadable", False
+        except (RecorderDown, WrongChannel, ReplayUnsupported):
+            if best is None or best.outcome != "complete":
+                raise
+            self.difficulties.append(f"the recorder could not be fetched from; the {_place(best)} holds the whole span")
+        return None
 
     def _best(self) -> Holding | None:
         """Return what covers most; the archive's only where it covers more than the quarantine."""
@@ -178,18 +187,22 @@ class _Run:
     async def _ask_recorder(self) -> list[Span]:
         """Read the recorder's clock and its coverage of the window that follows from it.
 
-        Raises RecorderDown unless the quarantine holds everything.
+        Raises RecorderDown and WrongChannel unless the quarantine holds everything.
         """
         source = self.order.source
         try:
             self._use_clock(await probe(self.database, ACTOR, self.recorder, source))
             self.reported = await self.recorder.coverage(source.channel, self.window)
-        except RecorderDown:
+        except (RecorderDown, WrongChannel) as error:
             self._use_clock(await self.database.run(ACTOR, clocks.get_clock, source.recorder_id))
             best = self._best()
             if best is None or best.outcome != "complete":
                 raise
-            self.difficulties.append(f"the recorder was down; the {_place(best)} holds the whole span")
+            self.difficulties.append(
+                f"the recorder has no such channel any more; the {_place(best)} holds the whole span"
+                if isinstance(error, WrongChannel)
+                else f"the recorder was down; the {_place(best)} holds the whole span"
+            )
         else:
             self.difficulties += lost_since(self.order.reported, self.reported, self.window)
         self._note_clock()
@@ -224,7 +237,6 @@ class _Run:
         holding = quarantine.measure(fetched.sealed, order.asked, self.window, order.least_share)
         if best is not None and best.share > holding.share + COVERAGE_EPSILON:
             self.difficulties.append(f"the recorder gave less than it promised; the {_place(best)} holds more")
-            await self._discard_attempts()
             return None
         return await self._keep(fetched.attempt.id, holding, "recorder")
 
@@ -248,11 +260,13 @@ class _Run:
         self._use_clock(taken.clock)
 
     async def _from_quarantine(self, best: Holding) -> RetrievalResult:
+        await self._discard_attempts()  # what was begun from the recorder
         self.difficulties.append("taken from the quarantine, whole as it was preserved")
         return await self._adopt(best, "quarantine")
 
     async def _from_archive(self, best: ArchivedHolding) -> RetrievalResult | None:
         """Take the master of another case, with the clock of its time; None where it is not what was sealed."""
+        await self._discard_attempts()  # what was begun from the recorder
         try:
             attempt, sealed = await self._copy(best)
         except (ObjectDamaged, StoreMissing):

@@ -1,7 +1,7 @@
 """reverify-footage: read masters, replicas and redacted copies again by the budget, and repair (R13, R15, R53)."""
 
 import asyncio
-import random
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ from services.runtime.logs import get_logger
 from services.runtime.threads import run_in_thread
 from services.vault.examination import REMARKS, Expected, examine
 from services.vault.keys.signer import TrustedSigners
+from services.vault.store.breaker import MOST_SILENT, Breaker, shuffled
 from services.vault.store.protocol import Store, StoreDown, StoreRefused
 from services.workers import repairs
 
@@ -28,7 +29,6 @@ HEAVY = True
 ACTOR = Actor("worker", JOB_TYPE)
 CARE_FAILED = "CARE_FAILED"
 DERIVED_SHARE = 10  # the tenth part of a day's budget is for redacted copies first
-MOST_SILENT = 3  # objects in a row that a store does not give: it is away
 AT_ONCE = 20  # rows that are read and worked through
 BEAT_SECONDS = 60.0
 _KINDS = {"retention": "lock", "hold": "lock", "replaced": "overlaid"}
@@ -104,7 +104,7 @@ class _Run:
     day: str
     job_key: int
     unread: list[str] = field(default_factory=list)  # keys of what a store did not give
-    silent: dict[str, int] = field(default_factory=dict)  # by the place, how many of these in a row
+    breakers: dict[str, Breaker] = field(default_factory=lambda: defaultdict(Breaker))  # by the place
 
     async def do(self) -> None:
         """Repair what earlier days have left, read what was drawn, then the longest unread of both places."""
@@ -122,10 +122,8 @@ class _Run:
 
     async def _repair_left(self) -> None:
         """Try in any order what earlier days have left: the same three that no store gives do not end each day's."""
-        left = await self.database.read(ACTOR, damages.list_unrepaired)
-        random.shuffle(left)  # guards nothing
         failed = 0
-        for damage_id in left:
+        for damage_id in shuffled(await self.database.read(ACTOR, damages.list_unrepaired)):
             failed = 0 if await self._repair(damage_id) else failed + 1
             if failed == MOST_SILENT:
                 return
@@ -186,13 +184,9 @@ class _Run:
             if DAMAGED.intersection(found):
                 found = await examine(self.stores[place], expected)
         except (StoreDown, StoreRefused) as error:
-            self.silent[place] = self.silent.get(place, 0) + 1
-            if self.silent[place] >= MOST_SILENT:
-                raise
-            log.warning("a store did not give an object", place=place, key=expected.key, cause=str(error))
-            self.unread.append(expected.key)
+            self._pass_over(place, expected.key, error)
             return None
-        self.silent[place] = 0
+        self.breakers[place].reset()
         if DAMAGED.intersection(first) and not DAMAGED.intersection(found):
             log.warning("a store has answered wrongly, and then rightly", place=place, key=expected.key, first=first)
         faults = [fault for fault in found if fault not in REMARKS]
@@ -249,10 +243,21 @@ class _Run:
     async def _remove_kept(self) -> None:
         after = ""
         while kept := await self.database.read(ACTOR, damages.list_removable, AT_ONCE, after):
-            for one in kept:
-                if await run_in_thread(repairs.remove, self.stores[one.place], one):
-                    await self.database.run(ACTOR, damages.record_removed, one.damage_id)
             after = kept[-1].damage_id
+            for one in shuffled(kept):
+                try:
+                    removed = await run_in_thread(repairs.remove, self.stores[one.place], one)
+                except StoreDown as error:
+                    self._pass_over(one.place, one.key, error)
+                    continue
+                self.breakers[one.place].reset()
+                if removed:
+                    await self.database.run(ACTOR, damages.record_removed, one.damage_id)
+
+    def _pass_over(self, place: Place, key: str, fault: StoreDown | StoreRefused) -> None:
+        """Go on behind an object that a store did not give; raises the fault where the store is away."""
+        self.breakers[place].pass_over(fault, key, place=place)
+        self.unread.append(key)
 
 
 def _draw(uow: UnitOfWork, day: str) -> list[Subject]:

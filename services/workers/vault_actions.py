@@ -1,7 +1,7 @@
 """Actions of several workers in the vault: sweep, discard, and end a case. Each is idempotent."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 import anyio
@@ -15,13 +15,14 @@ from services.domain.custody.locks import StoredObject
 from services.domain.documents.service import Filed
 from services.domain.retrieval import attempts, upload_sources, uploads
 from services.runtime.errors import Retryable
+from services.runtime.periodic import run_each
 from services.runtime.threads import run_in_thread
 from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import LoanKeys
 from services.vault.labels import label_key
+from services.vault.store.breaker import Breaker, shuffled
 from services.vault.store.protocol import Store
 from services.vault.store.protocol import discard as discard_object
-from services.vault.store.removal import is_removed
 from services.workers import document_filing, vault_locks
 
 SWEEPER = Actor("system", "sweeper")
@@ -59,20 +60,41 @@ async def sweep_abandoned(
 ) -> int:
     """Sweep what dead uploads left; return the number of keys.
 
-    ``all_open`` at the start of the only process that uploads.
+    ``all_open`` at the start of the only process that uploads. Raises Retryable where a store is away, or has not done
+    its part for one of them, after all else was swept.
     """
     left = await database.run(SWEEPER, attempts.abandon_dead, all_open=all_open)
-    swept = 0
-    for attempt in left:
-        place = store if attempt.bucket != "replicas" else replica_store
-        if place is not None and await is_removed(sweep(database, SWEEPER, place, [attempt], loan_keys), attempt.key):
-            swept += 1
-    uploads_left = await database.run(SWEEPER, upload_sources.remove_dead, all_open=all_open)
-    gone = [
-        upload.id for upload in uploads_left if await is_removed(discard(store, uploads.BUCKET, upload.key), upload.key)
+    replicas = [attempt for attempt in left if attempt.bucket == "replicas"]
+    others = [attempt for attempt in left if attempt.bucket != "replicas"]
+    breaker, second = Breaker(), Breaker()
+    duties = [
+        partial(_sweep_attempts, database, store, others, loan_keys, breaker),
+        partial(_sweep_uploads, database, store, breaker, all_open=all_open),
     ]
-    await database.run(SWEEPER, upload_sources.mark_swept, gone)
-    return swept + len(gone)
+    if replica_store is not None:
+        duties.append(partial(_sweep_attempts, database, replica_store, replicas, loan_keys, second))
+    swept = sum(await run_each(SWEEPER.id, duties))
+    breaker.raise_first()
+    second.raise_first()
+    return swept
+
+
+async def _sweep_attempts(
+    database: Database, store: Store, left: Sequence[UploadAttempt], loan_keys: LoanKeys | None, breaker: Breaker
+) -> int:
+    swept = 0
+    for attempt in shuffled(left):
+        swept += await breaker.is_done(sweep(database, SWEEPER, store, [attempt], loan_keys), attempt.key)
+    return swept
+
+
+async def _sweep_uploads(database: Database, store: Store, breaker: Breaker, *, all_open: bool) -> int:
+    swept = 0
+    for upload in shuffled(await database.run(SWEEPER, upload_sources.remove_dead, all_open=all_open)):
+        if await breaker.is_done(discard(store, uploads.BUCKET, upload.key), upload.key):
+            await database.run(SWEEPER, upload_sources.mark_swept, [upload.id])
+            swept += 1
+    return swept
 
 
 async def discard_spent(database: Database, actor: Actor, store: Store, item_id: str) -> None:

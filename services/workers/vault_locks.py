@@ -18,7 +18,7 @@ from services.domain.custody.locks import DocumentToFile, MasterLock, StoredObje
 from services.domain.documents.service import Filed
 from services.runtime.errors import Fatal
 from services.runtime.logs import get_logger
-from services.runtime.periodic import report_failure
+from services.runtime.periodic import run_each
 from services.runtime.threads import run_in_thread
 from services.vault.keys.signer import Signer
 from services.vault.labels import label_key
@@ -118,17 +118,8 @@ class LockKeeper:
 
         Raises the first fault of a step after the other steps were taken: a Retryable of what is away, or a defect.
         """
-        more, faults = False, list[Exception]()
-        for step in (self._renew, self._lock, self._lock_attachments, self._file, self._dispose):
-            try:
-                more = await step() or more
-            except Exception as error:  # noqa: BLE001  # raised below; disposal does not wait for a document
-                faults.append(error)
-        for further in faults[1:]:
-            report_failure("locks", further)
-        if faults:
-            raise faults[0]
-        return more
+        steps = (self._renew, self._lock, self._lock_attachments, self._file, self._dispose)
+        return any(await run_each("locks", steps))
 
     async def _renew(self) -> bool:
         lapsing = await self._database.read(ACTOR, locks.list_lapsing, AT_ONCE)

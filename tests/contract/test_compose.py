@@ -35,9 +35,9 @@ def needs(name: str) -> set[str]:
 
 
 def volumes(name: str) -> dict[str, str]:
-    """Volumes by where they are mounted."""
+    """Volumes by where they are mounted; with ``:ro`` where that is loan keys that a part only reads."""
     mounts = [re.sub(r"\$\{RECORDINGS[^}]*\}", "recordings", mount).split(":") for mount in SERVICES[name]["volumes"]]
-    return {target: source for source, target, *_ in mounts}
+    return {target: source + ":ro" * (source == "loan-keys" and mode == ["ro"]) for source, target, *mode in mounts}
 
 
 def test_workers_are_split_as_in_the_chart() -> None:
@@ -61,6 +61,7 @@ def test_each_part_is_given_its_secrets_and_no_other() -> None:
         assert (mounted.get("/keys/vault") == "vault-keys") == ("vaultKey" in needed), name
         assert ("/keys/vault" in mounted) == ("recipients" in needed), name
         assert ("/keys/loans" in mounted) == bool({"loanKeys", "loanKeysRead"} & needed), name
+        assert (mounted.get("/keys/loans") == "loan-keys:ro") == ("loanKeysRead" in needed - {"loanKeys"}), name
         assert ("/keys/portal" in mounted) == ("portalKey" in needed), name
         assert ("/keys/recorders" in mounted) == ("recordersKey" in needed), name
         assert (mounted.get("/keys/seal") == "seal-key") == ("sealKey" in needed), name

@@ -15,6 +15,7 @@ from psycopg.errors import InsufficientPrivilege
 from review_desk import ReviewDesk
 from sqlalchemy import create_engine
 
+from services.backup.database_export import check_may_load
 from services.database import schema
 from services.database.unit_of_work import Actor
 from services.domain.audit import checkpoint_publisher, trail
@@ -22,6 +23,7 @@ from services.domain.retrieval import uploads
 from services.domain.retrieval.uploads import Facts
 from services.domain.wiring import open_database
 from services.runtime.clock import FixedClock
+from services.runtime.errors import Fatal
 from services.runtime.rules import Rules
 from services.vault.store.protocol import BUCKETS
 
@@ -61,6 +63,18 @@ def write_an_event(server: ComposeDatabase, account: str) -> None:
     database = open_database(server.url(account), FixedClock(NOON), Rules(max_use_days=30))
     database.run_now(Actor("system", "test"), lambda uow: trail.record(uow, "backup-made", "installation", "1"))
     database.close()
+
+
+@pytest.mark.postgres
+def test_who_owns_the_tables_restores_into_them_and_a_part_is_told_so(server: ComposeDatabase) -> None:
+    server.set_up()
+    engine = create_engine(server.url("desk_parts"))
+    with pytest.raises(Fatal, match="may not make tables"):
+        check_may_load(engine)
+    engine.dispose()
+    engine = create_engine(server.url("desk_owner"))
+    check_may_load(engine)
+    engine.dispose()
 
 
 @pytest.mark.postgres

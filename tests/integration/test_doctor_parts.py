@@ -31,7 +31,7 @@ from services.runtime.clock import TurnedClock
 from services.runtime.labels import WORDS
 from services.runtime.settings import Settings, unknown_variables
 from services.runtime.translations import Message
-from services.vault.keys.signing_key import LEAF_LASTS, ensure_signing_key
+from services.vault.keys.signing_key import CHAIN_FILE, LEAF_LASTS, ensure_signing_key
 from services.vault.keys.vault_keys import ensure_keys
 
 NOBODY = "127.0.0.1:1"
@@ -99,6 +99,18 @@ async def test_a_portal_that_runs_apart_is_asked_for_no_vault_key_and_no_replica
     assert "replica" not in {line.part for line in lines}
     assert not (tmp_path / "replica").exists()
     assert not (tmp_path / "keys" / "vault").exists()
+
+
+async def test_a_portal_that_runs_apart_says_when_the_seal_is_almost_over(tmp_path: Path) -> None:
+    made = datetime.now(UTC) - LEAF_LASTS + app_doctor.SEAL_WARNED - timedelta(days=1)
+    ensure_signing_key(tmp_path / "made", "某某局", made)
+    (tmp_path / "keys" / "seal").mkdir(parents=True, mode=0o700)
+    (tmp_path / "made" / CHAIN_FILE).rename(tmp_path / "keys" / "seal" / CHAIN_FILE)
+
+    lines = {line.part: line for line in await app_doctor.examine(settings(tmp_path), [], portal=True)}
+
+    assert "footage-desk keys rotate seal --root FILE" in lines["keys"].sentence
+    assert not lines["keys"].well
 
 
 async def test_the_seal_key_is_to_be_replaced_some_months_before_its_certificate_is_over(tmp_path: Path) -> None:

@@ -233,9 +233,12 @@ class Desk:
         while await keeper.run():
             pass
 
+    def discarder(self) -> Discarder:
+        return Discarder(self.database, self.store, self.loan_keys)
+
     async def discard(self) -> None:
         """Run the periodic task that discards what closed cases have left, until it has nothing to do."""
-        discarder = Discarder(self.database, self.store, self.loan_keys)
+        discarder = self.discarder()
         while await discarder.run():
             pass
 

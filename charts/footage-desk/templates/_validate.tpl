@@ -201,7 +201,7 @@
   {{- end }}
 {{- end }}
 {{- range $name, $_ := $v.config }}
-  {{- if regexMatch "(PASSWORD|SECRET|_KEY$|DATABASE_URL)" $name }}
+  {{- if regexMatch "(PASSWORD|SECRET|_KEY$|_TOKEN$|DATABASE_URL)" $name }}
     {{- $wrong = append $wrong (printf "config.%s looks like a secret, and config is a ConfigMap: use the values that take an existingSecret, or extraEnv with a secretKeyRef." $name) }}
   {{- end }}
   {{- if eq $name "FOOTAGE_DESK_DATABASE__POOL_SIZE" }}

@@ -1,4 +1,4 @@
-"""Progress of the work on an item's footage, for the storage office to watch (R31, R32)."""
+"""Progress of the work on an item's footage, for the storage office and the sweeper (R31, R32)."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from services.database.base import Base
 
 
 class Progress(Base):
-    """The progress of one item's work for one purpose; only for display.
+    """The progress of one item's work for one purpose: for display, and to tell an upload that lives from a dead one.
 
     ``phase``: probing, fetching, retrying-fetch, sealing, adopting, storing, replicating, verifying, issuing. ``share``
     is 0 to 1.
@@ -25,6 +25,6 @@ class Progress(Base):
     share: Mapped[float] = mapped_column(default=0.0)
     since: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(default=0)
-    heartbeat_at: Mapped[datetime]
+    heartbeat_at: Mapped[datetime]  # of the last sign of life, whether anything had changed or not
     last_error: Mapped[str | None]  # the name of the last error
     last_error_at: Mapped[datetime | None]

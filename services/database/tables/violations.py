@@ -48,7 +48,7 @@ class Violation(Base):
     heard_at: Mapped[datetime | None]  # all accused have replied, or their time was over; no reply comes after
     sanctioned_at: Mapped[datetime | None]
     referral: Mapped[dict[str, Any] | None]  # the hold, and once it was handed over: authority, date, receipt, package
-    appeal_id: Mapped[str | None] = mapped_column(index=True, unique=True)  # the matter of its one appeal
+    appeal_id: Mapped[str | None] = mapped_column(index=True, unique=True)  # the matter of its newest appeal
     settlement: Mapped[dict[str, Any] | None]  # how the loss was made good, when, and who says so
 
 

@@ -1,17 +1,20 @@
 """Who may see a violation, reply to it and settle it: the rules that its pages and acts share (R65 to R67).
 
 The accused and their department see facts and evidence, and not who has reported it. Those who may read all of it are
-Legal, Security and supervision, but for what accuses or concerns them.
+Legal, Security and supervision, but for what accuses or concerns them. The department is the one that has the copies;
+a case without a loan may be one that was refused to the accused, and there it is their own.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, or_, select
+from sqlalchemy.orm import aliased
 
 from services.database.tables.applications import Application
 from services.database.tables.documents import Document
 from services.database.tables.matters import Matter
+from services.database.tables.people import Person, Post
 from services.database.tables.reviews import Decision, Review
 from services.database.tables.violations import Hearing, Violation
 from services.database.unit_of_work import UnitOfWork
@@ -20,6 +23,7 @@ from services.domain.access.directory import LEADERS, Directory
 
 KIND, APPEAL = "violation", "appeal"  # of matters
 KINDS = (KIND, APPEAL)  # an appeal is seen as the violation that it is about
+APPEALED = ("asked", "violationId")  # where the facts of an appeal name the matter of its violation
 
 
 def may_read_all(directory: Directory, person_id: str) -> bool:
@@ -41,19 +45,56 @@ def is_seen(uow: UnitOfWork) -> ColumnElement[bool]:
     if uow.actor.kind != "person":
         return false()
     own = select(Hearing.matter_id).where(Hearing.person_id == me)
-    appealed = select(Violation.appeal_id).where(Violation.matter_id.in_(own), Violation.appeal_id.is_not(None))
     if me in directory.administrators:
-        return or_(Matter.id.in_(own), Matter.id.in_(appealed))
+        return _with_appeals(own)
     # looked up for each matter: who reviews applications has decided a hundred thousand times, and rarely about matters
     decided = select(Decision.id).where(Decision.matter_id == Matter.id, Decision.decided_by == me).exists()
-    parts = [Matter.id.in_(own), Matter.id.in_(appealed), decided, Matter.opened_by == me]
+    parts = [_with_appeals(own), decided, Matter.opened_by == me]
     unconcerned = Matter.application_id.not_in(select(Application.id).where(visibility.concerns(me)))
     if may_read_all(directory, me):
         parts.append(unconcerned)
     elif led := policy.led_departments(directory, me):
         of_department = select(Application.id).where(Application.department_id.in_(led))
-        parts.append(and_(Matter.application_id.in_(of_department), unconcerned))
+        lent = and_(Matter.hand_over_id.is_not(None), Matter.application_id.in_(of_department))
+        parts.append(and_(or_(lent, _with_appeals(_without_a_loan(uow, led, of_department))), unconcerned))
     return or_(*parts)
+
+
+def _with_appeals(violations: Select[str] | Select[str | None]) -> ColumnElement[bool]:
+    """Build the condition on ``Matter`` that it is one of these violations, or an appeal of one."""
+    return or_(Matter.id.in_(violations), Matter.id.in_(select_appeals(violations)))
+
+
+def select_appeals(violations: Select[str] | Select[str | None]) -> Select[str]:
+    """Select the appeals of these violations; both by the ids of their matters."""
+    appeal = aliased(Matter)
+    return (
+        select(appeal.id)
+        .join(Violation, Violation.application_id == appeal.application_id)
+        .where(
+            appeal.kind == APPEAL,
+            Violation.matter_id.in_(violations),
+            appeal.facts[APPEALED].as_string() == Violation.matter_id,
+        )
+    )
+
+
+def _without_a_loan(uow: UnitOfWork, led: Collection[str], of_department: Select[str]) -> Select[str | None]:
+    """Select the violations without a loan, by their matters, that accuse people of these departments.
+
+    One that accuses nobody is of the department of its case.
+    """
+    posts = select(Post.person_id).where(Post.department_id.in_(led), *queries.held_now(uow))
+    heard = select(Hearing.matter_id).where(Hearing.matter_id == Violation.matter_id, Hearing.part == "accused")
+    return select(Violation.matter_id).where(
+        Violation.hand_over_id.is_(None),
+        or_(
+            heard.join(Person, Person.id == Hearing.person_id)
+            .where(or_(Person.department_id.in_(led), Person.id.in_(posts)))
+            .exists(),
+            and_(Violation.application_id.in_(of_department), ~heard.exists()),
+        ),
+    )
 
 
 def is_asked(uow: UnitOfWork, matter_id: str) -> bool:
@@ -139,24 +180,45 @@ def reads_sheet(uow: UnitOfWork, document: Document) -> bool:
     """Return whether the acting person may read a numbered sheet of a violation, which names who reported it."""
     matter = uow.session.get(Matter, document.subject_id) if document.subject_id else None
     if matter is not None and matter.kind == APPEAL:  # the sheet that was written anew after it
-        matter = get_appealed(uow, matter.id)
+        matter = get_appealed(uow, matter)
     return matter is not None and sees(uow, matter) and sees_opener(uow, matter)
 
 
-def get_appealed(uow: UnitOfWork, appeal_id: str) -> Matter | None:
+def get_appealed(uow: UnitOfWork, appeal: Matter) -> Matter:
     """Return the matter of the violation that an appeal is about."""
-    of_violation = select(Violation.matter_id).where(Violation.appeal_id == appeal_id)
-    return uow.session.scalar(select(Matter).where(Matter.id.in_(of_violation)))
+    of, name = APPEALED
+    return uow.session.get_one(Matter, appeal.facts[of][name])
 
 
-def may_answer_for(uow: UnitOfWork, application_id: str) -> bool:
-    """Return whether the acting person heads the department that has the copies, so that they reply for it."""
-    application = uow.session.get_one(Application, application_id)
-    me, directory = uow.actor.id, queries.load_directory(uow)
-    heads = directory.holders(application.department_id, "head") or directory.holders(
-        application.department_id, "deputy"
-    )
-    return me in heads and me not in application.subject_ids
+def list_appeals(uow: UnitOfWork, violation: Violation) -> Sequence[Matter]:
+    """List the appeals of a violation, the newest last."""
+    if violation.appeal_id is None:
+        return []
+    of_case = Matter.application_id == violation.application_id, Matter.kind == APPEAL
+    query = select(Matter).where(*of_case, Matter.facts[APPEALED].as_string() == violation.matter_id)
+    return uow.session.scalars(query.order_by(Matter.opened_at, Matter.id)).all()
+
+
+def list_heads(uow: UnitOfWork, matter: Matter, accused: Collection[str]) -> list[str]:
+    """List who heads the departments that answer for a violation, else their deputies; none whom it concerns (T8).
+
+    With a loan that is the department of the case, and where nobody is accused; else those of the ``accused``, by id.
+    """
+    directory = queries.load_directory(uow)
+    application = uow.session.get_one(Application, matter.application_id)
+    departments = {application.department_id}
+    if matter.hand_over_id is None and accused:
+        departments = set[str]().union(*queries.load_departments(uow, accused).values())
+    found: set[str] = set()
+    for department_id in departments:
+        groups = (directory.holders(department_id, kind) for kind in ("head", "deputy"))
+        found |= next(filter(None, (set(group).difference(application.subject_ids) for group in groups)), set())
+    return sorted(found)
+
+
+def may_answer_for(uow: UnitOfWork, matter: Matter, accused: Collection[str]) -> bool:
+    """Return whether the acting person heads a department that answers for the violation, and replies for it."""
+    return uow.actor.id in list_heads(uow, matter, accused)
 
 
 def may_handle(uow: UnitOfWork, matter: Matter) -> bool:

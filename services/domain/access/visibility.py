@@ -239,6 +239,21 @@ def concerns(person_id: str) -> ColumnElement[bool]:
     return and_(text(f"{Application.__tablename__}.{CONCERNS}"), named)
 
 
+def is_not_hidden(uow: UnitOfWork) -> ColumnElement[bool]:
+    """Build the condition on ``Application`` that its existence is not hidden from the acting person (T8).
+
+    For those whose post shows them the case besides: a drafter whom it concerns knows of it.
+    """
+    me = uow.actor.id
+    return or_(Application.drafter_id == me, ~concerns(me))
+
+
+def list_numbers_concerning(uow: UnitOfWork) -> set[str]:
+    """Return the numbers of all cases that concern the acting person."""
+    numbers = uow.session.scalars(select(Application.number).where(concerns(uow.actor.id)))
+    return {number for number in numbers if number is not None}
+
+
 def _joint(heads: Collection[str]) -> list[_Part]:
     """Of heads of joint departments, while they are asked and once they have consented (R17)."""
     if not heads:

@@ -1,7 +1,7 @@
 """Who may see a work order: who does, verifies or opened it, and those who watch over the work (R62, R64).
 
-One of a case that concerns a person is hidden from them as the case is, unless it asks them (T8). Administrators
-change schedules and read no work order.
+One of a case that concerns a person is hidden from them as the case is, unless it asks them by name (T8): by a post
+they neither do nor verify it. Administrators change schedules and read no work order.
 """
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, and_, false, or_, select
@@ -12,7 +12,7 @@ from services.database.tables.people import Person
 from services.database.tables.work_orders import WorkOrder, WorkOrderAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import policy, queries, visibility
-from services.domain.access.directory import LEADERS
+from services.domain.access.directory import LEADERS, Directory
 
 TECHNICAL = (
     "defect",
@@ -27,6 +27,14 @@ TECHNICAL = (
 )
 
 
+def may_read_all(directory: Directory, person_id: str) -> bool:
+    """Return whether the person may see all work orders but those of cases that concern them."""
+    sees = directory.holds(person_id, "supervisor", "security-reviewer") or directory.holds_in(
+        person_id, "security", *LEADERS
+    )
+    return sees and person_id not in directory.administrators
+
+
 def is_seen(uow: UnitOfWork) -> ColumnElement[bool]:
     """Build the condition on ``WorkOrder`` that the acting person may see it."""
     me, directory = uow.actor.id, queries.load_directory(uow)
@@ -39,13 +47,13 @@ def is_seen(uow: UnitOfWork) -> ColumnElement[bool]:
     acted = select(WorkOrderAttempt.work_order_id).where(WorkOrderAttempt.done_by == me)
     verified = select(WorkOrderAttempt.work_order_id).where(WorkOrderAttempt.verified_by == me)
     parts = [
-        is_of_doer(uow),
-        is_of_verifier(uow),
+        WorkOrder.doer_id == me,
+        and_(unconcerned, or_(is_of_doer(uow), is_of_verifier(uow))),
         WorkOrder.opened_by == me,
         WorkOrder.id.in_(acted),
         WorkOrder.id.in_(verified),
     ]
-    if directory.holds(me, "supervisor", "security-reviewer") or directory.holds_in(me, "security", *LEADERS):
+    if may_read_all(directory, me):
         parts.append(unconcerned)
     if directory.holds(me, "storage-operator") or directory.holds_in(me, "storage", *LEADERS):
         parts.append(WorkOrder.kind.in_(TECHNICAL))

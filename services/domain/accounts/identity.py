@@ -19,6 +19,10 @@ class AccountIdentity:
         """Return the person of a session's token as actor."""
         return Actor("person", sessions.get_person(uow, token, browser).id)
 
+    def require_not_ended(self, uow: UnitOfWork, token: str) -> None:
+        """Refuse where the session was ended meanwhile."""
+        sessions.require_not_ended(uow, token)
+
     def person(self, uow: UnitOfWork, token: str, browser: str, settings: Settings) -> Person:
         """Return the person of a session's token and make them the actor."""
         row = sessions.get_person(uow, token, browser)

@@ -87,6 +87,16 @@ def get_person(uow: UnitOfWork, token: str, browser: str) -> Person:
     return person
 
 
+def require_not_ended(uow: UnitOfWork, token: str) -> None:
+    """Refuse with 401 where the session was ended, or its person is no longer active.
+
+    Its time alone does not count: it is asked at the end of a request that began in time and lasted long.
+    """
+    row = uow.session.get(LoginSession, _sha256(token))
+    if row is None or row.ended_at is not None or not uow.session.get_one(Person, row.person_id).active:
+        raise no_session()
+
+
 def get_pending(uow: UnitOfWork, token: str, browser: str, *steps: str) -> LoginSession:
     """Return the session that waits for one of these steps.
 

@@ -1,16 +1,21 @@
-"""The automatic part of the security review: do the rules allow it, and who must not decide it? (R24, R3, R5, T8)."""
+"""The automatic part of the security review: do the rules allow it, who must not decide it? (R24, R3, R5, R50, T8)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.orm import aliased
 
 from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera
+from services.database.tables.custody import HandOver
+from services.database.tables.reviews import Finding
 from services.database.unit_of_work import UnitOfWork
-from services.domain.access import parts
+from services.domain.access import parts, visibility
 from services.domain.access import queries as access_queries
 from services.domain.applications import findings, recipients
 from services.domain.applications.findings import CheckFinding
@@ -24,6 +29,10 @@ from services.runtime.translations import Bilingual, Message, Text
 CHECK = "security-review"
 CHECK_ACT = "check the application"
 LONG_SPAN = timedelta(hours=4)
+SERIAL = "serial-borrowing"  # the code of the finding
+SERIAL_WITHIN = timedelta(days=90)
+OWN = aliased(Item)
+HELD_UNTIL = func.coalesce(HandOver.returned_at, HandOver.lost_at, HandOver.ended_at)
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,7 @@ def review(uow: UnitOfWork, application_id: str) -> SecurityCheckResult:
         *_operators(uow),
         *_clocks(uow, items, cameras),
         *_archived(uow, application, items, cameras),
+        *_serial_borrowing(uow, application),
         *for_applicant(uow, application, items),
     ]
     findings.store(uow, application_id, application.round, CHECK, check_findings)
@@ -83,9 +93,10 @@ TO_APPLICANT: Mapping[str, Message] = {
         "A download is requested; the default is viewing only, and Security decides whether to grant a download."
     ),
 }
-# Who decides and who operates is nothing that an applicant could mend; of other departments' cases they hear nothing.
+# Who decides and who operates is nothing that an applicant could mend, what Security asks it asks itself, and of other
+# departments' cases the applicant hears nothing.
 REVIEWERS_ONLY = frozenset(
-    {"security-involved", "management-involved", "operator-agreement-missing", "footage-archived"}
+    {"security-involved", "management-involved", "operator-agreement-missing", "footage-archived", SERIAL}
 )
 
 
@@ -93,6 +104,17 @@ def words_for_applicant(code: str, position: str | int | None = None) -> Text | 
     """Return the applicant's own sentence for a finding, of the item in this place; None where there is one for all."""
     message = TO_APPLICANT.get(code)
     return None if message is None else message.with_values(n=position or "")
+
+
+def list_readable(uow: UnitOfWork, application: Application, found: Iterable[Finding]) -> list[Finding]:
+    """Leave out what would tell the acting person of an earlier case that concerns them (T8)."""
+    rows = list(found)
+    if all(row.code != SERIAL for row in rows):
+        return rows
+    concerned = _select_lent_before(application).where(visibility.concerns(uow.actor.id)).limit(1)
+    if uow.session.execute(concerned).first() is None:
+        return rows
+    return [row for row in rows if row.code != SERIAL]
 
 
 def for_applicant(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> list[CheckFinding]:
@@ -245,6 +267,66 @@ def _archived(
                 ),
                 item.id,
             )
+
+
+def _serial_borrowing(uow: UnitOfWork, application: Application) -> Iterator[CheckFinding]:
+    """Return findings of footage that the same department had on loan until now or a short while ago (R50).
+
+    Each loan by itself keeps to the longest use period; one after another they would not. What Security drafts on
+    behalf of people outside is no loan of Security.
+    """
+    if application.on_behalf is not None:
+        return
+    since = uow.now - SERIAL_WITHIN
+    query = _select_lent_before(application).where(
+        OWN.dropped_in_round.is_(None),
+        Item.dropped_in_round.is_(None),
+        Item.asked_end > OWN.asked_start,
+        func.coalesce(Item.granted_end, Item.asked_end) > func.coalesce(OWN.granted_start, OWN.asked_start),
+        func.coalesce(Item.granted_start, Item.asked_start) < func.coalesce(OWN.granted_end, OWN.asked_end),
+        or_(HELD_UNTIL.is_(None), since <= HELD_UNTIL),
+    )
+    # of several loans of one case the last one
+    loans = {(row.position, row.number): row for row in uow.session.execute(query.order_by(HandOver.accepted_at))}
+    for (position, number), row in sorted(loans.items()):
+        until: datetime | None = row.until
+        if until is None:
+            message = Message(
+                "Item {position}: this department has this footage on loan now ({number}): ask why it is needed twice.",
+                position=position,
+                number=number,
+            )
+        else:
+            message = Message(
+                "Item {position}: this department held this footage until {date} ({number}): ask why it is needed "
+                "beyond the longest use period.",
+                position=position,
+                date=until.astimezone(ZoneInfo(uow.rules.zone)).date().isoformat(),
+                number=number,
+            )
+        yield CheckFinding(SERIAL, "warns", message, row.item_id)
+
+
+def _select_lent_before(application: Application) -> Select[*tuple[Any, ...]]:
+    """Select the loans by the same department, in other cases, of the cameras of this one's items."""
+    return (
+        select(
+            OWN.position,
+            OWN.id.label("item_id"),
+            Application.number,
+            HELD_UNTIL.label("until"),
+        )
+        .join_from(OWN, Item, Item.camera_id == OWN.camera_id)
+        .join(Application, Application.id == Item.application_id)
+        .join(HandOver, HandOver.application_id == Application.id)
+        .where(
+            OWN.application_id == application.id,
+            Application.id != application.id,
+            Application.department_id == application.department_id,
+            Application.on_behalf.is_(None),
+            HandOver.accepted_at.is_not(None),
+        )
+    )
 
 
 def _use(application: Application) -> Iterator[CheckFinding]:

@@ -59,6 +59,12 @@ DOWN_MESSAGES = {
     "not-a-recorder": Message(
         "The response is not from a recorder of this type (perhaps a sign-in page): check the address, port and type."
     ),
+    "too-large": Message(
+        "The recorder's answer is too long to be read: set the recorder to write longer files or to keep fewer."
+    ),
+    "damaged-files": Message(
+        "Too many files on the recorder are damaged, so it cannot list its recordings: remove them from its disk."
+    ),
     "zone": Message(
         "The recorder's time zone differs from the one entered here: check which is right, and correct the other."
     ),

@@ -21,7 +21,7 @@ from services.domain.access.directory import Directory
 from services.domain.access.parts import CaseFacts
 from services.domain.access.violations import KIND as VIOLATION
 from services.domain.accounts.signatures import signing as signature_signing
-from services.domain.applications import findings
+from services.domain.applications import findings, security_check
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import footage as case_footage
 from services.domain.matters import queries as matter_queries
@@ -365,7 +365,9 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
         form_sha256=matter.facts_sha256 if matter is not None else revision.sha256,
         findings=[
             ReviewFinding.model_validate(finding)
-            for finding in findings.list_of_round(uow, application.id, review.round)
+            for finding in security_check.list_readable(
+                uow, application, findings.list_of_round(uow, application.id, review.round)
+            )
         ],
         granted=[GrantedItem.model_validate(item) for item in scopes.granted(uow, application)],
         important_information=application.important_information,

@@ -70,7 +70,7 @@ def _is_own(uow: UnitOfWork, department: bool) -> ColumnElement[bool]:
     return and_(
         Application.department_id.in_(headed),
         Application.submitted_at.is_not(None),
-        or_(Application.drafter_id == me, ~visibility.concerns(me)),
+        visibility.is_not_hidden(uow),
     )
 
 

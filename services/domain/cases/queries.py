@@ -20,7 +20,7 @@ from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access import violations
-from services.domain.applications import findings, forms
+from services.domain.applications import findings, forms, security_check
 from services.domain.applications.security_check import REVIEWERS_ONLY, words_for_applicant
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import footage as case_footage
@@ -186,7 +186,8 @@ def _original_letter(application: Application) -> OriginalLetter | None:
 
 def _findings(rows: CaseRows) -> list[CaseFinding]:
     """Read what the checks found in this round; the applicant's side reads its own sentences, and no internal ones."""
-    found = findings.sort(finding for finding in rows.findings if finding.round == rows.application.round)
+    of_round = (finding for finding in rows.findings if finding.round == rows.application.round)
+    found = findings.sort(security_check.list_readable(rows.uow, rows.application, of_round))
     views = [CaseFinding.model_validate(finding) for finding in found]
     if not next_actions.is_own(rows):
         return views

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Select,
     SQLColumnExpression,
     String,
+    and_,
     func,
     literal,
     or_,
@@ -34,13 +35,17 @@ from services.database.tables.people import Department, Person
 from services.database.tables.process_steps import ProcessStep
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
-from services.domain.access import visibility
+from services.domain.access import holds as access_holds
+from services.domain.access import queries as access_queries
+from services.domain.access import violations, visibility
+from services.domain.access import work_orders as access_work_orders
 from services.domain.audit import trail as audit_trail
 from services.domain.cases import footage as case_footage
 from services.domain.cases import outside, states
 from services.domain.cases.schemas.lists import CaseLine, OutLine, RiskLine, TroubleLine
 from services.domain.cases.schemas.names import CameraNamed, DepartmentNamed
 from services.domain.custody import suspensions
+from services.domain.documents import service as document_service
 from services.domain.retrieval import preservations
 
 Sort = Literal["submitted", "number", "state", "department", "due"]
@@ -58,7 +63,7 @@ class Search:
 
     ``footage_since`` and ``footage_until`` are about the footage that is asked for: a case is found of which an item
     reaches into that time; with ``camera_id`` an item of that camera. ``incident`` and ``document`` are whole numbers,
-    in capitals or not; a document is any that was filed for the case.
+    in capitals or not; a document is any that was filed for the case and that the reader may read.
     """
 
     text: str = ""
@@ -299,7 +304,7 @@ def _matching(uow: UnitOfWork, wanted: Search) -> Select[str]:
     """Select the ids of the cases that match."""
     query = visibility.select_visible(uow).with_only_columns(Application.id)
     if wanted.text.strip():
-        mentioning = _select_mentioning(wanted.text.strip()[:LONGEST_SEARCH])
+        mentioning = _select_mentioning(uow, wanted.text.strip()[:LONGEST_SEARCH])
         # Joined to nothing on SQLite, which else looks up each of ten thousand mentions of a common word: so it walks
         # the cases in the order of the list until the page is full (67 instead of 104 ms, of 85,000 cases). PostgreSQL
         # hashes the mentions, and would without their index compare each case with all of them (2 s instead of 120 ms).
@@ -321,8 +326,7 @@ def _matching(uow: UnitOfWork, wanted: Search) -> Select[str]:
         written = literal(wanted.incident.strip())
         query = query.where(func.lower(Application.incident_reference) == func.lower(written))
     if wanted.document.strip():
-        numbered = Document.number == wanted.document.strip().upper()
-        query = query.where(Application.id.in_(select(Document.application_id).where(numbered)))
+        query = query.where(Application.id.in_(_select_filed(uow, wanted.document.strip())))
     return query
 
 
@@ -338,7 +342,7 @@ def _select_asking(wanted: Search) -> Select[str]:
     return query
 
 
-def _select_mentioning(text: str) -> CompoundSelect[str]:
+def _select_mentioning(uow: UnitOfWork, text: str) -> CompoundSelect[str]:
     """Select the ids of the cases that mention the text: in their own words, or by a name of people and places."""
 
     def named(*columns: SQLColumnExpression[str]) -> ColumnElement[bool]:
@@ -353,8 +357,26 @@ def _select_mentioning(text: str) -> CompoundSelect[str]:
         select(OTHER.id).where(OTHER.custodian_id.in_(people)),
         select(OTHER.id).where(OTHER.department_id.in_(departments)),
         select(Item.application_id).where(Item.camera_id.in_(cameras)),
-        select(Document.application_id).where(Document.number == text.upper()),
+        _select_filed(uow, text),
     )
+
+
+def _select_filed(uow: UnitOfWork, number: str) -> Select[str | None]:
+    """Select the id of the case that has this document, unless finding it tells what is hidden from the actor.
+
+    The sheets of violations, holds and work orders have readers of their own, and the case concerns none of them.
+    """
+    me, directory = uow.actor.id, access_queries.load_directory(uow)
+    apart = (
+        (document_service.OF_VIOLATIONS, violations.may_read_all(directory, me)),
+        (document_service.OF_HOLDS, access_holds.may_read(directory, me)),
+        (document_service.OF_WORK_ORDERS, access_work_orders.may_read_all(directory, me)),
+    )
+    found: ColumnElement[bool] = Document.kind.not_in([kind for kinds, _ in apart for kind in kinds])
+    if read := [kind for kinds, reads in apart if reads for kind in kinds]:
+        concerned = select(Application.id).where(visibility.concerns(me))
+        found |= and_(Document.kind.in_(read), Document.application_id.not_in(concerned))
+    return select(Document.application_id).where(Document.number == number.upper(), found)
 
 
 def _sections(wanted: Search, uow: UnitOfWork) -> tuple[Section, ...]:

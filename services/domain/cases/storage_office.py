@@ -1,6 +1,7 @@
 """The storage office at a glance: releases that wait, footage on its way, recorders, quarantine (R30 to R34).
 
-Read by the people of the storage office and by the supervision group; recorders are measured by its operators.
+Read by the people of the storage office and by the supervision group, without the cases that concern the reader (T8);
+recorders are measured by its operators.
 """
 
 from collections import defaultdict
@@ -24,6 +25,7 @@ from services.database.tables.progress import Progress
 from services.database.tables.reviews import Decision, Proposal, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
+from services.domain.access import visibility
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
 from services.domain.cameras.measurements import CameraChannel
@@ -80,6 +82,7 @@ def list_preserved(uow: UnitOfWork, listing: Listing = EVERYTHING) -> list[Prese
         .join(Application, Application.id == Preservation.application_id)
         .where(
             Preservation.released_at.is_(None),
+            visibility.is_not_hidden(uow),
             listing.mentioned(*(Application.number, Camera.name_zh, Camera.name_en, Camera.place_zh, Camera.place_en)),
         )
     )
@@ -140,10 +143,11 @@ def may_measure(uow: UnitOfWork) -> bool:
 def list_work(uow: UnitOfWork) -> tuple[list[FootageProgress], StorageFigures]:
     """Return what is being retrieved and sealed now, with the figures of today."""
     _require_reader(uow)
-    rows = progress.list_open(uow)
-    of_items = steps.list_open_of_items(uow, {row.item_id for row in rows})
+    under_way = progress.list_open(uow)
+    items = _items(uow, {row.item_id for row in under_way})
+    rows = [row for row in under_way if row.item_id in items]
+    of_items = steps.list_open_of_items(uow, set(items))
     failed = preservations.list_failed(uow, {row.item_id for row in rows if row.purpose == QUARANTINE})
-    items = _items(uow, {row.item_id for row in rows})
     work = [_work(uow, row, items[row.item_id], of_items.get(row.item_id), failed.get(row.item_id)) for row in rows]
     return work, _figures(uow, sum(entry.last_error is not None for entry in work))
 
@@ -213,6 +217,7 @@ def _releases(uow: UnitOfWork, most: int) -> list[WaitingRelease]:
             Review.closed_at.is_(None),
             Application.closed_at.is_(None),
             Application.withdrawn_at.is_(None),
+            visibility.is_not_hidden(uow),
         )
         .order_by(Review.due_at, Review.id)
         .limit(most)
@@ -242,13 +247,13 @@ class _Item:
 
 
 def _items(uow: UnitOfWork, ids: Collection[str]) -> dict[str, _Item]:
-    """Load these items, by id; one statement."""
+    """Load those of these items, by id, whose cases are not hidden from the actor; one statement."""
     query = (
         select(Item, Camera, Recorder.name, Application.number)
         .join(Camera, Camera.id == Item.camera_id)
         .join(Recorder, Recorder.id == Camera.recorder_id)
         .join(Application, Application.id == Item.application_id)
-        .where(Item.id.in_(ids))
+        .where(Item.id.in_(ids), visibility.is_not_hidden(uow))
     )
     return {row[0].id: _Item(*row) for row in uow.session.execute(query)}
 
@@ -334,7 +339,13 @@ def _seconds(length: timedelta | None) -> int | None:
 
 def _figures(uow: UnitOfWork, in_trouble: int) -> StorageFigures:
     midnight = uow.now.astimezone(ZoneInfo(uow.rules.zone)).replace(hour=0, minute=0, second=0, microsecond=0)
-    retrieved = select(func.count()).select_from(Master).where(Master.retrieved_at >= midnight)
+    shown = visibility.is_not_hidden(uow)
+    retrieved = (
+        select(func.count())
+        .select_from(Master)
+        .join(Application, Application.id == Master.application_id)
+        .where(Master.retrieved_at >= midnight, shown)
+    )
     released = select(Decision.application_id).where(
         Decision.stage == "storage-release",
         Decision.outcome == "approved",
@@ -351,16 +362,19 @@ def _figures(uow: UnitOfWork, in_trouble: int) -> StorageFigures:
             Item.dropped_in_round.is_(None),
             Application.closed_at.is_(None),
             Application.withdrawn_at.is_(None),
+            shown,
         )
     )
     without = (
         select(func.count())
         .select_from(Document)
         .join(Item, Item.id == Document.item_id)
+        .join(Application, Application.id == Item.application_id)
         .where(
             Document.kind == "retrieval-record",
             Document.made_at >= midnight,
             Item.outcome.in_(("missing", "unreadable")),
+            shown,
         )
     )
     return StorageFigures(

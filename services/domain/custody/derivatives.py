@@ -93,15 +93,16 @@ def of_matter(uow: UnitOfWork, matter_id: str) -> Derivative | None:
 
 
 def begin(uow: UnitOfWork) -> Order | None:
-    """Begin a run for the redacted copy that waits longest; None where none waits.
+    """Begin a run for the redacted copy that waits longest, since it was last tried; None where none waits.
 
-    The caller alone makes redacted copies now: a run that is open is of a process that has ended. One whose matter or
-    loan has ended meanwhile is made no more.
+    So one whose part is away, which is tried again for ever, holds up no other. The caller alone makes redacted copies
+    now: a run that is open is of a process that has ended. One whose matter or loan has ended is made no more.
     """
+    tried = select(func.max(DerivativeAttempt.started_at)).where(DerivativeAttempt.derivative_id == Derivative.id)
     query = (
         select(Derivative.id)
         .where(Derivative.made_at.is_(None), Derivative.failed_at.is_(None), Derivative.ended_at.is_(None))
-        .order_by(Derivative.queued_at, Derivative.id)
+        .order_by(func.coalesce(tried.scalar_subquery(), Derivative.queued_at), Derivative.queued_at, Derivative.id)
         .limit(1)
     )
     while (derivative_id := uow.session.scalar(query)) is not None:
@@ -186,10 +187,17 @@ def give_up(uow: UnitOfWork, attempt_id: str, because: str) -> None:
         attempt.abandoned_at, attempt.abandoned_because = uow.now, because
 
 
-def list_unswept(uow: UnitOfWork) -> list[tuple[str, str, str]]:
-    """List the runs that were given up and may have left something: id, bucket and key."""
-    query = select(DerivativeAttempt.id, DerivativeAttempt.bucket, DerivativeAttempt.key).where(
-        DerivativeAttempt.abandoned_at.is_not(None), DerivativeAttempt.swept_at.is_(None)
+def list_unswept(uow: UnitOfWork, limit: int, after: str = "") -> list[tuple[str, str, str]]:
+    """List the runs that were given up and may have left something: id, bucket and key; by id, from ``after`` on."""
+    query = (
+        select(DerivativeAttempt.id, DerivativeAttempt.bucket, DerivativeAttempt.key)
+        .where(
+            DerivativeAttempt.abandoned_at.is_not(None),
+            DerivativeAttempt.swept_at.is_(None),
+            DerivativeAttempt.id > after,
+        )
+        .order_by(DerivativeAttempt.id)
+        .limit(limit)
     )
     return [(row.id, row.bucket, row.key) for row in uow.session.execute(query)]
 

@@ -101,14 +101,15 @@ def running(uow: UnitOfWork, copy_id: str) -> str | None:
 
 
 def begin(uow: UnitOfWork) -> Order | None:
-    """Begin a run for the detection that waits longest; None where none waits.
+    """Begin a run for the detection that waits longest, of those that were excused least; None where none waits.
 
-    The caller alone looks for faces now: a run that was begun and not ended is of a process that has ended.
+    So one whose part is away, which is tried again for ever, holds up no other. The caller alone looks for faces now: a
+    run that was begun and not ended is of a process that has ended.
     """
     query = (
         select(Detection.id)
         .where(Detection.made_at.is_(None), Detection.failed_at.is_(None), Detection.ended_at.is_(None))
-        .order_by(Detection.queued_at, Detection.id)
+        .order_by(Detection.excused, Detection.queued_at, Detection.id)
         .limit(1)
     )
     while (detection_id := uow.session.scalar(query)) is not None:

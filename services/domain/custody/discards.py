@@ -89,10 +89,13 @@ def list_due(uow: UnitOfWork, after: str, limit: int) -> list[str]:
     return list(uow.session.scalars(query))
 
 
-def begin(uow: UnitOfWork, application_id: str, gone: Leftover | None = None) -> Leftover | None:
+def begin(
+    uow: UnitOfWork, application_id: str, gone: Leftover | None = None, passed: Collection[str] = ()
+) -> Leftover | None:
     """Release what a closed case has kept, and return what is deleted next.
 
-    ``gone``: what the vault has nothing of any more. None where the case is held meanwhile, or nothing is left.
+    ``gone``: what the vault has nothing of any more; ``passed``: the ids of what it did not delete, which stays for the
+    next time. None where the case is held meanwhile, or nothing else is left.
     """
     application = uow.session.get_one(Application, application_id, with_for_update=True, populate_existing=True)
     if application.closed_as is None or application.discard_after is None or application.discard_after > uow.now:
@@ -104,8 +107,7 @@ def begin(uow: UnitOfWork, application_id: str, gone: Leftover | None = None) ->
     left = release(uow, application, application.closed_as, with_copies=application.closed_as not in LENT)
     if not left:
         application.discard_after = None
-        return None
-    return left[0]
+    return next((one for one in left if one.id not in passed), None)
 
 
 def list_keys_of_replaced(uow: UnitOfWork, limit: int) -> list[str]:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import InstrumentedAttribute, defer, joinedload
 
 from services.database.tables.applications import Application, Item
 from services.database.tables.copies import Copy
@@ -31,6 +31,7 @@ COUNTED = 10_000  # that a metric counts at most
 COPY, MASTER, REPLICA = "copy", "master", "replica"
 LONGER = "retention"  # why an item is held: its retention has not ended any more
 ASKED_FOR = "held"  # why: an open application asks for it. The list says no more, its readers may not know of that (T8)
+DESCRIBED = ("bucket", "key", "versionId", "size", "sha256Plain", "sha256Cipher")  # of what is sealed
 VAULT, SECOND = "vault", "replica"  # the places
 
 
@@ -75,7 +76,7 @@ def list_candidates(uow: UnitOfWork, limit: int) -> list[Candidate]:
         .join(Application, Application.id == Master.application_id)
         .join(Item, Item.id == Master.item_id)
         .where(*_ended(uow), ~_in_batch(uow))
-        .options(joinedload(Item.camera))
+        .options(joinedload(Item.camera), defer(Master.sealed))
         .order_by(Master.dispose_after, Master.id)
         .limit(limit)
     )
@@ -120,18 +121,28 @@ def parties_of(application: Application) -> frozenset[str]:
 
 def describe(uow: UnitOfWork, found: Sequence[Candidate]) -> list[dict[str, Any]]:
     """Return the facts of each, which are signed: what it is, its hashes, where it lies, until when it was retained."""
-    issued: dict[str, list[Copy]] = {}
-    for copy in uow.session.scalars(_issued([one.item.id for one in found])):
-        issued.setdefault(copy.item_id, []).append(copy)
-    return [_facts(one, issued.get(one.item.id, [])) for one in found]
+    issued: dict[str, list[dict[str, Any]]] = {}
+    copies = _issued([one.item.id for one in found]).with_only_columns(Copy.item_id, *_described(Copy.sealed))
+    for item_id, *values in uow.session.execute(copies):
+        issued.setdefault(item_id, []).append(dict(zip(DESCRIBED, values, strict=True)))
+    masters = select(Master.id, *_described(Master.sealed)).where(Master.id.in_([one.master.id for one in found]))
+    sealed = {
+        master_id: dict(zip(DESCRIBED, values, strict=True)) for master_id, *values in uow.session.execute(masters)
+    }
+    return [_facts(one, sealed[one.master.id], issued.get(one.item.id, [])) for one in found]
 
 
-def _facts(one: Candidate, issued: Sequence[Copy]) -> dict[str, Any]:
+def _described(sealed: InstrumentedAttribute[dict[str, Any]]) -> tuple[ColumnElement[str], ...]:
+    """Select what is described of sealed objects: all of thousands, with the place of each key frame, is too much."""
+    return tuple(sealed[name].as_string() for name in DESCRIBED)
+
+
+def _facts(one: Candidate, sealed: Mapping[str, Any], issued: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     master, span = one.master, granted_span(one.item)
     objects = [
-        _object(VAULT, MASTER, master.sealed),
+        _object(VAULT, MASTER, sealed),
         *([_object(SECOND, REPLICA, master.replica)] if master.replica is not None else []),
-        *(_object(VAULT, COPY, copy.sealed) for copy in issued),
+        *(_object(VAULT, COPY, copy) for copy in issued),
     ]
     return {
         "master": master.id,
@@ -142,8 +153,8 @@ def _facts(one: Candidate, issued: Sequence[Copy]) -> dict[str, Any]:
         "to": span.end.isoformat(),
         "zone": one.item.zone,
         "importance": one.application.importance or "ordinary",
-        "size": master.sealed["size"],
-        "sha256": master.sealed["sha256Plain"],
+        "size": int(sealed["size"]),
+        "sha256": sealed["sha256Plain"],
         "retainedUntil": master.dispose_after.isoformat() if master.dispose_after else None,
         "objects": objects,
     }

@@ -17,6 +17,7 @@ from services.database.tables.people import Person
 from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Hearing, Violation
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import violations as policy
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
 from services.domain.custody import heads, log, suspensions, use_period
@@ -154,8 +155,8 @@ def open_of_case(
 ) -> Violation:
     """Open a violation of a case without a loan; notify all who answer for it. The caller sees to it that it is one.
 
-    These are the accused, the head of the case's department, Security with its head, and supervision; of the others
-    nobody whom the case concerns (T8). It suspends nothing: there are no copies.
+    These are the accused and the head of their department, or of the case's where nobody is accused; Security with its
+    head, and supervision; of the others nobody whom the case concerns (T8). It suspends nothing: there are no copies.
     """
     violation = Violation(
         id=new_id(),
@@ -170,11 +171,11 @@ def open_of_case(
     uow.session.add(violation)
     uow.session.flush()
     audit_trail.record(uow, "violation-opened", "violation", violation.id, application_id=application_id, kind=kind)
-    begin_handling(uow, violation)
+    matter = begin_handling(uow, violation)
     application = uow.session.get_one(Application, application_id)
     others = {
         *measurements.list_holders(uow, "security-reviewer", "supervisor"),
-        *heads.list_of_department(uow, application),
+        *policy.list_heads(uow, matter, accused),
         *heads.list_of_security(uow, application),
     }
     for person_id in sorted(set(accused) | others.difference(application.subject_ids)):

@@ -222,7 +222,8 @@ def _reads_inspections(uow: UnitOfWork, document: Document) -> bool:
         return False
     if uow.actor.id in {one["by"]["id"] for one in content.get("signatures", ())}:
         return True
-    return not _concerns_one(uow, [one["number"] for one in content.get("sample", {}).get("cases", ())])
+    # cases are named in its lists, and in words by findings and work orders
+    return not any(number in document.content for number in visibility.list_numbers_concerning(uow))
 
 
 def _concerns_one(uow: UnitOfWork, numbers: Collection[str]) -> bool:

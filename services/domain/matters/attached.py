@@ -61,8 +61,8 @@ def _refusal(uow: UnitOfWork, matter: Matter) -> Refused | None:
 
 def _hidden(uow: UnitOfWork, matter: Matter) -> frozenset[str]:
     """Return whose names are not shown: who has recorded the violation, to who does not see that (R65)."""
-    appealed = violations.get_appealed(uow, matter.id) if matter.kind == violations.APPEAL else matter
-    if appealed is None or appealed.opened_by is None or violations.sees_opener(uow, appealed):
+    appealed = violations.get_appealed(uow, matter) if matter.kind == violations.APPEAL else matter
+    if appealed.opened_by is None or violations.sees_opener(uow, appealed):
         return frozenset()
     return frozenset([appealed.opened_by])
 

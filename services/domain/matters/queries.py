@@ -14,7 +14,6 @@ from services.database.tables.documents import Document
 from services.database.tables.matters import Matter
 from services.database.tables.people import Person
 from services.database.tables.reviews import Decision, Review
-from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import holds, storage, violations, visibility
 from services.domain.access import policy as access_policy
@@ -47,9 +46,14 @@ def state_of(matter: Matter) -> str:
 def read(
     uow: UnitOfWork, listing: Listing = EVERYTHING, *, state: str = "", kind: str = "", mine: bool = False
 ) -> Page[MatterLine]:
-    """Read a page of the matters that the actor may see, the newest first; searched in numbers and titles."""
+    """Read a page of the matters that the actor may see, the newest first; searched in numbers and titles.
+
+    A title is searched where its line shows it: else it could be found out letter by letter.
+    """
     me = uow.actor.id
-    query = _select(uow).where(_is_seen(uow), listing.mentioned(Matter.number, Application.number, Application.title))
+    titled = or_(Matter.kind.not_in(APART), visibility.is_of_visible(uow, Matter.application_id))
+    in_title = and_(titled, listing.mentioned(Application.title))
+    query = _select(uow).where(_is_seen(uow), listing.mentioned(Matter.number, Application.number, also=in_title))
     if mine:
         query = query.where(or_(Matter.opened_by == me, Matter.counterpart_id == me))
     if state:
@@ -124,12 +128,12 @@ def _document(uow: UnitOfWork, matter: Matter) -> str | None:
         subjects = [matter.id, f"{matter.id}/{documents.LAST}"]
         own = select(Document.number).where(Document.subject_id.in_(subjects), Document.kind == matter.kind)
         return uow.session.scalar(own.order_by(Document.made_at.desc(), Document.number.desc()).limit(1))
-    appealed = violations.get_appealed(uow, matter.id) if matter.kind == violations.APPEAL else matter
-    if appealed is None or not violations.sees_opener(uow, appealed):
+    appealed = violations.get_appealed(uow, matter) if matter.kind == violations.APPEAL else matter
+    if not violations.sees_opener(uow, appealed):
         return None
-    appeal = select(Violation.appeal_id).where(Violation.matter_id == appealed.id, Violation.appeal_id.is_not(None))
+    appeals = violations.select_appeals(select(Matter.id).where(Matter.id == appealed.id))
     sheets = select(Document.number).where(
-        Document.kind == violations.KIND, or_(Document.subject_id == appealed.id, Document.subject_id.in_(appeal))
+        Document.kind == violations.KIND, or_(Document.subject_id == appealed.id, Document.subject_id.in_(appeals))
     )
     return uow.session.scalar(sheets.order_by(Document.made_at.desc(), Document.number.desc()).limit(1))
 

@@ -115,7 +115,7 @@ class RecordedSanction(Answer):
 
 
 class AppealView(Answer):
-    """The one appeal of a violation; ``state`` is that of its matter."""
+    """The newest appeal of a violation; ``state`` is that of its matter."""
 
     matter_id: str
     number: str

@@ -32,19 +32,20 @@ def notify(
     channels: Iterable[str] | None = None,
     addresses: Iterable[str] = (),
     chat_ids: Iterable[str] = (),
+    excluded: Iterable[str] = (),
 ) -> Notice:
     """Notify a person in the portal and by the channels, in the unit's transaction.
 
     If the person is inactive or absent, the head of the department or the deputy is notified as well, unless the notice
     is personal. ``channels`` are those of the settings, and the robots where it is not personal, unless given.
-    ``addresses`` and ``chat_ids`` are former ones of the person's, which are told as well. Raises Fatal for a code
-    without a text.
+    ``addresses`` and ``chat_ids`` are former ones of the person's, which are told as well. Nobody of the ``excluded``
+    is told in the person's place, as the subjects of the application are not. Raises Fatal for a code without a text.
     """
     personal = texts.get_text(code).personal
     person = uow.session.get_one(Person, person_id)
     recipients = [person_id]
     if not personal and (not person.active or access_queries.is_absent(uow, person_id)):
-        recipients += list_substitutes(uow, person_id, application_id)
+        recipients += list_substitutes(uow, person_id, application_id, excluded)
     notices = [
         Notice(
             id=new_id(),
@@ -87,13 +88,15 @@ def _own_channels(uow: UnitOfWork, notice: Notice, channels: Iterable[str], app:
     return [*by_app, *(channel for channel in channels if not (unmailed and channel == deliveries.MAIL))]
 
 
-def list_substitutes(uow: UnitOfWork, person_id: str, application_id: str | None) -> list[str]:
+def list_substitutes(
+    uow: UnitOfWork, person_id: str, application_id: str | None, excluded: Iterable[str] = ()
+) -> list[str]:
     """List who is notified for a person: the head of the department, else the deputy."""
-    excluded = {person_id}
+    barred = {person_id, *excluded}
     if application_id is not None:
-        excluded |= set(uow.session.get_one(Application, application_id).subject_ids)
+        barred |= set(uow.session.get_one(Application, application_id).subject_ids)
     own = uow.session.get_one(Person, person_id).department_id
-    return access_policy.substitutes(access_queries.load_directory(uow), own, excluded)
+    return access_policy.substitutes(access_queries.load_directory(uow), own, barred)
 
 
 def list_own(uow: UnitOfWork, listing: Listing = EVERYTHING, *, unread_only: bool = False) -> list[Notice]:

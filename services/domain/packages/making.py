@@ -39,11 +39,12 @@ class Order:
 
 
 def begin(uow: UnitOfWork) -> Order | None:
-    """Begin a run for the package that waits longest; None where none waits.
+    """Begin a run for the package that waits longest, since it was last tried; None where none waits.
 
-    The caller alone makes packages now: a run that is open is of a process that has ended. Who may have no package any
-    more gets none.
+    So one whose part is away, which is tried again for ever, holds up no other. The caller alone makes packages now: a
+    run that is open is of a process that has ended. Who may have no package any more gets none.
     """
+    tried = select(func.max(PackageAttempt.started_at)).where(PackageAttempt.package_id == EvidencePackage.id)
     query = (
         select(EvidencePackage.id)
         .where(
@@ -51,7 +52,11 @@ def begin(uow: UnitOfWork) -> Order | None:
             EvidencePackage.made_at.is_(None),
             EvidencePackage.failed_at.is_(None),
         )
-        .order_by(EvidencePackage.queued_at, EvidencePackage.id)
+        .order_by(
+            func.coalesce(tried.scalar_subquery(), EvidencePackage.queued_at),
+            EvidencePackage.queued_at,
+            EvidencePackage.id,
+        )
         .limit(1)
     )
     while (package_id := uow.session.scalar(query)) is not None:
@@ -142,10 +147,13 @@ def give_up(uow: UnitOfWork, attempt_id: str, because: str) -> None:
         attempt.abandoned_at, attempt.abandoned_because = uow.now, because
 
 
-def list_unswept(uow: UnitOfWork) -> list[tuple[str, str, str]]:
-    """List the runs that were given up and may have left something: id, bucket and key."""
-    query = select(PackageAttempt.id, PackageAttempt.bucket, PackageAttempt.key).where(
-        PackageAttempt.abandoned_at.is_not(None), PackageAttempt.swept_at.is_(None)
+def list_unswept(uow: UnitOfWork, limit: int, after: str = "") -> list[tuple[str, str, str]]:
+    """List the runs that were given up and may have left something: id, bucket and key; by id, from ``after`` on."""
+    query = (
+        select(PackageAttempt.id, PackageAttempt.bucket, PackageAttempt.key)
+        .where(PackageAttempt.abandoned_at.is_not(None), PackageAttempt.swept_at.is_(None), PackageAttempt.id > after)
+        .order_by(PackageAttempt.id)
+        .limit(limit)
     )
     return [(row.id, row.bucket, row.key) for row in uow.session.execute(query)]
 

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Literal
 
-from sqlalchemy import and_, or_, select, true
+from sqlalchemy import and_, exists, or_, select, true
 
 from services.database.base import new_id
 from services.database.tables.applications import Application, Item
+from services.database.tables.progress import Progress
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
@@ -33,7 +34,8 @@ WITH_KEY = ("copy", "emergency")
 
 # A writer that was given up may still be in its last request; its key is swept once more after this time.
 LINGER = timedelta(hours=1)
-# No upload takes this long: older open attempts belong to a process that died.
+# Older open attempts belong to a process that died, unless its progress says that it lives: a day's footage from a slow
+# recorder takes longer.
 LONGEST = timedelta(days=1)
 
 
@@ -209,7 +211,8 @@ def abandon_dead(uow: UnitOfWork, *, all_open: bool) -> list[UploadAttempt]:
     """Abandon the open attempts that nobody works on, and list everything to be swept.
 
     ``all_open`` is for the start of the only process that uploads: no writer lives, so every key is swept that its
-    writer may have outlived. Otherwise an attempt is dead when its case is closed or it began more than a day ago.
+    writer may have outlived. Otherwise an attempt is dead when its case is closed, or it began more than a day ago and
+    its work gave no sign of life for ``LINGER``.
     """
     query = (
         select(UploadAttempt)
@@ -217,10 +220,15 @@ def abandon_dead(uow: UnitOfWork, *, all_open: bool) -> list[UploadAttempt]:
         .where(UploadAttempt.finished_at.is_(None), UploadAttempt.abandoned_at.is_(None))
     )
     if not all_open:
+        lives = exists().where(
+            Progress.item_id == UploadAttempt.item_id,
+            Progress.purpose == UploadAttempt.purpose,
+            Progress.heartbeat_at > uow.now - LINGER,
+        )
         query = query.where(
             or_(
                 and_(Application.closed_at.is_not(None), UploadAttempt.purpose.not_in(REPAIRS)),
-                UploadAttempt.started_at < uow.now - LONGEST,
+                and_(UploadAttempt.started_at < uow.now - LONGEST, ~lives),
             ),
         )
     for attempt in uow.session.scalars(query):

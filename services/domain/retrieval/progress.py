@@ -1,7 +1,8 @@
 """Progress of the work on an item's footage, which the storage office watches (R31, R32).
 
 One row for each item and purpose, from the first attempt until the work is done; written in transactions of its own,
-about once a second, so that portals in other processes see it. Nothing is decided by it.
+about once a second, so that portals in other processes see it. One thing is decided by it: an upload of more than a
+day is dead only where its row tells no life any more (``attempts.abandon_dead``).
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.retrieval.attempts import Purpose
 from services.runtime.translations import Message, Text, Worded
 
-# Whoever works writes every second; after this silence the process counts as dead, and its job is retried.
+# Whoever works writes every second, and every ten where nothing changes; after this silence the process counts as dead,
+# and its job is retried.
 SILENCE = timedelta(seconds=30)
 
 # What has gone wrong, by the error's name: what it means for the storage office, and what to do.

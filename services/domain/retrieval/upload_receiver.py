@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 
 from services.database.tables.uploads import Upload
-from services.database.unit_of_work import Actor, Database
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.retrieval import uploads
 from services.domain.retrieval.uploads import Measured
 from services.runtime.errors import Refused
@@ -26,6 +26,7 @@ from services.vault.uploaded_file import NotFootage, UploadedFile
 log = get_logger(__name__)
 
 MOST_UPLOADS = 4  # files that one process receives at a time: each has a process that parses it
+MOST_OF_PERSON = 2
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,28 @@ class Receiver:
     store: Store
     recipients: Callable[[], Sequence[str]]
 
-    async def receive(self, actor: Actor, upload_id: str, chunks: Callable[[Upload], AsyncIterator[bytes]]) -> Upload:
+    async def receive(
+        self,
+        actor: Actor,
+        upload_id: str,
+        chunks: Callable[[Upload], AsyncIterator[bytes]],
+        *,
+        still_allowed: Callable[[UnitOfWork], None],
+    ) -> Upload:
         """Receive the upload; an error is recorded as its failure, and nothing of the file is kept.
 
-        Raises Refused, and Retryable where a part of the installation is down.
+        ``still_allowed`` is asked at the end, which may be hours after the beginning, and raises Refused. Raises
+        Refused, and Retryable where a part of the installation is down.
         """
         recipients = await run_in_thread(self.recipients)
-        with _reserve(upload_id):
+
+        def finish(uow: UnitOfWork, measured: Measured) -> bool:
+            wanted = uploads.finish(uow, upload_id, measured, upload_configuration)
+            if wanted:
+                still_allowed(uow)
+            return wanted
+
+        with _reserve(upload_id, actor.id):
             upload = await self.database.run(actor, uploads.start, upload_id)
             try:
                 received = await uploaded_file.receive(
@@ -56,9 +72,7 @@ class Receiver:
                     bucket=uploads.BUCKET,
                     key=upload.key,
                 )
-                wanted = await self.database.run(
-                    actor, uploads.finish, upload_id, _measured(received), upload_configuration
-                )
+                wanted = await self.database.run(actor, finish, _measured(received))
             except BaseException as error:
                 await self._abandon(actor, upload_id, error)
                 refusal = refusal_of(error)
@@ -129,20 +143,21 @@ def _measured(received: UploadedFile) -> Measured:
     )
 
 
-_receiving: set[str] = set()
+_receiving: dict[str, str] = {}  # the person of each upload
 
 
 @contextmanager
-def _reserve(upload_id: str) -> Iterator[None]:
+def _reserve(upload_id: str, person_id: str) -> Iterator[None]:
     """Reserve capacity for one upload; Refused where none is left, before anything is recorded."""
-    if upload_id in _receiving or len(_receiving) >= MOST_UPLOADS:
+    of_person = sum(one == person_id for one in _receiving.values())
+    if upload_id in _receiving or of_person >= MOST_OF_PERSON or len(_receiving) >= MOST_UPLOADS:
         raise Refused(
             "upload-busy",
             "Several files are being received: upload yours in a few minutes.",
             status=429,
         )
-    _receiving.add(upload_id)
+    _receiving[upload_id] = person_id
     try:
         yield
     finally:
-        _receiving.discard(upload_id)
+        del _receiving[upload_id]

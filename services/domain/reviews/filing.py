@@ -10,7 +10,7 @@ from services.database.tables.documents import Document
 from services.database.tables.people import Person
 from services.database.tables.reviews import Confirmation, Decision, Finding
 from services.database.unit_of_work import UnitOfWork
-from services.domain.applications import forms
+from services.domain.applications import forms, security_check
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import service as document_service
 from services.domain.handling import cases as handling_of_cases
@@ -129,7 +129,11 @@ def _set_class(application: Application, classification: Classification) -> None
 
 def _content(uow: UnitOfWork, application: Application, form: dict[str, Any], chain: list[Decision]) -> dict[str, Any]:
     findings = uow.session.scalars(
-        select(Finding).where(Finding.application_id == application.id, Finding.round == application.round)
+        select(Finding).where(
+            Finding.application_id == application.id,
+            Finding.round == application.round,
+            Finding.code != security_check.SERIAL,  # it names another case, which may concern readers of the form (T8)
+        )
     )
     return {
         **form,

@@ -36,6 +36,7 @@ GRACE = timedelta(hours=1)
 SETTLED = timedelta(minutes=10)
 _OF_DOCUMENT = (LABEL, ".json", ".pdf")  # the label's ends with the data's
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_ROUND = re.compile(r"[A-Z]+-\d{4}-\d+/\d+")  # of a document that was made again: a corrected form, a second decision
 
 
 @dataclass(frozen=True)
@@ -93,12 +94,22 @@ def _split_object(key: str) -> tuple[str, bool, bool]:
     return base, base == key, base != key
 
 
+def number_in(key: str) -> str | None:
+    """Return the number of the document that a key is of, if it is of one.
+
+    What lies in folders has registers of its own (attachments, the log).
+    """
+    number = key.partition(".")[0]
+    return number if "/" not in number or _ROUND.fullmatch(number) else None
+
+
 def _split_document(key: str) -> tuple[str, bool, bool] | None:
-    """Data, PDF and statement of a document; what lies in folders has registers of its own (attachments, the log)."""
-    suffix = next((one for one in _OF_DOCUMENT if key.endswith(one)), None)
-    if suffix is None or "/" in key:
+    """Data, PDF and statement of a document."""
+    number = number_in(key)
+    suffix = next((one for one in _OF_DOCUMENT if key == f"{number}{one}"), None)
+    if number is None or suffix is None:
         return None
-    return key.removesuffix(suffix), suffix == ".json", suffix == LABEL
+    return number, suffix == ".json", suffix == LABEL
 
 
 def _attempts(bucket: str) -> _Rows:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import unquote
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -31,7 +31,7 @@ from services.database.tables.preservations import Preservation
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
-from services.domain.storage.comparisons import LABEL
+from services.domain.storage.comparisons import LABEL, number_in
 from services.domain.storage.findings import Found
 from services.domain.storage.told_texts import storable
 from services.domain.storage.verification import Place
@@ -39,6 +39,7 @@ from services.vault.store.protocol import BUCKETS
 
 Act = Literal["get", "put", "delete", "unread"]
 # of objects whose register is elsewhere (attachments, uploads, signed heads of the log) only strangers are found
+MOST_FORGOTTEN = 5_000
 OF_ATTEMPTS = ("masters", "copies", "quarantine", "replicas")
 _ACTS: Mapping[str, Act] = {
     "GetObject": "get",
@@ -312,7 +313,8 @@ def record_import(uow: UnitOfWork, place: Place, sha256: str, *, lines: int, new
 def judge_next(uow: UnitOfWork, own: Collection[str], limit: int) -> tuple[int, list[Found]]:
     """Compare the next imported lines with the register; return how many, and what nothing explains.
 
-    ``own``: the names under which this program works in the stores.
+    ``own``: the names under which this program works in the stores. Its reads are kept no longer: they tell nothing, a
+    line that is sent again is judged the same, and a backup alone reads each document every night.
     """
     query = select(StoreAccess).where(StoreAccess.judged_at.is_(None)).order_by(StoreAccess.id).limit(limit)
     rows = list(uow.session.scalars(query.with_for_update()))
@@ -325,7 +327,7 @@ def judge_next(uow: UnitOfWork, own: Collection[str], limit: int) -> tuple[int, 
             select(Damage.key, Damage.version_id).where(Damage.key.in_(bases), Damage.removed_at.is_not(None))
         )
     }
-    numbers = {row.key.split(".")[0] for row in rows if row.bucket == "documents" and "/" not in row.key}
+    numbers = {number_in(row.key) for row in rows if row.bucket == "documents"} - {None}
     documents = set(uow.session.scalars(select(Document.number).where(Document.number.in_(numbers))))
     found = _unread_ones(rows)
     runs = _explained_runs(uow, bases)
@@ -346,7 +348,23 @@ def judge_next(uow: UnitOfWork, own: Collection[str], limit: int) -> tuple[int, 
             }
             application_id = attempt.application_id if attempt is not None else None
             found.append(Found(kind, row.place, f"{row.bucket}/{row.key}", row.id, application_id, detail))
+    uow.session.flush()
+    forget_own_reads(uow, own, [row.id for row in rows])
     return len(rows), found
+
+
+def forget_own_reads(uow: UnitOfWork, own: Collection[str], among: Collection[str] | None = None) -> int:
+    """Delete lines that were judged, of this program's own reads, and return how many; some thousand at most.
+
+    ``among``: of these lines alone.
+    """
+    judged = select(StoreAccess.id).where(
+        StoreAccess.judged_at.is_not(None), StoreAccess.act == "get", StoreAccess.requester.in_(own)
+    )
+    judged = judged.where(StoreAccess.id.in_(among)) if among is not None else judged.limit(MOST_FORGOTTEN)
+    deleting = delete(StoreAccess).where(StoreAccess.id.in_(judged))
+    result = uow.session.execute(deleting.execution_options(synchronize_session=False))
+    return int(getattr(result, "rowcount", 0))
 
 
 def _unread_ones(rows: Sequence[StoreAccess]) -> list[Found]:
@@ -398,8 +416,8 @@ def _kind(
         return kind
     if row.bucket in OF_ATTEMPTS and row.key.startswith(f"{row.bucket}/"):
         explained = _is_explained(row, attempt, ended=ended, removed=removed)
-    elif row.bucket == "documents" and "/" not in row.key:
-        explained = row.act == "put" and row.key.split(".")[0] in documents
+    elif row.bucket == "documents" and (number := number_in(row.key)) is not None:
+        explained = row.act == "put" and number in documents
     else:
         explained = True
     return None if explained else kind

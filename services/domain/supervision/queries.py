@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, func, select
 
 from services.database.keyset import Page, Section, read_place, rows_at
 from services.database.tables.applications import Application
@@ -156,16 +156,18 @@ def read_own_duties(uow: UnitOfWork) -> OwnDuties:
 
 
 def read_inspection(uow: UnitOfWork, inspection_id: str, *, after: int = 0) -> InspectionView:
-    """Return an inspection with the cases of its sample behind the place ``after``, ``CASES_AT_ONCE`` of them."""
+    """Return an inspection with the cases of its sample behind the place ``after``, ``CASES_AT_ONCE`` of them.
+
+    Places and numbers are of the cases that the reader sees: a gap would tell of one that is hidden (T8).
+    """
     require_reader(uow)
     inspection = service.get(uow, inspection_id)
-    unconcerned = InspectedCase.application_id.not_in(select(Application.id).where(visibility.concerns(uow.actor.id)))
-    in_sample = InspectedCase.inspection_id == inspection.id, unconcerned
     rows = uow.session.scalars(
         select(InspectedCase)
-        .where(*in_sample, InspectedCase.position > after)
+        .where(InspectedCase.inspection_id == inspection.id, _is_shown(uow, InspectedCase.application_id))
         .order_by(InspectedCase.position)
         .limit(CASES_AT_ONCE + 1)
+        .offset(after)
     ).all()
     shown = rows[:CASES_AT_ONCE]
     counted = (
@@ -190,7 +192,7 @@ def read_inspection(uow: UnitOfWork, inspection_id: str, *, after: int = 0) -> I
         cases=[
             SampledCase(
                 id=row.id,
-                position=row.position,
+                position=place,
                 number=row.number,
                 application_id=row.application_id,
                 because=row.because,
@@ -200,9 +202,9 @@ def read_inspection(uow: UnitOfWork, inspection_id: str, *, after: int = 0) -> I
                 decided_at=row.decided_at,
                 findings=found.get(row.id, 0),
             )
-            for row in shown
+            for place, row in enumerate(shown, after + 1)
         ],
-        more_after=shown[-1].position if len(rows) > CASES_AT_ONCE else None,
+        more_after=after + CASES_AT_ONCE if len(rows) > CASES_AT_ONCE else None,
         findings=_findings(uow, inspection),
         report_sha256=inspection.report_sha256,
         report=_report(uow, inspection),
@@ -234,14 +236,19 @@ def read_case(uow: UnitOfWork, case_id: str) -> CaseSheetView:
     else:
         answered, sha256 = {one["question"]: one for one in row.answers or ()}, str(row.sheet_sha256)
     own = [one.id for one in list_own(uow) if one.id != row.id]
+    before = select(func.count()).where(
+        InspectedCase.inspection_id == inspection.id,
+        InspectedCase.position < row.position,
+        _is_shown(uow, InspectedCase.application_id),
+    )
     return CaseSheetView(
         id=row.id,
         inspection_id=inspection.id,
         inspection=inspection.number,
         number=row.number,
         application_id=row.application_id,
-        position=row.position,
-        sampled=inspection.sampled or 0,
+        position=(uow.session.scalar(before) or 0) + 1,
+        sampled=line.sampled or 0,
         inspected=line.inspected,
         because=row.because,
         assigned_to=names.get(str(row.assigned_to)),
@@ -277,8 +284,7 @@ def _report(uow: UnitOfWork, inspection: GroupInspection) -> dict[str, Any] | No
     """Return the report; to whom a case of it concerns without that case, unless they have to sign all of it (T8)."""
     if inspection.report is None or signing.refusal_for(uow, inspection) is None:
         return inspection.report
-    hidden = select(InspectedCase.number).join(Application, Application.id == InspectedCase.application_id)
-    numbers = set(uow.session.scalars(hidden.where(visibility.concerns(uow.actor.id))))
+    numbers = visibility.list_numbers_concerning(uow)
     if not numbers:
         return inspection.report
 
@@ -287,16 +293,22 @@ def _report(uow: UnitOfWork, inspection: GroupInspection) -> dict[str, Any] | No
 
     report = inspection.report
     lists = {name: shown(report[name]) for name in ("overruled", "findings", "earlier")}
-    return {**report, **lists, "sample": {**report["sample"], "cases": shown(report["sample"]["cases"])}}
+    # a work order names its case in words; reports of older releases have none
+    orders = [row for row in report.get("workOrders", ()) if not any(number in str(row) for number in numbers)]
+    sample = {**report["sample"], "cases": shown(report["sample"]["cases"])}
+    return {**report, **lists, "workOrders": orders, "sample": sample}
 
 
 def _lines(uow: UnitOfWork, inspections: Sequence[GroupInspection]) -> list[InspectionLine]:
+    """Return the lines of inspections; counted is what the reader sees of each (T8)."""
     ids = [inspection.id for inspection in inspections]
-    done = select(InspectedCase.inspection_id, func.count(InspectedCase.decided_at)).where(
-        InspectedCase.inspection_id.in_(ids)
+    done = select(InspectedCase.inspection_id, func.count(), func.count(InspectedCase.decided_at)).where(
+        InspectedCase.inspection_id.in_(ids), _is_shown(uow, InspectedCase.application_id)
     )
-    found = select(InspectionFinding.inspection_id, func.count()).where(InspectionFinding.inspection_id.in_(ids))
-    inspected = {row[0]: row[1] for row in uow.session.execute(done.group_by(InspectedCase.inspection_id))}
+    found = select(InspectionFinding.inspection_id, func.count()).where(
+        InspectionFinding.inspection_id.in_(ids), _is_shown(uow, InspectionFinding.application_id)
+    )
+    cases = {row[0]: row[1:] for row in uow.session.execute(done.group_by(InspectedCase.inspection_id))}
     findings = {row[0]: row[1] for row in uow.session.execute(found.group_by(InspectionFinding.inspection_id))}
     return [
         InspectionLine(
@@ -305,13 +317,18 @@ def _lines(uow: UnitOfWork, inspections: Sequence[GroupInspection]) -> list[Insp
             period=one.period,
             opened_at=one.opened_at,
             population=one.population,
-            sampled=one.sampled,
-            inspected=inspected.get(one.id, 0),
+            sampled=cases.get(one.id, (0, 0))[0] if one.sampled is not None else None,
+            inspected=cases.get(one.id, (0, 0))[1],
             findings=findings.get(one.id, 0),
             state=_state(one),
         )
         for one in inspections
     ]
+
+
+def _is_shown(uow: UnitOfWork, application_id: SQLColumnExpression[str]) -> ColumnElement[bool]:
+    """Build the condition on a column of cases' ids that the case does not concern the reader."""
+    return application_id.not_in(select(Application.id).where(visibility.concerns(uow.actor.id)))
 
 
 def _state(
@@ -337,7 +354,7 @@ def _findings(uow: UnitOfWork, inspection: GroupInspection) -> list[FindingView]
         .outerjoin(Violation, Violation.id == InspectionFinding.violation_id)
         .where(
             InspectionFinding.inspection_id == inspection.id,
-            InspectionFinding.application_id.not_in(select(Application.id).where(visibility.concerns(uow.actor.id))),
+            _is_shown(uow, InspectionFinding.application_id),
         )
         .order_by(InspectedCase.position, InspectionFinding.question)
     )

@@ -74,7 +74,10 @@ class ProposalBody(Signing):
 
 
 class InspectionLine(Answer):
-    """An inspection in the list. ``inspected``: how many cases of its sample are done."""
+    """An inspection in the list, with the numbers of what the reader sees of it.
+
+    ``inspected``: how many cases of its sample are done.
+    """
 
     id: str
     number: str
@@ -123,7 +126,7 @@ class OwnDuties(Answer):
 
 
 class SampledCase(Answer):
-    """A case of the sample: why it was drawn, with whom it is, and how many findings it has."""
+    """A case of the sample, numbered among those that the reader sees: why it was drawn, with whom it is, findings."""
 
     id: str
     position: int

@@ -86,7 +86,7 @@ def read_event(uow: UnitOfWork, seq: int) -> TrailEvent:
     row = uow.session.execute(query).one_or_none() if 0 < seq <= LAST_SEQ else None
     if row is None:
         raise NotFound(Message("event"), str(seq))
-    audit_trail.record(uow, EVENT_READ, "audit-event", str(seq))
+    audit_trail.record(uow, EVENT_READ, "audit-event", str(seq), application_id=row.application_id)
     [line] = _lines(uow, [row])
     detail = {} if line.hidden else json.loads(row.entry)["detail"]
     return TrailEvent(
@@ -127,12 +127,21 @@ def _actors(uow: UnitOfWork, named: str) -> list[str]:
 
 
 def _is_shown(uow: UnitOfWork) -> ColumnElement[bool]:
-    """Build the condition that an event is of no case or draft that is hidden from the reader."""
-    of_case = AuditEvent.application_id
+    """Build the condition that an event is of no case or draft that is hidden from the reader.
+
+    Nor does it say that somebody else has searched the trail for the number of such a case.
+    """
+    me, of_case = uow.actor.id, AuditEvent.application_id
     drafts = select(Application.id).where(
-        Application.closed_at.is_(None), Application.submitted_at.is_(None), Application.drafter_id != uow.actor.id
+        Application.closed_at.is_(None), Application.submitted_at.is_(None), Application.drafter_id != me
     )
-    return or_(of_case.is_(None), and_(visibility.is_of_visible(uow, of_case), of_case.not_in(drafts)))
+    named = select(Application.id).where(
+        visibility.concerns(me), Application.drafter_id != me, AuditEvent.entry.icontains(Application.number)
+    )
+    searched = and_(AuditEvent.action == LIST_READ, AuditEvent.actor_id != me, named.exists())
+    return and_(
+        not_(searched), or_(of_case.is_(None), and_(visibility.is_of_visible(uow, of_case), of_case.not_in(drafts)))
+    )
 
 
 @dataclass(frozen=True)

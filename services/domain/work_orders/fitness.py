@@ -1,11 +1,13 @@
 """Nobody puts right what was found in a case in which they have a part: who does it instead (R64, T8).
 
 Of these kinds whoever drafted, decided, received copies, is concerned or is accused in the case does nothing, whatever
-their post. The work order is given to the next fit person: the deputy, the head above, the management.
+their post; of the others, whom the case concerns does nothing by a post. The work order is given to the next fit
+person: the deputy, the head above, the management.
 """
 
 from collections.abc import Collection, Iterator
 
+from services.database.tables.applications import Application
 from services.database.tables.work_orders import WorkOrder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
@@ -17,18 +19,23 @@ from services.domain.work_orders.roles import DEPUTY, HEAD, Role
 APART = ("corrective-action",)
 
 
-def list_unfit(uow: UnitOfWork, kind: str, application_id: str | None) -> frozenset[str]:
-    """Return who does no work order of this kind about this case; nobody for the other kinds, and without a case."""
-    if kind not in APART or application_id is None:
+def unfit_of(uow: UnitOfWork, order: WorkOrder, role: Role) -> frozenset[str]:
+    """Return who does not do this work order in this role, because of their part in its case."""
+    if order.application_id is None:
         return frozenset()
-    facts = access_queries.load_facts(uow, application_id)
+    if order.kind not in APART:
+        # who is asked by name, such as the custodian, knows of the case
+        return frozenset() if role.person_id is not None else list_concerned(uow, order)
+    facts = access_queries.load_facts(uow, order.application_id)
     acted = {person for people in facts.done.values() for person in people}
-    return frozenset({*acted, *facts.subjects, *facts.custodians, *violations.list_accused(uow, application_id)})
+    return frozenset({*acted, *facts.subjects, *facts.custodians, *violations.list_accused(uow, order.application_id)})
 
 
-def unfit_of(uow: UnitOfWork, order: WorkOrder) -> frozenset[str]:
-    """Return who does not do this work order because of their part in its case."""
-    return list_unfit(uow, order.kind, order.application_id)
+def list_concerned(uow: UnitOfWork, order: WorkOrder) -> frozenset[str]:
+    """Return whom the case of the work order concerns; nobody without a case (T8)."""
+    if order.application_id is None:
+        return frozenset()
+    return frozenset(uow.session.get_one(Application, order.application_id).subject_ids)
 
 
 def choose(directory: Directory, role: Role, unfit: Collection[str]) -> Role:

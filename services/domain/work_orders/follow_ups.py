@@ -11,6 +11,7 @@ from services.database.tables.work_orders import WorkOrder, WorkOrderAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
+from services.domain.custody import heads
 from services.domain.notifications import service as notification_service
 from services.domain.work_orders import service
 from services.runtime.translations import Message
@@ -29,8 +30,8 @@ def follow_check_in(uow: UnitOfWork, order: WorkOrder) -> None:
     given = _last_answers(uow, order)
     if any(given.get(code, {}).get("answer") == "no" for code in ("in-hand", "not-passed-on")):
         order.finding_due_at = order.finding_due_at or uow.now
-        heads = access_queries.load_directory(uow).holders_in("security", "head")
-        service.notify(uow, order, heads, "work-order-check-in-no")
+        loan = uow.session.get_one(HandOver, order.subject_id)
+        service.notify(uow, order, heads.list_of_security(uow, loan), "work-order-check-in-no")
 
 
 def follow_hold_review(uow: UnitOfWork, order: WorkOrder) -> None:

@@ -183,8 +183,9 @@ def get(uow: UnitOfWork, work_order_id: str) -> WorkOrderView:
     verifier = _words(uow, [service.verifier_of(order)])[0] if order.is_verified else None
     cause = order.facts["cause"] or {}
     undone = order.closed_at is None and present.done_at is None
-    unfit = fitness.unfit_of(uow, order)
-    refusal = policy.doer_refusal(directory, service.doer_of(order), me, late=uow.now >= order.due_at, unfit=unfit)
+    doer = service.doer_of(order)
+    unfit = fitness.unfit_of(uow, order, doer)
+    refusal = policy.doer_refusal(directory, doer, me, late=uow.now >= order.due_at, unfit=unfit)
     document = select(Document.number).where(Document.subject_id == order.id, Document.kind == order.kind)
     return WorkOrderView(
         **line.model_dump(),
@@ -207,7 +208,7 @@ def get(uow: UnitOfWork, work_order_id: str) -> WorkOrderView:
         may_do=undone and refusal is None,
         may_verify=waits and service.refusal_to_verify(uow, order, present) is None,
         may_cancel=order.closed_at is None
-        and policy.cancels(directory, service.doer_of(order), me, parts)
+        and policy.cancels(directory, doer, me, parts)
         and order.kind not in service.UNTIL_DONE,
         who_can_verify=[names[person] for person in verifying if person in names],
     )

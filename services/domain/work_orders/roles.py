@@ -75,10 +75,12 @@ def represented(directory: Directory, role: Role, person_id: str) -> list[str]:
     return groups[0]
 
 
-def heads_above(directory: Directory, role: Role, people: Collection[str]) -> list[str]:
+def heads_above(
+    directory: Directory, role: Role, people: Collection[str], *, without: Collection[str] = ()
+) -> list[str]:
     """List who is told that these people are late: heads of their departments, else of those above, else Security's.
 
-    ``people`` themselves are nobody's heads here.
+    Neither ``people`` themselves nor those ``without`` whom it is told are anybody's heads here.
     """
     departments = {role.department_id} if role.department_id else set()
     if not departments:
@@ -86,11 +88,12 @@ def heads_above(directory: Directory, role: Role, people: Collection[str]) -> li
     found: list[str] = []
     for department_id in sorted(departments):
         for one in (department_id, *directory.superiors(department_id)):
-            heads = [person for person in directory.holders(one, HEAD) if person not in people]
+            heads = [person for person in directory.holders(one, HEAD) if person not in (*people, *without)]
             if heads:
                 found += heads
                 break
-    found = found or directory.holders_in("security", HEAD)
+    for post in (HEAD, DEPUTY):
+        found = found or [person for person in directory.holders_in("security", post) if person not in without]
     return sorted(set(found) - directory.administrators)
 
 

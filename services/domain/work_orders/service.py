@@ -11,7 +11,6 @@ from typing import Any, Literal
 from sqlalchemy import select
 
 from services.database.base import new_id
-from services.database.tables.applications import Application
 from services.database.tables.attachments import Attachment
 from services.database.tables.work_orders import WorkOrder, WorkOrderAttempt
 from services.database.unit_of_work import UnitOfWork
@@ -159,7 +158,7 @@ def open_work_order(
     order = _new(uow, of_kind, subject, key=key, title=title, due_at=due_at)
     order.application_id, order.schedule = application_id, schedule
     order.opened_by = None if by_system else uow.actor.id
-    doer = fitness.choose(access_queries.load_directory(uow), doer, fitness.unfit_of(uow, order))
+    doer = fitness.choose(access_queries.load_directory(uow), doer, fitness.unfit_of(uow, order, doer))
     _set_roles(order, doer, verified_by)
     order.facts = {
         "workOrder": order.id,
@@ -369,7 +368,7 @@ def require_to_do(uow: UnitOfWork, order: WorkOrder) -> WorkOrderAttempt:
     """Return the attempt that is open, locked; Refused unless the actor is to do the work order now."""
     attempt = _open_attempt(uow, order)
     directory = access_queries.load_directory(uow)
-    late, unfit = uow.now >= order.due_at, fitness.unfit_of(uow, order)
+    late, unfit = uow.now >= order.due_at, fitness.unfit_of(uow, order, doer_of(order))
     refusal = policy.doer_refusal(directory, doer_of(order), str(uow.actor.id), late=late, unfit=unfit)
     if refusal is not None:
         raise refusal
@@ -438,9 +437,8 @@ def parts_of(uow: UnitOfWork, order: WorkOrder) -> Parts:
         doers |= {person for person in (row.done_by, row.stands_in_for, *represented) if person is not None}
     if order.doer_id is not None:
         doers.add(order.doer_id)
-    application = uow.session.get(Application, order.application_id) if order.application_id is not None else None
     witnesses = WITNESSES[order.kind](uow, order) if order.kind in WITNESSES else ()
-    return Parts(doers, order.opened_by, application.subject_ids if application is not None else (), witnesses)
+    return Parts(doers, order.opened_by, fitness.list_concerned(uow, order), witnesses)
 
 
 def refusal_to_verify(uow: UnitOfWork, order: WorkOrder, attempt: WorkOrderAttempt) -> Refused | None:
@@ -481,21 +479,25 @@ def record(uow: UnitOfWork, order: WorkOrder, action: str, **detail: Any) -> Non
 
 
 def notify(uow: UnitOfWork, order: WorkOrder, people: Sequence[str], code: str) -> None:
-    """Notify people of the work order."""
+    """Notify people of the work order, and nobody whom its case concerns but the one whom it asks by name (T8)."""
+    concerned = fitness.list_concerned(uow, order)
     for person_id in people:
-        notification_service.notify(uow, person_id, code, application_id=None, subject_id=order.id)
+        if person_id not in concerned or person_id == order.doer_id:
+            notification_service.notify(
+                uow, person_id, code, application_id=None, subject_id=order.id, excluded=concerned
+            )
 
 
 def list_doers(uow: UnitOfWork, order: WorkOrder, *, all_groups: bool = False) -> list[str]:
     """List who does it now, nobody with a part in its case; ``all_groups``: it is late, and substitutes do it too."""
-    directory, unfit = access_queries.load_directory(uow), fitness.unfit_of(uow, order)
-    return roles.acting(directory, doer_of(order), without=unfit, all_groups=all_groups)
+    directory, role = access_queries.load_directory(uow), doer_of(order)
+    return roles.acting(directory, role, without=fitness.unfit_of(uow, order, role), all_groups=all_groups)
 
 
 def give_to_fit(uow: UnitOfWork, order: WorkOrder) -> None:
     """Give an undone work order to the next fit people where those in charge have got a part in its case since."""
     role = doer_of(order)
-    chosen = fitness.choose(access_queries.load_directory(uow), role, fitness.unfit_of(uow, order))
+    chosen = fitness.choose(access_queries.load_directory(uow), role, fitness.unfit_of(uow, order, role))
     if chosen == role:
         return
     _set_doer(order, chosen)

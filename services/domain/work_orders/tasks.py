@@ -13,7 +13,7 @@ from services.domain.access import queries as access_queries
 from services.domain.process import messages, outbox, permissions
 from services.domain.reviews.tasks import Opened, is_reminder_due
 from services.domain.stages.catalogue import STAGES
-from services.domain.work_orders import policy, roles, service
+from services.domain.work_orders import fitness, policy, roles, service
 from services.domain.work_orders.service import AGAIN, CANCELLED, DONE, STAGE, VERIFIED
 from services.domain.working_calendar import deadlines
 from services.runtime.canonical_json import hash_of
@@ -83,7 +83,7 @@ def escalate(uow: UnitOfWork, work_order_id: str, job_key: int) -> None:
     service.give_to_fit(uow, order)
     directory, role = access_queries.load_directory(uow), service.doer_of(order)
     doers = service.list_doers(uow, order, all_groups=True)
-    above = roles.heads_above(directory, role, doers)
+    above = roles.heads_above(directory, role, doers, without=fitness.list_concerned(uow, order))
     service.notify(uow, order, doers, "work-order-overdue")
     service.notify(uow, order, above, "work-order-overdue-below")
     service.record(

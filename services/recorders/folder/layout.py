@@ -96,11 +96,23 @@ def in_zone(local: datetime, zone: ZoneInfo, path: Path) -> datetime | None:
     here = local.replace(tzinfo=zone)
     first, second = here.astimezone(UTC), here.replace(fold=1).astimezone(UTC)
     if second > first:
-        # In an hour that the clock repeats: the file was closed soon after the start that is right.
-        closed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        if second <= closed < second + timedelta(hours=1):
+        # In an hour that the clock repeats: the file was closed soon after its pictures end, counted from the start
+        # that is right. What was copied long after tells nothing. A tenth of that hour is for clocks that differ.
+        late = _began(path) - second + (second - first) / 10
+        if timedelta() <= late < second - first:
             return second
     return first
+
+
+def _began(path: Path) -> datetime:
+    """When a file began, by when it was closed and how long its pictures last; later where no length can be read."""
+    facts = path.stat()
+    try:
+        _, extent = _extent(str(path), facts.st_size, facts.st_mtime_ns)
+    except OSError:
+        extent = Extent((), fragmented=False, fault="unread")  # told where its time is asked for, not in every list
+    length = max((end for _, end in extent.pieces), default=0.0)
+    return datetime.fromtimestamp(facts.st_mtime, UTC) - timedelta(seconds=length)
 
 
 def in_reach(dated: Iterable[Dated], span: Span, *, overlap: timedelta = USUAL) -> list[File]:

@@ -6,11 +6,10 @@ a few pictures, for one that begins between key frames has the pictures since th
 first moment; the clip leaves out what it has already.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import count
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -47,7 +46,9 @@ PIECE = timedelta(minutes=10)  # what is lost where one breaks off
 OVERLAP = timedelta(seconds=5)  # of a piece with the one before
 LEAD = timedelta(seconds=30)  # before the asked start, so that a true key frame lies there
 NARROWEST = timedelta(seconds=30)  # a list that fails is asked for in halves down to this
-MOST_ASKS = 64  # for one list
+MOST_ASKS = 4000  # for one list: a garbled file of an hour takes up to 350, and one of a minute some 20
+DAMAGED = "damaged-files"  # the code where they are used up
+SAMPLES, FEW_ASKS = 16, 64  # of a list that fails; where none of the samples can be listed, few more asks are made
 LONGEST = timedelta(days=3650)  # that a stretch may be, and how far back the oldest is searched
 PAGES = 1000
 PER_PAGE = 5  # channels; each comes with all its segments
@@ -170,7 +171,10 @@ class MediamtxRecorder:
     async def list_cameras(self) -> list[ListedCamera]:
         """See ``protocol.TellsCameras``: the paths of which its API has recordings, or else the channels entered."""
         if self.api is not None:
-            return [ListedCamera(channel) for channel in sorted(await self._listed_by_api(self.api))]
+            listed, unnamed = await self._listed_by_api(self.api)
+            if unnamed:
+                raise self.client.down("too-large", f"the lists of {unnamed} channels are too long to read their names")
+            return [ListedCamera(channel) for channel in sorted(listed)]
         if not self.channels:
             raise self.client.down("no-list", "its playback server lists no channels; enter the address of its API")
         return [ListedCamera(channel) for channel in self.channels]
@@ -188,16 +192,55 @@ class MediamtxRecorder:
                 async for chunk in body.chunks:
                     yield chunk
 
-    async def _stretches(self, channel: str, span: Span) -> list[Span]:
-        """What it lists of the span, in order of time, each without a gap; raises WrongChannel."""
-        listed = await self._listed(channel, span, count(1)) if span.duration else []
+    async def _stretches(self, channel: str, span: Span, *, first: bool = False) -> list[Span]:
+        """What it lists of the span, in order of time, each without a gap; raises WrongChannel.
+
+        One garbled file makes a whole list fail: then it is asked for in halves, and what is next to it is still
+        listed. ``first``: no more than the first part that has anything.
+        """
+        listed = await self._listed(channel, span) if span.duration else []
+        if listed is None:
+            some = span.duration > NARROWEST and await self._lists_some(channel, span)
+            if some or not first:
+                listed = await self._halved(channel, span, iter(range(MOST_ASKS if some else FEW_ASKS)), first=first)
         if listed is None:
             raise self.client.down("busy", "it answered 500 to /list")
         return listed
 
-    async def _listed(self, channel: str, span: Span, asks: "count[int]") -> list[Span] | None:
-        """None where nothing can be listed. One damaged file makes a whole list fail, so a list that fails is asked
-        for in halves: what is next to the damage is still listed."""
+    async def _lists_some(self, channel: str, span: Span) -> bool:
+        """Whether anything of it can be listed, as far as samples tell: then some files are garbled, and not all."""
+        step = span.duration / SAMPLES
+        starts = (span.start + number * step for number in range(SAMPLES))
+        for sample in (Span(start, start + min(step, NARROWEST)) for start in starts):
+            if await self._listed(channel, sample) is not None:
+                return True
+        return False
+
+    async def _halved(self, channel: str, span: Span, asks: Iterator[int], *, first: bool) -> list[Span] | None:
+        """What a list that fails has by halves; None where nothing of it can be listed.
+
+        Raises RecorderDown where ``asks`` are used up: what was not asked for may have been recorded.
+        """
+        if span.duration <= NARROWEST:
+            return None
+        middle = span.start + span.duration / 2
+        halves = []
+        for half in (Span(span.start, middle), Span(middle, span.end)):
+            if next(asks, None) is None:
+                raise self.client.down(
+                    DAMAGED, f"it cannot list {channel!r} for its garbled files; remove them from its disk"
+                )
+            listed = await self._listed(channel, half)
+            if listed is None:
+                listed = await self._halved(channel, half, asks, first=first)
+            if listed and first:
+                return listed
+            halves.append(listed)
+        before, after = halves
+        return None if before is None and after is None else _joined(before or [], after or [])
+
+    async def _listed(self, channel: str, span: Span) -> list[Span] | None:
+        """What one list has of the span; None where it fails. Raises WrongChannel."""
         answer, payload = await self._ask_list(channel, span)
         if answer.status == 200:
             return sorted(set(self._understood(payload)))
@@ -209,12 +252,7 @@ class MediamtxRecorder:
                 f"Recorder {self.client.identity} has no channel {channel!r}, or gives back nothing of it: correct the "
                 "camera's channel in the register, or the path in mediamtx.yml, then retry."
             )
-        if span.duration <= NARROWEST or next(asks) > MOST_ASKS:
-            return None
-        middle = span.start + span.duration / 2
-        before = await self._listed(channel, Span(span.start, middle), asks)
-        after = await self._listed(channel, Span(middle, span.end), asks)
-        return None if before is None and after is None else _joined(before or [], after or [])
+        return None
 
     async def _ask_list(self, channel: str, span: Span) -> tuple[Answer, Any]:
         params = {"path": channel, "start": _moment(span.start), "end": _moment(span.end)}
@@ -245,39 +283,79 @@ class MediamtxRecorder:
             back /= 2
             end = now - back if back > timedelta(hours=12) else now
             try:
-                listed = await self._stretches(channel, Span(now - LONGEST, end))
+                listed = await self._stretches(channel, Span(now - LONGEST, end), first=True)
             except WrongChannel:
                 return None
+            except RecorderDown as error:
+                if error.code != DAMAGED:
+                    raise
+                return None  # unknown; the recorder is there all the same
             if listed:
                 return listed[0].start
         return None
 
     async def _oldest_by_api(self, api: HttpClient) -> dict[str, datetime]:
-        listed = await self._listed_by_api(api)
+        listed, _ = await self._listed_by_api(api)
         return {name: first for name, first in listed.items() if first is not None}
 
-    async def _listed_by_api(self, api: HttpClient) -> dict[str, datetime | None]:
-        """The channels by name, with the start of the first recording; None where there is none any more."""
+    async def _listed_by_api(self, api: HttpClient) -> tuple[dict[str, datetime | None], int]:
+        """The channels by name, with the start of the first recording; None where there is none any more.
+
+        An answer has all files of its channels. Where it is too large, they are asked for one by one; a channel whose
+        own answer is too large is looked for in the playback server's lists. With how many of these have no name.
+        """
         oldest: dict[str, datetime | None] = {}
-        path = "/v3/recordings/list"
-        for page in range(PAGES):
-            answer = await api.request("GET", path, params={"itemsPerPage": PER_PAGE, "page": page})
-            payload = api.parsed(answer, path)
+        page, per_page, large = 0, PER_PAGE, 0
+        for _ in range(PAGES):
             try:
-                channels = {
-                    str(item["name"]): min(
-                        (self._time(segment["start"]) for segment in item["segments"] or ()), default=None
-                    )
-                    for item in payload["items"]
-                }
-                pages = int(payload["pageCount"])
-            except (TypeError, KeyError, ValueError, OverflowError) as error:
-                raise api.down("not-a-recorder", f"its answer to {path} is none of MediaMTX") from error
+                channels, pages = await self._page(api, page, per_page)
+            except RecorderDown as error:
+                if error.code != "too-large":
+                    raise
+                page, per_page, large = (page * per_page, 1, 0) if per_page > 1 else (page + 1, 1, large + 1)
+                continue
             repeated = channels.keys() <= oldest.keys()
             oldest |= channels
-            if repeated or page + 1 >= pages:
+            page += 1
+            if repeated or page >= pages:
                 break
-        return oldest
+        if large:
+            others = {*self.channels, *await self._paths(api)} - oldest.keys()
+            found = {name: first for name in sorted(others) if (first := await self._oldest(name))}
+            oldest |= found
+            large = max(0, large - len(found))
+        return oldest, large
+
+    async def _page(self, api: HttpClient, page: int, per_page: int) -> tuple[dict[str, datetime | None], int]:
+        """Channels as ``_listed_by_api`` gives them, and how many pages of as many there are."""
+        path = "/v3/recordings/list"
+        answer = await api.request("GET", path, params={"itemsPerPage": per_page, "page": page})
+        payload = api.parsed(answer, path)
+        try:
+            channels = {
+                str(item["name"]): min(
+                    (self._time(segment["start"]) for segment in item["segments"] or ()), default=None
+                )
+                for item in payload["items"]
+            }
+            return channels, int(payload["pageCount"])
+        except (TypeError, KeyError, ValueError, OverflowError) as error:
+            raise api.down("not-a-recorder", f"its answer to {path} is none of MediaMTX") from error
+
+    async def _paths(self, api: HttpClient) -> list[str]:
+        """The names of the paths that it knows of now, whether they have recordings or not."""
+        names: list[str] = []
+        path = "/v3/paths/list"
+        for page in range(PAGES):
+            payload = api.parsed(await api.request("GET", path, params={"itemsPerPage": 100, "page": page}), path)
+            try:
+                names += [str(item["name"]) for item in payload["items"]]
+                pages = int(payload["pageCount"])
+            except (TypeError, KeyError, ValueError) as error:
+                raise api.down("not-a-recorder", f"its answer to {path} is none of MediaMTX") from error
+            if page + 1 >= pages:
+                break
+        return names
 
     async def _version(self, api: HttpClient) -> str:
         answer = await api.request("GET", "/v3/info", accept=(200, 404))  # older versions have no such path

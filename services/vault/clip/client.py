@@ -137,7 +137,8 @@ class ClipReport:
 class Clip:
     """``async with Clip(…) as clip``: ``read`` to the end in a thread, then ``conclude``, and ``clip.report`` is there.
 
-    ``zero`` returns the wall-clock time of a segment's media time 0; by default the start of its span.
+    ``zero`` returns the wall-clock time of a segment's media time 0; by default the start of its span. ``whole``: what
+    lies behind the asked end is garbled, not left out.
     Raises from ``conclude``: WrongFootage, UnsupportedFootage, ClipFailed, NotConfined, and whatever a segment's own
     stream raises.
     """
@@ -148,6 +149,7 @@ class Clip:
     join: timedelta = timedelta(milliseconds=200)
     limits: Limits = field(default_factory=Limits)
     zero: Callable[[SegmentLike], datetime] = lambda segment: segment.span.start
+    whole: bool = False
 
     def __post_init__(self) -> None:
         self.fragments: list[Fragment] = []
@@ -270,7 +272,8 @@ class Clip:
     async def _send_all(self) -> None:
         try:
             start, end = nanoseconds(self.asked.start), nanoseconds(self.asked.end)
-            await self._input.send(pack(b"J", Job(start, end, in_nanoseconds(self.join), self.limits.window)))
+            job = Job(start, end, in_nanoseconds(self.join), self.limits.window, self.whole)
+            await self._input.send(pack(b"J", job))
             async with closing(self.segments) as segments:
                 async for segment in segments:
                     await self._send_segment(segment)

@@ -25,6 +25,7 @@ REPEATED = 1500  # pictures of a segment by which a fragment that comes twice is
 BACK = SECOND // 2  # by which times may go back: where a container has none for decoding, they are worked out
 TAIL = 16  # bytes of each by which it is
 RECALLED = 16  # pictures by which a repetition is recognised
+SOUND_AHEAD = 3600 * SECOND  # of what is written; no file has pictures and sound further apart
 LONGEST_GROUP = 64 * 1024 * 1024  # bytes held while looking for the key frame before the asked start
 
 
@@ -119,6 +120,11 @@ class Cutter:
     def end_ns(self) -> int:
         """The asked end."""
         return self._job.end_ns
+
+    @property
+    def whole(self) -> bool:
+        """Whether what lies behind the asked end is garbled, and not left out."""
+        return self._job.whole
 
     @property
     def moved(self) -> int:
@@ -317,6 +323,9 @@ class Cutter:
     def _write_sound(self, timed: Timed) -> None:
         if timed.dts < self._muxer.zero_ns:
             return  # before the first picture: an edit list may put a track's beginning there
+        if timed.dts > max(self._written_end, self._written_sound) + SOUND_AHEAD:
+            self._sound.append(timed)  # its pictures begin another run, if there are any
+            return
         if timed.dts < self._written_sound - timed.length // 2:
             self.dropped += 1
             return

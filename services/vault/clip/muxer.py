@@ -180,10 +180,11 @@ class Muxer:
         base = run.bases[kind]
         dts = _ticks(dts_ns - self.zero_ns, base)
         pts = dts if pts_ns == dts_ns else _ticks(pts_ns - self.zero_ns, base)
-        if not 0 <= (packet.duration or 0) <= _FARTHEST or pts - dts > _FARTHEST:
+        last = run.last_dts.get(kind, dts - 1)
+        if not 0 <= (packet.duration or 0) <= _FARTHEST or max(pts - dts, dts - last) > _FARTHEST:
             raise Damaged("its times are further apart than MP4 can say")
         # Rounding at a join may put two packets on one tick; a muxer wants them to rise.
-        dts = max(dts, run.last_dts.get(kind, dts - 1) + 1)
+        dts = max(dts, last + 1)
         run.last_dts[kind] = dts
         if kind == "video":
             self.parts[-1].last_ns = max(self.parts[-1].last_ns, pts_ns)

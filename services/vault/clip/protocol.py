@@ -32,12 +32,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Job:
-    """The asked span, and how far apart two segments may lie and still follow one another."""
+    """The asked span, and how far apart two segments may lie and still follow one another.
+
+    ``whole``: all that the segments hold is asked for, and the span is one that no true time leaves.
+    """
 
     start_ns: int
     end_ns: int
     join_ns: int
     window: int  # bytes of one segment that are held in memory when its container needs seeking
+    whole: bool = False
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ class Segment:
                 self._cutter.sound(Timed(one.packet, zero + one.dts, zero + one.pts, one.length))
             else:
                 self._picture(one, zero)
-            if self._cutter.done >= wanted:
+            if self._cutter.done >= wanted and not self._cutter.whole:
                 return False
         self._placement.moved(self._cutter.moved)
         self._placement.reorder = (demuxer.tracks.key, self._delay or 0)
@@ -125,6 +125,8 @@ class Segment:
         elif pts < self._first[1]:  # an open group: its first pictures are shown before its key frame
             self._delay = min(self._delay or 0, pts - self._first[0])
         report = self._report
+        if self._cutter.whole and dts >= self._cutter.end_ns:
+            one.good = False
         self._undecodable = not one.good or (self._undecodable and one.tracks is None)
         report.garbled += not one.good
         shown = None if self._undecodable else dts + (self._delay or 0)

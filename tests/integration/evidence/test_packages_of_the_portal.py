@@ -3,10 +3,13 @@
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bad_disk import bad_disk
 from case_people import CUSTODIAN
 from demo_container import CLERK
 from evidence_case import attach
@@ -18,6 +21,7 @@ from whole_footage import Footage
 from services.database.base import new_id
 from services.database.tables.applications import Application
 from services.database.tables.evidence_packages import EvidencePackage, PackageAttempt
+from services.database.tables.masters import Master
 from services.database.tables.matters import Matter
 from services.database.tables.people import Post
 from services.database.tables.suspensions import Suspension
@@ -32,6 +36,7 @@ from services.runtime.errors import NotFound, Refused
 from services.runtime.threads import run_in_thread
 from services.vault.keys.log_key import FOLDER, ensure_log_key
 from services.vault.keys.vault_keys import LoanKeys
+from services.vault.store.protocol import StoreDown
 from services.verifier.examination import examine
 from services.verifier.members import Archive
 
@@ -164,6 +169,36 @@ async def test_only_who_may_gets_a_package_and_as_long_as_that_is_so(
         assert desk.package(row.id).discarded_at is not None
 
 
+async def test_a_package_whose_footage_the_store_does_not_give_holds_up_no_other(
+    tmp_path: Path, case_footage: Footage, case_books: Path
+) -> None:
+    async with opened(tmp_path, case_footage, case_books) as desk:
+        over = await desk.made("yangfan")
+        desk.database.run_now(CLERK, _end, over.id)
+        asked = [await desk.ask("yangfan", footage) for footage in ("sealed", "hash")]
+        [master] = desk.look(lambda uow: list(uow.session.scalars(select(Master))))
+        for seconds, row in enumerate(asked):
+            desk.database.run_now(CLERK, _queue, row.id, timedelta(seconds=seconds))
+
+        async def run(*, fails: bool) -> list[bool]:
+            with pytest.raises(StoreDown) if fails else nullcontext():
+                assert await desk.maker.run()
+            desk.log_head.wake()  # what was made is on record since the last head
+            return [desk.package(row.id).made_at is not None for row in asked]
+
+        store = desk.container.store
+        with bad_disk(store, "delete", f"*{over.id}*") as kept:
+            with bad_disk(store, "get", str(master.sealed["key"])):
+                assert await run(fails=True) == [False, False]
+                assert await run(fails=False) == [False, True]
+                assert await run(fails=True) == [False, True]
+            assert await run(fails=False) == [True, True]
+            assert await run(fails=True) == [True, True]
+        assert len(kept) == 5
+        assert not await desk.maker.run()
+        assert desk.package(over.id).discarded_at is not None
+
+
 @pytest.mark.slow
 @pytest.mark.postgres
 async def test_a_run_whose_process_ended_is_begun_anew_and_leaves_nothing(
@@ -208,6 +243,14 @@ def _row(uow: UnitOfWork, package_id: str) -> EvidencePackage:
 def _stored(desk: PackageDesk, row: EvidencePackage) -> bytes:
     sealed = row.sealed or {}
     return b"".join(desk.container.store.get(sealed["bucket"], sealed["key"]))
+
+
+def _end(uow: UnitOfWork, package_id: str) -> None:
+    _row(uow, package_id).expires_at = uow.now
+
+
+def _queue(uow: UnitOfWork, package_id: str, later: timedelta) -> None:
+    _row(uow, package_id).queued_at = uow.now - timedelta(minutes=1) + later
 
 
 def _accuse(uow: UnitOfWork, application_id: str, login: str | None) -> None:

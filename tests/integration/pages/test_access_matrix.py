@@ -17,6 +17,9 @@ from page_rules import LAST_PAGES, PAGES, PAGES_WITHOUT_SESSION
 from portal_client import Portal
 from review_desk import ReviewDesk
 
+from services.database.tables.applications import Application
+from services.database.tables.documents import Document
+from services.database.tables.matters import Matter
 from services.domain.supervision import refused_access
 from services.vault.age import generate_identity
 
@@ -282,6 +285,29 @@ async def test_lists_hold_only_what_the_person_may_see(portal: Portal, ids: dict
         assert bool(applications) == (role in SEE), role
         assert bool(reviews) == (role == "operator"), role
         assert bool(hand_overs_) == (role == "keeper"), role
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("R62", refuses=True)
+async def test_no_list_and_no_page_names_a_case_to_whom_it_concerns(
+    desk: ReviewDesk, portal: Portal, engine: tuple[InspectedEngine, dict[str, str]]
+) -> None:
+    """Nor a matter or document of it, whatever post would show them the list."""
+    ids = {**lend(desk, CONFLICT), **besides(desk), **engine[1]}
+    case = desk.the(Application, id=ids["application_id"])
+    hung = [*desk.all(Matter, application_id=case.id), *desk.all(Document, application_id=case.id)]
+    names = {case.id, str(case.number), case.reason, *(one.number for one in hung)}
+    found = []
+    for role in (*CONFLICT.subject_ids, "operator2"):
+        browser = await portal.signed_in(role)
+        for rules, open_one in ((RULES, ask), (PAGES, open_page)):
+            for route in rules:
+                if route.startswith("GET ") and "{" not in route:
+                    answer = await open_one(browser, route, ids)
+                    if any(name in answer.text for name in names):
+                        found.append((role, route))
+    assert [(role, route) for role, route in found if role != "operator2"] == []
+    assert ("operator2", "GET /api/storage") in found
 
 
 @pytest.mark.requirement("R52")

@@ -11,6 +11,7 @@ import httpx
 import letters
 import photographs
 import pytest
+from bad_disk import bad_disk
 from portal_client import Portal, problem
 from portal_store import PortalStore
 from review_desk import FORM, NOON, ReviewDesk
@@ -31,7 +32,7 @@ from services.runtime.errors import Retryable
 from services.runtime.settings.stores import FolderStore
 from services.vault.age import generate_identity
 from services.vault.store.opening import open_store
-from services.vault.store.protocol import Store
+from services.vault.store.protocol import Store, StoreDown
 from services.workers import attachment_sweep, vault_locks
 from services.workers.vault_locks import LockKeeper
 
@@ -308,6 +309,23 @@ async def test_a_copy_of_an_identity_card_is_purged_when_its_case_has_ended_and_
     assert len(acts(desk, "attachment-purged")) == 1
     assert objects(store) == [f"attachments/{letter['id']}"]
     assert '<span class="tag calm">已到期删除' in (await reviewer.get(f"/applications/{draft}/identity-cards")).text
+
+
+@pytest.mark.requirement("R5", refuses=True)
+async def test_a_copy_of_a_card_that_the_store_does_not_remove_keeps_no_other_longer(
+    desk: ReviewDesk, drafter: httpx.AsyncClient, store: Store, draft: str
+) -> None:
+    for _ in range(3):
+        await card(drafter, draft)
+    bad, *others = objects(store)
+    desk.clock.turn(desk.rules.identity_card_retention + timedelta(minutes=1))
+
+    with bad_disk(store, "delete", bad), pytest.raises(StoreDown):
+        await swept(desk, store)
+    assert objects(store) == [bad]
+    assert len([row for row in desk.all(Attachment) if row.purged_at]) == len(others)
+    assert await swept(desk, store) == 1
+    assert objects(store) == []
 
 
 async def test_a_forgotten_draft_keeps_no_copy_of_an_identity_card(

@@ -11,12 +11,16 @@ import pytest
 from portal_client import Portal, problem
 from portal_store import PortalStore
 from review_desk import NOON, ReviewDesk
+from sqlalchemy import select
 from uploaded_files import NO_FOOTAGE, START, created, fragmented
 
 from services.database.tables.cameras import Camera, Recorder
+from services.database.tables.people import Person
+from services.database.tables.sessions import LoginSession
 from services.database.tables.uploads import Upload
-from services.database.unit_of_work import Actor
-from services.domain.retrieval import upload_sources, uploads
+from services.database.unit_of_work import Actor, UnitOfWork
+from services.domain.accounts import sessions
+from services.domain.retrieval import upload_receiver, upload_sources, uploads
 from services.recorders.registry import open_recorder
 from services.runtime.settings import Settings
 from services.runtime.settings.stores import FolderStore
@@ -309,6 +313,73 @@ async def test_what_a_recording_lacks_is_said_with_its_field(
     answer = await drafter.post("/api/uploads", json={**RECORDING, **changes})
 
     assert problem(answer)[::2] == (422, field)
+
+
+@pytest.mark.requirement("R8", "R9", refuses=True)
+async def test_one_person_does_not_take_all_places_of_a_portal(portal: Portal, film: bytes) -> None:
+    drafter, keeper = await portal.signed_in("drafter"), await portal.signed_in("keeper")
+    held = [await announced(drafter) for _ in range(upload_receiver.MOST_OF_PERSON)]
+    further, others = await announced(drafter), await announced(keeper)
+    answers: list[httpx.Response] = []
+
+    async def while_held(left: list[str]) -> AsyncIterator[bytes]:
+        """The film, and before its last byte the further uploads, while all before it are being received."""
+        yield film[:-1]
+        if left:
+            answers.append(await sent(drafter, left[0], while_held(left[1:])))
+        else:
+            answers.extend([await sent(drafter, further, film), await sent(keeper, others, film)])
+        yield film[-1:]
+
+    answers.append(await sent(drafter, held[0], while_held(held[1:])))
+
+    assert problem(answers[0])[:2] == (429, "upload-busy")
+    assert [answer.status_code for answer in answers[1:]] == [200] * (1 + len(held))
+    assert (await sent(drafter, further, film)).status_code == 200, "nothing of it was recorded"
+
+
+@pytest.mark.requirement("R8", "R9", refuses=True)
+@pytest.mark.parametrize("ended", ["session", "person"])
+async def test_a_file_of_who_was_signed_out_meanwhile_is_not_taken(
+    desk: ReviewDesk, drafter: httpx.AsyncClient, store: Store, film: bytes, ended: str
+) -> None:
+    upload_id = await announced(drafter)
+
+    def end(uow: UnitOfWork) -> None:
+        if ended == "session":
+            sessions.end_all(uow, "drafter")
+        else:
+            uow.session.get_one(Person, "drafter").active = False
+
+    async def outlived() -> AsyncIterator[bytes]:
+        yield film[:-1]
+        desk.run(end)
+        yield film[-1:]
+
+    assert problem(await sent(drafter, upload_id, outlived()))[:2] == (401, "logged-out")
+
+    upload = desk.the(Upload, id=upload_id)
+    assert (upload.state, upload.sha256, upload.abandoned_because) == ("failed", None, "logged-out")
+    assert await sweep(desk, store) == 1
+    assert left(store) == []
+
+
+async def test_a_file_that_takes_longer_than_an_idle_session_is_received(
+    desk: ReviewDesk, drafter: httpx.AsyncClient, film: bytes
+) -> None:
+    upload_id = await announced(drafter)
+
+    def age(uow: UnitOfWork) -> None:
+        for row in uow.session.scalars(select(LoginSession).where(LoginSession.person_id == "drafter")):
+            row.last_seen_at -= sessions.IDLE_TIMEOUT
+            row.expires_at -= sessions.LIFETIME
+
+    async def long() -> AsyncIterator[bytes]:
+        yield film[:-1]
+        desk.run(age)
+        yield film[-1:]
+
+    assert (await sent(drafter, upload_id, long())).status_code == 200
 
 
 FORM = {

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from services.runtime.errors import Refused
 from services.web.forms import MOST_FIELDS
 from services.web.middleware import LARGEST_BODY
-from services.web.upload_body import BESIDE, file_of
+from services.web.upload_body import BESIDE, IDLE_SECONDS, LEAST_RATE, RATE_SECONDS, file_of
 
 FORM = "application/x-www-form-urlencoded"
 PARTS = "multipart/form-data; boundary=b"
@@ -152,3 +152,56 @@ async def test_a_file_passes_through_without_being_kept() -> None:
 
     assert length == 512 * PIECE
     assert peak < 40 * PIECE
+
+
+class Line:
+    """A line on which each piece comes so many seconds after the one before; its own clock."""
+
+    def __init__(self, pieces: Iterable[tuple[float, bytes]]) -> None:
+        self.now = 0.0
+        self._pieces = pieces
+
+    def seconds(self) -> float:
+        return self.now
+
+    def __iter__(self) -> Iterator[bytes]:
+        for after, piece in self._pieces:
+            self.now += after
+            yield piece
+
+
+FILE, END = (0.0, FILM), (0.0, b"\r\n--b--\r\n")
+DRIP = repeat((IDLE_SECONDS - 10, b"a"))
+SLOW: dict[str, Callable[[], Iterable[tuple[float, bytes]]]] = {
+    "a byte now and then": lambda: chain([FILE], DRIP),
+    "a byte each second": lambda: chain([FILE], repeat((1.0, b"a"))),
+    "a fast beginning": lambda: chain([FILE], repeat((0.0, b"a" * PIECE), 512), DRIP),
+    "a header that never ends": lambda: chain([(0.0, b"--b\r\nX-Long: ")], DRIP),
+}
+
+
+@pytest.mark.requirement("R8", "R52", refuses=True)
+@pytest.mark.parametrize("sender", SLOW)
+async def test_who_sends_next_to_nothing_is_cut_off(sender: str) -> None:
+    line = Line(SLOW[sender]())
+
+    with pytest.raises(Refused) as caught:
+        async for _piece in file_of(request_of(line), largest=64 << 20, announced=None, seconds=line.seconds):
+            pass
+
+    assert caught.value.code == "upload-cut"
+    assert line.now <= 2 * (RATE_SECONDS + IDLE_SECONDS)
+
+
+@pytest.mark.requirement("R8")
+async def test_a_slow_line_that_falls_silent_for_a_while_brings_its_file() -> None:
+    second = b"a" * 2 * LEAST_RATE
+    spell = [(IDLE_SECONDS - 1, second), *repeat((1.0, second), 300)]
+    line = Line(chain([FILE], spell, spell, spell, [END]))
+    length = 0
+
+    async for piece in file_of(request_of(line), largest=64 << 20, announced=None, seconds=line.seconds):
+        length += len(piece)
+        line.now += RATE_SECONDS  # what the reader takes is not held against the sender
+
+    assert length == 3 * 301 * len(second)

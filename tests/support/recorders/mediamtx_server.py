@@ -53,6 +53,9 @@ class MediamtxServer:
             return _json(401, {"status": "error", "error": "authentication error"}, headers)
         if request.path == "/v3/recordings/list":
             return _json(200, self._api_list(request), headers)
+        if request.path == "/v3/paths/list":
+            names = [{"name": name, "ready": True} for name in sorted(self.runs)]
+            return _json(200, {"itemCount": len(names), "pageCount": 1, "items": names}, headers)
         if request.path == "/v3/info":
             return _json(200, {"version": "v1.15.0", "started": "2026-11-24T22:40:00Z"}, headers)
         return self._playback(request.query["path"], request, headers)

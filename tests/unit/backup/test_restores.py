@@ -22,6 +22,7 @@ from services.database import schema as database_schema
 from services.database.engine import connect
 from services.database.tables.documents import NumberSeries
 from services.database.tables.people import Department
+from services.runtime import data_folder
 from services.runtime.clock import TurnedClock
 from services.runtime.errors import Fatal
 from services.vault.age import generate_identity
@@ -252,6 +253,42 @@ def test_loan_keys_come_back_only_where_the_loan_still_runs(installation: SmallI
     assert installation.loan_keys.create("lent") == recipient
 
 
+def test_the_key_of_an_emergency_view_comes_back_as_long_as_its_object_is_there(
+    installation: SmallInstallation,
+) -> None:
+    for table in ("applications", "matters"):
+        installation.enter(table, id="a")
+    for name in ("running", "over"):
+        stored = installation.put("copies", f"copies/{name}/1")
+        sealed = {"bucket": "copies", "key": stored.key, "versionId": stored.version_id, "size": 6}
+        for table in ("items", "upload_attempts"):
+            installation.enter(table, id=name, **({"key": name} if table == "upload_attempts" else {}))
+        given = {"item_id": name, "attempt_id": name, "sealed": json.dumps({**sealed, "sha256Cipher": None})}
+        installation.enter("emergency_copies", id=name, **given)
+        installation.loan_keys.create(name)
+    backup = installation.back_up(loan_keys="loans.age")
+    installation.stores["primary"].delete("copies", stored.key, stored.version_id)
+
+    restored = installation.restore(backup, loan_keys=installation.root / "safe" / "loans.age")
+
+    assert list(restored.left_out) == ["over"]
+    assert (installation.root / "new" / "keys" / "loans" / "running.key").exists()
+
+
+def test_a_folder_of_another_account_does_not_fail_a_restore_of_parts(
+    installation: SmallInstallation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup = installation.back_up()
+
+    def of_another(folder: Path) -> None:
+        raise Fatal(f"{folder} is another account's")
+
+    monkeypatch.setattr(data_folder, "narrow_modes", of_another)
+    installation.restore(backup, settings={"zeebe_address": "engine:26500"})
+    with pytest.raises(Fatal, match="another account"):
+        installation.restore(backup, "together")
+
+
 def test_keys_need_the_identity_that_they_were_made_for(installation: SmallInstallation) -> None:
     backup = installation.back_up(keys="keys.age", loan_keys="loans.age")
     keys = installation.root / "safe" / "keys.age"
@@ -307,6 +344,7 @@ def test_what_is_missing_changed_or_newer_in_the_stores_is_said(installation: Sm
 def test_numbers_of_documents_that_the_vault_has_are_not_given_again(installation: SmallInstallation) -> None:
     backup = installation.back_up()
     installation.put("documents", "SQ-2031-000007.json", b"{}")
+    installation.put("documents", "SQ-2031-000009/1.json", b"{}")  # a form that was corrected has no other
     installation.put("documents", "DQ-2031-000002.json", b"{}")
 
     installation.restore(backup)
@@ -316,7 +354,7 @@ def test_numbers_of_documents_that_the_vault_has_are_not_given_again(installatio
             ACTOR,
             lambda uow: {one.prefix: one.last for one in uow.session.scalars(select(NumberSeries))},
         )
-    assert series == {"SQ": 7, "DQ": 2}
+    assert series == {"SQ": 9, "DQ": 2}
 
 
 def test_books_under_a_turned_clock_are_a_demos_for_ever(installation: SmallInstallation) -> None:

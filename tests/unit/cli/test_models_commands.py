@@ -1,5 +1,7 @@
 """An operator lists the versions of models that are on no record, and accepts one by its key, with a reason."""
 
+import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from typer.testing import CliRunner
 from services.app import server
 from services.cli import context, model_deployment
 from services.cli import main as cli_main
+from services.cli.context import operator
 from services.domain.deployments import versions
 from services.domain.deployments.versions import Definition
 from services.runtime.engine_client import DeployedProcess, Deployment
@@ -50,3 +53,13 @@ def test_what_is_on_no_record_is_listed_and_accepted(tmp_path: Path, monkeypatch
     code, sentence = cli("models", "accept", str(KEY), "--reason", "an exercise of ours")
     assert (code, "hostile version 1 is accepted" in sentence) == (0, True)
     assert cli("models", "list")[0] == 0
+
+
+def test_an_account_without_a_name_is_told_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless(uid: int) -> object:
+        raise KeyError(uid)
+
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nameless)
+    assert operator() == f"uid {os.getuid()}"

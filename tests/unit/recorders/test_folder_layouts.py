@@ -245,8 +245,8 @@ async def test_plain_names_are_times_of_the_zone_unless_they_say_theirs(root: Pa
 @pytest.mark.recorder_answer(
     "folder",
     Behaviour.CLOCK_CHANGE,
-    "重复的一小时按文件关闭的时间区分。",
-    "The hour that comes twice is told apart by when a file was closed.",
+    "重复的一小时按文件关闭的时间和时长区分。",
+    "The hour that comes twice is told apart by when a file was closed and how long it is.",
 )
 async def test_hour_that_a_clock_goes_through_twice_is_told_apart_for_plain_files(root: Path) -> None:
     # In Berlin on 25 October 2026 the hour from 2:00 came at 0:00 UTC and again at 1:00 UTC.

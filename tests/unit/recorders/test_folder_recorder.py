@@ -124,6 +124,70 @@ async def test_hour_that_the_clock_goes_through_twice_is_told_apart_by_when_file
         ]
 
 
+NAMES = {"mediamtx": "%Y-%m-%d_%H-%M-%S-000000.mp4", "plain": "gate_%Y%m%d_%H%M%S.mp4"}
+EARLIER, LATER = datetime(2026, 10, 25, 0, 10, tzinfo=UTC), datetime(2026, 10, 25, 1, 40, tzinfo=UTC)
+
+
+def of_length(root: Path, layout: str, local: datetime, closed: datetime) -> Path:
+    """A file that is named by a time of the recorder's wall and was closed at that moment; its length is patched."""
+    path = root / "cam1" / local.strftime(NAMES[layout])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\0\0\0\x18ftypiso5" + b"\0" * 12)
+    os.utime(path, (closed.timestamp(), closed.timestamp()))
+    return path
+
+
+@pytest.mark.requirement("R34")
+@pytest.mark.parametrize("layout", NAMES)
+@pytest.mark.parametrize("seconds", [4, 3601, 5400])
+async def test_long_files_of_the_hour_that_comes_twice_are_told_apart_by_their_length(
+    root: Path, monkeypatch: pytest.MonkeyPatch, layout: str, seconds: int
+) -> None:
+    length = timedelta(seconds=seconds)
+    monkeypatch.setattr(folder_layout, "read_extent", lambda _: Extent(((0.0, float(seconds)),), True, None))
+    # On the wall in Berlin they began at 2:10, and at 2:40 of the second time.
+    for local, start in ((10, EARLIER), (40, LATER)):
+        of_length(root, layout, datetime(2026, 10, 25, 2, local, tzinfo=UTC), start + length + timedelta(seconds=2))
+    source = recorder(root, layout=layout, zone="Europe/Berlin")
+    segments = [one async for one in source.fetch("cam1", Span(EARLIER, LATER + length))]
+    assert [one.span for one in segments] == [Span(EARLIER, EARLIER + length), Span(LATER, LATER + length)]
+
+
+@pytest.mark.parametrize("closed", [EARLIER + timedelta(days=200), EARLIER - timedelta(days=1)])
+async def test_file_that_lost_when_it_was_closed_is_of_the_first_of_two_hours(
+    root: Path, monkeypatch: pytest.MonkeyPatch, closed: datetime
+) -> None:
+    monkeypatch.setattr(folder_layout, "read_extent", lambda _: Extent(((0.0, 3601.0),), True, None))
+    of_length(root, "mediamtx", datetime(2026, 10, 25, 2, 10, tzinfo=UTC), closed)
+    held = Span(EARLIER, EARLIER + timedelta(seconds=3601))
+    assert await recorder(root, zone="Europe/Berlin").coverage("cam1", held) == [held]
+
+
+async def test_a_list_opens_no_files_of_other_days_but_those_of_an_hour_that_comes_twice(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+
+    def measure(path: Path) -> Extent:
+        opened.append(path)
+        raise PermissionError(path)
+
+    monkeypatch.setattr(folder_layout, "read_extent", measure)
+    for day in range(20, 31):
+        start = datetime(2026, 10, day, 2, 10, tzinfo=UTC)
+        of_length(root, "mediamtx", start, start + timedelta(hours=1))
+    source = recorder(root, zone="Europe/Berlin")
+    asked = datetime(2026, 11, 20, tzinfo=UTC)
+    # The last file of all is measured too: nobody knows how far it reaches.
+    with pytest.raises(RecorderDown):
+        await source.coverage("cam1", Span(asked, asked + timedelta(hours=1)))
+    assert {path.name[:10] for path in opened} == {"2026-10-25", "2026-10-30"}
+    opened.clear()
+    asked = datetime(2026, 10, 19, tzinfo=UTC)
+    assert await source.coverage("cam1", Span(asked, asked + timedelta(hours=1))) == []
+    assert {path.name[:10] for path in opened} == {"2026-10-25"}
+
+
 async def test_snapshot_is_the_picture_of_that_moment(root: Path) -> None:
     Camera(root, "cam1").record(NOON, 8)
     jpeg = await recorder(root).snapshot("cam1", at(5.72))

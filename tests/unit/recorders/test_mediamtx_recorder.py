@@ -1,5 +1,6 @@
 """MediaMTX: what it lists is fetched stretch by stretch, and what it answers wrongly is never called complete."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from recorders.mediamtx_server import MediamtxServer, muxed
 from recorders.raw_server import Reply, Request
 from vault_bench import NOON, Bench, at, span, wanted
 
+from services.recorders import http_client
 from services.recorders.http_client import BrokenOff
 from services.recorders.mediamtx import recorder as mediamtx
 from services.recorders.mediamtx.recorder import MediamtxRecorder
@@ -333,6 +335,77 @@ async def test_a_garbled_file_does_not_hide_what_is_next_to_it(
     assert not any(one.intersect(span(12, 16)) for one in found)
 
 
+DAY = Span(NOON, NOON + timedelta(days=1))
+
+
+def garbled_at(*hours: float, length: timedelta) -> Callable[[Request, Reply], Reply]:
+    """A list of a day without a gap, which fails wherever it touches one of the files that begin at these hours."""
+    bad = [Span(start, start + length) for start in (NOON + timedelta(hours=hour) for hour in hours)]
+
+    def listed(request: Request, _: Reply) -> Reply:
+        asked = Span(*(datetime.fromisoformat(request.query[name]) for name in ("start", "end")))
+        if any(asked.intersect(file) for file in bad):
+            return Reply(b'{"status":"error","error":"ftyp box not found"}', 500)
+        whole = asked.intersect(DAY)
+        if whole is None:
+            return Reply(b'{"status":"error","error":"no recording segments found"}', 404)
+        entry = {"start": whole.start.isoformat(), "duration": whole.duration.total_seconds()}
+        return Reply(json.dumps([entry]).encode())
+
+    return listed
+
+
+@pytest.mark.parametrize("length", [timedelta(minutes=1), timedelta(minutes=15)])
+async def test_many_garbled_files_hide_nothing_of_what_lies_between_them(
+    filmed: list[Written], length: timedelta
+) -> None:
+    hours = [0, 2.5, 5, 8.7, 11, 14, 17, 20.3]
+    server = MediamtxServer({"cam1": [filmed]}, change={"/list": garbled_at(*hours, length=length)})
+    async with server.running() as address:
+        found = await recorder(address).coverage("cam1", DAY)
+        facts = await recorder(address).probe()
+    narrow = timedelta(seconds=30)
+    for hour in hours:
+        file = Span(NOON + timedelta(hours=hour), NOON + timedelta(hours=hour) + length)
+        assert not any(one.intersect(file) for one in found)
+        assert any(timedelta() <= one.start - file.end <= narrow for one in found), hour
+        assert hour == 0 or any(timedelta() <= file.start - one.end <= narrow for one in found), hour
+    assert length <= facts.oldest_frame["cam1"] - NOON <= length + narrow
+
+
+@pytest.mark.requirement("R32", refuses=True)
+async def test_a_list_of_which_not_all_could_be_asked_for_is_never_taken_for_all(
+    filmed: list[Written], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mediamtx, "MOST_ASKS", 20)
+    wrong = garbled_at(1, 5, 9, length=timedelta(minutes=1))
+    async with MediamtxServer({"cam1": [filmed]}, change={"/list": wrong}).running() as address:
+        with pytest.raises(RecorderDown, match="garbled files") as down:
+            await recorder(address).coverage("cam1", DAY)
+    assert down.value.code == "damaged-files"
+
+
+async def test_garbled_files_at_the_beginning_are_no_reason_to_call_it_down(
+    filmed: list[Written], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mediamtx, "MOST_ASKS", 60)
+    wrong = garbled_at(0, length=timedelta(hours=2))
+    async with MediamtxServer({"cam1": [filmed]}, change={"/list": wrong}).running() as address:
+        facts = await recorder(address).probe()
+    assert facts.reachable
+    assert facts.oldest_frame == {}
+
+
+async def test_a_recorder_that_lists_nothing_at_all_is_soon_left_alone(filmed: list[Written]) -> None:
+    server = MediamtxServer({"cam1": [filmed]}, change={"/list": always(Reply(b'{"error":"broken"}', 500))})
+    async with server.running() as address:
+        with pytest.raises(RecorderDown):
+            await recorder(address).coverage("cam1", DAY)
+        assert len(server.asked) < 100
+        assert not (await recorder(address).probe()).reachable
+    assert len(server.asked) < 200
+
+
 @pytest.mark.recorder_answer(
     "mediamtx",
     Behaviour.REPEATED_PAGES,
@@ -400,6 +473,40 @@ async def test_a_probe_measures_clock_and_oldest_frames(bench: Bench, filmed: li
         assert facts.clock_method == "http-date"
         assert 0 < (facts.clock_uncertainty_ms or 0) < 5000
         assert abs(facts.clock_offset_ms - 120_000) <= 5000
+
+
+@pytest.mark.parametrize("named", ["", "cam1,gate,hall"])
+async def test_many_short_files_are_no_reason_to_call_it_down(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    films = {
+        name: [Camera(bench.root, name).record(at(start), seconds, segment=1)]
+        for name, start, seconds in (("cam1", 0, 24), ("gate", 50, 4), ("hall", 100, 4))
+    }
+    server = MediamtxServer({**films, "empty": []})
+    async with server.running() as address:
+        source = recorder(address, channels=named, api_address=address)
+        for largest, asked in ((100_000, 1), (600, 4)):  # bytes: of all together, and of one of them
+            monkeypatch.setattr(http_client, "LARGEST_ANSWER", largest)
+            server.asked.clear()
+            facts = await source.probe()
+            assert facts.reachable
+            assert facts.oldest_frame == {"cam1": NOON, "gate": at(50), "hall": at(100)}
+            assert len([one for one in server.asked if one.path == "/v3/recordings/list"]) == asked
+            assert [one.channel for one in await source.list_cameras()] == ["cam1", "gate", "hall"]
+
+
+async def test_a_list_that_lacks_a_channel_is_none(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    films = Camera(bench.root, "cam1").record(NOON, 24, segment=1)
+    nothing = always(Reply(b'{"itemCount":0,"pageCount":0,"items":[]}'))
+    server = MediamtxServer({"cam1": [films]}, change={"/v3/paths/list": nothing})
+    monkeypatch.setattr(http_client, "LARGEST_ANSWER", 600)
+    async with server.running() as address:
+        source = recorder(address, channels="", api_address=address)
+        assert (await source.probe()).reachable
+        with pytest.raises(RecorderDown) as down:
+            await source.list_cameras()
+    assert down.value.code == "too-large"
 
 
 async def test_times_without_a_zone_are_of_the_zone_that_is_configured(filmed: list[Written]) -> None:

@@ -9,7 +9,7 @@ from background import going
 
 from services.runtime import metrics, periodic
 from services.runtime.errors import Retryable
-from services.runtime.periodic import Periodic, keep_running
+from services.runtime.periodic import Periodic, keep_running, run_each
 
 NEVER = timedelta(days=1)
 PATIENCE = 10.0
@@ -49,6 +49,18 @@ async def test_it_acts_at_once_and_again_after_its_period() -> None:
 
     async with going(Periodic("again", timedelta(milliseconds=1), turns).run()):
         await turns.heard(3)
+
+
+async def test_a_fault_of_one_act_keeps_none_of_the_others_from_being_run() -> None:
+    before = said("failures_total", "several") or 0.0
+    acts = [Turns(Retryable("a part is away")), Turns(True), Turns(ValueError("a defect"))]
+    with pytest.raises(Retryable, match="a part is away"):
+        await run_each("several", acts)
+    for turns in acts:
+        await turns.heard()
+    assert said("failures_total", "several") == before + 1  # the second fault; whoever runs it counts the first
+
+    assert await run_each("several", acts) == [False, False, False]
 
 
 async def test_between_two_turns_it_waits_until_it_is_woken() -> None:

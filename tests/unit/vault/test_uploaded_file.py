@@ -3,15 +3,15 @@
 import hashlib
 import struct
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from films import film, pictures
-from footage_formats import shoot
+from footage_formats import FPS, shoot
 from footage_maker import truncate
-from uploaded_files import NO_FOOTAGE, START, created, fragmented, plain
-from vault_bench import Bench
+from uploaded_files import EPOCH, NO_FOOTAGE, START, created, fragmented, plain
+from vault_bench import NOON, Bench
 
 from services.runtime.media_kinds import KINDS, kind_of
 from services.runtime.spans import Span
@@ -169,6 +169,92 @@ async def test_what_is_no_mp4_is_named_and_leaves_nothing(bench: Bench, kind: st
 def test_an_mp4_is_told_by_its_first_box_alone() -> None:
     assert kind_of(b"\x00\x00\x00\x18ftypmp42") is None
     assert kind_of(b"\x00\x00\x00\x08wide") is None
+
+
+def counted_on(data: bytes, by: timedelta) -> bytes:
+    """The fragmented MP4 of one track with each fragment's decoding time later by as much."""
+    place = data.index(b"mdhd") + 16
+    ticks = by // timedelta(seconds=1) * int.from_bytes(data[place : place + 4], "big")
+    changed, place = bytearray(data), data.find(b"tfdt")
+    while place >= 0:
+        time = slice(place + 8, place + 16)
+        changed[time] = (int.from_bytes(changed[time], "big") + ticks).to_bytes(8, "big")
+        place = data.find(b"tfdt", place + 1)
+    return bytes(changed)
+
+
+@pytest.mark.requirement("R8", "R9", refuses=True)
+async def test_an_export_of_several_days_is_kept_whole_and_its_gap_is_named(bench: Bench) -> None:
+    shot = shoot("h264", "pcm_alaw")
+    later = timedelta(days=3)
+    counter = later // timedelta(milliseconds=1)  # it has gone on meanwhile
+    runs = film(shot, "dav", counter=0), film(shot, "dav", start=NOON + later, counter=counter)
+
+    came = await received(bench, b"".join(run.body for run in runs))
+
+    assert pictures(bench, came.sealed) == [picture for run in runs for picture in run.pictures]
+    assert came.sealed.outcome == "partial"
+    [hole] = came.sealed.coverage.gaps
+    lasts = timedelta(seconds=len(shot.pictures) / FPS)
+    assert abs(hole.duration - (later - lasts)) < timedelta(milliseconds=200)
+    assert abs(came.duration - (later + lasts)) < timedelta(milliseconds=200)
+
+
+COUNTED_FROM = [timedelta(hours=60), START - datetime(1970, 1, 1, tzinfo=UTC), START - EPOCH]
+
+
+@pytest.mark.parametrize("late", COUNTED_FROM)
+async def test_times_that_count_from_long_before_the_first_picture_are_no_gap(bench: Bench, late: timedelta) -> None:
+    written = fragmented(bench.root, 8, sound=False)
+
+    came = await received(bench, counted_on(written.path.read_bytes(), late))
+
+    assert bench.hashes(came.sealed) == [one.sha256 for one in written.pictures]
+    assert (came.sealed.outcome, came.sealed.coverage.gaps) == ("complete", ())
+    assert came.sealed.coverage.first_frame == ORIGIN
+    assert abs(came.duration - timedelta(seconds=8)) < timedelta(milliseconds=100)
+
+
+def garbled(data: bytes, number: int, ticks: int) -> bytes:
+    """The fragmented MP4 with another decoding time in its fragment of that number, counted over all tracks."""
+    place = -1
+    for _ in range(number):
+        place = data.index(b"tfdt", place + 1)
+    return data[: place + 8] + ticks.to_bytes(8, "big") + data[place + 16 :]
+
+
+@pytest.mark.requirement("R8", "R9", refuses=True)
+@pytest.mark.parametrize("ticks", [10**7, 10**12, 10**14, 0x7F7F7F7F7F7F7F7F], ids=["minutes", "years", "ages", "most"])
+@pytest.mark.parametrize("number", [5, 8])
+async def test_a_garbled_time_is_never_the_end_of_a_complete_file(bench: Bench, ticks: int, number: int) -> None:
+    written = fragmented(bench.root, 8, sound=False)
+
+    came = await received(bench, garbled(written.path.read_bytes(), number, ticks))
+
+    whole = [one.sha256 for one in written.pictures]
+    kept = bench.hashes(came.sealed)
+    assert came.sealed.outcome == "partial"
+    assert kept == whole or (came.sealed.coverage.problems and len(kept) == len(whole) - 10), "a fragment has ten"
+
+
+async def test_sound_of_a_garbled_time_takes_no_picture_with_it(bench: Bench) -> None:
+    written = fragmented(bench.root, 8)
+    data = written.path.read_bytes()
+
+    came = await received(bench, garbled(data, data.count(b"tfdt"), 10**12))
+
+    assert bench.hashes(came.sealed) == [one.sha256 for one in written.pictures]
+
+
+async def test_a_run_that_begins_without_its_key_frame_ends_no_process(bench: Bench) -> None:
+    shot = shoot("h264", "pcm_alaw")
+    run, later = film(shot, "dav"), film(shot, "dav", start=NOON + timedelta(days=30)).body
+
+    came = await received(bench, run.body + later[later.index(b"DHAV", 1) :])
+
+    assert came.sealed.outcome == "partial"
+    assert came.sealed.coverage.problems
+    assert pictures(bench, came.sealed)[: len(run.pictures)] == run.pictures
 
 
 async def test_a_file_that_was_cut_off_is_partial_and_says_so(bench: Bench) -> None:

@@ -1,9 +1,11 @@
 """Proposing boxes: asked for by who may view the copy, found by one run at a time, recorded with what came of them."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bad_disk import bad_disk
 from custody_desk import Case, Desk
 
 from services.database.leases import Lease
@@ -17,6 +19,7 @@ from services.domain.matters import service
 from services.domain.matters.kinds import redaction
 from services.runtime.errors import NotFound, Refused
 from services.vault.redaction import detector
+from services.vault.store.protocol import StoreDown
 from services.workers import detections as workers
 from services.workers.detections import DetectionMaker
 
@@ -148,6 +151,21 @@ def test_a_run_that_died_is_begun_anew_and_brings_nothing_late(case: Case) -> No
     [row] = desk.rows(Detection)
     assert row.failed_because == detections.DIED
     assert ask(case).id != row.id  # and may be asked for again
+
+
+@pytest.mark.usefixtures("_pretended")
+async def test_one_whose_copy_the_store_does_not_give_holds_up_no_other(tmp_path: Path, footage: Path) -> None:
+    case = Desk.at_stage("lend", tmp_path, footage, "gate", "yard")
+    desk = case.desk
+    first, second = [desk.as_person("custodian", detections.ask, copy.id) for copy in desk.rows(Copy)]
+    desk.change(Detection, second.id, queued_at=desk.clock.now() + timedelta(seconds=1))
+
+    with bad_disk(desk.store, "get", desk.row(Copy, first.copy_id).sealed["key"]), pytest.raises(StoreDown):
+        await maker(desk).run()
+    order = desk.do(detections.begin)
+    assert order.copy_id == second.copy_id
+    assert desk.do(detections.finish, order, FOUND, {"pictures": 90, "lookedAt": 30})
+    assert desk.do(detections.begin).copy_id == first.copy_id
 
 
 @pytest.mark.usefixtures("_pretended")

@@ -3,26 +3,33 @@
 import hashlib
 import io
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 import pytest
+from bad_disk import bad_disk
 from custody_desk import NOON, Case, Desk, open_review
 
+from services.app import server
 from services.database.tables.applications import Application
+from services.database.tables.attachments import AttachmentUpload
 from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Copy, Grant
 from services.database.tables.custody import CustodyEntry
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.notices import Notice
+from services.database.tables.outsiders import Outsider
 from services.database.tables.preservations import Preservation
 from services.database.tables.returns import ArchiveEntry, Inspection
 from services.database.tables.reviews import Review
+from services.database.tables.upload_attempts import UploadAttempt
 from services.database.tables.violations import Violation
+from services.database.unit_of_work import UnitOfWork
 from services.domain.cases.document_layouts import render_pdf
 from services.domain.custody import closing, hand_overs
-from services.domain.retrieval import attempts
+from services.domain.retrieval import attempts, progress
 from services.runtime.errors import Fatal, Retryable
 from services.vault.envelopes import open_envelope
 from services.vault.keys.vault_keys import KeyGone
@@ -352,6 +359,62 @@ async def test_what_the_store_does_not_give_stops_neither_the_start_nor_the_swee
     assert desk.everything() == []
 
 
+async def test_what_the_store_does_not_answer_for_keeps_no_others_from_being_swept(desk: Desk) -> None:
+    case = desk.case("gate", "yard", "hall")
+    left = [
+        desk.do(attempts.start, "master", application_id=case.id, item_id=case.item(number), job_key=404)
+        for number in (1, 2, 3)
+    ]
+    for one in left:
+        desk.store.put(one.bucket, one.key, io.BytesIO(b"x"), metadata={})
+    arguments = (desk.database, desk.store, None, desk.loan_keys)
+
+    with bad_disk(desk.store, "delete", left[0].key, left[2].key), pytest.raises(StoreDown):
+        await vault_actions.sweep_abandoned(*arguments, all_open=True)
+    assert sorted(desk.objects("masters")) == sorted([left[0].key, left[2].key])
+
+    assert await vault_actions.sweep_abandoned(*arguments, all_open=True) == 3
+    assert desk.everything() == []
+
+
+@pytest.mark.requirement("R5", refuses=True)
+@pytest.mark.parametrize("away", ["replicas/*", "*"])
+async def test_a_store_that_is_away_keeps_the_sweeper_from_none_of_its_other_duties(desk: Desk, away: str) -> None:
+    case = desk.case("gate")
+    left = [
+        desk.do(attempts.start, purpose, application_id=case.id, item_id=case.item(), job_key=404)
+        for purpose in ("replica", "master")
+    ]
+    desk.store.put(left[1].bucket, left[1].key, io.BytesIO(b"x"), metadata={})
+    desk.store.put("documents", "attachments/card", io.BytesIO(b"x"), metadata={})
+    desk.do(_name_outsider, case.id)
+    container: Any = SimpleNamespace(
+        database=desk.database, store=desk.store, replica_store=desk.replica_store, loan_keys=desk.loan_keys
+    )
+
+    with bad_disk(desk.store, "sweep", away):
+        await server.sweep(container, all_open=True)
+    [outsider] = desk.rows(Outsider)
+    assert (outsider.card_sealed, outsider.purged_at) == ("", desk.clock.now())
+    swept = {row.id: row.swept_at is not None for row in desk.rows(UploadAttempt)}
+    assert swept == {left[0].id: False, left[1].id: away != "*"}
+    assert bool(desk.objects("masters")) == bool(desk.objects("documents")) == (away == "*")
+
+    await server.sweep(container, all_open=True)
+    assert all(row.swept_at for row in [*desk.rows(UploadAttempt), *desk.rows(AttachmentUpload)])
+    assert (desk.everything(), desk.objects("documents")) == ([], [])
+
+
+def _name_outsider(uow: UnitOfWork, application_id: str) -> None:
+    """Somebody whose card number is kept no longer, and an attachment that was removed."""
+    card: dict[str, Any] = {"card_kind": "police-card", "card_tail": "2345", "card_sealed": "012345"}
+    named = {"position": 1, "name": "张警官", "unit": "公安分局", "contact": "110", **card}
+    asked = {"application_id": application_id, "added_by": "drafter", "added_at": uow.now}
+    uow.session.add(Outsider(**named, **asked, purge_after=uow.now, purged_at=None))
+    upload = {"id": "card", "person_id": "drafter", "key": "attachments/card", "begun_at": uow.now}
+    uow.session.add(AttachmentUpload(**upload, unwanted_at=uow.now, unwanted_because="removed"))
+
+
 async def test_what_was_swept_beside_its_writer_is_swept_at_the_start_again(desk: Desk) -> None:
     case = desk.case("gate").approve()
     late = desk.do(attempts.start, "master", application_id=case.id, item_id=case.item(), job_key=404)
@@ -373,6 +436,24 @@ async def test_an_upload_older_than_a_day_is_dead(desk: Desk) -> None:
     swept = await vault_actions.sweep_abandoned(desk.database, desk.store, None, desk.loan_keys, all_open=False)
 
     assert swept == 1
+
+
+async def test_an_upload_of_more_than_a_day_is_left_to_its_writer_as_long_as_that_one_lives(desk: Desk) -> None:
+    case = desk.case("gate")
+    begun = desk.do(attempts.start, "master", application_id=case.id, item_id=case.item(), job_key=404)
+    arguments = (desk.database, desk.store, None, desk.loan_keys)
+    desk.do(progress.start, case.id, case.item(), "master", "fetching")
+    desk.clock.turn(timedelta(hours=25))
+    desk.do(progress.update, case.item(), "master", phase="sealing", size=10, share=0.5)
+
+    assert await vault_actions.sweep_abandoned(*arguments, all_open=False) == 0
+    assert desk.row(UploadAttempt, begun.id).abandoned_at is None
+
+    # Life of other work on the item is none of this one, nor what was long ago.
+    desk.clock.turn(attempts.LINGER)
+    desk.do(progress.start, case.id, case.item(), "replica", "replicating")
+    assert await vault_actions.sweep_abandoned(*arguments, all_open=False) == 1
+    assert desk.row(UploadAttempt, begun.id).abandoned_because == "the process that began it has ended"
 
 
 async def test_a_declined_offer_ends_like_one_that_nobody_took_up(desk: Desk) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from bad_disk import bad_disk
 from custody_desk import HASH, NOON, Case, Desk
 
 from services.database.tables.applications import Item
@@ -444,4 +445,42 @@ async def test_one_case_that_cannot_be_discarded_holds_up_no_other(desk: Desk) -
     assert len(desk.objects("quarantine")) == 1
     desk.clock.turn(timedelta(days=4))
     await desk.discard()
+    assert desk.objects("quarantine") == []
+
+
+async def test_one_object_that_cannot_be_discarded_holds_up_no_other_of_its_case(desk: Desk) -> None:
+    case = await with_everything(desk)
+    await ended(desk, case, "rejected")
+    desk.clock.turn(WINDOW)
+    [kept] = desk.objects("quarantine")
+
+    with bad_disk(desk.store, "delete", kept), pytest.raises(StoreDown):
+        await desk.discarder().run()
+    [copy], [preservation] = desk.rows(Copy), desk.rows(Preservation)
+    assert (desk.objects("quarantine"), desk.objects("copies")) == ([kept], [])
+    assert (copy.discarded_at is None, preservation.discarded_at) == (False, None)
+    await desk.discard()
+    assert desk.objects("quarantine") == []
+    assert case.application.discard_after is None
+
+
+async def test_what_the_store_does_not_give_of_some_cases_holds_up_no_other(desk: Desk) -> None:
+    cases = [await preserved(desk) for _ in range(5)]
+    for case in cases:
+        await ended(desk, case, "rejected")
+    desk.clock.turn(WINDOW)
+    keys = {row.application_id: row.sealed["key"] for row in desk.rows(Preservation)}
+    bad = [keys[application_id] for application_id in sorted(keys)][:3]
+    discarder = desk.discarder()
+
+    with bad_disk(desk.store, "delete", *bad) as asked:
+        with pytest.raises(StoreDown):  # three in a row: the store seems to be away
+            await discarder.run()
+        assert asked == bad
+        assert not await discarder.run()
+        assert sorted(desk.objects("quarantine")) == sorted(bad)
+    with bad_disk(desk.store, "delete", bad[0]), pytest.raises(StoreDown):
+        await discarder.run()
+    assert desk.objects("quarantine") == bad[:1]
+    assert not await discarder.run()
     assert desk.objects("quarantine") == []

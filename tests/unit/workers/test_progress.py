@@ -1,6 +1,7 @@
 """How far a worker has come is in the books while it works, gone when it is done, and told as trouble when it fails."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from custody_desk import Case, Desk
 
 from services.database.tables.progress import Progress
 from services.database.unit_of_work import EVERY_COMMIT, Actor
+from services.domain.retrieval import progress
 from services.domain.retrieval.attempts import NoLongerWanted
 from services.recorders.protocol import RecorderDown
 from services.runtime.errors import Outcome
@@ -50,6 +52,16 @@ async def test_readings_are_in_the_books_while_the_work_goes_on(desk: Desk) -> N
         row = await told(desk, lambda row: row.size == 1000)
         assert (row.phase, row.share, row.attempts) == ("sealing", 0.25, 1)
     assert desk.rows(Progress) == []
+
+
+async def test_work_that_waits_tells_that_it_is_alive(desk: Desk) -> None:
+    case = desk.case("gate").approve()
+
+    async with watch(desk, case):
+        desk.clock.turn(timedelta(hours=30))
+        row = await told(desk, lambda row: row.heartbeat_at == desk.clock.now())
+        assert (row.phase, row.size, row.attempts) == ("probing", 0, 1)
+        assert desk.do(progress.is_silent, row) is False
 
 
 async def test_a_failed_try_leaves_its_trouble_and_the_next_one_takes_it_away(desk: Desk) -> None:

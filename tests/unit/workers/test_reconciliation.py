@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 import pytest
 from custody_desk import FILMED, Case, Desk
+from sqlalchemy import inspect
 
 from services.database.tables.applications import Application
 from services.database.tables.documents import Document
@@ -17,8 +18,10 @@ from services.database.tables.masters import Master
 from services.database.tables.notices import Notice
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.violations import Violation
+from services.database.unit_of_work import UnitOfWork
 from services.domain.cases.document_layouts import render_pdf
 from services.domain.storage import findings, store_accesses
+from services.domain.storage.comparisons import LABEL
 from services.domain.storage.store_accesses import LineInvalid
 from services.recorders.protocol import RecorderDown, RecorderExport
 from services.runtime.errors import NotYet, Outcome, Refused
@@ -139,6 +142,32 @@ async def test_what_was_done_behind_our_back_in_either_store_is_found_once(desk:
     assert found(desk, "gone") == [("extra", "primary")]
 
 
+@pytest.mark.requirement("R13", "R53")
+async def test_a_document_that_was_made_again_is_compared_as_every_other(desk: Desk) -> None:
+    await kept(desk, "gate")
+    [form, *_] = [row for row in desk.rows(Document) if row.filed_at is not None]
+    number, again = "SQ-2031-000007", "SQ-2031-000007/1"
+    for end in (".json", ".pdf", LABEL):
+        put(desk.store, "documents", f"{again}{end}", b"".join(desk.store.get("documents", f"{form.number}{end}")))
+
+    def correct(uow: UnitOfWork) -> None:
+        known = {column.key: getattr(form, column.key) for column in inspect(Document).column_attrs}
+        uow.session.add(
+            Document(**{**known, "id": "again", "number": again, "subject_id": "again", "retain_until": None})
+        )
+
+    desk.do(correct)
+    assert (await run(desk)).findings_open == 0
+    desk.clock.turn(DAY)
+    desk.remove_as_root("documents", f"{again}.json")
+    put(desk.store, "documents", f"{number}/2.json")
+    put(desk.store, "documents", "attachments/1.json")
+    lines = [audit_line("PutObject", f"{number}/{turn}.json", bucket="documents") for turn in (1, 3)]
+    imported(desk, [*lines, audit_line("PutObject", "attachments/1.json", bucket="documents")])
+    await run(desk)
+    assert found(desk) == [("extra", "primary"), ("missing", "primary"), ("unexplained-put", "primary")]
+
+
 @pytest.mark.requirement("R53", "R66")
 async def test_exports_that_nobody_asked_for_are_violations_and_silent_recorders_are_named(desk: Desk) -> None:
     case = await kept(desk, "gate")
@@ -223,7 +252,14 @@ async def test_the_store_accesses_shows_reads_by_others_and_what_no_act_explains
         ("unexplained-put", "primary"),
     ]
     assert [row.application_id for row in desk.rows(Violation)] == [case.id]
+    # what this program has read itself tells nothing, and is not kept
+    assert sorted(row.act for row in desk.rows(StoreAccess)) == ["delete", "get", "put", "put"]
     assert all(row.judged_at is not None for row in desk.rows(StoreAccess))
+    assert {row.requester for row in desk.rows(StoreAccess) if row.act == "get"} == {"stranger"}
+    assert imported(desk, lines) == 1
+    desk.clock.turn(DAY)
+    await run(desk)
+    assert len(desk.rows(StoreAccess)) == 4
     each = list(store_accesses.read_lines([lines[0], "no log", lines[1]], "t"))
     assert [type(one) for one in each] == [list, LineInvalid, list]
     assert "line 2" in str(each[1])

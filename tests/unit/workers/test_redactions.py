@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 import av
 import pytest
+from bad_disk import bad_disk
 from custody_desk import Case, Desk
 
 from services.database.leases import Lease
@@ -24,7 +25,8 @@ from services.vault.envelopes import open_envelope
 from services.vault.keys.vault_keys import KeyGone
 from services.vault.labels import DERIVED, label_key
 from services.vault.sealing import Sealed, open_sealed
-from services.vault.store.protocol import StoreLocked
+from services.vault.store.breaker import MOST_SILENT
+from services.vault.store.protocol import StoreDown, StoreLocked
 from services.workers import redactions
 from services.workers.redactions import RedactionMaker
 
@@ -37,10 +39,9 @@ def case(tmp_path: Path, footage: Path) -> Case:
     return Desk.at_stage("lend", tmp_path, footage, "gate")
 
 
-def ask(case: Case, recipe: Any = RECIPE, by: str = "custodian") -> str:
+def ask(case: Case, recipe: Any = RECIPE, by: str = "custodian", *, copy_id: str | None = None) -> str:
     desk = case.desk
-    [copy] = desk.rows(Copy)
-    asked = {"reason": "被拍摄人申请复制。", "copyId": copy.id, "recipe": recipe}
+    asked = {"reason": "被拍摄人申请复制。", "copyId": copy_id or desk.rows(Copy)[0].id, "recipe": recipe}
     matter: Matter = desk.as_person(by, service.open_matter, "redaction", case.id, asked)
     return matter.id
 
@@ -142,6 +143,84 @@ async def test_what_a_run_has_left_and_the_store_does_not_give_holds_up_no_other
     assert dead.key not in desk.store.list_keys("copies")
 
 
+async def test_one_whose_copy_the_store_does_not_give_holds_up_no_other(tmp_path: Path, footage: Path) -> None:
+    case = Desk.at_stage("lend", tmp_path, footage, "gate", "yard")
+    desk = case.desk
+    for copy in desk.rows(Copy):
+        ask(case, copy_id=copy.id)
+        desk.clock.turn(timedelta(seconds=1))
+    first, second = sorted(desk.rows(Derivative), key=lambda row: row.queued_at)
+
+    with bad_disk(desk.store, "get", desk.row(Copy, first.copy_id).sealed["key"]):
+        with pytest.raises(StoreDown):
+            await maker(desk).run()
+        desk.clock.turn(timedelta(seconds=1))
+        assert await maker(desk).run()
+        assert [desk.row(Derivative, row.id).made_at is None for row in (first, second)] == [True, False]
+        desk.clock.turn(timedelta(seconds=1))
+        with pytest.raises(StoreDown):
+            await maker(desk).run()
+    assert await maker(desk).run()
+    assert desk.row(Derivative, first.id).made_at is not None
+
+
+@pytest.mark.parametrize("act", ["sweep", "stat"])
+async def test_what_the_store_does_not_let_be_removed_keeps_none_from_being_made(case: Case, act: str) -> None:
+    desk = case.desk
+    ask(case)
+    dead = desk.do(derivatives.begin)
+    desk.store.put(dead.bucket, dead.key, io.BytesIO(b"half of it"), metadata={})
+
+    with bad_disk(desk.store, act, dead.key):
+        assert await maker(desk).run()
+        [row] = desk.rows(Derivative)
+        assert row.label_sha256 is not None
+        with pytest.raises(StoreDown):
+            await maker(desk).run()
+    assert len(desk.rows(DerivativeAttempt)) == 2
+    assert not await maker(desk).run()
+    assert dead.key not in desk.store.list_keys("copies")
+
+
+async def test_what_the_store_does_not_discard_keeps_none_behind_it_and_none_from_being_made(case: Case) -> None:
+    desk = case.desk
+    made = await make_discardable(case, 2)
+    ask(case)
+
+    with bad_disk(desk.store, "delete", f"*{made[0]}*"):
+        assert await maker(desk).run()
+        assert [desk.row(Derivative, one).discarded_at is None for one in made] == [True, False]
+        assert all(row.made_at for row in desk.rows(Derivative))
+        with pytest.raises(StoreDown):
+            await maker(desk).run()
+    await maker(desk).run()
+    assert desk.row(Derivative, made[0]).discarded_at is not None
+
+
+async def test_a_store_that_is_away_is_asked_for_no_more_than_a_few(case: Case) -> None:
+    desk = case.desk
+    ask(case)
+    for _ in range(5):
+        desk.do(derivatives.begin)
+
+    with bad_disk(desk.store, "sweep", "copies/*") as asked, pytest.raises(StoreDown):
+        await maker(desk).run()
+    assert len(asked) == MOST_SILENT + 1  # and once for what was made
+
+
+async def make_discardable(case: Case, count: int) -> list[str]:
+    """Make redacted copies whose time is over."""
+    desk = case.desk
+    for _ in range(count):
+        matter_id = ask(case)
+        await maker(desk).run()
+        desk.do(_close, matter_id)
+    made = [row.id for row in desk.rows(Derivative)]
+    for row_id in made:
+        desk.change(Derivative, row_id, retain_until=desk.clock.now())
+    return made
+
+
 async def test_a_label_that_a_dying_process_has_not_written_is_written_by_the_next(case: Case) -> None:
     desk = case.desk
     ask(case)
@@ -212,26 +291,21 @@ async def test_what_the_store_refuses_to_discard_keeps_nothing_behind_it(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk = case.desk
-    for _ in range(2):
-        matter_id = ask(case)
-        await maker(desk).run()
-        desk.do(_close, matter_id)
-    first, second = sorted(desk.rows(Derivative), key=lambda row: row.id)
-    desk.clock.turn(timedelta(days=91))
+    first, second = sorted(await make_discardable(case, 2))
     monkeypatch.setattr(redactions, "AT_ONCE", 1)
     delete = type(desk.store).delete
 
     def locked(store: Any, bucket: str, key: str, version_id: str) -> bool:
-        if first.id in key:
+        if first in key:
             raise StoreLocked("somebody has locked it in the store")
         return delete(store, bucket, key, version_id)
 
     with patch.object(type(desk.store), "delete", locked):
         await maker(desk).run()
-    assert desk.row(Derivative, first.id).discarded_at is None
-    assert desk.row(Derivative, second.id).discarded_at is not None
+    assert desk.row(Derivative, first).discarded_at is None
+    assert desk.row(Derivative, second).discarded_at is not None
     await maker(desk).run()
-    assert desk.row(Derivative, first.id).discarded_at is not None
+    assert desk.row(Derivative, first).discarded_at is not None
 
 
 def _post(uow: Any, person: str, kind: str) -> None:

@@ -1,7 +1,9 @@
 """retrieve-footage: one master and one record for each item, from wherever more of the span is, whatever happens."""
 
 import json
+from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -19,8 +21,9 @@ from services.domain.cameras import measurements
 from services.domain.retrieval import attempts, masters
 from services.domain.retrieval import records as retrieval_records
 from services.domain.retrieval.attempts import NoLongerWanted
+from services.recorders.folder.recorder import FolderRecorder
 from services.recorders.job_places import JobPlaces
-from services.recorders.protocol import RecorderDown
+from services.recorders.protocol import RecorderDown, ReplayUnsupported, Segment, WrongChannel
 from services.runtime.errors import Fatal, NoPlace, NotPermitted, Outcome
 from services.runtime.spans import Span
 from services.vault.coverage import WrongFootage
@@ -229,6 +232,77 @@ async def test_the_quarantine_serves_while_the_recorder_is_down(desk: Desk) -> N
     desk.recordings.rename(desk.root / "away")
 
     assert (await retrieve(desk, case)).coverage == 1.0
+
+
+@pytest.mark.requirement("R35")
+async def test_the_quarantine_serves_where_the_camera_was_taken_down_meanwhile(desk: Desk) -> None:
+    case = desk.case("gate").approve()
+    await desk.work(preserve_footage, application_id=case.id)
+    (desk.recordings / "gate").rename(desk.recordings / "elsewhere")
+
+    assert (await retrieve(desk, case)).coverage == 1.0
+    assert desk.rows(Master)[0].origin == "quarantine"
+    assert "the recorder has no such channel any more; the quarantine holds the whole span" in records(desk)[0].content
+
+
+CANNOT_FETCH = [
+    RecorderDown("no", "forbidden"),
+    RecorderDown("no", "broken-off"),
+    WrongChannel("no"),
+    ReplayUnsupported("no"),
+]
+
+
+def cannot_be_fetched_from(error: Exception) -> Any:
+    async def fetch(*_: object) -> AsyncIterator[Segment]:
+        raise error
+        yield
+
+    return patch.object(FolderRecorder, "fetch", fetch)
+
+
+@pytest.mark.requirement("R35")
+@pytest.mark.parametrize("error", CANNOT_FETCH)
+async def test_the_quarantine_serves_where_the_recorder_lists_and_gives_nothing(desk: Desk, error: Exception) -> None:
+    case = desk.case("gate").approve()
+    await desk.work(preserve_footage, application_id=case.id)
+
+    with cannot_be_fetched_from(error):
+        assert (await retrieve(desk, case)).coverage == 1.0
+
+    [master] = desk.rows(Master)
+    assert (master.origin, desk.objects("masters")) == ("quarantine", [master.sealed["key"]])
+    assert "the recorder could not be fetched from; the quarantine holds the whole span" in records(desk)[0].content
+    masters_begun = [row for row in desk.rows(UploadAttempt) if row.purpose == "master"]
+    assert [row.finished_at is None for row in masters_begun] == [row.swept_at is not None for row in masters_begun]
+    assert len(masters_begun) == 2
+
+
+@pytest.mark.requirement("R32", refuses=True)
+@pytest.mark.parametrize("error", CANNOT_FETCH)
+async def test_a_quarantine_that_lacks_some_is_no_excuse_for_a_recorder(desk: Desk, error: Exception) -> None:
+    case = desk.case("gate").approve()
+    lacking = sorted((desk.recordings / "gate").iterdir())[2]
+    away = lacking.rename(desk.root / lacking.name)
+    await desk.work(preserve_footage, application_id=case.id)
+    away.rename(lacking)
+
+    with cannot_be_fetched_from(error), pytest.raises(type(error)):
+        await retrieve(desk, case)
+    (desk.recordings / "gate").rename(desk.recordings / "elsewhere")
+    with pytest.raises(WrongChannel):
+        await retrieve(desk, case)
+    assert desk.rows(Master) == records(desk) == []
+
+
+async def test_footage_of_another_camera_is_an_incident_whatever_the_quarantine_holds(desk: Desk) -> None:
+    case = desk.case("gate").approve()
+    await desk.work(preserve_footage, application_id=case.id)
+    desk.change(Camera, "camera-gate", fingerprint="f" * 64)
+
+    with pytest.raises(WrongFootage):
+        await retrieve(desk, case)
+    assert desk.rows(Master) == []
 
 
 async def test_a_crash_after_the_attempt_was_begun_is_swept_by_the_next_run(desk: Desk) -> None:

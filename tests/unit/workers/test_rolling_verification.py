@@ -7,6 +7,7 @@ from unittest.mock import patch
 from urllib.parse import quote
 
 import pytest
+from bad_disk import bad_disk
 from custody_desk import Case, Desk
 
 from services.database.tables.audit import AuditEvent
@@ -154,6 +155,25 @@ async def test_a_store_that_is_away_is_one_failure_and_the_same_day_can_go_on(de
     assert failed.value.code == "CARE_FAILED"
     assert not desk.rows(Damage)
     assert (await verify(desk)).objects_verified >= 2
+
+
+@pytest.mark.requirement("R53")
+async def test_a_damaged_version_that_a_store_does_not_remove_keeps_no_other_from_being_removed(desk: Desk) -> None:
+    await backed_up(desk, "gate", "hall")
+    for master in desk.rows(Master):
+        desk.damage("masters", master.sealed["key"])
+    await verify(desk)
+    first, second = sorted(desk.rows(Damage), key=lambda row: row.id)
+    for damage in (first, second):
+        desk.change(Damage, damage.id, examined_at=desk.clock.now())
+        desk.change(Master, damage.master_id, discarded_at=desk.clock.now())
+    desk.clock.turn(HALF)  # beyond its lock
+
+    with bad_disk(desk.store, "delete", first.key), pytest.raises(Outcome, match="were not given"):
+        await verify(desk)
+    assert [desk.row(Damage, one.id).removed_at is None for one in (first, second)] == [True, False]
+    await verify(desk)
+    assert desk.row(Damage, first.id).removed_at is not None
 
 
 @pytest.mark.slow

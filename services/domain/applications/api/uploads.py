@@ -16,7 +16,7 @@ from services.domain.retrieval.uploads import Facts
 from services.web import upload_body
 from services.web.dependencies import GivenDatabase, GivenSettings, GivenStore, GivenVaultRecipients
 from services.web.errors import USUAL, problems
-from services.web.identity import Acting
+from services.web.identity import Acting, GivenIdentity, Token
 from services.web.schemas import Answer, Body, Identifier, Line, Moment, Note, Paragraph
 
 router = APIRouter(prefix="/api/uploads", tags=["uploads"])
@@ -130,7 +130,14 @@ async def update_upload(
     },
 )
 async def receive_file(
-    upload_id: Identifier, request: Request, actor: Acting, receiver: GivenReceiver, settings: GivenSettings
+    upload_id: Identifier,
+    request: Request,
+    *,
+    actor: Acting,
+    token: Token,
+    accounts: GivenIdentity,
+    receiver: GivenReceiver,
+    settings: GivenSettings,
 ) -> UploadAnswer:
     """Receive the file, as the whole body or as a form's file; the answer has its hash."""
     largest = settings.portal.max_upload_mib << 20
@@ -138,6 +145,7 @@ async def receive_file(
         actor,
         upload_id,
         lambda row: upload_body.file_of(request, largest=largest, announced=row.announced_size),
+        still_allowed=lambda uow: accounts.require_not_ended(uow, token),
     )
     return to_answer(upload)
 

@@ -14,6 +14,7 @@ from services.runtime.errors import NotFound, Refused
 from services.web import upload_body
 from services.web.dependencies import GivenDatabase, GivenSettings
 from services.web.forms import TypedForm
+from services.web.identity import GivenIdentity
 from services.web.schemas import Identifier, Line
 from services.web.uploader import Uploading
 from services.web.visitor import flash
@@ -33,6 +34,7 @@ async def receive_file(
     request: Request,
     *,
     uploader: Uploading,
+    accounts: GivenIdentity,
     database: GivenDatabase,
     settings: GivenSettings,
     place: GivenReceiver,
@@ -48,6 +50,7 @@ async def receive_file(
             lambda row: upload_body.file_of(
                 request, largest=largest, announced=row.announced_size, check=uploader.check
             ),
+            still_allowed=lambda uow: accounts.require_not_ended(uow, uploader.token),
         )
     except NotFound:
         raise

@@ -1,4 +1,4 @@
-"""Appeal 申诉: a violation that was upheld is put to management once, by who is accused in it (R65, R66).
+"""Appeal 申诉: a violation that was upheld is put to management, once by each who is accused in it (R65, R66).
 
 Where management grants it, the violation is cleared as an unfounded one is. What an authority has been handed stays
 with it.
@@ -60,10 +60,7 @@ class Appeal(Kind):
             raise NotFound(Message("matter"), asked.violation_id)
 
     def require_may_open(self, uow: UnitOfWork, state: CaseState, asked: AppealAsked) -> None:
-        violation = self._violation(uow, state, asked)
-        refusal = appeals.refusal(uow, violation)
-        if refusal is not None:
-            raise refusal
+        appeals.require_allowed(uow, self._violation(uow, state, asked))
 
     def is_same(self, matter: Matter, asked: AppealAsked) -> bool:
         return bool(matter.facts["asked"]["violationId"] == asked.violation_id)

@@ -173,7 +173,7 @@ class ViolationKind(Kind):
         """Whoever is heard in it replies with attachments."""
         if super().may_attach(uow, matter) or uow.session.get(Hearing, (matter.id, uow.actor.id)) is not None:
             return True
-        return policy.may_answer_for(uow, matter.application_id)
+        return policy.may_answer_for(uow, matter, violations.list_accused(uow, matter.id))
 
     def attachment_refusal(self, uow: UnitOfWork, matter: Matter) -> Refused | None:
         violation = uow.session.scalars(select(Violation).where(Violation.matter_id == matter.id)).one()

@@ -30,7 +30,7 @@ def reply(uow: UnitOfWork, matter_id: str, text: str) -> Matter:
     """
     matter, violation = _lock(uow, matter_id, "reply to the violation")
     hearing = uow.session.get(Hearing, (matter.id, uow.actor.id))
-    if hearing is None and not policy.may_answer_for(uow, matter.application_id):
+    if hearing is None and not policy.may_answer_for(uow, matter, violation.accused):
         raise Refused(
             "not-accused", "Only the accused and the head of their department reply to a violation.", status=403
         )

@@ -1,5 +1,10 @@
-"""What becomes of a violation that is appealed: it stands, or it is cleared as an unfounded one is (R65, R66)."""
+"""What becomes of a violation that is appealed: it stands, or it is cleared as an unfounded one is (R65, R66).
 
+Each accused appeals once and their department once, because each of them answers for it: what the head has asked for
+takes nothing from the accused. One appeal is decided at a time; a granted one clears the violation for all.
+"""
+
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,36 +26,55 @@ from services.domain.process.messages import LOSS_SETTLED, REFERRAL_RECEIVED
 from services.runtime.errors import Refused
 
 
-def until(uow: UnitOfWork, violation: Violation) -> datetime | None:
-    """Return until when the decision can be appealed; None while there is no decision to appeal."""
+def until(uow: UnitOfWork, violation: Violation, appeals: Sequence[Matter]) -> datetime | None:
+    """Return until when the decision can be appealed; None while there is no decision to appeal.
+
+    The time runs anew from the decision of an earlier appeal: while that was open, nobody else could appeal.
+    """
     if violation.sanctioned_at is None:
         return None
-    return violation.sanctioned_at + uow.rules.violation_appeal_period
+    decided = [matter.closed_at for matter in appeals if matter.closed_at is not None]
+    return max([violation.sanctioned_at, *decided]) + uow.rules.violation_appeal_period
 
 
-def refusal(uow: UnitOfWork, violation: Violation) -> Refused | None:
-    """Return why the acting person cannot appeal now, or None: once, in time, and by who is accused."""
-    if not _is_party(uow, violation):
-        return Refused(
+def require_allowed(uow: UnitOfWork, violation: Violation) -> None:
+    """Raise Refused unless the acting person can appeal now: who is accused or answers for them, once and in time."""
+    matter = uow.session.get_one(Matter, violation.matter_id)
+    accused = violations.list_accused(uow, matter.id)
+    if uow.actor.id not in accused and not policy.may_answer_for(uow, matter, accused):
+        raise Refused(
             "not-yours",
             "Only the accused and the head of their department can appeal: ask one of them to do it.",
             status=403,
         )
-    ends = until(uow, violation)
+    refused = refusal(uow, violation, policy.list_appeals(uow, violation), accused)
+    if refused is not None:
+        raise refused
+
+
+def refusal(
+    uow: UnitOfWork, violation: Violation, appeals: Sequence[Matter], accused: Collection[str]
+) -> Refused | None:
+    """Return why the acting person, who is accused or answers for the ``accused``, cannot appeal now, or None."""
+    me = uow.actor.id
+    ends = until(uow, violation, appeals)
     if ends is None or violation.closed_as == CLEARED:
         return Refused("nothing-to-appeal", "There is no sanction to appeal: wait for the decision of the violation.")
-    if violation.appeal_id is not None:
-        return Refused("appealed-already", "This violation was appealed already: an appeal is possible once.")
+    if any(one.opened_by == me or not (me in accused or one.opened_by in accused) for one in appeals):
+        return Refused("appealed-already", "You or your department have appealed already: each can do it once.")
+    if any(one.closed_at is None for one in appeals):
+        return _undecided()
     if uow.now > ends:
         return Refused("appeal-too-late", "The time for an appeal is over: the decision stands.")
     return None
 
 
 def begin(uow: UnitOfWork, violation: Violation, matter: Matter) -> None:
-    """Bind the one appeal to its violation; the database takes no second one."""
+    """Bind an appeal to its violation, as the newest; Refused while an earlier one is open."""
     uow.session.refresh(violation, with_for_update=True)
-    if violation.appeal_id is not None:
-        raise Refused("appealed-already", "This violation was appealed already: an appeal is possible once.")
+    earlier = uow.session.get(Matter, violation.appeal_id) if violation.appeal_id else None
+    if earlier is not None and earlier.closed_at is None:
+        raise _undecided()
     violation.appeal_id, matter.hand_over_id = matter.id, violation.hand_over_id
     _record(uow, violation, "violation-appealed", appeal=matter.number)
 
@@ -105,9 +129,11 @@ def uphold(uow: UnitOfWork, violation: Violation, matter: Matter) -> None:
     _notify(uow, of_violation, "appeal-refused")
 
 
-def _is_party(uow: UnitOfWork, violation: Violation) -> bool:
-    accused = violations.list_accused(uow, str(violation.matter_id))
-    return uow.actor.id in accused or policy.may_answer_for(uow, violation.application_id)
+def _undecided() -> Refused:
+    return Refused(
+        "appeal-undecided",
+        "Another appeal of this violation is being decided: wait for it. If it is refused, you can appeal after it.",
+    )
 
 
 def _judgement(uow: UnitOfWork, matter: Matter) -> dict[str, Any]:

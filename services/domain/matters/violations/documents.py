@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from services.database.tables.documents import Document
 from services.database.tables.matters import Matter
@@ -12,6 +12,7 @@ from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Hearing, Sanction, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
+from services.domain.access import violations as policy
 from services.domain.applications import forms
 from services.domain.custody.violations import CLEARED
 from services.domain.documents import service as document_service
@@ -40,12 +41,15 @@ def write_appealed(uow: UnitOfWork, matter: Matter, violation: Violation) -> Non
 
     Where the violation goes on, its first sheet is written at its end and says it then.
     """
-    written = select(Document.id).where(Document.kind == "violation", Document.subject_id == matter.id)
     if matter.closed_at is None:
         return
-    first = uow.session.scalar(written.limit(1)) is None
+    subjects = [matter.id, *(appeal.id for appeal in policy.list_appeals(uow, violation))]
+    sheets = select(func.count(Document.id)).where(Document.kind == "violation", Document.subject_id.in_(subjects))
+    written = uow.session.scalar(sheets)
     decided = first_decisions_of(uow, matter)
-    number, subject_id = (matter.number, matter.id) if first else (f"{matter.number}/1", str(violation.appeal_id))
+    number, subject_id = (
+        (f"{matter.number}/{written}", str(violation.appeal_id)) if written else (matter.number, matter.id)
+    )
     _write_sheet(uow, matter, number, _violation(uow, matter, violation, decided), subject_id=subject_id)
 
 
@@ -119,28 +123,33 @@ def _violation(
         ],
         "closedAs": violation.closed_as,
         "closedAt": uow.now.isoformat(),
-        **_appeal(uow, violation),
+        **_appeals(uow, violation),
     }
 
 
-def _appeal(uow: UnitOfWork, violation: Violation) -> dict[str, Any]:
-    """Return the one appeal of the violation, once management has decided it."""
-    appeal = uow.session.get(Matter, violation.appeal_id) if violation.appeal_id else None
-    query = select(Decision).where(Decision.matter_id == violation.appeal_id).order_by(Decision.decided_at, Decision.id)
-    decisions = uow.session.scalars(query).all() if appeal is not None else []
-    if appeal is None or not decisions:
-        return {}
-    return {
-        "appeal": {
+def _appeals(uow: UnitOfWork, violation: Violation) -> dict[str, Any]:
+    """Return the appeals that management has decided: the newest, and apart those before it, if there are any."""
+    appeals = policy.list_appeals(uow, violation)
+    by_appeal: dict[str, list[Decision]] = {appeal.id: [] for appeal in appeals}
+    query = select(Decision).where(Decision.matter_id.in_(by_appeal)).order_by(Decision.decided_at, Decision.id)
+    for decision in uow.session.scalars(query) if appeals else ():
+        by_appeal[str(decision.matter_id)].append(decision)
+    found = [
+        {
             "number": appeal.number,
             "by": forms.person_to_json(uow, appeal.opened_by) if appeal.opened_by else None,
             "at": appeal.opened_at.isoformat(),
             "reason": appeal.facts["asked"]["reason"],
             "factsSha256": appeal.facts_sha256,
-            "granted": violation.closed_as == CLEARED,
-            "decisions": [matter_documents.decision_to_json(uow, decision) for decision in decisions],
+            "granted": appeal.id == violation.appeal_id and violation.closed_as == CLEARED,
+            "decisions": [matter_documents.decision_to_json(uow, decision) for decision in by_appeal[appeal.id]],
         }
-    }
+        for appeal in appeals
+        if by_appeal[appeal.id]
+    ]
+    if not found:
+        return {}
+    return {"appeal": found[-1], **({"earlierAppeals": found[:-1]} if found[:-1] else {})}
 
 
 def write_referral(uow: UnitOfWork, matter: Matter, violation: Violation, decided: Mapping[str, Decision]) -> Document:
@@ -229,14 +238,9 @@ def lay_out_violation(sheet: JsonView) -> list[Part]:
         [("结案时间", cell(sheet.when("closedAt")))],
     ]
     parts.append(Facts("四、处理结果", end))
-    if sheet.has("appeal"):
-        appeal: Pairs = [
-            [("申诉编号", cell(sheet.text("appeal.number"))), ("申诉人", cell(sheet.text("appeal.by.name")))],
-            [("申诉时间", cell(sheet.when("appeal.at"))), ("结果", cell(_appealed(sheet)))],
-            [("申诉理由", cell(sheet.text("appeal.reason")))],
-            [("事项校验值", (sheet.hash("appeal.factsSha256"),))],
-        ]
-        parts.append(Facts("五、申诉", appeal))
+    appeals = _list_appeals(sheet)
+    if appeals:
+        parts.append(Facts("五、申诉", [line for appeal in appeals for line in _appeal(appeal)]))
     return [*parts, Signatures("签字", _signatures(sheet))]
 
 
@@ -270,8 +274,19 @@ def _effect(row: JsonView) -> str:
     return word("zh", f"sanction-{row.text('droppedBecause')}") if row.has("droppedBecause") else "生效"
 
 
-def _appealed(sheet: JsonView) -> str:
-    return "申诉成立，违规决定撤销，处罚撤销" if sheet.get("appeal.granted") else "申诉不成立，维持原决定"
+def _list_appeals(sheet: JsonView) -> list[JsonView]:
+    earlier = sheet.each("earlierAppeals") if sheet.has("earlierAppeals") else []
+    return [*earlier, *([sheet.part("appeal")] if sheet.has("appeal") else [])]
+
+
+def _appeal(appeal: JsonView) -> Pairs:
+    granted = "申诉成立，违规决定撤销，处罚撤销" if appeal.get("granted") else "申诉不成立，维持原决定"
+    return [
+        [("申诉编号", cell(appeal.text("number"))), ("申诉人", cell(appeal.text("by.name")))],
+        [("申诉时间", cell(appeal.when("at"))), ("结果", cell(granted))],
+        [("申诉理由", cell(appeal.text("reason")))],
+        [("事项校验值", (appeal.hash("factsSha256"),))],
+    ]
 
 
 def lay_out_referral(sheet: JsonView) -> list[Part]:
@@ -293,7 +308,8 @@ def _package_source(sheet: JsonView) -> str:
 
 
 def _signatures(sheet: JsonView) -> list[Any]:
-    decisions = [*sheet.each("decisions"), *(sheet.each("appeal.decisions") if sheet.has("appeal") else ())]
+    of_appeals = [decision for appeal in _list_appeals(sheet) for decision in appeal.each("decisions")]
+    decisions = [*sheet.each("decisions"), *of_appeals]
     return [decision.signature(decision.text("stage"), at="at", statement="statement") for decision in decisions]
 
 

@@ -99,7 +99,9 @@ def describe(uow: UnitOfWork, matter: Matter) -> ViolationView | None:
         and violation.heard_at is None
         and uow.now <= violation.reply_until
     )
-    answers = own is not None or policy.may_answer_for(uow, matter.application_id)
+    appealed = policy.list_appeals(uow, violation)
+    accused = [row.person_id for row in heard if row.part == ACCUSED]
+    is_party = me in accused or policy.may_answer_for(uow, matter, accused)
     referral, settlement = violation.referral, violation.settlement
     return ViolationView(
         id=violation.id,
@@ -151,18 +153,15 @@ def describe(uow: UnitOfWork, matter: Matter) -> ViolationView | None:
         else None,
         awaits=awaited,
         currency=uow.rules.currency,
-        may_reply=open_to_reply and answers and (own is None or own.replied_at is None),
+        may_reply=open_to_reply and (own is not None or is_party) and (own is None or own.replied_at is None),
         may_refer=handles and awaited == tasks.REFERRAL and referral is not None,
         may_settle=handles and awaited == "settlement",
-        appeal=_appeal(uow, violation),
-        appeal_until=appeals.until(uow, violation),
-        may_appeal=appeals.refusal(uow, violation) is None,
+        appeal=_appeal(appealed[-1]) if appealed else None,
+        appeal_until=appeals.until(uow, violation, appealed),
+        may_appeal=is_party and appeals.refusal(uow, violation, appealed, accused) is None,
     )
 
 
-def _appeal(uow: UnitOfWork, violation: Violation) -> AppealView | None:
-    matter = uow.session.get(Matter, violation.appeal_id) if violation.appeal_id else None
-    if matter is None:
-        return None
+def _appeal(matter: Matter) -> AppealView:
     state = matter.closed_as or "open"
     return AppealView(matter_id=matter.id, number=matter.number, state=state, opened_at=matter.opened_at)

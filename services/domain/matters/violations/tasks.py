@@ -19,8 +19,9 @@ from services.database.tables.violations import Sanction, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import holds as hold_policy
 from services.domain.access import queries as access_queries
+from services.domain.access import violations as policy
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import heads, suspensions, violations
+from services.domain.custody import suspensions, violations
 from services.domain.custody.violations import CLEARED, SETTLED, UPHELD
 from services.domain.holds import service as hold_service
 from services.domain.matters import permissions
@@ -402,9 +403,8 @@ def _end(uow: UnitOfWork, subject: Subject, violation: Violation, closed_as: str
 
 def _list_parties(uow: UnitOfWork, subject: Subject) -> list[str]:
     """List who is notified of each step: the accused, and the head of their department."""
-    return sorted(
-        {*violations.list_accused(uow, subject.matter.id), *heads.list_of_department(uow, subject.application)}
-    )
+    accused = violations.list_accused(uow, subject.matter.id)
+    return sorted({*accused, *policy.list_heads(uow, subject.matter, accused)})
 
 
 def _handlers(uow: UnitOfWork, subject: Subject) -> list[str]:

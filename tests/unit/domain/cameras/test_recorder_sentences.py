@@ -27,7 +27,7 @@ def test_the_codes_are_found() -> None:
     assert {"tls", "login", "forbidden", "busy", "not-a-recorder"} <= CODES
 
 
-@pytest.mark.parametrize("code", sorted(CODES | {"unreachable", "silent", "broken-off"}))
+@pytest.mark.parametrize("code", sorted(CODES | {"unreachable", "silent", "broken-off", "damaged-files"}))
 async def test_each_way_to_be_down_has_its_sentence(code: str) -> None:
     class Down:
         async def probe(self) -> None:

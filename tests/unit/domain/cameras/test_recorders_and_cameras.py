@@ -85,25 +85,43 @@ def test_a_secret_that_was_typed_for_one_place_is_not_sent_to_another(desk: Revi
     assert desk.the(Recorder, id=row.id).configuration["address"] == "https://a"
 
 
+def move(desk: ReviewDesk, root: str) -> None:
+    """The recorder of the desk lies elsewhere now."""
+    where = {"kind": "folder", "configuration": {"root": root}, "address_fields": frozenset()}
+    moved = entry(name="R", site="S", zone="UTC", **where)
+    desk.run(camera_recorders.change_recorder, "recorder", moved, by="admin")
+
+
 @pytest.mark.both_databases
 @pytest.mark.requirement("R2", "R31", verb="recorded")
 def test_a_recorder_that_a_case_waits_for_changes_under_the_eyes_of_security_and_the_drafter(desk: ReviewDesk) -> None:
-    def move(**configuration: str) -> None:
-        moved = entry(
-            name="R", site="S", kind="folder", zone="UTC", configuration=configuration, address_fields=frozenset()
-        )
-        desk.run(camera_recorders.change_recorder, "recorder", moved, by="admin")
-
-    move(root="/elsewhere")
+    move(desk, "/elsewhere")
     assert desk.all(Notice, code="recorder-changed") == []  # no case waits
     application_id = desk.submitted()
-    move(root="/elsewhere")
+    move(desk, "/elsewhere")
     assert desk.all(Notice, code="recorder-changed") == []  # nothing has changed
 
-    move(root="/mine")
+    move(desk, "/mine")
 
     told = {(notice.person_id, notice.application_id) for notice in desk.all(Notice, code="recorder-changed")}
     assert told == {("drafter", application_id), ("security-head", None)}
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("R2", refuses=True)
+def test_a_head_of_security_hears_of_no_changed_recorder_that_only_cases_about_them_wait_for(desk: ReviewDesk) -> None:
+    def told() -> list[str]:
+        return [notice.person_id for notice in desk.all(Notice, code="recorder-changed", subject_id="recorder")]
+
+    desk.post("security-deputy", "head", "security")
+    desk.submitted(subject_ids=("security-head", "deputy"))
+    desk.submitted(subject_ids=("security-head",))
+    move(desk, "/one")
+    assert told() == ["security-deputy"]
+
+    desk.submitted()
+    move(desk, "/two")
+    assert sorted(told()) == ["security-deputy", "security-deputy", "security-head"]
 
 
 def test_names_are_unique_and_kinds_stay(desk: ReviewDesk) -> None:

@@ -12,13 +12,14 @@ from sqlalchemy import event, select
 
 from services.database.base import Base
 from services.database.listing import Listing
+from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.demo.organisation import demo_id
 from services.demo.year.fill import Size
 from services.domain.access import visibility
-from services.domain.applications import directory
+from services.domain.applications import directory, security_check
 from services.domain.cases import (
     inbox,
     metrics,
@@ -103,6 +104,7 @@ PAGES: dict[str, tuple[tuple[str, ...], Callable[[UnitOfWork, Any], Any]]] = {
     "unread": (EVERYBODY, lambda uow, _: notification_service.count_unread(uow)),
     "matters": (ALL_WITH_LEGAL, lambda uow, _: matter_queries.read(uow, Listing(limit=50))),
     "matters by number": (ALL_WITH_LEGAL, lambda uow, _: matter_queries.read(uow, Listing(limit=50, sort="number"))),
+    "matters by words": (ALL_WITH_LEGAL, lambda uow, _: matter_queries.read(uow, Listing(text="门", limit=50))),
     "own matters": (ALL_WITH_LEGAL, lambda uow, _: matter_queries.read(uow, Listing(limit=50), mine=True)),
     "open matters": (ALL_WITH_LEGAL, lambda uow, _: matter_queries.read(uow, Listing(limit=50), state="open")),
     "violations": (ALL_WITH_LEGAL, lambda uow, _: matter_queries.read(uow, Listing(limit=50), kind="violation")),
@@ -173,7 +175,13 @@ def test_what_is_left_to_do_with_locks_is_found_by_an_index_of_its_own(
     assert index in plans[0]
 
 
+def _serial_borrowing(uow: UnitOfWork) -> Any:
+    application = Application(id="a", department_id="bench-department-1")
+    return list(security_check._serial_borrowing(uow, application))
+
+
 LOOPS: dict[str, Callable[[UnitOfWork], Any]] = {
+    "what the department had before": _serial_borrowing,
     "reviews whose branch may have ended": lambda uow: ending._list_open(uow, ""),
     "keys of copies that were replaced": lambda uow: discards.list_keys_of_replaced(uow, 50),
     "what closed cases have kept": lambda uow: discards.list_due(uow, "", 50),

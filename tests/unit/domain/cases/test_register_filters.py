@@ -87,6 +87,32 @@ def test_a_case_is_found_by_its_incident_and_by_the_number_of_a_document(desk: R
     assert found(desk, by="office-head", document="JL-2031-000004") == set()  # who may not see the case
 
 
+@pytest.mark.requirement("R62", refuses=True)
+def test_no_case_is_found_by_a_sheet_that_is_hidden_from_the_reader(desk: ReviewDesk) -> None:
+    """Else whoever sees the case could find out by numbers that there is a violation, a hold or a work order."""
+    case = desk.submitted()
+    of_reviewer = desk.submitted(by="reviewer", subject_ids=("reviewer",))
+    sheets = {"violation": "WG", "referral": "WG", "hold-notice": "BL", "hold": "BQ", "corrective-action": "ZG"}
+
+    def file(uow: UnitOfWork) -> None:
+        for place, application_id in enumerate((case, of_reviewer)):
+            for number, kind in enumerate(sheets, place * len(sheets)):
+                numbered = f"{sheets[kind]}-2031-00000{number}"
+                written = {"content": "{}", "sha256": "0" * 64, "made_at": NOON, "demo": False}
+                uow.session.add(Document(number=numbered, kind=kind, application_id=application_id, **written))
+
+    desk.run(file)
+    for number, prefix in enumerate(sheets.values()):
+        asked, own = (f"{prefix}-2031-00000{place}" for place in (number, number + len(sheets)))
+        for by, cases in (("drafter", set()), ("head", set()), ("reviewer", {case}), ("supervisor", {case})):
+            assert found(desk, by=by, document=asked) == found(desk, by=by, text=asked) == cases, (by, asked)
+        # who has drafted a case about themselves sees it, and none of these sheets
+        assert found(desk, by="reviewer", document=own) == found(desk, by="reviewer", text=own) == set(), own
+        assert found(desk, by="reviewer2", document=own) == {of_reviewer}, own
+    assert found(desk, by="drafter") == {case}
+    assert found(desk, by="reviewer") == {case, of_reviewer}
+
+
 def test_pages_of_a_filtered_list_show_each_case_once_and_lead_back(desk: ReviewDesk) -> None:
     cases = [desk.submitted(items=(asked("north" if number % 3 else "camera", 5),)) for number in range(9)]
     wanted = Search(camera_id="north", footage_since=NOON - 6 * DAY, footage_until=NOON - 4 * DAY)

@@ -21,9 +21,10 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.holds import queries as holds
 from services.domain.matters import queries
 from services.domain.matters import tasks as matter_tasks
-from services.domain.matters.violations import acts, tasks
+from services.domain.matters.violations import acts, documents, tasks
 from services.domain.process import messages
 from services.domain.reviews.given_judgements import Judgement
+from services.rendering.formatting import JsonView
 from services.runtime.errors import NotFound, NotPermitted, Refused
 
 STAGE, MANAGER = "violation-appeal", "manager"
@@ -126,7 +127,52 @@ def test_an_appeal_is_made_by_the_accused_or_their_head_once_and_in_time(case: A
     case.desk.clock.turn(timedelta(days=1))  # the time is over while it is decided
     case.decided(appeal_id, "rejected")
     case.close(appeal_id, "refused")
-    assert case.refused() == case.refused("head") == "appealed-already"
+    assert case.refused() == "appealed-already"
+
+
+@pytest.mark.requirement("R65", "R66")
+@pytest.mark.parametrize(("first", "second"), [("head", "keeper"), ("keeper", "head")])
+def test_an_appeal_of_the_head_does_not_take_away_that_of_the_accused(case: Appealed, first: str, second: str) -> None:
+    number = case.matter(case.id).number
+    earlier = case.appeal(first)
+    assert case.refused(second) == "appeal-undecided", "one at a time"
+    case.desk.clock.turn(case.desk.rules.violation_appeal_period + timedelta(days=1))
+    case.decided(earlier, "rejected")
+    case.close(earlier, "refused")
+    view = case.desk.run(queries.get, case.id, by=second)
+    assert view.violation is not None
+    assert view.violation.appeal is not None
+    assert (view.violation.appeal.state, view.violation.may_appeal) == ("refused", True)
+
+    later = case.appeal(second)
+    for party in (first, second):
+        assert case.refused(party) == "appealed-already"
+        assert {case.desk.run(queries.get, one, by=party).number for one in (earlier, later)} == {
+            case.matter(one).number for one in (earlier, later)
+        }, "both are seen"
+    assert "violation" in [one.cause for one in case.desk.run(holds.list_holdings, case.application_id)]
+    case.decided(later, "approved")
+    assert case.apply(later) is True
+
+    assert case.violation.closed_as == "cleared"
+    written = dict(sheets(case))
+    assert sorted(written) == [number, f"{number}/1", f"{number}/2"]
+    last = written[f"{number}/2"]
+    assert (last["appeal"]["granted"], [one["granted"] for one in last["earlierAppeals"]]) == (True, [False])
+    assert "earlierAppeals" not in written[f"{number}/1"]
+    printed = str(documents.lay_out_violation(JsonView(last, "Asia/Shanghai")))
+    assert all(case.matter(one).number in printed for one in (earlier, later))
+    shown = {one: case.desk.run(queries.get, one, by="reviewer2").document for one in (case.id, earlier, later)}
+    assert set(shown.values()) == {f"{number}/2"}
+
+
+@pytest.mark.requirement("R65", "R66")
+def test_who_lets_the_time_pass_after_an_appeal_appeals_no_more(case: Appealed) -> None:
+    earlier = case.appeal("head")
+    case.decided(earlier, "rejected")
+    case.close(earlier, "refused")
+    case.desk.clock.turn(case.desk.rules.violation_appeal_period + timedelta(minutes=1))
+    assert case.refused("keeper") == "appeal-too-late"
 
 
 @pytest.mark.requirement("R66")

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from behalf_case import add_legal
 from loan_matter import LoanDesk, lent
@@ -15,7 +16,7 @@ from review_desk import PASSWORD, ReviewDesk
 from services.database.tables.applications import Application
 from services.database.tables.documents import Document
 from services.database.tables.matters import Matter
-from services.database.tables.violations import Sanction, Violation
+from services.database.tables.violations import Hearing, Sanction, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.custody import violations
 from services.domain.matters.violations import tasks
@@ -196,6 +197,26 @@ async def test_legal_records_a_violation_by_number_and_sees_no_more_of_the_case(
 
     loan.desk.run(concern)  # who must not learn of it gets the answer for a number that there is not
     assert problem(await legal.post("/api/violations", json=api))[:2] == (422, "number-unknown")
+
+
+@pytest.mark.requirement("R62", refuses=True)
+async def test_who_is_accused_finds_no_title_by_its_letters_that_no_line_shows(portal: Portal, loan: LoanDesk) -> None:
+    loan.desk.classed(loan.application_id, title="三号门货物丢失")
+
+    def accuse(uow: UnitOfWork) -> None:
+        uow.session.add(Hearing(matter_id=loan.ids["matter_id"], person_id="manager2", part="accused"))
+
+    loan.desk.run(accuse)
+    accused, keeper = await portal.signed_in("manager2"), await portal.signed_in("keeper")
+    matter = loan.matter(loan.ids["matter_id"])
+
+    async def finds(browser: httpx.AsyncClient, text: str) -> tuple[bool, bool]:
+        page = (await browser.get("/matters", params={"text": text})).text
+        return f'href="/matters/{matter.id}"' in page, "三号门货物丢失" in page
+
+    for text, found in (("", True), (matter.number, True), ("三", False), ("三号门", False)):
+        assert await finds(accused, text) == (found, False), text
+    assert await finds(keeper, "三号门") == (True, True)
 
 
 @pytest.mark.requirement("R65", "R66", "R67")

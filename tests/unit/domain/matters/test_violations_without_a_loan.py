@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from portal_client import Portal
 from review_desk import PASSWORD
+from statements import statements
 from urgent_desk import CALLER, RELEASER, Urgent
 
 from services.database.tables.documents import Document
@@ -20,14 +21,16 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.cases import metrics as case_metrics
 from services.domain.cases import register
+from services.domain.custody import violations
 from services.domain.holds import queries as holds
+from services.domain.matters import queries, service
 from services.domain.matters import tasks as matter_tasks
 from services.domain.matters.violations import acts, assessment, tasks
 from services.domain.matters.violations.assessment import Assessment
 from services.domain.reviews import service as review_service
 from services.domain.reviews.given_judgements import GivenSanction, Judgement
 from services.runtime import metrics
-from services.runtime.errors import NotPermitted
+from services.runtime.errors import NotFound, NotPermitted, Refused
 
 BY_SECURITY = Assessment("moderate", "violation-security", suspend_person=False, referral_asked=False)
 BY_MANAGEMENT = Assessment("severe", "violation-management", suspend_person=True, referral_asked=True)
@@ -217,3 +220,158 @@ def test_the_loan_that_comes_later_is_not_touched_by_it(case: Handled) -> None:
     case.desk.run(tasks.clear, case.id)
     assert case.desk.run(read) == ["urgent-not-ratified"]
     assert case.desk.all(Suspension) == []
+
+
+ACCUSED, THEIR_HEAD, HEAD_OF_THE_CASE = "operator", "operator2", "head"
+
+
+class Pattern(Handled):
+    """Access to a case was refused repeatedly to somebody whose department has no part in it."""
+
+    def __init__(self, url: str) -> None:
+        Urgent.__init__(self, url)
+        self.desk.post(THEIR_HEAD, "head", "storage")
+        self.id = self.opened(ACCUSED)
+
+    def opened(self, *accused: str, kind: str = "refusal-pattern") -> str:
+        given = (violations.open_of_case, self.case, kind, {"found": "多次尝试打开该案件。"})
+        return str(self.desk.run(*given, accused=accused, by="supervisor").matter_id)
+
+    def heard(self, given: Assessment = BY_SECURITY) -> None:
+        self.serve(given)
+        self.desk.run(acts.reply, self.id, "点错了链接。", by=ACCUSED)
+
+    def upheld(self) -> None:
+        self.heard()
+        warned = (GivenSanction("warning", person_id=ACCUSED),)
+        self.judge(
+            "violation-security", "security-head", judgement=Judgement(sanctions=warned, loss=False, referral=False)
+        )
+        self.desk.run(tasks.record_sanctions, self.id)
+        self.desk.run(tasks.close, self.id, "handled")
+
+    def told(self, code: str) -> set[str]:
+        return {notice.person_id for notice in self.desk.all(Notice, code=code)}
+
+    def sees(self, by: str, matter_id: str) -> bool:
+        """Whether the person has it in the list, and opens it: the same."""
+        try:
+            self.desk.run(queries.get, matter_id, by=by)
+            opens = True
+        except NotFound:
+            opens = False
+        listed = {line.id for line in self.desk.run(queries.read, by=by).lines}
+        assert (matter_id in listed) is opens
+        return opens
+
+    def answered(self, appeal_id: str, outcome: str) -> None:
+        """Management decides the appeal, as its process asks it to."""
+        self.desk.run(matter_tasks.check, appeal_id, 9001)
+        key = next(self.desk.keys)
+        named = {"job_key": key, "process_instance_key": 9001 + key}
+        review_id = self.desk.run(matter_tasks.open_review, appeal_id, "violation-appeal", **named).review_id
+        self.decide(review_id, "manager", outcome, answers={"heard-again": True}, reason="理由")
+
+    def appeal(self, by: str) -> str:
+        asked = {"violationId": self.id, "reason": "决定有误。"}
+        return self.desk.run(service.open_matter, "appeal", self.case, asked, by=by).id
+
+
+@pytest.fixture
+def pattern(any_database_url: str) -> Iterator[Pattern]:
+    made = Pattern(any_database_url)
+    yield made
+    made.desk.close()
+
+
+@pytest.mark.requirement("R65", "R66")
+def test_the_department_that_is_heard_is_that_of_the_accused_and_not_that_of_the_case(pattern: Pattern) -> None:
+    pattern.serve()
+
+    for code in ("violation-refusal-pattern", "violation-served"):
+        told = pattern.told(code)
+        assert {ACCUSED, THEIR_HEAD} <= told, code
+        assert HEAD_OF_THE_CASE not in told, code
+    for by, sees in (
+        (ACCUSED, True),
+        (THEIR_HEAD, True),
+        ("board-head", True),
+        (HEAD_OF_THE_CASE, False),
+        ("deputy", False),
+    ):
+        assert pattern.sees(by, pattern.id) is sees, by
+    for by, refused in ((HEAD_OF_THE_CASE, NotFound), ("security-head", Refused)):
+        with pytest.raises(refused):
+            pattern.desk.run(acts.reply, pattern.id, "与本部门无关。", by=by)
+    pattern.desk.run(acts.reply, pattern.id, "该员工正在查找自己的申请。", by=THEIR_HEAD)
+    assert [one["part"] for one in pattern.matter(pattern.id).facts["replies"]] == ["department"]
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("R65", "R66")
+def test_nobody_of_the_case_uses_up_the_appeal_of_the_accused(pattern: Pattern) -> None:
+    pattern.upheld()
+    assert {ACCUSED, THEIR_HEAD} <= pattern.told("violation-upheld") & pattern.told("violation-closed")
+    assert HEAD_OF_THE_CASE not in pattern.told("violation-upheld") | pattern.told("violation-closed")
+    for by, refused in ((HEAD_OF_THE_CASE, NotFound), ("security-head", Refused)):
+        with pytest.raises(refused):
+            pattern.appeal(by)
+
+    earlier = pattern.appeal(THEIR_HEAD)
+    pattern.answered(earlier, "rejected")
+    pattern.desk.run(matter_tasks.close, earlier, "refused")
+    later = pattern.appeal(ACCUSED)
+
+    for matter_id in (earlier, later):
+        assert pattern.sees(ACCUSED, matter_id)
+        assert pattern.sees(THEIR_HEAD, matter_id)
+        assert not pattern.sees(HEAD_OF_THE_CASE, matter_id)
+    pattern.answered(later, "approved")
+    assert pattern.desk.run(matter_tasks.apply, later) is True
+    assert pattern.violation.closed_as == "cleared"
+
+
+@pytest.mark.requirement("R65")
+def test_where_nobody_is_accused_the_department_of_the_case_is_heard(pattern: Pattern) -> None:
+    matter_id = pattern.opened(kind="ghost-export")
+
+    assert pattern.told("violation-ghost-export") >= {HEAD_OF_THE_CASE}
+    assert THEIR_HEAD not in pattern.told("violation-ghost-export")
+    assert pattern.sees(HEAD_OF_THE_CASE, matter_id)
+    assert not pattern.sees(THEIR_HEAD, matter_id)
+
+
+@pytest.mark.requirement("R65")
+def test_the_head_of_the_accused_learns_nothing_of_a_case_that_concerns_the_head(pattern: Pattern) -> None:
+    pattern.case = pattern.desk.submitted(subject_ids=(THEIR_HEAD,))
+    matter_id = pattern.opened("operator")
+
+    assert not pattern.desk.all(Notice, person_id=THEIR_HEAD, application_id=pattern.case)
+    assert not pattern.sees(THEIR_HEAD, matter_id)
+    assert pattern.sees(ACCUSED, matter_id)
+
+
+@pytest.mark.requirement("R65")
+def test_in_the_place_of_a_head_whom_the_case_concerns_the_deputy_answers(pattern: Pattern) -> None:
+    pattern.case = pattern.desk.submitted(subject_ids=("head",))
+    pattern.id = pattern.opened("keeper")
+    pattern.serve()
+
+    assert "deputy" in pattern.told("violation-served")
+    with pytest.raises(NotFound):
+        pattern.desk.run(acts.reply, pattern.id, "与本部门无关。", by="head")
+    pattern.desk.run(acts.reply, pattern.id, "该员工正在查找自己的申请。", by="deputy")
+
+
+@pytest.mark.requirement("R65")
+async def test_the_page_costs_no_more_than_every_other(pattern: Pattern) -> None:
+    pattern.upheld()
+    pattern.appeal(THEIR_HEAD)
+    async with Portal(pattern.desk) as portal:
+        for person in (THEIR_HEAD, ACCUSED):
+            client = await portal.signed_in(person)
+            await client.get(f"/matters/{pattern.id}")
+            with statements(pattern.desk.database.engine) as sent:
+                assert (await client.get(f"/matters/{pattern.id}")).status_code == 200
+            asked = [one for one in sent if one.startswith(("SELECT", "INSERT", "UPDATE"))]
+            assert len(asked) <= 25, asked

@@ -1,5 +1,6 @@
 """Disposal: only what is past its retention and held by nothing, by two people of two departments, item by item."""
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -8,8 +9,10 @@ from typing import Any, cast
 
 import pytest
 from archived_case import CONFIRMER, PROPOSER, DisposalDesk, archived, further
+from bad_disk import bad_disk
 from prepared_desk import prepared_desk
 from review_desk import PASSWORD
+from statements import statements
 
 from services.database.keyset import Page
 from services.database.listing import Listing
@@ -317,6 +320,25 @@ async def test_a_store_that_fails_half_way_is_asked_again_and_the_first_answer_s
     assert len(desk.desk.all(Document, kind="disposal")) == 1
 
 
+async def test_one_item_that_a_store_does_not_delete_holds_up_no_other(desk: DisposalDesk) -> None:
+    desk.desk.run(further, 1)
+    [paper] = [master for master in desk.desk.all(Master) if master.application_id != desk.application_id]
+    stored = desk.store.put("masters", "masters/further", io.BytesIO(b"sealed footage"), metadata={})
+    sealed = {**paper.sealed, "key": stored.key, "versionId": stored.version_id}
+    desk.change(Master, paper.id, sealed=sealed, replica=None)
+    assert desk.list_due() == 2
+    desk.agree()
+    desk.apply(desk.batch)
+    first, second = sorted(desk.items, key=lambda item: item.id)
+    bad = desk.desk.the(Master, id=first.master_id).sealed["key"]
+
+    with bad_disk(desk.store, "delete", bad), pytest.raises(StoreDown):
+        await desk.disposer().run()
+    assert {item.id: item.state for item in desk.items} == {first.id: "due", second.id: "deleted"}
+    await desk.disposer().run()
+    assert (desk.states, desk.left()) == (["deleted", "deleted"], [])
+
+
 async def test_a_version_that_the_store_still_locks_stays_and_is_tried_again(desk: DisposalDesk) -> None:
     desk.list_due()
     desk.agree()
@@ -380,7 +402,10 @@ def test_retention_is_that_of_the_class(desk: DisposalDesk) -> None:
 
 def test_two_thousand_items_are_listed_and_read_in_few_statements(desk: DisposalDesk) -> None:
     desk.desk.run(further, 2_000)
-    assert desk.list_due() == disposals.MOST
+    with statements(desk.desk.database.engine) as made:
+        assert desk.list_due() == disposals.MOST
+    # what is sealed has the place of each key frame: all of it, of two thousand, is no worker's memory
+    assert not [one for one in made if "sealed AS" in one]
     assert desk.list_due() == 1  # the rest, in a second batch
     listing = Listing(sort="position", limit=50)
     batch = max({item.matter_id for item in desk.items}, key=[item.matter_id for item in desk.items].count)

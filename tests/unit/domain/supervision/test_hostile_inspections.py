@@ -1,5 +1,6 @@
 """Attempts on inspections by their own leader, and by people of the cases that are inspected."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,3 +93,40 @@ def test_whom_a_case_of_the_sample_concerns_does_not_read_of_it_in_the_report(mo
         desk.run(document_service.read_document, number, "page", by="security-head")
     for reader in ("manager", "of-legal", "supervisor"):
         desk.run(document_service.read_document, number, "page", by=reader)
+
+
+@pytest.mark.requirement("R62", refuses=True)
+def test_no_number_of_an_inspection_tells_of_a_case_to_whom_it_concerns(monthly: Supervised) -> None:
+    desk = monthly.desk
+    monthly.appointed()
+    inspection_id = monthly.reported(
+        lambda row: {"use_6": Given("no", "用于获准用途之外")} if row.position == 1 else {}
+    )
+    first, second, *_ = cases = monthly.cases(inspection_id)
+
+    def concern(uow: UnitOfWork) -> None:
+        uow.session.get_one(Application, first.application_id).subject_ids = ["security-head"]
+        inspection = uow.session.get_one(GroupInspection, inspection_id)
+        orders = [{"number": "SW-2031-000001", "subject": f"JC-2031-000001/1 · {first.number}"}, {"number": "other"}]
+        inspection.report = {**(inspection.report or {}), "workOrders": orders}
+        named = {"content": json.dumps({"workOrders": orders}), "sha256": "0" * 64, "made_at": uow.now, "demo": False}
+        uow.session.add(Document(number="JC-2031-009999", kind="inspection-report", **named))
+
+    desk.run(concern)
+    for by, all_of_them in (("security-head", 0), ("manager", 1)):
+        number = len(cases) - 1 + all_of_them
+        view = desk.run(queries.read_inspection, inspection_id, by=by)
+        [line] = desk.run(queries.page_of_inspections, limit=10, by=by).lines
+        assert (line.sampled, line.inspected, line.findings) == (number, number, all_of_them), by
+        assert view.line == line
+        assert [one.position for one in view.cases] == list(range(1, number + 1)), by
+        sheet = desk.run(queries.read_case, second.id, by=by)
+        assert (sheet.position, sheet.sampled, sheet.inspected) == (1 + all_of_them, number, number), by
+        behind = desk.run(queries.read_inspection, inspection_id, after=1, by=by).cases
+        assert [(one.position, one.id) for one in behind] == [(one.position, one.id) for one in view.cases[1:]], by
+        assert view.report is not None
+        assert len(view.report["workOrders"]) == 1 + all_of_them, by
+        assert (str(first.number) in view.model_dump_json()) == bool(all_of_them), by
+    with pytest.raises(NotFound):
+        desk.run(document_service.read_document, "JC-2031-009999", "page", by="security-head")
+    desk.run(document_service.read_document, "JC-2031-009999", "page", by="manager")

@@ -396,7 +396,7 @@ def test_the_report_is_signed_by_all_and_findings_become_work_orders_and_violati
     assert refused(desk.run, orders_of.done, order.id, Done({}), proof, by="security-head") == "has-a-part"
     concerns = update(Application).where(Application.id == other.application_id).values(subject_ids=[head])
     desk.run(lambda uow: uow.session.execute(concerns))
-    assert refused(desk.run, orders_of.done, other.id, Done({}), proof, by=head) == "has-a-part"
+    assert refused(desk.run, orders_of.done, other.id, Done({}), proof, by=head) == "not-found"
     desk.clock.turn(timedelta(days=13, hours=1))
     desk.run(order_tasks.remind, other.id, 7_001)
     fit = desk.run(lambda uow: orders_of.list_doers(uow, uow.session.get_one(WorkOrder, other.id)))

@@ -91,6 +91,12 @@ async def test_many_refused_accesses_of_one_person_are_told_once_and_can_be_reco
     [violation] = desk.all(Violation, kind="refusal-pattern")
     assert (violation.accused, violation.hand_over_id, violation.facts["refused"]) == ([STRANGER], None, 21)
     assert [hearing.person_id for hearing in desk.all(Hearing, matter_id=violation.matter_id)] == [STRANGER]
+    told_of_it = {notice.person_id for notice in desk.all(Notice, code="violation-refusal-pattern")}
+    assert STRANGER in told_of_it
+    assert "head" not in told_of_it, "the department of the case is not that of the accused"
+    for login, status in ((STRANGER, 200), ("head", 404)):
+        reader = await over.signed_in(login)
+        assert (await reader.get(f"/api/matters/{violation.matter_id}")).status_code == status, login
     again = await head.post("/api/violations", json={**body, "accusedId": STRANGER})
     assert problem(again)[1] == "asked-already"
 

@@ -9,6 +9,7 @@ from lent_case import lend
 from prepared_desk import prepared_desk
 from review_desk import FORM, NOON, ReviewDesk
 
+from services.database.tables.applications import Application
 from services.database.tables.audit import AuditCheckpoint, AuditEvent
 from services.database.tables.matters import Matter
 from services.database.tables.violations import Hearing
@@ -145,6 +146,30 @@ def test_drafts_and_cases_that_concern_the_reader_are_not_in_the_trail(desk: Rev
     of_case = {event.seq for event in desk.all(AuditEvent, application_id=hidden)}
     assert of_case <= {line.seq for line in _read(desk, by="security-head")}
     assert not (seqs - of_case) & {line.seq for line in _read(desk, by="security-head")}
+
+
+@pytest.mark.requirement("R62", refuses=True)
+def test_what_others_search_the_trail_for_tells_nobody_of_a_case_that_concerns_them(desk: ReviewDesk) -> None:
+    hidden = desk.submitted(subject_ids=(ACCUSED,))
+    number = desk.the(Application, id=hidden).number
+    for _ in range(2):
+        _read(desk, by="security-head", number=str(number).lower())
+    _read(desk, by="security-head", person="keeper")
+    seq = max(event.seq for event in desk.all(AuditEvent, application_id=hidden))
+    desk.run(trail_reader.read_event, seq, by="security-head")
+
+    [ordinary] = [line for line in _read(desk, looks=True) if line.action == "audit-trail-read"]
+    assert ordinary.detail["person"] == "keeper"
+    assert not [line for line in _read(desk, looks=True) if line.action == "audit-event-read"]
+    looks = [event.seq for event in desk.all(AuditEvent, action="audit-trail-read") if event.seq < ordinary.seq]
+    for look in (*looks, *(event.seq for event in desk.all(AuditEvent, action="audit-event-read"))):
+        with pytest.raises(NotFound):
+            desk.run(trail_reader.read_event, look, by=ACCUSED)
+        desk.run(trail_reader.read_event, look, by="security-deputy")
+    # what they have searched for themselves they find, whether there is such a case or not
+    for asked in (str(number), "SQ-2031-009999"):
+        _read(desk, number=asked)
+        assert asked in {line.detail.get("number") for line in _read(desk, looks=True)}
 
 
 @pytest.mark.requirement("R62", "R52", verb="recorded")
