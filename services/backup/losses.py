@@ -36,7 +36,8 @@ COSTS = {
     REPLICA: "Masters have no second copy until they are sealed anew.",
     VAULT: "Masters that were sealed to it open with the escrow key alone.",
     ESCROW: "Masters that were sealed to it open with the vault's key alone: with both lost, nobody opens them.",
-    SEAL: "What it signed is verified as before, by its certificates; what comes has a new root, to be published.",
+    SEAL: "What it signed is verified as before, one by one, by its certificates; what comes has a new root, to be "
+    "published. Cases of which it has signed a label or a document get no evidence package any more.",
     LOG: "Heads of the audit trail that it signed are verified as before; a new key signs the next ones.",
     PORTAL: "Second factors have to be set up anew, and reference pictures uploaded. Attachments open with the vault's "
     "or the escrow key alone, copies of identity cards not at all.",

@@ -48,6 +48,7 @@ def _register() -> None:
     from services.domain.attachments import subjects  # noqa: PLC0415 - as above
     from services.domain.custody import derivative_viewings, unaccounted  # noqa: PLC0415 - as above
     from services.domain.matters import attached as matters_attached  # noqa: PLC0415 - as above
+    from services.domain.matters.kinds import custody_transfer  # noqa: PLC0415 - as above
     from services.domain.process import subjects as process_subjects  # noqa: PLC0415 - as above
     from services.domain.reviews import readiness  # noqa: PLC0415 - as above
     from services.domain.storage import wiring as storage_wiring  # noqa: PLC0415 - as above
@@ -59,6 +60,7 @@ def _register() -> None:
     subjects.register("application", attached.SUBJECT)
     subjects.register("matter", matters_attached.SUBJECT)
     readiness.register(derivative_viewings.STAGE, derivative_viewings.require_ready)
+    readiness.register(custody_transfer.STAGE, custody_transfer.require_ready)
     subjects.register("work-order", work_orders_attached.SUBJECT)
     subjects.register("supervision-group", groups_attached.SUBJECT)
     process_subjects.register("work-order", work_orders_attached.is_over)

@@ -1,4 +1,4 @@
-"""The case's attachments for its package, with those of its matters and replies, and what of them is left out (R35).
+"""The case's attachments for its package, also of matters, replies and work orders, and what is left out (R35).
 
 Copies of identity cards are never in a package: whoever has one would read them for good. Stills are footage, so they
 are where footage is in clear alone, and as long as it is kept. What was not submitted belongs to no case yet. The list
@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import rfc8785
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, or_, select
 
 from services.database.tables.attachments import Attachment
 from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.matters import Matter
+from services.database.tables.work_orders import WorkOrder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.attachments import queries, reader, service
 from services.domain.attachments.reader import AttachmentDamaged
@@ -47,15 +48,17 @@ class Attached:
 
 
 def list_of_case(uow: UnitOfWork, application_id: str, *, in_clear: bool) -> list[Attached]:
-    """List the attachments of a case, its matters and its stills, oldest first, without opening any.
+    """List the attachments of a case, its matters, work orders and stills, oldest first, without opening any.
 
     ``in_clear``: the package has its footage in clear.
     """
+    work_orders = select(WorkOrder.id).where(WorkOrder.application_id == application_id)
     query = (
-        select(Attachment, func.coalesce(Matter.number, Document.number), Document.item_id)
+        select(Attachment, func.coalesce(Matter.number, Document.number, WorkOrder.number), Document.item_id)
         .outerjoin(Matter, Matter.id == Attachment.matter_id)
         .outerjoin(Document, Document.id == Attachment.matter_id)
-        .where(queries.of_cases([application_id]))
+        .outerjoin(WorkOrder, WorkOrder.id == Attachment.matter_id)
+        .where(or_(queries.of_cases([application_id]), Attachment.matter_id.in_(work_orders)))
         .order_by(Attachment.added_at, Attachment.id)
     )
     disposed = set(uow.session.scalars(select(Master.item_id).where(*_disposed_of(application_id))))

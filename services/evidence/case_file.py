@@ -2,6 +2,7 @@
 
 import base64
 import json
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -33,6 +34,8 @@ from services.runtime.errors import Fatal
 from services.vault.sealing import Sealed
 from services.verifier import accounts
 from services.verifier.notes import Checkpoint, read_checkpoint
+
+INSPECTED = "inspected-case"  # the subject of what supervision does with a case of its sample
 
 
 @dataclass(frozen=True)
@@ -149,9 +152,9 @@ def read(uow: UnitOfWork, application_id: str, note: str, *, in_clear: bool) -> 
         attached=attachment_members.list_of_case(uow, application_id, in_clear=in_clear),
     )
     size = case.checkpoint.size
-    case.anchors = list(_anchors(uow, case.events[0].seq, size))
     case.accounts = _account_events(uow, acts, size)
     case.events = sorted([*case.events, *case.accounts], key=lambda event: event.seq)
+    case.anchors = list(_anchors(uow, [event.seq for event in case.events], size))
     people = {entry.person_id for entry in case.custody}
     people |= {absent for act in acts for absent in accounts.represented(act.statement)}
     known = access_queries.get_names(uow, people)
@@ -169,8 +172,13 @@ def proofs(uow: UnitOfWork, indexes: list[int], olds: list[int], size: int) -> t
 
 
 def list_events(uow: UnitOfWork, application_id: str, acts: list[SignedAct]) -> list[AuditEvent]:
-    """Return the case's events, and those of the confidentiality agreements that its hand-over requires."""
-    events = list(uow.session.scalars(select(AuditEvent).where(AuditEvent.application_id == application_id)))
+    """Return the case's events, and those of the confidentiality agreements that its hand-over requires.
+
+    Without those of how supervision has inspected the case: what a member has answered is read by supervision, by who
+    leads Security and by the management alone. A finding is there, with the work order that puts it right.
+    """
+    of_case = select(AuditEvent).where(AuditEvent.application_id == application_id)
+    events = list(uow.session.scalars(of_case.where(AuditEvent.subject_kind != INSPECTED)))
     signed = {act.signature["sha256"]: act for act in acts if act.kind == "confidentiality-agreement"}
     if signed:
         agreements = select(AuditEvent).where(
@@ -278,11 +286,18 @@ def _returned(uow: UnitOfWork, application_id: str, hand_over: HandOver | None) 
     }
 
 
-def _anchors(uow: UnitOfWork, since: int, until: int) -> Iterator[dict[str, Any]]:
-    """Yield the anchors of checkpoints between the case's first event and the package's checkpoint."""
+def _anchors(uow: UnitOfWork, events: Sequence[int], until: int) -> Iterator[dict[str, Any]]:
+    """Yield the first anchor that holds each of these events, and the newest one below the package's checkpoint.
+
+    Not all of them: one an hour since the agreement of a year ago would fill the package, and prove no more.
+    ``events``: their numbers, in order.
+    """
+    within = AuditAnchor.size.between(events[0], until)
+    sizes = uow.session.scalars(select(AuditAnchor.size).where(within).order_by(AuditAnchor.size)).all()
+    firsts = {bisect_left(sizes, event) for event in events} - {len(sizes)}
+    wanted = {sizes[first] for first in firsts} | set(sizes[-1:])
     rows = select(AuditAnchor, AuditCheckpoint.note).join(AuditCheckpoint, AuditCheckpoint.size == AuditAnchor.size)
-    within = AuditAnchor.size.between(since, until)
-    for anchor, note in uow.session.execute(rows.where(within).order_by(AuditAnchor.size)):
+    for anchor, note in uow.session.execute(rows.where(AuditAnchor.size.in_(wanted)).order_by(AuditAnchor.size)):
         yield {
             "size": anchor.size,
             "bucket": anchor.bucket,

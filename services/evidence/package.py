@@ -160,9 +160,9 @@ def prepare(sources: Material, number: str, how: How, actor: Actor) -> Prepared:
 
     Raises Fatal where the case can have no such package, and Retryable.
     """
-    application_id = sources.database.run_now(actor, case_file.find, number)
+    application_id = sources.database.read_now(actor, case_file.find, number)
     if how != "hash":
-        sources.database.run_now(actor, case_file.require_needed, application_id)
+        sources.database.read_now(actor, case_file.require_needed, application_id)
     for _ in range(ATTEMPTS):
         before = _read(sources, application_id, how, actor)
         if before is None:
@@ -170,6 +170,7 @@ def prepare(sources: Material, number: str, how: How, actor: Actor) -> Prepared:
         _require_signatures(before)
         documents = document_members.read(sources.store, sources.signer, before)
         stored = _labels(sources.store, before) | documents.members
+        _require_one_root(before, stored, fingerprints(sources)["root"])
         stored |= attachment_members.read(sources.store, before.attached, sources.attachment_unwrapper)
         members = stored | _made(sources, before, how)
         start = sources.database.run_now(actor, _record_start, before, documents.filed, members, how)
@@ -189,7 +190,7 @@ def _read(sources: Material, application_id: str, how: How, actor: Actor) -> Cas
     note = sources.signed_head(application_id, actor)
     if note is None:
         return None
-    return sources.database.run_now(actor, partial(case_file.read, in_clear=how == "clear"), application_id, note)
+    return sources.database.read_now(actor, partial(case_file.read, in_clear=how == "clear"), application_id, note)
 
 
 def _require_signatures(case: CaseFile) -> None:
@@ -201,6 +202,19 @@ def _require_signatures(case: CaseFile) -> None:
                 f"no package was made | application {case.number} | the signature of the audit event {event.seq - 1} "
                 f"({event.action}) was not stored completely, as some before packages existed, and a package "
                 "needs all of them | hand out the case's documents one by one instead"
+            )
+
+
+def _require_one_root(case: CaseFile, members: Mapping[str, bytes], root: str) -> None:
+    """Raise Fatal if something of the case was signed under another root than the package will be."""
+    for name, data in members.items():
+        if name.endswith(".label.json") and open_envelope(data).chain.root_fingerprint != root:
+            raise Fatal(
+                f"no package was made | application {case.number} | {name} was signed under another root than the seal "
+                "key has now, and all of a package is under one: the seal was lost, and a new root made since "
+                "(footage-desk accept-loss seal) | hand out the documents of the case one by one: their PDF, data and "
+                "label lie in the bucket documents, and each label is checked by the certificates in it, with openssl, "
+                "against the fingerprint of the root of before (docs/sealing.md, Who signs)"
             )
 
 
@@ -338,7 +352,7 @@ def _write_trail(writer: Writer, sources: Material, prepared: Prepared) -> None:
     named += [act.statement.get("auditCheckpoint") for act in case.acts]
     olds = sorted({checkpoint["size"] for checkpoint in (*named, *case.anchors) if checkpoint is not None})
     indexes = [event.seq - 1 for event in case.events]
-    inclusions, consistencies = sources.database.run_now(ACTOR, case_file.proofs, indexes, olds, size)
+    inclusions, consistencies = sources.database.read_now(ACTOR, case_file.proofs, indexes, olds, size)
     writer.add(layout.CHECKPOINT, case.note.encode())
     writer.add(layout.EVENTS, _lines({"index": event.seq - 1, "entry": event.entry} for event in case.events))
     writer.add(layout.PROOFS, _lines(inclusions))

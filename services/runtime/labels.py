@@ -413,6 +413,7 @@ WORDS: dict[str | bool | None, str] = {
     "card-passport": "passport",
     "custody-provided": "provided to people outside",
     "custody-prepared": "downloaded to be provided",
+    "custody-custodian-named": "another custodian named",
     "custody-packaged": "evidence package downloaded",
     "package-clear": "in clear",
     "package-sealed": "encrypted",

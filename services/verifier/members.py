@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.verifier import layout
 from services.verifier.invalid import Invalid
 
 MOST_MEMBERS = 20_000
 LONGEST_NAME = 120
+LARGEST_DIRECTORY = 8 << 20  # bytes of another program's, which is read for its names alone
 BLOCK = 1 << 20
 
 _NAME = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -105,7 +107,7 @@ class Archive:
         self._one_reads = threading.Lock()
         try:
             self.size = self._file.seek(0, os.SEEK_END)
-            self.members = self._read_structure()
+            self.members = self._read_members()
         except BaseException:
             self._file.close()
             raise
@@ -153,6 +155,20 @@ class Archive:
                 parts.append(part)
                 left -= len(part)
         return b"".join(parts)
+
+    def _read_members(self) -> list[Member]:
+        try:
+            return self._read_structure()
+        except Invalid as error:
+            raise Invalid(self._packed_by_others() or str(error)) from error
+
+    def _packed_by_others(self) -> str | None:
+        """Return what was done where another program has packed the file; None where it is a package's, or no ZIP."""
+        try:
+            _, length, offset = self._read_end()
+            return _packed_by_others(self._at(offset, length)) if length <= LARGEST_DIRECTORY else None
+        except Invalid:
+            return None
 
     def _read_structure(self) -> list[Member]:
         count, length, offset = self._read_end()
@@ -203,6 +219,24 @@ def _opening(path: Path | None, opening: Callable[[], io.RawIOBase] | None) -> C
     if path is None:
         raise ValueError("an archive needs a file, or what opens it")
     return lambda: path.open("rb", buffering=0)
+
+
+def _packed_by_others(raw: bytes) -> str | None:
+    names: list[str] = []
+    position = 0
+    while raw[position : position + 4] == b"PK\x01\x02" and position + _CENTRAL.size <= len(raw):
+        fields = _CENTRAL.unpack_from(raw, position)
+        if fields[1] == _MADE_BY and fields[3:7] == (0, 0, 0, _FIRST_DAY):
+            return None  # one entry is as in a package, so it was packed as one, and changed
+        position += _CENTRAL.size
+        names.append(raw[position : position + fields[10]].decode("ascii", "replace").replace("\\", "/"))
+        position += sum(fields[10:13])
+    files = [name for name in names if not name.endswith("/") and not name.startswith("__MACOSX/")]
+    if len(files) == 1 and files[0].lower().endswith(".zip"):
+        return "this ZIP holds another ZIP: unpack it once, and choose the one inside"
+    if {layout.MANIFEST, layout.SIGNED} & {name.rpartition("/")[2] for name in files}:
+        return "it was unpacked and packed again: take the file as you received it"
+    return None
 
 
 def _parse(raw: bytes, count: int) -> list[Member]:

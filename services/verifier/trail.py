@@ -3,10 +3,12 @@
 import base64
 import binascii
 import hashlib
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 from services.verifier import layout
@@ -99,8 +101,7 @@ def examine(package: Package, report: Report) -> Trail:
     trail.signed = [size for reference in named if isinstance(size := reference.checkpoint.get("size"), int)]
     report.each("consistency", _consistencies(package, trail, named), layout.CONSISTENCY)
     with report.check("anchors", layout.ANCHORS) as finding:
-        finding.text = _anchors(package, trail)
-        finding.noted = finding.text.startswith("none")
+        finding.text, finding.noted = _anchors(package, trail)
     return trail
 
 
@@ -233,34 +234,50 @@ def _checkpoint_anchored(package: Package, line: Any) -> dict[str, Any]:
     return {"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root_base64}
 
 
-def _anchors(package: Package, trail: Trail) -> str:
-    """Check each anchor's note and time; its tree is checked by the consistency proofs."""
+def _anchors(package: Package, trail: Trail) -> tuple[str, bool]:
+    """Check each anchor's note and time; its tree is checked by the consistency proofs. True for a note.
+
+    When it was anchored is the database's own statement, and events of a while in which its clock was ahead contradict
+    it for good: a note. What the tree and an authority's time stamp say does not rest on it.
+    """
     lines = package.lines(layout.ANCHORS)
+    if not lines:
+        return "none: nobody else has seen an earlier checkpoint", True
+    indexes = [event.index for event in trail.events]
+    latest = list(accumulate((moment(event.at) for event in trail.events), max))  # of an event and all before it
     stamps: dict[str, int] = {}
+    early: list[str] = []
     for line in lines:
-        _check_anchor(package, trail, line)
+        checkpoint, at = _check_anchor(package, trail, line)
+        held = bisect_left(indexes, checkpoint.size)
+        if held and latest[held - 1] - CLOCKS_APART > at:
+            early.append(f"{line['key']!r:.100}")
         if line["token"] is not None:
             authority = check_token(_base64(line["token"]), line["note"].encode()).who
             stamps[authority] = stamps.get(authority, 0) + 1
-    if not lines:
-        return "none: nobody else has seen an earlier checkpoint"
     parts = [f"{len(lines)} are in the locked store, by the database"]
     parts += [f"{count} with a time stamp by {authority}" for authority, count in stamps.items()]
-    return "; ".join(parts)
+    if early:
+        parts.append(
+            f"{len(early)} with events of later than their own time, the first at {early[0]}: a clock was ahead"
+        )
+    return "; ".join(parts), bool(early)
 
 
-def _check_anchor(package: Package, trail: Trail, line: dict[str, Any]) -> None:
+def _check_anchor(package: Package, trail: Trail, line: dict[str, Any]) -> tuple[Checkpoint, datetime]:
+    """Return the anchor's checkpoint, and when it was anchored by the database."""
     checkpoint, _ = open_checkpoint(line["note"], _keys(package))
     if checkpoint.size > trail.head().size:
         raise Invalid(f"the anchor at {line['key']!r:.100} holds a checkpoint that is newer than the package's")
-    stated = (line["size"], line["sha256"], line["key"])
-    if stated != (checkpoint.size, hashlib.sha256(line["note"].encode()).hexdigest(), f"checkpoints/{checkpoint.size}"):
+    sha256, key = hashlib.sha256(line["note"].encode()).hexdigest(), f"checkpoints/{checkpoint.size}"
+    # the second key: a restored database has grown to this size with other events than those that were anchored first
+    keys = (key, f"{key}-{sha256[:16]}")
+    if (line["size"], line["sha256"]) != (checkpoint.size, sha256) or line["key"] not in keys:
         raise Invalid(f"the anchor at {line['key']!r:.100} states size, SHA-256 or key of another note")
     at = moment(line["anchoredAt"])
-    if any(moment(event.at) - CLOCKS_APART > at for event in trail.events if event.index < checkpoint.size):
-        raise Invalid(f"the anchor at {line['key']!r:.100} is of {at.isoformat()}, and holds events of later than that")
     if at > moment(package.predicate["madeAt"]) + CLOCKS_APART:
         raise Invalid(f"the anchor at {line['key']!r:.100} is of {at.isoformat()}, later than the package")
+    return checkpoint, at
 
 
 def _proofs(package: Package, member: str, by: str) -> dict[int, dict[str, Any]]:

@@ -82,9 +82,9 @@ def test_custody_is_offered_to_a_person_who_is_searched_for_and_accepted(
     page.fill("[name=person]", "security-head")  # who has decided in the case cannot take the copies
     page.locator("form.find button").click()
     expect(page.locator("form.card button")).to_have_count(0)
-    page.fill("[name=person]", "operator2")
+    page.fill("[name=person]", "drafter")
     page.locator("form.find button").click()
-    page.get_by_label("operator2").check()
+    page.get_by_label("drafter").check()
     page.fill("form.card [name=reason]", "岗位调整，由他继续使用。")
     page.fill("form.card [name=password]", PASSWORD)
     keeper.well_made()
@@ -94,14 +94,14 @@ def test_custody_is_offered_to_a_person_who_is_searched_for_and_accepted(
     [matter] = loan.desk.all(Matter)
     loan.check(matter.id)
     loan.open(matter.id, "custody-receipt")
-    decide(sign_in("operator2", device), str(matter.number), "accepted")
+    decide(sign_in("drafter", device), str(matter.number), "accepted")
 
     assert loan.apply(matter.id)
-    assert loan.loan.custodian_id == "operator2"
+    assert loan.loan.custodian_id == "drafter"
     sheet = sign_in("head", device).open(f"/api/documents/{matter.number}/print")
     copied = matter.facts["before"]["copies"][loan.ids["copy_id"]]
     expect(sheet.get_by_text(copied)).to_have_count(2)  # the same before and after
-    expect(sheet.locator("body")).to_contain_text("接收人签字（operator2）")
+    expect(sheet.locator("body")).to_contain_text("接收人签字（drafter）")
 
 
 @pytest.mark.requirement("R21", "R55")

@@ -3,18 +3,18 @@
 from datetime import timedelta
 
 import pytest
-from case_people import CUSTODIAN, People
+from case_people import CUSTODIAN, DRAFTER, People
 
 from services.database.tables.copies import Copy, Grant
 from services.database.tables.custody import HandOver
 from services.database.tables.masters import Master
 from services.database.tables.returns import ArchiveEntry, Inspection
-from services.database.tables.reviews import Decision
+from services.database.tables.reviews import Decision, Review
 from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.demo.organisation import demo_id
-from services.domain.custody import grants, use_period
+from services.domain.custody import grants, naming, use_period
 from services.runtime.errors import Refused
 
 pytestmark = [pytest.mark.slow, pytest.mark.zeebe]
@@ -37,6 +37,28 @@ async def test_a_hand_over_that_is_declined_discards_the_copies(desk: People) ->
     await desk.closed(case, "copy-not-taken-up")
     assert len(desk.rows(Copy)) == 2
     assert desk.rows(Grant) == []
+
+
+@pytest.mark.requirement("R46", refuses=True)
+async def test_a_custodian_who_is_named_while_the_copies_wait_accepts_them_in_the_same_review(desk: People) -> None:
+    case = await desk.apply("cam1", requested_use_days=5)
+    review = await desk.reach(case, "receipt")
+    await desk.turn(days=6)
+
+    named = {"reason": "原保管人病假，由申请人签收。"}
+    await desk.as_person("zhangwei", naming.name, case, demo_id(DRAFTER), **named)
+
+    assert desk.candidates(review) == [DRAFTER]
+    with pytest.raises(Refused):
+        await desk.accept(case)
+    loan = await desk.accept(case, by=DRAFTER)
+    assert (loan.custodian_id, [row.id for row in desk.rows(Review, stage="receipt")]) == (
+        demo_id(DRAFTER),
+        [review.id],
+    )
+    await desk.turn(days=2)
+    assert desk.hand_over(case).ended_at is None, "the time to take up ends nothing that was accepted"
+    assert not desk.trace.incidents
 
 
 @pytest.mark.requirement("R46", refuses=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from case_people import CUSTODIAN, People
+from case_people import CUSTODIAN, DRAFTER, People
 from test_matters_at_work import ask, decide, ended, report
 
 from services.app.evidence import sources_of
@@ -18,6 +18,9 @@ from services.database.tables.masters import Master
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.returns import Return
 from services.database.tables.violations import Violation
+from services.demo.organisation import demo_id
+from services.domain.cases import inbox
+from services.domain.cases import queries as case_queries
 from services.domain.custody import grants
 from services.domain.process.messages import LOAN_CLOSED
 from services.evidence import package
@@ -115,6 +118,37 @@ async def test_the_package_of_recalled_copies_can_be_checked(desk: People, tmp_p
     await desk.quiet()
 
     await check_package(desk, case, tmp_path)
+
+
+@pytest.mark.requirement("R44", "R46")
+@pytest.mark.requirement("R46", refuses=True)
+async def test_copies_that_are_replaced_are_accepted_by_whom_custody_was_transferred_to(desk: People) -> None:
+    case = await desk.apply("cam1", requested_use_days=5)
+    await desk.accept(case)
+    transfer = await ask(desk, case, "custody-transfer", toPersonId=demo_id(DRAFTER))
+    await decide(desk, transfer, "custody-receipt")
+    await ended(desk, transfer, "applied")
+    problem = await report(desk, case, by=DRAFTER)
+    await decide(desk, problem, "problem", "replace")
+    await ended(desk, problem, "answered")
+
+    review = await desk.reach(case, "receipt")
+
+    assert desk.candidates(review) == [DRAFTER]
+    told = {login: {row.subject_id for row in desk.notices(login, "review-opened")} for login in (DRAFTER, CUSTODIAN)}
+    assert [login for login, reviews in told.items() if review.id in reviews] == [DRAFTER]
+    waiting = [await desk.as_person(login, inbox.read_waiting) for login in (DRAFTER, CUSTODIAN)]
+    assert [[line.id for line in page.lines] for page in waiting] == [[review.id], []]
+    with pytest.raises(Refused) as caught:
+        await desk.accept(case, by=CUSTODIAN)
+    assert caught.value.code == "not-found"
+    with pytest.raises(Refused) as caught:
+        await desk.decide(case, "receipt", by=CUSTODIAN)
+    assert caught.value.code == "not-yours"
+    second = await desk.accept(case, by=DRAFTER)
+    shown = await desk.as_person("zhangwei", case_queries.get_case, case)
+    assert shown.custodian == "李娜"
+    assert (second.issue, second.custodian_id) == (2, demo_id(DRAFTER))
 
 
 @pytest.mark.requirement("R2", "R44")

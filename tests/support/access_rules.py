@@ -548,6 +548,8 @@ RULES |= {
     "POST /api/inspected-cases/{inspected_case_id}/answers": Rule(
         NONE, body={"sheetSha256": SHA, "answers": {}, "password": PASSWORD}
     ),
+    # the copies are accepted, which everybody who sees the case is told: test_named_custodians
+    "POST /api/applications/{application_id}/custodian": Rule(SEE, body={"personId": "drafter", "reason": "none"}),
 }
 # They end what the other routes need, so they come last.
 LAST = (

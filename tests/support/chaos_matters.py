@@ -20,7 +20,7 @@ from services.app.container import Container
 from services.demo.organisation import demo_id
 from services.demo.people import StepFailed
 
-HOLDER = "chenjing"  # to whom the copies are handed on
+HOLDER = "lina"  # to whom the copies are handed on
 Asked = Mapping[str, tuple[str, dict[str, Any]]]
 Act = Callable[["MattersRun"], Awaitable[bool]]
 LENT = Beginning(IN_USE)

@@ -12,6 +12,7 @@ from whole_footage import MADE_FOR, Footage
 
 from services.app.evidence import sources_of
 from services.database.tables.matters import Matter
+from services.database.tables.work_orders import WorkOrder
 from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo.organisation import demo_id
 from services.domain.attachments.receiver import Receiver
@@ -113,8 +114,9 @@ def proofs_for(uow: UnitOfWork, note: str) -> dict[int, dict[str, object]]:
 
 
 async def attach(desk: People, by: str, subject_id: str, kind: str, picture: bytes) -> None:
-    """Add a picture to a matter; to the draft of an application where it is no matter."""
-    subject = "matter" if desk.rows(Matter, id=subject_id) else "application"
+    """Add a picture to a matter or a work order; to the draft of an application where it is neither."""
+    kinds = {"matter": Matter, "work-order": WorkOrder}
+    subject = next((name for name, table in kinds.items() if desk.rows(table, id=subject_id)), "application")
     receiver = Receiver(desk.database, desk.container.store, lambda: recipients_in(desk.settings.keys / "vault"))
 
     async def chunks() -> AsyncIterator[bytes]:

@@ -57,7 +57,7 @@ from services.runtime.spans import Span
 from services.vault.age import generate_identity
 
 TIMES = ["2031-03-04T10:00:00Z", "2031-03-04T11:00:00Z"]
-TRANSFER = {"reason": "none", "toPersonId": "operator2", "conditions": "none"}
+TRANSFER = {"reason": "none", "toPersonId": "drafter", "conditions": "none"}
 SEALED = {
     "versionId": "v1",
     "size": 1,
@@ -320,11 +320,13 @@ def _package(uow: UnitOfWork) -> dict[str, str]:
 
 
 def _transfer(desk: ReviewDesk) -> str:
-    """The custodian has offered the copies to somebody else."""
+    """The custodian has offered the copies to somebody else of the department."""
     loan = desk.the(HandOver)
+    department = desk.the(Application, id=loan.application_id).department_id
+    asked = TRANSFER | ({"toPersonId": "manager2"} if department == "board" else {})
     act = matters.open_matter
     proof = Proof(password=PASSWORD)
-    return str(desk.run(act, "custody-transfer", loan.application_id, TRANSFER, proof, by=loan.custodian_id).id)
+    return str(desk.run(act, "custody-transfer", loan.application_id, asked, proof, by=loan.custodian_id).id)
 
 
 def _calendar(uow: UnitOfWork) -> str:

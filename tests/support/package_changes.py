@@ -240,6 +240,16 @@ def an_anchor_that_tells(name: str, value: Any) -> Change:
     return change
 
 
+def an_anchor_beside(suffix: str) -> Change:
+    """As if another note of this size had been anchored before a restore, by a key that this note does not have."""
+
+    def change(contents: Contents, made: Made) -> Contents:
+        [anchor] = lines(contents[layout.ANCHORS])
+        return {**contents, layout.ANCHORS: joined([{**anchor, "key": f"{anchor['key']}-{suffix}"}])}
+
+    return change
+
+
 def a_return(**changes: Any) -> Change:
     return lambda contents, made: edited(contents, layout.RETURN, lambda told: told.update(changes))
 
@@ -350,7 +360,9 @@ CHANGES: list[tuple[Change, str]] = [
     (an_anchor_that_tells("size", 1), "anchors"),
     (an_anchor_that_tells("sha256", "0" * 64), "anchors"),
     (an_anchor_that_tells("key", "checkpoints/1"), "anchors"),
-    (an_anchor_that_tells("anchoredAt", "1999-01-01T00:00:00+00:00"), "anchors"),
+    (an_anchor_beside("0" * 16), "anchors"),
+    (an_anchor_beside(""), "anchors"),
+    (an_anchor_that_tells("anchoredAt", "1999-01-01T00:00:00+00:00"), "as-made"),
     (an_anchor_that_tells("anchoredAt", "2099-01-01T00:00:00+00:00"), "anchors"),
     (the_earlier_checkpoint, "checkpoint-stated"),
     (the_earlier_checkpoint_alone, "inclusion"),

@@ -458,6 +458,9 @@ PAGES = {
     "GET /due-dates": Rule(EVERYONE),
     "POST /due-dates/address": Rule(EVERYONE),
     "POST /due-dates/address/withdraw": Rule(EVERYONE),
+    # the copies are accepted, which everybody who sees the case is told
+    "GET /cases/{application_id}/custodian": Rule(SEE),
+    "POST /cases/{application_id}/custodian": Rule(SEE, body={"personId": "drafter", "reason": "none"}),
 }
 # Without a session: test_hostile_login, test_hostile_steps, test_provider_login, test_due_dates show what they let in.
 PAGES_WITHOUT_SESSION = {

@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,9 @@ def groups(made: Made, forged: Made | None, older: Older, small: Small) -> dict[
             for shape in SHAPES
         ],
         "hostile": list(_hostile(small)),
+        "packed": [_bytes(name, data) for name, data in packed_by_others(small.contents).items()],
         "stamped": list(_stamped(small)),
+        "anchored": list(_anchors(small)),
         "passkeys": list(_passkeys(small)),
     }
 
@@ -274,6 +277,18 @@ def _zip(contents: Contents, method: int = zipfile.ZIP_STORED, mode: int = 0o100
     return file.getvalue()
 
 
+def packed_by_others(contents: Contents) -> dict[str, bytes]:
+    """What mail programs and people make of a package; the last is none of it."""
+    inner = {"案件/SQ-2031-000001.ZIP": _zip(contents), "__MACOSX/._SQ-2031-000001.ZIP": b"x", "案件/": b""}
+    folder = {f"SQ-2031-000001/{name}": data for name, data in contents.items()}
+    return {
+        "wrapped": _zip(inner, zipfile.ZIP_DEFLATED),
+        "packed again": _zip(contents),
+        "packed again in a folder": _zip(folder, zipfile.ZIP_DEFLATED),
+        "another ZIP": _zip({"letter.pdf": b"%PDF", "list.pdf": b"%PDF"}),
+    }
+
+
 def _countless(path: Path) -> None:
     """Write a ZIP of 2^20 empty members, in ZIP64."""
     entry = struct.pack("<4s6H3L5H2L", b"PK\x01\x02", 0, 20, 0, 0, 0, 33, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"a"
@@ -318,7 +333,7 @@ def _stamped(small: Small) -> Iterator[Tampered]:
         seal = Signer(small.seal.key, stamper)
         contents = resealed(small.contents, seal)
         yield _members(f"stamped {name}", lambda contents=contents: contents)
-        yield _members(f"anchored {name}", lambda stamper=stamper: _anchored(small, stamper.stamp))
+        yield _members(f"anchored {name}", lambda stamper=stamper: anchored(small, stamper.stamp))
         envelope = json.loads(contents[layout.SIGNED])
         token = bytearray(base64.b64decode(envelope["signatures"][0]["rfc3161"]))
         for at in range(0, len(token), 97):
@@ -329,7 +344,30 @@ def _stamped(small: Small) -> Iterator[Tampered]:
             yield _members(f"stamp {name} at {at}", lambda broken=broken: broken)
 
 
-def _anchored(small: Small, stamp: Callable[[bytes], bytes]) -> Contents:
+def _anchors(small: Small) -> Iterator[Tampered]:
+    """Anchors beside one of before a restore, by the right key and by wrong ones; and after a clock was ahead."""
+    for key in keys_beside(small):
+        yield _members(f"anchored as {key}", lambda key=key: anchored(small, key=key))
+    stamper = Stamper(Path(tempfile.mkdtemp(dir=small.folder)) / "authority")
+    for at in (early(6), early(5)):
+        yield _members(f"anchored at {at}", lambda at=at: anchored(small, anchoredAt=at))
+        yield _members(f"stamped, anchored at {at}", lambda at=at: anchored(small, stamper.stamp, anchoredAt=at))
+
+
+def keys_beside(small: Small) -> tuple[str, ...]:
+    """Keys of an anchor that lies beside one of before a restore: the right one, and wrong ones."""
+    note = small.contents[layout.CHECKPOINT]
+    first, sha256 = f"checkpoints/{read_checkpoint(note.decode()).size}", hashlib.sha256(note).hexdigest()
+    return f"{first}-{sha256[:16]}", f"{first}-{'0' * 16}", f"{first}-{sha256}"
+
+
+def early(minutes: int) -> str:
+    """So long before the events of the smallest case."""
+    return (datetime.fromisoformat(small_case.AT) - timedelta(minutes=minutes)).isoformat()
+
+
+def anchored(small: Small, stamp: Callable[[bytes], bytes] | None = None, **changes: Any) -> Contents:
+    """The smallest case with its checkpoint anchored, sealed again; ``changes``: what the anchor says instead."""
     note = small.contents[layout.CHECKPOINT]
     size = read_checkpoint(note.decode()).size
     anchor = {
@@ -338,13 +376,14 @@ def _anchored(small: Small, stamp: Callable[[bytes], bytes]) -> Contents:
         "sha256": hashlib.sha256(note).hexdigest(),
         "anchoredAt": small_case.AT,
         "note": note.decode(),
-        "token": base64.b64encode(stamp(note)).decode(),
+        "token": None if stamp is None else base64.b64encode(stamp(note)).decode(),
+        **changes,
     }
-    changes = {
+    members = {
         layout.ANCHORS: rfc8785.dumps(anchor) + b"\n",
         layout.CONSISTENCY: rfc8785.dumps({"old": size, "new": size, "hashes": []}) + b"\n",
     }
-    return resealed({**small.contents, **changes}, small.seal)
+    return resealed({**small.contents, **members}, small.seal)
 
 
 def _passkeys(small: Small) -> Iterator[Tampered]:

@@ -45,6 +45,7 @@ NO_ANSWER = text("answer_due_at IS NOT NULL AND answered_at IS NULL")
 ASKED = text("dropped_in_round IS NULL")
 OF_TIME = ("asked_end", "asked_start", "application_id")
 CONCERNS = text("subject_ids <> '[]'")
+NAMED = text("named_custodian_id IS NOT NULL")
 LACKING = text("outcome IN ('partial', 'missing', 'unreadable')")
 
 
@@ -57,7 +58,7 @@ def _listed_at(context: DefaultExecutionContext) -> datetime:
 class Application(Base):
     """One case. Reason and purpose stay here and never become process variables (F27).
 
-    ``drafter_id`` asks on behalf of ``department_id``; ``custodian_id`` is to hold the copies.
+    ``drafter_id`` asks on behalf of ``department_id``; ``custodian_id`` is to hold the copies, as the form says.
     """
 
     __tablename__ = "applications"
@@ -76,6 +77,7 @@ class Application(Base):
         Index("ix_applications_appeals", "previous_id", sqlite_where=APPEALS, postgresql_where=APPEALS),
         Index("ix_applications_letters", "letter_due_at", "id", sqlite_where=NO_LETTER, postgresql_where=NO_LETTER),
         Index("ix_applications_answers", "answer_due_at", "id", sqlite_where=NO_ANSWER, postgresql_where=NO_ANSWER),
+        Index("ix_applications_named_custodian", "named_custodian_id", sqlite_where=NAMED, postgresql_where=NAMED),
         Index("ix_applications_concerning", "id", sqlite_where=CONCERNS, postgresql_where=CONCERNS),
     )
 
@@ -85,6 +87,8 @@ class Application(Base):
     drafter_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
     department_id: Mapped[str] = mapped_column(ForeignKey("departments.id"))
     custodian_id: Mapped[str | None] = mapped_column(ForeignKey("people.id"), index=True)
+    # in that person's place, whom the copies of the present issue are offered to; from then on the hand-over says it
+    named_custodian_id: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     previous_id: Mapped[str | None] = mapped_column(ForeignKey("applications.id"))  # an appeal names the old one (T6)
     created_at: Mapped[datetime]
     submitted_at: Mapped[datetime | None]

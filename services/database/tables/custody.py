@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, UniqueConstraint, and_, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, UniqueConstraint, and_, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.database.base import Base, new_id, reference
@@ -70,6 +70,11 @@ class HandOver(Base):
 def of_present_issue() -> ColumnElement[bool]:
     """Build the condition that joins an application with the one hand-over of its present issue."""
     return and_(HandOver.application_id == Application.id, HandOver.issue == Application.issue)
+
+
+def present_custodian() -> ColumnElement[str | None]:
+    """Build who is to have or has the copies now, of an application that is outer joined ``of_present_issue``."""
+    return func.coalesce(HandOver.custodian_id, Application.named_custodian_id, Application.custodian_id)
 
 
 class CustodyEntry(Base):

@@ -50,8 +50,9 @@ class CaseFacts:
 
     ``near`` are the drafter, the subjects and those who consented for a department (R17), in this order, each with the
     departments that the person belongs to, or belonged to when the case first named them. Who drafts on behalf of
-    people outside is not near: it is not Security's own matter (T8). ``custodians`` are the named
-    one and all who were handed a copy.
+    people outside is not near: it is not Security's own matter (T8). ``custodian_id`` is whom the copies of the present
+    issue were offered to or who holds them by a transfer, and before an offer whom they are to be offered to.
+    ``custodians`` are the one of the form, that one, and all who were handed a copy.
     """
 
     application_id: str

@@ -33,7 +33,7 @@ from services.database.base import Moment
 from services.database.tables.agreements import Agreement, AgreementText
 from services.database.tables.applications import Application, Revision
 from services.database.tables.consents import Consent
-from services.database.tables.custody import CustodyEntry, HandOver
+from services.database.tables.custody import CustodyEntry, HandOver, of_present_issue
 from services.database.tables.inspections import InspectedCase
 from services.database.tables.matters import Matter
 from services.database.tables.people import Absence, Department, Person, Post
@@ -241,6 +241,7 @@ def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[
     done = {case_id: {duty: set[str]() for duty in all_duties()} for case_id in ids}
     consented: dict[str, set[str]] = defaultdict(set)
     custodians: dict[str, set[str]] = defaultdict(set)
+    asked: dict[str, str] = {}  # to receive the copies of the present issue
     returned: dict[str, str] = {}
     matters: dict[str, dict[str, dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
     for case_id, act, detail, person_id in uow.session.execute(_select_acts(), {"ids": ids}):
@@ -252,6 +253,8 @@ def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[
             matters[case_id][str(detail)].setdefault(act, set()).add(person_id)
         elif act == "consented":
             consented[case_id].add(person_id)
+        elif act == "asked":
+            asked[case_id] = person_id
         elif act == "handed":
             custodians[case_id].add(person_id)
             if detail is not None:
@@ -273,13 +276,13 @@ def _load_facts(uow: UnitOfWork, applications: Collection[Application]) -> dict[
     for application in applications:
         # a head who consented to a joint application is an applicant too (R17)
         done[application.id]["applicant"].update((application.drafter_id, *consented[application.id]))
-        custodians[application.id].update(filter(None, [application.custodian_id]))
+        custodians[application.id].update(filter(None, [application.custodian_id, application.named_custodian_id]))
     return {
         application.id: CaseFacts(
             application_id=application.id,
             department_id=application.department_id,
             subjects=frozenset(application.subject_ids),
-            custodian_id=application.custodian_id,
+            custodian_id=asked.get(application.id, application.named_custodian_id or application.custodian_id),
             decided_by=application.decided_by,
             second_person=bool(application.second_person),
             done=done[application.id],
@@ -324,6 +327,7 @@ def _select_acts() -> CompoundSelect[str, str, str | None, str]:
         rows(of_review, "second-person", nothing, Confirmation.person_id).where(Confirmation.review_id == Review.id),
         rows(InspectedCase.application_id, "supervision", nothing, InspectedCase.decided_by),
         rows(HandOver.application_id, "handed", nothing, HandOver.custodian_id),
+        rows(HandOver.application_id, "asked", nothing, HandOver.custodian_id).where(of_present_issue()),
         # whoever had the copies before a transfer of custody
         rows(HandOver.application_id, "handed", nothing, CustodyEntry.person_id).where(
             CustodyEntry.hand_over_id == HandOver.id, CustodyEntry.event == "received"
@@ -384,6 +388,7 @@ def has_part(person_id: str) -> ColumnElement[bool]:
     return or_(
         Application.drafter_id == person_id,
         Application.custodian_id == person_id,
+        Application.named_custodian_id == person_id,
         *(act.correlate(Application).exists() for act in acts),
     )
 

@@ -17,7 +17,7 @@ def list_numbers(uow: UnitOfWork, person_id: str) -> list[str]:
     query = (
         select(Application.number)
         .join(HandOver, HandOver.application_id == Application.id)
-        .where(HandOver.custodian_id == person_id, _holds(uow))
+        .where(HandOver.custodian_id == person_id, holds(uow))
         .order_by(HandOver.offered_at, Application.id)
     )
     return [str(number) for number in uow.session.scalars(query)]
@@ -25,10 +25,11 @@ def list_numbers(uow: UnitOfWork, person_id: str) -> list[str]:
 
 def are_held(uow: UnitOfWork, person_id: SQLColumnExpression[str]) -> ColumnElement[bool]:
     """Build the condition on a column of people's ids that ``list_numbers`` has something of them."""
-    return select(HandOver.id).where(HandOver.custodian_id == person_id, _holds(uow)).exists()
+    return select(HandOver.id).where(HandOver.custodian_id == person_id, holds(uow)).exists()
 
 
-def _holds(uow: UnitOfWork) -> ColumnElement[bool]:
+def holds(uow: UnitOfWork) -> ColumnElement[bool]:
+    """Build the condition that a hand-over's copies are with its custodian, or may still be accepted."""
     held = and_(HandOver.accepted_at.is_not(None), HandOver.returned_at.is_(None))
     offered = and_(HandOver.accepted_at.is_(None), HandOver.declined_at.is_(None), HandOver.take_up_until > uow.now)
     return and_(HandOver.ended_at.is_(None), or_(held, offered))
@@ -40,8 +41,8 @@ def require_none(uow: UnitOfWork, person: Person) -> None:
     if numbers:
         raise Refused(
             "holds-copies",
-            "{name} is still the custodian of copies: transfer them to another custodian first, or have them returned "
-            "or declined. Cases: {cases}.",
+            "{name} is still the custodian of copies: transfer them to another custodian first, or have them returned; "
+            "where they are not accepted yet, have another custodian named. Cases: {cases}.",
             name=person.name,
             cases=_in_words(numbers),
         )

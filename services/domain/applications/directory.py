@@ -47,14 +47,14 @@ def find_people(
     text: str,
     without: Collection[str] = (),
     *,
-    department_id: str | None = None,
+    department_ids: Collection[str] = (),
     kinds: Collection[str] = (),
     custodians: bool = False,
 ) -> FoundPeople:
     """Find active people by name or department, those with a valid agreement first; three statements at most.
 
-    ``kinds`` of departments, where it is only about them. With ``custodians`` no administrators, who see no
-    footage (R2).
+    ``department_ids``, or ``kinds`` of departments, where it is only about them. With ``custodians`` no
+    administrators, who see no footage (R2).
     """
     query = (
         select(Person, Department)
@@ -65,8 +65,8 @@ def find_people(
             Listing(text).mentioned(Person.name, Department.name_zh, Department.name_en),
         )
     )
-    if department_id is not None:
-        query = query.where(Person.department_id == department_id)
+    if department_ids:
+        query = query.where(Person.department_id.in_(department_ids))
     if kinds:
         query = query.where(Department.kind.in_(kinds))
     if custodians:

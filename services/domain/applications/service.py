@@ -165,8 +165,8 @@ def withdrawal_refusal(application: Application, *, handed_over: bool, copies_re
     if copies_ready:
         return Refused(
             "copies-ready",
-            "The copies are about to be handed over: the application cannot be withdrawn. The custodian can "
-            "decline the copies instead.",
+            "The copies are about to be handed over: the application cannot be withdrawn. The custodian can decline "
+            "the copies instead, and the head of the department can name another custodian on the page of the case.",
         )
     return None
 

@@ -181,6 +181,8 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "grant-ended": Message("Access ended: {granted}"),
     "access-denied": Message("Access denied: {asked}"),
     "custody-offered": Message("Copies offered to the custodian"),
+    "custodian-named": Message("Another custodian named"),
+    "custody-custodian-named": Message("Another custodian entered in the custody log"),
     "custody-received": Message("Custodian received the copies"),
     "custody-declined": Message("Custodian did not accept the copies"),
     "custody-viewed": Message("Copy viewed"),

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select
 from services.database.keyset import Page, Section, chosen_of
 from services.database.listing import EVERYTHING, Listing
 from services.database.tables.applications import Application, Revision
+from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
 from services.database.tables.people import Department, Person
 from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
@@ -156,7 +157,7 @@ def _select_open(uow: UnitOfWork, listing: Listing, stage: str) -> Select[*tuple
     proposed = select(Proposal.id).where(Proposal.review_id == Review.id, Proposal.refused_by.is_(None))
     claimers = select(Person.id).where(listing.mentioned(Person.name))
     mine = [
-        and_(Review.stage == "receipt", Application.custodian_id == me),
+        and_(Review.stage == RECEIPT, Review.hand_over_id.in_(select(HandOver.id).where(HandOver.custodian_id == me))),
         and_(Review.matter_id.is_not(None), Matter.counterpart_id == me),
     ]
     for code, departments in access_policy.reach(directory, me).items():

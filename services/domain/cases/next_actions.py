@@ -6,6 +6,8 @@ from services.domain.applications import joint
 from services.domain.applications import service as application_service
 from services.domain.cases.rows import CaseRows
 from services.domain.cases.schemas.case import NextAct
+from services.domain.custody import naming
+from services.domain.process import permissions
 
 
 def of_case(rows: CaseRows) -> list[NextAct]:
@@ -28,6 +30,19 @@ def may_withdraw(rows: CaseRows) -> bool:
             application, handed_over=rows.head.hand_over is not None, copies_ready=ready
         )
         is None
+    )
+
+
+def may_name_custodian(rows: CaseRows) -> bool:
+    """Return whether the actor may name another custodian now: from the filing until the copies are accepted."""
+    application = rows.application
+    number = permissions.form_number(application)
+    filed = any(document.kind == "application-form" and document.number == number for document in rows.documents)
+    return (
+        filed
+        and application.correction_until is None
+        and naming.is_open(rows.uow, application, rows.head.hand_over)
+        and naming.may_name(rows.uow, application)
     )
 
 

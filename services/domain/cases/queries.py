@@ -140,6 +140,7 @@ def case_of_rows(rows: CaseRows) -> CaseView:
         process_instance=str(application.process_instance_key) if application.process_instance_key else None,
         next_acts=next_actions.of_case(rows),
         may_withdraw=next_actions.may_withdraw(rows),
+        may_name_custodian=next_actions.may_name_custodian(rows),
         items=_items(rows),
         findings=_findings(rows),
         reviews=[_review(uow, row, names) for row in rows.reviews],

@@ -29,7 +29,7 @@ from services.database.listing import EVERYTHING, LONGEST_TEXT, Listing
 from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera
 from services.database.tables.case_texts import CaseText
-from services.database.tables.custody import HandOver, of_present_issue
+from services.database.tables.custody import HandOver, of_present_issue, present_custodian
 from services.database.tables.documents import Document
 from services.database.tables.people import Department, Person
 from services.database.tables.process_steps import ProcessStep
@@ -355,6 +355,7 @@ def _select_mentioning(uow: UnitOfWork, text: str) -> CompoundSelect[str]:
         select(CaseText.application_id).where(CaseText.text.contains(text.lower(), autoescape=True)),
         select(OTHER.id).where(OTHER.drafter_id.in_(people)),
         select(OTHER.id).where(OTHER.custodian_id.in_(people)),
+        select(HandOver.application_id).where(HandOver.custodian_id.in_(people)),
         select(OTHER.id).where(OTHER.department_id.in_(departments)),
         select(Item.application_id).where(Item.camera_id.in_(cameras)),
         _select_filed(uow, text),
@@ -417,8 +418,8 @@ def _lines(uow: UnitOfWork, ids: Sequence[str]) -> list[CaseLine]:
         select(Application, Department, states.code(uow.now), Person.name, KEEPER.name, HandOver.due_at)
         .join(Department, Department.id == Application.department_id)
         .join(Person, Person.id == Application.drafter_id)
-        .outerjoin(KEEPER, KEEPER.id == Application.custodian_id)
         .outerjoin(HandOver, of_present_issue())
+        .outerjoin(KEEPER, KEEPER.id == present_custodian())
         .where(Application.id.in_(ids))
     )
     rows = {row[0].id: row for row in uow.session.execute(query)}

@@ -13,7 +13,7 @@ from services.database.tables.attachments import Attachment
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.consents import Consent, Consultation
 from services.database.tables.copies import Copy
-from services.database.tables.custody import CustodyEntry, HandOver, of_present_issue
+from services.database.tables.custody import CustodyEntry, HandOver, of_present_issue, present_custodian
 from services.database.tables.documents import Document
 from services.database.tables.integrity_checks import IntegrityCheck
 from services.database.tables.masters import Master
@@ -277,9 +277,9 @@ def _head(application_id: str) -> Select[*tuple[Any, ...]]:
         )
         .join(Department, Department.id == Application.department_id)
         .join(DRAFTER, DRAFTER.id == Application.drafter_id)
-        .outerjoin(CUSTODIAN, CUSTODIAN.id == Application.custodian_id)
         .outerjoin(PREVIOUS, PREVIOUS.id == Application.previous_id)
         .outerjoin(HandOver, of_present_issue())
+        .outerjoin(CUSTODIAN, CUSTODIAN.id == present_custodian())
         .outerjoin(ArchiveEntry, ArchiveEntry.application_id == Application.id)
         .outerjoin(IntegrityCheck, IntegrityCheck.id == newest_check)
         .where(Application.id == application_id)

@@ -78,7 +78,11 @@ def decides(uow: UnitOfWork, person_id: str) -> bool:
         *(moment.is_(None) for moment in (HandOver.declined_at, HandOver.lost_at, HandOver.ended_at)),
     )
     named = select(Application.id).where(
-        or_(Application.custodian_id == person_id, Application.drafter_id == person_id),
+        or_(
+            Application.custodian_id == person_id,
+            Application.named_custodian_id == person_id,
+            Application.drafter_id == person_id,
+        ),
         Application.submitted_at.is_not(None),
         Application.closed_at.is_(None),
     )

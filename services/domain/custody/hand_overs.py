@@ -91,13 +91,19 @@ def _offer(uow: UnitOfWork, state: CaseState) -> HandOver:
             "let an administrator set the maximum use period among the rules, then resolve the incident",
         )
     before = _replaced(uow, application)
-    # copies that are replaced go to whoever held those that were wrong
-    custodian_id = application.custodian_id if before is None else before.custodian_id
+    # who held copies that are replaced is named by the re-issue; one of an earlier release named nobody
+    held_by = application.custodian_id if before is None else before.custodian_id
+    custodian_id = application.named_custodian_id or held_by
     custodian = None
     if custodian_id:  # locked: nobody deactivates a person whom copies are just offered to
         custodian = uow.session.get(Person, custodian_id, with_for_update={"read": True}, populate_existing=True)
     if custodian is None or not custodian.active:
-        raise _fatal(application.id, "no custodian is named who may still work here (R46)", "name a custodian")
+        raise _fatal(
+            application.id,
+            "no custodian is named who may still work here (R46)",
+            "let the head of the department, or the head of Security, name another custodian on the page of the case",
+            runbook="incidents-pending#no-custodian",
+        )
     offered = copies.list_in_scope(uow, application.id)
     copied = {copy.item_id for copy in offered}
     for item in state.retrieved:
@@ -180,7 +186,8 @@ def accept(uow: UnitOfWork, hand_over_id: str, *, conditions_version: str, proof
     if any(row.cause == suspensions.CUSTODIAN_LEFT for row in suspensions.of_person(uow, uow.actor.id)):
         raise Refused(
             "custodian-left",
-            "You are recorded as leaving: decline the copies, so that they are offered to another person.",
+            "You are recorded as leaving: let the head of your department, or the head of Security, name another "
+            "custodian on the page of the case.",
             status=403,
         )
     if conditions_version != uow.rules.policy_version:
@@ -417,7 +424,8 @@ def _decide(
     )
 
 
-def _fatal(application_id: str, cause: str, next_step: str) -> Fatal:
+def _fatal(application_id: str, cause: str, next_step: str, *, runbook: str | None = None) -> Fatal:
     return Fatal(
-        f"could not hand over | application {application_id} | {cause} | {next_step}, then resolve the incident"
+        f"could not hand over | application {application_id} | {cause} | {next_step}, then resolve the incident",
+        runbook=runbook,
     )

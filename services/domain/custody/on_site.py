@@ -49,9 +49,13 @@ SUPERSEDED = (
 )
 
 
-def way_of(application: Application, hand_over: HandOver) -> str:
-    """Return the way of use that holds for the loan now: never more than the rules kept with the case allow (R56)."""
-    way = hand_over.way_of_use or application.granted_way_of_use or ways.VIEW
+def way_of(application: Application, hand_over: HandOver | None) -> str:
+    """Return the way of use that holds for the loan now: never more than the rules kept with the case allow (R56).
+
+    ``hand_over``: None before the copies are offered.
+    """
+    changed = hand_over.way_of_use if hand_over is not None else None
+    way = changed or application.granted_way_of_use or ways.VIEW
     return handling_of_cases.limited(application, way)
 
 

@@ -68,6 +68,7 @@ def begin(
             master.superseded_at = uow.now
     application.issue, application.reissued_at = application.issue + 1, uow.now
     application.storage_notified_at = None
+    application.named_custodian_id = hand_over.custodian_id  # whoever held the wrong copies gets the right ones
     approved = replacements.list_approved(uow, state)
     created = [_replace(item, wrong.get(item.id), approved, application.round) for item in state.items]
     uow.session.add_all(created)

@@ -29,6 +29,13 @@ class Refusal(FormSigning):
     reason: Account
 
 
+class NewCustodian(Body):
+    """Who is to accept the copies in place of the custodian who is named now, and why."""
+
+    person_id: Identifier
+    reason: Account
+
+
 class Loss(Body):
     kind: Literal["lost", "damaged", "leaked"]
     what_happened: Account

@@ -130,6 +130,11 @@ def list_suspended(uow: UnitOfWork, people: Collection[str]) -> set[str]:
     return {str(row.person_id) for row in _open(uow, Suspension.person_id.in_(people))} if people else set()
 
 
+def list_people(uow: UnitOfWork) -> set[str]:
+    """Return everybody who is suspended themselves now; one statement."""
+    return {str(row.person_id) for row in _open(uow, Suspension.person_id.is_not(None))}
+
+
 def of_hand_overs(uow: UnitOfWork, hand_overs: Collection[HandOver]) -> Mapping[str, Sequence[Suspension]]:
     """Return what is open of each hand-over, by its id; one statement for all of them."""
     if not hand_overs:

@@ -173,7 +173,7 @@ def obstacle_of(uow: UnitOfWork, subject: Subject) -> Message | None:
     kind = kind_of(subject)
     if kind.is_moot(subject.state):
         return Message("The loan has ended: submit a new application if you still need the footage.")
-    return kind.obstacle(uow, subject.state, kind.read(subject.matter))
+    return kind.obstacle_of(uow, subject.state, subject.matter)
 
 
 def _require_routed(subject: Subject, act: str) -> None:

@@ -351,7 +351,7 @@ TEXTS = {
         Message("The custodian lets you view footage under your own name."), "hand-overs", personal=True, work="viewing"
     ),
     "custodian-leaves": NoticeText(
-        Message("The custodian of a loan leaves: transfer the copies to another person, or have them returned.")
+        Message("A custodian leaves: transfer the copies, or name another custodian where they are not accepted yet.")
     ),
     "custody-transferred": NoticeText(Message("Another person is now the custodian of a loan."), "matter"),
     "violation-leak": NoticeText(Message("Footage was leaked or misused: a violation was recorded."), work="violation"),

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from services.database.base import new_id
 from services.database.leases import Lease, Leased
-from services.database.tables.custody import HandOver
+from services.database.tables.applications import Application
+from services.database.tables.custody import HandOver, of_present_issue, present_custodian
+from services.database.tables.documents import Document
 from services.database.tables.people import Person
 from services.database.tables.staffing import Leaving
 from services.database.unit_of_work import Actor, Database, UnitOfWork
@@ -54,6 +56,7 @@ def begin(uow: UnitOfWork, person: Person, source: Source) -> Person:
         return person
     staff.check_may_leave(uow, person)
     change_requests.notify_change(uow, person.id)
+    _ask_for_others(uow, person.id)
     if not held_copies.list_numbers(uow, person.id):
         staff.end_account(uow, person)
         return person
@@ -65,7 +68,6 @@ def begin(uow: UnitOfWork, person: Person, source: Source) -> Person:
     change_requests.end_all_of(uow, person.id)
     sessions.end_all(uow, person.id)
     suspensions.open_for_person(uow, person.id, suspensions.CUSTODIAN_LEFT, row.id)
-    _ask_for_transfers(uow, person.id)
     return person
 
 
@@ -130,21 +132,30 @@ def _end(uow: UnitOfWork, row: Leaving, outcome: Literal["left", "stays"]) -> No
             suspensions.lift(uow, suspension)
 
 
-def _ask_for_transfers(uow: UnitOfWork, person_id: str) -> None:
-    """Tell the heads who may transfer the copies: of the department, else of Security."""
-    query = select(HandOver).where(
-        HandOver.custodian_id == person_id,
-        HandOver.accepted_at.is_not(None),
-        HandOver.returned_at.is_(None),
-        HandOver.lost_at.is_(None),
-        HandOver.ended_at.is_(None),
+def _ask_for_others(uow: UnitOfWork, person_id: str) -> None:
+    """Tell the heads who may give the copies to somebody else: of the department, else of Security."""
+    held = select(HandOver.id, Application).join(Application, Application.id == HandOver.application_id)
+    loans = held.where(HandOver.custodian_id == person_id, HandOver.lost_at.is_(None), held_copies.holds(uow))
+    # approved, and not offered yet
+    filed = select(Document.id).where(Document.application_id == Application.id, Document.kind == "application-form")
+    waiting = (
+        select(Application.id, Application)
+        .outerjoin(HandOver, of_present_issue())
+        .where(
+            or_(Application.custodian_id == person_id, Application.named_custodian_id == person_id),
+            present_custodian() == person_id,
+            HandOver.id.is_(None),
+            Application.closed_at.is_(None),
+            Application.withdrawn_at.is_(None),
+            filed.exists(),
+        )
+        .order_by(Application.id)
     )
-    for hand_over in uow.session.scalars(query.order_by(HandOver.id)).all():
+    found = [*uow.session.execute(loans.order_by(HandOver.id)), *uow.session.execute(waiting)]
+    for subject_id, application in found:
         for find in (heads.list_of_department, heads.list_of_security):
-            others = [head for head in find(uow, hand_over) if head != person_id]
+            others = [head for head in find(uow, application) if head != person_id]
             for head in others:
-                notification_service.notify(
-                    uow, head, NOTICE, application_id=hand_over.application_id, subject_id=hand_over.id
-                )
+                notification_service.notify(uow, head, NOTICE, application_id=application.id, subject_id=subject_id)
             if others:
                 break

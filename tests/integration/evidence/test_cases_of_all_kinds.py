@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -11,15 +12,23 @@ import pytest
 import rfc8785
 from case_people import CUSTODIAN, People
 from demo_container import Places
+from evidence_case import attach
 from passkey_desk import PLACE, preparing
+from photographs import png
 from soft_passkey import SoftPasskey
 from whole_desk import open_desk
 from whole_footage import MADE_FOR, Footage
+from whole_matter import ask
 
 from services.app.evidence import sources_of
+from services.database.base import new_id
 from services.database.tables.applications import Application
 from services.database.tables.copies import Copy
 from services.database.tables.documents import Document
+from services.database.tables.holds import Hold
+from services.database.tables.inspections import GroupInspection, InspectedCase
+from services.database.tables.people import Person
+from services.database.tables.work_orders import WorkOrder, WorkOrderAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.demo.organisation import demo_id
 from services.domain.accounts import own_account, passkeys
@@ -29,10 +38,17 @@ from services.domain.accounts.signatures.given import Assertion, Proof
 from services.domain.custody import queries as custody_queries
 from services.domain.custody import viewings
 from services.domain.reviews.scopes import Granting
+from services.domain.supervision import case_reviews, case_sheet, groups
+from services.domain.supervision.case_reviews import Given
+from services.domain.supervision.groups import Appointment
+from services.domain.work_orders import service as work_orders
+from services.domain.work_orders.roles import Role
+from services.domain.work_orders.service import Answered, Done, Subject, Verdict
 from services.evidence import package
 from services.runtime.threads import run_in_thread
 from services.vault.age import generate_identity
 from services.vault.keys.log_key import FOLDER, ensure_log_key
+from services.verifier import layout
 from services.verifier.examination import examine
 from services.verifier.report import Report
 
@@ -157,6 +173,156 @@ async def test_a_passkeys_signature_is_checked_by_whoever_has_the_package(desk: 
         tampering.write(tmp_path / "changed.zip", tampering.resealed(changed, desk.container.signer))
         first = examine(tmp_path / "changed.zip").failed[0]
         assert (first.check, first.of) == ("decision", line.of)
+
+
+@pytest.mark.requirement("R34", "R52")
+async def test_of_a_case_whose_release_waits_for_a_second_person_or_was_never_answered(
+    desk: People, tmp_path: Path
+) -> None:
+    case = await desk.apply("cam1", important_information=True)
+    await desk.reach(case, "storage-release")
+    decided = await desk.decide(case, "storage-release")
+    assert not decided.published
+    await desk.confirm(case, agrees=False)
+    await desk.decide(case, "storage-release")
+
+    waiting = await packaged(desk, case, tmp_path / "waiting.zip", "hash")
+    await desk.withdraw(case)
+    await closed(desk, case)
+    withdrawn = await packaged(desk, case, tmp_path / "withdrawn.zip", "hash")
+
+    for report in (waiting, withdrawn):
+        signed = sorted(line.of.partition("-")[2] for line in report.lines if line.check == "decision")
+        assert [name for name in signed if name.endswith("storage-release.json")] == [
+            "confirmation-storage-release.json",
+            "proposal-storage-release.json",
+            "proposal-storage-release.json",
+        ]
+
+
+@pytest.mark.requirement("R47", "R52", "R64")
+async def test_of_a_case_whose_work_orders_were_done_and_verified(desk: People, tmp_path: Path) -> None:
+    """A check-in of the custodian and a review of the hold, each with what was attached to it."""
+    case = await desk.apply("cam1")
+    loan = await desk.accept(case)
+    await ask(desk, case, "hold", "zhaoqiang", cause="manual")
+    [hold] = desk.rows(Hold)
+    check_in = await opened(desk, case, "check-in", Subject("loan", loan.id, "借用"), demo_id(CUSTODIAN))
+    await attach(desk, CUSTODIAN, check_in, "evidence", png(40, 30))
+    await done(desk, check_in, CUSTODIAN)
+    review = await opened(desk, case, "hold-review", Subject("hold", hold.id, "保留"), hold.owner_id)
+    await attach(desk, "zhaoqiang", review, "evidence", png(41, 30))
+    await done(desk, review, "zhaoqiang")
+    await verified(desk, review)
+    still_open = await opened(desk, case, "check-in", Subject("loan", loan.id, "借用"), demo_id(CUSTODIAN))
+    await attach(desk, CUSTODIAN, still_open, "evidence", png(42, 30))
+    await desk.quiet()
+
+    report = await packaged(desk, case, tmp_path / "case.zip", "hash")
+
+    signed = sorted(line.of.partition("-")[2] for line in report.lines if line.check == "decision")
+    assert [name for name in signed if name.startswith("work-order")] == [
+        "work-order-done.json",
+        "work-order-done.json",
+        "work-order-verified.json",
+    ]
+    assert found(report, "attachments-complete").startswith("3 files, 2 of them named")
+    assert [line.check for line in report.lines if line.check == "older"] == []
+    contents = tampering.read(tmp_path / "case.zip")
+    without = {name: data for name, data in contents.items() if not name.endswith("work-order-verified.json")}
+    tampering.write(tmp_path / "changed.zip", tampering.resealed(without, desk.container.signer))
+    assert "decisions-complete" in {line.check for line in examine(tmp_path / "changed.zip").failed}
+
+
+@pytest.mark.requirement("R62")
+@pytest.mark.requirement("R52", refuses=True)
+async def test_of_a_case_that_supervision_has_inspected_without_what_it_answered(desk: People, tmp_path: Path) -> None:
+    case = await desk.apply("cam1")
+    await desk.decline(case)
+    await closed(desk, case)
+    await inspected(desk, case)
+    assert desk.events("inspection-case-inspected")
+
+    await packaged(desk, case, tmp_path / "case.zip", "hash")
+
+    contents = tampering.read(tmp_path / "case.zip")
+    events = [json.loads(json.loads(line)["entry"]) for line in contents[layout.EVENTS].splitlines()]
+    assert not [event for event in events if event["action"].startswith("inspection-")]
+    assert not [name for name, data in contents.items() if b"inspection-answers" in data or "核对无误".encode() in data]
+
+
+async def opened(desk: People, case: str, kind: str, subject: Subject, doer: str) -> str:
+    def act(uow: UnitOfWork) -> str:
+        order = work_orders.open_work_order(
+            uow,
+            kind,
+            subject,
+            key=new_id(),
+            doer=Role(person_id=doer),
+            application_id=case,
+            by_system=True,
+        )
+        return order.id
+
+    return str(await desk.as_person(CUSTODIAN, act))
+
+
+async def done(desk: People, order_id: str, by: str) -> None:
+    [order] = desk.rows(WorkOrder, id=order_id)
+    said = Done({item["code"]: Answered("yes") for item in order.facts["checklist"]})
+    await desk.as_person(by, work_orders.done, order_id, said, Proof(order.facts_sha256, f"demo-{by}"))
+
+
+async def verified(desk: People, order_id: str) -> None:
+    def asked(uow: UnitOfWork) -> WorkOrderAttempt | None:
+        [attempt] = uow.session.query(WorkOrderAttempt).filter_by(work_order_id=order_id)
+        return attempt if attempt.review_id is not None else None
+
+    await desk.until(asked, "the verification")
+    [order] = desk.rows(WorkOrder, id=order_id)
+    [login, *_] = [
+        desk.rows(Person, id=one)[0].login for one in desk.look(lambda uow: work_orders.list_verifiers(uow, order))
+    ]
+    verdict = Verdict("verified", {"on-site": True, "met": True})
+    await desk.as_person(login, work_orders.verify, order_id, verdict, Proof(order.facts_sha256, f"demo-{login}"))
+
+
+async def inspected(desk: People, case: str) -> None:
+    """The case is one of an inspection's sample, and a member answers the checklists about it."""
+    leader, others = "heping", ("sunli", "hanxue")
+    until = desk.clock.now() + timedelta(days=365)
+    wanted = Appointment(demo_id(leader), [demo_id(one) for one in others], until, "会议纪要第3号")
+    group = await desk.as_person("gaofeng", groups.propose, wanted, Proof("", "demo-gaofeng"))
+    await desk.as_person("songtao", groups.confirm, group.id, Proof("", "demo-songtao"))
+    number = str(desk.application(case).number)
+
+    def draw(uow: UnitOfWork) -> str:
+        inspection = GroupInspection(
+            number="JC-2031-000001",
+            period="2031-02",
+            period_from=uow.now - timedelta(days=31),
+            period_to=uow.now,
+            group_id=group.id,
+            opened_at=uow.now,
+            seed="0" * 64,
+            seed_size=1,
+            drawn_at=uow.now,
+            sampled=1,
+        )
+        uow.session.add(inspection)
+        uow.session.flush()
+        row = InspectedCase(inspection_id=inspection.id, position=1, application_id=case, number=number, because=[])
+        uow.session.add(row)
+        uow.session.flush()
+        case_reviews.open_review(uow, inspection.id, 1, job_key=1)
+        return row.id
+
+    row_id = await desk.as_person(leader, draw)
+    [row] = desk.rows(InspectedCase, id=row_id)
+    sheet = desk.look(lambda uow: case_sheet.build(uow, row))
+    given = {line.question.code: Given(line.system or "yes", "核对无误") for line in sheet.lines}
+    login = desk.rows(Person, id=row.assigned_to)[0].login
+    await desk.as_person(login, case_reviews.decide, row_id, given, sheet.sha256, Proof("", f"demo-{login}"))
 
 
 async def closed(desk: People, case: str) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from services.evidence.document_members import DocumentFile
 from services.runtime.errors import Fatal
 from services.runtime.threads import run_in_thread
 from services.vault.keys.log_key import FOLDER, ensure_log_key
+from services.vault.keys.signer import Signer
+from services.vault.keys.signing_key import ensure_signing_key
 from services.verifier.footage import PREDICATE
 
 
@@ -55,6 +58,9 @@ async def test_a_package_that_would_not_hold_is_not_made(
             assert list(target.parent.glob("*")) == []
             assert desk.events("package-made") == []
 
+        other = Signer(ensure_signing_key(tmp_path / "other", "of the same name", datetime.now(UTC)))
+        await refused("was signed under another root than the seal key has now.*one by one.*openssl", signer=other)
+        assert desk.events("package-started") == []
         await refused("it was sealed before labels were signed", store=UnsignedLabels(sources.store))
         kept = signed_acts.of_application
         with monkeypatch.context() as patched:

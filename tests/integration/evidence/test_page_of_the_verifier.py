@@ -16,7 +16,7 @@ import tools
 from evidence_case import Made
 from older_package import open_older
 from playwright.sync_api import Browser, Page, sync_playwright
-from tampered_packages import Small, Tampered, groups
+from tampered_packages import Small, Tampered, groups, packed_by_others
 
 from services.bench import small_case
 from services.vault.keys.log_key import ensure_log_key
@@ -174,6 +174,20 @@ def test_a_reader_sees_what_holds_in_either_language(small: Small, browser: Brow
         failures = page.inner_text(".failures")
         assert "each member's bytes are those of the manifest" in failures
         assert "and the manifest says" in failures
+
+        packed = packed_by_others(small.contents)
+        wrapped = tmp_path / "wrapped.zip"
+        wrapped.write_bytes(packed["wrapped"])
+        page.set_input_files("#file", wrapped)
+        page.get_by_text("wrapped.zip ·").wait_for()
+        page.get_by_role("heading", name="This file is no package as it was made").wait_for()
+        assert "unpack it once, and choose the one inside" in page.inner_text(".failures")
+        again = tmp_path / "again.zip"
+        again.write_bytes(packed["packed again"])
+        page.locator("#zh").press("Enter")
+        page.set_input_files("#file", again)
+        page.get_by_text("它曾被解压后重新打包：请取收到时的原文件").first.wait_for()
+        assert page.inner_text("#verdict") == "此文件不是制作时的证据包"
 
 
 @pytest.mark.skipif(not amount.all_of_it(), reason="4 GiB are read in make test-all alone")

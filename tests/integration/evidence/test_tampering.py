@@ -6,6 +6,7 @@ import amount
 import package_tampering as tampering
 import pytest
 from evidence_case import Made
+from tampered_packages import packed_by_others
 
 from services.verifier import layout
 from services.verifier.examination import examine
@@ -165,7 +166,21 @@ def test_bytes_before_behind_or_missing_are_found(made: Made, target: Path, chan
     assert [line.check for line in untrusted(target).failed] == ["structure"]
 
 
-def test_what_is_no_package_gets_a_sentence(tmp_path: Path) -> None:
+def test_what_is_no_package_gets_a_sentence(made: Made, target: Path, tmp_path: Path) -> None:
     for path in (tmp_path / "missing.zip", tmp_path):
         [line] = untrusted(path).failed
         assert "name the package" in line.found
+    contents = tampering.read(made.hash)
+    packed = packed_by_others(contents)
+    told = dict.fromkeys(packed, "it was unpacked and packed again: take the file as you received it")
+    told["wrapped"] = "this ZIP holds another ZIP: unpack it once, and choose the one inside"
+    told["another ZIP"] = "the ZIP's directory is not as it follows from its members: a byte of it was changed"
+    for name, data in packed.items():
+        target.write_bytes(data)
+        report = untrusted(target)
+        assert (report.exit_code, [line.found for line in report.failed]) == (1, [told[name]]), name
+    package = made.hash.read_bytes()
+    directory = package.rindex(b"PK\x01\x02")  # of a package in which a byte was changed it is said as before
+    target.write_bytes(package[: directory + 16] + bytes([package[directory + 16] ^ 1]) + package[directory + 17 :])
+    [line] = untrusted(target).failed
+    assert line.found.startswith("the header of the member manifest.dsse.json differs")

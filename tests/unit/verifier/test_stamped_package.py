@@ -1,14 +1,11 @@
 """A package whose signatures an authority has seen: the stamps are checked, and the authority is named."""
 
-import base64
-import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
 import package_tampering as tampering
 import pytest
-import rfc8785
-from tampered_packages import Stamper
+from tampered_packages import Small, Stamper, anchored
 
 from services.bench import small_case
 from services.vault.keys.log_key import ensure_log_key
@@ -16,7 +13,6 @@ from services.vault.keys.signer import Signer
 from services.vault.keys.signing_key import ensure_signing_key
 from services.verifier import layout
 from services.verifier.examination import examine
-from services.verifier.notes import read_checkpoint
 
 pytestmark = pytest.mark.tool("openssl")
 
@@ -52,21 +48,9 @@ def test_the_authority_that_has_stamped_an_anchor_is_named(tmp_path: Path) -> No
     now, stamper = datetime.now(UTC), Stamper(tmp_path / "authority")
     seal, key = Signer(ensure_signing_key(tmp_path / "seal", "stamped", now)), ensure_log_key(tmp_path / "log")
     small_case.write(tmp_path / "one.zip", seal, key, [b"footage"], now.isoformat())
-    contents = tampering.read(tmp_path / "one.zip")
-    note = contents[layout.CHECKPOINT]
-    size = read_checkpoint(note.decode()).size
-    anchor = {
-        "size": size,
-        "key": f"checkpoints/{size}",
-        "sha256": hashlib.sha256(note).hexdigest(),
-        "anchoredAt": small_case.AT,
-        "note": note.decode(),
-        "token": base64.b64encode(stamper.stamp(note)).decode(),
-    }
-    contents[layout.ANCHORS] = rfc8785.dumps(anchor) + b"\n"
-    contents[layout.CONSISTENCY] = rfc8785.dumps({"old": size, "new": size, "hashes": []}) + b"\n"
+    small = Small(tampering.read(tmp_path / "one.zip"), seal, key, tmp_path)
 
-    report = examine(tampering.write(tmp_path / "anchored.zip", tampering.resealed(contents, seal)))
+    report = examine(tampering.write(tmp_path / "anchored.zip", anchored(small, stamper.stamp)))
 
     assert report.failed == []
     [line] = [line for line in report.lines if line.check == "anchors"]

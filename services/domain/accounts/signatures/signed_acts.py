@@ -18,6 +18,7 @@ from services.database.tables.people import Person
 from services.database.tables.returns import Return
 from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
 from services.database.tables.sittings import Sitting
+from services.database.tables.work_orders import WorkOrder, WorkOrderAttempt
 from services.database.unit_of_work import UnitOfWork
 
 
@@ -26,9 +27,9 @@ class SignedAct:
     """One signed act.
 
     ``signature`` is without the statement; its ``sha256`` is of the canonical ``statement``. ``kind``: decision,
-    proposal, confirmation, consent, confidentiality-agreement, return, urgent-call, custody-offer, package-approval;
-    ``stage`` of the first three. A proposal is a release whose second person disagreed: one that was confirmed is a
-    decision.
+    proposal, confirmation, consent, confidentiality-agreement, return, sitting, urgent-call, custody-offer,
+    package-approval, work-order-done, work-order-verified; ``stage`` of the first three. A proposal is a release
+    whose second person disagreed, or has not answered: one that was confirmed is a decision.
     """
 
     kind: str
@@ -44,12 +45,19 @@ def of_application(uow: UnitOfWork, application_id: str) -> list[SignedAct]:
 
     Consents, returns and agreements that were signed before statements were stored are left out.
     """
-    acts = (*_reviews(uow, application_id), *_others(uow, application_id), *_calls(uow, application_id))
+    acts = (
+        *_reviews(uow, application_id),
+        *_others(uow, application_id),
+        *_calls(uow, application_id),
+        *_work_orders(uow, application_id),
+    )
     return sorted(acts, key=lambda act: act.at)
 
 
 def _reviews(uow: UnitOfWork, application_id: str) -> Iterator[SignedAct]:
+    decided = set()
     for decision in uow.session.scalars(select(Decision).where(Decision.application_id == application_id)):
+        decided.add(decision.statement_sha256)
         yield from _act(
             uow, "decision", decision.signature, decision.decided_at, decision.decided_by, stage=decision.stage
         )
@@ -58,9 +66,10 @@ def _reviews(uow: UnitOfWork, application_id: str) -> Iterator[SignedAct]:
         yield from _act(
             uow, "confirmation", confirmation.signature, confirmation.confirmed_at, confirmation.person_id, stage=stage
         )
-    refused = select(Proposal, Review.stage).join(Review, Review.id == Proposal.review_id)
-    refused = refused.where(Review.application_id == application_id, Proposal.refused_by.is_not(None))
-    for proposal, stage in uow.session.execute(refused):
+    proposals = select(Proposal, Review.stage).join(Review, Review.id == Proposal.review_id)
+    for proposal, stage in uow.session.execute(proposals.where(Review.application_id == application_id)):
+        if proposal.statement_sha256 in decided:
+            continue
         yield from _act(uow, "proposal", proposal.signature, proposal.proposed_at, proposal.person_id, stage=stage)
         yield from _act(
             uow, "confirmation", proposal.refusal_signature, proposal.refused_at, proposal.refused_by, stage=stage
@@ -98,6 +107,16 @@ def _calls(uow: UnitOfWork, application_id: str) -> Iterator[SignedAct]:
         for call in json.loads(form.content).get("calls", ()):
             at = datetime.fromisoformat(call["at"])
             yield from _act(uow, "urgent-call", call["signature"], at, call["by"]["id"])
+
+
+def _work_orders(uow: UnitOfWork, application_id: str) -> Iterator[SignedAct]:
+    """Yield what was signed in the work orders about the case: as each was done, and as it was verified."""
+    attempts = select(WorkOrderAttempt).join(WorkOrder, WorkOrder.id == WorkOrderAttempt.work_order_id)
+    attempts = attempts.where(WorkOrder.application_id == application_id)
+    ordered = attempts.order_by(WorkOrder.opened_at, WorkOrder.id, WorkOrderAttempt.attempt)
+    for one in uow.session.scalars(ordered).all():
+        yield from _act(uow, "work-order-done", one.done_signature, one.done_at, one.done_by)
+        yield from _act(uow, "work-order-verified", one.verified_signature, one.verified_at, one.verified_by)
 
 
 def _act(

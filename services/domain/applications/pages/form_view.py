@@ -147,10 +147,10 @@ def find_people(uow: UnitOfWork, typed: TypedForm, field: str, text: str) -> Fou
     if field == "recipientIds":
         named = {other: typed.all(other) for other in typed_form.PEOPLE}
     on_site = typed.text("wayOfUse") == ways.ON_SITE
-    own = uow.session.get_one(Person, uow.actor.id).department_id if field == "custodianId" and not on_site else None
+    own = [uow.session.get_one(Person, uow.actor.id).department_id] if field == "custodianId" and not on_site else []
     kinds = ways.COMPANIONS if field == "custodianId" and on_site else ()
     without = [person_id for ids in named.values() for person_id in ids if person_id]
-    return directory.find_people(uow, text, without, department_id=own, kinds=kinds, custodians=field != "subjectIds")
+    return directory.find_people(uow, text, without, department_ids=own, kinds=kinds, custodians=field != "subjectIds")
 
 
 def stored_fields(uow: UnitOfWork, form: forms.Form, application_id: str | None = None) -> dict[str, Any]:

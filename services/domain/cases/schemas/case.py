@@ -367,6 +367,7 @@ class CaseView(CaseSummary):
     process_instance: str | None
     next_acts: list[NextAct]
     may_withdraw: bool
+    may_name_custodian: bool
     items: list[CaseItem]
     findings: list[CaseFinding]
     reviews: list[CaseReview]

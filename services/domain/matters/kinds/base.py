@@ -33,7 +33,10 @@ from services.web.schemas import Account, Body
 
 LEADERS = ("head", "deputy")
 NOBODY = FoundPeople()
-NOT_LENT = Message("Nobody has accepted the copies yet: wait until the custodian has.")
+NOT_LENT = Message(
+    "Nobody has accepted the copies yet: wait until the custodian has, or let the head of the department name another "
+    "custodian on the page of the case."
+)
 
 
 class Asked(Body):
@@ -199,6 +202,10 @@ class Kind(ABC):
     @abstractmethod
     def obstacle(self, uow: UnitOfWork, state: CaseState, asked: Any) -> Message | None:
         """Return why it cannot be done as things stand; None where it can."""
+
+    def obstacle_of(self, uow: UnitOfWork, state: CaseState, matter: Matter) -> Message | None:
+        """Return the same of a matter that was asked for before, whoever acts now."""
+        return self.obstacle(uow, state, self.read(matter))
 
     def is_offered(self, application: Application) -> bool:
         """Whether a case of this kind can be asked for it at all; its page offers nothing else."""

@@ -10,20 +10,24 @@ from services.database.tables.applications import Item
 from services.database.tables.copies import Copy
 from services.database.tables.documents import Document
 from services.database.tables.matters import Matter
-from services.database.tables.people import Person
+from services.database.tables.reviews import Review
 from services.database.unit_of_work import UnitOfWork
-from services.domain.access import parts
 from services.domain.access import queries as access_queries
 from services.domain.accounts.signatures.bodies import Signing
-from services.domain.applications import directory, forms, ways
+from services.domain.applications import forms
 from services.domain.applications.directory import FoundPeople
-from services.domain.custody import copies, grants, log, on_site, suspensions
+from services.domain.custody import copies, custodians, grants, log, suspensions
 from services.domain.matters.kinds import base
 from services.domain.matters.kinds.base import Asked, Kind, Line
 from services.domain.notifications import service as notification_service
+from services.domain.process import permissions
 from services.domain.process.permissions import CaseState
+from services.domain.stages.catalogue import STAGES
+from services.runtime.errors import Refused
 from services.runtime.translations import Message
 from services.web.schemas import Account, Identifier, Paragraph
+
+STAGE = "custody-receipt"
 
 
 class TransferAsked(Asked):
@@ -56,9 +60,17 @@ class CustodyTransfer(Kind):
 
     def find_people(self, uow: UnitOfWork, state: CaseState, search: str) -> FoundPeople:
         """Find who may become the custodian."""
-        return directory.find_people(uow, search, unfit_people(uow, state), custodians=True)
+        return custodians.find_people(uow, _change(state, uow.actor.id), search)
 
     def obstacle(self, uow: UnitOfWork, state: CaseState, asked: TransferAsked) -> Message | None:
+        return self._obstacle(uow, state, asked, uow.actor.id)
+
+    def obstacle_of(self, uow: UnitOfWork, state: CaseState, matter: Matter) -> Message | None:
+        return self._obstacle(uow, state, self.read(matter), matter.opened_by)
+
+    def _obstacle(
+        self, uow: UnitOfWork, state: CaseState, asked: TransferAsked, asked_by: str | None
+    ) -> Message | None:
         obstacle = base.loan_obstacle(state.hand_over)
         if obstacle is not None:
             return obstacle
@@ -66,11 +78,11 @@ class CustodyTransfer(Kind):
             # whoever reported the problem answers Security's questions, and nobody takes what is not as it should be
             return Message("The copies are frozen while a problem report is being checked: wait for its answer.")
         if asked.to_person_id == base.lent(state).custodian_id:
-            return Message("This person is the custodian already: choose another one.")
-        if asked.to_person_id == uow.actor.id:
+            return custodians.ALREADY
+        if asked.to_person_id == asked_by:
             # nobody decides what they have asked for, and the receipt is a decision
             return Message("You ask for the transfer, so another person has to accept the copies: choose another one.")
-        return _person_obstacle(uow, state, asked.to_person_id)
+        return custodians.obstacle(uow, _change(state, asked_by), asked.to_person_id)
 
     def statement(self, uow: UnitOfWork, state: CaseState, asked: TransferAsked) -> dict[str, Any]:
         """Return what is signed: who hands which copies to whom, in which state."""
@@ -105,7 +117,7 @@ class CustodyTransfer(Kind):
         }
 
     def floor(self, uow: UnitOfWork, state: CaseState) -> tuple[str, ...]:
-        return ("custody-receipt",)
+        return (STAGE,)
 
     def apply(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> dict[str, Any]:
         hand_over, asked = base.lent(state), self.read(matter)
@@ -186,38 +198,25 @@ def _labelled(uow: UnitOfWork, matter: Matter) -> list[tuple[Copy, Document | No
     return [(copy, label) for copy, label in uow.session.execute(query)]
 
 
-def unfit_people(uow: UnitOfWork, state: CaseState) -> set[str]:
-    """Return whom the form does not offer as the new custodian, besides administrators and those who have left."""
-    facts = access_queries.load_facts(uow, state.application.id)
-    return {
-        uow.actor.id,
-        base.lent(state).custodian_id,
-        *state.application.subject_ids,
-        *parts.deciders(facts),
-    }
+def require_ready(uow: UnitOfWork, review: Review, outcome: str) -> None:
+    """Raise Refused where the copies cannot be transferred any more: somebody may have moved department meanwhile."""
+    if review.matter_id is None or outcome != STAGES[review.stage].favourable:
+        return
+    matter = uow.session.get_one(Matter, review.matter_id)
+    state = permissions.read(uow, matter.application_id)
+    obstacle = CustodyTransfer().obstacle_of(uow, state, matter)
+    if obstacle is not None:
+        raise Refused(
+            "not-now",
+            "You cannot accept these copies now: {why} If that stays so, decline them, so that another person can be "
+            "asked.",
+            why=obstacle,
+        )
+    access_queries.require_agreement(uow, uow.actor.id)
 
 
-def _person_obstacle(uow: UnitOfWork, state: CaseState, person_id: str) -> Message | None:
-    person = uow.session.get(Person, person_id)
-    if person is None or not person.active:
-        return Message("This person has left: choose another one.")
-    directory, facts = access_queries.load_directory(uow), access_queries.load_facts(uow, state.application.id)
-    if directory.holds(person_id, "administrator"):
-        return Message("Administrators cannot view footage: another person has to be the custodian.")
-    if person_id in state.application.subject_ids:
-        return Message("This person is concerned in the case: choose another one.")
-    if parts.has_decided(facts, person_id):
-        return Message("This person has decided in the case: choose another one.")
-    return _access_obstacle(uow, state, person_id)
-
-
-def _access_obstacle(uow: UnitOfWork, state: CaseState, person_id: str) -> Message | None:
-    """Return why the copies would not open for the person."""
-    if suspensions.of_person(uow, person_id):
-        return Message("Access of this person to footage is suspended: choose another one.")
-    if on_site.holds_for(uow, base.lent(state)) and not ways.is_companion(uow, person_id):
-        return Message("The footage is viewed on site: choose a person of Security or the storage office.")
-    return None
+def _change(state: CaseState, asked_by: str | None) -> custodians.Change:
+    return custodians.Change(state.application, state.hand_over, asked_by)
 
 
 def _heads(uow: UnitOfWork, state: CaseState) -> list[str]:

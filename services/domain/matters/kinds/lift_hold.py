@@ -63,7 +63,8 @@ class LiftHold(Kind):
         if uow.actor.id != hold.owner_id:
             service.require_leader(uow)
         query = select(HandOver.custodian_id).where(HandOver.application_id == application.id)
-        if uow.actor.id in {application.drafter_id, application.custodian_id, *uow.session.scalars(query)}:
+        named = (application.drafter_id, application.custodian_id, application.named_custodian_id)
+        if uow.actor.id in {*named, *uow.session.scalars(query)}:
             raise Refused("hold-party", "You have a part in this case: other people have to lift the hold.", status=403)
         service.require_not_accused(uow, application)
         if hold.lift_asked_at is not None and hold.lifted_at is None:

@@ -5,10 +5,12 @@
 // differs anywhere is found. Members are never extracted, and the file is read in slices.
 
 import { concat, equal, utf8 } from "./bytes.js";
+import * as layout from "./layout.js";
 import { Invalid, quoted } from "./values.js";
 
 const MOST_MEMBERS = 20_000;
 const LONGEST_NAME = 120;
+const LARGEST_DIRECTORY = 8 * 2 ** 20; // bytes of another program's, which is read for its names alone
 const BLOCK = 4 * 2 ** 20;
 const WINDOW = 2 ** 18; // bytes that are read at once where headers and small members follow one another
 const NAME = /^(?:[A-Za-z0-9][A-Za-z0-9._-]*\/)?[A-Za-z0-9][A-Za-z0-9._-]*$/;
@@ -101,7 +103,7 @@ export class Archive {
   /** Open a file; raises Invalid if its structure is wrong. */
   static async open(file) {
     const archive = new Archive(file);
-    archive.members = await archive.readStructure();
+    archive.members = await archive.readMembers();
     archive.byName = new Map(archive.members.map((member) => [member.name, member]));
     return archive;
   }
@@ -153,6 +155,26 @@ export class Archive {
     }
     const from = start - this.window.start;
     return this.window.data.slice(from, from + length);
+  }
+
+  async readMembers() {
+    try {
+      return await this.readStructure();
+    } catch (error) {
+      if (!(error instanceof Invalid)) throw error;
+      throw new Invalid((await this.packedByOthers()) ?? error.message);
+    }
+  }
+
+  /** What was done where another program has packed the file; null where it is a package's, or no ZIP. */
+  async packedByOthers() {
+    try {
+      const { length, offset } = await this.readEnd();
+      return length <= LARGEST_DIRECTORY ? packedByOthers(await this.slice(offset, length)) : null;
+    } catch (error) {
+      if (!(error instanceof Invalid)) throw error;
+      return null;
+    }
   }
 
   async readStructure() {
@@ -215,6 +237,31 @@ function large(view, position) {
   return value > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(value);
 }
 
+function packedByOthers(raw) {
+  const view = new DataView(raw.buffer, raw.byteOffset, raw.length);
+  const names = [];
+  let position = 0;
+  while (position + CENTRAL <= raw.length && equal(raw.subarray(position, position + 4), signature("\x01\x02"))) {
+    const fields = [4, 8, 10, 12, 14].map((at) => view.getUint16(position + at, true));
+    // one entry is as in a package, so it was packed as one, and changed
+    if (fields.every((value, n) => value === [MADE_BY, 0, 0, 0, FIRST_DAY][n])) return null;
+    const lengths = [28, 30, 32].map((at) => view.getUint16(position + at, true));
+    position += CENTRAL;
+    names.push(nameOf(raw.subarray(position, position + lengths[0])).replaceAll("\\", "/"));
+    position += lengths[0] + lengths[1] + lengths[2];
+  }
+  const files = names.filter((name) => !name.endsWith("/") && !name.startsWith("__MACOSX/"));
+  if (files.length === 1 && files[0].toLowerCase().endsWith(".zip")) {
+    return "this ZIP holds another ZIP: unpack it once, and choose the one inside";
+  }
+  if (files.some((name) => [layout.MANIFEST, layout.SIGNED].includes(name.split("/").at(-1)))) {
+    return "it was unpacked and packed again: take the file as you received it";
+  }
+  return null;
+}
+
+const nameOf = (raw) => String.fromCharCode(...[...raw].map((byte) => (byte < 128 ? byte : 0xfffd)));
+
 function parsed(raw, count) {
   const view = new DataView(raw.buffer, raw.byteOffset, raw.length);
   const members = [], seen = new Set();
@@ -225,7 +272,7 @@ function parsed(raw, count) {
     const extraLength = view.getUint16(position + 30, true);
     let size = view.getUint32(position + 24, true), offset = view.getUint32(position + 42, true);
     position += CENTRAL;
-    const name = String.fromCharCode(...[...raw.subarray(position, position + nameLength)].map((byte) => (byte < 128 ? byte : 0xfffd)));
+    const name = nameOf(raw.subarray(position, position + nameLength));
     if (name.length > LONGEST_NAME || !NAME.test(name)) {
       throw new Invalid(`${quoted(name.slice(0, LONGEST_NAME))} is no name of a member`);
     }

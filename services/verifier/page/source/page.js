@@ -140,18 +140,21 @@ async function compareAgain(event) {
 
 const title = (check) => word(`checks.${check}`);
 
+/** The word for the result: of what is no package as it was made nothing can be said but that. */
+const outcome = ({ exitCode, lines }) =>
+  lines.some(({ check, status }) => check === "structure" && status === "fail") ? "no-package" : exitCode;
+
 const tag = (status) => element("span", { class: `tag ${status}`, text: word(`status.${status}`) });
 
 function show() {
   const { report, file } = shown;
-  const { exitCode } = report;
   const parts = [verdict(report), acts(), facts(report, file)];
   const failures = report.lines.filter(({ status }) => status === "fail");
   if (failures.length) parts.splice(1, 0, failing(failures));
   if (Object.keys(report.fingerprints).length) parts.push(prints(report));
   parts.push(summary(report), everything(report));
   byId("result").replaceChildren(...parts);
-  byId("announced").textContent = word(`result.${exitCode}`);
+  byId("announced").textContent = word(`result.${outcome(report)}`);
 }
 
 function verdict(report) {
@@ -161,8 +164,8 @@ function verdict(report) {
   mark.setAttribute("aria-hidden", "true");
   mark.innerHTML = `<circle cx="24" cy="24" r="22" fill="currentColor"/><path d="${MARKS[exitCode]}" fill="none" stroke="#fff" stroke-width="4.5" stroke-linecap="round" stroke-linejoin="round"/>`;
   const children = [
-    element("h2", { id: "verdict", tabindex: "-1", text: word(`result.${exitCode}`) }),
-    element("p", { text: word(`result.${exitCode}-text`) }),
+    element("h2", { id: "verdict", tabindex: "-1", text: word(`result.${outcome(report)}`) }),
+    element("p", { text: word(`result.${outcome(report)}-text`) }),
   ];
   if (report.lines.some(({ check }) => check === "demo")) children.push(element("p", { class: "demo", text: word("result.demo") }));
   return element("section", { class: `verdict ${VERDICTS[exitCode]}`, "aria-labelledby": "verdict", children: [mark, element("div", { children })] });
@@ -278,7 +281,7 @@ function reportText({ report, file }) {
     return found ? `${start}  ${told("span", found).textContent}` : start;
   });
   const keys = Object.entries(report.fingerprints).map(([name, value]) => `${name.padEnd(5)} sha256:${value}  ${word(`keys.${name}`)}`);
-  return [plain(file.name), "", ...lines, "", ...keys, `${word(`result.${report.exitCode}`)}`, word(`result.${report.exitCode}-text`), ""].join("\n");
+  return [plain(file.name), "", ...lines, "", ...keys, word(`result.${outcome(report)}`), word(`result.${outcome(report)}-text`), ""].join("\n");
 }
 
 function saveReport() {

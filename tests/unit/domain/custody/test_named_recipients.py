@@ -104,7 +104,7 @@ async def test_the_account_of_who_may_view_or_is_heard_is_not_taken_over_by_one_
     planned = desk.run(people_import.preview, line.encode(), by="admin")
     assert [one.line for one in planned.wrong] == [2]
 
-    matter_id = loan.ask("custody-transfer", "keeper", toPersonId=OTHER)
+    matter_id = loan.ask("custody-transfer", "security-head", toPersonId=OTHER)
     assert await reset(OTHER) == "second-person-needed", "they are to take the copies over"
     desk.run(lambda uow: uow.session.query(Matter).filter_by(id=matter_id).update({"closed_at": uow.now}))
     assert await reset(OTHER) == "reset"
@@ -312,8 +312,8 @@ def _lose(loan: LoanDesk) -> None:
 
 
 def _transfer(loan: LoanDesk) -> None:
-    matter_id = loan.ask("custody-transfer", toPersonId="manager2")
-    loan.agreed(matter_id, ("custody-receipt", "manager2"))
+    matter_id = loan.ask("custody-transfer", toPersonId="drafter")
+    loan.agreed(matter_id, ("custody-receipt", "drafter"))
     assert loan.apply(matter_id)
 
 

@@ -35,7 +35,7 @@ from services.runtime.errors import NotPermitted, Refused
 
 DAYS = 15  # of the use period that was granted
 LATER = DAYS + 7
-NEW_KEEPER = "operator2"
+NEW_KEEPER = "drafter"
 HOUR = timedelta(hours=1)
 
 # ---- states
@@ -188,6 +188,10 @@ async def extension(played: Played) -> str:
 
 
 async def transfer(played: Played) -> str:
+    if played.loan.loan.accepted_at is None:
+        body = {"personId": NEW_KEEPER, "reason": REASON}
+        answer = await played.post("head", f"/api/applications/{played.loan.application_id}/custodian", body)
+        return answer if isinstance(answer, str) else "named"
     receipt = ("custody-receipt", NEW_KEEPER)
     return await played.matter("custody-transfer", played.custodian, receipt, toPersonId=NEW_KEEPER)
 
@@ -321,7 +325,7 @@ CELLS: dict[str, dict[str, Cell]] = {
     },
     "awaiting receipt": {
         "extension": NOT_NOW,
-        "custody transfer": ("applied", {"custodian": NEW_KEEPER}),
+        "custody transfer": ("named", {"custodian": NEW_KEEPER}),  # with a new receipt review
         "recall": ("applied", {"ended": "ended"}),
         "purpose change": NOT_NOW,
         "problem": NOT_NOW,
@@ -356,7 +360,6 @@ CELLS: dict[str, dict[str, Cell]] = {
 
 # Where the product does not do what the table says, and what there is instead.
 DIFFERS = {
-    ("awaiting receipt", "custody transfer"): "an offer is declined or runs out, and the department names another one",
     ("awaiting receipt", "recall"): "an offer that nobody has accepted ends with its time to take up",
     ("custodian left", "return"): "nobody attests for another one: the head transfers custody, or Security recalls",
 }

@@ -136,7 +136,7 @@ def lent_in_a_room(desk: ReviewDesk) -> dict[str, str]:
 
 
 WORLDS = (
-    World(lent_with_viewer, ("keeper", "operator2", "operator"), "head", "office-head"),
+    World(lent_with_viewer, ("keeper", "drafter", "operator2"), "head", "office-head"),
     World(lent_for_police, ("inspector", "operator2", "operator"), "security-head", "office-head"),
     World(lent_in_a_room, ("inspector", "operator2", "operator"), "security-head", "keeper"),
 )
@@ -151,6 +151,7 @@ class Loan:
     """One loan in a unit of work. ``keys`` are of the jobs that open reviews.
 
     ``changed``: something was done since the last comparison. What is refused is undone, and leaves nothing to compare.
+    ``refused``: why the last act was that a person was refused, as a code.
     """
 
     uow: UnitOfWork
@@ -159,6 +160,7 @@ class Loan:
     copy_id: str
     keys: Iterator[int] = field(default_factory=lambda: itertools.count(10_000))
     changed: bool = True
+    refused: str | None = None
     loaded: list[Any] = field(default_factory=list)
     rows: dict[type[Any], list[Any]] = field(default_factory=dict)
 
@@ -174,7 +176,8 @@ class Loan:
             with self.uow.savepoint():
                 done = act(self.uow, *arguments, **named)
                 self.uow.session.flush()
-        except (Refused, NotPermitted):
+        except (Refused, NotPermitted) as refusal:
+            self.refused = refusal.code if isinstance(refusal, Refused) else None
             return None
         finally:
             self.uow.actor = CLERK
@@ -522,6 +525,8 @@ class Loan:
         assert row.custodian_id == before.custodian_id, "whoever held the wrong copies gets those that replace them"
         if self.attempt(row.custodian_id, hand_overs.accept, hand_over_id, **signed) is not None:
             self.row, self.copy_id = row, copy_id
+        else:
+            assert self.refused != "not-yours", "whom the copies are offered to is asked for the receipt"
 
     # ---- what holds
 
@@ -691,6 +696,10 @@ class Loan:
             assert decision.form_sha256 == matter.facts_sha256
             assert decision.signature
             assert decision.decided_by != matter.opened_by
+        if matter.kind == "custody-transfer" and not on_site.holds_for(self.uow, self.row):
+            application = self.uow.session.get_one(Application, matter.application_id)
+            to = self.uow.session.get_one(Person, matter.counterpart_id)
+            assert to.department_id == application.department_id or matter.opened_by == "security-head"
 
     def check_answered(self, matter: Matter) -> str:
         [answer] = {row.outcome for row in self.list_of(Decision) if row.matter_id == matter.id}
@@ -725,7 +734,7 @@ class Loan:
     def ask_somebody(self) -> None:
         unfit = {self.row.custodian_id, *self.gone()}
         to = next(place for place, person in enumerate(self.world.keepers) if person not in unfit)
-        self.ask_transfer("head", to)
+        self.ask_transfer("security-head", to)
 
     def carried_out(self, kind: str, ask: Callable[[], None], changes: str) -> bool:
         """Whether one under way, or a new one, changes the loan. What has a "no" is closed first, as by its process."""

@@ -109,7 +109,8 @@ async def test_each_form_opens_and_a_refusal_keeps_what_was_typed(portal: Portal
     for kind in ("extension", "purpose-change", "custody-transfer"):
         assert (await head.get(f"/matters/new/{kind}?case={loan.application_id}")).status_code == 200
     found = await head.get(f"/matters/new/custody-transfer?case={loan.application_id}&person=operator2")
-    assert "operator2" in found.text
+    assert 'name="toPersonId"' not in found.text  # of another department
+    assert "drafter" in (await head.get(f"/matters/new/custody-transfer?case={loan.application_id}")).text
     answer = await head.post(
         f"/matters/new/purpose-change?case={loan.application_id}",
         data={"purpose": "用于培训", "wayOfUse": "view", "reason": "", "csrf_token": head.headers["X-CSRF-Token"]},
@@ -138,21 +139,21 @@ async def test_the_form_of_a_transfer_offers_nobody_who_is_refused_afterwards(po
 async def test_a_transfer_is_asked_for_with_a_signature(portal: Portal, loan: LoanDesk) -> None:
     keeper = await portal.signed_in("keeper")
     form = f"/matters/new/custody-transfer?case={loan.application_id}"
-    typed = {"reason": "r", "toPersonId": "operator2", "csrf_token": keeper.headers["X-CSRF-Token"]}
+    typed = {"reason": "r", "toPersonId": "drafter", "csrf_token": keeper.headers["X-CSRF-Token"]}
     for password in ({}, {"password": "wrong"}):
         refused = await keeper.post(form, data={**typed, **password})
         assert refused.status_code in (403, 422), refused.text
     asked = {"kind": "custody-transfer", "applicationId": loan.application_id}
-    asked["asked"] = {"reason": "r", "toPersonId": "operator2"}  # type: ignore[assignment]  # of JSON
+    asked["asked"] = {"reason": "r", "toPersonId": "drafter"}  # type: ignore[assignment]  # of JSON
     assert problem(await keeper.post("/api/matters", json=asked))[:2] == (422, "signature-missing")
     assert not loan.desk.all(Matter)
 
     assert (await keeper.post(form, data={**typed, "password": PASSWORD})).status_code == 303
     [matter] = loan.desk.all(Matter)
     statement = matter.signature["statement"]  # type: ignore[index]  # it is signed
-    assert (statement["person"], statement["toPerson"]) == ("keeper", "operator2")
+    assert (statement["person"], statement["toPerson"]) == ("keeper", "drafter")
     assert statement["copies"] == matter.facts["before"]["copies"]
-    loan.agreed(matter.id, ("custody-receipt", "operator2"))
+    loan.agreed(matter.id, ("custody-receipt", "drafter"))
     assert loan.apply(matter.id)
     sheet = json.loads(loan.desk.the(Document, number=matter.number).content)
     assert [call["by"]["id"] for call in sheet["calls"]] == ["keeper"]

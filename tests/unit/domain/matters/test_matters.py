@@ -1,6 +1,6 @@
 """Matters: who may ask, who decides, and that nothing is done that the rows do not show as decided."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -9,8 +9,11 @@ from loan_matter import LoanDesk, lent
 from prepared_desk import prepared_desk
 from review_desk import PASSWORD
 
+from services.database.tables.agreements import Agreement
+from services.database.tables.applications import Application
+from services.database.tables.consents import Consent, Consultation
 from services.database.tables.copies import Grant
-from services.database.tables.custody import CustodyEntry
+from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.documents import Document
 from services.database.tables.matters import Matter
 from services.database.tables.notices import Notice
@@ -21,13 +24,14 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import attached
 from services.domain.custody import grants, hand_overs, returns
+from services.domain.matters.kinds import KINDS
 from services.domain.process import permissions, relay
 from services.domain.process.messages import MATTER_ASKED, MATTER_MOOT, REVIEW_DECIDED, USE_PERIOD_CHANGED
 from services.domain.reviews.scopes import Granting
 from services.domain.staffing import leaving
 from services.runtime.errors import NotPermitted, Refused
 
-NEW_KEEPER = "operator2"
+NEW_KEEPER = "drafter"
 
 
 @pytest.fixture
@@ -291,6 +295,74 @@ def test_custody_stays_where_the_new_custodian_declines(loan: LoanDesk) -> None:
 def test_custody_goes_to_nobody_who_may_not_hold_it(loan: LoanDesk, person: str) -> None:
     """An administrator, a decider of the case, a person concerned, and the custodian himself."""
     assert refused(loan, "custody-transfer", "head", toPersonId=person) == "not-now"
+
+
+@pytest.mark.requirement("R46", "R57", refuses=True)
+@pytest.mark.parametrize("by", ["keeper", "head"])
+def test_only_the_head_of_security_transfers_custody_out_of_the_department(loan: LoanDesk, by: str) -> None:
+    assert refused(loan, "custody-transfer", by, toPersonId="operator2") == "not-now"
+
+    def offered(asker: str, search: str) -> set[str]:
+        found = loan.desk.run(
+            lambda uow: KINDS["custody-transfer"].find_people(uow, permissions.read(uow, loan.application_id), search),
+            by=asker,
+        )
+        return {person.id for person, _ in found.people}
+
+    assert [offered(by, search) for search in ("drafter", "operator2")] == [{"drafter"}, set()]
+    assert [offered("security-head", search) for search in ("drafter", "operator2")] == [{"drafter"}, {"operator2"}]
+
+    matter_id = loan.ask("custody-transfer", "security-head", toPersonId="operator2")
+    loan.agreed(matter_id, ("custody-receipt", "operator2"))
+    assert loan.apply(matter_id)
+    assert loan.loan.custodian_id == "operator2"
+    # who leads Security and holds the copies gives them to nobody elsewhere alone
+    loan.desk.run(lambda uow: uow.session.query(HandOver).update({"custodian_id": "security-deputy"}))
+    assert refused(loan, "custody-transfer", "security-deputy", toPersonId="operator2") == "not-now"
+
+
+@pytest.mark.requirement("R17", "R46", "R57")
+def test_custody_goes_to_a_department_that_has_consented_and_to_no_other(loan: LoanDesk) -> None:
+    def joint(uow: UnitOfWork) -> None:
+        """The form names two departments; the office has consented, the storage office has not answered."""
+        application = uow.session.get_one(Application, loan.application_id)
+        application.joint_department_ids = ["office", "storage"]
+        asked = {"asked_by": "drafter", "asked_at": uow.now, "due_at": uow.now, "form": {}, "sha256": "none"}
+        uow.session.add(Consultation(id="joint", application_id=application.id, round=1, **asked))
+        uow.session.flush()
+        for department, answer in (("office", "consented"), ("storage", None)):
+            of = {"application_id": application.id, "consultation_id": "joint", "department_id": department}
+            uow.session.add(Consent(**of, answer=answer))
+
+    loan.desk.run(joint)
+    assert refused(loan, "custody-transfer", "keeper", toPersonId="operator2") == "not-now"
+    matter_id = loan.ask("custody-transfer", "keeper", toPersonId="office-head")
+    loan.agreed(matter_id, ("custody-receipt", "office-head"))
+    assert loan.apply(matter_id)
+
+
+@pytest.mark.requirement("R46", "R57", "R59", refuses=True)
+def test_who_has_left_the_department_meanwhile_accepts_no_transfer(loan: LoanDesk) -> None:
+    matter_id = loan.ask("custody-transfer", toPersonId=NEW_KEEPER)
+    loan.check(matter_id)
+    review_id = loan.open(matter_id, "custody-receipt")
+
+    def code(act: Callable[[], None]) -> str:
+        with pytest.raises(Refused) as caught:
+            act()
+        return caught.value.code
+
+    def accept() -> None:
+        loan.answer(review_id, matter_id, "custody-receipt", NEW_KEEPER)
+
+    loan.desk.run(lambda uow: setattr(uow.session.get_one(Person, NEW_KEEPER), "department_id", "storage"))
+    assert code(accept) == "not-now"
+    loan.desk.run(lambda uow: setattr(uow.session.get_one(Person, NEW_KEEPER), "department_id", "works"))
+    loan.desk.run(lambda uow: uow.session.query(Agreement).filter_by(person_id=NEW_KEEPER).delete())
+    assert code(accept) == "agreement-missing"
+    loan.answer(review_id, matter_id, "custody-receipt", NEW_KEEPER, "declined")
+    loan.close(matter_id, "refused")
+    assert loan.loan.custodian_id == "keeper"
 
 
 @pytest.mark.requirement("R46", "R47")
