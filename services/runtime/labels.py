@@ -29,6 +29,7 @@ WORDS: dict[str | bool | None, str] = {
     "unreadable": "unreadable",
     "recorder": "recorder",
     "quarantine": "preservation",
+    "archive": "archived footage",
     "preservation": "preservation",
     "upload-announced": "waiting for upload",
     "upload-receiving": "being received",
@@ -124,6 +125,25 @@ WORDS: dict[str | bool | None, str] = {
         "taken unchanged from the uploaded file, as sealed on receipt"
     ),
     "taken from the quarantine, whole as it was preserved": "taken unchanged from the preserved footage",
+    "the recorder was down; the archive holds the whole span": (
+        "the recorder was unavailable; the archived footage covers the whole time span"
+    ),
+    "the recorder has no such channel any more; the archive holds the whole span": (
+        "the recorder no longer has this channel; the archived footage covers the whole time span"
+    ),
+    "the recorder could not be fetched from; the archive holds the whole span": (
+        "nothing could be retrieved from the recorder; the archived footage covers the whole time span"
+    ),
+    "the recorder gave less than it promised; the archive holds more": (
+        "the recorder delivered less than it reported; the archived footage covers more"
+    ),
+    "taken from the archive, whole as it was retrieved for another application": (
+        "taken unchanged from the archive, as retrieved for another application"
+    ),
+    "a master of the archive is damaged; it was not used": "a master in the archive is damaged and was not used",
+    "the archive has it within a longer span, which was not taken: nothing is retrieved beyond what was granted": (
+        "the archive has it in a longer time span, which was not taken: nothing is retrieved beyond what was granted"
+    ),
     "the recorder holds nothing of the granted span": "the recorder has no footage of the granted time span",
     "consents": "waiting for joint consent",
     "consented": "consented",

@@ -1,12 +1,15 @@
-"""Measure what the quarantine holds of an item, and make it a master."""
+"""Measure what the quarantine, or the archive, holds of an item, and make it a master."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from services.domain.cameras import clocks
+from services.domain.cameras.clocks import MEASURED_APART
+from services.domain.retrieval.archive import KeptMaster
 from services.runtime.spans import Span, gaps
-from services.vault.coverage import LEAST_SHARE
+from services.vault.coverage import LEAST_SHARE, OutcomeWord
 from services.vault.sealing import TOLERANCE_MS, Sealed
 from services.vault.store.protocol import Target
 from services.vault.store.replicas import Progress, replicate
@@ -14,8 +17,6 @@ from services.vault.verdict import share_of
 
 # Rounding never makes a partial item complete, nor one with a picture missing.
 NEARLY_ALL, NEARLY_NOTHING = 0.999999, 0.000001
-# Two measurements of one clock differ a little: what was searched by the first is not held against the second.
-CLOCK_TOLERANCE = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,14 @@ class Holding:
     sealed: Sealed
     searched: Span
     share: float
-    outcome: str  # complete, partial
+    outcome: OutcomeWord
+
+
+@dataclass(frozen=True)
+class ArchivedHolding(Holding):
+    """An object that is the master of another case."""
+
+    of: KeptMaster
 
 
 def measure(sealed: Sealed, granted: Span, window: Span, least_share: float = LEAST_SHARE) -> Holding:
@@ -51,7 +59,7 @@ def _searched(sealed: Span, granted: Span, window: Span) -> Span:
     Where nothing was widened when it was sealed, the clock was not known: then there is no measurement to differ from.
     """
     widened = sealed.start < granted.start or granted.end < sealed.end
-    if not widened or window.start < sealed.start - CLOCK_TOLERANCE or sealed.end + CLOCK_TOLERANCE < window.end:
+    if not widened or window.start < sealed.start - MEASURED_APART or sealed.end + MEASURED_APART < window.end:
         return window
     start = min(granted.start, max(window.start, sealed.start))
     return Span(start, max(granted.end, min(window.end, sealed.end)))
@@ -67,6 +75,41 @@ def best(
         if any(span.intersect(granted) for span in sealed.coverage.covered):
             holdings.append(measure(sealed, granted, window, least_share))
     return max(holdings, key=lambda holding: holding.share, default=None)
+
+
+def best_archived(
+    archived: Iterable[KeptMaster], granted: Span, least_share: float = LEAST_SHARE
+) -> ArchivedHolding | None:
+    """The archived master that covers most, of those that hold no more than is wanted.
+
+    Each is held against the granted span by both readings of the clock that was measured when it was retrieved.
+    """
+    holdings = []
+    for one in archived:
+        if one.fits(granted):
+            window = clocks.search_span(granted, one.clock)
+            held = measure(Sealed.from_json(one.sealed), granted, window, least_share)
+            holdings.append(ArchivedHolding(_held_against(held), held.searched, held.share, held.outcome, one))
+    return max(holdings, key=lambda holding: holding.share, default=None)
+
+
+def _held_against(holding: Holding) -> Sealed:
+    """What was sealed, with its coverage of what is searched now, of which it may hold a part."""
+    sealed, searched = holding.sealed, holding.searched
+    asked = sealed.coverage.asked
+    if asked.start <= searched.start and searched.end <= asked.end:
+        return sealed
+    whole = Span(min(asked.start, searched.start), max(asked.end, searched.end))
+    holes = gaps(whole, sealed.coverage.covered, tolerance=timedelta(milliseconds=TOLERANCE_MS))
+    coverage = replace(
+        sealed.coverage,
+        asked=whole,
+        gaps=tuple(holes),
+        share=share_of(whole, sealed.coverage.covered, sealed.coverage.pictures),
+        lead_in_ms=max(0, sealed.coverage.lead_in_ms - (asked.start - whole.start) // timedelta(milliseconds=1)),
+        tail_ms=max(0, sealed.coverage.tail_ms - (whole.end - asked.end) // timedelta(milliseconds=1)),
+    )
+    return replace(sealed, outcome=holding.outcome, coverage=coverage)
 
 
 async def adopt(sealed: Sealed, target: Target, *, progress: Progress = lambda read_back, size: None) -> Sealed:

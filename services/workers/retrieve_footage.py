@@ -3,21 +3,23 @@
 The recorder is asked first for its clock and its coverage; the searched span is the granted one by both readings of
 that clock (`domain.cameras.clocks`). Where the quarantine holds more of the granted span, or the recorder has lost it,
 or cannot give it while the quarantine holds all of it, the quarantine object becomes the master as a whole: its
-ciphertext is copied to a master's key.
+ciphertext is copied to a master's key. What neither has, the archive may have: then the master of another case serves
+in the same way, where it holds no more than was granted.
 """
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import Actor, Database
 from services.domain.cameras import clocks
 from services.domain.cameras.clocks import Clock
-from services.domain.retrieval import attempts
+from services.domain.retrieval import archive, attempts
 from services.domain.retrieval import records as retrieval_records
+from services.domain.retrieval.archive import KeptMaster
 from services.domain.retrieval.attempts import NoLongerWanted
 from services.domain.retrieval.records import Order, Report, RetrievalResult
+from services.domain.storage import verification
 from services.recorders.job_places import JobPlaces
 from services.recorders.protocol import NothingRecorded, RecorderDown, ReplayUnsupported, WrongChannel
 from services.runtime import metrics
@@ -28,10 +30,11 @@ from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import VaultKeys
 from services.vault.labels import EXAMINED
 from services.vault.sealing import Sealed
-from services.vault.store.protocol import Store, Target
+from services.vault.store.protocol import Store, StoreMissing, Target
+from services.vault.store.replicas import ObjectDamaged
 from services.workers import labelling, quarantine, vault_actions, vault_locks
 from services.workers.progress_reporter import ProgressReporter, report_progress
-from services.workers.quarantine import Holding
+from services.workers.quarantine import ArchivedHolding, Holding
 from services.workers.retrieve import Request, Retrieval, lost_since, missing
 from services.workers.sources import Recorders, open_source, probe
 
@@ -41,6 +44,7 @@ ACTOR = Actor("worker", JOB_TYPE)
 OUTCOMES = {"missing": "FOOTAGE_MISSING", "unreadable": "FOOTAGE_UNREADABLE"}
 # Shares of coverage that differ by less are equal: there are some ten pictures a second.
 COVERAGE_EPSILON = 0.001
+TOO_LONG = "the archive has it within a longer span, which was not taken: nothing is retrieved beyond what was granted"
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ async def handle(
 
 @dataclass
 class _Run:
-    """One run: compares the recorder with the quarantine and stores what covers more."""
+    """One run: compares the recorder with quarantine and archive and stores what covers more."""
 
     command: Command
     order: Order
@@ -118,6 +122,9 @@ class _Run:
     recorders: Recorders
     reporter: ProgressReporter
     difficulties: list[str] = field(default_factory=list)
+    clock_note: list[str] = field(default_factory=list)
+    unusable: set[str] = field(default_factory=set)  # archived masters that are not what was sealed
+    taken: KeptMaster | None = None  # the one that serves
 
     def __post_init__(self) -> None:
         self.recorder = open_source(self.recorders, self.order.source)
@@ -125,6 +132,7 @@ class _Run:
         self.clock = Clock()
         self.window = self.order.asked
         self.reported: list[Span] | None = None
+        self.outcome, self.gives = "missing", True  # of the recorder: whether it may give something
 
     async def run(self) -> RetrievalResult:
         if self.order.earlier is not None:
@@ -133,31 +141,48 @@ class _Run:
             best = self._best()
             return await self._nothing("missing") if best is None else await self._from_upload(best)
         promised = await self._ask_recorder()
-        best = self._best()
         promised_share = covered_share(self.window, promised)
-        outcome = "missing"
-        # A recorder that promises nothing is tried all the same: its files may exist and be broken.
-        if best is None or (promised and promised_share + COVERAGE_EPSILON >= best.share):
-            try:
-                kept = await self._from_recorder(promised, best)
-            except (FootageMissing, NothingRecorded) as error:
-                self.difficulties.append(str(error))
-            except FootageUnreadable as error:
-                self.difficulties.append(str(error))
-                outcome = "unreadable"
-            except (RecorderDown, WrongChannel, ReplayUnsupported):
-                if best is None or best.outcome != "complete":
-                    raise
-                self.difficulties.append("the recorder could not be fetched from; the quarantine holds the whole span")
-            else:
+        while True:
+            best = self._best()
+            # A recorder that promises nothing is tried all the same: its files may exist and be broken.
+            if self.gives and (best is None or (promised and promised_share + COVERAGE_EPSILON >= best.share)):
+                kept = await self._try_recorder(promised, best)
                 if kept is not None:
                     return kept
-        if best is not None:
-            return await self._from_quarantine(best)
-        return await self._nothing(outcome)
+            if best is None:
+                return await self._nothing(self.outcome)
+            if not isinstance(best, ArchivedHolding):
+                return await self._from_quarantine(best)
+            kept = await self._from_archive(best)
+            if kept is not None:
+                return kept
+
+    async def _try_recorder(self, promised: list[Span], best: Holding | None) -> RetrievalResult | None:
+        """Seal from the recorder; None where it gives nothing, or less than ``best``, or cannot give what that has."""
+        try:
+            return await self._from_recorder(promised, best)
+        except (FootageMissing, NothingRecorded) as error:
+            self.difficulties.append(str(error))
+            self.gives = False
+        except FootageUnreadable as error:
+            self.difficulties.append(str(error))
+            self.outcome, self.gives = "unreadable", False
+        except (RecorderDown, WrongChannel, ReplayUnsupported):
+            if best is None or best.outcome != "complete":
+                raise
+            self.difficulties.append(f"the recorder could not be fetched from; the {_place(best)} holds the whole span")
+        return None
 
     def _best(self) -> Holding | None:
-        return quarantine.best(self.order.preserved, self.order.asked, self.window, self.order.least_share)
+        """Return what covers most; the archive's only where it covers more than the quarantine."""
+        order = self.order
+        held = quarantine.best(order.preserved, order.asked, self.window, order.least_share)
+        archived = quarantine.best_archived(
+            (one for one in order.archived if one.id not in self.unusable), order.asked, order.least_share
+        )
+        if archived is None or (held is not None and held.share + COVERAGE_EPSILON >= archived.share):
+            return held
+        return archived
 
     async def _ask_recorder(self) -> list[Span]:
         """Read the recorder's clock and its coverage of the window that follows from it.
@@ -174,9 +199,9 @@ class _Run:
             if best is None or best.outcome != "complete":
                 raise
             self.difficulties.append(
-                "the recorder has no such channel any more; the quarantine holds the whole span"
+                f"the recorder has no such channel any more; the {_place(best)} holds the whole span"
                 if isinstance(error, WrongChannel)
-                else "the recorder was down; the quarantine holds the whole span"
+                else f"the recorder was down; the {_place(best)} holds the whole span"
             )
         else:
             self.difficulties += lost_since(self.order.reported, self.reported, self.window)
@@ -187,13 +212,14 @@ class _Run:
         self.clock, self.window = clock, clocks.search_span(self.order.asked, clock)
 
     def _note_clock(self) -> None:
+        self.clock_note = []
         if self.clock.too_far:
-            self.difficulties.append(
+            self.clock_note.append(
                 f"the recorder's clock differs by {self.clock.offset_ms} ± {self.clock.uncertainty_ms or 0} ms, more "
                 "than is searched for: Security has to say which time is meant"
             )
         elif self.clock.offset_ms:
-            self.difficulties.append(f"the recorder's clock is off by {self.clock.offset_ms} ms")
+            self.clock_note.append(f"the recorder's clock is off by {self.clock.offset_ms} ms")
 
     async def _from_recorder(self, promised: list[Span], best: Holding | None) -> RetrievalResult | None:
         """Seal from the recorder; None when the quarantine turns out to hold more."""
@@ -210,7 +236,7 @@ class _Run:
         fetched = await retrieval.fetch(promised)
         holding = quarantine.measure(fetched.sealed, order.asked, self.window, order.least_share)
         if best is not None and best.share > holding.share + COVERAGE_EPSILON:
-            self.difficulties.append("the recorder gave less than it promised; the quarantine holds more")
+            self.difficulties.append(f"the recorder gave less than it promised; the {_place(best)} holds more")
             return None
         return await self._keep(fetched.attempt.id, holding, "recorder")
 
@@ -219,21 +245,46 @@ class _Run:
         self.difficulties.append("taken whole from the file that was brought, as it was sealed on receipt")
         return await self._adopt(best, "upload")
 
-    async def _from_earlier(self, sealed: dict[str, Any]) -> RetrievalResult:
+    async def _from_earlier(self, earlier: KeptMaster) -> RetrievalResult:
         """Take what was in order from the master of the issue before: no recorder has to have it any more."""
-        self._use_clock(await self.database.run(ACTOR, clocks.get_clock, self.order.source.recorder_id))
-        held = Sealed.from_json(sealed)
-        self.difficulties.append("taken from the master of the earlier issue, whose footage was in order")
-        return await self._adopt(
-            quarantine.measure(held, self.order.asked, self.window, self.order.least_share), "earlier-issue"
+        self._use(earlier)
+        held = quarantine.measure(
+            Sealed.from_json(earlier.sealed), self.order.asked, self.window, self.order.least_share
         )
+        self.difficulties.append("taken from the master of the earlier issue, whose footage was in order")
+        return await self._adopt(held, "earlier-issue")
+
+    def _use(self, taken: KeptMaster) -> None:
+        """Go by the record of a master that was retrieved before: by the clock of that time."""
+        self.taken = taken
+        self._use_clock(taken.clock)
 
     async def _from_quarantine(self, best: Holding) -> RetrievalResult:
         await self._discard_attempts()  # what was begun from the recorder
         self.difficulties.append("taken from the quarantine, whole as it was preserved")
         return await self._adopt(best, "quarantine")
 
+    async def _from_archive(self, best: ArchivedHolding) -> RetrievalResult | None:
+        """Take the master of another case, with the clock of its time; None where it is not what was sealed."""
+        await self._discard_attempts()  # what was begun from the recorder
+        try:
+            attempt, sealed = await self._copy(best)
+        except (ObjectDamaged, StoreMissing):
+            self.unusable.add(best.of.id)
+            self.difficulties.append("a master of the archive is damaged; it was not used")
+            await self.database.run(ACTOR, verification.suspect, [best.of.id])
+            await self._discard_attempts()
+            return None
+        self._use(best.of)
+        self._note_clock()
+        self.difficulties.append("taken from the archive, whole as it was retrieved for another application")
+        return await self._keep(attempt.id, replace(best, sealed=sealed), archive.ORIGIN)
+
     async def _adopt(self, best: Holding, origin: str) -> RetrievalResult:
+        attempt, sealed = await self._copy(best)
+        return await self._keep(attempt.id, replace(best, sealed=sealed), origin)
+
+    async def _copy(self, best: Holding) -> tuple[UploadAttempt, Sealed]:
         attempt = await self._begin()
         self.reporter.enter("adopting")
         sealed = await quarantine.adopt(
@@ -241,12 +292,12 @@ class _Run:
             Target(self.store, attempt.bucket, attempt.key, labelling.metadata_of(self.order)),
             progress=lambda _, size: self.reporter(size, size / max(best.sealed.size, 1) / 2),
         )
-        return await self._keep(attempt.id, replace(best, sealed=sealed), origin)
+        return attempt, sealed
 
     async def _nothing(self, outcome: str) -> RetrievalResult:
+        if not self.difficulties and not self.clock_note:
+            self.difficulties.append("the recorder holds nothing of the granted span")
         report = self._report(outcome, 0.0)
-        if not self.difficulties:
-            report = self._report(outcome, 0.0, "the recorder holds nothing of the granted span")
         number = await self.database.run(ACTOR, retrieval_records.create_without_footage, self.order, report)
         await self._discard_attempts()
         return RetrievalResult(outcome, 0.0, number)
@@ -289,10 +340,19 @@ class _Run:
             self.database, ACTOR, self.store, purpose="master", item_id=self.order.item_id
         )
 
-    def _report(self, outcome: str, coverage: float, *more: str) -> Report:
+    def _report(self, outcome: str, coverage: float) -> Report:
+        notes = [*self.clock_note, *self.difficulties]
+        if outcome != "complete" and not all(one.fits(self.order.asked) for one in self.order.archived):
+            notes.append(TOO_LONG)
+        of = self.taken.record if self.taken is not None else {}
         return Report(
-            *(outcome, coverage, self.started, [*self.difficulties, *more], EXAMINED, labelling.tools()),
+            *(outcome, coverage, self.started, notes, of.get("examined", EXAMINED), of.get("tools", labelling.tools())),
             searched=self.window,
             clock=None if self.order.source.uploaded else self.clock,
             reported=self.reported,
+            taken=self.taken,
         )
+
+
+def _place(best: Holding) -> str:
+    return archive.ORIGIN if isinstance(best, ArchivedHolding) else "quarantine"

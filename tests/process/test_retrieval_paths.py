@@ -1,10 +1,13 @@
 """Retrieval: what the recorder has, what it has lost meanwhile, and what happens while it cannot be reached."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from case_people import OpenDesk, People
 from sqlalchemy import update
+from test_reissued_copies import check_package
+from test_whole_case import packets, truth
 
 from services.database.tables.cameras import Camera
 from services.database.tables.copies import Copy
@@ -12,7 +15,7 @@ from services.database.tables.documents import Document
 from services.database.tables.masters import Master
 from services.database.tables.preservations import Preservation
 from services.database.tables.process_steps import ProcessStep
-from services.database.tables.reviews import Review
+from services.database.tables.reviews import Finding, Review
 from services.database.unit_of_work import UnitOfWork
 
 pytestmark = pytest.mark.slow
@@ -280,3 +283,28 @@ async def test_a_correction_preserves_what_the_new_scope_needs(a_desk: OpenDesk)
         await desk.accept(case)
         await desk.returned(case)
         assert len(desk.rows(Review, stage="preliminary")) == 2
+
+
+@pytest.mark.requirement("R1", "R40")
+async def test_footage_beyond_the_recorders_retention_is_lent_again_from_the_archive(
+    desk: People, tmp_path: Path
+) -> None:
+    first = await desk.apply("cam1")
+    await desk.accept(first)
+    await desk.returned(first)
+    await desk.turn(days=60)
+    for path in desk.recordings_of("cam1"):
+        path.unlink()
+
+    case = await desk.apply("cam1")
+    await desk.accept(case)
+
+    found = {one.code: one for one in desk.rows(Finding, application_id=case)}
+    assert {"span-archived", "footage-archived"} <= found.keys()
+    assert "100" in found["span-archived"].zh
+    [copy], [master] = desk.rows(Copy, application_id=case), desk.rows(Master, application_id=case)
+    assert (master.origin, outcomes(desk, case)) == ("archive", ["complete"])
+    assert packets(desk, copy) == truth(desk, "cam1")
+    await desk.returned(case)
+    assert len([one for one in desk.rows(Master) if one.archived_at is not None]) == 2
+    await check_package(desk, case, tmp_path)

@@ -56,7 +56,7 @@ class Master(Base):
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
     item_id: Mapped[str] = mapped_column(ForeignKey("items.id"), unique=True)
     attempt_id: Mapped[str] = mapped_column(ForeignKey("upload_attempts.id"), unique=True)
-    origin: Mapped[str]  # recorder, quarantine, upload, earlier-issue
+    origin: Mapped[str]  # recorder, quarantine, upload, earlier-issue, archive
     retrieved_at: Mapped[datetime]
     sealed: Mapped[dict[str, Any]]  # vault.sealing.Sealed as JSON: keys, hashes, coverage, fragments
     replica: Mapped[dict[str, Any] | None]

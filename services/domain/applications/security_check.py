@@ -22,7 +22,8 @@ from services.domain.applications.findings import CheckFinding
 from services.domain.cameras import clocks
 from services.domain.process import outbox, permissions
 from services.domain.process.messages import REVIEW_DECIDED
-from services.domain.retrieval import preservations
+from services.domain.retrieval import archive, preservations
+from services.runtime.spans import Span
 from services.runtime.translations import Bilingual, Message, Text
 
 CHECK = "security-review"
@@ -60,6 +61,7 @@ def review(uow: UnitOfWork, application_id: str) -> SecurityCheckResult:
         *_conflicts(security=security, management=management),
         *_operators(uow),
         *_clocks(uow, items, cameras),
+        *_archived(uow, application, items, cameras),
         *_serial_borrowing(uow, application),
         *for_applicant(uow, application, items),
     ]
@@ -91,8 +93,11 @@ TO_APPLICANT: Mapping[str, Message] = {
         "A download is requested; the default is viewing only, and Security decides whether to grant a download."
     ),
 }
-# Who decides and who operates is nothing that an applicant could mend, and what Security asks it asks itself.
-REVIEWERS_ONLY = frozenset({"security-involved", "management-involved", "operator-agreement-missing", SERIAL})
+# Who decides and who operates is nothing that an applicant could mend, what Security asks it asks itself, and of other
+# departments' cases the applicant hears nothing.
+REVIEWERS_ONLY = frozenset(
+    {"security-involved", "management-involved", "operator-agreement-missing", "footage-archived", SERIAL}
+)
 
 
 def words_for_applicant(code: str, position: str | int | None = None) -> Text | None:
@@ -237,6 +242,28 @@ def _clocks(uow: UnitOfWork, items: Sequence[Item], cameras: dict[str, Camera]) 
                     "allows for: clarify whether recorder time or true time is meant.",
                     position=item.position,
                     seconds=seconds,
+                ),
+                item.id,
+            )
+
+
+def _archived(
+    uow: UnitOfWork, application: Application, items: Sequence[Item], cameras: Mapping[str, Camera]
+) -> Iterator[CheckFinding]:
+    """Return what the archive has of what the recorder may have no longer, of cases that may serve this one."""
+    gone = [item for item in items if preservations.is_overwritten(uow, cameras[item.id], item.asked_end)]
+    archived = archive.list_of(uow, application, *map(archive.wanted_of, gone))
+    for item in gone:
+        share = archive.share_of(archived[item.id], Span(item.asked_start, item.asked_end))
+        if share:
+            yield CheckFinding(
+                "footage-archived",
+                "informs",
+                Message(
+                    "The footage of item {position} is past its retention period; the archive has {percent} % of the "
+                    "time span from an earlier case.",
+                    position=item.position,
+                    percent=archive.percent(share),
                 ),
                 item.id,
             )

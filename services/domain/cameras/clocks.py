@@ -22,6 +22,8 @@ MAX_OFFSET = timedelta(minutes=10)
 MAX_COMPARED_OFFSET = timedelta(days=3660)
 MIN_UNCERTAINTY = timedelta(seconds=1)  # the clock in a picture shows whole seconds
 MAX_AHEAD = timedelta(minutes=1)  # of our own clock; the true time may come from another one
+# Two measurements of one clock differ a little: what was searched by the first is not held against the second.
+MEASURED_APART = timedelta(seconds=2)
 PICTURE = "picture"  # a person compared the clock in the picture with true time
 
 

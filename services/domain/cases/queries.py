@@ -60,7 +60,7 @@ from services.domain.documents import service as document_service
 from services.domain.holds import queries as holds
 from services.domain.matters import queries as matter_queries
 from services.domain.packages import queries as packages
-from services.domain.retrieval import preservations
+from services.domain.retrieval import archive, preservations
 from services.domain.reviews import assignment
 from services.domain.stages.catalogue import STAGES
 from services.domain.working_calendar import deadlines
@@ -248,10 +248,11 @@ def _consenters(rows: CaseRows) -> set[str | None]:
 
 def _items(rows: CaseRows) -> list[CaseItem]:
     records = {document.item_id: document for document in rows.documents if document.kind == "retrieval-record"}
-    return [_item(row, records.get(row.item.id)) for row in rows.items]
+    taken_from = archive.list_records(rows.uow, [row.master for row in rows.items if row.master is not None])
+    return [_item(row, records.get(row.item.id), taken_from) for row in rows.items]
 
 
-def _item(row: ItemRow, record: Document | None) -> CaseItem:
+def _item(row: ItemRow, record: Document | None, taken_from: Mapping[str, str]) -> CaseItem:
     item = row.item
     content = json.loads(record.content) if record is not None else {}
     clock = content.get("recorderClock")
@@ -269,7 +270,7 @@ def _item(row: ItemRow, record: Document | None) -> CaseItem:
         coverage=item.coverage,
         preserved=row.preserved,
         measured=_measured(row.master.sealed["coverage"]) if row.master is not None else None,
-        master=_master(row.master) if row.master is not None else None,
+        master=_master(row.master, taken_from.get(row.master.id)) if row.master is not None else None,
         issued_copy=_copy(row.copy) if row.copy is not None else None,
         record=record.number if record is not None else None,
         clock=RecorderClock.model_validate(clock) if clock else None,
@@ -295,10 +296,11 @@ def _searched(content: Mapping[str, Any]) -> SpanAnswer | None:
     return spans[0] if len(spans) > 1 and spans[0] != spans[1] else None
 
 
-def _master(master: Master) -> MasterView:
+def _master(master: Master, origin_record: str | None) -> MasterView:
     return MasterView(
         sha256_cipher=master.sealed["sha256Cipher"],
         origin=master.origin,
+        origin_record=origin_record,
         retrieved_at=master.retrieved_at,
         replica_verified_at=master.replica_verified_at,
         retain_until=master.retain_until,

@@ -23,12 +23,14 @@ from services.domain.audit import trail as audit_trail
 from services.domain.custody import copies, locks
 from services.domain.custody.locks import StoredObject, stored_object
 from services.domain.holds import queries as holds
+from services.domain.retrieval import archive
 from services.domain.retrieval.records import granted_span
 
 AGAIN = timedelta(days=30)  # what was left out is listed again after so long
 COUNTED = 10_000  # that a metric counts at most
 COPY, MASTER, REPLICA = "copy", "master", "replica"
 LONGER = "retention"  # why an item is held: its retention has not ended any more
+ASKED_FOR = "held"  # why: an open application asks for it. The list says no more, its readers may not know of that (T8)
 DESCRIBED = ("bucket", "key", "versionId", "size", "sha256Plain", "sha256Cipher")  # of what is sealed
 VAULT, SECOND = "vault", "replica"  # the places
 
@@ -68,7 +70,7 @@ class Candidate:
 
 
 def list_candidates(uow: UnitOfWork, limit: int) -> list[Candidate]:
-    """List masters whose retention has ended, that nothing holds and no batch has, the first ones first."""
+    """List masters whose retention has ended, that nothing holds or asks for and no batch has, the first ones first."""
     query = (
         select(Master, Application, Item)
         .join(Application, Application.id == Master.application_id)
@@ -85,14 +87,14 @@ def list_candidates(uow: UnitOfWork, limit: int) -> list[Candidate]:
 
 
 def count_due(uow: UnitOfWork) -> tuple[int, datetime | None]:
-    """Count the masters whose retention has ended and that nothing holds, up to COUNTED; and since when the first."""
+    """Count the masters whose retention has ended and that nothing keeps, up to COUNTED; and since when the first."""
     due = select(Master.dispose_after).where(*_ended(uow)).order_by(Master.dispose_after).limit(COUNTED).subquery()
     number, first = uow.session.execute(select(func.count(), func.min(due.c.dispose_after))).one()
     return int(number), first
 
 
 def _ended(uow: UnitOfWork) -> tuple[ColumnElement[bool], ...]:
-    """Build the conditions that a master was archived, its retention and its lock have ended, and nothing holds it."""
+    """Build the conditions that a master was archived, its terms have ended, and nothing holds it or asks for it."""
     return (
         Master.discarded_at.is_(None),
         Master.archived_at.is_not(None),
@@ -100,6 +102,7 @@ def _ended(uow: UnitOfWork) -> tuple[ColumnElement[bool], ...]:
         Master.dispose_after <= uow.now,
         or_(Master.retain_until.is_(None), Master.retain_until <= uow.now),
         ~holds.holding(Master.application_id.expression),
+        ~archive.is_asked_for(),
     )
 
 
@@ -232,8 +235,13 @@ def _list_causes(uow: UnitOfWork, item: DisposalItem, master: Master) -> list[st
     """List what keeps an item from being deleted now."""
     if holds.is_held(uow, item.application_id):
         return sorted({one.cause for one in holds.list_holdings(uow, item.application_id)})
+    if master.discarded_at is not None:
+        return []
     # its retention was made longer since it was listed, or is not what was signed
-    return [] if master.discarded_at is not None or _is_over(uow, master) else [LONGER]
+    if not _is_over(uow, master):
+        return [LONGER]
+    asked_for = select(Master.id).where(Master.id == master.id, archive.is_asked_for())
+    return [] if uow.session.scalar(asked_for) is None else [ASKED_FOR]
 
 
 def _is_answered(target: Target, answered: Collection[tuple[str, str, str]]) -> bool:

@@ -71,6 +71,12 @@ def overwrite_moment(camera: Camera, start: datetime) -> datetime | None:
     return min(moments)
 
 
+def is_overwritten(uow: UnitOfWork, camera: Camera, end: datetime) -> bool:
+    """Return whether footage up to ``end`` may all have been overwritten by now."""
+    moment = overwrite_moment(camera, end)
+    return moment is not None and moment <= uow.now
+
+
 def overwrite_order() -> ColumnElement[float]:
     """Compute what ``overwrite_moment`` does, as a number to sort by; of a query on ``Item`` and ``Camera``.
 

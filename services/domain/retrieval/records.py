@@ -20,7 +20,8 @@ from services.domain.cameras import clocks, measurements, protections, recorders
 from services.domain.cameras.clocks import Clock
 from services.domain.documents import service as document_service
 from services.domain.process import permissions
-from services.domain.retrieval import attempts, masters, preservations, upload_sources
+from services.domain.retrieval import archive, attempts, masters, preservations, upload_sources
+from services.domain.retrieval.archive import KeptMaster, Wanted
 from services.domain.stages.catalogue import STAGES
 from services.runtime.spans import Span
 from services.vault.coverage import LEAST_SHARE
@@ -46,7 +47,8 @@ class Order:
     preserved: tuple[dict[str, Any], ...]  # what the quarantine holds of the item, as sealed; a uploaded file too
     reported: list[Span] | None = None  # what the recorder said it has at the submission
     least_share: float = LEAST_SHARE  # of the expected pictures that complete footage has
-    earlier: dict[str, Any] | None = None  # the master of the issue before, as sealed, where its footage was in order
+    earlier: KeptMaster | None = None  # the master of the issue before, where its footage was in order
+    archived: tuple[KeptMaster, ...] = ()  # what the archive has of the span, the first retrieved first
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Report:
     searched: Span | None = None  # the granted span by both readings of the recorder's clock; None: as granted
     clock: Clock | None = None  # as it was measured for this retrieval; None: what the database has
     reported: Sequence[Span] | None = None  # what the recorder said it has, just before; None: it did not answer
+    taken: KeptMaster | None = None  # the master that it was taken from, whose record says where the footage is from
 
 
 @dataclass(frozen=True)
@@ -115,12 +118,13 @@ def get_order(uow: UnitOfWork, application_id: str, item_id: str) -> Order:
             form=form.number,
             form_sha256=form.sha256,
         )
+    granted = granted_span(item)
     return Order(
         application_id=application_id,
         item_id=item_id,
         number=form.number,
         form_sha256=form.sha256,
-        asked=granted_span(item),
+        asked=granted,
         zone=item.zone,
         source=measurements.source_of(uow, item),
         operator_id=release.decided_by,
@@ -139,15 +143,18 @@ def get_order(uow: UnitOfWork, application_id: str, item_id: str) -> Order:
         reported=reported_spans(item),
         least_share=uow.rules.least_share,
         earlier=_earlier(uow, item),
+        archived=tuple(archive.list_of(uow, application, Wanted(item_id, item.camera_id, granted))[item_id]),
     )
 
 
-def _earlier(uow: UnitOfWork, item: Item) -> dict[str, Any] | None:
+def _earlier(uow: UnitOfWork, item: Item) -> KeptMaster | None:
     """Return the master that an item takes its footage from where only others of its issue were wrong (R44)."""
     if not item.unchanged or item.replaces_id is None:
         return None
-    master = masters.get_of_item(uow, item.replaces_id)
-    return None if master is None or master.discarded_at is not None else dict(master.sealed)
+    master, record = masters.get_of_item(uow, item.replaces_id), get_record(uow, item.replaces_id)
+    if master is None or master.discarded_at is not None or record is None:
+        return None
+    return KeptMaster(master.id, dict(master.sealed), json.loads(record.content))
 
 
 def _is_ordered(uow: UnitOfWork, item_id: str, release: Decision) -> bool:
@@ -227,10 +234,7 @@ def _content(
     uow: UnitOfWork, order: Order, report: Report, sealed: dict[str, Any] | None, *, origin: str, number: str
 ) -> dict[str, Any]:
     source = order.source
-    recorder = uow.session.get_one(Recorder, source.recorder_id)
-    camera = uow.session.get_one(Camera, source.camera_id)
-    upload = upload_sources.get_of_camera(uow, source.camera_id)
-    clock = report.clock or clocks.clock_of(recorder)
+    clock = report.clock or clocks.get_clock(uow, source.recorder_id)
     return {
         "title": "视频录像调取记录",
         "number": number,
@@ -241,21 +245,8 @@ def _content(
         "organisation": uow.rules.organisation,
         "operator": _person(uow, order.operator_id),
         "secondPersons": [_person(uow, person_id) for person_id in order.second_person_ids],
-        "source": {
-            "site": source.site,
-            "recorder": {
-                "name": recorder.name,
-                "kind": recorder.kind,
-                "make": recorder.make,
-                "model": recorder.model,
-                "identity": recorder.identity,
-            },
-            "camera": {"id": camera.id, "nameZh": camera.name_zh, "nameEn": camera.name_en, "channel": camera.channel},
-            "origin": origin,
-            "upload": None if upload is None else upload_sources.to_json(upload),
-        },
-        "recorderChanges": _recorder_changes(uow, order, recorder.id),
-        "recorderClock": {"zone": recorder.zone, **clock.as_json()},
+        **_provenance(uow, order, report, origin),
+        "recorderChanges": _recorder_changes(uow, order, source.recorder_id),
         "asked": {**_span_to_json(order.asked), "zone": order.zone},
         "searched": _span_to_json(report.searched or order.asked),
         "reported": {
@@ -275,6 +266,34 @@ def _content(
         "startedAt": report.started_at.isoformat(),
         "finishedAt": uow.now.isoformat(),
         "difficulties": list(report.difficulties),
+    }
+
+
+def _provenance(uow: UnitOfWork, order: Order, report: Report, origin: str) -> dict[str, Any]:
+    """Return where the footage is from, and the recorder's clock: as they were when it was retrieved."""
+    if report.taken is not None:
+        of = report.taken.record
+        return {"source": {**of["source"], "origin": origin}, "recorderClock": of["recorderClock"]}
+    source = order.source
+    recorder = uow.session.get_one(Recorder, source.recorder_id)
+    camera = uow.session.get_one(Camera, source.camera_id)
+    upload = upload_sources.get_of_camera(uow, source.camera_id)
+    clock = report.clock or clocks.clock_of(recorder)
+    return {
+        "source": {
+            "site": source.site,
+            "recorder": {
+                "name": recorder.name,
+                "kind": recorder.kind,
+                "make": recorder.make,
+                "model": recorder.model,
+                "identity": recorder.identity,
+            },
+            "camera": {"id": camera.id, "nameZh": camera.name_zh, "nameEn": camera.name_en, "channel": camera.channel},
+            "origin": origin,
+            "upload": None if upload is None else upload_sources.to_json(upload),
+        },
+        "recorderClock": {"zone": recorder.zone, **clock.as_json()},
     }
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import package_tampering as tampering
 import pytest
@@ -23,6 +24,7 @@ from services.app.evidence import sources_of
 from services.database.base import new_id
 from services.database.tables.applications import Application
 from services.database.tables.copies import Copy
+from services.database.tables.documents import Document
 from services.database.tables.holds import Hold
 from services.database.tables.inspections import GroupInspection, InspectedCase
 from services.database.tables.people import Person
@@ -112,6 +114,32 @@ async def test_of_a_case_that_lacked_footage_and_lost_a_copy(desk: People, tmp_p
     assert found(report, "footage-complete") == "2 masters, 2 copies"
     assert found(report, "loan-keys") == "2 of 2"
     assert found(report, "return") == "there was no return"
+
+
+@pytest.mark.requirement("R40")
+async def test_of_a_case_whose_footage_the_archive_had_and_no_word_of_the_other_case(
+    desk: People, tmp_path: Path
+) -> None:
+    first = await desk.apply("cam1")
+    await desk.accept(first)
+    await desk.returned(first)
+    await desk.turn(days=60)
+    for path in desk.recordings_of("cam1"):
+        path.unlink()
+    case = await desk.apply("cam1")
+    await desk.accept(case)
+    await desk.returned(case)
+
+    report = await packaged(desk, case, tmp_path / "case.zip")
+
+    assert found(report, "footage-complete") == "1 masters, 1 copies"
+    [record] = desk.rows(Document, application_id=case, kind="retrieval-record")
+    assert json.loads(record.content)["source"]["origin"] == "archive"
+    [earlier] = desk.rows(Document, application_id=first, kind="retrieval-record")
+    with ZipFile(tmp_path / "case.zip") as made:
+        members = {name: made.read(name) for name in made.namelist()}
+    for secret in (first, str(desk.application(first).number), earlier.number):
+        assert [name for name, content in members.items() if secret.encode() in content] == []
 
 
 @pytest.mark.requirement("R46")

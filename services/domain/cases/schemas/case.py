@@ -76,14 +76,16 @@ class MeasuredFootage(Answer):
 
 
 class MasterView(Answer):
-    """``origin``: recorder, quarantine or upload.
+    """``origin``: recorder, quarantine, upload, earlier-issue or archive.
 
-    ``retainUntil``: no store deletes it before, whoever asks. ``awaitsDisposal``: its case ended without a loan,
+    ``originRecord``: of the archive, the retrieval record of the case it was taken from, for those who may see that
+    case. ``retainUntil``: no store deletes it before, whoever asks. ``awaitsDisposal``: its case ended without a loan,
     nothing opens it any more, and it is disposed of after ``disposeAfter``.
     """
 
     sha256_cipher: str
     origin: str
+    origin_record: str | None
     retrieved_at: datetime
     replica_verified_at: datetime | None
     retain_until: datetime | None

@@ -16,7 +16,7 @@ from statements import statements
 
 from services.database.keyset import Page
 from services.database.listing import Listing
-from services.database.tables.applications import Application
+from services.database.tables.applications import Application, Item
 from services.database.tables.copies import Copy
 from services.database.tables.disposals import DisposalItem
 from services.database.tables.documents import Document
@@ -26,6 +26,7 @@ from services.database.tables.matters import Matter
 from services.database.tables.people import Post
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
+from services.domain.applications.forms import ItemAsked
 from services.domain.cases.document_layouts import render_page
 from services.domain.custody import disposals as custody_disposals
 from services.domain.custody.retention_periods import kept_for
@@ -155,6 +156,25 @@ async def test_what_is_held_is_neither_listed_nor_deleted_after_it_was_listed(de
 
     desk.desk.run(_lift)
     assert desk.list_due() == 1  # in a batch of its own
+
+
+@pytest.mark.requirement("R52", refuses=True)
+@pytest.mark.requirement("R40")
+async def test_what_an_open_application_asks_for_is_kept_until_it_has_it_or_is_over(desk: DisposalDesk) -> None:
+    desk.list_due()
+    desk.agree()
+    assert desk.apply(desk.batch)
+    [asked] = desk.desk.all(Item, application_id=desk.application_id)
+    again = desk.desk.submitted(items=(ItemAsked(asked.camera_id, asked.asked_start, asked.asked_end, asked.zone),))
+
+    await desk.disposer().run()
+
+    # the list does not say that there is such an application: it may concern who reads it
+    assert (desk.states, desk.items[0].because, len(desk.left())) == (["held"], "held", 4)
+    assert desk.list_due() == 0
+    assert desk.desk.run(custody_disposals.count_due)[0] == 0
+    desk.change(Application, again, closed_at=desk.desk.clock.now(), closed_as="rejected")
+    assert desk.list_due() == 1
 
 
 @pytest.mark.requirement("R52", refuses=True)
