@@ -197,6 +197,7 @@ NOT_REACHED = {
     "/admin/notices/mail/test", "/admin/notices/mail/end", "/admin/notices/app/test", "/admin/notices/app/end",
     "/admin/directory", "/admin/directory/test", "/admin/directory/check",  # tests/unit/domain/staffing
     "/admin/notices/robots/{robot_id}/test", "/admin/notices/robots/{robot_id}/end",
+    "/cases/{application_id}/custodian",  # no copies wait for somebody: tests/unit/domain/custody
     "/due-dates/address/withdraw",  # of who has an address: tests/unit/domain/cases/test_due_dates.py
     "/holds/{legal_hold_id}/ask-lift",  # of a hold that Legal has confirmed: tests/unit/domain/holds
     # there is nobody who leads Legal: tests/unit/domain/applicable_rules

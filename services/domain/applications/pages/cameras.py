@@ -1,7 +1,7 @@
 """The page of all cameras that can be asked for: searched by place, on plans of floors, with favourites."""
 
 from typing import Annotated
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
@@ -61,7 +61,7 @@ async def mark_favourite(
             raise
         return await _page(visitor, database, wanted, refusal)
     query = wanted.query(place=wanted.place)
-    return visitor.redirect("/cameras" + (f"?{query}" if query else "") + f"#camera-{camera_id}")
+    return visitor.redirect("/cameras" + (f"?{query}" if query else "") + f"#camera-{quote(camera_id)}")
 
 
 async def _page(
