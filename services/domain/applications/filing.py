@@ -44,6 +44,8 @@ def resubmit(uow: UnitOfWork, application: Application, by: str) -> None:
     """The correction of a returned application: a new round begins."""
     application.round += 1
     application.correction_until = None
+    if application.issue == 1:  # the form names the custodian anew; copies that are replaced go to who held them
+        application.named_custodian_id = None
     notification_service.mark_done(uow, "correction", application_id=application.id)
     access_queries.keep_departments(uow, application)
     attachment_service.bind_form(uow, application.id)

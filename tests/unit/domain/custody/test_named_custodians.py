@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from lent_case import offered
 from portal_client import Portal
 from prepared_desk import prepared_desk
-from review_desk import PASSWORD, ReviewDesk
+from review_desk import FORM, PASSWORD, ReviewDesk
 
 from services.database.tables.applications import Application, Revision
 from services.database.tables.audit import AuditEvent
@@ -18,6 +20,7 @@ from services.database.tables.notices import Notice
 from services.database.tables.people import Person
 from services.database.tables.reviews import Review
 from services.domain.accounts.signatures.given import Proof
+from services.domain.applications import service as application_service
 from services.domain.cases import inbox
 from services.domain.cases import queries as case_queries
 from services.domain.custody import grants, hand_overs, naming
@@ -170,6 +173,15 @@ def test_a_custodian_is_named_with_a_reason_from_the_filing_until_the_offer_is_o
     assert case.desk.the(Review, id=review_id).claimed_by is None
     case.desk.clock.turn(case.desk.the(HandOver, id=hand_over_id).take_up_until - case.desk.clock.now())
     assert code_of(case.name, "keeper") == "not-now"
+
+
+@pytest.mark.requirement("R46")
+def test_a_form_that_is_corrected_names_its_custodian_anew(case: Waiting) -> None:
+    case.name("drafter")
+    case.desk.classed(case.id, correction_until=case.desk.clock.now() + timedelta(days=1))
+    case.desk.run(application_service.correct, case.id, replace(FORM, subject_ids=("deputy",)), by="drafter")
+    row = case.desk.the(Application)
+    assert (row.round, row.custodian_id, row.named_custodian_id) == (1, "keeper", None)
 
 
 @pytest.mark.requirement("R46", refuses=True)
