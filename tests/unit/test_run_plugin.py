@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from run_plugin import ByFileOrPart
 
 SUPPORT = Path(__file__).parents[1] / "support"
 HANGS = {
@@ -31,6 +32,7 @@ async def test_hangs():
 """
 NEEDS = """
 import pytest
+from run_plugin import ByFileOrPart
 @pytest.mark.tool("openssl")
 def test_needs_it(): pass
 def test_needs_nothing(): pass
@@ -81,3 +83,14 @@ def test_a_missing_tool_fails_its_tests_in_ci_and_no_others(tmp_path: Path) -> N
     assert done.returncode == 1
     assert "1 passed, 1 error in" in done.stdout.splitlines()[-1]
     assert "openssl is missing: get it with make system-packages" in done.stdout
+
+
+def test_files_are_given_out_whole_but_for_parts_that_need_nothing_of_each_other() -> None:
+    part_of = ByFileOrPart.__new__(ByFileOrPart)._split_scope
+    matters = "tests/process/test_kill_points_matters.py"
+    seed = part_of(f"{matters}::test_matters[extension-problem-violation-seed-1-of-4]")
+    assert seed == part_of(f"{matters}::test_some_seed_kills[extension-problem-violation]")
+    assert seed != part_of(f"{matters}::test_matters[redaction-seed-26-of-4]")
+    mutants = "tests/process/test_policy_mutants.py::test_a_bent_part"
+    assert part_of(f"{mutants}[Flow_1 removed]") != part_of(f"{mutants}[Task_1 removed]")
+    assert part_of("tests/unit/test_amount.py::test_a[x]") == part_of("tests/unit/test_amount.py::test_b")
