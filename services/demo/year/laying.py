@@ -14,6 +14,7 @@ from services.database.tables.custody import HandOver
 from services.database.tables.maintenance import ReconciliationFinding
 from services.database.tables.masters import Master
 from services.database.tables.matters import Matter
+from services.database.tables.outbox import OutboxMessage
 from services.database.tables.work_orders import WorkOrder
 from services.database.unit_of_work import Database, UnitOfWork
 from services.demo import organisation
@@ -30,6 +31,7 @@ from services.domain.matters import held
 from services.domain.matters import tasks as matter_tasks
 from services.domain.matters.kinds.hold import STAGE as LEGAL
 from services.domain.matters.kinds.hold import HoldKind
+from services.domain.process import outbox
 from services.domain.reviews import service as reviews
 from services.domain.stages.catalogue import STAGES
 from services.domain.storage import disposals, findings, maintenance, reconciliation
@@ -164,7 +166,14 @@ def _hold(past: Past, cause: str, reason: str) -> None:
     answers = {question.code: True for question in STAGES[LEGAL].asked_about(HoldKind.code).questions}
     signed = proof("yangfan", past.act(None, _facts_of, matter_id))
     past.act("yangfan", reviews.decide, review.review_id, outcome="approved", answers=answers, proof=signed)
+    past.act(None, _publish, review.review_id)
     past.act(None, matter_tasks.apply, matter_id)
+
+
+def _publish(uow: UnitOfWork, review_id: str) -> None:
+    """Record that the process was told of a decision, which it acts by next."""
+    for message in uow.session.scalars(select(OutboxMessage).where(OutboxMessage.correlation_key == review_id)).all():
+        outbox.mark_published(uow, message.message_id, attempts=message.attempts, retry_after=DAY)
 
 
 def _place(uow: UnitOfWork, number: str, cause: str, reason: str, owner: str) -> str:

@@ -243,6 +243,7 @@ def decided(uow: UnitOfWork, application_id: str) -> None:
             )
         )
         outbox.publish(uow, REVIEW_DECIDED, stage, application_id=application_id, message_id=stage, variables={})
+        outbox.mark_published(uow, stage, attempts=0, retry_after=timedelta(minutes=1))
 
 
 @pytest.mark.requirement("R28", "R49", "R50")
