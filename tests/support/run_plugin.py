@@ -18,7 +18,6 @@ import pytest
 import run_variables
 import structlog
 import tools
-from xdist.scheduler import LoadFileScheduling
 
 CI = "FOOTAGE_DESK_CI"
 _STDERR = pytest.StashKey[int]()
@@ -48,25 +47,11 @@ _LONG_FILES = (
     "test_approval_paths.py",
 )
 
-# Files whose tests need each other in parts only, by what of a parameter's id names the part.
-_DIVIDED = {
-    "test_kill_points_matters.py": re.compile(r"\[(?P<part>.+?)(-seed-.*)?\]"),
-    "test_policy_mutants.py": re.compile(r"\[(?P<part>.).*\]"),
-}
-
-
-class ByFileOrPart(LoadFileScheduling):
-    """Gives a worker a file at a time, of some files a part: no worker is left alone with an hour at the end."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = str(super()._split_scope(nodeid))
-        divided = _DIVIDED.get(file.rpartition("/")[2])
-        part = divided.search(nodeid) if divided else None
-        return f"{file} {part['part']}" if part else file
-
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileOrPart | None:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from scheduling import ByFileOrPart  # noqa: PLC0415  # the process of a run without workers does not need it
+
     return ByFileOrPart(config, log) if config.getoption("dist") == "loadfile" else None
 
 

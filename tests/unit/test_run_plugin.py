@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from run_plugin import ByFileOrPart
+from scheduling import ByFileOrPart
 
 SUPPORT = Path(__file__).parents[1] / "support"
 HANGS = {
@@ -32,7 +32,7 @@ async def test_hangs():
 """
 NEEDS = """
 import pytest
-from run_plugin import ByFileOrPart
+from scheduling import ByFileOrPart
 @pytest.mark.tool("openssl")
 def test_needs_it(): pass
 def test_needs_nothing(): pass
