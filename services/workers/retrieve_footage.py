@@ -23,7 +23,7 @@ from services.domain.storage import verification
 from services.recorders.job_places import JobPlaces
 from services.recorders.protocol import NothingRecorded, RecorderDown, ReplayUnsupported, WrongChannel
 from services.runtime import metrics
-from services.runtime.errors import Outcome
+from services.runtime.errors import Outcome, Retryable
 from services.runtime.spans import Span, covered_share
 from services.vault.coverage import FootageMissing, FootageUnreadable
 from services.vault.keys.signer import Signer
@@ -31,7 +31,7 @@ from services.vault.keys.vault_keys import VaultKeys
 from services.vault.labels import EXAMINED
 from services.vault.sealing import Sealed
 from services.vault.store.protocol import Store, StoreMissing, Target
-from services.vault.store.replicas import ObjectDamaged
+from services.vault.store.replicas import ObjectDamaged, verify
 from services.workers import labelling, quarantine, vault_actions, vault_locks
 from services.workers.progress_reporter import ProgressReporter, report_progress
 from services.workers.quarantine import ArchivedHolding, Holding
@@ -269,7 +269,12 @@ class _Run:
         await self._discard_attempts()  # what was begun from the recorder
         try:
             attempt, sealed = await self._copy(best)
-        except (ObjectDamaged, StoreMissing):
+        except (ObjectDamaged, StoreMissing) as error:
+            if await self._is_intact(best.sealed):
+                raise Retryable(
+                    f"could not copy a master of the archive | item {self.order.item_id} | {error} | what was written "
+                    "reads otherwise: look at the store, whose objects are read again by the rolling verification"
+                ) from error
             self.unusable.add(best.of.id)
             self.difficulties.append("a master of the archive is damaged; it was not used")
             await self.database.run(ACTOR, verification.suspect, [best.of.id])
@@ -279,6 +284,13 @@ class _Run:
         self._note_clock()
         self.difficulties.append("taken from the archive, whole as it was retrieved for another application")
         return await self._keep(attempt.id, replace(best, sealed=sealed), archive.ORIGIN)
+
+    async def _is_intact(self, sealed: Sealed) -> bool:
+        kept = sealed.location
+        try:
+            return await verify(self.store, kept.bucket, kept.key, kept.version_id, sealed.sha256_cipher)
+        except StoreMissing:
+            return False
 
     async def _adopt(self, best: Holding, origin: str) -> RetrievalResult:
         attempt, sealed = await self._copy(best)
@@ -342,7 +354,8 @@ class _Run:
 
     def _report(self, outcome: str, coverage: float) -> Report:
         notes = [*self.clock_note, *self.difficulties]
-        if outcome != "complete" and not all(one.fits(self.order.asked) for one in self.order.archived):
+        asked = self.order.asked
+        if any(not one.fits(asked) and one.share_of(asked) > coverage for one in self.order.archived):
             notes.append(TOO_LONG)
         of = self.taken.record if self.taken is not None else {}
         return Report(

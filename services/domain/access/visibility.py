@@ -32,13 +32,11 @@ from services.database.tables.matters import Matter
 from services.database.tables.reviews import Confirmation, Decision, Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import holds, policy, queries
-from services.domain.access.directory import LEADERS, HeldPost
 from services.runtime.errors import NotFound
 from services.runtime.translations import Message
 
 NEWEST_FIRST = "created-desc"
 UNRESTRICTED_POSTS = ("security-reviewer", "supervisor")
-POSTS_ASKED = ("manager", "return-inspector", "storage-operator")  # each sees the cases that its stages ask about
 OTHER = aliased(Application)  # beside the one that the condition is on
 
 
@@ -105,31 +103,6 @@ def count_closed(uow: UnitOfWork) -> int:
     others = and_(Application.closed_at.is_not(None), Application.drafter_id != me)
     hidden = select(func.sum(case((others, 1), else_=0))).where(concerns(me))
     return (uow.session.scalar(ended) or 0) - (uow.session.scalar(hidden) or 0)
-
-
-def list_seeing(uow: UnitOfWork, application: Application, people: Collection[str]) -> set[str]:
-    """Return those of some people who may see a submitted case, by a part in it or by a post.
-
-    Of a post that shows a case once it is asked of it, everybody who holds it.
-    """
-    directory, facts = queries.load_directory(uow), queries.load_facts(uow, application.id)
-    parts = {*facts.custodians, *application.recipients}.union(*facts.done.values())
-    departments = {application.department_id, *(application.joint_department_ids or ())}
-
-    def shows(post: HeldPost) -> bool:
-        if post.kind in LEADERS:
-            return post.department_id in departments or directory.departments[post.department_id].kind == "security"
-        return post.kind in (*UNRESTRICTED_POSTS, *POSTS_ASKED)
-
-    return {
-        person_id
-        for person_id in people
-        if person_id == application.drafter_id
-        or (
-            person_id not in {*application.subject_ids, *directory.administrators}
-            and (person_id in parts or any(shows(post) for post in directory.posts_of(person_id)))
-        )
-    }
 
 
 def require_readable(uow: UnitOfWork, review: Review) -> None:

@@ -17,15 +17,13 @@ from services.domain.applications.forms import LEGAL_BASES, PURPOSE_CATEGORIES
 from services.domain.handling import cases as handling_of_cases
 from services.domain.notifications import service as notification_service
 from services.domain.process import messages, outbox, permissions
-from services.domain.retrieval import archive, preservations, upload_sources
+from services.domain.retrieval import preservations, upload_sources
 from services.domain.rules import agreed_limits
 from services.runtime.labels import Label
-from services.runtime.spans import Span
 from services.runtime.translations import Message
 
 CHECK = "preliminary-review"
 CHECK_ACT = "check the application"
-WHOLE = 100  # percent
 LEAST_MEANING = 8  # letters or Chinese characters that a reason or a purpose needs at least
 
 
@@ -61,7 +59,7 @@ def check(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> l
         *ways.check(uow, application),
         *_handling(uow, application, items),
         *outsiders.check(uow, application),
-        *_spans(uow, application, items),
+        *_spans(uow, items),
     ]
 
 
@@ -148,13 +146,9 @@ def _handling(uow: UnitOfWork, application: Application, items: Sequence[Item]) 
         )
 
 
-def _spans(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> Iterator[CheckFinding]:
-    cameras = {item.id: uow.session.get_one(Camera, item.camera_id) for item in items}
-    gone = [item for item in items if preservations.is_overwritten(uow, cameras[item.id], item.asked_end)]
-    archived = archive.list_of_department(uow, application, *map(archive.wanted_of, gone))
+def _spans(uow: UnitOfWork, items: Sequence[Item]) -> Iterator[CheckFinding]:
     for item in items:
-        kept = archive.share_of(archived.get(item.id, ()), Span(item.asked_start, item.asked_end))
-        yield from _span(uow, item, cameras[item.id], kept)
+        yield from _span(uow, item, uow.session.get_one(Camera, item.camera_id))
     for first, other in combinations(items, 2):
         if (
             first.camera_id == other.camera_id
@@ -173,8 +167,7 @@ def _spans(uow: UnitOfWork, application: Application, items: Sequence[Item]) -> 
             )
 
 
-def _span(uow: UnitOfWork, item: Item, camera: Camera, kept: float) -> Iterator[CheckFinding]:
-    """Check a span; ``kept`` is how much of it the archive of the applicant's department has."""
+def _span(uow: UnitOfWork, item: Item, camera: Camera) -> Iterator[CheckFinding]:
     n = item.position
     if item.asked_end > uow.now:
         yield CheckFinding(
@@ -191,22 +184,10 @@ def _span(uow: UnitOfWork, item: Item, camera: Camera, kept: float) -> Iterator[
             Message("Item {n} is longer than {hours} hours: shorten it or split it.", n=n, hours=hours),
             item.id,
         )
-    if not camera.overwritten:
+    gone_at = preservations.overwrite_moment(camera, item.asked_end)
+    if gone_at is None:
         yield from _file(uow, item)
-    elif kept:
-        percent = archive.percent(kept)
-        yield CheckFinding(
-            "span-archived",
-            "informs" if percent == WHOLE else "warns",
-            Message(
-                "The footage of item {n} is past its retention period; the archive has {percent} % of the time span "
-                "from an earlier application of the department.",
-                n=n,
-                percent=percent,
-            ),
-            item.id,
-        )
-    elif preservations.is_overwritten(uow, camera, item.asked_end):
+    elif gone_at <= uow.now:
         yield CheckFinding(
             "span-overwritten",
             "warns",

@@ -17,7 +17,7 @@ from services.database.tables.reviews import Finding
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import parts, visibility
 from services.domain.access import queries as access_queries
-from services.domain.applications import findings, recipients
+from services.domain.applications import findings, joint, recipients
 from services.domain.applications.findings import CheckFinding
 from services.domain.cameras import clocks
 from services.domain.process import outbox, permissions
@@ -29,7 +29,7 @@ from services.runtime.translations import Bilingual, Message, Text
 CHECK = "security-review"
 CHECK_ACT = "check the application"
 LONG_SPAN = timedelta(hours=4)
-SERIAL = "serial-borrowing"  # the code of the finding
+SERIAL, ARCHIVED = "serial-borrowing", "footage-archived"  # codes of findings that tell of other cases
 SERIAL_WITHIN = timedelta(days=90)
 OWN = aliased(Item)
 HELD_UNTIL = func.coalesce(HandOver.returned_at, HandOver.lost_at, HandOver.ended_at)
@@ -95,9 +95,7 @@ TO_APPLICANT: Mapping[str, Message] = {
 }
 # Who decides and who operates is nothing that an applicant could mend, what Security asks it asks itself, and of other
 # departments' cases the applicant hears nothing.
-REVIEWERS_ONLY = frozenset(
-    {"security-involved", "management-involved", "operator-agreement-missing", "footage-archived", SERIAL}
-)
+REVIEWERS_ONLY = frozenset({"security-involved", "management-involved", "operator-agreement-missing", ARCHIVED, SERIAL})
 
 
 def words_for_applicant(code: str, position: str | int | None = None) -> Text | None:
@@ -107,8 +105,19 @@ def words_for_applicant(code: str, position: str | int | None = None) -> Text | 
 
 
 def list_readable(uow: UnitOfWork, application: Application, found: Iterable[Finding]) -> list[Finding]:
-    """Leave out what would tell the acting person of an earlier case that concerns them (T8)."""
+    """Leave out what would tell the acting person of an earlier case that concerns them, or is none of theirs (T8).
+
+    Custodians and heads of joint departments read nothing of other cases.
+    """
     rows = list(found)
+    if all(row.code not in (SERIAL, ARCHIVED) for row in rows):
+        return rows
+    me = uow.actor.id
+    if me in access_queries.load_facts(uow, application.id).custodians or any(
+        me in joint.answerers(uow, application, department_id)
+        for department_id in application.joint_department_ids or ()
+    ):
+        return [row for row in rows if row.code not in (SERIAL, ARCHIVED)]
     if all(row.code != SERIAL for row in rows):
         return rows
     concerned = _select_lent_before(application).where(visibility.concerns(uow.actor.id)).limit(1)
@@ -257,11 +266,11 @@ def _archived(
         share = archive.share_of(archived[item.id], Span(item.asked_start, item.asked_end))
         if share:
             yield CheckFinding(
-                "footage-archived",
+                ARCHIVED,
                 "informs",
                 Message(
                     "The footage of item {position} is past its retention period; the archive has {percent} % of the "
-                    "time span from an earlier case.",
+                    "time span from an earlier case. It serves whole alone: for a shorter span nothing is taken of it.",
                     position=item.position,
                     percent=archive.percent(share),
                 ),

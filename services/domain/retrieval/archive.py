@@ -1,30 +1,34 @@
 """The archive as a source: masters of loans that have ended, for another application that was approved (R1, R40).
 
 Such a master is taken whole, as ciphertext: who retrieves cannot open it, and so cannot cut it. It serves where it
-holds no more than is wanted. What a case has that concerns somebody who may see the other case serves that one not, and
-nobody there is told of it: they must not learn that it exists (T8).
+holds no more than is wanted, and is of what the camera is today: the same channel of the same recorder. What a case has
+that concerns anybody serves no other one: nobody there may learn that it exists (T8). Nor does what a problem was
+reported of, what was recalled, and, for a case that is not important, what was retrieved for one that is.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import floor
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import aliased, joinedload
 
 from services.database.tables.applications import Application, Item
+from services.database.tables.cameras import Camera
 from services.database.tables.documents import Document
 from services.database.tables.maintenance import Damage
 from services.database.tables.masters import Master
+from services.database.tables.matters import Matter
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.cameras import clocks
 from services.domain.cameras.clocks import Clock
 from services.runtime.spans import Span, covered_share
 
+IMPORTANT = "important"
 ORIGIN = "archive"  # of a master that was taken from there
 # beside the tables of the query that a condition is in
 KEPT, ASKED, ASKING = aliased(Item), aliased(Item), aliased(Application)
@@ -76,26 +80,26 @@ class KeptMaster:
 
 
 def list_of(uow: UnitOfWork, application: Application, *wanted: Wanted) -> dict[str, list[KeptMaster]]:
-    """List what the archive has of the wanted spans and may serve the case, by item, the first retrieved first."""
-    rows = uow.session.execute(_select(application, wanted)).all() if wanted else []
-    concerned = {person_id for row in rows for person_id in row.subject_ids}
-    seeing = visibility.list_seeing(uow, application, concerned) if concerned else set()
-    return _by_item([row for row in rows if seeing.isdisjoint(row.subject_ids)], wanted)
+    """List what the archive has of the wanted spans and may serve the case, by item, the first retrieved first.
 
-
-def list_of_department(uow: UnitOfWork, application: Application, *wanted: Wanted) -> dict[str, list[KeptMaster]]:
-    """List what the archive has of the wanted spans from the applicant's own department, as ``list_of`` does.
-
-    Of cases that concern nobody. The application need not be stored.
+    Not the footage that the case had before: it was replaced.
     """
-    if not wanted:
-        return {}
-    query = _select(application, wanted).where(Application.department_id == application.department_id)
-    return _by_item([row for row in uow.session.execute(query) if not row.subject_ids], wanted)
+    rows = uow.session.execute(_select(application, wanted)).all() if wanted else []
+    important = application.importance == IMPORTANT
+    rows = [row for row in rows if not row.subject_ids and (important or row.importance != IMPORTANT)]
+    if not rows:
+        return {one.item_id: [] for one in wanted}
+    own = select(Master.sealed["sha256Cipher"].as_string()).where(Master.application_id == application.id)
+    had = set(uow.session.scalars(own))
+    cameras = (
+        select(Camera).where(Camera.id.in_({one.camera_id for one in wanted})).options(joinedload(Camera.recorder))
+    )
+    today = {camera.id: camera for camera in uow.session.scalars(cameras)}
+    return _by_item([row for row in rows if row.Master.sealed["sha256Cipher"] not in had], wanted, today)
 
 
 def _select(application: Application, wanted: Sequence[Wanted]) -> Select[*tuple[Any, ...]]:
-    """Select masters that touch a wanted span, with record, item's camera and whom their case concerns."""
+    """Select masters that touch a wanted span, with record, item's camera and what is asked of their case."""
     touching = (
         and_(Item.camera_id == one.camera_id, Item.asked_start < one.span.end, Item.asked_end > one.span.start)
         for one in wanted
@@ -103,8 +107,11 @@ def _select(application: Application, wanted: Sequence[Wanted]) -> Select[*tuple
     damaged = select(Damage.id).where(
         Damage.master_id == Master.id, Damage.place == "primary", Damage.repaired_at.is_(None)
     )
+    questioned = select(Matter.id).where(
+        Matter.application_id == Master.application_id, Matter.kind.in_(("problem", "recall"))
+    )
     return (
-        select(Master, Document.content, Item.camera_id, Application.subject_ids)
+        select(Master, Document.content, Item.camera_id, Application.subject_ids, Application.importance)
         .join(Item, Item.id == Master.item_id)
         .join(Application, Application.id == Master.application_id)
         .join(Document, and_(Document.item_id == Item.id, Document.kind == "retrieval-record"))
@@ -118,21 +125,35 @@ def _select(application: Application, wanted: Sequence[Wanted]) -> Select[*tuple
             Master.superseded_at.is_(None),
             Master.suspect_since.is_(None),
             ~damaged.exists(),
+            ~questioned.exists(),
         )
         .order_by(Master.retrieved_at, Master.id)
     )
 
 
-def _by_item(rows: Iterable[Row[Any]], wanted: Sequence[Wanted]) -> dict[str, list[KeptMaster]]:
+def _by_item(
+    rows: Iterable[Row[Any]], wanted: Sequence[Wanted], today: Mapping[str, Camera]
+) -> dict[str, list[KeptMaster]]:
     found: dict[str, list[KeptMaster]] = {one.item_id: [] for one in wanted}
     for row in rows:
         archived = KeptMaster(row.Master.id, dict(row.Master.sealed), json.loads(row.content))
-        if "source" not in archived.record:
-            continue  # of a demonstration, which lays out its past on paper
+        # a demonstration lays out its past on paper, without a source
+        if "source" not in archived.record or not _is_of(today[row.camera_id], archived.record["source"]):
+            continue
         for one in wanted:
             if one.camera_id == row.camera_id and archived.share_of(one.span):
                 found[one.item_id].append(archived)
     return found
+
+
+def _is_of(camera: Camera, source: Mapping[str, Any]) -> bool:
+    """Return whether a record's source is what the camera's entry leads to today: an entry can be led elsewhere."""
+    recorder = source["recorder"]
+    if source["camera"]["channel"] != camera.channel or recorder["kind"] != camera.recorder.kind:
+        return False
+    if recorder["identity"] and camera.recorder.identity:
+        return bool(recorder["identity"] == camera.recorder.identity)
+    return bool(recorder["name"] == camera.recorder.name)
 
 
 def share_of(found: Iterable[KeptMaster], wanted: Span) -> float:

@@ -132,7 +132,8 @@ def _content(uow: UnitOfWork, application: Application, form: dict[str, Any], ch
         select(Finding).where(
             Finding.application_id == application.id,
             Finding.round == application.round,
-            Finding.code != security_check.SERIAL,  # it names another case, which may concern readers of the form (T8)
+            # they tell of another case, which is nothing for readers of the form (T8)
+            Finding.code.not_in((security_check.SERIAL, security_check.ARCHIVED)),
         )
     )
     return {

@@ -95,7 +95,6 @@ FINDINGS: Mapping[str, str] = {
     "span-in-future": "R20",
     "span-too-long": "R20",
     "span-overwritten": "R20",
-    "span-archived": "R20",
     "items-overlap": "R20",
     "recorder-clock-too-far": "R34",
     "file-incomplete": "R8 R32",

@@ -17,13 +17,14 @@ from services.database.tables.documents import Document
 from services.database.tables.holds import Hold
 from services.database.tables.maintenance import Damage
 from services.database.tables.masters import Master
+from services.database.tables.matters import Matter
 from services.database.tables.people import Department, Person, Post
 from services.database.tables.reviews import Finding
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import UnitOfWork
-from services.domain.applications import completeness, security_check
+from services.domain.applications import security_check
 from services.domain.custody import disposals
-from services.domain.retrieval import archive, preservations
+from services.domain.retrieval import archive
 from services.domain.retrieval import records as retrieval_records
 from services.runtime.errors import Outcome
 from services.runtime.spans import Span
@@ -97,7 +98,7 @@ async def test_what_the_recorder_has_lost_comes_from_the_archive_with_the_record
     earlier = await archived(desk)
     overwrite(desk)
     desk.clock.turn(YEAR)
-    desk.change(Recorder, "recorder", clock_offset_ms=-60_000, name="NVR 2", model="of another make")
+    desk.change(Recorder, "recorder", clock_offset_ms=-60_000, model="of another make")
     case = desk.case("gate").approve()
 
     first = await retrieve(desk, case)
@@ -296,74 +297,85 @@ async def test_a_held_case_serves_another_one_and_stays_as_it_is(desk: Desk) -> 
 
 
 @pytest.mark.requirement("R5", refuses=True)
-@pytest.mark.parametrize("who", ["drafter", "custodian", "security", "operator", "works-head", "security-head"])
-async def test_what_concerns_somebody_who_sees_the_case_serves_it_not_and_is_not_told_of(desk: Desk, who: str) -> None:
-    person(desk, "works-head", "head")
-    person(desk, "security-head", "head", "security")
-    person(desk, "elsewhere-head", "head", "elsewhere")
-    await archived(desk, subject_ids=[who])
+async def test_what_concerns_anybody_serves_no_other_case_and_is_not_told_of(desk: Desk) -> None:
+    await archived(desk, subject_ids=["stranger"])
     overwrite(desk)
     case = desk.case("gate").approve()
 
     assert not any("archive" in text for text in await missing(desk, case))
 
 
-@pytest.mark.requirement("R1")
-@pytest.mark.parametrize("who", ["stranger", "elsewhere-head"])
-async def test_what_concerns_somebody_who_does_not_see_the_case_serves_it(desk: Desk, who: str) -> None:
-    person(desk, "elsewhere-head", "head", "elsewhere")
-    await archived(desk, subject_ids=[who])
+@pytest.mark.requirement("R34", "R44", refuses=True)
+@pytest.mark.parametrize("kind", ["problem", "recall"])
+async def test_what_was_reported_or_recalled_serves_no_other_case(desk: Desk, kind: str) -> None:
+    earlier = await archived(desk)
+
+    def report(uow: UnitOfWork) -> None:
+        given = {"id": kind, "number": "WT-2031-000001", "kind": kind, "application_id": earlier.id, "facts": {}}
+        uow.session.add(Matter(**given, facts_sha256=HASH, opened_by="security", opened_at=uow.now))
+
+    desk.do(report)
     overwrite(desk)
     case = desk.case("gate").approve()
 
-    assert (await retrieve(desk, case)).coverage == 1.0
+    assert not any("archive" in text for text in await missing(desk, case))
 
 
-@pytest.mark.requirement("R20", "R22")
-async def test_the_form_and_the_reviewers_are_told_what_the_archive_has_and_who_must_not_know_is_not(
-    desk: Desk,
-) -> None:
-    def told(case: Case) -> tuple[str, str | None]:
-        """What the form says of the retention, and what Security is told of the archive."""
+@pytest.mark.requirement("R24", "R26", refuses=True)
+async def test_what_was_retrieved_for_an_important_case_serves_important_ones_alone(desk: Desk) -> None:
+    earlier = await archived(desk)
+    desk.change(Application, earlier.id, importance="important")
+    overwrite(desk)
+    ordinary, important = desk.case("gate").approve(), desk.case("gate").approve()
+    desk.change(Application, important.id, importance="important")
 
-        def check(uow: UnitOfWork) -> tuple[str, str | None]:
-            application = uow.session.get_one(Application, case.id)
-            found = completeness.check(uow, application, preservations.items_in_scope(uow, case.id))
+    assert not any("archive" in text for text in await missing(desk, ordinary))
+    assert (await retrieve(desk, important)).coverage == 1.0
+
+
+@pytest.mark.requirement("R44", refuses=True)
+async def test_footage_that_was_replaced_does_not_come_again(desk: Desk) -> None:
+    await archived(desk)
+    overwrite(desk)
+    case = desk.case("gate").approve()
+    await retrieve(desk, case)
+    [item] = [row for row in desk.rows(Item) if row.id == case.item()]
+
+    def listed(uow: UnitOfWork) -> dict[str, list[Any]]:
+        application = uow.session.get_one(Application, case.id)
+        return archive.list_of(uow, application, archive.wanted_of(item))
+
+    assert desk.do(listed) == {item.id: []}
+
+
+@pytest.mark.requirement("R22")
+async def test_security_alone_is_told_what_the_archive_has(desk: Desk) -> None:
+    def told(case: Case) -> str | None:
+        def check(uow: UnitOfWork) -> str | None:
             security_check.review(uow, case.id)
             of_security = {one.code: one.en for one in uow.session.query(Finding).filter_by(application_id=case.id)}
-            [of_form] = [one.code for one in found if one.code in ("span-overwritten", "span-archived")]
-            return of_form, of_security.get("footage-archived")
+            return of_security.get("footage-archived")
 
         return desk.do(check)  # type: ignore[no-any-return]
 
     earlier = await archived(desk)
     desk.clock.turn(YEAR)
 
-    form, security = told(desk.case("gate"))
-    assert (form, "100 %" in str(security)) == ("span-archived", True)
+    assert "100 %" in str(told(desk.case("gate")))
     longer = Span(ASKED.start - (ASKED.end - ASKED.start), ASKED.end)
-    form, security = told(desk.case("gate", span=longer))
-    assert (form, "50 %" in str(security)) == ("span-archived", True)
+    assert "50 %" in str(told(desk.case("gate", span=longer)))
     # one that cannot be cut to less is of no use
-    assert told(desk.case("gate", span=FIRST_HALF)) == ("span-overwritten", None)
-    # of another department's case the applicant's side hears nothing
-    person(desk, "elsewhere-head", "head", "elsewhere")
-    form, security = told(desk.case("gate", department_id="elsewhere", drafter_id="elsewhere-head"))
-    assert (form, "100 %" in str(security)) == ("span-overwritten", True)
+    assert told(desk.case("gate", span=FIRST_HALF)) is None
     assert "footage-archived" in security_check.REVIEWERS_ONLY
-    # nor of one that concerns people; and where one of them may see this case, nobody does
     desk.change(Application, earlier.id, subject_ids=["stranger"])
-    form, security = told(desk.case("gate"))
-    assert (form, "100 %" in str(security)) == ("span-overwritten", True)
-    desk.change(Application, earlier.id, subject_ids=["security"])
-    assert told(desk.case("gate")) == ("span-overwritten", None)
+    assert told(desk.case("gate")) is None
 
 
 @pytest.mark.requirement("R47")
 async def test_who_sees_both_cases_reads_where_it_is_from_and_nobody_else(desk_of_each: Desk) -> None:
     desk = desk_of_each
     person(desk, "elsewhere-head", "head", "elsewhere")
-    earlier = await archived(desk, department_id="elsewhere", drafter_id="elsewhere-head", subject_ids=["stranger"])
+    earlier = await archived(desk, department_id="elsewhere", drafter_id="elsewhere-head")
     overwrite(desk)
     case = desk.case("gate").approve()
     await retrieve(desk, case)
@@ -404,12 +416,16 @@ async def test_nothing_is_disposed_of_that_an_open_application_asks_for(desk_of_
     assert other.application.closed_at is None
 
 
-async def test_a_camera_that_was_retired_is_served_from_the_archive(desk: Desk) -> None:
+@pytest.mark.requirement("R34", refuses=True)
+@pytest.mark.parametrize("led", ["channel", "recorder"])
+async def test_a_camera_that_is_led_elsewhere_since_is_another_one(desk: Desk, led: str) -> None:
     await archived(desk)
-    shutil.rmtree(desk.recordings / "gate")
-    desk.change(Camera, "camera-gate", channel="moved")
-    (desk.recordings / "moved").mkdir()
+    overwrite(desk)
+    if led == "channel":
+        desk.change(Camera, "camera-gate", channel="moved")
+        (desk.recordings / "moved").mkdir()
+    else:
+        desk.change(Recorder, "recorder", identity="of another one")
     case = desk.case("gate").approve()
 
-    assert (await retrieve(desk, case)).coverage == 1.0
-    assert record_of(desk, case)["source"]["camera"]["channel"] == "gate"
+    assert not any("archive" in text for text in await missing(desk, case))
