@@ -35,6 +35,7 @@ from services.vault.sealing import Sealed
 from services.verifier import accounts
 from services.verifier.notes import Checkpoint, read_checkpoint
 
+READ = "audit-event"  # of the trail: who looks at what of a case is no part of it
 INSPECTED = "inspected-case"  # the subject of what supervision does with a case of its sample
 
 
@@ -178,7 +179,7 @@ def list_events(uow: UnitOfWork, application_id: str, acts: list[SignedAct]) -> 
     leads Security and by the management alone. A finding is there, with the work order that puts it right.
     """
     of_case = select(AuditEvent).where(AuditEvent.application_id == application_id)
-    events = list(uow.session.scalars(of_case.where(AuditEvent.subject_kind != INSPECTED)))
+    events = list(uow.session.scalars(of_case.where(AuditEvent.subject_kind.not_in((INSPECTED, READ)))))
     signed = {act.signature["sha256"]: act for act in acts if act.kind == "confidentiality-agreement"}
     if signed:
         agreements = select(AuditEvent).where(
@@ -289,13 +290,17 @@ def _returned(uow: UnitOfWork, application_id: str, hand_over: HandOver | None) 
 def _anchors(uow: UnitOfWork, events: Sequence[int], until: int) -> Iterator[dict[str, Any]]:
     """Yield the first anchor that holds each of these events, and the newest one below the package's checkpoint.
 
-    Not all of them: one an hour since the agreement of a year ago would fill the package, and prove no more.
-    ``events``: their numbers, in order.
+    Of those with a time stamp likewise: the authority may have been away when the first one was made. Not all of them:
+    one an hour since the agreement of a year ago would fill the package, and prove no more. ``events``: their numbers,
+    in order.
     """
     within = AuditAnchor.size.between(events[0], until)
-    sizes = uow.session.scalars(select(AuditAnchor.size).where(within).order_by(AuditAnchor.size)).all()
-    firsts = {bisect_left(sizes, event) for event in events} - {len(sizes)}
-    wanted = {sizes[first] for first in firsts} | set(sizes[-1:])
+    sizes = select(AuditAnchor.size).where(within).order_by(AuditAnchor.size)
+    wanted = set[int]()
+    for held in (sizes, sizes.where(AuditAnchor.token.is_not(None))):
+        found = uow.session.scalars(held).all()
+        firsts = {bisect_left(found, event) for event in events} - {len(found)}
+        wanted |= {found[first] for first in firsts} | set(found[-1:])
     rows = select(AuditAnchor, AuditCheckpoint.note).join(AuditCheckpoint, AuditCheckpoint.size == AuditAnchor.size)
     for anchor, note in uow.session.execute(rows.where(AuditAnchor.size.in_(wanted)).order_by(AuditAnchor.size)):
         yield {

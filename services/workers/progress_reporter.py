@@ -65,6 +65,7 @@ class _Row:
     actor: Actor
     item_id: str
     purpose: Purpose
+    attempt: int
 
     async def write(self, reading: Reading) -> None:
         phase, size, share = reading
@@ -76,7 +77,7 @@ class _Row:
         await self.database.run(self.actor, progress.record_error, self.item_id, self.purpose, type(error).__name__)
 
     async def end(self) -> None:
-        await self.database.run(self.actor, progress.finish, self.item_id, self.purpose)
+        await self.database.run(self.actor, progress.finish, self.item_id, self.purpose, self.attempt)
 
 
 @asynccontextmanager
@@ -94,8 +95,8 @@ async def report_progress(
 
     The row is deleted when the block ends, and marked as failed when it raises.
     """
-    row = _Row(database, actor, item_id, purpose)
-    await database.run(actor, progress.start, application_id, item_id, purpose, phase)
+    attempt = await database.run(actor, progress.start, application_id, item_id, purpose, phase)
+    row = _Row(database, actor, item_id, purpose, attempt)
     reporter, done = ProgressReporter(phase, database.clock.now()), asyncio.Event()
     writer = asyncio.create_task(_keep_writing(row, reporter, done, EVERY if every is None else every), name="progress")
     try:

@@ -241,18 +241,15 @@ class _Run:
         return True
 
     async def _remove_kept(self) -> None:
-        after = ""
-        while kept := await self.database.read(ACTOR, damages.list_removable, AT_ONCE, after):
-            after = kept[-1].damage_id
-            for one in shuffled(kept):
-                try:
-                    removed = await run_in_thread(repairs.remove, self.stores[one.place], one)
-                except StoreDown as error:
-                    self._pass_over(one.place, one.key, error)
-                    continue
-                self.breakers[one.place].reset()
-                if removed:
-                    await self.database.run(ACTOR, damages.record_removed, one.damage_id)
+        for one in shuffled(await self.database.read(ACTOR, damages.list_removable)):
+            try:
+                removed = await run_in_thread(repairs.remove, self.stores[one.place], one)
+            except StoreDown as error:
+                self._pass_over(one.place, one.key, error)
+                continue
+            self.breakers[one.place].reset()
+            if removed:
+                await self.database.run(ACTOR, damages.record_removed, one.damage_id)
 
     def _pass_over(self, place: Place, key: str, fault: StoreDown | StoreRefused) -> None:
         """Go on behind an object that a store did not give; raises the fault where the store is away."""

@@ -348,7 +348,7 @@ def require_no_open_cases(uow: UnitOfWork, *conditions: Any) -> None:
 def _notify_waiting(uow: UnitOfWork, recorder_id: str) -> None:
     """Notify the drafters of the cases that wait for the recorder, and Security's heads once for all of them.
 
-    Of the heads not those whom each of the cases concerns (T8).
+    Not those whom each of the cases concerns (T8); where that is all of them, the deputies.
     """
     columns = [Application.number, Application.id, Application.drafter_id, Application.subject_ids]
     query = _select_waiting(columns, Camera.recorder_id == recorder_id).order_by(Application.number)
@@ -357,11 +357,12 @@ def _notify_waiting(uow: UnitOfWork, recorder_id: str) -> None:
         notification_service.notify(uow, case.drafter_id, "recorder-changed", application_id=case.id)
     if cases:
         concerned = frozenset.intersection(*(frozenset(case.subject_ids) for case in cases.values()))
-        for head in access_queries.load_directory(uow).holders_in("security", "head"):
-            if head not in concerned:
-                notification_service.notify(
-                    uow, head, "recorder-changed", application_id=None, subject_id=recorder_id, excluded=concerned
-                )
+        security = access_queries.load_directory(uow).holders_in
+        groups = ([one for one in security("security", post) if one not in concerned] for post in ("head", "deputy"))
+        for person_id in next(filter(None, groups), []):
+            notification_service.notify(
+                uow, person_id, "recorder-changed", application_id=None, subject_id=recorder_id, excluded=concerned
+            )
 
 
 def _select_waiting(columns: Sequence[Any], *conditions: Any) -> Select[Any]:

@@ -6,6 +6,7 @@ Loan keys are destroyed at the end of the loan all the same, those of replaced c
 evidence: its content is that of the master, and its hashes and its label are in the database.
 """
 
+import random
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -107,7 +108,9 @@ def begin(
     left = release(uow, application, application.closed_as, with_copies=application.closed_as not in LENT)
     if not left:
         application.discard_after = None
-    return next((one for one in left if one.id not in passed), None)
+    # in any order: what a store never gives of a case does not keep the rest of it
+    waiting = [one for one in left if one.id not in passed]
+    return random.choice(waiting) if waiting else None  # noqa: S311  # guards nothing
 
 
 def list_keys_of_replaced(uow: UnitOfWork, limit: int) -> list[str]:

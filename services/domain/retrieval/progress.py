@@ -69,16 +69,17 @@ class WorkError(Worded):
     message: Text
 
 
-def start(uow: UnitOfWork, application_id: str, item_id: str, purpose: Purpose, phase: str) -> None:
-    """Start an attempt; the last error stays until there is progress."""
+def start(uow: UnitOfWork, application_id: str, item_id: str, purpose: Purpose, phase: str) -> int:
+    """Start an attempt, and return its number; the last error stays until there is progress."""
     if uow.session.get(Item, item_id) is None:
-        return  # whose work it is says so itself
+        return 0  # whose work it is says so itself
     row = uow.session.get(Progress, (item_id, purpose))
     if row is None:
         row = Progress(item_id=item_id, purpose=purpose, application_id=application_id, attempts=0, since=uow.now)
         uow.session.add(row)
     row.attempts += 1
     row.phase, row.size, row.share, row.heartbeat_at = phase, 0, 0.0, uow.now
+    return row.attempts
 
 
 def update(uow: UnitOfWork, item_id: str, purpose: Purpose, *, phase: str, size: int, share: float) -> None:
@@ -97,8 +98,14 @@ def record_error(uow: UnitOfWork, item_id: str, purpose: Purpose, code: str) -> 
         row.last_error, row.last_error_at, row.heartbeat_at = code, uow.now, uow.now
 
 
-def finish(uow: UnitOfWork, item_id: str, purpose: Purpose) -> None:
-    """Delete the row of work that is done or not wanted; a master ends the quarantine's too."""
+def finish(uow: UnitOfWork, item_id: str, purpose: Purpose, attempt: int | None = None) -> None:
+    """Delete the row of work that is done or not wanted; a master ends the quarantine's too.
+
+    ``attempt``: whose work it is. Nothing is deleted where a later one has begun, whose sign of life the row is.
+    """
+    row = uow.session.get(Progress, (item_id, purpose))
+    if attempt is not None and row is not None and row.attempts != attempt:
+        return
     over = (purpose, "quarantine") if purpose == "master" else (purpose,)
     uow.session.execute(delete(Progress).where(Progress.item_id == item_id, Progress.purpose.in_(over)))
 

@@ -216,18 +216,12 @@ def list_kept(uow: UnitOfWork, master_id: str) -> list[KeptVersion]:
     return [_kept(damage) for damage in uow.session.scalars(query)]
 
 
-def list_removable(uow: UnitOfWork, limit: int, after: str = "") -> list[KeptVersion]:
-    """List damaged versions that were examined, and whose master was disposed of: they are deleted after it.
-
-    By their ids, from ``after`` on.
-    """
+def list_removable(uow: UnitOfWork) -> list[KeptVersion]:
+    """List damaged versions, in no order, that were examined and whose master was disposed of: they are deleted."""
     query = (
         select(Damage)
         .join(Master, Master.id == Damage.master_id)
         .where(Damage.removed_at.is_(None), Damage.examined_at.is_not(None), Master.discarded_at.is_not(None))
-        .where(Damage.id > after)
-        .order_by(Damage.id)
-        .limit(limit)
     )
     return [_kept(damage) for damage in uow.session.scalars(query)]
 

@@ -126,6 +126,8 @@ class CommandProcessor:
         while execution.steps:
             step_count += 1
             if step_count > MAX_STEPS:
+                # whoever completes a job hears no more than that it is too late
+                _log.error("a command was rolled back: its process ran %d steps without waiting", MAX_STEPS)
                 raise Rejection(
                     RejectionType.EXHAUSTED,
                     f"The process ran {MAX_STEPS} steps without waiting; it is in an endless loop.",

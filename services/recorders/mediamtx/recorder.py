@@ -202,7 +202,13 @@ class MediamtxRecorder:
         if listed is None:
             some = span.duration > NARROWEST and await self._lists_some(channel, span)
             if some or not first:
-                listed = await self._halved(channel, span, iter(range(MOST_ASKS if some else FEW_ASKS)), first=first)
+                asks = iter(range(MOST_ASKS if some else FEW_ASKS))
+                try:
+                    listed = await self._halved(channel, span, asks, first=first)
+                except RecorderDown as error:
+                    if some or error.code != DAMAGED:
+                        raise
+                    listed = None  # it lists nothing at all, which may be for a while only
         if listed is None:
             raise self.client.down("busy", "it answered 500 to /list")
         return listed

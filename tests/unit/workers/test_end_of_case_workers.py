@@ -449,6 +449,11 @@ async def test_an_upload_of_more_than_a_day_is_left_to_its_writer_as_long_as_tha
     assert await vault_actions.sweep_abandoned(*arguments, all_open=False) == 0
     assert desk.row(UploadAttempt, begun.id).abandoned_at is None
 
+    # An older run that ends late takes nothing away from its successor.
+    desk.do(progress.start, case.id, case.item(), "master", "fetching")
+    desk.do(progress.finish, case.item(), "master", 1)
+    assert await vault_actions.sweep_abandoned(*arguments, all_open=False) == 0
+
     # Life of other work on the item is none of this one, nor what was long ago.
     desk.clock.turn(attempts.LINGER)
     desk.do(progress.start, case.id, case.item(), "replica", "replicating")
