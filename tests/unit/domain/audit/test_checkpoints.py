@@ -10,13 +10,14 @@ from new_database import lay_out
 from sqlalchemy import select, text
 from trail import list_anchors
 
-from services.database.tables.audit import AuditCheckpoint
+from services.database.tables.audit import AuditAnchor, AuditCheckpoint
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.audit import checkpoints
 from services.domain.audit import trail as audit_trail
 from services.domain.audit import tree as audit_tree
 from services.domain.audit.checkpoints import AnchorRequest
 from services.domain.wiring import open_database
+from services.evidence import case_file
 from services.runtime.clock import FixedClock
 from services.runtime.errors import Fatal
 from services.runtime.rules import Rules
@@ -192,3 +193,23 @@ def test_the_lag_reads_no_more_of_a_trail_that_was_not_signed_for_long(
 
     assert steps() == few
     database.close()
+
+
+@pytest.mark.requirement("R47", "R52")
+def test_a_package_has_the_first_anchor_of_an_event_the_first_that_is_stamped_and_the_newest(
+    database: Database,
+) -> None:
+    """The authority that stamps them was away when the first one was made."""
+
+    def anchored(uow: UnitOfWork) -> list[tuple[int, bool]]:
+        for size in range(1, 10):
+            uow.session.add(AuditCheckpoint(size=size, origin="o", root="r", note="n", signed_at=uow.now))
+        uow.session.flush()
+        for size in range(1, 10):
+            given = {"bucket": "documents", "key": f"checkpoints/{size}", "version_id": "1", "sha256": "0" * 64}
+            token = b"t" if size in (5, 7) else None
+            uow.session.add(AuditAnchor(size=size, anchored_at=uow.now, token=token, **given))
+        uow.session.flush()
+        return [(row["size"], row["token"] is not None) for row in case_file._anchors(uow, [2], 9)]
+
+    assert database.run_now(ACTOR, anchored) == [(2, False), (5, True), (7, True), (9, False)]
