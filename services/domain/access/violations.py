@@ -200,20 +200,61 @@ def list_appeals(uow: UnitOfWork, violation: Violation) -> Sequence[Matter]:
 
 
 def list_heads(uow: UnitOfWork, matter: Matter, accused: Collection[str]) -> list[str]:
-    """List who heads the departments that answer for a violation, else their deputies; none whom it concerns (T8).
+    """List, by id, who heads the departments that answer for a violation; ``map_heads`` says of which."""
+    return sorted(map_heads(uow, matter, accused))
 
-    With a loan that is the department of the case, and where nobody is accused; else those of the ``accused``, by id.
+
+def map_heads(uow: UnitOfWork, matter: Matter, accused: Collection[str]) -> dict[str, set[str]]:
+    """Map who heads departments that answer for a violation to these: the heads, else the deputies.
+
+    None whom the case concerns (T8), and none of the ``accused``, who answer for themselves.
     """
     directory = queries.load_directory(uow)
-    application = uow.session.get_one(Application, matter.application_id)
-    departments = {application.department_id}
-    if matter.hand_over_id is None and accused:
-        departments = set[str]().union(*queries.load_departments(uow, accused).values())
-    found: set[str] = set()
-    for department_id in departments:
+    barred = {*uow.session.get_one(Application, matter.application_id).subject_ids, *accused}
+    found: dict[str, set[str]] = {}
+    for department_id in _list_answering(uow, matter, accused):
         groups = (directory.holders(department_id, kind) for kind in ("head", "deputy"))
-        found |= next(filter(None, (set(group).difference(application.subject_ids) for group in groups)), set())
-    return sorted(found)
+        for person_id in next(filter(None, (set(group) - barred for group in groups)), set()):
+            found.setdefault(person_id, set()).add(department_id)
+    return found
+
+
+def list_appealed_for(
+    uow: UnitOfWork, matter: Matter, accused: Collection[str], appeals: Collection[Matter]
+) -> set[str]:
+    """Return those of the departments that answer for a violation for which one of its appeals was made.
+
+    Somebody else may hold the post now: what counts is who was the head at that moment, or else the deputy.
+    """
+    made = [one for one in appeals if one.opened_by not in accused]
+    if not made:
+        return set()
+    query = select(Post).where(
+        Post.person_id.in_({one.opened_by for one in made}),
+        Post.department_id.in_(_list_answering(uow, matter, accused)),
+        Post.kind.in_(LEADERS),
+    )
+    posts = uow.session.scalars(query).all()
+    found: set[str] = set()
+    for one in made:
+        held = [post for post in posts if post.person_id == one.opened_by and _was_held(post, one.opened_at)]
+        as_head = {post.department_id for post in held if post.kind == "head"}
+        found |= as_head or {post.department_id for post in held}
+    return found
+
+
+def _was_held(post: Post, at: datetime) -> bool:
+    return post.since <= at and (post.until is None or post.until > at)
+
+
+def _list_answering(uow: UnitOfWork, matter: Matter, accused: Collection[str]) -> set[str]:
+    """Return the departments that answer for a violation.
+
+    With a loan that is the department of the case, and where nobody is accused; else those of the ``accused``.
+    """
+    if matter.hand_over_id is None and accused:
+        return set[str]().union(*queries.load_departments(uow, accused).values())
+    return {uow.session.get_one(Application, matter.application_id).department_id}
 
 
 def may_answer_for(uow: UnitOfWork, matter: Matter, accused: Collection[str]) -> bool:

@@ -51,14 +51,17 @@ def obstacle(uow: UnitOfWork, change: Change, person_id: str) -> Message | None:
 
 
 def _access_obstacle(uow: UnitOfWork, change: Change, person: Person) -> Message | None:
-    """Return why the copies would not open for the person, or are not meant to (R57)."""
-    if suspensions.of_person(uow, person.id):
-        return Message("Access of this person to footage is suspended: choose another one.")
+    """Return why the copies are not meant to open for the person, or would not (R57).
+
+    Whether a person is suspended is said last: of people elsewhere nobody learns it here.
+    """
     if _is_on_site(change):
         if not ways.is_companion(uow, person.id):
             return Message("The footage is viewed on site: choose a person of Security or the storage office.")
     elif not _is_for_anybody(uow, change) and person.department_id not in _list_departments(uow, change.application):
         return ELSEWHERE
+    if suspensions.of_person(uow, person.id):
+        return Message("Access of this person to footage is suspended: choose another one.")
     return None
 
 

@@ -6,16 +6,18 @@ anything holds it; the stores follow, and ``finish`` records what they have answ
 what was gone before is on record. A run that dies is done again by the next one.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, union
 from sqlalchemy.orm import InstrumentedAttribute, defer, joinedload
 
 from services.database.tables.applications import Application, Item
 from services.database.tables.copies import Copy
+from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.disposals import DELETED, DUE, HELD, KEPT, LEFT_OUT, LISTED, DisposalItem
 from services.database.tables.masters import Master
 from services.database.unit_of_work import UnitOfWork
@@ -80,10 +82,9 @@ def list_candidates(uow: UnitOfWork, limit: int) -> list[Candidate]:
         .order_by(Master.dispose_after, Master.id)
         .limit(limit)
     )
-    return [
-        Candidate(master, application, item, parties_of(application))
-        for master, application, item in uow.session.execute(query)
-    ]
+    found = uow.session.execute(query).all()
+    parties = list_parties(uow, {application.id: application for _, application, _ in found})
+    return [Candidate(master, application, item, parties[application.id]) for master, application, item in found]
 
 
 def count_due(uow: UnitOfWork) -> tuple[int, datetime | None]:
@@ -113,10 +114,29 @@ def _in_batch(uow: UnitOfWork) -> ColumnElement[bool]:
     return select(DisposalItem.id).where(DisposalItem.master_id == Master.id, or_(under_way, lately)).exists()
 
 
-def parties_of(application: Application) -> frozenset[str]:
-    """Return who has a part in a case; who drafts on behalf of people outside is none (T8)."""
+def list_parties(uow: UnitOfWork, applications: Mapping[str, Application]) -> dict[str, frozenset[str]]:
+    """Return who has a part in each of these cases, by its id; one statement.
+
+    Whoever had its copies is one, before a transfer of custody too; who drafts on behalf of outsiders is none (T8).
+    """
+    handed = select(HandOver.application_id, HandOver.custodian_id).where(HandOver.application_id.in_(applications))
+    received = (
+        select(HandOver.application_id, CustodyEntry.person_id)
+        .join(CustodyEntry, CustodyEntry.hand_over_id == HandOver.id)
+        .where(HandOver.application_id.in_(applications), CustodyEntry.event == "received")
+    )
+    custodians: dict[str, set[str | None]] = defaultdict(set)
+    for application_id, person_id in uow.session.execute(union(handed, received)):
+        custodians[application_id].add(person_id)
+    return {
+        application_id: frozenset(filter(None, [*_named_parties(application), *custodians[application_id]]))
+        for application_id, application in applications.items()
+    }
+
+
+def _named_parties(application: Application) -> list[str | None]:
     drafter = [application.drafter_id] if application.on_behalf is None else []
-    return frozenset(filter(None, [*drafter, application.custodian_id, *application.subject_ids]))
+    return [*drafter, application.custodian_id, application.named_custodian_id, *application.subject_ids]
 
 
 def describe(uow: UnitOfWork, found: Sequence[Candidate]) -> list[dict[str, Any]]:

@@ -183,11 +183,19 @@ def accept(uow: UnitOfWork, hand_over_id: str, *, conditions_version: str, proof
         return hand_over
     review = _open_receipt(uow, hand_over)
     agreement = require_agreement(uow, uow.actor.id)
-    if any(row.cause == suspensions.CUSTODIAN_LEFT for row in suspensions.of_person(uow, uow.actor.id)):
+    causes = {row.cause for row in suspensions.of_person(uow, uow.actor.id)}
+    if suspensions.CUSTODIAN_LEFT in causes:
         raise Refused(
             "custodian-left",
             "You are recorded as leaving: let the head of your department, or the head of Security, name another "
             "custodian on the page of the case.",
+            status=403,
+        )
+    if causes:  # since the custodian was named
+        raise Refused(
+            "access-suspended",
+            "Your access to footage is suspended: let the head of your department, or the head of Security, name "
+            "another custodian on the page of the case.",
             status=403,
         )
     if conditions_version != uow.rules.policy_version:

@@ -166,7 +166,8 @@ def _require_apart(uow: UnitOfWork, matter: Matter, signed: Mapping[str, Decisio
 def _parties(uow: UnitOfWork, application_ids: set[str], signers: set[str]) -> set[str]:
     """Return those of the cases in which one of the signers has a part."""
     rows = uow.session.scalars(select(Application).where(Application.id.in_(application_ids)))
-    return {row.id for row in rows if disposals.parties_of(row) & signers}
+    parties = disposals.list_parties(uow, {row.id: row for row in rows})
+    return {application_id for application_id, people in parties.items() if people & signers}
 
 
 def _refusal(matter: Matter, cause: str) -> NotPermitted:

@@ -1,7 +1,7 @@
 """What becomes of a violation that is appealed: it stands, or it is cleared as an unfounded one is (R65, R66).
 
-Each accused appeals once and their department once, because each of them answers for it: what the head has asked for
-takes nothing from the accused. One appeal is decided at a time; a granted one clears the violation for all.
+Each accused appeals once and each department that answers for it once: what a head has asked for takes nothing from the
+accused, nor from another department. One appeal is decided at a time; a granted one clears the violation for all.
 """
 
 from collections.abc import Collection, Sequence
@@ -56,17 +56,28 @@ def refusal(
     uow: UnitOfWork, violation: Violation, appeals: Sequence[Matter], accused: Collection[str]
 ) -> Refused | None:
     """Return why the acting person, who is accused or answers for the ``accused``, cannot appeal now, or None."""
-    me = uow.actor.id
     ends = until(uow, violation, appeals)
     if ends is None or violation.closed_as == CLEARED:
         return Refused("nothing-to-appeal", "There is no sanction to appeal: wait for the decision of the violation.")
-    if any(one.opened_by == me or not (me in accused or one.opened_by in accused) for one in appeals):
+    if _has_appealed(uow, violation, appeals, accused):
         return Refused("appealed-already", "You or your department have appealed already: each can do it once.")
     if any(one.closed_at is None for one in appeals):
         return _undecided()
     if uow.now > ends:
         return Refused("appeal-too-late", "The time for an appeal is over: the decision stands.")
     return None
+
+
+def _has_appealed(uow: UnitOfWork, violation: Violation, appeals: Sequence[Matter], accused: Collection[str]) -> bool:
+    """Return whether the acting person has appealed, or somebody else for each department that they answer for."""
+    me = uow.actor.id
+    if any(one.opened_by == me for one in appeals):
+        return True
+    if me in accused:
+        return False
+    matter = uow.session.get_one(Matter, violation.matter_id)
+    appealed_for = policy.list_appealed_for(uow, matter, accused, appeals)
+    return bool(appealed_for) and policy.map_heads(uow, matter, accused).get(me, set()) <= appealed_for
 
 
 def begin(uow: UnitOfWork, violation: Violation, matter: Matter) -> None:

@@ -23,7 +23,7 @@ from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import service as application_service
 from services.domain.cases import inbox
 from services.domain.cases import queries as case_queries
-from services.domain.custody import grants, hand_overs, naming
+from services.domain.custody import grants, hand_overs, naming, suspensions
 from services.domain.reviews import filing
 from services.domain.reviews.classification import Classification
 from services.domain.staffing import leaving
@@ -153,6 +153,36 @@ def test_the_custodian_is_not_named_by_or_for_the_wrong_person(
     expected = "not-yours" if (by, is_offered) == ("keeper", True) else code
     assert code_of(case.name, person, by=by) == expected
     assert not case.desk.all(AuditEvent, action="custodian-named")
+
+
+@pytest.mark.requirement("R57", refuses=True)
+def test_who_asks_for_a_person_elsewhere_learns_nothing_of_a_suspension(case: Waiting) -> None:
+    for person in ("operator2", "drafter"):
+        case.desk.run(suspensions.open_for_person, person, suspensions.VIOLATION)
+    told = {}
+    for by, person in (
+        ("head", "operator"),
+        ("head", "operator2"),
+        ("head", "drafter"),
+        ("security-head", "operator2"),
+    ):
+        with pytest.raises(Refused) as caught:
+            case.name(person, by=by)
+        told[by, person] = caught.value.message
+    assert told["head", "operator2"] == told["head", "operator"]
+    assert "suspended" in str(told["head", "drafter"])
+    assert told["security-head", "operator2"] == told["head", "drafter"]
+
+
+@pytest.mark.requirement("R46", refuses=True)
+def test_who_is_suspended_since_they_were_named_accepts_no_copies(case: Waiting) -> None:
+    case.name("drafter")
+    hand_over_id, review_id = case.offer()
+    case.desk.run(suspensions.open_for_person, "drafter", suspensions.VIOLATION)
+    assert code_of(case.accept, hand_over_id, review_id, by="drafter") == "access-suspended"
+    assert case.desk.the(HandOver).accepted_at is None
+    case.desk.run(lambda uow: [suspensions.lift(uow, row) for row in suspensions.of_person(uow, "drafter")])
+    assert case.accept(hand_over_id, review_id, by="drafter").accepted_at is not None
 
 
 @pytest.mark.requirement("R46", "R57")

@@ -14,6 +14,7 @@ from urgent_desk import CALLER, RELEASER, Urgent
 from services.database.tables.documents import Document
 from services.database.tables.matters import Matter
 from services.database.tables.notices import Notice
+from services.database.tables.people import Post
 from services.database.tables.reviews import Review
 from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Sanction, Violation
@@ -243,12 +244,26 @@ class Pattern(Handled):
 
     def upheld(self) -> None:
         self.heard()
+        self.settle()
+
+    def settle(self) -> None:
+        """The accused are warned, and the violation is closed."""
         warned = (GivenSanction("warning", person_id=ACCUSED),)
         self.judge(
             "violation-security", "security-head", judgement=Judgement(sanctions=warned, loss=False, referral=False)
         )
         self.desk.run(tasks.record_sanctions, self.id)
         self.desk.run(tasks.close, self.id, "handled")
+
+    def leaves(self, head: str, department: str) -> None:
+        """The head of a department is its head no longer."""
+
+        def end(uow: UnitOfWork) -> None:
+            for post in uow.session.query(Post).filter_by(person_id=head, department_id=department, kind="head"):
+                post.until = uow.now
+
+        self.desk.clock.turn(timedelta(minutes=1))
+        self.desk.run(end)
 
     def told(self, code: str) -> set[str]:
         return {notice.person_id for notice in self.desk.all(Notice, code=code)}
@@ -361,6 +376,47 @@ def test_in_the_place_of_a_head_whom_the_case_concerns_the_deputy_answers(patter
     with pytest.raises(NotFound):
         pattern.desk.run(acts.reply, pattern.id, "与本部门无关。", by="head")
     pattern.desk.run(acts.reply, pattern.id, "该员工正在查找自己的申请。", by="deputy")
+
+
+@pytest.mark.requirement("R65")
+def test_in_the_place_of_a_head_who_is_accused_the_deputy_answers(pattern: Pattern) -> None:
+    pattern.id = pattern.opened("head")
+    pattern.serve()
+
+    assert {"head", "deputy"} <= pattern.told("violation-served")
+    pattern.desk.run(acts.reply, pattern.id, "该员工正在查找自己的申请。", by="deputy")
+    pattern.desk.run(acts.reply, pattern.id, "点错了链接。", by="head")
+    replies = pattern.matter(pattern.id).facts["replies"]
+    assert [(one["by"], one["part"]) for one in replies] == [("deputy", "department"), ("head", "accused")]
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("R65", "R66")
+def test_the_appeal_of_one_department_takes_nothing_from_another_one(pattern: Pattern) -> None:
+    pattern.id = pattern.opened(ACCUSED, "keeper")
+    pattern.serve()
+    for accused in (ACCUSED, "keeper"):
+        pattern.desk.run(acts.reply, pattern.id, "不知情。", by=accused)
+    pattern.settle()
+
+    def may_appeal(by: str) -> bool:
+        shown = pattern.desk.run(queries.get, pattern.id, by=by).violation
+        return shown is not None and shown.may_appeal
+
+    for head, still in ((THEIR_HEAD, {HEAD_OF_THE_CASE, ACCUSED}), (HEAD_OF_THE_CASE, {ACCUSED})):
+        appeal_id = pattern.appeal(head)
+        pattern.answered(appeal_id, "rejected")
+        pattern.desk.run(matter_tasks.close, appeal_id, "refused")
+        assert {by for by in (THEIR_HEAD, HEAD_OF_THE_CASE, ACCUSED) if may_appeal(by)} == still
+
+    # whoever answers for a department after its appeal has none of their own
+    for left, deputy, department in ((THEIR_HEAD, "inspector", "storage"), (HEAD_OF_THE_CASE, "deputy", "works")):
+        pattern.leaves(left, department)
+        pattern.desk.post(deputy, "deputy", department)
+        with pytest.raises(Refused) as caught:
+            pattern.appeal(deputy)
+        assert caught.value.code == "appealed-already"
+        assert not may_appeal(deputy)
 
 
 @pytest.mark.requirement("R65")

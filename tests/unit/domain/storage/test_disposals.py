@@ -18,6 +18,7 @@ from services.database.keyset import Page
 from services.database.listing import Listing
 from services.database.tables.applications import Application, Item
 from services.database.tables.copies import Copy
+from services.database.tables.custody import HandOver
 from services.database.tables.disposals import DisposalItem
 from services.database.tables.documents import Document
 from services.database.tables.holds import Hold
@@ -29,6 +30,7 @@ from services.domain.accounts.signatures.given import Proof
 from services.domain.applications.forms import ItemAsked
 from services.domain.cases.document_layouts import render_page
 from services.domain.custody import disposals as custody_disposals
+from services.domain.custody import log
 from services.domain.custody.retention_periods import kept_for
 from services.domain.documents import service as document_service
 from services.domain.matters import held as legal_holds
@@ -368,6 +370,46 @@ def test_whoever_has_a_part_in_a_case_decides_nothing_about_its_footage(desk: Di
     confirmation = desk.open(own, "disposal-confirm")
     with pytest.raises((Refused, NotFound)):
         desk.answer(confirmation, own, "disposal-confirm", "security-head")
+
+
+@pytest.mark.requirement("R52", "R61", refuses=True)
+@pytest.mark.parametrize("had", ["named", "handed", "transferred"])
+def test_whoever_had_or_was_to_have_the_copies_signs_no_disposal_of_their_masters(
+    desk_of_each: DisposalDesk, had: str
+) -> None:
+    """On site these are people of Security or the storage office, and custody is transferred."""
+    desk = desk_of_each
+    desk.desk.run(further, 2)
+    loan = desk.desk.the(HandOver)
+    if had == "named":
+        desk.change(Application, desk.application_id, named_custodian_id=PROPOSER)
+    else:
+        desk.change(HandOver, loan.id, custodian_id=PROPOSER)
+        desk.desk.run(
+            lambda uow: log.append(uow, uow.session.get_one(HandOver, loan.id), "received", person_id=PROPOSER)
+        )
+    if had == "transferred":
+        desk.change(HandOver, loan.id, custodian_id="keeper")
+    assert desk.list_due() == 3
+    [own] = [item.matter_id for item in desk.items if item.application_id == desk.application_id]
+    assert [item.matter_id for item in desk.items].count(own) == 1, "a batch of its own, which others decide"
+    desk.check(own)
+    proposal = desk.open(own, "disposal")
+    with pytest.raises(Refused):
+        desk.answer(proposal, own, "disposal", PROPOSER)
+
+
+@pytest.mark.requirement("R52", "R61", refuses=True)
+def test_masters_of_whoever_is_named_as_custodian_after_the_listing_are_kept(desk: DisposalDesk) -> None:
+    """The batch runs under the case of its first item; who has a part in another one is asked at the end."""
+    desk.desk.run(further, 2)
+    assert desk.list_due() == 3
+    [other] = {item.application_id for item in desk.items if item.position == 3}
+    desk.change(Application, other, named_custodian_id=PROPOSER)
+    desk.check(desk.batch)
+    desk.agree()
+    assert desk.apply(desk.batch)
+    assert desk.states == ["due", "due", "kept"]
 
 
 def test_a_batch_is_seen_by_storage_security_and_supervision_alone(desk: DisposalDesk) -> None:
