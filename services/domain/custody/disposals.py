@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, union
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, func, or_, select, union
 from sqlalchemy.orm import InstrumentedAttribute, defer, joinedload
 
 from services.database.tables.applications import Application, Item
@@ -125,8 +125,9 @@ def list_parties(uow: UnitOfWork, applications: Mapping[str, Application]) -> di
         .join(CustodyEntry, CustodyEntry.hand_over_id == HandOver.id)
         .where(HandOver.application_id.in_(applications), CustodyEntry.event == "received")
     )
+    had: CompoundSelect[str, str | None] = union(handed, received)
     custodians: dict[str, set[str | None]] = defaultdict(set)
-    for application_id, person_id in uow.session.execute(union(handed, received)):
+    for application_id, person_id in uow.session.execute(had):
         custodians[application_id].add(person_id)
     return {
         application_id: frozenset(filter(None, [*_named_parties(application), *custodians[application_id]]))
