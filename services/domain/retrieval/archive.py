@@ -148,12 +148,13 @@ def _by_item(
 
 def _is_of(camera: Camera, source: Mapping[str, Any]) -> bool:
     """Return whether a record's source is what the camera's entry leads to today: an entry can be led elsewhere."""
-    recorder = source["recorder"]
-    if source["camera"]["channel"] != camera.channel or recorder["kind"] != camera.recorder.kind:
+    recorder: Mapping[str, Any] = source["recorder"]
+    if source["camera"]["channel"] != camera.channel or recorder.get("kind") != camera.recorder.kind:
         return False
-    if recorder["identity"] and camera.recorder.identity:
-        return bool(recorder["identity"] == camera.recorder.identity)
-    return bool(recorder["name"] == camera.recorder.name)
+    identity = recorder.get("identity")
+    if identity and camera.recorder.identity:
+        return bool(identity == camera.recorder.identity)
+    return bool(recorder.get("name") == camera.recorder.name)
 
 
 def share_of(found: Iterable[KeptMaster], wanted: Span) -> float:
