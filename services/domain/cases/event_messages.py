@@ -240,6 +240,7 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "lift-hold-written": Message("Decision to lift the legal hold filed"),
     "hold-reviewed": Message("Legal hold reviewed, next review on {review_at}"),
     "inspection-case-opened": Message("Case of an inspection given to a member"),
+    "inspection-case-reassigned": Message("Case of an inspection given to a member of another group"),
     "inspection-case-inspected": Message("Case inspected by the supervision group"),
     "inspection-case-reminded": Message("Member reminded of the case of an inspection"),
     "inspection-case-escalated": Message("Inspection of the case overdue: any fit member may inspect it"),

@@ -185,6 +185,23 @@ def open_of_case(
     return violation
 
 
+def find_open_of_case(uow: UnitOfWork, application_id: str, kind: str) -> Violation | None:
+    """Return the open violation of this kind that a case has without a loan, or None; the case is locked for it."""
+    uow.session.get_one(Application, application_id, with_for_update=True)
+    query = (
+        select(Violation)
+        .where(
+            Violation.application_id == application_id,
+            Violation.kind == kind,
+            Violation.hand_over_id.is_(None),
+            Violation.closed_at.is_(None),
+        )
+        .order_by(Violation.opened_at, Violation.id)
+        .limit(1)
+    )
+    return uow.session.scalar(query)
+
+
 def find(uow: UnitOfWork, hand_over: HandOver, kind: str) -> Violation | None:
     """Return the violation of this kind that has no due date, if it is recorded; of ``FOUND`` an open one alone."""
     return _known(uow, hand_over, kind, None)

@@ -13,7 +13,7 @@ from datetime import datetime
 from math import floor
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Row, Select, String, and_, cast, func, or_, select
 from sqlalchemy.orm import aliased, joinedload
 
 from services.database.tables.applications import Application, Item
@@ -32,6 +32,7 @@ IMPORTANT = "important"
 ORIGIN = "archive"  # of a master that was taken from there
 # beside the tables of the query that a condition is in
 KEPT, ASKED, ASKING = aliased(Item), aliased(Item), aliased(Application)
+KEPT_FOR = aliased(Application)
 
 
 @dataclass(frozen=True)
@@ -107,9 +108,6 @@ def _select(application: Application, wanted: Sequence[Wanted]) -> Select[*tuple
     damaged = select(Damage.id).where(
         Damage.master_id == Master.id, Damage.place == "primary", Damage.repaired_at.is_(None)
     )
-    questioned = select(Matter.id).where(
-        Matter.application_id == Master.application_id, Matter.kind.in_(("problem", "recall"))
-    )
     return (
         select(Master, Document.content, Item.camera_id, Application.subject_ids, Application.importance)
         .join(Item, Item.id == Master.item_id)
@@ -125,9 +123,16 @@ def _select(application: Application, wanted: Sequence[Wanted]) -> Select[*tuple
             Master.superseded_at.is_(None),
             Master.suspect_since.is_(None),
             ~damaged.exists(),
-            ~questioned.exists(),
+            ~_questioned().exists(),
         )
         .order_by(Master.retrieved_at, Master.id)
+    )
+
+
+def _questioned() -> Select[str]:
+    """Select what was reported of a master's footage, or that it was recalled."""
+    return select(Matter.id).where(
+        Matter.application_id == Master.application_id, Matter.kind.in_(("problem", "recall"))
     )
 
 
@@ -168,13 +173,23 @@ def percent(share: float) -> int:
 
 
 def is_asked_for() -> ColumnElement[bool]:
-    """Build the condition on ``Master`` that an open application asks for its footage and has none of it yet."""
+    """Build the condition on ``Master`` that an open application asks for its footage, has none yet, and may get it.
+
+    What could never serve it (``list_of``) is not kept for it. A case that is not classified yet may become important.
+    """
     return (
         select(ASKED.id)
         .join(KEPT, KEPT.camera_id == ASKED.camera_id)
+        .join(KEPT_FOR, KEPT_FOR.id == KEPT.application_id)
         .join(ASKING, ASKING.id == ASKED.application_id)
         .where(
             KEPT.id == Master.item_id,
+            cast(KEPT_FOR.subject_ids, String) == "[]",
+            or_(
+                func.coalesce(KEPT_FOR.importance, "") != IMPORTANT,
+                func.coalesce(ASKING.importance, IMPORTANT) == IMPORTANT,
+            ),
+            ~_questioned().exists(),
             ASKED.asked_start < KEPT.asked_end,
             ASKED.asked_end > KEPT.asked_start,
             ASKED.dropped_in_round.is_(None),

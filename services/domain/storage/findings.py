@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, func, select, update
 from services.database.base import new_id
 from services.database.tables.applications import Application
 from services.database.tables.maintenance import ReconciliationFinding
+from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import violations
@@ -17,6 +18,8 @@ from services.domain.storage.differences import EVENTS, EXPLAINED, GONE, GRAVE, 
 from services.runtime.canonical_json import hash_of
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
+
+GHOST_EXPORT = "ghost-export"
 
 
 @dataclass(frozen=True)
@@ -89,9 +92,20 @@ def record(uow: UnitOfWork, day: str, found: Sequence[Found]) -> int:
             **({"explained_before": explained} if explained else {}),
         )
         if row.kind in GRAVE and row.application_id is not None and row.violation_id is None:
-            facts = {"found": row.subject, "place": row.place, **row.detail}
-            row.violation_id = violations.open_of_case(uow, row.application_id, "ghost-export", facts).id
+            row.violation_id = _violation_of(uow, row, row.application_id).id
     return new
+
+
+def _violation_of(uow: UnitOfWork, row: ReconciliationFinding, application_id: str) -> Violation:
+    """Return the violation that a finding is handled with: one of a case at a time.
+
+    One act of somebody leaves many traces, such as a line of the store's log for each range that was read.
+    """
+    found = violations.find_open_of_case(uow, application_id, GHOST_EXPORT)
+    if found is not None:
+        return found
+    facts = {"found": row.subject, "place": row.place, **row.detail}
+    return violations.open_of_case(uow, application_id, GHOST_EXPORT, facts)
 
 
 def _known(uow: UnitOfWork, marks: Collection[str]) -> dict[str, ReconciliationFinding]:

@@ -94,6 +94,24 @@ def _open(uow: UnitOfWork, inspection: GroupInspection, row: InspectedCase, job_
     _notify(uow, str(row.assigned_to), "inspection-case", row)
 
 
+def assign_anew(uow: UnitOfWork, inspection: GroupInspection) -> None:
+    """Give the cases that are asked and not inspected to fit members of the present group; its leader where none is."""
+    group = groups.get(uow, inspection.group_id)
+    directory = access_queries.load_directory(uow)
+    asked = select(InspectedCase).where(
+        InspectedCase.inspection_id == inspection.id,
+        InspectedCase.opened_at.is_not(None),
+        InspectedCase.decided_at.is_(None),
+    )
+    for row in uow.session.scalars(asked.order_by(InspectedCase.position).with_for_update()).all():
+        fit = _fit(directory, access_queries.load_facts(uow, row.application_id), groups.people_of(group))
+        row.assigned_to = _choose(uow, inspection, row, fit) if fit else groups.leader_of(group)
+        uow.session.flush()
+        notification_service.mark_done(uow, "supervision", subject_id=row.id)
+        _record(uow, "inspection-case-reassigned", row, assigned_to=row.assigned_to)
+        _notify(uow, str(row.assigned_to), "inspection-case", row)
+
+
 def _choose(uow: UnitOfWork, inspection: GroupInspection, row: InspectedCase, fit: Sequence[str]) -> str:
     """Return whom the case goes to: who has the fewest of this inspection; among equals the seed decides."""
     query = select(InspectedCase.assigned_to).where(
@@ -114,7 +132,11 @@ def unfit_because(directory: Directory, facts: CaseFacts, person_id: str) -> Ref
     refusal = access_policy.supervision_refusal(directory, facts, person_id)
     if refusal is not None:
         return refusal
-    if facts.department_id in directory.departments_of(person_id):
+    applied = {
+        facts.department_id,
+        *(one for person in facts.done.get("applicant", ()) for one in facts.near.get(person, ())),
+    }
+    if not applied.isdisjoint(directory.departments_of(person_id)):
         return Refused(
             "own-department",
             "The case is of your own department: a member of another department has to inspect it.",

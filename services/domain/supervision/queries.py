@@ -54,6 +54,7 @@ from services.runtime.translations import Message
 
 NEWEST_FIRST = "opened-desc"
 CASES_AT_ONCE, OWN_AT_ONCE = 100, 50
+COUNTED_OF_ALL = ("numbers", "checklists")  # of a report: what is counted tells of cases too
 
 
 def require_reader(uow: UnitOfWork) -> None:
@@ -289,14 +290,15 @@ def _report(uow: UnitOfWork, inspection: GroupInspection) -> dict[str, Any] | No
         return inspection.report
 
     def shown(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [row for row in rows if row["number"] not in numbers]
+        # sentences and work orders name a case in words, and places without a gap tell of none that is hidden
+        left = [row for row in rows if not any(number in str(row) for number in numbers)]
+        return [{**row, "position": place} if "position" in row else row for place, row in enumerate(left, 1)]
 
-    report = inspection.report
-    lists = {name: shown(report[name]) for name in ("overruled", "findings", "earlier")}
-    # a work order names its case in words; reports of older releases have none
-    orders = [row for row in report.get("workOrders", ()) if not any(number in str(row) for number in numbers)]
-    sample = {**report["sample"], "cases": shown(report["sample"]["cases"])}
-    return {**report, **lists, "workOrders": orders, "sample": sample}
+    report = {name: value for name, value in inspection.report.items() if name not in COUNTED_OF_ALL}
+    sample = {name: value for name, value in report["sample"].items() if name != "population"}
+    # reports of older releases have no work orders
+    lists = {name: shown(report.get(name, ())) for name in ("overruled", "findings", "earlier", "workOrders")}
+    return {**report, **lists, "sample": {**sample, "cases": shown(sample["cases"])}}
 
 
 def _lines(uow: UnitOfWork, inspections: Sequence[GroupInspection]) -> list[InspectionLine]:
@@ -359,12 +361,13 @@ def _findings(uow: UnitOfWork, inspection: GroupInspection) -> list[FindingView]
         .order_by(InspectedCase.position, InspectionFinding.question)
     )
     questions = checklists.load().questions()
+    concerned = bool(visibility.list_numbers_concerning(uow))
     views = []
-    for one, number, matter_id in uow.session.execute(query):
+    for place, (one, number, matter_id) in enumerate(uow.session.execute(query), 1):
         known = questions.get(one.question)
         views.append(
             FindingView(
-                position=one.position,
+                position=place if concerned and one.position is not None else one.position,
                 number=number,
                 stage=one.stage,
                 question_zh=known[1].zh if known else one.question,

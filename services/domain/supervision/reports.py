@@ -55,6 +55,13 @@ def write(uow: UnitOfWork, inspection_id: str) -> None:
     )
 
 
+def name_group(uow: UnitOfWork, inspection: GroupInspection) -> None:
+    """Name the present group in a report that is written and not signed yet: it has another hash then."""
+    report = {**(inspection.report or {}), "group": _group(uow, groups.get(uow, inspection.group_id))}
+    inspection.report, inspection.report_sha256 = report, hash_of(report)
+    uow.session.flush()
+
+
 def file(uow: UnitOfWork, inspection: GroupInspection) -> None:
     """Write the numbered document with all signatures, and tell the management."""
     signatures = uow.session.scalars(
@@ -137,7 +144,7 @@ def _content(
             "start": inspection.period_from.isoformat(),
             "end": inspection.period_to.isoformat(),
         },
-        "group": {"document": group.document, "members": _members(uow, group)},
+        "group": _group(uow, group),
         "sample": {
             "seed": inspection.seed,
             "checkpoint": inspection.seed_size,
@@ -200,6 +207,10 @@ def _work_orders(uow: UnitOfWork, inspection: GroupInspection) -> list[dict[str,
         }
         for order in late
     ]
+
+
+def _group(uow: UnitOfWork, group: SupervisionGroup) -> dict[str, Any]:
+    return {"document": group.document, "members": _members(uow, group)}
 
 
 def _members(uow: UnitOfWork, group: SupervisionGroup) -> list[dict[str, Any]]:

@@ -53,8 +53,8 @@ def sign(
 ) -> GroupInspection:
     """Sign the report, or refuse with a reason. The last signature files it; one refusal ends the signing.
 
-    Refused to who is not asked now, for another report than the one that was read, and where the group is no valid one
-    any more.
+    Refused to who is not asked now, and for another report than the one that was read. Where the group is no valid one
+    any more, it can only refuse.
     """
     inspection = uow.session.get(GroupInspection, inspection_id, with_for_update=True, populate_existing=True)
     if inspection is None:
@@ -64,7 +64,7 @@ def sign(
         raise refusal
     group = groups.get(uow, inspection.group_id)
     broken = groups.composition_refusal(uow, group)
-    if broken is not None:
+    if broken is not None and outcome != service.REFUSED:
         raise Refused(
             "group-invalid",
             "The supervision group is not valid now, so its report cannot be signed: {because}",
@@ -131,6 +131,13 @@ def list_asked(uow: UnitOfWork, inspection: GroupInspection) -> list[str]:
     query = select(InspectionSignature.person_id).where(InspectionSignature.inspection_id == inspection.id)
     signed = set(uow.session.scalars(query))
     return people[:1] if people[0] not in signed else [one for one in people if one not in signed]
+
+
+def ask_anew(uow: UnitOfWork, inspection: GroupInspection) -> None:
+    """Ask the present group, where another one was asked before."""
+    notification_service.mark_done(uow, "supervision", subject_id=inspection.id)
+    if inspection.signing_opened_at is not None:
+        _notify_next(uow, inspection)
 
 
 def remind(uow: UnitOfWork, inspection: GroupInspection, job_key: int) -> None:

@@ -38,6 +38,7 @@ TRAIL_MESSAGES: Mapping[str, Message] = {
     "inspection-signing-opened": Message("Report of an inspection given to the group"),
     "inspection-signing-reminded": Message("Group reminded to sign the report"),
     "inspection-signing-escalated": Message("Signing of the report overdue"),
+    "inspection-taken-over": Message("Inspection taken over by another supervision group"),
     "inspection-report-answered": Message("Report of an inspection answered by a member"),
     "inspection-closed": Message("Inspection closed"),
     # accounts

@@ -9,12 +9,13 @@ from unittest.mock import patch
 
 import pytest
 from custody_desk import FILMED, Case, Desk
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select
 
 from services.database.tables.applications import Application
 from services.database.tables.documents import Document
 from services.database.tables.maintenance import Reconciliation, ReconciliationFinding, StoreAccess
 from services.database.tables.masters import Master
+from services.database.tables.matters import Matter
 from services.database.tables.notices import Notice
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.violations import Violation
@@ -263,6 +264,35 @@ async def test_the_store_accesses_shows_reads_by_others_and_what_no_act_explains
     each = list(store_accesses.read_lines([lines[0], "no log", lines[1]], "t"))
     assert [type(one) for one in each] == [list, LineInvalid, list]
     assert "line 2" in str(each[1])
+
+
+@pytest.mark.requirement("R53", "R65")
+async def test_the_traces_of_one_case_are_one_violation_until_that_is_decided(desk: Desk) -> None:
+    case = await kept(desk, "gate")
+    [master] = desk.rows(Master)
+
+    async def read_in_ranges(seconds: int) -> None:
+        line = audit_line("GetObject", master.sealed["key"], "stranger")
+        assert imported(desk, [line.replace("00:00.5Z", f"00:{at:02}.5Z") for at in range(seconds, seconds + 20)]) == 20
+        desk.clock.turn(DAY)
+        await run(desk)
+
+    def decide(uow: UnitOfWork) -> None:
+        [violation] = uow.session.scalars(select(Violation))
+        violation.closed_at, violation.closed_as = uow.now, "upheld"
+
+    await read_in_ranges(0)
+    await read_in_ranges(20)
+    [first] = desk.rows(Violation)
+    findings_of = [row.violation_id for row in desk.rows(ReconciliationFinding) if row.kind == "foreign-read"]
+    assert (findings_of, first.application_id) == ([first.id] * 40, case.id)
+    assert len(desk.rows(Matter)) == 1
+
+    desk.do(decide)
+    await read_in_ranges(40)
+    [second] = [row for row in desk.rows(Violation) if row.closed_at is None]
+    after = [row.violation_id for row in desk.rows(ReconciliationFinding) if row.kind == "foreign-read"]
+    assert (after.count(first.id), after.count(second.id)) == (40, 20)
 
 
 @pytest.mark.requirement("R62")

@@ -168,6 +168,12 @@ async def test_what_an_open_application_asks_for_is_kept_until_it_has_it_or_is_o
     assert desk.apply(desk.batch)
     [asked] = desk.desk.all(Item, application_id=desk.application_id)
     again = desk.desk.submitted(items=(ItemAsked(asked.camera_id, asked.asked_start, asked.asked_end, asked.zone),))
+    # what concerns anybody serves no other case, and is not kept for it
+    assert desk.desk.run(custody_disposals.count_due)[0] == 1
+    desk.change(Application, desk.application_id, subject_ids=[], importance="important")
+    desk.change(Application, again, importance="ordinary")
+    assert desk.desk.run(custody_disposals.count_due)[0] == 1
+    desk.change(Application, again, importance=None)
 
     await desk.disposer().run()
 

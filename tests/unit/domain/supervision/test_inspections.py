@@ -4,15 +4,17 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from lent_case import SEALED, attached
-from review_desk import NOON, PASSWORD, ReviewDesk
-from sqlalchemy import delete, text, update
+from review_desk import HASH, NOON, PASSWORD, REAL, ReviewDesk
+from sqlalchemy import delete, select, text, update
 from supervision_desk import FEBRUARY, GROUP, INSTANCE, ORDINARY, PERIOD, Supervised, number
 
+from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditCheckpoint
 from services.database.tables.documents import Document
@@ -25,11 +27,12 @@ from services.database.tables.inspections import (
 )
 from services.database.tables.matters import Matter
 from services.database.tables.outbox import OutboxMessage
-from services.database.tables.people import Post
+from services.database.tables.people import Person, Post
 from services.database.tables.reviews import Decision, Review
 from services.database.tables.violations import Violation
 from services.database.tables.work_orders import WorkOrder
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import queries as access_queries
 from services.domain.accounts.signatures.given import Proof
 from services.domain.attachments import service as attachments
 from services.domain.cases.document_layouts import render_page, render_pdf
@@ -46,6 +49,7 @@ from services.domain.supervision import (
     sampling,
     service,
     signing,
+    successions,
     warnings,
 )
 from services.domain.supervision.case_reviews import Given
@@ -81,6 +85,18 @@ def settle_all(uow: UnitOfWork) -> None:
 
 def demote(uow: UnitOfWork, person_id: str) -> None:
     uow.session.execute(update(Post).where(Post.person_id == person_id).values(until=uow.now))
+
+
+def _join_legal(uow: UnitOfWork) -> None:
+    """Add another person of Legal who can be a member of the group."""
+    person = {"login": "of-legal-2", "name": "of-legal-2", "password_hash": HASH, "password_set_at": REAL}
+    uow.session.add(Person(id="of-legal-2", department_id="counsel", **person))
+    uow.session.flush()
+    since = NOON - timedelta(days=90)
+    uow.session.add(Post(person_id="of-legal-2", department_id="counsel", kind="supervisor", since=since))
+    expires = NOON + timedelta(days=300)
+    agreed = Agreement(person_id="of-legal-2", version=uow.rules.agreement_version, signed_at=since, expires_at=expires)
+    uow.session.add(agreed)
 
 
 @pytest.mark.requirement("R60")
@@ -173,6 +189,135 @@ def test_an_inspection_that_is_due_begins_by_itself_and_once(supervised: Supervi
     [message] = desk.all(OutboxMessage, subject_kind="inspection")
     assert (message.name, message.correlation_key) == ("inspection-due", PERIOD)
     assert set(message.variables) == {"inspectionId", "period"}
+
+
+@pytest.mark.requirement("R63")
+def test_a_period_that_was_left_out_for_want_of_a_group_is_inspected_before_others(supervised: Supervised) -> None:
+    """Who appoints the group would else choose, by waiting, which period nobody looks at."""
+    desk = supervised.desk
+
+    def inspected_before(uow: UnitOfWork) -> None:
+        group_id = uow.session.scalars(select(SupervisionGroup.id)).one()
+        november = periods.parse("2030-11", uow.rules.zone)
+        moments = {"period_from": november.start, "period_to": november.end, "opened_at": november.end}
+        ended = {"signed_as": "signed", "closed_as": "signed", "closed_at": november.end}
+        seed = {"seed": "", "seed_size": 1, "seed_rule": 1, "group_id": group_id}
+        uow.session.add(GroupInspection(number="JC-2030-000001", period="2030-11", **moments, **ended, **seed))
+        uow.session.execute(update(Application).values(listed_at=november.start))
+
+    def closed(uow: UnitOfWork, period: str) -> None:
+        uow.session.execute(
+            update(GroupInspection)
+            .where(GroupInspection.period == period)
+            .values(closed_at=uow.now, signed_as="signed", closed_as="signed")
+        )
+
+    supervised.appointed()
+    desk.run(inspected_before)
+    begun = []
+    for expected in ("2030-12", "2031-01", "2031-02"):
+        assert desk.run(due.unsigned_since) == periods.parse(expected, desk.rules.zone).end
+        assert desk.run(due.begin) is not None
+        begun.append({row.period for row in desk.all(GroupInspection, closed_at=None)})
+        desk.run(closed, expected)
+    assert begun == [{"2030-12"}, {"2031-01"}, {"2031-02"}]
+    assert (desk.run(due.begin), desk.run(due.unsigned_since)) == (None, None)
+
+
+@pytest.mark.requirement("R63")
+def test_the_last_period_does_not_wait_for_one_that_was_left_out(supervised: Supervised) -> None:
+    desk = supervised.desk
+    supervised.appointed()
+    desk.run(lambda uow: uow.session.execute(update(Application).values(listed_at=FEBRUARY - timedelta(days=200))))
+
+    def opened(uow: UnitOfWork) -> None:
+        service.open_due(uow, periods.parse("2030-12", uow.rules.zone))
+
+    desk.run(opened)
+    assert [desk.run(due.begin) is not None for _ in range(3)] == [True, False, False]
+    assert {row.period for row in desk.all(GroupInspection)} == {"2030-12", "2031-02"}
+
+
+@pytest.mark.requirement("R60", "R63")
+def test_another_group_goes_on_where_the_one_that_began_is_none_any_more(supervised: Supervised) -> None:
+    desk = supervised.desk
+    supervised.appointed()
+    drawn = supervised.drawn()
+    rows = supervised.asked(drawn)
+    left = next(row for row in rows if row.assigned_to == "of-legal")
+    for row in rows:
+        if row is not left:
+            supervised.inspect(row)
+    assert desk.run(successions.take_over) == 0
+
+    desk.run(demote, "of-legal")
+    assert desk.run(successions.take_over) == 0
+    [asked_for] = desk.all(WorkOrder, kind=findings.WITHOUT_GROUP)
+    assert PERIOD in asked_for.subject_label
+    desk.run(_join_legal)
+    people = ("supervisor", "of-security", "of-storage", "of-legal-2")
+    supervised.confirm(supervised.propose(people=people))
+    assert desk.run(successions.take_over) == 1
+    [waiting] = [row for row in supervised.cases(drawn) if row.decided_at is None]
+    assert waiting.assigned_to in people
+    supervised.inspect(waiting)
+    desk.run(reports.write, drawn)
+    desk.run(signing.open_review, drawn, job_key=next(desk.keys))
+    for person in people:
+        supervised.sign(drawn, person)
+    assert supervised.inspection(drawn).signed_as == "signed"
+
+
+@pytest.mark.requirement("R60", "R63")
+def test_what_was_signed_by_members_of_a_broken_group_is_signed_anew(supervised: Supervised) -> None:
+    desk = supervised.desk
+    supervised.appointed()
+    reported = supervised.reported()
+    supervised.sign(reported, "supervisor")
+    before = supervised.inspection(reported).report_sha256
+    desk.run(demote, "of-legal")
+    assert refused(supervised.sign, reported, "of-security") == "group-invalid"
+
+    desk.run(_join_legal)
+    people = ("supervisor", "of-security", "of-storage", "of-legal-2")
+    supervised.confirm(supervised.propose(people=people))
+    desk.run(successions.take_over)
+    taken = supervised.inspection(reported)
+    assert taken.report is not None
+    assert (taken.report_sha256 != before, len(taken.report["group"]["members"])) == (True, 4)
+    stale = (signing.sign, reported, "signed", str(before))
+    assert refused(desk.run, *stale, proof=Proof("", PASSWORD), by="supervisor") == "report-changed"
+    assert refused(supervised.sign, reported, "of-legal") == "not-yours"
+    assert refused(supervised.sign, reported, "of-security") == "not-yet"
+    for person in people:
+        supervised.sign(reported, person)
+    assert supervised.inspection(reported).signed_as == "signed"
+    desk.run(service.close, reported, "signed")
+    assert desk.run(holds.list_holdings, supervised.cases(reported)[0].application_id) == []
+
+
+@pytest.mark.requirement("R63")
+def test_a_broken_group_can_refuse_its_report(supervised: Supervised) -> None:
+    supervised.appointed()
+    reported = supervised.reported()
+    supervised.desk.run(demote, "of-legal")
+    supervised.sign(reported, "supervisor", "refused", reason="小组已不完整")
+    assert supervised.inspection(reported).signed_as == "refused"
+
+
+@pytest.mark.requirement("R61", refuses=True)
+def test_nobody_of_a_joint_department_inspects_its_case(supervised: Supervised) -> None:
+    desk = supervised.desk
+
+    def fit(uow: UnitOfWork, *applicants: str) -> list[str]:
+        facts = access_queries.load_facts(uow, "case-1")
+        near = {**facts.near, **dict.fromkeys(applicants, ("counsel",))}
+        joint = replace(facts, near=near, done={**facts.done, "applicant": {"drafter", *applicants}})
+        directory = access_queries.load_directory(uow)
+        return [person for person in GROUP if case_reviews.unfit_because(directory, joint, person) is None]
+
+    assert "of-legal" in desk.run(fit)
+    assert "of-legal" not in desk.run(fit, "head-of-legal")
 
 
 @pytest.mark.requirement("R63")

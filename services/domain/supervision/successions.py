@@ -1,0 +1,57 @@
+"""Another group takes an inspection over, where the one that began it is no valid group any more (R60, R63).
+
+A member who has left can neither inspect nor sign, and a report wants every member. So the group that management has
+appointed since goes on: it inspects what is not inspected, and all of it sign.
+"""
+
+from sqlalchemy import delete, select
+
+from services.database.tables.inspections import GroupInspection, InspectionSignature, SupervisionGroup
+from services.database.unit_of_work import UnitOfWork
+from services.domain.audit import trail as audit_trail
+from services.domain.supervision import case_reviews, findings, groups, reports, signing
+
+
+def take_over(uow: UnitOfWork) -> int:
+    """Give the open inspections of broken groups to the valid one; return how many.
+
+    Where there is no other valid group, a work order asks management for one, once for each period.
+    """
+    current = groups.find_current(uow)
+    is_valid = groups.refusal_of(uow, current) is None
+    open_ones = select(GroupInspection).where(GroupInspection.closed_at.is_(None), GroupInspection.signed_as.is_(None))
+    taken = 0
+    for inspection in uow.session.scalars(open_ones.order_by(GroupInspection.period_from).with_for_update()).all():
+        broken = groups.composition_refusal(uow, groups.get(uow, inspection.group_id))
+        if broken is None:
+            continue
+        if is_valid and current is not None and current.id != inspection.group_id:
+            _give(uow, inspection, current)
+            taken += 1
+        else:
+            findings.open_without_group(uow, inspection.period, broken.en)
+    return taken
+
+
+def _give(uow: UnitOfWork, inspection: GroupInspection, group: SupervisionGroup) -> None:
+    former = inspection.group_id
+    inspection.group_id = group.id
+    uow.session.flush()
+    signatures = select(InspectionSignature.statement_sha256).where(InspectionSignature.inspection_id == inspection.id)
+    audit_trail.record(
+        uow,
+        "inspection-taken-over",
+        "inspection",
+        inspection.id,
+        number=inspection.number,
+        former=former,
+        group=group.id,
+        report_before=inspection.report_sha256,
+        signed_before=sorted(uow.session.scalars(signatures)),
+    )
+    case_reviews.assign_anew(uow, inspection)
+    if inspection.report is not None:
+        # what was signed is another report: it named another group
+        uow.session.execute(delete(InspectionSignature).where(InspectionSignature.inspection_id == inspection.id))
+        reports.name_group(uow, inspection)
+        signing.ask_anew(uow, inspection)
