@@ -24,6 +24,7 @@ from services.domain.access import queries as access_queries
 from services.domain.access.directory import LEADERS
 from services.domain.custody import recipient_access
 from services.domain.work_orders import follow_ups, service
+from services.domain.work_orders.fitness import ACCESS_REVIEW, GRANT
 from services.domain.work_orders.kinds import Item, get_label
 from services.domain.work_orders.roles import Role
 from services.domain.work_orders.service import Subject
@@ -31,8 +32,7 @@ from services.domain.work_orders.sources import ScheduleSubject
 from services.runtime import local_times
 from services.runtime.translations import Message, Text
 
-KIND = "access-review"
-CODE = "grant"  # of a question: grant:<hand-over>:<person>
+KIND, CODE = ACCESS_REVIEW, GRANT
 WITHHELD = "withheld"  # the grants that a head must not learn of
 RECALL = "recall"
 MOST = service.MOST_ITEMS - 40  # the questions of the schedule come before

@@ -17,6 +17,8 @@ from services.domain.work_orders import roles
 from services.domain.work_orders.roles import DEPUTY, HEAD, Role
 
 APART = ("corrective-action",)
+ACCESS_REVIEW = "access-review"
+GRANT = "grant"  # of a question of an access review: grant:<hand-over>:<person>
 
 
 def unfit_of(uow: UnitOfWork, order: WorkOrder, role: Role) -> frozenset[str]:
@@ -29,6 +31,18 @@ def unfit_of(uow: UnitOfWork, order: WorkOrder, role: Role) -> frozenset[str]:
     facts = access_queries.load_facts(uow, order.application_id)
     acted = {person for people in facts.done.values() for person in people}
     return frozenset({*acted, *facts.subjects, *facts.custodians, *violations.list_accused(uow, order.application_id)})
+
+
+def involved_in(uow: UnitOfWork, order: WorkOrder, role: Role) -> frozenset[str]:
+    """Return who neither does, verifies nor cancels it because of their part in what it is about.
+
+    Of a corrective action that is who has a part in its case, of an access review whose grants it is about.
+    """
+    unfit = unfit_of(uow, order, role)
+    if order.kind == ACCESS_REVIEW:
+        codes = [item["code"].split(":") for item in order.facts["checklist"]]
+        return unfit | {code[2] for code in codes if code[0] == GRANT and len(code) == 3}
+    return unfit
 
 
 def list_concerned(uow: UnitOfWork, order: WorkOrder) -> frozenset[str]:

@@ -28,17 +28,20 @@ class Parts:
     """Who has had a part in a work order: its doers in all attempts, those in whose place they acted, its opener.
 
     ``concerned``: the people whom its case concerns (T8). ``witnesses``: before whom the present attempt was done.
+    ``unfit``: who has a part in what it is about, such as the accused of a case that is put right.
     """
 
     doers: Collection[str]
     opener: str | None
     concerned: Collection[str] = ()
     witnesses: Collection[str] = ()
+    unfit: Collection[str] = ()
 
     @property
     def barred(self) -> set[str]:
         """Return who does not verify it, as substitute either."""
-        return {*self.doers, *self.concerned, *self.witnesses, *([self.opener] if self.opener is not None else [])}
+        opener = [self.opener] if self.opener is not None else []
+        return {*self.doers, *self.concerned, *self.witnesses, *self.unfit, *opener}
 
 
 def doer_refusal(
@@ -48,10 +51,7 @@ def doer_refusal(
     if person_id in directory.administrators:
         return _administrator()
     if person_id in unfit:
-        return _refused(
-            "has-a-part",
-            Message("You have a part in the case that this is about: another person has to put it right."),
-        )
+        return _has_a_part()
     if person_id in roles.acting(directory, role, without=unfit, all_groups=late):
         return None
     if any(person_id in group for group in roles.pools(directory, role)):
@@ -103,12 +103,12 @@ def oversees(directory: Directory, person_id: str) -> bool:
 
 
 def cancels(directory: Directory, role: Role, person_id: str, parts: Parts) -> bool:
-    """Return whether the person may cancel it: its opener, and who oversees; never a doer.
+    """Return whether the person may cancel it: its opener, and who oversees; never a doer, nor who has a part in it.
 
     ``role``: who is to do it. Who holds that post cancels nothing that somebody else has asked of it, and their
     substitutes do not either.
     """
-    if person_id in parts.doers:
+    if person_id in parts.doers or person_id in parts.unfit:
         return False
     if person_id == parts.opener:
         return True
@@ -133,9 +133,17 @@ def _barred(directory: Directory, parts: Parts, person_id: str) -> Refused | Non
         return _refused(
             "was-witness", Message("You are named here as a witness: another person has to confirm what you saw.")
         )
+    if person_id in parts.unfit:
+        return _has_a_part()
     if person_id == parts.opener:
         return _refused("was-opener", Message("You opened this work order: another person has to verify it."))
     return None
+
+
+def _has_a_part() -> Refused:
+    return _refused(
+        "has-a-part", Message("You have a part in what this is about: another person has to do and to verify it.")
+    )
 
 
 def _not_yet() -> Refused:

@@ -368,7 +368,7 @@ def require_to_do(uow: UnitOfWork, order: WorkOrder) -> WorkOrderAttempt:
     """Return the attempt that is open, locked; Refused unless the actor is to do the work order now."""
     attempt = _open_attempt(uow, order)
     directory = access_queries.load_directory(uow)
-    late, unfit = uow.now >= order.due_at, fitness.unfit_of(uow, order, doer_of(order))
+    late, unfit = uow.now >= order.due_at, fitness.involved_in(uow, order, doer_of(order))
     refusal = policy.doer_refusal(directory, doer_of(order), str(uow.actor.id), late=late, unfit=unfit)
     if refusal is not None:
         raise refusal
@@ -438,7 +438,9 @@ def parts_of(uow: UnitOfWork, order: WorkOrder) -> Parts:
     if order.doer_id is not None:
         doers.add(order.doer_id)
     witnesses = WITNESSES[order.kind](uow, order) if order.kind in WITNESSES else ()
-    return Parts(doers, order.opened_by, fitness.list_concerned(uow, order), witnesses)
+    apart = order.kind in (*fitness.APART, fitness.ACCESS_REVIEW)
+    unfit = fitness.involved_in(uow, order, doer_of(order)) if apart else ()
+    return Parts(doers, order.opened_by, fitness.list_concerned(uow, order), witnesses, unfit)
 
 
 def refusal_to_verify(uow: UnitOfWork, order: WorkOrder, attempt: WorkOrderAttempt) -> Refused | None:
@@ -491,7 +493,7 @@ def notify(uow: UnitOfWork, order: WorkOrder, people: Sequence[str], code: str) 
 def list_doers(uow: UnitOfWork, order: WorkOrder, *, all_groups: bool = False) -> list[str]:
     """List who does it now, nobody with a part in its case; ``all_groups``: it is late, and substitutes do it too."""
     directory, role = access_queries.load_directory(uow), doer_of(order)
-    return roles.acting(directory, role, without=fitness.unfit_of(uow, order, role), all_groups=all_groups)
+    return roles.acting(directory, role, without=fitness.involved_in(uow, order, role), all_groups=all_groups)
 
 
 def give_to_fit(uow: UnitOfWork, order: WorkOrder) -> None:

@@ -55,7 +55,7 @@ from services.domain.supervision import (
 from services.domain.supervision.case_reviews import Given
 from services.domain.work_orders import service as orders_of
 from services.domain.work_orders import tasks as order_tasks
-from services.domain.work_orders.service import Done
+from services.domain.work_orders.service import Answered, Done, Verdict
 from services.runtime.errors import Fatal, NotFound, NotPermitted, Refused
 from services.runtime.rules import Rules
 
@@ -77,6 +77,10 @@ def refused(act: Any, *arguments: Any, **named: Any) -> str:
 
 def violation(case: str, at: datetime = FEBRUARY) -> Violation:
     return Violation(application_id=case, kind="breach", opened_at=at, facts={}, accused=[])
+
+
+def desk_order(uow: UnitOfWork, order: WorkOrder) -> WorkOrder:
+    return uow.session.get_one(WorkOrder, order.id)
 
 
 def settle_all(uow: UnitOfWork) -> None:
@@ -549,6 +553,17 @@ def test_the_report_is_signed_by_all_and_findings_become_work_orders_and_violati
     assert (order.doer_post, other.doer_post) == ("deputy", "head")
     proof, head = Proof("", PASSWORD), {"works": "head", "office": "office-head"}[str(other.doer_department_id)]
     assert refused(desk.run, orders_of.done, order.id, Done({}), proof, by="security-head") == "has-a-part"
+    # nor ends it, nor says that it is put right, by another post either
+    desk.post("security-head", "supervisor", "security")
+    assert refused(desk.run, orders_of.cancel, order.id, "已口头说明", by="security-head") == "not-a-canceller"
+    [doer] = desk.run(lambda uow: orders_of.list_doers(uow, uow.session.get_one(WorkOrder, order.id)))
+    answers = {item["code"]: Answered("yes") for item in order.facts["checklist"]}
+    desk.run(orders_of.done, order.id, Done(answers, "已完善审批分工"), Proof(order.facts_sha256, PASSWORD), by=doer)
+    desk.run(order_tasks.open_verification, order.id, job_key=next(desk.keys))
+    assert "security-head" not in desk.run(lambda uow: orders_of.list_verifiers(uow, desk_order(uow, order)))
+    verdict, given = Verdict("verified", {"on-site": True, "met": True}), Proof(order.facts_sha256, PASSWORD)
+    assert refused(desk.run, orders_of.verify, order.id, verdict, given, by="security-head") == "has-a-part"
+    desk.run(orders_of.verify, order.id, verdict, given, by="supervisor")
     concerns = update(Application).where(Application.id == other.application_id).values(subject_ids=[head])
     desk.run(lambda uow: uow.session.execute(concerns))
     assert refused(desk.run, orders_of.done, other.id, Done({}), proof, by=head) == "not-found"

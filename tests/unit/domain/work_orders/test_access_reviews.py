@@ -148,3 +148,24 @@ def test_no_head_reviews_what_concerns_them_or_is_their_own(desk: tuple[ReviewDe
     assert listed(subject_ids=[]) == {"works": ["drafter", "keeper"]}
     assert listed(subject_ids=["head"]) == {"withheld": ["drafter", "keeper"]}
     assert listed(subject_ids=["security-head"]) == {}, "who reads every review must not learn of it"
+
+
+@pytest.mark.requirement("R55", refuses=True)
+def test_nobody_reviews_verifies_or_cancels_the_review_of_the_own_grants(desk: tuple[ReviewDesk, str]) -> None:
+    at, _loan = desk
+    order = review(at)
+
+    def name_the_head(uow: UnitOfWork) -> None:
+        row = uow.session.get_one(WorkOrder, order.id)
+        items = [*row.facts["checklist"], {"code": f"grant:{_loan}:head", "zh": "？", "en": "?"}]
+        row.facts = {**row.facts, "checklist": items}
+
+    at.run(name_the_head)
+    asked = review(at)
+    with pytest.raises(Refused) as refused:
+        done(at, asked, "head")
+    assert refused.value.code == "has-a-part"
+    at.post("head", "supervisor", "works")
+    with pytest.raises(Refused) as refused:
+        at.run(service.cancel, order.id, "不需要", by="head")
+    assert refused.value.code == "not-a-canceller"
