@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, and_, select
 
+from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.custody import HandOver
+from services.database.tables.devices import Device
 from services.database.tables.holds import Hold
-from services.database.tables.people import Department
-from services.database.tables.work_orders import Schedule, WorkOrder
+from services.database.tables.people import Department, Person
+from services.database.tables.sites import Site
+from services.database.tables.work_orders import Schedule, WorkOrder, WorkOrderAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.access import queries as access_queries
+from services.domain.access.storage import keeper_refusal
 from services.domain.audit import trail as audit_trail
 from services.domain.change_requests import service as change_requests
 from services.domain.change_requests.service import Change
@@ -32,6 +36,7 @@ from services.runtime.translations import Message
 AT_ONCE = 50  # work orders that one transaction opens or cancels
 STORAGE_HEAD = Role("head", department_kind="storage")
 LOAN, AGREEMENT, HOLD = "loan", "agreement", "hold"
+OUT_OF_USE, HAS_LEFT = Message("It is no longer in use."), Message("This person has left.")
 Source = Callable[[UnitOfWork], list[ScheduleSubject]]
 
 
@@ -143,8 +148,9 @@ def open_due_work_orders(uow: UnitOfWork) -> tuple[int, bool]:
     A period ends when all its subjects have their work order; one whose earlier order of the schedule is still open
     gets no second one.
     """
-    if _cancel_moot(uow) or downloads.reassign(uow):
+    if _cancel_moot(uow) or _cancel_of_ended(uow) or downloads.reassign(uow):
         return 0, True
+    _give_sites_to_keepers(uow)
     opened = 0
     for code, shipped in SCHEDULES.items():
         row = _ensure(uow, code)
@@ -234,6 +240,58 @@ def _cancel_moot(uow: UnitOfWork) -> bool:
         because = _moot_because(uow, order, loans, holds)
         service.cancel(uow, order.id, because.en if because is not None else "", by_system=True)
     return len(moot) > AT_ONCE
+
+
+def _cancel_of_ended(uow: UnitOfWork) -> bool:
+    """Cancel what nobody has done yet of cameras, recorders, devices and sites out of use, and of people who have left.
+
+    Return whether there may be more of them.
+    """
+    ended = [
+        (kind, WorkOrder.subject_id.in_(select(column).where(gone)), OUT_OF_USE)
+        for kind, column, gone in (
+            ("camera", Camera.id, Camera.active.is_(False)),
+            ("recorder", Recorder.id, Recorder.active.is_(False)),
+            ("device", Device.id, Device.retired_at.is_not(None)),
+            ("site", Site.id, Site.closed_at.is_not(None)),
+        )
+    ]
+    left = select(Person.id).where(Person.active.is_(False))
+    for kind, gone, because in (*ended, (AGREEMENT, WorkOrder.doer_id.in_(left), HAS_LEFT)):
+        orders = uow.session.scalars(_undone(kind).where(gone).limit(AT_ONCE)).all()
+        for order in orders:
+            service.cancel(uow, order.id, because.en, by_system=True)
+        if orders:
+            return True
+    return False
+
+
+def _give_sites_to_keepers(uow: UnitOfWork) -> None:
+    """Give the check of a site whose doer is not fit any more to its present keeper, or to who the schedule names."""
+    asked = uow.session.scalars(_undone("site").where(WorkOrder.doer_id.is_not(None))).all()
+    directory = access_queries.load_directory(uow) if asked else None
+    unfit = [one for one in asked if directory and keeper_refusal(directory, str(one.doer_id)) is not None]
+    keepers = {one.subject.id: one.doer for one in SUBJECTS["site"](uow)} if unfit else {}
+    for order in unfit:
+        service.give_to(uow, order, keepers.get(order.subject_id) or STORAGE_HEAD)
+
+
+def _undone(kind: str) -> Select[WorkOrder]:
+    """Select the open work orders of a schedule about subjects of this kind that nobody has done yet."""
+    return (
+        select(WorkOrder)
+        .join(
+            WorkOrderAttempt,
+            and_(WorkOrderAttempt.work_order_id == WorkOrder.id, WorkOrderAttempt.attempt == WorkOrder.attempt),
+        )
+        .where(
+            WorkOrder.closed_at.is_(None),
+            WorkOrder.schedule.is_not(None),
+            WorkOrder.subject_kind == kind,
+            WorkOrderAttempt.done_at.is_(None),
+        )
+        .order_by(WorkOrder.id)
+    )
 
 
 def _rows(uow: UnitOfWork, table: Any, ids: list[str]) -> dict[str, Any]:

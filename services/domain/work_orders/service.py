@@ -500,11 +500,15 @@ def give_to_fit(uow: UnitOfWork, order: WorkOrder) -> None:
     """Give an undone work order to the next fit people where those in charge have got a part in its case since."""
     role = doer_of(order)
     chosen = fitness.choose(access_queries.load_directory(uow), role, fitness.unfit_of(uow, order, role))
-    if chosen == role:
-        return
-    _set_doer(order, chosen)
+    if chosen != role:
+        give_to(uow, order, chosen)
+
+
+def give_to(uow: UnitOfWork, order: WorkOrder, doer: Role) -> None:
+    """Give an undone work order to others, who are told."""
+    _set_doer(order, doer)
     uow.session.flush()
-    record(uow, order, "work-order-given-on", doer=chosen.as_json())
+    record(uow, order, "work-order-given-on", doer=doer.as_json())
     tell_doers(uow, order, "work-order-opened")
 
 

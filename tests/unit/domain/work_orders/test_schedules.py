@@ -9,7 +9,7 @@ from lent_case import lend
 from portal_client import Portal
 from prepared_desk import prepared_desk
 from review_desk import NOON, PASSWORD, ReviewDesk
-from sqlalchemy import event, insert
+from sqlalchemy import event, insert, update
 
 from services.database.tables.agreements import Agreement
 from services.database.tables.applications import Application
@@ -17,6 +17,7 @@ from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.custody import HandOver
 from services.database.tables.holds import Hold
 from services.database.tables.notices import Notice
+from services.database.tables.people import Person
 from services.database.tables.work_orders import Schedule, WorkOrder, WorkOrderAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
@@ -256,6 +257,61 @@ def test_a_site_is_checked_by_its_keeper_and_each_device_is_serviced(desk: Revie
 
     assert [(one.subject_label, one.doer_id) for one in orders(desk, "site-check")] == [("东区机房", "operator")]
     assert [one.subject_label for one in orders(desk, "device-service") if one.subject_kind == "device"] == ["SB-001"]
+
+
+@pytest.mark.requirement("R11", "R12", "R13")
+def test_the_check_of_a_site_goes_to_who_can_do_it_when_its_keeper_leaves(desk: ReviewDesk) -> None:
+    def enter(uow: UnitOfWork) -> None:
+        for name in ("东区机房", "南区机房"):
+            kept = sites.add(uow, SiteBody(name=name, address="厂区东路1号"))
+            sites.set_keeper(uow, kept.id, "operator", "keeper")
+
+    def leave(uow: UnitOfWork) -> None:
+        uow.session.get_one(Person, "operator").active = False
+
+    desk.run(enter, by="operator")
+    desk.clock.turn(93 * DAY)
+    poke(desk)
+    before = orders(desk, "site-check")
+    assert [one.doer_id for one in before] == ["operator", "operator"]
+
+    desk.run(leave)
+    poke(desk)
+    given_on = orders(desk, "site-check")
+    assert [(one.id, one.doer_id, one.doer_post, one.closed_at) for one in given_on] == [
+        (one.id, None, "head", None) for one in before
+    ]
+    desk.clock.turn(timedelta(days=1))
+    desk.run(lambda uow: uow.session.execute(update(WorkOrder).values(closed_at=uow.now, closed_as="done")))
+    desk.clock.turn(93 * DAY)
+    poke(desk)
+    again = [one for one in orders(desk, "site-check") if one.closed_at is None]
+    assert [(one.doer_id, one.doer_post) for one in again] == [(None, "head")] * 2
+
+
+@pytest.mark.requirement("R11")
+def test_the_checks_of_a_camera_end_when_it_is_retired(desk: ReviewDesk) -> None:
+    desk.clock.turn(400 * DAY)
+    poke(desk)
+    [camera, *others] = [one for one in orders(desk, "view-check") if one.closed_at is None]
+    desk.run(lambda uow: setattr(uow.session.get_one(Camera, camera.subject_id), "active", False))
+    poke(desk)
+    ended = desk.the(WorkOrder, id=camera.id)
+    assert (ended.closed_as, ended.closed_because) == ("cancelled", "It is no longer in use.")
+    assert all(desk.the(WorkOrder, id=one.id).closed_at is None for one in others)
+
+
+@pytest.mark.requirement("R59")
+def test_who_has_left_is_asked_for_no_agreement(desk: ReviewDesk) -> None:
+    [agreement] = [row for row in desk.all(Agreement) if row.person_id == "reviewer"]
+    desk.clock.turn(agreement.expires_at - 20 * DAY - NOON)
+    poke(desk)
+    before = orders(desk, "agreement-renewal")
+    assert len(before) > 1
+    desk.run(lambda uow: setattr(uow.session.get_one(Person, "reviewer"), "active", False))
+    poke(desk)
+    ended = {one.doer_id: one.closed_because for one in orders(desk, "agreement-renewal") if one.closed_at is not None}
+    assert ended == {"reviewer": "This person has left."}
 
 
 @pytest.mark.requirement("R15")
