@@ -3,11 +3,13 @@
 《整改通知及复核单》, 《设备检查维护记录》, 《场所检查表》 and 《恢复演练记录》 differ in title and checklist.
 """
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 
+from services.database.tables.attachments import Attachment
 from services.database.tables.documents import Document
 from services.database.tables.people import Department
 from services.database.tables.work_orders import DownloadAccount, WorkOrder, WorkOrderAttempt
@@ -17,8 +19,12 @@ from services.domain.applications import forms
 from services.domain.documents import service as document_service
 from services.domain.stages.catalogue import STAGES
 from services.domain.work_orders.kinds import KINDS
-from services.rendering.formatting import JsonView
+from services.domain.work_orders.roles import Role
+from services.rendering.formatting import JsonView, moment
 from services.rendering.sheet import Cell, Facts, Line, Listing, Pairs, Part, Prose, Signatures, cell, joined
+from services.runtime import labels
+from services.runtime.labels import document_language
+from services.runtime.translations import Bilingual
 
 STAGE = "work-order-verification"
 ANSWERS = {"yes": "是", "no": "否", "not-applicable": "不适用"}
@@ -41,6 +47,7 @@ def write(uow: UnitOfWork, order: WorkOrder) -> Document:
         "cause": facts["cause"],
         "interim": facts["interim"],
         "doer": describe(uow, facts["doer"]),
+        **({"givenTo": describe(uow, given_to)} if (given_to := _present_doer(order)) != facts["doer"] else {}),
         "verifier": describe(uow, facts["verifier"]) if facts["verifier"] is not None else None,
         "openedBy": forms.person_to_json(uow, order.opened_by),
         "openedAt": order.opened_at.isoformat(),
@@ -53,6 +60,12 @@ def write(uow: UnitOfWork, order: WorkOrder) -> Document:
     return document_service.write(
         uow, order.kind, order.number, content, application_id=order.application_id, subject_id=order.id
     )
+
+
+def _present_doer(order: WorkOrder) -> dict[str, Any]:
+    """Return who was to do it at last: it may have been given on."""
+    role = Role(order.doer_post, order.doer_department_id, order.doer_department_kind, order.doer_id)
+    return role.as_json()
 
 
 def _accounts(uow: UnitOfWork, order: WorkOrder) -> list[dict[str, Any]]:
@@ -133,7 +146,14 @@ def _attempt(uow: UnitOfWork, order: WorkOrder, attempt: WorkOrderAttempt) -> di
             for question in (STAGES[STAGE].questions if attempt.outcome else ())
         ],
         "reason": attempt.reason,
+        **({"files": files} if (files := _files(uow, order)) else {}),
     }
+
+
+def _files(uow: UnitOfWork, order: WorkOrder) -> list[dict[str, Any]]:
+    """Return names and hashes of what is attached to a work order; each signature says which of them it was over."""
+    query = select(Attachment.file_name, Attachment.sha256).where(Attachment.matter_id == order.id)
+    return [{"name": row.file_name, "sha256": row.sha256} for row in uow.session.execute(query.order_by(Attachment.id))]
 
 
 def _account(said: JsonView) -> list[Cell]:
@@ -163,6 +183,35 @@ def _signed(
     }
 
 
+def fact_lines(facts: Mapping[str, Any], language: str, printed: Callable[[str], str]) -> list[tuple[str, list[str]]]:
+    """Return what a work order is about, as lines under their labels; a list has one entry to a line.
+
+    ``printed`` formats the moments (ISO 8601).
+    """
+
+    def said(value: Any) -> str:
+        if isinstance(value, dict) and value.keys() == {"zh", "en"}:
+            return Bilingual(value["zh"], value["en"]).translate(language)
+        if isinstance(value, dict):
+            return " · ".join(said(one) for one in value.values())
+        if isinstance(value, list):
+            return "、".join(said(one) for one in value)
+        if isinstance(value, str):
+            try:
+                datetime.fromisoformat(value)
+            except ValueError:
+                return labels.word(language, value) if value in STAGES.posts else value
+            return printed(value) if "T" in value else value
+        return "—" if value is None else str(value)
+
+    told = dict(facts)
+    if "questionZh" in told:  # of a finding
+        told["question"] = {"zh": told.pop("questionZh"), "en": told.pop("questionEn")}
+        told["severity"] = labels.word(language, f"severity-{told['severity']}")
+    entries = {name: value if isinstance(value, list) else [value] for name, value in told.items()}
+    return [(labels.word(language, f"fact-{name}"), list(map(said, each))) for name, each in entries.items()]
+
+
 def lay_out(order: JsonView) -> list[Part]:
     """Lay out the sheet of any kind."""
     opener = order.text("openedBy.name") if order.get("openedBy") else "系统"
@@ -174,11 +223,15 @@ def lay_out(order: JsonView) -> list[Part]:
             ("办理人", cell(order.text("doer"))),
             ("复核人", cell(order.text("verifier") if order.get("verifier") else "无须复核")),
         ],
+        *([[("转交办理人", cell(order.text("givenTo")))]] if order.get("givenTo") else []),
         *([[("原因", cell(order.text("cause.label")))]] if order.get("cause") else []),
         *([[("临时措施", cell(order.text("interim")))]] if order.get("interim") else []),
         [("事务校验值", (order.hash("factsSha256"),))],
     ]
     parts: list[Part] = [Facts("事务", named)]
+    lines = fact_lines(order.get("facts.facts", {}), document_language(), lambda at: moment(at, order.zone))
+    if lines:
+        parts.append(Facts("事实", [[(name, tuple(map(Line, said or ["—"])))] for name, said in lines]))
     signatures = []
     for attempt in order.each("attempts"):
         number = attempt.text("attempt")
@@ -194,6 +247,11 @@ def lay_out(order: JsonView) -> list[Part]:
             parts.append(Listing(f"第 {number} 次说明的下载去向", heads, [34, 18, 12, 36], said))
         if attempt.get("note"):
             parts.append(Prose("办理说明", attempt.text("note")))
+        files = attempt.get("done.attachments") or ()
+        if files:
+            named_files = {one.get("sha256"): one.text("name") for one in attempt.each("files")}
+            listed = [[cell(named_files.get(one, "—")), (Line(one, "hash"),)] for one in files]
+            parts.append(Listing(f"第 {number} 次办理的附件", ["名称", "SHA-256"], [34, 66], listed))
         if attempt.get("outcome"):
             words = [f"{row.text('question')} {row.word('answer')}" for row in attempt.each("questions")]
             words += [attempt.text("reason")] if attempt.get("reason") else []

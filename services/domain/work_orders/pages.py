@@ -16,7 +16,7 @@ from services.domain.attachments import queries as attachment_queries
 from services.domain.attachments.schemas import IDENTITY_CARD
 from services.domain.attachments.schemas import KINDS as KINDS_OF_FILES
 from services.domain.stages.catalogue import STAGES
-from services.domain.work_orders import api, downloads, policy, queries, schedules, service
+from services.domain.work_orders import api, documents, downloads, policy, queries, schedules, service
 from services.domain.work_orders.kinds import ANSWERS, KINDS
 from services.domain.work_orders.roles import DEPARTMENT_KINDS
 from services.domain.work_orders.schedules import Values
@@ -32,7 +32,7 @@ from services.domain.work_orders.schemas import (
 from services.domain.work_orders.service import Answered, Done, Verdict
 from services.runtime import labels, local_times
 from services.runtime.errors import NotFound, Refused
-from services.runtime.translations import Bilingual, Message
+from services.runtime.translations import Message
 from services.web import days, lists
 from services.web.csv import csv_answer
 from services.web.dependencies import GivenDatabase
@@ -315,26 +315,8 @@ async def _shown(visitor: Visitor, database: Database, work_order_id: str) -> di
 
 def _facts(facts: dict[str, Any], visitor: Visitor) -> list[tuple[str, str]]:
     """Return the facts of a work order as lines: names by their label, lists one entry to a line."""
-    return [(labels.word(visitor.language, f"fact-{name}"), _said(value, visitor)) for name, value in facts.items()]
-
-
-def _said(value: Any, visitor: Visitor) -> str:
-    if isinstance(value, list):
-        return "\n".join(_said(one, visitor) for one in value) or "—"
-    if isinstance(value, dict) and value.keys() == {"zh", "en"}:
-        return Bilingual(value["zh"], value["en"]).translate(visitor.language)
-    if isinstance(value, dict):
-        return " · ".join(_said(one, visitor) for one in value.values())
-    if isinstance(value, str):
-        try:
-            return lists.written(visitor, datetime.fromisoformat(value)) if "T" in value else _worded(value, visitor)
-        except ValueError:
-            return value
-    return "—" if value is None else str(value)
-
-
-def _worded(value: str, visitor: Visitor) -> str:
-    return labels.word(visitor.language, value) if value in STAGES.posts else value
+    lines = documents.fact_lines(facts, visitor.language, lambda at: lists.written(visitor, datetime.fromisoformat(at)))
+    return [(name, "\n".join(said) or "—") for name, said in lines]
 
 
 async def _form(

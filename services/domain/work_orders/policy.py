@@ -22,6 +22,11 @@ OF_ROWS = (
 )
 """Kinds about a loan, a hold, an agreement, a department, the group or findings: opened by the system alone."""
 
+HAS_A_PART = (
+    "has-a-part",
+    Message("You have a part in what this is about: another person has to do and to verify it."),
+)
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -51,7 +56,7 @@ def doer_refusal(
     if person_id in directory.administrators:
         return _administrator()
     if person_id in unfit:
-        return _has_a_part()
+        return _refused(*HAS_A_PART)
     if person_id in roles.acting(directory, role, without=unfit, all_groups=late):
         return None
     if any(person_id in group for group in roles.pools(directory, role)):
@@ -120,30 +125,30 @@ def _barred(directory: Directory, parts: Parts, person_id: str) -> Refused | Non
     """Return why the person verifies it in no role, as substitute either."""
     if person_id in directory.administrators:
         return _administrator()
-    if person_id in parts.concerned:
-        return _refused(
+    reasons: tuple[tuple[Collection[str], str, Text], ...] = (
+        (
+            parts.concerned,
             "subject",
             Message("You are a person concerned in this case and cannot decide in it: another person has to do this."),
-        )
-    if person_id in parts.doers:
-        return _refused(
-            "was-doer", Message("You did this, or it was done in your place: another person has to verify it.")
-        )
-    if person_id in parts.witnesses:
-        return _refused(
-            "was-witness", Message("You are named here as a witness: another person has to confirm what you saw.")
-        )
-    if person_id in parts.unfit:
-        return _has_a_part()
-    if person_id == parts.opener:
-        return _refused("was-opener", Message("You opened this work order: another person has to verify it."))
-    return None
-
-
-def _has_a_part() -> Refused:
-    return _refused(
-        "has-a-part", Message("You have a part in what this is about: another person has to do and to verify it.")
+        ),
+        (
+            parts.doers,
+            "was-doer",
+            Message("You did this, or it was done in your place: another person has to verify it."),
+        ),
+        (
+            parts.witnesses,
+            "was-witness",
+            Message("You are named here as a witness: another person has to confirm what you saw."),
+        ),
+        (parts.unfit, *HAS_A_PART),
+        (
+            () if parts.opener is None else (parts.opener,),
+            "was-opener",
+            Message("You opened this work order: another person has to verify it."),
+        ),
     )
+    return next((_refused(code, message) for people, code, message in reasons if person_id in people), None)
 
 
 def _not_yet() -> Refused:

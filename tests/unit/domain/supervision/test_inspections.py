@@ -564,6 +564,12 @@ def test_the_report_is_signed_by_all_and_findings_become_work_orders_and_violati
     verdict, given = Verdict("verified", {"on-site": True, "met": True}), Proof(order.facts_sha256, PASSWORD)
     assert refused(desk.run, orders_of.verify, order.id, verdict, given, by="security-head") == "has-a-part"
     desk.run(orders_of.verify, order.id, verdict, given, by="supervisor")
+    desk.run(order_tasks.close, order.id, "done")
+    sheet = desk.the(Document, number=order.number)
+    printed = render_page(sheet.kind, sheet.number, sheet.sha256, json.loads(sheet.content))
+    for said in (severe.text, "两个环节由同一人审批", "严重", rows[0].number, "安全保卫部门副职"):
+        assert said in printed, said
+    assert "fact-" not in printed
     concerns = update(Application).where(Application.id == other.application_id).values(subject_ids=[head])
     desk.run(lambda uow: uow.session.execute(concerns))
     assert refused(desk.run, orders_of.done, other.id, Done({}), proof, by=head) == "not-found"
