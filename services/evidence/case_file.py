@@ -23,6 +23,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.accounts.signatures import signed_acts
 from services.domain.accounts.signatures.signed_acts import SignedAct
+from services.domain.audit import checkpoints
 from services.domain.audit import tree as audit_tree
 from services.domain.custody import copies
 from services.domain.custody import log as custody_log
@@ -126,7 +127,7 @@ def require_needed(uow: UnitOfWork, application_id: str) -> None:
 
 
 def read(uow: UnitOfWork, application_id: str, note: str, *, in_clear: bool) -> CaseFile | None:
-    """Read the case as of the signed checkpoint ``note``; None if it has newer events.
+    """Read the case as of the signed checkpoint ``note``; None if it was changed since.
 
     ``in_clear``: for a package with its footage in clear.
     """
@@ -153,6 +154,7 @@ def read(uow: UnitOfWork, application_id: str, note: str, *, in_clear: bool) -> 
         attached=attachment_members.list_of_case(uow, application_id, in_clear=in_clear),
     )
     size = case.checkpoint.size
+    case.events = [event for event in case.events if event.seq <= size]
     case.accounts = _account_events(uow, acts, size)
     case.events = sorted([*case.events, *case.accounts], key=lambda event: event.seq)
     case.anchors = list(_anchors(uow, [event.seq for event in case.events], size))
@@ -160,8 +162,7 @@ def read(uow: UnitOfWork, application_id: str, note: str, *, in_clear: bool) -> 
     people |= {absent for act in acts for absent in accounts.represented(act.statement)}
     known = access_queries.get_names(uow, people)
     case.names = {person_id: known.get(person_id, person_id) for person_id in people if person_id is not None}
-    since = select(func.max(AuditEvent.seq)).where(AuditEvent.application_id == application_id)
-    return None if (uow.session.scalar(since) or 0) > size else case
+    return None if checkpoints.last_change(uow, application_id) > size else case
 
 
 def proofs(uow: UnitOfWork, indexes: list[int], olds: list[int], size: int) -> tuple[list[Any], list[Any]]:

@@ -28,10 +28,20 @@ def get_newest(uow: UnitOfWork) -> AuditCheckpoint | None:
 
 
 def covering(uow: UnitOfWork, application_id: str) -> AuditCheckpoint | None:
-    """Return the newest checkpoint if it covers every event of the case."""
+    """Return the newest checkpoint if it covers every change of the case."""
     row = get_newest(uow)
-    last = uow.session.scalar(select(func.max(AuditEvent.seq)).where(AuditEvent.application_id == application_id))
-    return row if row is not None and row.size >= (last or 0) else None
+    return row if row is not None and row.size >= last_change(uow, application_id) else None
+
+
+def last_change(uow: UnitOfWork, application_id: str) -> int:
+    """Return the number of the last event of the case that has changed anything, 0 without one.
+
+    That somebody has looked at it (``…-read``) changes nothing of it. Some page looks every second.
+    """
+    changes = select(AuditEvent.seq).where(
+        AuditEvent.application_id == application_id, AuditEvent.action.not_like("%-read")
+    )
+    return uow.session.scalar(changes.order_by(AuditEvent.seq.desc()).limit(1)) or 0
 
 
 def newest_as_json(uow: UnitOfWork) -> dict[str, Any] | None:

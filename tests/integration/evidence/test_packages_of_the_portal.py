@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,13 @@ from services.database.tables.matters import Matter
 from services.database.tables.people import Post
 from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Hearing
-from services.database.unit_of_work import UnitOfWork
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.demo.organisation import demo_id
+from services.domain.audit import trail
 from services.domain.packages import making, policy
 from services.domain.supervision import footage_viewers
 from services.evidence import package
+from services.evidence.package import Sources
 from services.runtime.canonical_json import hash_of
 from services.runtime.errors import NotFound, Refused
 from services.runtime.threads import run_in_thread
@@ -110,6 +113,32 @@ async def test_a_package_is_asked_for_approved_made_and_fetched(
             for name in alike:
                 assert one.by_name[name].crc == other.by_name[name].crc, name
         assert b"footage-desk-package" not in _stored(desk, row)  # it lies encrypted
+
+
+class Watched(Sources):
+    """Material of a case that somebody looks at all the time."""
+
+    def signed_head(self, application_id: str, actor: Actor) -> str | None:
+        note = super().signed_head(application_id, actor)
+
+        def look(uow: UnitOfWork) -> None:
+            trail.record(uow, "case-read", "application", application_id, application_id=application_id)
+
+        self.database.run_now(actor, look)
+        return note
+
+
+@pytest.mark.requirement("R47", "R58")
+async def test_a_case_that_is_read_all_the_time_has_its_package(
+    tmp_path: Path, case_footage: Footage, case_books: Path
+) -> None:
+    async with opened(tmp_path, case_footage, case_books) as desk:
+        watched = Watched(**{field.name: getattr(desk.sources, field.name) for field in fields(desk.sources)})
+
+        made = await run_in_thread(package.make, watched, desk.number, tmp_path / "read.zip")
+
+        report = examine(made.path, [made.fingerprints["root"], made.fingerprints["log"]])
+        assert report.exit_code == 0, report.failed
 
 
 @pytest.mark.requirement("R2", refuses=True)

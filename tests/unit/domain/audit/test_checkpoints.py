@@ -60,6 +60,27 @@ def test_the_head_is_signed_when_the_trail_has_grown(database: Database) -> None
     assert database.run_now(ACTOR, lambda uow: list(uow.session.scalars(select(AuditCheckpoint.size)))) == [3, 5]
 
 
+@pytest.mark.requirement("R52")
+def test_a_head_covers_a_case_until_the_case_changes_however_often_it_is_read(database: Database) -> None:
+    lay_out(database)
+
+    def record(action: str) -> None:
+        database.run_now(
+            ACTOR, lambda uow: audit_trail.record(uow, action, "application", "case", application_id="case") and None
+        )
+
+    record("submitted")
+    assert database.run_now(ACTOR, checkpoints.covering, "case") is None
+    signed = sign(database)
+    assert signed is not None
+    record("case-read")
+    covering = database.run_now(ACTOR, checkpoints.covering, "case")
+    assert covering is not None
+    assert covering.size == signed.size
+    record("reviewed")
+    assert database.run_now(ACTOR, checkpoints.covering, "case") is None
+
+
 @pytest.mark.requirement("R52", refuses=True)
 def test_another_key_signs_on_where_the_one_before_is_known_and_not_where_it_was_lost(database: Database) -> None:
     grow(database)
