@@ -15,6 +15,8 @@ from services.designers.policy_check.rules import Rule
 from services.designers.policy_check.yaml_lines import UnreadableFile
 from services.domain.stages import file as stage_file
 from services.domain.stages.schema import StageFile
+from services.domain.supervision import checklists
+from services.domain.supervision.checklists import ChecklistFile
 from services.engine.processing.deployments import Resource
 from services.runtime import models as diagrams
 from services.runtime.places import own_or_shipped
@@ -34,6 +36,7 @@ class Folder:
     stage_problems: Sequence[str]
     rules: Sequence[Rule]
     rules_path: Path
+    checklists: ChecklistFile
 
 
 def read(folder: Path) -> Folder:
@@ -60,6 +63,11 @@ def read(folder: Path) -> Folder:
     stages, problems = stage_file.check(stages_path)
     if stages is None:
         raise UnreadableFile(stages_path, problems[0].line, "; ".join(problem.sentence for problem in problems))
+    checklists_path = own_or_shipped(folder, checklists.NAME)
+    asked, asked_problems = checklists.check(checklists_path)
+    if asked is None:
+        sentences = "; ".join(problem.sentence for problem in asked_problems)
+        raise UnreadableFile(checklists_path, asked_problems[0].line, sentences)
     rules_path = own_or_shipped(folder, rules.NAME)
     return Folder(
         folder,
@@ -69,6 +77,7 @@ def read(folder: Path) -> Folder:
         [str(problem) for problem in problems],
         rules.read(rules_path),
         rules_path,
+        asked,
     )
 
 

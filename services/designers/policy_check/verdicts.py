@@ -158,8 +158,7 @@ class Verdicts:
         return f"最后一步之后不应发生：{zh}", f"after the last step this happens, and should not: {en}"
 
     def _stages(self) -> Iterator[Verdict]:
-        stages = self._files.stage_file.stages
-        for rule, why in stage_demands.find_unmet(self._walked.rules.rules, stages, self._files.rules_path):
+        for rule, why in stage_demands.find_unmet(self._walked.rules.rules, self._files):
             yield _of_rule(rule, report.BROKEN, why, self._process)
 
     def _seldom(self) -> Iterator[Verdict]:

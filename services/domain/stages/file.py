@@ -39,6 +39,7 @@ POLICY: dict[str, tuple[str, str | None, tuple[str, ...]]] = {
     "legal-sanction": ("matter", None, ("approved", "rejected")),
     "referral": ("matter", None, ("approved", "rejected")),
     "legal": ("matter", None, ("approved", "rejected")),
+    "redaction-check": ("matter", None, ("approved", "again")),
     "disposal": ("matter", None, ("approved", "rejected")),
     "disposal-confirm": ("matter", "sign-off", ("approved", "rejected")),
 }
