@@ -391,7 +391,6 @@ WORDS: dict[str | bool | None, str] = {
     "matter-upheld": "upheld",
     "matter-settled": "settled",
     "severity-minor": "minor",
-    "severity-ordinary": "moderate",
     "severity-moderate": "moderate",
     "severity-severe": "severe",
     "sanction-legal-rejected": "not approved by Legal, takes no effect",
