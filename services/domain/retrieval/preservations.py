@@ -18,6 +18,7 @@ from services.database.tables.reviews import Decision
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
+from services.domain.notifications import service as notification_service
 from services.domain.process import permissions
 from services.domain.retrieval import attempts
 from services.domain.working_calendar import deadlines
@@ -227,11 +228,9 @@ def create(uow: UnitOfWork, attempt_id: str, version_id: str, asked: Span, seale
             outcome=sealed.get("outcome"),
             sha256=sealed.get("sha256Cipher"),
         )
-    uow.session.execute(
-        delete(FailedPreservation).where(
-            FailedPreservation.item_id == attempt.item_id, FailedPreservation.job_key <= attempt.job_key
-        )
-    )
+    failed = uow.session.get(FailedPreservation, attempt.item_id)
+    if failed is not None and failed.job_key <= attempt.job_key:
+        _end_try(uow, failed)
     return True
 
 
@@ -242,8 +241,8 @@ def record_failure(
 
     ``away``: recorder or store did not answer. It is tried no more once the recorder says that it has nothing of it
     and has overwritten what is as old. The office is notified of that, and else once for each item within
-    ``REMINDERS_APART``, however often it fails. Nothing has failed where a later job works on the item, which has
-    taken the work over, or where the case needs it no more.
+    ``REMINDERS_APART``, however often it fails until it is preserved. Nothing has failed where a later job works on the
+    item, which has taken the work over, or where the case needs it no more.
     """
     if attempts.has_later_job(uow, "quarantine", item_id, job_key):
         return
@@ -271,6 +270,8 @@ def record_failure(
         AuditEvent.subject_id == item_id,
         AuditEvent.at > uow.now - permissions.REMINDERS_APART,
     )
+    if row.since is not None:
+        told = told.where(AuditEvent.at >= row.since)  # what failed before and was put right is told of no more
     if uow.session.scalar(told.limit(1)) is not None:
         return
     _notify_failure(uow, application_id, item_id, code)
@@ -324,8 +325,14 @@ def begin_retry(uow: UnitOfWork, item_id: str) -> Retry | None:
         need = _need_of(uow, item, _what_to_preserve(uow, row.application_id))
         if need is not None:
             return Retry(row.application_id, row.job_key, need)
-    uow.session.delete(row)
+    _end_try(uow, row)
     return None
+
+
+def _end_try(uow: UnitOfWork, row: FailedPreservation) -> None:
+    """Try no more to preserve an item, and ask nobody any more to see to it."""
+    uow.session.delete(row)
+    notification_service.mark_done(uow, "preparation", subject_id=row.item_id)
 
 
 def postpone(uow: UnitOfWork, item_id: str) -> None:
