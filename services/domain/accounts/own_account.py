@@ -61,7 +61,10 @@ def change_language(uow: UnitOfWork, locale: str) -> None:
 
 
 def choose_digest(uow: UnitOfWork, daily: bool) -> None:
-    """Choose one mail a day about open work, or one for each notice: then what came since the last is mailed now."""
+    """Choose one mail a day about open work, or one for each notice.
+
+    Whoever changes to one for each gets at once what came since the last mail of the day.
+    """
     if not daily:
         digest.write_last(uow, str(uow.actor.id))
     uow.session.get_one(Person, uow.actor.id).digest = daily

@@ -333,14 +333,17 @@ def remind(uow: UnitOfWork, application_id: str, hand_over_id: str, job_key: int
 
 
 def follow_custodian(uow: UnitOfWork, hand_over: HandOver) -> None:
-    """Let what asks for the return follow the copies to their new custodian, who is asked at once where it is near."""
+    """Let what asks for the return follow the copies to their new custodian.
+
+    Where the due date is near, or over, the new one is asked at once.
+    """
     notification_service.mark_done(uow, "return", subject_id=hand_over.id)
     if hand_over.due_at is not None and uow.now >= hand_over.due_at - uow.rules.reminder_lead:
         _ask_for_return(uow, hand_over)
 
 
 def _ask_for_return(uow: UnitOfWork, hand_over: HandOver) -> None:
-    """Ask the custodian to return the copies, and from the due date on the heads of the department to see to it."""
+    """Ask the custodian for the return, after the due date the department's heads too."""
     told = {"application_id": hand_over.application_id, "subject_id": hand_over.id}
     late = hand_over.due_at is not None and uow.now >= hand_over.due_at
     code = "return-overdue" if late else "return-due-soon"

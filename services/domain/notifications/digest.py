@@ -50,7 +50,7 @@ def write_digests(uow: UnitOfWork) -> int:
 
 
 def write_last(uow: UnitOfWork, person_id: str) -> None:
-    """Write the mail of what came since the last one, to a person who wants a mail for each notice from now on."""
+    """Write a last mail of the day with what came since the one before."""
     if deliveries.MAIL not in deliveries.channels_in_use(uow):
         return
     query = select(Person.id).where(Person.id == person_id, Person.digest, _unsent())

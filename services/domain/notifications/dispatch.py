@@ -284,9 +284,9 @@ def _escalate(uow: UnitOfWork, row: Delivery, notice: Notice) -> None:
 
 
 def _concerned_in_unseen(uow: UnitOfWork, notice: Notice) -> set[str] | None:
-    """Return whom the cases concern of which the person knows nothing without this message; None where it is known.
+    """Return whom the cases of what the person has not seen concern; None where all is seen.
 
-    A mail of the day is that of the open work in it of which nothing else was sent.
+    Of a mail of the day that is the open work of which nothing else was sent.
     """
     if notice.code != DIGEST:
         return set() if notice.read_at is None and notice.done_at is None else None
@@ -305,7 +305,7 @@ def _concerned_in_unseen(uow: UnitOfWork, notice: Notice) -> set[str] | None:
 
 
 def is_sent_alone() -> ColumnElement[bool]:
-    """Build the condition that a notice has, or had, a mail or message of its own, beside the mail of the day."""
+    """Build the condition that a notice has a mail or message of its own."""
     of_notice = select(Delivery.id).where(Delivery.notice_id == Notice.id)
     return of_notice.where(or_(Delivery.channel == MAIL, Delivery.channel.like(f"{APP}:%"))).exists()
 

@@ -228,9 +228,13 @@ def create(uow: UnitOfWork, attempt_id: str, version_id: str, asked: Span, seale
             outcome=sealed.get("outcome"),
             sha256=sealed.get("sha256Cipher"),
         )
-    failed = uow.session.get(FailedPreservation, attempt.item_id)
-    if failed is not None and failed.job_key <= attempt.job_key:
-        _end_try(uow, failed)
+    put_right = uow.session.execute(
+        delete(FailedPreservation).where(
+            FailedPreservation.item_id == attempt.item_id, FailedPreservation.job_key <= attempt.job_key
+        )
+    )
+    if getattr(put_right, "rowcount", 0):
+        _end_notices(uow, attempt.item_id)
     return True
 
 
@@ -325,14 +329,14 @@ def begin_retry(uow: UnitOfWork, item_id: str) -> Retry | None:
         need = _need_of(uow, item, _what_to_preserve(uow, row.application_id))
         if need is not None:
             return Retry(row.application_id, row.job_key, need)
-    _end_try(uow, row)
+    uow.session.delete(row)
+    _end_notices(uow, item_id)
     return None
 
 
-def _end_try(uow: UnitOfWork, row: FailedPreservation) -> None:
-    """Try no more to preserve an item, and ask nobody any more to see to it."""
-    uow.session.delete(row)
-    notification_service.mark_done(uow, "preparation", subject_id=row.item_id)
+def _end_notices(uow: UnitOfWork, item_id: str) -> None:
+    """End what asks somebody to look after the preservation of an item."""
+    notification_service.mark_done(uow, "preparation", subject_id=item_id)
 
 
 def postpone(uow: UnitOfWork, item_id: str) -> None:
