@@ -15,6 +15,7 @@ from services.domain.accounts.sessions import IssuedSession
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.challenges import RelyingParty
 from services.domain.audit import trail as audit_trail
+from services.domain.notifications import digest
 from services.runtime import translations
 from services.runtime.errors import Refused
 
@@ -60,7 +61,12 @@ def change_language(uow: UnitOfWork, locale: str) -> None:
 
 
 def choose_digest(uow: UnitOfWork, daily: bool) -> None:
-    """Choose one mail a day about open work, or one for each notice."""
+    """Choose one mail a day about open work, or one for each notice.
+
+    Whoever changes to one for each gets at once what came since the last mail of the day.
+    """
+    if not daily:
+        digest.write_last(uow, str(uow.actor.id))
     uow.session.get_one(Person, uow.actor.id).digest = daily
 
 

@@ -361,7 +361,12 @@ def _notify_waiting(uow: UnitOfWork, recorder_id: str) -> None:
         groups = ([one for one in security("security", post) if one not in concerned] for post in ("head", "deputy"))
         for person_id in next(filter(None, groups), []):
             notification_service.notify(
-                uow, person_id, "recorder-changed", application_id=None, subject_id=recorder_id, excluded=concerned
+                uow,
+                person_id,
+                "recorder-changed-security",
+                application_id=None,
+                subject_id=recorder_id,
+                excluded=concerned,
             )
 
 

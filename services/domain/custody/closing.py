@@ -350,7 +350,11 @@ def _close(uow: UnitOfWork, application: Application, closed_as: str) -> bool:
     attachment_retention.end(uow, application.id)
     outsiders.end(uow, application.id)
     filmed_answers.close(uow, application, closed_as)
-    notification_service.mark_done(uow, "case", "correction", "consent", "progress", application_id=application.id)
+    notification_service.mark_done(
+        uow,
+        *("case", "correction", "consent", "progress", "letter", "management", "preparation"),
+        application_id=application.id,
+    )
     outbox.settle(uow, application.id, f"case-closed:{closed_as}")
     audit_trail.record(
         uow, "case-closed", "application", application.id, application_id=application.id, closed_as=closed_as

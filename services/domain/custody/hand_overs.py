@@ -326,19 +326,31 @@ def remind(uow: UnitOfWork, application_id: str, hand_over_id: str, job_key: int
     if awaited and is_reminder_due(uow, job_key, "return", hand_over_id):
         uow.session.add(Reminder(job_key=job_key, kind="return", subject_id=hand_over_id, sent_at=uow.now))
         log.append(uow, hand_over, "reminded", due_at=hand_over.due_at.isoformat() if hand_over.due_at else None)
-        late = hand_over.due_at is not None and uow.now >= hand_over.due_at
-        code = "return-overdue" if late else "return-due-soon"
-        notification_service.notify(
-            uow, hand_over.custodian_id, code, application_id=application_id, subject_id=hand_over_id
-        )
-        for person_id in heads.list_of_department(uow, hand_over) if late else ():
-            if person_id != hand_over.custodian_id:
-                notification_service.notify(
-                    uow, person_id, "department-overdue", application_id=application_id, subject_id=hand_over_id
-                )
+        _ask_for_return(uow, hand_over)
     uow.session.flush()
     count = select(func.count()).where(Reminder.subject_id == hand_over_id, Reminder.kind == "return")
     return uow.session.scalar(count) or 0
+
+
+def follow_custodian(uow: UnitOfWork, hand_over: HandOver) -> None:
+    """Let what asks for the return follow the copies to their new custodian.
+
+    Where the due date is near, or over, the new one is asked at once.
+    """
+    notification_service.mark_done(uow, "return", subject_id=hand_over.id)
+    if hand_over.due_at is not None and uow.now >= hand_over.due_at - uow.rules.reminder_lead:
+        _ask_for_return(uow, hand_over)
+
+
+def _ask_for_return(uow: UnitOfWork, hand_over: HandOver) -> None:
+    """Ask the custodian for the return, after the due date the department's heads too."""
+    told = {"application_id": hand_over.application_id, "subject_id": hand_over.id}
+    late = hand_over.due_at is not None and uow.now >= hand_over.due_at
+    code = "return-overdue" if late else "return-due-soon"
+    notification_service.notify(uow, hand_over.custodian_id, code, **told)
+    for person_id in heads.list_of_department(uow, hand_over) if late else ():
+        if person_id != hand_over.custodian_id:
+            notification_service.notify(uow, person_id, "department-overdue", **told)
 
 
 def suspend(uow: UnitOfWork, application_id: str, hand_over_id: str) -> bool:

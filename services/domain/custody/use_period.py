@@ -11,6 +11,7 @@ from services.database.tables.custody import HandOver
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import grants, locks, log, suspensions
+from services.domain.notifications import service as notification_service
 from services.domain.process import outbox
 from services.domain.process.messages import USE_PERIOD_CHANGED, written
 from services.domain.rules import agreed_limits
@@ -21,7 +22,8 @@ def change_due_date(uow: UnitOfWork, hand_over: HandOver, due_at: datetime, *, b
     """Change the due date of a loan, or write the same one anew; grants, locks and timers follow.
 
     ``because``: the code of the reason, for custody log and audit trail. The end of the old use period is lifted where
-    the new one lies ahead; no other suspension is. Raises Refused for copies that nobody holds, for a date after
+    the new one lies ahead; no other suspension is. A later date that lies ahead ends the notices that ask for the
+    return by the former one. Raises Refused for copies that nobody holds, for a date after
     ``agreed_limits.latest_due``, and for one that shortens the use period into the past.
     """
     before = _require_running(hand_over)
@@ -49,6 +51,8 @@ def change_due_date(uow: UnitOfWork, hand_over: HandOver, due_at: datetime, *, b
         because=because,
     )
     follow_due_date(uow, hand_over)
+    if due_at > max(before, uow.now):
+        notification_service.mark_done(uow, "return", subject_id=hand_over.id)
     outbox.publish(
         uow,
         USE_PERIOD_CHANGED,

@@ -8,14 +8,15 @@ from datetime import datetime, time, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import aliased
 
 from services.database.base import new_id
 from services.database.leases import Lease, Leased
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
 from services.database.unit_of_work import Actor, Database, UnitOfWork
-from services.domain.notifications import deliveries, service
+from services.domain.notifications import deliveries, dispatch, service
 from services.domain.notifications.texts import DIGEST
 from services.runtime.periodic import Periodic
 
@@ -44,16 +45,32 @@ def write_digests(uow: UnitOfWork) -> int:
     """
     people = _list_wanting(uow)
     for person_id in people:
-        # never unread: the portal lists the notices themselves
-        notice = Notice(id=new_id(), person_id=person_id, code=DIGEST, created_at=uow.now, read_at=uow.now)
-        uow.session.add(notice)
-        uow.session.flush()
-        deliveries.add(uow, notice, [deliveries.MAIL])
+        _write_to(uow, person_id)
     return len(people)
 
 
+def write_last(uow: UnitOfWork, person_id: str) -> None:
+    """Write a last mail of the day with what came since the one before."""
+    if deliveries.MAIL not in deliveries.channels_in_use(uow):
+        return
+    query = select(Person.id).where(Person.id == person_id, Person.digest, _unsent())
+    if uow.session.scalar(query) is not None:
+        _write_to(uow, person_id)
+
+
+def _write_to(uow: UnitOfWork, person_id: str) -> None:
+    # never unread: the portal lists the notices themselves
+    notice = Notice(id=new_id(), person_id=person_id, code=DIGEST, created_at=uow.now, read_at=uow.now)
+    uow.session.add(notice)
+    uow.session.flush()
+    deliveries.add(uow, notice, [deliveries.MAIL])
+
+
 def _list_wanting(uow: UnitOfWork) -> Sequence[str]:
-    """List the ids of those who have no mail of this day yet; their notices alone are looked up, by person."""
+    """List the ids of those who have no mail of this day yet; their notices alone are looked up, by person.
+
+    Whoever has no address any more gets one more, of what no mail has told: it fails, and the head is asked.
+    """
     if deliveries.MAIL not in deliveries.channels_in_use(uow):
         return ()
     own = select(Notice.id).where(Notice.person_id == Person.id)
@@ -61,11 +78,21 @@ def _list_wanting(uow: UnitOfWork) -> Sequence[str]:
     wanting = select(Person.id).where(
         Person.digest,
         Person.active,
-        Person.email.is_not(None),
         ~written.exists(),
         own.where(*service.OPEN).exists(),
+        or_(func.coalesce(Person.email, "") != "", _unsent()),
     )
     return uow.session.scalars(wanting.order_by(Person.id).limit(AT_ONCE)).all()
+
+
+def _unsent() -> ColumnElement[bool]:
+    """Build the condition that a person has an open notice that neither a mail nor a message has told of."""
+    earlier = aliased(Notice)
+    told = select(earlier.id).where(
+        earlier.person_id == Notice.person_id, earlier.code == DIGEST, earlier.created_at >= Notice.created_at
+    )
+    own = select(Notice.id).where(Notice.person_id == Person.id, Notice.code != DIGEST, *service.OPEN)
+    return own.where(~dispatch.is_sent_alone(), ~told.exists()).exists()
 
 
 def _begin_of_day(uow: UnitOfWork) -> datetime:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import ColumnElement, Select, case, func, or_, select, update
 
 from services.database.tables.applications import Application
 from services.database.tables.deliveries import NOT_NEEDED, Delivery
@@ -20,7 +20,7 @@ from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.notifications import deliveries, service
 from services.domain.notifications.deliveries import APP, MAIL, TO_ONE, kind_of
-from services.domain.notifications.texts import DIGEST
+from services.domain.notifications.texts import DIGEST, codes_of_work
 from services.runtime.errors import Fatal
 from services.runtime.logs import get_logger
 
@@ -46,7 +46,8 @@ MOST_TO_ONE, WITHIN = 20, timedelta(minutes=1)
 class OutgoingNotice:
     """One notice to send, detached from its session; ``address`` if the channel needs one.
 
-    ``stage``: of the review that it is about. ``lines``: of a digest, the open notices, the newest first.
+    ``stage``: of the review that it is about. ``lines``: of a digest, the open notices, work before news and the oldest
+    first; ``unlisted`` counts those that are left out.
     """
 
     delivery_id: str
@@ -61,6 +62,7 @@ class OutgoingNotice:
     address: str | None
     stage: str | None = None
     lines: tuple["OutgoingNotice", ...] = ()
+    unlisted: int = 0
 
 
 def is_due(uow: UnitOfWork, channel: str) -> bool:
@@ -179,6 +181,7 @@ def _outgoing(uow: UnitOfWork, row: Delivery, notice: Notice, person: Person) ->
     number = None
     if notice.application_id is not None:
         number = uow.session.get_one(Application, notice.application_id).number
+    lines = _open_lines(uow, row, person) if notice.code == DIGEST else ()
     return OutgoingNotice(
         delivery_id=row.id,
         attempt=row.attempts,
@@ -191,13 +194,15 @@ def _outgoing(uow: UnitOfWork, row: Delivery, notice: Notice, person: Person) ->
         language=person.locale,
         address=row.address or {MAIL: person.email, APP: person.chat_id}.get(kind_of(row.channel)),
         stage=service.get_stages(uow, [notice.subject_id or ""]).get(notice.subject_id or ""),
-        lines=_open_lines(uow, row, person) if notice.code == DIGEST else (),
+        lines=lines,
+        unlisted=service.count_open(uow, person.id) - len(lines) if lines else 0,
     )
 
 
 def _open_lines(uow: UnitOfWork, row: Delivery, person: Person) -> tuple[OutgoingNotice, ...]:
     query = select(Notice).where(Notice.person_id == person.id, Notice.code != DIGEST, *service.OPEN)
-    notices = uow.session.scalars(query.order_by(Notice.created_at.desc()).limit(MOST_LINES)).all()
+    work_first = case((Notice.code.in_(codes_of_work()), 0), else_=1)
+    notices = uow.session.scalars(query.order_by(work_first, Notice.created_at, Notice.id).limit(MOST_LINES)).all()
     return tuple(_outgoing(uow, row, notice, person) for notice in notices)
 
 
@@ -259,8 +264,9 @@ def _escalate(uow: UnitOfWork, row: Delivery, notice: Notice) -> None:
     row.escalated_at = uow.now
     substitutes: list[str] = []
     alone = kind_of(row.channel) in TO_ONE and not _is_mailable(uow, row, notice)
-    if alone and notice.read_at is None and notice.done_at is None:
-        substitutes = service.list_substitutes(uow, notice.person_id, notice.application_id)
+    concerned = _concerned_in_unseen(uow, notice) if alone else None
+    if concerned is not None:
+        substitutes = service.list_substitutes(uow, notice.person_id, notice.application_id, concerned)
         for person_id in substitutes:
             _notify_once(uow, person_id, UNDELIVERED, notice.application_id)
     administrators = access_queries.load_directory(uow).holders(None, "administrator")
@@ -275,6 +281,33 @@ def _escalate(uow: UnitOfWork, row: Delivery, notice: Notice) -> None:
         channel=row.channel,
         notified=[*substitutes, *administrators],
     )
+
+
+def _concerned_in_unseen(uow: UnitOfWork, notice: Notice) -> set[str] | None:
+    """Return whom the cases of what the person has not seen concern; None where all is seen.
+
+    Of a mail of the day that is the open work of which nothing else was sent.
+    """
+    if notice.code != DIGEST:
+        return set() if notice.read_at is None and notice.done_at is None else None
+    query = (
+        select(Notice.id, Application.subject_ids)
+        .outerjoin(Application, Application.id == Notice.application_id)
+        .where(
+            Notice.person_id == notice.person_id,
+            Notice.code.in_(codes_of_work()),
+            *service.OPEN,
+            ~is_sent_alone(),
+        )
+    )
+    unseen = uow.session.execute(query).all()
+    return {person_id for row in unseen for person_id in row.subject_ids or ()} if unseen else None
+
+
+def is_sent_alone() -> ColumnElement[bool]:
+    """Build the condition that a notice has a mail or message of its own."""
+    of_notice = select(Delivery.id).where(Delivery.notice_id == Notice.id)
+    return of_notice.where(or_(Delivery.channel == MAIL, Delivery.channel.like(f"{APP}:%"))).exists()
 
 
 def _notify_once(uow: UnitOfWork, person_id: str, code: str, application_id: str | None) -> None:

@@ -80,11 +80,12 @@ def _usual_channels(uow: UnitOfWork, *, personal: bool) -> list[str]:
 def _own_channels(uow: UnitOfWork, notice: Notice, channels: Iterable[str], app: str | None) -> list[str]:
     """Add the chat app for a person who has an id in it, in the place of the mail.
 
-    Whoever wants a digest gets no mail either. What is personal goes all ways, at once.
+    Whoever wants a digest and has an address for it gets no mail either: without one it is seen at once that the notice
+    cannot be sent. What is personal goes all ways, at once.
     """
     person = uow.session.get_one(Person, notice.person_id)
     by_app = [app] if app is not None and person.chat_id is not None else []
-    unmailed = (by_app or person.digest) and not texts.get_text(notice.code).personal
+    unmailed = (by_app or (person.digest and person.email)) and not texts.get_text(notice.code).personal
     return [*by_app, *(channel for channel in channels if not (unmailed and channel == deliveries.MAIL))]
 
 
@@ -118,7 +119,12 @@ def list_own(uow: UnitOfWork, listing: Listing = EVERYTHING, *, unread_only: boo
 
 def count_unread(uow: UnitOfWork) -> int:
     """Count the acting person's notices that are neither read nor done."""
-    return uow.session.scalar(select_unread_count(uow.actor.id)) or 0
+    return count_open(uow, uow.actor.id)
+
+
+def count_open(uow: UnitOfWork, person_id: str) -> int:
+    """Count a person's notices that are neither read nor done."""
+    return uow.session.scalar(select_unread_count(person_id)) or 0
 
 
 def select_unread_count(person_id: str) -> Select[int]:

@@ -37,7 +37,9 @@ Page = Literal[
     "package",
 ]
 # What a notice asks somebody to do. Its subject is the review, the consent, the hand-over, the request or the
-# violation. ``progress`` asks for nothing: the decision of a stage is news until the next one.
+# violation. ``progress`` asks for nothing: the decision of a stage is news until the next one. ``preparation`` is over
+# with the release of the storage office, that of one item once it is preserved, ``management`` with its decision, and
+# ``account`` once it is confirmed what became of the downloads.
 Work = Literal[
     "review",
     "consent",
@@ -60,6 +62,9 @@ Work = Literal[
     "work-order",
     "supervision",
     "package",
+    "preparation",
+    "management",
+    "account",
 ]
 
 DIGEST = "daily-digest"
@@ -252,11 +257,11 @@ TEXTS = {
         personal=True,
     ),
     "management-decides": NoticeText(
-        Message("An application goes to management: a decision will be waiting for you."), work="case"
+        Message("An application goes to management: a decision will be waiting for you."), work="management"
     ),
-    "storage-prepare": NoticeText(Message("An application was approved: prepare the retrieval."), work="case"),
+    "storage-prepare": NoticeText(Message("An application was approved: prepare the retrieval."), work="preparation"),
     "preservation-failed": NoticeText(
-        Message("Footage could not be preserved: check the recorder at once."), work="case"
+        Message("Footage could not be preserved: check the recorder at once."), work="preparation"
     ),
     "footage-damaged": NoticeText(Message("An integrity check has found damage: act at once.")),
     "footage-repaired": NoticeText(
@@ -272,6 +277,10 @@ TEXTS = {
     "recorder-changed": NoticeText(
         Message("A recorder was changed while a case is waiting for its footage: check whether this is correct."),
         work="case",
+    ),
+    # of no one case, so that nothing ends it but being read
+    "recorder-changed-security": NoticeText(
+        Message("A recorder was changed while a case is waiting for its footage: check whether this is correct.")
     ),
     "copy-offered": NoticeText(Message("A copy is waiting for your acceptance."), "hand-over", work="offer"),
     "offer-ended": NoticeText(Message("The hand-over of a copy has ended."), "hand-over"),
@@ -327,12 +336,13 @@ TEXTS = {
             "Security in writing."
         ),
         "hand-over",
+        work="account",
     ),
     "replaced-unaccounted": NoticeText(
         Message(
             "A case has ended, but downloads of its replaced copies are not accounted for: ask the custodian for them."
         ),
-        work="case",
+        work="account",
     ),
     "appeal-granted": NoticeText(
         Message("An appeal was granted: the violation is cleared, and its sanctions are revoked."), "matter"
@@ -578,6 +588,11 @@ def get_text(code: str, stage: str | None = None) -> NoticeText:
 def codes_of(*works: Work) -> list[str]:
     """List the codes of the notices about such work."""
     return [code for code, text in all_texts().items() if text.work in works]
+
+
+def codes_of_work() -> list[str]:
+    """List the codes of the notices that ask for something to be done."""
+    return [code for code, text in all_texts().items() if text.work not in (None, "progress")]
 
 
 def find_codes(text: str) -> list[str]:

@@ -18,6 +18,7 @@ from services.database.tables.reviews import Decision
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
+from services.domain.notifications import service as notification_service
 from services.domain.process import permissions
 from services.domain.retrieval import attempts
 from services.domain.working_calendar import deadlines
@@ -227,11 +228,13 @@ def create(uow: UnitOfWork, attempt_id: str, version_id: str, asked: Span, seale
             outcome=sealed.get("outcome"),
             sha256=sealed.get("sha256Cipher"),
         )
-    uow.session.execute(
+    put_right = uow.session.execute(
         delete(FailedPreservation).where(
             FailedPreservation.item_id == attempt.item_id, FailedPreservation.job_key <= attempt.job_key
         )
     )
+    if getattr(put_right, "rowcount", 0):
+        _end_notices(uow, attempt.item_id)
     return True
 
 
@@ -242,8 +245,8 @@ def record_failure(
 
     ``away``: recorder or store did not answer. It is tried no more once the recorder says that it has nothing of it
     and has overwritten what is as old. The office is notified of that, and else once for each item within
-    ``REMINDERS_APART``, however often it fails. Nothing has failed where a later job works on the item, which has
-    taken the work over, or where the case needs it no more.
+    ``REMINDERS_APART``, however often it fails until it is preserved. Nothing has failed where a later job works on the
+    item, which has taken the work over, or where the case needs it no more.
     """
     if attempts.has_later_job(uow, "quarantine", item_id, job_key):
         return
@@ -271,6 +274,8 @@ def record_failure(
         AuditEvent.subject_id == item_id,
         AuditEvent.at > uow.now - permissions.REMINDERS_APART,
     )
+    if row.since is not None:
+        told = told.where(AuditEvent.at >= row.since)  # what failed before and was put right is told of no more
     if uow.session.scalar(told.limit(1)) is not None:
         return
     _notify_failure(uow, application_id, item_id, code)
@@ -325,7 +330,13 @@ def begin_retry(uow: UnitOfWork, item_id: str) -> Retry | None:
         if need is not None:
             return Retry(row.application_id, row.job_key, need)
     uow.session.delete(row)
+    _end_notices(uow, item_id)
     return None
+
+
+def _end_notices(uow: UnitOfWork, item_id: str) -> None:
+    """End what asks somebody to look after the preservation of an item."""
+    notification_service.mark_done(uow, "preparation", subject_id=item_id)
 
 
 def postpone(uow: UnitOfWork, item_id: str) -> None:

@@ -320,6 +320,10 @@ def _write(uow: UnitOfWork, review: Review, signed: Signed) -> None:
     if not of_application:
         return  # whoever asked hears what became of the matter when it is closed
     ending.close_passed(uow, application.id)
+    if review.stage == "management":
+        notification_service.mark_done(uow, "management", application_id=application.id)
+    if review.stage == "storage-release":
+        notification_service.mark_done(uow, "preparation", application_id=application.id)
     if review.stage != "receipt":
         notification_service.mark_done(uow, "progress", application_id=application.id)
         notification_service.notify(

@@ -25,6 +25,7 @@ from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import service as application_service
 from services.domain.custody import heads, log
 from services.domain.holds import queries as holds
+from services.domain.notifications import service as notification_service
 from services.domain.work_orders import service
 from services.domain.work_orders.roles import HEAD, Role
 from services.domain.work_orders.schemas import DownloadSaid, DownloadToAccount, DownloadWitness
@@ -161,7 +162,7 @@ def list_signed(uow: UnitOfWork, order: WorkOrder) -> list[dict[str, Any]]:
 
 
 def follow_confirmation(uow: UnitOfWork, order: WorkOrder) -> None:
-    """Enter in the custody log that Security has confirmed what became of the downloads (R47)."""
+    """Enter in the custody log that Security has confirmed what became of the downloads; nobody is asked more (R47)."""
     hand_over = log.lock(uow, order.subject_id, str(order.application_id))
     attempt = uow.session.scalars(
         select(WorkOrderAttempt).where(
@@ -177,6 +178,7 @@ def follow_confirmation(uow: UnitOfWork, order: WorkOrder) -> None:
         attempt=order.attempt,
         statement_sha256=attempt.verified_sha256,
     )
+    notification_service.mark_done(uow, "account", subject_id=hand_over.id)
 
 
 def list_named_witnesses(uow: UnitOfWork, order: WorkOrder) -> set[str]:

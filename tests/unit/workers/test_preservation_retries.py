@@ -85,7 +85,22 @@ async def test_a_recorder_that_was_away_for_two_minutes_costs_no_footage(desk: D
     [kept] = desk.rows(Preservation)
     assert desk.objects("quarantine") == [kept.sealed["key"]]
     assert (desk.rows(FailedPreservation), desk.rows(Progress)) == ([], [])
-    assert len(desk.rows(Notice)) == 1
+    [told] = desk.rows(Notice)
+    assert told.done_at == desk.clock.now()
+
+
+async def test_what_fails_again_after_it_was_preserved_is_told_again(desk: Desk) -> None:
+    """The correction asks for more of it within the hours in which nobody is told twice of one failure."""
+    case = await failed(desk)
+    recorder_back(desk)
+    desk.clock.turn(MINUTE)
+    assert await retry_due(desk) == [True]
+    desk.change(Item, case.item(), asked_end=ASKED.end + MINUTE)
+    recorder_away(desk)
+    for job_key in (6, 7):
+        desk.clock.turn(MINUTE)
+        assert await desk.work(preserve_footage, application_id=case.id, job_key=job_key) == Result(0, 1)
+    assert [row.done_at is None for row in sorted(desk.rows(Notice), key=lambda row: row.created_at)] == [False, True]
 
 
 async def test_a_recorder_that_stays_away_is_asked_every_ten_minutes(desk: Desk) -> None:
@@ -152,6 +167,7 @@ async def test_a_case_that_is_released_is_left_to_its_retrieval(desk: Desk) -> N
 
     assert await retry_due(desk) == [None]
     assert desk.rows(FailedPreservation) == []
+    assert all(row.done_at for row in desk.rows(Notice) if row.code == "preservation-failed")
 
 
 async def test_an_approved_case_is_preserved_until_the_storage_office_has_released_it(desk: Desk) -> None:

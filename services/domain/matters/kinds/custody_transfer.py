@@ -16,7 +16,7 @@ from services.domain.access import queries as access_queries
 from services.domain.accounts.signatures.bodies import Signing
 from services.domain.applications import forms
 from services.domain.applications.directory import FoundPeople
-from services.domain.custody import copies, custodians, grants, log, suspensions
+from services.domain.custody import copies, custodians, grants, hand_overs, log, suspensions
 from services.domain.matters.kinds import base
 from services.domain.matters.kinds.base import Asked, Kind, Line
 from services.domain.notifications import service as notification_service
@@ -138,6 +138,7 @@ class CustodyTransfer(Kind):
             matter=matter.number,
             agreementVersion=agreement.version,
         )
+        hand_overs.follow_custodian(uow, hand_over)
         for person_id in sorted({former, *_heads(uow, state)} - {asked.to_person_id}):
             notification_service.notify(
                 uow,

@@ -29,6 +29,8 @@ def build_mail(notice: OutgoingNotice, *, sender: str, portal_url: str) -> Email
     for line in notice.lines:
         named = f"{line.number}  " if line.number is not None else ""
         text += [f"{named}{get_text(line.code, line.stage).message.translate(language)}", _link(line, portal_url), ""]
+    if notice.unlisted:
+        text += [Message("And {count} more in the portal.", count=notice.unlisted).translate(language), ""]
     text.append(Message("Open: {link}", link=_link(notice, portal_url)).translate(language))
     text += ["", "-- ", f"{product}  {CLOSING.translate(language)}"]
     message = EmailMessage(policy=SMTP)
@@ -39,8 +41,9 @@ def build_mail(notice: OutgoingNotice, *, sender: str, portal_url: str) -> Email
     # the row's id, so that a mail that is sent twice is known to be the same
     message["Message-ID"] = f"<{notice.delivery_id}@{sender.partition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
-    # encoded, because not every mail server takes eight bits
-    message.set_content("\n".join(text) + "\n", cte="7bit" if language == "en" else "base64")
+    body = "\n".join(text) + "\n"
+    # encoded, because not every mail server takes eight bits; the English name of a stage may need them too
+    message.set_content(body, cte="7bit" if body.isascii() else "base64")
     message["Content-Language"] = "zh-CN" if language == "zh" else language
     return message
 

@@ -16,6 +16,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.cameras import csv_import, measurements
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras import service as camera_service
+from services.domain.notifications.texts import get_text
 from services.domain.retrieval import preservations
 from services.recorders.secrets import decrypt, is_encrypted
 from services.runtime.errors import NotFound, Refused
@@ -103,15 +104,20 @@ def test_a_recorder_that_a_case_waits_for_changes_under_the_eyes_of_security_and
 
     move(desk, "/mine")
 
-    told = {(notice.person_id, notice.application_id) for notice in desk.all(Notice, code="recorder-changed")}
+    told = {
+        (notice.person_id, notice.application_id)
+        for code in ("recorder-changed", "recorder-changed-security")
+        for notice in desk.all(Notice, code=code)
+    }
     assert told == {("drafter", application_id), ("security-head", None)}
+    assert get_text("recorder-changed-security").work is None  # of no one case, whose end could end it
 
 
 @pytest.mark.both_databases
 @pytest.mark.requirement("R2", refuses=True)
 def test_a_head_of_security_hears_of_no_changed_recorder_that_only_cases_about_them_wait_for(desk: ReviewDesk) -> None:
     def told() -> list[str]:
-        return [notice.person_id for notice in desk.all(Notice, code="recorder-changed", subject_id="recorder")]
+        return [notice.person_id for notice in desk.all(Notice, code="recorder-changed-security")]
 
     desk.post("security-deputy", "head", "security")
     desk.submitted(subject_ids=("security-head", "deputy"))

@@ -1,8 +1,12 @@
 """Who answers for a loan is told of what goes wrong with it: the department's head, and the head of Security."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from loan_matter import LoanDesk
+from loan_matter import lent as lent_out
+from prepared_desk import prepared_desk
 from review_desk import ReviewDesk
 
 from services.database.tables.applications import Application
@@ -11,9 +15,8 @@ from services.database.tables.notices import Notice
 from services.database.tables.people import Post
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cameras import measurements
-from services.domain.custody import hand_overs, violations
-from services.domain.notifications import service as notification_service
-from services.domain.notifications.texts import get_text
+from services.domain.custody import hand_overs, use_period, violations
+from services.domain.notifications.texts import codes_of, get_text
 
 DAY = timedelta(days=1)
 REVIEWERS = {"reviewer", "reviewer2", "supervisor"}
@@ -96,8 +99,84 @@ def test_after_the_due_date_the_head_is_reminded_with_the_custodian(desk: Review
 
     assert told(desk, "return-overdue") == {"keeper"}
     assert [notice.person_id for notice in desk.all(Notice, code="department-overdue")] == ["head", "head"]
-    desk.run(notification_service.mark_done, "return", subject_id=hand_over.id)
-    assert told(desk, "department-overdue") == set()
+
+
+@pytest.fixture
+def loan(any_database_url: str) -> Iterator[LoanDesk]:
+    prepared, ids = prepared_desk(any_database_url, lent_out)
+    yield LoanDesk(prepared, ids)
+    prepared.close()
+
+
+def asked_back(desk: ReviewDesk) -> dict[str, set[str]]:
+    """Whom a notice that is not done asks for the return, by its code."""
+    return {code: told(desk, code) for code in codes_of("return") if told(desk, code)}
+
+
+def late(loan: LoanDesk, *in_their_place: str) -> None:
+    """An hour after the due date the custodian, or who is told in their place too, is reminded and suspended."""
+    loan.desk.clock.turn(15 * DAY + timedelta(hours=1))
+    reminded(loan.desk, loan.loan)
+    loan.desk.run(hand_overs.suspend, loan.application_id, loan.loan.id)
+    assert asked_back(loan.desk) == {
+        "return-overdue": {"keeper", *in_their_place},
+        "department-overdue": {"head"},
+        "access-suspended": {"keeper", *in_their_place},
+    }
+
+
+@pytest.mark.requirement("R30", "R50", "R51")
+def test_copies_that_may_be_kept_longer_are_overdue_for_nobody(loan: LoanDesk) -> None:
+    late(loan)
+    matter_id = loan.ask("extension", dueAt=loan.later(7))
+    loan.agreed(matter_id, ("extension", "reviewer"))
+    assert asked_back(loan.desk)["return-overdue"] == {"keeper"}  # until it is in effect
+    loan.apply(matter_id)
+    assert asked_back(loan.desk) == {}
+
+
+@pytest.mark.requirement("R30", "R51")
+def test_days_that_are_given_back_end_what_was_asked_and_a_date_that_stays_does_not(loan: LoanDesk) -> None:
+    desk, hand_over_id = loan.desk, loan.loan.id
+    late(loan)
+
+    def give_back(uow: UnitOfWork, since: timedelta) -> None:
+        use_period.give_back(uow, uow.session.get_one(HandOver, hand_over_id), uow.now - since, because="cleared")
+
+    desk.run(give_back, timedelta())
+    assert asked_back(desk)["return-overdue"] == {"keeper"}
+    desk.run(give_back, 4 * DAY)
+    assert asked_back(desk) == {}
+    reminded(desk, loan.loan)
+    assert asked_back(desk) == {}  # twice in twelve hours is once
+    desk.clock.turn(DAY)
+    reminded(desk, loan.loan)
+    desk.run(give_back, timedelta())
+    assert asked_back(desk) == {"return-due-soon": {"keeper"}}
+
+
+@pytest.mark.requirement("R30", "R47", "R51")
+@pytest.mark.parametrize("away", [False, True])
+def test_who_has_handed_the_copies_on_is_asked_for_them_no_more(loan: LoanDesk, away: bool) -> None:
+    if away:
+        loan.desk.away("keeper")
+    late(loan, *(["head"] if away else []))
+    matter_id = loan.ask("custody-transfer", "head", toPersonId="drafter")
+    loan.agreed(matter_id, ("custody-receipt", "drafter"))
+    loan.apply(matter_id)
+    assert asked_back(loan.desk) == {"return-overdue": {"drafter"}, "department-overdue": {"head"}}
+
+
+@pytest.mark.requirement("R51")
+@pytest.mark.parametrize(("days", "code"), [(1, None), (13, "return-due-soon")])
+def test_who_gets_copies_that_are_soon_to_be_returned_is_told_at_once(
+    loan: LoanDesk, days: int, code: str | None
+) -> None:
+    loan.desk.clock.turn(days * DAY)
+    matter_id = loan.ask("custody-transfer", toPersonId="drafter")
+    loan.agreed(matter_id, ("custody-receipt", "drafter"))
+    loan.apply(matter_id)
+    assert asked_back(loan.desk) == ({code: {"drafter"}} if code else {})
 
 
 def test_a_head_who_keeps_the_copies_gets_one_reminder(desk: ReviewDesk) -> None:

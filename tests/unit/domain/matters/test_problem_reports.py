@@ -1,6 +1,7 @@
 """Problem reports: frozen in the act of reporting, answered by Security, and nothing follows without its answer."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -33,6 +34,8 @@ from services.domain.custody.returns import AttestedFate
 from services.domain.holds import queries as holds
 from services.domain.matters import problems, service
 from services.domain.matters.kinds.problem import PROBLEMS
+from services.domain.notifications import dispatch
+from services.domain.notifications.deliveries import MAIL
 from services.domain.process import deployed_models
 from services.domain.process.messages import (
     COPY_RETURNED,
@@ -44,6 +47,11 @@ from services.domain.process.messages import (
 from services.domain.retrieval import records
 from services.domain.reviews.given_judgements import GivenReplacement, Judgement
 from services.domain.rules import agreed_limits
+from services.domain.work_orders import downloads
+from services.domain.work_orders import service as work_order_service
+from services.domain.work_orders import tasks as work_order_tasks
+from services.domain.work_orders.downloads import Account
+from services.domain.work_orders.service import Answered, Done, Verdict
 from services.runtime.errors import NotPermitted, Refused
 from services.vault.keys.vault_keys import KeyGone, LoanKeys
 from services.workers import freeze_loan, lift_freeze, open_violation, recall_copy
@@ -104,6 +112,29 @@ def give_back(loan: LoanDesk) -> None:
 
 def close_violation(loan: LoanDesk, violation: Violation, closed_as: str) -> None:
     loan.desk.run(lambda uow: violations.close(uow, uow.session.get_one(Violation, violation.id), closed_as))
+
+
+def by_mail(loan: LoanDesk) -> None:
+    """Notices go out by mail, to everybody."""
+    loan.desk.database.rules = replace(loan.desk.database.rules, notice_channels=(MAIL,))
+
+    def addresses(uow: UnitOfWork) -> None:
+        for person in uow.session.query(Person):
+            person.email = f"{person.id}@footage.example"
+
+    loan.desk.run(addresses)
+
+
+def confirm_account(loan: LoanDesk, order: WorkOrder) -> None:
+    """The custodian gives the medium back, and Security confirms it."""
+    desk, proof = loan.desk, Proof(order.facts_sha256, PASSWORD)
+    said = Done({"each-accounted": Answered("yes"), "no-other-copies": Answered("yes")})
+    accounts = [Account(loan.ids["download_id"], "given-back", medium="JZ-001")]
+    desk.run(downloads.account, order.id, accounts, said, proof, by="keeper")
+    desk.run(work_order_tasks.open_verification, order.id, job_key=next(desk.keys))
+    verdict = Verdict("verified", {"on-site": True, "met": True})
+    desk.run(work_order_service.verify, order.id, verdict, proof, by="reviewer2")
+    desk.run(work_order_tasks.close, order.id, "done")
 
 
 def causes(loan: LoanDesk) -> list[str]:
@@ -295,6 +326,7 @@ def test_downloads_of_replaced_copies_are_inspected_where_nobody_takes_the_new_o
     loan: LoanDesk, offered: bool
 ) -> None:
     """They stay findings, and a violation can be recorded about the loan that was replaced."""
+    by_mail(loan)
     replacing(loan)
     found = {"violationKind": "finding", "reason": "下载文件去向不明。"}
     if offered:  # it has taken the downloads over
@@ -331,11 +363,20 @@ def test_downloads_of_replaced_copies_are_inspected_where_nobody_takes_the_new_o
     assert (inspection.hand_over_id, inspection.findings) == (loan.ids["hand_over_id"], unaccounted)
     assert loan.desk.all(CustodyEntry, hand_over_id=loan.ids["hand_over_id"], event="inspected")
     assert loan.desk.all(Notice, person_id="keeper", code="downloads-unaccounted")
-    assert loan.desk.all(Notice, person_id="reviewer", code="replaced-unaccounted")
     assert not loan.desk.all(Notice, person_id="keeper", code="replaced-unaccounted")
+    told = [*loan.desk.all(Notice, code="replaced-unaccounted"), *loan.desk.all(Notice, code="downloads-unaccounted")]
+    assert {"reviewer", "security-head", "keeper"} <= {notice.person_id for notice in told}
+    # the case is over, and what it asks for is not
+    assert all(notice.done_at is None for notice in told)
+    mailed = iter(lambda: loan.desk.run(dispatch.claim_next, MAIL), None)
+    assert {"replaced-unaccounted", "downloads-unaccounted"} <= {parcel.code for parcel in mailed}
     order = loan.desk.the(WorkOrder, kind="download-account")
     assert (order.subject_id, order.doer_id) == (loan.ids["hand_over_id"], "keeper")
     assert [one["id"] for one in order.facts["facts"]["downloads"]] == [loan.ids["download_id"]]
+
+    confirm_account(loan, order)
+    told = [*loan.desk.all(Notice, code="replaced-unaccounted"), *loan.desk.all(Notice, code="downloads-unaccounted")]
+    assert {notice.done_at for notice in told} == {loan.desk.clock.now()}
 
 
 @pytest.mark.requirement("R44")

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from own_stage import OWN, own_stage
 from review_desk import FORM, ReviewDesk
 
 from services.database.tables.applications import Application
@@ -19,7 +20,7 @@ from services.domain.notifications.channels.errors import Undelivered
 from services.domain.notifications.channels.webhook import signature
 from services.domain.notifications.deliveries import MAIL, WEBHOOK
 from services.domain.notifications.dispatch import OutgoingNotice
-from services.domain.notifications.texts import all_texts
+from services.domain.notifications.texts import DIGEST, all_texts
 from services.runtime.rules import Rules
 
 SECRET = ("甲方机密", "secret")  # in everything that a case and its people are made of
@@ -109,6 +110,23 @@ def test_a_subject_in_chinese_is_encoded_and_the_text_is_read_by_every_mail_prog
     assert raw.isascii()
     assert b"Subject: =?utf-8?" in raw
     assert max(map(len, raw.split(b"\r\n"))) <= 998
+
+
+@pytest.mark.parametrize("code", ["review-opened", DIGEST])
+def test_an_english_name_of_a_stage_with_typographic_signs_is_mailed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    monkeypatch.setitem(OWN["stages"]["interpreting"], "en", "Data protection officer’s review – “second”")
+    line = replace(PARCEL, language="en", stage="interpreting")
+    sent = replace(line, code=code, lines=(line,) if code == DIGEST else ())
+
+    with own_stage(tmp_path):
+        message = payloads.build_mail(sent, sender="desk@footage.example", portal_url=URL)
+
+    assert "Data protection officer’s review – “second”" in message.get_content()
+    assert message.as_bytes().isascii()
+    plain = payloads.build_mail(replace(PARCEL, language="en"), sender="desk@footage.example", portal_url=URL)
+    assert plain["Content-Transfer-Encoding"] == "7bit"
 
 
 def test_a_language_that_nobody_translated_is_answered_in_chinese() -> None:

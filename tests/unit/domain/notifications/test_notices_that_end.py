@@ -1,5 +1,6 @@
 """A notice about work is done when the work is, whoever did it (R30)."""
 
+import ast
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,11 +16,18 @@ from services.database.tables.people import Person
 from services.database.tables.reviews import Review
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import own_account
+from services.domain.applications import service as application_service
+from services.domain.cameras import measurements
+from services.domain.custody import closing
 from services.domain.notifications import digest, dispatch, queries, service, texts
 from services.domain.notifications.channels import payloads
 from services.domain.notifications.deliveries import MAIL
-from services.domain.reviews import tasks
+from services.domain.reviews import escalation, filing, tasks
+from services.domain.reviews.classification import Classification
 from services.runtime.rules import Rules
+
+DOMAIN = Path(texts.__file__).parent.parent
+ORDINARY = Classification("ordinary", False, False, False, 15)
 
 
 @pytest.fixture
@@ -163,3 +171,217 @@ async def test_the_account_page_chooses_the_mails(desk: ReviewDesk) -> None:
 
 def test_every_work_is_that_of_some_notice() -> None:
     assert all(texts.codes_of(work) for work in texts.Work.__args__)  # type: ignore[attr-defined]
+
+
+# Which modules end the notices of each work, whatever becomes of it.
+ENDED_BY = {
+    "review": {"custody/naming.py", "reviews/tasks.py"},
+    "consent": {"applications/joint.py", "custody/closing.py"},
+    "offer": {"custody/closing.py", "custody/hand_overs.py", "custody/naming.py", "disclosures/service.py"},
+    "return": {
+        "custody/closing.py",
+        "custody/hand_overs.py",
+        "custody/reissue.py",
+        "custody/returns.py",
+        "custody/use_period.py",
+        "disclosures/service.py",
+    },
+    "inspection": {"custody/closing.py", "disclosures/service.py"},
+    "request": {"change_requests/service.py"},
+    "check": {"change_requests/service.py", "matters/held.py", "supervision/groups.py"},
+    "agreement": {"agreements/service.py"},
+    "correction": {"applications/filing.py", "applications/service.py", "custody/closing.py"},
+    "case": {"custody/closing.py"},
+    "question": {"reviews/questions.py", "reviews/tasks.py"},
+    "progress": {"custody/closing.py", "reviews/service.py"},
+    "hold": {"holds/reminders.py", "holds/service.py", "work_orders/follow_ups.py"},
+    "storage": {"storage/sites.py"},
+    "violation": {
+        "custody/violations.py",
+        "matters/violations/acts.py",
+        "matters/violations/appeals.py",
+        "matters/violations/tasks.py",
+    },
+    "viewing": {"custody/granted.py"},
+    "letter": {"applications/on_behalf.py", "custody/closing.py"},
+    "answer": {"applications/outsiders.py"},
+    "work-order": {"work_orders/service.py"},
+    "supervision": {"supervision/case_reviews.py", "supervision/signing.py"},
+    "package": {"packages/service.py"},
+    "preparation": {"custody/closing.py", "retrieval/preservations.py", "reviews/service.py"},
+    "management": {"custody/closing.py", "reviews/service.py"},
+    "account": {"work_orders/downloads.py"},
+}
+
+
+@pytest.mark.requirement("R30")
+def test_every_work_is_ended_by_who_knows_of_its_end() -> None:
+    found: dict[str, set[str]] = {work: set() for work in texts.Work.__args__}  # type: ignore[attr-defined]
+    for file in DOMAIN.glob("**/*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("mark_done"):
+                for given in (one for argument in node.args for one in ast.walk(argument)):
+                    if isinstance(given, ast.Constant) and given.value in found:
+                        found[str(given.value)].add(file.relative_to(DOMAIN).as_posix())
+    assert found == ENDED_BY
+
+
+def open_still(desk: ReviewDesk, code: str) -> set[str]:
+    return {notice.person_id for notice in desk.all(Notice, code=code) if notice.done_at is None}
+
+
+@pytest.mark.requirement("R30")
+@pytest.mark.parametrize("outcome", ["approved", "returned"])
+def test_once_the_storage_office_has_decided_nobody_is_asked_to_prepare(desk: ReviewDesk, outcome: str) -> None:
+    application_id, other = desk.submitted(), desk.submitted()
+    for case in (application_id, other):
+        desk.approved(case)
+        desk.run(filing.file, case, ORDINARY)
+        desk.run(escalation.notify_storage, case)
+    desk.run(measurements.notify_storage, "preservation-failed", application_id=application_id, subject_id="item")
+    assert open_still(desk, "storage-prepare") == {"operator", "operator2"}
+
+    desk.decide(desk.opened(application_id, "storage-release"), "operator", outcome)
+
+    assert {row.application_id for row in desk.all(Notice, code="storage-prepare") if row.done_at is None} == {other}
+    assert open_still(desk, "preservation-failed") == set()
+
+
+@pytest.mark.requirement("R30")
+def test_once_management_has_decided_none_of_it_is_told_to_wait_for_a_review(desk: ReviewDesk) -> None:
+    application_id = desk.submitted()
+    desk.approved(application_id)
+    desk.run(escalation.escalate_to_management, application_id, "management", next(desk.keys))
+    review_id = desk.opened(application_id, "management")
+    assert open_still(desk, "management-decides") == {"manager", "manager2"}
+    desk.decide(review_id, "manager")
+    assert open_still(desk, "management-decides") == set()
+
+
+@pytest.mark.requirement("R30")
+def test_a_case_that_has_ended_waits_for_no_letter_and_no_preparation(desk: ReviewDesk) -> None:
+    codes = ("letter-overdue", "storage-prepare", "preservation-failed", "management-decides", "recorder-changed")
+    application_id = desk.submitted()
+    for code in codes:
+        desk.run(service.notify, "security-head", code, application_id=application_id)
+    desk.run(application_service.withdraw, application_id, "不再需要", by="drafter")
+    desk.run(closing.release_case, application_id, "withdrawn")
+    assert [code for code in codes if open_still(desk, code)] == []
+
+
+def wants_one_mail(desk: ReviewDesk, person_id: str, email: str | None = "reviewer@footage.example") -> None:
+    """The person wants one mail a day; all others have an address, and a mail for each notice."""
+
+    def choose(uow: UnitOfWork) -> None:
+        for other in uow.session.query(Person):
+            other.email = other.email or f"{other.id}@footage.example"
+        person = uow.session.get_one(Person, person_id)
+        person.email, person.digest = email, True
+
+    desk.run(choose)
+
+
+def digests(desk: ReviewDesk) -> list[dispatch.OutgoingNotice]:
+    parcels = list(iter(lambda: desk.run(dispatch.claim_next, MAIL), None))
+    return [parcel for parcel in parcels if parcel.code == texts.DIGEST]
+
+
+@pytest.mark.requirement("R30")
+@pytest.mark.parametrize(("language", "said"), [("zh", "另有 2 项未列出"), ("en", "And 2 more in the portal.")])
+def test_of_many_notices_the_mail_of_the_day_has_the_oldest_work_and_says_how_many_it_leaves_out(
+    desk: ReviewDesk, language: str, said: str
+) -> None:
+    wants_one_mail(desk, "reviewer")
+    desk.run(service.notify, "reviewer", "hold-lifted", application_id=None)
+    review_id = desk.opened(desk.submitted(), "security")
+
+    def many(uow: UnitOfWork) -> None:
+        uow.session.get_one(Person, "reviewer").locale = language
+        for number in range(dispatch.MOST_LINES):
+            service.notify(uow, "reviewer", "copy-returned", application_id=None, subject_id=str(number))
+
+    desk.clock.turn(timedelta(minutes=1))
+    desk.run(many)
+    assert desk.run(digest.write_digests) == 1
+
+    [parcel] = digests(desk)
+    assert (parcel.lines[0].code, parcel.lines[0].subject_id) == ("review-opened", review_id)
+    assert {line.code for line in parcel.lines[1:]} == {"copy-returned"}
+    assert (len(parcel.lines), parcel.unlisted) == (dispatch.MOST_LINES, 2)
+    mail = payloads.build_mail(parcel, sender="desk@footage.example", portal_url="https://footage.example")
+    assert said in mail.get_content()
+
+
+def fail(desk: ReviewDesk, parcel: dispatch.OutgoingNotice) -> None:
+    """The mail server refuses the person's address."""
+    desk.run(dispatch.record_failure, parcel.delivery_id, parcel.attempt, "recipient-refused", "550", for_good=True)
+
+
+@pytest.mark.requirement("R30")
+@pytest.mark.parametrize("concerned", [(), ("security-head",)])
+def test_where_the_mail_of_the_day_is_refused_the_head_is_asked_to_pass_the_work_on(
+    desk: ReviewDesk, concerned: tuple[str, ...]
+) -> None:
+    wants_one_mail(desk, "reviewer")
+    desk.opened(desk.submitted(subject_ids=concerned), "security")
+    desk.run(digest.write_digests)
+    [parcel] = digests(desk)
+    fail(desk, parcel)
+    assert open_still(desk, "notice-undelivered") == {"security-deputy" if concerned else "security-head"}
+
+
+@pytest.mark.requirement("R30")
+@pytest.mark.parametrize("known", ["read", "news", "mailed"])
+def test_of_a_mail_of_the_day_that_has_no_unknown_work_nobody_is_asked(desk: ReviewDesk, known: str) -> None:
+    if known != "mailed":
+        wants_one_mail(desk, "reviewer")
+    code = "hold-lifted" if known == "news" else "copy-returned"
+    notice_id = desk.run(service.notify, "reviewer", code, application_id=None).id
+    wants_one_mail(desk, "reviewer")
+    desk.run(digest.write_digests)
+    if known == "read":
+        desk.run(service.mark_read, notice_id, by="reviewer")
+    [parcel] = digests(desk)
+    fail(desk, parcel)
+    assert parcel.code == texts.DIGEST
+    assert open_still(desk, "notice-undelivered") == set()
+    assert open_still(desk, "deliveries-failing") == {"admin"}
+
+
+@pytest.mark.requirement("R30")
+def test_who_wants_one_mail_a_day_and_has_no_address_is_asked_for_at_once(desk: ReviewDesk) -> None:
+    wants_one_mail(desk, "reviewer", None)
+    desk.opened(desk.submitted(), "security")
+    assert digests(desk) == []
+    assert open_still(desk, "notice-undelivered") == {"security-head"}
+    assert desk.run(digest.write_digests) == 0  # it is known already
+
+
+@pytest.mark.requirement("R30")
+@pytest.mark.parametrize("email", [None, ""])
+def test_who_has_lost_the_address_before_the_mail_of_the_day_is_asked_for_once(
+    desk: ReviewDesk, email: str | None
+) -> None:
+    wants_one_mail(desk, "reviewer")
+    desk.run(service.notify, "reviewer", "copy-returned", application_id=None)
+    wants_one_mail(desk, "reviewer", email)
+
+    assert desk.run(digest.write_digests) == 1
+    assert digests(desk) == []  # it cannot be sent
+    assert open_still(desk, "notice-undelivered") == {"security-head"}
+    desk.clock.turn(timedelta(days=1))
+    assert desk.run(digest.write_digests) == 0
+
+
+@pytest.mark.requirement("R30")
+def test_who_changes_to_a_mail_for_each_notice_misses_nothing_of_the_day(desk: ReviewDesk) -> None:
+    wants_one_mail(desk, "reviewer")
+    review_id = desk.opened(desk.submitted(), "security")
+    for _ in range(2):
+        desk.run(own_account.choose_digest, daily=False, by="reviewer")
+    [parcel] = digests(desk)
+    assert [line.subject_id for line in parcel.lines] == [review_id]
+
+    desk.run(own_account.choose_digest, daily=True, by="reviewer")
+    desk.run(own_account.choose_digest, daily=False, by="reviewer")
+    assert digests(desk) == []  # nothing has come since
