@@ -272,3 +272,60 @@ def every_work_order_is_verified_and_reminded_twice_a_day(folder: Path) -> None:
     model.timer("Event_WorkOrderReminderDue", '="R/" + firstReminderAt + "/PT12H"')
     model.insert("Flow_Closes", gateway("Gateway_Again"), "Flow_ClosesAgain")
     model.save()
+
+
+# -- what is handed to workers, and when -------------------------------------------------------------------------------
+
+
+def _mapping(folder: Path, process: str, element: str, target: str, source: str) -> None:
+    model = Model(folder, f"{process}.bpmn")
+    model.mapping(element, "input", target, source)
+    model.save()
+
+
+@BESIDE.breaks("refused-report-is-closed-as-refused")
+def a_refused_report_is_closed_as_signed(folder: Path) -> None:
+    _mapping(folder, "inspection", "Task_CloseInspection", "closedAs", '="signed"')
+
+
+@BESIDE.breaks("signed-report-is-closed-as-signed")
+def a_signed_report_is_closed_as_refused(folder: Path) -> None:
+    _mapping(folder, "inspection", "Task_CloseInspection", "closedAs", '="refused"')
+
+
+@BESIDE.breaks("inspected-cases-are-not-closed-as-none")
+def an_inspection_with_cases_is_closed_as_one_without(folder: Path) -> None:
+    _mapping(folder, "inspection", "Task_CloseInspection", "closedAs", '="no-cases"')
+
+
+@BESIDE.breaks("decided-violation-is-closed-as-handled")
+def a_violation_that_was_upheld_is_closed_as_moot(folder: Path) -> None:
+    _mapping(folder, "violation", "Task_CloseViolation", "closedAs", '="moot"')
+
+
+@BESIDE.breaks("a-breach-is-entered-as-a-breach")
+def a_breach_is_entered_as_overdue(folder: Path) -> None:
+    _mapping(folder, "problem-report", "Task_OpenBreachViolation", "violationKind", '="overdue"')
+
+
+@BESIDE.breaks("failed-reconcile-is-a-work-order")
+def a_failed_reconciliation_is_entered_as_another_part(folder: Path) -> None:
+    _mapping(folder, "maintenance", "Task_ReconcileDefect", "defect", '="reverify-footage"')
+
+
+@BESIDE.breaks("suspended-at-once")
+def access_is_suspended_after_the_reply(folder: Path) -> None:
+    model = Model(folder, "violation.bpmn")
+    model.retarget("Flow_ViolationRated", "Task_AwaitReply")
+    model.remove_flow("Flow_ViolationServed")
+    model.retarget("Flow_Heard", "Task_SuspendForViolation")
+    model.flow("Flow_ServedLate", "Task_SuspendForViolation", "Call_DecideViolation")
+    model.timer("Event_ReplyPeriodOver", "P7D")
+    model.save()
+
+
+@BESIDE.breaks("reviews-escalate")
+def a_review_is_opened_to_substitutes_after_a_minute(folder: Path) -> None:
+    model = Model(folder, "review.bpmn")
+    model.timer("Event_ReviewLimitReached", "PT1M")
+    model.save()
