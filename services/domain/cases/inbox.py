@@ -15,9 +15,9 @@ from services.database.tables.matters import Matter
 from services.database.tables.people import Department, Person
 from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import namesakes, visibility
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
-from services.domain.access import visibility
 from services.domain.access.directory import Directory
 from services.domain.access.parts import CaseFacts
 from services.domain.access.violations import KIND as VIOLATION
@@ -109,9 +109,11 @@ class DueReview:
     due_at: datetime
 
 
-def list_due(uow: UnitOfWork, until: datetime, most: int) -> list[DueReview]:
-    """List what ``read_first`` counts and is due before ``until``, the first due first."""
+def list_due(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> list[DueReview]:
+    """List what ``read_first`` counts and is due from ``since`` up to ``until``, the first due first."""
     query = _select_open(uow, EVERYTHING, "").where(Review.stage != RECEIPT, Review.due_at < until)
+    if since is not None:
+        query = query.where(Review.due_at >= since)
     page = _read(uow, query, Listing(limit=most, sort="due"), lambda entry: entry.refusal is None)
     return [
         DueReview(
@@ -334,6 +336,7 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
     decision = uow.session.scalar(select(Decision).where(Decision.review_id == review.id))
     proposed_by = proposal.person_id if proposal is not None else None
     others = assignment.list_others(uow, review) if not second and assignment.may_reassign(uow, review) else []
+    usernames = namesakes.get_usernames(uow, others)
     named = [*others, review.claimed_by, stands_in_for, proposed_by, *deciders, *(row.decided_by for row in earlier)]
     named += [confirmation.person_id for confirmation in confirmations]
     named += [matter.opened_by] if matter is not None else []
@@ -403,7 +406,9 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
         who_can=[names[person_id] for person_id in deciders],
         most_use_days=scopes.use_days(uow, application, None),
         applicant_questions=questions.list_of_application(uow, application),
-        reassign_to=[Candidate(id=person_id, name=names[person_id]) for person_id in others],
+        reassign_to=[
+            Candidate(id=person_id, name=names[person_id], username=usernames.get(person_id)) for person_id in others
+        ],
         may_ask=refusal is None and not second and not held_by_other and matter is None,
         hand_over_id=review.hand_over_id,
         matter=_matter(matter, names, matter_queries.lines_of(uow, matter)) if matter is not None else None,

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from services.database.listing import Listing
+from services.domain.access.namesakes import PersonToChoose
 from services.domain.accounts.signatures.bodies import FormSigning
 from services.domain.applications.schemas import CaseAbout
 from services.domain.reviews.given_judgements import GivenReplacement, GivenSanction, Judgement
@@ -200,11 +201,8 @@ class QuestionBody(Body):
     text: Annotated[str, Field(max_length=2000), AfterValidator(no_control)]
 
 
-class Candidate(Answer):
+class Candidate(PersonToChoose):
     """Somebody who may decide a review now."""
-
-    id: str
-    name: str
 
 
 class OfferedSanction(Answer):
