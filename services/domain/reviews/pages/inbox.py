@@ -24,7 +24,7 @@ from services.runtime.errors import Refused
 from services.runtime.labels import word
 from services.runtime.translations import Joined, Message
 from services.web import lists
-from services.web.csv import Cell, csv_answer
+from services.web.csv import Cell
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.visitor import Visiting, Visitor
@@ -120,7 +120,7 @@ async def _page(
 @router.get("/inbox.csv")
 async def inbox_as_csv(asked: Annotated[ListQuestion, Query()], visitor: Visiting, database: GivenDatabase) -> Response:
     """Return the same list, all pages of it, as CSV."""
-    listing = replace(asked.listing(), limit=lists.MOST_ROWS, place="")
+    listing = replace(asked.listing(), limit=lists.MOST_ROWS + 1, place="")
     found = await database.read(
         visitor.actor,
         partial(case_inbox.read_waiting, listing=listing, stage=asked.stage or "", receipts=not asked.decisions),
@@ -138,7 +138,9 @@ async def inbox_as_csv(asked: Annotated[ListQuestion, Query()], visitor: Visitin
             _("Claimed by"),
         )
     ] + about.header(visitor)
-    return csv_answer(visitor.translated(_("Inbox")), header, (_row(visitor, line) for line in found.lines))
+    return lists.csv_answer(
+        visitor, visitor.translated(_("Inbox")), header, (_row(visitor, line) for line in found.lines)
+    )
 
 
 def _(message: str) -> str:
