@@ -36,7 +36,7 @@ def get_usernames(uow: UnitOfWork, person_ids: Iterable[str], *, within_departme
 
 
 class PersonToChoose(Answer):
-    """A person in a list to choose from; ``username`` is null, except where somebody else in view has the name."""
+    """A person in a list to choose from; ``username`` is null, except where another person has the name."""
 
     id: str
     name: str
