@@ -69,6 +69,11 @@ class JsonView:
         value = self.get(path)
         return NOTHING if value in (None, "") else str(value)
 
+    def translated(self, path: str) -> str:
+        """Return a Chinese text that has no ending, or its translation, which stands beside it as ``departmentEn``."""
+        own = f"{path}{document_language().capitalize()}"
+        return self.text(own if self.has(own) else path)
+
     def word(self, path: str) -> str:
         return words(self.get(path))
 

@@ -2,21 +2,29 @@
 
 import csv
 import io
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 
 from services.runtime.errors import Refused
 from services.runtime.translations import Message, Text
 
 MAX_BYTES = 1 << 20
 MAX_LINES = 5000
+NO_OTHERS: Mapping[str, str] = MappingProxyType({})
 
 
 def read_rows(
-    content: bytes, columns: Collection[str], *, code: str, optional: Collection[str] = ()
+    content: bytes,
+    columns: Collection[str],
+    *,
+    code: str,
+    optional: Collection[str] = (),
+    called: Mapping[str, str] = NO_OTHERS,
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield each line that is not empty, counted from 1 with the header, by the names of ``columns``.
 
-    The file may have the ``optional`` columns; where it has not, its lines have none of them.
+    The file may have the ``optional`` columns; where it has not, its lines have none of them. ``called``: other names
+    of columns, in small letters.
     Refused, with ``code``, where the file is no such list: UTF-8 or GB 18030, at most ``MAX_BYTES`` and ``MAX_LINES``.
     """
 
@@ -36,7 +44,8 @@ def read_rows(
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as error:
         raise refused(Message("The file is not a valid CSV file: export it again.")) from error
-    header = [cell.strip().lower() for cell in rows[0]] if rows else []
+    written = [cell.strip().lower() for cell in rows[0]] if rows else []
+    header = [called.get(cell, cell) for cell in written]
     if sorted(set(header) - set(optional)) != sorted(columns) or len(set(header)) != len(header):
         names = ", ".join(columns)
         raise refused(Message("The first line must name the columns: {names}.", names=names))

@@ -1,15 +1,19 @@
 """What every list page shares: query parameters, paging, sorting by column, CSV cells."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Annotated, Any, ClassVar, TypeVar
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
+from starlette.responses import Response
 
 from services.database.keyset import LONGEST_PLACE, Page
 from services.database.listing import Listing
+from services.runtime.translations import Message
+from services.web import csv
 from services.web.language import Language
 from services.web.schemas import SearchText
 from services.web.visitor import Visitor
@@ -22,7 +26,7 @@ class ListQuery(BaseModel):
     """The query parameters of a list; an unknown sort order counts as not given.
 
     Each list has a subclass that names its ``SORTS``, the default first. Those in ``FALLING`` start with the newest or
-    largest. Filters are further fields, all optional. ``form=csv`` exports every match.
+    largest. Filters are further fields, all optional. ``form=csv`` exports every match, at most ``MOST_ROWS``.
     """
 
     SORTS: ClassVar[Sequence[str]] = ()
@@ -61,8 +65,8 @@ class ListQuery(BaseModel):
         return Listing(self.text, self.by, self.descending, self.LENGTH + 1, offset, language)
 
     def whole(self, language: Language) -> Listing:
-        """Return every match."""
-        return Listing(self.text, self.by, self.descending, MOST_ROWS, language=language)
+        """Return every match for `csv_answer`: one more than it writes, to know whether others follow."""
+        return Listing(self.text, self.by, self.descending, MOST_ROWS + 1, language=language)
 
     def query(self, **changed: str) -> str:
         """Return the query string without the page, with some parameters changed."""
@@ -104,6 +108,19 @@ class PlacedQuery(ListQuery):
     def shown_page(self, found: Page[Row]) -> dict[str, Any]:
         """Return the template variables of a list: the page's lines, the pages around it, and this query."""
         return {"lines": found.lines, "found": found, "wanted": self}
+
+
+def csv_answer(visitor: Visitor, name: str, header: Sequence[str], rows: Iterable[Sequence[csv.Cell]]) -> Response:
+    """Return a list that was read by ``ListQuery.whole`` as the attachment ``<name>.csv``.
+
+    Where more than ``MOST_ROWS`` lines match, the name and the last line say that the others are missing.
+    """
+    shown = list(islice(rows, MOST_ROWS + 1))
+    if len(shown) > MOST_ROWS:
+        cut = Message("Only the first {number} lines: there are more, narrow the search to get them.", number=MOST_ROWS)
+        shown[MOST_ROWS:] = [[cut.translate(visitor.language), *[""] * (len(header) - 1)]]
+        name = Message("{name}, only the first {number} lines", name=name, number=MOST_ROWS).translate(visitor.language)
+    return csv.csv_answer(name, header, shown)
 
 
 def written(visitor: Visitor, when: datetime | None, zone: str | None = None) -> str:

@@ -550,6 +550,9 @@ RULES |= {
     ),
     # the copies are accepted, which everybody who sees the case is told: test_named_custodians
     "POST /api/applications/{application_id}/custodian": Rule(SEE, body={"personId": "drafter", "reason": "none"}),
+    "GET /api/reviews/claimed": Rule(EVERYONE),
+    # what is refused is said review by review: test_several_reviews
+    "POST /api/reviews/reassign": Rule(EVERYONE, body={"reviewIds": ["none"], "personId": "operator2"}),
 }
 # They end what the other routes need, so they come last.
 LAST = (

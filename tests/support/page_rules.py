@@ -461,6 +461,8 @@ PAGES = {
     # the copies are accepted, which everybody who sees the case is told
     "GET /cases/{application_id}/custodian": Rule(SEE),
     "POST /cases/{application_id}/custodian": Rule(SEE, body={"personId": "drafter", "reason": "none"}),
+    "GET /inbox/claimed": Rule(EVERYONE),
+    "POST /inbox/reassign": Rule(EVERYONE, body={"reviewIds": "none", "personId": "operator2"}),
 }
 # Without a session: test_hostile_login, test_hostile_steps, test_provider_login, test_due_dates show what they let in.
 PAGES_WITHOUT_SESSION = {

@@ -6,6 +6,7 @@ they need one. Nobody is deactivated because a file leaves them out, but whom a 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from pydantic import ValidationError
@@ -21,13 +22,17 @@ from services.domain.change_requests import service as change_requests
 from services.runtime.csv_rows import plain, read_rows
 from services.runtime.errors import Refused
 from services.runtime.threads import run_in_thread
-from services.runtime.translations import Bilingual, Message, Text
+from services.runtime.translations import Bilingual, Message, Text, languages, translate
 from services.web.schemas import WrongLine
 
-COLUMNS = ("login", "name", "department", "email", "language")
-# Columns that a file may have: the id in the chat app, which stays where there is no such column; and yes for somebody
-# who leaves.
+LANGUAGE = "language"
+COLUMNS = ("login", "name", "department", "email", LANGUAGE)
+# Columns that a file may have: the id in the chat app, which stays where there is no such column, as the language does;
+# and yes for somebody who leaves.
 CHAT, LEAVES = "chat", "leaves"
+# What the exported list of people calls them, and its columns that are not read: these are changed by hand.
+EXPORTED = {"Username": "login", "Full name": "name", "Department": "department", "E-mail": "email"}
+NOT_READ = ("Posts", "Status", "Second factor", "Confidentiality agreement")
 REQUIRED = ("login", "name", "department")
 _YES_OR_NO = {"": False, "no": False, "否": False, "yes": True, "是": True}
 _COLUMN_OF = {"locale": "language", "departmentId": "department", "chat_id": CHAT}
@@ -125,7 +130,9 @@ async def take_over(database: Database, actor: Actor, content: bytes, *, leave: 
 
 def _read(uow: UnitOfWork, content: bytes) -> tuple[list[_Line], list[WrongLine]]:
     require_administrator(uow)
-    rows = list(read_rows(content, COLUMNS, code="people-file", optional=(CHAT, LEAVES)))
+    optional = (LANGUAGE, CHAT, LEAVES, *NOT_READ)
+    columns = [name for name in COLUMNS if name not in optional]
+    rows = list(read_rows(content, columns, code="people-file", optional=optional, called=_called()))
     departments = read_departments(uow)
     logins = {plain(cells["login"]) for _, cells in rows}
     known = {row.login: row for row in uow.session.scalars(select(Person).where(Person.login.in_(logins)))}
@@ -156,6 +163,15 @@ def _read(uow: UnitOfWork, content: bytes) -> tuple[list[_Line], list[WrongLine]
     return lines, wrong
 
 
+@cache
+def _called() -> Mapping[str, str]:
+    """Map the headings of an exported list, in each language, to the columns."""
+    columns = {**EXPORTED, **{heading: heading for heading in NOT_READ}}
+    return {
+        translate(language, heading).lower(): column for language in languages() for heading, column in columns.items()
+    }
+
+
 def read_departments(uow: UnitOfWork) -> Departments:
     """Load the departments, as files and directories name them."""
     ids: dict[str, list[str]] = {}
@@ -170,7 +186,7 @@ def read_departments(uow: UnitOfWork) -> Departments:
 def read_person(cells: Mapping[str, str], departments: Departments, row: Person | None) -> NewPerson:
     """Read a person from the values of ``COLUMNS``, and of ``CHAT`` if it is there; Refused with what is wrong.
 
-    ``row``: the person who is known.
+    ``row``: the person who is known, whose language and id in the chat app stay where the values have none.
     """
     values = {name: plain(cell) for name, cell in cells.items()}
     for name in REQUIRED:
@@ -189,7 +205,7 @@ def read_person(cells: Mapping[str, str], departments: Departments, row: Person 
             name=values["name"],
             department_id=found[0],
             email=values["email"] or None,
-            locale=values["language"] or "zh",
+            locale=values.get(LANGUAGE, row.locale if row is not None else "") or "zh",
             chat_id=(values[CHAT] or None) if CHAT in values else row.chat_id if row is not None else None,
         )
     except ValidationError as error:
@@ -210,11 +226,11 @@ def compare(uow: UnitOfWork, number: int, person: NewPerson, row: Person | None,
         "name": (row.name, details.name),
         "department": (departments.names[row.department_id], departments.names[details.department_id]),
         "email": (row.email or "", details.email or ""),
-        "language": (row.locale, details.locale),
+        LANGUAGE: (row.locale, details.locale),
         CHAT: (row.chat_id or "", details.chat_id or ""),
     }
     changes = {name: (old, new) for name, (old, new) in pairs.items() if old != new}
-    if changes.keys() - {"language"} and change_requests.decides(uow, row.id):
+    if changes.keys() - {LANGUAGE} and change_requests.decides(uow, row.id):
         raise _refused(
             Message(
                 "{login} decides about applications: change this account by hand, with a second person", login=row.login

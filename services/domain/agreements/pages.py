@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from services.database.unit_of_work import Database, UnitOfWork
 from services.domain.agreements import queries, texts
-from services.domain.agreements.api.administration import IssueBody, signers_csv
+from services.domain.agreements.api.administration import COLUMNS, IssueBody, csv_rows
 from services.domain.agreements.queries import STATES, Signer
 from services.domain.agreements.texts import VersionText
 from services.runtime.errors import Refused
@@ -39,7 +39,7 @@ async def list_signers(visitor: Visiting, database: GivenDatabase, query: Annota
 
     signers, current_text = await database.read(visitor.actor, read)
     if query.as_csv:
-        return signers_csv(signers)
+        return lists.csv_answer(visitor, "agreements", COLUMNS, csv_rows(signers))
     return visitor.page("agreements/agreements.html", current_text=current_text, states=STATES, **query.shown(signers))
 
 

@@ -1,4 +1,7 @@
-"""The directory as everyone signed in sees it: departments, colleagues, cameras. No logins, no recorder's address."""
+"""The directory as everyone signed in sees it: departments, colleagues, cameras. No recorder's address.
+
+Usernames are shown only where two people of a department have one name.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,6 +15,7 @@ from services.database.tables.cameras import UPLOADED, Camera, CameraPicture, Fl
 from services.database.tables.people import Department, Person
 from services.database.tables.sites import Site
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import namesakes
 from services.domain.access import queries as access_queries
 from services.domain.applications.schemas import CameraChoice, Colleague
 from services.domain.cameras import favourites as camera_favourites
@@ -51,7 +55,7 @@ def find_people(
     kinds: Collection[str] = (),
     custodians: bool = False,
 ) -> FoundPeople:
-    """Find active people by name or department, those with a valid agreement first; three statements at most.
+    """Find active people by name or department, those with a valid agreement first; a fixed number of statements.
 
     ``department_ids``, or ``kinds`` of departments, where it is only about them. With ``custodians`` no
     administrators, who see no footage (R2).
@@ -88,7 +92,9 @@ def colleagues(uow: UnitOfWork, person_ids: Collection[str]) -> dict[str, Collea
 
 def _colleagues(uow: UnitOfWork, people: Sequence[Person]) -> list[Colleague]:
     administrators = access_queries.load_directory(uow).administrators
-    agreed = access_queries.list_agreed(uow, [person.id for person in people])
+    ids = [person.id for person in people]
+    agreed = access_queries.list_agreed(uow, ids)
+    usernames = namesakes.get_usernames(uow, ids, within_department=True)
     return [
         Colleague(
             id=person.id,
@@ -96,6 +102,7 @@ def _colleagues(uow: UnitOfWork, people: Sequence[Person]) -> list[Colleague]:
             department_id=person.department_id,
             agreement=person.id in agreed,
             may_be_custodian=person.id not in administrators,
+            username=usernames.get(person.id),
         )
         for person in people
     ]

@@ -5,17 +5,19 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from services.domain.access.namesakes import PersonToChoose
 from services.domain.applications import forms
 from services.web.schemas import Answer, Body, Code, Identifier, Line, Moment, Paragraph, one_line
 
 ShortTitle = Annotated[str, Field(max_length=forms.LONGEST_TITLE), AfterValidator(one_line)]
 
 
-class Colleague(Answer):
-    """``mayBeCustodian``: no administrator (R2); ``agreement``: a valid confidentiality agreement (R46, R59)."""
+class Colleague(PersonToChoose):
+    """``mayBeCustodian``: no administrator (R2); ``agreement``: a valid confidentiality agreement (R46, R59).
 
-    id: str
-    name: str
+    ``username`` is null, except where another active person of the department has the same name.
+    """
+
     department_id: str
     agreement: bool
     may_be_custodian: bool

@@ -1,6 +1,5 @@
 """A month or a week of due dates, day by day, in the organisation's zone and with its working calendar."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Literal
@@ -8,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import due_dates
+from services.domain.cases.due_dates import Period
 from services.domain.cases.schemas.lists import DueDate
 from services.domain.working_calendar import queries as calendar_queries
 from services.runtime.calendar_days import CalendarDay
@@ -31,7 +31,10 @@ class Day:
 
 @dataclass(frozen=True)
 class DueCalendar:
-    """The days of a month in whole weeks, or of a week, with what is due; ``overdue`` was due before the first."""
+    """The days of a month in whole weeks, or of a week, with what is due; ``overdue`` was due before the first.
+
+    ``cut`` and ``overdue_cut``: more is due, or was, than is shown.
+    """
 
     view: View
     day: date
@@ -42,6 +45,8 @@ class DueCalendar:
     next: date
     watches: bool
     watched: bool
+    cut: bool
+    overdue_cut: bool
 
     @property
     def last(self) -> date:
@@ -60,7 +65,8 @@ def read_calendar(uow: UnitOfWork, *, view: View, day: date | None, watched: boo
     first, last, previous, following = _bounds(view, chosen)
     begin, end = (datetime.combine(bound, time(), zone) for bound in (first, last + DAY))
     watches = due_dates.may_watch(uow)
-    due = due_dates.list_due(uow, end, watched=watched)
+    # what lies before the first day is shown with the present alone: a month to come has nothing to do with it
+    found = due_dates.list_due(uow, Period(begin, end, before=begin <= uow.now), watched=watched)
     working = calendar_queries.load(uow)
     days = {
         one: Day(
@@ -72,16 +78,21 @@ def read_calendar(uow: UnitOfWork, *, view: View, day: date | None, watched: boo
         )
         for one in (first + DAY * number for number in range((last - first).days + 1))
     }
-    for each in due:
-        if each.at >= begin:
-            days[each.at.astimezone(zone).date()].due.append(each)
-    # what lies before the first day is shown with the present alone: a month to come has nothing to do with it
-    overdue = _before(due, min(begin, uow.now)) if begin <= uow.now else []
-    return DueCalendar(view, chosen, first, list(days.values()), overdue, previous, following, watches, watched)
-
-
-def _before(due: Sequence[DueDate], moment: datetime) -> list[DueDate]:
-    return [one for one in due if one.at < moment]
+    for each in found.due:
+        days[each.at.astimezone(zone).date()].due.append(each)
+    return DueCalendar(
+        view=view,
+        day=chosen,
+        first=first,
+        days=list(days.values()),
+        overdue=found.before,
+        previous=previous,
+        next=following,
+        watches=watches,
+        watched=watched,
+        cut=found.cut,
+        overdue_cut=found.before_cut,
+    )
 
 
 def _bounds(view: View, day: date) -> tuple[date, date, date, date]:

@@ -4,10 +4,11 @@ Each source is read by the query that its own list is read by, so nobody finds a
 there. Only what is still open has a due date. The number of statements does not depend on the number of rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from services.database.tables.applications import Application
 from services.database.unit_of_work import UnitOfWork
@@ -20,21 +21,94 @@ from services.domain.custody import queries as custody_queries
 from services.domain.matters.violations import queries as violation_queries
 from services.domain.supervision import queries as supervision_queries
 from services.domain.work_orders import queries as work_order_queries
+from services.runtime.translations import Message
 from services.web import menu
 
 MOST = 300  # of one kind
+NOT_ALL = Message(
+    "Not everything is shown, only the first {number} of each kind: the lists have the others.", number=MOST
+)
 
 
-def list_due(uow: UnitOfWork, until: datetime, *, watched: bool = False) -> list[DueDate]:
-    """List what is due before ``until``, overdue things too, the first due first; at most ``MOST`` of each kind.
+@dataclass(frozen=True)
+class Period:
+    """From ``begin`` up to ``end``; with ``before`` also what was due before the beginning."""
+
+    begin: datetime
+    end: datetime
+    before: bool
+
+
+@dataclass(frozen=True)
+class DueDates:
+    """What is due in a period, and what was due before it, the first due first; at most ``MOST`` of each kind in each.
+
+    ``cut`` and ``before_cut``: there is more than was read.
+    """
+
+    due: list[DueDate]
+    before: list[DueDate]
+    cut: bool
+    before_cut: bool
+
+
+# what one source has from a moment (None: from ever) up to another, at most so many, the first due first
+Source = Callable[[UnitOfWork, datetime | None, datetime, int], Iterable[DueDate]]
+
+
+@dataclass
+class _Reading:
+    """What was read of a period, by kind and id."""
+
+    uow: UnitOfWork
+    period: Period
+    found: dict[tuple[str, str], DueDate] = field(default_factory=dict)
+    cut: bool = False
+    before_cut: bool = False
+
+    def add(self, lines: Iterable[DueDate]) -> None:
+        for one in lines:
+            self.found.setdefault((one.kind, one.id), one)
+
+    def read(self, source: Source) -> None:
+        """Read a source; once more where what was due before may have left no room for the period itself."""
+        since = None if self.period.before else self.period.begin
+        lines = list(source(self.uow, since, self.period.end, MOST + 1))
+        if len(lines) > MOST:
+            before = [one for one in lines if one.at < self.period.begin]
+            due = list(source(self.uow, self.period.begin, self.period.end, MOST + 1)) if before else lines
+            self.cut |= len(due) > MOST
+            self.before_cut |= len(before) > MOST
+            lines = [*before[:MOST], *due[:MOST]]
+        self.add(lines)
+
+    def close(self) -> DueDates:
+        lines = sorted(self.found.values(), key=lambda one: (one.at, one.kind, one.number))
+        begin, end = self.period.begin, self.period.end
+        return DueDates(
+            due=[one for one in lines if begin <= one.at < end],
+            before=[one for one in lines if one.at < begin] if self.period.before else [],
+            cut=self.cut,
+            before_cut=self.before_cut,
+        )
+
+
+def list_due(uow: UnitOfWork, period: Period, *, watched: bool = False) -> DueDates:
+    """List what is due in the period.
 
     It is what waits for the actor; with ``watched`` also what others owe in the cases that the actor watches over.
     """
-    found = {(one.kind, one.id): one for one in _own(uow, until)}
+    reading = _Reading(uow, period)
+    reading.add(_own(uow))
+    for source in (_reviews, _work_orders, _corrections, _own_overwritten):
+        reading.read(source)
+    if supervision_queries.is_supervisor(uow):
+        reading.read(_inspections)
+        reading.add(_reports(uow))
     if watched and may_watch(uow):
-        for one in _watched(uow, until):
-            found.setdefault((one.kind, one.id), one)
-    return sorted((one for one in found.values() if one.at < until), key=lambda one: (one.at, one.kind, one.number))
+        for source in (_watched_loans, _watched_work_orders, _outside, _watched_overwritten):
+            reading.read(source)
+    return reading.close()
 
 
 def may_watch(uow: UnitOfWork) -> bool:
@@ -43,9 +117,8 @@ def may_watch(uow: UnitOfWork) -> bool:
     return bool(posts & menu.WATCHES) and not posts & menu.ADMINISTRATOR
 
 
-def _own(uow: UnitOfWork, until: datetime) -> Iterator[DueDate]:
-    for row in inbox.list_due(uow, until, MOST):
-        yield _due("review", row.id, row.number, row.due_at, f"/reviews/{row.id}", stage=row.stage)
+def _own(uow: UnitOfWork) -> Iterator[DueDate]:
+    """List what waits for the actor and is read whole, since one person has few of it."""
     for consent in consent_queries.list_waiting(uow):
         yield _due("consent", consent.id, "", consent.due_at, f"/consents/{consent.id}")
     for loan in custody_queries.open_loans(uow):
@@ -54,59 +127,94 @@ def _own(uow: UnitOfWork, until: datetime) -> Iterator[DueDate]:
             yield _due("use-period", loan.id, loan.number, loan.due_at, address)
         elif loan.state == "awaiting-receipt":
             yield _due("receipt", loan.id, loan.number, loan.take_up_until, address)
-    orders, _ = work_order_queries.list_waiting(uow, MOST)
-    for order in orders:
-        kind = "work-order-verification" if order.to_verify else "work-order"
-        yield _due(kind, order.id, order.number, order.due_at, f"/work-orders/{order.id}")
-    duties = supervision_queries.read_own_duties(uow)
-    for case in duties.cases:
-        yield _due("inspection", case.id, case.number, case.due_at, f"/supervision/cases/{case.id}")
-    for report in duties.reports:
-        if report.due_at is not None:
-            address = f"/supervision/inspections/{report.inspection_id}"
-            yield _due("inspection-report", report.inspection_id, report.number, report.due_at, address)
     for violation in violation_queries.list_unanswered(uow):
         address = f"/matters/{violation.matter_id}#hearing"
         yield _due("hearing", violation.matter_id, violation.number, violation.reply_until, address)
-    yield from _corrections(uow, until)
-    yield from _overwritten(uow, own=True)
 
 
-def _watched(uow: UnitOfWork, until: datetime) -> Iterator[DueDate]:
-    for loan in register.list_loans_due(uow, until, MOST):
-        yield _due(
-            "use-period", loan.hand_over_id, loan.number, loan.due_at, f"/cases/{loan.application_id}", own=False
-        )
-    for order in work_order_queries.list_due(uow, until, MOST):
-        yield _due("work-order", order.id, order.number, order.due_at, f"/work-orders/{order.id}", own=False)
-    for line in outside.list_nearest(uow, MOST):
-        address = f"/cases/{line.application_id}"
-        yield _due(f"outside-{line.kind}", line.application_id, line.number, line.due_at, address, own=False)
-    yield from _overwritten(uow, own=False)
+def _reports(uow: UnitOfWork) -> Iterator[DueDate]:
+    for report in supervision_queries.list_to_sign(uow):
+        if report.due_at is not None:
+            address = f"/supervision/inspections/{report.inspection_id}"
+            yield _due("inspection-report", report.inspection_id, report.number, report.due_at, address)
 
 
-def _corrections(uow: UnitOfWork, until: datetime) -> Iterator[DueDate]:
+def _reviews(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> Iterator[DueDate]:
+    for row in inbox.list_due(uow, since, until, most):
+        yield _due("review", row.id, row.number, row.due_at, f"/reviews/{row.id}", stage=row.stage)
+
+
+def _work_orders(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> Iterator[DueDate]:
+    orders, _ = work_order_queries.list_waiting(uow, most, since=since, until=until)
+    for order in orders:
+        kind = "work-order-verification" if order.to_verify else "work-order"
+        yield _due(kind, order.id, order.number, order.due_at, f"/work-orders/{order.id}")
+
+
+def _inspections(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> Iterator[DueDate]:
+    for case in supervision_queries.list_own(uow, since=since, until=until, most=most):
+        yield _due("inspection", case.id, case.number, case.due_at, f"/supervision/cases/{case.id}")
+
+
+def _corrections(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> Iterator[DueDate]:
     query = (
         select(Application.id, Application.number, Application.correction_until)
         .where(states.is_under_way(), Application.correction_until < until, Application.drafter_id == uow.actor.id)
         .order_by(Application.correction_until, Application.id)
-        .limit(MOST)
+        .limit(most)
     )
+    if since is not None:
+        query = query.where(Application.correction_until >= since)
     for row in uow.session.execute(query):
         yield _due("correction", row.id, row.number, row.correction_until, f"/applications/{row.id}/edit")
 
 
-def _overwritten(uow: UnitOfWork, *, own: bool) -> Iterator[DueDate]:
+def _watched_loans(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> Iterator[DueDate]:
+    for loan in register.list_loans_due(uow, since, until, most):
+        address = f"/cases/{loan.application_id}"
+        yield _due("use-period", loan.hand_over_id, loan.number, loan.due_at, address, own=False)
+
+
+def _watched_work_orders(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> Iterator[DueDate]:
+    for order in work_order_queries.list_due(uow, since, until, most):
+        yield _due("work-order", order.id, order.number, order.due_at, f"/work-orders/{order.id}", own=False)
+
+
+def _outside(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> Iterator[DueDate]:
+    for line in outside.list_due(uow, since, until, most):
+        address = f"/cases/{line.application_id}"
+        yield _due(f"outside-{line.kind}", line.application_id, line.number, line.due_at, address, own=False)
+
+
+def _own_overwritten(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> list[DueDate]:
+    return _overwritten(uow, Application.drafter_id == uow.actor.id, since, until, most, own=True)
+
+
+def _watched_overwritten(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> list[DueDate]:
+    return _overwritten(uow, visibility.is_visible(uow), since, until, most, own=False)
+
+
+def _overwritten(
+    uow: UnitOfWork,
+    whose: ColumnElement[bool],
+    since: datetime | None,
+    until: datetime,
+    most: int,
+    *,
+    own: bool,
+) -> list[DueDate]:
     """List the cases of which footage lies on a recorder alone that may overwrite it, by the first such moment."""
     moment = case_footage.overwrite_order()
-    whose = Application.drafter_id == uow.actor.id if own else visibility.is_visible(uow)
-    query = select(Application).where(states.is_under_way(), whose, moment.is_not(None))
-    rows = uow.session.scalars(query.order_by(moment, Application.id).limit(MOST)).all()
+    query = select(Application).where(states.is_under_way(), whose, moment < until.timestamp())
+    if since is not None:
+        query = query.where(moment >= since.timestamp())
+    rows = uow.session.scalars(query.order_by(moment, Application.id).limit(most)).all()
     footage = case_footage.read(uow, rows)
-    for row in rows:
-        at = footage[row.id].overwrite_at
-        if at is not None:
-            yield _due("overwrite", row.id, row.number, at, f"/cases/{row.id}", own=own)
+    return [
+        _due("overwrite", row.id, row.number, at, f"/cases/{row.id}", own=own)
+        for row in rows
+        if (at := footage[row.id].overwrite_at) is not None
+    ]
 
 
 def _due(

@@ -15,10 +15,10 @@ from services.database.tables.matters import Matter
 from services.database.tables.people import Department, Person
 from services.database.tables.reviews import Confirmation, Decision, Proposal, Review
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import holds, namesakes, visibility
 from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
-from services.domain.access import visibility
-from services.domain.access.directory import Directory
+from services.domain.access.directory import LEADERS, Directory
 from services.domain.access.parts import CaseFacts
 from services.domain.access.violations import KIND as VIOLATION
 from services.domain.accounts.signatures import signing as signature_signing
@@ -32,6 +32,7 @@ from services.domain.reviews import tasks as review_tasks
 from services.domain.reviews.schemas import (
     BarredReview,
     Candidate,
+    ClaimedReview,
     EarlierConfirmation,
     EarlierDecision,
     GrantedItem,
@@ -109,9 +110,11 @@ class DueReview:
     due_at: datetime
 
 
-def list_due(uow: UnitOfWork, until: datetime, most: int) -> list[DueReview]:
-    """List what ``read_first`` counts and is due before ``until``, the first due first."""
+def list_due(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> list[DueReview]:
+    """List what ``read_first`` counts and is due from ``since`` up to ``until``, the first due first."""
     query = _select_open(uow, EVERYTHING, "").where(Review.stage != RECEIPT, Review.due_at < until)
+    if since is not None:
+        query = query.where(Review.due_at >= since)
     page = _read(uow, query, Listing(limit=most, sort="due"), lambda entry: entry.refusal is None)
     return [
         DueReview(
@@ -134,6 +137,53 @@ def read_barred(uow: UnitOfWork, listing: Listing = EVERYTHING) -> Page[BarredRe
     return page.showing(_barred(uow, page.lines))
 
 
+def read_claimed(uow: UnitOfWork, listing: Listing = EVERYTHING) -> Page[ClaimedReview]:
+    """Read a page of the claimed reviews that the actor may give to another candidate; overwritten first comes first.
+
+    As ``assignment.reassign`` allows it: those claimed by a post in a department whose head or deputy the actor is.
+    """
+    me, directory = uow.actor.id, access_queries.load_directory(uow)
+    led = {post.department_id for post in directory.posts_of(me) if post.kind in LEADERS}
+    staff = {post.person_id for post in directory.held if post.department_id in led}
+    if not staff:
+        return Page([])
+    query = _select_of_case(listing).add_columns(visibility.is_visible(uow)).where(Review.claimed_by.in_(staff))
+    reads_holds = holds.may_read(directory, me)
+
+    def judge(facts: CaseFacts, row: Row[*tuple[Any, ...]]) -> tuple[_Open, list[str]] | None:
+        review, application, department, second, matter, visible, *_ = row
+        in_pool = any(me in group for group in access_policy.pools_of(directory, facts, review))
+        hidden = matter is not None and matter.kind in holds.KINDS and not reads_holds
+        if second or not (in_pool or (visible and not hidden)):
+            return None
+        if access_policy.reassignment_refusal(directory, facts, review, me) is not None:
+            return None
+        others = [one for one in access_policy.candidates(directory, facts, review) if one != review.claimed_by]
+        refusal = access_policy.refusal_for(directory, facts, review, me)
+        entry = _Open(review, application, department, facts, second, None, refusal, matter)
+        return (entry, others) if others else None
+
+    def choose(rows: Sequence[Row[*tuple[Any, ...]]]) -> list[tuple[_Open, list[str]] | None]:
+        facts = access_queries.load_all_facts(uow, [row[1] for row in rows])
+        return [judge(facts[row[1].id], row) for row in rows]
+
+    page = chosen_of(uow.session, query, _section(listing), listing, choose)
+    people = {person_id for _, others in page.lines for person_id in others}
+    names, usernames = access_queries.get_names(uow, people), namesakes.get_usernames(uow, people)
+    return page.showing(
+        [
+            ClaimedReview(
+                review=view,
+                reassign_to=[
+                    Candidate(id=person_id, name=names[person_id], username=usernames.get(person_id))
+                    for person_id in others
+                ],
+            )
+            for view, (_, others) in zip(_views(uow, [entry for entry, _ in page.lines]), page.lines, strict=True)
+        ]
+    )
+
+
 def list_deciders(uow: UnitOfWork) -> list[tuple[str, str]]:
     """Return who may decide or confirm each open review now, as ids of people with the review's stage."""
     proposed = select(Proposal.id).where(Proposal.review_id == Review.id, Proposal.refused_by.is_(None))
@@ -154,8 +204,6 @@ def list_deciders(uow: UnitOfWork) -> list[tuple[str, str]]:
 def _select_open(uow: UnitOfWork, listing: Listing, stage: str) -> Select[*tuple[Any, ...]]:
     """Select the open reviews that the actor's posts may lead to, and the copies that are offered to the actor."""
     me, directory = uow.actor.id, access_queries.load_directory(uow)
-    proposed = select(Proposal.id).where(Proposal.review_id == Review.id, Proposal.refused_by.is_(None))
-    claimers = select(Person.id).where(listing.mentioned(Person.name))
     mine = [
         and_(Review.stage == RECEIPT, Review.hand_over_id.in_(select(HandOver.id).where(HandOver.custodian_id == me))),
         and_(Review.matter_id.is_not(None), Matter.counterpart_id == me),
@@ -163,7 +211,15 @@ def _select_open(uow: UnitOfWork, listing: Listing, stage: str) -> Select[*tuple
     for code, departments in access_policy.reach(directory, me).items():
         of_stage = Review.stage == code
         mine.append(of_stage if departments is None else and_(of_stage, Application.department_id.in_(departments)))
-    query = (
+    query = _select_of_case(listing).where(or_(*mine))
+    return query.where(Review.stage == stage) if stage else query
+
+
+def _select_of_case(listing: Listing) -> Select[*tuple[Any, ...]]:
+    """Select the open reviews that a search finds, each with its case, the second decision and the matter."""
+    proposed = select(Proposal.id).where(Proposal.review_id == Review.id, Proposal.refused_by.is_(None))
+    claimers = select(Person.id).where(listing.mentioned(Person.name))
+    return (
         select(Review, Application, Department, proposed.exists(), Matter)
         .join(Application, Application.id == Review.application_id)
         .join(Department, Department.id == Application.department_id)
@@ -171,14 +227,12 @@ def _select_open(uow: UnitOfWork, listing: Listing, stage: str) -> Select[*tuple
         .where(
             Review.closed_at.is_(None),
             Application.withdrawn_at.is_(None),
-            or_(*mine),
             listing.mentioned(
                 *(Application.number, Matter.number, Application.title, Department.name_zh, Department.name_en),
                 also=Review.claimed_by.in_(claimers),
             ),
         )
     )
-    return query.where(Review.stage == stage) if stage else query
 
 
 def _read(
@@ -334,6 +388,7 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
     decision = uow.session.scalar(select(Decision).where(Decision.review_id == review.id))
     proposed_by = proposal.person_id if proposal is not None else None
     others = assignment.list_others(uow, review) if not second and assignment.may_reassign(uow, review) else []
+    usernames = namesakes.get_usernames(uow, others)
     named = [*others, review.claimed_by, stands_in_for, proposed_by, *deciders, *(row.decided_by for row in earlier)]
     named += [confirmation.person_id for confirmation in confirmations]
     named += [matter.opened_by] if matter is not None else []
@@ -403,7 +458,9 @@ def get_review(uow: UnitOfWork, review_id: str) -> ReviewView:
         who_can=[names[person_id] for person_id in deciders],
         most_use_days=scopes.use_days(uow, application, None),
         applicant_questions=questions.list_of_application(uow, application),
-        reassign_to=[Candidate(id=person_id, name=names[person_id]) for person_id in others],
+        reassign_to=[
+            Candidate(id=person_id, name=names[person_id], username=usernames.get(person_id)) for person_id in others
+        ],
         may_ask=refusal is None and not second and not held_by_other and matter is None,
         hand_over_id=review.hand_over_id,
         matter=_matter(matter, names, matter_queries.lines_of(uow, matter)) if matter is not None else None,

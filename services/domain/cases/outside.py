@@ -1,15 +1,26 @@
 """Deadlines towards people outside: what is still open of them, for pages and lists (R3, R58)."""
 
-from sqlalchemy import and_, case, or_, select
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, case, or_, select, true
+from sqlalchemy.orm import InstrumentedAttribute
 
 from services.database.tables.applications import Application
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
+from services.domain.access import visibility
 from services.domain.applications import outsiders
 from services.domain.cases.schemas.case import OutsideDeadline
 from services.domain.cases.schemas.lists import OutsideLine
 
 MOST_READ = 50
+LETTER = and_(
+    Application.letter_due_at.is_not(None),
+    Application.original_letter.is_(None),
+    Application.letter_first.is_not(None),
+)
+ANSWER = and_(Application.answer_due_at.is_not(None), Application.answered_at.is_(None))
 
 
 def list_open(application: Application) -> list[OutsideDeadline]:
@@ -29,25 +40,47 @@ def list_nearest(uow: UnitOfWork, limit: int) -> list[OutsideLine]:
 
     Without those that concern the actor (T8).
     """
+    if not _sees_all(uow):
+        return []
+    first = case((LETTER, Application.letter_due_at), else_=Application.answer_due_at)
+    query = select(Application).where(Application.closed_at.is_(None), or_(LETTER, ANSWER))
+    rows = uow.session.scalars(query.order_by(first, Application.id).limit(MOST_READ)).all()
+    return _lines(row for row in rows if uow.actor.id not in row.subject_ids)[:limit]
+
+
+def list_due(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> list[OutsideLine]:
+    """List, as ``list_nearest``, the deadlines from ``since`` up to ``until``, the first due first."""
+    if not _sees_all(uow):
+        return []
+
+    def within(at: InstrumentedAttribute[datetime | None]) -> ColumnElement[bool]:
+        return and_(at < until, true() if since is None else at >= since)
+
+    letter, answer = and_(LETTER, within(Application.letter_due_at)), and_(ANSWER, within(Application.answer_due_at))
+    # a case whose letter and answer are both due comes by the earlier one
+    both = and_(letter, answer, Application.answer_due_at < Application.letter_due_at)
+    first = case(
+        (both, Application.answer_due_at), (letter, Application.letter_due_at), else_=Application.answer_due_at
+    )
+    query = select(Application).where(
+        Application.closed_at.is_(None), or_(letter, answer), ~visibility.concerns(uow.actor.id)
+    )
+    rows = uow.session.scalars(query.order_by(first, Application.id).limit(most)).all()
+    return [line for line in _lines(rows) if line.due_at < until and (since is None or line.due_at >= since)][:most]
+
+
+def _sees_all(uow: UnitOfWork) -> bool:
     me, directory = str(uow.actor.id), access_queries.load_directory(uow)
-    watches = directory.holds(me, "security-reviewer", "supervisor") or directory.holds_in(
+    return directory.holds(me, "security-reviewer", "supervisor") or directory.holds_in(
         me, "security", "head", "deputy"
     )
-    if not watches:
-        return []
-    letter = and_(
-        Application.letter_due_at.is_not(None),
-        Application.original_letter.is_(None),
-        Application.letter_first.is_not(None),
-    )
-    answer = and_(Application.answer_due_at.is_not(None), Application.answered_at.is_(None))
-    first = case((letter, Application.letter_due_at), else_=Application.answer_due_at)
-    query = select(Application).where(Application.closed_at.is_(None), or_(letter, answer))
-    rows = uow.session.scalars(query.order_by(first, Application.id).limit(MOST_READ)).all()
+
+
+def _lines(rows: Iterable[Application]) -> list[OutsideLine]:
+    """Return the open deadlines of these cases, the nearest first."""
     lines = [
         OutsideLine(application_id=row.id, number=row.number, title=row.title, kind=one.kind, due_at=one.due_at)
         for row in rows
-        if me not in row.subject_ids
         for one in list_open(row)
     ]
-    return sorted(lines, key=lambda line: line.due_at)[:limit]
+    return sorted(lines, key=lambda line: line.due_at)

@@ -209,8 +209,11 @@ class LoanDue:
     due_at: datetime
 
 
-def list_loans_due(uow: UnitOfWork, until: datetime, most: int) -> list[LoanDue]:
-    """List what ``read_copies_out`` lists and is due before ``until``, the first due first; one statement."""
+def list_loans_due(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> list[LoanDue]:
+    """List what ``read_copies_out`` lists and is due from ``since`` up to ``until``, the first due first.
+
+    One statement.
+    """
     query = (
         select(HandOver.id, Application.id, Application.number, HandOver.due_at)
         .join(Application, Application.id == HandOver.application_id)
@@ -218,6 +221,8 @@ def list_loans_due(uow: UnitOfWork, until: datetime, most: int) -> list[LoanDue]
         .order_by(HandOver.due_at, HandOver.id)
         .limit(most)
     )
+    if since is not None:
+        query = query.where(HandOver.due_at >= since)
     rows = uow.session.execute(query)
     return [LoanDue(loan, case_id, number, due_at) for loan, case_id, number, due_at in rows if due_at is not None]
 

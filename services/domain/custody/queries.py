@@ -20,8 +20,8 @@ from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.people import Person
 from services.database.tables.returns import Return
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import namesakes, visibility
 from services.domain.access import queries as access_queries
-from services.domain.access import visibility
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.applications import recipients, ways
 from services.domain.audit import trail as audit_trail
@@ -290,6 +290,7 @@ def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
     office = sitting_views.office_of(uow) if any(map(_is_on_site, hand_overs)) else None
     written = _holder_entries(uow, [hand_over.id for hand_over in hand_overs])
     named = recipients.list_of_all(uow, [hand_over.application for hand_over in hand_overs])
+    usernames = namesakes.get_usernames(uow, [one.id for people in named.values() for one in people])
     agreed = access_queries.get_valid_agreement(uow, uow.actor.id) is not None
     signs_with = list(signature_signing.methods(uow, STAGES["receipt"].level))
     return [
@@ -302,7 +303,7 @@ def _views(uow: UnitOfWork, query: Select[HandOver]) -> list[HandOverView]:
             purpose=hand_over.purpose or application.purpose,
             way_of_use=on_site.way_of(application, hand_over),
             place_of_use=application.place_of_use or "",
-            recipients=_recipients(hand_over, named[application.id]),
+            recipients=_recipients(hand_over, named[application.id], usernames),
             agreed=agreed,
             signs_with=signs_with,
             conditions_version=hand_over.conditions_version or uow.rules.policy_version,
@@ -378,14 +379,20 @@ def _of_copies() -> ExecutableOption:
     return selectinload(HandOver.copies).options(of_item, selectinload(Copy.grants))
 
 
-def _recipients(hand_over: HandOver, named: Iterable[recipients.Recipient]) -> list[NamedRecipient]:
+def _recipients(
+    hand_over: HandOver, named: Iterable[recipients.Recipient], usernames: Mapping[str, str]
+) -> list[NamedRecipient]:
     """Return whom the form names beside the present custodian, and since when each views the copies."""
     since = {
         grant.person_id: grant.since for copy in hand_over.copies for grant in copy.grants if grant.ended_at is None
     }
     return [
         NamedRecipient(
-            id=recipient.id, name=recipient.name, agreement=recipient.agreement, views_since=since.get(recipient.id)
+            id=recipient.id,
+            name=recipient.name,
+            username=usernames.get(recipient.id),
+            agreement=recipient.agreement,
+            views_since=since.get(recipient.id),
         )
         for recipient in named
         if recipient.id != hand_over.custodian_id

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from services.domain.access.namesakes import PersonToChoose
 from services.domain.accounts.signatures.bodies import FormSigning, Signing
 from services.vault.redaction.recipe import LONGEST_MS
 from services.web.schemas import Account, Answer, Body, Identifier, Line, Moment, Note, PlacedParameters
@@ -188,14 +189,12 @@ class ListedDownload(Answer):
     finished_at: Moment | None
 
 
-class NamedRecipient(Answer):
+class NamedRecipient(PersonToChoose):
     """A person to whom the custodian may show the copies, once there is a valid agreement (R57, R59).
 
     ``viewsSince``: since when the person may view them under the own name; null where the custodian has not allowed it.
     """
 
-    id: str
-    name: str
     agreement: bool
     views_since: Moment | None
 
@@ -287,14 +286,12 @@ class HolderEntry(Answer):
     to: str | None
 
 
-class Visitor(Answer):
+class Visitor(PersonToChoose):
     """Who may be present at a viewing on site; ``unit`` and the card are of people outside.
 
     ``hindrance…`` says why a viewer whom the form names may not be present now; null where nothing does.
     """
 
-    id: str
-    name: str
     outsider: bool
     unit: str | None = None
     card_kind: str | None = None

@@ -10,6 +10,7 @@ from services.database.tables.cameras import Camera
 from services.database.tables.copies import Copy
 from services.database.tables.custody import HandOver
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import namesakes
 from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.applications import recipients
 from services.domain.audit import trail as audit_trail
@@ -77,8 +78,10 @@ def get_offer(uow: UnitOfWork, hand_over_id: str, *, address: str) -> SittingOff
 
 def _viewers(uow: UnitOfWork, hand_over: HandOver) -> list[Visitor]:
     """Return the viewers whom the signed form names, with what keeps one from being present now."""
+    people = recipients.list_people(uow, recipients.list_signed(uow, hand_over.application_id))
+    usernames = namesakes.get_usernames(uow, [person.id for person in people])
     found = []
-    for person in recipients.list_people(uow, recipients.list_signed(uow, hand_over.application_id)):
+    for person in people:
         if person.id == hand_over.custodian_id:
             continue
         hindrance = None
@@ -90,6 +93,7 @@ def _viewers(uow: UnitOfWork, hand_over: HandOver) -> list[Visitor]:
             Visitor(
                 id=person.id,
                 name=person.name,
+                username=usernames.get(person.id),
                 outsider=False,
                 hindrance_zh=hindrance.zh if hindrance else None,
                 hindrance_en=hindrance.en if hindrance else None,

@@ -41,8 +41,8 @@ from services.database.tables.reviews import Decision
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import holds as policy
+from services.domain.access import namesakes, violations, visibility
 from services.domain.access import queries as access_queries
-from services.domain.access import violations, visibility
 from services.domain.holds.schemas import HoldAnswer, HoldsAnswer
 from services.runtime.errors import Refused
 
@@ -295,8 +295,9 @@ def count_open(uow: UnitOfWork) -> tuple[int, int]:
 
 
 def list_people(uow: UnitOfWork) -> list[tuple[str, str]]:
-    """List who may own a hold, by id, with their names."""
+    """List who may own a hold, by id, with their names, which are all different."""
     directory = access_queries.load_directory(uow)
     people = [person_id for person_id in directory.people if policy.may_read(directory, person_id)]
-    names = access_queries.get_names(uow, people)
-    return sorted(names.items(), key=lambda one: (one[1], one[0]))
+    names, usernames = access_queries.get_names(uow, people), namesakes.get_usernames(uow, people)
+    labels = {person_id: namesakes.label(name, usernames.get(person_id)) for person_id, name in names.items()}
+    return sorted(labels.items(), key=lambda one: (one[1], one[0]))

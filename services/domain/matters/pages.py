@@ -33,7 +33,6 @@ from services.runtime.errors import NotFound, Refused
 from services.runtime.labels import word
 from services.runtime.translations import Message
 from services.web import lists
-from services.web.csv import csv_answer
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier, SearchText
@@ -94,7 +93,9 @@ async def list_matters(visitor: Visiting, database: GivenDatabase, wanted: Annot
 
     found, records = await database.read(visitor.actor, read)
     if wanted.as_csv:
-        return csv_answer(visitor.translated(NAME), [visitor.translated(one) for one in COLUMNS], _rows(visitor, found))
+        return lists.csv_answer(
+            visitor, visitor.translated(NAME), [visitor.translated(one) for one in COLUMNS], _rows(visitor, found)
+        )
     return visitor.page("matters/list.html", kinds=KINDS.values(), records=records, **wanted.shown_page(found))
 
 

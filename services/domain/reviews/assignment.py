@@ -1,4 +1,4 @@
-"""Who works on a review: several claimed or put back at once, and one that is given to another candidate."""
+"""Who works on a review: claimed, put back, or given to another candidate, several at once too."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from services.database.listing import Listing
+from services.domain.access.namesakes import PersonToChoose
 from services.domain.accounts.signatures.bodies import FormSigning
 from services.domain.applications.schemas import CaseAbout
 from services.domain.reviews.given_judgements import GivenReplacement, GivenSanction, Judgement
@@ -92,6 +93,17 @@ class BarredReview(Answer):
     review: WaitingReview
     why_not: Problem
     who_can: list[str]
+
+
+class Candidate(PersonToChoose):
+    """Somebody who may decide a review now."""
+
+
+class ClaimedReview(Answer):
+    """A review that somebody has claimed and you may give to one of ``reassignTo``."""
+
+    review: WaitingReview
+    reassign_to: list[Candidate]
 
 
 class InboxQuestion(PageParameters):
@@ -200,13 +212,6 @@ class QuestionBody(Body):
     text: Annotated[str, Field(max_length=2000), AfterValidator(no_control)]
 
 
-class Candidate(Answer):
-    """Somebody who may decide a review now."""
-
-    id: str
-    name: str
-
-
 class OfferedSanction(Answer):
     """A sanction that may be named; ``warning``: what the law has against it, ``forbidden``: switched off here."""
 
@@ -250,13 +255,19 @@ class ReplacementForm(Answer):
 
 
 class ReviewsBody(Body):
-    """The reviews to claim or to put back."""
+    """The reviews to claim, to put back or to reassign."""
 
     review_ids: Annotated[list[Identifier], Field(min_length=1, max_length=100)]
 
 
 class ReassignmentBody(Body):
     """Who is to decide the review in the place of the one who has claimed it."""
+
+    person_id: Identifier
+
+
+class ReassignmentsBody(ReviewsBody):
+    """The claimed reviews, and who is to decide them in the place of those who have claimed them."""
 
     person_id: Identifier
 

@@ -15,7 +15,6 @@ from services.domain.rules.service import RecordedChange, RuleState
 from services.runtime.errors import Refused
 from services.runtime.settings import Settings, variable
 from services.runtime.translations import Message
-from services.web import csv as web_csv
 from services.web import lists
 from services.web.dependencies import GivenDatabase, GivenSettings
 from services.web.forms import Typed, TypedForm
@@ -55,7 +54,7 @@ async def list_history(visitor: Visiting, database: GivenDatabase, query: Annota
             (change.row.at.isoformat(), change.row.rule, change.row.old, change.row.new, change.by, change.row.reason)
             for change in changes
         ]
-        return web_csv.csv_answer("rule-changes", ("at", "rule", "old", "new", "by", "reason"), rows)
+        return lists.csv_answer(visitor, "rule-changes", ("at", "rule", "old", "new", "by", "reason"), rows)
     return visitor.page("rules/rule_history.html", **query.shown(changes))
 
 

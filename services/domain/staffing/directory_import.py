@@ -192,8 +192,9 @@ def _read(uow: UnitOfWork, settings: DirectorySettings, entries: Sequence[Entry]
                 row = _by_login(by_login.get(login), entry_of)
                 if (row.id if row is not None else login) in seen:
                     raise _refused(Message("username {login} occurs twice in the directory", login=login))
-                if row is not None:
-                    # also where nothing of it can be taken over: who is found may be missing later
+                # also where nothing of it can be taken over: who is found may be missing later. But not who has left:
+                # this may be another person; one who comes back is found once the account is active again
+                if row is not None and row.active:
                     links_to_add.append((row, entry))
             seen.add(row.id if row is not None else login)
             person = _person(entry, login, row, departments)

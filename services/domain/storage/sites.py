@@ -15,6 +15,7 @@ from services.database.tables.cameras import Recorder
 from services.database.tables.devices import Device
 from services.database.tables.sites import Site, SiteKeeper, StoragePlace
 from services.database.unit_of_work import Actor, Database, UnitOfWork
+from services.domain.access import namesakes
 from services.domain.access import queries as access_queries
 from services.domain.access import storage as policy
 from services.domain.access.directory import Directory
@@ -172,12 +173,12 @@ def list_open(uow: UnitOfWork) -> list[tuple[str, str]]:
 
 
 def list_fit(uow: UnitOfWork) -> list[tuple[str, str]]:
-    """List who may keep a site, by id, with their names."""
+    """List who may keep a site, by id, with their names, which are all different."""
     directory = access_queries.load_directory(uow)
     fit = [person_id for person_id in directory.people if policy.keeper_refusal(directory, person_id) is None]
-    return sorted(
-        ((person_id, directory.people[person_id].name) for person_id in fit), key=lambda one: (one[1], one[0])
-    )
+    usernames = namesakes.get_usernames(uow, fit)
+    labels = ((one, namesakes.label(directory.people[one].name, usernames.get(one))) for one in fit)
+    return sorted(labels, key=lambda one: (one[1], one[0]))
 
 
 def list_vacant(uow: UnitOfWork) -> list[str]:

@@ -1,6 +1,7 @@
 """Read group, inspections and the cases of a sample: a fixed number of statements each (R60 to R64)."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, func, select
@@ -18,9 +19,9 @@ from services.database.tables.inspections import (
 from services.database.tables.people import Department, Person, Post
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import namesakes, visibility
 from services.domain.access import queries as access_queries
 from services.domain.access import supervision as policy
-from services.domain.access import visibility
 from services.domain.supervision import (
     attached,
     case_reviews,
@@ -75,6 +76,18 @@ def read_group(uow: UnitOfWork) -> GroupAnswer:
     current, waiting = groups.find_current(uow), groups.find_waiting(uow)
     manages = policy.may_appoint(directory, me)
     members = set() if waiting is None else {member.person_id for member in waiting.members}
+    return GroupAnswer(
+        current=_group(uow, current),
+        waiting=_group(uow, waiting, waiting=True),
+        may_propose=manages and waiting is None,
+        may_confirm=manages and waiting is not None and me != waiting.proposed_by and me not in members,
+        may_withdraw=manages and waiting is not None,
+        choices=_choices(uow) if manages else [],
+    )
+
+
+def _choices(uow: UnitOfWork) -> list[PersonChoice]:
+    """List who may be a member, by department and name."""
     query = (
         select(Person.id, Person.name, Department.name_zh, Department.name_en)
         .join(Department, Department.id == Person.department_id)
@@ -84,19 +97,18 @@ def read_group(uow: UnitOfWork) -> GroupAnswer:
         )
         .order_by(Department.name_zh, Person.name)
     )
-    return GroupAnswer(
-        current=_group(uow, current),
-        waiting=_group(uow, waiting, waiting=True),
-        may_propose=manages and waiting is None,
-        may_confirm=manages and waiting is not None and me != waiting.proposed_by and me not in members,
-        may_withdraw=manages and waiting is not None,
-        choices=[
-            PersonChoice(id=row.id, name=row.name, department_zh=row.name_zh, department_en=row.name_en)
-            for row in uow.session.execute(query)
-        ]
-        if manages
-        else [],
-    )
+    rows = uow.session.execute(query).all()
+    usernames = namesakes.get_usernames(uow, [row.id for row in rows], within_department=True)
+    return [
+        PersonChoice(
+            id=row.id,
+            name=row.name,
+            username=usernames.get(row.id),
+            department_zh=row.name_zh,
+            department_en=row.name_en,
+        )
+        for row in rows
+    ]
 
 
 def page_of_inspections(uow: UnitOfWork, *, limit: int, place: str = "") -> Page[InspectionLine]:
@@ -118,15 +130,24 @@ def read_inspections(uow: UnitOfWork, lines: Sequence[InspectionLine]) -> Inspec
     return InspectionsAnswer(lines=list(lines), may_begin=leads, period=last.name, mine=list_own(uow))
 
 
-def list_own(uow: UnitOfWork) -> list[OwnCase]:
-    """List the cases that wait for the acting person, the most urgent first; at most ``OWN_AT_ONCE``."""
+def list_own(
+    uow: UnitOfWork, *, since: datetime | None = None, until: datetime | None = None, most: int = OWN_AT_ONCE
+) -> list[OwnCase]:
+    """List the cases that wait for the acting person, the most urgent first.
+
+    Those that are due from ``since`` up to ``until``, where they are given.
+    """
     query = (
         select(InspectedCase, GroupInspection.number)
         .join(GroupInspection, GroupInspection.id == InspectedCase.inspection_id)
         .where(InspectedCase.assigned_to == uow.actor.id, InspectedCase.decided_at.is_(None))
         .order_by(InspectedCase.due_at, InspectedCase.position, InspectedCase.id)
-        .limit(OWN_AT_ONCE)
+        .limit(most)
     )
+    if since is not None:
+        query = query.where(InspectedCase.due_at >= since)
+    if until is not None:
+        query = query.where(InspectedCase.due_at < until)
     return [
         OwnCase(id=row.id, number=row.number, inspection=number, due_at=row.due_at)
         for row, number in uow.session.execute(query)
@@ -134,20 +155,29 @@ def list_own(uow: UnitOfWork) -> list[OwnCase]:
     ]
 
 
+def list_to_sign(uow: UnitOfWork) -> list[ReportToSign]:
+    """List the reports that the acting person, a supervisor, has to sign, the first opened first."""
+    query = select(GroupInspection).where(
+        GroupInspection.signing_opened_at.is_not(None), GroupInspection.signed_as.is_(None)
+    )
+    return [
+        ReportToSign(inspection_id=row.id, number=row.number, due_at=row.signing_due_at)
+        for row in uow.session.scalars(query.order_by(GroupInspection.signing_opened_at))
+        if signing.refusal_for(uow, row) is None
+    ]
+
+
+def is_supervisor(uow: UnitOfWork) -> bool:
+    """Return whether the acting person holds the post of a supervisor."""
+    return access_queries.load_directory(uow).holds(str(uow.actor.id), policy.SUPERVISOR)
+
+
 def read_own_duties(uow: UnitOfWork) -> OwnDuties:
     """Read what waits for the acting person in supervision; nothing for those who have no part in it."""
     directory, me = access_queries.load_directory(uow), str(uow.actor.id)
     duties = OwnDuties()
-    if directory.holds(me, policy.SUPERVISOR):
-        query = select(GroupInspection).where(
-            GroupInspection.signing_opened_at.is_not(None), GroupInspection.signed_as.is_(None)
-        )
-        duties.cases = list_own(uow)
-        duties.reports = [
-            ReportToSign(inspection_id=row.id, number=row.number, due_at=row.signing_due_at)
-            for row in uow.session.scalars(query.order_by(GroupInspection.signing_opened_at))
-            if signing.refusal_for(uow, row) is None
-        ]
+    if is_supervisor(uow):
+        duties.cases, duties.reports = list_own(uow), list_to_sign(uow)
     if policy.may_appoint(directory, me):
         waiting = groups.find_waiting(uow)
         members = {member.person_id for member in waiting.members} if waiting else set()

@@ -46,7 +46,7 @@ def lay_out(report: JsonView) -> list[Part]:
             ["姓名", "部门", "职责"],
             [34, 40, 26],
             [
-                [cell(one.text("name")), cell(one.text("department")), cell(PARTS[one.text("part")])]
+                [cell(one.text("name")), cell(one.translated("department")), cell(PARTS[one.text("part")])]
                 for one in report.each("group.members")
             ],
         ),

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from services.domain.access.namesakes import PersonToChoose
 from services.domain.accounts.signatures.bodies import Sha256, Signing
 from services.web.schemas import Account, Answer, Body, Code, Identifier, Moment, Note, Paragraph
 
@@ -41,11 +42,9 @@ class GroupView(Answer):
     because_en: str | None
 
 
-class PersonChoice(Answer):
+class PersonChoice(PersonToChoose):
     """A person who may be a member."""
 
-    id: str
-    name: str
     department_zh: str
     department_en: str
 

@@ -1,13 +1,14 @@
 """《视频录像安全与使用报告》: what was asked, lent, lost, verified and put right in a period, for the management (R1).
 
 The system makes one for each month, for each period of supervision, which is a month or a quarter as the organisation's
-rules say, and for each year, once it is over. Others are made when a supervisor or who leads Security asks for one.
-A report is made once and never changed: it says when it was made. What the statistics show of the same months it takes
-from the same totals, with those of the months before as a trend.
+rules say, and for each year, once it is over; after an outage those that lack. Others are made when a supervisor or who
+leads Security asks for one. A report is made once and never changed: it says when it was made. What the statistics show
+of the same months it takes from the same totals, with those of the months before as a trend.
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeAlias
 
 from sqlalchemy import select
@@ -38,6 +39,7 @@ KIND = "use-report"
 NOTICE = "use-report-made"
 ACTOR = Actor("system", "use-reports")
 EVERY = timedelta(minutes=10)
+BACK = timedelta(days=366)  # how far back reports are made that lack
 TREND_MONTHS = 12
 INSTANT = timedelta(microseconds=1)
 Counted: TypeAlias = dict[str, Any]  # figures and trend of a report
@@ -83,33 +85,49 @@ def _require_period(uow: UnitOfWork, name: str) -> Period:
 def make_due(uow: UnitOfWork, counted: Mapping[str, Counted] | None = None) -> list[str]:
     """Make the reports that are missing, as the system, and return their numbers.
 
-    ``counted``: what ``count`` has found of them, by the name of the period, where it was asked before.
+    ``counted``: what ``count`` has found, by the name of the period; those alone are made.
     """
-    return [_write(uow, period, (counted or {}).get(period.name)).number for period in list_due(uow)]
+    due = [period for period in list_due(uow) if counted is None or period.name in counted]
+    return [_write(uow, period, (counted or {}).get(period.name)).number for period in due]
 
 
 def list_due(uow: UnitOfWork) -> list[Period]:
-    """List the last month, period of supervision and year of which there is no report."""
-    zone = uow.rules.zone
-    lengths = dict.fromkeys((periods.MONTH, uow.rules.inspection_period))
-    due = [periods.last_complete(uow.now, length, zone) for length in lengths]
-    return [
-        period
-        for period in (*due, periods.last_year(uow.now, zone))
-        if document_service.of_subject(uow, KIND, period.name) is None and _was_used(uow, period)
+    """List the months, periods of supervision and years of which there is no report, the first ended first.
+
+    It is the last of each, and of those that ended within ``BACK`` what lacks since the first report of that length: an
+    installation that has made none yet is not asked about the past.
+    """
+    zone, first = uow.rules.zone, _first_use(uow)
+    reported = set(uow.session.scalars(select(Document.subject_id).where(Document.kind == KIND)))
+    lasts = [
+        periods.last_complete(uow.now, length, zone)
+        for length in dict.fromkeys((periods.MONTH, uow.rules.inspection_period))
     ]
+    due = []
+    for last in (*lasts, periods.last_year(uow.now, zone)):
+        beginnings = [
+            period.start
+            for period in (periods.parse_reported(name, zone) for name in reported if name is not None)
+            if periods.length_of(period) == periods.length_of(last)
+        ]
+        since = min(beginnings, default=last.start)
+        period = last
+        while period == last or (period.start >= since and period.end > uow.now - BACK):
+            if period.name not in reported and first is not None and first < period.end:
+                due.append(period)
+            period = periods.before(period, zone)
+    return sorted(due, key=lambda period: period.end)
 
 
 def use_reports(database: Database) -> Periodic:
     """Return the task that makes them; one process at a time."""
+    return Leased(Lease.between_runs(database, "use-reports", EVERY), EVERY, partial(make_missing, database))
 
-    async def run() -> None:
-        due = await database.read(ACTOR, list_due)
-        counted = {period.name: await _count_apart(database, ACTOR, period) for period in due}
-        if counted:
-            await database.run(ACTOR, make_due, counted)
 
-    return Leased(Lease.between_runs(database, "use-reports", EVERY), EVERY, run)
+async def make_missing(database: Database) -> None:
+    """Make the reports that are missing one after another: what is made stays, if the next one fails."""
+    for period in await database.read(ACTOR, list_due):
+        await database.run(ACTOR, make_due, {period.name: await _count_apart(database, ACTOR, period)})
 
 
 async def _count_apart(database: Database, actor: Actor, period: Period) -> Counted:
@@ -119,8 +137,16 @@ async def _count_apart(database: Database, actor: Actor, period: Period) -> Coun
 
 
 def _was_used(uow: UnitOfWork, period: Period) -> bool:
-    query = select(Application.id).where(Application.listed_at < period.end, Application.submitted_at.is_not(None))
-    return uow.session.scalar(query.limit(1)) is not None
+    first = _first_use(uow)
+    return first is not None and first < period.end
+
+
+def _first_use(uow: UnitOfWork) -> datetime | None:
+    """Return when the first application was submitted; None where there is none."""
+    query = select(Application.listed_at).where(
+        Application.listed_at.is_not(None), Application.submitted_at.is_not(None)
+    )
+    return uow.session.scalar(query.order_by(Application.listed_at).limit(1))
 
 
 def _refuse_second(uow: UnitOfWork, period: Period) -> None:

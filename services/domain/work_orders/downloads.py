@@ -20,6 +20,7 @@ from services.database.tables.custody import HandOver
 from services.database.tables.people import Person
 from services.database.tables.work_orders import DownloadAccount, WorkOrder, WorkOrderAttempt
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import namesakes
 from services.domain.access import queries as access_queries
 from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import service as application_service
@@ -220,8 +221,12 @@ def list_witnesses(uow: UnitOfWork, order: WorkOrder) -> list[DownloadWitness]:
     """List, by name, before whom the actor may destroy a download of this work order."""
     if order.kind != KIND:
         return []
-    names = access_queries.get_names(uow, _witnesses(uow, order))
-    return [DownloadWitness(id=one, name=name) for one, name in sorted(names.items(), key=lambda pair: pair[1])]
+    witnesses = _witnesses(uow, order)
+    names, usernames = access_queries.get_names(uow, witnesses), namesakes.get_usernames(uow, witnesses)
+    return [
+        DownloadWitness(id=one, name=name, username=usernames.get(one))
+        for one, name in sorted(names.items(), key=lambda pair: pair[1])
+    ]
 
 
 def find_fates(uow: UnitOfWork, download_ids: Collection[str]) -> Mapping[str, DownloadAccount]:

@@ -34,7 +34,6 @@ from services.runtime import labels, local_times
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 from services.web import days, lists
-from services.web.csv import csv_answer
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Body, Identifier, SearchText
@@ -96,7 +95,9 @@ async def list_work_orders(
 
     found, may_open = await database.read(visitor.actor, read)
     if wanted.as_csv:
-        return csv_answer(visitor.translated(NAME), [visitor.translated(one) for one in COLUMNS], _rows(visitor, found))
+        return lists.csv_answer(
+            visitor, visitor.translated(NAME), [visitor.translated(one) for one in COLUMNS], _rows(visitor, found)
+        )
     return visitor.page(
         "work_orders/list.html",
         kinds=KINDS.values(),

@@ -76,20 +76,27 @@ def read(
     return page.showing(_lines(uow, page.lines))
 
 
-def list_waiting(uow: UnitOfWork, limit: int) -> tuple[list[WaitingWorkOrder], int]:
+def list_waiting(
+    uow: UnitOfWork, limit: int, *, since: datetime | None = None, until: datetime | None = None
+) -> tuple[list[WaitingWorkOrder], int]:
     """List the work orders that the actor has to do or to verify, the first due first, and count them all.
 
-    One statement for both.
+    Those that are due from ``since`` up to ``until``, where they are given. One statement for both.
     """
     to_verify = _is_mine_to_verify(uow)
+    due_at = case((to_verify, func.coalesce(WorkOrderAttempt.verify_until, WorkOrder.due_at)), else_=WorkOrder.due_at)
     query = (
         select(WorkOrder, WorkOrderAttempt.verify_until, case((to_verify, 1), else_=0), func.count().over())
         .join(WorkOrderAttempt, _present())
         # said once more for the whole, so that the open ones are read by their index, and not all attempts
         .where(WorkOrder.closed_at.is_(None), visibility.is_seen(uow), or_(_is_mine(uow), to_verify))
-        .order_by(WorkOrder.due_at, WorkOrder.id)
+        .order_by(due_at, WorkOrder.id)
         .limit(limit)
     )
+    if since is not None:
+        query = query.where(due_at >= since)
+    if until is not None:
+        query = query.where(due_at < until)
     rows = uow.session.execute(query).all()
     lines = [
         WaitingWorkOrder(
@@ -115,8 +122,8 @@ class DueWorkOrder:
     due_at: datetime
 
 
-def list_due(uow: UnitOfWork, until: datetime, most: int) -> list[DueWorkOrder]:
-    """List the work orders that the actor sees, not done yet and due before ``until``; one statement."""
+def list_due(uow: UnitOfWork, since: datetime | None, until: datetime, most: int) -> list[DueWorkOrder]:
+    """List the work orders that the actor sees, not done yet and due from ``since`` up to ``until``; one statement."""
     query = (
         select(WorkOrder.id, WorkOrder.number, WorkOrder.due_at)
         .join(WorkOrderAttempt, _present())
@@ -129,6 +136,8 @@ def list_due(uow: UnitOfWork, until: datetime, most: int) -> list[DueWorkOrder]:
         .order_by(WorkOrder.due_at, WorkOrder.id)
         .limit(most)
     )
+    if since is not None:
+        query = query.where(WorkOrder.due_at >= since)
     return [DueWorkOrder(*row) for row in uow.session.execute(query)]
 
 

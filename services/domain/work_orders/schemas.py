@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from services.domain.access.namesakes import PersonToChoose
 from services.domain.accounts.signatures.bodies import FormSigning
 from services.web.schemas import (
     Account,
@@ -124,11 +125,8 @@ class DownloadToAccount(Answer):
     accounts: list[DownloadSaid]
 
 
-class DownloadWitness(Answer):
+class DownloadWitness(PersonToChoose):
     """A person before whom a download may be destroyed."""
-
-    id: str
-    name: str
 
 
 class WorkOrderView(WorkOrderLine):

@@ -10,6 +10,7 @@ from review_pages import text_of
 
 from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
+from services.database.tables.notices import Notice
 from services.database.tables.reviews import Review
 from services.domain.reviews import tasks
 
@@ -135,3 +136,78 @@ async def test_a_head_finds_a_claimed_review_by_its_case_and_gives_it_away(desk:
     again = await head.post(f"/api/reviews/{review_id}/reassign", json={"personId": "reviewer"})
     assert (again.status_code, again.json()["claimedBy"]) == (200, "reviewer")
     assert "安全审核：审核已改派他人" in text_of(await head.get(case))
+
+
+@pytest.mark.requirement("R24")
+async def test_a_head_gives_the_ticked_ones_to_one_person(desk: ReviewDesk, portal: Portal) -> None:
+    reviews = waiting(desk, 3)
+    first, second, _ = reviews
+    for number in (first, second):
+        desk.run(tasks.claim, reviews[number], by="reviewer")
+    hidden = desk.opened(desk.submitted(subject_ids=("security-head",)), "security")
+    desk.run(tasks.claim, hidden, by="reviewer")
+    head, reviewer = await portal.signed_in("security-head"), await portal.signed_in("reviewer")
+
+    assert 'href="/inbox/claimed"' in (await head.get("/inbox")).text
+    assert 'href="/inbox/claimed"' not in (await reviewer.get("/inbox")).text
+    page = (await head.get("/inbox/claimed?sort=number")).text
+    assert re.findall(r'name="reviewIds" value="([^"]+)"', page) == [reviews[first], reviews[second]]
+    assert re.findall(r'<option value="([^"]+)"', page.partition('name="personId"')[2]) == ["reviewer2"]
+    listed = (await head.get("/api/reviews/claimed")).json()
+    assert {one["review"]["id"]: [other["id"] for other in one["reassignTo"]] for one in listed} == {
+        reviews[first]: ["reviewer2"],
+        reviews[second]: ["reviewer2"],
+    }
+    assert (await reviewer.get("/api/reviews/claimed")).json() == []
+
+    given = {"reviewIds": [reviews[first], reviews[second]], "personId": "reviewer2"}
+    done = await head.post("/inbox/reassign?sort=number", data=given)
+
+    assert (done.status_code, done.headers["location"]) == (303, "/inbox/claimed?sort=number")
+    assert f"已改派：{first}、{second}，并已通知对方。" in text_of(await head.get("/inbox/claimed"))
+    assert [desk.the(Review, id=reviews[number]).claimed_by for number in reviews] == ["reviewer2", "reviewer2", None]
+    assert [row.person_id for row in desk.all(Notice, code="review-assigned")] == ["reviewer2", "reviewer2"]
+    assert len(desk.all(AuditEvent, action="review-reassigned")) == 2
+
+
+@pytest.mark.requirement("R24", refuses=True)
+async def test_each_that_is_not_given_is_named_with_its_reason_and_the_others_are_given(
+    desk: ReviewDesk, portal: Portal
+) -> None:
+    reviews = waiting(desk, 3)
+    taken, unclaimed, decided = reviews
+    for number in (taken, decided):
+        desk.run(tasks.claim, reviews[number], by="reviewer")
+    desk.decide(reviews[decided], "reviewer")
+    hidden = desk.opened(desk.submitted(subject_ids=("security-head",)), "security")
+    desk.run(tasks.claim, hidden, by="reviewer")
+    head, reviewer2 = await portal.signed_in("security-head"), await portal.signed_in("reviewer2")
+    ids = [*reviews.values(), hidden, "none"]
+
+    assert (await head.post("/inbox/reassign", data={"personId": "reviewer2"})).status_code == 422
+    barred = await reviewer2.post("/inbox/reassign", data={"reviewIds": ids[:1], "personId": "reviewer2"})
+    assert (barred.status_code, "只有承办部门的负责人或副职可以改派审核" in text_of(barred)) == (409, True)
+    wrong = await head.post("/inbox/reassign", data={"reviewIds": ids[:1], "personId": "drafter"})
+    assert (wrong.status_code, "此人目前不能办理" in text_of(wrong)) == (409, True)
+    assert desk.the(Review, id=reviews[taken]).claimed_by == "reviewer"
+
+    answer = await head.post("/inbox/reassign", data={"reviewIds": ids, "personId": "reviewer2"})
+
+    shown = text_of(answer)
+    assert answer.status_code == 200
+    assert f"已办理： {taken} 未能办理" in shown
+    assert f"{unclaimed} 此项审核无人领取" in shown
+    assert f"{decided} 此项审核已经结束" in shown
+    case = desk.the(Review, id=hidden).application_id
+    assert (desk.the(Application, id=case).number or "") not in shown
+    assert desk.the(Review, id=reviews[taken]).claimed_by == "reviewer2"
+    assert desk.the(Review, id=hidden).claimed_by == "reviewer"
+    told = (await head.post("/api/reviews/reassign", json={"reviewIds": ids, "personId": "reviewer"})).json()
+    codes = {one["reviewId"]: (one["refusal"] or {}).get("code") for one in told}
+    assert codes == {
+        reviews[taken]: None,
+        reviews[unclaimed]: "not-claimed",
+        reviews[decided]: "review-closed",
+        hidden: "not-found",
+        "none": "not-found",
+    }

@@ -100,7 +100,7 @@ def _csv(visitor: Visitor, lines: Sequence[DepartmentRow]) -> Response:
         ]
         for line in lines
     ]
-    return web_csv.csv_answer(translated("Departments"), header, rows)
+    return lists.csv_answer(visitor, translated("Departments"), header, rows)
 
 
 async def _one(

@@ -18,7 +18,6 @@ from services.domain.stages.catalogue import STAGES
 from services.runtime import csv_rows
 from services.runtime.errors import Refused
 from services.runtime.labels import word
-from services.web import csv as web_csv
 from services.web import lists
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
@@ -71,7 +70,7 @@ async def people_as_csv(visitor: Visiting, database: GivenDatabase, query: Asked
         visitor.actor, staff_queries.list_people, query.people_filter(), query.whole(visitor.language)
     )
     header = [visitor.translated(text) for text in HEADER]
-    return web_csv.csv_answer(visitor.translated(FILE), header, [_row(visitor, line) for line in page.lines])
+    return lists.csv_answer(visitor, visitor.translated(FILE), header, [_row(visitor, line) for line in page.lines])
 
 
 @router.get("/people/new")

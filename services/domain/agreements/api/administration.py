@@ -82,9 +82,9 @@ def signer_answer(signer: Signer) -> SignerAnswer:
     )
 
 
-def signers_csv(signers: list[Signer]) -> Response:
-    """Return the signers as CSV, with times in UTC."""
-    rows = [
+def csv_rows(signers: list[Signer]) -> list[tuple[web_csv.Cell, ...]]:
+    """Return the signers as rows of ``COLUMNS``, with times in UTC."""
+    return [
         (
             *(signer.name, signer.department.name_zh, signer.department.name_en, signer.state, signer.version),
             *(
@@ -94,7 +94,6 @@ def signers_csv(signers: list[Signer]) -> Response:
         )
         for signer in signers
     ]
-    return web_csv.csv_answer("agreements", COLUMNS, rows)
 
 
 @router.get("/agreements/text", responses=problems(401))
@@ -137,4 +136,5 @@ async def list_signers(
 @router.get("/admin/agreements/signers.csv", response_class=Response, responses={**problems_beside(401, 403), **CSV})
 async def export_signers(actor: Acting, database: GivenDatabase) -> Response:
     """Export the signers as CSV."""
-    return signers_csv(await database.read(actor, queries.list_signers))
+    signers = await database.read(actor, queries.list_signers)
+    return web_csv.csv_answer("agreements", COLUMNS, csv_rows(signers))

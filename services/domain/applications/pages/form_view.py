@@ -10,6 +10,7 @@ from uuid import uuid4
 from services.database.tables.applications import WAYS_OF_USE, Application
 from services.database.tables.people import Department, Person
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import namesakes
 from services.domain.applicable_rules import service as applicable_rules
 from services.domain.applicable_rules.service import Registered
 from services.domain.applications import (
@@ -89,6 +90,7 @@ class FormView:
     found_people: Mapping[str, FoundPeople]
     looking: Looking
     custodian: Colleague | None
+    usernames: Mapping[str, str]  # of the people named below who share their name with somebody
     subjects: Sequence[Person]
     departments: Sequence[Department]
     recipients: Sequence[Person]
@@ -104,6 +106,10 @@ class FormView:
     @property
     def longest_title(self) -> int:
         return forms.LONGEST_TITLE
+
+    def label(self, person: Person) -> str:
+        """Return the name of one of the subjects or recipients, with the username where others have the name."""
+        return namesakes.label(person.name, self.usernames.get(person.id))
 
     @property
     def complete(self) -> bool:
@@ -211,6 +217,7 @@ def build(
         found_people=people,
         looking=looking,
         custodian=custodian,
+        usernames=namesakes.get_usernames(uow, [*reading.form.subject_ids, *reading.form.recipient_ids]),
         subjects=recipients.list_people(uow, reading.form.subject_ids),
         departments=directory.departments(uow),
         recipients=recipients.list_people(uow, reading.form.recipient_ids),

@@ -16,7 +16,6 @@ from services.domain.cases import states as case_states
 from services.domain.cases.schemas.lists import OwnApplication
 from services.runtime.labels import word
 from services.web import lists
-from services.web.csv import csv_answer
 from services.web.dependencies import GivenDatabase
 from services.web.language import gettext
 from services.web.visitor import Visiting, Visitor
@@ -107,7 +106,7 @@ async def my_applications(visitor: Visiting, database: GivenDatabase, asked: Ask
 @router.get("/applications.csv")
 async def my_applications_as_csv(visitor: Visiting, database: GivenDatabase, asked: Asking) -> Response:
     """Return the whole list, as it is filtered."""
-    found, _heads = await _page(visitor, database, asked, asked.listing(lists.MOST_ROWS))
+    found, _heads = await _page(visitor, database, asked, asked.listing(lists.MOST_ROWS + 1))
     english = visitor.language != "zh"
     say = partial(gettext, visitor.language)
     rows = [
@@ -123,4 +122,6 @@ async def my_applications_as_csv(visitor: Visiting, database: GivenDatabase, ask
         )
         for line in found.lines
     ]
-    return csv_answer(say(_("Applications")), [*(say(name) for name in HEADER), *about.header(visitor)], rows)
+    return lists.csv_answer(
+        visitor, say(_("Applications")), [*(say(name) for name in HEADER), *about.header(visitor)], rows
+    )

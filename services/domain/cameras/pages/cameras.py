@@ -14,7 +14,6 @@ from services.domain.cameras.pages import pictures
 from services.runtime import csv_rows
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
-from services.web import csv as web_csv
 from services.web import lists
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
@@ -38,7 +37,7 @@ async def list_cameras(visitor: Visiting, database: GivenDatabase, query: Annota
     listing = query.listing(visitor.language)
     lines = await database.read(visitor.actor, service.list_cameras, listing, retired=query.retired)
     if query.as_csv:
-        return web_csv.csv_answer("cameras", csv_import.COLUMNS, csv_import.rows_of(lines))
+        return lists.csv_answer(visitor, "cameras", csv_import.COLUMNS, csv_import.rows_of(lines))
     return visitor.page("cameras/cameras.html", **query.shown(lines))
 
 

@@ -69,7 +69,7 @@ async def list_plans(visitor: Visiting, database: GivenDatabase, wanted: Annotat
             ]
             for line in lines
         ]
-        return web_csv.csv_answer(translated("Floor plans"), header, rows)
+        return lists.csv_answer(visitor, translated("Floor plans"), header, rows)
     return visitor.page("cameras/plans.html", **wanted.shown(lines))
 
 

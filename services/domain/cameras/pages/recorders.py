@@ -133,7 +133,7 @@ def _csv(visitor: Visitor, lines: Sequence[RecorderLine]) -> Response:
         ]
         for line in lines
     ]
-    return web_csv.csv_answer(translated("Recorders"), header, rows)
+    return lists.csv_answer(visitor, translated("Recorders"), header, rows)
 
 
 def _form(visitor: Visitor, kind: str, *, refusal: Refused | None = None, typed: TypedForm | None = None) -> Response:

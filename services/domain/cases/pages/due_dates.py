@@ -11,6 +11,7 @@ from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.accounts import calendar_addresses
 from services.domain.cases import due_calendar, due_dates, due_file
 from services.domain.cases.due_calendar import View
+from services.domain.cases.due_dates import NOT_ALL, Period
 from services.runtime.errors import NotFound
 from services.runtime.translations import Message
 from services.web.dependencies import GivenDatabase, GivenSettings
@@ -75,8 +76,8 @@ async def fetch_due_dates(secret: str, database: GivenDatabase) -> Response:
     actor = Actor("person", person.id)
 
     def read(uow: UnitOfWork) -> bytes:
-        due = due_dates.list_due(uow, uow.now + AHEAD)
-        return due_file.write(due, language=person.locale, now=uow.now)
+        found = due_dates.list_due(uow, Period(uow.now, uow.now + AHEAD, before=True))
+        return due_file.write(found, language=person.locale, now=uow.now)
 
     content = await database.read(actor, read)
     if is_new:
@@ -93,4 +94,6 @@ async def _page(visitor: Visitor, database: Database, wanted: CalendarQuery, *, 
         return {"calendar": calendar, "kept": calendar_addresses.get_own(uow)}
 
     view = await database.read(visitor.actor, read)
-    return visitor.page("cases/due_dates.html", **view, address=address, most=SHOWN_OF_A_DAY, few=SHOWN_OVERDUE)
+    return visitor.page(
+        "cases/due_dates.html", **view, address=address, most=SHOWN_OF_A_DAY, few=SHOWN_OVERDUE, not_all=NOT_ALL
+    )

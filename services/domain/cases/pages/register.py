@@ -150,7 +150,7 @@ def _out_csv(visitor: Visitor, lines: Sequence[OutLine]) -> Response:
         ]
         for line in lines
     ]
-    return web_csv.csv_answer(visitor.translated(_("Copies on loan")), header, rows)
+    return lists.csv_answer(visitor, visitor.translated(_("Copies on loan")), header, rows)
 
 
 def _risk_csv(visitor: Visitor, lines: Sequence[RiskLine]) -> Response:
@@ -178,7 +178,7 @@ def _risk_csv(visitor: Visitor, lines: Sequence[RiskLine]) -> Response:
         ]
         for line in lines
     ]
-    return web_csv.csv_answer(visitor.translated(_("At risk of overwrite")), header, rows)
+    return lists.csv_answer(visitor, visitor.translated(_("At risk of overwrite")), header, rows)
 
 
 def _stages_csv(visitor: Visitor, times: Sequence[StageLine]) -> Response:

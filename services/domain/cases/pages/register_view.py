@@ -139,7 +139,7 @@ async def show(
 
 
 def _whole(uow: UnitOfWork, question: RegisterQuestion) -> list[CaseLine]:
-    return case_register.list_cases(uow, question.search(uow.rules.zone), limit=lists.MOST_ROWS)
+    return case_register.list_cases(uow, question.search(uow.rules.zone), limit=lists.MOST_ROWS + 1)
 
 
 def _(message: str) -> str:
@@ -195,4 +195,4 @@ def _csv(visitor: Visitor, lines: Sequence[CaseLine]) -> Response:
         ]
         for line in lines
     ]
-    return web_csv.csv_answer(visitor.translated(_("Register")), header, rows)
+    return lists.csv_answer(visitor, visitor.translated(_("Register")), header, rows)

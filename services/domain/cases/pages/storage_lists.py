@@ -11,7 +11,7 @@ from services.domain.cases import storage_office
 from services.domain.cases.schemas.storage import PreservedSort, RecorderSort, WatchedRecorder
 from services.runtime.labels import word
 from services.web import lists
-from services.web.csv import Cell, csv_answer
+from services.web.csv import Cell
 from services.web.dependencies import GivenDatabase
 from services.web.visitor import Visiting, Visitor
 
@@ -60,7 +60,9 @@ async def preserved_as_csv(
         ]
         for item in items
     ]
-    return csv_answer(visitor.translated(_("Preserved footage")), list(map(visitor.translated, columns)), rows)
+    return lists.csv_answer(
+        visitor, visitor.translated(_("Preserved footage")), list(map(visitor.translated, columns)), rows
+    )
 
 
 @router.get("/storage/recorders")
@@ -97,4 +99,4 @@ def _csv(visitor: Visitor, recorders: Sequence[WatchedRecorder]) -> Response:
         for recorder in recorders
         for camera in recorder.cameras
     ]
-    return csv_answer(visitor.translated(_("Recorders")), list(map(visitor.translated, columns)), rows)
+    return lists.csv_answer(visitor, visitor.translated(_("Recorders")), list(map(visitor.translated, columns)), rows)

@@ -33,7 +33,6 @@ from services.runtime.errors import NotFound, Refused
 from services.runtime.labels import word
 from services.runtime.translations import Message
 from services.web import lists
-from services.web.csv import csv_answer
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier, SearchText
@@ -127,7 +126,9 @@ async def my_hand_overs_as_csv(visitor: Visiting, database: GivenDatabase, wante
         )
         for view in found.lines
     ]
-    return csv_answer(visitor.translated(LIST_NAME), [visitor.translated(column) for column in LIST_COLUMNS], rows)
+    return lists.csv_answer(
+        visitor, visitor.translated(LIST_NAME), [visitor.translated(column) for column in LIST_COLUMNS], rows
+    )
 
 
 @router.get("/hand-overs/{hand_over_id}")
@@ -260,7 +261,7 @@ async def read_log_as_csv(
         for entry in log.entries
     ]
     name = f"{visitor.translated(LOG_NAME)} {log.number}"
-    return csv_answer(name, [visitor.translated(column) for column in LOG_COLUMNS], rows)
+    return lists.csv_answer(visitor, name, [visitor.translated(column) for column in LOG_COLUMNS], rows)
 
 
 def _read(uow: UnitOfWork, hand_over_id: str) -> tuple[HandOverView, list[MatterLine], list[WorkOrderLine]]:

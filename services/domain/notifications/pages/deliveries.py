@@ -15,7 +15,7 @@ from services.domain.notifications.delivery_queries import DeliveryRow
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
 from services.web import lists
-from services.web.csv import Cell, csv_answer
+from services.web.csv import Cell
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier
@@ -133,4 +133,4 @@ def _csv(visitor: Visitor, lines: Sequence[DeliveryRow]) -> Response:
                 why,
             ]
         )
-    return csv_answer(_("Delivery of notices"), header, rows)
+    return lists.csv_answer(visitor, _("Delivery of notices"), header, rows)

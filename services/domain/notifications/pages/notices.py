@@ -15,7 +15,6 @@ from services.domain.notifications import queries, service
 from services.domain.notifications.queries import NoticeLine
 from services.runtime.translations import Message
 from services.web import lists
-from services.web.csv import csv_answer
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed
 from services.web.schemas import Identifier
@@ -81,4 +80,4 @@ def _csv(visitor: Visitor, lines: Sequence[NoticeLine], abouts: Mapping[str, Cas
         ]
         for line in lines
     ]
-    return csv_answer(_("Notices"), header, rows)
+    return lists.csv_answer(visitor, _("Notices"), header, rows)

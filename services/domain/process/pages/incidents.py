@@ -70,4 +70,4 @@ def _csv(visitor: Visitor, lines: Sequence[IncidentAnswer], names: Mapping[int, 
         ]
         for line in lines
     ]
-    return web_csv.csv_answer(_("Incidents"), header, rows)
+    return lists.csv_answer(visitor, _("Incidents"), header, rows)

@@ -94,4 +94,4 @@ def _csv(visitor: Visitor, lines: Sequence[InstanceLineAnswer], names: Mapping[i
         ]
         for line in lines
     ]
-    return web_csv.csv_answer(_("Process instances"), header, rows)
+    return lists.csv_answer(visitor, _("Process instances"), header, rows)

@@ -14,6 +14,7 @@ from services.domain.process.pages.engine import GivenEngine
 from services.domain.process.pages.instances import EngineListQuery, process_choices
 from services.runtime.translations import Message
 from services.web import csv as web_csv
+from services.web import lists
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed
 from services.web.schemas import Identifier
@@ -80,4 +81,4 @@ def _csv(visitor: Visitor, lines: Sequence[JobAnswer], names: Mapping[int, Names
         ]
         for line in lines
     ]
-    return web_csv.csv_answer(_("Jobs"), header, rows)
+    return lists.csv_answer(visitor, _("Jobs"), header, rows)

@@ -1,5 +1,6 @@
 """Reviews: my inbox, one review with its questions, and claim, decide, confirm (R22 to R27, R33, R34, R39)."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -12,12 +13,14 @@ from services.domain.process.api import EngineHere
 from services.domain.reviews import assignment, ending, questions, service, tasks
 from services.domain.reviews.schemas import (
     BarredReview,
+    ClaimedReview,
     ConfirmationBody,
     DecidedReview,
     DecisionBody,
     InboxQuestion,
     QuestionBody,
     ReassignmentBody,
+    ReassignmentsBody,
     ReviewsBody,
     ReviewView,
     TriedReview,
@@ -63,6 +66,27 @@ async def conflicts(
     The header `Link` has the addresses of the pages around this one (RFC 8288, `prev` and `next`).
     """
     return paged.lines(await database.read(actor, case_inbox.read_barred, asked.listing()))
+
+
+@router.get("/claimed", responses=problems(401))
+async def claimed(
+    asked: Annotated[InboxQuestion, Query()],
+    actor: Acting,
+    database: GivenDatabase,
+    paged: Paged,
+) -> list[ClaimedReview]:
+    """Return the claimed reviews that I may give to somebody else, as head or deputy of the department in charge.
+
+    The header `Link` has the addresses of the pages around this one (RFC 8288, `prev` and `next`).
+    """
+    return paged.lines(await database.read(actor, case_inbox.read_claimed, asked.listing()))
+
+
+@router.post("/reassign", responses=problems(401, 403, 422))
+async def reassign_several(body: ReassignmentsBody, actor: Acting, database: GivenDatabase) -> list[TriedReview]:
+    """Give several claimed reviews to one candidate; each one that is refused says why, and the others are given."""
+    act = partial(assignment.reassign, person_id=body.person_id)
+    return [_tried(one) for one in await assignment.try_each(database, actor, act, body.review_ids)]
 
 
 @router.post("/claim", responses=problems(401, 403, 422))

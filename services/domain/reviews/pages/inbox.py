@@ -18,13 +18,13 @@ from services.domain.cases import consent_queries
 from services.domain.cases import inbox as case_inbox
 from services.domain.cases.schemas.consents import WaitingConsent
 from services.domain.reviews import assignment, tasks
-from services.domain.reviews.schemas import BarredReview, InboxQuestion, ReviewsBody, WaitingReview
+from services.domain.reviews.schemas import BarredReview, InboxQuestion, ReassignmentsBody, ReviewsBody, WaitingReview
 from services.domain.stages.catalogue import STAGES
 from services.runtime.errors import Refused
 from services.runtime.labels import word
 from services.runtime.translations import Joined, Message
 from services.web import lists
-from services.web.csv import Cell, csv_answer
+from services.web.csv import Cell
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.visitor import Visiting, Visitor
@@ -79,18 +79,75 @@ async def unclaim_several(
     return await _try_each(visitor, database, asked, typed, tasks.unclaim)
 
 
+@router.get("/inbox/claimed")
+async def read_claimed(asked: Annotated[ListQuestion, Query()], visitor: Visiting, database: GivenDatabase) -> Response:
+    """Return the claimed reviews that the head or the deputy of a department may give to somebody else."""
+    return await _claimed_page(visitor, database, asked)
+
+
+@router.post("/inbox/reassign")
+async def reassign_several(
+    asked: Annotated[ListQuestion, Query()], visitor: Visiting, typed: Typed, database: GivenDatabase
+) -> Response:
+    """Give the claimed reviews that are ticked to one person; those that are refused are named with the reason."""
+    if not typed.all("reviewIds"):
+        return await _claimed_page(visitor, database, asked, refusal=_nothing_chosen())
+    body = typed.body(ReassignmentsBody)
+    act = partial(assignment.reassign, person_id=body.person_id)
+    tried = await assignment.try_each(database, visitor.actor, act, body.review_ids)
+    if any(one.refusal is not None for one in tried):
+        return await _claimed_page(visitor, database, asked, tried=tried)
+    said = Message("Reassigned: {numbers}. The person has been notified.", numbers=_numbers(tried))
+    query = urlencode(_parameters(asked))
+    return visitor.redirect(f"/inbox/claimed?{query}" if query else "/inbox/claimed", said)
+
+
+async def _claimed_page(
+    visitor: Visitor,
+    database: Database,
+    asked: ListQuestion,
+    *,
+    refusal: Refused | None = None,
+    tried: Sequence[assignment.Tried] = (),
+) -> Response:
+    listing = replace(asked.listing(), limit=PER_PAGE)
+    found = await database.read(visitor.actor, case_inbox.read_claimed, listing)
+    people = {one.id: one.label for line in found.lines for one in line.reassign_to}
+    return visitor.page(
+        "reviews/claimed.html",
+        _status(refusal, tried),
+        asked=asked,
+        found=found,
+        people=sorted(people.items(), key=lambda one: (one[1], one[0])),
+        query=urlencode(_parameters(asked)),
+        refusal=refusal,
+        tried=tried,
+    )
+
+
+def _nothing_chosen() -> Refused:
+    return Refused("nothing-chosen", "Select at least one review.", status=422)
+
+
+def _numbers(tried: Sequence[assignment.Tried]) -> Joined:
+    return Joined(", ", [one.number or "—" for one in tried[:NAMED]])
+
+
+def _status(refusal: Refused | None, tried: Sequence[assignment.Tried]) -> int:
+    if refusal is not None:
+        return refusal.status
+    return 409 if tried and all(one.refusal is not None for one in tried) else 200
+
+
 async def _try_each(visitor: Visitor, database: Database, asked: ListQuestion, typed: TypedForm, act: Any) -> Response:
     if not typed.all("reviewIds"):
-        nothing = Refused("nothing-chosen", "Select at least one review.", status=422)
-        return await _page(visitor, database, asked, refusal=nothing)
+        return await _page(visitor, database, asked, refusal=_nothing_chosen())
     tried = await assignment.try_each(database, visitor.actor, act, typed.body(ReviewsBody).review_ids)
-    done = [one for one in tried if one.refusal is None]
-    if len(done) < len(tried):
+    if any(one.refusal is not None for one in tried):
         return await _page(visitor, database, asked, tried=tried)
     text = _("Claimed: {numbers}.") if act is tasks.claim else _("Unclaimed: {numbers}.")
-    numbers = Joined(", ", [one.number or "—" for one in done[:NAMED]])
     query = urlencode(_parameters(asked))
-    return visitor.redirect(f"/inbox?{query}" if query else "/inbox", Message(text, numbers=numbers))
+    return visitor.redirect(f"/inbox?{query}" if query else "/inbox", Message(text, numbers=_numbers(tried)))
 
 
 async def _page(
@@ -112,15 +169,13 @@ async def _page(
     }
     if visitor.is_htmx:
         return visitor.part("reviews/_list.html", **context)
-    nothing_done = bool(tried) and all(one.refusal is not None for one in tried)
-    status = refusal.status if refusal else 409 if nothing_done else 200
-    return visitor.page("reviews/list.html", status, **context)
+    return visitor.page("reviews/list.html", _status(refusal, tried), **context)
 
 
 @router.get("/inbox.csv")
 async def inbox_as_csv(asked: Annotated[ListQuestion, Query()], visitor: Visiting, database: GivenDatabase) -> Response:
     """Return the same list, all pages of it, as CSV."""
-    listing = replace(asked.listing(), limit=lists.MOST_ROWS, place="")
+    listing = replace(asked.listing(), limit=lists.MOST_ROWS + 1, place="")
     found = await database.read(
         visitor.actor,
         partial(case_inbox.read_waiting, listing=listing, stage=asked.stage or "", receipts=not asked.decisions),
@@ -138,7 +193,9 @@ async def inbox_as_csv(asked: Annotated[ListQuestion, Query()], visitor: Visitin
             _("Claimed by"),
         )
     ] + about.header(visitor)
-    return csv_answer(visitor.translated(_("Inbox")), header, (_row(visitor, line) for line in found.lines))
+    return lists.csv_answer(
+        visitor, visitor.translated(_("Inbox")), header, (_row(visitor, line) for line in found.lines)
+    )
 
 
 def _(message: str) -> str:

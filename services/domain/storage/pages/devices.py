@@ -20,7 +20,6 @@ from services.runtime import csv_rows
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
 from services.web import lists
-from services.web.csv import csv_answer
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier, SearchText
@@ -139,7 +138,7 @@ async def _devices(
 
     shown = await database.read(visitor.actor, read)
     if wanted.as_csv:
-        return csv_answer("devices", csv_import.COLUMNS, csv_import.rows_of(shown["lines"]))
+        return lists.csv_answer(visitor, "devices", csv_import.COLUMNS, csv_import.rows_of(shown["lines"]))
     status = refusal.status if refusal else 200
     return visitor.page("storage/devices.html", status, **shown, refusal=refusal, typed=typed)
 

@@ -14,7 +14,7 @@ from services.domain.storage.schemas import (
 )
 from services.runtime.errors import Refused
 from services.web import lists
-from services.web.csv import Cell, csv_answer
+from services.web.csv import Cell
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier, SearchText
@@ -53,7 +53,7 @@ async def list_disposals(
             )
             for line in lines
         ]
-        return csv_answer("disposals", ("number", "listed", "state", *ITEM_STATES, "document"), rows)
+        return lists.csv_answer(visitor, "disposals", ("number", "listed", "state", *ITEM_STATES, "document"), rows)
     return visitor.page("storage/disposals.html", states=ITEM_STATES, **wanted.shown(lines))
 
 
@@ -110,6 +110,6 @@ async def _batch(
             )
             for line in shown["lines"]
         ]
-        return csv_answer("disposal", names, rows)
+        return lists.csv_answer(visitor, "disposal", names, rows)
     status = refusal.status if refusal else 200
     return visitor.page("storage/disposal.html", status, **shown, refusal=refusal, typed=typed, states=ITEM_STATES)

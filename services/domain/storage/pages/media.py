@@ -21,7 +21,6 @@ from services.domain.storage.schemas import (
 from services.runtime.errors import Refused
 from services.runtime.translations import Text
 from services.web import lists
-from services.web.csv import csv_answer
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier, SearchText
@@ -103,7 +102,7 @@ async def _media(
     shown = await database.read(visitor.actor, read)
     if wanted.as_csv:
         rows = [(line.number, line.kind, line.state, line.site, line.holder or "") for line in shown["lines"]]
-        return csv_answer("media", ("number", "kind", "state", "site", "holder"), rows)
+        return lists.csv_answer(visitor, "media", ("number", "kind", "state", "site", "holder"), rows)
     status = refusal.status if refusal else 200
     return visitor.page(
         "storage/media.html",

@@ -20,7 +20,6 @@ from services.domain.storage.reconciliation_schemas import (
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
 from services.web import lists
-from services.web.csv import csv_answer
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed
 from services.web.schemas import SearchText
@@ -102,7 +101,7 @@ async def _page(visitor: Visitor, database: Database, wanted: ListQuery, refusal
             )
             for line in shown.found.lines
         ]
-        return csv_answer("findings", names, rows)
+        return lists.csv_answer(visitor, "findings", names, rows)
     status = refusal.status if refusal else 200
     return visitor.page(
         "storage/reconciliations.html",

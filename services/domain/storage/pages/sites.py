@@ -19,7 +19,6 @@ from services.domain.storage.schemas import (
 from services.runtime.errors import Refused
 from services.runtime.translations import Message
 from services.web import lists
-from services.web.csv import csv_answer
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
 from services.web.schemas import Identifier
@@ -131,7 +130,7 @@ async def _sites(
     shown = await database.read(visitor.actor, read)
     if wanted.as_csv:
         rows = [(line.name, line.address, ",".join(line.uses), line.area or "") for line in shown["lines"]]
-        return csv_answer("sites", ("name", "address", "uses", "area"), rows)
+        return lists.csv_answer(visitor, "sites", ("name", "address", "uses", "area"), rows)
     status = refusal.status if refusal else 200
     return visitor.page("storage/sites.html", status, **shown, refusal=refusal, typed=typed, uses=get_args(SiteUse))
 

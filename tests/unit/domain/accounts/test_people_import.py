@@ -130,3 +130,23 @@ async def test_the_page_shows_the_preview_and_the_passwords_once(desk: ReviewDes
         page = await browser.post("/admin/people/list", data=form, files={"file": wrong})
         assert page.status_code == 422
         assert "1 行有误" in page.text or "有误" in page.text
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_the_list_that_is_saved_is_edited_and_imported_again(desk: ReviewDesk, language: str) -> None:
+    desk.run(lambda uow: setattr(uow.session.get_one(Person, "keeper"), "locale", "en"))
+    async with Portal(desk) as portal:
+        admin = await portal.signed_in("admin")
+        await admin.post("/language", data={"language": language, "csrf_token": admin.headers["X-CSRF-Token"]})
+        saved = (await admin.get("/admin/people.csv")).text
+    assert ("用户名" in saved, "Username" in saved) == ((True, False) if language == "zh" else (False, True))
+
+    def read(text: str) -> people_import.Preview:
+        return desk.run(people_import.preview, text.encode(), by="admin")
+
+    same = read(saved)
+    assert (same.changes, same.unchanged, list(same.wrong)) == ([], len(desk.all(Person, active=True)), [])
+    edited = read(saved.replace("keeper,keeper", "keeper,改名"))
+    assert [(one.login, one.changes) for one in edited.changes] == [("keeper", {"name": ("keeper", "改名")})]
+    with pytest.raises(Refused, match="must name the columns"):
+        read(saved.replace("drafter,drafter", "", 1).replace("用户名", "账号").replace("Username", "Account"))

@@ -90,6 +90,26 @@ def test_a_word_of_the_layout_is_translated_and_what_people_wrote_is_not() -> No
     assert not any(isinstance(part, Drawings | Columns | Prose) for part in sheet.parts[:1])
 
 
+def test_departments_of_a_report_on_an_inspection_are_named_in_the_readers_language() -> None:
+    content = json.loads(canonical(EACH["inspection-report"]))
+    [member] = content["group"]["members"]
+    older = {**content, "group": {**content["group"], "members": [dict(member)]}}
+    member["departmentEn"] = "Administration Office"
+
+    def named(data: dict[str, object], language: str) -> str:
+        sheet = (
+            document_translations.translate("inspection-report", "JC-1", HASH, data, language)
+            if language != "zh"
+            else document_layouts.sheet_of("inspection-report", "JC-1", HASH, data)
+        )
+        [members] = [part for part in sheet.parts if isinstance(part, Listing) and len(part.rows[0]) == 3]
+        return members.rows[0][1][0].text
+
+    assert named(content, "en") == "Administration Office"
+    assert named(content, "zh") == "行政部"
+    assert named(older, "en") == named(older, "zh") == "行政部"  # of data that have no translation
+
+
 def test_no_text_that_somebody_writes_keeps_the_translation_busy() -> None:
     content = json.loads(canonical(EACH["application-form"]))
     # each mark is one of a template, so that all ways of dividing it were tried

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from icalendar import Calendar
+from icalendar import Calendar, Event
 from lent_case import lend
 from portal_client import Portal
 from prepared_desk import prepared_desk
@@ -20,6 +20,7 @@ from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts import calendar_addresses, staff
 from services.domain.cases import due_calendar, due_dates, due_file
+from services.domain.cases.due_dates import DueDates, Period
 from services.domain.cases.schemas.lists import DueDate
 
 DAY = timedelta(days=1)
@@ -34,8 +35,11 @@ def desk(any_database_url: str) -> Iterator[tuple[ReviewDesk, str]]:
 
 
 def kinds(desk: ReviewDesk, by: str, *, watched: bool = False) -> set[str]:
-    due = desk.run(lambda uow: due_dates.list_due(uow, uow.now + 400 * DAY, watched=watched), by=by)
-    return {one.kind for one in due}
+    def read(uow: UnitOfWork) -> DueDates:
+        return due_dates.list_due(uow, Period(uow.now, uow.now + 400 * DAY, before=True), watched=watched)
+
+    found = desk.run(read, by=by)
+    return {one.kind for one in (*found.before, *found.due)}
 
 
 @pytest.mark.both_databases
@@ -156,9 +160,89 @@ def test_long_lines_are_folded_and_a_moved_date_keeps_its_name() -> None:
     one = DueDate(kind="use-period", id="1", number="SQ-2031-" + "0" * 80, at=NOON, path="/", own=True)
     moved = one.model_copy(update={"at": NOON + DAY})
     for language in ("zh", "en"):
-        first, second = (due_file.write([each], language=language, now=NOON) for each in (one, moved))
+        first, second = (
+            due_file.write(DueDates([each], [], cut=False, before_cut=False), language=language, now=NOON)
+            for each in (one, moved)
+        )
         assert max(len(line) for line in first.split(b"\r\n")) <= 75
         [event], [later] = (Calendar.from_ical(content).walk("VEVENT") for content in (first, second))
         assert event["uid"] == later["uid"]
         assert later["dtstart"].dt == NOON + DAY
         assert str(event["summary"]).startswith(one.number)
+
+
+def events(content: bytes) -> list[Event]:
+    return list(Calendar.from_ical(content).walk("VEVENT"))
+
+
+def lent_often(desk: ReviewDesk, until: list[datetime]) -> None:
+    """Loans of one case more, due at these moments; the keeper holds them."""
+
+    def add(uow: UnitOfWork) -> None:
+        case = uow.session.query(HandOver).one()
+        for number, due_at in enumerate(until):
+            uow.session.add(
+                HandOver(
+                    application_id=case.application_id,
+                    issue=number + 2,
+                    custodian_id="keeper",
+                    offered_at=case.offered_at,
+                    take_up_until=case.take_up_until,
+                    accepted_at=case.accepted_at,
+                    use_days=case.use_days,
+                    due_at=due_at,
+                )
+            )
+
+    desk.run(add)
+
+
+@pytest.mark.both_databases
+async def test_more_than_is_read_is_said_and_hides_no_later_month(
+    desk: tuple[ReviewDesk, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is due tomorrow fills a month, and not the next."""
+    books, _ = desk
+    monkeypatch.setattr(due_dates, "MOST", 3)
+    tomorrow, next_month = NOON + DAY, NOON + 40 * DAY
+    lent_often(books, [tomorrow] * 4 + [next_month])
+
+    def month(uow: UnitOfWork, day: datetime) -> due_calendar.DueCalendar:
+        return due_calendar.read_calendar(uow, view="month", day=day.date(), watched=True)
+
+    def loans(calendar: due_calendar.DueCalendar) -> list[datetime]:
+        return [one.at for day in calendar.days for one in day.due if one.kind == "use-period"]
+
+    now, later = (books.run(month, day, by="reviewer") for day in (NOON, next_month))
+    assert (loans(now), now.cut, now.overdue_cut) == ([tomorrow] * 3, True, False)
+    assert (loans(later), later.cut) == ([next_month], False)
+    async with Portal(books) as portal:
+        reviewer = await portal.signed_in("reviewer")
+        pages = [
+            (await reviewer.get(f"/due-dates?whose=seen&day={day.date().isoformat()}")).text
+            for day in (NOON, next_month, NOON + 400 * DAY)
+        ]
+    assert ["未全部显示" in page for page in pages] == [True, False, False]
+    assert ["本月没有到期事项" in page for page in pages] == [False, False, True]
+
+
+@pytest.mark.both_databases
+async def test_what_is_overdue_takes_no_room_from_the_present_month_and_the_file_says_that_it_is_cut(
+    desk: tuple[ReviewDesk, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books, _ = desk
+    monkeypatch.setattr(due_dates, "MOST", 3)
+    lent_often(books, [NOON - 40 * DAY] * 4 + [NOON + DAY])
+
+    found = books.run(
+        lambda uow: due_dates.list_due(uow, Period(uow.now - DAY, uow.now + 2 * DAY, before=True), watched=True),
+        by="reviewer",
+    )
+
+    assert [one.at for one in found.before] == [NOON - 40 * DAY] * 3
+    assert [one.at for one in found.due] == [NOON + DAY]
+    assert (found.before_cut, found.cut) == (True, False)
+    summaries = [str(one["summary"]) for one in events(due_file.write(found, language="zh", now=NOON))]
+    assert [one for one in summaries if one.startswith("未全部显示")] == [summaries[-1]]
+    whole = DueDates(found.before, found.due, cut=False, before_cut=False)
+    assert len(events(due_file.write(whole, language="zh", now=NOON))) == len(summaries) - 1

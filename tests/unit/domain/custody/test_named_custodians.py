@@ -1,6 +1,7 @@
 """Another custodian is named after the approval, until somebody has accepted the copies (R46)."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -19,6 +20,7 @@ from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.notices import Notice
 from services.database.tables.people import Person
 from services.database.tables.reviews import Review
+from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import service as application_service
 from services.domain.cases import inbox
@@ -264,3 +266,21 @@ async def test_the_page_of_the_case_leads_to_a_form_that_offers_whom_it_takes(ca
         assert not (await head.get(f"/api/cases/{case.id}")).json()["mayNameCustodian"]
         answer = await head.post(f"/api/applications/{case.id}/custodian", json={"personId": "keeper", "reason": "r"})
         assert answer.status_code == 409
+
+
+@pytest.mark.requirement("R46")
+async def test_of_two_people_of_one_name_the_chosen_one_is_named(case: Waiting) -> None:
+    def add(uow: UnitOfWork) -> None:
+        for login in ("wangwei", "wangwei2"):
+            uow.session.add(Person(id=login, login=login, name="王伟", department_id="works", password_hash=""))
+
+    case.desk.run(add)
+    address = f"/cases/{case.id}/custodian"
+    async with Portal(case.desk) as portal:
+        head = await portal.signed_in("head")
+        shown = (await head.get(f"{address}?person=王伟")).text
+        found = re.findall(r'name="personId" value="(wangwei2?)"[^>]*> <span>(.*?) · ', shown)
+        assert found == [("wangwei", "王伟 (wangwei)"), ("wangwei2", "王伟 (wangwei2)")]
+        typed = {"personId": "wangwei2", "reason": REASON, "csrf_token": head.headers["X-CSRF-Token"]}
+        assert (await head.post(address, data=typed)).status_code == 303
+    assert case.desk.the(Application).named_custodian_id == "wangwei2"

@@ -159,6 +159,7 @@ async def test_the_directory_shows_people_and_cameras_but_no_login_or_address(po
     people = {person["id"]: person for person in directory["people"]}
     assert people["keeper"] == {
         "id": "keeper", "name": "keeper", "departmentId": "works", "agreement": True, "mayBeCustodian": True,
+        "username": None,
     }  # fmt: skip
     assert people["admin"]["mayBeCustodian"] is False
     assert {department["kind"] for department in directory["departments"]} >= {"security", "storage", "management"}

@@ -116,6 +116,26 @@ def test_what_cannot_be_taken_over_is_named_and_its_person_does_not_count_as_mis
     assert refused.value.status == 403
 
 
+@pytest.mark.requirement("R2", refuses=True)
+def test_a_new_person_with_the_username_of_one_who_has_left_is_never_taken_for_that_one(desk: ReviewDesk) -> None:
+    """The account was made here and is deactivated, before the directory was read a first time."""
+    desk.run(lambda uow: setattr(uow.session.get_one(Person, "keeper"), "active", False))
+    given_again = new(desk, "keeper", "id-other")
+    for _ in range(2):
+        plan = take_over(desk, given_again, entry(desk, "drafter"))
+        assert ["deactivated" in one.why.en for one in plan.left_out] == [True]
+        assert [row.person_id for row in desk.all(DirectoryPerson)] == ["drafter"]
+
+    plan = take_over(desk, new(desk, "keeper2", "id-other"), entry(desk, "drafter"))
+
+    assert [(change.state, change.login) for change in plan.changes] == [("new", "keeper2")]
+    assert desk.the(DirectoryPerson, entry_id="id-other").person_id == desk.the(Person, login="keeper2").id
+    # who is hired again is found by the username once an administrator has activated the account
+    desk.run(lambda uow: setattr(uow.session.get_one(Person, "keeper"), "active", True))
+    take_over(desk, new(desk, "keeper2", "id-other"), entry(desk, "drafter"), entry(desk, "keeper"))
+    assert desk.the(DirectoryPerson, entry_id="id-keeper").person_id == "keeper"
+
+
 @pytest.mark.requirement("R46", refuses=True)
 def test_who_is_missing_leaves_and_with_copies_out_is_kept_until_the_transfer(desk: ReviewDesk) -> None:
     everybody = [entry(desk, person) for person in ("drafter", "keeper", "reviewer2", "head", "operator2")]

@@ -1,5 +1,6 @@
 """The report on safety and use: its figures are those of the rows, it is made once, and read by who may (R1)."""
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -237,10 +238,17 @@ def test_who_may_not_neither_makes_nor_reads_it_and_no_period_has_two(desk: Revi
 def test_the_system_reports_on_each_period_and_year_once(desk: ReviewDesk) -> None:
     assert len(desk.run(use_reports.make_due)) == 2  # March and its quarter; nothing was applied for in 2030
     assert desk.run(use_reports.make_due) == []
-    desk.clock.turn(datetime(2032, 1, 1, tzinfo=ZONE) - desk.clock.now())
-    assert len(desk.run(use_reports.make_due)) == 3
+    desk.clock.turn(datetime(2031, 7, 2, tzinfo=ZONE) - desk.clock.now())  # an outage of a quarter
+    for _ in range(2):
+        asyncio.run(use_reports.make_missing(desk.database))
     made = [one.subject_id for one in desk.all(Document, kind="use-report")]
-    assert made == ["2031-03", "2031-Q1", "2031-12", "2031-Q4", "2031"]
+    assert made == ["2031-03", "2031-Q1", "2031-04", "2031-05", "2031-06", "2031-Q2"]
+    desk.clock.turn(datetime(2033, 2, 1, tzinfo=ZONE) - desk.clock.now())  # longer than a year: the rest is asked for
+    due = [period.name for period in desk.run(use_reports.list_due)]
+    assert due == [
+        *("2032-02", "2032-03", "2032-Q1", "2032-04", "2032-05", "2032-06", "2032-Q2", "2032-07", "2032-08"),
+        *("2032-09", "2032-Q3", "2032-10", "2032-11", "2032-12", "2032-Q4", "2032", "2033-01"),
+    ]
     page = desk.run(use_report_queries.page_of_reports, limit=2, by="board-head")
     assert {one.by for one in page.lines} == {None}
     assert page.next
