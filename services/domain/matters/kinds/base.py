@@ -215,6 +215,10 @@ class Kind(ABC):
         """Whether what it is about has ended: the loan, unless the kind says otherwise."""
         return loan_is_over(state.hand_over)
 
+    def goes_on(self, matter: Matter) -> bool:
+        """Whether the process of a matter that is closed goes on to its own end; one that is told of it does not."""
+        return False
+
     def carried(self, matter: Matter) -> dict[str, Any]:
         """Return what its message brings to its process, beside the ids of the matter and the case."""
         return {}
