@@ -192,6 +192,7 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "download-sent": Message("Download sent"),
     "custody-reminded": Message("Custodian reminded of the return"),
     "suspension-opened": Message("Access suspended, cause: {cause}"),
+    "suspension-kept": Message("Access stays suspended until it is given back, cause: {cause}"),
     "suspension-lifted": Message("Suspension lifted, cause: {cause}"),
     "custody-suspended": Message("Access suspended"),
     "custody-resumed": Message("Access resumed"),

@@ -191,4 +191,4 @@ def _number_of_open(uow: UnitOfWork, kind: Kind, state: CaseState, asked: Asked)
     query = select(Matter).where(
         Matter.application_id == state.application.id, Matter.kind == kind.code, Matter.closed_at.is_(None)
     )
-    return next((matter.number for matter in uow.session.scalars(query) if kind.is_same(matter, asked)), None)
+    return next((matter.number for matter in uow.session.scalars(query) if kind.is_same(uow, matter, asked)), None)

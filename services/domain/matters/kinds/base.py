@@ -126,7 +126,7 @@ class Kind(ABC):
         """Raise NotFound for who may not see what it is about: the case, unless the kind says otherwise."""
         get_submitted(uow, application_id)
 
-    def is_same(self, matter: Matter, asked: Any) -> bool:
+    def is_same(self, uow: UnitOfWork, matter: Matter, asked: Any) -> bool:
         """Whether a matter of this kind that is open in the case asks for the same; then it is not asked twice."""
         return True
 

@@ -393,12 +393,12 @@ class Loan:
         self.attempt(None, problems.report_damage, self.row.application_id, damaged)
 
     def decide(
-        self, matter: Matter, stage: str, yes: bool, outcome: str | None = None, judgement: Judgement | None = None
+        self, matter: Matter, stage: str, yes: bool, outcome: str | None = None, *, judgement: Judgement | None = None
     ) -> None:
         review = self.open_stage(matter, stage)
         by = self.decider(review) if review is not None else None
         if review is not None and by is not None:
-            self.give(matter, review, by, yes, outcome, judgement)
+            self.give(matter, review, by, yes, outcome, judgement=judgement)
 
     def open_stage(self, matter: Matter, stage: str) -> Review | None:
         """Open a review of the matter, or take the one that waits; None too where its job stops, as nobody is left."""
@@ -427,6 +427,7 @@ class Loan:
         by: str,
         yes: bool,
         outcome: str | None = None,
+        *,
         judgement: Judgement | None = None,
     ) -> None:
         given = STAGES[review.stage].asked_about(matter.kind)
