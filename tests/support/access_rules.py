@@ -550,6 +550,8 @@ RULES |= {
     ),
     # the copies are accepted, which everybody who sees the case is told: test_named_custodians
     "POST /api/applications/{application_id}/custodian": Rule(SEE, body={"personId": "drafter", "reason": "none"}),
+    # it ends the matter that other routes are about
+    "POST /api/matters/{matter_id}/withdraw": Rule(TRANSFERRING, SEE - TRANSFERRING),
 }
 # They end what the other routes need, so they come last.
 LAST = (

@@ -461,6 +461,8 @@ PAGES = {
     # the copies are accepted, which everybody who sees the case is told
     "GET /cases/{application_id}/custodian": Rule(SEE),
     "POST /cases/{application_id}/custodian": Rule(SEE, body={"personId": "drafter", "reason": "none"}),
+    # it ends the matter that other pages are about
+    "POST /matters/{matter_id}/withdraw": Rule(TRANSFERRING, SEE - TRANSFERRING),
 }
 # Without a session: test_hostile_login, test_hostile_steps, test_provider_login, test_due_dates show what they let in.
 PAGES_WITHOUT_SESSION = {

@@ -72,6 +72,7 @@ EVENT_MESSAGES: Mapping[str, Message] = {
     "redaction-discarded": Message("Redacted copy deleted after its time"),
     "redaction-written": Message("Record of a redacted copy filed"),
     "matter-closed": Message("{kind}: ended"),
+    "matter-withdrawn": Message("{kind}: withdrawn"),
     "original-letter-entered": Message("Original letter of the authority entered"),
     "letter-overdue": Message("Original letter overdue"),
     "answer-overdue": Message("Answer to the person who was filmed overdue"),

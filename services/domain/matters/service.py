@@ -13,10 +13,13 @@ from services.domain.accounts.signatures import signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import service as document_service
+from services.domain.matters import queries, withdrawals
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.kinds.base import Asked, Kind
+from services.domain.matters.permissions import lock
 from services.domain.process import outbox, permissions
 from services.domain.process.permissions import CaseState
+from services.domain.reviews import moot_matters
 from services.domain.stages.catalogue import STAGES
 from services.runtime.canonical_json import hash_of
 from services.runtime.errors import NotFound, Refused
@@ -115,6 +118,23 @@ def _open(
         variables={"matterId": matter.id, "applicationId": state.application.id, **kind.carried(matter)},
     )
     return matter
+
+
+def withdraw(uow: UnitOfWork, matter_id: str) -> Matter:
+    """Withdraw a matter: its reviews end, its process is told, and the same can be asked again.
+
+    NotFound for who may not see it; Refused for who has neither asked nor leads, for a kind that has changed something
+    in the act of asking, and once it is decided.
+    """
+    matter = uow.session.get(Matter, matter_id)
+    if matter is None or not queries.is_visible(uow, matter):
+        raise NotFound(Message("matter"), matter_id)
+    subject = lock(uow, matter_id, "withdraw the matter")
+    refused = withdrawals.refusal(uow, subject)
+    if refused is not None:
+        raise refused
+    moot_matters.ask_back(uow, subject.matter)
+    return subject.matter
 
 
 def find_kind(code: str) -> Kind:

@@ -99,6 +99,7 @@ class Kind(ABC):
     filed: ClassVar[bool] = True  # as a document of its own when it is carried out
     routed: ClassVar[bool] = True  # by ``matter-route.dmn``; else it has a model of its own, with jobs of its own
     refusable: ClassVar[bool] = True  # a decision against it ends it; else each answer has a job of its own
+    withdrawable: ClassVar[bool] = False  # asking for it has changed nothing, so that it can be withdrawn
     signed: ClassVar[bool] = False  # whoever asks signs that, by a route of its own
     of_loan: ClassVar[bool] = True  # it is about copies on loan; else about an application under approval
     has_form: ClassVar[bool] = True  # among those of new matters; else it is asked for elsewhere

@@ -321,3 +321,23 @@ def test_a_loan_that_was_provided_is_never_overdue(loan: ProvidingDesk) -> None:
     receive(loan, matter_id)
     loan.desk.clock.turn(timedelta(days=60))
     assert loan.desk.run(violations.open_overdue, loan.application_id, loan.ids["hand_over_id"]) is None
+
+
+@pytest.mark.requirement("R51", "R65")
+def test_a_loan_that_was_provided_after_the_grace_was_overdue_however_late_the_job_is(loan: ProvidingDesk) -> None:
+    matter_id = loan.allowed()
+    fetched(loan, matter_id)
+    loan.desk.clock.turn(timedelta(days=60))
+    receive(loan, matter_id)
+    act, ids = closing.end_provided_loan, (loan.application_id, loan.ids["hand_over_id"])
+    loan.desk.run(
+        closing.confirm_loan_end, loan.application_id, loan.desk.run(act, *ids), closed_as="footage-provided", filed={}
+    )
+    assert loan.desk.the(Application, id=loan.application_id).closed_at is not None
+
+    violation = loan.desk.run(violations.open_overdue, *ids)
+    assert violation is not None
+    assert (violation.kind, violation.due_at) == ("overdue", loan.loan.due_at)
+    again = loan.desk.run(violations.open_overdue, *ids)
+    assert again is not None
+    assert again.id == violation.id

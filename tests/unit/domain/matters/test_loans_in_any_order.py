@@ -210,6 +210,10 @@ class Loan:
     def report(self, by: str) -> None:
         self.ask(self.who(by), "problem", problem="wrong-camera")
 
+    def withdraw(self, place: int, by: str) -> None:
+        if matter := self.matter(place):
+            self.attempt(self.who(by), service.withdraw, matter.id)
+
     def ask_hold(self, by: str) -> None:
         self.ask(by, "hold", cause="manual")
 
@@ -756,6 +760,7 @@ class Loan:
         return bool(self.row.returned_at != before)
 
     def ask_somebody(self) -> None:
+        self.end_sittings()
         unfit = {self.row.custodian_id, *self.gone()}
         to = next(place for place, person in enumerate(self.world.keepers) if person not in unfit)
         self.ask_transfer("security-head", to)
@@ -808,6 +813,7 @@ TIMERS = st.one_of(
 ELSE = st.one_of(
     step(Loan.answer, PLACE, st.integers(0, 2), st.booleans()),
     step(Loan.check_matter, PLACE),
+    step(Loan.withdraw, PLACE, st.sampled_from(["keeper", "head", "security-head"])),
     step(Loan.apply_matter, PLACE),
     step(Loan.close_matter, PLACE, st.sampled_from(["refused", "moot", "applied"])),
     step(Loan.freeze, PLACE),
