@@ -282,7 +282,7 @@ def test_a_sitting_that_nobody_signs_is_on_paper_when_the_loan_ends(loan: OnSite
     assert len(loan.desk.all(Document, kind="sitting")) == 1
 
 
-@pytest.mark.requirement("R46", "R56", refuses=True)
+@pytest.mark.requirement("R46", "R56")
 def test_the_end_of_a_sitting_is_signed_by_who_has_accompanied_it_or_by_nobody(loan: OnSiteDesk) -> None:
     sitting = loan.begin()
     offer = {"toPersonId": "operator2", "conditions": ""}
