@@ -31,9 +31,7 @@ def refusal(uow: UnitOfWork, subject: Subject) -> Refused | None:
     """Return why the acting person, who sees it, cannot withdraw the matter now, or None."""
     matter = subject.matter
     if not KINDS[matter.kind].withdrawable:
-        return Refused(
-            "not-withdrawable", "This has had an effect since it was requested: it has to be decided.", status=409
-        )
+        return Refused("not-withdrawable", "This has had an effect since it was requested: it has to be decided.")
     leads = set(LEADING) & roles_of(uow, subject.application, subject.state.hand_over)
     if matter.opened_by != uow.actor.id and not leads:
         return Refused(
