@@ -1,6 +1,6 @@
 """What the domain adds to every unit of work: the audit trail's tree, the rules that hold, what has attachments.
 
-And what a stage of review wants to be true before it is answered.
+And what a stage of review wants to be true before it is answered, and what its answer does at once.
 """
 
 from collections.abc import Iterator
@@ -48,9 +48,9 @@ def _register() -> None:
     from services.domain.attachments import subjects  # noqa: PLC0415 - as above
     from services.domain.custody import derivative_viewings, unaccounted  # noqa: PLC0415 - as above
     from services.domain.matters import attached as matters_attached  # noqa: PLC0415 - as above
-    from services.domain.matters.kinds import custody_transfer  # noqa: PLC0415 - as above
+    from services.domain.matters.kinds import custody_transfer, recall  # noqa: PLC0415 - as above
     from services.domain.process import subjects as process_subjects  # noqa: PLC0415 - as above
-    from services.domain.reviews import readiness  # noqa: PLC0415 - as above
+    from services.domain.reviews import effects, readiness  # noqa: PLC0415 - as above
     from services.domain.storage import wiring as storage_wiring  # noqa: PLC0415 - as above
     from services.domain.supervision import attached as groups_attached  # noqa: PLC0415 - as above
     from services.domain.supervision import wiring as supervision_wiring  # noqa: PLC0415 - as above
@@ -61,6 +61,7 @@ def _register() -> None:
     subjects.register("matter", matters_attached.SUBJECT)
     readiness.register(derivative_viewings.STAGE, derivative_viewings.require_ready)
     readiness.register(custody_transfer.STAGE, custody_transfer.require_ready)
+    effects.register(recall.STAGE, recall.keep_closed)
     subjects.register("work-order", work_orders_attached.SUBJECT)
     subjects.register("supervision-group", groups_attached.SUBJECT)
     process_subjects.register("work-order", work_orders_attached.is_over)

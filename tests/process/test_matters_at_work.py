@@ -9,11 +9,13 @@ from whole_matter import ask, decide
 from services.database.tables.copies import Copy, Grant
 from services.database.tables.derivatives import Derivative, DerivativeViewing
 from services.database.tables.matters import Matter
+from services.database.tables.outbox import OutboxMessage
 from services.database.tables.people import Person
 from services.database.tables.reviews import Review
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.custody import derivatives
+from services.domain.matters import service
 
 pytestmark = [pytest.mark.slow, pytest.mark.zeebe]
 
@@ -100,6 +102,25 @@ async def test_p11_a_return_ends_what_is_asked_about_the_loan(desk: People) -> N
 
     await ended(desk, matter_id, "moot")
     assert all(review.closed_at for review in desk.rows(Review, matter_id=matter_id))
+
+
+@pytest.mark.requirement("R46", "R47")
+async def test_what_is_withdrawn_ends_and_can_be_asked_again(desk: People) -> None:
+    case = await desk.apply("cam1", requested_use_days=5)
+    loan = await desk.accept(case)
+    wanted = (loan.due_at + timedelta(days=7)).isoformat()
+    matter_id = await ask(desk, case, "extension", dueAt=wanted)
+    await desk.until(lambda _: desk.rows(Review, matter_id=matter_id), "the review")
+
+    await desk.as_person(CUSTODIAN, service.withdraw, matter_id)
+
+    await ended(desk, matter_id, "moot")
+    assert desk.trace.elements["Event_MatterClosedAsMoot"] == 1
+    assert all(row.settled_at for row in desk.rows(OutboxMessage, matter_id=matter_id))
+    again = await ask(desk, case, "extension", dueAt=wanted)
+    await decide(desk, again, "extension")
+    await ended(desk, again, "applied")
+    await desk.returned(case)
 
 
 async def report(desk: People, case: str, problem: str = "wrong-camera", by: str = CUSTODIAN) -> str:

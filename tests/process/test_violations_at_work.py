@@ -10,6 +10,7 @@ from services.database.tables.documents import Document
 from services.database.tables.holds import Hold
 from services.database.tables.matters import Matter
 from services.database.tables.notices import Notice
+from services.database.tables.outbox import OutboxMessage
 from services.database.tables.people import Person
 from services.database.tables.reviews import Review
 from services.database.tables.violations import Sanction, Violation
@@ -177,4 +178,29 @@ async def test_an_appeal_that_management_grants_clears_the_violation(desk: Peopl
     await ended(desk, appeal_id, "applied")
     assert desk.rows(Violation, matter_id=matter_id)[0].closed_as == "cleared"
     assert all(row.revoked_at for row in desk.rows(Sanction))
+    await desk.returned(case)
+
+
+@pytest.mark.requirement("R66", "R67")
+async def test_an_appeal_that_is_granted_before_the_referral_is_decided_ends_the_process(desk: People) -> None:
+    case = await desk.apply("cam1", requested_use_days=5)
+    await desk.accept(case)
+    matter_id = await ask(desk, case, "violation", by="zhaoqiang", violationKind="finding")
+    await served(desk, matter_id)
+    await desk.as_person(CUSTODIAN, acts.reply, matter_id, "当时在医院。")
+    asked = Judgement(sanctions=(GivenSanction("warning"),), loss=True, referral=True)
+    await judge(desk, matter_id, judgement=asked)
+    await desk.until(lambda _: desk.rows(Review, matter_id=matter_id, stage="referral"), "the question to Legal")
+
+    appeal_id = await ask(desk, case, "appeal", violationId=matter_id)
+    await judge(desk, appeal_id, judgement=Judgement())
+
+    await ended(desk, appeal_id, "applied")
+    await ended(desk, matter_id, "cleared")
+    [review] = desk.rows(Review, matter_id=matter_id, stage="referral")
+    assert (review.closed_at is not None, review.closed_because) == (True, "matter-cleared")
+    await desk.until(
+        lambda _: all(row.settled_at for row in desk.rows(OutboxMessage, matter_id=matter_id)),
+        "the end of the violation's process",
+    )
     await desk.returned(case)

@@ -553,6 +553,8 @@ RULES |= {
     "GET /api/reviews/claimed": Rule(EVERYONE),
     # what is refused is said review by review: test_several_reviews
     "POST /api/reviews/reassign": Rule(EVERYONE, body={"reviewIds": ["none"], "personId": "operator2"}),
+    # it ends the matter that other routes are about
+    "POST /api/matters/{matter_id}/withdraw": Rule(TRANSFERRING, SEE - TRANSFERRING),
 }
 # They end what the other routes need, so they come last.
 LAST = (

@@ -463,6 +463,8 @@ PAGES = {
     "POST /cases/{application_id}/custodian": Rule(SEE, body={"personId": "drafter", "reason": "none"}),
     "GET /inbox/claimed": Rule(EVERYONE),
     "POST /inbox/reassign": Rule(EVERYONE, body={"reviewIds": "none", "personId": "operator2"}),
+    # it ends the matter that other pages are about
+    "POST /matters/{matter_id}/withdraw": Rule(TRANSFERRING, SEE - TRANSFERRING),
 }
 # Without a session: test_hostile_login, test_hostile_steps, test_provider_login, test_due_dates show what they let in.
 PAGES_WITHOUT_SESSION = {

@@ -32,10 +32,8 @@ def find_unmet(rules: Sequence[Rule], folder: Folder) -> Iterator[tuple[Rule, Se
             if demand not in (*_DEMANDS, *_OF_THE_FOLDER):
                 known = ", ".join(sorted((*_DEMANDS, *_OF_THE_FOLDER)))
                 raise UnreadableFile(path, rule.line, f"{rule.id}: {demand} is none of {known}")
-            if demand in _DEMANDS:
-                sentence = _DEMANDS[demand](stage, value)
-            else:
-                sentence = _OF_THE_FOLDER[demand](folder, value)
+            beside = _OF_THE_FOLDER.get(demand)
+            sentence = _DEMANDS[demand](stage, value) if beside is None else beside(folder, value)
             if sentence is not None:
                 yield rule, sentence
 

@@ -214,10 +214,7 @@ def end_provided_loan(uow: UnitOfWork, application_id: str, hand_over_id: str) -
     act = "end the loan of what was provided"
     application = permissions.lock(uow, application_id, act).application
     hand_over = log.lock(uow, hand_over_id, application_id)
-    query = select(Disclosure.id).where(
-        Disclosure.hand_over_id == hand_over_id, Disclosure.ends_loan, Disclosure.received_at.is_not(None)
-    )
-    if hand_over.ended_at is None or uow.session.scalar(query.limit(1)) is None:
+    if hand_over.ended_at is None or not _was_provided(uow, hand_over, hand_over.ended_at):
         raise permissions.refusal(
             act, application_id, f"nobody outside has signed for the copies of the hand-over {hand_over_id}"
         )
@@ -225,6 +222,14 @@ def end_provided_loan(uow: UnitOfWork, application_id: str, hand_over_id: str) -
         raise permissions.refusal(act, application_id, f"it is closed as {application.closed_as}")
     outbox.settle(uow, application_id, "re-archive", LOAN_CLOSED)
     return _end_loan(uow, application, hand_over, in_order=True, because=PROVIDED, violation_id=None)
+
+
+def _was_provided(uow: UnitOfWork, hand_over: HandOver, ended_at: datetime) -> bool:
+    """Whether a receipt has ended the loan; one that was recorded after another end has not."""
+    query = select(Disclosure.id).where(
+        Disclosure.hand_over_id == hand_over.id, Disclosure.ends_loan, Disclosure.received_at <= ended_at
+    )
+    return uow.session.scalar(query.limit(1)) is not None
 
 
 def _end_loan(

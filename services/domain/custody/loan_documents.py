@@ -71,7 +71,7 @@ def write_receipt(uow: UnitOfWork, hand_over: HandOver, review: Review) -> Docum
 def write_at_end(uow: UnitOfWork, hand_over: HandOver) -> None:
     """Write the return inspection, where there was one, and the custody log at the end of the loan."""
     application = uow.session.get_one(Application, hand_over.application_id)
-    sitting_documents.write_at_end(uow, hand_over)
+    sitting_documents.write_unsigned(uow, hand_over, sitting_documents.LOAN_ENDED)
     inspection = uow.session.scalar(select(Inspection).where(Inspection.hand_over_id == hand_over.id))
     returned = uow.session.scalar(select(Return).where(Return.hand_over_id == hand_over.id))
     if inspection is not None and returned is not None:

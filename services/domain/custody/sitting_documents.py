@@ -20,7 +20,7 @@ from services.runtime.spans import Span
 from services.vault.coverage import fragments_from_json
 
 KIND = "sitting"
-LOAN_ENDED = "loan-ended"
+LOAN_ENDED, TRANSFERRED = "loan-ended", "custody-transferred"  # why a sitting was closed that nobody has signed
 # Parts that lie closer together were watched in one go: a player reads whole fragments.
 JOIN = timedelta(seconds=1)
 
@@ -62,11 +62,11 @@ def write(uow: UnitOfWork, sitting: Sitting) -> Document:
     )
 
 
-def write_at_end(uow: UnitOfWork, hand_over: HandOver) -> None:
-    """Close the sitting whose end nobody has signed when the loan is over, and write its sheet, which says so."""
+def write_unsigned(uow: UnitOfWork, hand_over: HandOver, because: str) -> None:
+    """Close the sitting whose end nobody has signed, and nobody can any more, and write its sheet, which says so."""
     sitting = on_site.find_unclosed(uow, hand_over.id)
     if sitting is not None:
-        sitting.closed_at, sitting.closed_as = uow.now, LOAN_ENDED
+        sitting.closed_at, sitting.closed_as = uow.now, because
         write(uow, sitting)
 
 

@@ -68,6 +68,22 @@ def open_once(
     return suspension
 
 
+def keep(uow: UnitOfWork, hand_over: HandOver, cause: str, matter_id: str) -> None:
+    """Suspend access to a hand-over until somebody lifts it, where it was suspended for a time, over or not."""
+    suspension = open_once(uow, hand_over, cause, matter_id)
+    if suspension.until is None:
+        return
+    suspension.until = None
+    audit_trail.record(
+        uow,
+        "suspension-kept",
+        "suspension",
+        suspension.id,
+        application_id=hand_over.application_id,
+        cause=cause,
+    )
+
+
 def open_for_person(
     uow: UnitOfWork, person_id: str, cause: str, matter_id: str | None = None, *, until: datetime | None = None
 ) -> Suspension:

@@ -48,7 +48,8 @@ def open_overdue(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Vio
 
     None when the copies came back or were reported lost inside the grace, and while a problem report freezes them: the
     clock stands, and the lifted freeze arms it anew. A loss that was reported after the grace is a second violation.
-    Raises NotPermitted before the grace is over by the database's clock, and for a case that is closed.
+    What came back after the grace was late, however late the job is: the case may be closed meanwhile. Raises
+    NotPermitted before the grace is over by the database's clock, and for a case that is closed without a loan.
     """
     act = "open a violation"
     application = permissions.lock(uow, application_id, act).application
@@ -63,8 +64,8 @@ def open_overdue(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Vio
     known = _known(uow, hand_over, OVERDUE, hand_over.due_at)
     if known is not None or hand_over.replaced_at is not None:  # frozen until it was replaced: the clock stood
         return known
-    # the job runs beside the loss, which closes the case: both are true
-    if application.closed_at is not None and hand_over.lost_at is None:
+    # the job runs beside what ends the loan, which closes the case: both are true
+    if application.closed_at is not None and not ends:
         raise permissions.refusal(act, application_id, f"the case is closed as {application.closed_as}")
     if suspensions.is_frozen(uow, hand_over):
         return None

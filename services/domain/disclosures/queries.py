@@ -53,6 +53,7 @@ def get(uow: UnitOfWork, matter_id: str) -> DisclosureView:
         received=row.received,
         recorded_by=names.get(row.recorded_by or ""),
         may_hand_out=refused is None,
+        may_record_receipt=service.receipt_refusal(uow, handing) is None,
         because_zh=refused.zh if refused else None,
         because_en=refused.en if refused else None,
     )

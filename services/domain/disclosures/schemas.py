@@ -42,8 +42,9 @@ class ListedFile(Answer):
 class DisclosureView(Answer):
     """What a matter has allowed to be handed out.
 
-    ``mayHandOut``: you may fetch the files and record the receipt now. ``endsLoan``: the receipt ends the loan, else
-    the people outside are co-holders. ``received`` says who has signed, once somebody has.
+    ``mayHandOut``: you may fetch the files now; ``mayRecordReceipt``: each was fetched, and you may record who has
+    signed. ``endsLoan``: the receipt ends the loan where it still runs, else the people outside are co-holders.
+    ``received`` says who has signed, once somebody has.
     """
 
     matter_id: str
@@ -60,6 +61,7 @@ class DisclosureView(Answer):
     received: dict[str, Any] | None
     recorded_by: str | None
     may_hand_out: bool
+    may_record_receipt: bool
     because_zh: str | None
     because_en: str | None
 

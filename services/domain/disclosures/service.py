@@ -83,6 +83,22 @@ def get(uow: UnitOfWork, matter_id: str, *, lock: bool = False) -> Handing:
 
 def refusal(uow: UnitOfWork, handing: Handing) -> Refused | None:
     """Return why the acting person can hand out nothing now, or None."""
+    refused = _not_handed(uow, handing)
+    if refused is None and loan_is_over(handing.hand_over):
+        refused = Refused("loan-ended", "The loan has ended: the footage can no longer be handed out.")
+    return refused or _closed(uow, handing.hand_over) or _not_as_signed(handing)
+
+
+def receipt_refusal(uow: UnitOfWork, handing: Handing) -> Refused | None:
+    """Return why the acting person can record no receipt now, or None.
+
+    What keeps footage from being handed out keeps nobody from recording that it was.
+    """
+    return _not_handed(uow, handing) or _not_as_signed(handing) or _not_fetched(uow, handing)
+
+
+def _not_handed(uow: UnitOfWork, handing: Handing) -> Refused | None:
+    """Return why it is not the acting person, or not any more, who hands it out."""
     if not set(HANDING_OUT) & roles_of(uow, handing.application, handing.hand_over):
         return Refused(
             "not-yours",
@@ -91,12 +107,14 @@ def refusal(uow: UnitOfWork, handing: Handing) -> Refused | None:
         )
     if handing.row.received_at is not None:
         return Refused("provided-already", "The people outside have signed for it: nothing more is handed out.")
-    if loan_is_over(handing.hand_over):
-        return Refused("loan-ended", "The loan has ended: the footage can no longer be handed out.")
-    closed = _closed(uow, handing.hand_over)
-    if closed is not None:
-        return closed
-    return _not_as_signed(handing)
+    return None
+
+
+def _not_fetched(uow: UnitOfWork, handing: Handing) -> Refused | None:
+    fetched = {one.copy_id for one in list_downloads(uow, handing) if one.finished_at is not None}
+    if set(handing.row.copy_ids) <= fetched:
+        return None
+    return Refused("not-fetched", "Not every file was downloaded yet: download them all, then record the receipt.")
 
 
 def _not_as_signed(handing: Handing) -> Refused | None:
@@ -198,21 +216,21 @@ def list_downloads(uow: UnitOfWork, handing: Handing) -> Sequence[DisclosureDown
 def record_receipt(
     uow: UnitOfWork, matter_id: str, *, outsider_ids: Sequence[str], attachment_id: str | None, note: str
 ) -> Disclosure:
-    """Record that the people named have signed the list; where nothing is kept, the loan ends.
+    """Record that the people named have signed the list; where nothing is kept, a loan that still runs ends.
 
     Refused for anybody else than those who were signed for, and before each file was fetched.
     """
     handing = get(uow, matter_id, lock=True)
-    require(uow, handing)
+    refused = receipt_refusal(uow, handing)
+    if refused is not None:
+        raise refused
+    access_queries.require_agreement(uow, uow.actor.id)
     people = {person["id"]: person for person in named_of(handing.matter.facts)}
     chosen = list(dict.fromkeys(outsider_ids))
     if not chosen or not set(chosen) <= people.keys():
         raise _missing("outsiderIds", Message("Choose who has signed: only the people named in the disclosure may."))
     if handing.application.on_behalf == AUTHORITY and len(chosen) < LEAST_OFFICERS:
         raise _missing("outsiderIds", Message("At least two officers of an authority sign: choose both."))
-    fetched = {one.copy_id for one in list_downloads(uow, handing) if one.finished_at is not None}
-    if not set(handing.row.copy_ids) <= fetched:
-        raise Refused("not-fetched", "Not every file was downloaded yet: download them all, then record the receipt.")
     if attachment_id is not None:
         attachment = uow.session.get(Attachment, attachment_id)
         if attachment is None or (attachment.application_id, attachment.kind) != (handing.application.id, "receipt"):
@@ -246,7 +264,7 @@ def record_receipt(
         receipt=attachment_id,
         ends_loan=row.ends_loan,
     )
-    if row.ends_loan:
+    if row.ends_loan and not loan_is_over(hand_over):
         _end_loan(uow, handing)
     return row
 

@@ -76,6 +76,16 @@ async def read_matter(matter_id: Identifier, actor: Acting, database: GivenDatab
     return await database.read(actor, queries.get, matter_id)
 
 
+@router.post("/matters/{matter_id}/withdraw", responses=problems(401, 403, 404, 409))
+async def withdraw_matter(matter_id: Identifier, actor: Acting, database: GivenDatabase) -> MatterView:
+    """Withdraw what was asked about a loan, before it is decided."""
+
+    def run(uow: UnitOfWork) -> MatterView:
+        return _view(uow, service.withdraw(uow, matter_id))
+
+    return await database.run(actor, run)
+
+
 @router.post("/matters/{matter_id}/reply", responses=problems(401, 403, 404, 409, 422))
 async def reply_to_violation(
     matter_id: Identifier, actor: Acting, body: ReplyBody, database: GivenDatabase

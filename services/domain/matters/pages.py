@@ -159,6 +159,16 @@ async def read_matter(matter_id: Identifier, visitor: Visiting, database: GivenD
     return visitor.page("matters/matter.html", **await _shown(visitor, database, matter_id))
 
 
+@router.post("/{matter_id}/withdraw")
+async def withdraw(matter_id: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
+    """Withdraw what was asked about a loan; a refusal shows the page with the reason."""
+    try:
+        await database.run(visitor.actor, _withdraw, matter_id)
+    except Refused as refusal:
+        return await _again(visitor, database, matter_id, refusal, typed)
+    return visitor.redirect(f"/matters/{matter_id}", Message("Withdrawn: it will not be decided."))
+
+
 @router.post("/{matter_id}/reply")
 async def reply(matter_id: Identifier, visitor: Visiting, typed: Typed, database: GivenDatabase) -> Response:
     """Reply to a violation; a refusal shows the page again with what was typed."""
@@ -233,6 +243,10 @@ def _appeal(uow: UnitOfWork, matter_id: str, reason: str) -> str:
         raise NotFound(Message("matter"), matter_id)
     asked = {"violationId": matter_id, "reason": reason}
     return service.open_matter(uow, Appeal.code, view.application_id, asked).id
+
+
+def _withdraw(uow: UnitOfWork, matter_id: str) -> None:
+    service.withdraw(uow, matter_id)
 
 
 def _zone(uow: UnitOfWork) -> str:

@@ -20,7 +20,7 @@ from services.domain.access import policy as access_policy
 from services.domain.access import queries as access_queries
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import derivative_queries, emergency, emergency_views
-from services.domain.matters import documents
+from services.domain.matters import documents, withdrawals
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.kinds.base import Line
 from services.domain.matters.kinds.disposal import Disposal
@@ -29,6 +29,7 @@ from services.domain.matters.kinds.urgent import UrgentRetrieval
 from services.domain.matters.schemas import AskedReview, MatterDecision, MatterLine, MatterView, Offer
 from services.domain.matters.violations import queries as violation_queries
 from services.domain.process import permissions
+from services.domain.reviews import moot_matters
 from services.domain.reviews.schemas import MatterFact
 from services.runtime.errors import NotFound
 from services.runtime.labels import Label
@@ -97,7 +98,7 @@ def get(uow: UnitOfWork, matter_id: str) -> MatterView:
     matter: Matter = row[0]
     audit_trail.record(uow, "matter-read", "matter", matter.id, application_id=matter.application_id)
     [line] = _lines(uow, [row])
-    because = _because(matter)
+    because = _because(uow, matter)
     return MatterView(
         **line.model_dump(),
         lines=lines_of(uow, matter),
@@ -110,6 +111,7 @@ def get(uow: UnitOfWork, matter_id: str) -> MatterView:
         document=_document(uow, matter),
         hand_over_id=matter.hand_over_id,
         holder=_holds(uow, matter.hand_over_id),
+        may_withdraw=withdrawals.may_withdraw(uow, matter),
         violation=violation_queries.describe(uow, matter) if matter.kind == violations.KIND else None,
         emergency_copies=emergency_views.list_mine(uow, matter.id) if matter.kind == UrgentRetrieval.code else [],
         redacted_copy=derivative_queries.of_matter(uow, matter.id) if matter.kind == Redaction.code else None,
@@ -272,8 +274,11 @@ def _decisions(uow: UnitOfWork, matter: Matter) -> list[MatterDecision]:
     ]
 
 
-def _because(matter: Matter) -> Text | None:
+def _because(uow: UnitOfWork, matter: Matter) -> Text | None:
     outcome = matter.outcome or {}
+    if outcome.get("because") == moot_matters.ASKED_BACK:
+        by = str(outcome["by"])
+        return Message("{name} has withdrawn it.", name=access_queries.get_names(uow, [by])[by])
     if matter.closed_as == "refused" and "stage" in outcome:
         return Label(outcome["stage"])
     if matter.closed_as == "moot":

@@ -227,6 +227,7 @@ class MatterView(MatterLine):
 
     ``because`` says why it was closed without being carried out; ``results`` what was done, where it was.
     ``reviews`` are open. ``handOverId`` is the loan that it is about, and ``holder`` says whether you hold its copies.
+    ``mayWithdraw``: you can end it before it is decided.
     ``emergencyCopies``: what you can see of an urgent retrieval before its approval. ``redactedCopy``: of a redaction.
     """
 
@@ -240,6 +241,7 @@ class MatterView(MatterLine):
     document: str | None
     hand_over_id: str | None
     holder: bool
+    may_withdraw: bool
     violation: ViolationView | None
     emergency_copies: list[EmergencyCopyView]
     redacted_copy: DerivativeView | None

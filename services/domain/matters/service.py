@@ -13,10 +13,13 @@ from services.domain.accounts.signatures import signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.audit import trail as audit_trail
 from services.domain.documents import service as document_service
+from services.domain.matters import queries, withdrawals
 from services.domain.matters.kinds import KINDS
 from services.domain.matters.kinds.base import Asked, Kind
+from services.domain.matters.permissions import lock
 from services.domain.process import outbox, permissions
 from services.domain.process.permissions import CaseState
+from services.domain.reviews import moot_matters
 from services.domain.stages.catalogue import STAGES
 from services.runtime.canonical_json import hash_of
 from services.runtime.errors import NotFound, Refused
@@ -117,6 +120,23 @@ def _open(
     return matter
 
 
+def withdraw(uow: UnitOfWork, matter_id: str) -> Matter:
+    """Withdraw a matter: its reviews end, its process is told, and the same can be asked again.
+
+    NotFound for who may not see it; Refused for who has neither asked nor leads, for a kind that has changed something
+    in the act of asking, and once it is decided.
+    """
+    matter = uow.session.get(Matter, matter_id)
+    if matter is None or not queries.is_visible(uow, matter):
+        raise NotFound(Message("matter"), matter_id)
+    subject = lock(uow, matter_id, "withdraw the matter")
+    refused = withdrawals.refusal(uow, subject)
+    if refused is not None:
+        raise refused
+    moot_matters.ask_back(uow, subject.matter)
+    return subject.matter
+
+
 def find_kind(code: str) -> Kind:
     """Return a kind; NotFound for one that there is not."""
     kind = KINDS.get(code)
@@ -191,4 +211,4 @@ def _number_of_open(uow: UnitOfWork, kind: Kind, state: CaseState, asked: Asked)
     query = select(Matter).where(
         Matter.application_id == state.application.id, Matter.kind == kind.code, Matter.closed_at.is_(None)
     )
-    return next((matter.number for matter in uow.session.scalars(query) if kind.is_same(matter, asked)), None)
+    return next((matter.number for matter in uow.session.scalars(query) if kind.is_same(uow, matter, asked)), None)

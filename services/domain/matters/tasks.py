@@ -59,6 +59,8 @@ def open_review(
 ) -> review_tasks.Opened:
     """Open a review of a matter, once for each job.
 
+    One that was under way when the matter ended is answered, and put to nobody, where its process goes on.
+
     Raises NotPermitted for a stage that is not about this kind, and once somebody has decided against the matter.
     """
     act = f"open the review {stage}"
@@ -69,7 +71,11 @@ def open_review(
     outbox.settle(uow, matter.application_id, "its review is asked for", kind_of(subject).message, matter_id=matter.id)
     if _of_job(uow, job_key) is None:
         if matter.closed_at is not None:
-            raise refusal(matter, act, f"it is closed as {matter.closed_as}")
+            if not kind_of(subject).goes_on(matter):
+                raise refusal(matter, act, f"it is closed as {matter.closed_as}")
+            return review_tasks.open_answered(
+                uow, subject.application, matter, stage, job_key=job_key, process_instance_key=process_instance_key
+            )
         _require_next(uow, subject, stage, act)
         if _count_open(uow, matter, stage) >= MOST_OPEN_REVIEWS:
             raise refusal(matter, act, "it is asked already, and nobody has answered yet")

@@ -305,6 +305,7 @@ TEXTS = {
     "matter-moot": NoticeText(
         Message("What was asked about a loan is no longer needed: the loan has ended."), "matter"
     ),
+    "matter-withdrawn": NoticeText(Message("What was asked about a loan was withdrawn: nothing changes."), "matter"),
     "matter-answered": NoticeText(Message("Your problem report is answered: read what follows."), "matter"),
     "matter-ratified": NoticeText(Message("Your urgent retrieval was approved afterwards."), "matter"),
     "matter-not-ratified": NoticeText(

@@ -16,6 +16,7 @@ from services.domain.process.messages import APPLICATION_APPROVED, APPLICATION_R
 from services.domain.reviews import tasks
 
 MOOT = "moot"
+ASKED_BACK = "asked-back"  # why a matter is moot that was withdrawn
 URGENT = "urgent"
 # Kinds that go on after the loan and the case have ended.
 OUTLIVING = ("violation", "hold", "lift-hold", "appeal", "disposal")
@@ -37,6 +38,23 @@ def end_of_loan(uow: UnitOfWork, application_id: str, because: str, *, by_matter
             continue
         close(uow, matter, MOOT, {"because": because})
         _tell(uow, matter, MATTER_MOOT)
+
+
+def ask_back(uow: UnitOfWork, matter: Matter) -> None:
+    """End a matter that the acting person withdraws, of which nothing is decided yet."""
+    audit_trail.record(
+        uow,
+        "matter-withdrawn",
+        "matter",
+        matter.id,
+        application_id=matter.application_id,
+        number=matter.number,
+        kind=matter.kind,
+    )
+    outcome: dict[str, object] = {"because": ASKED_BACK, "by": uow.actor.id}
+    _end(uow, matter, MOOT, outcome)
+    _notify(uow, matter, "matter-withdrawn", besides=uow.actor.id)
+    _tell(uow, matter, MATTER_MOOT)
 
 
 def application_approved(uow: UnitOfWork, application_id: str) -> None:
@@ -75,6 +93,11 @@ def _tell(uow: UnitOfWork, matter: Matter, name: str) -> None:
 
 def close(uow: UnitOfWork, matter: Matter, closed_as: str, outcome: dict[str, object]) -> None:
     """Close a matter and what is open of it, and tell whoever asked."""
+    _end(uow, matter, closed_as, outcome)
+    _notify(uow, matter, f"matter-{closed_as}")
+
+
+def _end(uow: UnitOfWork, matter: Matter, closed_as: str, outcome: dict[str, object]) -> None:
     matter.closed_at, matter.closed_as, matter.outcome = uow.now, closed_as, outcome
     tasks.close_of_matter(uow, matter, f"matter-{closed_as}")
     audit_trail.record(
@@ -87,11 +110,8 @@ def close(uow: UnitOfWork, matter: Matter, closed_as: str, outcome: dict[str, ob
         kind=matter.kind,
         closed_as=closed_as,
     )
-    for person_id in sorted(filter(None, {matter.opened_by, matter.counterpart_id})):
-        notification_service.notify(
-            uow,
-            person_id,
-            f"matter-{closed_as}",
-            application_id=matter.application_id,
-            subject_id=matter.id,
-        )
+
+
+def _notify(uow: UnitOfWork, matter: Matter, code: str, *, besides: str | None = None) -> None:
+    for person_id in sorted({*filter(None, (matter.opened_by, matter.counterpart_id))} - {besides}):
+        notification_service.notify(uow, person_id, code, application_id=matter.application_id, subject_id=matter.id)

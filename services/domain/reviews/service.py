@@ -23,7 +23,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox
 from services.domain.process.messages import REVIEW_DECIDED
-from services.domain.reviews import ending, judgements, readiness, scopes, tasks
+from services.domain.reviews import effects, ending, judgements, readiness, scopes, tasks
 from services.domain.reviews.given_judgements import Judgement
 from services.domain.reviews.scopes import AS_ASKED, UNCHANGED, Classification, Granting
 from services.domain.rules import agreed_limits
@@ -317,6 +317,7 @@ def _write(uow: UnitOfWork, review: Review, signed: Signed) -> None:
         variables=decision.variables,
     )
     tasks.answer_siblings(uow, review, decision)
+    effects.apply(uow, review, outcome)
     if not of_application:
         return  # whoever asked hears what became of the matter when it is closed
     ending.close_passed(uow, application.id)

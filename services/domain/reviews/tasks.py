@@ -86,6 +86,18 @@ def open_of_matter(
     return _opened(uow, review, matter.number)
 
 
+def open_answered(
+    uow: UnitOfWork, application: Application, matter: Matter, stage: str, *, job_key: int, process_instance_key: int
+) -> Opened:
+    """Answer the review that a job asks for after its matter has ended: nobody is asked, and the process goes on."""
+    review = _new(uow, application, stage, job_key=job_key, process_instance_key=process_instance_key)
+    review.matter_id, review.hand_over_id = matter.id, matter.hand_over_id
+    uow.session.add(review)
+    uow.session.flush()
+    _answer_unasked(uow, review, matter)
+    return _opened(uow, review, matter.number)
+
+
 def _find_of_job(uow: UnitOfWork, job_key: int) -> Review | None:
     return uow.session.scalar(select(Review).where(Review.job_key == job_key))
 
@@ -294,6 +306,31 @@ def close_of_matter(uow: UnitOfWork, matter: Matter, because: str) -> None:
     query = select(Review).where(Review.matter_id == matter.id, Review.closed_at.is_(None))
     for review in uow.session.scalars(query.with_for_update()).all():
         close(uow, review, because)
+
+
+def answer_of_matter(uow: UnitOfWork, matter: Matter) -> None:
+    """Close the open reviews of a matter that has ended, and answer each, since the process goes on.
+
+    Where the process ends with its matter, ``close_of_matter`` is enough.
+    """
+    query = select(Review).where(Review.matter_id == matter.id, Review.closed_at.is_(None))
+    for review in uow.session.scalars(query.with_for_update()).all():
+        _answer_unasked(uow, review, matter)
+
+
+def _answer_unasked(uow: UnitOfWork, review: Review, matter: Matter) -> None:
+    """Close a review that nobody has to answer any more, and tell its process the outcome against what was asked."""
+    stage = STAGES[review.stage].asked_about(matter.kind)
+    close(uow, review, f"matter-{matter.closed_as}")
+    outbox.publish(
+        uow,
+        messages.REVIEW_DECIDED,
+        review.id,
+        application_id=review.application_id,
+        matter_id=matter.id,
+        message_id=f"{messages.REVIEW_DECIDED}:{review.id}",
+        variables={"decision": next(outcome for outcome in stage.outcomes if outcome != stage.favourable)},
+    )
 
 
 def answer_siblings(uow: UnitOfWork, review: Review, decision: Decision) -> None:

@@ -62,7 +62,7 @@ class Appeal(Kind):
     def require_may_open(self, uow: UnitOfWork, state: CaseState, asked: AppealAsked) -> None:
         appeals.require_allowed(uow, self._violation(uow, state, asked))
 
-    def is_same(self, matter: Matter, asked: AppealAsked) -> bool:
+    def is_same(self, uow: UnitOfWork, matter: Matter, asked: AppealAsked) -> bool:
         return bool(matter.facts["asked"]["violationId"] == asked.violation_id)
 
     def obstacle(self, uow: UnitOfWork, state: CaseState, asked: AppealAsked) -> Message | None:

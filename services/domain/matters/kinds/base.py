@@ -99,6 +99,7 @@ class Kind(ABC):
     filed: ClassVar[bool] = True  # as a document of its own when it is carried out
     routed: ClassVar[bool] = True  # by ``matter-route.dmn``; else it has a model of its own, with jobs of its own
     refusable: ClassVar[bool] = True  # a decision against it ends it; else each answer has a job of its own
+    withdrawable: ClassVar[bool] = False  # asking for it has changed nothing, so that it can be withdrawn
     signed: ClassVar[bool] = False  # whoever asks signs that, by a route of its own
     of_loan: ClassVar[bool] = True  # it is about copies on loan; else about an application under approval
     has_form: ClassVar[bool] = True  # among those of new matters; else it is asked for elsewhere
@@ -126,7 +127,7 @@ class Kind(ABC):
         """Raise NotFound for who may not see what it is about: the case, unless the kind says otherwise."""
         get_submitted(uow, application_id)
 
-    def is_same(self, matter: Matter, asked: Any) -> bool:
+    def is_same(self, uow: UnitOfWork, matter: Matter, asked: Any) -> bool:
         """Whether a matter of this kind that is open in the case asks for the same; then it is not asked twice."""
         return True
 
@@ -214,6 +215,10 @@ class Kind(ABC):
     def is_moot(self, state: CaseState) -> bool:
         """Whether what it is about has ended: the loan, unless the kind says otherwise."""
         return loan_is_over(state.hand_over)
+
+    def goes_on(self, matter: Matter) -> bool:
+        """Whether the process of a matter that is closed goes on to its own end; one that is told of it does not."""
+        return False
 
     def carried(self, matter: Matter) -> dict[str, Any]:
         """Return what its message brings to its process, beside the ids of the matter and the case."""

@@ -16,7 +16,16 @@ from services.domain.access import queries as access_queries
 from services.domain.accounts.signatures.bodies import Signing
 from services.domain.applications import forms
 from services.domain.applications.directory import FoundPeople
-from services.domain.custody import copies, custodians, grants, hand_overs, log, suspensions
+from services.domain.custody import (
+    copies,
+    custodians,
+    grants,
+    hand_overs,
+    log,
+    on_site,
+    sitting_documents,
+    suspensions,
+)
 from services.domain.matters.kinds import base
 from services.domain.matters.kinds.base import Asked, Kind, Line
 from services.domain.notifications import service as notification_service
@@ -52,6 +61,7 @@ class CustodyTransfer(Kind):
     button: ClassVar = Message("Transfer custody")
     asked: ClassVar = TransferAsked
     openers: ClassVar = ("custodian", "head", "security-head")
+    withdrawable: ClassVar = True
     finds_people: ClassVar = True
     form_body: ClassVar = TransferBody
 
@@ -77,6 +87,11 @@ class CustodyTransfer(Kind):
         if suspensions.is_frozen(uow, base.lent(state)):
             # whoever reported the problem answers Security's questions, and nobody takes what is not as it should be
             return Message("The copies are frozen while a problem report is being checked: wait for its answer.")
+        sitting = on_site.find_unclosed(uow, base.lent(state).id)
+        # nobody signs for what another has accompanied; of a companion who does not answer it is closed unsigned
+        own = asked_by == base.lent(state).custodian_id
+        if sitting is not None and (own or on_site.is_live(uow, sitting)):
+            return Message("A viewing on site is not ended: sign its end first.")
         if asked.to_person_id == base.lent(state).custodian_id:
             return custodians.ALREADY
         if asked.to_person_id == asked_by:
@@ -122,6 +137,7 @@ class CustodyTransfer(Kind):
     def apply(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> dict[str, Any]:
         hand_over, asked = base.lent(state), self.read(matter)
         former, agreement = hand_over.custodian_id, access_queries.require_agreement(uow, asked.to_person_id)
+        sitting_documents.write_unsigned(uow, hand_over, sitting_documents.TRANSFERRED)
         actions = grants.actions_of(uow, hand_over)
         grants.end(uow, hand_over, self.code)
         hand_over.custodian_id, hand_over.agreement_id = asked.to_person_id, agreement.id

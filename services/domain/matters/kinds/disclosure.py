@@ -63,6 +63,7 @@ class DisclosureKind(Kind):
     button: ClassVar = Message("Provide to people outside")
     asked: ClassVar = DisclosureAsked
     openers: ClassVar = ("custodian", "security-head", "security")
+    withdrawable: ClassVar = True
     lists: ClassVar = ("outsiderIds",)
 
     def form_values(

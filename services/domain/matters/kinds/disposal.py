@@ -64,7 +64,7 @@ class Disposal(Kind):
     def unavailable(self, hand_over: HandOver | None) -> Message | None:
         return self.who_may()
 
-    def is_same(self, matter: Matter, asked: Any) -> bool:
+    def is_same(self, uow: UnitOfWork, matter: Matter, asked: Any) -> bool:
         return False  # each batch has items of its own
 
     def is_moot(self, state: CaseState) -> bool:

@@ -47,6 +47,7 @@ class Extension(Kind):
     button: ClassVar = Message("Extend")
     asked: ClassVar = ExtensionAsked
     openers: ClassVar = ("custodian", "head")
+    withdrawable: ClassVar = True
 
     def who_may(self) -> Message:
         return Message("Only the custodian or the head of the department can ask for an extension.")

@@ -66,7 +66,7 @@ class HoldKind(Kind):
     def unavailable(self, hand_over: HandOver | None) -> Message | None:
         return None
 
-    def is_same(self, matter: Matter, asked: HoldAsked) -> bool:
+    def is_same(self, uow: UnitOfWork, matter: Matter, asked: HoldAsked) -> bool:
         """Several may hold a case, for several causes; the same twice is one that was sent twice."""
         before = matter.facts["asked"]
         return bool((before["cause"], before["reason"]) == (asked.cause, asked.reason))

@@ -79,7 +79,7 @@ class LiftHold(Kind):
     def unavailable(self, hand_over: HandOver | None) -> Message | None:
         return None
 
-    def is_same(self, matter: Matter, asked: LiftHoldAsked) -> bool:
+    def is_same(self, uow: UnitOfWork, matter: Matter, asked: LiftHoldAsked) -> bool:
         return bool(matter.facts["asked"]["holdId"] == asked.hold_id)
 
     def is_moot(self, state: CaseState) -> bool:

@@ -30,6 +30,7 @@ class PurposeChange(Kind):
     button: ClassVar = Message("Change the purpose")
     asked: ClassVar = PurposeAsked
     openers: ClassVar = ("head",)
+    withdrawable: ClassVar = True
 
     def who_may(self) -> Message:
         return Message("Only the head of the department can ask for another purpose: ask your head to do it.")

@@ -6,8 +6,10 @@ from typing import Any, ClassVar, Literal
 
 from sqlalchemy import select
 
+from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
-from services.database.tables.reviews import Decision
+from services.database.tables.reviews import Decision, Review
+from services.database.tables.suspensions import Suspension
 from services.database.unit_of_work import UnitOfWork
 from services.domain.custody import returns, suspensions
 from services.domain.custody.suspensions import RECALLED
@@ -15,6 +17,7 @@ from services.domain.matters.kinds import base
 from services.domain.matters.kinds.base import Asked, Kind, Line
 from services.domain.notifications import service as notification_service
 from services.domain.process.permissions import CaseState
+from services.domain.stages.catalogue import STAGES
 from services.runtime.labels import Label
 from services.runtime.translations import Message
 
@@ -42,6 +45,11 @@ class Recall(Kind):
     def obstacle(self, uow: UnitOfWork, state: CaseState, asked: RecallAsked) -> Message | None:
         return base.loan_obstacle(state.hand_over)
 
+    def is_same(self, uow: UnitOfWork, matter: Matter, asked: RecallAsked) -> bool:
+        """One that nobody has signed in time stops nothing any more, and keeps nobody from recalling the copies."""
+        hand_over = uow.session.get(HandOver, matter.hand_over_id)
+        return hand_over is not None and any(_is_of(one, matter) for one in suspensions.list_open(uow, hand_over))
+
     def before(self, uow: UnitOfWork, state: CaseState) -> dict[str, Any]:
         hand_over = base.lent(state)
         due_at = hand_over.due_at.isoformat() if hand_over.due_at else None
@@ -62,7 +70,7 @@ class Recall(Kind):
         """Give access back where the recall is not signed."""
         if state.hand_over is not None:
             for suspension in suspensions.list_open(uow, state.hand_over):
-                if (suspension.cause, suspension.matter_id) == (RECALLED, matter.id):
+                if _is_of(suspension, matter):
                     suspensions.lift(uow, suspension)
 
     def apply(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> dict[str, Any]:
@@ -79,3 +87,16 @@ class Recall(Kind):
             Line(Message("Ground"), Label(f"recall-{asked['ground']}")),
             base.text_line(Message("Reason"), asked["reason"]),
         ]
+
+
+def keep_closed(uow: UnitOfWork, review: Review, outcome: str) -> None:
+    """Keep the copies closed from the signature on: nobody knows when the process will carry the recall out."""
+    if review.matter_id is None or outcome != STAGES[STAGE].favourable:
+        return
+    hand_over = uow.session.get(HandOver, review.hand_over_id)
+    if hand_over is not None and not base.loan_is_over(hand_over):
+        suspensions.keep(uow, hand_over, RECALLED, review.matter_id)
+
+
+def _is_of(suspension: Suspension, matter: Matter) -> bool:
+    return (suspension.cause, suspension.matter_id) == (RECALLED, matter.id)

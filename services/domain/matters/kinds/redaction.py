@@ -82,7 +82,7 @@ class Redaction(Kind):
         )
         return uow.session.scalar(granted.limit(1)) is not None
 
-    def is_same(self, matter: Matter, asked: RedactionAsked) -> bool:
+    def is_same(self, uow: UnitOfWork, matter: Matter, asked: RedactionAsked) -> bool:
         return bool(matter.facts["asked"]["copyId"] == asked.copy_id)
 
     def obstacle(self, uow: UnitOfWork, state: CaseState, asked: RedactionAsked) -> Message | None:

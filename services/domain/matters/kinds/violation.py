@@ -81,6 +81,11 @@ class ViolationKind(Kind):
         """It goes on after the return, and after the case is closed."""
         return False
 
+    def goes_on(self, matter: Matter) -> bool:
+        """Where an appeal has cleared it before its process had closed it, the model goes on as was decided."""
+        outcome = matter.outcome or {}
+        return "appeal" in outcome and "decision" not in outcome
+
     def open_itself(self, uow: UnitOfWork, state: CaseState, asked: Any) -> Matter:
         if asked.violation_kind == violations.REFUSAL_PATTERN:
             return self._open_pattern(uow, state, asked)

@@ -23,6 +23,7 @@ from services.domain.matters.violations import documents
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox
 from services.domain.process.messages import LOSS_SETTLED, REFERRAL_RECEIVED
+from services.domain.reviews import tasks as review_tasks
 from services.runtime.errors import Refused
 
 
@@ -93,7 +94,8 @@ def begin(uow: UnitOfWork, violation: Violation, matter: Matter) -> None:
 def grant(uow: UnitOfWork, violation: Violation, matter: Matter) -> dict[str, Any]:
     """Clear the violation: access is given back with the days, and the sanctions are revoked and stay on record.
 
-    Where its process still waits for a receipt or for money, it is told that nothing is waited for any more.
+    Where its process still asks somebody, or waits for a receipt or for money, it is told that nothing is asked or
+    waited for any more (P11).
     """
     of_violation = uow.session.get_one(Matter, violation.matter_id, with_for_update=True, populate_existing=True)
     was_open, referred = of_violation.closed_at is None, bool((violation.referral or {}).get("handedAt"))
@@ -111,6 +113,7 @@ def grant(uow: UnitOfWork, violation: Violation, matter: Matter) -> dict[str, An
     of_violation.closed_as = CLEARED
     of_violation.outcome = {**(of_violation.outcome or {}), "appeal": matter.number}
     if was_open:
+        review_tasks.answer_of_matter(uow, of_violation)
         waited = ((REFERRAL_RECEIVED, bool(judgement.get("referral")) and not referred), (LOSS_SETTLED, True))
         for name in (name for name, waits in waited if waits):
             outbox.publish(

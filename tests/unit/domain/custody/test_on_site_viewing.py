@@ -282,6 +282,38 @@ def test_a_sitting_that_nobody_signs_is_on_paper_when_the_loan_ends(loan: OnSite
     assert len(loan.desk.all(Document, kind="sitting")) == 1
 
 
+@pytest.mark.requirement("R46", "R56")
+def test_the_end_of_a_sitting_is_signed_by_who_has_accompanied_it_or_by_nobody(loan: OnSiteDesk) -> None:
+    sitting = loan.begin()
+    offer = {"toPersonId": "operator2", "conditions": ""}
+    for by in (COMPANION, "security-head"):  # while people are there
+        assert code_of(lambda by=by: loan.ask("custody-transfer", by, **offer)) == "not-now"  # type: ignore[misc]
+    loan.desk.clock.turn(TEN_MINUTES)
+    assert code_of(lambda: loan.ask("custody-transfer", COMPANION, **offer)) == "not-now"
+
+    matter_id = loan.ask("custody-transfer", "security-head", **offer)  # in the place of who does not answer
+    loan.agreed(matter_id, ("custody-receipt", "operator2"))
+    assert loan.apply(matter_id)
+    content = json.loads(loan.desk.the(Document, kind="sitting").content)
+    assert (content["closedAs"], content["signature"], content["closedBy"]) == ("custody-transferred", None, None)
+    assert content["companion"]["id"] == COMPANION
+    assert loan.end(sitting, by="operator2").closed_by is None, "nothing more to sign"
+    assert loan.begin(by="operator2").companion_id == "operator2"
+
+
+@pytest.mark.requirement("R56")
+def test_an_offer_of_copies_waits_for_the_signature_of_a_sitting_that_was_begun_after_it(loan: OnSiteDesk) -> None:
+    matter_id = loan.ask("custody-transfer", COMPANION, toPersonId="operator2", conditions="")
+    loan.check(matter_id)
+    sitting = loan.begin()
+    review_id = loan.open(matter_id, "custody-receipt")
+    receipt = (review_id, matter_id, "custody-receipt", "operator2")
+    assert code_of(lambda: loan.answer(*receipt)) == "not-now"
+    loan.end(sitting)
+    loan.answer(*receipt)
+    assert loan.apply(matter_id)
+
+
 @pytest.mark.requirement("R21", refuses=True)
 def test_t9_each_step_up_is_argued_and_a_companion_keeps_what_is_viewed_on_site(any_database_url: str) -> None:
     desk = ReviewDesk(any_database_url)

@@ -15,6 +15,8 @@ from test_violations_to_their_end import DECIDER, GRAVE, LEAK, Handled, leaked, 
 from services.database.tables.documents import Document
 from services.database.tables.matters import Matter
 from services.database.tables.notices import Notice
+from services.database.tables.outbox import OutboxMessage
+from services.database.tables.reviews import Review
 from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Sanction
 from services.database.unit_of_work import UnitOfWork
@@ -55,6 +57,10 @@ class Appealed(Handled):
     def decided(self, appeal_id: str, outcome: str, by: str = MANAGER) -> None:
         self.desk.run(matter_tasks.check, appeal_id, self.instance + 1)
         self.decide(appeal_id, STAGE, by, outcome)
+
+    def answers(self, review_id: str) -> list[dict[str, Any]]:
+        """What the process of a review is told."""
+        return [row.variables for row in self.messages(messages.REVIEW_DECIDED) if row.correlation_key == review_id]
 
 
 @pytest.fixture
@@ -264,6 +270,57 @@ def test_a_referral_that_was_made_is_not_undone_and_the_page_says_so(open_one: A
     assert (view.violation.appeal.state, view.violation.may_appeal) == ("applied", False)
     results = case.desk.run(queries.get, appeal_id, by="keeper").results
     assert any("referral is not undone" in line.en for line in results)
+
+
+@pytest.mark.requirement("R66", "R67")
+def test_an_appeal_that_is_granted_answers_what_the_process_still_asks(open_one: Appealed) -> None:
+    case = open_one
+    case.heard(LEAK)
+    case.judge(GRAVE, MANAGER, "violation-management")
+    case.record()
+    review_id = case.open(case.id, "referral")  # Legal has not answered yet
+    appeal_id = case.appeal()
+    case.decided(appeal_id, "approved", "manager2")
+    assert case.apply(appeal_id) is True
+
+    review = case.desk.the(Review, id=review_id)
+    assert (review.closed_at is not None, review.closed_because) == (True, "matter-cleared")
+    assert case.answers(review_id) == [{"decision": "rejected"}], "its process goes on, and comes to its end"
+    case.end()
+    assert all(row.settled_at for row in case.desk.all(OutboxMessage, matter_id=case.id))
+
+
+@pytest.mark.requirement("R66", "R67")
+def test_what_the_process_asks_after_a_granted_appeal_is_put_to_nobody(open_one: Appealed) -> None:
+    case = open_one
+    case.heard(LEAK)
+    case.judge(GRAVE, MANAGER, "violation-management")
+    case.record()
+    appeal_id = case.appeal()
+    case.decided(appeal_id, "approved", "manager2")
+    assert case.apply(appeal_id) is True
+
+    key = next(case.desk.keys)
+    job = {"job_key": key, "process_instance_key": case.instance + key}
+    opened = case.desk.run(matter_tasks.open_review, case.id, "referral", **job)
+    again = case.desk.run(matter_tasks.open_review, case.id, "referral", **job)  # sent twice
+    assert again.review_id == opened.review_id
+    review = case.desk.the(Review, id=opened.review_id)
+    assert (review.closed_at is not None, review.closed_because) == (True, "matter-cleared")
+    assert case.answers(review.id) == [{"decision": "rejected"}]
+    assert not case.desk.all(Notice, code="review-opened", subject_id=review.id)
+    with pytest.raises(Refused) as caught:
+        case.answer(review.id, case.id, "referral", "manager2", judgement=Judgement(authority="公安"))
+    assert caught.value.code == "review-closed"
+
+
+def test_a_violation_that_was_never_upheld_asks_nothing_after_its_end(open_one: Appealed) -> None:
+    case = open_one
+    case.heard(LEAK)
+    case.decide(case.id, "violation-management", MANAGER, "unfounded")
+    case.desk.run(tasks.clear, case.id)
+    with pytest.raises(NotPermitted, match="closed as cleared"):
+        case.open(case.id, "referral")
 
 
 @pytest.mark.requirement("R65", "R66")

@@ -24,7 +24,7 @@ from services.database.tables.work_orders import WorkOrder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import document_layouts
 from services.domain.custody import closing, suspensions, violations
-from services.domain.disclosures import service
+from services.domain.disclosures import queries, service
 from services.domain.matters import service as matters
 from services.domain.process.messages import LOAN_CLOSED
 from services.runtime.errors import NotFound, NotPermitted, Refused
@@ -194,6 +194,70 @@ def test_the_receipt_is_of_the_people_named_and_after_the_files(loan: ProvidingD
     assert code_of(lambda: fetched(loan, matter_id)) == "provided-already"
 
 
+def past_the_due_date(loan: ProvidingDesk) -> None:
+    loan.desk.clock.turn(timedelta(days=60))
+
+
+def suspended(loan: ProvidingDesk) -> None:
+    def act(uow: UnitOfWork) -> None:
+        held = uow.session.get_one(HandOver, loan.ids["hand_over_id"])
+        suspensions.open_once(uow, held, suspensions.VIOLATION)
+
+    loan.desk.run(act)
+
+
+def suspended_person(loan: ProvidingDesk) -> None:
+    loan.desk.run(lambda uow: suspensions.open_for_person(uow, "reviewer2", suspensions.VIOLATION).id)
+
+
+def recalled(loan: ProvidingDesk) -> None:
+    matter_id = loan.ask("recall", "reviewer", ground="leak")
+    loan.agreed(matter_id, ("recall", "security-head"))
+    assert loan.apply(matter_id)
+
+
+@pytest.mark.requirement("R58", refuses=True)
+@pytest.mark.parametrize(
+    ("meanwhile", "code", "ends"),
+    [
+        (past_the_due_date, "use-period-over", True),
+        (suspended, "suspended", True),
+        (suspended_person, "person-suspended", True),
+        (recalled, "loan-ended", False),
+    ],
+)
+def test_what_was_handed_out_is_recorded_and_nothing_more_is_handed_out(
+    loan: ProvidingDesk, meanwhile: Callable[[ProvidingDesk], None], code: str, ends: bool
+) -> None:
+    matter_id = loan.allowed()
+    fetched(loan, matter_id)
+    meanwhile(loan)
+    assert code_of(lambda: fetched(loan, matter_id)) == code
+    view = loan.desk.run(queries.get, matter_id, by="reviewer2")
+    assert (view.may_hand_out, view.may_record_receipt) == (False, True)
+
+    assert receive(loan, matter_id).received_at is not None
+    [entry] = loan.desk.all(CustodyEntry, event="provided")
+    assert entry.detail["outsiders"] == ["李警官", "周警官"]
+    assert [message.variables for message in loan.messages(LOAN_CLOSED)] == [{"loanOutcome": "provided"}] * ends
+    assert (loan.loan.ended_at is not None) == ends
+    if not ends:  # the process of the case is at the return, and stays there
+        with pytest.raises(NotPermitted, match="nobody outside has signed"):
+            loan.desk.run(closing.end_provided_loan, loan.application_id, loan.ids["hand_over_id"])
+    assert code_of(lambda: receive(loan, matter_id)) == "provided-already"
+
+
+@pytest.mark.requirement("R58", refuses=True)
+@pytest.mark.parametrize("meanwhile", [past_the_due_date, recalled])
+def test_no_receipt_is_recorded_of_what_nobody_has_fetched(
+    loan: ProvidingDesk, meanwhile: Callable[[ProvidingDesk], None]
+) -> None:
+    matter_id = loan.allowed()
+    meanwhile(loan)
+    assert not loan.desk.run(queries.get, matter_id, by="reviewer2").may_record_receipt
+    assert code_of(lambda: receive(loan, matter_id)) == "not-fetched"
+
+
 @pytest.mark.requirement("R40", "R58", refuses=True)
 def test_a_loan_ends_as_provided_by_the_receipt_alone(loan: ProvidingDesk) -> None:
     matter_id = loan.allowed()
@@ -257,3 +321,23 @@ def test_a_loan_that_was_provided_is_never_overdue(loan: ProvidingDesk) -> None:
     receive(loan, matter_id)
     loan.desk.clock.turn(timedelta(days=60))
     assert loan.desk.run(violations.open_overdue, loan.application_id, loan.ids["hand_over_id"]) is None
+
+
+@pytest.mark.requirement("R51", "R65")
+def test_a_loan_that_was_provided_after_the_grace_was_overdue_however_late_the_job_is(loan: ProvidingDesk) -> None:
+    matter_id = loan.allowed()
+    fetched(loan, matter_id)
+    loan.desk.clock.turn(timedelta(days=60))
+    receive(loan, matter_id)
+    act, ids = closing.end_provided_loan, (loan.application_id, loan.ids["hand_over_id"])
+    loan.desk.run(
+        closing.confirm_loan_end, loan.application_id, loan.desk.run(act, *ids), closed_as="footage-provided", filed={}
+    )
+    assert loan.desk.the(Application, id=loan.application_id).closed_at is not None
+
+    violation = loan.desk.run(violations.open_overdue, *ids)
+    assert violation is not None
+    assert (violation.kind, violation.due_at) == ("overdue", loan.loan.due_at)
+    again = loan.desk.run(violations.open_overdue, *ids)
+    assert again is not None
+    assert again.id == violation.id

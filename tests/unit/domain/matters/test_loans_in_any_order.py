@@ -8,7 +8,7 @@ one that is viewed on site.
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,7 @@ SHORT = [TIMES[0], TIMES[0].replace(":00Z", ":40Z")]  # what a redacted copy sho
 WATCHED_MS = 40_000
 DECIDE_VIOLATIONS = ("violation-security", "violation-management", "violation-legal")
 WARNING = Judgement(sanctions=(GivenSanction("warning"),), loss=False, referral=False)
+REFERRED = replace(WARNING, referral=True)
 WAYS_TO_END = ("return", "recall", "transfer")
 RECIPIENT = generate_identity()[1]
 
@@ -209,6 +210,10 @@ class Loan:
     def report(self, by: str) -> None:
         self.ask(self.who(by), "problem", problem="wrong-camera")
 
+    def withdraw(self, place: int, by: str) -> None:
+        if matter := self.matter(place):
+            self.attempt(self.who(by), service.withdraw, matter.id)
+
     def ask_hold(self, by: str) -> None:
         self.ask(by, "hold", cause="manual")
 
@@ -275,8 +280,11 @@ class Loan:
         self.respond(place, "replace", "replace")
         self.reissue()
 
-    def handle(self, place: int, grave: bool, founded: bool, appealed: bool) -> None:
-        """Take a violation through its process as far as it goes: served, heard, decided, closed."""
+    def handle(self, place: int, grave: bool, founded: bool, appealed: bool, referral: str) -> None:
+        """Take a violation through its process as far as it goes: served, heard, decided, referred, closed.
+
+        ``referral``: what Legal says of it, nothing yet where it is ``asked``; none where it is empty.
+        """
         violation = self.violation(place)
         if violation is None or violation.matter_id is None or violation.closed_at is not None:
             return
@@ -292,14 +300,23 @@ class Loan:
         self.attempt(None, violation_tasks.expire_reply, matter.id)
         stage = matter.route[0] if matter.route else "violation-security"
         if founded:
-            self.decide(matter, stage, True)
+            self.decide(matter, stage, True, judgement=REFERRED if referral else WARNING)
             self.attempt(None, violation_tasks.record_sanctions, matter.id)
+            self.refer(matter, referral)
             self.attempt(None, tasks.close, matter.id, violation_tasks.HANDLED)
             if appealed:
                 self.ask_appeal(-1, agreed=True)
         else:
             self.decide(matter, stage, False, "unfounded")
             self.attempt(None, violation_tasks.clear, matter.id)
+
+    def refer(self, matter: Matter, referral: str) -> None:
+        if referral == "asked":
+            self.open_stage(matter, violation_tasks.REFERRAL)
+        elif referral:
+            authority = Judgement(authority="公安" if referral == violation_tasks.APPROVED else None)
+            self.decide(matter, violation_tasks.REFERRAL, True, referral, judgement=authority)
+            self.attempt(None, violation_tasks.begin_referral, matter.id)
 
     def redact(self, place: int) -> None:
         """Let what waits be made, and be watched and approved by a second person."""
@@ -379,11 +396,13 @@ class Loan:
         damaged = [{"kind": "copy", "id": self.copy_id, "of": "1", "faults": ["changed"]}]
         self.attempt(None, problems.report_damage, self.row.application_id, damaged)
 
-    def decide(self, matter: Matter, stage: str, yes: bool, outcome: str | None = None) -> None:
+    def decide(
+        self, matter: Matter, stage: str, yes: bool, outcome: str | None = None, *, judgement: Judgement | None = None
+    ) -> None:
         review = self.open_stage(matter, stage)
         by = self.decider(review) if review is not None else None
         if review is not None and by is not None:
-            self.give(matter, review, by, yes, outcome)
+            self.give(matter, review, by, yes, outcome, judgement=judgement)
 
     def open_stage(self, matter: Matter, stage: str) -> Review | None:
         """Open a review of the matter, or take the one that waits; None too where its job stops, as nobody is left."""
@@ -405,7 +424,16 @@ class Loan:
         found = access_policy.candidates(access_queries.load_directory(self.uow), facts, review)
         return found[0] if found else None
 
-    def give(self, matter: Matter, review: Review, by: str, yes: bool, outcome: str | None = None) -> None:
+    def give(
+        self,
+        matter: Matter,
+        review: Review,
+        by: str,
+        yes: bool,
+        outcome: str | None = None,
+        *,
+        judgement: Judgement | None = None,
+    ) -> None:
         given = STAGES[review.stage].asked_about(matter.kind)
         other = next(code for code in given.outcomes if code != given.favourable)
         outcome = outcome or (given.favourable if yes else other)
@@ -418,7 +446,7 @@ class Loan:
             reason="理由" if outcome in given.reason_for else None,
             opinion="同意。" if given.opinion_needed else None,
             proof=Proof(matter.facts_sha256, PASSWORD),
-            **({"judgement": WARNING} if outcome == "upheld" else {}),
+            judgement=judgement or (WARNING if outcome == "upheld" else Judgement()),
         )
 
     def give_back(self) -> None:
@@ -732,6 +760,7 @@ class Loan:
         return bool(self.row.returned_at != before)
 
     def ask_somebody(self) -> None:
+        self.end_sittings()
         unfit = {self.row.custodian_id, *self.gone()}
         to = next(place for place, person in enumerate(self.world.keepers) if person not in unfit)
         self.ask_transfer("security-head", to)
@@ -763,6 +792,7 @@ def step(act: Callable[..., Any], *arguments: st.SearchStrategy[Any]) -> st.Sear
 
 
 PLACE = st.integers(0, PLACES - 1)
+REFERRALS = st.sampled_from(["", "asked", "approved", "rejected"])
 ASKED = st.one_of(
     step(Loan.ask_extension, st.sampled_from(["keeper", "head"]), st.integers(300, 740)),
     step(Loan.ask_transfer, st.sampled_from(["keeper", "head", "security-head"]), st.integers(0, 2)),
@@ -783,13 +813,14 @@ TIMERS = st.one_of(
 ELSE = st.one_of(
     step(Loan.answer, PLACE, st.integers(0, 2), st.booleans()),
     step(Loan.check_matter, PLACE),
+    step(Loan.withdraw, PLACE, st.sampled_from(["keeper", "head", "security-head"])),
     step(Loan.apply_matter, PLACE),
     step(Loan.close_matter, PLACE, st.sampled_from(["refused", "moot", "applied"])),
     step(Loan.freeze, PLACE),
     step(Loan.respond, PLACE, st.sampled_from(ANSWERS), st.sampled_from(ANSWERS)),
     step(Loan.violate, st.sampled_from(["breach", "leak"])),
-    step(Loan.handle, PLACE, *[st.booleans()] * 3),
-    step(Loan.handle, PLACE, st.booleans(), st.just(True), st.booleans()),
+    step(Loan.handle, PLACE, *[st.booleans()] * 3, REFERRALS),
+    step(Loan.handle, PLACE, st.booleans(), st.just(True), st.booleans(), REFERRALS),
     step(Loan.redact, PLACE),
     step(Loan.hand_out, PLACE),
     *(step(act) for act in (Loan.sit, Loan.sit, Loan.end_sittings, Loan.download, Loan.find_damage)),

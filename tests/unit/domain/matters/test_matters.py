@@ -463,6 +463,42 @@ def test_a_recall_that_is_not_signed_gives_access_back(loan: LoanDesk) -> None:
 
 
 @pytest.mark.requirement("R57", refuses=True)
+@pytest.mark.parametrize("signed_after", [23, 25])  # after a day access was given back, and stops again
+def test_a_recall_that_is_signed_keeps_the_copies_closed_until_it_is_carried_out(
+    loan: LoanDesk, signed_after: int
+) -> None:
+    matter_id = loan.ask("recall", "reviewer", ground="leak")
+    loan.check(matter_id)
+    loan.desk.clock.turn(timedelta(hours=signed_after))
+    loan.decide(matter_id, "recall", "security-head")
+    loan.desk.clock.turn(timedelta(hours=2))  # the engine is away
+    with pytest.raises(Refused) as caught:
+        loan.desk.run(grants.check, loan.ids["copy_id"], "view", by="keeper")
+    assert caught.value.code == "copy-recalled"
+
+    assert loan.apply(matter_id)
+    assert loan.loan.returned_at is not None
+
+
+@pytest.mark.requirement("R57", refuses=True)
+def test_a_recall_is_asked_again_once_the_earlier_one_stops_nothing_any_more(loan: LoanDesk) -> None:
+    first = loan.ask("recall", "supervisor", ground="misuse")
+    assert refused(loan, "recall", "reviewer", ground="leak") == "asked-already"
+    loan.desk.clock.turn(timedelta(hours=24, minutes=1))  # nobody has signed it
+    second = loan.ask("recall", "reviewer", ground="leak")
+    with pytest.raises(Refused) as caught:
+        loan.desk.run(grants.check, loan.ids["copy_id"], "view", by="keeper")
+    assert caught.value.code == "copy-recalled"
+
+    loan.check(second)
+    loan.decide(second, "recall", "security-head")
+    loan.desk.clock.turn(timedelta(hours=25))
+    assert refused(loan, "recall", "reviewer", ground="leak") == "asked-already", "signed, and not carried out yet"
+    assert loan.apply(second)
+    assert [loan.matter(one).closed_as for one in (first, second)] == ["moot", "applied"]
+
+
+@pytest.mark.requirement("R57", refuses=True)
 def test_the_custodian_and_the_department_recall_nothing(loan: LoanDesk) -> None:
     for person in ("keeper", "head"):
         assert refused(loan, "recall", person, ground="other") == "not-yours"
