@@ -379,6 +379,7 @@ WORDS: dict[str | bool | None, str] = {
     "problem-follows-replace": "the footage is retrieved and handed over again on the same approval",
     "problem-follows-recall": "the copies are recalled, and the loan ends",
     "problem-follows-breach": "a violation is recorded; the copies can be returned and not be used",
+    "problem-follows-taken-over": "a violation has taken the freeze over: the days are given back with it, or not",
     "custody-recalled": "recalled",
     "matter-appeal": "appeal",
     "appeal-cleared": "the violation is cleared; access is given back, and the sanctions are revoked",

@@ -16,7 +16,11 @@ class Command:
     hand_over_id: str
     due_at: datetime | None = None
     """What the process goes by now."""
+    grace_period: str | None = None
+    """Likewise; ISO 8601."""
 
 
 async def handle(command: Command, database: Database) -> None:
-    await database.run(ACTOR, hand_overs.resume, command.application_id, command.hand_over_id, command.due_at)
+    await database.run(
+        ACTOR, hand_overs.resume, command.application_id, command.hand_over_id, command.due_at, command.grace_period
+    )

@@ -28,7 +28,7 @@ JOBS: dict[str, tuple[set[str], set[str]]] = {
     "expire-offer": ({"applicationId", "handOverId"}, {"acceptedMeanwhile", "dueAt"}),
     "remind-return": ({"applicationId", "handOverId"}, {"remindersSent"}),
     "suspend-access": ({"applicationId", "handOverId"}, {"accessSuspended"}),
-    "resume-access": ({"applicationId", "handOverId", "dueAt"}, set()),
+    "resume-access": ({"applicationId", "handOverId", "dueAt", "gracePeriod"}, set()),
     "open-violation": ({"applicationId", "handOverId", "violationKind", "matterId"}, {"violationId"}),
     "inspect-return": ({"applicationId", "handOverId"}, {"returnFindings"}),
     "re-archive": ({"applicationId", "handOverId", "decision"}, {"disposalDate"}),

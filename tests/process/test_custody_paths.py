@@ -14,7 +14,7 @@ from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.demo.organisation import demo_id
-from services.domain.custody import grants, naming, use_period
+from services.domain.custody import grants, naming, suspensions, use_period
 from services.runtime.errors import Refused
 
 pytestmark = [pytest.mark.slow, pytest.mark.zeebe]
@@ -151,6 +151,36 @@ def extend(uow: UnitOfWork, hand_over_id: str, days: int) -> None:
     """What an extension will do (R50)."""
     hand_over = uow.session.get_one(HandOver, hand_over_id)
     use_period.change_due_date(uow, hand_over, uow.now + timedelta(days=days), because="extension")
+
+
+@pytest.mark.requirement("R44", "R51", refuses=True)
+async def test_the_timer_of_the_grace_goes_by_the_longer_one_after_a_freeze(desk: People) -> None:
+    case = await desk.apply("cam1", requested_use_days=5)
+    await desk.accept(case)
+    hand_over_id = desk.hand_over(case).id
+    await desk.turn(days=4)
+    desk.look(freeze, hand_over_id)
+    await desk.turn(days=60)  # the longest use period is over meanwhile, and the grace with it
+    desk.look(lift, hand_over_id)
+    await desk.turn(seconds=1)
+    await desk.until(lambda _: "use-period-over" in suspended(desk), "the suspension by the new timer")
+
+    await desk.turn(days=2, hours=23)
+    assert desk.rows(Violation) == []
+    await desk.turn(hours=1)
+    await desk.until(lambda _: desk.rows(Violation), "the violation")
+    assert [one.kind for one in desk.rows(Violation)] == ["overdue"]
+    await desk.returned(case)
+
+
+def freeze(uow: UnitOfWork, hand_over_id: str) -> None:
+    """What a problem report does."""
+    suspensions.open_once(uow, uow.session.get_one(HandOver, hand_over_id), suspensions.PROBLEM)
+
+
+def lift(uow: UnitOfWork, hand_over_id: str) -> None:
+    """What the answer to a problem report does."""
+    use_period.lift_freeze(uow, uow.session.get_one(HandOver, hand_over_id))
 
 
 @pytest.mark.requirement("R48")

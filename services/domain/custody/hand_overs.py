@@ -371,14 +371,21 @@ def suspend(uow: UnitOfWork, application_id: str, hand_over_id: str) -> bool:
     return True
 
 
-def resume(uow: UnitOfWork, application_id: str, hand_over_id: str, due_at: datetime | None = None) -> None:
+def resume(
+    uow: UnitOfWork,
+    application_id: str,
+    hand_over_id: str,
+    due_at: datetime | None = None,
+    grace_period: str | None = None,
+) -> None:
     """Open access again after the use period was changed (R50); nothing when the new one is over too.
 
-    It lifts the end of the use period alone: whoever opened another suspension lifts it. ``due_at``: what the process
-    goes by; where the use period was changed again since, it is told once more.
+    It lifts the end of the use period alone: whoever opened another suspension lifts it. ``due_at`` and
+    ``grace_period`` (ISO 8601): what the process goes by; where the use period was changed again since, it is told once
+    more.
     """
     hand_over = _lock_accepted(uow, application_id, hand_over_id, "resume access")
-    use_period.settle_changes(uow, hand_over, "resume-access", due_at)
+    use_period.settle_changes(uow, hand_over, "resume-access", due_at, grace_period)
     if not suspensions.is_over(hand_over):
         use_period.follow_due_date(uow, hand_over)
 

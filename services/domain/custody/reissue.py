@@ -18,7 +18,7 @@ from services.database.tables.reviews import Decision
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
-from services.domain.custody import discards, grants, heads, loan_documents, log, unaccounted
+from services.domain.custody import discards, grants, heads, loan_documents, log, suspensions, unaccounted
 from services.domain.notifications import service as notification_service
 from services.domain.process import deployed_models, outbox, permissions
 from services.domain.process.messages import LOAN_CLOSED
@@ -31,14 +31,18 @@ from services.domain.rules import agreed_limits
 BECAUSE = "replaced"
 NOT_ATTESTED = "download-not-attested"  # as the inspection of a return calls it
 INSPECTORS = ("security-reviewer", "return-inspector")
+STAYS_CLOSED = (suspensions.VIOLATION, suspensions.RECALLED)
 
 
-def is_possible(uow: UnitOfWork, state: CaseState) -> bool:
-    """Whether the copies can be replaced under this application.
+def is_possible(uow: UnitOfWork, state: CaseState, hand_over: HandOver) -> bool:
+    """Whether the copies of a loan can be replaced under its application.
 
-    Not once its longest use period is used up (R50), and not where the case runs on a model of an earlier release,
-    which does not know of it: then the copies are recalled, and a new application is needed.
+    Not once its longest use period is used up (R50), not while a violation or a recall keeps the loan closed, which the
+    new copies would open again (R42, R65), and not where the case runs on a model of an earlier release, which does not
+    know of it: then the copies are recalled, and a new application is needed.
     """
+    if any(row.hand_over_id is not None and row.cause in STAYS_CLOSED for row in suspensions.list_open(uow, hand_over)):
+        return False
     remains = agreed_limits.remaining_days(uow, state.application) > 0
     return remains and deployed_models.waits_for(uow, state.application, LOAN_CLOSED)
 

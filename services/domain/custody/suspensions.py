@@ -100,7 +100,7 @@ def open_for_person(
         id=new_id(), person_id=person_id, cause=cause, matter_id=matter_id, since=uow.now, until=until
     )
     _add(uow, suspension, application_id=None)
-    for hand_over in _held_by(uow, person_id):
+    for hand_over in list_held(uow, person_id):
         granted.end_of_recipients(uow, hand_over, cause)
         log.append(uow, hand_over, "suspended", cause=cause)
     return suspension
@@ -141,6 +141,13 @@ def of_person(uow: UnitOfWork, person_id: str) -> list[Suspension]:
     return _open(uow, Suspension.person_id == person_id)
 
 
+def has_left(uow: UnitOfWork, person_id: str) -> bool:
+    """Return whether a person has left; the account stays while they hold copies, which are closed meanwhile (R46)."""
+    if not uow.session.get_one(Person, person_id).active:
+        return True
+    return any(row.cause == CUSTODIAN_LEFT for row in of_person(uow, person_id))
+
+
 def list_suspended(uow: UnitOfWork, people: Collection[str]) -> set[str]:
     """Return those of the people who are suspended themselves; one statement."""
     return {str(row.person_id) for row in _open(uow, Suspension.person_id.in_(people))} if people else set()
@@ -168,9 +175,14 @@ def first_cause(causes: Iterable[str]) -> str | None:
     return min(causes, key=CAUSES.index, default=None)
 
 
+def list_freezes(uow: UnitOfWork, hand_over: HandOver) -> list[Suspension]:
+    """List the open suspensions of a hand-over by problem reports; the oldest first."""
+    return [row for row in list_open(uow, hand_over) if row.hand_over_id is not None and row.cause == PROBLEM]
+
+
 def is_frozen(uow: UnitOfWork, hand_over: HandOver) -> bool:
-    """Return whether a problem report is open: the clock of the loan stands still (R44)."""
-    return any(row.cause == PROBLEM for row in list_open(uow, hand_over))
+    """Return whether a problem report freezes the copies: the clock of the loan stands still (R44)."""
+    return bool(list_freezes(uow, hand_over))
 
 
 def is_held(hand_over: HandOver) -> bool:
@@ -181,6 +193,28 @@ def is_held(hand_over: HandOver) -> bool:
 def is_over(hand_over: HandOver) -> bool:
     """Return whether nobody holds the copies any more: returned, lost, or the loan has ended."""
     return any((hand_over.returned_at, hand_over.lost_at, hand_over.ended_at))
+
+
+def list_held(uow: UnitOfWork, person_id: str) -> list[HandOver]:
+    """List the hand-overs that a person holds, locked."""
+    query = (
+        select(HandOver)
+        .where(
+            HandOver.custodian_id == person_id,
+            HandOver.accepted_at.is_not(None),
+            HandOver.returned_at.is_(None),
+            HandOver.lost_at.is_(None),
+            HandOver.ended_at.is_(None),
+        )
+        .order_by(HandOver.id)
+        .with_for_update()
+    )
+    return list(uow.session.scalars(query))
+
+
+def ended_at(uow: UnitOfWork, suspension: Suspension) -> datetime:
+    """Return when a suspension ended: lifted, or by itself; now, where it is open."""
+    return min(moment for moment in (suspension.lifted_at, suspension.until, uow.now) if moment is not None)
 
 
 def is_suspended(now: datetime, *causes: str) -> ColumnElement[bool]:
@@ -235,25 +269,9 @@ def _concerned(uow: UnitOfWork, suspension: Suspension) -> list[HandOver]:
         concerned = [uow.session.get_one(HandOver, suspension.hand_over_id)]
     else:
         _lock_person(uow, str(suspension.person_id))
-        concerned = _held_by(uow, str(suspension.person_id))
+        concerned = list_held(uow, str(suspension.person_id))
     uow.session.refresh(suspension)
     return concerned
-
-
-def _held_by(uow: UnitOfWork, person_id: str) -> list[HandOver]:
-    query = (
-        select(HandOver)
-        .where(
-            HandOver.custodian_id == person_id,
-            HandOver.accepted_at.is_not(None),
-            HandOver.returned_at.is_(None),
-            HandOver.lost_at.is_(None),
-            HandOver.ended_at.is_(None),
-        )
-        .order_by(HandOver.id)
-        .with_for_update()
-    )
-    return list(uow.session.scalars(query))
 
 
 def _add(uow: UnitOfWork, suspension: Suspension, *, application_id: str | None) -> None:

@@ -13,7 +13,6 @@ from services.database.base import new_id
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
-from services.database.tables.people import Person
 from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Hearing, Violation
 from services.database.unit_of_work import UnitOfWork
@@ -87,7 +86,6 @@ def open_once(
     *,
     due_at: datetime | None = None,
     problem_id: str | None = None,
-    since: datetime | None = None,
     accused: Sequence[str] | None = None,
 ) -> Violation:
     """Open one violation for each hand-over, kind and due date; suspend access, notify all who answer for the loan.
@@ -95,10 +93,10 @@ def open_once(
     These are the custodian, the department's head, Security with its head, and supervision; of those other than the
     custodian nobody whom the case concerns, who must not learn of it (T8).
 
+    It takes the freeze of a problem report over, and its suspension counts from there: the copies can be returned.
     ``due_at``: the due date that was missed, of an overdue copy. ``problem_id``: the problem report that has found it,
-    each once; ``since``: from when the suspension counts, where it takes a freeze over. ``accused``: people by id;
-    unless others are named, the custodian, or the heads of the department where the custodian has left. Raises
-    ValueError for an unknown kind.
+    each once. ``accused``: people by id; unless others are named, the custodian, or the heads of the department where
+    the custodian has left. Raises ValueError for an unknown kind.
     """
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is no kind of violation: use one of {', '.join(KINDS)}")
@@ -118,8 +116,10 @@ def open_once(
     )
     uow.session.add(violation)
     uow.session.flush()
+    since = min((row.since for row in suspensions.list_freezes(uow, hand_over)), default=None)
     suspensions.open_once(uow, hand_over, suspensions.VIOLATION, violation_id=violation.id, since=since)
     log.append(uow, hand_over, "violation", kind=kind, violation=violation.id)
+    use_period.take_freeze_over(uow, hand_over)
     audit_trail.record(
         uow, "violation-opened", "violation", violation.id, application_id=hand_over.application_id, kind=kind
     )
@@ -322,6 +322,27 @@ def revoke(uow: UnitOfWork, violation: Violation, *, by: str) -> None:
         _clear(uow, hand_over, violation)
 
 
+def lift_people(uow: UnitOfWork, violation: Violation, *, cleared: bool) -> None:
+    """Lift what the violation has suspended of people; call it before the violation itself is ended or revoked.
+
+    ``cleared``: nobody should have been suspended, so each of their other loans gets back the days, also where an
+    earlier end of the violation has lifted it. The loan of the violation gets them back with its own suspension.
+    """
+    query = select(Suspension).where(Suspension.matter_id == violation.matter_id, Suspension.person_id.is_not(None))
+    of_people = uow.session.scalars(query.order_by(Suspension.since, Suspension.id)).all()
+    for suspension in of_people:
+        suspensions.lift(uow, suspension)
+    if not cleared or violation.closed_as == CLEARED:
+        return
+    for suspension in of_people:
+        for hand_over in suspensions.list_held(uow, str(suspension.person_id)):
+            since = max(suspension.since, hand_over.accepted_at or suspension.since)
+            if hand_over.id != violation.hand_over_id and since < suspensions.ended_at(uow, suspension):
+                use_period.give_back(
+                    uow, hand_over, since, because="violation-cleared", until=suspensions.ended_at(uow, suspension)
+                )
+
+
 def list_accused(uow: UnitOfWork, matter_id: str) -> list[str]:
     """List who is accused in a violation, by its matter."""
     query = select(Hearing.person_id).where(Hearing.matter_id == matter_id, Hearing.part == ACCUSED)
@@ -355,7 +376,7 @@ def _clear(uow: UnitOfWork, hand_over: HandOver, violation: Violation) -> None:
 
 
 def _list_answerable(uow: UnitOfWork, hand_over: HandOver) -> list[str]:
-    if uow.session.get_one(Person, hand_over.custodian_id).active:
+    if not suspensions.has_left(uow, hand_over.custodian_id):
         return [hand_over.custodian_id]
     return heads.list_of_department(uow, hand_over) or [hand_over.custodian_id]
 

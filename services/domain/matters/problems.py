@@ -30,8 +30,8 @@ def freeze(uow: UnitOfWork, matter_id: str, process_instance_key: int) -> None:
     _require_report(matter, act)
     bind_instance(matter, process_instance_key, act)
     outbox.settle(uow, matter.application_id, "the loan is frozen", PROBLEM_REPORTED, matter_id=matter.id)
-    # an answered report is not frozen again: its answer has lifted that
-    if matter.closed_at is None and hand_over is not None and kind.STAGE not in decisions_of(uow, matter):
+    # what has lifted the freeze, an answer or a violation, is not undone
+    if matter.closed_at is None and hand_over is not None and not kind.list_freezes(uow, matter):
         suspensions.open_once(uow, hand_over, suspensions.PROBLEM, matter.id)
 
 

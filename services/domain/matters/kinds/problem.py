@@ -5,7 +5,6 @@ so opens a violation.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field
@@ -16,7 +15,6 @@ from services.database.tables.applications import Application, Item
 from services.database.tables.copies import Copy
 from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
-from services.database.tables.people import Person
 from services.database.tables.reviews import Decision
 from services.database.tables.suspensions import Suspension
 from services.database.unit_of_work import UnitOfWork
@@ -38,6 +36,7 @@ PROBLEMS: tuple[str, ...] = get_args(Problem)
 # What Security answers, by what follows from it.
 CONTINUES, ENDS, BREACH = ("unfounded", "explained"), ("replace", "recall"), ("breach",)
 REPLACE = ENDS[0]
+TAKEN_OVER = "takenOver"  # of the outcome: a violation that was recorded meanwhile has taken the freeze over
 # A time of the recorder, as the player shows it.
 POSITION = r"^([0-9]{4}-[0-9]{2}-[0-9]{2} )?[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?$"
 
@@ -82,7 +81,7 @@ class ProblemReport(Kind):
             return True
         if hand_over is None or "head" not in roles:
             return False
-        return not uow.session.get_one(Person, hand_over.custodian_id).active
+        return suspensions.has_left(uow, hand_over.custodian_id)
 
     def obstacle(self, uow: UnitOfWork, state: CaseState, asked: ProblemAsked) -> Message | None:
         obstacle = base.loan_obstacle(state.hand_over)
@@ -135,7 +134,7 @@ class ProblemReport(Kind):
 
     def undo(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> None:
         """Lift the freeze of a report whose loan has ended; there are no days to give back."""
-        for suspension in _frozen_by(uow, matter):
+        for suspension in list_freezes(uow, matter):
             suspensions.lift(uow, suspension)
 
     def apply(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> dict[str, Any]:
@@ -143,14 +142,15 @@ class ProblemReport(Kind):
         hand_over = base.lent(state)
         query = select(Decision).where(Decision.matter_id == matter.id, Decision.stage == STAGE)
         decision = uow.session.scalars(query).one()
-        since = min((row.since for row in _frozen_by(uow, matter)), default=matter.opened_at)
+        freezes = list_freezes(uow, matter)
         outcome: dict[str, Any] = {
             "answer": decision.outcome,
-            "frozenSince": since.isoformat(),
-            "frozenUntil": uow.now.isoformat(),
+            "frozenSince": min((row.since for row in freezes), default=matter.opened_at).isoformat(),
+            "frozenUntil": max((suspensions.ended_at(uow, row) for row in freezes), default=uow.now).isoformat(),
         }
         if decision.outcome in CONTINUES:
-            use_period.lift_freeze(uow, hand_over, matter.id)
+            if not use_period.lift_freeze(uow, hand_over, matter.id):
+                outcome[TAKEN_OVER] = True
             # whoever reported hears of the answer anyway
             if matter.opened_by != hand_over.custodian_id and not suspensions.list_open(uow, hand_over):
                 notification_service.notify(
@@ -162,8 +162,8 @@ class ProblemReport(Kind):
                 )
             return {**outcome, "dueAt": hand_over.due_at.isoformat() if hand_over.due_at else None}
         if decision.outcome in BREACH:
-            return {**outcome, "violation": self._breach(uow, matter, hand_over, decision, since)}
-        again = decision.outcome == REPLACE and reissue.is_possible(uow, state)
+            return {**outcome, "violation": self._breach(uow, matter, hand_over, decision)}
+        again = decision.outcome == REPLACE and reissue.is_possible(uow, state, hand_over)
         if again:
             items = reissue.begin(uow, state, hand_over, decision, number=matter.number, matter_id=matter.id)
             outcome |= {"issue": state.application.issue, "items": items}
@@ -180,17 +180,14 @@ class ProblemReport(Kind):
             )
         return outcome
 
-    def _breach(self, uow: UnitOfWork, matter: Matter, hand_over: HandOver, decision: Decision, since: datetime) -> str:
+    def _breach(self, uow: UnitOfWork, matter: Matter, hand_over: HandOver, decision: Decision) -> str:
         """Open the violation that the answer has found; it takes the freeze over, so that the copies can be returned.
 
         Another report of the same loan may find another breach, which is a violation of its own.
         """
         kind = "leak" if self.read(matter).problem == "leaked" else "breach"
         facts = {"custodian": hand_over.custodian_id, "problem": matter.number, "found": decision.reason}
-        violation = violations.open_once(uow, hand_over, kind, facts, problem_id=matter.id, since=since)
-        for suspension in _frozen_by(uow, matter):
-            suspensions.lift(uow, suspension)
-        return violation.id
+        return violations.open_once(uow, hand_over, kind, facts, problem_id=matter.id).id
 
     def lines(self, uow: UnitOfWork, facts: Mapping[str, Any]) -> list[Line]:
         asked, before = facts["asked"], facts["before"]
@@ -224,14 +221,14 @@ class ProblemReport(Kind):
         return lines
 
 
+def list_freezes(uow: UnitOfWork, matter: Matter) -> list[Suspension]:
+    """List the suspensions of a report, lifted ones too."""
+    query = select(Suspension).where(Suspension.matter_id == matter.id, Suspension.cause == PROBLEM)
+    return list(uow.session.scalars(query.order_by(Suspension.since)))
+
+
 def _follows(outcome: Mapping[str, Any]) -> str:
     """Return what followed the answer: copies that cannot be replaced under this application are recalled."""
+    if TAKEN_OVER in outcome:
+        return "taken-over"
     return "recall" if outcome["answer"] == REPLACE and "issue" not in outcome else str(outcome["answer"])
-
-
-def _frozen_by(uow: UnitOfWork, matter: Matter) -> list[Suspension]:
-    """List the open suspensions of a report."""
-    query = select(Suspension).where(
-        Suspension.matter_id == matter.id, Suspension.cause == PROBLEM, Suspension.lifted_at.is_(None)
-    )
-    return list(uow.session.scalars(query.order_by(Suspension.since)))

@@ -11,7 +11,7 @@ from services.database.tables.matters import Matter
 from services.database.tables.reviews import Decision, Review
 from services.database.tables.suspensions import Suspension
 from services.database.unit_of_work import UnitOfWork
-from services.domain.custody import returns, suspensions
+from services.domain.custody import returns, suspensions, use_period
 from services.domain.custody.suspensions import RECALLED
 from services.domain.matters.kinds import base
 from services.domain.matters.kinds.base import Asked, Kind, Line
@@ -67,11 +67,13 @@ class Recall(Kind):
         )
 
     def undo(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> None:
-        """Give access back where the recall is not signed."""
-        if state.hand_over is not None:
-            for suspension in suspensions.list_open(uow, state.hand_over):
-                if _is_of(suspension, matter):
-                    suspensions.lift(uow, suspension)
+        """Give access back where the recall is not signed, with the time for which it has stopped it."""
+        query = select(Suspension).where(Suspension.matter_id == matter.id, Suspension.cause == RECALLED)
+        for suspension in uow.session.scalars(query).all():
+            suspensions.lift(uow, suspension)  # unless it has ended by itself
+            hand_over = uow.session.get_one(HandOver, suspension.hand_over_id)  # there may be another issue by now
+            until = suspensions.ended_at(uow, suspension)
+            use_period.give_back(uow, hand_over, suspension.since, because="recall-refused", until=until)
 
     def apply(self, uow: UnitOfWork, matter: Matter, state: CaseState) -> dict[str, Any]:
         query = select(Decision).where(Decision.matter_id == matter.id, Decision.stage == STAGE)

@@ -12,12 +12,11 @@ from sqlalchemy import select
 
 from services.database.tables.matters import Matter
 from services.database.tables.reviews import Decision
-from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Sanction, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import violations as policy
 from services.domain.audit import trail as audit_trail
-from services.domain.custody import suspensions, violations
+from services.domain.custody import violations
 from services.domain.custody.violations import CLEARED
 from services.domain.matters.violations import documents
 from services.domain.notifications import service as notification_service
@@ -100,15 +99,13 @@ def grant(uow: UnitOfWork, violation: Violation, matter: Matter) -> dict[str, An
     of_violation = uow.session.get_one(Matter, violation.matter_id, with_for_update=True, populate_existing=True)
     was_open, referred = of_violation.closed_at is None, bool((violation.referral or {}).get("handedAt"))
     judgement = _judgement(uow, of_violation)
+    violations.lift_people(uow, violation, cleared=True)
     violations.revoke(uow, violation, by=matter.number)
     revoked = uow.session.scalars(
         select(Sanction).where(Sanction.matter_id == of_violation.id, Sanction.revoked_at.is_(None))
     ).all()
     for sanction in revoked:
         sanction.revoked_at = uow.now
-    of_people = select(Suspension).where(Suspension.matter_id == of_violation.id, Suspension.person_id.is_not(None))
-    for suspension in uow.session.scalars(of_people).all():
-        suspensions.lift(uow, suspension)
     of_violation.closed_at = of_violation.closed_at or uow.now
     of_violation.closed_as = CLEARED
     of_violation.outcome = {**(of_violation.outcome or {}), "appeal": matter.number}

@@ -14,7 +14,6 @@ from services.database.base import new_id
 from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
 from services.database.tables.reviews import Decision, Reminder, Review
-from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Sanction, Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import holds as hold_policy
@@ -387,9 +386,7 @@ def _end(uow: UnitOfWork, subject: Subject, violation: Violation, closed_as: str
     """Close violation and matter, lift what was suspended of people, write the sheet, and tell the parties."""
     matter = subject.matter
     outbox.settle(uow, matter.application_id, f"it is {closed_as}", matter_id=matter.id)
-    of_people = select(Suspension).where(Suspension.matter_id == matter.id, Suspension.person_id.is_not(None))
-    for suspension in uow.session.scalars(of_people).all():
-        suspensions.lift(uow, suspension)
+    violations.lift_people(uow, violation, cleared=closed_as == CLEARED)
     violations.close(uow, violation, closed_as)
     matter.closed_at, matter.closed_as, matter.outcome = uow.now, closed_as, outcome
     review_tasks.close_of_matter(uow, matter, f"matter-{closed_as}")

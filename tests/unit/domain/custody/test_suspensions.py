@@ -15,6 +15,7 @@ from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Copy, Grant
 from services.database.tables.custody import CustodyEntry, HandOver
+from services.database.tables.masters import Master
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Violation
@@ -27,8 +28,10 @@ from services.domain.process import outbox
 from services.domain.process.messages import written
 from services.domain.rules import agreed_limits
 from services.runtime.errors import Fatal, Refused
+from services.runtime.rules import LOCK_MARGIN
 
 DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
 DUE = NOON + 10 * DAY
 HARDEST = NOON + 30 * DAY  # the rules of the desk
 GRACE = 3 * DAY
@@ -85,9 +88,9 @@ class Loan:
     def due_date_comes(self) -> bool:
         return bool(self.desk.do(hand_overs.suspend, self.case.id, self.id))
 
-    def period_changes(self, due_at: datetime | None = None) -> None:
-        """The process goes by ``due_at``."""
-        self.desk.do(hand_overs.resume, self.case.id, self.id, due_at)
+    def period_changes(self, due_at: datetime | None = None, grace_period: str | None = None) -> None:
+        """The process goes by ``due_at`` and ``grace_period``."""
+        self.desk.do(hand_overs.resume, self.case.id, self.id, due_at, grace_period)
 
     def grace_ends(self) -> Violation | None:
         return self.desk.do(violations.open_overdue, self.case.id, self.id)  # type: ignore[no-any-return]
@@ -226,8 +229,9 @@ def test_a_lifted_freeze_stays_inside_the_hard_maximum_and_arms_the_timers_also_
     loan.suspend("problem")
     loan.desk.clock.turn(60 * DAY)
     loan.act(use_period.lift_freeze)
-    assert loan.row.due_at == DUE, "the latest date would be overdue at once, a second time"
-    assert [message.variables["dueAt"] for message in loan.messages()] == ["2031-03-14T12:00:00Z"]
+    assert loan.row.due_at == HARDEST, "which is over, and the grace begins anew"
+    told = {"dueAt": "2031-04-03T12:00:00Z", "gracePeriod": "P42D"}
+    assert [message.variables for message in loan.messages()] == [told]
 
     other = Loan(loan.desk)
     other.act(use_period.change_due_date, other.row.due_at + 15 * DAY, because="extension")
@@ -237,6 +241,85 @@ def test_a_lifted_freeze_stays_inside_the_hard_maximum_and_arms_the_timers_also_
     other.act(use_period.lift_freeze)
     assert other.row.accepted_at is not None
     assert other.row.due_at == other.row.accepted_at + 30 * DAY
+
+
+@pytest.mark.requirement("R44", "R51", refuses=True)
+def test_copies_that_could_not_be_returned_are_not_overdue_before_a_whole_grace(loan: Loan) -> None:
+    loan.act(use_period.change_due_date, HARDEST, because="extension")
+    loan.desk.clock.turn(29 * DAY)
+    loan.suspend("problem")
+    loan.desk.clock.turn(6 * DAY)
+    loan.act(use_period.lift_freeze)
+
+    assert loan.row.due_at == HARDEST
+    told = {"dueAt": "2031-04-03T12:00:00Z", "gracePeriod": "P8D"}
+    assert [message.variables for message in loan.messages()] == [{"dueAt": told["dueAt"]}, told]
+    assert loan.due_date_comes()
+    loan.desk.clock.turn(GRACE - HOUR)
+    with pytest.raises(Fatal, match="not overdue before"):
+        loan.grace_ends()
+    loan.desk.clock.turn(HOUR)
+    assert loan.grace_ends() is not None
+
+
+@pytest.mark.requirement("R44", "R51", refuses=True)
+def test_one_report_after_the_other_puts_the_violation_off_by_the_frozen_time_alone(loan: Loan) -> None:
+    loan.act(use_period.change_due_date, HARDEST, because="extension")
+    loan.desk.clock.turn(30 * DAY)
+    for _ in range(2):  # after one day of the grace, and after another
+        loan.desk.clock.turn(DAY)
+        loan.suspend("problem")
+        loan.desk.clock.turn(5 * DAY)
+        loan.act(use_period.lift_freeze)
+    loan.desk.clock.turn(DAY - HOUR)
+    with pytest.raises(Fatal, match="not overdue before"):
+        loan.grace_ends()
+    loan.desk.clock.turn(HOUR)
+    assert loan.grace_ends() is not None
+
+
+def test_a_later_due_date_has_the_usual_grace_again(loan: Loan) -> None:
+    loan.desk.clock.turn(9 * DAY)
+    loan.suspend("problem", "matter")
+    loan.desk.clock.turn(6 * DAY)
+    loan.act(use_period.take_freeze_over)
+    loan.act(use_period.take_freeze_over)
+    assert (loan.row.due_at, loan.act(agreed_limits.get_grace_period)) == (DUE, 8 * DAY)
+    assert loan.log() == ["suspended", "resumed", "due-date-changed"]
+
+    loan.act(use_period.change_due_date, HARDEST, because="extension")
+
+    assert loan.act(agreed_limits.get_grace_period) == GRACE
+    assert loan.messages()[-1].variables == {"dueAt": "2031-04-03T12:00:00Z", "gracePeriod": "P3D"}
+    details = [row.detail for row in loan.desk.rows(CustodyEntry) if row.event == "due-date-changed"]
+    assert sorted((one["grace_seconds"], one["usual_grace_seconds"]) for one in details) == [
+        (3 * 86400, 3 * 86400),
+        (8 * 86400, 3 * 86400),
+    ]
+
+
+def test_what_the_copies_rest_on_is_locked_for_the_longer_grace(loan: Loan) -> None:
+    loan.desk.clock.turn(9 * DAY)
+    loan.suspend("problem", "matter")
+    loan.desk.clock.turn(40 * DAY)
+    loan.act(use_period.take_freeze_over)
+    [master] = [row for row in loan.desk.rows(Master) if row.application_id == loan.case.id]
+    assert master.retain_until >= loan.desk.clock.now() + GRACE + LOCK_MARGIN
+
+
+def test_a_process_that_goes_by_another_grace_is_told_again(loan: Loan) -> None:
+    loan.act(use_period.change_due_date, HARDEST, because="extension")
+    loan.period_changes(HARDEST)
+    loan.desk.clock.turn(29 * DAY)
+    loan.suspend("problem")
+    loan.desk.clock.turn(6 * DAY)
+    loan.act(use_period.lift_freeze)
+    newest = {"dueAt": "2031-04-03T12:00:00Z", "gracePeriod": "P8D"}
+
+    loan.period_changes(HARDEST, "P3D")
+    assert [row.variables for row in loan.messages() if row.settled_at is None] == [newest]
+    loan.period_changes(HARDEST, "P8D")
+    assert all(row.settled_at for row in loan.messages())
 
 
 def test_days_that_two_suspensions_cover_are_given_back_once(loan: Loan) -> None:

@@ -10,7 +10,17 @@ import pytest
 from portal_client import Portal
 from prepared_desk import prepared_desk
 from review_desk import ReviewDesk
-from test_violations_to_their_end import DECIDER, GRAVE, LEAK, Handled, leaked, violated
+from test_violations_to_their_end import (
+    DECIDER,
+    GRAVE,
+    LEAK,
+    WARNING,
+    Handled,
+    due_dates,
+    leaked,
+    two_loans,
+    violated,
+)
 
 from services.database.tables.documents import Document
 from services.database.tables.matters import Matter
@@ -321,6 +331,49 @@ def test_a_violation_that_was_never_upheld_asks_nothing_after_its_end(open_one: 
     case.desk.run(tasks.clear, case.id)
     with pytest.raises(NotPermitted, match="closed as cleared"):
         case.open(case.id, "referral")
+
+
+@pytest.mark.requirement("R65", "R66")
+def test_an_appeal_that_is_granted_before_the_settlement_gives_all_days_back(open_one: Appealed) -> None:
+    case = open_one
+    before = case.loan.due_at
+    assert before is not None
+    case.heard(LEAK)
+    case.judge(GRAVE, MANAGER, "violation-management")
+    case.record()
+    case.desk.clock.turn(timedelta(days=6))
+    appeal_id = case.appeal()
+    case.desk.clock.turn(timedelta(days=4))
+    case.desk.post("supervisor", "manager", "board")
+    case.decided(appeal_id, "approved", "supervisor")
+    assert case.apply(appeal_id) is True
+
+    assert case.loan.due_at == before + timedelta(days=10)
+    assert len(case.messages(messages.USE_PERIOD_CHANGED)) == 1
+
+
+@pytest.mark.requirement("R65", "R66")
+def test_an_appeal_that_is_granted_gives_back_what_a_decided_violation_had_taken_of_other_loans(
+    tmp_path: Path,
+) -> None:
+    desk, ids = prepared_desk(f"sqlite:///{tmp_path / 'books.db'}", two_loans)
+    case = Appealed(desk, ids)
+    before = due_dates(case)
+    case.heard(LEAK)
+    desk.clock.turn(timedelta(days=2))
+    case.judge(WARNING, MANAGER, "violation-management")
+    case.record()
+    case.end()  # the person is suspended no longer, the loan is
+    desk.clock.turn(timedelta(days=5))
+    appeal_id = case.appeal()
+    desk.post("supervisor", "manager", "board")
+    case.decided(appeal_id, "approved", "supervisor")
+    for _ in range(2):
+        assert case.apply(appeal_id) is True
+
+    moved = [after - due_at for after, due_at in zip(due_dates(case), before, strict=True) if after and due_at]
+    assert moved == [timedelta(days=7), timedelta(days=2)]
+    desk.close()
 
 
 @pytest.mark.requirement("R65", "R66")

@@ -20,17 +20,18 @@ from review_desk import NOON, PASSWORD, ReviewDesk
 from services.database.tables.copies import Download
 from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
-from services.database.tables.people import Person
 from services.database.tables.returns import Inspection, Return
 from services.database.tables.violations import Violation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.custody import grants, hand_overs, returns, suspensions, violations
 from services.domain.custody.returns import AttestedFate
+from services.domain.holds import queries as holds
 from services.domain.matters import problems
 from services.domain.reviews import filing
 from services.domain.reviews.classification import Classification
 from services.domain.rules import agreed_limits
+from services.domain.staffing import leaving
 from services.runtime.errors import NotPermitted, Refused
 
 DAYS = 15  # of the use period that was granted
@@ -93,7 +94,7 @@ def inspected(desk: ReviewDesk) -> dict[str, str]:
 
 def left(desk: ReviewDesk) -> dict[str, str]:
     ids = lent(desk)
-    desk.run(lambda uow: setattr(uow.session.get_one(Person, "keeper"), "active", False))
+    desk.run(leaving.leave, "keeper", by="admin")
     return ids
 
 
@@ -146,8 +147,8 @@ class Played:
 
     def __init__(self, loan: LoanDesk, portal: Portal) -> None:
         self.loan, self.portal = loan, portal
-        active = loan.desk.the(Person, id="keeper").active
-        self.custodian = "keeper" if active else "head"  # whoever stands in for the custodian
+        has_left = loan.desk.run(suspensions.has_left, "keeper")
+        self.custodian = "head" if has_left else "keeper"  # whoever stands in for the custodian
 
     async def post(self, by: str, path: str, body: dict[str, Any]) -> dict[str, Any] | str:
         client = await self.portal.signed_in(by)
@@ -234,6 +235,18 @@ async def problem_report(played: Played) -> str:
     return f"{seen}, then answered"
 
 
+async def violation(played: Played) -> str:
+    """Security records what it has found; whether that holds the case comes with it."""
+    loan = played.loan
+    asked = {"reason": REASON, "violationKind": "finding"}
+    body = {"kind": "violation", "applicationId": loan.application_id, "asked": asked}
+    answer = await played.post("security-head", "/api/matters", body)
+    if isinstance(answer, str):
+        return answer
+    held = {one.cause for one in loan.desk.run(holds.list_holdings, loan.application_id)}
+    return "recorded, held" if "violation" in held else "recorded"
+
+
 async def loss(played: Played) -> str:
     body = {"kind": "lost", "whatHappened": "丢失"}
     path = f"/api/hand-overs/{played.loan.ids['hand_over_id']}/report-loss"
@@ -257,6 +270,7 @@ ACTS: dict[str, Callable[[Played], Awaitable[str]]] = {
     "recall": recall,
     "purpose change": purpose,
     "problem": problem_report,
+    "violation": violation,
     "return": giving_back,
     "loss": loss,
     "due date": due_date,
@@ -277,6 +291,15 @@ SUSPENDED: Cell = ("done", {"causes": ["use-period-over"], "access": "use-period
 GONE = {"ended": "lost", "access": "copy-lost"}
 LATE: dict[str, Any] = {"violations": [("overdue", ["keeper"])], "access": "violation-open", "asked": ["violation"]}
 
+FOUND = ("finding", ["keeper"])
+
+
+def found(*causes: str, **seen: Any) -> Cell:
+    """What Security has found is recorded: the copies are closed, and the case is held."""
+    values = {"violations": [FOUND], "causes": [*causes, "violation"], "access": "violation-open"}
+    return ("recorded, held", {**values, "asked": ["violation"], **seen})
+
+
 CELLS: dict[str, dict[str, Cell]] = {
     "in use": {
         "extension": ("applied", EXTENDED),
@@ -284,6 +307,7 @@ CELLS: dict[str, dict[str, Cell]] = {
         "recall": ("applied", {**BACK, "causes": ["recalled"]}),
         "purpose change": OTHER_PURPOSE,
         "problem": ("copy-frozen, then answered", {"due": DAYS + 1}),
+        "violation": found(),
         "return": ("returned: in order", BACK),
         "loss": ("reported", {**GONE, "causes": ["lost"]}),
         "due date": SUSPENDED,
@@ -296,6 +320,7 @@ CELLS: dict[str, dict[str, Cell]] = {
         "recall": ("applied", {**BACK, "causes": ["problem", "recalled"], "asked": []}),
         "purpose change": OTHER_PURPOSE,
         "problem": ("409 asked-already", {}),
+        "violation": found(asked=["problem", "violation"]),
         "return": ("409 copy-frozen", {"asked": ["extension", "problem"]}),
         "loss": ("reported", {**GONE, "causes": ["lost", "problem"], "asked": []}),
         "due date": NO_OP,
@@ -307,6 +332,7 @@ CELLS: dict[str, dict[str, Cell]] = {
         "recall": ("applied", {**BACK, "causes": ["recalled", "use-period-over"]}),
         "purpose change": OTHER_PURPOSE,
         "problem": ("copy-frozen, then answered", {"due": DAYS + 1}),
+        "violation": found("use-period-over"),
         "return": ("returned: returned-late", BACK),
         "loss": ("reported", {**GONE, "causes": ["lost", "use-period-over"]}),
         "due date": NO_OP,
@@ -318,6 +344,15 @@ CELLS: dict[str, dict[str, Cell]] = {
         "recall": ("applied", {**BACK, "causes": ["recalled", "use-period-over", "violation"]}),
         "purpose change": OTHER_PURPOSE,
         "problem": ("violation-open, then answered", {}),
+        # a second kind is a violation of its own
+        "violation": (
+            "recorded, held",
+            {
+                "violations": [*LATE["violations"], FOUND],
+                "causes": ["use-period-over", "violation", "violation"],
+                "asked": ["violation", "violation"],
+            },
+        ),
         "return": ("returned: returned-late", BACK),
         "loss": ("reported", {**GONE, "causes": ["lost", "use-period-over", "violation"]}),
         "due date": NO_OP,
@@ -329,6 +364,7 @@ CELLS: dict[str, dict[str, Cell]] = {
         "recall": ("applied", {"ended": "ended"}),
         "purpose change": NOT_NOW,
         "problem": NOT_NOW,
+        "violation": found(),
         "return": ("409 not-accepted", {}),
         "loss": ("409 not-accepted", {}),
         "due date": NOT_PERMITTED,
@@ -340,6 +376,7 @@ CELLS: dict[str, dict[str, Cell]] = {
         "recall": NOT_NOW,
         "purpose change": NOT_NOW,
         "problem": NOT_NOW,
+        "violation": ("recorded, held", {"violations": [FOUND], "causes": ["violation"], "asked": ["violation"]}),
         "return": ("returned: in order", {}),
         "loss": ("409 copy-returned", {}),
         "due date": NO_OP,
@@ -347,19 +384,25 @@ CELLS: dict[str, dict[str, Cell]] = {
     },
     "custodian left": {
         "extension": ("applied", EXTENDED),
-        "custody transfer": HANDED_ON,
-        "recall": ("applied", {**BACK, "causes": ["recalled"]}),
+        "custody transfer": ("applied", {"custodian": NEW_KEEPER, "causes": [], "access": "opens"}),
+        "recall": ("applied", {**BACK, "causes": ["custodian-left", "recalled"]}),
         "purpose change": OTHER_PURPOSE,
-        "problem": ("copy-frozen, then answered", {"due": DAYS + 1}),
+        # nobody could use them anyway: no day is given back
+        "problem": ("copy-frozen, then answered", {}),
+        "violation": found("custodian-left", violations=[("finding", ["head"])]),
         "return": ("returned: download-not-attested", BACK),
         "loss": ("404 not-found", {}),
-        "due date": SUSPENDED,
-        "grace over": ("done", {**LATE, "violations": [("overdue", ["head"])], "causes": ["violation"]}),
+        "due date": ("done", {"causes": ["custodian-left", "use-period-over"]}),
+        "grace over": (
+            "done",
+            {**LATE, "violations": [("overdue", ["head"])], "causes": ["custodian-left", "violation"]},
+        ),
     },
 }
 
 # Where the product does not do what the table says, and what there is instead.
 DIFFERS = {
+    ("awaiting receipt", "violation"): "Security finds it in loans that began; a severe finding is one of the case",
     ("awaiting receipt", "recall"): "an offer that nobody has accepted ends with its time to take up",
     ("custodian left", "return"): "nobody attests for another one: the head transfers custody, or Security recalls",
 }

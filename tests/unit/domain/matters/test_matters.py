@@ -462,6 +462,24 @@ def test_a_recall_that_is_not_signed_gives_access_back(loan: LoanDesk) -> None:
     loan.desk.run(grants.check, loan.ids["copy_id"], "view", by="keeper")
 
 
+@pytest.mark.requirement("R42")
+@pytest.mark.parametrize(("answered_after", "closed"), [(timedelta(hours=12), 12), (timedelta(hours=40), 24)])
+def test_a_recall_that_is_refused_gives_the_time_back_for_which_it_has_stopped_access(
+    loan: LoanDesk, answered_after: timedelta, closed: int
+) -> None:
+    before = loan.loan.due_at
+    assert before is not None
+    matter_id = loan.ask("recall", "supervisor", ground="misuse")
+    loan.check(matter_id)
+    loan.desk.clock.turn(answered_after)
+    loan.decide(matter_id, "recall", "security-head", "refused")
+    for _ in range(2):
+        loan.close(matter_id, "refused")
+
+    assert loan.loan.due_at == before + timedelta(hours=closed)
+    assert len(loan.messages(USE_PERIOD_CHANGED)) == 1
+
+
 @pytest.mark.requirement("R57", refuses=True)
 @pytest.mark.parametrize("signed_after", [23, 25])  # after a day access was given back, and stops again
 def test_a_recall_that_is_signed_keeps_the_copies_closed_until_it_is_carried_out(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,10 +29,19 @@ from services.database.tables.work_orders import WorkOrder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import service as application_service
-from services.domain.custody import closing, grants, hand_overs, integrity, returns, suspensions, violations
+from services.domain.custody import (
+    closing,
+    grants,
+    hand_overs,
+    integrity,
+    returns,
+    suspensions,
+    use_period,
+    violations,
+)
 from services.domain.custody.returns import AttestedFate
 from services.domain.holds import queries as holds
-from services.domain.matters import problems, service
+from services.domain.matters import problems, queries, service
 from services.domain.matters.kinds.problem import PROBLEMS
 from services.domain.notifications import dispatch
 from services.domain.notifications.deliveries import MAIL
@@ -47,6 +56,7 @@ from services.domain.process.messages import (
 from services.domain.retrieval import records
 from services.domain.reviews.given_judgements import GivenReplacement, Judgement
 from services.domain.rules import agreed_limits
+from services.domain.staffing import leaving
 from services.domain.work_orders import downloads
 from services.domain.work_orders import service as work_order_service
 from services.domain.work_orders import tasks as work_order_tasks
@@ -184,6 +194,14 @@ def test_a_custodian_who_has_not_reported_hears_that_the_copies_open_again(loan:
 
 @pytest.mark.requirement("R43")
 def test_the_head_reports_where_the_custodian_has_left(loan: LoanDesk) -> None:
+    assert refused(loan, "head") == "not-yours"
+    loan.desk.run(leaving.leave, "keeper", by="admin")
+    loan.report("head")
+    assert sorted(causes(loan)) == ["custodian-left", "problem"]
+
+
+@pytest.mark.requirement("R43")
+def test_the_head_reports_where_the_account_of_the_custodian_was_ended(loan: LoanDesk) -> None:
     loan.desk.run(lambda uow: setattr(uow.session.get_one(Person, "keeper"), "active", False))
     loan.report("head")
     assert causes(loan) == ["problem"]
@@ -471,6 +489,128 @@ async def test_a_breach_takes_the_freeze_over(loan: LoanDesk, reported: str, kin
     assert held.due_at is not None
     assert before is not None
     assert held.due_at - before == loan.desk.clock.now() - frozen_at
+    give_back(loan)
+
+
+def longest(loan: LoanDesk) -> None:
+    """The loan was given its longest use period, and a day of it is left."""
+
+    def extend(uow: UnitOfWork) -> datetime:
+        hand_over = uow.session.get_one(HandOver, loan.ids["hand_over_id"])
+        due_at = agreed_limits.latest_due(uow, hand_over)
+        use_period.change_due_date(uow, hand_over, due_at, because="extension")
+        return due_at
+
+    loan.desk.clock.turn(loan.desk.run(extend) - loan.desk.clock.now() - timedelta(days=1))
+
+
+@pytest.mark.requirement("R44", "R51", refuses=True)
+def test_who_could_not_return_for_a_report_has_a_whole_grace_when_it_is_answered(loan: LoanDesk) -> None:
+    """The longest use period was over meanwhile, and the grace with it."""
+    longest(loan)
+    matter_id = loan.report()
+    loan.desk.clock.turn(timedelta(days=6))
+    with pytest.raises(Refused, match="are frozen"):
+        give_back(loan)
+    loan.respond(matter_id, "explained")
+
+    overdue = (violations.open_overdue, loan.application_id, loan.ids["hand_over_id"])
+    grace = loan.desk.rules.grace_period
+    for wait in (timedelta(), grace - timedelta(hours=1)):
+        loan.desk.clock.turn(wait)
+        with pytest.raises(NotPermitted, match="are not overdue"):
+            loan.desk.run(*overdue)
+    loan.desk.clock.turn(timedelta(hours=1))
+    loan.desk.run(*overdue)
+    assert [row.kind for row in loan.desk.all(Violation)] == ["overdue"]
+
+
+@pytest.mark.requirement("R44", "R51", refuses=True)
+async def test_copies_that_a_breach_has_set_free_become_overdue_after_a_further_grace(loan: LoanDesk) -> None:
+    longest(loan)
+    matter_id = loan.report()
+    loan.desk.clock.turn(timedelta(days=6))
+    overdue = (violations.open_overdue, loan.application_id, loan.ids["hand_over_id"])
+    assert loan.desk.run(*overdue) is None  # the one timer of the grace
+    loan.decide(matter_id, "problem", "reviewer", "breach")
+    changes = len(loan.messages(USE_PERIOD_CHANGED))
+    for _ in range(2):
+        await job(loan, "open-violation", matter_id)
+    assert len(loan.messages(USE_PERIOD_CHANGED)) == changes + 1, "the timers are armed again"
+
+    [breach] = loan.desk.all(Violation)
+    close_violation(loan, breach, "upheld")
+    grace = loan.desk.rules.grace_period
+    loan.desk.clock.turn(grace - timedelta(hours=1))
+    with pytest.raises(NotPermitted, match="are not overdue"):
+        loan.desk.run(*overdue)
+    loan.desk.clock.turn(timedelta(hours=1))
+    for _ in range(2):
+        loan.desk.run(*overdue)
+    assert sorted(row.kind for row in loan.desk.all(Violation)) == ["breach", "overdue"]
+    give_back(loan)
+
+
+@pytest.mark.requirement("R42", "R65")
+@pytest.mark.requirement("R44", refuses=True)
+@pytest.mark.parametrize("closed_by", ["violation", "upheld", "recall"])
+def test_a_replacement_opens_nothing_that_a_violation_or_a_recall_has_closed(loan: LoanDesk, closed_by: str) -> None:
+    if closed_by == "recall":
+        loan.ask("recall", "supervisor", ground="misuse")  # nobody has signed it yet
+    else:
+        loan.ask("violation", "security-head", violationKind="finding")
+        if closed_by == "upheld":
+            close_violation(loan, loan.desk.the(Violation), "upheld")
+    matter_id = loan.report(problem="unplayable")
+    loan.respond(matter_id, "replace")
+
+    assert loan.desk.the(Application, id=loan.application_id).issue == 1
+    assert loan.loan.replaced_at is None
+    assert len(loan.desk.all(Return, hand_over_id=loan.ids["hand_over_id"])) == 1
+    assert (len(loan.messages(COPY_RETURNED)), loan.messages(LOAN_CLOSED)) == (1, [])
+    view = loan.desk.run(queries.get, matter_id, by="reviewer")
+    assert "the copies are recalled" in " ".join(line.en for line in view.results)
+
+
+@pytest.mark.requirement("R44", "R65")
+def test_copies_are_replaced_once_a_violation_is_cleared(loan: LoanDesk) -> None:
+    loan.ask("violation", "security-head", violationKind="finding")
+    close_violation(loan, loan.desk.the(Violation), "cleared")
+    loan.respond(loan.report(), "replace")
+    assert loan.desk.the(Application, id=loan.application_id).issue == 2
+
+
+@pytest.mark.requirement("R44", "R65")
+@pytest.mark.parametrize("answer", ["explained", "breach", "recall"])
+def test_a_violation_that_is_recorded_meanwhile_takes_the_freeze_over(loan: LoanDesk, answer: str) -> None:
+    frozen_at, before = loan.desk.clock.now(), loan.loan.due_at
+    assert before is not None
+    matter_id = loan.report()
+    loan.desk.clock.turn(timedelta(days=2))
+    loan.ask("violation", "security-head", violationKind="finding")
+
+    [suspension] = loan.desk.run(suspensions.list_open, loan.loan)
+    assert (suspension.cause, suspension.since, access(loan)) == ("violation", frozen_at, "violation-open")
+    assert loan.matter(matter_id).closed_at is None
+    loan.desk.run(problems.freeze, matter_id, loan.instance)  # sent again
+    assert causes(loan) == ["violation"]
+    assert len(loan.messages(USE_PERIOD_CHANGED)) == 1, "the timers are armed again"
+
+    taken_over_at = loan.desk.clock.now()
+    loan.desk.clock.turn(timedelta(days=1))
+    loan.respond(matter_id, answer)
+    assert loan.matter(matter_id).closed_as == "answered"
+    outcome = loan.matter(matter_id).outcome
+    assert outcome is not None
+    assert outcome["frozenUntil"] == taken_over_at.isoformat()
+    if answer == "recall":
+        assert loan.loan.returned_at is not None
+        return
+    view = loan.desk.run(queries.get, matter_id, by="reviewer")
+    assert ("has taken the freeze over" in " ".join(line.en for line in view.results)) == (answer == "explained")
+    for violation in loan.desk.all(Violation):
+        close_violation(loan, violation, "cleared")
+    assert loan.loan.due_at == before + timedelta(days=3)
     give_back(loan)
 
 

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from prepared_desk import prepared_desk
 from review_desk import PASSWORD, ReviewDesk
 
 from services.database.tables.audit import AuditEvent
+from services.database.tables.custody import HandOver
 from services.database.tables.documents import Document
 from services.database.tables.holds import Hold
 from services.database.tables.matters import Matter
@@ -187,6 +189,36 @@ def test_a_cleared_violation_gives_access_back_with_the_days(case: Handled) -> N
     assert after > before
     assert len(case.messages(messages.USE_PERIOD_CHANGED)) == 1
     assert not [row for row in case.desk.all(Suspension, violation_id=case.violation.id) if row.lifted_at is None]
+
+
+def two_loans(desk: ReviewDesk) -> dict[str, str]:
+    """A leak of one loan, whose custodian holds another."""
+    other = lent(desk)
+    return {**leaked(desk), "other_id": other["hand_over_id"]}
+
+
+def due_dates(case: Handled) -> list[datetime | None]:
+    return [case.desk.the(HandOver, id=case.ids[name]).due_at for name in ("hand_over_id", "other_id")]
+
+
+@pytest.mark.requirement("R65")
+@pytest.mark.parametrize("unfounded", [True, False])
+def test_who_was_suspended_wrongly_gets_the_days_of_all_loans_back(tmp_path: Path, *, unfounded: bool) -> None:
+    for case in _handled(f"sqlite:///{tmp_path / 'books.db'}", two_loans):
+        before = due_dates(case)
+        case.heard(LEAK)
+        case.desk.clock.turn(timedelta(days=6))
+        if unfounded:
+            case.decide(case.id, "violation-management", "manager", "unfounded")
+            case.desk.run(tasks.clear, case.id)
+        else:
+            case.judge(WARNING, "manager", "violation-management")
+            case.record()
+            case.end()
+
+        given_back = timedelta(days=6) if unfounded else timedelta()
+        assert due_dates(case) == [due_at + given_back for due_at in before if due_at is not None]
+        assert len(case.messages(messages.USE_PERIOD_CHANGED)) == (2 if unfounded else 0)
 
 
 @pytest.mark.requirement("R66")
