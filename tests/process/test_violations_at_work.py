@@ -178,3 +178,22 @@ async def test_an_appeal_that_management_grants_clears_the_violation(desk: Peopl
     assert desk.rows(Violation, matter_id=matter_id)[0].closed_as == "cleared"
     assert all(row.revoked_at for row in desk.rows(Sanction))
     await desk.returned(case)
+
+
+@pytest.mark.requirement("R66", "R67")
+async def test_an_appeal_ends_the_process_that_waits_for_the_money(desk: People) -> None:
+    case = await desk.apply("cam1", requested_use_days=5)
+    await desk.accept(case)
+    matter_id = await ask(desk, case, "violation", by="zhaoqiang", violationKind="leak")
+    await served(desk, matter_id)
+    await desk.as_person(CUSTODIAN, acts.reply, matter_id, "当时在医院。")
+    await judge(desk, matter_id, judgement=Judgement(sanctions=(GivenSanction("warning"),), loss=True, referral=False))
+    await desk.until(lambda _: desk.trace.elements["Task_AwaitSettlement"], "the process to wait for the money")
+
+    appeal_id = await ask(desk, case, "appeal", violationId=matter_id)
+    await judge(desk, appeal_id, judgement=Judgement())
+
+    await ended(desk, appeal_id, "applied")
+    await desk.until(lambda _: "violation" not in desk.trace.running.values(), "the end of the process")
+    await ended(desk, matter_id, "cleared")
+    await desk.returned(case)

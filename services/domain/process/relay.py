@@ -20,7 +20,13 @@ from services.database.tables.matters import Matter
 from services.database.tables.outbox import OutboxMessage
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.process import outbox, subjects
-from services.domain.process.messages import MATTER_MOOT, REFERRAL_RECEIVED, REVIEW_DECIDED, WORK_ORDER_CANCELLED
+from services.domain.process.messages import (
+    LOSS_SETTLED,
+    MATTER_MOOT,
+    REFERRAL_RECEIVED,
+    REVIEW_DECIDED,
+    WORK_ORDER_CANCELLED,
+)
 from services.runtime import metrics
 from services.runtime.engine_client import EngineClient, Unauthorized
 from services.runtime.errors import Fatal, Retryable
@@ -38,6 +44,8 @@ LIMITED = (
     REFERRAL_RECEIVED,
     WORK_ORDER_CANCELLED,
 )  # what follows a referral may be months away
+CLEARED = "cleared"  # the end of a violation that was unfounded, or that an appeal has cleared
+OF_CLEARED = (REVIEW_DECIDED, REFERRAL_RECEIVED, LOSS_SETTLED)  # by them its process, which still waits, ends
 POLL_INTERVAL = timedelta(seconds=1)  # a commit wakes the relay of its own process only
 PAUSE = timedelta(seconds=1)
 LEASE = timedelta(seconds=10)
@@ -207,8 +215,9 @@ def _obsolete_because(uow: UnitOfWork, message: OutboxMessage) -> str | None:
         if subjects.is_over(uow, subjects.Subject(message.subject_kind, str(message.subject_id))):
             return f"the {message.subject_kind} is closed"
     elif message.matter_id is not None:
-        closed_at = uow.session.get_one(Matter, message.matter_id).closed_at
-        if closed_at is not None and message.name != MATTER_MOOT:
+        matter = uow.session.get_one(Matter, message.matter_id)
+        ends_process = message.name == MATTER_MOOT or (matter.closed_as == CLEARED and message.name in OF_CLEARED)
+        if matter.closed_at is not None and not ends_process:
             return "the matter is closed"
     elif uow.session.get_one(Application, message.application_id).closed_at is not None:
         return "the application is closed"
