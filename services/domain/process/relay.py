@@ -165,7 +165,7 @@ class Relay:
     async def _publish_case(self, run: _Run, messages: Iterable[OutgoingMessage]) -> None:
         """Publish the messages of a case in their order; hold the case where the engine does not take one."""
         for message in messages:
-            if not await self._lease.hold():
+            if not await self._lease.hold() and not run.lease_lost:
                 log.warning("another process publishes now, after this one had stood still")
                 run.lease_lost = True
             if run.is_over:
