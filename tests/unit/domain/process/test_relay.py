@@ -337,7 +337,7 @@ class RelayTime(LeaseTime):
         return self.seconds
 
 
-def two_relays(desk: ReviewDesk, engine: Any, time: RelayTime) -> list[Relay]:
+def two_relays(desk: ReviewDesk, engine: Any, time: LeaseTime) -> list[Relay]:
     return [
         Relay(desk.database, engine, lease=Lease(desk.database, "relay", LEASE, holder=name, time_=time))
         for name in "ab"
