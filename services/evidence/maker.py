@@ -30,7 +30,7 @@ from services.evidence.archive import Chunks, StreamWriter
 from services.evidence.package import How, Prepared
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import get_logger
-from services.runtime.periodic import run_each
+from services.runtime.periodic import Beat, run_each
 from services.runtime.threads import run_in_own_thread, run_in_thread
 from services.vault.age import AgeError, Unwrapper
 from services.vault.keys.signer import Signer
@@ -184,8 +184,10 @@ class PackageMaker:
 
     async def _watch(self, order: Order, reached: Reached, working: "asyncio.Task[bool]") -> None:
         """Note how far it has come until it ends; raises _NotWanted where it is wanted no more."""
+        beat = Beat(self.lease.name)
         while not (await asyncio.wait({working}, timeout=REPORT_EVERY))[0]:
             now = (reached.phase, reached.done, reached.total)
+            beat(*now)
             wanted = await self._database.run(ACTOR, making.record_progress, order.attempt_id, *now)
             if not await self.lease.hold() or not wanted:
                 raise _NotWanted

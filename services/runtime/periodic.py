@@ -82,6 +82,20 @@ class Periodic:
         return False
 
 
+class Beat:
+    """The sign of life of a run that may last for hours: its task is not late while what it has reached changes."""
+
+    def __init__(self, task: str) -> None:
+        self._task = task
+        self._reached: tuple[object, ...] | None = None
+
+    def __call__(self, *reached: object) -> None:
+        """Look how far the run is now."""
+        if reached != self._reached:
+            self._reached = reached
+            metrics.PERIODIC_LAST_RUN.labels(self._task).set_to_current_time()
+
+
 async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
     """Run what a process does in the background until it ends; begin it again where it ends in an error.
 

@@ -15,6 +15,7 @@ from services.domain.custody import derivatives, detections
 from services.domain.custody.detections import Order
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import get_logger
+from services.runtime.periodic import Beat
 from services.runtime.threads import run_in_thread
 from services.vault.age import AgeError
 from services.vault.keys.vault_keys import KeyGone, LoanKeys
@@ -80,8 +81,10 @@ class DetectionMaker:
 
         search = Detection(progress=note)
         looking = asyncio.create_task(self._look(order, search))
+        beat = Beat(self.lease.name)
         try:
             while not (await asyncio.wait({looking}, timeout=REPORT_EVERY))[0]:
+                beat(*reached)
                 wanted = await self._database.run(ACTOR, detections.record_progress, order, *reached)
                 if not await self.lease.hold() or not wanted:
                     raise _NotWanted

@@ -19,7 +19,7 @@ from services.domain.custody import derivatives
 from services.domain.custody.derivatives import LabelFacts, Order
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.logs import get_logger
-from services.runtime.periodic import run_each
+from services.runtime.periodic import Beat, run_each
 from services.runtime.threads import run_in_thread
 from services.vault.age import AgeError
 from services.vault.envelopes import CONTENT_TYPE, open_envelope
@@ -117,8 +117,10 @@ class RedactionMaker:
 
         redaction = Redaction(order.recipe, progress=note)
         making = asyncio.create_task(self._store_it(order, redaction))
+        beat = Beat(self.lease.name)
         try:
             while not (await asyncio.wait({making}, timeout=REPORT_EVERY))[0]:
+                beat(*reached)
                 wanted = await self._database.run(ACTOR, derivatives.record_progress, order.attempt_id, *reached)
                 if not await self.lease.hold() or not wanted:
                     raise _NotWanted

@@ -204,3 +204,22 @@ async def test_an_appeal_that_is_granted_before_the_referral_is_decided_ends_the
         "the end of the violation's process",
     )
     await desk.returned(case)
+
+
+@pytest.mark.requirement("R66", "R67")
+async def test_an_appeal_ends_the_process_that_waits_for_the_money(desk: People) -> None:
+    case = await desk.apply("cam1", requested_use_days=5)
+    await desk.accept(case)
+    matter_id = await ask(desk, case, "violation", by="zhaoqiang", violationKind="leak")
+    await served(desk, matter_id)
+    await desk.as_person(CUSTODIAN, acts.reply, matter_id, "当时在医院。")
+    await judge(desk, matter_id, judgement=Judgement(sanctions=(GivenSanction("warning"),), loss=True, referral=False))
+    await desk.until(lambda _: desk.trace.elements["Task_AwaitSettlement"], "the process to wait for the money")
+
+    appeal_id = await ask(desk, case, "appeal", violationId=matter_id)
+    await judge(desk, appeal_id, judgement=Judgement())
+
+    await ended(desk, appeal_id, "applied")
+    await desk.until(lambda _: "violation" not in desk.trace.running.values(), "the end of the process")
+    await ended(desk, matter_id, "cleared")
+    await desk.returned(case)

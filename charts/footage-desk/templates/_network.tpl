@@ -23,6 +23,15 @@
   {{- end }}
 {{- end }}
 
+{{/* The address that traces of a part are sent to, where a value says it and no Secret: (dict "root" $ "values" of the part) */}}
+{{- define "footage-desk.tracingEndpoint" -}}
+{{- $endpoint := "" }}
+{{- range $given := list .root.Values.config .root.Values.extraEnv (default dict (default dict .values).extraEnv) }}
+  {{- with index $given "FOOTAGE_DESK_TRACING__ENDPOINT" }}{{- $endpoint = ternary "" . (kindIs "map" .) }}{{- end }}
+{{- end }}
+{{- $endpoint }}
+{{- end }}
+
 {{/* The egress rules of a part, by what it is given. */}}
 {{- define "footage-desk.egress" -}}
 {{- $v := .root.Values }}{{- $n := $v.networkPolicy }}
@@ -76,6 +85,9 @@
 {{- end }}
 {{- if and (has "directory" .access) $v.directory.host }}
 {{ include "footage-desk.to" (dict "root" $.root "name" "directory" "port" $v.directory.port) }}
+{{- end }}
+{{- with include "footage-desk.tracingEndpoint" . }}
+{{ include "footage-desk.to" (dict "root" $.root "name" "tracing" "port" (include "footage-desk.urlPort" .)) }}
 {{- end }}
 {{- with .more }}
 {{ toYaml . }}

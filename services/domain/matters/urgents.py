@@ -44,7 +44,7 @@ from services.domain.retrieval import attempts, preservations
 from services.domain.reviews import filing, moot_matters
 from services.domain.reviews import tasks as review_tasks
 from services.domain.reviews.moot_matters import MOOT
-from services.runtime.errors import Refused, Retryable
+from services.runtime.errors import NotYet, Refused
 from services.runtime.spans import Span
 
 CODE = kind.UrgentRetrieval.code
@@ -222,7 +222,7 @@ def open_violation(uow: UnitOfWork, matter_id: str) -> str | None:
     """Record that nobody has approved an urgent retrieval in time, against its caller, once; None where somebody has.
 
     The register says so, and not what came first (P13). Raises NotPermitted while the view is open, or the application
-    under approval inside its time; Retryable while an approval that was signed in time is being filed.
+    under approval inside its time; NotYet while an approval that was signed in time is being filed.
     """
     act = "open a violation"
     subject = _lock(uow, matter_id, act)
@@ -316,7 +316,7 @@ def _ratified_by(uow: UnitOfWork, subject: Subject) -> Document | None:
 
 
 def _require_filed(uow: UnitOfWork, subject: Subject) -> None:
-    """Raise Retryable where all have approved in time, and only the job that files the form has not come yet."""
+    """Raise NotYet where all have approved in time, and only the job that files the form has not come yet."""
     state = subject.state
     if state.form is not None or state.returned or emergency.is_decided(state):
         return
@@ -329,7 +329,7 @@ def _require_filed(uow: UnitOfWork, subject: Subject) -> None:
         all(state.has_ended_with(stage) and decided[stage].decided_at <= until for stage in needed)
         and uow.session.scalar(asked.limit(1)) is None
     ):
-        raise Retryable(
+        raise NotYet(
             f"could not open a violation | {subject.matter.number} | its application is approved and not filed yet | "
             "wait: it is tried again; where the filing has an incident, resolve that first"
         )
@@ -343,9 +343,9 @@ def _require_unratified(uow: UnitOfWork, subject: Subject, act: str) -> None:
 
 
 def _require_no_writer(uow: UnitOfWork, subject: Subject) -> None:
-    """Raise Retryable while another job preserves what is to be seen, such as the one of the application itself."""
+    """Raise NotYet while another job preserves what is to be seen, such as the one of the application itself."""
     if _unfinished(uow, subject.application.id, "quarantine"):
-        raise Retryable(
+        raise NotYet(
             f"could not open the emergency view | {subject.matter.number} | its footage is being preserved | "
             "wait: it is tried again"
         )

@@ -3,11 +3,14 @@
 One process at a time does it, by a lease. A message has its row's id, so the engine buffers it once all the same; one
 that nothing waits for expires there within the hour.
 
-A message that the engine does not take now, because one of its partitions is away, holds up its own case alone: that
-case is held, and tried again after the messages of all others, so that those of a case keep their order.
+Several cases are published at once, the messages of a case one after another. A case whose message the engine does not
+take now, because one of its partitions is away, is held: its messages keep their order, and a task of its own tries the
+held cases, one at a time. They hold up nobody else, however long the engine is silent about them.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -20,12 +23,19 @@ from services.database.tables.matters import Matter
 from services.database.tables.outbox import OutboxMessage
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.process import outbox, subjects
-from services.domain.process.messages import MATTER_MOOT, REFERRAL_RECEIVED, REVIEW_DECIDED, WORK_ORDER_CANCELLED
+from services.domain.process.messages import (
+    LOSS_SETTLED,
+    MATTER_MOOT,
+    REFERRAL_RECEIVED,
+    REVIEW_DECIDED,
+    WORK_ORDER_CANCELLED,
+)
 from services.runtime import metrics
 from services.runtime.engine_client import EngineClient, Unauthorized
 from services.runtime.errors import Fatal, Retryable
 from services.runtime.jobs.failures import stack
 from services.runtime.logs import get_logger, log_context
+from services.runtime.periodic import Periodic
 from services.runtime.tracing import span
 
 log = get_logger(__name__)
@@ -38,12 +48,17 @@ LIMITED = (
     REFERRAL_RECEIVED,
     WORK_ORDER_CANCELLED,
 )  # what follows a referral may be months away
+CLEARED = "cleared"  # the end of a violation that was unfounded, or that an appeal has cleared
+OF_CLEARED = (REVIEW_DECIDED, REFERRAL_RECEIVED, LOSS_SETTLED)  # by them its process, which still waits, ends
 POLL_INTERVAL = timedelta(seconds=1)  # a commit wakes the relay of its own process only
 PAUSE = timedelta(seconds=1)
-LEASE = timedelta(seconds=10)
+LEASE = timedelta(seconds=10)  # of which two thirds are left whenever it is held: longer than any call lasts
 AT_ONCE = 50  # messages of a run
+LANES = 8  # cases that are published at once
+ANSWER = timedelta(seconds=1)  # an engine that works answers in milliseconds; who waits longer holds up the others
+ANSWER_HELD = timedelta(seconds=5)
 FAILURES_IN_A_ROW = 3  # by then the engine itself is away, and is not asked for each message
-MOST_HELD = 5000  # cases; the first of more is taken for one that was not tried yet
+MOST_HELD = 5000  # cases; those beyond are tried as if they were new
 
 
 @dataclass(frozen=True)
@@ -61,6 +76,26 @@ class OutgoingMessage:
     trace_parent: str | None = None
 
 
+class Silent(Retryable):
+    """The engine did not answer in time: of other cases that says nothing."""
+
+
+@dataclass
+class _Run:
+    """What is published now: the messages of each case, in their order, and what became of them so far."""
+
+    waiting: deque[list[OutgoingMessage]]
+    done: int = 0
+    fault: Retryable | None = None  # the last that the engine did not take
+    failed_in_a_row: int = 0
+    broken: Retryable | None = None  # what ends the run, whichever message comes next
+    lease_lost: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        return self.lease_lost or self.broken is not None or self.failed_in_a_row >= FAILURES_IN_A_ROW
+
+
 class Relay:
     """One for each process, of which the one with the lease publishes."""
 
@@ -72,61 +107,107 @@ class Relay:
         self._lease = lease or Lease(database, "relay", LEASE)
         self._held = dict[str, None]()  # cases whose message the engine has not taken, the longest ago first
         self._periodic = Leased(self._lease, POLL_INTERVAL, self._publish, pause=PAUSE)
+        self._trying = Periodic("relay-held", POLL_INTERVAL, self._try_held, pause=PAUSE)
 
     async def run(self) -> None:
         """Publish until cancelled: after each commit of this process that writes a message, and every second."""
         self._database.on("outbox", self.wake)
-        await self._periodic.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._periodic.run())
+            group.create_task(self._trying.run())
 
     def wake(self) -> None:
         """Run now: there is a message, or the clock was turned."""
         self._periodic.wake()
-
-    async def _publish(self) -> bool:
-        return await self.publish_due() > 0
 
     async def publish_due(self) -> int:
         """Publish what is due, while the lease is held; return how many the engine has taken or refused.
 
         Raises Retryable if it does neither with any, or rejects us.
         """
+        done = await self._publish_new()
+        try:
+            return done + await self._publish_held()
+        except Retryable:
+            if not done:
+                raise
+            return done
+
+    async def _publish(self) -> bool:
+        return await self._publish_new() > 0
+
+    async def _try_held(self) -> bool:
+        return await self._publish_held() > 0
+
+    async def _publish_new(self) -> int:
+        """Publish what is due of the cases that are not held; returns and raises as ``publish_due``."""
         if not await self._lease.hold():
             return 0
-        held = list(self._held)
-        messages = await self._database.run(ACTOR, claim_due, held)
-        for case in set(held[:AT_ONCE]) - {message.case for message in messages}:
-            del self._held[case]  # nothing of it is due any more
-        failed, fault = set[str](), None
-        done = in_a_row = 0
-        for message in messages:
-            if message.case in failed:
-                continue
-            if not await self._lease.hold():
-                log.warning("another process publishes now, after this one had stood still")
-                return done
-            not_taken = await self._publish_message(message)
-            self._held.pop(message.case, None)
-            if not_taken is None:
-                done, in_a_row = done + 1, 0
-                continue
-            failed.add(message.case)
-            self._hold(message.case)
-            fault, in_a_row = not_taken, in_a_row + 1
-            if in_a_row == FAILURES_IN_A_ROW:
-                break
-        if fault is not None and not done:
+        run = _Run(deque(_by_case(await self._database.run(ACTOR, claim_due, list(self._held)))))
+        if run.waiting:  # the first alone: an engine that is away is not asked for several at once
+            await self._publish_case(run, run.waiting.popleft())
+        async with asyncio.TaskGroup() as lanes:
+            for _ in range(min(LANES, len(run.waiting))):
+                lanes.create_task(self._publish_waiting(run))
+        fault = run.broken or (run.fault if not run.done else None)
+        if fault is not None:
             raise fault
+        return run.done
+
+    async def _publish_waiting(self, run: _Run) -> None:
+        """Publish one case after another, until none waits or the run is over."""
+        try:
+            while run.waiting and not run.is_over:
+                await self._publish_case(run, run.waiting.popleft())
+        except Retryable as error:  # raised once the other lanes have recorded what they have sent
+            run.broken = error
+
+    async def _publish_case(self, run: _Run, messages: Iterable[OutgoingMessage]) -> None:
+        """Publish the messages of a case in their order; hold the case where the engine does not take one."""
+        for message in messages:
+            if not await self._lease.hold() and not run.lease_lost:
+                log.warning("another process publishes now, after this one had stood still")
+                run.lease_lost = True
+            if run.is_over:
+                return
+            not_taken = await self._publish_message(message, ANSWER)
+            if not_taken is not None:
+                if len(self._held) < MOST_HELD:
+                    self._held[message.case] = None
+                run.fault = not_taken
+                run.failed_in_a_row += not isinstance(not_taken, Silent)
+                return
+            run.done, run.failed_in_a_row = run.done + 1, 0
+
+    async def _publish_held(self) -> int:
+        """Publish the first message of each held case, one at a time, and hold these no more; return their number.
+
+        Raises Retryable at the first that the engine does not take, whose case then comes last. The lease is the other
+        task's, which renews it meanwhile.
+        """
+        held = list(self._held)[:AT_ONCE]
+        if not held or not self._lease.held:
+            return 0
+        messages = await self._database.run(ACTOR, claim_held, held)
+        for case in set(held) - {message.case for message in messages}:
+            del self._held[case]  # nothing of it is due any more
+        done = 0
+        for message in messages:
+            if not self._lease.held:
+                break
+            not_taken = await self._publish_message(message, ANSWER_HELD)
+            del self._held[message.case]
+            if not_taken is not None:
+                self._held[message.case] = None
+                raise not_taken
+            done += 1
+            self.wake()  # the case may have more
         return done
 
-    def _hold(self, case: str) -> None:
-        if len(self._held) >= MOST_HELD:
-            del self._held[next(iter(self._held))]
-        self._held[case] = None
-
-    async def _publish_message(self, message: OutgoingMessage) -> Retryable | None:
+    async def _publish_message(self, message: OutgoingMessage, within: timedelta) -> Retryable | None:
         """Publish a message and record what became of it; return why the engine does not take it now, if so.
 
-        Raises Retryable if the engine rejects us.
+        ``within``: how long it may take to answer. Raises Retryable if the engine rejects us.
         """
         with (
             log_context(application_id=message.application_id, request_id=message.request_id),
@@ -138,12 +219,18 @@ class Relay:
             ),
         ):
             try:
-                await self._client.publish_message(
-                    message.name,
-                    message.correlation_key,
-                    message.variables,
-                    message.message_id,
-                    outbox.TIME_TO_LIVE,
+                async with asyncio.timeout(within.total_seconds()):
+                    await self._client.publish_message(
+                        message.name,
+                        message.correlation_key,
+                        message.variables,
+                        message.message_id,
+                        outbox.TIME_TO_LIVE,
+                    )
+            except TimeoutError:
+                log.warning("the engine does not answer about a message", message=message.name)
+                return Silent(
+                    f"could not publish message {message.name}: no answer within {within.total_seconds():g} s"
                 )
             except Unauthorized as error:
                 # The error is not about this message: all others would fail too.
@@ -171,15 +258,18 @@ class Relay:
             return None
 
 
-def claim_due(uow: UnitOfWork, held: Sequence[str] = ()) -> list[OutgoingMessage]:
-    """Return what is to be published now, of the cases that are held the first message; settle what nothing waits for.
+def claim_due(uow: UnitOfWork, besides: Sequence[str] = ()) -> list[OutgoingMessage]:
+    """Return what is to be published now, oldest first, besides these cases; settle what nothing waits for."""
+    return _claim(uow, outbox.list_due(uow, besides=besides, limit=AT_ONCE))
 
-    ``held``: cases that come last, in their order.
-    """
-    due = outbox.list_due(uow, besides=held, limit=AT_ONCE)
-    if held:
-        first = {outbox.case_of(message): message for message in reversed(outbox.list_due(uow, of=held[:AT_ONCE]))}
-        due += [first[case] for case in held[:AT_ONCE] if case in first]
+
+def claim_held(uow: UnitOfWork, cases: Sequence[str]) -> list[OutgoingMessage]:
+    """Return the first message of each of these cases that is to be published now, in their order; settle as above."""
+    first = {outbox.case_of(message): message for message in reversed(outbox.list_due(uow, of=cases))}
+    return _claim(uow, [first[case] for case in cases if case in first])
+
+
+def _claim(uow: UnitOfWork, due: Iterable[OutboxMessage]) -> list[OutgoingMessage]:
     outgoing = []
     for message in due:
         reason = _obsolete_because(uow, message)
@@ -202,13 +292,21 @@ def claim_due(uow: UnitOfWork, held: Sequence[str] = ()) -> list[OutgoingMessage
     return outgoing
 
 
+def _by_case(messages: Iterable[OutgoingMessage]) -> Iterable[list[OutgoingMessage]]:
+    cases = dict[str, list[OutgoingMessage]]()
+    for message in messages:
+        cases.setdefault(message.case, []).append(message)
+    return cases.values()
+
+
 def _obsolete_because(uow: UnitOfWork, message: OutboxMessage) -> str | None:
     if message.subject_kind is not None:
         if subjects.is_over(uow, subjects.Subject(message.subject_kind, str(message.subject_id))):
             return f"the {message.subject_kind} is closed"
     elif message.matter_id is not None:
-        closed_at = uow.session.get_one(Matter, message.matter_id).closed_at
-        if closed_at is not None and message.name != MATTER_MOOT:
+        matter = uow.session.get_one(Matter, message.matter_id)
+        ends_process = message.name == MATTER_MOOT or (matter.closed_as == CLEARED and message.name in OF_CLEARED)
+        if matter.closed_at is not None and not ends_process:
             return "the matter is closed"
     elif uow.session.get_one(Application, message.application_id).closed_at is not None:
         return "the application is closed"

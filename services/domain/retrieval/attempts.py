@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Literal
 
-from sqlalchemy import and_, exists, or_, select, true
+from sqlalchemy import ColumnElement, and_, exists, or_, select, true
 
 from services.database.base import new_id
 from services.database.tables.applications import Application, Item
@@ -37,6 +37,7 @@ LINGER = timedelta(hours=1)
 # Older open attempts belong to a process that died, unless its progress says that it lives: a day's footage from a slow
 # recorder takes longer.
 LONGEST = timedelta(days=1)
+COUNTER_BITS = 51  # of a key in Zeebe; its partition stands above them
 
 
 class NoLongerWanted(Retryable):
@@ -159,7 +160,7 @@ def supersede(uow: UnitOfWork, purpose: Purpose, item_id: str, job_key: int | No
     """Abandon what earlier runs left open for the item, and list what is still to be swept.
 
     With ``job_key`` what a later job has begun is left to that one: a job that the process has taken back may still
-    run when its successor does, and must not abandon its work.
+    run when its successor does, and must not abandon its work. So is what a job of another partition has begun.
     """
     query = select(UploadAttempt).where(
         UploadAttempt.purpose == purpose,
@@ -168,7 +169,7 @@ def supersede(uow: UnitOfWork, purpose: Purpose, item_id: str, job_key: int | No
         UploadAttempt.abandoned_at.is_(None),
     )
     if job_key is not None:
-        query = query.where(UploadAttempt.job_key <= job_key)
+        query = query.where(UploadAttempt.job_key <= job_key, _is_of_partition(job_key))
     for attempt in uow.session.scalars(query):
         abandon(uow, attempt, "a later run of the job took over")
     uow.session.flush()
@@ -184,11 +185,16 @@ def abandon_all_of(uow: UnitOfWork, attempt_ids: Sequence[str], reason: str) -> 
 
 
 def has_later_job(uow: UnitOfWork, purpose: Purpose, item_id: str, job_key: int) -> bool:
-    """Return whether a later job has begun, or done, the same work; keys of one case's jobs only grow."""
+    """Return whether a later job has begun, or done, the same work, by its key, which grows within a partition.
+
+    Which of two jobs of two partitions is the later one cannot be known. They belong to two processes, such as those of
+    a case and of its urgent retrieval, and each does the work: one alone may fail.
+    """
     query = select(UploadAttempt.id).where(
         UploadAttempt.purpose == purpose,
         UploadAttempt.item_id == item_id,
         UploadAttempt.job_key > job_key,
+        _is_of_partition(job_key),
         UploadAttempt.abandoned_at.is_(None),
     )
     return uow.session.scalar(query.limit(1)) is not None
@@ -282,6 +288,12 @@ def get(uow: UnitOfWork, attempt_id: str) -> UploadAttempt:
             "restore the database from its backup, then resolve the incident"
         )
     return attempt
+
+
+def _is_of_partition(job_key: int) -> ColumnElement[bool]:
+    """Return what an attempt fulfils whose job is of the same partition of the engine as this one."""
+    first = job_key >> COUNTER_BITS << COUNTER_BITS
+    return UploadAttempt.job_key.between(first, first + 2**COUNTER_BITS - 1)
 
 
 def _is_other_finished(uow: UnitOfWork, attempt: UploadAttempt) -> bool:

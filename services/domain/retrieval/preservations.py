@@ -246,14 +246,15 @@ def record_failure(
     ``away``: recorder or store did not answer. It is tried no more once the recorder says that it has nothing of it
     and has overwritten what is as old. The office is notified of that, and else once for each item within
     ``REMINDERS_APART``, however often it fails until it is preserved. Nothing has failed where a later job works on the
-    item, which has taken the work over, or where the case needs it no more.
+    item, which has taken the work over, where another process has preserved it meanwhile, or where the case needs it
+    no more.
     """
     if attempts.has_later_job(uow, "quarantine", item_id, job_key):
         return
     if attempts.reason_unwanted(uow, application_id, item_id) is not None:
         return
     item = uow.session.get_one(Item, item_id)
-    if item.outcome is not None:
+    if item.outcome is not None or _is_held(uow, item):
         return
     moment = overwrite_moment(uow.session.get_one(Camera, item.camera_id), item.asked_end)
     gone = code in GONE and moment is not None and moment <= uow.now

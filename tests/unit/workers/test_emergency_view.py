@@ -11,11 +11,13 @@ from custody_desk import ASKED, Case, Desk
 from services.database.tables.emergency_views import EmergencyCopy, EmergencyGrant
 from services.database.tables.matters import Matter
 from services.database.tables.reviews import Decision, Review
+from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.custody import emergency
 from services.domain.matters.kinds import urgent
 from services.domain.process import permissions
-from services.runtime.errors import NotPermitted
+from services.domain.retrieval import attempts
+from services.runtime.errors import NotPermitted, NotYet
 from services.vault.age import NotARecipient
 from services.vault.keys.vault_keys import KeyGone
 from services.vault.sealing import Sealed, open_sealed
@@ -86,7 +88,12 @@ def called(desk: Desk, case: Case, *, released: bool = True, signed: bool = True
 
 
 async def preserve(desk: Desk, case: Case) -> Any:
-    return await desk.work(preserve_footage, application_id=case.id, matter_id=MATTER)
+    return await desk.work(preserve_footage, application_id=case.id, matter_id=MATTER, job_key=(1 << 51) + 9)
+
+
+def begun_by_the_case(desk: Desk, case: Case) -> None:
+    """The case's own job preserves its item now; its process is of another partition, whose keys are all higher."""
+    desk.do(attempts.start, "quarantine", application_id=case.id, item_id=case.item(), job_key=(3 << 51) + 1)
 
 
 async def grant(desk: Desk, instance: int = 5) -> Any:
@@ -129,6 +136,32 @@ async def test_what_is_seen_opens_with_its_own_key_alone_until_the_view_ends(des
         desk.loan_keys.unwrapper(copy.id)
     assert desk.rows(EmergencyCopy)[0].key_destroyed_at is not None
     assert len(desk.objects("quarantine")) == 1
+
+
+@pytest.mark.requirement("R2", "R41")
+async def test_the_job_of_a_case_on_another_partition_does_not_keep_the_urgent_one_waiting(desk: Desk) -> None:
+    case = desk.case("gate")
+    called(desk, case)
+    begun_by_the_case(desk, case)
+
+    assert await preserve(desk, case) == preserve_footage.Result(1, 0)
+    await grant(desk)
+
+    assert {one.person_id for one in desk.rows(EmergencyGrant)} == {"drafter", "operator"}
+    [of_case] = [row for row in desk.rows(UploadAttempt) if row.job_key == (3 << 51) + 1]
+    assert of_case.abandoned_at is None, "it still works, and may be the one that succeeds"
+
+
+@pytest.mark.requirement("R2", refuses=True)
+async def test_a_view_waits_without_an_incident_while_its_footage_is_being_preserved(desk: Desk) -> None:
+    case = desk.case("gate")
+    called(desk, case)
+    begun_by_the_case(desk, case)
+
+    with pytest.raises(NotYet, match="is being preserved"):
+        await grant(desk)
+
+    assert desk.rows(EmergencyGrant) == []
 
 
 @pytest.mark.requirement("R2", refuses=True)

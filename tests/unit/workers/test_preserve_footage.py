@@ -229,6 +229,32 @@ async def test_a_job_that_was_taken_back_begins_nothing_beside_its_successor(des
     assert desk.rows(Notice) == []
 
 
+async def test_who_fails_beside_a_job_of_another_partition_that_preserves_has_not_failed(desk: Desk) -> None:
+    under(desk, preserve="always")
+    case = desk.case("gate")
+    begun, may_fail = asyncio.Event(), asyncio.Event()
+    seal = retrieve.seal
+
+    async def breaks(*arguments, **named):  # type: ignore[no-untyped-def]
+        if not begun.is_set():
+            begun.set()
+            await may_fail.wait()
+            raise StoreDown("the store broke off")
+        return await seal(*arguments, **named)
+
+    with patch.object(retrieve, "seal", breaks):
+        one = asyncio.create_task(desk.work(preserve_footage, application_id=case.id, job_key=(3 << 51) + 1))
+        await begun.wait()
+        other = await desk.work(preserve_footage, application_id=case.id, job_key=(1 << 51) + 9)
+        may_fail.set()
+
+        assert (await one, other) == (Result(0, 1), Result(1, 0))
+
+    [kept] = desk.rows(Preservation)
+    assert desk.objects("quarantine") == [kept.sealed["key"]]
+    assert (desk.rows(FailedPreservation), desk.rows(Notice)) == ([], [])
+
+
 async def test_a_recorder_that_hangs_in_a_fetch_takes_its_time_for_one_item_of_a_case(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

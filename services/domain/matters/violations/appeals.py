@@ -111,7 +111,10 @@ def grant(uow: UnitOfWork, violation: Violation, matter: Matter) -> dict[str, An
     of_violation.outcome = {**(of_violation.outcome or {}), "appeal": matter.number}
     if was_open:
         review_tasks.answer_of_matter(uow, of_violation)
-        waited = ((REFERRAL_RECEIVED, bool(judgement.get("referral")) and not referred), (LOSS_SETTLED, True))
+        waited = (
+            (REFERRAL_RECEIVED, bool(judgement.get("referral")) and not referred),
+            (LOSS_SETTLED, violation.settlement is None),
+        )
         for name in (name for name, waits in waited if waits):
             outbox.publish(
                 uow,

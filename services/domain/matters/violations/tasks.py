@@ -30,6 +30,7 @@ from services.domain.matters.violations.assessment import DECIDING, Assessment, 
 from services.domain.notifications import service as notification_service
 from services.domain.process import outbox
 from services.domain.process.messages import (
+    REFERRAL_RECEIVED,
     REVIEW_DECIDED,
     VIOLATION_OPENED,
     VIOLATION_REPLIED,
@@ -237,6 +238,9 @@ def begin_referral(uow: UnitOfWork, matter_id: str) -> str:
     decision = decided.get(REFERRAL)
     if decision is None or decision.outcome != APPROVED:
         raise refusal(matter, act, "nobody has decided to refer it")
+    if violation.closed_as == CLEARED or (violation.referral or {}).get("handedAt"):
+        # the process has not waited yet for what was recorded meanwhile, and what was sent may have expired
+        outbox.reopen(uow, REFERRAL_RECEIVED, matter.id)
     if violation.referral is not None:
         return str(violation.referral["hold"])
     if violation.closed_as == CLEARED:

@@ -34,7 +34,8 @@ from services.domain.holds import queries as holds
 from services.domain.matters import queries
 from services.domain.matters import tasks as matter_tasks
 from services.domain.matters.violations import acts, documents, tasks
-from services.domain.process import messages
+from services.domain.process import messages, outbox
+from services.domain.process.relay import claim_due
 from services.domain.reviews.given_judgements import Judgement
 from services.rendering.formatting import JsonView
 from services.runtime.errors import NotFound, NotPermitted, Refused
@@ -248,13 +249,77 @@ def test_jobs_by_hand_grant_no_appeal(case: Appealed) -> None:
     assert case.violation.closed_as == "upheld"
 
 
-@pytest.mark.requirement("R66", "R67")
-def test_a_referral_that_was_made_is_not_undone_and_the_page_says_so(open_one: Appealed) -> None:
-    case = open_one
+def referred(case: Appealed) -> None:
+    """Uphold the violation with a loss and a referral, which is decided."""
     case.heard(LEAK)
     case.judge(GRAVE, MANAGER, "violation-management")
     case.record()
     case.decide(case.id, "referral", "manager2", judgement=Judgement(authority="公安"))
+
+
+def granted(case: Appealed) -> str:
+    """Appeal the violation, and grant it by a manager who has no part in it; the id of the appeal."""
+    appeal_id = case.appeal()
+    case.desk.post("supervisor", "manager", "board")
+    case.decided(appeal_id, "approved", "supervisor")
+    assert case.apply(appeal_id) is True
+    return appeal_id
+
+
+def publish(case: Appealed) -> set[str]:
+    """Publish as the relay does; return the names of what went to the process of the violation."""
+    own, names = {row.message_id for row in case.desk.all(OutboxMessage, matter_id=case.id)}, set()
+    for message in case.desk.run(claim_due):
+        case.desk.run(
+            outbox.mark_published, message.message_id, attempts=message.attempts, retry_after=timedelta(minutes=1)
+        )
+        if message.message_id in own:
+            names.add(message.name)
+    return names
+
+
+@pytest.mark.requirement("R66", "R67")
+def test_the_process_of_an_open_violation_hears_that_an_appeal_has_cleared_it(open_one: Appealed) -> None:
+    case = open_one
+    referred(case)
+    assert publish(case) == {messages.REVIEW_DECIDED}
+    case.desk.run(tasks.begin_referral, case.id)
+    granted(case)
+
+    ends = {messages.LOSS_SETTLED, messages.REFERRAL_RECEIVED}
+    assert publish(case) == ends
+    case.desk.clock.turn(timedelta(minutes=1))
+    assert publish(case) == ends, "again, until the process has ended"
+
+    case.end()
+    case.desk.clock.turn(timedelta(minutes=1))
+    assert publish(case) == set()
+
+
+@pytest.mark.requirement("R66", "R67")
+def test_a_decision_that_an_appeal_overtakes_still_reaches_its_process(open_one: Appealed) -> None:
+    referred(open_one)
+    granted(open_one)
+    assert messages.REVIEW_DECIDED in publish(open_one)
+
+
+@pytest.mark.requirement("R66", "R67")
+def test_an_appeal_reaches_a_process_that_comes_late_to_its_referral(open_one: Appealed) -> None:
+    case = open_one
+    referred(case)
+    granted(case)
+    while messages.REFERRAL_RECEIVED in publish(case):
+        case.desk.clock.turn(timedelta(minutes=1))
+    case.desk.clock.turn(outbox.TIME_TO_LIVE)
+
+    assert case.desk.run(tasks.begin_referral, case.id) == ""
+    assert messages.REFERRAL_RECEIVED in publish(case)
+
+
+@pytest.mark.requirement("R66", "R67")
+def test_a_referral_that_was_made_is_not_undone_and_the_page_says_so(open_one: Appealed) -> None:
+    case = open_one
+    referred(case)
     case.desk.run(tasks.begin_referral, case.id)
     named = {
         "authority": "公安",
@@ -263,10 +328,7 @@ def test_a_referral_that_was_made_is_not_undone_and_the_page_says_so(open_one: A
         "unknown_package_because": "由公安机关封存时一并制作。",
     }
     case.desk.run(acts.record_referral, case.id, handed_at=case.desk.clock.now(), by="security-deputy", **named)
-    appeal_id = case.appeal()
-    case.desk.post("supervisor", "manager", "board")
-    case.decided(appeal_id, "approved", "supervisor")
-    assert case.apply(appeal_id) is True
+    appeal_id = granted(case)
 
     assert case.violation.referral is not None
     assert case.violation.referral["receipt"] == "1号"

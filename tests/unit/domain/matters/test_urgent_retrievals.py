@@ -32,7 +32,7 @@ from services.domain.retrieval import preservations
 from services.domain.reviews import service as review_service
 from services.domain.reviews import tasks as review_tasks
 from services.domain.supervision import footage_viewers
-from services.runtime.errors import NotFound, NotPermitted, Refused, Retryable
+from services.runtime.errors import NotFound, NotPermitted, NotYet, Refused
 from services.runtime.spans import Span
 
 
@@ -365,7 +365,7 @@ def test_an_approval_that_was_signed_in_time_and_is_filed_later_ratifies_it(urge
 
     assert urgent.view(copy_id) == "emergency-view-over"
     assert not urgent.desk.run(urgents.end_view, matter_id).ratified
-    with pytest.raises(Retryable, match="approved and not filed yet"):
+    with pytest.raises(NotYet, match="approved and not filed yet"):
         urgent.desk.run(urgents.open_violation, matter_id)
     urgent.file()
     assert urgent.desk.run(urgents.open_violation, matter_id) is None

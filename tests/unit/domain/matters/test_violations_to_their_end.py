@@ -18,6 +18,7 @@ from services.database.tables.documents import Document
 from services.database.tables.holds import Hold
 from services.database.tables.matters import Matter
 from services.database.tables.notices import Notice
+from services.database.tables.outbox import OutboxMessage
 from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Hearing, Sanction, Violation
 from services.database.unit_of_work import UnitOfWork
@@ -30,7 +31,8 @@ from services.domain.matters import queries
 from services.domain.matters import tasks as matter_tasks
 from services.domain.matters.violations import acts, packages, tasks
 from services.domain.matters.violations.assessment import Assessment
-from services.domain.process import messages
+from services.domain.process import messages, outbox
+from services.domain.process.relay import claim_due
 from services.domain.reviews.given_judgements import GivenSanction, Judgement
 from services.domain.rules.catalogue import RULES
 from services.runtime import metrics
@@ -398,6 +400,37 @@ def test_t14_a_fine_is_refused_where_the_organisation_has_switched_it_off(any_da
     case.record()
     assert [row.kind for row in desk.all(Sanction)] == ["warning"]
     desk.close()
+
+
+@pytest.mark.requirement("R67")
+def test_a_receipt_that_came_before_the_process_waited_for_it_is_sent_again(leak: Handled) -> None:
+    desk = leak.desk
+    leak.heard(LEAK)
+    leak.judge(GRAVE, "manager", "violation-management")
+    leak.record()
+    leak.decide(leak.id, "referral", "manager2", judgement=Judgement(authority="三号区公安分局"))
+    hold = desk.run(tasks.begin_referral, leak.id)  # its worker is killed before the engine hears of it
+    desk.run(
+        acts.record_referral,
+        leak.id,
+        authority="三号区公安分局",
+        handed_at=desk.clock.now(),
+        receipt="收字一号",
+        package_sha256=PACKAGE,
+        unknown_package_because="由公安机关封存时一并制作。",
+        by="security-deputy",
+    )
+    [receipt] = leak.messages(messages.REFERRAL_RECEIVED)
+    for attempts in range(3):
+        desk.run(outbox.mark_published, receipt.message_id, attempts=attempts, retry_after=timedelta())
+    desk.run(claim_due)
+    assert desk.the(OutboxMessage, name=messages.REFERRAL_RECEIVED).settled_because == "published 3 times"
+
+    desk.clock.turn(timedelta(hours=2))
+    assert desk.run(tasks.begin_referral, leak.id) == hold
+    [receipt] = leak.messages(messages.REFERRAL_RECEIVED)
+    assert (receipt.settled_at, receipt.attempts) == (None, 0)
+    assert receipt.message_id in [message.message_id for message in desk.run(claim_due)]
 
 
 @pytest.mark.requirement("R67")

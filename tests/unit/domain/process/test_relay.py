@@ -1,7 +1,8 @@
 """The relay: every message is published until the books show that the process has taken it, and no longer."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -16,9 +17,10 @@ from written_logs import written_logs
 from services.database.leases import Lease, LeaseTime
 from services.database.tables.applications import Application
 from services.database.tables.outbox import OutboxMessage
+from services.database.unit_of_work import UnitOfWork
 from services.domain.applications import opening as application_opening
 from services.domain.custody import closing
-from services.domain.process import outbox
+from services.domain.process import outbox, subjects
 from services.domain.process import relay as relaying
 from services.domain.process.relay import FAILURES_IN_A_ROW, LEASE, OutgoingMessage, Relay, claim_due
 from services.runtime import metrics
@@ -335,7 +337,7 @@ class RelayTime(LeaseTime):
         return self.seconds
 
 
-def two_relays(desk: ReviewDesk, engine: Any, time: RelayTime) -> list[Relay]:
+def two_relays(desk: ReviewDesk, engine: Any, time: LeaseTime) -> list[Relay]:
     return [
         Relay(desk.database, engine, lease=Lease(desk.database, "relay", LEASE, holder=name, time_=time))
         for name in "ab"
@@ -385,3 +387,148 @@ async def test_a_relay_that_has_lost_its_lease_stops_before_the_next_message(des
     assert len(engine.published) == 3  # the first of them for the second time: its row did not say yet that it was sent
     assert metrics.MESSAGES_PUBLISHED_TWICE._value.get() == twice + 1
     assert await first.publish_due() == 0
+
+
+class PassingTime(LeaseTime):
+    """The time of the event loop and of leases: it passes while nothing but time is waited for."""
+
+    def __init__(self, desk: ReviewDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seconds = 1_000.0
+        self._at_work, self._run = 0, desk.database.run
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", self.monotonic)
+        monkeypatch.setattr(desk.database, "run", self._count)
+
+    def now(self, _dialect: str) -> Any:
+        return literal(self.seconds, Double())
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def _count(self, *arguments: Any, **named: Any) -> Any:
+        self._at_work += 1
+        try:
+            return await self._run(*arguments, **named)
+        finally:
+            self._at_work -= 1
+
+    async def until(self, condition: Callable[[], bool]) -> float:
+        """Let time pass until this holds; return the seconds that have passed."""
+        begun, idle = self.seconds, 0
+        while not condition():
+            await asyncio.sleep(0)
+            idle = 0 if self._at_work else idle + 1
+            if idle == 30:
+                self.seconds, idle = self.seconds + 0.25, 0
+        return self.seconds - begun
+
+
+class HalfSilent(Engine):
+    """Never answers about the messages of its ``dead`` partition."""
+
+    def __init__(self, dead: Iterable[str]) -> None:
+        super().__init__()
+        self.dead = set(dead)
+        self.silent = self.most_silent = 0
+
+    @property
+    def taken(self) -> list[str]:
+        return [message[3] for message in self.published]
+
+    async def publish_message(self, name: str, correlation_key: str, *arguments: Any) -> None:
+        if correlation_key in self.dead:
+            self.asked += 1
+            self.silent += 1
+            self.most_silent = max(self.most_silent, self.silent)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.silent -= 1
+        await super().publish_message(name, correlation_key, *arguments)
+
+
+def written(desk: ReviewDesk, monkeypatch: pytest.MonkeyPatch, *keys: str) -> set[str]:
+    """Write a message for each key, to a process of its own; their ids."""
+    monkeypatch.setitem(subjects.IS_OVER, "probe", lambda _uow, _key: False)
+
+    def write(uow: UnitOfWork) -> None:
+        for key in keys:
+            subject = subjects.Subject("probe", key)
+            outbox.publish(uow, "probe", key, application_id=None, subject=subject, message_id=key, variables={})
+            uow.session.flush()
+
+    desk.run(write)
+    desk.clock.turn(timedelta(milliseconds=1))
+    return set(keys)
+
+
+@asynccontextmanager
+async def at_work(*relays: Relay) -> AsyncIterator[None]:
+    running = [asyncio.create_task(relay.run()) for relay in relays]
+    try:
+        yield
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def test_a_partition_that_is_silent_holds_up_nobody_else(
+    desk: ReviewDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = written(desk, monkeypatch, *(f"dead-{number}" for number in range(20)))
+    living = written(desk, monkeypatch, *(f"living-{number}" for number in range(20)))
+    engine, time = HalfSilent(dead), PassingTime(desk, monkeypatch)
+    [publisher, _] = two_relays(desk, engine, time)
+    silence = relaying.ANSWER_HELD.total_seconds()
+
+    async with at_work(publisher):
+        assert await time.until(lambda: living <= set(engine.taken)) < silence
+        assert engine.most_silent <= relaying.LANES + 1
+
+        await time.until(lambda: engine.silent == 1)
+        later = written(desk, monkeypatch, "living-later")
+        assert await time.until(lambda: later <= set(engine.taken)) < silence / 2
+        assert engine.silent == 1, "a held case is tried meanwhile"
+
+        asked = engine.asked
+        await time.until(lambda: engine.asked > asked + 3)
+        assert engine.most_silent <= relaying.LANES + 1
+
+        engine.dead = set()
+        await time.until(lambda: dead <= set(engine.taken))
+    assert sorted(engine.taken) == sorted(dead | living | later), "each of them once"
+
+
+async def test_of_two_relays_one_alone_asks_while_a_partition_is_silent(
+    desk: ReviewDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = written(desk, monkeypatch, *(f"dead-{number}" for number in range(20)))
+    living = written(desk, monkeypatch, *(f"living-{number}" for number in range(20)))
+    time, engines = PassingTime(desk, monkeypatch), [HalfSilent(dead), HalfSilent(dead)]
+    relays = [two_relays(desk, engine, time)[number] for number, engine in enumerate(engines)]
+
+    async with at_work(*relays):
+        await time.until(lambda: living <= {*engines[0].taken, *engines[1].taken})
+        end = time.seconds + 1.5 * LEASE.total_seconds()
+        await time.until(lambda: time.seconds > end)
+
+        assert sorted(engines[0].taken + engines[1].taken) == sorted(living)
+        assert 0 in (engines[0].asked, engines[1].asked)
+
+
+async def test_an_engine_that_is_silent_as_a_whole_is_asked_ever_less_and_said_to_be_away(
+    desk: ReviewDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = written(desk, monkeypatch, *(f"dead-{number}" for number in range(20)))
+    engine, time = HalfSilent(dead), PassingTime(desk, monkeypatch)
+    failures = [metrics.PERIODIC_FAILURES.labels(task)._value for task in ("relay", "relay-held")]
+    before = [failure.get() for failure in failures]
+
+    async with at_work(two_relays(desk, engine, time)[0]):
+        await time.until(lambda: engine.asked >= len(dead))
+        end = time.seconds + 40
+        await time.until(lambda: time.seconds > end)
+
+    assert len(dead) + 3 <= engine.asked <= len(dead) + 6
+    assert failures[0].get() == before[0] + 1, "all of them were new once"
+    assert failures[1].get() >= before[1] + 3, "the task that tries them succeeds never, which its alert says"
