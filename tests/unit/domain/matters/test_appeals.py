@@ -296,6 +296,24 @@ def test_the_process_of_an_open_violation_hears_that_an_appeal_has_cleared_it(op
     assert publish(case) == set()
 
 
+@pytest.mark.requirement("R66")
+def test_an_appeal_is_granted_while_the_process_closes_what_is_settled(open_one: Appealed) -> None:
+    case = open_one
+    referred(case)
+    case.desk.run(tasks.begin_referral, case.id)
+    named = {
+        "authority": "公安",
+        "receipt": "1号",
+        "package_sha256": "ab" * 32,
+        "unknown_package_because": "一并制作。",
+    }
+    case.desk.run(acts.record_referral, case.id, handed_at=case.desk.clock.now(), by="security-deputy", **named)
+    case.desk.run(acts.settle, case.id, account="已转账", amount=None, by="security-head")
+    granted(case)
+
+    assert [row.correlation_key for row in case.messages(messages.LOSS_SETTLED)] == [case.id]
+
+
 @pytest.mark.requirement("R66", "R67")
 def test_a_decision_that_an_appeal_overtakes_still_reaches_its_process(open_one: Appealed) -> None:
     referred(open_one)
