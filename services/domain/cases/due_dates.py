@@ -205,9 +205,10 @@ def _overwritten(
 ) -> list[DueDate]:
     """List the cases of which footage lies on a recorder alone that may overwrite it, by the first such moment."""
     moment = case_footage.overwrite_order()
-    query = select(Application).where(states.is_under_way(), whose, moment < until.timestamp())
+    # SQLite counts these seconds with an error of a tenth of a millisecond: ``close`` asks for the very moment
+    query = select(Application).where(states.is_under_way(), whose, moment < until.timestamp() + 1)
     if since is not None:
-        query = query.where(moment >= since.timestamp())
+        query = query.where(moment >= since.timestamp() - 1)
     rows = uow.session.scalars(query.order_by(moment, Application.id).limit(most)).all()
     footage = case_footage.read(uow, rows)
     return [

@@ -13,6 +13,7 @@ from services.database.base import new_id
 from services.database.tables.applications import Application
 from services.database.tables.custody import HandOver
 from services.database.tables.matters import Matter
+from services.database.tables.reviews import Decision
 from services.database.tables.suspensions import Suspension
 from services.database.tables.violations import Hearing, Violation
 from services.database.unit_of_work import UnitOfWork
@@ -187,7 +188,7 @@ def open_of_case(
 
 
 def find_open_of_case(uow: UnitOfWork, application_id: str, kind: str) -> Violation | None:
-    """Return the open violation of this kind that a case has without a loan, or None; the case is locked for it."""
+    """Return the violation of this kind that a case has without a loan and nobody has decided; the case is locked."""
     uow.session.get_one(Application, application_id, with_for_update=True)
     query = (
         select(Violation)
@@ -196,6 +197,7 @@ def find_open_of_case(uow: UnitOfWork, application_id: str, kind: str) -> Violat
             Violation.kind == kind,
             Violation.hand_over_id.is_(None),
             Violation.closed_at.is_(None),
+            ~select(Decision.id).where(Decision.matter_id == Violation.matter_id).exists(),
         )
         .order_by(Violation.opened_at, Violation.id)
         .limit(1)

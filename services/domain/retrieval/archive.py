@@ -123,17 +123,18 @@ def _select(application: Application, wanted: Sequence[Wanted]) -> Select[*tuple
             Master.superseded_at.is_(None),
             Master.suspect_since.is_(None),
             ~damaged.exists(),
-            ~_questioned().exists(),
+            ~_questioned(Master.application_id.expression).exists(),
         )
         .order_by(Master.retrieved_at, Master.id)
     )
 
 
-def _questioned() -> Select[str]:
-    """Select what was reported of a master's footage, or that it was recalled."""
-    return select(Matter.id).where(
-        Matter.application_id == Master.application_id, Matter.kind.in_(("problem", "recall"))
-    )
+def _questioned(application_id: ColumnElement[str]) -> Select[str]:
+    """Select what was reported of a case's footage, or that it was recalled.
+
+    ``application_id``: a column of the query that directly encloses this one, to which alone it is correlated.
+    """
+    return select(Matter.id).where(Matter.application_id == application_id, Matter.kind.in_(("problem", "recall")))
 
 
 def _by_item(
@@ -189,7 +190,7 @@ def is_asked_for() -> ColumnElement[bool]:
                 func.coalesce(KEPT_FOR.importance, "") != IMPORTANT,
                 func.coalesce(ASKING.importance, IMPORTANT) == IMPORTANT,
             ),
-            ~_questioned().exists(),
+            ~_questioned(KEPT.application_id.expression).exists(),
             ASKED.asked_start < KEPT.asked_end,
             ASKED.asked_end > KEPT.asked_start,
             ASKED.dropped_in_round.is_(None),

@@ -95,7 +95,10 @@ def _open(uow: UnitOfWork, inspection: GroupInspection, row: InspectedCase, job_
 
 
 def assign_anew(uow: UnitOfWork, inspection: GroupInspection) -> None:
-    """Give the cases that are asked and not inspected to fit members of the present group; its leader where none is."""
+    """Give the cases that are asked and not inspected to fit members of the present group.
+
+    One for which nobody is fit stays without, until a group with somebody who is takes over.
+    """
     group = groups.get(uow, inspection.group_id)
     directory = access_queries.load_directory(uow)
     asked = select(InspectedCase).where(
@@ -105,11 +108,12 @@ def assign_anew(uow: UnitOfWork, inspection: GroupInspection) -> None:
     )
     for row in uow.session.scalars(asked.order_by(InspectedCase.position).with_for_update()).all():
         fit = _fit(directory, access_queries.load_facts(uow, row.application_id), groups.people_of(group))
-        row.assigned_to = _choose(uow, inspection, row, fit) if fit else groups.leader_of(group)
+        row.assigned_to = _choose(uow, inspection, row, fit) if fit else None
         uow.session.flush()
         notification_service.mark_done(uow, "supervision", subject_id=row.id)
         _record(uow, "inspection-case-reassigned", row, assigned_to=row.assigned_to)
-        _notify(uow, str(row.assigned_to), "inspection-case", row)
+        if row.assigned_to is not None:
+            _notify(uow, row.assigned_to, "inspection-case", row)
 
 
 def _choose(uow: UnitOfWork, inspection: GroupInspection, row: InspectedCase, fit: Sequence[str]) -> str:

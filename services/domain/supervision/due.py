@@ -77,7 +77,8 @@ def _list_uninspected(uow: UnitOfWork) -> list[Period]:
         return all(period_from >= period.end or period_to <= period.start for period_from, period_to in inspected)
 
     found = []
-    period = periods.containing(inspected[0].period_from, length, zone) if inspected else last
+    first = inspected[0].period_from if inspected else last.start
+    period = periods.containing(first, length, zone)
     while period.end <= last.end:
         if is_left_out(period):
             found.append(period)
@@ -85,7 +86,7 @@ def _list_uninspected(uow: UnitOfWork) -> list[Period]:
             # a month of it was inspected while the rule said so: the others are inspected one by one
             found += filter(is_left_out, periods.months_of(period, zone))
         period = periods.containing(period.end, length, zone)
-    return found
+    return [one for one in found if one.start >= first or one.start >= last.start]
 
 
 def unsigned_since(uow: UnitOfWork) -> datetime | None:

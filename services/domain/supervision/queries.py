@@ -140,7 +140,11 @@ def list_own(
     query = (
         select(InspectedCase, GroupInspection.number)
         .join(GroupInspection, GroupInspection.id == InspectedCase.inspection_id)
-        .where(InspectedCase.assigned_to == uow.actor.id, InspectedCase.decided_at.is_(None))
+        .where(
+            InspectedCase.assigned_to == uow.actor.id,
+            InspectedCase.decided_at.is_(None),
+            _is_shown(uow, InspectedCase.application_id),
+        )
         .order_by(InspectedCase.due_at, InspectedCase.position, InspectedCase.id)
         .limit(most)
     )
@@ -218,7 +222,7 @@ def read_inspection(uow: UnitOfWork, inspection_id: str, *, after: int = 0) -> I
         seed=inspection.seed,
         seed_size=inspection.seed_size,
         seed_rule=inspection.seed_rule,
-        population_sha256=inspection.population_sha256,
+        population_sha256=None if line.population is None else inspection.population_sha256,
         drawn_at=inspection.drawn_at,
         cases=[
             SampledCase(
@@ -321,14 +325,17 @@ def _report(uow: UnitOfWork, inspection: GroupInspection) -> dict[str, Any] | No
 
     def shown(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         # sentences and work orders name a case in words, and places without a gap tell of none that is hidden
-        left = [row for row in rows if not any(number in str(row) for number in numbers)]
-        return [{**row, "position": place} if "position" in row else row for place, row in enumerate(left, 1)]
+        return [row for row in rows if not any(number in str(row) for number in numbers)]
+
+    def renumbered(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{**row, "position": place} for place, row in enumerate(shown(rows), 1)]
 
     report = {name: value for name, value in inspection.report.items() if name not in COUNTED_OF_ALL}
     sample = {name: value for name, value in report["sample"].items() if name != "population"}
     # reports of older releases have no work orders
-    lists = {name: shown(report.get(name, ())) for name in ("overruled", "findings", "earlier", "workOrders")}
-    return {**report, **lists, "sample": {**sample, "cases": shown(sample["cases"])}}
+    lists = {name: shown(report.get(name, ())) for name in ("overruled", "earlier", "workOrders")}
+    cases, findings = renumbered(sample["cases"]), renumbered(report["findings"])
+    return {**report, **lists, "findings": findings, "sample": {**sample, "cases": cases}}
 
 
 def _lines(uow: UnitOfWork, inspections: Sequence[GroupInspection]) -> list[InspectionLine]:
@@ -340,6 +347,7 @@ def _lines(uow: UnitOfWork, inspections: Sequence[GroupInspection]) -> list[Insp
     found = select(InspectionFinding.inspection_id, func.count()).where(
         InspectionFinding.inspection_id.in_(ids), _is_shown(uow, InspectionFinding.application_id)
     )
+    concerned = bool(visibility.list_numbers_concerning(uow))
     cases = {row[0]: row[1:] for row in uow.session.execute(done.group_by(InspectedCase.inspection_id))}
     findings = {row[0]: row[1] for row in uow.session.execute(found.group_by(InspectionFinding.inspection_id))}
     return [
@@ -348,7 +356,7 @@ def _lines(uow: UnitOfWork, inspections: Sequence[GroupInspection]) -> list[Insp
             number=one.number,
             period=one.period,
             opened_at=one.opened_at,
-            population=one.population,
+            population=None if concerned else one.population,
             sampled=cases.get(one.id, (0, 0))[0] if one.sampled is not None else None,
             inspected=cases.get(one.id, (0, 0))[1],
             findings=findings.get(one.id, 0),

@@ -1,7 +1,8 @@
 """Another group takes an inspection over, where the one that began it is no valid group any more (R60, R63).
 
 A member who has left can neither inspect nor sign, and a report wants every member. So the group that management has
-appointed since goes on: it inspects what is not inspected, and all of it sign.
+appointed since goes on: it inspects what is not inspected, and all of it sign. It does so as well where the group was
+replaced before there is a report: the one that is missing was appointed for that.
 """
 
 from sqlalchemy import delete, select
@@ -13,7 +14,7 @@ from services.domain.supervision import case_reviews, findings, groups, reports,
 
 
 def take_over(uow: UnitOfWork) -> int:
-    """Give the open inspections of broken groups to the valid one; return how many.
+    """Give the open inspections of broken and of replaced groups to the valid one; return how many.
 
     Where there is no other valid group, a work order asks management for one, once for each period.
     """
@@ -22,13 +23,14 @@ def take_over(uow: UnitOfWork) -> int:
     open_ones = select(GroupInspection).where(GroupInspection.closed_at.is_(None), GroupInspection.signed_as.is_(None))
     taken = 0
     for inspection in uow.session.scalars(open_ones.order_by(GroupInspection.period_from).with_for_update()).all():
-        broken = groups.composition_refusal(uow, groups.get(uow, inspection.group_id))
-        if broken is None:
-            continue
-        if is_valid and current is not None and current.id != inspection.group_id:
+        group = groups.get(uow, inspection.group_id)
+        broken = groups.composition_refusal(uow, group)
+        # one that was replaced goes on with the report that it signs, and with nothing before
+        replaced = group.ended_at is not None and inspection.report is None
+        if is_valid and current is not None and current.id != group.id and (broken is not None or replaced):
             _give(uow, inspection, current)
             taken += 1
-        else:
+        elif broken is not None:
             findings.open_without_group(uow, inspection.period, broken.en)
     return taken
 

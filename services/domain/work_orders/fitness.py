@@ -34,7 +34,7 @@ def unfit_of(uow: UnitOfWork, order: WorkOrder, role: Role) -> frozenset[str]:
 
 
 def involved_in(uow: UnitOfWork, order: WorkOrder, role: Role) -> frozenset[str]:
-    """Return who neither does, verifies nor cancels it because of their part in what it is about.
+    """Return who neither verifies nor cancels it because of their part in what it is about.
 
     Of a corrective action that is who has a part in its case, of an access review whose grants it is about.
     """
@@ -43,6 +43,18 @@ def involved_in(uow: UnitOfWork, order: WorkOrder, role: Role) -> frozenset[str]
         codes = [item["code"].split(":") for item in order.facts["checklist"]]
         return unfit | {code[2] for code in codes if code[0] == GRANT and len(code) == 3}
     return unfit
+
+
+def barred_from(uow: UnitOfWork, order: WorkOrder, role: Role) -> frozenset[str]:
+    """Return who does not do it: who is involved in it, while somebody else of the role can do it.
+
+    An access review whose reviewers all have grants in it is done by them, and verified by somebody else.
+    """
+    unfit, involved = unfit_of(uow, order, role), involved_in(uow, order, role)
+    if involved == unfit:
+        return unfit
+    pools = roles.pools(access_queries.load_directory(uow), role)
+    return involved if any(person not in involved for group in pools for person in group) else unfit
 
 
 def list_concerned(uow: UnitOfWork, order: WorkOrder) -> frozenset[str]:

@@ -32,7 +32,7 @@ from services.domain.work_orders.schemas import (
 from services.domain.work_orders.service import Answered, Done, Verdict
 from services.runtime import labels, local_times
 from services.runtime.errors import NotFound, Refused
-from services.runtime.translations import Message
+from services.runtime.translations import Message, translate
 from services.web import days, lists
 from services.web.dependencies import GivenDatabase
 from services.web.forms import Typed, TypedForm
@@ -302,7 +302,13 @@ async def _shown(visitor: Visitor, database: Database, work_order_id: str) -> di
     def read(uow: UnitOfWork) -> dict[str, Any]:
         view = queries.get(uow, work_order_id)
         attached = attachment_queries.get_list(uow, "work-order", work_order_id)
-        return {"view": view, "attached": attached, "facts": _facts(view.facts, visitor)}
+        return {
+            "view": view,
+            "attached": attached,
+            "facts": _facts(view.facts, visitor),
+            # what the system has written is in the catalogue, what a person has written is not
+            "cancelled_because": translate(visitor.language, view.closed_because or ""),
+        }
 
     return {
         **await database.read(visitor.actor, read),

@@ -193,7 +193,7 @@ def get(uow: UnitOfWork, work_order_id: str) -> WorkOrderView:
     cause = order.facts["cause"] or {}
     undone = order.closed_at is None and present.done_at is None
     doer = service.doer_of(order)
-    unfit = fitness.involved_in(uow, order, doer)
+    unfit = fitness.barred_from(uow, order, doer)
     refusal = policy.doer_refusal(directory, doer, me, late=uow.now >= order.due_at, unfit=unfit)
     document = select(Document.number).where(Document.subject_id == order.id, Document.kind == order.kind)
     return WorkOrderView(

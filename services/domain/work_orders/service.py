@@ -368,7 +368,7 @@ def require_to_do(uow: UnitOfWork, order: WorkOrder) -> WorkOrderAttempt:
     """Return the attempt that is open, locked; Refused unless the actor is to do the work order now."""
     attempt = _open_attempt(uow, order)
     directory = access_queries.load_directory(uow)
-    late, unfit = uow.now >= order.due_at, fitness.involved_in(uow, order, doer_of(order))
+    late, unfit = uow.now >= order.due_at, fitness.barred_from(uow, order, doer_of(order))
     refusal = policy.doer_refusal(directory, doer_of(order), str(uow.actor.id), late=late, unfit=unfit)
     if refusal is not None:
         raise refusal
@@ -493,7 +493,7 @@ def notify(uow: UnitOfWork, order: WorkOrder, people: Sequence[str], code: str) 
 def list_doers(uow: UnitOfWork, order: WorkOrder, *, all_groups: bool = False) -> list[str]:
     """List who does it now, nobody with a part in its case; ``all_groups``: it is late, and substitutes do it too."""
     directory, role = access_queries.load_directory(uow), doer_of(order)
-    return roles.acting(directory, role, without=fitness.involved_in(uow, order, role), all_groups=all_groups)
+    return roles.acting(directory, role, without=fitness.barred_from(uow, order, role), all_groups=all_groups)
 
 
 def give_to_fit(uow: UnitOfWork, order: WorkOrder) -> None:

@@ -11,7 +11,7 @@ from services.domain.cases import storage_office
 from services.domain.cases.schemas.storage import PreservedSort, RecorderSort, WatchedRecorder
 from services.runtime.labels import word
 from services.web import lists
-from services.web.csv import Cell
+from services.web.csv import Cell, csv_answer
 from services.web.dependencies import GivenDatabase
 from services.web.visitor import Visiting, Visitor
 
@@ -99,4 +99,5 @@ def _csv(visitor: Visitor, recorders: Sequence[WatchedRecorder]) -> Response:
         for recorder in recorders
         for camera in recorder.cameras
     ]
-    return lists.csv_answer(visitor, visitor.translated(_("Recorders")), list(map(visitor.translated, columns)), rows)
+    # a line for each camera: the list that is read whole is that of the recorders
+    return csv_answer(visitor.translated(_("Recorders")), list(map(visitor.translated, columns)), rows)

@@ -174,6 +174,11 @@ async def test_what_an_open_application_asks_for_is_kept_until_it_has_it_or_is_o
     desk.change(Application, again, importance="ordinary")
     assert desk.desk.run(custody_disposals.count_due)[0] == 1
     desk.change(Application, again, importance=None)
+    # nor what was questioned, which says nothing of other cases
+    questioned = Matter(number="WT-1", kind="problem", application_id=again, facts={}, facts_sha256="")
+    questioned.opened_at = desk.desk.clock.now()
+    desk.desk.run(lambda uow: uow.session.add(questioned))
+    assert desk.desk.run(custody_disposals.count_due)[0] == 0
 
     await desk.disposer().run()
 

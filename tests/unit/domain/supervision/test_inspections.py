@@ -300,6 +300,24 @@ def test_what_was_signed_by_members_of_a_broken_group_is_signed_anew(supervised:
     assert desk.run(holds.list_holdings, supervised.cases(reported)[0].application_id) == []
 
 
+@pytest.mark.requirement("R60", "R63")
+def test_a_group_with_one_more_member_goes_on_with_what_is_not_reported(supervised: Supervised) -> None:
+    desk = supervised.desk
+    supervised.appointed()
+    drawn = supervised.drawn()
+    supervised.asked(drawn)
+    desk.run(_join_legal)
+    larger = supervised.propose(people=(*GROUP, "of-legal-2"))
+    supervised.confirm(larger)
+    assert desk.run(successions.take_over) == 1
+    assert supervised.inspection(drawn).group_id == larger
+    for row in supervised.cases(drawn):
+        supervised.inspect(row)
+    desk.run(reports.write, drawn)
+    supervised.confirm(supervised.propose())
+    assert desk.run(successions.take_over) == 0, "who has reported signs the report"
+
+
 @pytest.mark.requirement("R63")
 def test_a_broken_group_can_refuse_its_report(supervised: Supervised) -> None:
     supervised.appointed()

@@ -289,6 +289,14 @@ def test_a_verification_is_reminded_of_and_escalated(desk: ReviewDesk) -> None:
         tasks.require_stage("one", "security")
 
 
+async def test_the_reason_of_a_cancelling_stands_on_the_page_as_it_was_written(desk: ReviewDesk) -> None:
+    work_order_id = order(desk).id
+    desk.run(service.cancel, work_order_id, "<b>只完成 50%</b>", by="supervisor")
+    async with Portal(desk) as portal:
+        page = (await (await portal.signed_in("supervisor")).get(f"/work-orders/{work_order_id}")).text
+    assert "&lt;b&gt;只完成 50%&lt;/b&gt;" in page
+
+
 @pytest.mark.requirement("R64")
 def test_it_is_cancelled_with_a_reason_by_who_oversees_it_and_never_by_its_doer(desk: ReviewDesk) -> None:
     work_order_id = order(desk).id
