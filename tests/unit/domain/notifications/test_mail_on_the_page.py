@@ -110,7 +110,12 @@ async def test_a_server_that_is_replaced_or_ended_still_sends_what_waits_and_say
     """Nobody takes away the notices that wait, or the word of it, by a server of his own."""
     first, second = Post(), Post()
     changed = [("security-head@footage.example", True), ("supervisor@footage.example", True)]
-    desk.run(lambda uow: [setattr(person, "locale", "en") for person in uow.session.query(Person)])
+
+    def english(uow: UnitOfWork) -> None:
+        for person in uow.session.query(Person):
+            person.locale = "en"
+
+    desk.run(english)
     application_id = desk.submitted()
     async with mail_server(first) as one, mail_server(second) as two, Portal(desk, settings=settings()) as portal:
         admin = await portal.signed_in("admin")
