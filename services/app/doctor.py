@@ -65,6 +65,7 @@ from services.web.dependencies import OpenRecorder
 
 ACTOR = Actor("system", "doctor")
 DRILL_EVERY = timedelta(days=366)
+SQLITE_BESIDE = ("-wal", "-shm", "-journal")  # what lies beside its file while it is open
 MOST_HELD = 200  # masters and documents of held cases that are looked up in the stores
 LOCK_WAITS = timedelta(hours=1)  # longer than a store is away for a moment
 SEAL_WARNED = timedelta(days=180)  # before the seal key's certificate is over
@@ -404,8 +405,21 @@ def _database_exists(settings: Settings) -> bool:
 async def _database(settings: Settings) -> str:
     if not _database_exists(settings):
         return "not there yet; the first start makes it"
+    _check_database_file(settings)
     with _reading(settings) as database:
         return f"{database.engine.dialect.name}, schema {await database.run(ACTOR, database_schema.check)}"
+
+
+def _check_database_file(settings: Settings) -> None:
+    """Raise Fatal where others may read a SQLite file outside the data folder, which is checked whole."""
+    url = make_url(settings.database_address)
+    if url.drivername != "sqlite":
+        return
+    file = Path(url.database or "")
+    if not file.resolve().is_relative_to(settings.data_dir.resolve()):
+        for path in (file, *(file.with_name(file.name + end) for end in SQLITE_BESIDE)):
+            if path.exists():
+                data_folder.check_modes(path)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from services.domain.cases.stage_times import add_up
 from services.domain.holds.reminders import hold_reviews
 from services.domain.matters import held
 from services.domain.notifications.channels.apps import Apps
+from services.domain.notifications.channels.mail import Mailer
 from services.domain.notifications.channels.robots import Robots
 from services.domain.notifications.channels.sender import Sender, channels_of
 from services.domain.notifications.digest import daily_digests
@@ -73,6 +74,7 @@ def follow_clock(
             channels_of(container.settings, container.database),
             Robots(container.settings).send,
             Apps(container.settings, container.database).send,
+            ended_mail=Mailer(container.settings, container.database).send_by,
         ),
         consent_deadlines(container.database),
         daily_digests(container.database),

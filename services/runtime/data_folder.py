@@ -43,7 +43,7 @@ def check_modes(folder: Path) -> None:
     """Raise Fatal if others may read or enter anything in the folder, or what its links lead to; writes nothing.
 
     A file of another account is open to that account, whatever its mode. A hard link needs no check of its own: mode
-    and owner are the file's, by each of its names.
+    and owner are the file's, by each of its names. ``folder`` may be a single file.
     """
     own = {0, os.geteuid(), *([] if os.geteuid() else [folder.stat().st_uid])}  # root reads everything
     for path, facts in _entries(folder, follow=True):
@@ -98,7 +98,8 @@ def _entries(folder: Path, *, follow: bool = False) -> Iterator[tuple[Path, os.s
 def _open_to_others_error(path: Path, folder: Path, cause: str, way: str | None = None) -> Fatal:
     place = folder if path.is_relative_to(folder) and not _is_behind_link(path, folder) else path.resolve()
     way = way or f"run `chmod -R go= {place.absolute()}` as the owner of all of it"
-    return Fatal(f"the data folder is open to others | {path.absolute()} | {cause} | {way}")
+    what = "the data folder" if folder.is_dir() else "the database"
+    return Fatal(f"{what} is open to others | {path.absolute()} | {cause} | {way}")
 
 
 def _is_behind_link(path: Path, folder: Path) -> bool:

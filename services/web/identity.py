@@ -2,14 +2,15 @@
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Protocol, cast
+from typing import Annotated, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from fastapi import Depends, Request
 
 from services.database.tables.people import Department
-from services.database.unit_of_work import Actor, UnitOfWork
+from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.runtime.errors import Refused
 from services.runtime.settings import Settings
 from services.runtime.translations import in_context
@@ -17,6 +18,8 @@ from services.web import cookies
 from services.web.dependencies import GivenDatabase
 from services.web.refused_access import remember
 
+P = ParamSpec("P")
+T = TypeVar("T")
 CSRF_HEADER = "X-CSRF-Token"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 ANONYMOUS = Actor("system", "portal")
@@ -102,3 +105,35 @@ async def acting(request: Request, token: Token, database: GivenDatabase, accoun
 
 
 Acting = Annotated[Actor, Depends(acting)]
+
+
+@dataclass(frozen=True)
+class LastingRequest:
+    """A request that sends for a long time, and the session that it began in."""
+
+    actor: Actor
+    _token: str
+    _accounts: Identity
+
+    async def run(
+        self,
+        database: Database,
+        act: Callable[Concatenate[UnitOfWork, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run the act of the signed-in person; Refused with 401 where the session was ended since the request began."""
+
+        def in_session(uow: UnitOfWork) -> T:
+            self._accounts.require_not_ended(uow, self._token)
+            return act(uow, *args, **kwargs)
+
+        return await database.run(self.actor, in_session)
+
+
+async def lasting(actor: Acting, token: Token, accounts: GivenIdentity) -> LastingRequest:
+    """Return the request with its session, which is asked again while the answer is sent."""
+    return LastingRequest(actor, token, accounts)
+
+
+Lasting = Annotated[LastingRequest, Depends(lasting)]

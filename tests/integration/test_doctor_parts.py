@@ -187,6 +187,19 @@ async def test_a_key_that_others_can_read(which: str, tmp_path: Path) -> None:
     assert "chmod" in await sentence("keys", settings(tmp_path))
 
 
+@pytest.mark.requirement("R52", refuses=True)
+@pytest.mark.parametrize("end", ["", "-wal"])
+async def test_a_database_beside_the_data_folder_that_others_can_read(end: str, tmp_path: Path) -> None:
+    loaded = settings(tmp_path / "data", database_url=f"sqlite:///{tmp_path / 'elsewhere.sqlite3'}")
+    open_container(loaded).database.close()
+    file = tmp_path / f"elsewhere.sqlite3{end}"
+    file.touch()
+    file.chmod(0o644)
+    said = await sentence("database", loaded)
+    assert f"the database is open to others | {file}" in said
+    assert "chmod" in said
+
+
 async def test_a_database_that_cannot_be_reached(tmp_path: Path) -> None:
     url = f"postgresql+psycopg://desk:hush@{NOBODY}/desk"
     said = await sentence("database", settings(tmp_path, database_url=url))

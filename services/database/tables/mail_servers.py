@@ -32,3 +32,8 @@ class MailServer(Base):
     set_at: Mapped[datetime]
     ended_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     ended_at: Mapped[datetime | None]
+
+    @property
+    def channel(self) -> str:
+        """The channel of what it still sends once it has ended; before, that is ``mail``."""
+        return f"mail:{self.id}"

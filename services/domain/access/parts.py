@@ -41,7 +41,7 @@ class MatterParts:
     speakers: Collection[str] = frozenset()
     reported: Collection[str] = frozenset()  # of an appeal: who has recorded the violation
     proposed: Collection[str] = frozenset()  # of a disposal: who has decided it first
-    held_against: Collection[str] = frozenset()  # of a hold: who is accused in a violation of its case
+    held_against: Collection[str] = frozenset()  # of a hold or a disposal: who is accused in a violation of its case
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,10 @@ def _part_refusal(matter: MatterParts, person_id: str) -> Refused | None:
     if person_id in matter.held_against:
         return _refused(
             "was-accused",
-            Message("You are accused in a violation of this case: other people decide on its legal holds."),
+            Message(
+                "You are accused in a violation of this case: other people decide on its legal holds and on the "
+                "disposal of its footage."
+            ),
         )
     if matter.opener == person_id:
         return _refused("was-opener", Message("You have asked for this: another person has to decide it."))

@@ -51,7 +51,7 @@ from services.runtime.translations import in_context
 OF_MATTER = ("opener", "counterpart", "called")  # the fields of MatterParts that name one person
 HEARD = {"accused": "accused", "speakers": "department"}  # the others, by the part of a hearing
 SEVERAL = ("reported", "proposed", "held_against")  # and those that several people may be
-HELD = aliased(Matter)  # a hold of the case, beside the violation
+HELD = aliased(Matter)  # a hold or disposal of the case, beside the violation
 DIRECTORY, FACTS, WATCHED = "access.directory", "access.facts", "access.watched"
 OF_DIRECTORY = (Department, Person, Post, Absence, Agreement, AgreementText)
 # the departments of the people near a case belong to its facts
@@ -353,9 +353,9 @@ def _select_acts() -> CompoundSelect[str, str, str | None, str]:
         rows(Violation.application_id, "reported", Violation.appeal_id, Matter.opened_by).where(
             Matter.id == Violation.matter_id, Violation.appeal_id.is_not(None)
         ),
-        # whoever is accused in a violation of the case decides nothing about what holds its evidence
+        # whoever is accused in a violation of the case decides nothing about what holds or destroys its evidence
         rows(HELD.application_id, "held_against", HELD.id, Hearing.person_id).where(
-            HELD.kind.in_(holds.KINDS),
+            HELD.kind.in_((*holds.KINDS, "disposal")),
             Matter.application_id == HELD.application_id,
             Hearing.matter_id == Matter.id,
             Hearing.part == "accused",

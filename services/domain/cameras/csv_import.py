@@ -9,6 +9,7 @@ from services.database.tables.cameras import Camera, Recorder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.cameras import service
+from services.domain.change_requests import service as change_requests
 from services.runtime.csv_rows import plain, read_rows
 from services.runtime.errors import Refused
 from services.runtime.translations import Message, Text, Worded
@@ -40,9 +41,10 @@ def import_cameras(uow: UnitOfWork, content: bytes, *, dry_run: bool) -> ImportR
     """Import the cameras of a CSV file.
 
     A camera is identified by its recorder's name and its channel. A dry run, or a file with a wrong line, changes
-    nothing. Raises Refused where the file is no such list.
+    nothing; a line is wrong too where its change needs a second person. Raises Refused where the file is no such list.
     """
     administrators.require_administrator(uow)
+    administrators.lock_setup(uow)  # before the rows of cameras, as a change of one of them does
     counts = {"new": 0, "changed": 0, "unchanged": 0}
     wrong: list[LineError] = []
     seen: set[tuple[str, str]] = set()
@@ -73,6 +75,13 @@ def _apply(uow: UnitOfWork, entry: service.CameraEntry) -> str:
     entry = replace(entry, site_id=row.site_id)  # the file says nothing of it
     if all(getattr(row, name) == getattr(entry, name) for name in entry.__dataclass_fields__):
         return "unchanged"
+    if service.weakens(row, entry) and change_requests.is_set_up(uow):
+        raise Refused(
+            "camera-line",
+            "A lower class, or more days of retention, needs a second person: change this camera on its own page, and "
+            "leave the line as the camera is.",
+            status=422,
+        )
     service.change_camera(uow, row.id, entry)
     return "changed"
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 
 from services.database.base import new_id
 from services.database.listing import EVERYTHING, Listing
@@ -13,6 +13,8 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.access import administrators
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements, recorders
+from services.domain.change_requests import service as change_requests
+from services.domain.change_requests.service import Change
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
@@ -95,6 +97,7 @@ def add(uow: UnitOfWork, entry: CameraEntry) -> Camera:
     _check(uow, entry)
     if uow.session.scalar(_same_channel(entry)) is not None:
         raise channel_taken(entry.channel)
+    _require_as_strict(uow, entry)
     row = Camera(id=new_id(), **asdict(entry))
     uow.session.add(row)
     uow.session.flush()
@@ -106,28 +109,38 @@ def change_camera(uow: UnitOfWork, camera_id: str, entry: CameraEntry) -> Camera
     """Change a camera from now on.
 
     Refused while open cases still need its footage: another recorder or channel, which is other footage, a lower
-    class, by which a case that is being approved would need less, and more days of retention, by which its footage
-    would no longer count as at risk and not be preserved (T4).
+    class, by which a case needs less approval (R26), and more days of retention, by which its footage no longer counts
+    as at risk and is not preserved (T4). Without open cases the last two need a second person: they decide the cases
+    to come.
     """
     administrators.require_administrator(uow)
+    administrators.lock_setup(uow)  # before the row, as who carries out what was asked for does
     row = _get_for_update(uow, camera_id)
     _check(uow, entry, row.site_id)
     old = asdict(_entry_of(row))
     if (entry.recorder_id, entry.channel) != (row.recorder_id, row.channel):
         if uow.session.scalar(_same_channel(entry).where(Camera.id != camera_id)) is not None:
             raise channel_taken(entry.channel)
+        _require_as_strict(uow, entry, camera_id)
         recorders.require_no_open_cases(uow, Camera.id == camera_id)
         # Fingerprint and measurements belong to the footage of the old channel.
         row.fingerprint = row.oldest_frame_at = row.oldest_measured_at = row.oldest_moved_at = None
         row.unlisted_at = None
         measurements.delete_retention(uow, camera_id)
-    lower_class = (row.camera_class, entry.camera_class) == ("sensitive", "ordinary")
-    if lower_class or entry.retention_days > row.retention_days:
+    if weakens(row, entry):
         recorders.require_no_open_cases(uow, Camera.id == camera_id)
+        payload = {"camera": camera_id, "was": old, "value": asdict(entry)}
+        change_requests.authorise(uow, Change("camera", None, payload))
     for name, value in asdict(entry).items():
         setattr(row, name, value)
     audit_trail.record(uow, "camera-changed", "camera", camera_id, old=old, new=asdict(entry))
     return row
+
+
+def weakens(row: Camera, entry: CameraEntry) -> bool:
+    """Return whether the camera would need less approval, or would be preserved later, than it does now."""
+    lower_class = (row.camera_class, entry.camera_class) == ("sensitive", "ordinary")
+    return lower_class or entry.retention_days > row.retention_days
 
 
 def set_active(uow: UnitOfWork, camera_id: str, active: bool) -> Camera:
@@ -138,7 +151,9 @@ def set_active(uow: UnitOfWork, camera_id: str, active: bool) -> Camera:
         return row
     if active and uow.session.scalar(_same_channel(_entry_of(row)).where(Camera.id != camera_id)) is not None:
         raise channel_taken(row.channel)
-    if not active:
+    if active:
+        _require_as_strict(uow, _entry_of(row), camera_id)
+    else:
         recorders.require_no_open_cases(uow, Camera.id == camera_id)
     row.active = active
     action = "camera-reactivated" if active else "camera-retired"
@@ -153,6 +168,29 @@ def channel_taken(channel: str) -> Refused:
         field="channel",
         channel=channel,
     )
+
+
+def _require_as_strict(uow: UnitOfWork, entry: CameraEntry, camera_id: str | None = None) -> None:
+    """Refuse a camera that is entered more weakly than a retired one of its channel was, past a second person."""
+    if not change_requests.is_set_up(uow):
+        return
+    weaker = [Camera.retention_days < entry.retention_days]
+    if entry.camera_class == "ordinary":
+        weaker.append(Camera.camera_class == "sensitive")
+    retired = select(Camera.id).where(
+        Camera.recorder_id == entry.recorder_id, Camera.channel == entry.channel, ~Camera.active, or_(*weaker)
+    )
+    if camera_id is not None:
+        retired = retired.where(Camera.id != camera_id)
+    if uow.session.scalar(retired.limit(1)) is not None:
+        raise Refused(
+            "channel-retired",
+            "A retired camera of this recorder had channel {channel}, in a sensitive area or with fewer days of "
+            "retention: put that camera back into use, or enter this one as it was. What is to be weaker is then "
+            "changed with a second person.",
+            field="channel",
+            channel=entry.channel,
+        )
 
 
 def _check(uow: UnitOfWork, entry: CameraEntry, site_before: str | None = None) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 from sqlalchemy import select
 
 from services.database.tables.audit import AuditEvent
+from services.database.tables.cameras import Recorder
 from services.database.tables.change_requests import ChangeRequest
 from services.database.tables.people import Department
+from services.database.tables.sites import Site
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.change_requests import holds, policy, service
@@ -267,6 +269,34 @@ def _describe_calendar(_uow: UnitOfWork, row: ChangeRequest) -> Text:
     )
 
 
+def _describe_camera(uow: UnitOfWork, row: ChangeRequest) -> Text:
+    was, value = row.payload["was"], row.payload["value"]
+    return Message(
+        "Change the camera {camera} from {old} to {new}",
+        camera=Bilingual(was["name_zh"], was["name_en"]),
+        old=_camera_values(uow, was, value),
+        new=_camera_values(uow, value, was),
+    )
+
+
+def _camera_values(uow: UnitOfWork, stored: Mapping[str, Any], other: Mapping[str, Any]) -> Text:
+    """Word what differs from the other values of a camera."""
+    recorder = uow.session.get(Recorder, stored["recorder_id"])
+    site = uow.session.get(Site, stored["site_id"]) if stored["site_id"] is not None else None
+    worded: Mapping[str, Text | str] = {
+        "recorder_id": recorder.name if recorder is not None else "—",
+        "channel": stored["channel"],
+        "name_zh": stored["name_zh"],
+        "name_en": stored["name_en"],
+        "place_zh": stored["place_zh"],
+        "place_en": stored["place_en"],
+        "camera_class": _word(f"camera-{stored['camera_class']}"),
+        "retention_days": Message("{days} days of retention", days=stored["retention_days"]),
+        "site_id": site.name if site is not None else Message("the recorder's site"),
+    }
+    return Joined(", ", [said for name, said in worded.items() if stored[name] != other[name]])
+
+
 # how the check of a set of models ended, where it may be deployed
 VERDICTS = {
     "clean": Message("no rule broken"),
@@ -318,6 +348,7 @@ DESCRIBED_BY: Mapping[str, Callable[[UnitOfWork, ChangeRequest], Text]] = {
     "schedule": _describe_schedule,
     "handling": _describe_handling,
     "applicable-rule": _describe_applicable_rule,
+    "camera": _describe_camera,
 }
 
 

@@ -449,7 +449,9 @@ def _is_asked_otherwise(uow: UnitOfWork, change: Change) -> bool:
 
 def _about(kind: str, payload: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what of its person or set-up a change is about; each department that is added stands for itself."""
-    named = [payload.get(name) for name in ("post", "department", "rule", "year", "schedule", "level", "rule_id")]
+    named = [
+        payload.get(name) for name in ("post", "department", "rule", "year", "schedule", "level", "rule_id", "camera")
+    ]
     if kind == "new-department":
         named += [payload["name_zh"], payload["name_en"]]
     if kind == "applicable-rule":

@@ -21,6 +21,7 @@ from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.disposals import DELETED, DUE, HELD, KEPT, LEFT_OUT, LISTED, DisposalItem
 from services.database.tables.masters import Master
 from services.database.unit_of_work import UnitOfWork
+from services.domain.access import violations
 from services.domain.audit import trail as audit_trail
 from services.domain.custody import copies, locks
 from services.domain.custody.locks import StoredObject, stored_object
@@ -115,9 +116,10 @@ def _in_batch(uow: UnitOfWork) -> ColumnElement[bool]:
 
 
 def list_parties(uow: UnitOfWork, applications: Mapping[str, Application]) -> dict[str, frozenset[str]]:
-    """Return who has a part in each of these cases, by its id; one statement.
+    """Return who has a part in each of these cases, by its id; two statements.
 
-    Whoever had its copies is one, before a transfer of custody too; who drafts on behalf of outsiders is none (T8).
+    Whoever had its copies is one, before a transfer of custody too, and who is accused in a violation of it; who drafts
+    on behalf of outsiders is none (T8).
     """
     handed = select(HandOver.application_id, HandOver.custodian_id).where(HandOver.application_id.in_(applications))
     received = (
@@ -129,8 +131,14 @@ def list_parties(uow: UnitOfWork, applications: Mapping[str, Application]) -> di
     custodians: dict[str, set[str | None]] = defaultdict(set)
     for application_id, person_id in uow.session.execute(had):
         custodians[application_id].add(person_id)
+    accused = violations.accused_by_case(uow, applications.keys())
     return {
-        application_id: frozenset(filter(None, [*_named_parties(application), *custodians[application_id]]))
+        application_id: frozenset(
+            filter(
+                None,
+                [*_named_parties(application), *custodians[application_id], *accused.get(application_id, ())],
+            )
+        )
         for application_id, application in applications.items()
     }
 

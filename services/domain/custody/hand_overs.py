@@ -17,6 +17,7 @@ from services.domain.accounts.signatures import signing as signature_signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import ways
 from services.domain.audit import trail as audit_trail
+from services.domain.change_requests import holds
 from services.domain.custody import (
     copies,
     grants,
@@ -283,6 +284,7 @@ def report_loss(uow: UnitOfWork, hand_over_id: str, *, kind: str, what_happened:
     """Report a loss (R48): access stops at once, the process is notified.
 
     Damage and a leak are no loss but problems, which Security answers: ``matters.problems`` opens a report of them.
+    Refused to whose signatures are held: a loss destroys the key of the copies, and they can be returned meanwhile.
     """
     hand_over = log.get_mine(uow, hand_over_id)
     if hand_over.lost_at is not None:
@@ -297,6 +299,7 @@ def report_loss(uow: UnitOfWork, hand_over_id: str, *, kind: str, what_happened:
         )
     if not what_happened.strip():
         raise Refused("loss-facts", "Describe what happened.", status=422, field="whatHappened")
+    holds.check(uow, uow.actor.id)
     hand_over.lost_at, hand_over.loss = uow.now, {"kind": kind, "whatHappened": what_happened.strip()}
     suspensions.open_once(uow, hand_over, suspensions.LOST)
     log.append(uow, hand_over, "lost", person_id=uow.actor.id, kind=kind)

@@ -18,6 +18,7 @@ from services.domain.access import visibility
 from services.domain.access.directory import LEADERS
 from services.domain.applications.directory import FoundPeople
 from services.domain.audit import trail as audit_trail
+from services.domain.change_requests import holds
 from services.domain.custody import custodians, log
 from services.domain.custody.custodians import Change
 from services.domain.notifications import service as notification_service
@@ -72,13 +73,15 @@ def get_form(uow: UnitOfWork, application_id: str, search: str) -> NamingForm:
 def name(uow: UnitOfWork, application_id: str, person_id: str, *, reason: str) -> Application:
     """Name another custodian; copies that are offered already are offered to that person, who alone can accept them.
 
-    Raises NotFound for who may not see the case, Refused where the actor names nobody, not now, or not this person.
+    Raises NotFound for who may not see the case, Refused where the actor names nobody, not now, not this person, or
+    must not sign yet: it takes no signature, and decides who gets the footage.
     """
     _require_submitted(uow, application_id)
     state = permissions.lock(uow, application_id, ACT)
     application, hand_over = state.application, state.hand_over
     access_queries.discard_loaded(uow)  # others may have acted while this unit waited for the locks
     _require_allowed(uow, state)
+    holds.check(uow, uow.actor.id)
     reason = reason.strip()
     if not reason:
         raise Refused("missing", "Enter a reason.", status=422, field="reason")

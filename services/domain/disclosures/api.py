@@ -25,7 +25,7 @@ from services.runtime.threads import run_in_thread
 from services.vault.labels import label_key
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems, problems_beside
-from services.web.identity import Acting
+from services.web.identity import Acting, Lasting
 from services.web.schemas import Identifier
 
 router = APIRouter(prefix="/api", tags=["matters"])
@@ -74,18 +74,19 @@ async def fetch_file(
     response_class=StreamingResponse,
 )
 async def read_file(
-    download_id: Identifier, actor: Acting, database: GivenDatabase, vault: Annotated[Vault, Depends()]
+    download_id: Identifier, lasting: Lasting, database: GivenDatabase, vault: Annotated[Vault, Depends()]
 ) -> StreamingResponse:
     """Return the listed file in a ZIP with the list, labels, hashes and the verifier; whole, never in ranges."""
+    actor = lasting.actor
     row, handed = await database.run(actor, service.start_download, download_id)
     given = await database.read(actor, _given, row)
     reader = await footage_reader.open_copy(vault.store, vault.loan_keys, handed.key_id, handed.sealed)
 
     async def check(_offset: int, _length: int) -> None:
-        await database.run(actor, service.continue_download, download_id, last=False)
+        await lasting.run(database, service.continue_download, download_id, last=False)
 
     async def finish() -> None:
-        await database.run(actor, service.continue_download, download_id, last=True)
+        await lasting.run(database, service.continue_download, download_id, last=True)
 
     def beside(label: bytes, sheet: bytes) -> Mapping[str, bytes]:
         return papers.papers(given.contents, number=given.number, label=label, sheet=sheet, list_pdf=given.listed)

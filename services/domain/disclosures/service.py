@@ -20,6 +20,7 @@ from services.domain.access import visibility
 from services.domain.applications import outsiders
 from services.domain.applications.outsiders import AUTHORITY, LEAST_OFFICERS
 from services.domain.audit import trail as audit_trail
+from services.domain.change_requests import holds
 from services.domain.custody import closing, grants, log, suspensions
 from services.domain.matters.kinds.base import loan_is_over, roles_of
 from services.domain.matters.kinds.disclosure import named_of
@@ -225,6 +226,7 @@ def record_receipt(
     if refused is not None:
         raise refused
     access_queries.require_agreement(uow, uow.actor.id)
+    holds.check(uow, uow.actor.id)
     people = {person["id"]: person for person in named_of(handing.matter.facts)}
     chosen = list(dict.fromkeys(outsider_ids))
     if not chosen or not set(chosen) <= people.keys():

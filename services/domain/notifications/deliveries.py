@@ -51,7 +51,10 @@ def add_to(uow: UnitOfWork, notice: "Notice", channel: str, addresses: Iterable[
 
 
 def kind_of(channel: str) -> str:
-    """Return ``mail``, ``webhook``, ``robot`` or ``app``: each robot and each app has a channel of its own."""
+    """Return ``mail``, ``webhook``, ``robot`` or ``app``.
+
+    Each robot and each app has a channel of its own, and so has each mail server of the page that has ended.
+    """
     return channel.partition(":")[0]
 
 
@@ -105,6 +108,11 @@ def is_due(uow: UnitOfWork, kind: str) -> bool:
     return uow.session.scalar(_select_due(uow, kind).limit(1)) is not None
 
 
+def list_due_channels(uow: UnitOfWork, kind: str) -> list[str]:
+    """List the channels of this kind by which something waits to be sent now; of mail those of ended servers."""
+    return list(uow.session.scalars(_select_due(uow, kind).distinct()))
+
+
 def claim_senders(
     uow: UnitOfWork, senders: type[Sender], kind: str, pause: Callable[[Sender], timedelta]
 ) -> list[Sender]:
@@ -112,7 +120,7 @@ def claim_senders(
 
     Two portals share the pace of each, because each takes it here before it sends.
     """
-    ids = [channel.partition(":")[2] for channel in uow.session.scalars(_select_due(uow, kind).distinct())]
+    ids = [channel.partition(":")[2] for channel in list_due_channels(uow, kind)]
     query = select(senders).where(senders.id.in_(ids), senders.next_at <= uow.now)
     taken = list(uow.session.scalars(query.order_by(senders.next_at).with_for_update(skip_locked=True)))
     for row in taken:

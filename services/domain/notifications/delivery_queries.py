@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy import ColumnElement, Select, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from services.database.listing import EVERYTHING, Listing
@@ -119,12 +119,14 @@ def retry_failed(uow: UnitOfWork) -> int:
 
 
 def _mailed_instead() -> Select[str]:
-    """Build the query of the messages that did not arrive in the chat app, and whose notice was mailed."""
+    """Build the query of what did not arrive in the chat app, or by an ended mail server, and was mailed instead."""
     mail = aliased(Delivery)
     return (
         select(Delivery.id)
         .join(mail, mail.notice_id == Delivery.notice_id)
-        .where(Delivery.channel.like(f"{deliveries.APP}:%"), mail.channel == MAIL)
+        .where(
+            or_(Delivery.channel.like(f"{deliveries.APP}:%"), Delivery.channel.like(f"{MAIL}:%")), mail.channel == MAIL
+        )
     )
 
 
@@ -165,7 +167,7 @@ def _delivery_row(row: Delivery, notice: Notice, person: Person) -> DeliveryRow:
         message=get_text(notice.code).message,
         person_id=person.id,
         person=person.name,
-        email=person.email if row.channel == MAIL else None,
+        email=person.email if deliveries.kind_of(row.channel) == MAIL else None,
         attempts=row.attempts,
         created_at=row.created_at,
         next_at=row.next_at,

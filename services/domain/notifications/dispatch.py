@@ -102,15 +102,16 @@ def claim_next(uow: UnitOfWork, channel: str) -> OutgoingNotice | None:
 
 
 def open_channel(uow: UnitOfWork, channel: str, open_: Callable[[], Opened]) -> Opened | None:
-    """Open a robot or an app; None where its secret does not open any more: then what is due by it is given up.
+    """Open a robot, an app or an ended mail server; None where its secret does not open any more.
 
-    The portal's key may be lost for good, and neither the other channels nor these notices wait for it.
+    Then what is due by it is given up. The portal's key may be lost for good, and neither the other channels nor these
+    notices wait for it.
     """
     try:
         return open_()
     except Fatal as error:
         log.error(  # noqa: TRY400  # says all
-            "a robot or an app cannot be used: end it and set it anew", channel=channel, cause=str(error)
+            "a robot, an app or a mail server cannot be used: end it and set it anew", channel=channel, cause=str(error)
         )
     for row in uow.session.scalars(_select_due(uow, channel).limit(MOST_GIVEN_UP)).all():
         notice = uow.session.get_one(Notice, row.notice_id)
@@ -225,7 +226,7 @@ def _give_up(uow: UnitOfWork, row: Delivery, notice: Notice, error: str) -> None
     row.last_error, row.given_up_at = error, uow.now
     if error not in NOT_NEEDED:
         if by_mail := _is_mailable(uow, row, notice):
-            _mail_instead(uow, notice)
+            _mail_instead(uow, notice, row.address)
         audit_trail.record(
             uow,
             "delivery-given-up",
@@ -242,19 +243,25 @@ def _give_up(uow: UnitOfWork, row: Delivery, notice: Notice, error: str) -> None
 
 
 def _is_mailable(uow: UnitOfWork, row: Delivery, notice: Notice) -> bool:
-    """Return whether a mail takes the place of a message that does not arrive in the chat app."""
-    if kind_of(row.channel) != APP or row.address is not None or notice.code == TEST:
+    """Return whether a mail takes the place of what does not arrive in the chat app, or by a mail server that ended."""
+    if row.channel == MAIL or kind_of(row.channel) not in TO_ONE or notice.code == TEST:
         return False
+    if row.address is not None:
+        return kind_of(row.channel) == MAIL and MAIL in deliveries.channels_in_use(uow)
     return MAIL in deliveries.channels_in_use(uow) and bool(uow.session.get_one(Person, notice.person_id).email)
 
 
-def _mail_instead(uow: UnitOfWork, notice: Notice) -> None:
-    """Mail a notice, unless it is mailed beside: what is personal goes both ways."""
+def _mail_instead(uow: UnitOfWork, notice: Notice, address: str | None) -> None:
+    """Mail a notice, to a former address if one is named, unless it is mailed beside, as what is personal is."""
     mailed = select(Delivery.id).where(
-        Delivery.notice_id == notice.id, Delivery.channel == MAIL, Delivery.address.is_(None)
+        Delivery.notice_id == notice.id, Delivery.channel == MAIL, Delivery.address == address
     )
-    if uow.session.scalar(mailed.limit(1)) is None:
+    if uow.session.scalar(mailed.limit(1)) is not None:
+        return
+    if address is None:
         deliveries.add(uow, notice, [MAIL])
+    else:
+        deliveries.add_to(uow, notice, MAIL, [address])
 
 
 def _escalate(uow: UnitOfWork, row: Delivery, notice: Notice) -> None:

@@ -1,7 +1,8 @@
 """The mail server that an administrator sets on a page; one in the settings comes first, and this one then waits.
 
 Like a robot it is never changed, another takes its place: so a password never goes to another host than the one that it
-was entered for. Whoever watches over changes is told.
+was entered for. Whoever watches over changes is told, also by the server before: it still sends what was written while
+it was in use, and its own end, so that nobody takes notices away by a server of his own.
 """
 
 import ipaddress
@@ -9,18 +10,21 @@ import re
 import ssl
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from services.database.base import new_id
+from services.database.tables.deliveries import Delivery
 from services.database.tables.mail_servers import MailServer
+from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import queries as access_queries
 from services.domain.access.administrators import lock_setup, require_administrator
 from services.domain.audit import trail as audit_trail
 from services.domain.notifications import deliveries, service
-from services.domain.notifications.dispatch import MAIL_CHANGED
+from services.domain.notifications.dispatch import MAIL_CHANGED, open_channel
 from services.runtime.errors import Refused
 from services.runtime.settings.notices import MAIL_ADDRESS, MailSettings
 from services.runtime.translations import Message
@@ -110,7 +114,7 @@ def set_server(uow: UnitOfWork, new: NewMailServer) -> None:
     require_administrator(uow)
     _check(new)
     if (before := _find(uow)) is not None:
-        before.ended_at, before.ended_by = uow.now, uow.actor.id
+        _end(uow, before)
     row = MailServer(
         id=new_id(),
         host=new.host.lower(),
@@ -129,7 +133,7 @@ def set_server(uow: UnitOfWork, new: NewMailServer) -> None:
         uow, "mail-server-set", "mail-server", row.id, host=row.host, port=row.port, security=row.security
     )
     deliveries.forget_channels(uow)
-    _tell(uow)
+    _tell(uow, before)
 
 
 def end(uow: UnitOfWork) -> None:
@@ -139,17 +143,27 @@ def end(uow: UnitOfWork) -> None:
     row = _find(uow)
     if row is None:
         raise Refused("no-mail-server", "No mail server is set on the page: there is nothing to end.")
-    row.ended_at, row.ended_by = uow.now, uow.actor.id
+    _end(uow, row)
     audit_trail.record(uow, "mail-server-ended", "mail-server", row.id, host=row.host)
     deliveries.forget_channels(uow)
-    _tell(uow)
+    _tell(uow, row)
 
 
 def open_account(uow: UnitOfWork) -> MailAccount | None:
     """Return the mail server that was set on the page, with its password, for the sender."""
     row = _find(uow)
-    if row is None:
-        return None
+    return _open(uow, row) if row is not None else None
+
+
+def open_ended(uow: UnitOfWork) -> dict[str, MailAccount]:
+    """Return the ended servers by which something is due, by channel; what is due by one that cannot be opened ends."""
+    ids = [channel.partition(":")[2] for channel in deliveries.list_due_channels(uow, deliveries.MAIL)]
+    rows = uow.session.scalars(select(MailServer).where(MailServer.id.in_(ids))).all()
+    opened = {row.channel: open_channel(uow, row.channel, partial(_open, uow, row)) for row in rows}
+    return {channel: account for channel, account in opened.items() if account is not None}
+
+
+def _open(uow: UnitOfWork, row: MailServer) -> MailAccount:
     return MailAccount(
         host=row.host,
         port=row.port,
@@ -159,6 +173,17 @@ def open_account(uow: UnitOfWork) -> MailAccount | None:
         password=uow.secrets.decrypt(row.password, PURPOSE) if row.password is not None else None,
         context=ssl.create_default_context(cadata=row.authority),
         guarded=True,
+    )
+
+
+def _end(uow: UnitOfWork, row: MailServer) -> None:
+    """End the server, and leave what waits to it, unless the settings name the one that sends."""
+    row.ended_at, row.ended_by = uow.now, uow.actor.id
+    if deliveries.MAIL in uow.rules.notice_channels:
+        return
+    waits = Delivery.channel == deliveries.MAIL, Delivery.delivered_at.is_(None), Delivery.given_up_at.is_(None)
+    uow.session.execute(
+        update(Delivery).where(*waits).values(channel=row.channel).execution_options(synchronize_session=False)
     )
 
 
@@ -198,8 +223,12 @@ def _refused(at: str, message: Message) -> Refused:
     return Refused(f"mail-{at}", message, status=422, field=at)
 
 
-def _tell(uow: UnitOfWork) -> None:
-    """Tell those who watch over changes: the head of Security and the supervisors."""
+def _tell(uow: UnitOfWork, before: MailServer | None) -> None:
+    """Tell those who watch over changes: the head of Security and the supervisors, also by the server before."""
     directory = access_queries.load_directory(uow)
+    by_before = deliveries.MAIL not in uow.rules.notice_channels
     for person_id in dict.fromkeys([*directory.holders_in("security", "head"), *directory.holders(None, "supervisor")]):
-        service.notify(uow, person_id, MAIL_CHANGED, application_id=None)
+        notice = service.notify(uow, person_id, MAIL_CHANGED, application_id=None)
+        if before is not None and by_before and uow.session.get_one(Person, person_id).email:
+            uow.session.flush()  # the delivery refers to it
+            deliveries.add(uow, notice, [before.channel])

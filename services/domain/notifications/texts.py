@@ -138,6 +138,11 @@ TEXTS = {
         personal=True,
         work="supervision",
     ),
+    "inspection-case-in-your-place": NoticeText(
+        Message("Another member has inspected a case that was waiting for you: check whether this is correct."),
+        "inspected-case",
+        personal=True,
+    ),
     "inspection-to-sign": NoticeText(
         Message("The report of an inspection is waiting for your signature: read it and sign."),
         "inspection",
@@ -179,6 +184,11 @@ TEXTS = {
         Message("The verification of a work order has reached its deadline: you can do it now."),
         "work-order",
         work="work-order",
+    ),
+    "work-order-signed-in-your-place": NoticeText(
+        Message("A substitute has signed a work order on your behalf: check whether this is correct."),
+        "work-order",
+        personal=True,
     ),
     "work-order-closed": NoticeText(Message("A work order that you opened is closed."), "work-order"),
     "work-order-cancelled": NoticeText(Message("A work order was cancelled: nothing is left to do."), "work-order"),

@@ -20,7 +20,7 @@ from services.verifier.layout import file_name
 from services.web import ranges
 from services.web.dependencies import GivenDatabase, GivenLogKeys, GivenTrustedRoots
 from services.web.errors import USUAL, problems, problems_beside
-from services.web.identity import Acting
+from services.web.identity import Acting, Lasting
 from services.web.schemas import Identifier, PageParameters
 
 router = APIRouter(prefix="/api", tags=["cases"])
@@ -102,7 +102,7 @@ async def fetch_package(
 )
 async def read_content(
     fetch_id: Identifier,
-    actor: Acting,
+    lasting: Lasting,
     database: GivenDatabase,
     vault: Annotated[Vault, Depends()],
     asked: Annotated[str | None, Header(alias="Range")] = None,
@@ -110,6 +110,7 @@ async def read_content(
     if_range: Annotated[str | None, Header(alias="If-Range")] = None,
 ) -> Response:
     """Return the package, or a range of its bytes: a transfer that broke off goes on. Each request is on record."""
+    actor = lasting.actor
     row = await database.read(actor, service.get_fetch, fetch_id)
     number = await database.read(actor, lambda uow: queries.get(uow, row.id).number)
     sealed = row.sealed or {}
@@ -130,7 +131,7 @@ async def read_content(
     await database.run(actor, service.start_reading, fetch_id, start, end)
 
     async def check(offset: int, length: int) -> object:
-        return await database.run(actor, service.continue_reading, fetch_id, last=offset + length >= size)
+        return await lasting.run(database, service.continue_reading, fetch_id, last=offset + length >= size)
 
     headers["Content-Length"] = str(end - start)
     if part is not None:

@@ -220,6 +220,9 @@ def decide(uow: UnitOfWork, case_id: str, given: Mapping[str, Given], sheet_sha2
     )
     uow.session.flush()
     notification_service.mark_done(uow, "supervision", subject_id=row.id)
+    concerned = uow.session.get_one(Application, row.application_id).subject_ids
+    if row.assigned_to != row.decided_by and row.assigned_to not in concerned:
+        _notify(uow, str(row.assigned_to), "inspection-case-in-your-place", row)
     _record(
         uow,
         "inspection-case-inspected",

@@ -1,4 +1,4 @@
-"""Carry out what was asked for: of schedules, handling, rules that apply, who leaves, or an act before these."""
+"""Carry out what was asked for: schedules, handling, rules that apply, cameras, who leaves, or an act before these."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,6 +8,8 @@ from services.domain.accounts.staff import InitialPassword
 from services.domain.agreements import requested_acts
 from services.domain.applicable_rules import service as applicable_rules
 from services.domain.applicable_rules.entries import Entry
+from services.domain.cameras import service as cameras
+from services.domain.cameras.service import CameraEntry
 from services.domain.change_requests import service as change_requests
 from services.domain.handling import service as handling
 from services.domain.handling.levels import Handling
@@ -58,8 +60,13 @@ def _change_applicable_rule(uow: UnitOfWork, stored: Mapping[str, Any]) -> None:
     )
 
 
+def _change_camera(uow: UnitOfWork, stored: Mapping[str, Any]) -> None:
+    cameras.change_camera(uow, stored["camera"], CameraEntry(**stored["value"]))
+
+
 ACTS: Mapping[str, Callable[[UnitOfWork, Mapping[str, Any]], None]] = {
     "schedule": _change_schedule,
     "handling": _change_handling,
     "applicable-rule": _change_applicable_rule,
+    "camera": _change_camera,
 }

@@ -38,6 +38,7 @@ SUBJECT_KIND = "work-order"  # of its messages, attachments and events
 DONE, CANCELLED = "done", "cancelled"
 DEFECT = "defect"
 VERIFIED, AGAIN = "verified", "again"
+IN_PLACE = "work-order-signed-in-your-place"  # the notice to those in charge for whom a substitute signs
 LONGEST = timedelta(days=366)  # until a work order is due
 MOST_ITEMS = 1000
 
@@ -259,6 +260,7 @@ def done(uow: UnitOfWork, work_order_id: str, said: Done, proof: Proof) -> WorkO
     attempt.answers, attempt.note = answers, said.note.strip() or None
     attempt.done_sha256, attempt.done_signature = signed.sha256, signed.signature
     notification_service.mark_done(uow, "work-order", subject_id=order.id)
+    notify(uow, order, in_place_of, IN_PLACE)
     if order.kind in WHEN_SIGNED:
         WHEN_SIGNED[order.kind](uow, order, attempt)
     record(uow, order, "work-order-done", attempt=attempt.attempt, **signed.event_fields)
@@ -317,6 +319,7 @@ def verify(uow: UnitOfWork, work_order_id: str, verdict: Verdict, proof: Proof) 
     attempt.next_due_at = next_due if verdict.outcome == AGAIN else None
     attempt.verified_sha256, attempt.verified_signature = signed.sha256, signed.signature
     notification_service.mark_done(uow, "work-order", subject_id=order.id)
+    notify(uow, order, in_place_of, IN_PLACE)
     record(uow, order, "work-order-verified", attempt=attempt.attempt, outcome=verdict.outcome, **signed.event_fields)
     outbox.publish(
         uow,

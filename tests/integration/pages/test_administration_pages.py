@@ -125,14 +125,18 @@ async def test_a_camera_is_entered_changed_and_retired(desk: ReviewDesk, portal:
     wrong = await browser.post("/admin/cameras/new", data={**CAMERA, "retentionDays": "ever"})
     entered = await browser.post("/admin/cameras/new", data=CAMERA)
     address = entered.headers["location"]
-    changed = await browser.post(address, data={**CAMERA, "retentionDays": "90"})
+    waits = await browser.post(address, data={**CAMERA, "retentionDays": "90"})
+    changed = await browser.post(address, data={**CAMERA, "retentionDays": "40"})
     retired = await browser.post(f"{address}/active", data={"active": "false"})
 
     assert wrong.status_code == 422
     assert "西侧" in wrong.text
     assert [one.status_code for one in (entered, changed, retired)] == [303] * 3
     camera = desk.the(Camera, channel="2")
-    assert (camera.retention_days, camera.active) == (90, False)
+    assert (camera.retention_days, camera.active) == (40, False)
+    assert waits.status_code == 409
+    assert "需要第二人复核" in text_of(waits)
+    assert "由录像机保存 45 天改为录像机保存 90 天" in text_of(await browser.get("/requests"))
     assert "西门" not in (await (await portal.signed_in("drafter")).get("/apply/cameras")).text
 
 

@@ -25,7 +25,7 @@ from services.runtime.errors import NotFound, Refused
 from services.vault.redaction.recipe import LONGEST_MS
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems, problems_beside
-from services.web.identity import Acting
+from services.web.identity import Acting, Lasting
 from services.web.schemas import Body, Identifier
 
 router = APIRouter(prefix="/api/derivatives", tags=["footage"])
@@ -83,12 +83,13 @@ async def read_content(
     derivative_id: Identifier,
     asked: Annotated[ContentRequest, Depends()],
     request: Request,
-    actor: Acting,
+    lasting: Lasting,
     database: GivenDatabase,
     *,
     vault: Annotated[Vault, Depends()],
 ) -> Response:
     """Return the redacted footage, or a range of its bytes. Each stretch is checked and counted before it is sent."""
+    actor = lasting.actor
     opened = await run_allowed(
         database,
         actor,
@@ -97,8 +98,8 @@ async def read_content(
     )
 
     async def check(offset: int, length: int) -> object:
-        return await database.run(
-            actor,
+        return await lasting.run(
+            database,
             derivative_viewings.record_read,
             derivative_id,
             asked.viewing,

@@ -31,7 +31,7 @@ from services.vault.age import Encryptor, Reader
 from services.vault.store.protocol import StoreMissing
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems, problems_beside
-from services.web.identity import Acting
+from services.web.identity import Acting, Lasting
 from services.web.schemas import Answer, Body, Identifier, Line, Moment
 
 router = APIRouter(prefix="/api", tags=["footage"])
@@ -108,9 +108,10 @@ async def ask_download(
     response_class=StreamingResponse,
 )
 async def read_download(
-    download_id: Identifier, actor: Acting, database: GivenDatabase, vault: Annotated[Vault, Depends()]
+    download_id: Identifier, lasting: Lasting, database: GivenDatabase, vault: Annotated[Vault, Depends()]
 ) -> StreamingResponse:
-    """Return the listed download. The grant is checked before each stretch, and what ends mid-way opens as nothing."""
+    """Return the listed download; grant and session are checked before each stretch, and what ends opens as nothing."""
+    actor = lasting.actor
     listed = await database.read(actor, viewings.get_listed, download_id)
     row, opened = await run_allowed(
         database,
@@ -123,10 +124,10 @@ async def read_download(
     reader = await footage_reader.open_copy(vault.store, vault.loan_keys, row.copy_id, opened.sealed)
 
     async def check(_offset: int, _length: int) -> None:
-        await database.run(actor, viewings.continue_download, download_id, last=False)
+        await lasting.run(database, viewings.continue_download, download_id, last=False)
 
     async def finish() -> None:
-        await database.run(actor, viewings.continue_download, download_id, last=True)
+        await lasting.run(database, viewings.continue_download, download_id, last=True)
 
     if row.opens_with == "age-key":
         encryptor = Encryptor([row.recipient])

@@ -21,7 +21,7 @@ from services.domain.custody.api.footage import (
 )
 from services.web.dependencies import GivenDatabase
 from services.web.errors import problems, problems_beside
-from services.web.identity import Acting
+from services.web.identity import Acting, Lasting
 from services.web.schemas import Identifier
 
 router = APIRouter(prefix="/api/emergency-copies", tags=["footage"])
@@ -57,14 +57,15 @@ async def open_viewing(
 async def read_content(
     copy_id: Identifier,
     asked: Annotated[ContentRequest, Depends()],
-    actor: Acting,
+    lasting: Lasting,
     database: GivenDatabase,
     vault: Annotated[Vault, Depends()],
 ) -> Response:
-    """Return the footage, or a range of its bytes. The grant is checked, and the read counted, before each stretch."""
+    """Return the footage, or a range of it; before each stretch grant and session are checked, and the read counted."""
+    actor = lasting.actor
 
     async def check(offset: int, length: int) -> object:
-        return await database.run(actor, emergency.record_read, copy_id, asked.viewing, offset, length)
+        return await lasting.run(database, emergency.record_read, copy_id, asked.viewing, offset, length)
 
     opened, _ = await run_allowed(
         database, actor, copy_id, lambda: database.read(actor, emergency.require_open, copy_id, asked.viewing)

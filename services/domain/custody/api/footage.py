@@ -17,7 +17,7 @@ from services.vault.coverage import Coverage, fragments_from_json
 from services.web import ranges
 from services.web.dependencies import GivenDatabase, GivenLoanKeys, GivenStore
 from services.web.errors import problems, problems_beside
-from services.web.identity import Acting
+from services.web.identity import Acting, Lasting
 from services.web.schemas import Answer, Body, Identifier
 
 router = APIRouter(prefix="/api", tags=["footage"])
@@ -133,15 +133,15 @@ async def read_content(
     asked: Annotated[ContentRequest, Depends()],
     request: Request,
     *,
-    actor: Acting,
+    lasting: Lasting,
     database: GivenDatabase,
     vault: Annotated[Vault, Depends()],
 ) -> Response:
-    """Return the footage, or a range of its bytes. The grant is checked, and the read counted, before each stretch."""
-    caller = address(request)
+    """Return the footage, or a range of it; before each stretch grant and session are checked, and the read counted."""
+    actor, caller = lasting.actor, address(request)
 
     async def check(offset: int, length: int) -> object:
-        return await database.run(actor, viewings.record_read, copy_id, asked.viewing, offset, length, address=caller)
+        return await lasting.run(database, viewings.record_read, copy_id, asked.viewing, offset, length, address=caller)
 
     # The first stretch is checked before the answer begins, so that a refusal is an answer and not a broken stream.
     opened, _ = await run_allowed(

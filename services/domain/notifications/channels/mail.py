@@ -98,7 +98,10 @@ class Mailer:
 
     async def send(self, notice: OutgoingNotice) -> str:
         """Send a notice by mail; return what the server said. Raises Undelivered."""
-        account = await self._account()
+        return await self.send_by(await self._account(), notice)
+
+    async def send_by(self, account: MailAccount, notice: OutgoingNotice) -> str:
+        """Send a notice by this server, as ``send`` does."""
         message = payloads.build_mail(notice, sender=account.sender, portal_url=self._settings.portal.url)
         return await self._in_thread(account, partial(_send, message=message))
 

@@ -8,7 +8,7 @@ from typing import cast
 import anyio
 
 from services.database.unit_of_work import Actor, Database
-from services.domain.notifications import chat_apps, deliveries
+from services.domain.notifications import chat_apps, deliveries, mail_server
 from services.domain.notifications import dispatch as notification_dispatch
 from services.domain.notifications import robots as notification_robots
 from services.domain.notifications.channels.errors import TOO_MANY, Undelivered
@@ -16,6 +16,7 @@ from services.domain.notifications.channels.mail import Mailer
 from services.domain.notifications.channels.webhook import Webhook
 from services.domain.notifications.chat_apps import OpenApp
 from services.domain.notifications.dispatch import OutgoingNotice
+from services.domain.notifications.mail_server import MailAccount
 from services.domain.notifications.robots import Robot
 from services.runtime import metrics
 from services.runtime.jobs.failures import stack
@@ -32,6 +33,7 @@ ROBOT_INTERVAL = timedelta(seconds=4)  # a robot or an app may send again so soo
 Send = Callable[[OutgoingNotice], Awaitable[object]]
 SendByRobot = Callable[[Robot, OutgoingNotice], Awaitable[None]]
 SendByApp = Callable[[OpenApp, OutgoingNotice], Awaitable[None]]
+SendByServer = Callable[[MailAccount, OutgoingNotice], Awaitable[object]]
 
 
 class Sender:
@@ -45,11 +47,14 @@ class Sender:
         channels: Mapping[str, Send],
         robots: SendByRobot | None = None,
         apps: SendByApp | None = None,
+        *,
+        ended_mail: SendByServer | None = None,
     ) -> None:
         self._database = database
         self._channels = channels
         self._robots = robots
         self._apps = apps
+        self._ended_mail = ended_mail
         for channel in (*channels, deliveries.ROBOT, deliveries.APP):
             metrics.expect_notices(channel)
         self._tasks = [
@@ -61,6 +66,8 @@ class Sender:
 
         if apps is not None:
             self._tasks.append(Periodic("notices-app", ROBOT_INTERVAL, self.send_by_apps, pause=PAUSE))
+        if ended_mail is not None:
+            self._tasks.append(Periodic("notices-ended-mail", POLL_INTERVAL, self.send_by_ended_mail, pause=PAUSE))
 
     async def run(self) -> None:
         """Send until cancelled: after each commit with a delivery, and every few seconds."""
@@ -119,6 +126,15 @@ class Sender:
                 app.paused = True
                 await self._database.run(ACTOR, chat_apps.pause, app.id)
             raise
+
+    async def send_by_ended_mail(self) -> bool:
+        """Send one due mail by each server of the page that has ended; return whether there was one."""
+        sent = False
+        if not await self._database.read(ACTOR, deliveries.is_due, deliveries.MAIL):
+            return sent
+        for channel, account in (await self._database.run(ACTOR, mail_server.open_ended)).items():
+            sent |= await self._send_one(channel, partial(cast("SendByServer", self._ended_mail), account))
+        return sent
 
     async def _send_one(self, channel: str, send: Send) -> bool:
         kind = deliveries.kind_of(channel)

@@ -101,9 +101,9 @@ async def _page(
 
 
 def _recipient(visitor: Visitor, line: DeliveryRow) -> str:
-    if line.channel == MAIL:
-        return line.email or line.person
     kind = kind_of(line.channel)
+    if kind == MAIL:
+        return line.email or line.person
     named = visitor.translated(CHANNELS[kind])
     return f"{line.person} ({named})" if kind == APP else named
 

@@ -1,23 +1,27 @@
 """Recorders and cameras as administrators enter, change and retire them."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from review_desk import ReviewDesk
+from second_person import asked, confirmed, newest
 
 from services.database.listing import Listing
 from services.database.tables.applications import Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera, Recorder, RetentionMeasurement
 from services.database.tables.notices import Notice
-from services.database.unit_of_work import UnitOfWork
+from services.database.unit_of_work import Actor, UnitOfWork
 from services.domain.cameras import csv_import, measurements
 from services.domain.cameras import recorders as camera_recorders
 from services.domain.cameras import service as camera_service
+from services.domain.change_requests import queries as change_queries
+from services.domain.change_requests import service as change_requests
 from services.domain.notifications.texts import get_text
 from services.domain.retrieval import preservations
+from services.domain.work_orders import requested_acts
 from services.recorders.secrets import decrypt, is_encrypted
 from services.runtime.errors import NotFound, Refused
 
@@ -54,6 +58,12 @@ def entry(**changes: object) -> camera_recorders.RecorderEntry:
 
 def camera(**changes: object) -> camera_service.CameraEntry:
     return camera_service.CameraEntry(**{**CAMERA.__dict__, **changes})  # type: ignore[arg-type]  # of its own fields
+
+
+def entered(desk: ReviewDesk) -> dict[str, object]:
+    """The fields of the desk's camera as an administrator enters them."""
+    row = desk.the(Camera, id="camera")
+    return {name: getattr(row, name) for name in asdict(CAMERA)}
 
 
 @pytest.mark.requirement("R2")
@@ -179,8 +189,77 @@ def test_a_camera_is_not_made_ordinary_under_a_case_that_waits(desk: ReviewDesk)
 
     item = desk.the(Item, application_id=application_id).id
     desk.run(lambda uow: setattr(uow.session.get(Item, item), "outcome", "complete"))
-    desk.run(camera_service.change_camera, "camera", lower, by="admin")
+    confirmed(desk, camera_service.change_camera, "camera", lower)
     assert desk.the(Camera, id="camera").camera_class == "ordinary"
+
+
+@pytest.mark.both_databases
+@pytest.mark.requirement("R5", "R26", "R31", refuses=True)
+@pytest.mark.parametrize("weaker", [{"camera_class": "ordinary"}, {"retention_days": 31}])
+async def test_one_administrator_makes_no_camera_weaker_before_an_application(
+    desk: ReviewDesk, weaker: dict[str, object]
+) -> None:
+    """Otherwise management would not be asked about it, or its footage not be preserved."""
+    row = desk.the(Camera, id="camera")
+    strict = camera(recorder_id=row.recorder_id, channel=row.channel, camera_class="sensitive", retention_days=30)
+    desk.run(camera_service.change_camera, "camera", replace(strict, retention_days=1), by="admin")
+    confirmed(desk, camera_service.change_camera, "camera", strict)
+    changed = replace(strict, name_en="Gate 3", **weaker)  # type: ignore[arg-type]  # of its own fields
+
+    request = asked(desk, camera_service.change_camera, "camera", changed)
+
+    assert entered(desk) == asdict(strict)
+    told = {notice.person_id for notice in desk.all(Notice, code="change-to-check", subject_id=request)}
+    assert told == {"security-head", "supervisor"}
+    [line] = desk.run(change_queries.list_open, by="security-head").requests
+    assert line.what_en.startswith("Change the camera Yard from Yard, ")
+    assert line.what_en.endswith(("to Gate 3, ordinary area", "to Gate 3, 31 days of retention"))
+    with pytest.raises(Refused) as early:
+        await requested_acts.carry_out(desk.database, Actor("person", "admin"), request)
+    assert early.value.code == "second-person-awaited"
+    other = replace(changed, name_en="Gate 4")
+    assert refused(lambda: desk.run(camera_service.change_camera, "camera", other, by="admin")) == "asked-otherwise"
+    desk.run(change_requests.confirm, request, by="security-head")
+    await requested_acts.carry_out(desk.database, Actor("person", "admin"), request)
+    assert entered(desk) == asdict(changed)
+
+
+@pytest.mark.requirement("R5", "R26", refuses=True)
+async def test_a_camera_that_has_changed_since_is_not_made_weaker_by_what_was_confirmed(desk: ReviewDesk) -> None:
+    row = desk.the(Camera, id="camera")
+    same = camera(recorder_id=row.recorder_id, channel=row.channel, camera_class="sensitive")
+    desk.run(camera_service.change_camera, "camera", same, by="admin")
+    request = asked(desk, camera_service.change_camera, "camera", replace(same, camera_class="ordinary"))
+    desk.run(change_requests.confirm, request, by="security-head")
+    desk.run(camera_service.change_camera, "camera", replace(same, name_en="Vault"), by="admin")
+
+    with pytest.raises(Refused) as outdated:
+        await requested_acts.carry_out(desk.database, Actor("person", "admin"), request)
+    assert outdated.value.code == "request-outdated"
+    assert desk.the(Camera, id="camera").camera_class == "sensitive"
+
+
+@pytest.mark.requirement("R5", "R26", "R31", refuses=True)
+@pytest.mark.parametrize("weaker", [{"camera_class": "ordinary"}, {"retention_days": 31}])
+def test_no_camera_is_made_weaker_by_a_list_or_under_another_row(desk: ReviewDesk, weaker: dict[str, object]) -> None:
+    strict = camera(camera_class="sensitive")
+    weak = replace(strict, **weaker)  # type: ignore[arg-type]  # of its own fields
+    yard = desk.run(camera_service.add, strict, by="admin").id
+    line = f"R,yard,院子,Yard,北区,North,{weak.camera_class},{weak.retention_days}\n"
+    for dry_run in (True, False):
+        listed = desk.run(csv_import.import_cameras, (HEADER + line).encode(), dry_run=dry_run, by="admin")
+        assert ([one.line for one in listed.wrong], listed.done) == ([2], False)
+    desk.run(camera_service.set_active, yard, False, by="admin")
+
+    row = desk.the(Camera, id="camera")
+    assert refused(lambda: desk.run(camera_service.add, weak, by="admin")) == "channel-retired"
+    moved = replace(weak, camera_class="ordinary", retention_days=max(row.retention_days, weak.retention_days))
+    desk.run(lambda uow: setattr(uow.session.get_one(Camera, "camera"), "retention_days", moved.retention_days))
+    assert refused(lambda: desk.run(camera_service.change_camera, "camera", moved, by="admin")) == "channel-retired"
+    listed = desk.run(csv_import.import_cameras, (HEADER + line).encode(), dry_run=False, by="admin")
+    assert [one.line for one in listed.wrong] == [2]
+    desk.run(camera_service.add, strict, by="admin")
+    assert newest(desk) == ""
 
 
 @pytest.mark.requirement("R31", refuses=True)
@@ -198,7 +277,7 @@ def test_a_camera_is_not_said_to_keep_longer_under_a_case_that_waits(desk: Revie
     desk.run(camera_service.change_camera, "camera", replace(same, name_en="Gate 3"), by="admin")
     item = desk.the(Item, application_id=application_id).id
     desk.run(lambda uow: setattr(uow.session.get(Item, item), "outcome", "complete"))
-    desk.run(camera_service.change_camera, "camera", longer, by="admin")
+    confirmed(desk, camera_service.change_camera, "camera", longer)
     assert desk.the(Camera, id="camera").retention_days == 3650
 
 

@@ -20,6 +20,7 @@ from services.database.tables.applications import Application
 from services.database.tables.audit import AuditEvent
 from services.database.tables.copies import Copy, Download, Grant, Viewing
 from services.database.tables.notices import Notice
+from services.domain.accounts import sessions
 from services.domain.custody import footage_reader, viewings
 from services.vault.age import PassphraseIdentity, Reader, X25519Identity, generate_identity
 from services.vault.labels import label_key
@@ -190,6 +191,38 @@ async def test_a_grant_that_ends_while_footage_is_sent_ends_the_sending(
         pytest.raises(footage_reader.SendingStopped, match="grant has ended"),
     ):
         await custodian.get(content)
+
+
+@pytest.mark.requirement("R52", "R55", refuses=True)
+@pytest.mark.parametrize("sent", ["viewing", "age-key", "browser"])
+async def test_a_session_that_is_ended_while_footage_is_sent_ends_the_sending(
+    desk: Desk, custodian: Browser, copy_id: str, sent: str
+) -> None:
+    """Who signs out everywhere, or gets a new password, ends what a thief is still receiving."""
+    if sent == "viewing":
+        content = await view(custodian, copy_id)
+    else:
+        desk.do(_grant_download, copy_id)
+        wish = {"recipient": generate_identity()[1]} if sent == "age-key" else {"opensWith": sent}
+        listed = await custodian.post(f"/api/copies/{copy_id}/downloads", medium="USB stick 7", **wish)
+        content = listed.json()["content"]
+    allow, checks = footage_reader.allow, 0
+
+    async def ended_meanwhile(check: footage_reader.Check, position: int, stretch: int) -> None:
+        nonlocal checks
+        checks += 1
+        if checks == 2:
+            desk.do(sessions.end_all, "custodian")
+        await allow(check, position, stretch)
+
+    with (
+        patch.object(footage_reader, "CHECKED_EVERY", len(plaintext(desk, copy_id)) // 4),
+        patch.object(footage_reader, "allow", ended_meanwhile),
+        pytest.raises(footage_reader.SendingStopped, match="sign in"),
+    ):
+        await custodian.get(content)
+    assert checks == 2
+    assert all(download.finished_at is None for download in desk.rows(Download))
 
 
 @pytest.mark.requirement("R57", refuses=True)

@@ -338,6 +338,8 @@ def test_a_custodian_gives_back_and_declines_in_time_whatever_holds_the_signatur
     declined = desk.do(desk.lend_on_paper, other)
 
     desk.do(hold)
+    loss = {"kind": "lost", "what_happened": "It fell into the river."}  # would destroy the key
+    assert refusal(desk, "custodian", hand_overs.report_loss, hand_over_id, **loss) == "signature-held"
     desk.as_person("custodian", hand_overs.decline, declined, reason="not needed", proof=other.proof())
     assert case.give_back(hand_over_id).returned_by == "custodian"
 

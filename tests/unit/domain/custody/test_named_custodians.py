@@ -25,6 +25,7 @@ from services.domain.accounts.signatures.given import Proof
 from services.domain.applications import service as application_service
 from services.domain.cases import inbox
 from services.domain.cases import queries as case_queries
+from services.domain.change_requests import holds
 from services.domain.custody import grants, hand_overs, naming, suspensions
 from services.domain.reviews import filing
 from services.domain.reviews.classification import Classification
@@ -155,6 +156,19 @@ def test_the_custodian_is_not_named_by_or_for_the_wrong_person(
     expected = "not-yours" if (by, is_offered) == ("keeper", True) else code
     assert code_of(case.name, person, by=by) == expected
     assert not case.desk.all(AuditEvent, action="custodian-named")
+
+
+@pytest.mark.requirement("R46", "R52", refuses=True)
+def test_whose_signatures_are_held_names_no_custodian_until_the_hold_is_over(case: Waiting) -> None:
+    """Who has just got the account of a head does not send the footage to an accomplice."""
+    case.offer()
+    case.desk.run(holds.add, "head", "password-reset")
+
+    assert code_of(case.name, "drafter") == "signature-held"
+    assert case.desk.the(HandOver).custodian_id == "keeper"
+    case.desk.clock.turn(holds.DURATION)
+    case.name("drafter")
+    assert case.desk.the(HandOver).custodian_id == "drafter"
 
 
 @pytest.mark.requirement("R57", refuses=True)

@@ -23,6 +23,7 @@ from services.database.tables.outsiders import Outsider
 from services.database.tables.work_orders import WorkOrder
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import document_layouts
+from services.domain.change_requests import holds
 from services.domain.custody import closing, suspensions, violations
 from services.domain.disclosures import queries, service
 from services.domain.matters import service as matters
@@ -185,6 +186,11 @@ def test_the_receipt_is_of_the_people_named_and_after_the_files(loan: ProvidingD
     assert code_of(lambda: receive(loan, matter_id, attachment_id=letter)) == "missing"
     assert code_of(lambda: receive(loan, matter_id, by=DRAFTER)) == "not-yours"
     assert loan.loan.ended_at is None
+
+    loan.desk.run(holds.add, "reviewer2", "password-reset")
+    assert code_of(lambda: receive(loan, matter_id)) == "signature-held"
+    assert loan.loan.ended_at is None
+    loan.desk.clock.turn(holds.DURATION)
 
     scan = loan.desk.run(attached, loan.application_id, "receipt", by="reviewer")
     received = receive(loan, matter_id, attachment_id=scan).received

@@ -1,6 +1,7 @@
 """The mail server that an administrator sets on a page: kept secret, tested with the server's answer, then used."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from services.database.tables.notices import Notice
 from services.database.tables.people import Person
 from services.database.unit_of_work import UnitOfWork
 from services.domain.notifications import service as notification_service
+from services.domain.notifications.channels.mail import Mailer
 from services.domain.notifications.channels.sender import Sender, channels_of
 from services.domain.notifications.deliveries import MAIL
+from services.domain.notifications.dispatch import MOST_BY_APP
 from services.runtime.settings import Settings
 
 PAGE, API = "/admin/notices/mail", "/api/admin/mail-server"
@@ -84,6 +87,71 @@ async def test_it_is_set_tested_and_used_and_its_password_is_nowhere_in_the_clea
     assert all(PASSWORD not in event.entry for event in desk.all(AuditEvent))
     # who watches over changes is told, when it was set and when it was ended
     assert {row.person_id for row in desk.all(Notice, code="mail-server-changed")} == {"security-head", "supervisor"}
+
+
+def both(desk: ReviewDesk) -> Sender:
+    """A sender by the server in use, and by those that have ended."""
+    ended = Mailer(settings(), desk.database).send_by
+    return Sender(desk.database, channels_of(settings(), desk.database), ended_mail=ended)
+
+
+async def sent(sender: Sender) -> None:
+    await drain(partial(sender.send_next, MAIL))
+    await drain(sender.send_by_ended_mail)
+
+
+def told(post: Post) -> list[tuple[str, bool]]:
+    """To whom a server's mails are, and whether each says that the mail server was changed."""
+    return sorted((mail["To"], "mail server" in str(mail["Subject"])) for mail in post.mails)
+
+
+@pytest.mark.requirement("R52", refuses=True)
+async def test_a_server_that_is_replaced_or_ended_still_sends_what_waits_and_says_so_last(desk: ReviewDesk) -> None:
+    """Nobody takes away the notices that wait, or the word of it, by a server of his own."""
+    first, second = Post(), Post()
+    changed = [("security-head@footage.example", True), ("supervisor@footage.example", True)]
+
+    def english(uow: UnitOfWork) -> None:
+        for person in uow.session.query(Person):
+            person.locale = "en"
+
+    desk.run(english)
+    application_id = desk.submitted()
+    async with mail_server(first) as one, mail_server(second) as two, Portal(desk, settings=settings()) as portal:
+        admin = await portal.signed_in("admin")
+        assert (await admin.put(API, json=body(one))).status_code == 200
+        await sent(both(desk))
+        first.mails.clear()
+        desk.run(notification_service.notify, "drafter", "application-incomplete", application_id=application_id)
+
+        assert (await admin.put(API, json=body(two))).status_code == 200
+        await sent(both(desk))
+        assert told(first) == [("drafter@footage.example", False), *changed]
+        assert told(second) == changed
+
+        first.mails.clear()
+        second.mails.clear()
+        desk.run(notification_service.notify, "drafter", "application-incomplete", application_id=application_id)
+        assert (await admin.delete(API)).status_code == 204
+        await sent(both(desk))
+        assert told(first) == []
+        assert told(second) == [("drafter@footage.example", False), *changed]
+
+
+async def test_what_a_replaced_server_does_not_send_is_mailed_by_the_one_in_use(desk: ReviewDesk) -> None:
+    """A server may be replaced because it is broken."""
+    post = Post()
+    application_id = desk.submitted()
+    async with mail_server(post) as port, Portal(desk, settings=settings()) as portal:
+        admin = await portal.signed_in("admin")
+        assert (await admin.put(API, json=body(1024))).status_code == 200
+        desk.run(notification_service.notify, "drafter", "application-incomplete", application_id=application_id)
+        assert (await admin.put(API, json=body(port))).status_code == 200
+        for _ in range(MOST_BY_APP):
+            await sent(both(desk))
+            desk.clock.turn(timedelta(minutes=30))
+        await sent(both(desk))
+        assert [mail["To"] for mail in post.mails].count("drafter@footage.example") == 1
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from services.database.tables.holds import Hold
 from services.database.tables.masters import Master
 from services.database.tables.matters import Matter
 from services.database.tables.people import Post
+from services.database.tables.violations import Hearing
 from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures.given import Proof
 from services.domain.applications.forms import ItemAsked
@@ -59,6 +60,20 @@ def desk_of_each(any_database_url: str, tmp_path: Path) -> Iterator[DisposalDesk
     desk, ids = prepared_desk(any_database_url, archived)
     yield DisposalDesk(desk, ids).stored(tmp_path)
     desk.close()
+
+
+def accuse(desk: DisposalDesk, application_id: str, *, ended: str = "upheld") -> None:
+    """Accuse the proposer in a violation of the case that was decided: an open one holds the case anyway."""
+
+    def act(uow: UnitOfWork) -> None:
+        matter = Matter(number="WG-2031-000001", kind="violation", application_id=application_id, closed_as=ended)
+        matter.opened_at = matter.closed_at = uow.now
+        matter.facts, matter.facts_sha256 = {}, "0" * 64
+        uow.session.add(matter)
+        uow.session.flush()
+        uow.session.add(Hearing(matter_id=matter.id, person_id=PROPOSER, part="accused"))
+
+    desk.desk.run(act)
 
 
 class Failing:
@@ -384,7 +399,7 @@ def test_whoever_has_a_part_in_a_case_decides_nothing_about_its_footage(desk: Di
 
 
 @pytest.mark.requirement("R52", "R61", refuses=True)
-@pytest.mark.parametrize("had", ["named", "handed", "transferred"])
+@pytest.mark.parametrize("had", ["named", "handed", "transferred", "accused"])
 def test_whoever_had_or_was_to_have_the_copies_signs_no_disposal_of_their_masters(
     desk_of_each: DisposalDesk, had: str
 ) -> None:
@@ -392,7 +407,9 @@ def test_whoever_had_or_was_to_have_the_copies_signs_no_disposal_of_their_master
     desk = desk_of_each
     desk.desk.run(further, 2)
     loan = desk.desk.the(HandOver)
-    if had == "named":
+    if had == "accused":
+        accuse(desk, desk.application_id)
+    elif had == "named":
         desk.change(Application, desk.application_id, named_custodian_id=PROPOSER)
     else:
         desk.change(HandOver, loan.id, custodian_id=PROPOSER)
@@ -421,6 +438,21 @@ def test_masters_of_whoever_is_named_as_custodian_after_the_listing_are_kept(des
     desk.agree()
     assert desk.apply(desk.batch)
     assert desk.states == ["due", "due", "kept"]
+
+
+@pytest.mark.requirement("R52", "R61", refuses=True)
+@pytest.mark.parametrize(("ended", "state"), [("upheld", "kept"), ("cleared", "due")])
+def test_masters_of_a_case_whose_violation_accuses_a_signer_after_the_listing_are_kept(
+    desk: DisposalDesk, ended: str, state: str
+) -> None:
+    desk.desk.run(further, 2)
+    assert desk.list_due() == 3
+    [other] = {item.application_id for item in desk.items if item.position == 3}
+    accuse(desk, other, ended=ended)
+    desk.check(desk.batch)
+    desk.agree()
+    assert desk.apply(desk.batch)
+    assert desk.states == ["due", "due", state]
 
 
 def test_a_batch_is_seen_by_storage_security_and_supervision_alone(desk: DisposalDesk) -> None:

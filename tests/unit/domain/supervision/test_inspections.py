@@ -26,6 +26,7 @@ from services.database.tables.inspections import (
     SupervisionGroup,
 )
 from services.database.tables.matters import Matter
+from services.database.tables.notices import Notice
 from services.database.tables.outbox import OutboxMessage
 from services.database.tables.people import Person, Post
 from services.database.tables.reviews import Decision, Review
@@ -471,6 +472,21 @@ def test_a_case_is_inspected_by_a_fit_member_of_another_department_who_answers_a
     part = next(one for one in rows[1:] if one.assigned_to == "of-legal")
     desk.run(lambda uow: _decided(uow, part.application_id, "of-legal"))
     assert refused(supervised.inspect, part, by="of-legal") == "was-security"
+
+
+@pytest.mark.requirement("R61", "R63")
+def test_whose_turn_it_was_is_told_that_another_member_has_inspected_the_case(supervised: Supervised) -> None:
+    desk = supervised.desk
+    supervised.appointed()
+    own, other_one = [row for row in supervised.asked(supervised.drawn()) if row.assigned_to == "of-legal"][:2]
+    supervised.inspect(own)
+    assert not desk.all(Notice, code="inspection-case-in-your-place")
+    desk.away("of-legal")
+
+    supervised.inspect(other_one, by="of-security")
+
+    [notice] = desk.all(Notice, code="inspection-case-in-your-place")
+    assert (notice.person_id, notice.subject_id, notice.done_at) == ("of-legal", other_one.id, None)
 
 
 def _decided(uow: UnitOfWork, case: str, person: str) -> None:

@@ -27,6 +27,7 @@ from services.runtime.errors import NotFound, Refused
 DAY = timedelta(days=1)
 SECURITY = Role("head", department_kind="security")
 SUPERVISORS = Role("supervisor")
+IN_PLACE = "work-order-signed-in-your-place"
 
 
 @pytest.fixture
@@ -100,6 +101,27 @@ def test_none_of_those_in_whose_place_it_was_done_verifies_it(lent: tuple[Review
     proof = Proof(order.facts_sha256, PASSWORD)
     assert code(desk.run, service.verify, order.id, verdict, proof, by="reviewer") == "was-doer"
     desk.run(service.verify, order.id, verdict, proof, by="reviewer2")
+    assert told(desk, IN_PLACE) == {"security-head", "reviewer"}, "by the act itself, and by no verification"
+
+
+@pytest.mark.requirement("R64")
+def test_who_is_in_charge_is_told_that_a_substitute_did_or_verified_it_but_not_whom_the_case_concerns(
+    lent: tuple[ReviewDesk, str],
+) -> None:
+    desk, case = lent
+    desk.post("reviewer", "head", "security")
+    desk.away("security-head", "reviewer")
+    concern(desk, case, "reviewer")
+    order = opened(desk, Role("storage-operator"), application_id=case, verifier=SECURITY)
+    do(desk, order, "operator")
+    assert told(desk, IN_PLACE) == set()
+    desk.run(tasks.open_verification, order.id, job_key=7)
+    verdict = Verdict("verified", {"on-site": True, "met": True})
+    desk.run(service.verify, order.id, verdict, Proof(order.facts_sha256, PASSWORD), by="security-deputy")
+    assert told(desk, IN_PLACE) == {"security-head"}
+    [notice] = desk.all(Notice, code=IN_PLACE)
+    assert (notice.subject_id, notice.done_at) == (order.id, None)
+    desk.run(queries.get, order.id, by="security-head")
 
 
 @pytest.mark.requirement("R62", "R64")
@@ -135,7 +157,7 @@ def test_whom_the_case_concerns_sees_no_corrective_action_by_the_post_that_does_
     for by in ("supervisor", "keeper"):
         assert code(desk.run, queries.get, order.id, by=by) == "not-found", by
         assert desk.run(queries.read, by=by).lines == [], by
-        assert desk.run(queries.list_due, desk.clock.now() + 30 * DAY, 10, by=by) == [], by
+        assert desk.run(queries.list_due, None, desk.clock.now() + 30 * DAY, 10, by=by) == [], by
     assert [line.id for line in desk.run(queries.read, by="office-head").lines] == [order.id]
 
 
