@@ -11,8 +11,8 @@ from services.domain.retrieval.archive import KeptMaster
 from services.runtime.spans import Span, gaps
 from services.vault.coverage import LEAST_SHARE, OutcomeWord
 from services.vault.sealing import TOLERANCE_MS, Sealed
-from services.vault.store.protocol import Target
-from services.vault.store.replicas import Progress, replicate
+from services.vault.store.protocol import Store, StoreMissing, Target
+from services.vault.store.replicas import Progress, replicate, verify
 from services.vault.verdict import share_of
 
 # Rounding never makes a partial item complete, nor one with a picture missing.
@@ -116,3 +116,13 @@ async def adopt(sealed: Sealed, target: Target, *, progress: Progress = lambda r
     """Copy a quarantine object's ciphertext to a master's key, checking its hash. Raises ObjectDamaged."""
     copied = await replicate(target.store, sealed.location, sealed.sha256_cipher, target, progress=progress)
     return replace(sealed, bucket=target.bucket, key=target.key, version_id=copied.version_id)
+
+
+async def faults_of(store: Store, sealed: Sealed) -> list[str]:
+    """Read an object again and say what is wrong with it: missing or bytes; nothing where it is what was sealed."""
+    kept = sealed.location
+    try:
+        intact = await verify(store, kept.bucket, kept.key, kept.version_id, sealed.sha256_cipher)
+    except StoreMissing:
+        return ["missing"]
+    return [] if intact else ["bytes"]

@@ -114,6 +114,7 @@ class CopyOrder:
     and no more of it than the release was signed over: a clock that was measured afterwards widens no copy.
     """
 
+    master_id: str
     master: dict[str, Any]
     searched: Span
     channel: str
@@ -134,6 +135,7 @@ def get_order(uow: UnitOfWork, application_id: str, item_id: str) -> CopyOrder:
             "issue a copy", application_id, f"the master of the item {item_id} has no retrieval record (R35)"
         )
     return CopyOrder(
+        master.id,
         dict(master.sealed),
         _bounded(uow, item, searched_span(item, record)),
         measurements.source_of(uow, item).channel,

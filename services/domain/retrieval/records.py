@@ -12,6 +12,8 @@ from services.database.tables.applications import Application, Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.documents import Document
+from services.database.tables.maintenance import Damage
+from services.database.tables.masters import Master
 from services.database.tables.people import Person
 from services.database.tables.reviews import Confirmation, Decision
 from services.database.unit_of_work import UnitOfWork
@@ -148,13 +150,26 @@ def get_order(uow: UnitOfWork, application_id: str, item_id: str) -> Order:
 
 
 def _earlier(uow: UnitOfWork, item: Item) -> KeptMaster | None:
-    """Return the master that an item takes its footage from where only others of its issue were wrong (R44)."""
+    """Return the master that an item takes its footage from where only others of its issue were wrong (R44).
+
+    None where it is damaged and could not be made anew: then recorder, quarantine and archive are asked as for another.
+    """
     if not item.unchanged or item.replaces_id is None:
         return None
     master, record = masters.get_of_item(uow, item.replaces_id), get_record(uow, item.replaces_id)
-    if master is None or master.discarded_at is not None or record is None:
+    if master is None or master.discarded_at is not None or record is None or _is_lost(uow, master):
         return None
     return KeptMaster(master.id, dict(master.sealed), json.loads(record.content))
+
+
+def _is_lost(uow: UnitOfWork, master: Master) -> bool:
+    query = select(Damage.id).where(
+        Damage.master_id == master.id,
+        Damage.place == "primary",
+        Damage.repaired_at.is_(None),
+        Damage.unrepaired_because.is_not(None),
+    )
+    return uow.session.scalar(query.limit(1)) is not None
 
 
 def _is_ordered(uow: UnitOfWork, item_id: str, release: Decision) -> bool:

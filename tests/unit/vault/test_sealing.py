@@ -171,7 +171,7 @@ async def test_master_with_another_hash_gives_no_copy(bench: Bench, camera: Came
     camera.record(NOON, 4)
     Camera(bench.root, "cam1", size=size).record(NOON.replace(second=4), 4)
     master = await bench.seal(span(0, 8))
-    with pytest.raises(MasterDamaged, match="Restore it from the replica"):
+    with pytest.raises(MasterDamaged, match="verification makes a damaged master anew from its replica"):
         await issued(bench, master, span(0, 8), sha256_plain="0" * 64)
     assert bench.objects() == ["masters/item/1"]
 
