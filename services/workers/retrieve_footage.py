@@ -46,6 +46,8 @@ OUTCOMES = {"missing": "FOOTAGE_MISSING", "unreadable": "FOOTAGE_UNREADABLE"}
 COVERAGE_EPSILON = 0.001
 TOO_LONG = "the archive has it within a longer span, which was not taken: nothing is retrieved beyond what was granted"
 
+BEYOND_RELEASE = "a part was searched beyond what the release was signed over; no copy holds it"
+
 
 @dataclass(frozen=True)
 class Command:
@@ -346,7 +348,11 @@ class _Run:
         sealed: Sealed = holding.sealed
         self.window = holding.searched
         self.difficulties += missing(sealed.coverage)
-        report = self._report(holding.outcome, holding.share)
+        lacking = quarantine.within(holding, self.order.released) if self.order.released is not None else None
+        if lacking is not None:
+            holding = lacking
+            self.difficulties.append(BEYOND_RELEASE)
+        report = replace(self._report(holding.outcome, holding.share), beyond_release=lacking is not None)
         number = await self.database.run(
             ACTOR,
             retrieval_records.create,

@@ -41,7 +41,7 @@ from services.workers import (
     reverify_footage,
 )
 
-YEAR = timedelta(days=365)
+YEAR, SECOND = timedelta(days=365), timedelta(seconds=1)
 FIRST_HALF = Span(ASKED.start, ASKED.start + timedelta(seconds=9))
 TAKEN = "taken from the archive, whole as it was retrieved for another application"
 
@@ -142,6 +142,38 @@ async def test_what_the_recorder_has_lost_comes_from_the_archive_with_the_record
     sealed = Sealed.from_json(copy.sealed)
     assert sealed.outcome == "complete"
     assert open_sealed(desk.store, sealed.location, desk.loan_keys.unwrapper(copy.id)).size == sealed.plain_size
+
+
+@pytest.mark.requirement("R4", "R34", refuses=True)
+@pytest.mark.parametrize("source", ["archive", "quarantine"])
+async def test_a_clock_that_was_set_right_since_leaves_a_part_beyond_the_release_which_is_partial(
+    desk: Desk, source: str
+) -> None:
+    slow, later = timedelta(seconds=6), Span(ASKED.start + timedelta(seconds=8), ASKED.end)
+    desk.change(Recorder, "recorder", clock_offset_ms=-6000, clock_method="picture", clock_uncertainty_ms=1000)
+    earlier = await archived(desk, span=later) if source == "archive" else None
+    case = desk.case("gate", span=later)
+    if earlier is None:
+        await desk.work(preserve_footage, application_id=case.id)
+    overwrite(desk)
+    desk.change(Recorder, "recorder", clock_offset_ms=0)
+    case.approve()
+
+    result = await retrieve(desk, case)
+
+    master, record = master_of(desk, case), record_of(desk, case)
+    assert master is not None
+    assert master.origin == source
+    searched = Span(later.start - slow - SECOND, later.end + SECOND)
+    assert record["searched"] == {"start": searched.start.isoformat(), "end": searched.end.isoformat()}
+    assert result.coverage == pytest.approx(12 / 18)
+    assert (record["outcome"], record["lossAccepted"]) == ("partial", False)
+    assert retrieve_footage.BEYOND_RELEASE in record["difficulties"]
+    # what a person then accepts is no more than the release says
+    await desk.work(encrypt_copy, application_id=case.id, item_id=case.item())
+    [copy] = [row for row in desk.rows(Copy) if row.application_id == case.id]
+    released = Span(later.start - SECOND, later.end + SECOND)
+    assert Sealed.from_json(copy.sealed).coverage.asked == released
 
 
 @pytest.mark.requirement("R40")
