@@ -204,6 +204,45 @@ async def test_the_budget_of_a_day_is_not_exceeded_and_a_killed_run_goes_on(desk
     )
 
 
+@pytest.mark.requirement("R13", "R53")
+async def test_a_master_that_is_larger_than_the_budget_keeps_no_other_from_being_read(desk: Desk) -> None:
+    await backed_up(desk, "gate", "yard", "hall")
+    masters = sorted(desk.rows(Master), key=lambda row: int(row.sealed["size"]))
+    desk.clock.turn(HALF)
+    began = desk.clock.now()
+    # the largest is the longest unread, and in the replica's place the last
+    for number, row in enumerate(reversed(masters)):
+        unread = began - HALF + number * DAY
+        desk.change(Master, row.id, last_verified_at=unread, replica_last_verified_at=unread - 2 * number * DAY)
+    with_budget(desk, masters[-1].sealed["size"] - 1)
+
+    for _ in range(6):
+        with patch.object(verification, "draw", lambda uow: verification.list_due(uow, "primary", 3)[1:]):
+            await verify(desk)
+        desk.clock.turn(DAY)
+
+    read = [(row.last_verified_at, row.replica_last_verified_at) for row in desk.rows(Master)]
+    assert min(moment for moments in read for moment in moments) >= began
+
+
+@pytest.mark.requirement("R13", "R53")
+async def test_what_does_not_fit_into_what_is_left_of_a_day_is_passed_over(desk: Desk) -> None:
+    await backed_up(desk, "gate", "yard", "hall")
+    small, drawn, large = sorted(desk.rows(Master), key=lambda row: int(row.sealed["size"]))
+    desk.clock.turn(HALF)
+    for number, row in enumerate((large, drawn, small)):  # the large one is the longest unread in both places
+        unread = desk.clock.now() - HALF + number * DAY
+        desk.change(Master, row.id, last_verified_at=unread, replica_last_verified_at=unread)
+    half = int(drawn.sealed["size"]) + int(large.sealed["size"]) - 1
+    with_budget(desk, 2 * half)
+
+    with patch.object(verification, "draw", lambda _: [verification.subject_of(drawn, "primary")]):
+        await verify(desk)
+
+    now = desk.clock.now()
+    assert [desk.row(Master, row.id).last_verified_at == now for row in (small, drawn, large)] == [True, True, False]
+
+
 @pytest.mark.requirement("R13")
 async def test_a_store_that_is_away_is_one_failure_and_the_same_day_can_go_on(desk: Desk) -> None:
     await backed_up(desk, "gate")
