@@ -153,8 +153,10 @@ class _Run:
                     return kept
             if best is None:
                 return await self._nothing(self.outcome)
-            from_archive = isinstance(best, ArchivedHolding)
-            kept = await (self._from_archive(best) if from_archive else self._from_quarantine(best))
+            if isinstance(best, ArchivedHolding):
+                kept = await self._from_archive(best)
+            else:
+                kept = await self._from_quarantine(best)
             if kept is not None:
                 return kept
 

@@ -176,24 +176,25 @@ class Gb28181Recorder:
 
     async def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
         device, number = await self._numbers(channel)
-        pieces = list(_pieces(await self._records(channel, span), span, self._piece))
-        stretches = [self._times.exact(piece) for piece in pieces]
-        if None in stretches:
-            raise ReplayUnsupported(
-                f"The clock of recorder {self._gateway.client.identity} is set back between {span.start.isoformat()} "
-                f"and {span.end.isoformat()}. Of an hour that it shows twice the device cannot be told which is meant: "
-                f"ask for a span outside of it, or export channel {channel} on the recorder and upload the file."
-            )
-        for piece, written in zip(pieces, stretches, strict=True):
+        stretches = []
+        for piece in _pieces(await self._records(channel, span), span, self._piece):
+            written = self._times.exact(piece)
             if written is None:
-                continue
+                raise ReplayUnsupported(
+                    f"The clock of recorder {self._gateway.client.identity} is set back between "
+                    f"{span.start.isoformat()} and {span.end.isoformat()}. Of an hour that it shows twice the device "
+                    f"cannot be told which is meant: ask for a span outside of it, or export channel {channel} on the "
+                    "recorder and upload the file."
+                )
+            stretches.append((piece, Stretch(device, number, *written)))
+        for piece, stretch in stretches:
             yield Segment(
                 name=f"{device}_{number}_{piece.start:%Y%m%dT%H%M%SZ}-{piece.end:%Y%m%dT%H%M%SZ}.mp4",
                 channel=channel,
                 span=piece,
                 size=None,
                 container="mp4",
-                open=partial(self._footage, Stretch(device, number, *written)),
+                open=partial(self._footage, stretch),
                 step=JOIN,
             )
 
