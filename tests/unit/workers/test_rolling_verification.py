@@ -217,7 +217,8 @@ async def test_a_master_that_is_larger_than_the_budget_keeps_no_other_from_being
     with_budget(desk, masters[-1].sealed["size"] - 1)
 
     for _ in range(6):
-        with patch.object(verification, "draw", lambda uow: verification.list_due(uow, "primary", 3)[1:]):
+        # by chance the smallest is drawn each day: that leaves too little for the largest
+        with patch.object(verification, "draw", lambda _: [verification.subject_of(masters[0], "primary")]):
             await verify(desk)
         desk.clock.turn(DAY)
 
