@@ -21,14 +21,20 @@ class DeviceTimes:
 
     def written(self, span: Span) -> tuple[str, str]:
         """The span in whole seconds outward; around a clock change wide enough to hold both hours of the same name."""
-        start, end = span.start.replace(microsecond=0), span.end
-        if end.microsecond:
-            end = end.replace(microsecond=0) + timedelta(seconds=1)
-        if self.utc:
-            return start.strftime(self.form), end.strftime(self.form)
-        if self._offset(start - AROUND) != self._offset(end + AROUND):
+        start, end = _outward(span)
+        if not self.utc and self._offset(start - AROUND) != self._offset(end + AROUND):
             start, end = start - CHANGE, end + CHANGE
-        return start.astimezone(self.zone).strftime(self.form), end.astimezone(self.zone).strftime(self.form)
+        return self._write(start), self._write(end)
+
+    def exact(self, span: Span) -> tuple[str, str] | None:
+        """The span in whole seconds outward, and no wider; None where the clock shows its start or its end twice."""
+        written = []
+        for moment in _outward(span):
+            wall = moment.astimezone(self.zone).replace(tzinfo=None)
+            if not self.utc and len(self._moments(wall)) > 1:
+                return None
+            written.append(self._write(moment))
+        return written[0], written[1]
 
     def read(self, text: str, after: datetime | None = None) -> datetime:
         """The moment in UTC. In an hour that the wall clock repeats, it is the earlier one that is not before
@@ -56,6 +62,9 @@ class DeviceTimes:
         except OverflowError as error:
             raise ValueError(f"{text!r} is no time of a clock") from error
 
+    def _write(self, moment: datetime) -> str:
+        return (moment if self.utc else moment.astimezone(self.zone)).strftime(self.form)
+
     def _moments(self, parsed: datetime) -> list[datetime]:
         """When the zone's wall clock shows that time: once, twice, or, where it is skipped, as a clock that was not
         set forward yet."""
@@ -69,3 +78,8 @@ class DeviceTimes:
 
     def _offset(self, moment: datetime) -> timedelta | None:
         return moment.astimezone(self.zone).utcoffset()
+
+
+def _outward(span: Span) -> tuple[datetime, datetime]:
+    end = span.end.replace(microsecond=0)
+    return span.start.replace(microsecond=0), end + timedelta(seconds=1) if end < span.end else end

@@ -141,6 +141,11 @@ WORDS: dict[str | bool | None, str] = {
         "taken unchanged from the archive, as retrieved for another application"
     ),
     "a master of the archive is damaged; it was not used": "a master in the archive is damaged and was not used",
+    "what the quarantine had is damaged; it was not used": "the preserved footage is damaged and was not used",
+    "the file that was brought is damaged; it was not used": "the uploaded file is damaged and was not used",
+    "a part was searched beyond what the release was signed over; no copy holds it": (
+        "part of the searched time span lies outside the release and is in no copy"
+    ),
     "the archive has it within a longer span, which was not taken: nothing is retrieved beyond what was granted": (
         "the archive has it in a longer time span, which was not taken: nothing is retrieved beyond what was granted"
     ),

@@ -17,7 +17,7 @@ from services.runtime import metrics
 from services.runtime.errors import Fatal
 from services.runtime.spans import Span
 from services.runtime.threads import run_in_thread
-from services.vault.age import Reader, Unwrapper
+from services.vault.age import Corrupt, Reader, Unwrapper
 from services.vault.camera_signature import NOT_EXAMINED
 from services.vault.clip.client import Clip, Limits, OwnSegment, SegmentLike
 from services.vault.coverage import (
@@ -31,12 +31,13 @@ from services.vault.coverage import (
     fragments_to_json,
 )
 from services.vault.redaction.client import Redaction
-from services.vault.store.protocol import Location, Store, Target, reader_of
+from services.vault.store.protocol import Location, Store, StoreMissing, Target, reader_of
 from services.vault.store.upload import Uploaded, upload
 from services.vault.verdict import FootageSource, judge
 
 TOLERANCE_MS = 50  # how inexact recorders' time stamps are; a longer hole is a gap
 READ = 1 << 20
+REISSUE = "Report the problem to Security, and have the copy issued again."
 Progress = Callable[[int, float], None]
 
 
@@ -146,10 +147,10 @@ async def issue(
 ) -> Sealed:
     """Cut the granted span out of a master and store it as a copy, under a fresh file key.
 
-    The master is read whole and its hash compared: raises MasterDamaged where it differs, age's errors where it does
-    not open, and what ``seal`` raises; then nothing is stored.
+    The master is read whole and its hash compared: raises MasterDamaged where it differs, was changed or is gone,
+    NotARecipient where this key does not open it, and what ``seal`` raises; then nothing is stored.
     """
-    master, coverage = _MasterReader(source), source.sealed.coverage
+    master, coverage = _MasterReader(source, _no_copy), source.sealed.coverage
     least = coverage.pictures.least_share if coverage.pictures else LEAST_SHARE
     segments = FootageSource(master.parts(), granted, source.channel, coverage.covered, least_share=least)
     clip = Clip(segments.segments, granted, source.channel, limits=limits or Limits(), zero=lambda _: coverage.zero)
@@ -157,11 +158,7 @@ async def issue(
     def check_master() -> None:
         # A master of one part was hashed as a segment already.
         sha256 = master.sha256 if master.in_parts else clip.results[0].sha256
-        if sha256 != source.sealed.sha256_plain:
-            raise MasterDamaged(
-                f"No copy was made of master {source.sealed.key}: its footage has the SHA-256 {sha256[:16]}…, and "
-                f"{source.sealed.sha256_plain[:16]}… was sealed. Restore it from the replica, then retry."
-            )
+        master.compare(sha256)
 
     return await _seal_clip(
         clip,
@@ -186,9 +183,10 @@ async def derive(
     """Store a redacted copy of what ``source`` holds, whole, encrypted to the recipients.
 
     The pictures keep the recorder's times. The source is read whole and its hash compared: raises MasterDamaged where
-    it differs, what ``Redaction`` raises, and what ``seal`` raises; then nothing is stored.
+    it differs, was changed or is gone, NotARecipient, what ``Redaction`` raises, and what ``seal`` raises; then nothing
+    is stored.
     """
-    master, coverage = _MasterReader(source, hashed=True), source.sealed.coverage
+    master, coverage = _MasterReader(source, _no_redacted_copy, hashed=True), source.sealed.coverage
     whole = Span(coverage.first_frame, max([coverage.last_frame, *(span.end for span in coverage.covered)]))
     offset_ns = (coverage.zero - coverage.first_frame) // timedelta(microseconds=1) * 1000
 
@@ -204,14 +202,6 @@ async def derive(
     segments = FootageSource(redacted(), whole, source.channel, coverage.covered, least_share=least)
     clip = Clip(segments.segments, whole, source.channel, limits=limits or Limits(), zero=lambda _: coverage.zero)
 
-    def check_source() -> None:
-        if master.sha256 != source.sealed.sha256_plain:
-            raise MasterDamaged(
-                f"No redacted copy was made of {source.sealed.key}: its footage has the SHA-256 "
-                f"{master.sha256[:16]}…, and {source.sealed.sha256_plain[:16]}… was sealed. Report the problem to "
-                "Security, and have the copy issued again."
-            )
-
     return await _seal_clip(
         clip,
         segments,
@@ -219,24 +209,36 @@ async def derive(
         recipients=recipients,
         progress=lambda size, share: None,
         tolerance=timedelta(milliseconds=tolerance_ms),
-        check=check_source,
+        check=lambda: master.compare(master.sha256),
     )
 
 
 async def scan(source: MasterSource, look: Callable[[AsyncIterator[bytes], int], Awaitable[None]]) -> None:
     """Let ``look`` read each part of what ``source`` holds, with how long after the first picture its time 0 is.
 
-    It is read whole and its hash compared: raises MasterDamaged where it differs, age's errors, and what ``look`` does.
+    It is read whole and its hash compared: raises MasterDamaged where it differs, was changed or is gone,
+    NotARecipient, and what ``look`` does.
     """
-    master, coverage = _MasterReader(source, hashed=True), source.sealed.coverage
+    master, coverage = _MasterReader(source, _not_looked_through, hashed=True), source.sealed.coverage
     offset_ns = (coverage.zero - coverage.first_frame) // timedelta(microseconds=1) * 1000
     async for part in master.parts():
         await look(part.open(), offset_ns)
-    if master.sha256 != source.sealed.sha256_plain:
-        raise MasterDamaged(
-            f"{source.sealed.key} was not looked through: its footage is not what was sealed. Report the problem to "
-            "Security, and have the copy issued again."
-        )
+    master.compare(master.sha256)
+
+
+def _no_copy(key: str, fault: str) -> MasterDamaged:
+    return MasterDamaged(
+        f"No copy was made of {key}: {fault}. The daily verification makes a damaged master anew from its replica: "
+        "retry after that."
+    )
+
+
+def _no_redacted_copy(key: str, fault: str) -> MasterDamaged:
+    return MasterDamaged(f"No redacted copy was made of {key}: {fault}. {REISSUE}")
+
+
+def _not_looked_through(key: str, fault: str) -> MasterDamaged:
+    return MasterDamaged(f"{key} was not looked through: {fault}. {REISSUE}")
 
 
 async def _seal_clip(
@@ -316,11 +318,15 @@ def _bytes_counted(clip: Clip, progress: Progress) -> Callable[[int], None]:
 class _MasterReader:
     """Reads a master's parts as segments, in order; ``sha256`` is complete once all were read.
 
-    Of several parts, or where it is ``hashed``: what is read of a single one is hashed by the clip.
+    Of several parts, or where it is ``hashed``: what is read of a single one is hashed by the clip. ``damaged`` makes
+    the error out of the object's key and what is wrong with it.
     """
 
-    def __init__(self, source: MasterSource, *, hashed: bool = False) -> None:
+    def __init__(
+        self, source: MasterSource, damaged: Callable[[str, str], MasterDamaged], *, hashed: bool = False
+    ) -> None:
         self._source = source
+        self._damaged = damaged
         self._hashed = hashed
         self._parts = source.sealed.coverage.parts
         self._digest = hashlib.sha256()
@@ -333,14 +339,23 @@ class _MasterReader:
     def sha256(self) -> str:
         return self._digest.hexdigest()
 
+    def compare(self, sha256: str) -> None:
+        """Raise MasterDamaged where the footage that was read has another hash than the sealed one."""
+        sealed = self._source.sealed
+        if sha256 != sealed.sha256_plain:
+            raise self._damaged(
+                sealed.key,
+                f"its footage has the SHA-256 {sha256[:16]}…, and {sealed.sha256_plain[:16]}… was sealed",
+            )
+
     async def parts(self) -> AsyncIterator[OwnSegment]:
         source = self._source
-        reader = await run_in_thread(open_sealed, source.store, source.sealed.location, source.unwrapper)
+        with self._damage_named():
+            reader = await run_in_thread(open_sealed, source.store, source.sealed.location, source.unwrapper)
         ends = [0, *(part.offset + part.length for part in self._parts)]
         if reader.size != ends[-1] or any(part.offset != end for part, end in zip(self._parts, ends, strict=False)):
-            raise MasterDamaged(
-                f"No copy was made of master {source.sealed.key}: it holds {reader.size} bytes of footage and its "
-                f"record says {ends[-1]}. Restore it from the replica, then retry."
+            raise self._damaged(
+                source.sealed.key, f"it holds {reader.size} bytes of footage and its record says {ends[-1]}"
             )
         for number, part in enumerate(self._parts, 1):
             yield OwnSegment(
@@ -362,10 +377,22 @@ class _MasterReader:
             yield chunk
 
     def _read(self, reader: Reader, size: int) -> bytes:
-        chunk = reader.read(size)
+        with self._damage_named():
+            chunk = reader.read(size)
         if self.in_parts or self._hashed:
             self._digest.update(chunk)
         return chunk
+
+    @contextmanager
+    def _damage_named(self) -> Iterator[None]:
+        """Name what the store gives as damaged where it is not what was encrypted, or nothing at all."""
+        key = self._source.sealed.key
+        try:
+            yield
+        except Corrupt as error:
+            raise self._damaged(key, "the stored object is not what was encrypted") from error
+        except StoreMissing as error:
+            raise self._damaged(key, "the object is missing from the store") from error
 
 
 def open_sealed(store: Store, location: Location, unwrapper: Unwrapper) -> Reader:

@@ -8,10 +8,11 @@ from services.domain.custody import copies
 from services.domain.custody.copies import CopyOrder
 from services.domain.retrieval import attempts
 from services.domain.retrieval.attempts import NoLongerWanted
+from services.domain.storage import verification
 from services.runtime.threads import run_in_thread
 from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import LoanKeys, VaultKeys
-from services.vault.sealing import MasterSource, Sealed, issue
+from services.vault.sealing import MasterDamaged, MasterSource, Sealed, issue
 from services.vault.store.protocol import Store, Target
 from services.workers import labelling, vault_actions
 from services.workers.progress_reporter import ProgressReporter, report_progress
@@ -36,7 +37,8 @@ class Result:
 async def handle(
     command: Command, database: Database, store: Store, vault_keys: VaultKeys, *, signer: Signer, loan_keys: LoanKeys
 ) -> Result:
-    """Raises MasterDamaged when the master is not what was sealed; then no copy is made."""
+    """Raises MasterDamaged when the master is not what was sealed; then no copy is made, and the master is read next by
+    the rolling verification."""
     # before anything is written: what the case does not allow leaves no trace but the refusal
     copy = await database.run(ACTOR, copies.get_of_item, command.item_id)
     order = None
@@ -84,19 +86,23 @@ async def _issue(
         job_key=command.job_key,
     )
     recipient = await run_in_thread(loan_keys.create, attempt.subject_id)
-    sealed = await issue(
-        MasterSource(store, Sealed.from_json(task.master), task.channel, await run_in_thread(vault_keys.unwrapper)),
-        task.searched,
-        Target(
-            store,
-            attempt.bucket,
-            attempt.key,
-            metadata={"copy": attempt.subject_id, "item": command.item_id, "form": task.form_number},
-            legal_hold=True,
-        ),
-        recipients=[recipient],
-        progress=reporter,
-    )
+    try:
+        sealed = await issue(
+            MasterSource(store, Sealed.from_json(task.master), task.channel, await run_in_thread(vault_keys.unwrapper)),
+            task.searched,
+            Target(
+                store,
+                attempt.bucket,
+                attempt.key,
+                metadata={"copy": attempt.subject_id, "item": command.item_id, "form": task.form_number},
+                legal_hold=True,
+            ),
+            recipients=[recipient],
+            progress=reporter,
+        )
+    except MasterDamaged:
+        await database.run(ACTOR, verification.suspect, [task.master_id])
+        raise
     copy = await database.run(ACTOR, copies.create, attempt.id, sealed.to_json())
     if copy is None:
         await vault_actions.clear_earlier_runs(

@@ -10,11 +10,14 @@ from services.domain.matters import urgents
 from services.domain.matters.urgents import Order
 from services.domain.retrieval import attempts
 from services.domain.retrieval.attempts import NoLongerWanted
+from services.domain.storage import damages
+from services.runtime.errors import Retryable
 from services.runtime.threads import run_in_thread
 from services.vault.keys.vault_keys import LoanKeys, VaultKeys
-from services.vault.sealing import MasterSource, issue
+from services.vault.sealing import MasterDamaged, MasterSource, issue
 from services.vault.store.protocol import Store, Target
 from services.workers import quarantine, vault_actions
+from services.workers.quarantine import Holding
 
 JOB_TYPE = "grant-emergency-view"
 HEAVY = True
@@ -49,11 +52,42 @@ async def handle(
 async def _issue(
     command: Command, order: Order, database: Database, store: Store, *, vault_keys: VaultKeys, loan_keys: LoanKeys
 ) -> None:
-    """Make the emergency copy of one item, under a key of its own; none where the quarantine shows nothing of it."""
-    window = clocks.search_span(order.asked, order.clock)
-    holding = quarantine.best(order.preserved, order.asked, window, order.least_share)
-    if holding is None:
-        return
+    """Make the emergency copy of one item, under a key of its own; none where the quarantine shows nothing of it.
+
+    What the quarantine has that is not what was sealed is passed over, and told to Security. Raises Retryable where it
+    only seemed so.
+    """
+    window, preserved = clocks.search_span(order.asked, order.clock), order.preserved
+    while (holding := quarantine.best(preserved, order.asked, window, order.least_share)) is not None:
+        sealed = holding.sealed
+        try:
+            await _copy(command, order, holding, database, store, vault_keys=vault_keys, loan_keys=loan_keys)
+        except MasterDamaged as error:
+            faults = await quarantine.faults_of(store, sealed)
+            if not faults:
+                raise Retryable(
+                    f"could not make an emergency copy | {order.item_id} | {error} | {sealed.key} reads otherwise now: "
+                    "look at the store and its disks"
+                ) from error
+            preserved = [row for row in preserved if row["key"] != sealed.key]
+            await database.run(
+                ACTOR, damages.report_preserved, order.application_id, order.item_id, sealed.to_json(), faults
+            )
+            await _clear(order, database, store, loan_keys)
+        else:
+            return
+
+
+async def _copy(
+    command: Command,
+    order: Order,
+    holding: Holding,
+    database: Database,
+    store: Store,
+    *,
+    vault_keys: VaultKeys,
+    loan_keys: LoanKeys,
+) -> None:
     await _clear(order, database, store, loan_keys)
     attempt = await database.run(
         ACTOR,

@@ -27,6 +27,10 @@ HEAVY = True
 ACTOR = Actor("worker", JOB_TYPE)
 
 
+class Incomplete(Retryable):
+    """The recorder gave a part, of which it is kept what came, and may give more when it is asked again."""
+
+
 @dataclass(frozen=True)
 class Command:
     """``matter_id``: of an urgent retrieval, which preserves all items of its case as soon as it is released."""
@@ -144,6 +148,9 @@ class _Work:
             return kept
         except NoLongerWanted:
             return False
+        except Incomplete:  # what came is kept, and the next try is planned
+            metrics.PRESERVATIONS.labels("failed").inc()
+            return False
         except NotAsked:  # nothing was tried: who asks the recorder now may find that it is back
             await self.database.run(ACTOR, preservations.postpone, need.item_id)
             return False
@@ -194,10 +201,15 @@ class _Work:
         kept = await self.database.run(
             ACTOR, preservations.create, attempt.id, sealed.version_id, need.asked, sealed.to_json()
         )
-        if not kept:
+        if kept == "unwanted":
             # A later job may have swept this key before the object was there.
             await vault_actions.discard(self.store, attempt.bucket, attempt.key)
-        return kept
+        if kept == "incomplete":
+            raise Incomplete(
+                f"the recorder did not give all that it has | item {need.item_id} | what came is kept | wait: it is "
+                "asked again"
+            )
+        return kept == "kept"
 
     async def _protect(self, need: Need, recorder: Recorder, window: Span) -> None:
         """Ask the recorder not to overwrite the span either. The result is noted, and stops nothing."""

@@ -9,10 +9,10 @@ from services.domain.cameras import clocks
 from services.domain.cameras.clocks import MEASURED_APART
 from services.domain.retrieval.archive import KeptMaster
 from services.runtime.spans import Span, gaps
-from services.vault.coverage import LEAST_SHARE, OutcomeWord
+from services.vault.coverage import LEAST_SHARE, OutcomeWord, span_from_json
 from services.vault.sealing import TOLERANCE_MS, Sealed
-from services.vault.store.protocol import Target
-from services.vault.store.replicas import Progress, replicate
+from services.vault.store.protocol import Store, StoreMissing, Target
+from services.vault.store.replicas import Progress, replicate, verify
 from services.vault.verdict import share_of
 
 # Rounding never makes a partial item complete, nor one with a picture missing.
@@ -68,13 +68,40 @@ def _searched(sealed: Span, granted: Span, window: Span) -> Span:
 def best(
     preserved: Iterable[Mapping[str, Any]], granted: Span, window: Span, least_share: float = LEAST_SHARE
 ) -> Holding | None:
-    """The quarantine object that covers most of the window, or None when none shows any of the granted span."""
+    """The quarantine object that covers most of the window, or None when none shows any of the granted span.
+
+    Each is held against the window that the recorder's clock of its time gave, too: a clock that was set right since
+    has not changed what was recorded before.
+    """
     holdings = []
     for row in preserved:
         sealed = Sealed.from_json(dict(row))
         if any(span.intersect(granted) for span in sealed.coverage.covered):
-            holdings.append(measure(sealed, granted, window, least_share))
+            wider = _with_clock_of(sealed, row, granted, window)
+            holdings.append(measure(sealed, granted, wider, least_share))
     return max(holdings, key=lambda holding: holding.share, default=None)
+
+
+def _with_clock_of(sealed: Sealed, row: Mapping[str, Any], granted: Span, window: Span) -> Span:
+    """Return the window, widened by as much as the search was when the object was preserved."""
+    if "preservedOf" not in row:
+        return window
+    wanted, searched = span_from_json(row["preservedOf"]), sealed.coverage.asked
+    start, end = granted.start + (searched.start - wanted.start), granted.end + (searched.end - wanted.end)
+    return Span(min(window.start, start), max(window.end, end))
+
+
+def within(holding: Holding, released: Span) -> Holding | None:
+    """Return the holding without what lies beyond what the release was signed over; None where that is next to nothing.
+
+    What that cuts off of the search is lacking, as no copy may hold it: the clock was set since, or measured anew.
+    """
+    searched, coverage = holding.searched, holding.sealed.coverage
+    if not gaps(searched, [released], tolerance=MEASURED_APART):
+        return None
+    left = [part for span in coverage.covered if (part := span.intersect(released)) is not None]
+    share = min(holding.share, share_of(searched, left, coverage.pictures))
+    return replace(holding, share=max(share, NEARLY_NOTHING), outcome="partial")
 
 
 def best_archived(
@@ -116,3 +143,13 @@ async def adopt(sealed: Sealed, target: Target, *, progress: Progress = lambda r
     """Copy a quarantine object's ciphertext to a master's key, checking its hash. Raises ObjectDamaged."""
     copied = await replicate(target.store, sealed.location, sealed.sha256_cipher, target, progress=progress)
     return replace(sealed, bucket=target.bucket, key=target.key, version_id=copied.version_id)
+
+
+async def faults_of(store: Store, sealed: Sealed) -> list[str]:
+    """Read an object again and say what is wrong with it: missing or bytes; nothing where it is what was sealed."""
+    kept = sealed.location
+    try:
+        intact = await verify(store, kept.bucket, kept.key, kept.version_id, sealed.sha256_cipher)
+    except StoreMissing:
+        return ["missing"]
+    return [] if intact else ["bytes"]

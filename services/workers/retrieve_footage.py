@@ -19,7 +19,7 @@ from services.domain.retrieval import records as retrieval_records
 from services.domain.retrieval.archive import KeptMaster
 from services.domain.retrieval.attempts import NoLongerWanted
 from services.domain.retrieval.records import Order, Report, RetrievalResult
-from services.domain.storage import verification
+from services.domain.storage import damages, verification
 from services.recorders.job_places import JobPlaces
 from services.recorders.protocol import NothingRecorded, RecorderDown, ReplayUnsupported, WrongChannel
 from services.runtime import metrics
@@ -29,9 +29,9 @@ from services.vault.coverage import FootageMissing, FootageUnreadable
 from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import VaultKeys
 from services.vault.labels import EXAMINED
-from services.vault.sealing import Sealed
+from services.vault.sealing import MasterDamaged, Sealed
 from services.vault.store.protocol import Store, StoreMissing, Target
-from services.vault.store.replicas import ObjectDamaged, verify
+from services.vault.store.replicas import ObjectDamaged
 from services.workers import labelling, quarantine, vault_actions, vault_locks
 from services.workers.progress_reporter import ProgressReporter, report_progress
 from services.workers.quarantine import ArchivedHolding, Holding
@@ -45,6 +45,8 @@ OUTCOMES = {"missing": "FOOTAGE_MISSING", "unreadable": "FOOTAGE_UNREADABLE"}
 # Shares of coverage that differ by less are equal: there are some ten pictures a second.
 COVERAGE_EPSILON = 0.001
 TOO_LONG = "the archive has it within a longer span, which was not taken: nothing is retrieved beyond what was granted"
+
+BEYOND_RELEASE = "a part was searched beyond what the release was signed over; no copy holds it"
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ async def handle(
     recorders: Recorders,
     places: JobPlaces,
 ) -> Result:
-    """Raises Outcome FOOTAGE_MISSING and FOOTAGE_UNREADABLE, RecorderDown, NoPlace, WrongFootage, NoLongerWanted."""
+    """Raises Outcome FOOTAGE_MISSING and FOOTAGE_UNREADABLE, RecorderDown, NoPlace, WrongFootage, NoLongerWanted, and
+    MasterDamaged where the master of the earlier issue is not what was sealed."""
     # before anything is written: what the case does not allow leaves no trace but the refusal
     done = await database.run(ACTOR, retrieval_records.get_result, command.application_id, command.item_id)
     order = None
@@ -123,7 +126,7 @@ class _Run:
     reporter: ProgressReporter
     difficulties: list[str] = field(default_factory=list)
     clock_note: list[str] = field(default_factory=list)
-    unusable: set[str] = field(default_factory=set)  # archived masters that are not what was sealed
+    unusable: dict[str, list[str]] = field(default_factory=dict)  # by key: the faults of what is not what was sealed
     taken: KeptMaster | None = None  # the one that serves
 
     def __post_init__(self) -> None:
@@ -138,8 +141,7 @@ class _Run:
         if self.order.earlier is not None:
             return await self._from_earlier(self.order.earlier)
         if self.order.source.uploaded:
-            best = self._best()
-            return await self._nothing("missing") if best is None else await self._from_upload(best)
+            return await self._from_upload()
         promised = await self._ask_recorder()
         promised_share = covered_share(self.window, promised)
         while True:
@@ -151,9 +153,10 @@ class _Run:
                     return kept
             if best is None:
                 return await self._nothing(self.outcome)
-            if not isinstance(best, ArchivedHolding):
-                return await self._from_quarantine(best)
-            kept = await self._from_archive(best)
+            if isinstance(best, ArchivedHolding):
+                kept = await self._from_archive(best)
+            else:
+                kept = await self._from_quarantine(best)
             if kept is not None:
                 return kept
 
@@ -176,9 +179,10 @@ class _Run:
     def _best(self) -> Holding | None:
         """Return what covers most; the archive's only where it covers more than the quarantine."""
         order = self.order
-        held = quarantine.best(order.preserved, order.asked, self.window, order.least_share)
+        preserved = (row for row in order.preserved if row["key"] not in self.unusable)
+        held = quarantine.best(preserved, order.asked, self.window, order.least_share)
         archived = quarantine.best_archived(
-            (one for one in order.archived if one.id not in self.unusable), order.asked, order.least_share
+            (one for one in order.archived if one.sealed["key"] not in self.unusable), order.asked, order.least_share
         )
         if archived is None or (held is not None and held.share + COVERAGE_EPSILON >= archived.share):
             return held
@@ -240,61 +244,89 @@ class _Run:
             return None
         return await self._keep(fetched.attempt.id, holding, "recorder")
 
-    async def _from_upload(self, best: Holding) -> RetrievalResult:
+    async def _from_upload(self) -> RetrievalResult:
         """Make an uploaded file the master, whole: it was sealed in the same pass on receipt."""
-        self.difficulties.append("taken whole from the file that was brought, as it was sealed on receipt")
-        return await self._adopt(best, "upload")
+        while (best := self._best()) is not None:
+            if (copied := await self._copy_sound(best)) is not None:
+                self.difficulties.append("taken whole from the file that was brought, as it was sealed on receipt")
+                return await self._keep(copied[0].id, replace(best, sealed=copied[1]), "upload")
+            await self._report_preserved(best, "the file that was brought is damaged; it was not used")
+        return await self._nothing("missing")
 
     async def _from_earlier(self, earlier: KeptMaster) -> RetrievalResult:
-        """Take what was in order from the master of the issue before: no recorder has to have it any more."""
+        """Take what was in order from the master of the issue before: no recorder has to have it any more.
+
+        Raises MasterDamaged where that one is not what was sealed: it may have a replica.
+        """
         self._use(earlier)
         held = quarantine.measure(
             Sealed.from_json(earlier.sealed), self.order.asked, self.window, self.order.least_share
         )
+        if (copied := await self._copy_sound(held)) is None:
+            await self.database.run(ACTOR, verification.suspect, [earlier.id])
+            raise MasterDamaged(
+                f"The master of the earlier issue was not taken for item {self.order.item_id}: {held.sealed.key} is "
+                "not what was sealed. The daily verification makes it anew from its replica: retry after that."
+            )
         self.difficulties.append("taken from the master of the earlier issue, whose footage was in order")
-        return await self._adopt(held, "earlier-issue")
+        return await self._keep(copied[0].id, replace(held, sealed=copied[1]), "earlier-issue")
 
     def _use(self, taken: KeptMaster) -> None:
         """Go by the record of a master that was retrieved before: by the clock of that time."""
         self.taken = taken
         self._use_clock(taken.clock)
 
-    async def _from_quarantine(self, best: Holding) -> RetrievalResult:
+    async def _from_quarantine(self, best: Holding) -> RetrievalResult | None:
+        """Take a quarantine object as it is; None where it is not what was sealed."""
         await self._discard_attempts()  # what was begun from the recorder
+        if (copied := await self._copy_sound(best)) is None:
+            await self._report_preserved(best, "what the quarantine had is damaged; it was not used")
+            return None
         self.difficulties.append("taken from the quarantine, whole as it was preserved")
-        return await self._adopt(best, "quarantine")
+        return await self._keep(copied[0].id, replace(best, sealed=copied[1]), "quarantine")
 
     async def _from_archive(self, best: ArchivedHolding) -> RetrievalResult | None:
         """Take the master of another case, with the clock of its time; None where it is not what was sealed."""
         await self._discard_attempts()  # what was begun from the recorder
-        try:
-            attempt, sealed = await self._copy(best)
-        except (ObjectDamaged, StoreMissing) as error:
-            if await self._is_intact(best.sealed):
-                raise Retryable(
-                    f"could not copy a master of the archive | item {self.order.item_id} | {error} | what was written "
-                    "reads otherwise: look at the store, whose objects are read again by the rolling verification"
-                ) from error
-            self.unusable.add(best.of.id)
+        if (copied := await self._copy_sound(best)) is None:
             self.difficulties.append("a master of the archive is damaged; it was not used")
             await self.database.run(ACTOR, verification.suspect, [best.of.id])
-            await self._discard_attempts()
             return None
         self._use(best.of)
         self._note_clock()
         self.difficulties.append("taken from the archive, whole as it was retrieved for another application")
-        return await self._keep(attempt.id, replace(best, sealed=sealed), archive.ORIGIN)
+        return await self._keep(copied[0].id, replace(best, sealed=copied[1]), archive.ORIGIN)
 
-    async def _is_intact(self, sealed: Sealed) -> bool:
-        kept = sealed.location
+    async def _copy_sound(self, best: Holding) -> tuple[UploadAttempt, Sealed] | None:
+        """Copy an object to a master's key; None where it is not what was sealed, and is used no more.
+
+        Raises Retryable where it reads as it was sealed, and the copy does not.
+        """
         try:
-            return await verify(self.store, kept.bucket, kept.key, kept.version_id, sealed.sha256_cipher)
-        except StoreMissing:
-            return False
+            return await self._copy(best)
+        except (ObjectDamaged, StoreMissing) as error:
+            faults = await quarantine.faults_of(self.store, best.sealed)
+            if not faults:
+                raise Retryable(
+                    f"could not copy {best.sealed.key} to a master | item {self.order.item_id} | {error} | what was "
+                    "written reads otherwise: look at the store and its disks"
+                ) from error
+            self.unusable[best.sealed.key] = faults
+            await self._discard_attempts()
+            return None
 
-    async def _adopt(self, best: Holding, origin: str) -> RetrievalResult:
-        attempt, sealed = await self._copy(best)
-        return await self._keep(attempt.id, replace(best, sealed=sealed), origin)
+    async def _report_preserved(self, damaged: Holding, note: str) -> None:
+        """Say on the record, and to Security, that what the quarantine had is not what was sealed."""
+        self.difficulties.append(note)
+        order = self.order
+        await self.database.run(
+            ACTOR,
+            damages.report_preserved,
+            order.application_id,
+            order.item_id,
+            damaged.sealed.to_json(),
+            self.unusable[damaged.sealed.key],
+        )
 
     async def _copy(self, best: Holding) -> tuple[UploadAttempt, Sealed]:
         attempt = await self._begin()
@@ -318,7 +350,11 @@ class _Run:
         sealed: Sealed = holding.sealed
         self.window = holding.searched
         self.difficulties += missing(sealed.coverage)
-        report = self._report(holding.outcome, holding.share)
+        lacking = quarantine.within(holding, self.order.released) if self.order.released is not None else None
+        if lacking is not None:
+            holding = lacking
+            self.difficulties.append(BEYOND_RELEASE)
+        report = replace(self._report(holding.outcome, holding.share), beyond_release=lacking is not None)
         number = await self.database.run(
             ACTOR,
             retrieval_records.create,

@@ -30,6 +30,8 @@ ACTOR = Actor("worker", JOB_TYPE)
 CARE_FAILED = "CARE_FAILED"
 DERIVED_SHARE = 10  # the tenth part of a day's budget is for redacted copies first
 AT_ONCE = 20  # rows that are read and worked through
+MOST_PASSED = 100  # objects that do not fit into what is left of the budget: then little is left
+PLACES: tuple[Place, ...] = ("primary", "replica")
 BEAT_SECONDS = 60.0
 _KINDS = {"retention": "lock", "hold": "lock", "replaced": "overlaid"}
 
@@ -110,6 +112,7 @@ class _Run:
         """Repair what earlier days have left, read what was drawn, then the longest unread of both places."""
         await self._repair_left()
         budget = self.database.rules.reverify_bytes
+        await self._read_largest(budget)
         for subject in await self.database.run(ACTOR, _draw, self.day):
             await self._read(subject, budget)
         # half for the masters, a share for redacted copies, the rest for replicas; what those leave is for all again
@@ -128,43 +131,63 @@ class _Run:
             if failed == MOST_SILENT:
                 return
 
+    async def _read_largest(self, budget: int) -> None:
+        """Read what is due first and larger than its half of the budget before anything else takes of that."""
+        for place in PLACES:
+            for subject in await self.database.read(ACTOR, verification.list_due, place, 1):
+                if subject.size > budget // 2:
+                    await self._read(subject, budget)
+        for derived in await self.database.read(ACTOR, derived_verification.list_due, 1):
+            if derived.size > budget // 2:
+                await self._read_one_derived(derived, budget)
+
     async def _read_due(self, place: Place, budget: int) -> None:
+        """Read what is due by the budget; what does not fit is passed over, and what is behind it read."""
         seen = set[str]()
-        while True:
-            due = await self.database.read(ACTOR, verification.list_due, place, AT_ONCE + len(self.unread))
+        passed = 0
+        while passed < MOST_PASSED:
+            limit = AT_ONCE + len(self.unread) + passed
+            due = await self.database.read(ACTOR, verification.list_due, place, limit)
             fresh = [subject for subject in due if subject.master_id not in seen]
             if not fresh:
                 return
             for subject in fresh:
                 seen.add(subject.master_id)
-                if not await self._read(subject, budget):
-                    return
+                passed += not await self._read(subject, budget)
 
     async def _read_derived(self, budget: int) -> None:
         """Read the redacted copies that are due; they have no replica, so that nothing is repaired here."""
         seen = set[str]()
-        while due := await self.database.read(ACTOR, derived_verification.list_due, AT_ONCE, seen):
+        passed = 0
+        while passed < MOST_PASSED and (
+            due := await self.database.read(ACTOR, derived_verification.list_due, AT_ONCE, seen)
+        ):
             for subject in due:
                 seen.add(subject.derivative_id)
-                if not await self._take(subject.size, budget):
-                    return
-                sealed = subject.sealed
-                expected = Expected(
-                    bucket=sealed["bucket"],
-                    key=sealed["key"],
-                    version_id=sealed["versionId"],
-                    size=sealed["size"],
-                    sha256=sealed["sha256Cipher"],
-                    hold=True,
-                )
-                faults = await self._examine("primary", expected)
-                if faults is None:
-                    continue
-                if "hold" in faults:
-                    await run_in_thread(
-                        repairs.hold, self.stores["primary"], expected.bucket, expected.key, sealed["versionId"]
-                    )
-                await self.database.run(ACTOR, _record_derived, self.day, subject, faults)
+                passed += not await self._read_one_derived(subject, budget)
+
+    async def _read_one_derived(self, subject: Derived, budget: int) -> bool:
+        """Read a redacted copy; False where the budget does not allow it."""
+        if not await self._take(subject.size, budget):
+            return False
+        sealed = subject.sealed
+        expected = Expected(
+            bucket=sealed["bucket"],
+            key=sealed["key"],
+            version_id=sealed["versionId"],
+            size=sealed["size"],
+            sha256=sealed["sha256Cipher"],
+            hold=True,
+        )
+        faults = await self._examine("primary", expected)
+        if faults is None:
+            return True
+        if "hold" in faults:
+            await run_in_thread(
+                repairs.hold, self.stores["primary"], expected.bucket, expected.key, sealed["versionId"]
+            )
+        await self.database.run(ACTOR, _record_derived, self.day, subject, faults)
+        return True
 
     async def _take(self, size: int, budget: int) -> bool:
         """Take of the day's budget; NotYet where another job has taken the run over."""

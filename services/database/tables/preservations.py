@@ -32,7 +32,7 @@ class Preservation(Base):
 
 
 class FailedPreservation(Base):
-    """An item that could not be preserved, until it is, its case ends, or its case needs it no more."""
+    """An item that could not be preserved whole, until it is, its case ends, or its case needs it no more."""
 
     __tablename__ = "failed_preservations"
     __table_args__ = (Index("ix_failed_preservations_due", "next_try_at", sqlite_where=OPEN, postgresql_where=OPEN),)

@@ -13,7 +13,7 @@ class Upload(Base):
     """One file: announced, then received or abandoned, and in the end removed.
 
     The received file is sealed in the quarantine, and is a camera of its own recorder of the kind ``upload``.
-    ``sha256`` and ``size`` (bytes) are of the file.
+    ``sha256`` and ``size`` (bytes) are of the file. ``changed_at``: while it is received, its last sign of life.
     """
 
     __tablename__ = "uploads"

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, case, func, select
 from services.database.tables.applications import Application, Item
 from services.database.tables.cameras import Camera
 from services.database.tables.masters import Master
-from services.database.tables.preservations import Preservation
+from services.database.tables.preservations import FailedPreservation, Preservation
 from services.database.unit_of_work import UnitOfWork
 from services.domain.access import visibility
 from services.domain.applications.schemas import CaseAbout
@@ -108,9 +108,15 @@ def overwrite_order() -> ColumnElement[float]:
 
 
 def is_safe() -> ColumnElement[bool]:
-    """Select whether the vault holds an item, as its master or in the quarantine; of a query on ``Item``."""
+    """Select whether the vault holds an item, as its master or in the quarantine; of a query on ``Item``.
+
+    What the quarantine has is not safe while its recorder is asked again for what lacks.
+    """
     preserved = select(Preservation.id).where(Preservation.item_id == Item.id, Preservation.released_at.is_(None))
-    return select(Master.id).where(Master.item_id == Item.id).exists() | preserved.exists()
+    tried = select(FailedPreservation.item_id).where(
+        FailedPreservation.item_id == Item.id, FailedPreservation.next_try_at.is_not(None)
+    )
+    return select(Master.id).where(Master.item_id == Item.id).exists() | (preserved.exists() & ~tried.exists())
 
 
 def _awaits_disposal() -> ColumnElement[bool]:

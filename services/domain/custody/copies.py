@@ -1,7 +1,6 @@
 """Issued copies, each under a loan key of its own, the grants to open them, and what was done with them (R36, R55)."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -14,7 +13,7 @@ from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
 from services.domain.process import permissions
 from services.domain.retrieval import attempts, masters
-from services.domain.retrieval.records import get_record, get_release, granted_span, searched_span
+from services.domain.retrieval.records import get_record, get_release, granted_span, released_span, searched_span
 from services.runtime.spans import Span
 from services.verifier.bindings import EVIDENCE
 
@@ -114,6 +113,7 @@ class CopyOrder:
     and no more of it than the release was signed over: a clock that was measured afterwards widens no copy.
     """
 
+    master_id: str
     master: dict[str, Any]
     searched: Span
     channel: str
@@ -134,6 +134,7 @@ def get_order(uow: UnitOfWork, application_id: str, item_id: str) -> CopyOrder:
             "issue a copy", application_id, f"the master of the item {item_id} has no retrieval record (R35)"
         )
     return CopyOrder(
+        master.id,
         dict(master.sealed),
         _bounded(uow, item, searched_span(item, record)),
         measurements.source_of(uow, item).channel,
@@ -144,12 +145,6 @@ def get_order(uow: UnitOfWork, application_id: str, item_id: str) -> CopyOrder:
 
 def _bounded(uow: UnitOfWork, item: Item, searched: Span) -> Span:
     """Return the part of the searched span that the release allows; else the granted span (R4, R34)."""
-    granted, release = granted_span(item), get_release(uow, item.application_id)
-    for line in release.signature.get("statement", {}).get("granted", ()) if release is not None else ():
-        if line["item"] == item.id and "searched" in line and _span(line) == granted:
-            return searched.intersect(_span(line["searched"])) or granted
-    return granted
-
-
-def _span(span: dict[str, Any]) -> Span:
-    return Span(datetime.fromisoformat(span["from"]), datetime.fromisoformat(span["to"]))
+    release = get_release(uow, item.application_id)
+    allowed = None if release is None else released_span(item, release)
+    return granted_span(item) if allowed is None else searched.intersect(allowed) or granted_span(item)

@@ -28,8 +28,8 @@ from services.runtime.errors import Refused
 SILENCE = timedelta(minutes=5)
 INTACT, DAMAGED, UNFINISHED = "intact", "damaged", "unfinished"
 DAMAGE_NOTICE = "footage-damaged"
-# Of a case: what a check has found damaged for the first time.
-Report = Callable[[UnitOfWork, str, Sequence[Mapping[str, Any]]], object]
+# Of a case: what a check has found damaged, and of that what no earlier check had.
+Report = Callable[[UnitOfWork, str, Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]], object]
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def finish(
     unfinished: bool = False,
     report: Report | None = None,
 ) -> IntegrityCheck:
-    """Store the findings of a check, and notify Security of each damaged object once; ``report`` gets them too.
+    """Store the findings of a check, and notify Security of each damaged object once; ``report`` gets them.
 
     Of a check that another one ended as unfinished, because it had been silent, the findings count all the same.
     """
@@ -199,8 +199,8 @@ def finish(
             notification_service.notify(
                 uow, person_id, DAMAGE_NOTICE, application_id=check.application_id, subject_id=check.id
             )
-        if report is not None:
-            report(uow, check.application_id, fresh)
+    if damaged and report is not None:
+        report(uow, check.application_id, damaged, fresh)
     return check
 
 

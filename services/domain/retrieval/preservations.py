@@ -1,9 +1,9 @@
 """Preservations: footage at risk of being overwritten, copied into the sealed quarantine (T4, docs/failures.md F1)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import ColumnElement, and_, case, delete, or_, select, update
 from sqlalchemy.orm import joinedload
@@ -15,6 +15,7 @@ from services.database.tables.cameras import Camera
 from services.database.tables.matters import Matter
 from services.database.tables.preservations import FailedPreservation, Preservation
 from services.database.tables.reviews import Decision
+from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import UnitOfWork
 from services.domain.audit import trail as audit_trail
 from services.domain.cameras import measurements
@@ -25,11 +26,21 @@ from services.domain.working_calendar import deadlines
 from services.runtime.spans import Span
 
 PRESERVATION_FAILED = "preservation-failed"  # the action in the audit trail, and the notice
+INCOMPLETE = "Incomplete"  # the code of a preservation of which a later try may give more
 GONE = ("NothingRecorded", "FootageMissing")  # what says that the recorder has nothing of it
 FIRST_PAUSE = timedelta(minutes=1)
 # A recorder or store that is away is asked for little; what it gave may have been fetched whole, in vain.
 LONGEST_PAUSE = {True: timedelta(minutes=10), False: timedelta(hours=1)}
+# A recorder may still be writing the file of what was recorded so lately.
+SETTLES_WITHIN = timedelta(minutes=10)
+# So many tries that gave no more than there is say that the recorder has no more: a reboot takes minutes.
+TRIES_IN_VAIN = 3
+SHARE_EPSILON = 0.001  # shares that differ by less are equal: there are some ten pictures a second
 RENEWED_EVERY, CLAIM = timedelta(seconds=30), timedelta(minutes=5)
+
+
+Kept: TypeAlias = Literal["unwanted", "incomplete", "kept"]
+"""What became of an object: to be deleted; a later try may give more; all that the recorder gives is there."""
 
 
 @dataclass(frozen=True)
@@ -114,9 +125,28 @@ def list_needs(uow: UnitOfWork, application_id: str) -> tuple[int, list[Need]]:
 
 
 def _is_held(uow: UnitOfWork, item: Item) -> bool:
-    """Return whether the quarantine has the item as it is asked for."""
-    rows = list_usable(uow, item)
-    return any(row.asked_start <= item.asked_start and item.asked_end <= row.asked_end for row in rows)
+    """Return whether the quarantine has the item as it is asked for: whole, or as much of it as the recorder gives."""
+    rows = _covering(list_usable(uow, item), Span(item.asked_start, item.asked_end))
+    if all(_may_give_more(row.sealed, row.asked_end, row.preserved_at) for row in rows):
+        tried = uow.session.get(FailedPreservation, item.id)
+        return bool(rows) and (tried is None or tried.next_try_at is None)
+    return True
+
+
+def _covering(rows: Sequence[Preservation], asked: Span) -> list[Preservation]:
+    return [row for row in rows if row.asked_start <= asked.start and asked.end <= row.asked_end]
+
+
+def _may_give_more(sealed: Mapping[str, Any], end: datetime, at: datetime) -> bool:
+    """Return whether a try after ``at`` may give more: something promised is missing, came broken, or was so new."""
+    return sealed["outcome"] != "complete" and (_is_broken(sealed) or end > at - SETTLES_WITHIN)
+
+
+def _is_broken(sealed: Mapping[str, Any]) -> bool:
+    """Return whether something promised is missing or came broken; that key frames are all there is, no try mends."""
+    coverage = sealed["coverage"]
+    keys_only = coverage.get("pictures", {}).get("keyFramesOnly", False)
+    return bool(coverage["lost"]) or len(coverage["problems"]) > int(keys_only)
 
 
 def _what_to_preserve(uow: UnitOfWork, application_id: str) -> str:
@@ -201,33 +231,25 @@ def list_usable(uow: UnitOfWork, item: Item) -> list[Preservation]:
     return [*list_held(uow, item.id), *uow.session.scalars(appealed)]
 
 
-def create(uow: UnitOfWork, attempt_id: str, version_id: str, asked: Span, sealed: dict[str, Any]) -> bool:
-    """Record a quarantine object; False when it is no longer wanted and is to be deleted."""
-    if not attempts.finish(uow, attempt_id, version_id):
-        return False
+def create(uow: UnitOfWork, attempt_id: str, version_id: str, asked: Span, sealed: dict[str, Any]) -> Kept:
+    """Record a quarantine object, and whether it is tried again because a later try may give more.
+
+    What gives no more than there is is not recorded: its attempt stays open, and is to be swept. After some of these
+    the recorder is asked no more.
+    """
     attempt = attempts.get(uow, attempt_id)
-    known = uow.session.scalar(select(Preservation.id).where(Preservation.attempt_id == attempt_id))
-    if known is None:
-        preservation = Preservation(
-            application_id=attempt.application_id,
-            item_id=attempt.item_id,
-            attempt_id=attempt_id,
-            preserved_at=uow.now,
-            asked_start=asked.start,
-            asked_end=asked.end,
-            sealed=sealed,
-        )
-        uow.session.add(preservation)
-        audit_trail.record(
-            uow,
-            "footage-preserved",
-            "item",
-            attempt.item_id,
-            application_id=attempt.application_id,
-            key=attempt.key,
-            outcome=sealed.get("outcome"),
-            sha256=sealed.get("sha256Cipher"),
-        )
+    more = _may_give_more(sealed, asked.end, uow.now)
+    if more and attempt.finished_at is None and _is_in_vain(uow, attempt.item_id, asked, sealed):
+        tried = uow.session.get(FailedPreservation, attempt.item_id)
+        more = tried is not None and tried.failures < TRIES_IN_VAIN
+    elif attempts.finish(uow, attempt_id, version_id):
+        _add(uow, attempt, asked, sealed)
+    else:
+        return "unwanted"
+    if more:
+        broken = _is_broken(sealed)
+        record_failure(uow, attempt.application_id, attempt.item_id, INCOMPLETE, attempt.job_key, told=broken)
+        return "incomplete"
     put_right = uow.session.execute(
         delete(FailedPreservation).where(
             FailedPreservation.item_id == attempt.item_id, FailedPreservation.job_key <= attempt.job_key
@@ -235,19 +257,57 @@ def create(uow: UnitOfWork, attempt_id: str, version_id: str, asked: Span, seale
     )
     if getattr(put_right, "rowcount", 0):
         _end_notices(uow, attempt.item_id)
-    return True
+    return "kept"
+
+
+def _is_in_vain(uow: UnitOfWork, item_id: str, asked: Span, sealed: Mapping[str, Any]) -> bool:
+    """Return whether the quarantine has as much of the span already."""
+    shares = [row.sealed["coverage"]["share"] for row in _covering(list_held(uow, item_id), asked)]
+    return bool(shares) and bool(sealed["coverage"]["share"] <= max(shares) + SHARE_EPSILON)
+
+
+def _add(uow: UnitOfWork, attempt: UploadAttempt, asked: Span, sealed: dict[str, Any]) -> None:
+    if uow.session.scalar(select(Preservation.id).where(Preservation.attempt_id == attempt.id)) is not None:
+        return
+    preservation = Preservation(
+        application_id=attempt.application_id,
+        item_id=attempt.item_id,
+        attempt_id=attempt.id,
+        preserved_at=uow.now,
+        asked_start=asked.start,
+        asked_end=asked.end,
+        sealed=sealed,
+    )
+    uow.session.add(preservation)
+    audit_trail.record(
+        uow,
+        "footage-preserved",
+        "item",
+        attempt.item_id,
+        application_id=attempt.application_id,
+        key=attempt.key,
+        outcome=sealed.get("outcome"),
+        sha256=sealed.get("sha256Cipher"),
+    )
 
 
 def record_failure(
-    uow: UnitOfWork, application_id: str, item_id: str, code: str, job_key: int, *, away: bool = False
+    uow: UnitOfWork,
+    application_id: str,
+    item_id: str,
+    code: str,
+    job_key: int,
+    *,
+    away: bool = False,
+    told: bool = True,
 ) -> None:
     """Record that footage at risk could not be preserved and when it is tried again, and notify the storage office.
 
-    ``away``: recorder or store did not answer. It is tried no more once the recorder says that it has nothing of it
-    and has overwritten what is as old. The office is notified of that, and else once for each item within
-    ``REMINDERS_APART``, however often it fails until it is preserved. Nothing has failed where a later job works on the
-    item, which has taken the work over, where another process has preserved it meanwhile, or where the case needs it
-    no more.
+    ``away``: recorder or store did not answer; ``told``: whether the office is notified. It is tried no more once the
+    recorder says that it has nothing of it and has overwritten what is as old. The office is notified of that, and else
+    once for each item within ``REMINDERS_APART``, however often it fails until it is preserved. Nothing has failed
+    where a later job works on the item, which has taken the work over, where another process has preserved it
+    meanwhile, or where the case needs it no more.
     """
     if attempts.has_later_job(uow, "quarantine", item_id, job_key):
         return
@@ -270,14 +330,14 @@ def record_failure(
     if gone:
         _notify_failure(uow, application_id, item_id, code, overwritten=True)
         return
-    told = select(AuditEvent.seq).where(
+    known = select(AuditEvent.seq).where(
         AuditEvent.action == PRESERVATION_FAILED,
         AuditEvent.subject_id == item_id,
         AuditEvent.at > uow.now - permissions.REMINDERS_APART,
     )
     if row.since is not None:
-        told = told.where(AuditEvent.at >= row.since)  # what failed before and was put right is told of no more
-    if uow.session.scalar(told.limit(1)) is not None:
+        known = known.where(AuditEvent.at >= row.since)  # what failed before and was put right is told of no more
+    if not told or uow.session.scalar(known.limit(1)) is not None:
         return
     _notify_failure(uow, application_id, item_id, code)
 

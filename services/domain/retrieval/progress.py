@@ -31,6 +31,7 @@ ERRORS = {
     "OutsideRoots": Message(
         "The recorder's address or folder is not allowed: ask the administrator to check the settings."
     ),
+    "Incomplete": Message("Only a part was preserved: the recorder is asked again for the rest."),
     "NothingRecorded": Message("Not preserved: the recorder has no footage of the time span."),
     "FootageMissing": Message("Not preserved: the recorder has no footage of the time span."),
     "FootageUnreadable": Message("Not preserved: the footage is damaged. Check the recorder."),
@@ -55,7 +56,8 @@ ERRORS = {
         "The stored data differs from what was sealed: check the disks and contact the administrator."
     ),
     "MasterDamaged": Message(
-        "The master differs from what was sealed: restore it from the replica and contact the administrator."
+        "The master differs from what was sealed. The daily verification restores it from its replica, if there is "
+        "one: ask the administrator to retry after that."
     ),
 }
 OTHER_ERROR = Message("Failed: contact the administrator if it happens again.")

@@ -12,6 +12,8 @@ from services.database.tables.applications import Application, Item
 from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.documents import Document
+from services.database.tables.maintenance import Damage
+from services.database.tables.masters import Master
 from services.database.tables.people import Person
 from services.database.tables.reviews import Confirmation, Decision
 from services.database.unit_of_work import UnitOfWork
@@ -44,11 +46,13 @@ class Order:
     operator_id: str
     second_person_ids: tuple[str, ...]
     importance: str
-    preserved: tuple[dict[str, Any], ...]  # what the quarantine holds of the item, as sealed; a uploaded file too
+    # what the quarantine holds of the item, as sealed, with the span that it was preserved for; an uploaded file too
+    preserved: tuple[dict[str, Any], ...]
     reported: list[Span] | None = None  # what the recorder said it has at the submission
     least_share: float = LEAST_SHARE  # of the expected pictures that complete footage has
     earlier: KeptMaster | None = None  # the master of the issue before, where its footage was in order
     archived: tuple[KeptMaster, ...] = ()  # what the archive has of the span, the first retrieved first
+    released: Span | None = None  # where the release was signed to be searched: no copy holds more
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class Report:
     clock: Clock | None = None  # as it was measured for this retrieval; None: what the database has
     reported: Sequence[Span] | None = None  # what the recorder said it has, just before; None: it did not answer
     taken: KeptMaster | None = None  # the master that it was taken from, whose record says where the footage is from
+    beyond_release: bool = False  # whether it was searched further than the release was signed over
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,14 @@ def searched_span(item: Item, record: Document) -> Span:
     return _span(content["searched"])
 
 
+def released_span(item: Item, release: Decision) -> Span | None:
+    """Return where the release was signed to be searched for what is granted now; None where it does not say."""
+    for line in release.signature.get("statement", {}).get("granted", ()):
+        if line["item"] == item.id and "searched" in line and _signed(line) == granted_span(item):
+            return _signed(line["searched"])
+    return None
+
+
 def get_order(uow: UnitOfWork, application_id: str, item_id: str) -> Order:
     """Return the order, once a filed form and a release of this round allow it (R29, R33). Raises NotPermitted."""
     state, item = permissions.lock_released(uow, application_id, item_id, "retrieve")
@@ -137,24 +150,41 @@ def get_order(uow: UnitOfWork, application_id: str, item_id: str) -> Order:
         ),
         importance=application.importance or "ordinary",
         preserved=(
-            *(dict(row.sealed) for row in preservations.list_usable(uow, item)),
+            *(
+                {**row.sealed, "preservedOf": [row.asked_start.isoformat(), row.asked_end.isoformat()]}
+                for row in preservations.list_usable(uow, item)
+            ),
             *upload_sources.sealed_of(uow, item),
         ),
         reported=reported_spans(item),
         least_share=uow.rules.least_share,
         earlier=_earlier(uow, item),
         archived=tuple(archive.list_of(uow, application, Wanted(item_id, item.camera_id, granted))[item_id]),
+        released=released_span(item, release),
     )
 
 
 def _earlier(uow: UnitOfWork, item: Item) -> KeptMaster | None:
-    """Return the master that an item takes its footage from where only others of its issue were wrong (R44)."""
+    """Return the master that an item takes its footage from where only others of its issue were wrong (R44).
+
+    None where it is damaged and could not be made anew: then recorder, quarantine and archive are asked as for another.
+    """
     if not item.unchanged or item.replaces_id is None:
         return None
     master, record = masters.get_of_item(uow, item.replaces_id), get_record(uow, item.replaces_id)
-    if master is None or master.discarded_at is not None or record is None:
+    if master is None or master.discarded_at is not None or record is None or _is_lost(uow, master):
         return None
     return KeptMaster(master.id, dict(master.sealed), json.loads(record.content))
+
+
+def _is_lost(uow: UnitOfWork, master: Master) -> bool:
+    query = select(Damage.id).where(
+        Damage.master_id == master.id,
+        Damage.place == "primary",
+        Damage.repaired_at.is_(None),
+        Damage.unrepaired_because.is_not(None),
+    )
+    return uow.session.scalar(query.limit(1)) is not None
 
 
 def _is_ordered(uow: UnitOfWork, item_id: str, release: Decision) -> bool:
@@ -323,7 +353,9 @@ def is_accepted(report: Report, sealed: Mapping[str, Any] | None) -> bool:
     """Whether the stage about partial footage accepts in advance what lacks: short losses, of few pictures."""
     accepts = STAGES["partial-footage"].accepts_lost_per_mille
     coverage = sealed["coverage"] if sealed else {}
-    if report.outcome != "partial" or "pictures" not in coverage or coverage["problems"] or coverage["lost"]:
+    if report.outcome != "partial" or report.beyond_release or "pictures" not in coverage:
+        return False
+    if coverage["problems"] or coverage["lost"]:
         return False
     short = coverage["pictures"]["longestMs"] <= LONGEST_ACCEPTED // timedelta(milliseconds=1)
     return bool(short and not coverage["pictures"]["keyFramesOnly"] and report.coverage >= 1 - accepts / 1000)
@@ -348,6 +380,10 @@ def _recorder_changes(uow: UnitOfWork, order: Order, recorder_id: str) -> list[d
 
 def _span(span: Mapping[str, str]) -> Span:
     return Span(datetime.fromisoformat(span["start"]), datetime.fromisoformat(span["end"]))
+
+
+def _signed(span: Mapping[str, str]) -> Span:
+    return Span(datetime.fromisoformat(span["from"]), datetime.fromisoformat(span["to"]))
 
 
 def _span_to_json(span: Span) -> dict[str, str]:

@@ -1,9 +1,9 @@
 """Receiving a file that a person uploads: from the request into the vault, recorded before the first byte (R8, R9)."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import anyio
@@ -12,7 +12,8 @@ from services.database.tables.uploads import Upload
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.retrieval import uploads
 from services.domain.retrieval.uploads import Measured
-from services.runtime.errors import Refused
+from services.runtime.errors import Refused, Retryable
+from services.runtime.iterators import closing
 from services.runtime.logs import get_logger
 from services.runtime.threads import run_in_thread
 from services.runtime.translations import Message, Text
@@ -27,6 +28,7 @@ log = get_logger(__name__)
 
 MOST_UPLOADS = 4  # files that one process receives at a time: each has a process that parses it
 MOST_OF_PERSON = 2
+BEAT = timedelta(minutes=10)  # between two signs of life of an upload that is received
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Receiver:
             upload = await self.database.run(actor, uploads.start, upload_id)
             try:
                 received = await uploaded_file.receive(
-                    chunks(upload),
+                    self._beating(actor, upload_id, chunks(upload)),
                     name=upload.id,
                     recipients=recipients,
                     store=self.store,
@@ -82,6 +84,19 @@ class Receiver:
         if not wanted:
             raise Refused("upload-gone", "This upload was cancelled.")
         return await self.database.run(actor, uploads.get_own, upload_id)
+
+    async def _beating(self, actor: Actor, upload_id: str, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+        """Pass the file on, and say now and then that it is still being received."""
+        last = self.database.clock.now()
+        async with closing(chunks):
+            async for chunk in chunks:
+                if self.database.clock.now() - last >= BEAT:
+                    last = self.database.clock.now()
+                    try:
+                        await self.database.run(actor, uploads.beat, upload_id)
+                    except Retryable as error:
+                        log.warning("an upload could not give a sign of life", upload=upload_id, cause=str(error))
+                yield chunk
 
     async def _abandon(self, actor: Actor, upload_id: str, error: BaseException) -> None:
         reason = error.code if isinstance(error, Refused) else type(error).__name__

@@ -16,8 +16,8 @@ from services.runtime.errors import Refused
 from services.runtime.translations import Message, Text
 
 UNUSED_LIFETIME = timedelta(days=7)  # from the last change of an upload that no application names
-# No upload takes this long: older ones belong to a process that died.
-LONGEST = timedelta(days=1)
+# One that is received changes every ``upload_receiver.BEAT``: after this silence it belongs to a process that died.
+LONGEST_SILENCE = timedelta(days=1)
 
 
 def get_of_camera(uow: UnitOfWork, camera_id: str) -> Upload | None:
@@ -117,9 +117,9 @@ def remove_dead(uow: UnitOfWork, *, all_open: bool) -> list[Upload]:
         Upload.received_at.is_(None), Upload.abandoned_at.is_(None), Upload.removed_at.is_(None)
     )
     if not all_open:
-        open_ones = open_ones.where(Upload.announced_at < uow.now - LONGEST)
+        open_ones = open_ones.where(Upload.changed_at < uow.now - LONGEST_SILENCE)
     for upload in uow.session.scalars(open_ones).all():
-        if upload.begun_at is not None or upload.announced_at < uow.now - LONGEST:
+        if upload.begun_at is not None or upload.changed_at < uow.now - LONGEST_SILENCE:
             uploads.abandon(uow, upload.id, "nobody sends it any more")
     forgotten = (
         select(Upload)

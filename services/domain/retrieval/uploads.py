@@ -89,8 +89,15 @@ def start(uow: UnitOfWork, upload_id: str) -> Upload:
             "upload-begun",
             "This upload has started or ended: start a new upload to send the file again.",
         )
-    upload.begun_at = uow.now
+    upload.begun_at = upload.changed_at = uow.now
     return upload
+
+
+def beat(uow: UnitOfWork, upload_id: str) -> None:
+    """Give a sign of life of an upload that is being received: a large file on a slow line takes days."""
+    upload = uow.session.get_one(Upload, upload_id, with_for_update=True, populate_existing=True)
+    if upload.state == "receiving":
+        upload.changed_at = uow.now
 
 
 def finish(uow: UnitOfWork, upload_id: str, measured: Measured, place: Place) -> bool:

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 
 from services.database.base import new_id
 from services.database.tables.applications import Application, Item
+from services.database.tables.audit import AuditEvent
 from services.database.tables.maintenance import Damage
 from services.database.tables.masters import Master
 from services.database.tables.upload_attempts import UploadAttempt
@@ -24,7 +25,7 @@ from services.domain.matters import problems
 from services.domain.notifications import service as notification_service
 from services.domain.retrieval import attempts
 from services.domain.storage import readers, verification
-from services.domain.storage.verification import Place, Subject
+from services.domain.storage.verification import DAMAGED, Place, Subject
 from services.runtime.errors import NotFound, Refused
 from services.runtime.translations import Message
 
@@ -99,6 +100,46 @@ def report(uow: UnitOfWork, subject: Subject, faults: Sequence[str]) -> Damage:
         line = {"kind": "master", "id": subject.master_id, "of": str(position), "faults": list(faults)}
         problems.report_damage(uow, subject.application_id, [line])
     return damage
+
+
+def report_checked(
+    uow: UnitOfWork, application_id: str, damaged: Sequence[Mapping[str, Any]], fresh: Sequence[Mapping[str, Any]]
+) -> None:
+    """Have the masters that a check of a case found damaged read next, and open a problem report of a loan.
+
+    ``damaged``: lines of the check; ``fresh``: those that no earlier check had.
+    """
+    masters = [one["id"] for one in damaged if one["kind"] == "master" and DAMAGED.intersection(one["faults"])]
+    verification.suspect(uow, masters)
+    problems.report_damage(uow, application_id, fresh)
+
+
+def report_preserved(
+    uow: UnitOfWork, application_id: str, item_id: str, sealed: Mapping[str, Any], faults: Sequence[str]
+) -> None:
+    """Record that what the quarantine has of an item is not what was sealed, once, and tell Security.
+
+    It has no replica: it is used no more, and what else there is of the item takes its place.
+    """
+    known = select(AuditEvent.seq).where(AuditEvent.action == "object-damaged", AuditEvent.subject_id == sealed["key"])
+    if uow.session.scalar(known.limit(1)) is not None:
+        return
+    audit_trail.record(
+        uow,
+        "object-damaged",
+        "object",
+        sealed["key"],
+        application_id=application_id,
+        place="primary",
+        version=sealed["versionId"],
+        item=item_id,
+        faults=list(faults),
+        sha256=sealed["sha256Cipher"],
+    )
+    for person_id in integrity.list_security(uow, application_id):
+        notification_service.notify(
+            uow, person_id, integrity.DAMAGE_NOTICE, application_id=application_id, subject_id=item_id
+        )
 
 
 def begin_repair(uow: UnitOfWork, damage_id: str, job_key: int) -> Order | None:

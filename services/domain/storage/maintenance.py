@@ -55,8 +55,8 @@ def beat(uow: UnitOfWork, day: str, task: str) -> None:
 def take_bytes(uow: UnitOfWork, day: str, task: str, size: int, budget: int, *, holder: str) -> bool:
     """Take ``size`` bytes of the day's budget before they are read; return False where it does not allow them.
 
-    What a killed process has taken stays taken. An object that is larger than a whole day's budget is read on a day on
-    which nothing else was: it would be verified never. Raises NotYet where another job has taken the run over while
+    What a killed process has taken stays taken. An object that is larger than a whole day's budget is read where
+    nothing else was before it: it would be verified never. Raises NotYet where another job has taken the run over while
     this one gave no sign of life: two would else read beside each other.
     """
     run = _lock(uow, day, task)

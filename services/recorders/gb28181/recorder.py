@@ -6,7 +6,7 @@ overlap, for a device begins with a key frame near the moment that was asked for
 """
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -30,7 +30,14 @@ from services.recorders.gb28181.gateway import Gateway, Progress, Stretch, Unkno
 from services.recorders.gb28181.livegbs import LiveGbs
 from services.recorders.gb28181.wvp import Wvp
 from services.recorders.http_client import PAGE, PATIENCE, Body, HttpClient, head_of
-from services.recorders.protocol import ListedCamera, RecorderDown, RecorderFacts, Segment, WrongChannel
+from services.recorders.protocol import (
+    ListedCamera,
+    RecorderDown,
+    RecorderFacts,
+    ReplayUnsupported,
+    Segment,
+    WrongChannel,
+)
 from services.recorders.snapshot import picture_in
 from services.runtime.addresses import Guard
 from services.runtime.errors import Fatal
@@ -169,24 +176,27 @@ class Gb28181Recorder:
 
     async def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
         device, number = await self._numbers(channel)
-        for record in merge(await self._records(channel, span), tolerance=JOIN):
-            wanted = record.intersect(span)
-            if wanted is None:
-                continue
-            start, until = max(record.start, _second(span.start - LEAD)), wanted.start
-            while until < wanted.end:
-                until = min(until + self._piece, wanted.end)
-                first, last = self._times.written(Span(start, until))
-                yield Segment(
-                    name=f"{device}_{number}_{start:%Y%m%dT%H%M%SZ}-{until:%Y%m%dT%H%M%SZ}.mp4",
-                    channel=channel,
-                    span=Span(start, until),
-                    size=None,
-                    container="mp4",
-                    open=partial(self._footage, Stretch(device, number, first, last)),
-                    step=JOIN,
+        stretches = []
+        for piece in _pieces(await self._records(channel, span), span, self._piece):
+            written = self._times.exact(piece)
+            if written is None:
+                raise ReplayUnsupported(
+                    f"The clock of recorder {self._gateway.client.identity} is set back between "
+                    f"{span.start.isoformat()} and {span.end.isoformat()}. Of an hour that it shows twice the device "
+                    f"cannot be told which is meant: ask for a span outside of it, or export channel {channel} on the "
+                    "recorder and upload the file."
                 )
-                start = max(_second(until - OVERLAP), record.start)
+            stretches.append((piece, Stretch(device, number, *written)))
+        for piece, stretch in stretches:
+            yield Segment(
+                name=f"{device}_{number}_{piece.start:%Y%m%dT%H%M%SZ}-{piece.end:%Y%m%dT%H%M%SZ}.mp4",
+                channel=channel,
+                span=piece,
+                size=None,
+                container="mp4",
+                open=partial(self._footage, stretch),
+                step=JOIN,
+            )
 
     async def snapshot(self, channel: str, at: datetime) -> bytes:
         return await picture_in(self.fetch(channel, Span(at, at + timedelta(seconds=1))), at)
@@ -314,6 +324,19 @@ def _whole(configuration: Mapping[str, str], name: str, default: int) -> int:
     if not text.isascii() or not text.isdecimal() or not 0 < int(text) <= 3600:
         raise Fatal(f"The {name} of a GB/T 28181 recorder is {text[:20]!r}: set a whole number from 1 to 3600.")
     return int(text)
+
+
+def _pieces(records: Sequence[Span], span: Span, length: timedelta) -> Iterator[Span]:
+    """Cut what is recorded of the span into stretches that are asked for; each begins some seconds earlier."""
+    for record in merge(records, tolerance=JOIN):
+        wanted = record.intersect(span)
+        if wanted is None:
+            continue
+        start, until = max(record.start, _second(span.start - LEAD)), wanted.start
+        while until < wanted.end:
+            until = min(until + length, wanted.end)
+            yield Span(start, until)
+            start = max(_second(until - OVERLAP), record.start)
 
 
 def _second(moment: datetime) -> datetime:

@@ -170,8 +170,9 @@ class Source:
                 self.undecodable += 1
                 continue
             ns = frame.pts * self.base.numerator * SECOND // self.base.denominator
-            # moments of the database are whole microseconds: one more keeps a picture in its own millisecond
-            yield Moment(frame.pts, ns, (ns + self._offset_ns + 1000) // 1_000_000), frame
+            # Moments of the database are whole microseconds: one more keeps a picture in its own millisecond. What is
+            # shown before the first key frame, of which a recipe has no moments, counts as shown with it.
+            yield Moment(frame.pts, ns, max(0, (ns + self._offset_ns + 1000) // 1_000_000)), frame
 
     def shown(self, frame: VideoFrame) -> VideoFrame:
         """Return the picture as it is shown: turned, in a format that is drawn into, with even sides."""

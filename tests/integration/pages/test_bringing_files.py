@@ -492,6 +492,23 @@ async def test_what_a_dead_process_or_a_forgotten_draft_has_left_is_swept(
     assert await sweep_abandoned(desk.database, store, None, None, all_open=True) == 0
 
 
+async def test_a_file_that_comes_for_days_is_not_swept_under_its_writer(
+    desk: ReviewDesk, drafter: httpx.AsyncClient, store: Store, film: bytes
+) -> None:
+    upload_id = await announced(drafter)
+    desk.clock.turn(upload_sources.LONGEST_SILENCE - timedelta(minutes=1))
+
+    async def slowly() -> AsyncIterator[bytes]:
+        for place in range(0, len(film), len(film) // 3):
+            desk.clock.turn(upload_sources.LONGEST_SILENCE - timedelta(hours=1))
+            yield film[place : place + len(film) // 3]
+            assert await sweep_abandoned(desk.database, store, None, None, all_open=False) == 0
+
+    told = (await sent(drafter, upload_id, slowly())).json()
+
+    assert (told["state"], left(store)) == ("received", [f"quarantine/uploads/{upload_id}"])
+
+
 async def test_what_was_said_of_a_file_that_did_not_come_need_not_be_typed_again(
     drafter: httpx.AsyncClient, portal: Portal
 ) -> None:

@@ -3,9 +3,10 @@
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from films import Film, assert_honest, film
@@ -28,7 +29,7 @@ from thinned import thinned
 from vault_bench import NOON, Bench, at, span
 
 from services.recorders.gb28181.recorder import Gb28181Recorder, Waits
-from services.recorders.protocol import RecorderDown, Segment, WrongChannel
+from services.recorders.protocol import RecorderDown, ReplayUnsupported, Segment, WrongChannel
 from services.recorders.registry import Places, open_recorder
 from services.runtime.addresses import Guard, parse_networks
 from services.runtime.errors import Fatal
@@ -224,6 +225,33 @@ async def test_times_are_read_in_the_zone_that_is_entered(server: GatewayServer)
     [asked] = [one for one in server.asked if one.path.startswith(RECORDS[server.kind])]
     start = asked.query.get("startTime") or asked.query["starttime"]
     assert start.replace("T", " ") == "2026-03-01 19:59:50"
+
+
+@pytest.mark.recorder_answer(
+    "gb28181",
+    Behaviour.CLOCK_CHANGE,
+    "查询时前后放宽两小时，索取录像时不放宽；时钟重复显示的那一小时无法向设备说明，拒绝并写明。",
+    "A search is widened by two hours, and what is fetched is not; an hour that the clock shows twice cannot be told "
+    "to the device: it is refused by name.",
+)
+async def test_around_a_clock_change_the_hour_that_was_asked_for_is_fetched_or_none(server: GatewayServer) -> None:
+    server.zone = ZoneInfo("Europe/Berlin")
+    server.records = [(datetime(2026, 10, 24, 22, tzinfo=UTC), datetime(2026, 10, 25, 4, tzinfo=UTC))]
+    server.film = lambda *_: b""
+    wanted = Span(datetime(2026, 10, 25, 2, 30, tzinfo=UTC), datetime(2026, 10, 25, 2, 32, tzinfo=UTC))
+    async with opened(server, piece=120, zone="Europe/Berlin") as recorder:
+        assert await recorder.coverage(CAMERA, wanted) == [wanted]
+        [segment] = await fetched(recorder, wanted)
+        await body(segment)
+        [download] = server.downloads.values()
+        shown = (download.start.strftime("%H:%M:%S"), download.end.strftime("%H:%M:%S"))
+        assert shown == ("03:29:50", "03:32:00")
+        assert segment.span == Span(wanted.start - timedelta(seconds=10), wanted.end)
+        for hours in (1, 2):
+            twice = Span(wanted.start - timedelta(hours=hours), wanted.end - timedelta(hours=hours))
+            with pytest.raises(ReplayUnsupported, match=r"GW-1 is set back .* shows twice"):
+                await fetched(recorder, twice)
+    assert len(server.downloads) == 1
 
 
 @pytest.mark.recorder_answer(

@@ -35,6 +35,20 @@ def test_what_is_searched_for_is_written_as_it_is_read() -> None:
     assert TRUE.written(asked) == ("2026-03-01T15:59:30Z", "2026-03-01T16:00:11Z")
 
 
+def test_what_is_fetched_is_written_no_wider_and_not_at_all_where_the_clock_shows_it_twice() -> None:
+    behind = Span(utc(2026, 10, 25, 2, 29, 50), utc(2026, 10, 25, 2, 31, 59) + timedelta(milliseconds=1))
+    assert BERLIN.exact(behind) == ("2026-10-25T03:29:50Z", "2026-10-25T03:32:00Z")
+    assert BERLIN.written(behind) == ("2026-10-25T02:29:50Z", "2026-10-25T05:32:00Z")
+    for start in (utc(2026, 10, 25, 0, 0), utc(2026, 10, 25, 0, 59, 59), utc(2026, 10, 25, 1, 59, 59)):
+        assert BERLIN.exact(Span(start, start + timedelta(minutes=2))) is None
+        assert BERLIN.exact(Span(start - timedelta(hours=3), start)) is None
+    before = Span(utc(2026, 10, 24, 23, 58), utc(2026, 10, 24, 23, 59, 59))
+    assert BERLIN.exact(before) == ("2026-10-25T01:58:00Z", "2026-10-25T01:59:59Z")
+    forward = Span(utc(2026, 3, 29, 0, 59), utc(2026, 3, 29, 1, 1))
+    assert BERLIN.exact(forward) == ("2026-03-29T01:59:00Z", "2026-03-29T03:01:00Z")
+    assert TRUE.exact(behind) == ("2026-10-25T02:29:50Z", "2026-10-25T02:32:00Z")
+
+
 def test_an_hour_that_comes_twice_is_told_by_what_came_before() -> None:
     assert BERLIN.read("2026-10-25T02:30:00Z") == utc(2026, 10, 25, 0, 30)
     assert BERLIN.read("2026-10-25T02:30:00Z", utc(2026, 10, 25, 0, 30)) == utc(2026, 10, 25, 0, 30)

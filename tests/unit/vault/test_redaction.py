@@ -6,15 +6,21 @@ import struct
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
 import pytest
-from footage_maker import Sounds
+from footage_maker import Camera, Sounds
+from vault_bench import NOON, Bench, span
 
+from services.vault.age import X25519Identity
 from services.vault.redaction import client, recipe
 from services.vault.redaction.client import Redaction, RedactionRefused
+from services.vault.redaction.detection import Detection
 from services.vault.redaction.recipe import RecipeInvalid
+from services.vault.sealing import MasterSource, derive, scan
+from services.vault.store.protocol import Target
 
 SIZE = (192, 128)
 BASE = Fraction(1, 90_000)
@@ -259,3 +265,51 @@ def test_a_recipe_that_cannot_be_used_says_what_to_do(changes: dict[str, Any], s
     with pytest.raises(RecipeInvalid, match=sentence) as caught:
         recipe.read({"mode": "blur-these", "picture": {"width": 192, "height": 128}, "regions": [], **changes})
     assert caught.value.message.zh
+
+
+class WithLeadingPictures(Camera):
+    """Its groups are closed, and two pictures of each are shown before their key frame and follow it in the file."""
+
+    def _options(self) -> dict[str, str]:
+        options = super()._options()
+        return {**options, "x265-params": f"{options['x265-params']}:radl=2"}
+
+
+@pytest.fixture
+async def leading(tmp_path: Path) -> tuple[Bench, MasterSource]:
+    """A clip that begins at the second key frame, two pictures of which are shown before it."""
+    bench = Bench.in_folder(tmp_path)
+    WithLeadingPictures(bench.root, "cam1", size=SIZE, codec="libx265", reorder=2).record(NOON, 4)
+    sealed = await bench.seal(span(1.5, 4))
+    return bench, MasterSource(bench.store, sealed, "cam1", X25519Identity(bench.identity))
+
+
+@pytest.mark.requirement("R6", "R58")
+async def test_pictures_that_are_shown_before_the_first_key_frame_are_hidden_too(
+    leading: tuple[Bench, MasterSource],
+) -> None:
+    bench, source = leading
+    with av.open(bench.reader(source.sealed.location)) as container:
+        given = list(container.decode(video=0))
+    assert [frame.key_frame for frame in given[:3]] == [False, False, True]
+
+    copy = await derive(
+        source,
+        Redaction(made(box(0, 60_000, (0, 0, 0, *SIZE)))),
+        Target(bench.store, "copies", "copies/copy/1", {"copy": "copy"}),
+        recipients=[bench.recipient],
+    )
+
+    shown = pictures(bench.reader(copy.location).read() or b"")
+    assert len(shown) == len(given)
+    assert [one.at for one in shown if max(one.plane) > 40] == []
+
+
+@pytest.mark.tool("face-detector")
+async def test_faces_are_looked_for_where_pictures_are_shown_before_the_first_key_frame(
+    leading: tuple[Bench, MasterSource],
+) -> None:
+    _, source = leading
+    search = Detection()
+    await scan(source, search.search)
+    assert search.pictures == 27

@@ -16,7 +16,7 @@ from vault_bench import NOON, Bench, assert_honest, given, span, wanted
 
 from services.recorders.protocol import Segment
 from services.runtime.errors import Fatal
-from services.vault.age import AgeError, NotARecipient, X25519Identity, generate_identity
+from services.vault.age import NotARecipient, X25519Identity, generate_identity
 from services.vault.byte_stream import ByteStream, in_own_thread
 from services.vault.coverage import FootageMissing, Fragment, fragments_from_json, fragments_to_json
 from services.vault.sealing import MasterDamaged, MasterSource, Sealed, issue
@@ -171,7 +171,7 @@ async def test_master_with_another_hash_gives_no_copy(bench: Bench, camera: Came
     camera.record(NOON, 4)
     Camera(bench.root, "cam1", size=size).record(NOON.replace(second=4), 4)
     master = await bench.seal(span(0, 8))
-    with pytest.raises(MasterDamaged, match="Restore it from the replica"):
+    with pytest.raises(MasterDamaged, match="verification makes a damaged master anew from its replica"):
         await issued(bench, master, span(0, 8), sha256_plain="0" * 64)
     assert bench.objects() == ["masters/item/1"]
 
@@ -223,7 +223,7 @@ class Failing(Wrapped):
 async def test_flipped_bit_in_the_store_gives_no_copy(bench: Bench, camera: Camera) -> None:
     camera.record(NOON, 8)
     master = await bench.seal(span(0, 8))
-    with pytest.raises(AgeError):
+    with pytest.raises(MasterDamaged, match="the stored object is not what was encrypted"):
         await issued(bench, master, span(0, 8), store=Rotten(bench.store))
     assert bench.objects() == ["masters/item/1"]
 

@@ -11,6 +11,7 @@ import pytest
 from custody_desk import ASKED, FILMED, HASH, NOON, Case, Desk
 
 from services.database.tables.applications import Application, Item
+from services.database.tables.audit import AuditEvent
 from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.copies import Copy
 from services.database.tables.documents import Document
@@ -18,6 +19,7 @@ from services.database.tables.holds import Hold
 from services.database.tables.maintenance import Damage
 from services.database.tables.masters import Master
 from services.database.tables.matters import Matter
+from services.database.tables.notices import Notice
 from services.database.tables.people import Department, Person, Post
 from services.database.tables.reviews import Finding
 from services.database.tables.upload_attempts import UploadAttempt
@@ -26,12 +28,20 @@ from services.domain.applications import security_check
 from services.domain.custody import disposals
 from services.domain.retrieval import archive
 from services.domain.retrieval import records as retrieval_records
-from services.runtime.errors import Outcome
+from services.runtime.errors import Outcome, Retryable
 from services.runtime.spans import Span
-from services.vault.sealing import Sealed, open_sealed
-from services.workers import encrypt_copy, preserve_footage, re_archive, retrieve_footage, reverify_footage
+from services.vault.sealing import MasterDamaged, Sealed, open_sealed
+from services.vault.store.replicas import ObjectDamaged
+from services.workers import (
+    encrypt_copy,
+    preserve_footage,
+    quarantine,
+    re_archive,
+    retrieve_footage,
+    reverify_footage,
+)
 
-YEAR = timedelta(days=365)
+YEAR, SECOND = timedelta(days=365), timedelta(seconds=1)
 FIRST_HALF = Span(ASKED.start, ASKED.start + timedelta(seconds=9))
 TAKEN = "taken from the archive, whole as it was retrieved for another application"
 
@@ -132,6 +142,38 @@ async def test_what_the_recorder_has_lost_comes_from_the_archive_with_the_record
     sealed = Sealed.from_json(copy.sealed)
     assert sealed.outcome == "complete"
     assert open_sealed(desk.store, sealed.location, desk.loan_keys.unwrapper(copy.id)).size == sealed.plain_size
+
+
+@pytest.mark.requirement("R4", "R34", refuses=True)
+@pytest.mark.parametrize("source", ["archive", "quarantine"])
+async def test_a_clock_that_was_set_right_since_leaves_a_part_beyond_the_release_which_is_partial(
+    desk: Desk, source: str
+) -> None:
+    slow, later = timedelta(seconds=6), Span(ASKED.start + timedelta(seconds=8), ASKED.end)
+    desk.change(Recorder, "recorder", clock_offset_ms=-6000, clock_method="picture", clock_uncertainty_ms=1000)
+    earlier = await archived(desk, span=later) if source == "archive" else None
+    case = desk.case("gate", span=later)
+    if earlier is None:
+        await desk.work(preserve_footage, application_id=case.id)
+    overwrite(desk)
+    desk.change(Recorder, "recorder", clock_offset_ms=0)
+    case.approve()
+
+    result = await retrieve(desk, case)
+
+    master, record = master_of(desk, case), record_of(desk, case)
+    assert master is not None
+    assert master.origin == source
+    searched = Span(later.start - slow - SECOND, later.end + SECOND)
+    assert record["searched"] == {"start": searched.start.isoformat(), "end": searched.end.isoformat()}
+    assert result.coverage == pytest.approx(12 / 18)
+    assert (record["outcome"], record["lossAccepted"]) == ("partial", False)
+    assert retrieve_footage.BEYOND_RELEASE in record["difficulties"]
+    # what a person then accepts is no more than the release says
+    await desk.work(encrypt_copy, application_id=case.id, item_id=case.item())
+    [copy] = [row for row in desk.rows(Copy) if row.application_id == case.id]
+    released = Span(later.start - SECOND, later.end + SECOND)
+    assert Sealed.from_json(copy.sealed).coverage.asked == released
 
 
 @pytest.mark.requirement("R40")
@@ -259,6 +301,91 @@ async def test_where_one_is_damaged_the_next_best_serves(desk: Desk) -> None:
     assert master is not None
     assert master.sealed["sha256Cipher"] == part.sealed["sha256Cipher"]
     assert len(desk.objects("masters")) == 3
+
+
+@pytest.mark.requirement("R6", refuses=True)
+async def test_a_damaged_master_of_the_earlier_issue_is_waited_for_and_where_it_is_lost_the_recorder_serves(
+    desk: Desk,
+) -> None:
+    first = desk.case("gate").approve()
+    await retrieve(desk, first)
+    earlier = master_of(desk, first)
+    assert earlier is not None
+    case = desk.case("gate")
+    desk.change(Item, case.item(), replaces_id=first.item(), unchanged=True)
+    case.approve()
+    desk.damage("masters", earlier.sealed["key"])
+
+    with pytest.raises(MasterDamaged, match="earlier issue"):
+        await retrieve(desk, case)
+
+    assert desk.row(Master, earlier.id).suspect_since is not None
+    assert desk.objects("masters") == [earlier.sealed["key"]]
+    with pytest.raises(Outcome):  # there is no replica to repair it from
+        await reverify_footage.handle(
+            reverify_footage.Command(next(desk.keys)), desk.database, desk.store, desk.replica_store
+        )
+    assert (await retrieve(desk, case)).coverage == 1.0
+    assert master_of(desk, case).origin == "recorder"  # type: ignore[union-attr]  # it was retrieved
+
+
+@pytest.mark.requirement("R6", "R32", refuses=True)
+@pytest.mark.parametrize("how", ["changed", "gone"])
+async def test_what_the_quarantine_has_and_is_damaged_is_not_used_and_the_rest_serves(desk: Desk, how: str) -> None:
+    case = desk.case("gate").approve()
+    await desk.work(preserve_footage, application_id=case.id)
+    sorted((desk.recordings / "gate").iterdir())[2].unlink()
+    [key] = desk.objects("quarantine")
+    if how == "gone":
+        desk.remove_as_root("quarantine", key)
+    else:
+        desk.damage("quarantine", key)
+
+    assert 0.5 < (await retrieve(desk, case)).coverage < 1
+
+    assert master_of(desk, case).origin == "recorder"  # type: ignore[union-attr]  # it was retrieved
+    assert "what the quarantine had is damaged; it was not used" in record_of(desk, case)["difficulties"]
+    [event] = [one for one in desk.rows(AuditEvent) if one.action == "object-damaged"]
+    assert event.subject_id == key
+    told = [one.person_id for one in desk.rows(Notice) if one.code == "footage-damaged"]
+    assert told == ["security"]
+
+
+@pytest.mark.requirement("R6", "R40")
+async def test_in_the_place_of_a_damaged_quarantine_the_archive_serves(desk: Desk) -> None:
+    await archived(desk)
+    case = desk.case("gate").approve()
+    await desk.work(preserve_footage, application_id=case.id)
+    overwrite(desk)
+    [key] = desk.objects("quarantine")
+    desk.damage("quarantine", key)
+
+    assert (await retrieve(desk, case)).coverage == 1.0
+
+    assert master_of(desk, case).origin == "archive"  # type: ignore[union-attr]  # it was retrieved
+    assert "what the quarantine had is damaged; it was not used" in record_of(desk, case)["difficulties"]
+
+
+@pytest.mark.requirement("R6", refuses=True)
+async def test_where_all_that_is_left_is_damaged_the_footage_is_missing(desk: Desk) -> None:
+    case = desk.case("gate").approve()
+    await desk.work(preserve_footage, application_id=case.id)
+    overwrite(desk)
+    desk.damage("quarantine", desk.objects("quarantine")[0])
+
+    assert "what the quarantine had is damaged; it was not used" in await missing(desk, case)
+
+
+async def test_a_quarantine_that_seemed_damaged_once_is_asked_again(desk: Desk) -> None:
+    case = desk.case("gate").approve()
+    await desk.work(preserve_footage, application_id=case.id)
+    overwrite(desk)
+    with (
+        patch.object(quarantine, "replicate", side_effect=ObjectDamaged("read otherwise")),
+        pytest.raises(Retryable, match="reads otherwise"),
+    ):
+        await retrieve(desk, case)
+    assert (await retrieve(desk, case)).coverage == 1.0
 
 
 async def test_a_killed_run_leaves_nothing_that_the_next_one_does_not_find(desk: Desk) -> None:

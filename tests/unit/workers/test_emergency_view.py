@@ -8,8 +8,10 @@ import pytest
 import rfc8785
 from custody_desk import ASKED, Case, Desk
 
+from services.database.tables.audit import AuditEvent
 from services.database.tables.emergency_views import EmergencyCopy, EmergencyGrant
 from services.database.tables.matters import Matter
+from services.database.tables.notices import Notice
 from services.database.tables.reviews import Decision, Review
 from services.database.tables.upload_attempts import UploadAttempt
 from services.database.unit_of_work import UnitOfWork
@@ -162,6 +164,22 @@ async def test_a_view_waits_without_an_incident_while_its_footage_is_being_prese
         await grant(desk)
 
     assert desk.rows(EmergencyGrant) == []
+
+
+@pytest.mark.requirement("R6", refuses=True)
+async def test_what_is_damaged_is_not_shown_and_is_told_to_security(desk: Desk) -> None:
+    case = desk.case("gate")
+    called(desk, case)
+    await preserve(desk, case)
+    [key] = desk.objects("quarantine")
+    desk.damage("quarantine", key)
+
+    assert (await grant(desk)).view_until > desk.clock.now()
+
+    assert (desk.rows(EmergencyCopy), desk.objects("copies"), list((desk.root / "loans").glob("*.key"))) == ([], [], [])
+    [event] = [one for one in desk.rows(AuditEvent) if one.action == "object-damaged"]
+    assert event.subject_id == key
+    assert [one.person_id for one in desk.rows(Notice) if one.code == "footage-damaged"] == ["security"]
 
 
 @pytest.mark.requirement("R2", refuses=True)

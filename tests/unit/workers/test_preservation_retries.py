@@ -11,6 +11,8 @@ import pytest
 from asked_recorder import Asked
 from background import going
 from custody_desk import ASKED, Case, Desk
+from footage_maker import Camera as FilmedCamera
+from sqlalchemy import select
 
 from services.database.tables.applications import Item
 from services.database.tables.audit import AuditEvent
@@ -18,7 +20,9 @@ from services.database.tables.cameras import Camera, Recorder
 from services.database.tables.notices import Notice
 from services.database.tables.preservations import FailedPreservation, Preservation
 from services.database.tables.progress import Progress
+from services.database.tables.upload_attempts import UploadAttempt
 from services.domain.cameras import measurements
+from services.domain.cases import footage
 from services.domain.cases import metrics as case_metrics
 from services.domain.retrieval import attempts, preservations
 from services.recorders.job_places import JobPlaces
@@ -31,6 +35,7 @@ from services.workers.preservation_retries import PreservationRetries
 from services.workers.preserve_footage import Result
 
 MINUTE = timedelta(minutes=1)
+BROKEN = "09-00-08-000000.mp4"
 
 
 @pytest.fixture
@@ -136,6 +141,63 @@ async def test_a_store_that_was_away_is_tried_again_too(desk: Desk) -> None:
     desk.clock.turn(MINUTE)
 
     assert await retry_due(desk) == [True]
+
+
+def safe(desk: Desk) -> list[str]:
+    """The items that the vault holds."""
+    return list(desk.do(lambda uow: uow.session.scalars(select(Item.id).where(footage.is_safe())).all()))
+
+
+@pytest.mark.requirement("R31", "R32")
+async def test_a_recorder_that_restarts_while_it_gives_is_asked_again_for_the_rest(desk: Desk) -> None:
+    asked = Asked.of(
+        desk, cut=lambda number, name: 20_000 if number == 1 and name.endswith(BROKEN) else None, down_at=2
+    )
+    case = desk.case("gate")
+
+    assert await desk.work(preserve_footage, application_id=case.id, job_key=5) == Result(0, 1)
+
+    [part] = desk.rows(Preservation)
+    assert (part.sealed["outcome"], waits(desk), safe(desk)) == ("partial", [MINUTE], [])
+    assert [row.last_error for row in desk.rows(Progress)] == ["Incomplete"]
+    asked.down_at = None
+    desk.clock.turn(MINUTE)
+    assert await retry_due(desk) == [True]
+    whole = next(row for row in desk.rows(Preservation) if row.id != part.id)
+    assert whole.sealed["outcome"] == "complete"
+    assert (desk.rows(FailedPreservation), desk.rows(Progress), safe(desk)) == ([], [], [case.item()])
+    assert desk.do(preservations.list_needs, case.id) == (1, [])
+
+
+async def test_a_recorder_whose_file_is_broken_is_asked_a_few_times_and_its_part_is_kept_once(desk: Desk) -> None:
+    asked = Asked.of(desk, cut=lambda _, name: 20_000 if name.endswith(BROKEN) else None)
+    case = desk.case("gate")
+    assert await desk.work(preserve_footage, application_id=case.id, job_key=5) == Result(0, 1)
+
+    for minutes, kept in ((1, False), (2, False), (4, True)):
+        assert (waits(desk), safe(desk)) == ([minutes * MINUTE], [])
+        desk.clock.turn(minutes * MINUTE)
+        assert await retry_due(desk) == [kept]
+
+    assert len(asked.fetched) == 8  # each time twice
+    assert desk.objects("quarantine") == [row.sealed["key"] for row in desk.rows(Preservation)]
+    assert (len(desk.rows(Preservation)), desk.rows(FailedPreservation), safe(desk)) == (1, [], [case.item()])
+    assert all(row.finished_at or row.swept_at for row in desk.rows(UploadAttempt))
+    assert len(desk.rows(Notice)) == 1
+
+
+async def test_what_the_recorder_still_writes_is_asked_for_again_without_a_word(desk: Desk) -> None:
+    camera, second = FilmedCamera(desk.recordings, "gate"), timedelta(seconds=1)
+    camera.record(desk.clock.now() - 8 * second, 4)
+    case = desk.case("gate", span=Span(desk.clock.now() - 8 * second, desk.clock.now()))
+    assert await desk.work(preserve_footage, application_id=case.id, job_key=5) == Result(0, 1)
+    camera.record(desk.clock.now() - 4 * second, 4)
+    desk.clock.turn(MINUTE)
+
+    assert await retry_due(desk) == [True]
+
+    assert sorted(row.sealed["outcome"] for row in desk.rows(Preservation)) == ["complete", "partial"]
+    assert desk.rows(Notice) == []
 
 
 async def test_what_no_wait_mends_is_fetched_again_once_an_hour(desk: Desk) -> None:

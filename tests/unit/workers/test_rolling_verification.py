@@ -14,10 +14,13 @@ from services.database.tables.audit import AuditEvent
 from services.database.tables.maintenance import Damage, MaintenanceRun, ReconciliationFinding
 from services.database.tables.masters import Master
 from services.database.tables.notices import Notice
+from services.database.unit_of_work import Actor
+from services.domain.custody.integrity_checks import Verifier
 from services.domain.holds import queries as holds
-from services.domain.storage import damages
+from services.domain.storage import damages, verification
 from services.runtime.errors import NotYet, Outcome
 from services.vault.labels import label_key
+from services.vault.sealing import MasterDamaged
 from services.vault.store.protocol import StoreDown, StoreLocked
 from services.workers import repairs, reverify_footage
 
@@ -88,6 +91,61 @@ async def test_a_damaged_master_is_found_within_the_budget_and_repaired_from_the
     assert desk.locked_until("masters")[master.sealed["key"]] == desk.locked_until("masters")[damage.key]
 
 
+@pytest.mark.requirement("R13", "R15")
+@pytest.mark.parametrize("how", ["changed", "gone"])
+async def test_damage_that_a_copy_meets_is_repaired_the_next_day_and_the_copy_is_made_then(
+    desk: Desk, how: str
+) -> None:
+    case = await backed_up(desk, "gate")
+    [master] = desk.rows(Master)
+    if how == "gone":
+        desk.remove_as_root("masters", master.sealed["key"])
+    else:
+        desk.damage("masters", master.sealed["key"])
+
+    with pytest.raises(MasterDamaged, match="from its replica: retry after that"):
+        await case.encrypt()
+
+    assert desk.rows(Master)[0].suspect_since == desk.clock.now()
+    assert desk.objects("copies") == []
+    with patch.object(verification, "draw", return_value=[]):  # by chance it is read besides
+        await verify(desk)
+    assert [one for one in actions(desk) if one.startswith("object-")] == ["object-damaged", "object-repaired"]
+    await case.encrypt()
+    assert len(desk.objects("copies")) == 1
+
+
+@pytest.mark.requirement("R13", "R15")
+async def test_damage_that_a_check_by_hand_finds_is_repaired_the_next_day_each_time(desk: Desk) -> None:
+    case = await backed_up(desk, "gate")
+    checks = Verifier(desk.database, desk.store, report=damages.report_checked)
+    for _ in range(2):  # what was reported once is repaired a second time too
+        [master] = desk.rows(Master)
+        desk.damage("masters", master.sealed["key"])
+
+        await checks.begin(Actor("person", "security"), case.id)
+        await checks.idle()
+
+        assert desk.rows(Master)[0].suspect_since == desk.clock.now()
+        desk.clock.turn(DAY)
+        with patch.object(verification, "draw", return_value=[]):
+            await verify(desk)
+        [repaired] = desk.rows(Master)
+        assert (repaired.suspect_since, repaired.sealed["key"] != master.sealed["key"]) == (None, True)
+
+
+async def test_a_wrong_label_makes_no_master_suspected(desk: Desk) -> None:
+    case = await backed_up(desk, "gate")
+    [master] = desk.rows(Master)
+    desk.damage("masters", label_key(master.sealed["key"]))  # the footage itself is what was sealed
+    checks = Verifier(desk.database, desk.store, report=damages.report_checked)
+
+    await checks.begin(Actor("person", "security"), case.id)
+    await checks.idle()
+
+    assert desk.rows(Master)[0].suspect_since is None
+
+
 @pytest.mark.requirement("R53")
 async def test_a_damaged_replica_is_not_used_and_is_itself_repaired_from_an_intact_master(desk: Desk) -> None:
     await backed_up(desk, "gate")
@@ -144,6 +202,46 @@ async def test_the_budget_of_a_day_is_not_exceeded_and_a_killed_run_goes_on(desk
     assert all(
         moment >= now for row in desk.rows(Master) for moment in (row.last_verified_at, row.replica_last_verified_at)
     )
+
+
+@pytest.mark.requirement("R13", "R53")
+async def test_a_master_that_is_larger_than_the_budget_keeps_no_other_from_being_read(desk: Desk) -> None:
+    await backed_up(desk, "gate", "yard", "hall")
+    masters = sorted(desk.rows(Master), key=lambda row: int(row.sealed["size"]))
+    desk.clock.turn(HALF)
+    began = desk.clock.now()
+    # the largest is the longest unread, and in the replica's place the last
+    for number, row in enumerate(reversed(masters)):
+        unread = began - HALF + number * DAY
+        desk.change(Master, row.id, last_verified_at=unread, replica_last_verified_at=unread - 2 * number * DAY)
+    with_budget(desk, masters[-1].sealed["size"] - 1)
+
+    for _ in range(6):
+        # by chance the smallest is drawn each day: that leaves too little for the largest
+        with patch.object(verification, "draw", lambda _: [verification.subject_of(masters[0], "primary")]):
+            await verify(desk)
+        desk.clock.turn(DAY)
+
+    read = [(row.last_verified_at, row.replica_last_verified_at) for row in desk.rows(Master)]
+    assert min(moment for moments in read for moment in moments) >= began
+
+
+@pytest.mark.requirement("R13", "R53")
+async def test_what_does_not_fit_into_what_is_left_of_a_day_is_passed_over(desk: Desk) -> None:
+    await backed_up(desk, "gate", "yard", "hall")
+    small, drawn, large = sorted(desk.rows(Master), key=lambda row: int(row.sealed["size"]))
+    desk.clock.turn(HALF)
+    for number, row in enumerate((large, drawn, small)):  # the large one is the longest unread in both places
+        unread = desk.clock.now() - HALF + number * DAY
+        desk.change(Master, row.id, last_verified_at=unread, replica_last_verified_at=unread)
+    half = int(drawn.sealed["size"]) + int(large.sealed["size"]) - 1
+    with_budget(desk, 2 * half)
+
+    with patch.object(verification, "draw", lambda _: [verification.subject_of(drawn, "primary")]):
+        await verify(desk)
+
+    now = desk.clock.now()
+    assert [desk.row(Master, row.id).last_verified_at == now for row in (small, drawn, large)] == [True, True, False]
 
 
 @pytest.mark.requirement("R13")

@@ -125,6 +125,7 @@ async def test_the_search_goes_by_both_readings_of_the_clock(
 @pytest.mark.requirement("R34")
 async def test_what_is_missing_of_the_wider_search_is_partial(desk: Desk) -> None:
     Asked.of(desk, clock=(3000, "api-time", 0))
+    desk.change(Recorder, "recorder", clock_offset_ms=3000, clock_method="api-time", clock_uncertainty_ms=0)
     sorted((desk.recordings / "gate").iterdir())[4].unlink()  # from 16 to 20: granted is up to 14, searched up to 17
     case = desk.case("gate", span=INNER).approve()
 

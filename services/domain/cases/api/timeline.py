@@ -11,9 +11,9 @@ from services.domain.cases import rows as case_rows
 from services.domain.cases.schemas.case import IntegrityCheckView
 from services.domain.cases.schemas.timeline import Timeline
 from services.domain.custody.integrity_checks import Verifier
-from services.domain.matters.problems import report_damage
 from services.domain.process.api import EngineHere
 from services.domain.process.model_library import ModelLibrary
+from services.domain.storage.damages import report_checked
 from services.runtime.errors import NotFound
 from services.runtime.translations import Message
 from services.web.dependencies import GivenDatabase, given
@@ -34,7 +34,7 @@ async def verifier(request: Request) -> Verifier:
     state = request.app.state
     if not hasattr(state, "verifier"):
         trusted = state.dependencies.get("trusted_signers")
-        state.verifier = Verifier(given(request, "database"), given(request, "store"), trusted, report=report_damage)
+        state.verifier = Verifier(given(request, "database"), given(request, "store"), trusted, report=report_checked)
     return cast("Verifier", state.verifier)
 
 

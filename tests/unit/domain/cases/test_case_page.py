@@ -303,6 +303,7 @@ async def test_a_flipped_bit_is_said_in_red_and_told_to_security_once(
     page = (await security.get(f"/cases/{case.id}")).text
     assert "The content differs from the sealed object." in page
     assert 'class="callout refused" role="alert"' in page
+    assert desk.rows(Master)[0].suspect_since == desk.clock.now()  # it is read, and made anew, before all others
     await verified(security, case)
     told = [one for one in desk.rows(Notice) if one.code == integrity.DAMAGE_NOTICE]
     assert [one.person_id for one in told] == ["security"]

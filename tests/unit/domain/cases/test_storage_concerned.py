@@ -43,7 +43,7 @@ def preserved(uow: UnitOfWork, case: str) -> None:
     uow.session.flush()
     item = uow.session.get_one(Item, item_id)
     sealed = {**SEALED, "bucket": attempt.bucket, "key": attempt.key}
-    assert preservations.create(uow, attempt.id, "v1", Span(item.asked_start, item.asked_end), sealed)
+    assert preservations.create(uow, attempt.id, "v1", Span(item.asked_start, item.asked_end), sealed) == "kept"
     progress.start(uow, case, item_id, "master", "probing")
     uow.session.flush()
     progress.record_error(uow, item_id, "master", "RecorderDown")

@@ -57,6 +57,7 @@ from services.domain.retrieval import records
 from services.domain.reviews.given_judgements import GivenReplacement, Judgement
 from services.domain.rules import agreed_limits
 from services.domain.staffing import leaving
+from services.domain.storage import damages
 from services.domain.work_orders import downloads
 from services.domain.work_orders import service as work_order_service
 from services.domain.work_orders import tasks as work_order_tasks
@@ -810,7 +811,7 @@ def test_damage_that_a_check_finds_in_copies_on_loan_is_reported_by_the_system(l
         row, _ = integrity.start(uow, loan.application_id)
         uow.session.flush()
         lines = [{"kind": one, "id": loan.ids["copy_id"], "of": "1", "faults": ["bytes"]} for one in kinds]
-        return integrity.finish(uow, row.id, lines, report=problems.report_damage)
+        return integrity.finish(uow, row.id, lines, report=damages.report_checked)
 
     loan.desk.run(check, "document", by="reviewer")
     assert not loan.desk.all(Matter)
