@@ -314,7 +314,7 @@ def record_failure(
     if attempts.reason_unwanted(uow, application_id, item_id) is not None:
         return
     item = uow.session.get_one(Item, item_id)
-    if item.outcome is not None or _is_held(uow, item):
+    if item.outcome is not None or (code != INCOMPLETE and _is_held(uow, item)):
         return
     moment = overwrite_moment(uow.session.get_one(Camera, item.camera_id), item.asked_end)
     gone = code in GONE and moment is not None and moment <= uow.now
