@@ -10,14 +10,14 @@ from lxml import etree
 
 from services.designers import own_workers
 from services.designers.own_workers import OwnWorker
-from services.designers.policy_check import rules
+from services.designers.policy_check import rules, yaml_lines
 from services.designers.policy_check.rules import Rule
 from services.designers.policy_check.yaml_lines import UnreadableFile
 from services.domain.stages import file as stage_file
 from services.domain.stages.schema import StageFile
 from services.engine.processing.deployments import Resource
 from services.runtime import models as diagrams
-from services.runtime.places import own_or_shipped
+from services.runtime.places import BPMN, own_or_shipped
 
 FACTS = "policy-facts.json"
 """What can happen in the models as they are: an edit after which it cannot is told."""
@@ -34,6 +34,8 @@ class Folder:
     stage_problems: Sequence[str]
     rules: Sequence[Rule]
     rules_path: Path
+    unlike_shipped: int = 0
+    """How many of the shipped rules the folder's own lack, or say otherwise."""
 
 
 def read(folder: Path) -> Folder:
@@ -69,7 +71,27 @@ def read(folder: Path) -> Folder:
         [str(problem) for problem in problems],
         rules.read(rules_path),
         rules_path,
+        _count_unlike_shipped(rules_path),
     )
+
+
+def _count_unlike_shipped(path: Path) -> int:
+    """Count the shipped rules that a file lacks or says otherwise; its words for people may be others."""
+    shipped_path = BPMN / rules.NAME
+    if path == shipped_path or not shipped_path.exists():
+        return 0
+    own, shipped = _conditions(path), _conditions(shipped_path)
+    return sum(own.get(name) != rule for name, rule in shipped.items())
+
+
+def _conditions(path: Path) -> dict[str, dict[str, Any]]:
+    """Return what each rule of a readable file asks, by its id."""
+    content = yaml_lines.read(path).values
+    afresh = {"afresh": content.get("afresh")}
+    return {
+        rule["id"]: afresh | {key: value for key, value in rule.items() if key not in ("zh", "en")}
+        for rule in content["rules"]
+    }
 
 
 def declared_workers(folder: Path, shipped: frozenset[str]) -> Mapping[str, OwnWorker]:
