@@ -10,7 +10,7 @@ from services.designers.lint.findings import ExitCode as LintCode
 from services.designers.lint.findings import Finding, exit_code
 from services.designers.policy_check import rules
 from services.designers.policy_check.check import check
-from services.designers.policy_check.report import ExitCode, Report
+from services.designers.policy_check.report import ExitCode, Report, Sentence
 from services.designers.policy_check.yaml_lines import UnreadableFile
 from services.domain.deployments.record import SHORTEST_REASON
 from services.runtime.jobs.worker import discover
@@ -39,11 +39,12 @@ def examine(
     unchecked: str | None = None,
     seconds: float = 300,
     advise: Callable[[Sequence[Finding]], None] | None = None,
+    note: Callable[[Sequence[Sentence]], None] | None = None,
 ) -> Examined:
     """Lint the models and walk them against the policy's rules, unless they are shipped or there is a reason not to.
 
-    Takes up to ``seconds`` of the processor. ``advise`` gets what lint advises. Raises NotClean; ValueError for a
-    reason that says nothing.
+    Takes up to ``seconds`` of the processor. ``advise`` gets what lint advises, ``note`` what the check of clean models
+    notes. Raises NotClean; ValueError for a reason that says nothing.
     """
     files = digests(folder)
     if are_shipped(files):
@@ -65,6 +66,8 @@ def examine(
         raise NotClean(unreadable=str(error)) from error
     if report.exit_code != ExitCode.CLEAN:
         raise NotClean(report=report)
+    if note is not None:
+        note(report.notes)
     of_rules = own_or_shipped(place, rules.NAME)
     return Examined(
         files,

@@ -63,7 +63,9 @@ def _examine(settings: Settings, unchecked: str | None) -> Examined:
     if unchecked is None:
         console.print("Checking the models against the policy; it takes up to a minute …", style="dim")
     try:
-        return model_examination.examine(settings.models_dir, unchecked=unchecked, advise=bpmn.print_findings)
+        return model_examination.examine(
+            settings.models_dir, unchecked=unchecked, advise=bpmn.print_findings, note=policy.print_notes
+        )
     except ValueError as error:
         fail(f"{error}: --unchecked 'the reason'", 2)
     except model_examination.NotClean as refused:

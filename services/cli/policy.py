@@ -135,8 +135,7 @@ def print_report(found: Report, lang: Lang = Lang.en) -> None:
         say(f"? {_of(lang, report.NOT_WALKED)} ({len(not_walked)}): {names}")
     for sentence in found.unseen:
         say(f"? {_of(lang, sentence)}")
-    for sentence in found.notes:
-        say(f"  {_of(lang, sentence)}")
+    print_notes(found.notes, lang)
     for part in found.parts:
         if part.process:
             zh = f"  流程 {part.process}：{part.states} 个状态，{part.moves} 步"
@@ -154,6 +153,12 @@ def print_report(found: Report, lang: Lang = Lang.en) -> None:
             ),
         )
     )
+
+
+def print_notes(notes: Iterable[report.Sentence], lang: Lang = Lang.en) -> None:
+    """Print what a check notes beside its verdicts."""
+    for sentence in notes:
+        say(f"  {_of(lang, sentence)}")
 
 
 def _print_verdict(verdict: Verdict, mark: str, lang: Lang) -> None:

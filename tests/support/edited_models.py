@@ -372,4 +372,5 @@ def with_one_mark(folder: Path) -> None:
     text = world.read_text(encoding="utf-8")
     for name in ("sensitiveEvent", "highImpact"):
         text = text.replace(f"{name}: [false, true]", f"{name}: [false]")
+    text = text.replace("not varied: []", "not varied: [importance sensitiveEvent, importance highImpact]")
     world.write_text(text, encoding="utf-8")

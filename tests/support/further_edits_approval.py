@@ -115,7 +115,34 @@ def a_job_of_ones_own_lowers_the_class(folder: Path) -> None:
     model.save()
 
 
+@APPROVAL.breaks("management-where-important")
+def from_the_third_submission_the_head_is_enough(folder: Path) -> None:
+    model = Model(folder)
+    model.condition("Flow_ManagementNeeded", "=managementNeeded and (round = null or round < 2)")
+    model.condition("Flow_ManagementNotNeeded", "=not(managementNeeded) or (round != null and round >= 2)")
+    model.save()
+
+
+@APPROVAL.breaks("management-where-important")
+def what_could_not_be_preserved_needs_no_management(folder: Path) -> None:
+    model = Model(folder)
+    is_kept = "(if itemsNotPreserved = null then true else itemsNotPreserved = 0)"
+    model.condition("Flow_ManagementNeeded", f"=managementNeeded and {is_kept}")
+    model.condition("Flow_ManagementNotNeeded", f"=not(managementNeeded) or not{is_kept}")
+    model.save()
+
+
 # -- the decision table ------------------------------------------------------------------------------------------------
+
+
+@APPROVAL.breaks("management-where-important")
+def what_is_seen_on_site_is_never_important(folder: Path) -> None:
+    table = Table(folder)
+    for row in range(1, 6):
+        table.cell(f"Table_Classification_Rule_{row}_In_2", '"view", "download"')
+    out = ["importance", "false", '"none"', "false", "false", "30"]
+    table.add_rule("Table_Classification", 6, ["", '"on-site"', "", ""], out)
+    table.save()
 
 
 @APPROVAL.breaks("management-where-important")

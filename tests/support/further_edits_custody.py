@@ -37,6 +37,16 @@ def the_first_item_speaks_for_all(folder: Path) -> None:
 
 
 @CUSTODY.breaks("partial-accepted")
+def nine_tenths_of_all_items_together_are_the_whole(folder: Path) -> None:
+    model = Model(folder)
+    model.condition("Flow_AllRetrieved", "=mean(retrieved.coverage) >= 0.9")
+    model.condition(
+        "Flow_SomeRetrieved", "=(some r in retrieved satisfies r.coverage > 0) and mean(retrieved.coverage) < 0.9"
+    )
+    model.save()
+
+
+@CUSTODY.breaks("partial-accepted")
 def an_item_inherits_the_coverage_of_another(folder: Path) -> None:
     """Without its own coverage = 0 a missing item finds the 1 of its sibling in the scope of the case."""
     model = Model(folder)

@@ -263,7 +263,7 @@ def copies_are_encrypted_one_by_one(folder: Path) -> None:
 @UNHARMED.does_no_harm
 def ordinary_downloads_go_to_management(folder: Path) -> None:
     table = Table(folder)
-    table.cell("Table_Classification_Rule_5_In_2", '"view"')
+    table.cell("Table_Classification_Rule_5_In_2", '"view", "on-site"')
     for number, involved, decider in ((6, "false", '"management"'), (7, "true", '"management-other"')):
         table.add_rule(
             "Table_Classification",
@@ -289,3 +289,11 @@ def all_rows_that_say_important_count(folder: Path) -> None:
     table = Table(folder)
     table.hit_policy("Table_Importance", "ANY")
     table.save()
+
+
+@UNHARMED.does_no_harm
+def security_is_checked_again_before_the_signature(folder: Path) -> None:
+    """The register says the same of the camera and of who is involved, so that both checks agree."""
+    model = Model(folder)
+    model.insert("Flow_SecurityApproved", task("Task_CheckAgain", "security-review"), "Flow_CheckedAgain")
+    model.save()

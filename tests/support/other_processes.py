@@ -11,7 +11,7 @@ from services.runtime.places import BPMN
 
 DATA = Path(__file__).parents[1] / "data" / "other-processes"
 MATTER, PROBLEM, VIOLATION, URGENT = "matter", "problem-report", "violation", "urgent-retrieval"
-WORK_ORDER = "work-order"
+WORK_ORDER, INSPECTION = "work-order", "inspection"
 _TABLES = {MATTER: "matter-route.dmn", VIOLATION: "violation-severity.dmn"}
 _BESIDE = ("workers.json", "policy-rules.yaml", "policy-world.yaml", "policy-facts.json")
 

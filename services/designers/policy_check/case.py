@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from services.designers.policy_check.live_variables import ALL, LiveVariables, Uses, reads_of_caller
-from services.designers.policy_check.world import MARKS, World
+from services.designers.policy_check.world import CORRECTIONS, MARKS, NO_ANSWER, World
 from services.domain.stages.schema import Stage
 from services.engine.clock import MAX_MILLIS
 from services.engine.model.bpmn import ElementType, Process
@@ -45,7 +45,10 @@ class Register:
     hand_over: str | None = None
     corrections: int = 0
     marks: tuple[bool, ...] | None = None
-    attempt: int = 1  # of a work order; the second stands for all that follow
+    attempt: int = 1  # of a work order
+    unanswered: bool = False  # whether a review has ended without an answer
+    fixed: tuple[tuple[str, Any], ...] = ()
+    """What it says alike however often a job asks for it, until the application is corrected."""
 
     def keys(self, message: tuple[str, ...], review: str | None = None) -> str | None:
         """Return the correlation key of a message with these parts; None where the register has no such thing."""
@@ -62,6 +65,10 @@ class Register:
         found = [parts[part] for part in message]
         return None if None in found else ":".join(part for part in found if part is not None)
 
+    def counted(self, what: str) -> int:
+        """Return how often this has happened, one of ``world.COUNTED``."""
+        return self.corrections if what == CORRECTIONS else self.attempt
+
     def opened(self, review: OpenReview) -> "Register":
         return replace(self, reviews=(*self.reviews, review))
 
@@ -74,8 +81,17 @@ class Register:
         elif all(name in values for name in MARKS):
             # whoever signs after this may not lower what was set here
             marks = tuple(bool(values[name]) for name in MARKS)
-        attempt = 2 if outcome == DONE_AGAIN else self.attempt
-        return replace(self, reviews=reviews, marks=marks, attempt=attempt)
+        attempt = self.attempt + 1 if outcome == DONE_AGAIN else self.attempt
+        unanswered = self.unanswered or outcome == NO_ANSWER
+        return replace(self, reviews=reviews, marks=marks, attempt=attempt, unanswered=unanswered)
+
+    def fixing(self, values: Mapping[str, Any]) -> "Register":
+        """Return the register that says these values until the application is corrected."""
+        return replace(self, fixed=tuple(sorted({**values, **dict(self.fixed)}.items()))) if values else self
+
+    def says(self, values: Mapping[str, Any]) -> bool:
+        """Return whether these values agree with those that are fixed."""
+        return all(values.get(name, value) == value for name, value in self.fixed)
 
     def without_ended(self, instances: Container[int]) -> "Register":
         """Return the register without the reviews of processes that have ended."""
@@ -150,10 +166,16 @@ class Canonicalizer:
         return "<n>"
 
     def counter(self, name: str, value: object, register: Register) -> object:
-        """Return a counter that the register counts too as the difference between both."""
-        return (
-            value - register.corrections if isinstance(value, int | float) and name in self._world.counters else value
-        )
+        """Return a counter that the register counts too as the difference between both.
+
+        Where the models compare it with numbers, its value is kept as well, up to where it is above them all.
+        """
+        what = self._world.counters.get(name)
+        if what is None or isinstance(value, bool) or not isinstance(value, int | float):
+            return value
+        difference = value - register.counted(what)
+        above_all = self._world.above_compared(name)
+        return difference if above_all is None else [min(value, above_all), difference]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +251,8 @@ class _Form:
         kept = tuple(sorted((m.name, self._text(m.correlation_key)) for m in self._state.messages.values()))
         register = self._case.register
         reviews = tuple(sorted((review.stage, self._ids.get(review.id, "")) for review in register.reviews))
-        return roots, kept, reviews, self._text(register.hand_over or ""), self._owner.marks(register)
+        of_register = (self._text(register.hand_over or ""), self._owner.marks(register), register.unanswered)
+        return roots, kept, reviews, *of_register, repr(register.fixed)
 
     def _timer_ranks(self) -> dict[int, tuple[int, int]]:
         """Return of each timer the step in which it was set, and its order among those set in the same step."""
@@ -343,6 +366,6 @@ class _Form:
             return "<moment>"
         if "~" in text:
             return self._ids.setdefault(text, f"<id {len(self._ids)}>")
-        if text.startswith(f"{APPLICATION}:"):
+        if text.startswith((f"{APPLICATION}:", f"{WORK_ORDER}:")):
             return "<key>"
         return text

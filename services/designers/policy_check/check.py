@@ -16,6 +16,7 @@ from services.designers.policy_check.report import PartOfReport, Report, Sentenc
 from services.designers.policy_check.root_processes import Root, find_roots, job_types_elsewhere
 from services.designers.policy_check.rules import Rule, Rules
 from services.designers.policy_check.silent_run import SilentRuns
+from services.designers.policy_check.unvaried import computed_names
 from services.designers.policy_check.verdicts import BUILT_IN, Unseen, Verdicts, Walked, not_there
 from services.designers.policy_check.whole_walk import find_broken
 from services.designers.policy_check.world import NAME as WORLD
@@ -60,6 +61,7 @@ def world_of(
         files.stage_file.stages if stages is None else stages,
         items,
         compared=compared_numbers(files.resources if resources is None else resources),
+        computed=computed_names(files.resources if resources is None else resources),
         declared=declared,
         process=None if root is None else root.process_id,
         elsewhere=elsewhere,
@@ -267,6 +269,12 @@ class _Check:
             yield (
                 "此文件夹没有规则：用的是随版本发布的规则",
                 "this folder has no rules: it is held to the shipped ones",
+            )
+        elif self._files.unlike_shipped:
+            count = self._files.unlike_shipped
+            yield (
+                f"随版本发布的规则中，有 {count} 条在此文件夹中没有或已更改",
+                f"{count} of the shipped rules are not here or changed",
             )
         if len(world.items) >= 2:
             yield ("试了两个申请项：第三个起没有试过", "two items were tried: what happens from a third one on was not")

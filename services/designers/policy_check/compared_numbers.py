@@ -56,8 +56,7 @@ def between(numbers: Iterable[Number], given: Sequence[Number], lowest: Number, 
     A variable of whole numbers moves by one, a share by a thousandth; none leaves its range.
     """
     constants = sorted(set(numbers))
-    whole = all(isinstance(value, int) for value in (*given, *constants, lowest, highest)) and highest - lowest > 1
-    step: Number = 1 if whole else _SMALL
+    step = _step((*given, *constants), lowest, highest)
 
     def sides(value: Number) -> tuple[int, ...]:
         return tuple((value > constant) - (value < constant) for constant in constants)
@@ -70,6 +69,17 @@ def between(numbers: Iterable[Number], given: Sequence[Number], lowest: Number, 
                 seen.add(sides(value))
                 added.append(value)
     return added
+
+
+def beside_ends(given: Sequence[Number], lowest: Number, highest: Number) -> list[Number]:
+    """Return the numbers one step from the ends of a range: almost nothing, and almost all."""
+    step = _step(given, lowest, highest)
+    return [value for value in (lowest + step, highest - step) if lowest < value < highest]
+
+
+def _step(numbers: Iterable[Number], lowest: Number, highest: Number) -> Number:
+    whole = all(isinstance(value, int) for value in (*numbers, lowest, highest)) and highest - lowest > 1
+    return 1 if whole else _SMALL
 
 
 def _in_expression(text: str) -> Iterator[tuple[str, Number]]:

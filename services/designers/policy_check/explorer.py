@@ -29,11 +29,10 @@ from services.designers.policy_check.case import Canonical, Canonicalizer, Case
 from services.designers.policy_check.facts import Fact
 from services.designers.policy_check.in_memory import Applied, Simulation
 from services.designers.policy_check.live_variables import ALL, all_names
-from services.designers.policy_check.moves import DECISION, ERROR, JOB, SILENT, Move
+from services.designers.policy_check.moves import ERROR, JOB, SILENT, Move
 from services.designers.policy_check.rule_states import Effect, Places, RuleStates
 from services.designers.policy_check.rules import Rule, Rules
-from services.designers.policy_check.step_findings import Finding
-from services.designers.policy_check.world import NO_ANSWER
+from services.designers.policy_check.step_findings import NO_ANSWER, STOPS, Finding
 
 MOST_STATES = 500_000
 ANYTHING = "*"
@@ -308,10 +307,10 @@ class Explorer:
             applied = self._simulation.apply(case, move)
             facts = list(applied.facts)
             followed: list[Move] = [move]
-            is_stopped = any(finding.kind in ("incident", "refused") for finding in applied.findings)
-            if move.kind == DECISION and move.what == NO_ANSWER:
+            is_stopped = any(finding.kind in STOPS for finding in applied.findings)
+            if any(finding.kind == NO_ANSWER for finding in applied.findings):
                 # a review without an answer has to stop the case: that no way is for it is as it should be
-                applied = replace(applied, findings=tuple(f for f in applied.findings if f.kind != "incident"))
+                applied = replace(applied, findings=tuple(f for f in applied.findings if f.kind != NO_ANSWER))
             if self._reduces and not applied.findings:
                 applied = self._run_on(applied, facts, followed)
             self._note(facts)

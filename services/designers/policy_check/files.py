@@ -10,7 +10,7 @@ from lxml import etree
 
 from services.designers import own_workers
 from services.designers.own_workers import OwnWorker
-from services.designers.policy_check import rules
+from services.designers.policy_check import rules, yaml_lines
 from services.designers.policy_check.rules import Rule
 from services.designers.policy_check.yaml_lines import UnreadableFile
 from services.domain.stages import file as stage_file
@@ -19,7 +19,7 @@ from services.domain.supervision import checklists
 from services.domain.supervision.checklists import ChecklistFile
 from services.engine.processing.deployments import Resource
 from services.runtime import models as diagrams
-from services.runtime.places import own_or_shipped
+from services.runtime.places import BPMN, own_or_shipped
 
 FACTS = "policy-facts.json"
 """What can happen in the models as they are: an edit after which it cannot is told."""
@@ -37,6 +37,8 @@ class Folder:
     rules: Sequence[Rule]
     rules_path: Path
     checklists: ChecklistFile
+    unlike_shipped: int = 0
+    """How many of the shipped rules the folder's own lack, or say otherwise."""
 
 
 def read(folder: Path) -> Folder:
@@ -78,7 +80,27 @@ def read(folder: Path) -> Folder:
         rules.read(rules_path),
         rules_path,
         asked,
+        _count_unlike_shipped(rules_path),
     )
+
+
+def _count_unlike_shipped(path: Path) -> int:
+    """Count the shipped rules that a file lacks or says otherwise; its words for people may be others."""
+    shipped_path = BPMN / rules.NAME
+    if path == shipped_path or not shipped_path.exists():
+        return 0
+    own, shipped = _conditions(path), _conditions(shipped_path)
+    return sum(own.get(name) != rule for name, rule in shipped.items())
+
+
+def _conditions(path: Path) -> dict[str, dict[str, Any]]:
+    """Return what each rule of a readable file asks, by its id."""
+    content = yaml_lines.read(path).values
+    afresh = {"afresh": content.get("afresh")}
+    return {
+        rule["id"]: afresh | {key: value for key, value in rule.items() if key not in ("zh", "en")}
+        for rule in content["rules"]
+    }
 
 
 def declared_workers(folder: Path, shipped: frozenset[str]) -> Mapping[str, OwnWorker]:

@@ -1,6 +1,7 @@
 """The models, deployed on a store in memory, and what the engine makes of each move of a case."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -12,15 +13,17 @@ from services.designers.policy_check.alike_marks import alike
 from services.designers.policy_check.case import APPLICATION, Case, LiveOf, OpenReview, Register
 from services.designers.policy_check.decision_inputs import names_that_matter
 from services.designers.policy_check.facts import Fact
-from services.designers.policy_check.live_variables import Uses, names_in_decisions, numbers_in
+from services.designers.policy_check.live_variables import Uses, names_in_decisions, names_of, numbers_in
 from services.designers.policy_check.moves import JOB, OPENS_REVIEW, TIMER, Move, PossibleMoves
 from services.designers.policy_check.overlapping_flows import Gateway, WatchedExclusiveGateway
 from services.designers.policy_check.rules import Rules
 from services.designers.policy_check.step_findings import Finding
-from services.designers.policy_check.world import FROM_NOW, KEEP, NEW_ID, Values, World
+from services.designers.policy_check.unvaried import Values as SeenValues
+from services.designers.policy_check.unvaried import note_value
+from services.designers.policy_check.world import ATTEMPTS, FROM_NOW, KEEP, NEW_ID, Values, World
 from services.domain.process.messages import APPLICATION_CORRECTED, APPLICATION_SUBMITTED, LOAN_CLOSED
 from services.engine.clock import ControlledClock, from_millis
-from services.engine.errors import Rejection
+from services.engine.errors import ErrorType, Rejection
 from services.engine.model.bpmn import ElementType, Process
 from services.engine.model.timers import parse_duration
 from services.engine.processing import jobs, messages, signals, timers
@@ -37,6 +40,7 @@ START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 REVIEW_ID, HAND_OVER_ID, STAGE = "reviewId", "handOverId", "stage"
 CASE_ENDS = ("case", "ends")
 CASE_BEGINS = Fact("case", "begins")
+_NO_WAY = frozenset({ErrorType.CONDITION, ErrorType.EXTRACT_VALUE})
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,8 @@ class Simulation:
         """The elements and flows that a walk entered, by process."""
         self.matched: set[tuple[str, int]] = set()
         """The rows of decision tables that a walk hit, by decision and number from 1."""
+        self.seen_values: SeenValues = {}
+        """The kinds of values that a walk saw of each variable."""
         self._clock = ControlledClock()
         self._clock.pin(START)
         self._store = MemoryStore()
@@ -115,6 +121,7 @@ class Simulation:
             self.deployments.append(self._store.state)
         models = ModelCache(self._store)
         self.processes: Mapping[int, Process] = {key: models.process(key) for key in self._store.state.definitions}
+        self._asked_again = self._types_of_several_elements()
         self.empty = Case(self._store.state, Register(), START)
         decisions = [r.content for deployed in (*earlier, resources) for r in deployed if r.name.endswith(".dmn")]
         self.by_id = {process.id: process for process in self.processes.values()}  # the newest version of each
@@ -123,7 +130,15 @@ class Simulation:
         self.live = LiveOf(self.processes, uses, self._uses(decisions, required=True))
         self.alike_marks = alike(self.processes.values(), decisions, world, rules, uses) if reduces else {}
         """The marks of importance that stand for others: these go on alike."""
-        self._possible = PossibleMoves(self.processes, world, rules, self.live, reduces=reduces)
+        self._possible = PossibleMoves(
+            self.processes, world, rules, self.live, reduces=reduces, asked_again=self._asked_again
+        )
+
+    def _types_of_several_elements(self) -> frozenset[str]:
+        """Return the types of jobs that a case can have done more than once before it is corrected."""
+        elements = [element for process in self.processes.values() for element in process.elements.values()]
+        types = Counter(element.job.type.text for element in elements if element.job is not None)
+        return frozenset(job_type for job_type, count in types.items() if count > 1)
 
     def _uses(self, decisions: Sequence[bytes], *, required: bool) -> Uses:
         """Return what is read outside the processes; ``required``: what a worker cannot work without, too."""
@@ -294,12 +309,17 @@ class Simulation:
             register = register.opened(OpenReview(values[REVIEW_ID], str(stage), instance))
         elif move.kind == JOB and isinstance(values.get(HAND_OVER_ID), str):
             register = replace(register, hand_over=values[HAND_OVER_ID])
+        if move.kind == JOB and move.name in self._asked_again:
+            register = register.fixing({name: values[name] for name in self.world.fixed & values.keys()})
         for fact in happened:
             if fact.kind == "stage" and fact.name in self.world.stages:
                 stage_of = self.world.stages[fact.name]
                 register = register.decided(stage_of, fact.what, values, move.review or None)
+                if ATTEMPTS not in self.world.counters.values():
+                    # a world that gives every later attempt one number
+                    register = replace(register, attempt=min(register.attempt, 2))
             elif fact.kind == "message" and fact.name == APPLICATION_CORRECTED:
-                register = replace(register, corrections=register.corrections + 1)
+                register = replace(register, corrections=register.corrections + 1, fixed=())
             elif fact.kind == "message" and fact.name == LOAN_CLOSED:
                 register = replace(register, hand_over=None)  # nothing is sent for it any more
         return register
@@ -348,6 +368,7 @@ class Simulation:
                     happened.append(self._end(before, record, root_values.get(record.key, {})))
             elif record.value_type == "VARIABLE":
                 root_values.setdefault(value["scopeKey"], {})[value["name"]] = value["value"]
+                note_value(self.seen_values, value["bpmnProcessId"], value["name"], value["value"], self.world.items)
             elif record.value_type == "JOB" and record.intent == "CREATED":
                 happened.append(self._started(after, record, findings))
             elif record.value_type == "DECISION_EVALUATION":
@@ -355,13 +376,30 @@ class Simulation:
                     self.matched.update((evaluated["decisionId"], index) for index in evaluated["matchedRules"])
             elif record.value_type == "INCIDENT" and record.intent == "CREATED":
                 at = value["elementId"] if value["elementId"] != jobs.NO_CATCH_EVENT_FOUND else _element(move)
-                findings.append(step_findings.incident(at, value["errorType"], value["errorMessage"]))
+                if self._is_without_answer(after, value):
+                    findings.append(step_findings.no_answer(at))
+                else:
+                    findings.append(step_findings.incident(at, value["errorType"], value["errorMessage"]))
         if move is not None and move.kind == TIMER:
             first = next((fact for fact in happened if fact.kind == "job" and fact.what == "starts"), None)
             process = self.processes[before.state.timers[move.key].process_definition_key]
             findings += step_findings.unchecked_timer(process, move.element_id, first, self.world)
         findings += step_findings.wrong_keys(after, self.world)
         return happened, tuple(findings)
+
+    def _is_without_answer(self, after: Case, incident: Mapping[str, Any]) -> bool:
+        """Return whether no way is for a review that ended without an answer, as it should be.
+
+        What the flows ask for is null then, at once or behind other jobs.
+        """
+        if not after.register.unanswered or incident["errorType"] not in _NO_WAY:
+            return False
+        instance = after.state.instances[incident["processInstanceKey"]]
+        element = self.processes[instance.process_definition_key].elements[incident["elementId"]]
+        asked = frozenset[str]().union(*(names_of(flow.condition) for flow in element.outgoing))
+        at = instance.element_instances.get(incident["elementInstanceKey"])
+        given = visible_variables(instance, at, sorted(asked)) if at is not None else {}
+        return any(_lacks_answer(given.get(name)) for name in asked)
 
     def _end(self, before: Case, record: Record, set_in_step: Mapping[str, Any]) -> Fact:
         instance = before.state.instances.get(record.key)
@@ -396,6 +434,11 @@ class Simulation:
             for s in case.state.message_subscriptions.values()
             if (sent := self.world.sent.get(s.name)) is not None and s.correlation_key == case.register.keys(sent.key)
         )
+
+
+def _lacks_answer(value: object) -> bool:
+    """Return whether a variable is null, or a list of answers of which one is."""
+    return value is None or (isinstance(value, list) and None in value)
 
 
 def _element(move: Move | None) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from services.designers.policy_check.case import Case, LiveOf, is_open
 from services.designers.policy_check.live_variables import LiveVariables
 from services.designers.policy_check.rules import Rules
-from services.designers.policy_check.world import Values, World
+from services.designers.policy_check.world import ATTEMPT, Values, World
 from services.domain.process.messages import REVIEW_DECIDED
 from services.engine.clock import MAX_MILLIS
 from services.engine.model.bpmn import Process
@@ -50,8 +50,17 @@ class PossibleMoves:
     """Finds the moves of a case; ``reduces``: outcomes that differ only in what nothing reads are one."""
 
     def __init__(
-        self, processes: Mapping[int, Process], world: World, rules: Rules, live: LiveOf, *, reduces: bool
+        self,
+        processes: Mapping[int, Process],
+        world: World,
+        rules: Rules,
+        live: LiveOf,
+        *,
+        reduces: bool,
+        asked_again: frozenset[str] = frozenset(),
     ) -> None:
+        """``asked_again`` are the types of jobs that can be done again, with what the register has said before."""
+        self._asked_again = asked_again
         self._processes = processes
         self._world = world
         self._rules = rules
@@ -84,7 +93,10 @@ class PossibleMoves:
             instance = state.instances[job.process_instance_key]
             of = self._item(instance, job.element_instance_key)
             for choice, values in self._distinct_outcomes(instance, job.element_id, job.type, state):
-                yield Move(JOB, key, instance.bpmn_process_id, job.element_id, job.type, "", values, of, choice=choice)
+                if not case.register.says(values):
+                    continue
+                given = {name: case.register.attempt if value == ATTEMPT else value for name, value in values.items()}
+                yield Move(JOB, key, instance.bpmn_process_id, job.element_id, job.type, "", given, of, choice=choice)
             for code in self._world.errors(job.type):
                 yield Move(ERROR, key, instance.bpmn_process_id, job.element_id, job.type, code, {}, of)
 
@@ -108,6 +120,8 @@ class PossibleMoves:
         compared = self._rules.compared("job", job_type) | {
             name for meaning in self._world.meanings for name in meaning.of.variables
         }
+        if job_type in self._asked_again:
+            compared |= self._world.fixed
         told: set[str] = set()
         for choice, values in enumerate(self._world.outcomes(job_type)):
             matters = {*read.given(element_id, values), *(compared & values.keys())} if self._reduces else values.keys()

@@ -18,6 +18,7 @@ from services.designers.policy_check.in_memory import Simulation
 from services.designers.policy_check.monitors import fits
 from services.designers.policy_check.moves import JOB, TIMER, Move
 from services.designers.policy_check.rules import Rule, Rules, Timing
+from services.designers.policy_check.step_findings import STOPS
 from services.engine.clock import to_millis
 from services.engine.model.timers import parse_date, parse_duration
 
@@ -172,7 +173,7 @@ class SilentRuns:
                     return Run(begun, happened, repeats=known.repeats, is_over=True)
                 passed[here] = (case.now, len(happened))
             applied = self._simulation.apply(case, move)
-            if any(finding.kind in ("incident", "refused") for finding in applied.findings):
+            if any(finding.kind in STOPS for finding in applied.findings):
                 return Run(begun, happened, repeats=False, is_over=False)
             case = applied.case
             happened += [(case.now, fact) for fact in applied.facts]

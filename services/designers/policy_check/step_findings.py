@@ -9,6 +9,10 @@ from services.designers.policy_check.report import Sentence
 from services.designers.policy_check.world import World
 from services.engine.model.bpmn import ElementType, Process
 
+STOPS = frozenset({"incident", "refused", "no-answer"})
+"""The findings with which a case stands still."""
+NO_ANSWER = "no-answer"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -30,6 +34,11 @@ def incident(element_id: str, error_type: str, message: str) -> Finding:
         f"the process stops here with an incident ({error_type}): {message}",
     )
     return Finding("incident", element_id, text, error_type)
+
+
+def no_answer(element_id: str) -> Finding:
+    """Return that the case stops for want of an answer, which is no fault of the model."""
+    return Finding(NO_ANSWER, element_id, ("没有结论", "no answer"))
 
 
 def missing(element_id: str, job_type: str, name: str) -> Finding:

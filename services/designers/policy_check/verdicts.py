@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from services.designers.policy_check import beginnings, report, routes, stage_demands
+from services.designers.policy_check import beginnings, report, routes, stage_demands, unvaried
 from services.designers.policy_check.decision_inputs import decided_by_tables
 from services.designers.policy_check.explorer import Broken, Walk
 from services.designers.policy_check.files import Folder, facts_before
@@ -14,6 +14,8 @@ from services.designers.policy_check.monitors import Balance, Precedence, Respon
 from services.designers.policy_check.replay import replay, scenario
 from services.designers.policy_check.report import Counterexample, Sentence, Step, Verdict
 from services.designers.policy_check.rules import Rule, Rules
+from services.designers.policy_check.unvaried import Unvaried, find_unvaried, find_unvaried_in_tables
+from services.designers.policy_check.unvaried import Values as SeenValues
 from services.designers.policy_check.words import Words
 from services.designers.policy_check.world import World
 from services.engine.model.bpmn import ElementType, Process
@@ -221,17 +223,31 @@ class Unseen:
     _unhit: dict[str, Sentence] = field(default_factory=dict)
     _words: Words | None = None
     _by_tables: set[tuple[str, str]] = field(default_factory=set)
+    _seen_values: SeenValues = field(default_factory=dict)
+    _brought: dict[str, frozenset[str]] = field(default_factory=dict)
+    _counters: set[str] = field(default_factory=set)
+    _several: set[str] = field(default_factory=set)
+    _meant_unvaried: set[str] = field(default_factory=set)
 
     def add(self, walked: Walked) -> None:
         """Add the walk of a process."""
         self._processes |= walked.simulation.by_id
         self._visited |= walked.simulation.visited
         self._meant |= set(walked.world.meant.get("never visited", []))
+        self._meant_unvaried |= set(walked.world.meant.get("not varied", []))
+        for variable, kinds in walked.simulation.seen_values.items():
+            self._seen_values.setdefault(variable, set()).update(kinds)
+        brought = walked.world.brought(beginning.values for beginning in walked.simulation.beginnings)
+        for process_id in walked.simulation.by_id:
+            self._brought[process_id] = self._brought.get(process_id, frozenset()) | brought
+        self._counters |= walked.world.counters.keys()
+        known = walked.world.known_values()
         self._by_tables |= {
             (process.id, flow)
             for process in walked.simulation.by_id.values()
-            for flow in decided_by_tables(process, walked.world.known_values())
+            for flow in decided_by_tables(process, known)
         }
+        self._several |= {name for name, values in known.items() if len(values) > 1}
         self._words = self._words or Words(self.files.diagrams, self.files.stage_file, walked.world)
         job_types = {
             element.job.type.text
@@ -262,6 +278,19 @@ class Unseen:
                 yield (f"没有走到：“{zh}”（{element_id}）", f"no walk came to {en} ({element_id})")
         yield from (sentence for key, sentence in self._unused.items() if key not in self._used)
         yield from (sentence for row, sentence in self._unhit.items() if row not in self._meant)
+        for found in self._unvaried():
+            if self._words and f"{found.place.element} {found.name}" not in self._meant_unvaried:
+                yield unvaried.sentence(found, self._words.element)
+
+    def _unvaried(self) -> Iterator[Unvaried]:
+        """Yield what the models compute with though no walk has varied it."""
+        seen, counters = self._seen_values, self._counters
+        for process in self._processes.values():
+            yield from find_unvaried(process, seen, self._brought[process.id], counters)
+        everywhere = frozenset[str]().union(*self._brought.values())
+        for resource in self.files.resources:
+            if resource.name.endswith(".dmn"):
+                yield from find_unvaried_in_tables(resource.content, seen, everywhere, counters, self._several)
 
     def decided_away(self) -> Iterator[Sentence]:
         """Say which flows no case takes any more, because no row of a table says so: the rules judge what that does."""

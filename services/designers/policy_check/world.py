@@ -7,6 +7,7 @@ says under ``processes`` counts where that process is walked, and takes the plac
 
 import dataclasses
 import itertools
+import math
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from typing import Any, Literal
 
 from services.designers.own_workers import OwnWorker
 from services.designers.policy_check import facts, yaml_lines
-from services.designers.policy_check.compared_numbers import Number, between
+from services.designers.policy_check.compared_numbers import Number, beside_ends, between
 from services.designers.policy_check.facts import Fact, Pattern, PatternError
 from services.designers.policy_check.yaml_lines import UnreadableFile
 from services.domain.process.messages import SENT, Sent
@@ -27,7 +28,7 @@ from services.runtime.jobs.worker import Worker
 from services.runtime.places import own_or_shipped
 
 NAME = "policy-world.yaml"
-_OF_A_PROCESS = {"values", "ranges", "jobs", "errors", "messages", "means", "meant", "counters", "unanswered"}
+_OF_A_PROCESS = {"values", "ranges", "jobs", "errors", "messages", "means", "meant", "counters", "fixed", "unanswered"}
 _KEYS = {*_OF_A_PROCESS, "processes", "keys"}
 _KEY_PARTS = ("application", "matter", "round", "hand-over", "review")
 Values = Mapping[str, Any]
@@ -37,10 +38,15 @@ NO_ANSWER = "none"
 # A value that is made when it is given: an id of its own, or a moment so long after now.
 NEW_ID = "@new"
 FROM_NOW = "@+"
+ATTEMPT = "@attempt"
+"""The number of the attempt that a work order is in."""
 ITEMS = "@items"
 KEEP = "@keep"
 DUE_AT = "dueAt"
 MARKS = ("importantInformation", "sensitiveEvent", "highImpact")
+CORRECTIONS, ATTEMPTS = "application-corrected", "work-order-again"
+COUNTED = (CORRECTIONS, ATTEMPTS)
+"""What the register counts as the models do."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +68,7 @@ class World:
         items: int,
         *,
         compared: Mapping[str, frozenset[Number]] | None = None,
+        computed: frozenset[str] = frozenset(),
         declared: Mapping[str, OwnWorker] | None = None,
         process: str | None = None,
         elsewhere: frozenset[str] = frozenset(),
@@ -69,7 +76,8 @@ class World:
         """Read ``policy-world.yaml`` of the folder, if it has one; raises UnreadableFile.
 
         ``declared`` are the workers of the organisation's own; ``compared`` are the numbers that the models compare a
-        variable with (``compared_numbers``). ``process`` is what is walked, ``elsewhere`` the job types that only other
+        variable with (``compared_numbers``), ``computed`` the variables that they compute with otherwise
+        (``unvaried.computed_names``). ``process`` is what is walked, ``elsewhere`` the job types that only other
         processes have: what their workers give is not tried for it.
         """
         self.path = folder / NAME
@@ -91,6 +99,7 @@ class World:
         """The messages that come from outside, with their keys: the portal's, and those that the world tells."""
         self.ranges: Mapping[str, list[Number]] = self._mapping("ranges")
         self._compared = compared or {}
+        self._computed = computed
         self.values: Mapping[str, list[Any]] = {
             name: [*values, *self._beside(name, values)] for name, values in self._mapping("values").items()
         }
@@ -98,6 +107,10 @@ class World:
         self._errors: Mapping[str, list[str]] = self._mapping("errors")
         self._messages: Mapping[str, list[Values]] = self._mapping("messages")
         self.counters: Mapping[str, str] = self._mapping("counters")
+        for what in self.counters.values():
+            if what not in COUNTED:
+                raise self._unknown("counters", f"the register does not count {what}, but {', '.join(COUNTED)}")
+        self.fixed: frozenset[str] = frozenset(self._list("fixed"))
         self.meant: Mapping[str, list[str]] = self._mapping("meant")
         self.meanings = [self._meaning(text, other) for text, other in self._mapping("means").items()]
         self.unanswered: frozenset[str] = frozenset(self._list("unanswered"))
@@ -124,9 +137,10 @@ class World:
             for name in {name for outcome in outcomes for name in outcome}:
                 if job_type in fields and name not in fields.get(job_type, set()):
                     raise self._unknown("jobs", f"the worker of {job_type} gives no {name}")
-        for name in self.values:
-            if name not in returned and not any(name in names for names in fields.values()):
-                raise self._unknown("values", f"no worker and no review gives {name}")
+        for key, named in (("values", self.values), ("fixed", self.fixed)):
+            for name in named:
+                if name not in returned and not any(name in names for names in fields.values()):
+                    raise self._unknown(key, f"no worker and no review gives {name}")
         for name in self._messages:
             if name not in self.sent:
                 raise self._unknown("messages", f"the portal sends no message {name}, and keys: does not have it")
@@ -249,11 +263,22 @@ class World:
                 yield self._with_items({**dict(zip(open_names, chosen, strict=True)), **outcome})
 
     def _beside(self, name: str, values: Sequence[Any]) -> list[Number]:
-        """Return more values of a variable, where the models compare it with numbers that these are no measure of."""
+        """Return more values of a variable, where these are no measure of what the models do with it.
+
+        Of one that they compare with numbers, on each side of each; of one that they compute with, beside the ends.
+        """
         if name not in self.ranges:
             return []
         lowest, highest = self.ranges[name]
-        return between(self._compared.get(name, ()), values, lowest, highest)
+        found = between(self._compared.get(name, ()), values, lowest, highest)
+        if name in self._computed:
+            found += [value for value in beside_ends(values, lowest, highest) if value not in (*values, *found)]
+        return found
+
+    def above_compared(self, name: str) -> int | None:
+        """Return the least whole number above all that the models compare a variable with; None where there is none."""
+        numbers = self._compared.get(name)
+        return math.floor(max(numbers)) + 1 if numbers else None
 
     def _on_each_side(self, outcomes: Sequence[Values]) -> list[Values]:
         """Return the outcomes with one more for each value that the models tell apart from those given."""
@@ -324,7 +349,16 @@ class World:
             for name, value in outcome.items():
                 if value is not None:
                     found.setdefault(name, {})[repr(value)] = value
-        return {name: list(values.values()) for name, values in found.items()}
+        # a count has as many values as there are rounds
+        return {name: list(values.values()) for name, values in found.items() if name not in self.counters}
+
+    def brought(self, beginnings: Iterable[Values]) -> frozenset[str]:
+        """Return the names of the variables that workers, reviews, messages and the beginnings of a case give."""
+        decided = [values for code in self.stages for _, values in self.decisions(code, None)]
+        of_messages = [values for brought in self._messages.values() for values in brought]
+        return frozenset(
+            name for values in (*self._all_outcomes(), *decided, *of_messages, *beginnings) for name in values
+        )
 
     def numbers(self) -> frozenset[int]:
         """Return the numbers that the world gives: a walk keeps them apart, however large they are."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.designers.policy_check.compared_numbers import Number, between, compared_numbers
+from services.designers.policy_check.compared_numbers import Number, beside_ends, between, compared_numbers
 from services.engine.processing.deployments import Resource
 
 HEAD = '<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:z="http://camunda.org/schema/zeebe/1.0">'
@@ -61,3 +61,13 @@ def test_no_more_is_tried_than_tells_the_sides_apart(
     numbers: list[Number], given: list[Number], lowest: Number, highest: Number, added: list[Number]
 ) -> None:
     assert sorted(between(numbers, given, lowest, highest)) == added
+
+
+@pytest.mark.parametrize(
+    ("given", "lowest", "highest", "beside"),
+    [([2], 1, 365, [2, 364]), ([1, 0.5], 0.001, 1, [0.002, 0.999]), ([0], 0, 1, [0.001, 0.999])],
+)
+def test_what_is_next_to_the_ends_is_almost_nothing_and_almost_all(
+    given: list[Number], lowest: Number, highest: Number, beside: list[Number]
+) -> None:
+    assert beside_ends(given, lowest, highest) == beside
