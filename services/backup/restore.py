@@ -19,6 +19,7 @@ from services.database import schema as database_schema
 from services.database.engine import connect
 from services.database.tables.documents import NumberSeries
 from services.database.unit_of_work import Database, UnitOfWork
+from services.domain.accounts import restored as restored_accounts
 from services.domain.audit import trail as audit_trail
 from services.domain.audit.checkpoint_publisher import FOLDER as CHECKPOINTS
 from services.engine.state.store import FILE_NAME as ENGINE_FILE
@@ -294,6 +295,8 @@ def _raise_number_series(uow: UnitOfWork, installation: Installation, say: Say) 
 
 
 def _record(uow: UnitOfWork, bundle: Bundle, comparison: inventory.Comparison, left_out: dict[str, str]) -> None:
+    """Write the restore's event, with what it revived and was undone in the same unit: neither is without the other."""
+    revived = restored_accounts.undo(uow)
     audit_trail.record(
         uow,
         "database-restored",
@@ -305,4 +308,7 @@ def _record(uow: UnitOfWork, bundle: Bundle, comparison: inventory.Comparison, l
         objects_newer=len(comparison.newer),
         checkpoints_lost=[name for name in comparison.newer if name.startswith(CHECKPOINTS)],
         loan_keys_destroyed=sorted(left_out),
+        requests_withdrawn=revived.requests,
+        absences_with_new_notice=revived.absences,
+        sessions_ended=revived.sessions,
     )

@@ -153,6 +153,9 @@ async def test_an_installation_that_was_lost_is_restored_elsewhere_and_its_cases
         }
         [event] = desk.events("database-restored")
         assert event.subject_id == manifest
+        # on purpose not as it was: requests and sessions of before the backup have ended, and these are asked to look
+        assert desk.notices("zhaoqiang", "database-restored")
+        assert desk.notices("luoxin", "database-restored")
 
         await desk.returned(ending)
         await desk.returned(lent)

@@ -136,6 +136,22 @@ def end(uow: UnitOfWork, absence_id: str) -> Absence:
     return row
 
 
+def renew_notices(uow: UnitOfWork) -> list[str]:
+    """Begin the notices of a restored backup anew, where nobody has confirmed; return the ids of these absences.
+
+    The person may have ended the absence since the backup. So everybody with one that is not over is told again.
+    """
+    standing = uow.session.scalars(
+        select(Absence).where(Absence.until > uow.now, Absence.until > Absence.since).order_by(Absence.id)
+    ).all()
+    renewed = [row for row in standing if row.added_by not in (None, row.person_id) and row.confirmed_at is None]
+    for row in renewed:
+        row.notice_until = uow.now + NOTICE
+    for person_id in sorted({row.person_id for row in standing}):
+        notification_service.notify(uow, person_id, "absence-restored", application_id=None)
+    return [row.id for row in renewed]
+
+
 def _lock(uow: UnitOfWork, absence_id: str) -> Absence:
     """Lock and return the absence. Raises NotFound; Refused where it is over."""
     row = uow.session.get(Absence, absence_id, with_for_update=True, populate_existing=True)

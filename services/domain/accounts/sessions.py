@@ -184,6 +184,12 @@ def end_all(uow: UnitOfWork, person_id: str, *, keep: str | None = None) -> int:
     return uow.session.execute(statement.values(ended_at=uow.real_now)).rowcount  # type: ignore[attr-defined,no-any-return]  # an UPDATE's result has it
 
 
+def end_everybodys(uow: UnitOfWork) -> int:
+    """End the sessions of everybody and return how many there were."""
+    statement = update(LoginSession).where(LoginSession.ended_at.is_(None)).values(ended_at=uow.real_now)
+    return uow.session.execute(statement).rowcount  # type: ignore[attr-defined,no-any-return]  # an UPDATE's result has it
+
+
 def no_session() -> Refused:
     return Refused("logged-out", "You are not signed in: please sign in.", status=401)
 

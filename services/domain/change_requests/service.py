@@ -236,6 +236,15 @@ def end_all_of(uow: UnitOfWork, person_id: str) -> None:
         _withdraw(uow, request, because="left")
 
 
+def end_all_restored(uow: UnitOfWork) -> list[ChangeRequest]:
+    """End and return the requests that a restored backup opens again: an objection to one is lost with it."""
+    rows = uow.session.scalars(select(ChangeRequest).where(ChangeRequest.outcome.is_(None)))
+    requests = [row for row in rows if policy.is_open(row, uow.now)]
+    for request in requests:
+        _withdraw(uow, request, because="restored")
+    return requests
+
+
 def list_unheard(uow: UnitOfWork, requests: Collection[ChangeRequest]) -> set[str]:
     """Return the ids of the requests for which no time takes the second person's place.
 
@@ -525,7 +534,8 @@ def _end_refused(uow: UnitOfWork, change_id: str) -> None:
 
 def _withdraw(uow: UnitOfWork, request: ChangeRequest, **because: str) -> None:
     _end(uow, request, "withdrawn")
-    request.objected_by, request.objected_at = uow.actor.id, uow.now
+    request.objected_by = uow.actor.id if uow.actor.kind == "person" else None
+    request.objected_at = uow.now
     audit_trail.record(uow, "change-withdrawn", "change-request", request.id, person=request.person_id, **because)
 
 

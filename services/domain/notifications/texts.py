@@ -266,6 +266,11 @@ TEXTS = {
         "account",
         personal=True,
     ),
+    "absence-restored": NoticeText(
+        Message("The database was restored from a backup, and an absence of yours is in it: if it is over, end it."),
+        "account",
+        personal=True,
+    ),
     "management-decides": NoticeText(
         Message("An application goes to management: a decision will be waiting for you."), work="management"
     ),
@@ -463,6 +468,13 @@ TEXTS = {
     ),
     "change-carried-out": NoticeText(
         Message("A change that needed confirmation by a second person has taken effect."), "requests"
+    ),
+    "database-restored": NoticeText(
+        Message(
+            "The database was restored from a backup, so what was changed after it is undone: check posts, "
+            "deactivated accounts, absences, resets and legal holds. Open change requests have ended: make them again."
+        ),
+        "requests",
     ),
     "account-changed": NoticeText(
         Message("An administrator has changed an account: if this is not right, inform Security at once."),

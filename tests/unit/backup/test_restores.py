@@ -21,10 +21,17 @@ from services.backup.installation import ACTOR
 from services.database import schema as database_schema
 from services.database.engine import connect
 from services.database.tables.documents import NumberSeries
-from services.database.tables.people import Department
+from services.database.tables.notices import Notice
+from services.database.tables.people import Department, Person
+from services.database.unit_of_work import Actor, UnitOfWork
+from services.demo.organisation import demo_id
+from services.domain.access import queries as access_queries
+from services.domain.accounts import absences, posts, sessions, staff
+from services.domain.accounts.posts import PostRequest
+from services.domain.change_requests import service as change_requests
 from services.runtime import data_folder
 from services.runtime.clock import TurnedClock
-from services.runtime.errors import Fatal
+from services.runtime.errors import Fatal, Refused
 from services.vault.age import generate_identity
 
 PEOPLE = database_export.member_of("people")
@@ -32,13 +39,18 @@ RETAINED = MADE_FOR + timedelta(days=365)
 
 
 def rows(url: str) -> dict[str, list[Any]]:
-    """Everything in the books but what the backup and the restore have entered themselves, and the tree over it."""
+    """Everything in the books but what the backup and the restore have entered themselves, and the tree over it.
+
+    A restore tells those who watch over accounts of itself; nothing that it ends on purpose is in these books.
+    """
     engine = connect(url)
 
     def of(table: Table) -> list[Any]:
         query = select(table).order_by(*table.primary_key.columns)
         if table.name == "audit_events":
             query = query.where(table.c.subject_kind != "backup")
+        if table.name == "notices":
+            query = query.where(table.c.code != "database-restored")
         with engine.connect() as connection:
             return [tuple(row) for row in connection.execute(query)]
 
@@ -365,6 +377,111 @@ def test_books_under_a_turned_clock_are_a_demos_for_ever(installation: SmallInst
         installation.restore(backup)
     installation.restore(backup, settings={"demo": True})
     assert TurnedClock(installation.root / "new" / "clock.json").offset == timedelta(days=9)
+
+
+def act(installation: SmallInstallation, data: str, login: str, act: Callable[..., Any], *args: Any) -> Any:
+    with installation.installation(data).database() as database:
+        return database.run_now(Actor("person", demo_id(login)), act, *args)
+
+
+@pytest.mark.requirement("R2", refuses=True)
+def test_a_request_that_was_objected_to_does_not_come_back(installation: SmallInstallation) -> None:
+    post = PostRequest("head", demo_id("production"))
+    with pytest.raises(Refused, match="second person"):
+        act(installation, "var", "luoxin", posts.assign, demo_id("lina"), post)
+    [asked] = installation.events("change-requested")
+    backup = installation.back_up()
+    act(installation, "var", "zhaoqiang", change_requests.object_to, asked.subject_id)
+
+    installation.restore(backup)
+
+    installation.clock.turn(timedelta(hours=25))
+    with pytest.raises(Refused) as refused:
+        act(installation, "new", "luoxin", change_requests.begin, asked.subject_id)
+    assert refused.value.code == "request-over"
+    [event] = installation.events("change-withdrawn", "new")
+    assert (event.subject_id, json.loads(event.entry)["detail"]["because"]) == (asked.subject_id, "restored")
+    assert restored_detail(installation)["requests_withdrawn"] == [asked.subject_id]
+
+
+@pytest.mark.requirement("R16", refuses=True)
+def test_an_absence_that_the_head_had_ended_lets_nobody_sign_before_a_new_notice(
+    installation: SmallInstallation,
+) -> None:
+    head = demo_id("zhangwei")
+
+    def enter(uow: UnitOfWork) -> str:
+        return absences.add(uow, head, since=uow.now, until=uow.now + timedelta(days=5)).id
+
+    entered = act(installation, "var", "wangfang", enter)
+    installation.clock.turn(absences.NOTICE)
+    assert act(installation, "var", "wangfang", access_queries.is_absent, head)
+    backup = installation.back_up()
+    act(installation, "var", "zhangwei", lambda uow: absences.end(uow, entered).id)
+
+    installation.restore(backup)
+
+    assert not act(installation, "new", "wangfang", access_queries.is_absent, head)
+    [view] = act(installation, "new", "zhangwei", absences.list_absences, head)
+    assert (view.state, view.effective_from) == ("notice", installation.clock.now() + absences.NOTICE)
+    assert told(installation, "absence-restored") == {head}
+    assert restored_detail(installation)["absences_with_new_notice"] == [entered]
+    act(installation, "new", "zhangwei", lambda uow: absences.end(uow, entered).id)
+    installation.clock.turn(absences.NOTICE)
+    assert not act(installation, "new", "wangfang", access_queries.is_absent, head)
+
+
+@pytest.mark.requirement("R16")
+def test_an_absence_that_needs_no_notice_goes_on_after_a_restore_and_its_person_is_told(
+    installation: SmallInstallation,
+) -> None:
+    head = demo_id("zhangwei")
+
+    def enter(uow: UnitOfWork) -> str:
+        return absences.add(uow, head, since=uow.now, until=uow.now + timedelta(days=5)).id
+
+    act(installation, "var", "zhangwei", enter)
+
+    installation.restore(installation.back_up())
+
+    assert act(installation, "new", "wangfang", access_queries.is_absent, head)
+    assert told(installation, "absence-restored") == {head}
+
+
+@pytest.mark.requirement("R2", refuses=True)
+def test_sessions_of_before_have_ended_and_who_watches_over_accounts_is_told(installation: SmallInstallation) -> None:
+    def log_in(uow: UnitOfWork) -> str:
+        person = uow.session.get_one(Person, demo_id("lina"))
+        return sessions.create(uow, person, "browser", "192.0.2.1", None).token
+
+    token = act(installation, "var", "lina", log_in)
+    backup = installation.back_up()
+    act(installation, "var", "luoxin", lambda uow: staff.deactivate(uow, demo_id("lina")).id)
+
+    installation.restore(backup)
+
+    with pytest.raises(Refused) as refused:
+        act(installation, "new", "luoxin", sessions.require_not_ended, token)
+    assert refused.value.code == "logged-out"
+    assert restored_detail(installation)["sessions_ended"] == 1
+    # nobody knows any more that the account was deactivated: these look
+    watching = {"zhaoqiang", "heping", "sunli", "hanxue", "luoxin"}
+    assert told(installation, "database-restored") == {demo_id(login) for login in watching}
+
+
+def told(installation: SmallInstallation, code: str) -> set[str]:
+    with installation.installation("new").database() as database:
+        return set(
+            database.run_now(
+                ACTOR, lambda uow: uow.session.scalars(select(Notice.person_id).filter_by(code=code)).all()
+            )
+        )
+
+
+def restored_detail(installation: SmallInstallation) -> dict[str, Any]:
+    [event] = installation.events("database-restored", "new")
+    detail: dict[str, Any] = json.loads(event.entry)["detail"]
+    return detail
 
 
 def _copy(installation: SmallInstallation, name: str) -> str:
