@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from services.domain.cameras import clocks
 from services.domain.cameras.clocks import MEASURED_APART
@@ -27,6 +27,9 @@ class Holding:
     searched: Span
     share: float
     outcome: OutcomeWord
+
+
+H = TypeVar("H", bound=Holding)
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,15 @@ def _with_clock_of(sealed: Sealed, row: Mapping[str, Any], granted: Span, window
     return Span(min(window.start, start), max(window.end, end))
 
 
-def within(holding: Holding, released: Span) -> Holding | None:
+def as_released(holding: H | None, released: Span | None) -> H | None:
+    """Return the holding as a copy may hold it: what lies beyond what the release was signed over is lacking."""
+    if holding is None or released is None:
+        return holding
+    cut = within(holding, released)
+    return holding if cut is None else cut
+
+
+def within(holding: H, released: Span) -> H | None:
     """Return the holding without what lies beyond what the release was signed over; None where that is next to nothing.
 
     What that cuts off of the search is lacking, as no copy may hold it: the clock was set since, or measured anew.

@@ -184,6 +184,8 @@ class _Run:
         archived = quarantine.best_archived(
             (one for one in order.archived if one.sealed["key"] not in self.unusable), order.asked, order.least_share
         )
+        held = quarantine.as_released(held, order.released)
+        archived = quarantine.as_released(archived, order.released)
         if archived is None or (held is not None and held.share + COVERAGE_EPSILON >= archived.share):
             return held
         return archived

@@ -227,7 +227,7 @@ def end_provided_loan(uow: UnitOfWork, application_id: str, hand_over_id: str) -
 def _was_provided(uow: UnitOfWork, hand_over: HandOver, ended_at: datetime) -> bool:
     """Whether a receipt has ended the loan; one that was recorded after another end has not."""
     query = select(Disclosure.id).where(
-        Disclosure.hand_over_id == hand_over.id, Disclosure.ends_loan, Disclosure.received_at <= ended_at
+        Disclosure.hand_over_id == hand_over.id, Disclosure.ends_loan, Disclosure.received_at == ended_at
     )
     return uow.session.scalar(query.limit(1)) is not None
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from services.database.base import new_id
 from services.database.tables.applications import Application
-from services.database.tables.custody import HandOver
+from services.database.tables.custody import CustodyEntry, HandOver
 from services.database.tables.matters import Matter
 from services.database.tables.reviews import Decision
 from services.database.tables.suspensions import Suspension
@@ -67,6 +67,14 @@ def open_overdue(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Vio
     # the job runs beside what ends the loan, which closes the case: both are true
     if application.closed_at is not None and not ends:
         raise permissions.refusal(act, application_id, f"the case is closed as {application.closed_as}")
+    frozen = select(Suspension.id).where(
+        Suspension.hand_over_id == hand_over.id,
+        Suspension.cause == suspensions.PROBLEM,
+        Suspension.since < late_from,
+        Suspension.lifted_at.is_(None) | (Suspension.lifted_at > late_from),
+    )
+    if ends and uow.session.scalar(frozen.limit(1)) is not None:
+        return None  # the clock stood when the grace would have ended, and until the copies were gone
     if suspensions.is_frozen(uow, hand_over):
         return None
     if not permissions.is_over(uow, late_from):
@@ -338,7 +346,14 @@ def lift_people(uow: UnitOfWork, violation: Violation, *, cleared: bool) -> None
         return
     for suspension in of_people:
         for hand_over in suspensions.list_held(uow, str(suspension.person_id)):
-            since = max(suspension.since, hand_over.accepted_at or suspension.since)
+            received = uow.session.scalar(
+                select(func.max(CustodyEntry.at)).where(
+                    CustodyEntry.hand_over_id == hand_over.id,
+                    CustodyEntry.event == "received",
+                    CustodyEntry.person_id == suspension.person_id,
+                )
+            )
+            since = max(suspension.since, received or hand_over.accepted_at or suspension.since)
             if hand_over.id != violation.hand_over_id and since < suspensions.ended_at(uow, suspension):
                 use_period.give_back(
                     uow, hand_over, since, because="violation-cleared", until=suspensions.ended_at(uow, suspension)
@@ -375,6 +390,13 @@ def _clear(uow: UnitOfWork, hand_over: HandOver, violation: Violation) -> None:
         suspensions.lift(uow, suspension)
     since = violation.due_at or min((row.since for row in stood_with), default=uow.now)
     use_period.give_back(uow, hand_over, since, because="violation-cleared")
+    if suspensions.is_held(hand_over):
+        # a report whose freeze it had taken over may not be answered yet (R44)
+        reports = select(Matter.id).where(
+            Matter.hand_over_id == hand_over.id, Matter.kind == "problem", Matter.closed_at.is_(None)
+        )
+        for matter_id in uow.session.scalars(reports).all():
+            suspensions.open_once(uow, hand_over, suspensions.PROBLEM, matter_id)
 
 
 def _list_answerable(uow: UnitOfWork, hand_over: HandOver) -> list[str]:

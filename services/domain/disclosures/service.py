@@ -266,7 +266,9 @@ def record_receipt(
         receipt=attachment_id,
         ends_loan=row.ends_loan,
     )
-    if row.ends_loan and not loan_is_over(hand_over):
+    # what is recalled, or frozen by a report, ends by that
+    waits = {one.cause for one in suspensions.list_open(uow, hand_over)} & {suspensions.RECALLED, suspensions.PROBLEM}
+    if row.ends_loan and not waits and not loan_is_over(hand_over):
         _end_loan(uow, handing)
     return row
 

@@ -12,6 +12,7 @@ from services.database.unit_of_work import UnitOfWork
 from services.domain.accounts.signatures import signing
 from services.domain.accounts.signatures.given import Proof
 from services.domain.audit import trail as audit_trail
+from services.domain.change_requests import holds
 from services.domain.documents import service as document_service
 from services.domain.matters import queries, withdrawals
 from services.domain.matters.kinds import KINDS
@@ -133,6 +134,7 @@ def withdraw(uow: UnitOfWork, matter_id: str) -> Matter:
     refused = withdrawals.refusal(uow, subject)
     if refused is not None:
         raise refused
+    holds.check(uow, uow.actor.id)
     moot_matters.ask_back(uow, subject.matter)
     return subject.matter
 

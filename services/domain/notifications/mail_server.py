@@ -181,7 +181,11 @@ def _end(uow: UnitOfWork, row: MailServer) -> None:
     row.ended_at, row.ended_by = uow.now, uow.actor.id
     if deliveries.MAIL in uow.rules.notice_channels:
         return
-    waits = Delivery.channel == deliveries.MAIL, Delivery.delivered_at.is_(None), Delivery.given_up_at.is_(None)
+    # what it has failed to take already goes by the next one
+    waits = (
+        *(Delivery.channel == deliveries.MAIL, Delivery.attempts == 0),
+        *(Delivery.delivered_at.is_(None), Delivery.given_up_at.is_(None)),
+    )
     uow.session.execute(
         update(Delivery).where(*waits).values(channel=row.channel).execution_options(synchronize_session=False)
     )

@@ -105,7 +105,7 @@ class Relay:
         self._database = database
         self._client = client
         self._lease = lease or Lease(database, "relay", LEASE)
-        self._held = dict[str, None]()  # cases whose message the engine has not taken, the longest ago first
+        self._held = dict[str, int]()  # cases whose message the engine has not taken: how often it was asked since
         self._periodic = Leased(self._lease, POLL_INTERVAL, self._publish, pause=PAUSE)
         self._trying = Periodic("relay-held", POLL_INTERVAL, self._try_held, pause=PAUSE)
 
@@ -173,7 +173,7 @@ class Relay:
             not_taken = await self._publish_message(message, ANSWER)
             if not_taken is not None:
                 if len(self._held) < MOST_HELD:
-                    self._held[message.case] = None
+                    self._held[message.case] = 0
                 run.fault = not_taken
                 run.failed_in_a_row += not isinstance(not_taken, Silent)
                 return
@@ -182,10 +182,10 @@ class Relay:
     async def _publish_held(self) -> int:
         """Publish the first message of each held case, one at a time, and hold these no more; return their number.
 
-        Raises Retryable at the first that the engine does not take, whose case then comes last. The lease is the other
-        task's, which renews it meanwhile.
+        Ends at the first that the engine does not take, whose case then comes behind those asked for less often;
+        raises Retryable where it has taken none before. The lease is the other task's, which renews it meanwhile.
         """
-        held = list(self._held)[:AT_ONCE]
+        held = sorted(self._held, key=self._held.__getitem__)[:AT_ONCE]  # who was asked for least often comes first
         if not held or not self._lease.held:
             return 0
         messages = await self._database.run(ACTOR, claim_held, held)
@@ -196,9 +196,11 @@ class Relay:
             if not self._lease.held:
                 break
             not_taken = await self._publish_message(message, ANSWER_HELD)
-            del self._held[message.case]
+            tries = self._held.pop(message.case)
             if not_taken is not None:
-                self._held[message.case] = None
+                self._held[message.case] = tries + 1
+                if done:
+                    return done  # others are taken: no pause
                 raise not_taken
             done += 1
             self.wake()  # the case may have more

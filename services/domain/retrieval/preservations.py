@@ -129,7 +129,8 @@ def _is_held(uow: UnitOfWork, item: Item) -> bool:
     rows = _covering(list_usable(uow, item), Span(item.asked_start, item.asked_end))
     if all(_may_give_more(row.sealed, row.asked_end, row.preserved_at) for row in rows):
         tried = uow.session.get(FailedPreservation, item.id)
-        return bool(rows) and (tried is None or tried.next_try_at is None)
+        own = any(row.item_id == item.id for row in rows)  # what an appealed case has was not tried to the end
+        return own and (tried is None or tried.next_try_at is None)
     return True
 
 
@@ -241,7 +242,9 @@ def create(uow: UnitOfWork, attempt_id: str, version_id: str, asked: Span, seale
     more = _may_give_more(sealed, asked.end, uow.now)
     if more and attempt.finished_at is None and _is_in_vain(uow, attempt.item_id, asked, sealed):
         tried = uow.session.get(FailedPreservation, attempt.item_id)
-        more = tried is not None and tried.failures < TRIES_IN_VAIN
+        more = tried is not None and (
+            tried.code != INCOMPLETE or tried.failures < TRIES_IN_VAIN or asked.end > uow.now - SETTLES_WITHIN
+        )
     elif attempts.finish(uow, attempt_id, version_id):
         _add(uow, attempt, asked, sealed)
     else:
@@ -324,8 +327,13 @@ def record_failure(
             item_id=item_id, application_id=application_id, job_key=job_key, failures=0, since=uow.now
         )
         uow.session.add(row)
-    row.failures = row.failures + 1 if row.job_key == job_key else 1
+    # tries in vain are counted alone: a recorder that is away has not said that it has no more
+    again = row.job_key == job_key and (code != INCOMPLETE or row.code == INCOMPLETE)
+    row.failures = row.failures + 1 if again else 1
     row.job_key, row.code, row.failed_at, row.claimed_until = job_key, code, uow.now, None
+    if code in GONE and row.failures > TRIES_IN_VAIN:
+        # a part is kept, and the recorder has said often enough that it has no more
+        gone = gone or bool(_covering(list_held(uow, item_id), Span(item.asked_start, item.asked_end)))
     row.next_try_at = None if gone else uow.now + _pause(row.failures, away=away)
     if gone:
         _notify_failure(uow, application_id, item_id, code, overwritten=True)

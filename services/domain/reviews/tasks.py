@@ -180,6 +180,10 @@ def remind(uow: UnitOfWork, review_id: str, job_key: int) -> None:
     The process reminds daily: on a day off nobody is reminded of a review that counts working time.
     """
     review = _lock(uow, review_id)
+    matter = uow.session.get(Matter, review.matter_id) if review.matter_id is not None else None
+    if review.closed_at is None and matter is not None and matter.closed_at is not None:
+        _answer_unasked(uow, review, matter)  # an appeal that an earlier release granted has left it open
+        return
     if review.closed_at is not None or not is_reminder_due(uow, job_key, "review", review_id):
         return
     if deadlines.is_paused(uow, review.due_reason):

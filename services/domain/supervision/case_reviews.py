@@ -221,8 +221,8 @@ def decide(uow: UnitOfWork, case_id: str, given: Mapping[str, Given], sheet_sha2
     uow.session.flush()
     notification_service.mark_done(uow, "supervision", subject_id=row.id)
     concerned = uow.session.get_one(Application, row.application_id).subject_ids
-    if row.assigned_to != row.decided_by and row.assigned_to not in concerned:
-        _notify(uow, str(row.assigned_to), "inspection-case-in-your-place", row)
+    if row.assigned_to is not None and row.assigned_to != row.decided_by and row.assigned_to not in concerned:
+        _notify(uow, row.assigned_to, "inspection-case-in-your-place", row)
     _record(
         uow,
         "inspection-case-inspected",
@@ -277,7 +277,8 @@ def remind(uow: UnitOfWork, row: InspectedCase, job_key: int) -> None:
         return
     uow.session.add(Reminder(job_key=job_key, kind="review", subject_id=row.id, sent_at=uow.now))
     _record(uow, "inspection-case-reminded", row, reminded=row.assigned_to)
-    _notify(uow, str(row.assigned_to), "inspection-case", row)
+    if row.assigned_to is not None:
+        _notify(uow, row.assigned_to, "inspection-case", row)
 
 
 def escalate(uow: UnitOfWork, row: InspectedCase, job_key: int) -> None:

@@ -176,17 +176,20 @@ class Gb28181Recorder:
 
     async def fetch(self, channel: str, span: Span) -> AsyncIterator[Segment]:
         device, number = await self._numbers(channel)
-        stretches = []
+        stretches, twice = [], False
         for piece in _pieces(await self._records(channel, span), span, self._piece):
             written = self._times.exact(piece)
             if written is None:
-                raise ReplayUnsupported(
-                    f"The clock of recorder {self._gateway.client.identity} is set back between "
-                    f"{span.start.isoformat()} and {span.end.isoformat()}. Of an hour that it shows twice the device "
-                    f"cannot be told which is meant: ask for a span outside of it, or export channel {channel} on the "
-                    "recorder and upload the file."
-                )
+                twice = True  # promised, and not given: a loss
+                continue
             stretches.append((piece, Stretch(device, number, *written)))
+        if twice and not stretches:
+            raise ReplayUnsupported(
+                f"The clock of recorder {self._gateway.client.identity} is set back between "
+                f"{span.start.isoformat()} and {span.end.isoformat()}. Of an hour that it shows twice the device "
+                f"cannot be told which is meant: ask for a span outside of it, or export channel {channel} on the "
+                "recorder and upload the file."
+            )
         for piece, stretch in stretches:
             yield Segment(
                 name=f"{device}_{number}_{piece.start:%Y%m%dT%H%M%SZ}-{piece.end:%Y%m%dT%H%M%SZ}.mp4",

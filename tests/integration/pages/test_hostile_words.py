@@ -174,7 +174,7 @@ NOT_REACHED = {
     "/account/second-factor/set-up", "/account/second-factor/remove", "/account/second-factor/recovery-codes",
     "/account/sessions/{session_id}/end", "/account/sessions/end-others", "/account/mails", "/admin/notices/test",
     "/admin/people/{person_id}/absences/{absence_id}/end", "/admin/cameras/{camera_id}/picture/remove", "/apply/save",
-    "/reviews/{review_id}/confirm", "/reviews/{review_id}/unclaim", "/reviews/{review_id}/reassign",
+    "/reviews/{review_id}/confirm", "/reviews/{review_id}/unclaim", "/reviews/{review_id}/reassign", "/inbox/reassign",
     "/account/agreement", "/hand-overs/{hand_over_id}/accept", "/hand-overs/{hand_over_id}/decline",
     "/account/passkeys/{passkey_id}/rename", "/account/passkeys/{passkey_id}/remove",
     "/requests/{change_id}/{act}",
