@@ -471,8 +471,8 @@ TEXTS = {
     ),
     "database-restored": NoticeText(
         Message(
-            "The database was restored from a backup, so what was changed after it is undone: check posts, "
-            "deactivated accounts, absences, resets and legal holds. Open change requests have ended: make them again."
+            "The database was restored from a backup: check posts, accounts, absences and holds, and make open change "
+            "requests again."
         ),
         "requests",
     ),
