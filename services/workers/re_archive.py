@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from services.database.unit_of_work import Actor, Database
-from services.domain.custody import closing
+from services.domain.custody import closing, violations
 from services.runtime.errors import NotPermitted
 from services.vault.keys.signer import Signer
 from services.vault.keys.vault_keys import LoanKeys
@@ -12,7 +12,7 @@ from services.workers import vault_actions
 
 JOB_TYPE = "re-archive"
 ACTOR = Actor("worker", JOB_TYPE)
-CLOSED_AS = {**closing.RETURNED_AS, closing.PROVIDED: closing.PROVIDED_AS}
+CLOSED_AS = {**closing.RETURNED_AS, closing.PROVIDED: violations.PROVIDED_AS}
 
 
 @dataclass(frozen=True)

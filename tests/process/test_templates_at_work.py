@@ -127,7 +127,7 @@ async def _until_the_loan(desk: People, bench: Bench) -> None:
     assert (await bench.does("hand-over", **named))["handOverId"] == loan.id
     accepted = await bench.does("expire-offer", **named)
     assert accepted["acceptedMeanwhile"] is True
-    named["dueAt"] = accepted["dueAt"]
+    named |= {"dueAt": accepted["dueAt"], "gracePeriod": "P3D"}
     for job_type in ("remind-return", "suspend-access", "resume-access"):
         await bench.does(job_type, **named)
     await _reported_and_answered(desk, bench, named, "explained", "lift-freeze")

@@ -62,7 +62,7 @@ CLOSED_AS = {
 
 RETURNED_AS = {"in-order": "footage-re-archived", "discrepancy": "return-disputed"}
 LOST_AS = "copy-lost"
-PROVIDED, PROVIDED_AS = "provided", "footage-provided"
+PROVIDED = "provided"
 RELEASE = "release what the vault has"
 REASONS = {
     "rejected": "was rejected in this round",
@@ -218,7 +218,7 @@ def end_provided_loan(uow: UnitOfWork, application_id: str, hand_over_id: str) -
         raise permissions.refusal(
             act, application_id, f"nobody outside has signed for the copies of the hand-over {hand_over_id}"
         )
-    if application.closed_at is not None and application.closed_as != PROVIDED_AS:
+    if application.closed_at is not None and application.closed_as != violations.PROVIDED_AS:
         raise permissions.refusal(act, application_id, f"it is closed as {application.closed_as}")
     outbox.settle(uow, application_id, "re-archive", LOAN_CLOSED)
     return _end_loan(uow, application, hand_over, in_order=True, because=PROVIDED, violation_id=None)

@@ -40,6 +40,7 @@ FOUND = ("leak", "breach", "finding")  # by people: the same may be found again 
 UPHELD, SETTLED = "upheld", "settled"
 ENDS = (UPHELD, CLEARED, SETTLED)
 MATTER = "violation"  # the kind of its matter
+PROVIDED_AS = "footage-provided"  # how the receipt of what was provided closes a case
 ACCUSED, DEPARTMENT = "accused", "department"  # the parts of a hearing
 
 
@@ -48,8 +49,8 @@ def open_overdue(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Vio
 
     None when the copies came back or were reported lost inside the grace, and while a problem report freezes them: the
     clock stands, and the lifted freeze arms it anew. A loss that was reported after the grace is a second violation.
-    What came back after the grace was late, however late the job is: the case may be closed meanwhile. Raises
-    NotPermitted before the grace is over by the database's clock, and for a case that is closed without a loan.
+    Raises NotPermitted before the grace is over by the database's clock, and for a case that is closed, but for one
+    that a loss or the receipt of what was provided has closed after the grace, beside the job.
     """
     act = "open a violation"
     application = permissions.lock(uow, application_id, act).application
@@ -65,7 +66,8 @@ def open_overdue(uow: UnitOfWork, application_id: str, hand_over_id: str) -> Vio
     if known is not None or hand_over.replaced_at is not None:  # frozen until it was replaced: the clock stood
         return known
     # the job runs beside what ends the loan, which closes the case: both are true
-    if application.closed_at is not None and not ends:
+    is_beside = hand_over.lost_at is not None or application.closed_as == PROVIDED_AS
+    if application.closed_at is not None and not is_beside:
         raise permissions.refusal(act, application_id, f"the case is closed as {application.closed_as}")
     frozen = select(Suspension.id).where(
         Suspension.hand_over_id == hand_over.id,
