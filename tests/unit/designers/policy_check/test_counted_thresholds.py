@@ -51,7 +51,9 @@ def _checked(folder: Path, edit: Callable[[Model], None]) -> Report:
 
 
 @pytest.mark.requirement("R64")
-@pytest.mark.parametrize("edit", [partial(_accepts, otherwise="attempt >= 3"), _skips_the_third], ids=str)
+@pytest.mark.parametrize(
+    "edit", [partial(_accepts, otherwise="attempt >= 3"), _skips_the_third], ids=["accepted", "skipped"]
+)
 def test_a_third_attempt_that_nobody_has_to_verify_is_found(edit: Callable[[Model], None], tmp_path: Path) -> None:
     report = _checked(tmp_path / "models", edit)
 

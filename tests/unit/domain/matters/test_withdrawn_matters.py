@@ -12,6 +12,7 @@ from prepared_desk import prepared_desk
 from services.database.tables.matters import Matter
 from services.database.tables.notices import Notice
 from services.database.tables.reviews import Review
+from services.domain.change_requests import holds
 from services.domain.matters import queries, service
 from services.domain.process.messages import MATTER_MOOT
 from services.runtime.errors import NotFound, NotPermitted, Refused
@@ -150,3 +151,14 @@ async def test_the_page_and_the_api_withdraw(tmp_path: Path) -> None:
         assert answer.status_code == 200, answer.text
         assert (answer.json()["state"], answer.json()["mayWithdraw"]) == ("moot", False)
     desk.close()
+
+
+@pytest.mark.requirement("R46", "R52", refuses=True)
+def test_whose_signatures_are_held_withdraws_nothing_meanwhile(loan: LoanDesk) -> None:
+    matter_id = offered(loan)
+    loan.desk.run(holds.add, "head", "password-reset")
+    with pytest.raises(Refused) as caught:
+        withdraw(loan, matter_id, "head")
+    assert caught.value.code == "signature-held"
+    loan.desk.clock.turn(holds.DURATION)
+    assert withdraw(loan, matter_id, "head").closed_as == "moot"
