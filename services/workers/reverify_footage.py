@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.domain.storage import damages, derived_verification, findings, maintenance, verification
@@ -171,14 +172,7 @@ class _Run:
         if not await self._take(subject.size, budget):
             return False
         sealed = subject.sealed
-        expected = Expected(
-            bucket=sealed["bucket"],
-            key=sealed["key"],
-            version_id=sealed["versionId"],
-            size=sealed["size"],
-            sha256=sealed["sha256Cipher"],
-            hold=True,
-        )
+        expected = _expected(sealed, hold=True)
         faults = await self._examine("primary", expected)
         if faults is None:
             return True
@@ -221,13 +215,8 @@ class _Run:
         """Read one object, and repair it where it is damaged; False where the budget does not allow it."""
         if not await self._take(subject.size, budget):
             return False
-        sealed = subject.sealed
-        expected = Expected(
-            bucket=sealed["bucket"],
-            key=sealed["key"],
-            version_id=sealed["versionId"],
-            size=sealed["size"],
-            sha256=sealed["sha256Cipher"],
+        expected = _expected(
+            subject.sealed,
             labelled=subject.label,
             trusted=self._trusted() if subject.label is not None else None,
             retain_until=subject.retain_until,
@@ -287,6 +276,18 @@ def _draw(uow: UnitOfWork, day: str) -> list[Subject]:
     drawn = verification.draw(uow)
     maintenance.count(uow, day, JOB_TYPE, drawn=max(len(drawn), 1))
     return drawn
+
+
+def _expected(sealed: Mapping[str, Any], **more: Any) -> Expected:
+    """Return what has to be found of a sealed object, and ``more`` of it."""
+    return Expected(
+        bucket=sealed["bucket"],
+        key=sealed["key"],
+        version_id=sealed["versionId"],
+        size=sealed["size"],
+        sha256=sealed["sha256Cipher"],
+        **more,
+    )
 
 
 def _record_derived(uow: UnitOfWork, day: str, subject: Derived, faults: Sequence[str]) -> None:

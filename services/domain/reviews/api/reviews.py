@@ -70,7 +70,7 @@ async def conflicts(
 
 @router.get("/claimed", responses=problems(401))
 async def claimed(
-    asked: Annotated[InboxQuestion, Query()],
+    asked: Annotated[PageParameters, Query()],
     actor: Acting,
     database: GivenDatabase,
     paged: Paged,

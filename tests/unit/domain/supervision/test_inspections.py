@@ -80,10 +80,6 @@ def violation(case: str, at: datetime = FEBRUARY) -> Violation:
     return Violation(application_id=case, kind="breach", opened_at=at, facts={}, accused=[])
 
 
-def desk_order(uow: UnitOfWork, order: WorkOrder) -> WorkOrder:
-    return uow.session.get_one(WorkOrder, order.id)
-
-
 def settle_all(uow: UnitOfWork) -> None:
     uow.session.execute(update(OutboxMessage).values(settled_at=uow.now))
 
@@ -594,7 +590,9 @@ def test_the_report_is_signed_by_all_and_findings_become_work_orders_and_violati
     answers = {item["code"]: Answered("yes") for item in order.facts["checklist"]}
     desk.run(orders_of.done, order.id, Done(answers, "已完善审批分工"), Proof(order.facts_sha256, PASSWORD), by=doer)
     desk.run(order_tasks.open_verification, order.id, job_key=next(desk.keys))
-    assert "security-head" not in desk.run(lambda uow: orders_of.list_verifiers(uow, desk_order(uow, order)))
+    assert "security-head" not in desk.run(
+        lambda uow: orders_of.list_verifiers(uow, uow.session.get_one(WorkOrder, order.id))
+    )
     verdict, given = Verdict("verified", {"on-site": True, "met": True}), Proof(order.facts_sha256, PASSWORD)
     assert refused(desk.run, orders_of.verify, order.id, verdict, given, by="security-head") == "has-a-part"
     desk.run(orders_of.verify, order.id, verdict, given, by="supervisor")
