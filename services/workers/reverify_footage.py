@@ -71,7 +71,7 @@ async def handle(
             raise Outcome(CARE_FAILED, f"the verification of {day} was not ended: {error}") from error
     if run.unread:
         await database.run(ACTOR, maintenance.give_back, day, JOB_TYPE)
-        raise Outcome(CARE_FAILED, f"of {day} {len(run.unread)} objects were not given, such as {run.unread[0]}")
+        raise Outcome(CARE_FAILED, f"of {day} {len(run.unread)} objects were not given, such as {run.unread[0][1]}")
     counts = await database.run(ACTOR, maintenance.end, day, JOB_TYPE)
     unrepaired = await database.read(ACTOR, damages.count_unrepaired)
     if unrepaired:
@@ -106,7 +106,7 @@ class _Run:
     trusted: Callable[[], TrustedSigners] | None
     day: str
     job_key: int
-    unread: list[str] = field(default_factory=list)  # keys of what a store did not give
+    unread: list[tuple[str, str]] = field(default_factory=list)  # place and key of what a store did not give
     breakers: dict[str, Breaker] = field(default_factory=lambda: defaultdict(Breaker))  # by the place
 
     async def do(self) -> None:
@@ -169,12 +169,15 @@ class _Run:
 
     async def _read_one_derived(self, subject: Derived, budget: int) -> bool:
         """Read a redacted copy; False where the budget does not allow it."""
+        sealed = subject.sealed
+        if ("primary", sealed["key"]) in self.unread:
+            return True
         if not await self._take(subject.size, budget):
             return False
-        sealed = subject.sealed
         expected = _expected(sealed, hold=True)
         faults = await self._examine("primary", expected)
         if faults is None:
+            await self._return(subject.size)
             return True
         if "hold" in faults:
             await run_in_thread(
@@ -188,6 +191,10 @@ class _Run:
         return await self.database.run(
             ACTOR, maintenance.take_bytes, self.day, JOB_TYPE, size, budget, holder=f"job {self.job_key}"
         )
+
+    async def _return(self, size: int) -> None:
+        """Return what was taken for what a store did not give: one large object does not take each day's budget."""
+        await self.database.run(ACTOR, maintenance.return_bytes, self.day, JOB_TYPE, size)
 
     async def _examine(self, place: Place, expected: Expected) -> list[str] | None:
         """Return the faults of an object; None where the store does not give it.
@@ -212,7 +219,12 @@ class _Run:
         return faults
 
     async def _read(self, subject: Subject, budget: int) -> bool:
-        """Read one object, and repair it where it is damaged; False where the budget does not allow it."""
+        """Read one object, and repair it where it is damaged; False where the budget does not allow it.
+
+        What its store did not give before in this run is not asked for again: it would look like a store that is away.
+        """
+        if (subject.place, subject.sealed["key"]) in self.unread:
+            return True
         if not await self._take(subject.size, budget):
             return False
         expected = _expected(
@@ -223,6 +235,7 @@ class _Run:
         )
         faults = await self._examine(subject.place, expected)
         if faults is None:
+            await self._return(subject.size)
             return True
         damage_id = await self.database.run(ACTOR, _record, self.day, subject, faults)
         if damage_id is not None:
@@ -248,7 +261,7 @@ class _Run:
             )
         except (StoreDown, StoreRefused) as error:
             log.warning("a store did not let a repair end", place=kept.place, key=kept.key, cause=str(error))
-            self.unread.append(kept.key)
+            self.unread.append((kept.place, kept.key))
             return False
         return True
 
@@ -266,7 +279,7 @@ class _Run:
     def _pass_over(self, place: Place, key: str, fault: StoreDown | StoreRefused) -> None:
         """Go on behind an object that a store did not give; raises the fault where the store is away."""
         self.breakers[place].pass_over(fault, key, place=place)
-        self.unread.append(key)
+        self.unread.append((place, key))
 
 
 def _draw(uow: UnitOfWork, day: str) -> list[Subject]:

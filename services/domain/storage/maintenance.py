@@ -71,6 +71,12 @@ def take_bytes(uow: UnitOfWork, day: str, task: str, size: int, budget: int, *, 
     return True
 
 
+def return_bytes(uow: UnitOfWork, day: str, task: str, size: int) -> None:
+    """Return to the day's budget what was taken for an object that the store did not give."""
+    run = _lock(uow, day, task)
+    run.bytes_read = max(run.bytes_read - size, 0)
+
+
 def count(uow: UnitOfWork, day: str, task: str, **more: int) -> None:
     """Add to the counts of a run."""
     run = _lock(uow, day, task)

@@ -244,6 +244,28 @@ async def test_what_does_not_fit_into_what_is_left_of_a_day_is_passed_over(desk:
     assert [desk.row(Master, row.id).last_verified_at == now for row in (small, drawn, large)] == [True, True, False]
 
 
+@pytest.mark.requirement("R13", "R53")
+async def test_a_large_master_that_its_store_never_gives_does_not_take_the_budget_of_each_day(desk: Desk) -> None:
+    await backed_up(desk, "gate", "yard", "hall")
+    *others, large = sorted(desk.rows(Master), key=lambda row: int(row.sealed["size"]))
+    desk.clock.turn(HALF)
+    began = desk.clock.now()
+    desk.change(Master, large.id, last_verified_at=began - HALF - DAY)  # the longest unread
+    with_budget(desk, large.sealed["size"] - 1)
+
+    for _ in range(6):
+        with (
+            bad_disk(desk.store, "stat", large.sealed["key"]),
+            patch.object(verification, "draw", lambda _: []),
+            pytest.raises(Outcome, match="were not given"),
+        ):
+            await verify(desk)
+        desk.clock.turn(DAY)
+
+    assert desk.row(Master, large.id).last_verified_at < began
+    assert [desk.row(Master, row.id).last_verified_at >= began for row in others] == [True, True]
+
+
 @pytest.mark.requirement("R13")
 async def test_a_store_that_is_away_is_one_failure_and_the_same_day_can_go_on(desk: Desk) -> None:
     await backed_up(desk, "gate")
