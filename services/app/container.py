@@ -78,6 +78,7 @@ MODELS = BPMN
 START = key_events.STARTING
 REVIEW = "review"
 NEEDED = ("video-retrieval", REVIEW)
+OPENING_SECONDS = 3.0  # for each of the three tries of a store to answer at the start
 
 
 @dataclass
@@ -116,13 +117,16 @@ class Container:
     def _opened(self, name: str, place: StorePlace) -> Store:
         """Open a store and check it; one that is away is checked before its first use, but at a first start."""
         store = open_store(place, self.clock)
+        known = self.apart or (self.manifest is not None and name in self.manifest.stores)
+        # one that hangs holds up neither the start nor, later, each call for minutes
+        asked = open_store(place, self.clock, answer_seconds=OPENING_SECONDS) if known else store
         try:
-            self._admit(name, store)
+            self._admit(name, asked)
         except StoreDown as error:
-            if not self.apart and (self.manifest is None or name not in self.manifest.stores):
+            if not known:
                 raise
             log.warning("a store does not answer; it is checked before it is used", store=name, cause=str(error))
-            store = UncheckedStore.of(store, partial(self._admit, name, store))
+            store = UncheckedStore.of(store, partial(self._admit, name, asked))
         self.opened_stores[name] = store
         return store
 
@@ -350,9 +354,9 @@ def _named_places(settings: Settings) -> dict[str, StorePlace]:
 
 
 def _named_stores(container: Container) -> dict[str, Store]:
-    """Return the stores that the settings name; none is made."""
+    """Return the stores that the settings name, to be asked once; none is made."""
     places = _named_places(container.settings)
-    return {name: open_store(place, container.clock) for name, place in places.items()}
+    return {name: open_store(place, container.clock, answer_seconds=OPENING_SECONDS) for name, place in places.items()}
 
 
 def make_buckets(settings: Settings, database: Database, clock: Clock) -> list[str]:

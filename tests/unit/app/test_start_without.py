@@ -1,6 +1,7 @@
 """What a process does at its start while a store is away, and what it refuses all the same."""
 
 import io
+import socket
 from pathlib import Path
 
 import httpx
@@ -29,6 +30,18 @@ async def test_the_portal_starts_and_people_sign_in_while_the_store_is_away(away
         assert (await client.get("/inbox")).status_code == 303  # to the login, and to no store
     with pytest.raises(StoreDown):
         container.store.stat("documents", "a/1")
+    container.database.close()
+
+
+def test_a_store_that_takes_connections_and_never_answers_is_not_waited_for_long(
+    away: Settings, free_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(container_module, "OPENING_SECONDS", 0.05)
+    with socket.create_server(("127.0.0.1", free_port)):
+        container = open_container(away, apart=True)
+        for _ in range(2):  # at the start, and when it is first used
+            with pytest.raises(StoreDown, match="timed out"):
+                container.store.stat("documents", "a/1")
     container.database.close()
 
 
