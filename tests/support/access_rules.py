@@ -555,6 +555,7 @@ RULES |= {
     "POST /api/reviews/reassign": Rule(EVERYONE, body={"reviewIds": ["none"], "personId": "operator2"}),
     # it ends the matter that other routes are about
     "POST /api/matters/{matter_id}/withdraw": Rule(TRANSFERRING, SEE - TRANSFERRING),
+    "GET /api/documents/{number}/translation/{language}/pdf": Rule(SEE),
 }
 # They end what the other routes need, so they come last.
 LAST = (

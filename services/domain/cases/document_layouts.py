@@ -93,10 +93,15 @@ def _zone(content: Mapping[str, Any]) -> str:
     return str(zone or "UTC")
 
 
-def render_translation(sheet: Sheet, original_title: str, original: Mapping[str, str]) -> str:
-    """Return the page of a translated sheet; ``original`` has the addresses of the original's page and PDF."""
-    template = _print_environment.get_template("translation.html")
-    return template.render(sheet=sheet, original_title=original_title, original=original, nothing="none")
+def render_translation(sheet: Sheet, original_title: str, language: str, addresses: Mapping[str, str]) -> str:
+    """Return the page of a translated sheet.
+
+    ``addresses`` are of the original's page and PDF ("page", "pdf"), and of the translation's PDF ("translation").
+    """
+    words = pdf.words_of(language)
+    return _print_environment.get_template("translation.html").render(
+        sheet=sheet, original_title=original_title, words=words, nothing=words["nothing"], addresses=addresses
+    )
 
 
 def render_page(kind: str, number: str, sha256: str, content: dict[str, Any]) -> str:

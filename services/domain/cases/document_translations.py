@@ -168,11 +168,12 @@ def _from_catalogues(language: str) -> Iterator[tuple[str, str]]:
         yield stage.zh, stage.en
         yield from ((question.zh, question.en) for question in stage.questions)
     yield from ((outcome.zh, outcome.en) for outcome in STAGES.outcomes.values())
+    yield from ((sanction.zh, sanction.en) for sanction in STAGES.sanctions.values())
     yield from ((question.zh, question.en) for _, question in checklists.load().questions().values())
 
 
 def _part(part: Part, say: Callable[[str], str]) -> Part:
-    """Translate every text of a part; hashes and strokes are what they are."""
+    """Translate every text of a part; hashes and strokes stay what they are."""
     title = say(part.title)
     if isinstance(part, Facts):
         return Facts(title, [[(say(name), _cell(cell, say)) for name, cell in row] for row in part.rows])
@@ -189,7 +190,7 @@ def _part(part: Part, say: Callable[[str], str]) -> Part:
 
 
 def _cell(cell: Cell, say: Callable[[str], str]) -> Cell:
-    return tuple(line if line.style == "hash" else Line(say(line.text), line.style) for line in cell)
+    return tuple(Line(say(line.text), line.style) for line in cell)
 
 
 def _signature(block: Signature, say: Callable[[str], str]) -> Signature:

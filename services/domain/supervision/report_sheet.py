@@ -8,8 +8,8 @@ from services.runtime.labels import words
 TITLE = "视频录像调取监督检查报告"
 # by the rule of the seed; the reports of older releases name none
 SOURCES = {
-    1: "期间结束前最后一个审计检查点（{events}条记录）的根",
-    2: "期间结束后第一个审计检查点（{events}条记录）已签名注记的SHA-256",
+    1: "期间结束前最后一个审计检查点（{}条记录）的根",
+    2: "期间结束后第一个审计检查点（{}条记录）已签名注记的SHA-256",
 }
 REASONS = {
     "urgent": "紧急调取",
@@ -98,7 +98,7 @@ def _scope(report: JsonView) -> Pairs:
         [("任命书", cell(report.text("group.document"))), ("案件总数", cell(sample.text("population")))],
         [("抽样方法", cell(rule))],
         [("种子", hashes(sample.text("seed")))],
-        [("种子来源", cell(SOURCES[sample.get("rule", 1)].format(events=sample.text("checkpoint"))))],
+        [("种子来源", cell(SOURCES[sample.get("rule", 1)].format(sample.text("checkpoint"))))],
         [("案件清单校验值", hashes(sample.text("populationSha256")))],
     ]
 

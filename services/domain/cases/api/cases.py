@@ -13,6 +13,7 @@ from services.domain.cases.schemas.case import CaseView
 from services.domain.documents import service as document_service
 from services.domain.reviews import questions
 from services.domain.reviews.schemas import QuestionBody
+from services.rendering import pdf
 from services.runtime.threads import run_in_thread
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems, problems_beside
@@ -74,24 +75,40 @@ async def translate_document(number: str, language: Language, actor: Acting, dat
     read = await database.read(actor, document_service.read_document, number, "translation")
     content = json.loads(read.content)
     address = f"/api/documents/{read.number}"
-    original = {"page": f"{address}/print", "pdf": f"{address}/pdf"}
+    addresses = {
+        "page": f"{address}/print",
+        "pdf": f"{address}/pdf",
+        "translation": f"{address}/translation/{language}/pdf",
+    }
 
     def translated() -> str:
         sheet = document_translations.translate(read.kind, read.number, read.sha256, content, language)
-        return document_layouts.render_translation(sheet, str(content.get("title", "")), original)
+        return document_layouts.render_translation(sheet, str(content.get("title", "")), language, addresses)
 
     return HTMLResponse(await run_in_thread(translated))
+
+
+@router.get("/documents/{number:path}/translation/{language}/pdf", responses=PDF, response_class=Response)
+async def translation_as_pdf(number: str, language: Language, actor: Acting, database: GivenDatabase) -> Response:
+    """Return the document in another language as PDF, which says that it is not the signed one."""
+    read = await database.read(actor, document_service.read_document, number, "translation")
+    content = json.loads(read.content)
+
+    def translated() -> bytes:
+        sheet = document_translations.translate(read.kind, read.number, read.sha256, content, language)
+        return pdf.render_translation(sheet, str(content.get("title", "")), language, read.made_at)
+
+    return _as_file(await run_in_thread(translated), f"{read.number}-{language}")
 
 
 @router.get("/documents/{number:path}/pdf", responses=PDF, response_class=Response)
 async def document_as_pdf(number: str, actor: Acting, database: GivenDatabase) -> Response:
     """Return the document as PDF/A-3, its data attached as data.json."""
     read = await database.read(actor, document_service.read_document, number, "pdf")
-    pdf = await run_in_thread(
+    made = await run_in_thread(
         document_layouts.render_pdf, read.kind, read.number, read.content, read.sha256, read.made_at
     )
-    headers = {"content-disposition": f'attachment; filename="{read.number.replace("/", "-")}.pdf"'}
-    return Response(pdf, media_type="application/pdf", headers=headers)
+    return _as_file(made, read.number)
 
 
 @router.get("/documents/{number:path}", responses=problems(401, 404))
@@ -106,3 +123,9 @@ async def read_document(number: str, actor: Acting, database: GivenDatabase) -> 
         demo=document.demo,
         content=json.loads(document.content),
     )
+
+
+def _as_file(made: bytes, name: str) -> Response:
+    """Return a PDF to keep; a number with a slash names a file without."""
+    headers = {"content-disposition": f'attachment; filename="{name.replace("/", "-")}.pdf"'}
+    return Response(made, media_type="application/pdf", headers=headers)

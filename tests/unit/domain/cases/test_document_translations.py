@@ -1,19 +1,25 @@
 """A document in the reader's language: every kind, every text of its layout, and never taken for the original."""
 
 import ast
+import io
 import json
 import re
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lent_case import lend
-from paper_data import EACH, HASH, canonical
+from paper_data import EACH, HASH, MADE, canonical
 from portal_client import Portal
+from pypdf import PdfReader
 from review_desk import ReviewDesk
 
 from services.database.tables.audit import AuditEvent
 from services.database.tables.documents import Document
 from services.domain.cases import document_layouts, document_translations
+from services.rendering import pdf
 from services.rendering.sheet import Columns, Drawings, Facts, Listing, Prose, Sheet, Signatures
 from services.runtime.errors import NotFound
 from services.runtime.places import SERVICES
@@ -51,6 +57,52 @@ def test_each_kind_of_document_reads_in_english_with_the_same_parts(kind: str) -
         document_translations.translate(kind, "XX-2031-000001", HASH, content, "fr")
 
 
+@pytest.mark.parametrize("kind", EACH)
+def test_each_kind_of_document_is_a_pdf_in_english_that_says_that_it_is_not_the_signed_one(kind: str) -> None:
+    content = json.loads(canonical(EACH[kind]))
+    sheet = document_translations.translate(kind, "XX-2031-000001", HASH, content, "en")
+    made = pdf.render_translation(sheet, content["title"], "en", MADE)
+    reader = PdfReader(io.BytesIO(made))
+    text = "".join("".join(page.extract_text() for page in reader.pages).split())
+    for said in ("Thisisnotthesigneddocument.", f"《{content['title']}》XX-2031-000001,SHA-256{HASH}", sheet.title):
+        assert "".join(said.split()) in text
+    assert reader.metadata is not None
+    assert reader.metadata.title == f"Translation of XX-2031-000001: {sheet.title}"
+    assert not reader.attachments  # nobody takes it for the original, whose data a clerk would look for
+    originals = pdf.words_of("zh")
+    assert [name for name in ("footer", "by_hand", "verifiers") if originals[name][:8] in text] == []
+
+
+@pytest.mark.parametrize("language", document_translations.languages())
+def test_each_language_of_documents_has_all_words_that_every_document_says(language: str) -> None:
+    assert pdf.words_of(language).keys() == pdf.words_of("en").keys()
+    needless = {"by_hand", "verifiers"}  # a translation is neither signed nor filed
+    assert pdf.words_of("zh").keys() - needless <= pdf.words_of(language).keys()
+
+
+def all_texts(tree: Any) -> Iterator[str]:
+    if isinstance(tree, str):
+        yield tree
+    for part in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list | tuple) else ():
+        yield from all_texts(part)
+
+
+@pytest.mark.parametrize("kind", EACH)
+def test_what_is_left_in_chinese_is_what_people_wrote(kind: str) -> None:
+    content = json.loads(canonical(EACH[kind]))
+    sheet = document_translations.translate(kind, "XX-2031-000001", HASH, content, "en")
+    written = sorted({text for text in all_texts(content) if CHINESE.search(text)}, key=len, reverse=True)
+    left = []
+    for text in filter(CHINESE.search, all_texts(asdict(sheet))):
+        bare = text
+        for own in written:
+            bare = bare.replace(own, "")
+        # what somebody wrote as a sentence of its own keeps the words before it
+        if CHINESE.search(bare) and not re.fullmatch("非本系统制作：|.*在场人：", bare):
+            left.append(text)
+    assert left == []
+
+
 def _texts(path: Path) -> set[str]:
     """The Chinese texts of a layout; what is filled in is ``{}``."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -77,6 +129,7 @@ def test_every_text_of_the_layouts_has_a_translation() -> None:
     words = json.loads((SERVICES / "domain" / "cases" / "document_words.en.json").read_text(encoding="utf-8"))
     assert [text for path in layouts for text in sorted(_texts(path)) if text not in words] == []
     assert [zh for zh, en in words.items() if zh.count("{}") != en.count("{}") or CHINESE.search(en)] == []
+    assert [zh for zh in words if re.search(r"\{\w", zh)] == []  # a place has no name
 
 
 def test_a_word_of_the_layout_is_translated_and_what_people_wrote_is_not() -> None:
@@ -132,9 +185,14 @@ async def test_a_reader_opens_it_beside_the_original_and_it_says_that_it_is_not_
         assert "Applying department" in answer.text
         assert "申请部门" not in answer.text
         assert "申请部门" in (await reader.get(f"/api/documents/{form.number}/print")).text
-        assert (await reader.get(f"/api/documents/{form.number}/translation/fr")).status_code == 404
+        assert f'href="/api/documents/{form.number}/translation/en/pdf"' in answer.text
+        kept = await reader.get(f"/api/documents/{form.number}/translation/en/pdf")
+        assert kept.headers["content-disposition"] == f'attachment; filename="{form.number}-en.pdf"'
+        assert "not the signed document" in PdfReader(io.BytesIO(kept.content)).pages[0].extract_text()
         stranger = await portal.signed_in("office-head")
-        assert (await stranger.get(f"/api/documents/{form.number}/translation/en")).status_code == 404
+        for form_of in ("", "/pdf"):
+            assert (await reader.get(f"/api/documents/{form.number}/translation/fr{form_of}")).status_code == 404
+            assert (await stranger.get(f"/api/documents/{form.number}/translation/en{form_of}")).status_code == 404
     forms = [json.loads(event.entry)["detail"].get("form") for event in desk.all(AuditEvent, action="document-read")]
-    assert "translation" in forms
+    assert forms.count("translation") == 4  # whoever asks for a language that we lack has asked for the document too
     desk.close()
