@@ -106,6 +106,7 @@ class Relay:
         self._client = client
         self._lease = lease or Lease(database, "relay", LEASE)
         self._held = dict[str, int]()  # cases whose message the engine has not taken: how often it was asked since
+        self._in_vain = 0  # tries of held cases, since the engine has taken a message from this process
         self._periodic = Leased(self._lease, POLL_INTERVAL, self._publish, pause=PAUSE)
         self._trying = Periodic("relay-held", POLL_INTERVAL, self._try_held, pause=PAUSE)
 
@@ -183,7 +184,8 @@ class Relay:
         """Publish the first message of each held case, one at a time, and hold these no more; return their number.
 
         Ends at the first that the engine does not take, whose case then comes behind those asked for less often;
-        raises Retryable where it has taken none before. The lease is the other task's, which renews it meanwhile.
+        raises Retryable where it has taken none before. The lease is the other task's, which renews it meanwhile; after
+        a few tries in vain it is given back, for it may be this process alone that does not reach the engine.
         """
         held = sorted(self._held, key=self._held.__getitem__)[:AT_ONCE]  # who was asked for least often comes first
         if not held or not self._lease.held:
@@ -201,6 +203,9 @@ class Relay:
                 self._held[message.case] = tries + 1
                 if done:
                     return done  # others are taken: no pause
+                self._in_vain += 1
+                if self._in_vain % FAILURES_IN_A_ROW == 0:
+                    await self._lease.release()
                 raise not_taken
             done += 1
             self.wake()  # the case may have more
@@ -254,6 +259,7 @@ class Relay:
                 attempts=message.attempts,
                 retry_after=after,
             )
+            self._in_vain = 0
             if not first:
                 metrics.MESSAGES_PUBLISHED_TWICE.inc()
             log.info("message published", message=message.name, attempt=message.attempts + 1)

@@ -180,13 +180,15 @@ async def test_a_message_that_is_not_taken_is_not_overtaken_within_its_case(desk
 
     desk.clock.turn(MINUTE)
     desk.run(publish_later, "second")
-    engine.away, publisher = {case}, relay(desk, engine)
+    engine.away, time = {case}, RelayTime()
+    [publisher, _] = two_relays(desk, engine, time)
     assert await publisher.publish_due() == 1
     desk.clock.turn(timedelta(seconds=1))
     desk.run(publish_later, "third")
     for _ in range(3):
         with pytest.raises(Retryable, match="its partition"):
             await publisher.publish_due()
+        time.seconds += LEASE.total_seconds()  # it may have left the lease to others for a while
     assert [message[1] for message in engine.published] == [other]
 
     engine.away = set()
@@ -514,6 +516,23 @@ async def test_of_two_relays_one_alone_asks_while_a_partition_is_silent(
 
         assert sorted(engines[0].taken + engines[1].taken) == sorted(living)
         assert 0 in (engines[0].asked, engines[1].asked)
+
+
+async def test_a_relay_that_alone_does_not_reach_the_engine_lets_another_one_try(
+    desk: ReviewDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(desk, monkeypatch, "first", "second")
+    time, cut_off, reaching = PassingTime(desk, monkeypatch), Engine(), Engine()
+    first, second = (two_relays(desk, engine, time)[number] for number, engine in enumerate((cut_off, reaching)))
+    async with at_work(first):
+        await time.until(lambda: first._lease.held and len(cut_off.published) == 2)
+        cut_off.trouble = Retryable("no route to it")
+        late = written(desk, monkeypatch, "third")
+        # nobody else was there, so that it has the lease again, and nothing new comes that would fail
+        await time.until(lambda: bool(first._held) and not first._lease.held)
+        await time.until(lambda: first._lease.held)
+        async with at_work(second):
+            await time.until(lambda: late <= {message[3] for message in reaching.published})
 
 
 async def test_an_engine_that_is_silent_as_a_whole_is_asked_ever_less_and_said_to_be_away(
