@@ -327,7 +327,7 @@ STEPS_WAITING = Gauge(
 )
 CASES_WITHOUT_INSTANCE = Gauge(
     "footage_desk_cases_without_instance",
-    "Open cases for which the engine has no process instance",
+    "Open cases, matters, inspections and work orders for which the engine has no process instance",
     registry=INSTANCE_REGISTRY,
 )
 VIOLATIONS_OPEN = Gauge(

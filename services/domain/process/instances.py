@@ -1,10 +1,17 @@
-"""Look for open cases that the engine does not have: they would stand still for ever, and nobody would see it."""
+"""Look for open cases, matters, inspections and work orders that the engine does not have.
+
+They would stand still for ever, and nobody would see it.
+"""
 
 from collections import Counter
+from typing import NamedTuple
 
 from sqlalchemy import select
 
 from services.database.tables.applications import Application
+from services.database.tables.inspections import GroupInspection
+from services.database.tables.matters import Matter
+from services.database.tables.work_orders import WorkOrder
 from services.database.unit_of_work import Actor, Database, UnitOfWork
 from services.runtime import metrics
 from services.runtime.engine_client import EngineClient
@@ -14,7 +21,16 @@ from services.runtime.logs import get_logger
 log = get_logger(__name__)
 ACTOR = Actor("system", "instance-check")
 PARTITION_BITS = 51  # above them a key names the partition that it is of
+TABLES = (Application, Matter, GroupInspection, WorkOrder)  # of what a process of its own leads to its end
 FAILURES = 3  # of a partition: then it is away, and is not asked for each of its instances
+
+
+class OpenInstance(NamedTuple):
+    """A row of a table that is not closed, and the instance that has taken it."""
+
+    table: str
+    id: str
+    process_instance_key: int
 
 
 class Look:
@@ -51,28 +67,31 @@ class Look:
 
 
 async def check_instances(database: Database, client: EngineClient) -> list[str]:
-    """Count the open cases without a process instance for the alert, log each; return their application ids.
+    """Count what is open without a process instance for the alert, log each; return their ids.
 
     One that ends while it is asked for counts no longer at the next check; where a part of the engine does not answer,
     what was counted before is not taken back. Raises Retryable without an engine.
     """
     look = Look(client)
     missing = [
-        application_id
-        for application_id, key in await database.run(ACTOR, list_open_instances)
-        if await look.has_instance(key) is False
+        one
+        for one in await database.run(ACTOR, list_open_instances)
+        if await look.has_instance(one.process_instance_key) is False
     ]
     answered = look.end()
-    for application_id in missing:
-        log.error("an open case has no process instance", application_id=application_id)
+    for one in missing:
+        log.error("what is open has no process instance", table=one.table, id=one.id)
     if answered or missing:
         metrics.CASES_WITHOUT_INSTANCE.set(len(missing))
-    return missing
+    return [one.id for one in missing]
 
 
-def list_open_instances(uow: UnitOfWork) -> list[tuple[str, int]]:
-    """List application id and process instance key of the open cases that the process has taken."""
-    query = select(Application.id, Application.process_instance_key).where(
-        Application.process_instance_key.is_not(None), Application.closed_at.is_(None)
-    )
-    return [(application_id, key) for application_id, key in uow.session.execute(query) if key is not None]
+def list_open_instances(uow: UnitOfWork) -> list[OpenInstance]:
+    """List what is open of the tables and was taken by its process."""
+    found = list[OpenInstance]()
+    for table in TABLES:
+        query = select(table.id, table.process_instance_key).where(
+            table.process_instance_key.is_not(None), table.closed_at.is_(None)
+        )
+        found += [OpenInstance(table.__tablename__, row_id, key) for row_id, key in uow.session.execute(query)]
+    return found
