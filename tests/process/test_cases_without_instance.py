@@ -1,4 +1,4 @@
-"""An open case that the engine does not have is counted for an alert, and so is what else a process leads to its end."""
+"""An open case that the engine does not have is counted for an alert, and so is all else that a process leads."""
 
 from collections.abc import AsyncIterator
 

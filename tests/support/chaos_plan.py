@@ -23,9 +23,9 @@ SELDOM = re.compile(
 DAILY = re.compile(
     r"recorder-monitor|store-health|reverify-footage|reconcile|statistics|list-disposals|open-due-work-orders"
 )
-# What comes in some runs alone: a report of progress where sealing takes its time, and an inspection that is begun by
-# its leader and not by the system, which does so when a process starts.
-SOME = re.compile(r"progress\.update|begin_inspection")
+# What comes in some runs alone: a report of progress where sealing or a package takes its time, and an inspection that
+# is begun by its leader and not by the system, which does so when a process starts.
+SOME = re.compile(r"progress\.update|record_progress|begin_inspection")
 # How often these come, nobody knows beforehand.
 CHANCE = re.compile(r"JOB TIMED_OUT|AccountIdentity\.actor|claim_due")
 
