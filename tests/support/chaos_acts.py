@@ -62,7 +62,13 @@ async def fetched_and_deleted(run: "MattersRun") -> bool:
 async def deleted(run: "MattersRun") -> bool:
     """Wait until what was to be destroyed is, and its list is written."""
     written = run.left("documents WHERE number LIKE 'XH-%'")
-    return written > 0 and run.left("disposal_items WHERE state IN ('listed', 'due')") == 0
+    if written == 0 or run.left("disposal_items WHERE state IN ('listed', 'due')"):
+        return False
+    # a decision that went out once more, after a kill, is settled when the relay looks at it next
+    next_look = run.value("SELECT max(next_at) FROM outbox WHERE settled_at IS NULL")
+    if next_look is not None:
+        await run.turn_to(datetime.fromisoformat(next_look).replace(tzinfo=UTC) + timedelta(seconds=1))
+    return next_look is None
 
 
 async def redacted_deleted(run: "MattersRun") -> bool:
