@@ -329,3 +329,69 @@ def a_review_is_opened_to_substitutes_after_a_minute(folder: Path) -> None:
     model = Model(folder, "review.bpmn")
     model.timer("Event_ReviewLimitReached", "PT1M")
     model.save()
+
+
+# -- violations: who decides, what is held, who is reminded ------------------------------------------------------------
+
+
+def _minor_violations_go_to(folder: Path, target: str) -> None:
+    model = Model(folder, "violation.bpmn")
+    model.insert("Flow_Heard", gateway("Gateway_Minor"), "Flow_NotMinor", '=severity != "minor"')
+    model.flow("Flow_Minor", "Gateway_Minor", target, '=severity = "minor"')
+    model.save()
+
+
+@BESIDE.breaks("cleared-only-when-unfounded")
+def minor_violations_are_cleared_and_nobody_decides(folder: Path) -> None:
+    _minor_violations_go_to(folder, "Task_ClearViolation")
+
+
+@BESIDE.breaks("closed-only-when-sanctioned")
+def minor_violations_are_closed_as_handled_and_nobody_decides(folder: Path) -> None:
+    _minor_violations_go_to(folder, "Task_CloseViolation")
+
+
+@BESIDE.breaks("referral-holds-the-evidence")
+def evidence_is_held_of_severe_violations_alone(folder: Path) -> None:
+    model = Model(folder, "violation.bpmn")
+    model.insert("Flow_EvidenceHeld", gateway("Gateway_HoldOver"), "Flow_HoldOver")
+    model.insert("Flow_ReferralDecided", gateway("Gateway_HoldNeeded"), "Flow_HoldNeeded", '=severity = "severe"')
+    model.flow("Flow_NoHold", "Gateway_HoldNeeded", "Gateway_HoldOver", '=severity != "severe"')
+    model.save()
+
+
+@BESIDE.breaks("settlement-is-reminded-beside-a-referral")
+def nobody_is_reminded_of_the_loss_beside_a_referral(folder: Path) -> None:
+    model = Model(folder, "violation.bpmn")
+    model.insert("Flow_ReceiptRecorded", gateway("Gateway_Lost"), "Flow_NotLost", "=loss = false")
+    await_loss = '<bpmn:receiveTask id="Task_AwaitLossToo" name="等待赔偿" messageRef="Message_LossSettled" />'
+    model.add("violation", await_loss)
+    model.flow("Flow_Lost", "Gateway_Lost", "Task_AwaitLossToo", "=loss = true")
+    model.flow("Flow_LossOver", "Task_AwaitLossToo", "Gateway_Referred")
+    model.save()
+
+
+@BESIDE.breaks("violation-without-an-answer-stops")
+def a_referral_without_an_answer_counts_as_declined(folder: Path) -> None:
+    model = Model(folder, "violation.bpmn")
+    model.condition("Flow_ReferralDeclined", '=decision != "approved"')
+    model.save()
+
+
+@BESIDE.does_no_harm
+def there_are_ten_days_at_least_to_reply(folder: Path) -> None:
+    model = Model(folder, "violation.bpmn")
+    model.timer("Event_ReplyPeriodOver", '=if duration(replyPeriod) < duration("P10D") then "P10D" else replyPeriod')
+    model.save()
+
+
+@BESIDE.does_no_harm
+def nothing_is_put_right_where_nothing_was_found(folder: Path) -> None:
+    model = Model(folder, "inspection.bpmn")
+    model.loop("Phase_InspectCases", outputCollection="caseResults", outputElement="=decision")
+    model.insert("Flow_Corrected", gateway("Gateway_ToClose"), "Flow_ToClose")
+    found = '=some r in caseResults satisfies r = "found"'
+    model.insert("Flow_ToCorrections", gateway("Gateway_AnyFinding"), "Flow_Correct", found)
+    nothing = '=every r in caseResults satisfies r = "inspected"'
+    model.flow("Flow_NothingFound", "Gateway_AnyFinding", "Gateway_ToClose", nothing)
+    model.save()

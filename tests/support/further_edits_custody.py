@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from edit_lists import Edits
-from edited_models import Model, gateway, timer_event
+from edited_models import Model, gateway, task, timer_event
 
 CUSTODY = Edits()
 
@@ -228,4 +228,23 @@ def another_issue_goes_by_the_retrieval(folder: Path) -> None:
 def copies_to_be_replaced_end_the_case_as_not_taken_up(folder: Path) -> None:
     model = Model(folder)
     model.retarget("Flow_CopiesReplaced", "Task_ReleaseNotTakenUp")
+    model.save()
+
+
+# -- what comes too early, or for too long -----------------------------------------------------------------------------
+
+
+@CUSTODY.breaks("shown-only-when-urgent")
+def security_looks_at_the_footage_before_it_decides(folder: Path) -> None:
+    """Before there is an approved form; nothing ends the view."""
+    model = Model(folder)
+    model.insert("Flow_SecurityChecked", task("Task_Preview", "grant-emergency-view"), "Flow_Previewed")
+    model.mapping("Task_Preview", "input", "matterId", "=applicationId")
+    model.save()
+
+
+@CUSTODY.breaks("handed-over-as-decided")
+def everybody_has_the_copies_for_the_longest_time(folder: Path) -> None:
+    model = Model(folder)
+    model.mapping("Task_HandOver", "input", "usePeriodDays", "=maxUseDays")
     model.save()

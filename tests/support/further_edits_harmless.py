@@ -297,3 +297,20 @@ def security_is_checked_again_before_the_signature(folder: Path) -> None:
     model = Model(folder)
     model.insert("Flow_SecurityApproved", task("Task_CheckAgain", "security-review"), "Flow_CheckedAgain")
     model.save()
+
+
+# -- return ------------------------------------------------------------------------------------------------------------
+
+
+@UNHARMED.does_no_harm
+def a_second_person_inspects_what_is_in_order(folder: Path) -> None:
+    """Who finds a discrepancy then has it archived as one."""
+    add_stage(folder, "return-recheck", "归还复检", "second return inspection", ("in-order", "discrepancy"))
+    change_stage(folder, "return-recheck", phase="return")
+    model = Model(folder)
+    model.insert("Flow_InspectionDecided", gateway("Gateway_InOrder"), "Flow_Discrepancy", '=decision = "discrepancy"')
+    model.add(model.one("Call_InspectorDecides").getparent().get("id"), review("Call_Recheck", "return-recheck"))
+    model.mapping("Call_Recheck", "input", "handOverId", "=handOverId")
+    model.flow("Flow_InOrder", "Gateway_InOrder", "Call_Recheck", '=decision = "in-order"')
+    model.flow("Flow_Rechecked", "Call_Recheck", "Task_ReArchive")
+    model.save()

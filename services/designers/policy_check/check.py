@@ -11,6 +11,7 @@ from services.designers.policy_check.compared_numbers import compared_numbers
 from services.designers.policy_check.explorer import ANYTHING, Explorer, Walk
 from services.designers.policy_check.files import Folder, declared_workers, read
 from services.designers.policy_check.in_memory import Beginning, NotDeployed, Simulation
+from services.designers.policy_check.not_watched import not_watched
 from services.designers.policy_check.overlapping_flows import drawn_otherwise
 from services.designers.policy_check.report import PartOfReport, Report, Sentence, Verdict
 from services.designers.policy_check.root_processes import Root, find_roots, job_types_elsewhere
@@ -253,10 +254,15 @@ class _Check:
             unseen.add(one)
         return Report(
             tuple(sorted(verdicts, key=lambda verdict: verdict.result != report.BROKEN)),
-            (*unseen.sentences(), *_not_begun(unbegun)) if is_complete else (),
+            tuple(self._unseen(unseen, unbegun, world)) if is_complete else (),
             (*(unseen.decided_away() if is_complete else ()), *self._notes(walked, world)),
             tuple(_part(one) for one in walked),
         )
+
+    def _unseen(self, unseen: Unseen, unbegun: Sequence[Root], world: World) -> Iterator[Sentence]:
+        yield from unseen.sentences()
+        yield from _not_begun(unbegun)
+        yield from not_watched(self._files.rules, self._roots, world.meant.get("not watched", ()))
 
     def _of_stage_file(self) -> Iterator[Verdict]:
         numbers, (zh, en) = BUILT_IN["stages"]

@@ -122,6 +122,12 @@ def _start_messages(process: Process) -> Iterator[str]:
             yield start.event.name.text
 
 
+def job_types_of(resources: Iterable[Resource]) -> frozenset[str]:
+    """Return the job types of the processes in these files."""
+    drawn = (resource for resource in resources if resource.name.endswith(".bpmn"))
+    return frozenset(_job_types(p for resource in drawn for p in parse_bpmn(resource.content, deployed=True)))
+
+
 def _job_types(processes: Iterable[Process]) -> Iterator[str]:
     for process in processes:
         yield from (e.job.type.text for e in process.elements.values() if e.job is not None)

@@ -78,6 +78,8 @@ class Rule:
     """What ends the time of a timed rule."""
     asks: Sequence[Pattern] = ()
     """What should have come before, or come at all."""
+    nevers: Sequence[Pattern] = ()
+    """What may not be, or not yet."""
 
 
 class Rules:
@@ -297,6 +299,7 @@ def _followed(  # noqa: PLR0911, PLR0917 - one for each operator, of one entry
             monitor=EachOf(found["never"], variable, found["before"], found["afresh"]),
             each_of=variable,
             asks=found["before"],
+            nevers=found["never"],
         )
     if found["before"] or groups:
         _need(path, entry, rule, "never")
@@ -307,10 +310,11 @@ def _followed(  # noqa: PLR0911, PLR0917 - one for each operator, of one entry
         patterns = (*patterns, *bare)
         tried_by = (bare, *groups)
         seen = (*patterns, *found["afresh"])
-        return replace(rule, patterns=seen, tried_by=tried_by, monitor=precedence, asks=found["before"])
+        of_rule = replace(rule, patterns=seen, tried_by=tried_by, monitor=precedence, asks=found["before"])
+        return replace(of_rule, nevers=found["never"])
     if found["never"]:
         absence = Absence(found["never"], found["after"], found["until"])
-        return replace(rule, patterns=patterns, tried_by=(found["after"],), monitor=absence)
+        return replace(rule, patterns=patterns, tried_by=(found["after"],), monitor=absence, nevers=found["never"])
     if found["comes"]:
         _need(path, entry, rule, "after")
         response = Response(found["after"], found["comes"], found["by"] or ends, found["until"])

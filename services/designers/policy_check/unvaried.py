@@ -42,15 +42,19 @@ PASSED, NULL_TEST, COMPARED, COMPUTED = "passed", "null test", "compared", "comp
 """How an expression uses a name: as it is, asking whether it is null, comparing it with numbers, or otherwise."""
 CLOCK = ("now", "today")
 Values = dict[tuple[str, str], set[str]]
-"""By process and variable, the kinds of values that a walk saw; two are enough."""
+"""By process and variable, the kinds of values that a walk saw, of which two are enough; of a list also its lengths."""
 _ID, _MOMENT = "<id>", "<moment>"
 _LOOKS_LIKE_MOMENT = re.compile(r"^\d{4}-\d\d-\d\dT")
 _CONVERTS = frozenset({"string", "date and time", "date", "time", "duration"})
 _NONE: frozenset[str] = frozenset()
+_OF_ALL_ENTRIES = frozenset({"count", "sum", "mean", "median"})
+_LENGTH = "length of "
 
 
 def note_value(seen: Values, process: str, name: str, text: str, items: Container[str]) -> None:
-    """Keep the kind of a variable's value, which is JSON: moments are one kind, and so are ids."""
+    """Keep the kind of a variable's value, which is JSON: moments are one kind, and so are ids; and a list's length."""
+    if text.startswith("["):
+        seen.setdefault((process, _LENGTH + name), set()).add(str(len(json.loads(text))))
     of_variable = seen.setdefault((process, name), set())
     if len(of_variable) < 2 and text != "null":
         of_variable.add(_kind(text, items))
@@ -87,6 +91,8 @@ class Unvaried:
 _ONE_VALUE: Sentence = ("而只试过它的一个值", "of which only one value was tried")
 _OF_IDS: Sentence = ("它是编号，而编号只试过一个", "an id, of which one was tried for all")
 _NOT_TURNED: Sentence = ("而没有试过其他时刻", "and no other moment was tried")
+_LONGER: Sentence = ("而没有试过这么长的列表", "a list, of which none so long was tried")
+_FEW: Sentence = ("它的项数参与计算，而至多试过两项", "whose entries it computes with, of which at most two were tried")
 _COUNTED: Sentence = (
     "它不断增加，而只有与数字的比较才会逐一试过",
     "a count, of which only comparisons with numbers are tried",
@@ -104,6 +110,7 @@ def find_unvaried(
     brought = _handed_on(places, outside)
     for place, node in places:
         yield from _of_one(place, node, lambda name: seen.get((process.id, name), set()), brought, counters)
+        yield from _of_lists(place, node, lambda name: max(map(int, seen.get((process.id, _LENGTH + name), {"0"}))))
 
 
 def find_unvaried_in_tables(
@@ -161,6 +168,40 @@ def _of_one(
     for function in CLOCK:
         if function in called_functions(node):
             yield Unvaried(place, f"{function}()", _NOT_TURNED)
+
+
+def _of_lists(place: Place, node: object, longest: Callable[[str], int]) -> Iterator[Unvaried]:
+    """Yield the lists that an expression measures by a length that was not tried; ``longest``: of each that was."""
+    longer = {name for name, number in _measured(node) if 0 < longest(name) < number}
+    shared = {name for name in _shares(node) if longest(name)} - longer
+    yield from (Unvaried(place, name, _LONGER) for name in sorted(longer))
+    yield from (Unvaried(place, name, _FEW) for name in sorted(shared))
+
+
+def _shares(node: object) -> Iterator[str]:
+    """Yield the names whose number of entries, or sum, an expression computes with: with more of them it is another."""
+    if isinstance(node, Arithmetic):
+        for part in _operands(node):
+            if isinstance(part, Call) and part.name in _OF_ALL_ENTRIES:
+                yield from (name for name, _ in uses(part))
+    for child in children(node):
+        yield from _shares(child)
+
+
+def _measured(node: object) -> Iterator[tuple[str, float]]:
+    """Yield each name with the numbers that stand with it in one call, filter, loop or comparison."""
+    if isinstance(node, Call | Filter | For | Quantified | Comparison | Inequality | In):
+        numbers = list(_numbers(node))
+        yield from ((name, number) for name, how in uses(node) if how != NULL_TEST for number in numbers)
+    for child in children(node):
+        yield from _measured(child)
+
+
+def _numbers(node: object) -> Iterator[float]:
+    if isinstance(node, Literal) and _is_number(node):
+        yield float(node.value)
+    for child in children(node):
+        yield from _numbers(child)
 
 
 def uses(node: object) -> Iterator[tuple[str, str]]:

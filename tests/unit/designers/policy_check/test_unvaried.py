@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 from edited_models import Model
-from other_processes import MATTER, URGENT, alone
+from other_processes import INSPECTION, MATTER, URGENT, alone
 
 from services.database.tables.applications import WAYS_OF_USE
 from services.designers.policy_check.check import check
@@ -32,6 +32,15 @@ def _ratifies_on_sundays(model: Model) -> None:
     model.condition("Flow_NotRatified", '=ratified = false and day of week(today()) != "Sunday"')
 
 
+def _inspects_five(model: Model) -> None:
+    model.loop("Phase_InspectCases", inputCollection="=sublist(sampledCases, 1, min(5, count(sampledCases)))")
+
+
+def _inspects_most(model: Model) -> None:
+    model.condition("Flow_HasCases", "=not(duplicate) and count(sampledCases) / 30 > 0")
+    model.condition("Flow_NoCases", "=not(duplicate) and count(sampledCases) / 30 <= 0")
+
+
 def _checked(tmp_path: Path, process: str, edit: Callable[[Model], None], meant: str = "") -> Report:
     folder = alone(tmp_path / "models", process)
     model = Model(folder, f"{process}.bpmn")
@@ -47,6 +56,8 @@ def _checked(tmp_path: Path, process: str, edit: Callable[[Model], None], meant:
     [
         (MATTER, _allows_every_tenth, "Flow_MatterAllowed", "matterId"),
         (URGENT, _ratifies_on_sundays, "Flow_Ratified", "today()"),
+        (INSPECTION, _inspects_five, "Phase_InspectCases", "sampledCases"),
+        (INSPECTION, _inspects_most, "Flow_HasCases", "sampledCases"),
     ],
 )
 def test_a_condition_on_what_is_never_varied_is_not_decided(

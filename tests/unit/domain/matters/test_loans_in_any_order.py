@@ -452,7 +452,8 @@ class Loan:
     def give_back(self) -> None:
         """Return the copies; what was downloaded is destroyed, or given back where a hold keeps it."""
         listed = copies.list_downloads(self.uow, self.row.id)
-        kept = any(row.lifted_at is None for row in self.list_now(Hold))
+        is_returned = any(row.hand_over_id == self.row.id for row in self.list_now(Return))  # then that is answered
+        kept = not is_returned and any(row.lifted_at is None for row in self.list_now(Hold))
         for fate in ("destroyed", "given-back"):
             done = self.attempt(
                 self.row.custodian_id,
