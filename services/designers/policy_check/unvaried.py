@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from decimal import Decimal
 
 from services.designers.policy_check.report import Sentence
 from services.engine.feel.calls import Call
@@ -198,7 +199,7 @@ def _measured(node: object) -> Iterator[tuple[str, float]]:
 
 
 def _numbers(node: object) -> Iterator[float]:
-    if isinstance(node, Literal) and _is_number(node):
+    if isinstance(node, Literal) and isinstance(node.value, Decimal | int | float) and _is_number(node):
         yield float(node.value)
     for child in children(node):
         yield from _numbers(child)

@@ -93,5 +93,6 @@ def list_open_instances(uow: UnitOfWork) -> list[OpenInstance]:
         query = select(table.id, table.process_instance_key).where(
             table.process_instance_key.is_not(None), table.closed_at.is_(None)
         )
-        found += [OpenInstance(table.__tablename__, row_id, key) for row_id, key in uow.session.execute(query)]
+        rows = uow.session.execute(query)
+        found += [OpenInstance(table.__tablename__, row_id, key) for row_id, key in rows if key is not None]
     return found
