@@ -6,7 +6,7 @@ order. A run ends when nothing is left to happen, or when it repeats itself: the
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -66,12 +66,17 @@ class SilentRuns:
         until = rule.ends
         times: list[datetime] = []
         ended: datetime | None = None
+        is_alone = _has_no_twin(begun.case)
         for moment, fact in [*((run.begun, fact) for fact in begun.at_once), *run.happened]:
             if fits(timing.comes, fact):
                 times.append(moment)
+            elif not times and fits(rule.begins, fact):
+                is_alone = False
             if fits(until, fact):
                 ended = moment
                 break
+        if not is_alone:  # what comes first may be the other one's
+            timing = replace(timing, not_before=None)
         return self._judge(timing, run, times, ended, begun.by.values)
 
     def _judge(
@@ -191,6 +196,12 @@ class SilentRuns:
         if job is not None:
             return job
         return min((move for move in moves if move.kind == TIMER), key=lambda move: (move.due, move.key), default=None)
+
+
+def _has_no_twin(case: Case) -> bool:
+    """Return whether no timer runs twice at once, as those of two reviews do."""
+    running = [timer.element_id for timer in case.state.timers.values() if timer.process_instance_key]
+    return len(running) == len(set(running))
 
 
 def _length(text: str, begun: datetime) -> timedelta:
