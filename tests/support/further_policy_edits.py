@@ -7,7 +7,7 @@ from further_edits_harmless import UNHARMED
 from policy_edits import BREAKING as OWN_BREAKING
 from policy_edits import HARMLESS as OWN_HARMLESS
 
-BREAKING = [*OWN_BREAKING, *APPROVAL.breaking, *CUSTODY.breaking]
+BREAKING = [*OWN_BREAKING, *CUSTODY.breaking, *APPROVAL.breaking]
 BREAKING_BESIDE, HARMLESS_BESIDE = BESIDE.breaking, BESIDE.harmless
 REFUSED = [*CUSTODY.refused]
 HARMLESS = [*OWN_HARMLESS, *UNHARMED.harmless]
