@@ -38,7 +38,7 @@ STORAGE_KEEPERS = frozenset({"operator", "admin"})  # of the registers of storag
 STORAGE_READERS = frozenset({"operator", "admin", "supervisor", "security-head"})
 DISPOSAL_READERS = STORAGE_READERS - {"admin"}
 # who keeps what is stored reads of it, and explains nothing
-RECONCILIATION_READERS = frozenset({"reviewer", "security-head", "operator", "supervisor", "office-head"})
+RECONCILIATION_READERS = frozenset({"reviewer", "security-head", "operator", "supervisor"})
 EXPLAINERS = frozenset({"security-head", "supervisor"})
 SEARCHER = frozenset({"reviewer"})  # whose saved search it is
 NONE: frozenset[str] = frozenset()
