@@ -15,9 +15,8 @@ from services.designers.policy_check.rules import Rule
 def not_watched(rules: Iterable[Rule], roots: Sequence[Root], meant: Container[str]) -> Iterator[Sentence]:
     """Say which jobs are restricted in the case of an application, and not where they are too.
 
-    ``meant`` has those that are to be so, each with its process: ``urgent-retrieval hand-over``.
-
-    What is drawn in a file that several processes need, such as a review, is not told.
+    ``meant`` has those that are to be so, each with its process: ``urgent-retrieval hand-over``. What is drawn in a
+    file that several processes need, such as a review, is not told.
     """
     restricting: dict[str, set[str | None]] = defaultdict(set)
     for rule in rules:

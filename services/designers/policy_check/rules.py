@@ -310,8 +310,8 @@ def _followed(  # noqa: PLR0911, PLR0917 - one for each operator, of one entry
         patterns = (*patterns, *bare)
         tried_by = (bare, *groups)
         seen = (*patterns, *found["afresh"])
-        of_rule = replace(rule, patterns=seen, tried_by=tried_by, monitor=precedence, asks=found["before"])
-        return replace(of_rule, nevers=found["never"])
+        asks, nevers = found["before"], found["never"]
+        return replace(rule, patterns=seen, tried_by=tried_by, monitor=precedence, asks=asks, nevers=nevers)
     if found["never"]:
         absence = Absence(found["never"], found["after"], found["until"])
         return replace(rule, patterns=patterns, tried_by=(found["after"],), monitor=absence, nevers=found["never"])

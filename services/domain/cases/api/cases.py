@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 from fastapi.responses import HTMLResponse, Response
 
+from services.database.tables.documents import Document
 from services.database.unit_of_work import UnitOfWork
 from services.domain.cases import document_layouts, document_translations, queries
 from services.domain.cases.schemas.case import CaseView
@@ -14,6 +15,7 @@ from services.domain.documents import service as document_service
 from services.domain.reviews import questions
 from services.domain.reviews.schemas import QuestionBody
 from services.rendering import pdf
+from services.rendering.sheet import Sheet
 from services.runtime.threads import run_in_thread
 from services.web.dependencies import GivenDatabase
 from services.web.errors import USUAL, problems, problems_beside
@@ -73,7 +75,6 @@ async def print_document(number: str, actor: Acting, database: GivenDatabase) ->
 async def translate_document(number: str, language: Language, actor: Acting, database: GivenDatabase) -> HTMLResponse:
     """Return the document in another language, to read beside the Chinese original, which alone is signed."""
     read = await database.read(actor, document_service.read_document, number, "translation")
-    content = json.loads(read.content)
     address = f"/api/documents/{read.number}"
     addresses = {
         "page": f"{address}/print",
@@ -82,8 +83,7 @@ async def translate_document(number: str, language: Language, actor: Acting, dat
     }
 
     def translated() -> str:
-        sheet = document_translations.translate(read.kind, read.number, read.sha256, content, language)
-        return document_layouts.render_translation(sheet, str(content.get("title", "")), language, addresses)
+        return document_layouts.render_translation(*_translate(read, language), language, addresses)
 
     return HTMLResponse(await run_in_thread(translated))
 
@@ -92,11 +92,9 @@ async def translate_document(number: str, language: Language, actor: Acting, dat
 async def translation_as_pdf(number: str, language: Language, actor: Acting, database: GivenDatabase) -> Response:
     """Return the document in another language as PDF, which says that it is not the signed one."""
     read = await database.read(actor, document_service.read_document, number, "translation")
-    content = json.loads(read.content)
 
     def translated() -> bytes:
-        sheet = document_translations.translate(read.kind, read.number, read.sha256, content, language)
-        return pdf.render_translation(sheet, str(content.get("title", "")), language, read.made_at)
+        return pdf.render_translation(*_translate(read, language), language, read.made_at)
 
     return _as_file(await run_in_thread(translated), f"{read.number}-{language}")
 
@@ -123,6 +121,13 @@ async def read_document(number: str, actor: Acting, database: GivenDatabase) -> 
         demo=document.demo,
         content=json.loads(document.content),
     )
+
+
+def _translate(document: Document, language: str) -> tuple[Sheet, str]:
+    """Return a document in the language, and the title of its original. NotFound for a language that we lack."""
+    content = json.loads(document.content)
+    sheet = document_translations.translate(document.kind, document.number, document.sha256, content, language)
+    return sheet, str(content.get("title", ""))
 
 
 def _as_file(made: bytes, name: str) -> Response:
