@@ -21,6 +21,9 @@ from services.vault.keys.secret_box import KeyFileBox
 pytestmark = pytest.mark.slow
 PLAYS = "() => video.readyState >= 2 && video.videoWidth > 0"
 STRIP = "(strip) => !strip.hidden && strip.querySelector('img').naturalHeight === 90"
+HOME_AND_NEXT = """() => {
+    for (const key of ["Home", "."]) document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+}"""
 APART = "() => Math.abs([...document.querySelectorAll('.half video')].reduce((a, b) => a.currentTime - b.currentTime))"
 BOTH_PLAY = "() => [...document.querySelectorAll('.half video')].every((one) => !one.paused && one.readyState >= 3)"
 
@@ -90,6 +93,8 @@ def test_a_viewer_marks_moments_by_the_keyboard(watch: Callable[[Device], Watchi
     expect(page.locator("#mark-list li")).to_have_count(1)
     expect(page.locator("#ticks i")).to_have_count(1)
     page.locator("h1").click()
+    page.evaluate(HOME_AND_NEXT)  # before the player is told which picture is shown
+    page.wait_for_function("() => video.currentTime > 0.1 && video.currentTime < 0.2 && !video.seeking")
     page.keyboard.press("Home")
     page.wait_for_function("() => video.currentTime < 0.1 && !video.seeking && video.readyState >= 2")
     page.keyboard.press(".")

@@ -59,7 +59,10 @@
   }
   function step(count) {
     video.pause();
-    if (shown === null || Math.abs(shown - video.currentTime) > 2) return footage.seek(video.currentTime + count * pictureLength);
+    if (shown === null || Math.abs(shown - video.currentTime) > 2) { // not told yet which one is shown, as right after a seek
+      const number = Math.floor(video.currentTime / pictureLength + 0.01);
+      return footage.seek((number + count + 0.5) * pictureLength); // its middle: the edge may show the one before
+    }
     stepping = { from: shown, count, tries: 0 };
     reach();
   }
